@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""Set up and run everything with nothing but python3 (with pip or venv). Standard library only.
+
+python3 dev.py setup   make the environment: hash-checked packages and this package, editable
+python3 dev.py demo    set up, then run the shipped scenarios; results go to reports/
+python3 dev.py test    set up, then formatter, linter, types, import contracts, and pytest last
+
+  --python X   the interpreter to use: a command, a path or a version such as 3.13
+  --venv DIR   where the environment lives (default: .venv); made anew for another Python version
+
+Whatever else is given goes to pytest: python3 dev.py test -k token -x
+"""
+
+from __future__ import annotations  # an older Python shall get as far as the message about it
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+ROOT = Path(__file__).resolve().parent
+OLDEST = (3, 11)
+LOCKS = {
+    "setup": "requirements.lock",
+    "demo": "requirements.lock",
+    "test": "requirements-test.lock",
+}
+DEMO = ["-p", "supercache", "scenarios", "--alluredir=reports/allure-results", "--clean-alluredir"]
+CHECKS = {
+    "formatter": ["ruff", "format", "--check", "."],
+    "linter": ["ruff", "check", "."],
+    "types": ["mypy"],
+    "import contracts": ["lint-imports", "--no-cache", "--no-logo"],
+}
+# Left in place, these would let the surroundings decide what is installed, imported or measured.
+UNWANTED = {
+    *("MYPYPATH", "PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH"),
+    *("PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONWARNINGS", "__PYVENV_LAUNCHER__"),
+}
+
+
+class Python(NamedTuple):
+    """An interpreter; ``base`` is the one below it if it lives in a venv, else itself."""
+
+    path: str
+    base: str
+    version: str
+
+
+def main() -> int:
+    """Do one job; the exit status is that of the job's last part, or 1 if any part failed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        usage="python3 dev.py {setup,demo,test} [--python X] [--venv DIR] [pytest arguments]",
+        add_help=False,
+    )
+    parser.add_argument("job", choices=LOCKS, help=argparse.SUPPRESS)
+    parser.add_argument("--python", default=sys.executable, help=argparse.SUPPRESS)
+    parser.add_argument("--venv", type=Path, default=Path(".venv"), help=argparse.SUPPRESS)
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    options, extra = parser.parse_known_args()
+    if options.job == "setup" and extra:
+        parser.error(f"setup does not know {' '.join(extra)}")
+    venv = ROOT / options.venv
+    set_up(venv, interpreter(options.python), ROOT / LOCKS[options.job])
+    if options.job == "setup":
+        say(f"ready: {short(venv)}/bin/python")
+        return 0
+    if options.job == "demo":
+        return call(venv, "pytest", *DEMO, *extra)
+    return test(venv, extra)
+
+
+def test(venv: Path, extra: list[str]) -> int:
+    """Run every check even if one fails, pytest last so that its summary ends the output."""
+    failed = [name for name, command in CHECKS.items() if call(venv, *command)]
+    if failed:
+        say(f"FAILED before pytest: {', '.join(failed)} (see above)")
+    return call(venv, "pytest", *extra) or int(bool(failed))
+
+
+def interpreter(wanted: str) -> Python:
+    """Find the interpreter that was asked for."""
+    probe = (
+        "import json, sys; base = getattr(sys, '_base_executable', sys.executable); number ="
+        " '%d.%d' % sys.version_info[:2]; print(json.dumps([sys.executable, base, number]))"
+    )
+    command = shutil.which(wanted) or shutil.which(f"python{wanted}")
+    if command is None:
+        stop(f"no interpreter {wanted!r} here; --python takes a command, a path or a version")
+    done = subprocess.run([command, "-c", probe], capture_output=True, text=True, env=environment())
+    if done.returncode:
+        stop(f"{command} does not run: {done.stderr.strip() or done.returncode}")
+    python = Python(*json.loads(done.stdout))
+    if tuple(map(int, python.version.split("."))) < OLDEST:
+        stop(f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed; {command} is {python.version}")
+    return python
+
+
+def set_up(venv: Path, python: Python, lock: Path) -> None:
+    """Make the environment fit the lock and the version; does nothing when it already does."""
+    have = version_of(venv)
+    if have != python.version:
+        if venv.exists():
+            if not (venv / "pyvenv.cfg").exists():
+                stop(
+                    f"{short(venv)} is in the way and no Python environment: move it or use --venv"
+                )
+            say(f"removing {short(venv)}: its Python is {have or 'broken'}, not {python.version}")
+            shutil.rmtree(venv)
+        say(f"making {short(venv)} with Python {python.version}")
+        run(python.base, "-m", "venv", "--without-pip", venv)
+    inputs = [*(ROOT / name for name in sorted(set(LOCKS.values()))), ROOT / "pyproject.toml"]
+    parts = [bytes(ROOT), *(path.read_bytes() for path in inputs)]
+    digest = hashlib.sha256(b"".join(parts)).hexdigest()
+    stamp = venv / "dev.py.stamp"  # the digest, then the locks that were installed under it
+    done = stamp.read_text().split() if stamp.exists() else []
+    if done[:1] == [digest] and lock.name in done:
+        say(f"{short(venv)} is up to date with {lock.name}")
+        return
+    pip = find_pip(venv, python)
+    say(f"installing {lock.name} (every file is checked against its hash)")
+    run(*pip, "install", "--quiet", "--require-hashes", "-r", lock)
+    say("installing pytest-supercache itself, editable")
+    # The build backend is in the lock: no isolated build, so nothing unpinned is ever downloaded.
+    run(*pip, "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ROOT)
+    stamp.write_text(" ".join([*(done if done[:1] == [digest] else [digest]), lock.name]))
+
+
+def find_pip(venv: Path, python: Python) -> list[str]:
+    """Name a pip that can install into the environment; it need not live there.
+
+    The interpreter's own pip with ``--python`` also works where pip is externally managed and
+    where Debian has left ensurepip out; otherwise ensurepip puts one into the environment.
+    """
+    target = str(venv / "bin/python")
+    quiet = ["--disable-pip-version-check", "--no-input"]
+    for owner in (target, python.path, python.base):
+        if works(owner, "-m", "pip", "--version"):
+            return [owner, "-m", "pip", "--python", target, *quiet]
+    if works(target, "-m", "ensurepip"):
+        return [target, "-m", "pip", *quiet]
+    return stop(
+        f"{python.path} has neither pip nor a complete venv. On Debian and Ubuntu: "
+        f"apt-get install python{python.version}-venv (or python3-pip)"
+    )
+
+
+def version_of(venv: Path) -> str | None:
+    """Return the Python version of an environment; None if there is none or it does not run."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run(
+            [venv / "bin/python", "-c", code], capture_output=True, text=True, env=environment()
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() or None
+
+
+def environment(venv: Path | None = None) -> dict[str, str]:
+    """Return this process's environment without what would bend a child, venv first in PATH."""
+    clean = {name: value for name, value in os.environ.items() if name not in UNWANTED}
+    if venv is not None:
+        clean["VIRTUAL_ENV"] = str(venv)
+        clean["PATH"] = os.pathsep.join([str(venv / "bin"), clean.get("PATH", os.defpath)])
+    return clean
+
+
+def call(venv: Path, tool: str, *arguments: str) -> int:
+    """Run a tool of the environment and return its exit status."""
+    say(" ".join(["$", tool, *arguments]))
+    # Not by their scripts: these name the folder in which the environment was made.
+    module = [venv / "bin/lint-imports"] if tool == "lint-imports" else ["-m", tool]
+    command = [venv / "bin/python", *module]
+    return subprocess.run([*command, *arguments], cwd=ROOT, env=environment(venv)).returncode
+
+
+def run(*command: str | Path) -> None:
+    """Run a command that has to succeed."""
+    done = subprocess.run(command, cwd=ROOT, env=environment())
+    if done.returncode:
+        stop(f"set-up failed with exit status {done.returncode}: see above")
+
+
+def works(*command: str) -> bool:
+    """Say whether a command succeeds."""
+    return subprocess.run(command, capture_output=True, env=environment()).returncode == 0
+
+
+def short(path: Path) -> str:
+    """Write a path as seen from the repository."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def say(text: str) -> None:
+    """Tell what is being done, in order with the output of the tools."""
+    print(f"[dev.py] {text}", flush=True)
+
+
+def stop(text: str) -> NoReturn:
+    """End with a message for the user."""
+    sys.exit(f"[dev.py] {text}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""What a step may read and write, declared before it runs.
+
+A resource is a string ``place:key``: ``origin:product:42``, ``existing_cache:product:42``,
+``super_cache@a:product:42``, ``messages@a``, ``lock:shop.py:12#0``, ``ended:bob.publish``.
+``place:*`` stands for everything in that place and ``*`` for everything there is.
+"""
+
+from dataclasses import dataclass
+
+EVERYTHING = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """The resources a step may read and the resources it may write; always a superset."""
+
+    reads: frozenset[str] = frozenset()
+    writes: frozenset[str] = frozenset()
+
+    def __or__(self, other: "Footprint") -> "Footprint":
+        """Join two footprints: what a step inside a watched call may touch."""
+        return Footprint(self.reads | other.reads, self.writes | other.writes)
+
+
+NOTHING = Footprint()
+ANYTHING = Footprint(frozenset({EVERYTHING}), frozenset({EVERYTHING}))
+
+
+def overlaps(left: str, right: str) -> bool:
+    """Say whether two resources may be the same thing, wildcards included."""
+    if left == right or EVERYTHING in (left, right):
+        return True
+    if left.endswith(":*"):
+        return right.startswith(left[:-1])
+    return right.endswith(":*") and left.startswith(right[:-1])
+
+
+def touches(resources: frozenset[str], others: frozenset[str]) -> bool:
+    """Say whether any resource of one set may be one of the other."""
+    if not resources.isdisjoint(others):
+        return True
+    if not any("*" in resource for resource in (*resources, *others)):
+        return False
+    return any(overlaps(left, right) for left in resources for right in others)
+
+
+def dependent(left: Footprint, right: Footprint) -> bool:
+    """Say whether the order of two steps may matter: one writes what the other reads or writes.
+
+    This is the single place that decides what a reduction may skip.
+    """
+    return (
+        touches(left.writes, right.writes)
+        or touches(left.writes, right.reads)
+        or touches(left.reads, right.writes)
+    )

@@ -1,0 +1,59 @@
+"""What a check returns: the verdict, what was covered, and the counterexample if there is one."""
+
+from dataclasses import dataclass, field
+
+from pytest_supercache.core.operation import History
+from pytest_supercache.core.schedule import Schedule
+from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.core.verdict import Label, Verdict, Violation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counterexample:
+    """The smallest interleaving that breaks a guarantee, with everything needed to show it."""
+
+    token: str
+    schedule: Schedule
+    preemptions: int
+    violation: Violation
+    violations: tuple[Violation, ...]
+    execution: Execution  # recorded with the content of every layer after each step
+    replays: str  # "10/10"
+    minimal: bool  # every schedule with fewer preemptions was executed and held
+    serial: bool = False  # the users took turns: no concurrency is needed
+    conflict_class: str | None = None  # not classified yet
+    explanation: str | None = None
+
+    @property
+    def history(self) -> History:
+        """The operations of the failing execution."""
+        return self.execution.history
+
+    @property
+    def trace(self) -> list[Step]:
+        """The steps of the failing execution."""
+        return self.execution.steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """The outcome of a check.
+
+    ``executions`` counts the search's own runs; serial, determinism, shrinking and replay runs are
+    not in it. ``interleavings`` is the number of all schedules, when it is known. ``reasons`` says
+    why the verdict is UNKNOWN, one sentence each.
+    """
+
+    verdict: Verdict
+    label: Label | None = None
+    executions: int = 0
+    violating: int = 0
+    blocked: int = 0
+    interleavings: int | None = None
+    exhausted: bool = False
+    coverage: str = ""
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    counterexample: Counterexample | None = None
+    seconds: float = 0.0
+    scope: dict[str, str | int] = field(default_factory=dict)

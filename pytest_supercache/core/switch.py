@@ -1,0 +1,35 @@
+"""How layers ask for a switch point and how background work offers itself, without a runtime."""
+
+from typing import Protocol
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import Wait
+
+
+class Switch(Protocol):
+    """What stands before every step: the runtime decides here who goes next."""
+
+    def step(
+        self, label: str, footprint: Footprint, *, kind: str, wait: Wait | None = None
+    ) -> None:
+        """Announce a step of the calling thread; returns when the step may run."""
+        ...
+
+    def answered(self, label: str) -> None:
+        """Say that the answer of the last step has arrived: a switch point in shared memory."""
+        ...
+
+
+class Background(Protocol):
+    """Work that happens without a thread of its own, such as the delivery of a message."""
+
+    name: str
+    node: str | None
+
+    def pending(self) -> tuple[str, Footprint] | None:
+        """Announce the next step as label and footprint, or None when there is nothing to do."""
+        ...
+
+    def perform(self) -> None:
+        """Take that step now."""
+        ...

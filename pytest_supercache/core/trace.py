@@ -1,0 +1,105 @@
+"""What one execution did: its steps with footprints, its history, how it ended. A search's input."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.operation import History
+from pytest_supercache.core.schedule import Schedule
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.core.waits import Wait, WaitState
+
+Layers = dict[str, dict[str, Any]]
+"""Place (``super_cache@a``, ``existing_cache``, ``origin``) -> key -> value."""
+
+
+@dataclass(slots=True)
+class Pending:
+    """The step an actor is about to take, as announced before it runs."""
+
+    actor: str
+    label: str
+    footprint: Footprint
+    enabled: bool
+    wait: Wait | None = None
+
+
+@dataclass(slots=True)
+class Step:
+    """One indivisible move between two switch points. Plain slots: this is the hot path."""
+
+    actor: str
+    index: int  # per actor, from 0
+    label: str  # "GET product:42"
+    kind: str  # "command", "watched", "origin", "super_cache", "message", "lock", "clock", "hand"
+    footprint: Footprint
+    node: str | None = None
+    phase: str = "race"
+    operation: int | None = None  # position in the history
+    choice: int | None = None  # position in the schedule; None outside the race
+    wait: Wait | None = None
+    wait_before: WaitState | None = None
+    wait_after: WaitState | None = None
+    pending: tuple[Pending, ...] = ()  # every actor at the moment of the choice
+    layers: Layers | None = None  # after this step; only recorded for a counterexample
+    time: float = 0.0  # virtual seconds since the start
+
+    @property
+    def signature(self) -> tuple[str, str, Footprint]:
+        """What must repeat in every re-execution: not the values, those may differ."""
+        return (self.actor, self.label, self.footprint)
+
+
+@dataclass(slots=True, kw_only=True)
+class Settled:
+    """What was found after everything had settled.
+
+    ``layers`` is each place's visible content; ``probes`` what a ``get`` through the system
+    answered on each node: (node, key) -> answer. A failed probe holds the exception.
+    """
+
+    layers: Layers = field(default_factory=dict)
+    probes: dict[tuple[str, str], Any] = field(default_factory=dict)
+    encodings: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Execution:
+    """One run under one schedule.
+
+    ``blocked`` names the pending steps of actors that can never go on; ``hazards`` are reasons why
+    nothing may be concluded (a step that never arrived, a connection elsewhere); ``unseen`` names
+    operations that were answered without a step, so that undeclared memory must be assumed.
+    """
+
+    schedule: Schedule
+    steps: list[Step]
+    history: History
+    settled: Settled = field(default_factory=Settled)
+    blocked: tuple[Pending, ...] = ()
+    hazards: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    preemptions: int = 0  # how often an actor that could have gone on had to wait
+    timers_started: bool = False
+    seconds: float = 0.0  # of the virtual clock, at the end of the race
+    complete: bool = True  # False: the scheduler ended it early
+    broken: tuple[Violation, ...] = ()  # expectations of single steps that were not met
+    errors: dict[str, BaseException] = field(default_factory=dict)  # actor -> what ended it
+    failure: BaseException | None = None  # raised by the test body itself, outside of actors
+    start: Layers = field(default_factory=dict)  # content before the race, when layers are recorded
+
+    @property
+    def race(self) -> list[Step]:
+        """The steps taken while users ran concurrently, ticks included."""
+        return [step for step in self.steps if step.phase == "race"]
+
+    def signatures(self) -> list[tuple[str, str, Footprint] | None]:
+        """Return what must repeat when the schedule is repeated, one entry a choice.
+
+        A choice has no entry when it only ran an actor's first lines.
+        """
+        found: list[tuple[str, str, Footprint] | None] = [None] * len(self.schedule.choices)
+        for step in self.race:
+            if step.choice is not None:
+                found[step.choice] = step.signature
+        return found

@@ -1,0 +1,62 @@
+"""One sentence that says what a check has covered, and what it has not."""
+
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.core.trace import Execution
+
+Scope = dict[str, str | int]
+
+
+def scope_of(execution: Execution, settings: Exploration, backend: str, *, shared: bool) -> Scope:
+    """Describe within which bounds a verdict is meant."""
+    users = {step.actor for step in execution.race if "@" not in step.actor}
+    keys = {operation.key for operation in execution.history if operation.key is not None}
+    ticks = settings.ticks
+    if ticks == "auto":
+        ticks = 1 if execution.timers_started else 0
+    scope: Scope = {
+        "users": len(users),
+        "keys": len(keys),
+        "faults": 0,
+        "early ticks": ticks,
+        "memory": "shared" if shared else "declared",
+        "grain": settings.grain,
+        "backend": backend,
+    }
+    if settings.assume is not None:
+        scope["assumption"] = f"no operation pauses {settings.assume.pause * 1000:g} ms or more"
+    return scope
+
+
+def bounds(scope: Scope) -> str:
+    """Write the bounds in brackets."""
+    parts = [_count(scope, "users"), _count(scope, "keys")]
+    parts = [part for part in parts if not part.startswith("0")]
+    parts += [f"faults {scope['faults']}", f"early ticks {scope['early ticks']}"]
+    atomic = "code between cache commands atomic"
+    if scope["memory"] == "shared":
+        atomic = "code between cache commands and their answers atomic"
+    return f"({', '.join([*parts, atomic, str(scope['backend'])])})"
+
+
+def exhausted(interleavings: int, scope: Scope) -> str:
+    """Say that nothing is left to try."""
+    condition = f"while {scope['assumption']}: " if "assumption" in scope else ""
+    return f"{condition}each of all {interleavings:,} schedules was executed {bounds(scope)}"
+
+
+def cut_off(executions: int, scope: Scope, level: int | None) -> str:
+    """Say how far a search came that did not finish."""
+    complete = ""
+    if level:
+        complete = f"all schedules with fewer than {level} preemptions among them; "
+    return f"{executions:,} schedules were executed, {complete}not all {bounds(scope)}"
+
+
+def found(executions: int, violating: int, scope: Scope) -> str:
+    """Say how much was tried until something was found."""
+    return f"{executions:,} schedules were executed, {violating:,} of them fail {bounds(scope)}"
+
+
+def _count(scope: Scope, what: str) -> str:
+    number = scope[what]
+    return f"{number} {what if number != 1 else what[:-1]}"

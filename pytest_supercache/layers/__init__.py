@@ -1,0 +1,1 @@
+"""What is raced: the origin, the existing cache, the super cache, their clock and messages."""

@@ -1,0 +1,132 @@
+"""The source of truth: versioned, and it knows the order of its commits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.operation import Commit
+from pytest_supercache.core.switch import Switch
+
+PLACE = "origin"
+
+
+class Origin:
+    """A key-value store in which every call is one step and every change gets a version.
+
+    Values are plain data; they are copied on the way in and out, as a database would do it.
+    """
+
+    name = PLACE
+
+    def __init__(self, switch: Switch) -> None:
+        self._switch = switch
+        self._content: dict[str, Any] = {}
+        self._versions: dict[str, int] = {}
+        self.commits: list[Commit] = []
+        self.watched = False  # whether the code under test ever used it
+        self._position: Any = lambda: (0, None)
+
+    def reset(self, given: dict[str, Any], position: Any) -> None:
+        """Start an execution with ``given`` as version 0; ``position`` says (step, actor)."""
+        self._content = deepcopy(given)
+        self._versions = {}
+        self.commits = []
+        self.watched = False
+        self._position = position
+
+    def get(self, key: str) -> Any:
+        """Read ``key``; None when it is absent."""
+        self._step("read", key, reads=True)
+        answer = deepcopy(self._content.get(key))
+        self._switch.answered(f"read {key}")
+        return answer
+
+    def set(self, key: str, value: Any) -> None:
+        """Commit ``value`` as the next version of ``key``."""
+        self._step("write", key)
+        self._commit(key, value)
+        self._switch.answered(f"write {key}")
+
+    def delete(self, key: str) -> None:
+        """Commit the absence of ``key`` as its next version."""
+        self._step("delete", key)
+        self._commit(key, None)
+        self._switch.answered(f"delete {key}")
+
+    def version(self, key: str) -> int:
+        """Return how often ``key`` was committed in this execution; given content is version 0."""
+        self._step("version of", key, reads=True)
+        answer = self._versions.get(key, 0)
+        self._switch.answered(f"version of {key}")
+        return answer
+
+    @contextmanager
+    def transaction(self) -> Iterator["Transaction"]:
+        """Collect changes and commit them in one step; an exception rolls them back."""
+        transaction = Transaction(self)
+        yield transaction
+        transaction.commit()
+
+    def peek(self, key: str) -> Any:
+        """Look at ``key`` without taking a step."""
+        return deepcopy(self._content.get(key))
+
+    def content(self) -> dict[str, Any]:
+        """Return everything that is stored, without taking a step."""
+        return deepcopy(self._content)
+
+    def restore(self, content: dict[str, Any]) -> None:
+        """Put back what :meth:`content` returned; commits stay as they are."""
+        self._content = deepcopy(content)
+
+    def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
+        self.watched = True
+        resource = frozenset({f"{PLACE}:{key}"})
+        footprint = Footprint(reads=resource) if reads else Footprint(resource, resource)
+        self._switch.step(f"origin: {verb} {key}", footprint, kind="origin")
+
+    def _commit(self, key: str, value: Any) -> None:
+        self._versions[key] = version = self._versions.get(key, 0) + 1
+        if value is None:
+            self._content.pop(key, None)
+        else:
+            self._content[key] = deepcopy(value)
+        step, actor = self._position()
+        self.commits.append(Commit(key, deepcopy(value), version, step, actor))
+
+    def _commit_all(self, changes: dict[str, Any]) -> None:
+        self.watched = True
+        resources = frozenset(f"{PLACE}:{key}" for key in changes)
+        label = f"origin: commit {', '.join(changes) or 'nothing'}"
+        self._switch.step(label, Footprint(resources, resources), kind="origin")
+        for key, value in changes.items():
+            self._commit(key, value)
+        self._switch.answered(label)
+
+
+class Transaction:
+    """Changes that nobody sees before they are committed together."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._changes: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        """Read ``key`` as this transaction sees it."""
+        if key in self._changes:
+            return deepcopy(self._changes[key])
+        return self._origin.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        """Change ``key`` when the transaction commits."""
+        self._changes[key] = deepcopy(value)
+
+    def delete(self, key: str) -> None:
+        """Remove ``key`` when the transaction commits."""
+        self._changes[key] = None
+
+    def commit(self) -> None:
+        """Commit all changes in one step."""
+        self._origin._commit_all(self._changes)  # noqa: SLF001 - one idea in two classes

@@ -1,0 +1,297 @@
+"""What a Redis command may read and write: for every command of the server, before it is sent.
+
+Always a superset: what this module does not know touches everything in its place. Three limits are
+taken on trust, as Redis itself takes them: a script declares its keys, no keyspace notifications
+and no client tracking are switched on.
+
+Besides ``place:key`` there are ``place.channels:*`` (who listens, and what is published),
+``place.scripts:SHA`` (what EVALSHA finds) and ``clock:now`` (commands that set or report a time).
+"""
+
+import hashlib
+import math
+import re
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
+from typing import Any, NamedTuple
+
+from pytest_supercache.core.footprint import NOTHING, Footprint
+from pytest_supercache.layers.redis_command_table import GROUPS, Keys
+
+CLOCK = "clock:now"
+PLACE = "existing_cache"
+
+
+def _names(joined: str) -> frozenset[str]:
+    return frozenset(joined.split(", "))
+
+
+TABLE = {name: (kind, keys) for kind, keys, names in GROUPS for name in _names(names)}
+
+_CONTAINERS = frozenset(name for name, (kind, _) in TABLE.items() if kind == "container")
+
+# Commands about one connection: no other connection can tell whether they ran. WATCH is not among
+# them, it reads its keys; the commands between MULTI and EXEC are joined by pipeline_footprint.
+_CONNECTION = _names(
+    "PING, ECHO, HELLO, AUTH, QUIT, SELECT, ASKING, READONLY, READWRITE, MULTI, EXEC, DISCARD, "
+    "UNWATCH, CLIENT SETINFO, CLIENT SETNAME, CLIENT GETNAME, CLIENT ID, CLIENT INFO, "
+    "CLIENT REPLY, CLIENT NO-EVICT, CLIENT NO-TOUCH, CLIENT GETREDIR, CLIENT TRACKINGINFO, "
+    "COMMAND, COMMAND COUNT, COMMAND DOCS, COMMAND GETKEYS, COMMAND GETKEYSANDFLAGS, "
+    "COMMAND INFO, COMMAND LIST, ACL WHOAMI, ACL CAT, ACL GENPASS, CLUSTER KEYSLOT"
+) | {name for name in TABLE if name.endswith(" HELP")}
+
+_PUBSUB = _names(
+    "PUBLISH, SPUBLISH, SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE, UNSUBSCRIBE, PUNSUBSCRIBE, "
+    "SUNSUBSCRIBE, RESET, PUBSUB CHANNELS, PUBSUB NUMPAT, PUBSUB NUMSUB, PUBSUB SHARDCHANNELS, "
+    "PUBSUB SHARDNUMSUB"
+)
+
+# They set, report or compare a moment. XADD makes ids from the time; consumer groups measure how
+# long an entry has been idle.
+_TIMED = _names(
+    "SETEX, PSETEX, EXPIRE, EXPIREAT, PEXPIRE, PEXPIREAT, GETEX, TTL, PTTL, EXPIRETIME, "
+    "PEXPIRETIME, RESTORE, RESTORE-ASKING, HEXPIRE, HEXPIREAT, HPEXPIRE, HPEXPIREAT, HTTL, HPTTL, "
+    "HEXPIRETIME, HPEXPIRETIME, HGETEX, HSETEX, OBJECT IDLETIME, XADD, XREADGROUP, XCLAIM, "
+    "XAUTOCLAIM, XPENDING, XINFO CONSUMERS, XINFO STREAM"
+)
+_SET_TIMES = {"EX", "PX", "EXAT", "PXAT", "KEEPTTL"}
+
+_SCRIPTS = {"EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"}
+_SCRIPT_PUBLISHES = re.compile(r"publish", re.IGNORECASE)
+_SCRIPT_TIMES = re.compile(
+    r"expire|ttl|setex|getex|restore|\btime\b|idle|xadd|xreadgroup|xclaim|xautoclaim|xpending|xinfo"
+    r"|[\"'](?:ex|px|exat|pxat)[\"']",
+    re.IGNORECASE,
+)
+# A call whose command is not one plain string: redis.call(command, key), local call = redis.call.
+_SCRIPT_COMPUTES_COMMAND = re.compile(r"call(?!\s*\(\s*([\"'])[\w.]+\1\s*[,)])")
+
+# Where the time to wait stands, and how many of its units make a second.
+_TIMEOUTS = {
+    "BLPOP": (-1, 1),
+    "BRPOP": (-1, 1),
+    "BRPOPLPUSH": (-1, 1),
+    "BLMOVE": (-1, 1),
+    "BZPOPMIN": (-1, 1),
+    "BZPOPMAX": (-1, 1),
+    "BLMPOP": (1, 1),
+    "BZMPOP": (1, 1),
+    "WAIT": (2, 1000),
+    "WAITAOF": (3, 1000),
+}
+
+
+class _Command(NamedTuple):
+    """A command as the server sees it: container commands keep their second word in ``words``."""
+
+    name: str  # "SET", "CLIENT SETNAME"
+    words: list[str]
+
+
+class _Touched(NamedTuple):
+    """Keys found in the arguments; ``unclear`` means that there may be others."""
+
+    reads: list[str]
+    writes: list[str]
+    unclear: bool
+
+
+def footprint(args: Sequence[Any], place: str = PLACE, script: str | None = None) -> Footprint:
+    """Say what a command may read and write.
+
+    Args:
+        args: as given to redis-py's ``execute_command``: ``("SET", "k", 1)``, ``("CLIENT ID",)``.
+        place: the layer that the keys belong to.
+        script: the text that EVALSHA stands for, if known; without it any script may publish and
+            look at the clock.
+    """
+    command = _parse(args)
+    name, words = command
+    if name in _CONNECTION:
+        return NOTHING
+    if name in _PUBSUB:
+        return _both(f"{place}.channels:*")
+    if name == "TIME":
+        return Footprint(reads=frozenset({CLOCK}))
+    if name in {"SCRIPT LOAD", "SCRIPT EXISTS", "SCRIPT FLUSH"}:
+        return _script_cache(name, words, place)
+    if name not in TABLE or not (TABLE[name][1] or TABLE[name][0] == "read"):
+        return _unknown(name, place)
+    result = _keys_footprint(command, place)
+    if name in _SCRIPTS:
+        result |= _script(name, words, place, script)
+    if name in _TIMED or (name == "SET" and not _SET_TIMES.isdisjoint(map(str.upper, words[3:]))):
+        result |= Footprint(reads=frozenset({CLOCK}))
+    return result
+
+
+def pipeline_footprint(commands: Iterable[Sequence[Any]], place: str = PLACE) -> Footprint:
+    """Say what commands sent as one (a pipeline, a transaction) may read and write."""
+    return reduce(or_, (footprint(args, place) for args in commands), NOTHING)
+
+
+def blocking(args: Sequence[Any]) -> float | None:
+    """Return for how many seconds a command may wait (``inf``: for ever); None if it never does.
+
+    In a transaction no command waits. A time that cannot be read makes the server answer with an
+    error at once.
+    """
+    name, words = _parse(args)
+    if name in {"XREAD", "XREADGROUP"}:
+        upper = [word.upper() for word in words]
+        if "BLOCK" not in upper[:-1]:
+            return None
+        at, units = upper.index("BLOCK") + 1, 1000
+    elif name in _TIMEOUTS:
+        at, units = _TIMEOUTS[name]
+    else:
+        return None
+    try:
+        seconds = float(words[at]) / units
+    except (IndexError, ValueError):
+        return None
+    if not 0 <= seconds < math.inf:
+        return None
+    return seconds or math.inf
+
+
+def normalised(args: Sequence[Any]) -> str:
+    """Name a command with its keys or channels and without its values: ``GET product:42``."""
+    command = _parse(args)
+    name, words = command
+    if name in _PUBSUB:
+        channels = words[len(name.split()) :]
+        shown = channels[:1] if name in {"PUBLISH", "SPUBLISH"} else channels
+    else:
+        touched = _touched(command)
+        # In the order of the arguments: this is the order in which people know them.
+        keys = {*touched.reads, *touched.writes}
+        shown = list(dict.fromkeys(word for word in words[1:] if word in keys))
+    return " ".join([name, *shown])
+
+
+def text(argument: Any) -> str:
+    """Write an argument as redis-py would send it, as text; bytes and text are one."""
+    if isinstance(argument, bytes | bytearray | memoryview):
+        return bytes(argument).decode("utf-8", "backslashreplace")
+    return repr(argument) if isinstance(argument, float) else str(argument)
+
+
+def _parse(args: Sequence[Any]) -> _Command:
+    """Split a name of two words, and find out whether the second word belongs to the name."""
+    if not args:
+        return _Command("", [])
+    words = [*text(args[0]).split(), *map(text, args[1:])]
+    name = words[0].upper() if words else ""
+    if name in _CONTAINERS and len(words) > 1:
+        name = f"{name} {words[1].upper()}"
+    return _Command(name, words)
+
+
+def _keys_footprint(command: _Command, place: str) -> Footprint:
+    reads, writes, unclear = _touched(command)
+    specs = TABLE[command.name][1]
+    if unclear or not specs or not (reads or writes):
+        # Commands that look at the whole keyspace, and those whose keys cannot be found here.
+        changes = any(spec.writes for spec in specs)
+        return _both(f"{place}:*") if changes else Footprint(reads=frozenset({f"{place}:*"}))
+    written = frozenset(f"{place}:{key}" for key in writes)
+    return Footprint(frozenset(f"{place}:{key}" for key in reads) | written, written)
+
+
+def _touched(command: _Command) -> _Touched:
+    touched = _Touched([], [], unclear=False)
+    for spec in TABLE.get(command.name, ("", ()))[1]:
+        found = _find(spec, command)
+        if found is None:
+            touched = touched._replace(unclear=True)
+        else:
+            (touched.writes if spec.writes else touched.reads).extend(found)
+    return touched
+
+
+def _find(spec: Keys, command: _Command) -> list[str] | None:
+    """Return the keys of one specification; None when they cannot be told from the arguments."""
+    words = command.words
+    if spec.find == "unknown":
+        return _find_in_sort(words)
+    begin: int | None
+    if isinstance(spec.begin, int):
+        begin = spec.begin
+    else:
+        at = [i for i, word in enumerate(words) if i and word.upper() == spec.begin]
+        if len(at) > 1:
+            return None  # one of them may be a key or a name: nobody but the server knows
+        begin = at[0] + 1 if at and at[0] >= spec.start else None
+    if begin is None:
+        return []
+    if spec.find == "number":
+        return _numbered(words, begin, *spec.numbers)
+    last, step, limit = spec.numbers
+    if last >= 0:
+        end = begin + last
+    elif limit > 1:
+        end = begin + (len(words) - begin) // limit + last
+    else:
+        end = len(words) + last
+    return words[begin : end + 1 : step]
+
+
+def _numbered(words: list[str], begin: int, number: int, first: int, step: int) -> list[str] | None:
+    try:
+        count = int(words[begin + number])
+    except (IndexError, ValueError):
+        return None
+    start = begin + first
+    if not 0 < count <= (len(words) - start) // step:
+        return None  # no key declared, or an error: a script may use any key all the same
+    return words[start : start + count * step : step]
+
+
+def _find_in_sort(words: list[str]) -> list[str] | None:
+    """SORT alone has keys that cannot be specified: BY and GET follow values, STORE is anywhere."""
+    return [] if {"BY", "GET", "STORE"}.isdisjoint(word.upper() for word in words[2:]) else None
+
+
+def _both(*resources: str) -> Footprint:
+    touched = frozenset(resources)
+    return Footprint(touched, touched)
+
+
+def _unknown(name: str, place: str) -> Footprint:
+    """Everything in the place, except where the command is known to leave channels alone."""
+    if name in {"FLUSHDB", "FLUSHALL", "SWAPDB"}:
+        return _both(f"{place}:*")
+    everything = _both(f"{place}:*", f"{place}.channels:*", f"{place}.scripts:*")
+    return everything | Footprint(reads=frozenset({CLOCK}))
+
+
+def _script_cache(name: str, words: list[str], place: str) -> Footprint:
+    if name == "SCRIPT EXISTS":
+        return Footprint(reads=frozenset(f"{place}.scripts:{sha.lower()}" for sha in words[2:]))
+    if name == "SCRIPT LOAD" and len(words) > 2:
+        return _both(f"{place}.scripts:{_sha(words[2])}")
+    return _both(f"{place}.scripts:*")
+
+
+def _script(name: str, words: list[str], place: str, script: str | None) -> Footprint:
+    """What a script may do besides using its keys."""
+    body = words[1] if len(words) > 1 else ""
+    result = NOTHING
+    if name in {"EVAL", "EVAL_RO"}:
+        script = body
+        result |= _both(f"{place}.scripts:{_sha(body)}")
+    elif name in {"EVALSHA", "EVALSHA_RO"}:
+        result |= Footprint(reads=frozenset({f"{place}.scripts:{body.lower()}"}))
+    if script is None or _SCRIPT_COMPUTES_COMMAND.search(script):
+        return result | _both(f"{place}.channels:*") | Footprint(reads=frozenset({CLOCK}))
+    if _SCRIPT_PUBLISHES.search(script):
+        result |= _both(f"{place}.channels:*")
+    if _SCRIPT_TIMES.search(script):
+        result |= Footprint(reads=frozenset({CLOCK}))
+    return result
+
+
+def _sha(script: str) -> str:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

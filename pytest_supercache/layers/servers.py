@@ -1,0 +1,224 @@
+"""What stands behind the existing cache: fakeredis in this process, or a real server we start."""
+
+import shutil
+import subprocess
+import tempfile
+import weakref
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from time import monotonic as real_monotonic
+from time import sleep as real_sleep
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_supercache.core.errors import SupercacheError
+
+if TYPE_CHECKING:
+    import redis
+
+START_SECONDS = 10.0
+"""How long a server may take to answer its first PING."""
+
+_ADDRESS_ARGUMENTS = frozenset(
+    {"host", "port", "path", "socket_keepalive", "socket_keepalive_options", "socket_type",
+     "server", "server_type", "version", "username", "password", "credential_provider",
+     "client_class", "lua_modules", "connected", "writer", "ssl_context", "event_dispatcher",
+     "maint_notifications_config", "maint_notifications_pool_handler", "oss_cluster_maint_notifications_handler"}
+)  # fmt: skip
+
+
+class Server(Protocol):
+    """A Redis-like server: it makes connections and can be emptied."""
+
+    description: str
+    url: str
+
+    def connection(self, arguments: Mapping[str, Any]) -> Any:
+        """Make a redis-py connection with a pool's ``arguments``, whatever address they name."""
+        ...
+
+    def reset(self) -> None:
+        """Become as good as new."""
+        ...
+
+    def close(self) -> None:
+        """Stop for good."""
+        ...
+
+
+def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what shapes a connection's behaviour and drop what says where it goes."""
+    return {
+        name: value
+        for name, value in arguments.items()
+        if name not in _ADDRESS_ARGUMENTS and not name.startswith("ssl_")
+    }
+
+
+class FakeRedisServer:
+    """fakeredis: the default, in this process, on virtual time."""
+
+    url = "redis://localhost:6379/0"
+
+    def __init__(self) -> None:
+        import fakeredis
+
+        self.description = f"fakeredis {version('fakeredis')}"
+        self._make = fakeredis.FakeServer
+        self._server = self._make()
+
+    def connection(self, arguments: Mapping[str, Any]) -> Any:
+        """Make a connection to the present server."""
+        from fakeredis import FakeRedisConnection
+
+        return FakeRedisConnection(server=self._server, **portable_arguments(arguments))
+
+    def reset(self) -> None:
+        """Start over with a new server: nothing can be left in it by definition."""
+        self._server = self._make()
+
+    def expiries(self) -> dict[str, float]:
+        """Return key -> the Unix time at which it expires, for keys that have a TTL."""
+        return {
+            key.decode(errors="backslashreplace"): item.expireat
+            for database in self._server.dbs.values()
+            for key, item in database._dict.items()  # noqa: SLF001 - no public way to the deadline
+            if item.expireat is not None
+        }
+
+    def close(self) -> None:
+        """Nothing to stop."""
+
+
+class RealServer:
+    """A ``redis-server`` or ``valkey-server`` of our own on a unix socket, stopped by its handle."""
+
+    def __init__(self, program: str = "redis-server") -> None:
+        path = shutil.which(program)
+        if path is None:
+            raise SupercacheError(
+                f"--supercache-backend={program}: there is no {program} on this machine. "
+                f"Install it (Debian: apt-get install {program}), or use the default, fakeredis."
+            )
+        self._folder = tempfile.mkdtemp(prefix="supercache-")
+        self._socket = str(Path(self._folder) / "server.sock")
+        self._process = subprocess.Popen(
+            [path, "--port", "0", "--unixsocket", self._socket, "--save", "", "--appendonly", "no",
+             "--dir", self._folder],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._stop = weakref.finalize(self, _stop, self._process, self._folder)
+        self.url = f"unix://{self._socket}"
+        self._admin = self._wait_until_ready(program)
+        facts = self._admin.info("server")
+        number = facts.get("valkey_version") or facts["redis_version"]
+        self.description = f"{program} {number}"
+
+    @property
+    def socket(self) -> str:
+        """The path of the unix socket."""
+        return self._socket
+
+    def connection(self, arguments: Mapping[str, Any]) -> Any:
+        """Make a connection to the server."""
+        from redis.connection import UnixDomainSocketConnection
+
+        return UnixDomainSocketConnection(path=self._socket, **portable_arguments(arguments))
+
+    def reset(self) -> None:
+        """Drop all data, scripts and functions; connections are closed by those who made them."""
+        self._admin.flushall()
+        self._admin.script_flush()
+
+    def expiries(self) -> dict[str, float]:
+        """Real time cannot be moved, so no expiry is a deadline here."""
+        return {}
+
+    def close(self) -> None:
+        """Stop the process and remove its folder."""
+        self._admin.close()
+        self._stop()
+
+    def _wait_until_ready(self, program: str) -> "redis.Redis":
+        import redis
+
+        admin = redis.Redis(unix_socket_path=self._socket)
+        end = real_monotonic() + START_SECONDS
+        while True:
+            try:
+                admin.ping()
+            except redis.exceptions.ConnectionError as error:
+                if self._process.poll() is not None or real_monotonic() > end:
+                    self._stop()
+                    raise SupercacheError(f"{program} did not start: {error}") from error
+                real_sleep(0.01)
+            else:
+                return admin
+
+
+class ForeignServer:
+    """A server that somebody else runs, named by a URL; its database is emptied at every reset."""
+
+    def __init__(self, url: str) -> None:
+        import redis
+
+        self.url = url
+        self._pool = redis.ConnectionPool.from_url(url)
+        self._admin = redis.Redis(connection_pool=self._pool)
+        try:
+            facts = self._admin.info("server")
+        except redis.exceptions.RedisError as error:
+            raise SupercacheError(f"--supercache-backend={url}: no answer: {error}") from error
+        if self._admin.dbsize():
+            raise SupercacheError(
+                f"--supercache-backend={url}: the database is not empty. Every execution would "
+                "erase it; name an empty one (redis://host/9)."
+            )
+        self.description = f"redis {facts['redis_version']} at {url}"
+
+    def connection(self, arguments: Mapping[str, Any]) -> Any:
+        """Make a connection to the server."""
+        own = {name: value for name, value in portable_arguments(arguments).items() if name != "db"}
+        return self._pool.connection_class(**{**self._pool.connection_kwargs, **own})
+
+    def reset(self) -> None:
+        """Empty the database."""
+        self._admin.flushdb()
+
+    def expiries(self) -> dict[str, float]:
+        """Real time cannot be moved, so no expiry is a deadline here."""
+        return {}
+
+    def close(self) -> None:
+        """Close our own connections; the server stays."""
+        self._admin.close()
+        self._pool.disconnect()
+
+
+def start_server(backend: str) -> FakeRedisServer | RealServer | ForeignServer:
+    """Start what ``--supercache-backend`` names.
+
+    Raises:
+        SupercacheError: the name is unknown, or the server cannot be started or reached.
+    """
+    if backend == "fakeredis":
+        return FakeRedisServer()
+    if backend in {"redis-server", "valkey-server"}:
+        return RealServer(backend)
+    if backend.startswith(("redis://", "rediss://", "unix://")):
+        return ForeignServer(backend)
+    raise SupercacheError(
+        f"--supercache-backend={backend!r} is not known. Expected fakeredis, redis-server, "
+        "valkey-server or a redis:// URL."
+    )
+
+
+def _stop(process: "subprocess.Popen[bytes]", folder: str) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,114 @@
+"""All layers of one scenario: built once, reset for every execution, seen through nodes."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_supercache.core.switch import Switch
+from pytest_supercache.core.trace import Layers
+from pytest_supercache.layers.clock import VirtualClock
+from pytest_supercache.layers.existing_cache import ExistingCache
+from pytest_supercache.layers.messages import Bus
+from pytest_supercache.layers.origin import Origin
+from pytest_supercache.layers.servers import ForeignServer, RealServer, FakeRedisServer
+from pytest_supercache.layers.super_cache import SuperCache
+
+GIVEN_LAYERS = ("origin", "existing_cache", "super_cache")
+
+
+class NodeLayers:
+    """What a system on one node is given."""
+
+    def __init__(self, node: str, stack: "Stack") -> None:
+        self.node = node
+        self.origin = stack.origin
+        self.existing_cache = stack.existing_cache
+        self.super_cache = stack.super_caches[node]
+        self.clock = stack.clock
+        self._stack = stack
+
+    @property
+    def tmp_path(self) -> Path:
+        """One folder per execution, shared by all nodes."""
+        return self._stack.tmp_path
+
+
+class Stack:
+    """The origin, the existing cache and a super cache per node, on one clock."""
+
+    def __init__(
+        self, server: FakeRedisServer | RealServer | ForeignServer, switch: Switch
+    ) -> None:
+        self.clock = VirtualClock()
+        self.origin = Origin(switch)
+        self.existing_cache = ExistingCache(server)
+        self.bus = Bus(switch)
+        self.super_caches: dict[str, SuperCache] = {}
+        self._switch = switch
+        self._given: dict[str, Any] = {}
+        self._folder: Path | None = None
+
+    def node(self, name: str) -> NodeLayers:
+        """Return the layers as the node ``name`` sees them."""
+        if name not in self.super_caches:
+            super_cache = SuperCache(name, self._switch, self.bus)
+            super_cache.reset(self._given)
+            self.super_caches[name] = super_cache
+        return NodeLayers(name, self)
+
+    def reset(self, given: Mapping[str, Mapping[str, Any]], position: Any) -> None:
+        """Start an execution: the clock at its beginning, every layer with its given content."""
+        self.clock.reset()
+        self.origin.reset(dict(given.get("origin", {})), position)
+        self.existing_cache.reset(given.get("existing_cache", {}))
+        self._given = dict(given.get("super_cache", {}))
+        for super_cache in self.super_caches.values():
+            super_cache.reset(self._given)
+        self._remove_folder()
+
+    @property
+    def tmp_path(self) -> Path:
+        """A folder that is empty at the start of every execution."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="supercache-"))
+        return self._folder
+
+    def content(self) -> Layers:
+        """Return what every layer holds, without taking a step; layers nobody used are left out."""
+        content: Layers = {
+            super_cache.name: super_cache.content()
+            for super_cache in self.super_caches.values()
+            if super_cache.used
+        }
+        content[self.existing_cache.name] = self.existing_cache.content()
+        if self.origin.watched or self.origin.content():
+            content[self.origin.name] = self.origin.content()
+        return content
+
+    def shared_content(self) -> tuple[Any, Any]:
+        """Return the content of the layers that all nodes share, to be put back."""
+        return self.existing_cache.dump(), self.origin.content()
+
+    def restore_shared(self, content: tuple[Any, Any]) -> None:
+        """Put back what :meth:`shared_content` returned."""
+        existing, origin = content
+        self.existing_cache.restore(existing)
+        self.origin.restore(origin)
+
+    def drop(self, layer: str, key: str | None, node: str) -> None:
+        """Remove ``key`` (None: everything) from a layer of ours, as eviction or a flush does."""
+        if layer == "existing_cache":
+            self.existing_cache.drop(key)
+        else:
+            self.node(node).super_cache.drop(key)
+
+    def close(self) -> None:
+        """Remove what is left on disk; the server belongs to whoever started it."""
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None

@@ -1,0 +1,109 @@
+"""The reference super cache: in process, one per node, kept fresh by published invalidations.
+
+It can also grant leases on a miss, as in "Scaling Memcache at Facebook" (NSDI 2013, section 3.2.1):
+a fill is only stored while its lease is in force, and an invalidation voids it.
+"""
+
+from copy import deepcopy
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.switch import Switch
+from pytest_supercache.layers.messages import Bus, Mailbox
+
+
+class SuperCache:
+    """A node's own cache of values. A value that is None counts as absent."""
+
+    def __init__(self, node: str, switch: Switch, bus: Bus) -> None:
+        self.node = node
+        self.name = f"super_cache@{node}"
+        self._switch = switch
+        self._bus = bus
+        self._content: dict[str, Any] = {}
+        self._leases: dict[str, int] = {}
+        self._granted = 0
+        self.used = False  # whether this execution ever touched it
+        self.mailbox = Mailbox(node, lambda key: frozenset({f"{self.name}:{key}"}))
+        self.mailbox.subscribe(self._drop)
+        bus.join(self.mailbox)
+
+    def reset(self, given: dict[str, Any]) -> None:
+        """Start an execution with ``given`` as content."""
+        self._content = deepcopy(given)
+        self._leases = {}
+        self._granted = 0
+        self.used = bool(given)
+        self.mailbox.clear()
+
+    def get(self, key: str) -> Any:
+        """Look ``key`` up; None when it is absent."""
+        self._step("look up", key, reads=True)
+        answer = deepcopy(self._content.get(key))
+        self._switch.answered(f"look up {key}")
+        return answer
+
+    def put(self, key: str, value: Any) -> None:
+        """Store ``value``."""
+        self._step("store", key)
+        self._content[key] = deepcopy(value)
+        self._switch.answered(f"store {key}")
+
+    def get_or_lease(self, key: str) -> tuple[Any, int | None]:
+        """Look ``key`` up; on a miss also take the lease that a fill needs.
+
+        Returns:
+            The value and None, or None and the lease. A newer lease voids an older one.
+        """
+        self._step("look up or lease", key)
+        value = deepcopy(self._content.get(key))
+        lease = None
+        if value is None:
+            self._granted += 1
+            lease = self._leases[key] = self._granted
+        self._switch.answered(f"look up or lease {key}")
+        return value, lease
+
+    def put_leased(self, key: str, value: Any, lease: int) -> bool:
+        """Store ``value`` if ``lease`` is still in force, and say whether it was."""
+        self._step("store if leased", key)
+        in_force = self._leases.get(key) == lease
+        if in_force:
+            del self._leases[key]
+            self._content[key] = deepcopy(value)
+        self._switch.answered(f"store if leased {key}")
+        return in_force
+
+    def drop(self, key: str | None) -> None:
+        """Remove ``key``, or everything, as eviction does; leases stay. Not a step."""
+        if key is None:
+            self._content.clear()
+        else:
+            self._content.pop(key, None)
+
+    def restart(self) -> None:
+        """Come up cold: no content, no leases, and messages on their way are lost. Not a step."""
+        self.reset({})
+        self.used = True
+
+    def invalidate(self, *keys: str) -> None:
+        """Tell every node, this one included, to drop ``keys``; they do it when they hear of it."""
+        self._bus.publish(keys)
+
+    def peek(self, key: str) -> Any:
+        """Look at ``key`` without taking a step."""
+        return deepcopy(self._content.get(key))
+
+    def content(self) -> dict[str, Any]:
+        """Return everything that is stored, without taking a step."""
+        return deepcopy(self._content)
+
+    def _drop(self, key: str) -> None:
+        self._content.pop(key, None)
+        self._leases.pop(key, None)
+
+    def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
+        self.used = True
+        resource = frozenset({f"{self.name}:{key}"})
+        footprint = Footprint(reads=resource) if reads else Footprint(resource, resource)
+        self._switch.step(f"super cache: {verb} {key}", footprint, kind="super_cache")

@@ -1,0 +1,1 @@
+"""What a history proves: guarantees, and the judgement of one execution."""

@@ -1,0 +1,57 @@
+"""``answers``: every operation is answered, and no answer is an exception nobody expects."""
+
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.guarantee import Guarantee
+
+
+def _find_missing_answer(execution: Execution) -> Violation | None:
+    for operation in execution.history:
+        if operation.error is not None and not operation.error_expected:
+            return Violation(
+                guarantee="answers",
+                summary=f"{operation.user} {_named(operation.kind, operation.key)} raised "
+                f"{_shown(operation.error)}",
+                key=operation.key,
+                user=operation.user,
+                node=operation.node,
+                evidence={"step": operation.step, "error": operation.error},
+            )
+    for actor, error in execution.errors.items():
+        return Violation(
+            guarantee="answers",
+            summary=f"{actor} raised {_shown(error)}",
+            user=actor,
+            evidence={"error": error},
+        )
+    for (node, key), answer in execution.settled.probes.items():
+        if isinstance(answer, BaseException):
+            return Violation(
+                guarantee="answers",
+                summary=f"after everything had settled, reading {key} on node {node} raised "
+                f"{_shown(answer)}",
+                key=key,
+                node=node,
+                evidence={"error": answer},
+            )
+    if execution.blocked:
+        waiting = ", ".join(f"{p.actor} waits at {p.label!r}" for p in execution.blocked)
+        return Violation(
+            guarantee="answers",
+            summary=f"nobody can go on: {waiting}",
+            user=execution.blocked[0].actor,
+            evidence={"blocked": [(p.actor, p.label) for p in execution.blocked]},
+        )
+    return None
+
+
+def _named(kind: str, key: str | None) -> str:
+    return kind if key is None else f"{kind} {key}"
+
+
+def _shown(error: BaseException) -> str:
+    text = f"{type(error).__name__}: {error}"
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+ANSWERS = Guarantee("answers", _find_missing_answer)

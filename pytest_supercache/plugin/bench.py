@@ -1,0 +1,165 @@
+"""Runs one item: explores it, holds the verdict against what is stated, and reports."""
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_supercache.core.result import CheckResult
+from pytest_supercache.core.schedule import read_token
+from pytest_supercache.core.verdict import Verdict
+from pytest_supercache.plugin.session import FINDING, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pytest_supercache.oracle.guarantee import Guarantee
+    from pytest_supercache.report.finding import Finding
+    from pytest_supercache.scenario.scenario import ScenarioItem
+    from pytest_supercache.world import World
+
+
+class NotAsExpected(AssertionError):  # noqa: N818 - what testers call a failure
+    """A verdict other than the one that lets the item pass; its text is the whole story."""
+
+
+class Bench:
+    """What items run on: the session's server and options."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def play(self, item: "ScenarioItem", node: pytest.Item) -> None:
+        """Explore a scenario item and raise unless its verdict is the stated one.
+
+        Raises:
+            NotAsExpected: with the text that a person needs.
+            SupercacheError: an option or a declaration is wrong.
+        """
+        from pytest_supercache.checking import check_on
+        from pytest_supercache.oracle.judge import DEFAULT, KNOWN
+        from pytest_supercache.playing import Play
+        from pytest_supercache.registry import REGISTRY
+        from pytest_supercache.report.finding import Finding
+
+        scenario = item.scenario
+        system = REGISTRY.systems[item.system.name]
+        play = Play(item, system, REGISTRY.verbs)
+        settings = self._session.options.exploration({**scenario.explore, "assume": item.assume})
+        named = scenario.guarantees
+        result = check_on(
+            self._session.server,
+            play.body,
+            settings,
+            guarantees=DEFAULT if named is None else tuple(KNOWN[spec.name] for spec in named),
+            given=item.given,
+            state=system.state,
+            clients=system.redis,
+            item=item.name,
+            preflight=play.find_undeclared_state,
+            replay=self._replay(node),
+            hypothesis_seed=self._session.hypothesis_seed,
+            core=self._session.core,
+        )
+        stated = item.system.stated.verdict.value if item.system.stated else None
+        self._report(
+            node,
+            Finding(
+                item=item.name,
+                title=scenario.title,
+                story=scenario.story,
+                node_id=node.nodeid,
+                path=scenario.path,
+                line=scenario.where.line,
+                system=item.system.name,
+                stated=stated,
+                as_stated=result.verdict.value == (stated or Verdict.HOLDS.value),
+                replay_command=_replay_command(scenario.path, result),
+                severity=scenario.severity,
+                owner=scenario.owner,
+                tags=scenario.tags,
+                links=scenario.links,
+                result=result,
+            ),
+        )
+
+    def explore(
+        self,
+        body: "Callable[[World], Any]",
+        node: pytest.Item,
+        own: dict[str, Any],
+        guarantees: "Iterable[Guarantee]",
+    ) -> None:
+        """Explore a Python test and raise unless it holds.
+
+        Raises:
+            NotAsExpected: it does not, or it could not be decided.
+            SupercacheError: an option is wrong, or the body misuses its world.
+        """
+        from pytest_supercache.checking import check_on
+        from pytest_supercache.report.finding import Finding
+
+        result = check_on(
+            self._session.server,
+            body,
+            self._session.options.exploration(own),
+            guarantees=tuple(guarantees),
+            item=node.nodeid,
+            replay=self._replay(node),
+            hypothesis_seed=self._session.hypothesis_seed,
+            core=self._session.core,
+        )
+        path, line, _ = node.location
+        document = (getattr(node, "obj", None).__doc__ or node.name).strip()
+        self._report(
+            node,
+            Finding(
+                item=node.name,
+                title=document.partition("\n")[0],
+                story="",
+                node_id=node.nodeid,
+                path=path,
+                line=(line or 0) + 1,
+                system="",
+                stated=None,
+                as_stated=result.verdict is Verdict.HOLDS,
+                replay_command=_replay_command(path, result),
+                severity="normal",
+                owner=None,
+                tags=(),
+                links={},
+                result=result,
+            ),
+        )
+
+    def _replay(self, node: pytest.Item) -> Any:
+        token = node.config.getoption("supercache_replay")
+        return read_token(token)[1] if token else None
+
+    def _report(self, node: pytest.Item, finding: "Finding") -> None:
+        """Attach the finding to its item, then pass or fail the item."""
+        from pytest_supercache.report.text import failure_text, line_of_text, summary_text
+        from pytest_supercache.report.verdict_json import finding_row
+
+        result = finding.result
+        row = finding_row(finding)
+        row["line_of_text"] = line_of_text(finding)
+        if result.counterexample is not None and finding.as_stated:
+            row["picture"] = summary_text(finding)
+        node.stash[FINDING] = row
+        node.user_properties.append(("supercache_verdict", result.verdict.value))
+        if result.counterexample is not None:
+            node.user_properties.append(("supercache_token", result.counterexample.token))
+        if node.config.getoption("--alluredir", default=None):
+            from pytest_supercache.report.allure import attach
+
+            attach(finding)
+        if not finding.as_stated:
+            raise NotAsExpected(failure_text(finding))
+
+
+def _replay_command(path: str, result: CheckResult) -> str:
+    if result.counterexample is None:
+        return f"pytest {shlex.quote(path)}"
+    token = result.counterexample.token
+    return f"pytest {shlex.quote(path)} --supercache-replay={shlex.quote(token)}"

@@ -1,0 +1,136 @@
+"""Scenario files become pytest items: marks, ``-k``, fixtures, xdist and JUnit work as for tests."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_supercache.core.errors import SupercacheError, TokenError
+from pytest_supercache.core.schedule import read_token
+from pytest_supercache.plugin.bench import Bench, NotAsExpected
+from pytest_supercache.registry import REGISTRY
+
+if TYPE_CHECKING:
+    from pytest_supercache.scenario.grammar import Vocabulary
+    from pytest_supercache.scenario.scenario import ScenarioItem
+
+
+class ScenarioFile(pytest.Module):
+    """One ``*.supercache.yaml``; a module without code, so that fixtures of every scope work."""
+
+    def _getobj(self) -> ModuleType:
+        return ModuleType(self.path.name)
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        """Check the file and yield its items, or one failing item that holds every mistake."""
+        from pytest_supercache.scenario.scenario import items
+        from pytest_supercache.scenario.validate import load
+
+        try:
+            scenario = load(_shown(self.path, self.config), self.path.read_bytes(), vocabulary())
+        except (SupercacheError, OSError) as error:
+            yield BrokenFile.from_parent(self, name=self.path.name.split(".")[0], error=error)
+            return
+        for tag in scenario.tags:
+            self.config.addinivalue_line("markers", f"{tag}: tag of scenario files")
+        for item in items(scenario):
+            made = ScenarioTest.from_parent(self, name=item.name, callobj=_test_of(item))
+            made.scenario_item = item
+            for tag in scenario.tags:
+                made.add_marker(tag)
+            yield made
+
+
+class ScenarioTest(pytest.Function):
+    """One scenario on one system with one case."""
+
+    scenario_item: "ScenarioItem"
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Point at the scenario in its file."""
+        return self.path, self.scenario_item.scenario.where.line - 1, self.name
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any) -> Any:
+        """Show our text, not a traceback through the plugin."""
+        if isinstance(excinfo.value, NotAsExpected | SupercacheError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, *args)
+
+
+class BrokenFile(pytest.Item):
+    """Stands for a scenario file that cannot be read: it fails with every mistake in it."""
+
+    def __init__(self, *, error: Exception, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._error = error
+
+    def runtest(self) -> None:
+        """Fail."""
+        raise self._error
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any) -> Any:
+        """Show the mistakes, without a traceback."""
+        if isinstance(excinfo.value, SupercacheError | OSError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, *args)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Point at the file."""
+        return self.path, 0, self.name
+
+
+def vocabulary() -> "Vocabulary":
+    """Return the words that scenario files of this project may use."""
+    from pytest_supercache import reference  # noqa: F401 - registers the reference systems
+    from pytest_supercache.oracle.judge import KNOWN
+    from pytest_supercache.scenario.grammar import VerbSignature, Vocabulary
+
+    return Vocabulary(
+        systems=tuple(REGISTRY.systems),
+        verbs={
+            name: VerbSignature(
+                parameters=verb.parameters(), doc=(verb.function.__doc__ or "").strip()
+            )
+            for name, verb in REGISTRY.verbs.items()
+        },
+        guarantees={name: () for name in KNOWN},
+    )
+
+
+def select_for_replay(config: pytest.Config, items: list[pytest.Item], token: str) -> None:
+    """Keep the one item that ``token`` names.
+
+    Raises:
+        TokenError: the token cannot be read, or no collected item has its name.
+    """
+    wanted, _ = read_token(token)
+    chosen = [item for item in items if wanted in {item.name, item.nodeid} and _is_ours(item)]
+    if not chosen:
+        ours = sorted(item.name for item in items if _is_ours(item))
+        raise TokenError(
+            f"the token is for {wanted!r}, which was not collected. Collected: "
+            f"{', '.join(ours) or 'no scenario at all'}"
+        )
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
+def _is_ours(item: pytest.Item) -> bool:
+    return isinstance(item, ScenarioTest) or hasattr(getattr(item, "obj", None), "is_explored")
+
+
+def _test_of(item: "ScenarioItem") -> Callable[..., None]:
+    def test(request: pytest.FixtureRequest, supercache_bench: Bench) -> None:
+        supercache_bench.play(item, request.node)
+
+    return test
+
+
+def _shown(path: Path, config: pytest.Config) -> str:
+    """Return the path as pytest shows it: from where it was started, if below."""
+    try:
+        return str(path.relative_to(config.invocation_params.dir))
+    except ValueError:
+        return str(path)

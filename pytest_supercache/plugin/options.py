@@ -1,0 +1,120 @@
+"""The options of the plugin. Command line over file over ini over default."""
+
+import tomllib
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.settings import SEARCHES, Exploration
+
+PREFIX = "supercache_"
+
+_OPTIONS: tuple[tuple[str, str, type, str], ...] = (
+    ("search", "NAME", str, f"how to search: {', '.join(SEARCHES)} (default: auto)"),
+    ("time", "SECONDS", float, "real seconds an item may search (default: 120)"),
+    ("executions", "N", int, "schedules an item may execute (default: 20000)"),
+    ("preemptions", "N", int, "try only schedules with at most N preemptions; never a proof"),
+    ("ticks", "N", str, "early moves of the clock: auto, 0, 1 or 2 (default: auto)"),
+    ("seed", "N", int, "seed of the random search and of the code's own randomness (default: 0)"),
+    ("backend", "NAME", str, "fakeredis (default), redis-server, valkey-server or redis://..."),
+    ("report", "DIR", str, "where reports go (default: reports)"),
+)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register every option and its ini name."""
+    group = parser.getgroup("supercache", "interleavings of cache operations")
+    for name, metavar, _kind, text in _OPTIONS:
+        group.addoption(
+            f"--supercache-{name}", metavar=metavar, dest=PREFIX + name, default=None, help=text
+        )
+        parser.addini(PREFIX + name, text, default=None)
+    group.addoption(
+        "--supercache-replay",
+        metavar="TOKEN",
+        dest="supercache_replay",
+        default=None,
+        help="replay one recorded schedule; runs only the item that the token names",
+    )
+
+
+class Options:
+    """What the user asked for, by source."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self.project = _tool_table(config)
+
+    def value(self, name: str) -> Any:
+        """Return an option from the command line, the ini file or pyproject, as its type.
+
+        Raises:
+            SupercacheError: it is not of the right type.
+        """
+        given = self.command_line(name)
+        if given is None:
+            given = self._config.getini(PREFIX + name)
+        if given is None:
+            given = self.project.get(name)
+        return None if given is None else _typed(name, given)
+
+    def command_line(self, name: str) -> Any:
+        """Return an option from the command line only, as its type."""
+        given = self._config.getoption(PREFIX + name)
+        return None if given is None else _typed(name, given)
+
+    def exploration(self, own: dict[str, Any]) -> Exploration:
+        """Merge defaults, ini, what the file or decorator says, and the command line."""
+        settings = Exploration()
+        for source in (self._ini, own.get, self.command_line):
+            known = {name: source(name) for name in _EXPLORATION}
+            settings = replace(settings, **{n: v for n, v in known.items() if v is not None})
+        rest = {name: value for name, value in own.items() if name not in _EXPLORATION}
+        return replace(settings, **rest)
+
+    def _ini(self, name: str) -> Any:
+        given = self._config.getini(PREFIX + name)
+        if given is None:
+            given = self.project.get(name)
+        return None if given is None else _typed(name, given)
+
+
+_EXPLORATION = ("search", "time", "executions", "preemptions", "ticks", "seed")
+_KINDS = {name: kind for name, _, kind, _ in _OPTIONS}
+
+
+def _typed(name: str, given: Any) -> Any:
+    if name == "ticks":
+        text = str(given)
+        return text if text == "auto" else _number("ticks", given, int)
+    kind = _KINDS[name]
+    return str(given) if kind is str else _number(name, given, kind)
+
+
+def _number(name: str, given: Any, kind: type) -> Any:
+    try:
+        return kind(given)
+    except ValueError:
+        what = "a whole number" if kind is int else "a number"
+        raise SupercacheError(f"--supercache-{name}={given!r}: expected {what}") from None
+
+
+def _tool_table(config: pytest.Config) -> dict[str, Any]:
+    """Read ``[tool.supercache]`` of the project's pyproject.toml."""
+    path = config.rootpath / "pyproject.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("supercache", {})
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise pytest.UsageError(f"{path}: {error}") from error
+    known = {*_KINDS, "watch"}
+    unknown = sorted(set(table) - known)
+    if unknown:
+        raise pytest.UsageError(
+            f"{path}: [tool.supercache] has unknown names: {', '.join(unknown)}. "
+            f"Expected {', '.join(sorted(known))}."
+        )
+    return dict(table)

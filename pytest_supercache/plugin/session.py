@@ -1,0 +1,187 @@
+"""One pytest run: its options, its server, the findings as they come in, and what is made of them."""
+
+from collections.abc import Generator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from platform import python_version
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.plugin.options import Options
+from pytest_supercache.registry import REGISTRY, Watch
+
+if TYPE_CHECKING:
+    from pytest_supercache.layers.servers import FakeRedisServer, ForeignServer, RealServer
+
+FINDING: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+"""What an item found, as plain data."""
+
+_LIBRARIES = ("pytest", "pytest-supercache", "redis", "fakeredis", "hypothesis")
+
+
+class Session:
+    """The plugin's state of one run; hooks that need it are methods here."""
+
+    NAME = "supercache-session"
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._registry = REGISTRY.copy()
+        self._server: FakeRedisServer | RealServer | ForeignServer | None = None
+        self._findings: list[dict[str, Any]] = []
+        self.options = Options(config)
+        self._register_watches()
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> "Session":
+        """Return the session of this run."""
+        session = config.pluginmanager.get_plugin(cls.NAME)
+        assert isinstance(session, cls), "the session is registered in pytest_configure"
+        return session
+
+    @property
+    def server(self) -> "FakeRedisServer | RealServer | ForeignServer":
+        """The server behind the existing cache, started when it is first needed."""
+        if self._server is None:
+            from pytest_supercache.layers.servers import start_server
+
+            self._server = start_server(self.options.value("backend") or "fakeredis")
+        return self._server
+
+    @property
+    def hypothesis_seed(self) -> int | None:
+        """What ``--hypothesis-seed`` says, if Hypothesis is loaded and a number was given."""
+        given = self._config.getoption("--hypothesis-seed", default=None)
+        return int(given) if given is not None and str(given).isdecimal() else None
+
+    @property
+    def core(self) -> int:
+        """Which processor this process should stay on: xdist workers get different ones."""
+        worker = str(getattr(self._config, "workerinput", {}).get("workerid", "gw0"))
+        return int(worker[2:]) if worker[2:].isdecimal() else 0
+
+    def _register_watches(self) -> None:
+        for entry in self.options.project.get("watch", []):
+            table = {"target": entry} if isinstance(entry, str) else dict(entry)
+            unknown = set(table) - {"target", "layer", "reads", "writes"}
+            if unknown or not isinstance(table.get("target"), str):
+                raise pytest.UsageError(
+                    f"[tool.supercache] watch = {entry!r}: expected a table with target, layer, "
+                    "reads, writes"
+                )
+            table.setdefault("layer", "super_cache")
+            REGISTRY.watches[table["target"]] = Watch(**table)
+
+    # -- hooks ---------------------------------------------------------------------------------
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """With ``--supercache-replay``, keep only the item that the token names."""
+        token = config.getoption("supercache_replay")
+        if token:
+            from pytest_supercache.plugin.collection import select_for_replay
+
+            try:
+                select_for_replay(config, items, token)
+            except SupercacheError as error:
+                raise pytest.UsageError(f"--supercache-replay: {error}") from error
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Let the finding of an item travel with its report, also between processes."""
+        report = yield
+        finding = item.stash.get(FINDING, None)
+        if report.when == "call" and finding is not None:
+            report.supercache = finding  # type: ignore[attr-defined]
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the findings; on the controller those of all workers arrive here."""
+        finding = getattr(report, "supercache", None)
+        if finding is not None:
+            self._findings.append(finding)
+
+    def pytest_report_header(self) -> str | None:
+        """Say which backend is used, when it is not the default."""
+        backend = self.options.value("backend")
+        return f"supercache: {backend}" if backend else None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Write ``verdict.json``, once, where all findings are."""
+        if not self._findings or hasattr(self._config, "workerinput"):
+            return
+        from pytest_supercache.report.verdict_json import write_verdict
+
+        self._findings.sort(key=lambda finding: str(finding["node_id"]))
+        write_verdict(self.report_folder / "verdict.json", self._findings, self._circumstances())
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """List what every item said; with ``-v`` also the pictures of stated conflicts."""
+        if not self._findings:
+            return
+        terminalreporter.section("supercache")
+        for finding in self._findings:
+            if self._config.getoption("verbose") > 0 and finding.get("picture"):
+                terminalreporter.line(str(finding["picture"]))
+                terminalreporter.line("")
+        for finding in self._findings:
+            terminalreporter.line(str(finding["line_of_text"]))
+        terminalreporter.line(f"written: {self.report_folder / 'verdict.json'}")
+
+    def pytest_unconfigure(self) -> None:
+        """Stop the server and forget what conftest files registered."""
+        REGISTRY.become(self._registry)
+        if self._server is not None:
+            self._server.close()
+
+    # -- reports -------------------------------------------------------------------------------
+
+    @property
+    def report_folder(self) -> Path:
+        """Where reports go; a relative name is meant from the project's root."""
+        return self._config.rootpath / (self.options.value("report") or "reports")
+
+    def _circumstances(self) -> dict[str, Any]:
+        return {
+            "versions": {"python": python_version(), **_versions()},
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seed": self.options.exploration({}).seed,
+            **_commit(self._config.rootpath),
+        }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit(folder: Path) -> dict[str, Any]:
+    """Return the commit and whether the work tree differs from it; nothing without git."""
+    import subprocess
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", *words], cwd=folder, capture_output=True, text=True, check=True, timeout=10
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    commit = git("rev-parse", "HEAD")
+    if commit is None:
+        return {}
+    return {"commit": commit, "dirty": bool(git("status", "--porcelain"))}

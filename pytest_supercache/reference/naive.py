@@ -1,0 +1,51 @@
+"""The conflict: a read that fills after the invalidation has passed brings the old value back.
+
+Each layer is right alone. The super cache answers warm reads without a command; a miss is looked up
+in Redis, then in the origin, and both caches are filled on the way back. A write commits, deletes
+the Redis entry and tells every super cache. What the writer cannot reach is a reader that has
+already read the old value and has not stored it yet.
+"""
+
+import json
+from typing import Any
+
+from pytest_supercache.layers.stack import NodeLayers
+
+
+class NaiveShop:
+    """Fills whatever it has read."""
+
+    def __init__(self, layers: NodeLayers) -> None:
+        self._near = layers.super_cache
+        self._far = layers.existing_cache.client(decode_responses=True)
+        self._origin = layers.origin
+
+    def get(self, key: str) -> Any:
+        """Answer from the nearest layer that knows, and fill the nearer ones."""
+        value = self._near.get(key)
+        if value is not None:
+            return value
+        text = self._far.get(key)
+        if text is not None:
+            value = json.loads(text)
+        else:
+            value = self._origin.get(key)
+            if value is None:
+                return None
+            self._far.set(key, json.dumps(value))
+        self._near.put(key, value)
+        return value
+
+    def set(self, key: str, value: Any) -> None:
+        """Commit, then invalidate both caches."""
+        self._origin.set(key, value)
+        self._invalidate(key)
+
+    def delete(self, key: str) -> None:
+        """Remove from the origin, then invalidate both caches."""
+        self._origin.delete(key)
+        self._invalidate(key)
+
+    def _invalidate(self, key: str) -> None:
+        self._far.delete(key)
+        self._near.invalidate(key)

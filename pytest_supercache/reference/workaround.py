@@ -1,0 +1,20 @@
+"""The usual workaround: delete again some time later, when slow readers should have finished.
+
+It removes what a reader stored in the meantime, in both layers. It holds exactly as long as no
+reader is slower than the delay; the delay is a promise about production, not a fix.
+"""
+
+import time
+
+from pytest_supercache.reference.naive import NaiveShop
+
+DELAY_SECONDS = 0.5
+
+
+class WorkaroundShop(NaiveShop):
+    """Invalidates twice."""
+
+    def _invalidate(self, key: str) -> None:
+        super()._invalidate(key)
+        time.sleep(DELAY_SECONDS)
+        super()._invalidate(key)

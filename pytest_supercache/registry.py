@@ -1,0 +1,168 @@
+"""What conftest files register: systems, verbs and watched calls. Data only; nothing runs here."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pytest_supercache.core.errors import SupercacheError
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_Spec = str | Callable[..., Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """One watched call: the target, its layer, and which keys it reads and writes.
+
+    ``layer`` and the keys are names, parameter names or callables that take the bound arguments by
+    keyword. ``"*"`` is the whole layer.
+    """
+
+    target: str
+    layer: str | Callable[..., str]
+    reads: _Spec = None
+    writes: _Spec = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """Code under test: a factory that builds it, once per node and execution."""
+
+    name: str
+    factory: Callable[..., Any]
+    state: tuple[str, ...] = ()
+    redis: tuple[str, ...] = ()
+    roles: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """A step word of the project: a function of the system, the user and the step's options."""
+
+    name: str
+    function: Callable[..., Any]
+    observes: Callable[..., Any] | None = None
+    writes: Callable[..., Any] | None = None
+
+    def parameters(self) -> dict[str, bool]:
+        """Return the options of the verb: name -> whether it must be given."""
+        own = list(inspect.signature(self.function).parameters.values())[2:]
+        return {p.name: p.default is inspect.Parameter.empty for p in own}
+
+
+@dataclass(slots=True)
+class Registry:
+    """Everything registered so far."""
+
+    systems: dict[str, System] = field(default_factory=dict)
+    verbs: dict[str, Verb] = field(default_factory=dict)
+    watches: dict[str, Watch] = field(default_factory=dict)
+
+    def copy(self) -> "Registry":
+        """Return an independent copy, to come back to later."""
+        return Registry(dict(self.systems), dict(self.verbs), dict(self.watches))
+
+    def become(self, other: "Registry") -> None:
+        """Hold exactly what ``other`` holds."""
+        self.systems, self.verbs, self.watches = (
+            dict(other.systems),
+            dict(other.verbs),
+            dict(other.watches),
+        )
+
+
+REGISTRY = Registry()
+"""The registry that the decorators below write to."""
+
+
+def system(
+    name: str,
+    *,
+    state: Iterable[str] = (),
+    redis: Iterable[str] = (),
+    roles: dict[str, str] | None = None,
+) -> Callable[[_Function], _Function]:
+    """Register a factory of a system under test.
+
+    The factory is called with the layers of one node, once per node and execution. It may be a
+    generator that yields the system and cleans up afterwards.
+
+    Args:
+        name: how scenario files name it.
+        state: module-level state of the code under test, ``"package.module:name"`` each.
+        redis: clients that cannot be caught otherwise, ``"package.module:name"`` each.
+        roles: what a layer name of the system stands for, as in ``{"dry": "existing_cache"}``.
+
+    Raises:
+        SupercacheError: the name is taken by another factory.
+    """
+
+    def register(factory: _Function) -> _Function:
+        known = REGISTRY.systems.get(name)
+        if known is not None and known.factory.__code__ is not factory.__code__:  # type: ignore[attr-defined]
+            raise SupercacheError(
+                f"@system({name!r}): {_where(factory)} registers the name that "
+                f"{_where(known.factory)} has. Choose another name."
+            )
+        REGISTRY.systems[name] = System(
+            name=name,
+            factory=factory,
+            state=tuple(state),
+            redis=tuple(redis),
+            roles=dict(roles or {}),
+        )
+        return factory
+
+    return register
+
+
+def verb(
+    name: str, *, observes: _Spec = None, writes: _Spec = None
+) -> Callable[[_Function], _Function]:
+    """Register a step word for scenario files.
+
+    The function is called with the system, the user, and the step's options by name.
+
+    Args:
+        name: how scenario files name it.
+        observes: callable of the answer and the options; returns {key: value} that was seen.
+        writes: callable of the options; returns {key: value} that was written.
+    """
+
+    def register(function: _Function) -> _Function:
+        for option, spec in (("observes", observes), ("writes", writes)):
+            if spec is not None and not callable(spec):
+                raise SupercacheError(f"@verb({name!r}): {option} must be a callable")
+        REGISTRY.verbs[name] = Verb(
+            name=name,
+            function=function,
+            observes=observes,  # type: ignore[arg-type]
+            writes=writes,  # type: ignore[arg-type]
+        )
+        return function
+
+    return register
+
+
+def watch(
+    target: str,
+    layer: str | Callable[..., str],
+    *,
+    reads: _Spec = None,
+    writes: _Spec = None,
+) -> None:
+    """Make every call of a function or method a step, without changing its code.
+
+    Args:
+        target: ``"package.module:Class.method"`` or ``"package.module:function"``.
+        layer: the layer it belongs to, or a callable of the bound arguments that names it.
+        reads: the keys it may read: a parameter's name, ``"*"``, or a callable of the arguments.
+        writes: the keys it may write, likewise.
+    """
+    REGISTRY.watches[target] = Watch(target=target, layer=layer, reads=reads, writes=writes)
+
+
+def _where(function: Callable[..., Any]) -> str:
+    code = getattr(function, "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)

@@ -1,0 +1,1 @@
+"""Pure functions from a finished result to what people and machines read."""

@@ -1,0 +1,31 @@
+"""What a report is made from: one scenario item, what it stated, and what the check found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_supercache.core.result import CheckResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One finished item; ``as_stated`` decides whether it passes.
+
+    ``stated`` is ``holds``, ``violated`` or None; when nothing is stated, only HOLDS is as stated.
+    ``links`` maps a kind (``issue``, ``tms``, anything else) to an address or a ticket.
+    """
+
+    item: str  # "PRICE-07[reference.naive]"
+    title: str
+    result: CheckResult
+    as_stated: bool
+    story: str = ""
+    node_id: str = ""
+    path: str = ""
+    line: int | None = None
+    system: str = ""
+    stated: str | None = None
+    replay_command: str = ""  # "pytest FILE --supercache-replay='TOKEN'"
+    severity: str | None = None
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,44 @@
+"""The history as lines of text: who called what, during which steps, and what was answered."""
+
+from pytest_supercache.core.operation import RACE, History, Operation
+from pytest_supercache.report.plain import error_text
+from pytest_supercache.report.values import clean, shown
+
+
+def history_text(history: History) -> str:
+    """Write one line an operation: ``alice [0-5] read product:42 -> 100``.
+
+    The numbers count steps of the whole execution: those taken before the operation's first one,
+    and those taken when it had returned.
+    """
+    lines = [_line(operation) for operation in history]
+    return "\n".join(lines or ["no operations"])
+
+
+def call_text(operation: Operation) -> str:
+    """Write what was called: ``write product:42 = 120``."""
+    text = f"{operation.kind} {operation.key}" if operation.key is not None else operation.kind
+    if operation.value is not None:
+        text += f" = {shown(operation.value)}"
+    return clean(text)
+
+
+def answer_text(operation: Operation) -> str:
+    """Write what came back: ``-> 100``, ``done``, ``raised KeyError: ...``, ``no answer``."""
+    if operation.error is not None:
+        return clean(f"raised {error_text(operation.error)}")
+    if not operation.returned:
+        return "no answer"
+    if operation.answer is not None:
+        return f"-> {shown(operation.answer)}"
+    return "-> nothing" if operation.kind == "read" else "done"
+
+
+def _line(operation: Operation) -> str:
+    end = "..." if operation.returned_at is None else str(operation.returned_at)
+    where = f"[{operation.called_at}-{end}]"
+    phase = "" if operation.phase == RACE else f"  ({operation.phase}, node {operation.node})"
+    saw = "".join(f", saw {clean(key)} = {shown(value)}" for key, value in operation.sightings)
+    wrote = "".join(f", wrote {clean(key)} = {shown(value)}" for key, value in operation.writes)
+    call, answer = call_text(operation), answer_text(operation)
+    return f"{clean(operation.user)} {where} {call} {answer}{saw}{wrote}{phase}"

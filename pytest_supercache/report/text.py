@@ -1,0 +1,100 @@
+"""The verdict of one item as plain text: the claim, the evidence, and last the way to see it again.
+
+The replay command is the last line and stands alone, so that it can be copied with a triple click.
+"""
+
+from pytest_supercache.core.result import CheckResult, Counterexample
+from pytest_supercache.core.verdict import Label, Verdict, Violation
+from pytest_supercache.report.finding import Finding
+from pytest_supercache.report.picture import picture
+from pytest_supercache.report.timeline import timeline
+from pytest_supercache.report.values import clean
+
+WIDTH = 120
+
+_LABELS = {
+    Label.PLAIN_BUG: "plain bug: every serial order fails; it takes no concurrency",
+    Label.ORDER_BUG: "order bug: some serial orders fail; it takes no concurrency",
+    Label.CONFLICT: "conflict: no serial order fails; it takes concurrency",
+}
+_NEXT_WHEN_UNKNOWN = (
+    "UNKNOWN is not a pass: nothing was found, and nothing was proved. Remove the reasons above, "
+    "or make the flow smaller (fewer users, fewer steps), and run again."
+)
+
+
+def failure_text(finding: Finding, width: int = WIDTH) -> str:
+    """Write everything a developer needs to understand one item and to see it again."""
+    result = finding.result
+    lines = [headline(finding)]
+    if finding.title and finding.title != finding.item:
+        lines.append(f"  {clean(finding.title)}")
+    found = result.counterexample
+    if found is not None:
+        lines += _violations(result, found)
+        lines += ["", picture(timeline(found), width), ""]
+    lines += _reasons(result)
+    lines += _coverage(result)
+    if found is not None:
+        lines.append(f"  {_confirmation(found)}")
+    lines += [f"  note: {clean(note)}" for note in result.notes]
+    return "\n".join([*lines, *_replay(finding)])
+
+
+def summary_text(finding: Finding) -> str:
+    """Write the verdict in a few lines, without the picture; for items that pass, too."""
+    result = finding.result
+    lines = [headline(finding)]
+    if result.counterexample is not None:
+        lines += _violations(result, result.counterexample)
+    lines += _reasons(result) + _coverage(result)
+    return "\n".join([*lines, *_replay(finding)])
+
+
+def headline(finding: Finding) -> str:
+    """Write the first line: ``PRICE-07: stated HOLDS, but VIOLATED coherent_when_settled``."""
+    result = finding.result
+    verdict = result.verdict.name
+    if result.counterexample is not None:
+        verdict += f" {result.counterexample.violation.guarantee}"
+    if finding.stated is None:
+        return clean(f"{finding.item}: {verdict}")
+    if finding.as_stated:
+        return clean(f"{finding.item}: {verdict}, as stated")
+    if finding.stated == result.verdict.value:
+        return clean(f"{finding.item}: {verdict}, but not as stated")
+    return clean(f"{finding.item}: stated {finding.stated.upper()}, but {verdict}")
+
+
+def _violations(result: CheckResult, found: Counterexample) -> list[str]:
+    lines = [f"  {_LABELS[result.label]}"] if result.label is not None else []
+    lines.append(f"  {clean(found.violation.summary)}")
+    others = [other for other in found.violations if other.identity != found.violation.identity]
+    return [*lines, *(f"  also violated: {_named(other)}" for other in others)]
+
+
+def _named(violation: Violation) -> str:
+    return clean(f"{violation.guarantee}: {violation.summary}")
+
+
+def _reasons(result: CheckResult) -> list[str]:
+    lines = [f"  - {clean(reason)}" for reason in result.reasons]
+    if result.verdict is Verdict.UNKNOWN:
+        lines.append(f"  {_NEXT_WHEN_UNKNOWN}")
+    return lines
+
+
+def _coverage(result: CheckResult) -> list[str]:
+    return [f"  {clean(result.coverage)}"] if result.coverage else []
+
+
+def _confirmation(found: Counterexample) -> str:
+    count = found.preemptions
+    size = f"{count} preemption{'' if count == 1 else 's'}"
+    if found.minimal and count:
+        size += ", and no schedule with fewer fails"
+    return f"replays {found.replays}; {size}"
+
+
+def _replay(finding: Finding) -> list[str]:
+    return ["", f"replay: {finding.replay_command}"] if finding.replay_command else []

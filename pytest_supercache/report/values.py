@@ -1,0 +1,104 @@
+"""How one value reads in a picture: one printable line, equal for equal values, never ambiguous."""
+
+import json
+import unicodedata
+from typing import Any
+
+from pytest_supercache.report.plain import plain
+
+MISSING = object()
+"""A layer that does not hold the key."""
+
+NOTHING = "-"
+CELL_MAX = 22
+LEGEND_MAX = 2_000
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def clean(text: str) -> str:
+    """Escape what would break a line, a terminal or an XML file; keep letters of any script."""
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def shown(value: Any) -> str:
+    """Write a value on one line: text as it is, anything else as compact JSON, None as ``-``."""
+    if value is MISSING or value is None:
+        return NOTHING
+    as_plain = plain(value)
+    if not isinstance(as_plain, str):
+        return clean(json.dumps(as_plain, ensure_ascii=False, separators=(",", ":")))
+    if as_plain == NOTHING or as_plain.strip() != as_plain or not as_plain:
+        return clean(json.dumps(as_plain, ensure_ascii=False))
+    return clean(as_plain)
+
+
+def width_of(text: str) -> int:
+    """Count terminal columns: East Asian characters and emoji take two, combining marks none."""
+    return sum(_columns(char) for char in text)
+
+
+def pad(text: str, width: int) -> str:
+    """Fill up with spaces to ``width`` terminal columns."""
+    return text + " " * max(0, width - width_of(text))
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Break at spaces, and inside words that are longer than ``width``; loses no character."""
+    lines = [""]
+    for word in text.split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if width_of(joined) <= width:
+            lines[-1] = joined
+            continue
+        pieces = _pieces(word, width)
+        lines[-1:] = pieces if not lines[-1] else [lines[-1], *pieces]
+    return lines
+
+
+class Legend:
+    """Long values by number: the cell shows both ends, the legend below the whole text."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def cell(self, text: str) -> str:
+        """Return ``text``, or both its ends and a number when it is too long for a cell."""
+        if width_of(text) <= CELL_MAX:
+            return text
+        number = self._numbers.setdefault(text, len(self._numbers) + 1)
+        return f"{text[:8]}...{text[-6:]} [{number}]"
+
+    def entries(self) -> tuple[tuple[str, str], ...]:
+        """Return ``("[1]", whole text)`` for every shortened value."""
+        return tuple((f"[{number}]", _limited(text)) for text, number in self._numbers.items())
+
+
+def _limited(text: str) -> str:
+    if len(text) <= LEGEND_MAX:
+        return text
+    rest = len(text) - LEGEND_MAX
+    return f"{text[:LEGEND_MAX]} ... ({rest:,} more characters, all of them in verdict.json)"
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if char in _NAMED:
+        return _NAMED[char]
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    pieces = [""]
+    for char in word:
+        if pieces[-1] and width_of(pieces[-1] + char) > width:
+            pieces.append("")
+        pieces[-1] += char
+    return pieces

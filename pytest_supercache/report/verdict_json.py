@@ -1,0 +1,165 @@
+"""``verdict.json``: what the gate, dashboards and other tools read; the schema is published.
+
+A finding becomes data where it was found, because under xdist it travels from the worker to the
+controller as text; the document only collects such rows. Version 1; later versions only add.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypedDict
+
+from pytest_supercache.core.operation import Operation
+from pytest_supercache.core.result import Counterexample
+from pytest_supercache.core.trace import Step
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.report.finding import Finding
+from pytest_supercache.report.plain import Plain, plain
+from pytest_supercache.report.timeline import actor_title
+
+VERSION = 1
+
+Row = dict[str, Plain]
+
+
+class RunScope(TypedDict, total=False):
+    """What the caller knows about the run and a finding does not; missing entries become null."""
+
+    build: str | None
+    commit: str | None
+    dirty: bool | None
+    when: str | None
+    versions: dict[str, str]
+
+
+def verdict_document(rows: Iterable[Row], scope: RunScope) -> dict[str, Plain]:
+    """Collect the rows of all items, ordered by item and not by which worker was first."""
+    scenarios = sorted(rows, key=lambda row: (str(row["node_id"]), str(row["id"])))
+    counts: dict[str, Plain] = {"holds": 0, "unknown": 0, "violated": 0, "not_as_stated": 0}
+    for verdict in counts:
+        counts[verdict] = sum(row["verdict"] == verdict for row in scenarios)
+    counts["not_as_stated"] = sum(not row["as_stated"] for row in scenarios)
+    return {
+        "version": VERSION,
+        "build": scope.get("build"),
+        "commit": scope.get("commit"),
+        "dirty": scope.get("dirty"),
+        "when": scope.get("when"),
+        "versions": plain(scope.get("versions", {})),
+        "counts": counts,
+        "scenarios": list(scenarios),
+    }
+
+
+def write_verdict(path: Path, rows: Iterable[Row], scope: RunScope) -> None:
+    """Write the document whole or not at all: a gate must never read half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(verdict_document(rows, scope), indent=2, ensure_ascii=False, allow_nan=False)
+    unfinished = path.with_name(f"{path.name}.part")
+    unfinished.write_text(f"{text}\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+def finding_to_json(finding: Finding) -> Row:
+    """Return one item as JSON-safe data."""
+    result = finding.result
+    found = result.counterexample
+    return {
+        "id": finding.item,
+        "title": finding.title,
+        "story": finding.story,
+        "node_id": finding.node_id,
+        "path": finding.path,
+        "line": finding.line,
+        "system": finding.system,
+        "stated": finding.stated,
+        "as_stated": finding.as_stated,
+        "verdict": result.verdict.value,
+        "label": result.label.value if result.label else None,
+        "guarantee": found.violation.guarantee if found else None,
+        "coverage": result.coverage,
+        "scope": plain(result.scope),
+        "executions": result.executions,
+        "violating": result.violating,
+        "blocked": result.blocked,
+        "interleavings": result.interleavings,
+        "exhausted": result.exhausted,
+        "reasons": list(result.reasons),
+        "notes": list(result.notes),
+        "seconds": round(result.seconds, 3),
+        "severity": finding.severity,
+        "owner": finding.owner,
+        "tags": list(finding.tags),
+        "links": plain(finding.links),
+        "replay": finding.replay_command or None,
+        "counterexample": _counterexample(found) if found else None,
+    }
+
+
+def operation_to_json(operation: Operation) -> Row:
+    """Return one operation of the history as JSON-safe data."""
+    return {
+        "user": operation.user,
+        "node": operation.node,
+        "kind": operation.kind,
+        "key": operation.key,
+        "value": plain(operation.value),
+        "answer": plain(operation.answer),
+        "error": plain(operation.error),
+        "called_at": operation.called_at,
+        "returned_at": operation.returned_at,
+        "phase": operation.phase,
+        "step": operation.step,
+        "sightings": plain(operation.sightings),
+        "writes": plain(operation.writes),
+    }
+
+
+def _counterexample(found: Counterexample) -> Row:
+    execution = found.execution
+    return {
+        "token": found.token,
+        "preemptions": found.preemptions,
+        "minimal": found.minimal,
+        "serial": found.serial,
+        "replays": found.replays,
+        "conflict_class": found.conflict_class,
+        "violation": _violation(found.violation),
+        "violations": [_violation(violation) for violation in found.violations],
+        "schedule": list(found.schedule.choices),
+        "history": [operation_to_json(operation) for operation in found.history],
+        "start": plain(execution.start),
+        "steps": [_step(step) for step in execution.steps],
+        "blocked": [
+            {"actor": pending.actor, "label": pending.label} for pending in execution.blocked
+        ],
+        "probes": [
+            {"node": node, "key": key, "answer": plain(answer)}
+            for (node, key), answer in execution.settled.probes.items()
+        ],
+    }
+
+
+def _violation(violation: Violation) -> Row:
+    return {
+        "guarantee": violation.guarantee,
+        "summary": violation.summary,
+        "key": violation.key,
+        "user": violation.user,
+        "node": violation.node,
+        "evidence": plain(violation.evidence),
+    }
+
+
+def _step(step: Step) -> Row:
+    return {
+        "actor": step.actor,
+        "title": actor_title(step.actor, step.node),
+        "label": step.label,
+        "kind": step.kind,
+        "phase": step.phase,
+        "choice": step.choice,
+        "operation": step.operation,
+        "layers": plain(step.layers),
+        "seconds": step.time,
+    }

@@ -1,0 +1,107 @@
+"""Who takes steps: users on real threads, and background work without one."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from pytest_supercache.core.footprint import NOTHING, Footprint
+from pytest_supercache.core.schedule import CLOCK
+from pytest_supercache.core.switch import Background
+from pytest_supercache.core.trace import Pending, Step
+from pytest_supercache.core.waits import Wait
+from pytest_supercache.runtime.baton import Baton
+
+
+class Abandoned(BaseException):  # noqa: N818 - not an error: the execution is over, unwind
+    """Raised at a switch point when the execution has ended; code under test must not see it."""
+
+
+class State(Enum):
+    """Where an actor stands."""
+
+    NEW = "new"
+    PARKED = "parked"
+    RUNNING = "running"
+    DONE = "done"
+
+
+@dataclass(slots=True, eq=False)
+class Announced:
+    """A step that an actor has announced and not taken yet."""
+
+    label: str
+    kind: str
+    footprint: Footprint
+    wait: Wait | None = None
+    deadline: float | None = None  # virtual seconds; the step may be taken from then on
+    fired: bool = False  # the deadline has passed
+    recheck_from: int | None = None  # wait_until: enabled after a step from here on wrote its reads
+
+
+@dataclass(slots=True, eq=False)
+class Actor:
+    """One concurrent flow. Only its own thread runs its code, and only while it has the baton."""
+
+    name: str
+    node: str | None
+    target: Callable[[], Any]
+    daemon: bool = False
+    state: State = State.NEW
+    pending: Announced | None = None
+    dismissed: bool = False  # the execution has ended: it may only unwind
+    direct: bool = False  # alone: its steps are taken at once, nobody is asked
+    result: Any = None
+    error: BaseException | None = None
+    taken: int = 0  # steps so far
+    operation: int | None = None
+    operation_began: int = 0  # ``taken`` when the present operation began
+    carried: float = 0.0  # virtual seconds that passed while the present operation could go on
+    inherited: list[Footprint] = field(default_factory=list)  # of the watched calls it is inside
+    lock_sites: dict[str, int] = field(default_factory=dict)  # how many locks it made where
+    baton: Any = field(default_factory=Baton)
+    thread: threading.Thread | None = None
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether it has begun an operation and not finished it."""
+        return self.state is State.PARKED and self.taken > self.operation_began
+
+    def begin_operation(self, position: int | None) -> None:
+        """Count the steps that follow towards the operation at ``position``."""
+        self.operation = position
+        self.operation_began = self.taken
+        self.carried = 0.0
+
+    def as_pending(self, *, enabled: bool) -> Pending:
+        """Describe what it is about to do, for the record."""
+        if self.pending is None:
+            return Pending(self.name, "start", NOTHING, enabled)
+        announced = self.pending
+        return Pending(self.name, announced.label, announced.footprint, enabled, announced.wait)
+
+
+class BackgroundActor:
+    """A pseudo-actor around background work: it has no thread, whoever schedules performs it."""
+
+    __slots__ = ("name", "node", "taken", "work")
+
+    def __init__(self, work: Background) -> None:
+        self.name = work.name
+        self.node = work.node
+        self.work = work
+        self.taken = 0
+
+    def announced(self) -> Announced | None:
+        """Return what it would do next."""
+        pending = self.work.pending()
+        if pending is None:
+            return None
+        label, footprint = pending
+        return Announced(label, "message", footprint)
+
+
+def tick_step(label: str, index: int, footprint: Footprint) -> Step:
+    """Return the step in which the clock moves."""
+    return Step(CLOCK, index, label, "clock", footprint)

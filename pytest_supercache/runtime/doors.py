@@ -1,0 +1,203 @@
+"""redis-py's doors: where a command leaves the code under test, it becomes a step.
+
+Nothing of the user's code is changed: the methods of redis-py through which every command goes are
+wrapped while a check runs. Connections that redis-py opens inside an execution lead to the existing
+cache, whatever address they name; one that was opened before, or without a pool, is a hazard.
+"""
+
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.layers import redis_commands
+from pytest_supercache.layers.existing_cache import OWNED, PLACE, PRIVATE, ExistingCache
+from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.state import find_object
+
+_Method = Callable[..., Any]
+
+
+class Doors:
+    """The wrapped methods of one check, and the pools that were led to the existing cache."""
+
+    def __init__(self, cache: ExistingCache) -> None:
+        self._cache = cache
+        self._pools: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._undo: list[tuple[type, str, Any]] = []
+
+    def open(self) -> None:
+        """Wrap the methods of redis-py."""
+        from redis import Redis
+        from redis.client import Pipeline, PubSub
+        from redis.connection import AbstractConnection, BlockingConnectionPool, ConnectionPool
+
+        self._wrap(Redis, "execute_command", self._command)
+        self._wrap(Pipeline, "immediate_execute_command", self._command)
+        self._wrap(Pipeline, "execute", self._pipeline)
+        self._wrap(PubSub, "execute_command", self._command)
+        self._wrap(ConnectionPool, "make_connection", self._connection)
+        self._wrap(BlockingConnectionPool, "make_connection", self._connection)
+        self._wrap(AbstractConnection, "send_packed_command", self._sending)
+
+    def close(self) -> None:
+        """Unwrap them."""
+        while self._undo:
+            owner, name, method = self._undo.pop()
+            setattr(owner, name, method)
+
+    def forget_connections(self) -> None:
+        """Close what pools of the code under test opened: the next execution starts without."""
+        for pool in list(self._pools):
+            pool.disconnect()
+            pool.reset()
+        self._pools.clear()
+
+    def _wrap(self, owner: type, name: str, make: Callable[[_Method], _Method]) -> None:
+        method = owner.__dict__[name]
+        self._undo.append((owner, name, method))
+        setattr(owner, name, wraps(method)(make(method)))
+
+    def _command(self, method: _Method) -> _Method:
+        def execute_command(client: Any, *args: Any, **options: Any) -> Any:
+            controller = _controller_for(client)
+            if controller is None or not args:
+                return method(client, *args, **options)
+            label = redis_commands.normalised(args)
+            self._note_lease(args)
+            controller.step(label, redis_commands.footprint(args, PLACE), kind="command")
+            answer = method(client, *args, **options)
+            controller.answered(label)
+            return answer
+
+        return execute_command
+
+    def _pipeline(self, method: _Method) -> _Method:
+        def execute(pipeline: Any, *args: Any, **options: Any) -> Any:
+            controller = _controller_for(pipeline)
+            commands = [_arguments(command) for command in pipeline.command_stack]
+            if controller is None or not commands:
+                return method(pipeline, *args, **options)
+            label = "; ".join(redis_commands.normalised(command) for command in commands)
+            for command in commands:
+                self._note_lease(command)
+            footprint = redis_commands.pipeline_footprint(commands, PLACE)
+            if pipeline.watching:
+                footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
+            controller.step(f"MULTI {label} EXEC", footprint, kind="command")
+            answer = method(pipeline, *args, **options)
+            controller.answered(label)
+            return answer
+
+        return execute
+
+    def _connection(self, method: _Method) -> _Method:
+        def make_connection(pool: Any) -> Any:
+            if controlled() is None:
+                return method(pool)
+            self._pools.add(pool)
+            connection = self._cache.connect(pool.connection_kwargs)
+            if hasattr(pool, "_connections"):  # a blocking pool keeps its own list
+                pool._connections.append(connection)  # noqa: SLF001
+            return connection
+
+        return make_connection
+
+    def _sending(self, method: _Method) -> _Method:
+        def send_packed_command(connection: Any, *args: Any, **options: Any) -> Any:
+            controller = controlled()
+            if controller is not None and not getattr(connection, OWNED, False):
+                controller.hazard(
+                    f"a command went to a Redis elsewhere: {_address(connection)}. That connection "
+                    "was not made by a pool inside an execution; name its client in "
+                    "@system(redis=[...]), or make the client in the system's factory"
+                )
+            return method(connection, *args, **options)
+
+        return send_packed_command
+
+    def _note_lease(self, args: Sequence[Any]) -> None:
+        """Remember keys set with NX and a TTL: locks that run out are deadlines (ticks: auto)."""
+        words = {str(_text(arg)).upper() for arg in args[3:]}
+        if str(args[0]).upper() == "SET" and "NX" in words and words & {"EX", "PX"}:
+            self._cache.leases.add(str(_text(args[1])))
+
+
+def _controller_for(client: Any) -> Controller | None:
+    """Return the running controller, unless the command is one of our own looks."""
+    controller = controlled()
+    pool = getattr(client, "connection_pool", None)
+    if controller is None or getattr(pool, PRIVATE, False):
+        return None
+    return controller
+
+
+def _arguments(command: Any) -> Sequence[Any]:
+    """Return a buffered command's words; redis-py has kept them in two shapes."""
+    return command.args if hasattr(command, "args") else command[0]
+
+
+def _text(value: Any) -> Any:
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else value
+
+
+def _address(connection: Any) -> str:
+    path = getattr(connection, "path", None)
+    if path:
+        return str(path)
+    return f"{getattr(connection, 'host', '?')}:{getattr(connection, 'port', '?')}"
+
+
+_listening: list[Callable[[Any], None]] = []
+_installed = False
+
+
+def _audit(event: str, args: tuple[Any, ...]) -> None:
+    if event == "socket.connect" and _listening:
+        _listening[-1](args[1])
+
+
+@contextmanager
+def connections_watched(own: str | None) -> Iterator[None]:
+    """Name every socket that code under test connects to anything but ``own`` as a hazard."""
+    global _installed
+    if not _installed:
+        sys.addaudithook(_audit)  # cannot be taken back; it does nothing while nobody listens
+        _installed = True
+
+    def heard(address: Any) -> None:
+        controller = controlled()
+        if controller is not None and address != own:
+            shown = ":".join(map(str, address[:2])) if isinstance(address, tuple) else address
+            controller.hazard(
+                f"the code under test connected to {shown}, which is not controlled: its answers "
+                "may differ from run to run"
+            )
+
+    _listening.append(heard)
+    try:
+        yield
+    finally:
+        _listening.remove(heard)
+
+
+@contextmanager
+def clients_replaced(names: Iterable[str], cache: ExistingCache) -> Iterator[None]:
+    """Put clients of the existing cache where the code under test keeps its own."""
+    undo: list[tuple[Any, str, Any]] = []
+    try:
+        for name in names:
+            owner, attribute, client = find_object(name, "redis")
+            pool = getattr(client, "connection_pool", None)
+            options = getattr(pool, "connection_kwargs", {})
+            kept = {key: options[key] for key in ("decode_responses", "encoding") if key in options}
+            undo.append((owner, attribute, client))
+            setattr(owner, attribute, cache.client(**kept))
+        yield
+    finally:
+        for owner, attribute, client in reversed(undo):
+            setattr(owner, attribute, client)

@@ -1,0 +1,266 @@
+"""Cooperative locks, events and sleeps: what code under test gets in place of the real ones.
+
+Who may go on is decided by a wait object of the running execution, never by a real lock, so a
+waiting thread is a step that is not enabled. How an object behaves is decided by the thread that
+calls: outside of an execution it is an ordinary one. A lock is named by the place that made it and
+by its number there within the actor, so that its name is the same in every execution.
+"""
+
+import sys
+import threading
+from collections import Counter
+from pathlib import PurePath
+from time import sleep as real_sleep
+from types import TracebackType
+from typing import Any
+
+from pytest_supercache.core.footprint import NOTHING, Footprint
+from pytest_supercache.core.waits import CounterState, FlagState, LockState, Wait, WaitState
+from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.controller import Controller, current_actor
+
+_OWN = str(PurePath(__file__))
+_imported: Counter[str] = Counter()
+
+
+def _name_of_new(kind: str) -> str:
+    """Name an object by its creation site and its number there within the actor."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename == _OWN and frame.f_back is not None:
+        frame = frame.f_back
+    site = f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    actor = current_actor()
+    if actor is None:
+        number = _imported[site]
+        _imported[site] += 1
+        return f"{kind}:{site}#{number}"
+    number = actor.lock_sites.get(site, 0)
+    actor.lock_sites[site] = number + 1
+    owner = "" if actor.direct else f"{actor.name}/"
+    return f"{kind}:{owner}{site}#{number}"
+
+
+class _Cooperative:
+    """What they share: a name, the state they begin with, and how a verb becomes a step."""
+
+    def __init__(self, kind: str, initial: WaitState) -> None:
+        self.name = _name_of_new(kind)
+        self._initial = initial
+
+    def _do(
+        self, controller: Controller, verb: str, *, guarded: bool = False,
+        reads_only: bool = False, timeout: float | None = None,
+    ) -> bool:  # fmt: skip
+        """Take the step ``verb``; False when its timeout passed first.
+
+        Acquire reads *and* writes the lock: without the read a reduction would lose schedules.
+        """
+        controller.wait_state(self.name, self._initial)
+        resource = frozenset({self.name})
+        footprint = Footprint(reads=resource) if reads_only else Footprint(resource, resource)
+        deadline = None if timeout is None else controller.clock.now() + timeout
+        if deadline is not None:
+            footprint = footprint | Footprint(reads=frozenset({"clock:now"}))
+        shown = self.name.partition(":")[2]
+        return controller.wait_step(
+            f"{verb} {shown}", footprint, Wait(self.name, verb, guarded=guarded), deadline
+        )
+
+    def _release(self, controller: Controller, verb: str = "release") -> None:
+        """Release, also while the execution is abandoned: then without a step."""
+        if controller.leaving():
+            actor = current_actor()
+            assert actor is not None
+            state = controller.wait_state(self.name, self._initial)
+            controller.force(self.name, state.after(actor.name, verb))
+            return
+        self._do(controller, verb)
+
+
+class Lock(_Cooperative):
+    """Stands in for ``threading.Lock``."""
+
+    _reentrant = False
+
+    def __init__(self) -> None:
+        super().__init__("lock", LockState(reentrant=self._reentrant))
+        self._real: Any = threading.RLock() if self._reentrant else threading.Lock()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock, waiting for it if ``blocking``; False when it could not be had."""
+        controller = controlled()
+        if controller is None:
+            return bool(self._real.acquire(blocking, timeout))
+        if not blocking:
+            return self._try(controller)
+        return self._do(
+            controller, "acquire", guarded=True, timeout=timeout if timeout >= 0 else None
+        )
+
+    def _try(self, controller: Controller) -> bool:
+        self._do(controller, "try")
+        step = controller.steps[-1]
+        return step.wait_before != step.wait_after
+
+    def release(self) -> None:
+        """Give the lock back; all who wait for it compete.
+
+        Raises:
+            RuntimeError: it is not held (for a re-entrant lock: not by the caller).
+        """
+        controller = controlled()
+        if controller is None:
+            self._real.release()
+            return
+        state = controller.wait_state(self.name, self._initial)
+        assert isinstance(state, LockState)
+        actor = current_actor()
+        assert actor is not None
+        if state.holder is None or (self._reentrant and state.holder != actor.name):
+            if controller.leaving():
+                return
+            raise RuntimeError("release unlocked lock")
+        self._release(controller)
+
+    def locked(self) -> bool:
+        """Say whether somebody holds it."""
+        controller = controlled()
+        if controller is None:
+            if not self._real.acquire(blocking=False):
+                return True
+            self._real.release()
+            return False
+        self._do(controller, "look at", reads_only=True)
+        state = controller.wait_state(self.name, self._initial)
+        assert isinstance(state, LockState)
+        return state.holder is not None
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+class RLock(Lock):
+    """Stands in for ``threading.RLock``."""
+
+    _reentrant = True
+
+
+class Event(_Cooperative):
+    """Stands in for ``threading.Event``."""
+
+    def __init__(self) -> None:
+        super().__init__("event", FlagState())
+        self._real = threading.Event()
+
+    def is_set(self) -> bool:
+        """Say whether the event is set."""
+        controller = controlled()
+        if controller is None:
+            return self._real.is_set()
+        self._do(controller, "look at", reads_only=True)
+        state = controller.wait_state(self.name, self._initial)
+        assert isinstance(state, FlagState)
+        return state.is_set
+
+    def set(self) -> None:
+        """Set the event: everyone who waits may go on."""
+        controller = controlled()
+        if controller is None:
+            self._real.set()
+        else:
+            self._release(controller, "set")
+
+    def clear(self) -> None:
+        """Clear the event."""
+        controller = controlled()
+        if controller is None:
+            self._real.clear()
+        else:
+            self._release(controller, "clear")
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the event is set; False when ``timeout`` seconds passed first."""
+        controller = controlled()
+        if controller is None:
+            return self._real.wait(timeout)
+        return self._do(controller, "await", guarded=True, reads_only=True, timeout=timeout)
+
+
+class Semaphore(_Cooperative):
+    """Stands in for ``threading.Semaphore`` and ``threading.BoundedSemaphore``."""
+
+    def __init__(self, value: int = 1) -> None:
+        super().__init__("semaphore", CounterState(value))
+        self._real = threading.Semaphore(value)
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Enter, waiting if ``blocking``; False when it was not possible."""
+        controller = controlled()
+        if controller is None:
+            return self._real.acquire(blocking, timeout)
+        if blocking:
+            return self._do(controller, "acquire", guarded=True, timeout=timeout)
+        self._do(controller, "try")
+        step = controller.steps[-1]
+        return step.wait_before != step.wait_after
+
+    def release(self, n: int = 1) -> None:
+        """Let ``n`` more in."""
+        controller = controlled()
+        if controller is None:
+            self._real.release(n)
+            return
+        for _ in range(n):
+            self._release(controller)
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def sleep(seconds: float) -> None:
+    """Stand in for ``time.sleep``: in an execution only the virtual clock moves."""
+    controller = controlled()
+    if controller is None:
+        real_sleep(seconds)
+    elif seconds <= 0:
+        controller.step("sleep 0 ms", NOTHING, kind="clock")
+    else:
+        controller.step(
+            f"sleep {seconds * 1000:g} ms",
+            Footprint(reads=frozenset({"clock:now"})),
+            kind="clock",
+            deadline=controller.clock.now() + seconds,
+        )
+
+
+def replacement_for(lock: Any) -> Any:
+    """Return a fresh cooperative lock for a real one that was made earlier, or None.
+
+    A lock that is held at this moment is left alone: its holder would never release ours.
+    """
+    if isinstance(lock, type(threading.Lock())):
+        return None if lock.locked() else Lock()
+    if isinstance(lock, type(threading.RLock())):
+        if not lock.acquire(blocking=False):
+            return None
+        lock.release()
+        return RLock()
+    if type(lock) is threading.Event:
+        return None if lock.is_set() else Event()
+    return None

@@ -1,0 +1,46 @@
+"""Randomness that repeats: `random` and `uuid` start from the same seed in every execution.
+
+``os.urandom`` stays real on purpose. Code whose steps depend on it is found to be not
+deterministic, and that is said, rather than hidden.
+"""
+
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Seeding:
+    """How to start over, and what stands in for which function (by identity)."""
+
+    start: Callable[[int], None]
+    stand_ins: dict[int, Any]
+
+
+@contextmanager
+def seeded() -> Iterator["Seeding"]:
+    """Make ``random`` and ``uuid`` repeatable; put both back afterwards."""
+    state = random.getstate()
+    source = random.Random(0)
+    real: dict[str, Any] = {name: getattr(uuid, name) for name in ("uuid1", "uuid4")}
+
+    def uuid1(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:  # noqa: ARG001
+        return uuid.UUID(int=source.getrandbits(128), version=1)
+
+    def uuid4() -> uuid.UUID:
+        return uuid.UUID(int=source.getrandbits(128), version=4)
+
+    def seed(number: int) -> None:
+        random.seed(number)
+        source.seed(number)
+
+    uuid.uuid1, uuid.uuid4 = uuid1, uuid4
+    stand_ins = {id(real["uuid1"]): uuid1, id(real["uuid4"]): uuid4}
+    try:
+        yield Seeding(seed, stand_ins)
+    finally:
+        uuid.uuid1, uuid.uuid4 = real["uuid1"], real["uuid4"]
+        random.setstate(state)

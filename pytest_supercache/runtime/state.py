@@ -1,0 +1,150 @@
+"""Module-level state of code under test: swapped in place per node, restored per execution.
+
+In place, because rebinding a name would miss ``@cached(cache=_local)``, ``from shop import _local``
+and default arguments. What is not declared is looked for once per item (:func:`changed_globals`).
+"""
+
+import importlib
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from copy import copy
+from types import FunctionType, ModuleType
+from typing import Any
+
+from pytest_supercache.core.errors import UndeclaredStateError
+from pytest_supercache.runtime.under_test import modules_under_test
+
+_SWAPPABLE = (dict, list, set, deque, bytearray)
+
+
+class ModuleState:
+    """The declared objects of one system, with their contents at the start and on each node."""
+
+    def __init__(self, declared: Iterable[str]) -> None:
+        self._objects = {name: _find(name) for name in declared}
+        self._start = {name: _contents(value) for name, value in self._objects.items()}
+        self._of_node: dict[str | None, dict[str, Any]] = {}
+        self._node: str | None = None
+
+    def reset(self) -> None:
+        """Give every object the content it had when it was declared."""
+        self._of_node = {}
+        self._node = None
+        for name, value in self._objects.items():
+            _fill(value, self._start[name])
+
+    def leave(self) -> None:
+        """Put the original content back: outside of executions nothing has changed."""
+        self.reset()
+
+    def enter(self, node: str | None) -> None:
+        """Swap in the content that ``node`` has: another process would have objects of its own."""
+        if not self._objects or node is None or node == self._node:
+            return
+        if self._node is not None:
+            self._of_node[self._node] = {n: _contents(v) for n, v in self._objects.items()}
+        content = self._of_node.get(node, self._start)
+        for name, value in self._objects.items():
+            _fill(value, content[name])
+        self._node = node
+
+
+def find_object(name: str, option: str) -> tuple[Any, str, Any]:
+    """Find ``"package.module:name"``: its owner, its name there, and itself.
+
+    Raises:
+        UndeclaredStateError: there is no such object.
+    """
+    module_name, _, path = name.partition(":")
+    *parents, last = path.split(".")
+    try:
+        owner: Any = importlib.import_module(module_name)
+        for part in parents:
+            owner = getattr(owner, part)
+        return owner, last, getattr(owner, last)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UndeclaredStateError(
+            f"{option}={name!r}: {error}. Expected 'package.module:name'."
+        ) from error
+
+
+def _find(name: str) -> Any:
+    _, _, value = find_object(name, "state")
+    if not (isinstance(value, _SWAPPABLE) or hasattr(value, "__dict__")):
+        raise UndeclaredStateError(
+            f"state={name!r} is a {type(value).__name__}, whose content cannot be swapped in "
+            "place. Name a dict, list, set, deque or an object with attributes."
+        )
+    return value
+
+
+def _contents(value: Any) -> Any:
+    if isinstance(value, _SWAPPABLE):
+        return copy(value)
+    return {name: _contents(member) if isinstance(member, _SWAPPABLE) else member
+            for name, member in vars(value).items()}  # fmt: skip
+
+
+def _fill(value: Any, content: Any) -> None:
+    if isinstance(value, dict | set):
+        value.clear()
+        value.update(content)
+    elif isinstance(value, list | bytearray):
+        value[:] = content
+    elif isinstance(value, deque):
+        value.clear()
+        value.extend(content)
+    else:
+        for name in set(vars(value)) - set(content):
+            delattr(value, name)
+        for name, member in content.items():
+            present = vars(value).get(name)
+            if isinstance(present, _SWAPPABLE) and type(present) is type(member):
+                _fill(present, member)
+            else:
+                setattr(value, name, copy(member) if isinstance(member, _SWAPPABLE) else member)
+
+
+def fingerprint() -> dict[str, str]:
+    """Describe the module-level data of all code under test: name -> content."""
+    found = {}
+    for module in modules_under_test():
+        for name, value in list(vars(module).items()):
+            if not name.startswith("__") and _is_data(value):
+                found[f"{module.__name__}:{name}"] = _describe(value, 4)
+    return found
+
+
+def changed_globals(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Name the module globals whose content differs between two fingerprints."""
+    return sorted(name for name in after if before.get(name) != after[name])
+
+
+def _is_data(value: Any) -> bool:
+    return not isinstance(value, FunctionType | ModuleType | type) and (
+        isinstance(value, _SWAPPABLE) or hasattr(value, "__dict__")
+    )
+
+
+def _describe(value: Any, depth: int) -> str:
+    """Describe content without calling code of the object."""
+    if depth == 0:
+        return type(value).__name__
+    if isinstance(value, dict):
+        kind = "OrderedDict" if isinstance(value, OrderedDict) else "dict"
+        pairs = (f"{_describe(k, depth - 1)}: {_describe(v, depth - 1)}" for k, v in list(value.items()))
+        return f"{kind}({', '.join(pairs)}){_attributes(value, depth)}"
+    if isinstance(value, list | tuple | deque):
+        return f"[{', '.join(_describe(item, depth - 1) for item in list(value))}]"
+    if isinstance(value, set | frozenset):
+        return f"{{{', '.join(sorted(_describe(item, depth - 1) for item in value))}}}"
+    if isinstance(value, str | bytes | bytearray | int | float | bool | None):
+        return repr(value)
+    return f"{type(value).__name__}{_attributes(value, depth)}"
+
+
+def _attributes(value: Any, depth: int) -> str:
+    if isinstance(value, FunctionType | ModuleType | type):
+        return ""
+    members = getattr(value, "__dict__", {})
+    return "(" + ", ".join(f"{k}={_describe(v, depth - 1)}" for k, v in list(members.items())) + ")"

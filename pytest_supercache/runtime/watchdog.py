@@ -1,0 +1,134 @@
+"""The view from outside: run a body on its own thread and notice when a step never arrives.
+
+The watchdog is the thread that called ``check``. It holds none of the scheduler's locks, so it sees
+a hang anywhere: in a factory, in an actor's first lines, in a probe. It also answers the choices of
+schedulers that must be asked on that thread (Hypothesis draws only there).
+"""
+
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from pytest_supercache.core.schedule import Choices, Scheduler
+from pytest_supercache.runtime.active import begin, end
+from pytest_supercache.runtime.actor import Actor, State
+from pytest_supercache.runtime.baton import Baton
+from pytest_supercache.runtime.controller import Controller, run_alone
+
+
+class OutsideScheduler:
+    """Asks another scheduler on the watchdog's thread."""
+
+    def __init__(self, inner: Scheduler, bell: Any) -> None:
+        self._inner = inner
+        self._bell = bell
+        self._answered = Baton()
+        self._question: Choices | None = None
+        self._answer: str | None = None
+        self.error: BaseException | None = None
+
+    def choose(self, choices: Choices) -> str | None:
+        """Hand the question over and wait for the answer."""
+        self._question = choices
+        self._bell.give()
+        self._answered.take()
+        return self._answer
+
+    def answer(self) -> bool:
+        """On the watchdog's thread: answer what was asked; False when nothing was."""
+        question, self._question = self._question, None
+        if question is None:
+            return False
+        try:
+            self._answer = None if self.error else self._inner.choose(question)
+        except BaseException as error:  # noqa: BLE001 - raised again by `guard`, on this thread
+            self.error = error
+            self._answer = None
+        self._answered.give()
+        return True
+
+
+def guard(controller: Controller, body: Callable[[], Any], limit: float, *, outside: bool) -> Actor:
+    """Run ``body`` alone on a thread of its own and watch it.
+
+    Args:
+        controller: of the execution that the body belongs to.
+        body: builds the world, races the actors, asks the probes.
+        limit: seconds without any progress after which the execution is given up.
+        outside: ask the scheduler on the calling thread.
+
+    Returns:
+        The actor that ran the body, with its result or error.
+    """
+    actor = run_alone(controller, "body", body)
+    asked = OutsideScheduler(controller.scheduler, actor.baton) if outside else None
+    if asked is not None:
+        controller.scheduler = asked
+    begin(controller)
+    try:
+        assert actor.thread is not None
+        actor.thread.start()
+        _watch(controller, actor, asked, limit)
+    except BaseException:
+        controller.hazard("interrupted")
+        _give_up(controller, actor)
+        raise
+    finally:
+        end(controller)
+    if asked is not None and asked.error is not None:
+        raise asked.error
+    return actor
+
+
+def _watch(
+    controller: Controller, actor: Actor, asked: OutsideScheduler | None, limit: float
+) -> None:
+    seen = controller.progress
+    while actor.state is not State.DONE:
+        if actor.baton.take_within(limit):
+            if asked is not None:
+                asked.answer()
+            continue
+        if controller.progress != seen:
+            seen = controller.progress
+            continue
+        controller.hazard(_describe_hang(controller, actor, limit))
+        _give_up(controller, actor)
+        return
+
+
+def _give_up(controller: Controller, actor: Actor) -> None:
+    """End the execution from outside: the parked actors unwind first, their locks come free."""
+    controller.given_up = True
+    controller.complete = False
+    controller.finished.give()
+    actor.baton.take_within(2.0)
+
+
+def _describe_hang(controller: Controller, body: Actor, limit: float) -> str:
+    """Say which step never arrived, with the stack of every thread of the execution."""
+    frames = sys._current_frames()
+    lines = [f"a step did not arrive within {limit:g} s; it blocks outside any switch point:"]
+    everyone = [*controller.actors.values(), body] if controller.phase == "race" else [body]
+    for actor in everyone:
+        frame = frames.get(actor.thread.ident) if actor.thread and actor.thread.ident else None
+        if actor.state is State.DONE or frame is None or _waits_for_baton(actor, body, controller):
+            continue
+        lines.append(f"  {actor.name} ({actor.state.value}):")
+        stack = [entry for entry in traceback.extract_stack(frame) if not _is_ours(entry.filename)]
+        lines += [
+            f"    {entry.filename}:{entry.lineno} in {entry.name}: {entry.line}"
+            for entry in stack[-8:]
+        ]
+    return "\n".join(lines)
+
+
+def _waits_for_baton(actor: Actor, body: Actor, controller: Controller) -> bool:
+    """The body of a race only waits for its end: its stack says nothing."""
+    return actor is body and controller.phase == "race" and bool(controller.actors)
+
+
+def _is_ours(filename: str) -> bool:
+    return filename.startswith((threading.__file__, str(__file__).rpartition("watchdog")[0]))

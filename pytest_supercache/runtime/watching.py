@@ -1,0 +1,144 @@
+"""Watched calls: functions and methods of code we never saw become steps with declared footprints.
+
+A declaration says what a call may read and write, from its arguments, before it runs. The call
+becomes a switch point before it; commands, locks and watched calls inside stay steps of their own
+and inherit its footprint.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.registry import Watch
+from pytest_supercache.runtime.active import controlled
+
+Spec = str | Callable[..., Any] | None
+
+
+class Watching:
+    """The watched targets of one check."""
+
+    def __init__(self, watches: Iterable[Watch]) -> None:
+        self._watches = list(watches)
+        self._undo: list[tuple[Any, str, Any]] = []
+
+    def start(self) -> None:
+        """Put a switch point before every call of every target."""
+        for watch in self._watches:
+            owner, name, function = _resolve(watch)
+            self._undo.append((owner, name, owner.__dict__[name]))
+            setattr(owner, name, _wrapped(watch, owner.__dict__[name], function, name))
+
+    def stop(self) -> None:
+        """Put the targets back."""
+        while self._undo:
+            owner, name, original = self._undo.pop()
+            setattr(owner, name, original)
+
+
+def _resolve(watch: Watch) -> tuple[Any, str, Callable[..., Any]]:
+    module_name, colon, path = watch.target.partition(":")
+    if not colon or not path:
+        raise SupercacheError(
+            f"watch({watch.target!r}): expected 'package.module:Class.method' or 'module:function'"
+        )
+    try:
+        owner: Any = importlib.import_module(module_name)
+    except ImportError as error:
+        raise SupercacheError(f"watch({watch.target!r}): {error}") from error
+    *classes, name = path.split(".")
+    for part in classes:
+        owner = _member(watch, owner, part)
+    _member(watch, owner, name)
+    if name not in owner.__dict__:
+        raise SupercacheError(
+            f"watch({watch.target!r}): {name!r} is inherited; name the class that defines it"
+        )
+    target = owner.__dict__[name]
+    function = target.__func__ if isinstance(target, staticmethod | classmethod) else target
+    if not callable(function) or inspect.isclass(function):
+        raise SupercacheError(f"watch({watch.target!r}): it is not a function or a method")
+    if inspect.iscoroutinefunction(function):
+        raise SupercacheError(
+            f"watch({watch.target!r}): it is a coroutine function; asyncio is not available in "
+            "this version"
+        )
+    return owner, name, function
+
+
+def _member(watch: Watch, owner: Any, name: str) -> Any:
+    try:
+        return getattr(owner, name)
+    except AttributeError:
+        known = ", ".join(sorted(n for n in vars(owner) if not n.startswith("__")))
+        raise SupercacheError(
+            f"watch({watch.target!r}): {owner!r} has no {name!r}; it has {known}"
+        ) from None
+
+
+def _wrapped(watch: Watch, target: Any, function: Callable[..., Any], name: str) -> Any:
+    signature = inspect.signature(function)
+
+    def before(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        controller = controlled()
+        if controller is None:
+            return None
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return controller, _announce(watch, bound.arguments, name)
+
+    @wraps(function)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        begun = before(args, kwargs)
+        if begun is None:
+            return function(*args, **kwargs)
+        controller, (label, footprint) = begun
+        with controller.inside(label, footprint):
+            answer = function(*args, **kwargs)
+        controller.answered(label)
+        return answer
+
+    if isinstance(target, staticmethod | classmethod):
+        return type(target)(watched)
+    return watched
+
+
+def _announce(watch: Watch, arguments: dict[str, Any], name: str) -> tuple[str, Footprint]:
+    named = {key: value for key, value in arguments.items() if key != "self"}
+    layer = watch.layer(**named) if callable(watch.layer) else watch.layer
+    controller = controlled()
+    assert controller is not None
+    place = controller.place_of(layer)
+    reads = _resources(watch, "reads", watch.reads, named, place)
+    writes = _resources(watch, "writes", watch.writes, named, place)
+    keys = sorted({resource.removeprefix(f"{place}:") for resource in reads | writes})
+    return f"{name} {', '.join(keys)}".strip(), Footprint(reads | writes, writes)
+
+
+def _resources(
+    watch: Watch, option: str, spec: Spec, arguments: dict[str, Any], place: str
+) -> frozenset[str]:
+    if spec is None:
+        return frozenset()
+    if spec == "*":
+        return frozenset({f"{place}:*"})
+    if callable(spec):
+        keys = spec(**arguments)
+    elif spec in arguments:
+        keys = arguments[spec]
+    else:
+        raise SupercacheError(
+            f"watch({watch.target!r}, {option}={spec!r}): the call has no such parameter; it has "
+            f"{', '.join(arguments)}"
+        )
+    if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
+        keys = [keys]
+    return frozenset(f"{place}:{_text(key)}" for key in keys)
+
+
+def _text(key: Any) -> str:
+    return key.decode(errors="backslashreplace") if isinstance(key, bytes) else str(key)

@@ -1,0 +1,1 @@
+"""Scenario files: from the text a tester wrote to a checked, frozen `Scenario`."""

@@ -1,0 +1,69 @@
+"""`given:` and `cases:`: what the layers hold before anything runs, and what differs by case."""
+
+from typing import Any
+
+from pytest_supercache.scenario import nodes
+from pytest_supercache.scenario.fields import later, pairs, read_name
+from pytest_supercache.scenario.grammar import LAYERS, Kind
+from pytest_supercache.scenario.nodes import Node, Scalar, plain
+from pytest_supercache.scenario.problems import Findings
+from pytest_supercache.scenario.scenario import Case
+from pytest_supercache.scenario.scope import Scope
+
+Content = dict[str, dict[str, Any]]  # layer -> key -> value
+
+
+def read_given(node: Node, what: str, scope: Scope, findings: Findings) -> Content:
+    """Read layer, key, value; a variable in a value is one that the cases set."""
+    given: Content = {}
+    for layer, content in pairs(node, what, findings):
+        if layer.text not in LAYERS:
+            hint = findings.suggest(layer.text, LAYERS)
+            findings.report(layer.span, f"there is no layer {layer.text!r:.80}", hint)
+        found = pairs(content, f"the content of {layer.text:.80}", findings)
+        scope.check(content, findings)
+        given[layer.text] = {key.text: plain(value) for key, value in found}
+    return given
+
+
+def read_cases(node: Node, findings: Findings) -> tuple[tuple[Case, ...], Scope]:
+    """Read the rows, and the variables that they give to every flow."""
+    if isinstance(node, Scalar) and node.value is not None:
+        findings.report(
+            node.span, later("cases from a file"), "write the cases here: {name: {given: ...}}"
+        )
+        return (), Scope()
+    rows = pairs(node, "cases", findings)
+    if isinstance(node, nodes.Mapping) and not rows:
+        findings.report(node.span, "cases has no case", "add one, or leave `cases:` out")
+    scope = _scope(rows)
+    return tuple(_read_case(name, row, scope, findings) for name, row in rows), scope
+
+
+def _scope(rows: list[tuple[Scalar, Node]]) -> Scope:
+    set_by = {
+        case.text: {
+            name.text
+            for name, _ in (row.pairs if isinstance(row, nodes.Mapping) else ())
+            if isinstance(name, Scalar) and name.text != "given"
+        }
+        for case, row in rows
+    }
+    every = set().union(*set_by.values())
+    not_in_case = {
+        name: case for name in every for case, names in set_by.items() if name not in names
+    }
+    return Scope(known=every - not_in_case.keys(), not_in_case=not_in_case)
+
+
+def _read_case(name: Scalar, row: Node, scope: Scope, findings: Findings) -> Case:
+    given: Content = {}
+    variables: dict[str, Any] = {}
+    is_empty = isinstance(row, Scalar) and row.value is None and not row.is_quoted
+    for field, value in [] if is_empty else pairs(row, f"the case {name.text!r:.80}", findings):
+        if field.text == "given":
+            given = read_given(value, "given", scope, findings)
+        else:
+            variable = read_name(field, "the variable", findings, pattern=Kind.VARIABLE)
+            variables[variable] = plain(value)
+    return Case(name=read_name(name, "the case", findings), given=given, variables=variables)

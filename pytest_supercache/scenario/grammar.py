@@ -1,0 +1,220 @@
+"""The grammar of scenario files as data: which fields there are, of what kind, what they mean.
+
+The checker reads these tables; so will the JSON Schema, the reference page and completion, which
+is why they cannot drift apart. What a kind accepts is in `fields.READERS` and `validate`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from pytest_supercache.core.settings import GRAINS, MEMORIES, SEARCHES
+
+
+class Kind(Enum):
+    """What may stand after `name:`."""
+
+    TEXT = "text"
+    ID = "an id: letters, digits, `_`, `.`, `-`"
+    NAME = "a name: letters, digits, `_`, `.`"
+    VARIABLE = "a variable's name: letters, digits, `_`, no digit first"
+    ERROR = "the name of an error class"
+    CHOICE = "one of a few words"
+    IDS = "a list of ids"
+    TEXTS = "a list of texts"
+    LINKS = "names and texts"
+    DURATION = "a duration: 300ms, 2s, or a number of seconds"
+    COUNT = "a whole number, at least 1"
+    WHOLE = "a whole number, at least 0"
+    TICKS = "`auto`, 0, 1 or 2"
+    EVENT = "`user.step`, or `user` for the user's end"
+    DATA = "any data"
+    # The kinds above are read alone, those below with the rest of the file in view.
+    SYSTEM = "the name of a system"
+    SYSTEMS = "systems, each with the verdict it must get"
+    GIVEN = "layer, key, value"
+    STEPS = "a list of steps"
+    USERS = "users, each with a list of steps"
+    GUARANTEES = "a list of guarantees"
+    EXPLORE = "how to explore"
+    ASSUME = "what is assumed"
+    CASES = "cases, each with what differs"
+    EXPECT = "the answer expected, as data or with matchers"
+    LATER = "not available in this version yet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of a table; `description` is a sentence for people who fill it in."""
+
+    kind: Kind
+    description: str
+    is_required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerbSignature:
+    """What a verb takes: parameter -> is it required. `kinds` is for built-in verbs."""
+
+    parameters: Mapping[str, bool]
+    doc: str = ""
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """What the project registered: the words that its files may use beside the built-in ones."""
+
+    systems: tuple[str, ...] = ()
+    verbs: Mapping[str, VerbSignature] = field(default_factory=dict)
+    guarantees: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # parameters' names
+
+
+LAYERS = ("existing_cache", "super_cache", "origin")
+SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
+COPIES_MAX = 100  # far beyond what a search can exhaust
+
+FIELDS = {
+    "scenario": Field(
+        kind=Kind.TEXT, is_required=True, description="The title: one sentence that should hold."
+    ),
+    "id": Field(
+        kind=Kind.ID,
+        is_required=True,
+        description="Unique in the project; known issues, history and tokens point to it.",
+    ),
+    "system": Field(kind=Kind.SYSTEM, description="The system under test, from conftest.py."),
+    "systems": Field(
+        kind=Kind.SYSTEMS, description="Several systems, each with the verdict it must get."
+    ),
+    "owner": Field(kind=Kind.TEXT, description="Who answers for this scenario."),
+    "severity": Field(
+        kind=Kind.CHOICE, choices=SEVERITIES, description="How bad a violation is, as in Allure."
+    ),
+    "tags": Field(kind=Kind.IDS, description="Become pytest marks and Allure tags."),
+    "links": Field(kind=Kind.LINKS, description="Issues and pages, by a name for each."),
+    "given": Field(kind=Kind.GIVEN, description="What the layers hold before anything runs."),
+    "before": Field(
+        kind=Kind.STEPS, description="Steps that run alone, first: they warm caches as users do."
+    ),
+    "users": Field(
+        kind=Kind.USERS,
+        is_required=True,
+        description="Who acts: each user's steps keep their order, between users all are tried.",
+    ),
+    "finally": Field(
+        kind=Kind.STEPS, description="Steps that run alone, after everything has settled."
+    ),
+    "guarantees": Field(
+        kind=Kind.GUARANTEES, description="What must hold for the whole history; [] for none."
+    ),
+    "explore": Field(kind=Kind.EXPLORE, description="How the interleavings are searched."),
+    "assume": Field(kind=Kind.ASSUME, description="What production promises; it limits verdicts."),
+    "cases": Field(kind=Kind.CASES, description="A table of cases: one item for each."),
+    "faults": Field(kind=Kind.LATER, description="What may go wrong meanwhile."),
+    "flows": Field(kind=Kind.LATER, description="Lists of steps for use in several places."),
+    "include": Field(kind=Kind.LATER, description="Other files whose flows are used here."),
+}
+
+USER_FIELDS = {
+    "node": Field(kind=Kind.NAME, description="The process this user talks to; `a` if not said."),
+    "copies": Field(kind=Kind.COUNT, description="How many users do the same: bob-1, bob-2, ..."),
+    "owns": Field(kind=Kind.TEXTS, description="Keys that only this user may be shown."),
+    "steps": Field(kind=Kind.STEPS, is_required=True, description="What this user does, in order."),
+}
+
+STEP_FIELDS = {
+    "id": Field(kind=Kind.ID, description="The step's name, for `wait_for` and reports."),
+    "as": Field(kind=Kind.VARIABLE, description="Keeps the answer under this name: `$name`."),
+    "expect": Field(kind=Kind.EXPECT, description="The answer of this step in every order."),
+    "raises": Field(kind=Kind.ERROR, description="The error of this step in every order."),
+    "why": Field(kind=Kind.TEXT, description="A note for the reader of the report."),
+    "node": Field(
+        kind=Kind.NAME, description="Where the step runs, or `all`; in `before` and `finally`."
+    ),
+    "use": Field(kind=Kind.LATER, description="Takes the steps of a flow."),
+    "with": Field(kind=Kind.LATER, description="The values for a flow's variables."),
+}
+
+EXPLORE_FIELDS = {
+    "search": Field(
+        kind=Kind.CHOICE, choices=SEARCHES, description="How interleavings are chosen."
+    ),
+    "grain": Field(kind=Kind.CHOICE, choices=GRAINS, description="Where switch points are."),
+    "ticks": Field(kind=Kind.TICKS, description="How often the clock may move early."),
+    "executions": Field(kind=Kind.COUNT, description="The most executions of one check."),
+    "time": Field(kind=Kind.DURATION, description="The longest time of one check."),
+    "seed": Field(kind=Kind.WHOLE, description="The seed of a random search."),
+    "preemptions": Field(kind=Kind.WHOLE, description="The most switches that nothing forces."),
+    "memory": Field(
+        kind=Kind.CHOICE, choices=MEMORIES, description="Whether in-process state is trusted."
+    ),
+}
+
+ASSUME_FIELDS = {
+    "pause": Field(
+        kind=Kind.DURATION,
+        is_required=True,
+        description="No operation in flight is carried further by the clock than this.",
+    ),
+}
+
+STATED_FIELDS = {
+    "holds": Field(kind=Kind.ASSUME, description="No interleaving may break a guarantee."),
+    "violated": Field(kind=Kind.ASSUME, description="The documented conflict must be found."),
+}
+
+MATCHERS = {
+    "exactly": "These data and no field more.",
+    "one_of": "Any of a list; `{raises: Name}` in it allows an error.",
+    "not": "Anything that does not match.",
+    "at_least": "A number not below this.",
+    "at_most": "A number not above this.",
+    "literal": "Data as they are, though they look like a matcher or a variable.",
+}
+WORD_MATCHERS = {
+    "missing": "No value (None).",
+    "any": "Whatever it is, as long as it is no error.",
+}
+
+_KEY = {"key": Kind.TEXT}
+_PLACE = {**_KEY, "layer": Kind.NAME, "node": Kind.NAME}
+
+BUILT_IN_VERBS = {
+    "read": VerbSignature(parameters={"key": True}, kinds=_KEY, doc="Asks the system for a key."),
+    "write": VerbSignature(
+        parameters={"key": True, "value": True}, kinds=_KEY, doc="Has the system set a key."
+    ),
+    "delete": VerbSignature(
+        parameters={"key": True}, kinds=_KEY, doc="Has the system delete a key."
+    ),
+    "sleep": VerbSignature(
+        parameters={"seconds": True},
+        kinds={"seconds": Kind.DURATION},
+        doc="Waits on the virtual clock; costs no time.",
+    ),
+    "wait_for": VerbSignature(
+        parameters={"event": True},
+        kinds={"event": Kind.EVENT},
+        doc="Waits for another user's step, in every copy of that user.",
+    ),
+    "expire": VerbSignature(
+        parameters={"key": True, "layer": False, "node": False},
+        kinds=_PLACE,
+        doc="Lets a key's time to live run out now.",
+    ),
+    "evict": VerbSignature(
+        parameters={"key": True, "layer": False, "node": False},
+        kinds=_PLACE,
+        doc="Drops a key from a layer, as a full cache does.",
+    ),
+    "flush": VerbSignature(
+        parameters={"layer": True, "node": False}, kinds=_PLACE, doc="Empties a layer."
+    ),
+    "restart": VerbSignature(
+        parameters={"layer": True, "node": False},
+        kinds=_PLACE,
+        doc="Restarts a layer: its content and its subscriptions are lost.",
+    ),
+}

@@ -1,0 +1,52 @@
+"""Which variables a place in the file may use; an unknown one is a mistake found at loading."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_supercache.scenario.nodes import Mapping as MappingNode
+from pytest_supercache.scenario.nodes import Node, Scalar, Sequence
+from pytest_supercache.scenario.problems import Findings
+from pytest_supercache.scenario.variables import parse_reference
+
+
+@dataclass(slots=True)
+class Scope:
+    """The variables bound so far; grows with every `as:`."""
+
+    known: set[str] = field(default_factory=set)
+    # Set by some cases only: variable -> a case without it.
+    not_in_case: Mapping[str, str] = field(default_factory=dict)
+
+    def nested(self) -> "Scope":
+        """Begin a flow of its own, whose names stay in it."""
+        return Scope(known=set(self.known), not_in_case=self.not_in_case)
+
+    def check(self, node: Node, findings: Findings) -> None:
+        """Report every variable in ``node`` that has no value there."""
+        if isinstance(node, Scalar):
+            self._check_scalar(node, findings)
+        elif isinstance(node, Sequence):
+            for item in node.items:
+                self.check(item, findings)
+        elif isinstance(node, MappingNode):
+            for _, value in node.pairs:
+                self.check(value, findings)
+
+    def _check_scalar(self, node: Scalar, findings: Findings) -> None:
+        reference = parse_reference(node.value)
+        if reference is None or reference.name in self.known:
+            return
+        if reference.name in self.not_in_case:
+            case = self.not_in_case[reference.name]
+            findings.report(
+                node.span,
+                f"the case {case!r} does not set ${reference.name}",
+                f"add `{reference.name}:` to {case!r}",
+            )
+            return
+        hint = findings.suggest(f"${reference.name}", (f"${name}" for name in sorted(self.known)))
+        findings.report(
+            node.span,
+            f"the variable ${reference.name} has no value here",
+            hint or "keep an answer with `as: name` in an earlier step of this user",
+        )

@@ -1,0 +1,142 @@
+"""`system:`, `systems:` and what they state: on which code the scenario runs, with which end."""
+
+from pytest_supercache.core.settings import Assume
+from pytest_supercache.core.verdict import Verdict
+from pytest_supercache.scenario import nodes
+from pytest_supercache.scenario.fields import (
+    kind_of,
+    location,
+    pairs,
+    read_name,
+    read_table,
+)
+from pytest_supercache.scenario.grammar import ASSUME_FIELDS, STATED_FIELDS, Field, Kind
+from pytest_supercache.scenario.nodes import Node, Scalar, Sequence
+from pytest_supercache.scenario.problems import Findings
+from pytest_supercache.scenario.scenario import Stated, SystemSpec
+
+_NO_CLASSES = (
+    "a stated class needs the classifier, which this version does not have; write `violated` alone"
+)
+_WITH_ASSUMPTION = {"assume": Field(kind=Kind.ASSUME, description="What this system relies on.")}
+
+
+def read_system(node: Node, known: tuple[str, ...], findings: Findings) -> tuple[SystemSpec, ...]:
+    """Read `system: shop`."""
+    if not isinstance(node, Scalar):
+        findings.report(
+            node.span, f"system must be one name, not {kind_of(node)}", "for several: `systems:`"
+        )
+        return ()
+    return (_read_spec(node, None, known, findings),)
+
+
+def read_systems(node: Node, known: tuple[str, ...], findings: Findings) -> tuple[SystemSpec, ...]:
+    """Read `systems: [a, b]`, or a mapping that states verdicts."""
+    specs: list[SystemSpec] = []
+    if isinstance(node, Sequence):
+        specs = [_read_spec(item, None, known, findings) for item in node.items]
+        _refuse_doubles(node, findings)
+    elif isinstance(node, nodes.Mapping):
+        specs = [
+            _read_spec(name, _read_stated(value, name.text, findings), known, findings)
+            for name, value in pairs(node, "systems", findings)
+        ]
+    if not specs:
+        findings.report(
+            node.span,
+            "systems must be a list or a mapping of at least one system",
+            "write systems: {shop: holds}",
+        )
+    return tuple(specs)
+
+
+def read_assume(node: Node, findings: Findings) -> Assume | None:
+    """Read `{pause: 500ms}`."""
+    table = read_table(node, ASSUME_FIELDS, "assume", findings)
+    return Assume(pause=table["pause"]) if "pause" in table else None
+
+
+def _read_spec(
+    node: Node, stated: Stated | None, known: tuple[str, ...], findings: Findings
+) -> SystemSpec:
+    name = read_name(node, "the system", findings)
+    if name and name not in known:
+        findings.report(
+            node.span,
+            f"there is no system {name!r:.80}",
+            findings.suggest(name, known)
+            or f'register one in conftest.py: @sc.system("{name:.40}")',
+        )
+    return SystemSpec(name=name, stated=stated, where=location(node, findings))
+
+
+def _refuse_doubles(node: Sequence, findings: Findings) -> None:
+    first_lines: dict[str, int] = {}
+    for item in node.items:
+        if isinstance(item, Scalar):
+            if item.text in first_lines:
+                line = first_lines[item.text]
+                findings.report(
+                    item.span,
+                    f"the system {item.text!r:.80} is given twice",
+                    f"first on line {line}",
+                )
+            first_lines.setdefault(item.text, item.span.line)
+
+
+def _read_stated(node: Node, system: str, findings: Findings) -> Stated | None:
+    if isinstance(node, Scalar):
+        if node.value is None and not node.is_quoted:
+            return None
+        if node.text in STATED_FIELDS:
+            return Stated(verdict=Verdict(node.text))
+        findings.report(
+            node.span,
+            f"{system!r:.80} cannot be stated as {node.text!r:.80}",
+            findings.suggest(node.text, STATED_FIELDS),
+        )
+        return None
+    return _read_long_statement(node, system, findings)
+
+
+def _read_long_statement(node: Node, system: str, findings: Findings) -> Stated | None:
+    found = pairs(node, f"the verdict of {system}", findings)
+    stated = [pair for pair in found if pair[0].text in STATED_FIELDS]
+    for name, _ in found:
+        if name.text not in STATED_FIELDS:
+            hint = findings.suggest(name.text, STATED_FIELDS)
+            findings.report(name.span, f"unknown verdict {name.text!r:.80}", hint)
+    if len(found) != 1 and isinstance(node, nodes.Mapping):
+        place = found[1][0].span if len(found) > 1 else node.span
+        findings.report(place, f"{system} must be stated once", "write `holds` or `violated`")
+    if not stated:
+        return None
+    name, value = stated[0]
+    assume = _read_statement_body(name, value, findings)
+    return Stated(verdict=Verdict(name.text), assume=assume)
+
+
+def _read_statement_body(verdict: Scalar, node: Node, findings: Findings) -> Assume | None:
+    if isinstance(node, nodes.Mapping):
+        assume = None
+        for name, value in pairs(node, verdict.text, findings):
+            if name.text in _WITH_ASSUMPTION:
+                assume = read_assume(value, findings)
+            else:
+                hint = findings.suggest(name.text, _WITH_ASSUMPTION)
+                findings.report(
+                    name.span, f"unknown field {name.text!r:.80} in {verdict.text}", hint
+                )
+        return assume
+    if isinstance(node, Scalar) and node.value is None and not node.is_quoted:
+        return None
+    if verdict.text == "violated":
+        findings.report(node.span, _NO_CLASSES)
+    else:
+        findings.report(
+            node.span,
+            f"{verdict.text} takes an assumption, not {kind_of(node)}",
+            "write {holds: {assume: {pause: 500ms}}}",
+        )
+    return None

@@ -1,0 +1,15 @@
+"""When a word is so near a known one that it must be a slip of the pen."""
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+# `exact` against `exactly` is 0.83 and a likely name of data; `oneof` against `one_of` is 0.91.
+_NEARNESS = 0.87
+_LENGTH_MIN = 5  # below that a slip and another word look alike: `note` is not `not`
+
+
+def is_misspelt(word: str, known: Iterable[str]) -> bool:
+    """Tell whether ``word`` is none of the known words, but almost."""
+    return _LENGTH_MIN <= len(word) <= 30 and any(
+        word != name and SequenceMatcher(a=word, b=name).ratio() >= _NEARNESS for name in known
+    )

@@ -1,0 +1,1 @@
+"""Which schedule next: every search is a small loop around ``attempt``."""

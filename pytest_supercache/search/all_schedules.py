@@ -1,0 +1,123 @@
+"""Every schedule exactly once, those with the fewest preemptions first.
+
+A run follows a prefix and then goes on without preemption; at every choice after the prefix, each
+other actor that could have gone begins a new prefix. Prefixes wait in the level of their number of
+preemptions, so the first violation found has the fewest that suffice (iterative context bounding:
+Musuvathi and Qadeer, PLDI 2007), while no schedule is executed twice. There is no reduction here:
+two straight programs of a and b steps take (a+b)!/(a!b!) runs.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from pytest_supercache.core.errors import NotDeterministicError
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.schedule import Choices
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import End
+from pytest_supercache.search.search import Attempt
+
+Signature = tuple[str, str, Footprint] | None
+
+
+@dataclass(slots=True)
+class _Prefix:
+    """Choices to repeat, and what the run they come from recorded there."""
+
+    choices: tuple[str, ...] = ()
+    preemptions: int = 0
+    enabled: list[tuple[str, ...]] = field(default_factory=list)
+    signatures: list[Signature] = field(default_factory=list)
+    shared: int = 0  # how many leading signatures must repeat: all but the new last choice
+
+
+class _Following:
+    """Follows a prefix, then never preempts; remembers every point of choice."""
+
+    def __init__(self, prefix: _Prefix) -> None:
+        self._prefix = prefix
+        self.points: list[tuple[Choices, str]] = []
+
+    def choose(self, choices: Choices) -> str | None:
+        at = choices.taken
+        if at < len(self._prefix.choices):
+            if choices.enabled != self._prefix.enabled[at]:
+                raise NotDeterministicError(
+                    f"after the same {at} choices {', '.join(choices.enabled) or 'nobody'} may go "
+                    f"on where it was {', '.join(self._prefix.enabled[at])} before"
+                )
+            choice = self._prefix.choices[at]
+        else:
+            choice = choices.last if choices.last in choices.enabled else choices.enabled[0]
+        assert choice is not None, "a scheduler is only asked when somebody may go on"
+        self.points.append((choices, choice))
+        return choice
+
+
+class AllSchedules:
+    """Exhaustive search without reduction.
+
+    Args:
+        preemptions_max: stop after the schedules with so many preemptions; None: all of them.
+    """
+
+    def __init__(self, preemptions_max: int | None = None) -> None:
+        self._preemptions_max = preemptions_max
+        self.level = 0
+        """All schedules with fewer preemptions than this have been executed."""
+
+    def explore(self, attempt: Attempt) -> End:
+        """Execute every schedule, level by level."""
+        waiting: defaultdict[int, list[_Prefix]] = defaultdict(list)
+        waiting[0].append(_Prefix())
+        while waiting:
+            self.level = min(waiting)
+            if self._preemptions_max is not None and self.level > self._preemptions_max:
+                return End.OUT_OF_BUDGET
+            stack = waiting[self.level]
+            while stack:
+                prefix = stack.pop()
+                following = _Following(prefix)
+                execution = attempt(following)
+                self._compare(prefix, execution)
+                for branch in _branches(prefix, following, execution):
+                    waiting[branch.preemptions].append(branch)
+            del waiting[self.level]
+        return End.EXHAUSTED
+
+    def _compare(self, prefix: _Prefix, execution: Execution) -> None:
+        repeated = execution.signatures()
+        for at in range(prefix.shared):
+            if repeated[at] != prefix.signatures[at]:
+                raise NotDeterministicError(
+                    f"choice {at + 1} of the same schedule was {_shown(prefix.signatures[at])} "
+                    f"in one run and {_shown(repeated[at])} in another"
+                )
+
+
+def _branches(prefix: _Prefix, following: _Following, execution: Execution) -> list[_Prefix]:
+    """Return the prefixes that differ from this run in one choice after its own prefix."""
+    enabled = [choices.enabled for choices, _ in following.points]
+    taken = tuple(choice for _, choice in following.points)
+    signatures: list[Signature] = list(execution.signatures())
+    branches = []
+    preemptions = 0
+    for at, (choices, chosen) in enumerate(following.points):
+        if at >= len(prefix.choices):
+            branches += [
+                _Prefix(
+                    (*taken[:at], other),
+                    preemptions + choices.preempts(other),
+                    enabled,
+                    signatures,
+                    shared=at,
+                )
+                for other in choices.enabled
+                if other != chosen
+            ]
+        preemptions += choices.preempts(chosen)
+    return branches
+
+
+def _shown(signature: Signature) -> str:
+    return "nothing" if signature is None else f"{signature[0]}: {signature[1]!r}"

@@ -1,0 +1,27 @@
+"""What every search is: a loop of its own that tries schedules until it ends or is ended."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from pytest_supercache.core.schedule import Scheduler
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import End
+
+Attempt = Callable[[Scheduler], Execution]
+"""Run one execution under a scheduler. Raises :class:`SearchEnded` when the search must stop."""
+
+
+class SearchEnded(Exception):  # noqa: N818 - not an error: the caller has what it wants
+    """Raised by ``attempt`` when a violation was found or the budget is used up."""
+
+    def __init__(self, end: End) -> None:
+        super().__init__(end.value)
+        self.end = end
+
+
+class Search(Protocol):
+    """A search strategy."""
+
+    def explore(self, attempt: Attempt) -> End:
+        """Try schedules; EXHAUSTED may be returned only when none is left untried."""
+        ...

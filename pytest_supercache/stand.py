@@ -1,0 +1,156 @@
+"""The test stand: all that is set up once per check, and one execution on it.
+
+Layers, wrapped methods, frozen time and cooperative locks are made once; an execution only resets
+them. Nothing of it is left when the stand is taken down.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from pytest_supercache.core.schedule import Scheduler
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.core.trace import Execution, Layers
+from pytest_supercache.layers.servers import FakeRedisServer, ForeignServer, RealServer
+from pytest_supercache.layers.stack import Stack
+from pytest_supercache.registry import REGISTRY
+from pytest_supercache.runtime.active import ActiveSwitch
+from pytest_supercache.runtime.actor import Abandoned
+from pytest_supercache.runtime.controller import Controller, current_actor
+from pytest_supercache.runtime.doors import Doors, clients_replaced, connections_watched
+from pytest_supercache.runtime.frozen import frozen
+from pytest_supercache.runtime.pinned import pinned
+from pytest_supercache.runtime.rebind import Rebinding, cooperative
+from pytest_supercache.runtime.seeded import Seeding, seeded
+from pytest_supercache.runtime.state import ModuleState
+from pytest_supercache.runtime.watchdog import guard
+from pytest_supercache.runtime.watching import Watching
+from pytest_supercache.world import World
+
+Body = Callable[[World], Any]
+Given = Mapping[str, Mapping[str, Any]]
+
+
+class Stand:
+    """Runs executions; made by :func:`test_stand`."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        doors: Doors,
+        rebinding: Rebinding,
+        seeding: Seeding,
+        state: ModuleState,
+        settings: Exploration,
+        given: Given,
+    ) -> None:
+        self.stack = stack
+        self._state = state
+        self._doors = doors
+        self._rebinding = rebinding
+        self._seeding = seeding
+        self._settings = settings
+        self._given = given
+
+    @property
+    def backend(self) -> str:
+        """What stands behind the existing cache, with its version."""
+        return self.stack.existing_cache.server.description
+
+    def execute(
+        self,
+        body: Body,
+        scheduler: Scheduler,
+        *,
+        ticks: int | str | None = None,
+        shared_memory: bool = False,
+        record: bool = False,
+        outside: bool = False,
+    ) -> Execution:
+        """Run ``body`` once.
+
+        Args:
+            body: registers actors on the world it is given and runs them.
+            scheduler: chooses who goes next.
+            ticks: early ticks allowed, if other than the settings say.
+            shared_memory: treat what happens between steps as memory of the node.
+            record: keep the content of all layers after every step.
+            outside: ask the scheduler on the calling thread (Hypothesis).
+
+        Raises:
+            SupercacheError: the body or the schedule is at fault, not the code under test.
+        """
+        world: World | None = None
+
+        def snapshot() -> Layers:
+            assert world is not None, "steps are only taken in a world"
+            return world.content()
+
+        controller = Controller(
+            self.stack.clock,
+            scheduler,
+            ticks=self._settings.ticks if ticks is None else ticks,
+            assume=self._settings.assume,
+            shared_memory=shared_memory,
+            ttl_deadline=self.stack.existing_cache.deadline,
+            snapshot=snapshot if record else None,
+            enter_node=self._state.enter,
+        )
+        world = World(self.stack, controller, self._given)
+        self._seeding.start(self._settings.seed)
+        self._state.reset()
+        self.stack.reset(self._given, lambda: (len(controller.steps), _current_name()))
+        actor = guard(
+            controller, lambda: body(world), self._settings.step_timeout, outside=outside
+        )
+        self._doors.forget_connections()
+        self._state.leave()
+        failure = None if isinstance(actor.error, Abandoned) else actor.error
+        return world.execution(failure)
+
+    def notice_new_modules(self) -> bool:
+        """Make modules cooperative that were imported since; True when there were any."""
+        return self._rebinding.rebind_new_modules()
+
+
+@contextmanager
+def test_stand(
+    server: FakeRedisServer | RealServer | ForeignServer,
+    settings: Exploration,
+    given: Given,
+    *,
+    state: Iterable[str] = (),
+    clients: Iterable[str] = (),
+    core: int = 0,
+) -> Iterator[Stand]:
+    """Set up a stand on ``server`` and take it down afterwards.
+
+    Args:
+        server: what stands behind the existing cache.
+        settings: how executions are to be run.
+        given: what the layers hold at the start of each.
+        state: module-level state of the code under test, ``"package.module:name"`` each.
+        clients: Redis clients to lead to the existing cache, likewise.
+        core: chooses the processor to stay on.
+    """
+    with ExitStack() as undo:
+        undo.enter_context(pinned(core))
+        stack = Stack(server, ActiveSwitch())
+        undo.callback(stack.close)
+        doors = Doors(stack.existing_cache)
+        undo.callback(doors.close)
+        doors.open()
+        watching = Watching(REGISTRY.watches.values())
+        undo.callback(watching.stop)
+        watching.start()
+        seeding = undo.enter_context(seeded())
+        rebinding = undo.enter_context(cooperative(seeding.stand_ins))
+        undo.enter_context(connections_watched(getattr(server, "socket", None)))
+        undo.enter_context(frozen(stack.clock))
+        undo.enter_context(clients_replaced(clients, stack.existing_cache))
+        yield Stand(stack, doors, rebinding, seeding, ModuleState(state), settings, given)
+
+
+def _current_name() -> str | None:
+    actor = current_actor()
+    return None if actor is None else actor.name

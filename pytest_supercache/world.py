@@ -1,0 +1,435 @@
+"""What a body is given: the layers, actors, and a record of what users did."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.footprint import ANYTHING, Footprint
+from pytest_supercache.core.operation import History, Operation
+from pytest_supercache.core.schedule import Schedule
+from pytest_supercache.core.trace import Execution, Layers, Settled
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.core.waits import FlagState, Wait
+from pytest_supercache.layers.clock import VirtualClock
+from pytest_supercache.layers.existing_cache import ExistingCache
+from pytest_supercache.layers.origin import Origin
+from pytest_supercache.layers.stack import NodeLayers, Stack
+from pytest_supercache.layers.super_cache import SuperCache
+from pytest_supercache.runtime.actor import Actor
+from pytest_supercache.runtime.controller import Controller, current_actor
+
+Resources = str | tuple[str, ...] | list[str] | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """An operation while it runs; ``answer`` may be set until it returns."""
+
+    user: str
+    node: str
+    kind: str
+    key: str | None = None
+    value: Any = None
+    answer: Any = None
+    error: BaseException | None = None
+    error_expected: bool = False
+    step: str = ""
+    line: int | None = None
+    phase: str = "race"
+    called_at: int = 0
+    returned_at: int | None = None
+    steps: int = 0
+    sightings: tuple[tuple[str, Any], ...] = ()
+    writes: tuple[tuple[str, Any], ...] = ()
+
+    def operation(self) -> Operation:
+        """Return the finished operation, or what is known of an unfinished one."""
+        return Operation(**{name: getattr(self, name) for name in Call.__slots__})
+
+
+class World:
+    """One execution as a test body sees it.
+
+    Register actors, ``run()`` them under the schedule, ``settle()``, and check.
+    """
+
+    def __init__(self, stack: Stack, controller: Controller, given: Mapping[str, Any]) -> None:
+        self._stack = stack
+        self._controller = controller
+        self._given = given
+        self._actors: list[Actor] = []
+        self._calls: list[Call] = []
+        self._broken: list[Violation] = []
+        self._settled = Settled()
+        self._start: Layers = {}
+        self._sights: dict[str, Callable[[], Mapping[str, Any]]] = {}
+        self._unseen: list[str] = []
+
+    # -- the layers ----------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> NodeLayers:
+        """The layers as node ``a`` sees them."""
+        return self._stack.node("a")
+
+    @property
+    def origin(self) -> Origin:
+        """The source of truth."""
+        return self._stack.origin
+
+    @property
+    def existing_cache(self) -> ExistingCache:
+        """The shared cache."""
+        return self._stack.existing_cache
+
+    @property
+    def super_cache(self) -> SuperCache:
+        """The reference super cache of node ``a``."""
+        return self.layers.super_cache
+
+    @property
+    def clock(self) -> VirtualClock:
+        """The virtual clock."""
+        return self._stack.clock
+
+    @property
+    def tmp_path(self) -> Path:
+        """A folder that is fresh in every execution."""
+        return self._stack.tmp_path
+
+    def node(self, name: str) -> NodeLayers:
+        """Return the layers as another node sees them."""
+        return self._stack.node(name)
+
+    @contextmanager
+    def at(self, node: str) -> Iterator[NodeLayers]:
+        """Run the body's own code on a node: before the race, after it, never during it."""
+        layers = self._stack.node(node)
+        actor = current_actor()
+        assert actor is not None and actor.direct, "only the body moves between nodes"
+        previous, actor.node = actor.node, node
+        self._controller.enter(node)
+        try:
+            yield layers
+        finally:
+            actor.node = previous
+
+    # -- actors --------------------------------------------------------------------------------
+
+    def actor(
+        self,
+        name: str,
+        target: Callable[..., Any],
+        *args: Any,
+        node: str = "a",
+        daemon: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Register a concurrent flow; it begins when :meth:`run` is called.
+
+        A ``daemon`` may still be waiting when all others have ended.
+
+        Raises:
+            SupercacheError: the name is taken or cannot stand in a token.
+        """
+        if any(actor.name == name for actor in self._actors):
+            raise SupercacheError(f"world.actor({name!r}): there is an actor of this name already")
+        if not name or "@" in name:
+            raise SupercacheError(f"world.actor({name!r}): expected a name without '@'")
+        self._stack.node(node)
+        self._actors.append(Actor(name, node, lambda: target(*args, **kwargs), daemon=daemon))
+
+    def run(self) -> dict[str, Any]:
+        """Run every registered actor under the schedule; return their results by name.
+
+        An actor that raised has no result; the guarantee ``answers`` reports it.
+        """
+        mailboxes = list(self._stack.bus.mailboxes.values())
+        if self._controller.snapshot is not None:
+            self._start = self.content()
+        self._controller.race(self._actors, mailboxes)
+        return {actor.name: actor.result for actor in self._actors if actor.error is None}
+
+    def settle(self) -> None:
+        """Deliver what is still on its way and take stock of every layer."""
+        self.deliver()
+        self._settled.layers = self.content()
+
+    @property
+    def ran_to_the_end(self) -> bool:
+        """Whether every actor ended, so that it makes sense to look at what is left."""
+        return self._controller.complete and not self._controller.blocked
+
+    # -- steps by hand -------------------------------------------------------------------------
+
+    def step(self, label: str, reads: Resources = None, writes: Resources = None) -> None:
+        """Put a switch point here.
+
+        ``reads`` and ``writes`` are resources like ``"super_cache:x"``; None for both means that
+        the code up to the next step may touch anything, ``()`` that it touches nothing.
+        """
+        self._controller.step(label, _footprint(reads, writes), kind="hand")
+
+    def wait_until(self, condition: Callable[[], bool], reads: Resources = None) -> None:
+        """Wait until ``condition()`` is true; it is checked again when a step wrote its ``reads``."""
+        footprint = Footprint(reads=_resources(reads) if reads is not None else ANYTHING.reads)
+        controller = self._controller
+        controller.step("check a condition", footprint, kind="hand")
+        while not condition():
+            controller.step(
+                "check a condition again",
+                footprint,
+                kind="hand",
+                recheck_from=len(controller.steps),
+            )
+
+    def announce(self, event: str) -> None:
+        """Say that ``event`` has happened: whoever waits for it may go on."""
+        self._flag_step(f"{event} is done", event, "set")
+
+    def wait_for(self, event: str) -> None:
+        """Wait until ``event`` was announced."""
+        self._flag_step(f"wait for {event}", event, "await")
+
+    def _flag_step(self, label: str, event: str, verb: str) -> None:
+        name = f"ended:{event}"
+        self._controller.wait_state(name, FlagState())
+        resource = frozenset({name})
+        footprint = Footprint(reads=resource) if verb == "await" else Footprint(writes=resource)
+        wait = Wait(name, verb, guarded=verb == "await")
+        self._controller.step(label, footprint, kind="user", wait=wait)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the calling user pause: the clock is moved when nobody else can go on."""
+        controller = self._controller
+        controller.step(
+            f"pause {seconds * 1000:g} ms",
+            Footprint(reads=frozenset({"clock:now"})),
+            kind="user",
+            deadline=controller.clock.now() + seconds,
+        )
+
+    def disturb(
+        self, verb: str, *, node: str, layer: str = "existing_cache", key: str | None = None
+    ) -> None:
+        """Evict, expire or flush in a layer, or restart a super cache, as a step of the caller.
+
+        Raises:
+            SupercacheError: the layer is the origin, or one that we cannot reach into.
+        """
+        if layer == "origin":
+            raise SupercacheError(f"{verb}: the origin is the truth; it forgets nothing by itself")
+        if verb == "restart" and layer != "super_cache":
+            raise SupercacheError(f"restart: only a super_cache can be restarted, not {layer}")
+        place = layer if layer == "existing_cache" else f"{layer}@{node}"
+        touched = frozenset({f"{place}:{'*' if key is None else key}"})
+        label = f"{verb} {place}" if key is None else f"{verb} {key} in {place}"
+        shown = self._sights.get(place)
+        if layer == "super_cache" and shown is None and not self._stack.node(node).super_cache.used:
+            raise SupercacheError(
+                f"{verb}: the system does not use the super cache of node {node}, and shows no "
+                "mapping of its own for it; give it layers() -> {'super_cache': mapping}"
+            )
+        self._controller.step(label, Footprint(touched, touched), kind="user")
+        if shown is not None:
+            _forget(shown(), key, label)
+        elif verb == "restart":
+            self._stack.node(node).super_cache.restart()
+        else:
+            self._stack.drop(layer, key, node)
+
+    def deliver(self) -> None:
+        """Deliver every message that is on its way, outside the race."""
+        self._controller.drain(list(self._stack.bus.mailboxes.values()))
+
+    def forget_everything(self) -> None:
+        """Empty every layer that the plugin can reach, messages included."""
+        self._stack.reset({}, lambda: (0, None))
+
+    def steps_taken(self) -> int:
+        """Return how many steps were taken so far."""
+        return len(self._controller.steps)
+
+    def keys(self) -> list[str]:
+        """Return every key that an operation named, in the order of appearance."""
+        found: dict[str, None] = {}
+        for call in self._calls:
+            if call.key is not None:
+                found[call.key] = None
+            found.update(dict.fromkeys(key for key, _ in (*call.sightings, *call.writes)))
+        return list(found)
+
+    # -- the record ----------------------------------------------------------------------------
+
+    @contextmanager
+    def operation(self, kind: str, key: str | None = None, **known: Any) -> Iterator[Call]:
+        """Record an operation for the oracle; set ``answer`` on what it yields.
+
+        An exception is recorded as the answer and passed on.
+        """
+        actor = current_actor()
+        controller = self._controller
+        known.setdefault("user", actor.name if actor else "body")
+        known.setdefault("node", (actor.node if actor else None) or "a")
+        call = Call(kind=kind, key=key, phase=controller.phase, **known)
+        call.called_at = len(controller.steps)
+        if actor is not None:
+            actor.begin_operation(len(self._calls))
+        self._calls.append(call)
+        if controller.shared_memory:
+            controller.step(f"call {kind} {key or ''}".rstrip(), Footprint(), kind="memory")
+        try:
+            yield call
+        except Exception as error:
+            call.error = error
+            raise
+        finally:
+            if not controller.leaving():
+                self._returned(call, actor)
+
+    def _returned(self, call: Call, actor: Actor | None) -> None:
+        steps = self._controller.steps
+        position = self._calls.index(call)
+        own = [at for at in range(call.called_at, len(steps)) if steps[at].operation == position]
+        call.steps = sum(steps[at].kind != "memory" for at in own)
+        if own:
+            call.called_at = own[0]
+        call.returned_at = len(steps)
+        if actor is not None:
+            actor.begin_operation(None)
+
+    def fail(self, violation: Violation) -> None:
+        """Record that an expectation of a single step was not met."""
+        self._broken.append(violation)
+
+    def user(self, name: str, system: Any, node: str = "a") -> "User":
+        """Return recorded ``read``, ``write`` and ``delete`` on ``system`` for a user."""
+        return User(self, name, system, node)
+
+    def probe(self, node: str, key: str, ask: Callable[[], Any]) -> None:
+        """Ask the system on ``node`` after everything has settled, and record the answer.
+
+        What an earlier probe changed in the shared layers is taken back first: one node's question
+        must not heal what another one would have shown.
+        """
+        controller = self._controller
+        shared = self._stack.shared_content()
+        before = len(controller.steps)
+        phase, controller.phase = controller.phase, "probe"
+        with self.at(node):
+            try:
+                answer = ask()
+            except Exception as error:  # noqa: BLE001 - judged by `answers`
+                answer = error
+        controller.phase = phase
+        self._settled.probes[node, key] = answer
+        steps = controller.steps[before:]
+        if not steps and not isinstance(answer, BaseException):
+            self._unseen.append(f"a read of {key} on node {node} after settling")
+        if any(_writes_shared(step.footprint.writes) for step in steps):
+            self._stack.restore_shared(shared)
+
+    def show(self, place: str, content: Callable[[], Mapping[str, Any]]) -> None:
+        """Make a layer of the system's own visible: ``content`` is called to look into it."""
+        self._sights[place] = content
+
+    def content(self) -> Layers:
+        """Return what every layer holds, without taking a step."""
+        shown = {place: dict(look()) for place, look in self._sights.items()}
+        return {**self._stack.content(), **shown}
+
+    def execution(self, failure: BaseException | None) -> Execution:
+        """Return everything that was recorded."""
+        controller = self._controller
+        return Execution(
+            schedule=Schedule(tuple(controller.choices)),
+            steps=controller.steps,
+            history=History(
+                operations=tuple(call.operation() for call in self._calls),
+                commits=tuple(self._stack.origin.commits),
+                origin_watched=self._stack.origin.watched,
+                given=dict(self._given.get("origin", {})),
+            ),
+            settled=self._settled,
+            blocked=controller.blocked,
+            hazards=tuple(controller.hazards),
+            unseen=(*self._unseen, *(
+                f"{call.user}: {call.kind} {call.key or ''}".rstrip()
+                for call in self._calls
+                if call.returned_at is not None and call.error is None and not call.steps
+            )),
+            preemptions=controller.preemptions,
+            timers_started=controller.timers_started,
+            seconds=self._stack.clock.now(),
+            complete=controller.complete,
+            broken=tuple(self._broken),
+            errors=self._unrecorded_errors(),
+            failure=failure,
+            start=self._start,
+        )
+
+    def _unrecorded_errors(self) -> dict[str, BaseException]:
+        """Return what ended an actor outside of any recorded operation."""
+        recorded = {id(call.error) for call in self._calls if call.error is not None}
+        return {
+            actor.name: actor.error
+            for actor in self._actors
+            if actor.error is not None and id(actor.error) not in recorded
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of a system whose operations are recorded."""
+
+    world: World
+    name: str
+    system: Any
+    node: str = "a"
+    vars: dict[str, Any] = field(default_factory=dict)
+
+    def read(self, key: str) -> Any:
+        """Call the system's ``get``."""
+        with self.world.operation("read", key, user=self.name, node=self.node) as call:
+            call.answer = self.system.get(key)
+        return call.answer
+
+    def write(self, key: str, value: Any) -> None:
+        """Call the system's ``set``."""
+        with self.world.operation("write", key, user=self.name, node=self.node, value=value):
+            self.system.set(key, value)
+
+    def delete(self, key: str) -> None:
+        """Call the system's ``delete``."""
+        with self.world.operation("delete", key, user=self.name, node=self.node):
+            self.system.delete(key)
+
+
+def _forget(mapping: Any, key: str | None, label: str) -> None:
+    """Drop a key from a layer that a system shows, in place."""
+    if not hasattr(mapping, "pop"):
+        raise SupercacheError(f"{label}: layers() shows a copy that cannot be changed")
+    if key is None:
+        mapping.clear()
+    else:
+        mapping.pop(key, None)
+
+
+def _writes_shared(writes: frozenset[str]) -> bool:
+    return any(resource.startswith(("existing_cache:", "origin:", "*")) for resource in writes)
+
+
+def _resources(given: Resources) -> frozenset[str]:
+    if given is None:
+        return frozenset()
+    return frozenset({given}) if isinstance(given, str) else frozenset(given)
+
+
+def _footprint(reads: Resources, writes: Resources) -> Footprint:
+    if reads is None and writes is None:
+        return ANYTHING
+    written = _resources(writes)
+    return Footprint(_resources(reads) | written, written)
