@@ -228,6 +228,7 @@ def _look_ahead(run: _Run, preflight: Body) -> None:
     execution = run.stand.execute(preflight, Serial(()), ticks=_MANY_TICKS)
     if isinstance(execution.failure, SupercacheError):
         raise execution.failure
+    run.stand.stack.forget_nodes()
     run.stand.notice_new_modules()
 
 

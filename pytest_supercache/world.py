@@ -67,6 +67,7 @@ class World:
         self._start: Layers = {}
         self._sights: dict[str, Callable[[], Mapping[str, Any]]] = {}
         self._unseen: list[str] = []
+        self._shared: Any = None  # content of the shared layers before the first probe
 
     # -- the layers ----------------------------------------------------------------------------
 
@@ -316,7 +317,8 @@ class World:
         must not heal what another one would have shown.
         """
         controller = self._controller
-        shared = self._stack.shared_content()
+        if self._shared is None:
+            self._shared = self._stack.shared_content()
         before = len(controller.steps)
         phase, controller.phase = controller.phase, "probe"
         with self.at(node):
@@ -330,7 +332,7 @@ class World:
         if not steps and not isinstance(answer, BaseException):
             self._unseen.append(f"a read of {key} on node {node} after settling")
         if any(_writes_shared(step.footprint.writes) for step in steps):
-            self._stack.restore_shared(shared)
+            self._stack.restore_shared(self._shared)
 
     def show(self, place: str, content: Callable[[], Mapping[str, Any]]) -> None:
         """Make a layer of the system's own visible: ``content`` is called to look into it."""

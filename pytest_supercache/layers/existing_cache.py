@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.layers.clock import EPOCH
-from pytest_supercache.layers.servers import ForeignServer, RealServer, FakeRedisServer
+from pytest_supercache.layers.servers import (
+    FakeRedisServer,
+    ForeignServer,
+    RealServer,
+    owned,
+    private_client,
+)
 
 if TYPE_CHECKING:
     import redis
 
 PLACE = "existing_cache"
-
-OWNED = "_supercache_owned"
-"""Marks a connection as one that leads to the existing cache."""
-
-PRIVATE = "_supercache_private"
-"""Marks a pool whose commands are our own looks, never steps."""
 
 EXPIRED_AFTER = 1e-6
 """Seconds past its deadline at which a key is surely gone: at the exact instant fakeredis still
@@ -32,7 +32,7 @@ class ExistingCache:
     def __init__(self, server: FakeRedisServer | RealServer | ForeignServer) -> None:
         self.server = server
         self.leases: set[str] = set()  # keys set with NX and a TTL: a lock that runs out
-        self._admin = self._make_client()
+        self._admin: redis.Redis | None = None  # for our own looks; made when needed
 
     @property
     def url(self) -> str:
@@ -49,9 +49,7 @@ class ExistingCache:
 
     def connect(self, arguments: Mapping[str, Any]) -> Any:
         """Make a connection that leads here, with the ``arguments`` of whichever pool asks."""
-        connection = self.server.connection(arguments)
-        setattr(connection, OWNED, True)
-        return connection
+        return owned(self.server.connection(arguments))
 
     def aclient(self, **_options: Any) -> Any:
         """Make a ``redis.asyncio.Redis``; not available in this version."""
@@ -61,40 +59,29 @@ class ExistingCache:
         """Start an execution with ``given``: text and bytes as they are, anything else as JSON."""
         self.server.reset()
         self.leases.clear()
-        self._admin = self._make_client()
+        self._admin = None
         for key, value in given.items():
-            self._admin.set(key, encoded(value))
+            self._look_in().set(key, encoded(value))
 
     def peek(self, key: str) -> Any:
         """Look at ``key`` without taking a step; text where it is text, None when absent."""
-        return _look(self._admin, key)
+        strings = self.server.strings()
+        return _look(self._look_in(), key) if strings is None else strings.get(key)
 
     def content(self) -> dict[str, Any]:
         """Return everything that is stored, without taking a step."""
-        keys = sorted(_text(key) for key in self._admin.keys("*"))
-        return {key: _look(self._admin, key) for key in keys}
-
-    def dump(self) -> dict[bytes, tuple[bytes, int]]:
-        """Return the stored bytes and remaining TTLs (ms, 0: none) so that they can be put back."""
-        saved = {}
-        for key in self._admin.keys("*"):
-            body = self._admin.dump(key)
-            if body is not None:
-                saved[key] = (body, max(self._admin.pttl(key), 0))
-        return saved
-
-    def restore(self, saved: dict[bytes, tuple[bytes, int]]) -> None:
-        """Put back what :meth:`dump` returned."""
-        self._admin.flushdb()
-        for key, (body, ttl) in saved.items():
-            self._admin.restore(key, ttl, body)
+        strings = self.server.strings()
+        if strings is not None:
+            return dict(sorted(strings.items()))
+        admin = self._look_in()
+        return {key: _look(admin, key) for key in sorted(map(_text, admin.keys("*")))}
 
     def drop(self, key: str | None) -> None:
         """Remove ``key``, or everything, without taking a step."""
         if key is None:
-            self._admin.flushdb()
+            self._look_in().flushdb()
         else:
-            self._admin.delete(key)
+            self._look_in().delete(key)
 
     def deadline(self, leases_only: bool) -> float | None:
         """Return the virtual second at which the next key expires, if the clock can be moved."""
@@ -112,13 +99,10 @@ class ExistingCache:
         """Stop the server, if it is ours."""
         self.server.close()
 
-    def _make_client(self) -> "redis.Redis":
-        import redis
-
-        pool = redis.ConnectionPool()
-        pool.make_connection = lambda: self.connect({})  # type: ignore[method-assign]
-        setattr(pool, PRIVATE, True)
-        return redis.Redis(connection_pool=pool)
+    def _look_in(self) -> "redis.Redis":
+        if self._admin is None:
+            self._admin = private_client(lambda: self.connect({}))
+        return self._admin
 
 
 def encoded(value: Any) -> str | bytes:

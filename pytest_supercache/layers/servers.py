@@ -1,10 +1,12 @@
 """What stands behind the existing cache: fakeredis in this process, or a real server we start."""
 
+import copy
 import shutil
 import subprocess
 import tempfile
+import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic as real_monotonic
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 
 START_SECONDS = 10.0
 """How long a server may take to answer its first PING."""
+
+OWNED = "_supercache_owned"
+"""Marks a connection as one that leads to the existing cache."""
+
+PRIVATE = "_supercache_private"
+"""Marks a pool whose commands are our own looks, never steps."""
 
 _ADDRESS_ARGUMENTS = frozenset(
     {"host", "port", "path", "socket_keepalive", "socket_keepalive_options", "socket_type",
@@ -77,10 +85,37 @@ class FakeRedisServer:
         """Start over with a new server: nothing can be left in it by definition."""
         self._server = self._make()
 
+    def strings(self) -> dict[str, str] | None:
+        """Return the content of database 0 if all of it is plain strings, else None."""
+        now = time.time()
+        found = {}
+        for key, item in self._server.dbs[0]._dict.items():  # noqa: SLF001 - as below
+            if not isinstance(item.value, bytes):
+                return None
+            if item.expireat is None or item.expireat >= now:
+                found[_text(key)] = _text(item.value)
+        return found
+
+    def save(self) -> Any:
+        """Return the content of every database, to be given to :meth:`load`."""
+        return {
+            number: copy.deepcopy(database._dict)  # noqa: SLF001 - as below
+            for number, database in self._server.dbs.items()
+        }
+
+    def load(self, saved: Any) -> None:
+        """Put back what :meth:`save` returned; connections stay."""
+        for number in {*self._server.dbs, *saved}:
+            database = self._server.dbs[number]
+            for key in list(database):
+                del database[key]
+            for key, item in copy.deepcopy(saved.get(number, {})).items():
+                database[key] = item
+
     def expiries(self) -> dict[str, float]:
         """Return key -> the Unix time at which it expires, for keys that have a TTL."""
         return {
-            key.decode(errors="backslashreplace"): item.expireat
+            _text(key): item.expireat
             for database in self._server.dbs.values()
             for key, item in database._dict.items()  # noqa: SLF001 - no public way to the deadline
             if item.expireat is not None
@@ -130,6 +165,18 @@ class RealServer:
         self._admin.flushall()
         self._admin.script_flush()
 
+    def strings(self) -> dict[str, str] | None:
+        """There is no short cut into another process."""
+        return None
+
+    def save(self) -> Any:
+        """Return the stored bytes and remaining TTLs, to be given to :meth:`load`."""
+        return _dump(self._admin)
+
+    def load(self, saved: Any) -> None:
+        """Put back what :meth:`save` returned."""
+        _restore(self._admin, saved)
+
     def expiries(self) -> dict[str, float]:
         """Real time cannot be moved, so no expiry is a deadline here."""
         return {}
@@ -142,7 +189,7 @@ class RealServer:
     def _wait_until_ready(self, program: str) -> "redis.Redis":
         import redis
 
-        admin = redis.Redis(unix_socket_path=self._socket)
+        admin = private_client(lambda: owned(self.connection({})))
         end = real_monotonic() + START_SECONDS
         while True:
             try:
@@ -164,7 +211,7 @@ class ForeignServer:
 
         self.url = url
         self._pool = redis.ConnectionPool.from_url(url)
-        self._admin = redis.Redis(connection_pool=self._pool)
+        self._admin = private_client(lambda: owned(self.connection({})))
         try:
             facts = self._admin.info("server")
         except redis.exceptions.RedisError as error:
@@ -184,6 +231,18 @@ class ForeignServer:
     def reset(self) -> None:
         """Empty the database."""
         self._admin.flushdb()
+
+    def strings(self) -> dict[str, str] | None:
+        """There is no short cut into another process."""
+        return None
+
+    def save(self) -> Any:
+        """Return the stored bytes and remaining TTLs, to be given to :meth:`load`."""
+        return _dump(self._admin)
+
+    def load(self, saved: Any) -> None:
+        """Put back what :meth:`save` returned."""
+        _restore(self._admin, saved)
 
     def expiries(self) -> dict[str, float]:
         """Real time cannot be moved, so no expiry is a deadline here."""
@@ -211,6 +270,41 @@ def start_server(backend: str) -> FakeRedisServer | RealServer | ForeignServer:
         f"--supercache-backend={backend!r} is not known. Expected fakeredis, redis-server, "
         "valkey-server or a redis:// URL."
     )
+
+
+def owned(connection: Any) -> Any:
+    """Mark a connection as one that leads to the existing cache."""
+    setattr(connection, OWNED, True)
+    return connection
+
+
+def private_client(connect: Callable[[], Any]) -> "redis.Redis":
+    """Make a client for our own looks: its commands are no steps."""
+    import redis
+
+    pool = redis.ConnectionPool()
+    pool.make_connection = connect  # type: ignore[method-assign]
+    setattr(pool, PRIVATE, True)
+    return redis.Redis(connection_pool=pool)
+
+
+def _dump(admin: "redis.Redis") -> dict[bytes, tuple[bytes, int]]:
+    saved = {}
+    for key in admin.keys("*"):
+        body = admin.dump(key)
+        if body is not None:
+            saved[key] = (body, max(admin.pttl(key), 0))
+    return saved
+
+
+def _restore(admin: "redis.Redis", saved: dict[bytes, tuple[bytes, int]]) -> None:
+    admin.flushdb()
+    for key, (body, ttl) in saved.items():
+        admin.restore(key, ttl, body)
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="backslashreplace")
 
 
 def _stop(process: "subprocess.Popen[bytes]", folder: str) -> None:

@@ -58,6 +58,11 @@ class Stack:
             self.super_caches[name] = super_cache
         return NodeLayers(name, self)
 
+    def forget_nodes(self) -> None:
+        """Forget every node: each hears messages, so one too many would be one too many actors."""
+        self.super_caches.clear()
+        self.bus.mailboxes.clear()
+
     def reset(self, given: Mapping[str, Mapping[str, Any]], position: Any) -> None:
         """Start an execution: the clock at its beginning, every layer with its given content."""
         self.clock.reset()
@@ -89,12 +94,12 @@ class Stack:
 
     def shared_content(self) -> tuple[Any, Any]:
         """Return the content of the layers that all nodes share, to be put back."""
-        return self.existing_cache.dump(), self.origin.content()
+        return self.existing_cache.server.save(), self.origin.content()
 
     def restore_shared(self, content: tuple[Any, Any]) -> None:
         """Put back what :meth:`shared_content` returned."""
         existing, origin = content
-        self.existing_cache.restore(existing)
+        self.existing_cache.server.load(existing)
         self.origin.restore(origin)
 
     def drop(self, layer: str, key: str | None, node: str) -> None:

@@ -41,7 +41,7 @@ def first_disagreement(execution: Execution) -> int | None:
     return first
 
 
-def canonical(value: Any) -> str:
+def canonical(value: object) -> str:
     """Return equal text for values that are equal as text, as bytes or as JSON."""
     read = bytes_text(bytes(value)) if isinstance(value, (bytes, bytearray)) else value
     if isinstance(read, str):

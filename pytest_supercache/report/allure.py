@@ -6,37 +6,38 @@ Scripts do not run in Allure's attachments: the picture is a static SVG.
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from types import ModuleType
 
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.history_text import history_text
-from pytest_supercache.report.text import failure_text, headline
+from pytest_supercache.report.text import failure_text, line_of_text
 from pytest_supercache.report.timeline import Row, Timeline, timeline
 from pytest_supercache.report.timeline_svg import timeline_svg
-from pytest_supercache.report.verdict_json import finding_to_json
+from pytest_supercache.report.verdict_json import finding_row
 
 STEPS_MAX = 60
 
 
 def attach(finding: Finding) -> None:
     """Describe the running test and attach its evidence; call it only with allure-pytest active."""
-    import allure  # noqa: PLC0415 - optional, and loading the plugin must not import it
+    import allure  # optional, and loading the plugin must not import it
 
-    _describe(allure.dynamic, finding)
+    _describe(allure, finding)
     kind = allure.attachment_type
     allure.attach(failure_text(finding), "verdict", kind.TEXT)
     found = finding.result.counterexample
     if found is not None:
         drawn = timeline(found)
         allure.dynamic.parameter("token", found.token, excluded=True)
-        allure.attach(timeline_svg(drawn, headline(finding)), "timeline", kind.SVG)
+        allure.attach(timeline_svg(drawn, line_of_text(finding)), "timeline", kind.SVG)
         allure.attach(history_text(found.history), "history", kind.TEXT)
         _emit_steps(allure, drawn)
-    row = json.dumps(finding_to_json(finding), indent=2, ensure_ascii=False)
+    row = json.dumps(finding_row(finding), indent=2, ensure_ascii=False)
     allure.attach(row, "verdict.json", kind.JSON)
 
 
-def _describe(dynamic: Any, finding: Finding) -> None:
+def _describe(allure: ModuleType, finding: Finding) -> None:
+    dynamic = allure.dynamic
     dynamic.title(f"{finding.item}: {finding.title}" if finding.title else finding.item)
     dynamic.description(finding.story or finding.result.coverage)
     if finding.severity is not None:
@@ -45,20 +46,20 @@ def _describe(dynamic: Any, finding: Finding) -> None:
         dynamic.label("owner", finding.owner)
     if finding.tags:
         dynamic.tag(*finding.tags)
-    _link(dynamic, finding.links)
+    _link(allure, finding.links)
 
 
-def _link(dynamic: Any, links: Mapping[str, str]) -> None:
+def _link(allure: ModuleType, links: Mapping[str, str]) -> None:
     for kind, target in links.items():
         if kind == "issue":
-            dynamic.issue(target, target)
+            allure.dynamic.issue(target, target)
         elif kind == "tms":
-            dynamic.testcase(target, target)
+            allure.dynamic.testcase(target, target)
         else:
-            dynamic.link(target, name=kind)
+            allure.dynamic.link(target, name=kind)
 
 
-def _emit_steps(allure: Any, drawn: Timeline) -> None:
+def _emit_steps(allure: ModuleType, drawn: Timeline) -> None:
     """Emit the failing interleaving, one Allure step a row."""
     steps = [row for row in drawn.rows if row.number is not None]
     with allure.step(f"the failing interleaving: {len(steps)} steps"):

@@ -11,6 +11,7 @@ from pytest_supercache.report.timeline import Row, Timeline
 from pytest_supercache.report.values import pad, width_of, wrap
 
 LANE_WIDTHS = (34, 26, 20, 16, 13)
+_FULL_TITLES_FROM = 20  # below, initials of the layers read better than labels in shreds
 _GAP = "  "
 _BAR = " | "
 _NUMBER_WIDTH = 4
@@ -52,7 +53,7 @@ def _blocks(timeline: Timeline, width: int) -> list[_Layout]:
     for short in (False, True):
         for lane_width in LANE_WIDTHS:
             layout = _layout(timeline, lanes, columns, lane_width, short=short)
-            if layout.width <= width:
+            if layout.width <= width and (short or lane_width >= _FULL_TITLES_FROM):
                 return [layout]
     return [
         *_split(timeline, lanes, (), width),
@@ -113,8 +114,8 @@ def _lane_lines(timeline: Timeline, lane: int) -> list[str]:
 
 
 def _step_line(row: Row) -> str:
-    """Indent a step under the operation it belongs to when both are shown."""
-    return f"  {row.text}" if row.number is not None and row.before else row.text
+    """Indent a step under the operation it belongs to."""
+    return f"  {row.text}" if row.inside else row.text
 
 
 def _answer_line(text: str) -> str:
@@ -192,8 +193,8 @@ def _cells(row: Row, layout: _Layout) -> tuple[list[str], list[str], list[str]]:
     width = layout.lane_widths[layout.lanes.index(row.lane)]
     before = [line for text in row.before for line in wrap(text, width)]
     after = [line for text in row.after for line in _indented(text, width)]
-    step = _indented(row.text, width) if row.number is not None and row.before else None
-    return before, wrap(row.text, width) if step is None else step, after
+    step = _indented(row.text, width) if row.inside else wrap(row.text, width)
+    return before, step, after
 
 
 def _indented(text: str, width: int) -> list[str]:

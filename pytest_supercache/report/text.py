@@ -26,7 +26,7 @@ _NEXT_WHEN_UNKNOWN = (
 def failure_text(finding: Finding, width: int = WIDTH) -> str:
     """Write everything a developer needs to understand one item and to see it again."""
     result = finding.result
-    lines = [headline(finding)]
+    lines = [line_of_text(finding)]
     if finding.title and finding.title != finding.item:
         lines.append(f"  {clean(finding.title)}")
     found = result.counterexample
@@ -44,14 +44,14 @@ def failure_text(finding: Finding, width: int = WIDTH) -> str:
 def summary_text(finding: Finding) -> str:
     """Write the verdict in a few lines, without the picture; for items that pass, too."""
     result = finding.result
-    lines = [headline(finding)]
+    lines = [line_of_text(finding)]
     if result.counterexample is not None:
         lines += _violations(result, result.counterexample)
     lines += _reasons(result) + _coverage(result)
     return "\n".join([*lines, *_replay(finding)])
 
 
-def headline(finding: Finding) -> str:
+def line_of_text(finding: Finding) -> str:
     """Write the first line: ``PRICE-07: stated HOLDS, but VIOLATED coherent_when_settled``."""
     result = finding.result
     verdict = result.verdict.name

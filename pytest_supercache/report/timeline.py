@@ -46,6 +46,7 @@ class Row:
     number: int | None = None
     lane: int | None = None
     group: str = ""
+    inside: bool = False  # the step belongs to an operation
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
@@ -173,6 +174,7 @@ def _race_row(drawing: _Drawing, position: int, step: Step, own: list[Operation]
         number=None if step.choice is None else step.choice + 1,
         lane=drawing.lane(step.actor),
         text=clean(step.label),
+        inside=bool(own),
         before=tuple(call_text(op) for op in own if op.called_at == position),
         after=tuple(answer_text(op) for op in own if op.returned_at == position + 1),
         values=drawing.values(step.layers),

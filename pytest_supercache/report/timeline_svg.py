@@ -211,9 +211,7 @@ def _text(
     return f'<text {place} fill="{fill}"{weight} xml:space="preserve">{escape(text)}</text>'
 
 
-def _rect(
-    x: float, y: float, width: float, height: float, fill: str, *, radius: int = 0
-) -> str:
+def _rect(x: float, y: float, width: float, height: float, fill: str, *, radius: int = 0) -> str:
     corner = f' rx="{radius}"' if radius else ""
     size = f'width="{width:.1f}" height="{height:.1f}"'
     return f'<rect x="{x:.1f}" y="{y:.1f}" {size} fill="{fill}"{corner}/>'

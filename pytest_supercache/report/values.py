@@ -2,7 +2,6 @@
 
 import json
 import unicodedata
-from typing import Any
 
 from pytest_supercache.report.plain import plain
 
@@ -20,7 +19,7 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Write a value on one line: text as it is, anything else as compact JSON, None as ``-``."""
     if value is MISSING or value is None:
         return NOTHING

@@ -5,9 +5,8 @@ controller as text; the document only collects such rows. Version 1; later versi
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypedDict
 
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.result import Counterexample
@@ -22,18 +21,12 @@ VERSION = 1
 Row = dict[str, Plain]
 
 
-class RunScope(TypedDict, total=False):
-    """What the caller knows about the run and a finding does not; missing entries become null."""
+def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[str, Plain]:
+    """Collect the rows of all items, ordered by item and not by which worker was first.
 
-    build: str | None
-    commit: str | None
-    dirty: bool | None
-    when: str | None
-    versions: dict[str, str]
-
-
-def verdict_document(rows: Iterable[Row], scope: RunScope) -> dict[str, Plain]:
-    """Collect the rows of all items, ordered by item and not by which worker was first."""
+    ``scope`` is what the caller knows about the run: ``build``, ``commit``, ``dirty``, ``when``
+    and ``versions``; what is not known becomes null.
+    """
     scenarios = sorted(rows, key=lambda row: (str(row["node_id"]), str(row["id"])))
     counts: dict[str, Plain] = {"holds": 0, "unknown": 0, "violated": 0, "not_as_stated": 0}
     for verdict in counts:
@@ -41,17 +34,14 @@ def verdict_document(rows: Iterable[Row], scope: RunScope) -> dict[str, Plain]:
     counts["not_as_stated"] = sum(not row["as_stated"] for row in scenarios)
     return {
         "version": VERSION,
-        "build": scope.get("build"),
-        "commit": scope.get("commit"),
-        "dirty": scope.get("dirty"),
-        "when": scope.get("when"),
+        **{name: plain(scope.get(name)) for name in ("build", "commit", "dirty", "when")},
         "versions": plain(scope.get("versions", {})),
         "counts": counts,
         "scenarios": list(scenarios),
     }
 
 
-def write_verdict(path: Path, rows: Iterable[Row], scope: RunScope) -> None:
+def write_verdict(path: Path, rows: Iterable[Row], scope: Mapping[str, object]) -> None:
     """Write the document whole or not at all: a gate must never read half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(verdict_document(rows, scope), indent=2, ensure_ascii=False, allow_nan=False)
@@ -60,7 +50,7 @@ def write_verdict(path: Path, rows: Iterable[Row], scope: RunScope) -> None:
     unfinished.replace(path)
 
 
-def finding_to_json(finding: Finding) -> Row:
+def finding_row(finding: Finding) -> Row:
     """Return one item as JSON-safe data."""
     result = finding.result
     found = result.counterexample

@@ -14,7 +14,8 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers import redis_commands
-from pytest_supercache.layers.existing_cache import OWNED, PLACE, PRIVATE, ExistingCache
+from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
+from pytest_supercache.layers.servers import OWNED, PRIVATE
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.state import find_object

@@ -1,0 +1,5 @@
+"""``python -m pytest_supercache.cli``: the same as ``supercache``."""
+
+from pytest_supercache.cli import main
+
+main()
