@@ -225,7 +225,7 @@ def check_on(
 
 def _look_ahead(run: _Run, preflight: Body) -> None:
     """Run a body once that raises when something is wrong with the system as it is declared."""
-    execution = run.stand.execute(preflight, Serial(()), ticks=_MANY_TICKS)
+    execution = run.stand.execute(preflight, Serial(()), unlimited_ticks=True)
     if isinstance(execution.failure, SupercacheError):
         raise execution.failure
     run.stand.stack.forget_nodes()
@@ -279,7 +279,7 @@ def _take_turns(run: _Run) -> Label:
     users = _users(run)
     failing = total = 0
     for order in serial_orders(users, run.settings.seed):
-        execution = run.execute(Serial(order), ticks=_MANY_TICKS)
+        execution = run.execute(Serial(order), unlimited_ticks=True)
         violations = run.judge(execution).violations
         total += 1
         failing += bool(violations)
@@ -290,16 +290,13 @@ def _take_turns(run: _Run) -> Label:
     return Label.ORDER_BUG if failing else Label.CONFLICT
 
 
-_MANY_TICKS = 100
-
-
 def _users(run: _Run) -> tuple[str, ...]:
     """Learn who the users are, and that the same schedule always leads to the same steps."""
-    first = run.execute(Serial(()), ticks=_MANY_TICKS)
+    first = run.execute(Serial(()), unlimited_ticks=True)
     if run.stand.notice_new_modules():
-        first = run.execute(Serial(()), ticks=_MANY_TICKS)
+        first = run.execute(Serial(()), unlimited_ticks=True)
     for _ in range(REPEATS):
-        again = run.execute(Serial(()), ticks=_MANY_TICKS)
+        again = run.execute(Serial(()), unlimited_ticks=True)
         _compare(first, again)
     names = dict.fromkeys(p.actor for step in first.race[:1] for p in step.pending)
     names.update(dict.fromkeys(step.actor for step in first.race))
@@ -353,7 +350,7 @@ def _searches(run: _Run) -> Iterable[tuple[Search, bool]]:
 
 def _replay_only(run: _Run, schedule: Schedule) -> CheckResult:
     """Execute one recorded schedule and judge it: no search, no proof."""
-    execution = run.execute(Replay(schedule), ticks=_MANY_TICKS)
+    execution = run.execute(Replay(schedule), unlimited_ticks=True)
     violations = run.judge(execution).violations
     run.executions = 1
     if not violations:
@@ -475,7 +472,7 @@ def _confirm(run: _Run, found: _Found, minimal: bool) -> tuple[Counterexample | 
     recorded = found.execution
     for number in range(REPLAYS):
         try:
-            execution = run.execute(Replay(schedule), ticks=_MANY_TICKS, record=number == 0)
+            execution = run.execute(Replay(schedule), unlimited_ticks=True, record=number == 0)
         except ReplayDivergedError as error:
             return None, f"a violation was found that does not replay: {error}"
         violations = judge(execution, run.guarantees).violations

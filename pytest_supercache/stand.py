@@ -20,9 +20,12 @@ from pytest_supercache.runtime.controller import Controller, current_actor
 from pytest_supercache.runtime.doors import Doors, clients_replaced, connections_watched
 from pytest_supercache.runtime.frozen import frozen
 from pytest_supercache.runtime.pinned import pinned
+from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
 from pytest_supercache.runtime.seeded import Seeding, seeded
 from pytest_supercache.runtime.state import ModuleState
+from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.timekeeper import Timekeeper
 from pytest_supercache.runtime.watchdog import guard
 from pytest_supercache.runtime.watching import Watching
 from pytest_supercache.world import World
@@ -62,7 +65,7 @@ class Stand:
         body: Body,
         scheduler: Scheduler,
         *,
-        ticks: int | str | None = None,
+        unlimited_ticks: bool = False,
         shared_memory: bool = False,
         record: bool = False,
         outside: bool = False,
@@ -72,7 +75,7 @@ class Stand:
         Args:
             body: registers actors on the world it is given and runs them.
             scheduler: chooses who goes next.
-            ticks: early ticks allowed, if other than the settings say.
+            unlimited_ticks: the budget of early ticks does not count (serial runs, replays).
             shared_memory: treat what happens between steps as memory of the node.
             record: keep the content of all layers after every step.
             outside: ask the scheduler on the calling thread (Hypothesis).
@@ -86,22 +89,28 @@ class Stand:
             assert world is not None, "steps are only taken in a world"
             return world.content()
 
-        controller = Controller(
+        time = Timekeeper(
             self.stack.clock,
-            scheduler,
-            ticks=self._settings.ticks if ticks is None else ticks,
+            ticks=self._settings.ticks,
+            unlimited=unlimited_ticks,
             assume=self._settings.assume,
+            expiry=self.stack.existing_cache.deadline,
+        )
+        kept = Record(self.stack.clock, snapshot if record else None)
+        controller = Controller(
+            scheduler,
+            time,
+            kept,
             shared_memory=shared_memory,
-            ttl_deadline=self.stack.existing_cache.deadline,
-            snapshot=snapshot if record else None,
             enter_node=self._state.enter,
         )
-        world = World(self.stack, controller, self._given)
+        execution = Stepping(controller)
+        world = World(self.stack, execution, self._given)
         self._seeding.start(self._settings.seed)
         self._state.reset()
-        self.stack.reset(self._given, lambda: (len(controller.steps), _current_name()))
+        self.stack.reset(self._given, lambda: (len(kept.steps), _current_name()))
         actor = guard(
-            controller, lambda: body(world), self._settings.step_timeout, outside=outside
+            execution, lambda: body(world), self._settings.step_timeout, outside=outside
         )
         self._doors.forget_connections()
         self._state.leave()

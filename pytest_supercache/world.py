@@ -19,7 +19,8 @@ from pytest_supercache.layers.origin import Origin
 from pytest_supercache.layers.stack import NodeLayers, Stack
 from pytest_supercache.layers.super_cache import SuperCache
 from pytest_supercache.runtime.actor import Actor
-from pytest_supercache.runtime.controller import Controller, current_actor
+from pytest_supercache.runtime.controller import current_actor
+from pytest_supercache.runtime.stepping import Stepping
 
 Resources = str | tuple[str, ...] | list[str] | None
 
@@ -56,9 +57,11 @@ class World:
     Register actors, ``run()`` them under the schedule, ``settle()``, and check.
     """
 
-    def __init__(self, stack: Stack, controller: Controller, given: Mapping[str, Any]) -> None:
+    def __init__(self, stack: Stack, stepping: Stepping, given: Mapping[str, Any]) -> None:
         self._stack = stack
-        self._controller = controller
+        self._stepping = stepping
+        self._controller = stepping.controller
+        self._record = stepping.record
         self._given = given
         self._actors: list[Actor] = []
         self._calls: list[Call] = []
@@ -112,7 +115,7 @@ class World:
         actor = current_actor()
         assert actor is not None and actor.direct, "only the body moves between nodes"
         previous, actor.node = actor.node, node
-        self._controller.enter(node)
+        self._controller.enter_node(node)
         try:
             yield layers
         finally:
@@ -149,7 +152,7 @@ class World:
         An actor that raised has no result; the guarantee ``answers`` reports it.
         """
         mailboxes = list(self._stack.bus.mailboxes.values())
-        if self._controller.snapshot is not None:
+        if self._record.snapshot is not None:
             self._start = self.content()
         self._controller.race(self._actors, mailboxes)
         return {actor.name: actor.result for actor in self._actors if actor.error is None}
@@ -172,19 +175,18 @@ class World:
         ``reads`` and ``writes`` are resources like ``"super_cache:x"``; None for both means that
         the code up to the next step may touch anything, ``()`` that it touches nothing.
         """
-        self._controller.step(label, _footprint(reads, writes), kind="hand")
+        self._stepping.step(label, _footprint(reads, writes), kind="hand")
 
     def wait_until(self, condition: Callable[[], bool], reads: Resources = None) -> None:
         """Wait until ``condition()`` is true; it is checked again when a step wrote its ``reads``."""
         footprint = Footprint(reads=_resources(reads) if reads is not None else ANYTHING.reads)
-        controller = self._controller
-        controller.step("check a condition", footprint, kind="hand")
+        self._stepping.step("check a condition", footprint, kind="hand")
         while not condition():
-            controller.step(
+            self._stepping.step(
                 "check a condition again",
                 footprint,
                 kind="hand",
-                recheck_from=len(controller.steps),
+                recheck_from=len(self._record.steps),
             )
 
     def announce(self, event: str) -> None:
@@ -197,20 +199,19 @@ class World:
 
     def _flag_step(self, label: str, event: str, verb: str) -> None:
         name = f"ended:{event}"
-        self._controller.wait_state(name, FlagState())
+        self._stepping.wait_state(name, FlagState())
         resource = frozenset({name})
         footprint = Footprint(reads=resource) if verb == "await" else Footprint(writes=resource)
         wait = Wait(name, verb, guarded=verb == "await")
-        self._controller.step(label, footprint, kind="user", wait=wait)
+        self._stepping.step(label, footprint, kind="user", wait=wait)
 
     def sleep(self, seconds: float) -> None:
         """Let the calling user pause: the clock is moved when nobody else can go on."""
-        controller = self._controller
-        controller.step(
+        self._stepping.step(
             f"pause {seconds * 1000:g} ms",
             Footprint(reads=frozenset({"clock:now"})),
             kind="user",
-            deadline=controller.clock.now() + seconds,
+            deadline=self._stepping.now() + seconds,
         )
 
     def disturb(
@@ -234,7 +235,7 @@ class World:
                 f"{verb}: the system does not use the super cache of node {node}, and shows no "
                 "mapping of its own for it; give it layers() -> {'super_cache': mapping}"
             )
-        self._controller.step(label, Footprint(touched, touched), kind="user")
+        self._stepping.step(label, Footprint(touched, touched), kind="user")
         if shown is not None:
             _forget(shown(), key, label)
         elif verb == "restart":
@@ -252,7 +253,7 @@ class World:
 
     def steps_taken(self) -> int:
         """Return how many steps were taken so far."""
-        return len(self._controller.steps)
+        return len(self._record.steps)
 
     def keys(self) -> list[str]:
         """Return every key that an operation named, in the order of appearance."""
@@ -276,12 +277,12 @@ class World:
         known.setdefault("user", actor.name if actor else "body")
         known.setdefault("node", (actor.node if actor else None) or "a")
         call = Call(kind=kind, key=key, phase=controller.phase, **known)
-        call.called_at = len(controller.steps)
+        call.called_at = len(self._record.steps)
         if actor is not None:
             actor.begin_operation(len(self._calls))
         self._calls.append(call)
         if controller.shared_memory:
-            controller.step(f"call {kind} {key or ''}".rstrip(), Footprint(), kind="memory")
+            self._stepping.step(f"call {kind} {key or ''}".rstrip(), Footprint(), kind="memory")
         try:
             yield call
         except Exception as error:
@@ -292,7 +293,7 @@ class World:
                 self._returned(call, actor)
 
     def _returned(self, call: Call, actor: Actor | None) -> None:
-        steps = self._controller.steps
+        steps = self._record.steps
         position = self._calls.index(call)
         own = [at for at in range(call.called_at, len(steps)) if steps[at].operation == position]
         call.steps = sum(steps[at].kind != "memory" for at in own)
@@ -319,7 +320,7 @@ class World:
         controller = self._controller
         if self._shared is None:
             self._shared = self._stack.shared_content()
-        before = len(controller.steps)
+        before = len(self._record.steps)
         phase, controller.phase = controller.phase, "probe"
         with self.at(node):
             try:
@@ -328,7 +329,7 @@ class World:
                 answer = error
         controller.phase = phase
         self._settled.probes[node, key] = answer
-        steps = controller.steps[before:]
+        steps = self._record.steps[before:]
         if not steps and not isinstance(answer, BaseException):
             self._unseen.append(f"a read of {key} on node {node} after settling")
         if any(_writes_shared(step.footprint.writes) for step in steps):
@@ -348,7 +349,7 @@ class World:
         controller = self._controller
         return Execution(
             schedule=Schedule(tuple(controller.choices)),
-            steps=controller.steps,
+            steps=self._record.steps,
             history=History(
                 operations=tuple(call.operation() for call in self._calls),
                 commits=tuple(self._stack.origin.commits),
@@ -364,7 +365,7 @@ class World:
                 if call.returned_at is not None and call.error is None and not call.steps
             )),
             preemptions=controller.preemptions,
-            timers_started=controller.timers_started,
+            timers_started=controller.time.timers_started,
             seconds=self._stack.clock.now(),
             complete=controller.complete,
             broken=tuple(self._broken),

@@ -1,8 +1,10 @@
 """The `supercache` command: thin, and the only place that knows click."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -46,8 +48,21 @@ def replay(token: str, path: Path, pytest_arguments: tuple[str, ...]) -> None:
     if not path.exists():
         click.echo(f"supercache replay: there is no {path}", err=True)
         sys.exit(USAGE_ERROR)
-    command = [sys.executable, "-m", "pytest", "-p", "supercache", str(path)]
-    status = subprocess.run(
-        [*command, f"--supercache-replay={token}", *pytest_arguments], check=False
-    ).returncode
-    sys.exit(USAGE_ERROR if status not in {0, 1} else 1 if status else _UNDECIDED)
+    with TemporaryDirectory(prefix="supercache-") as folder:
+        command = [sys.executable, "-m", "pytest", "-p", "supercache", str(path)]
+        options = [f"--supercache-replay={token}", f"--supercache-report={folder}"]
+        status = subprocess.run([*command, *options, *pytest_arguments], check=False).returncode
+        verdict = _verdict_in(Path(folder))
+    if status not in {0, 1} or verdict is None:
+        sys.exit(USAGE_ERROR)
+    sys.exit(1 if verdict == "violated" else _UNDECIDED)
+
+
+def _verdict_in(folder: Path) -> str | None:
+    """Return what the replayed item said; None when nothing was run."""
+    try:
+        document = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    scenarios = document["scenarios"]
+    return str(scenarios[0]["verdict"]) if scenarios else None

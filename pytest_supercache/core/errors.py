@@ -1,4 +1,4 @@
-"""What goes wrong on the user's side, said once: what failed, where, what was expected, what to do."""
+"""What goes wrong on the user's side: what failed, where, what was expected, what to do now."""
 
 
 class SupercacheError(Exception):
@@ -18,4 +18,4 @@ class TokenError(SupercacheError):
 
 
 class NotDeterministicError(SupercacheError):
-    """The same schedule led to other steps: the code depends on something that is not controlled."""
+    """The same schedule led to other steps: the code depends on something not controlled."""

@@ -28,11 +28,14 @@ ANYTHING = Footprint(frozenset({EVERYTHING}), frozenset({EVERYTHING}))
 
 def overlaps(left: str, right: str) -> bool:
     """Say whether two resources may be the same thing, wildcards included."""
-    if left == right or EVERYTHING in (left, right):
-        return True
-    if left.endswith(":*"):
-        return right.startswith(left[:-1])
-    return right.endswith(":*") and left.startswith(right[:-1])
+    return (
+        left == right or EVERYTHING in (left, right) or _covers(left, right) or _covers(right, left)
+    )
+
+
+def _covers(pattern: str, resource: str) -> bool:
+    """Say whether ``place:*`` stands for ``resource``, which may be a pattern itself."""
+    return pattern.endswith(":*") and resource.startswith(pattern[:-1])
 
 
 def touches(resources: frozenset[str], others: frozenset[str]) -> bool:

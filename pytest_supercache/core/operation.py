@@ -55,7 +55,7 @@ class Commit:
     key: str
     value: Any
     version: int
-    at: int  # number of steps taken before it
+    at: int  # number of steps taken when it was made, the one that made it included
     by: str | None = None  # the actor
 
 
@@ -74,6 +74,18 @@ class History:
 
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.operations)
+
+    def ordered(self, earlier: Operation, later: Operation) -> bool:
+        """Say whether one operation had certainly ended when the other began.
+
+        Within a session and between phases their positions say so, else real time.
+        """
+        if earlier.user == later.user or earlier.phase != later.phase:
+            return self._position(earlier) < self._position(later)
+        return earlier.precedes(later)
+
+    def _position(self, wanted: Operation) -> int:
+        return next(at for at, operation in enumerate(self.operations) if operation is wanted)
 
     def of_user(self, user: str) -> tuple[Operation, ...]:
         """Return one user's operations in session order."""

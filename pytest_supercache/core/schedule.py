@@ -23,9 +23,9 @@ _SAFE_ITEM = _SAFE + "[]"
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a scheduler is asked: who may go on now, who took the last step, and how many choices
-    were made before.
+    """What a scheduler is asked.
 
+    Who may go on now, who took the last step, and how many choices were made before.
     ``resting`` says that ``last`` is between two operations, or at its end.
     """
 

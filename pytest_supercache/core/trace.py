@@ -1,4 +1,4 @@
-"""What one execution did: its steps with footprints, its history, how it ended. A search's input."""
+"""What one execution did: its steps with footprints, its history, how it ended."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,9 +1,9 @@
 """One virtual clock for everything: it moves only when the scheduler moves it."""
 
+import datetime as dt
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 
-EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 """Where virtual time begins in every execution."""
 
 
@@ -12,22 +12,22 @@ class VirtualClock:
 
     def __init__(self) -> None:
         self._now = 0.0
-        self._listeners: list[Callable[[datetime], None]] = []
+        self._listeners: list[Callable[[dt.datetime], None]] = []
 
     def now(self) -> float:
         """Return the virtual seconds since the start of the execution."""
         return self._now
 
-    def datetime(self) -> datetime:
+    def datetime(self) -> dt.datetime:
         """Return the virtual instant, in UTC."""
-        return EPOCH + timedelta(seconds=self._now)
+        return EPOCH + dt.timedelta(seconds=self._now)
 
-    def listen(self, listener: Callable[[datetime], None]) -> None:
+    def listen(self, listener: Callable[[dt.datetime], None]) -> None:
         """Call ``listener`` with the new instant at every move (freezegun is one)."""
         self._listeners.append(listener)
         listener(self.datetime())
 
-    def silence(self, listener: Callable[[datetime], None]) -> None:
+    def silence(self, listener: Callable[[dt.datetime], None]) -> None:
         """Stop calling ``listener``."""
         self._listeners.remove(listener)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.layers.clock import EPOCH
@@ -33,6 +34,7 @@ class ExistingCache:
         self.server = server
         self.leases: set[str] = set()  # keys set with NX and a TTL: a lock that runs out
         self._admin: redis.Redis | None = None  # for our own looks; made when needed
+        self._pools: WeakSet[Any] = WeakSet()  # of the clients we made
 
     @property
     def url(self) -> str:
@@ -40,11 +42,12 @@ class ExistingCache:
         return self.server.url
 
     def client(self, **options: Any) -> "redis.Redis":
-        """Make a ``redis.Redis``; ``options`` are those of ``redis.Redis`` (decode_responses, ...)."""
+        """Make a ``redis.Redis`` with its own ``options``: decode_responses and others."""
         import redis
 
         pool = redis.ConnectionPool(**options)
         pool.make_connection = lambda: self.connect(options)  # type: ignore[method-assign]
+        self._pools.add(pool)
         return redis.Redis(connection_pool=pool)
 
     def connect(self, arguments: Mapping[str, Any]) -> Any:
@@ -58,6 +61,9 @@ class ExistingCache:
     def reset(self, given: Mapping[str, Any]) -> None:
         """Start an execution with ``given``: text and bytes as they are, anything else as JSON."""
         self.server.reset()
+        for pool in list(self._pools):  # a client that was kept must not see the old content
+            pool.disconnect()
+            pool.reset()
         self.leases.clear()
         self._admin = None
         for key, value in given.items():
@@ -110,7 +116,7 @@ def encoded(value: Any) -> str | bytes:
     return value if isinstance(value, str | bytes) else json.dumps(value)
 
 
-def _look(admin: "redis.Redis", key: str) -> Any:
+def _look(admin: Any, key: str) -> Any:
     kind = _text(admin.type(key))
     looks: dict[str, Any] = {
         "none": lambda: None,
@@ -118,7 +124,9 @@ def _look(admin: "redis.Redis", key: str) -> Any:
         "hash": lambda: {_text(k): _text(v) for k, v in admin.hgetall(key).items()},
         "list": lambda: [_text(item) for item in admin.lrange(key, 0, -1)],
         "set": lambda: sorted(_text(item) for item in admin.smembers(key)),
-        "zset": lambda: [(_text(item), rank) for item, rank in admin.zrange(key, 0, -1, withscores=True)],
+        "zset": lambda: [
+            (_text(item), rank) for item, rank in admin.zrange(key, 0, -1, withscores=True)
+        ],
     }  # fmt: skip
     return looks.get(kind, lambda: f"<{kind}>")()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic as real_monotonic
-from time import sleep as real_sleep
+from time import sleep as real_sleep  # noqa: TID251 - a server of our own starts in real time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_supercache.core.errors import SupercacheError
@@ -31,7 +31,8 @@ _ADDRESS_ARGUMENTS = frozenset(
     {"host", "port", "path", "socket_keepalive", "socket_keepalive_options", "socket_type",
      "server", "server_type", "version", "username", "password", "credential_provider",
      "client_class", "lua_modules", "connected", "writer", "ssl_context", "event_dispatcher",
-     "maint_notifications_config", "maint_notifications_pool_handler", "oss_cluster_maint_notifications_handler"}
+     "maint_notifications_config", "maint_notifications_pool_handler",
+     "oss_cluster_maint_notifications_handler"}
 )  # fmt: skip
 
 
@@ -87,7 +88,7 @@ class FakeRedisServer:
 
     def strings(self) -> dict[str, str] | None:
         """Return the content of database 0 if all of it is plain strings, else None."""
-        now = time.time()
+        now = time.time()  # noqa: TID251 - frozen: virtual time, as fakeredis sees it
         found = {}
         for key, item in self._server.dbs[0]._dict.items():  # noqa: SLF001 - as below
             if not isinstance(item.value, bytes):
@@ -126,7 +127,7 @@ class FakeRedisServer:
 
 
 class RealServer:
-    """A ``redis-server`` or ``valkey-server`` of our own on a unix socket, stopped by its handle."""
+    """A ``redis-server`` or ``valkey-server`` of our own on a unix socket."""
 
     def __init__(self, program: str = "redis-server") -> None:
         path = shutil.which(program)
@@ -148,6 +149,7 @@ class RealServer:
         facts = self._admin.info("server")
         number = facts.get("valkey_version") or facts["redis_version"]
         self.description = f"{program} {number}"
+        self._has_functions = int(number.partition(".")[0]) >= 7
 
     @property
     def socket(self) -> str:
@@ -156,26 +158,35 @@ class RealServer:
 
     def connection(self, arguments: Mapping[str, Any]) -> Any:
         """Make a connection to the server."""
-        from redis.connection import UnixDomainSocketConnection
+        import redis.connection
 
-        return UnixDomainSocketConnection(path=self._socket, **portable_arguments(arguments))
+        make: Any = redis.connection.UnixDomainSocketConnection
+        return make(path=self._socket, **portable_arguments(arguments))
 
     def reset(self) -> None:
         """Drop all data, scripts and functions; connections are closed by those who made them."""
         self._admin.flushall()
         self._admin.script_flush()
+        if self._has_functions:
+            self._admin.function_flush()
 
     def strings(self) -> dict[str, str] | None:
         """There is no short cut into another process."""
         return None
 
     def save(self) -> Any:
-        """Return the stored bytes and remaining TTLs, to be given to :meth:`load`."""
-        return _dump(self._admin)
+        """Return the content of every database, to be given to :meth:`load`."""
+        numbers = (int(name.removeprefix("db")) for name in self._admin.info("keyspace"))
+        return {number: _dump(self._database(number)) for number in numbers}
 
     def load(self, saved: Any) -> None:
         """Put back what :meth:`save` returned."""
-        _restore(self._admin, saved)
+        self._admin.flushall()
+        for number, content in saved.items():
+            _restore(self._database(number), content)
+
+    def _database(self, number: int) -> "redis.Redis":
+        return private_client(lambda: owned(self.connection({"db": number})))
 
     def expiries(self) -> dict[str, float]:
         """Real time cannot be moved, so no expiry is a deadline here."""
@@ -242,6 +253,7 @@ class ForeignServer:
 
     def load(self, saved: Any) -> None:
         """Put back what :meth:`save` returned."""
+        self._admin.flushdb()
         _restore(self._admin, saved)
 
     def expiries(self) -> dict[str, float]:
@@ -288,17 +300,17 @@ def private_client(connect: Callable[[], Any]) -> "redis.Redis":
     return redis.Redis(connection_pool=pool)
 
 
-def _dump(admin: "redis.Redis") -> dict[bytes, tuple[bytes, int]]:
+def _dump(admin: "redis.Redis") -> dict[Any, tuple[bytes, int]]:
     saved = {}
     for key in admin.keys("*"):
         body = admin.dump(key)
         if body is not None:
-            saved[key] = (body, max(admin.pttl(key), 0))
+            ttl = admin.pttl(key)
+            saved[key] = (body, 0 if ttl == -1 else max(ttl, 1))  # to RESTORE 0 means for ever
     return saved
 
 
-def _restore(admin: "redis.Redis", saved: dict[bytes, tuple[bytes, int]]) -> None:
-    admin.flushdb()
+def _restore(admin: "redis.Redis", saved: dict[Any, tuple[bytes, int]]) -> None:
     for key, (body, ttl) in saved.items():
         admin.restore(key, ttl, body)
 

@@ -12,7 +12,7 @@ from pytest_supercache.layers.clock import VirtualClock
 from pytest_supercache.layers.existing_cache import ExistingCache
 from pytest_supercache.layers.messages import Bus
 from pytest_supercache.layers.origin import Origin
-from pytest_supercache.layers.servers import ForeignServer, RealServer, FakeRedisServer
+from pytest_supercache.layers.servers import FakeRedisServer, ForeignServer, RealServer
 from pytest_supercache.layers.super_cache import SuperCache
 
 GIVEN_LAYERS = ("origin", "existing_cache", "super_cache")

@@ -83,7 +83,9 @@ class SuperCache:
 
     def restart(self) -> None:
         """Come up cold: no content, no leases, and messages on their way are lost. Not a step."""
+        granted = self._granted
         self.reset({})
+        self._granted = granted  # a lease of before must never equal one granted from now on
         self.used = True
 
     def invalidate(self, *keys: str) -> None:

@@ -13,9 +13,7 @@ from pytest_supercache.core.operation import History, Operation
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
-from pytest_supercache.oracle.versions import candidates, same, versions_of
-
-_WRITES = frozenset({"write", "delete"})
+from pytest_supercache.oracle.versions import candidates, same, written
 
 
 def _find_lost_own_write(execution: Execution) -> Violation | None:
@@ -25,26 +23,28 @@ def _find_lost_own_write(execution: Execution) -> Violation | None:
         own: dict[str, tuple[Operation, Any]] = {}
         for operation in session:
             for key, seen in _sightings(operation):
-                if key in own:
-                    try:
-                        violation = _judge(history, operation, key, seen, *own[key])
-                    except NotJudgedError as error:
-                        unjudged = error
-                        continue
-                    if violation is not None:
-                        return violation
+                try:
+                    violation = _judge(history, operation, key, seen, own.get(key))
+                except NotJudgedError as error:
+                    unjudged = error
+                    continue
+                if violation is not None:
+                    return violation
             if operation.returned and operation.error is None:
-                own.update({key: (operation, value) for key, value in _writes(operation)})
+                own.update({key: (operation, value) for key, value in written(operation)})
     if unjudged is not None:
         raise unjudged
     return None
 
 
 def _judge(
-    history: History, read: Operation, key: str, seen: Any, write: Operation, wrote: Any
+    history: History, read: Operation, key: str, seen: Any, own: tuple[Operation, Any] | None
 ) -> Violation | None:
+    if own is None:
+        return None
+    write, wrote = own
     stale = (
-        _is_older(history, key, seen, wrote)
+        _is_older(history, key, read, seen, write, wrote)
         if any(commit.key == key for commit in history.commits)
         else _was_replaced(history, key, seen, write, wrote)
     )
@@ -60,16 +60,24 @@ def _judge(
     )
 
 
-def _is_older(history: History, key: str, seen: Any, wrote: Any) -> bool:
-    """With commit order: is every version that the answer may be older than the own write?"""
-    versions = versions_of(history, key)
-    written = candidates(versions[1:], wrote)
-    if not written:
+def _is_older(
+    history: History, key: str, read: Operation, seen: Any, write: Operation, wrote: Any
+) -> bool:
+    """With commit order: is every version that the answer may be older than the own write?
+
+    Real time narrows what equal values leave open: a write makes no version before it is called,
+    and a read shows none that is committed after it returned.
+    """
+    if same(seen, wrote):
+        return False
+    own = candidates(history, key, wrote, after=write.called_at) or candidates(history, key, wrote)
+    if not own:
         raise NotJudgedError(
             f"the origin never saw {key} = {wrote!r}, which a user wrote; the oracle cannot tell "
             "which version it is. Declare what the verb writes with @verb(writes=...)"
         )
-    known = candidates(versions, seen)
+    assert read.returned_at is not None, "only answers are judged"
+    known = candidates(history, key, seen, until=read.returned_at)
     if not known:
         if seen is None:
             return True  # the key existed in every version, and the user who wrote it got nothing
@@ -77,28 +85,27 @@ def _is_older(history: History, key: str, seen: Any, wrote: Any) -> bool:
             f"the answer {seen!r} for {key} is no version that the origin ever had; the oracle "
             "cannot tell how old it is. Declare what the verb shows with @verb(observes=...)"
         )
-    return max(known) < min(written) + 1
+    if max(known) < min(own):
+        return True
+    current = sum(c.key == key and c.at <= read.called_at for c in history.commits)
+    if min(known) < max(own) and max(known) < current:
+        raise NotJudgedError(
+            f"{key} had the value {seen!r} before and after a user wrote {wrote!r}; the oracle "
+            "cannot tell which of the two was read. Write values that differ"
+        )
+    return False
 
 
 def _was_replaced(history: History, key: str, seen: Any, write: Operation, wrote: Any) -> bool:
     """Without commit order: had whatever wrote the answer returned before the own write began?"""
-    if same(seen, wrote):
-        return False
-    if seen is None:
+    if same(seen, wrote) or seen is None:
         return False  # a cache without an origin may always forget
-    for other in history:
-        for other_key, value in _writes(other):
-            if other_key == key and same(value, seen) and not _before(history, other, write):
-                return False
-    return True
-
-
-def _before(history: History, earlier: Operation, later: Operation) -> bool:
-    """Say whether one operation had returned before the other was called."""
-    if earlier.user == later.user or earlier.phase != later.phase:
-        order = history.operations
-        return order.index(earlier) < order.index(later)
-    return earlier.precedes(later)
+    return all(
+        history.ordered(other, write)
+        for other in history
+        for other_key, value in written(other)
+        if other_key == key and same(value, seen)
+    )
 
 
 def _sessions(history: History) -> Iterator[tuple[Operation, ...]]:
@@ -112,12 +119,6 @@ def _sightings(operation: Operation) -> tuple[tuple[str, Any], ...]:
     if operation.kind == "read" and operation.key is not None:
         return ((operation.key, operation.answer),)
     return operation.sightings
-
-
-def _writes(operation: Operation) -> tuple[tuple[str, Any], ...]:
-    if operation.key is not None and operation.kind in _WRITES:
-        return ((operation.key, operation.value if operation.kind == "write" else None),)
-    return operation.writes
 
 
 READ_YOUR_WRITES = Guarantee("read_your_writes", _find_lost_own_write)

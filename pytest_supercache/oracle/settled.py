@@ -6,19 +6,22 @@ the system itself on every node. Without an origin the nodes are compared with e
 the last acknowledged write.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
-from pytest_supercache.core.operation import History, Operation
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.operation import History
+from pytest_supercache.core.trace import Execution, Layers
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
-from pytest_supercache.oracle.versions import candidates, same, versions_of
+from pytest_supercache.oracle.versions import candidates, same, written
 
 
 def _find_incoherence(execution: Execution) -> Violation | None:
     if execution.blocked or not execution.complete:
         return None  # it never settled; `answers` says so
     history, settled = execution.history, execution.settled
+    if not settled.layers and not settled.probes:
+        raise NotJudgedError("nobody looked at the layers after the race; call world.settle()")
     if history.origin_watched:
         return _against_origin(execution)
     return _against_writes(history, settled.probes)
@@ -31,14 +34,24 @@ def _against_origin(execution: Execution) -> Violation | None:
             continue
         if not same(answer, truth.get(key)):
             return _violation(f"node {node}", key, answer, truth.get(key), node=node)
-    for place, content in execution.settled.layers.items():
-        if place == "origin":
-            continue
-        for key, value in content.items():
-            versions = versions_of(execution.history, key)
-            if not same(value, truth.get(key)) and candidates(versions, value):
-                return _violation(place, key, value, truth.get(key))
+    unread = []
+    for place, key, value in _differing(execution.settled.layers, truth):
+        if candidates(execution.history, key, value):
+            return _violation(place, key, value, truth.get(key))
+        unread.append(f"{place}:{key}")
+    if unread and not execution.settled.probes:
+        raise NotJudgedError(
+            f"{unread[0]} holds no version of a key of the origin, and no system was asked with get"
+        )
     return None
+
+
+def _differing(layers: Layers, truth: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Yield what layers hold that is not what the origin holds: place, key, value."""
+    for place, content in layers.items():
+        for key, value in content.items():
+            if place != "origin" and not same(value, truth.get(key)):
+                yield place, key, value
 
 
 def _violation(
@@ -64,18 +77,15 @@ def _against_writes(history: History, probes: dict[tuple[str, str], Any]) -> Vio
     for (node, key), answer in probes.items():
         if answer is None or isinstance(answer, BaseException):
             continue
-        last = _last_writes(history, key)
-        if any(same(answer, _written(write)) for write in _uncertain_writes(history, key)):
-            continue
-        if last and not any(same(answer, _written(write)) for write in last):
-            expected = " or ".join(repr(_written(write)) for write in last)
+        last = _last_written(history, key)
+        if last and not any(same(answer, value) for value in last):
             return Violation(
                 guarantee="coherent_when_settled",
                 summary=f"node {node} answers {answer!r} for {key} although everything has "
-                f"settled; the last acknowledged write left {expected}",
+                f"settled; the last acknowledged write left {' or '.join(map(repr, last))}",
                 key=key,
                 node=node,
-                evidence={"value": answer, "last": [write.step for write in last]},
+                evidence={"value": answer, "last": last},
             )
     return _disagreement(probes)
 
@@ -98,41 +108,26 @@ def _disagreement(probes: dict[tuple[str, str], Any]) -> Violation | None:
     return None
 
 
-def _last_writes(history: History, key: str) -> list[Operation]:
-    """Return the acknowledged writes of ``key`` that no other acknowledged write follows."""
+def _last_written(history: History, key: str) -> list[Any]:
+    """Return what may be left of ``key``: the values of writes that no acknowledged one follows.
+
+    A write that was never acknowledged may have taken effect, but follows nothing. Empty when no
+    write was acknowledged.
+    """
     writes = [
-        operation
+        (operation, value)
         for operation in history
-        if _is_write_of(operation, key) and operation.returned and operation.error is None
+        for other, value in written(operation)
+        if other == key
     ]
-    return [write for write in writes if not any(_follows(other, write) for other in writes)]
-
-
-def _uncertain_writes(history: History, key: str) -> list[Operation]:
-    """Return writes that were never acknowledged: they may have taken effect or not."""
+    acknowledged = [write for write, _ in writes if write.returned and write.error is None]
+    if not acknowledged:
+        return []
     return [
-        operation
-        for operation in history
-        if _is_write_of(operation, key) and (operation.error is not None or not operation.returned)
+        value
+        for write, value in writes
+        if not any(history.ordered(write, other) for other in acknowledged)
     ]
-
-
-def _is_write_of(operation: Operation, key: str) -> bool:
-    return operation.key == key and operation.kind in {"write", "delete"}
-
-
-def _follows(later: Operation, earlier: Operation) -> bool:
-    if later is earlier:
-        return False
-    if later.phase != earlier.phase:
-        return later.called_at >= (earlier.returned_at or 0)
-    if later.user == earlier.user:
-        return later.called_at > earlier.called_at
-    return earlier.precedes(later)
-
-
-def _written(write: Operation) -> Any:
-    return write.value if write.kind == "write" else None
 
 
 COHERENT_WHEN_SETTLED = Guarantee("coherent_when_settled", _find_incoherence)

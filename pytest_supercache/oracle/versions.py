@@ -1,14 +1,15 @@
-"""Which versions a value may be: a side table from values to versions, for code that stores plain
-values and owns its database.
+"""Which versions a value may be: a side table from values to versions.
 
+It serves code that stores plain values and owns its database.
 Equal values cannot be told apart, so a value stands for every version that has it, and a violation
 is reported only when each of them would violate (design, search.md section 7).
 """
 
 import json
+import math
 from typing import Any
 
-from pytest_supercache.core.operation import History
+from pytest_supercache.core.operation import History, Operation
 
 ABSENT = None
 
@@ -19,8 +20,8 @@ def canonical(value: Any) -> Any:
         value = bytes(value).decode(errors="backslashreplace")
     if isinstance(value, str):
         try:
-            return _frozen(json.loads(value))
-        except ValueError:
+            return _frozen(json.loads(value, parse_constant=_not_json))
+        except (ValueError, RecursionError):
             return value
     return _frozen(value)
 
@@ -30,7 +31,14 @@ def same(left: Any, right: Any) -> bool:
     return bool(canonical(left) == canonical(right))
 
 
+def _not_json(name: str) -> Any:
+    """Refuse NaN and Infinity: as text they equal themselves."""
+    raise ValueError(name)
+
+
 def _frozen(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value)  # else True would be 1, which is another datum
     if isinstance(value, dict):
         return {str(key): _frozen(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
@@ -40,11 +48,24 @@ def _frozen(value: Any) -> Any:
     return value
 
 
-def versions_of(history: History, key: str) -> list[Any]:
-    """Return the values of ``key`` by version, from 0 (given): the origin's commit order."""
-    return [history.given.get(key)] + [c.value for c in history.commits if c.key == key]
+def candidates(
+    history: History, key: str, value: Any, *, after: int = -1, until: float = math.inf
+) -> list[int]:
+    """Return every version of ``key`` that ``value`` may be, from 0 (given), in commit order.
+
+    ``after`` and ``until`` (numbers of steps) leave out what was committed too early or too late.
+    """
+    found = [0] if after < 0 and same(history.given.get(key), value) else []
+    commits = (commit for commit in history.commits if commit.key == key)
+    return found + [
+        number
+        for number, commit in enumerate(commits, start=1)
+        if after < commit.at <= until and same(commit.value, value)
+    ]
 
 
-def candidates(versions: list[Any], value: Any) -> list[int]:
-    """Return every version whose value is ``value``; empty when it is none of them."""
-    return [number for number, known in enumerate(versions) if same(known, value)]
+def written(operation: Operation) -> tuple[tuple[str, Any], ...]:
+    """Return what an operation writes as (key, value); None stands for a deletion."""
+    if operation.key is not None and operation.kind in {"write", "delete"}:
+        return ((operation.key, operation.value if operation.kind == "write" else ABSENT),)
+    return operation.writes

@@ -4,6 +4,7 @@
 project nothing.
 """
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from pytest_supercache.plugin.fixtures import (
     virtual_clock,
 )
 from pytest_supercache.plugin.options import add_options
+from pytest_supercache.plugin.session import REGISTERED_BEFORE, Session
+from pytest_supercache.registry import REGISTRY
 
 __all__ = [
     "cache_layers",
@@ -35,10 +38,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
+    """Remember what is registered before conftest files add to it: that is what stays after a run."""
+    early_config.stash[REGISTERED_BEFORE] = REGISTRY.copy()
+    return (yield)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register what goes on during the run: findings, verdicts, servers."""
-    from pytest_supercache.plugin.session import Session
-
     config.pluginmanager.register(Session(config), Session.NAME)
 
 

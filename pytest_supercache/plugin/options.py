@@ -18,6 +18,7 @@ _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("preemptions", "N", int, "try only schedules with at most N preemptions; never a proof"),
     ("ticks", "N", str, "early moves of the clock: auto, 0, 1 or 2 (default: auto)"),
     ("seed", "N", int, "seed of the random search and of the code's own randomness (default: 0)"),
+    ("step_timeout", "SECONDS", float, "real seconds a step may take to arrive (default: 5)"),
     ("backend", "NAME", str, "fakeredis (default), redis-server, valkey-server or redis://..."),
     ("report", "DIR", str, "where reports go (default: reports)"),
 )
@@ -28,7 +29,7 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("supercache", "interleavings of cache operations")
     for name, metavar, _kind, text in _OPTIONS:
         group.addoption(
-            f"--supercache-{name}", metavar=metavar, dest=PREFIX + name, default=None, help=text
+            _flag(name), metavar=metavar, dest=PREFIX + name, default=None, help=text
         )
         parser.addini(PREFIX + name, text, default=None)
     group.addoption(
@@ -81,8 +82,12 @@ class Options:
         return None if given is None else _typed(name, given)
 
 
-_EXPLORATION = ("search", "time", "executions", "preemptions", "ticks", "seed")
+_EXPLORATION = ("search", "time", "executions", "preemptions", "ticks", "seed", "step_timeout")
 _KINDS = {name: kind for name, _, kind, _ in _OPTIONS}
+
+
+def _flag(name: str) -> str:
+    return f"--supercache-{name.replace('_', '-')}"
 
 
 def _typed(name: str, given: Any) -> Any:
@@ -98,7 +103,7 @@ def _number(name: str, given: Any, kind: type) -> Any:
         return kind(given)
     except ValueError:
         what = "a whole number" if kind is int else "a number"
-        raise SupercacheError(f"--supercache-{name}={given!r}: expected {what}") from None
+        raise SupercacheError(f"{_flag(name)}={given!r}: expected {what}") from None
 
 
 def _tool_table(config: pytest.Config) -> dict[str, Any]:

@@ -11,13 +11,16 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.options import Options
-from pytest_supercache.registry import REGISTRY, Watch
+from pytest_supercache.registry import REGISTRY, Registry, System, Watch
 
 if TYPE_CHECKING:
     from pytest_supercache.layers.servers import FakeRedisServer, ForeignServer, RealServer
 
 FINDING: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 """What an item found, as plain data."""
+
+REGISTERED_BEFORE: pytest.StashKey[Registry] = pytest.StashKey()
+"""What was registered before the first conftest file was read."""
 
 _LIBRARIES = ("pytest", "pytest-supercache", "redis", "fakeredis", "hypothesis")
 
@@ -29,7 +32,7 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._registry = REGISTRY.copy()
+        self._registry = config.stash.get(REGISTERED_BEFORE, None) or REGISTRY.copy()
         self._server: FakeRedisServer | RealServer | ForeignServer | None = None
         self._findings: list[dict[str, Any]] = []
         self.options = Options(config)
@@ -138,6 +141,8 @@ class Session:
 
     def pytest_unconfigure(self) -> None:
         """Stop the server and forget what conftest files registered."""
+        shipped = {n: s for n, s in REGISTRY.systems.items() if _is_shipped(s)}
+        self._registry.systems.update(shipped)  # registered by an import, which happens only once
         REGISTRY.become(self._registry)
         if self._server is not None:
             self._server.close()
@@ -156,6 +161,10 @@ class Session:
             "seed": self.options.exploration({}).seed,
             **_commit(self._config.rootpath),
         }
+
+
+def _is_shipped(system: System) -> bool:
+    return str(system.factory.__module__).startswith("pytest_supercache.")
 
 
 def _versions() -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The history as lines of text: who called what, during which steps, and what was answered."""
 
+from collections.abc import Callable
+
 from pytest_supercache.core.operation import RACE, History, Operation
 from pytest_supercache.report.plain import error_text
 from pytest_supercache.report.values import clean, shown
@@ -15,22 +17,22 @@ def history_text(history: History) -> str:
     return "\n".join(lines or ["no operations"])
 
 
-def call_text(operation: Operation) -> str:
-    """Write what was called: ``write product:42 = 120``."""
+def call_text(operation: Operation, shorten: Callable[[str], str] = str) -> str:
+    """Write what was called: ``write product:42 = 120``; a picture may shorten the value."""
     text = f"{operation.kind} {operation.key}" if operation.key is not None else operation.kind
     if operation.value is not None:
-        text += f" = {shown(operation.value)}"
+        text += f" = {shorten(shown(operation.value))}"
     return clean(text)
 
 
-def answer_text(operation: Operation) -> str:
+def answer_text(operation: Operation, shorten: Callable[[str], str] = str) -> str:
     """Write what came back: ``-> 100``, ``done``, ``raised KeyError: ...``, ``no answer``."""
     if operation.error is not None:
         return clean(f"raised {error_text(operation.error)}")
     if not operation.returned:
         return "no answer"
     if operation.answer is not None:
-        return f"-> {shown(operation.answer)}"
+        return f"-> {shorten(shown(operation.answer))}"
     return "-> nothing" if operation.kind == "read" else "done"
 
 

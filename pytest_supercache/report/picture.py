@@ -7,7 +7,7 @@ table is split into blocks that repeat the step numbers.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pytest_supercache.report.timeline import Row, Timeline
+from pytest_supercache.report.timeline import START, Row, Timeline
 from pytest_supercache.report.values import pad, width_of, wrap
 
 LANE_WIDTHS = (34, 26, 20, 16, 13)
@@ -15,6 +15,7 @@ _FULL_TITLES_FROM = 20  # below, initials of the layers read better than labels 
 _GAP = "  "
 _BAR = " | "
 _NUMBER_WIDTH = 4
+_MARGIN = " " * _NUMBER_WIDTH + _GAP
 _CHANGED = " *"
 _MARK = "!"
 
@@ -37,13 +38,13 @@ class _Layout:
     def width(self) -> int:
         columns = sum(self.column_widths) + len(_GAP) * max(0, len(self.column_widths) - 1)
         bar = len(_BAR) if self.lanes and self.columns else 0
-        return _NUMBER_WIDTH + len(_GAP) + self.lanes_width + bar + columns
+        return len(_MARGIN) + self.lanes_width + bar + columns
 
 
 def picture(timeline: Timeline, width: int) -> str:
     """Draw the timeline at most ``width`` columns wide, if any layout is that narrow."""
     blocks = _blocks(timeline, width)
-    parts = ["\n".join(_block(timeline, block)) for block in blocks]
+    parts = ["\n".join(_block(timeline, block, width)) for block in blocks]
     below = _legend(timeline, blocks, width)
     return "\n\n".join([*parts, "\n".join(below)] if below else parts)
 
@@ -139,16 +140,23 @@ def _cell(row: Row, at: int) -> str:
     return row.values[at] + (_CHANGED if row.changed[at] else "")
 
 
-def _block(timeline: Timeline, layout: _Layout) -> Iterator[str]:
+def _block(timeline: Timeline, layout: _Layout, width: int) -> Iterator[str]:
     yield from _headers(timeline, layout)
     group = ""
     for row in timeline.rows:
+        if not layout.lanes and _says_nothing_without_lanes(row):
+            continue
         if row.group != group and row.group:
-            yield f"{pad('', _NUMBER_WIDTH)}{_GAP}-- {row.group} --"
+            yield f"{_MARGIN}-- {row.group} --"
         group = row.group
         yield from _row_lines(row, layout)
         if row.never_agree_again:
-            yield f"{pad('', _NUMBER_WIDTH)}{_GAP}{_MARK} from here on the layers never agree again"
+            sentence = f"{_MARK} from here on the layers never agree again"
+            yield from (f"{_MARGIN}{line}" for line in wrap(sentence, width - len(_MARGIN)))
+
+
+def _says_nothing_without_lanes(row: Row) -> bool:
+    return row.number is None and row.text != START and not any(row.changed)
 
 
 def _headers(timeline: Timeline, layout: _Layout) -> Iterator[str]:
@@ -204,7 +212,7 @@ def _indented(text: str, width: int) -> list[str]:
 def _spanning(row: Row, layout: _Layout, number: str, values: list[str]) -> Iterator[str]:
     """Draw a row that belongs to no lane across all of them."""
     if not layout.lanes:
-        yield _assemble(layout, number or ("start" if row.text == "start" else ""), [], values)
+        yield _assemble(layout, number or (START if row.text == START else ""), [], values)
         return
     lines = wrap(row.text, max(layout.lanes_width, 1))
     for at, line in enumerate(lines):
@@ -226,6 +234,7 @@ def _joined(layout: _Layout, number: str, left: str, right: list[str]) -> str:
 
 
 def _legend(timeline: Timeline, blocks: list[_Layout], width: int) -> list[str]:
+    width = max(width - len(_MARGIN), 1)
     lines: list[str] = []
     keys = {column.key for column in timeline.columns if column.key}
     if len(keys) == 1:
@@ -237,4 +246,4 @@ def _legend(timeline: Timeline, blocks: list[_Layout], width: int) -> list[str]:
         lines += wrap(names, width)
     for mark, text in timeline.legend:
         lines += wrap(f"{mark} {text}", width)
-    return [f"{pad('', _NUMBER_WIDTH)}{_GAP}{line}" for line in lines]
+    return [f"{_MARGIN}{line}" for line in lines]

@@ -16,6 +16,7 @@ from pytest_supercache.report.columns import Column, columns_of
 from pytest_supercache.report.history_text import answer_text, call_text
 from pytest_supercache.report.values import MISSING, Legend, clean, shown
 
+START = "start"
 NOT_RECORDED = "?"
 _MESSAGES = "messages@"
 _GROUPS = {
@@ -76,6 +77,12 @@ class _Drawing:
 
     def lane(self, actor: str) -> int | None:
         return next((at for at, lane in enumerate(self.lanes) if lane.actor == actor), None)
+
+    def call(self, operation: Operation) -> str:
+        return call_text(operation, self.legend.cell)
+
+    def answer(self, operation: Operation) -> str:
+        return answer_text(operation, self.legend.cell)
 
     def values(self, layers: Layers | None) -> tuple[str, ...]:
         if layers is None:
@@ -146,7 +153,7 @@ def _draw_start(drawing: _Drawing) -> None:
     start = drawing.execution.start
     drawing.rows.append(
         Row(
-            text="start",
+            text=START,
             values=drawing.values(start),
             changed=tuple(False for _ in drawing.columns),
         )
@@ -175,8 +182,8 @@ def _race_row(drawing: _Drawing, position: int, step: Step, own: list[Operation]
         lane=drawing.lane(step.actor),
         text=clean(step.label),
         inside=bool(own),
-        before=tuple(call_text(op) for op in own if op.called_at == position),
-        after=tuple(answer_text(op) for op in own if op.returned_at == position + 1),
+        before=tuple(drawing.call(op) for op in own if op.called_at == position),
+        after=tuple(drawing.answer(op) for op in own if op.returned_at == position + 1),
         values=drawing.values(step.layers),
         changed=drawing.changes(step.layers),
         never_agree_again=position == drawing.marked,
@@ -188,7 +195,7 @@ def _draw_stepless(drawing: _Drawing, operations: list[Operation]) -> None:
         drawing.rows.append(
             Row(
                 lane=drawing.lane(operation.user),
-                text=f"{call_text(operation)} {answer_text(operation)} (without a step)",
+                text=f"{drawing.call(operation)} {drawing.answer(operation)} (without a step)",
                 values=drawing.values(drawing.last),
                 changed=tuple(False for _ in drawing.columns),
             )
@@ -234,7 +241,7 @@ def _draw_alone(drawing: _Drawing, phases: tuple[str, ...]) -> None:
         drawing.rows.append(
             Row(
                 group=_GROUPS.get(step.phase, step.phase),
-                text=_alone_text(step, operation),
+                text=_alone_text(drawing, step, operation),
                 values=drawing.values(step.layers),
                 changed=changed,
                 never_agree_again=marked,
@@ -254,10 +261,14 @@ def _is_probe(execution: Execution, operation: Operation) -> bool:
     return (operation.node, operation.key) in execution.settled.probes
 
 
-def _alone_text(step: Step, operation: Operation | None) -> str:
+def _alone_text(drawing: _Drawing, step: Step, operation: Operation | None) -> str:
     if operation is None:
         return f"{actor_title(step.actor, step.node)}: {clean(step.label)}"
-    return f"node {clean(operation.node)}: {call_text(operation)} {answer_text(operation)}"
+    return _on_node(drawing, operation)
+
+
+def _on_node(drawing: _Drawing, operation: Operation) -> str:
+    return f"node {clean(operation.node)}: {drawing.call(operation)} {drawing.answer(operation)}"
 
 
 def _draw_probes(drawing: _Drawing) -> None:
@@ -275,7 +286,7 @@ def _draw_probes(drawing: _Drawing) -> None:
         drawing.rows.append(
             Row(
                 group=_GROUPS["probe"],
-                text=f"node {clean(node)}: {call_text(seen)} {answer_text(seen)}",
+                text=_on_node(drawing, seen),
                 values=drawing.values(drawing.last),
                 changed=tuple(False for _ in drawing.columns),
             )

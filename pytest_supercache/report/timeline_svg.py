@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from pytest_supercache.report.timeline import Row, Timeline
+from pytest_supercache.report.timeline import START, Row, Timeline
 from pytest_supercache.report.values import clean, width_of, wrap
 
 CHAR = 7.3  # one monospace character at 12 px, with a little room for wider fonts
@@ -39,7 +39,7 @@ def timeline_svg(timeline: Timeline, title: str) -> str:
     chars = int((grid.width - 2 * _PAD) / CHAR)
     body: list[str] = []
     y = float(_PAD)
-    for line in wrap(clean(title), chars):
+    for line in wrap(clean(title), chars * 12 // 14):
         body.append(_text(_PAD, y + 14, line, size=14, bold=True))
         y += LINE + 4
     y = _head(timeline, grid, y + 4, body)
@@ -128,7 +128,7 @@ def _rows(timeline: Timeline, grid: _Grid, y: float, body: list[str]) -> float:
 
 def _alert(grid: _Grid, y: float) -> list[str]:
     line = f'<line x1="0" y1="{y:.1f}" x2="{grid.width:.1f}" y2="{y:.1f}"'
-    text = "after this step the layers never agree again"
+    text = "from here on the layers never agree again"
     return [
         f'{line} stroke="{_ALERT}" stroke-width="2"/>',
         _text(_NUMBERS + _PAD, y + LINE - 2, text, fill=_ALERT, bold=True),
@@ -151,9 +151,9 @@ def _row(timeline: Timeline, grid: _Grid, row: Row, y: float, body: list[str]) -
         fill = _lane_fill(timeline, row.lane)
         body.append(_rect(left + 3, y + 2, grid.widths[row.lane] - 6, height - 4, fill, radius=4))
     for at, (line, bold) in enumerate(lines):
-        fill = _DIM if row.group or row.text == "start" else _INK
+        fill = _DIM if row.group or row.text == START else _INK
         body.append(_text(left + _PAD, y + (at + 1) * LINE, line, fill=fill, bold=bold))
-    _values(grid, row, y, height, body)
+    _values(grid, row, y, body)
     return y + height
 
 
@@ -170,11 +170,11 @@ def _row_lines(row: Row, chars: int) -> Iterator[tuple[str, bool]]:
         yield from ((line, True) for line in wrap(answer, chars))
 
 
-def _values(grid: _Grid, row: Row, y: float, height: float, body: list[str]) -> None:
+def _values(grid: _Grid, row: Row, y: float, body: list[str]) -> None:
     for at, (value, changed) in enumerate(zip(row.values, row.changed, strict=True)):
         left, width = grid.lefts[grid.lanes + at], grid.widths[grid.lanes + at]
         if changed:
-            body.append(_rect(left + 3, y + 2, width - 6, height - 4, _CHANGED, radius=4))
+            body.append(_rect(left + 3, y + 2, width - 6, LINE + 4, _CHANGED, radius=4))
         fill = _INK if changed or value != "-" else _DIM
         body.append(_text(left + _PAD, y + LINE, value, fill=fill, bold=changed))
 

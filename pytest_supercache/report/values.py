@@ -49,8 +49,10 @@ def wrap(text: str, width: int) -> list[str]:
         if width_of(joined) <= width:
             lines[-1] = joined
             continue
-        pieces = _pieces(word, width)
-        lines[-1:] = pieces if not lines[-1] else [lines[-1], *pieces]
+        if lines[-1] and width_of(word) <= width:
+            lines.append(word)
+        else:  # it fits no line at all, so it begins on this one
+            lines[-1:] = _pieces(joined, width)
     return lines
 
 

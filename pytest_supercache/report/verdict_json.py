@@ -18,14 +18,16 @@ from pytest_supercache.report.timeline import actor_title
 
 VERSION = 1
 
+_SCOPE = ("build", "commit", "dirty", "when", "seed")
+
 Row = dict[str, Plain]
 
 
 def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[str, Plain]:
     """Collect the rows of all items, ordered by item and not by which worker was first.
 
-    ``scope`` is what the caller knows about the run: ``build``, ``commit``, ``dirty``, ``when``
-    and ``versions``; what is not known becomes null.
+    ``scope`` is what the caller knows about the run: ``build``, ``commit``, ``dirty``, ``when``,
+    ``seed`` and ``versions``; what is not known becomes null.
     """
     scenarios = sorted(rows, key=lambda row: (str(row["node_id"]), str(row["id"])))
     counts: dict[str, Plain] = {"holds": 0, "unknown": 0, "violated": 0, "not_as_stated": 0}
@@ -34,7 +36,7 @@ def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[s
     counts["not_as_stated"] = sum(not row["as_stated"] for row in scenarios)
     return {
         "version": VERSION,
-        **{name: plain(scope.get(name)) for name in ("build", "commit", "dirty", "when")},
+        **{name: plain(scope.get(name)) for name in _SCOPE},
         "versions": plain(scope.get("versions", {})),
         "counts": counts,
         "scenarios": list(scenarios),

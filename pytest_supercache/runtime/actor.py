@@ -7,15 +7,18 @@ from enum import Enum
 from typing import Any
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
-from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.switch import Background
-from pytest_supercache.core.trace import Pending, Step
+from pytest_supercache.core.trace import Pending
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.baton import Baton
 
 
 class Abandoned(BaseException):  # noqa: N818 - not an error: the execution is over, unwind
     """Raised at a switch point when the execution has ended; code under test must not see it."""
+
+
+class WaitsForEverError(Exception):
+    """Raised into code under test that would wait although nothing else runs."""
 
 
 class State(Enum):
@@ -68,6 +71,12 @@ class Actor:
         """Whether it has begun an operation and not finished it."""
         return self.state is State.PARKED and self.taken > self.operation_began
 
+    @property
+    def waits_for_time(self) -> bool:
+        """Whether the clock can bring it on."""
+        pending = self.pending
+        return pending is not None and pending.deadline is not None and not pending.fired
+
     def begin_operation(self, position: int | None) -> None:
         """Count the steps that follow towards the operation at ``position``."""
         self.operation = position
@@ -100,8 +109,3 @@ class BackgroundActor:
             return None
         label, footprint = pending
         return Announced(label, "message", footprint)
-
-
-def tick_step(label: str, index: int, footprint: Footprint) -> Step:
-    """Return the step in which the clock moves."""
-    return Step(CLOCK, index, label, "clock", footprint)

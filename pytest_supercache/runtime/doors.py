@@ -17,7 +17,7 @@ from pytest_supercache.layers import redis_commands
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.servers import OWNED, PRIVATE
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.state import find_object
 
 _Method = Callable[..., Any]
@@ -65,23 +65,23 @@ class Doors:
 
     def _command(self, method: _Method) -> _Method:
         def execute_command(client: Any, *args: Any, **options: Any) -> Any:
-            controller = _controller_for(client)
-            if controller is None or not args:
+            execution = _execution_for(client)
+            if execution is None or not args:
                 return method(client, *args, **options)
             label = redis_commands.normalised(args)
             self._note_lease(args)
-            controller.step(label, redis_commands.footprint(args, PLACE), kind="command")
+            execution.step(label, redis_commands.footprint(args, PLACE), kind="command")
             answer = method(client, *args, **options)
-            controller.answered(label)
+            execution.answered(label)
             return answer
 
         return execute_command
 
     def _pipeline(self, method: _Method) -> _Method:
         def execute(pipeline: Any, *args: Any, **options: Any) -> Any:
-            controller = _controller_for(pipeline)
+            execution = _execution_for(pipeline)
             commands = [_arguments(command) for command in pipeline.command_stack]
-            if controller is None or not commands:
+            if execution is None or not commands:
                 return method(pipeline, *args, **options)
             label = "; ".join(redis_commands.normalised(command) for command in commands)
             for command in commands:
@@ -89,9 +89,9 @@ class Doors:
             footprint = redis_commands.pipeline_footprint(commands, PLACE)
             if pipeline.watching:
                 footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
-            controller.step(f"MULTI {label} EXEC", footprint, kind="command")
+            execution.step(f"MULTI {label} EXEC", footprint, kind="command")
             answer = method(pipeline, *args, **options)
-            controller.answered(label)
+            execution.answered(label)
             return answer
 
         return execute
@@ -110,9 +110,9 @@ class Doors:
 
     def _sending(self, method: _Method) -> _Method:
         def send_packed_command(connection: Any, *args: Any, **options: Any) -> Any:
-            controller = controlled()
-            if controller is not None and not getattr(connection, OWNED, False):
-                controller.hazard(
+            execution = controlled()
+            if execution is not None and not getattr(connection, OWNED, False):
+                execution.controller.hazard(
                     f"a command went to a Redis elsewhere: {_address(connection)}. That connection "
                     "was not made by a pool inside an execution; name its client in "
                     "@system(redis=[...]), or make the client in the system's factory"
@@ -128,13 +128,13 @@ class Doors:
             self._cache.leases.add(str(_text(args[1])))
 
 
-def _controller_for(client: Any) -> Controller | None:
-    """Return the running controller, unless the command is one of our own looks."""
-    controller = controlled()
+def _execution_for(client: Any) -> Stepping | None:
+    """Return the running execution, unless the command is one of our own looks."""
+    execution = controlled()
     pool = getattr(client, "connection_pool", None)
-    if controller is None or getattr(pool, PRIVATE, False):
+    if execution is None or getattr(pool, PRIVATE, False):
         return None
-    return controller
+    return execution
 
 
 def _arguments(command: Any) -> Sequence[Any]:
@@ -171,10 +171,10 @@ def connections_watched(own: str | None) -> Iterator[None]:
         _installed = True
 
     def heard(address: Any) -> None:
-        controller = controlled()
-        if controller is not None and address != own:
+        execution = controlled()
+        if execution is not None and address != own:
             shown = ":".join(map(str, address[:2])) if isinstance(address, tuple) else address
-            controller.hazard(
+            execution.controller.hazard(
                 f"the code under test connected to {shown}, which is not controlled: its answers "
                 "may differ from run to run"
             )

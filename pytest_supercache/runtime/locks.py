@@ -17,7 +17,8 @@ from typing import Any
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.waits import CounterState, FlagState, LockState, Wait, WaitState
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.controller import Controller, current_actor
+from pytest_supercache.runtime.controller import current_actor
+from pytest_supercache.runtime.stepping import Stepping
 
 _OWN = str(PurePath(__file__))
 _imported: Counter[str] = Counter()
@@ -48,33 +49,37 @@ class _Cooperative:
         self._initial = initial
 
     def _do(
-        self, controller: Controller, verb: str, *, guarded: bool = False,
+        self, execution: Stepping, verb: str, *, guarded: bool = False,
         reads_only: bool = False, timeout: float | None = None,
     ) -> bool:  # fmt: skip
         """Take the step ``verb``; False when its timeout passed first.
 
         Acquire reads *and* writes the lock: without the read a reduction would lose schedules.
         """
-        controller.wait_state(self.name, self._initial)
+        execution.wait_state(self.name, self._initial)
         resource = frozenset({self.name})
         footprint = Footprint(reads=resource) if reads_only else Footprint(resource, resource)
-        deadline = None if timeout is None else controller.clock.now() + timeout
+        deadline = None if timeout is None else execution.now() + timeout
         if deadline is not None:
             footprint = footprint | Footprint(reads=frozenset({"clock:now"}))
         shown = self.name.partition(":")[2]
-        return controller.wait_step(
-            f"{verb} {shown}", footprint, Wait(self.name, verb, guarded=guarded), deadline
+        return execution.step(
+            f"{verb} {shown}",
+            footprint,
+            kind="lock",
+            wait=Wait(self.name, verb, guarded=guarded),
+            deadline=deadline,
         )
 
-    def _release(self, controller: Controller, verb: str = "release") -> None:
+    def _release(self, execution: Stepping, verb: str = "release") -> None:
         """Release, also while the execution is abandoned: then without a step."""
-        if controller.leaving():
+        if execution.controller.leaving():
             actor = current_actor()
             assert actor is not None
-            state = controller.wait_state(self.name, self._initial)
-            controller.force(self.name, state.after(actor.name, verb))
+            state = execution.wait_state(self.name, self._initial)
+            execution.record.waits[self.name] = state.after(actor.name, verb)
             return
-        self._do(controller, verb)
+        self._do(execution, verb)
 
 
 class Lock(_Cooperative):
@@ -88,18 +93,18 @@ class Lock(_Cooperative):
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock, waiting for it if ``blocking``; False when it could not be had."""
-        controller = controlled()
-        if controller is None:
+        execution = controlled()
+        if execution is None:
             return bool(self._real.acquire(blocking, timeout))
         if not blocking:
-            return self._try(controller)
+            return self._try(execution)
         return self._do(
             controller, "acquire", guarded=True, timeout=timeout if timeout >= 0 else None
         )
 
-    def _try(self, controller: Controller) -> bool:
-        self._do(controller, "try")
-        step = controller.steps[-1]
+    def _try(self, execution: Stepping) -> bool:
+        self._do(execution, "try")
+        step = execution.record.steps[-1]
         return step.wait_before != step.wait_after
 
     def release(self) -> None:
@@ -108,30 +113,30 @@ class Lock(_Cooperative):
         Raises:
             RuntimeError: it is not held (for a re-entrant lock: not by the caller).
         """
-        controller = controlled()
-        if controller is None:
+        execution = controlled()
+        if execution is None:
             self._real.release()
             return
-        state = controller.wait_state(self.name, self._initial)
+        state = execution.wait_state(self.name, self._initial)
         assert isinstance(state, LockState)
         actor = current_actor()
         assert actor is not None
         if state.holder is None or (self._reentrant and state.holder != actor.name):
-            if controller.leaving():
+            if execution.controller.leaving():
                 return
             raise RuntimeError("release unlocked lock")
-        self._release(controller)
+        self._release(execution)
 
     def locked(self) -> bool:
         """Say whether somebody holds it."""
-        controller = controlled()
-        if controller is None:
+        execution = controlled()
+        if execution is None:
             if not self._real.acquire(blocking=False):
                 return True
             self._real.release()
             return False
-        self._do(controller, "look at", reads_only=True)
-        state = controller.wait_state(self.name, self._initial)
+        self._do(execution, "look at", reads_only=True)
+        state = execution.wait_state(self.name, self._initial)
         assert isinstance(state, LockState)
         return state.holder is not None
 
@@ -162,36 +167,36 @@ class Event(_Cooperative):
 
     def is_set(self) -> bool:
         """Say whether the event is set."""
-        controller = controlled()
-        if controller is None:
+        execution = controlled()
+        if execution is None:
             return self._real.is_set()
-        self._do(controller, "look at", reads_only=True)
-        state = controller.wait_state(self.name, self._initial)
+        self._do(execution, "look at", reads_only=True)
+        state = execution.wait_state(self.name, self._initial)
         assert isinstance(state, FlagState)
         return state.is_set
 
     def set(self) -> None:
         """Set the event: everyone who waits may go on."""
-        controller = controlled()
-        if controller is None:
+        execution = controlled()
+        if execution is None:
             self._real.set()
         else:
-            self._release(controller, "set")
+            self._release(execution, "set")
 
     def clear(self) -> None:
         """Clear the event."""
-        controller = controlled()
-        if controller is None:
+        execution = controlled()
+        if execution is None:
             self._real.clear()
         else:
-            self._release(controller, "clear")
+            self._release(execution, "clear")
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the event is set; False when ``timeout`` seconds passed first."""
-        controller = controlled()
-        if controller is None:
+        execution = controlled()
+        if execution is None:
             return self._real.wait(timeout)
-        return self._do(controller, "await", guarded=True, reads_only=True, timeout=timeout)
+        return self._do(execution, "await", guarded=True, reads_only=True, timeout=timeout)
 
 
 class Semaphore(_Cooperative):
@@ -203,23 +208,23 @@ class Semaphore(_Cooperative):
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
         """Enter, waiting if ``blocking``; False when it was not possible."""
-        controller = controlled()
-        if controller is None:
+        execution = controlled()
+        if execution is None:
             return self._real.acquire(blocking, timeout)
         if blocking:
-            return self._do(controller, "acquire", guarded=True, timeout=timeout)
-        self._do(controller, "try")
-        step = controller.steps[-1]
+            return self._do(execution, "acquire", guarded=True, timeout=timeout)
+        self._do(execution, "try")
+        step = execution.record.steps[-1]
         return step.wait_before != step.wait_after
 
     def release(self, n: int = 1) -> None:
         """Let ``n`` more in."""
-        controller = controlled()
-        if controller is None:
+        execution = controlled()
+        if execution is None:
             self._real.release(n)
             return
         for _ in range(n):
-            self._release(controller)
+            self._release(execution)
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -235,17 +240,17 @@ class Semaphore(_Cooperative):
 
 def sleep(seconds: float) -> None:
     """Stand in for ``time.sleep``: in an execution only the virtual clock moves."""
-    controller = controlled()
-    if controller is None:
+    execution = controlled()
+    if execution is None:
         real_sleep(seconds)
     elif seconds <= 0:
-        controller.step("sleep 0 ms", NOTHING, kind="clock")
+        execution.step("sleep 0 ms", NOTHING, kind="clock")
     else:
-        controller.step(
+        execution.step(
             f"sleep {seconds * 1000:g} ms",
             Footprint(reads=frozenset({"clock:now"})),
             kind="clock",
-            deadline=controller.clock.now() + seconds,
+            deadline=execution.now() + seconds,
         )
 
 

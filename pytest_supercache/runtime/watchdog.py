@@ -15,7 +15,8 @@ from pytest_supercache.core.schedule import Choices, Scheduler
 from pytest_supercache.runtime.active import begin, end
 from pytest_supercache.runtime.actor import Actor, State
 from pytest_supercache.runtime.baton import Baton
-from pytest_supercache.runtime.controller import Controller, run_alone
+from pytest_supercache.runtime.controller import Controller, be
+from pytest_supercache.runtime.stepping import Stepping
 
 
 class OutsideScheduler:
@@ -50,11 +51,11 @@ class OutsideScheduler:
         return True
 
 
-def guard(controller: Controller, body: Callable[[], Any], limit: float, *, outside: bool) -> Actor:
+def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside: bool) -> Actor:
     """Run ``body`` alone on a thread of its own and watch it.
 
     Args:
-        controller: of the execution that the body belongs to.
+        execution: the one that the body belongs to.
         body: builds the world, races the actors, asks the probes.
         limit: seconds without any progress after which the execution is given up.
         outside: ask the scheduler on the calling thread.
@@ -62,11 +63,12 @@ def guard(controller: Controller, body: Callable[[], Any], limit: float, *, outs
     Returns:
         The actor that ran the body, with its result or error.
     """
-    actor = run_alone(controller, "body", body)
+    controller = execution.controller
+    actor = _alone(controller, body)
     asked = OutsideScheduler(controller.scheduler, actor.baton) if outside else None
     if asked is not None:
         controller.scheduler = asked
-    begin(controller)
+    begin(execution)
     try:
         assert actor.thread is not None
         actor.thread.start()
@@ -76,9 +78,27 @@ def guard(controller: Controller, body: Callable[[], Any], limit: float, *, outs
         _give_up(controller, actor)
         raise
     finally:
-        end(controller)
+        end()
     if asked is not None and asked.error is not None:
         raise asked.error
+    return actor
+
+
+def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
+    """Make the actor that runs the body: its steps are taken at once, nobody is asked."""
+    actor = Actor("body", None, body, direct=True)
+
+    def live() -> None:
+        be(actor)
+        try:
+            actor.result = body()
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            actor.error = error
+        actor.state = State.DONE
+        controller.progress += 1
+        actor.baton.give()
+
+    actor.thread = threading.Thread(target=live, name="body", daemon=True)
     return actor
 
 

@@ -84,22 +84,22 @@ def _wrapped(watch: Watch, target: Any, function: Callable[..., Any], name: str)
     signature = inspect.signature(function)
 
     def before(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        controller = controlled()
-        if controller is None:
+        execution = controlled()
+        if execution is None:
             return None
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        return controller, _announce(watch, bound.arguments, name)
+        return execution, _announce(watch, bound.arguments, name)
 
     @wraps(function)
     def watched(*args: Any, **kwargs: Any) -> Any:
         begun = before(args, kwargs)
         if begun is None:
             return function(*args, **kwargs)
-        controller, (label, footprint) = begun
-        with controller.inside(label, footprint):
+        execution, (label, footprint) = begun
+        with execution.inside(label, footprint):
             answer = function(*args, **kwargs)
-        controller.answered(label)
+        execution.answered(label)
         return answer
 
     if isinstance(target, staticmethod | classmethod):
@@ -110,9 +110,9 @@ def _wrapped(watch: Watch, target: Any, function: Callable[..., Any], name: str)
 def _announce(watch: Watch, arguments: dict[str, Any], name: str) -> tuple[str, Footprint]:
     named = {key: value for key, value in arguments.items() if key != "self"}
     layer = watch.layer(**named) if callable(watch.layer) else watch.layer
-    controller = controlled()
-    assert controller is not None
-    place = controller.place_of(layer)
+    execution = controlled()
+    assert execution is not None
+    place = execution.place_of(layer)
     reads = _resources(watch, "reads", watch.reads, named, place)
     writes = _resources(watch, "writes", watch.writes, named, place)
     keys = sorted({resource.removeprefix(f"{place}:") for resource in reads | writes})

@@ -79,13 +79,18 @@ class AllSchedules:
                 prefix = stack.pop()
                 following = _Following(prefix)
                 execution = attempt(following)
-                self._compare(prefix, execution)
+                self._compare(prefix, following, execution)
                 for branch in _branches(prefix, following, execution):
                     waiting[branch.preemptions].append(branch)
             del waiting[self.level]
         return End.EXHAUSTED
 
-    def _compare(self, prefix: _Prefix, execution: Execution) -> None:
+    def _compare(self, prefix: _Prefix, following: _Following, execution: Execution) -> None:
+        if len(following.points) < len(prefix.choices):
+            raise NotDeterministicError(
+                f"after the same {len(following.points)} choices nobody may go on where it was "
+                f"{', '.join(prefix.enabled[len(following.points)])} before"
+            )
         repeated = execution.signatures()
         for at in range(prefix.shared):
             if repeated[at] != prefix.signatures[at]:

@@ -1,0 +1,69 @@
+"""What an execution has done so far: its steps, its wait objects, the content after each step."""
+
+from collections.abc import Callable
+
+from pytest_supercache.core.footprint import touches
+from pytest_supercache.core.trace import Layers, Pending, Step
+from pytest_supercache.core.waits import Wait, WaitState
+from pytest_supercache.layers.clock import VirtualClock
+from pytest_supercache.runtime.actor import Announced
+
+
+class Record:
+    """Steps in the order they were taken, and the state of every wait object.
+
+    Args:
+        clock: gives each step its virtual time.
+        snapshot: returns what all layers hold; None: content is not recorded.
+    """
+
+    def __init__(self, clock: VirtualClock, snapshot: Callable[[], Layers] | None) -> None:
+        self.steps: list[Step] = []
+        self.waits: dict[str, WaitState] = {}
+        self.snapshot = snapshot
+        self.last: str | None = None  # the actor of the last step; a tick is nobody's
+        self._clock = clock
+        self._is_open = False
+
+    def take(
+        self,
+        actor: str,
+        node: str | None,
+        index: int,
+        announced: Announced,
+        *,
+        phase: str,
+        operation: int | None = None,
+        choice: int | None = None,
+        pending: tuple[Pending, ...] = (),
+    ) -> None:
+        """Record that ``actor`` takes the step it announced."""
+        step = Step(
+            actor, index, announced.label, announced.kind, announced.footprint, node, phase,
+            operation, choice, announced.wait, pending=pending, time=self._clock.now(),
+        )  # fmt: skip
+        if announced.wait is not None and not announced.fired:
+            step.wait_before = self.waits[announced.wait.object]
+            step.wait_after = step.wait_before.after(actor, announced.wait.verb)
+            self.waits[announced.wait.object] = step.wait_after
+        self.add(step)
+        self.last = actor
+
+    def add(self, step: Step) -> None:
+        """Append a step; its effect is still to come."""
+        self.steps.append(step)
+        self._is_open = self.snapshot is not None
+
+    def close(self) -> None:
+        """Record what every layer holds, now that the effect of the last step is complete."""
+        if self._is_open and self.snapshot is not None:
+            self._is_open = False
+            self.steps[-1].layers = self.snapshot()
+
+    def allows(self, actor: str, wait: Wait | None) -> bool:
+        """Say whether a wait object lets ``actor`` go on."""
+        return wait is None or not wait.guarded or self.waits[wait.object].allows(actor, wait.verb)
+
+    def wrote_since(self, position: int, resources: frozenset[str]) -> bool:
+        """Say whether a step from ``position`` on may have written one of ``resources``."""
+        return any(touches(step.footprint.writes, resources) for step in self.steps[position:])

@@ -1,0 +1,93 @@
+"""How code comes to a switch point: the calls that doors, locks, watches and layers make."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import Wait, WaitState
+from pytest_supercache.runtime.actor import Actor, Announced
+from pytest_supercache.runtime.controller import Controller, current_actor
+
+SHARED_LAYERS = frozenset({"origin", "existing_cache"})
+"""Layers that exist once; every other one exists once per node."""
+
+
+class Stepping:
+    """The face of one execution towards code that runs in it."""
+
+    def __init__(self, controller: Controller) -> None:
+        self.controller = controller
+        self.record = controller.record
+
+    def step(
+        self,
+        label: str,
+        footprint: Footprint,
+        *,
+        kind: str,
+        wait: Wait | None = None,
+        deadline: float | None = None,
+        recheck_from: int | None = None,
+    ) -> bool:
+        """Announce a step of the calling actor; returns when it may run.
+
+        Returns:
+            False when the step had a deadline that passed before it could be taken otherwise.
+        """
+        actor = current_actor()
+        assert actor is not None, f"{label!r} was announced by a thread that is not an actor's"
+        announced = Announced(
+            label, kind, self._widened(actor, footprint), wait, deadline, recheck_from=recheck_from
+        )
+        self.controller.arrive(actor, announced)
+        return not announced.fired
+
+    def answered(self, label: str) -> None:
+        """Part the answer of a step from what the code does with it, in shared memory only."""
+        if self.controller.shared_memory:
+            self.step(f"answer of {label}", Footprint(), kind="memory")
+
+    @contextmanager
+    def inside(self, label: str, footprint: Footprint) -> Iterator[None]:
+        """Take the step before a watched call; steps inside it inherit its footprint."""
+        self.step(label, footprint, kind="watched")
+        actor = current_actor()
+        assert actor is not None, "a watched call is announced by the actor that makes it"
+        actor.inherited.append(footprint)
+        try:
+            yield
+        finally:
+            actor.inherited.pop()
+
+    def now(self) -> float:
+        """Return the virtual seconds since the start."""
+        return self.controller.time.clock.now()
+
+    def place_of(self, layer: str) -> str:
+        """Name a layer's place for the calling actor: layers in a process exist once per node."""
+        actor = current_actor()
+        if layer in SHARED_LAYERS or actor is None or actor.node is None:
+            return layer
+        return f"{layer}@{actor.node}"
+
+    def wait_state(self, name: str, initial: WaitState) -> WaitState:
+        """Return the state of a wait object, which begins as ``initial``."""
+        return self.record.waits.setdefault(name, initial)
+
+    def name_foreign_thread(self) -> None:
+        """Note that a thread which is not an actor reached a place that we watch."""
+        name = threading.current_thread().name
+        self.controller.hazard(
+            f"the code under test has started a thread of its own ({name}); such threads are not "
+            "controlled in this version"
+        )
+
+    def _widened(self, actor: Actor, footprint: Footprint) -> Footprint:
+        """Add what surrounds a step: the watched calls it is inside, and shared memory."""
+        for outer in actor.inherited:
+            footprint = footprint | outer
+        if self.controller.shared_memory and actor.node is not None:
+            memory = frozenset({f"memory:{actor.node}"})
+            footprint = footprint | Footprint(memory, memory)
+        return footprint

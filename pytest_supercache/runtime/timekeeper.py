@@ -1,0 +1,107 @@
+"""When the clock may move: forced, because nobody else can go on, or early, as a choice.
+
+An early tick means that code was slow: others went on although somebody could have. There is a
+budget of them, and what production promises (``assume``) rules some out. See section 5 of the
+rules of search in docs/architecture.md.
+"""
+
+from collections.abc import Callable, Iterable
+
+from pytest_supercache.core.settings import Assume
+from pytest_supercache.layers.clock import VirtualClock
+from pytest_supercache.runtime.actor import Actor
+
+TICKS_MAX = 100
+"""Ticks in one execution; more is UNKNOWN: somebody waits for something that time cannot bring."""
+
+
+class Timekeeper:
+    """The clock of one execution and its budget of early ticks.
+
+    Args:
+        clock: is moved.
+        ticks: how many early ticks there may be; ``auto``: one, once code under test started a
+            timer, and expiring keys do not count.
+        unlimited: for replays and serial runs, which are not limited by the budget.
+        assume: how far an operation in flight may be carried.
+        expiry: returns when the next key expires; asked with whether only lock leases count.
+    """
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        *,
+        ticks: int | str,
+        unlimited: bool,
+        assume: Assume | None,
+        expiry: Callable[[bool], float | None],
+    ) -> None:
+        self.clock = clock
+        self.timers_started = False
+        self.moved = 0
+        self._auto = ticks == "auto"
+        self._early = TICKS_MAX if unlimited else 1 if ticks == "auto" else int(ticks)
+        self._assume = assume
+        self._expiry = expiry
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the clock has moved as often as it may."""
+        return self.moved >= TICKS_MAX
+
+    def deadline(self, actors: Iterable[Actor]) -> float | None:
+        """Return the next instant at which something happens by itself."""
+        deadlines = [
+            actor.pending.deadline
+            for actor in actors
+            if actor.pending is not None
+            and actor.pending.deadline is not None
+            and not actor.pending.fired
+        ]
+        expiry = self._expiry(self._auto)
+        if expiry is not None and expiry > self.clock.now():
+            deadlines.append(expiry)
+        return min(deadlines, default=None)
+
+    def may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
+        """Say whether a tick is possible now, given who is ready to go on."""
+        actors = list(actors)
+        if self.is_exhausted:
+            return False
+        if not ready:
+            return any(actor.waits_for_time for actor in actors)
+        if self._early < 1 or (self._auto and not self._has_timer()):
+            return False
+        deadline = self.deadline(actors)
+        return deadline is not None and self._is_assumed(deadline, actors, ready)
+
+    def _has_timer(self) -> bool:
+        """Say whether code under test waits on time: a sleep, a timed wait, a lock lease."""
+        return self.timers_started or self._expiry(True) is not None
+
+    def _is_assumed(self, deadline: float, actors: list[Actor], ready: frozenset[str]) -> bool:
+        if self._assume is None:
+            return True
+        moved = deadline - self.clock.now()
+        return all(
+            actor.carried + moved < self._assume.pause
+            for actor in actors
+            if actor.in_flight and actor.name in ready
+        )
+
+    def tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> float:
+        """Move the clock to the next deadline; return by how many seconds it moved."""
+        actors = list(actors)
+        deadline = self.deadline(actors)
+        assert deadline is not None, "the clock was chosen without a deadline"
+        moved = max(deadline - self.clock.now(), 0.0)
+        self._early -= bool(ready)
+        self.moved += 1
+        self.clock.move_to(self.clock.now() + moved)
+        for actor in actors:
+            if actor.in_flight and actor.name in ready:
+                actor.carried += moved
+            pending = actor.pending
+            if pending is not None and pending.deadline is not None:
+                pending.fired = pending.fired or pending.deadline <= self.clock.now()
+        return moved

@@ -1,0 +1,122 @@
+"""A project of a user, made afresh for every test: its files, a run, and what the run wrote."""
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Imported before any run inside this process: pytester forgets what a run imports, and two copies
+# of one library in a process are a problem that users do not have.
+import fakeredis  # noqa: F401
+import freezegun  # noqa: F401
+import hypothesis  # noqa: F401
+import redis  # noqa: F401
+
+import pytest_supercache.checking
+import pytest_supercache.playing
+import pytest_supercache.plugin.collection
+import pytest_supercache.reference
+import pytest_supercache.report.text
+import pytest_supercache.scenario.validate  # noqa: F401
+from tests.plugin.projects import SHOP
+
+
+class Project:
+    """A folder with a conftest and scenario files."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+        self.path: Path = pytester.path
+        pytester.makeini("[pytest]\n")  # the root is here, whatever is above
+        self.conftest(SHOP)
+
+    def conftest(self, *parts: str) -> None:
+        """Write the conftest anew."""
+        self.pytester.makeconftest("\n".join(parts))
+
+    def add_to_conftest(self, part: str) -> None:
+        """Write more systems and verbs below those that are there."""
+        path = self.path / "conftest.py"
+        path.write_text(f"{path.read_text()}\n{part}")
+
+    def scenario(self, text: str, name: str = "story") -> None:
+        """Write a scenario file."""
+        (self.path / f"{name}.supercache.yaml").write_text(text)
+
+    def test_file(self, text: str, name: str = "test_it") -> None:
+        """Write a test module."""
+        self.pytester.makepyfile(**{name: text})
+
+    def run(self, *args: str) -> pytest.RunResult:
+        """Run pytest in this process."""
+        return self.pytester.runpytest("-p", "no:cacheprovider", *args)
+
+    def run_apart(self, *args: str) -> pytest.RunResult:
+        """Run pytest in a process of its own, as users do."""
+        return self.pytester.runpytest_subprocess("-p", "no:cacheprovider", *args)
+
+    def verdict(self, folder: str = "reports") -> dict[str, Any]:
+        """Return verdict.json of the last run."""
+        document: dict[str, Any] = json.loads((self.path / folder / "verdict.json").read_text())
+        return document
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Return what the last run wrote about each item, by its name."""
+        return {row["id"]: row for row in self.verdict()["scenarios"]}
+
+    def row(self) -> dict[str, Any]:
+        """Return what the last run wrote about its only item."""
+        (row,) = self.verdict()["scenarios"]
+        return dict(row)
+
+    def reasons(self) -> str:
+        """Return why the only item of the last run is UNKNOWN."""
+        row = self.row()
+        assert row["verdict"] == "unknown", row["verdict"]
+        return "\n".join(row["reasons"])
+
+    def token(self) -> str:
+        """Return the token of the only item of the last run."""
+        return str(self.row()["counterexample"]["token"])
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with the systems of `projects.SHOP`."""
+    for name in ("CI", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", str(pytester.path / ".hypothesis"))
+    return Project(pytester)
+
+
+def replay_command(result: pytest.RunResult) -> str:
+    """Return the command that a failing run printed."""
+    found = re.findall(r"^replay: (.+)$", result.stdout.str(), re.MULTILINE)
+    assert len(found) == 1, f"expected one replay command, found {found}"
+    return str(found[0])
+
+
+def children_named(program: str, parent: int) -> list[int]:
+    """Return the running processes of a program that a process started."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            name, rest = (folder / "stat").read_text().split("(", 1)[1].rsplit(") ", 1)
+        except (OSError, IndexError):
+            continue
+        if name == program and int(rest.split()[1]) == parent:
+            found.append(int(folder.name))
+    return found
+
+
+def is_running(process: int) -> bool:
+    """Say whether a process is still there."""
+    try:
+        os.kill(process, signal.Signals(0))
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,89 @@
+"""A scenario file that cannot be read: one failing item with every mistake; the others run."""
+
+import re
+
+import pytest
+
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+
+BAD: dict[str, tuple[str | bytes, str]] = {
+    "typo": (
+        race("B-1").replace("read:", "raed:"),
+        r"typo\.supercache\.yaml:7:12: unknown verb 'raed'\n.*\n.*\^ did you mean 'read'\?",
+    ),
+    "unknown_user": (
+        race("B-2").replace('{read: "product:42"}', "{wait_for: bib}"),
+        r"unknown_user\.supercache\.yaml:7:\d+: .*'?bib'?[\s\S]*did you mean '?bob'?",
+    ),
+    "duplicate_user": (
+        race("B-3").replace("bob:", "alice:"),
+        r"duplicate_user\.supercache\.yaml:8:3: .*alice",
+    ),
+    "broken_yaml": (race("B-4") + "x: [1\n", r"broken_yaml\.supercache\.yaml:\d+:\d+: "),
+    "unknown_system": (
+        race("B-5", "shpo"),
+        r"unknown_system\.supercache\.yaml:4:9: .*'shpo'[\s\S]*did you mean 'shop'\?",
+    ),
+    "empty": ("", r"empty\.supercache\.yaml:1:1: "),
+    "binary": (bytes(range(256)) * 8, r"binary\.supercache\.yaml:\d+:\d+: "),
+}
+
+
+def write(project: Project, name: str) -> None:
+    content = BAD[name][0]
+    path = project.path / f"{name}.supercache.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_fails_with_its_place_and_no_traceback(project: Project, name: str) -> None:
+    write(project, name)
+    result = project.run()
+    assert result.ret == 1
+    result.assert_outcomes(failed=1)
+    assert re.search(BAD[name][1], result.stdout.str())
+    assert "Traceback" not in result.stdout.str()
+    assert "collection.py" not in result.stdout.str()
+
+
+def test_bad_files_become_one_failing_item_each_and_the_good_ones_run(project: Project) -> None:
+    for name in BAD:
+        write(project, name)
+    project.scenario(race("G-1", "uncached"), "zz_good")
+    project.test_file("def test_ordinary(): pass")
+    result = project.run()
+    assert result.ret == 1
+    result.assert_outcomes(failed=len(BAD), passed=2)
+    assert list(project.rows()) == ["G-1"]
+
+
+def test_every_mistake_of_a_file_is_told_at_once(project: Project) -> None:
+    project.scenario(race("B-6").replace("read:", "raed:").replace("write:", "wirte:"))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*:7:12: unknown verb 'raed'*", "*:8:10: unknown verb 'wirte'*"])
+
+
+def test_a_file_that_cannot_be_opened_says_so_without_a_traceback(project: Project) -> None:
+    (project.path / "gone.supercache.yaml").symlink_to(project.path / "nowhere")
+    result = project.run(str(project.path / "gone.supercache.yaml"))
+    assert result.ret != 0
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_stated_conflict_class_is_an_error_while_nothing_can_name_classes(
+    project: Project,
+) -> None:
+    text = race("B-7").replace("system: shop", "systems: {shop: {violated: stale-set}}")
+    project.scenario(text)
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*story.supercache.yaml:4:28: a stated class needs the classifier*"])
+
+
+def test_a_bad_file_is_found_under_its_node_id(project: Project) -> None:
+    write(project, "typo")
+    result = project.run("typo.supercache.yaml::typo")
+    assert result.ret == 1
+    result.assert_outcomes(failed=1)

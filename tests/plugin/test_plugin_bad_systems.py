@@ -1,0 +1,236 @@
+"""Systems that misbehave: each gets the verdict it deserves, and the reason is told."""
+
+import pytest
+
+from tests.plugin.conftest import Project
+from tests.plugin.projects import one_reader, race
+
+DEADLOCK = """
+import threading
+
+class Locked:
+    def __init__(self, redis, order):
+        self.redis, self.order = redis, order
+        self.locks = {"one": threading.Lock(), "other": threading.Lock()}
+
+    def _twice(self, first, second):
+        with self.locks[first]:
+            self.redis.get("between")
+            with self.locks[second]:
+                return None
+
+    def get(self, key):
+        return self._twice("one", "other")
+
+    def set(self, key, value):
+        self._twice(*self.order)
+
+@sc.system("deadlock")
+def deadlock(layers):
+    return Locked(layers.existing_cache.client(), ("other", "one"))
+
+@sc.system("ordered")
+def ordered(layers):
+    return Locked(layers.existing_cache.client(), ("one", "other"))
+
+class Selfish(Locked):
+    def get(self, key):
+        return self._twice("one", "one")
+
+@sc.system("selfish")
+def selfish(layers):
+    return Selfish(layers.existing_cache.client(), ("one", "other"))
+"""
+
+RAISING = """
+class Raising:
+    def __init__(self, layers):
+        self.redis = layers.existing_cache.client()
+    def get(self, key):
+        self.redis.get(key)
+        raise LookupError(f"no {key}")
+
+sc.system("raising")(Raising)
+"""
+
+LEFT_TO_CHANCE = """
+import os
+class Chance:
+    def __init__(self, layers):
+        self.redis = layers.existing_cache.client()
+    def get(self, key):
+        self.redis.get(f"{key}:{os.urandom(8).hex()}")
+
+sc.system("chance")(Chance)
+"""
+
+SHARED = """
+_local = {}
+class Kept:
+    def __init__(self, layers):
+        self.db = layers.origin
+    def get(self, key):
+        if key not in _local:
+            _local[key] = self.db.get(key)
+        return _local[key]
+    def set(self, key, value):
+        self.db.set(key, value)
+        _local[key] = value
+
+LIMIT = 3
+
+def register(name, state):
+    sc.system(name, state=state)(lambda layers: Kept(layers))
+
+register("undeclared", [])
+register("declared", ["conftest:_local"])
+register("misspelt", ["conftest:_lokal"])
+register("number", ["conftest:LIMIT"])
+"""
+
+SELF_STARTED = """
+import threading
+import redis as library
+
+def fetch(client, key, into):
+    into.append(client.get(key))
+
+class Threads:
+    def __init__(self, layers):
+        self.redis = layers.existing_cache.client()
+    def get(self, key):
+        into = []
+        thread = threading.Thread(target=fetch, args=(self.redis, key, into))
+        thread.start()
+        thread.join()
+        return into[0]
+
+sc.system("threads")(Threads)
+"""
+
+
+def test_a_deadlock_between_two_users_breaks_answers(project: Project) -> None:
+    project.add_to_conftest(DEADLOCK)
+    project.scenario(race("D-1", "deadlock", "guarantees: []\n"))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    row = project.row()
+    assert (row["verdict"], row["guarantee"]) == ("violated", "answers")
+    assert {blocked["actor"] for blocked in row["counterexample"]["blocked"]} == {"alice", "bob"}
+
+
+def test_the_same_locks_taken_in_one_order_hold(project: Project) -> None:
+    project.add_to_conftest(DEADLOCK)
+    project.scenario(race("D-2", "ordered", "guarantees: []\n"))
+    project.run().assert_outcomes(passed=1)
+    assert project.row()["verdict"] == "holds"
+
+
+def test_a_user_that_waits_for_its_own_lock_breaks_answers_without_concurrency(
+    project: Project,
+) -> None:
+    project.add_to_conftest(DEADLOCK)
+    project.scenario(one_reader("D-3", "selfish", "guarantees: []\n"))
+    project.run().assert_outcomes(failed=1)
+    row = project.row()
+    assert (row["guarantee"], row["label"]) == ("answers", "plain bug")
+
+
+def test_an_error_breaks_answers_and_is_named(project: Project) -> None:
+    project.add_to_conftest(RAISING)
+    project.scenario(one_reader("E-1", "raising"))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert project.row()["guarantee"] == "answers"
+    result.stdout.fnmatch_lines(["E-1: VIOLATED answers", "*LookupError*no k*"])
+
+
+@pytest.mark.parametrize(
+    ("expected", "outcome"), [("LookupError", "passed"), ("ZeroDivisionError", "failed")]
+)
+def test_an_error_that_the_step_expects_holds(
+    project: Project, expected: str, outcome: str
+) -> None:
+    project.add_to_conftest(RAISING)
+    text = one_reader("E-2", "raising", "guarantees: []\n")
+    project.scenario(text.replace("{read: k}", f"{{read: k, raises: {expected}}}"))
+    project.run().assert_outcomes(**{outcome: 1})
+
+
+def test_an_expected_error_that_does_not_come_fails(project: Project) -> None:
+    text = one_reader("E-3", "uncached").replace("{read: k}", "{read: k, raises: LookupError}")
+    project.scenario(text)
+    project.run().assert_outcomes(failed=1)
+    assert project.row()["guarantee"] == "expect"
+
+
+def test_steps_left_to_chance_make_it_unknown(project: Project) -> None:
+    project.add_to_conftest(LEFT_TO_CHANCE)
+    project.scenario(one_reader("C-1", "chance"))
+    project.run().assert_outcomes(failed=1)
+    assert "not deterministic" in project.reasons()
+
+
+def test_undeclared_module_state_is_an_error_that_names_it(project: Project) -> None:
+    project.add_to_conftest(SHARED)
+    project.scenario(race("M-1", "undeclared"))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert "conftest:_local" in result.stdout.str()
+    assert "state=['conftest:_local']" in result.stdout.str()
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_declared_module_state_is_kept_apart_by_node(project: Project) -> None:
+    project.add_to_conftest(SHARED)
+    project.scenario(race("M-2", "declared", "guarantees: [read_your_writes]\n"))
+    project.run().assert_outcomes(passed=1)
+
+
+def test_declared_module_state_is_put_back_between_executions_and_after_the_run(
+    project: Project,
+) -> None:
+    project.add_to_conftest(SHARED)
+    text = race("M-3", "declared", "guarantees: []\n")
+    project.scenario(text.replace('{read: "product:42"}', '{read: "product:42", as: seen}'))
+    project.test_file(
+        "import sys\n"
+        "def test_after():\n"
+        "    (conftest,) = [m for n, m in sys.modules.items() if n == 'conftest']\n"
+        "    assert conftest._local == {}\n",
+        "test_z",
+    )
+    project.run("story.supercache.yaml", "test_z.py").assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("system", "message"),
+    [("misspelt", "conftest:_lokal"), ("number", "'conftest:LIMIT' is a int")],
+)
+def test_state_that_cannot_be_swapped_is_named(
+    project: Project, system: str, message: str
+) -> None:
+    project.add_to_conftest(SHARED)
+    project.scenario(one_reader("M-4", system))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert message in result.stdout.str()
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_thread_of_the_code_under_test_makes_it_unknown(project: Project) -> None:
+    project.add_to_conftest(SELF_STARTED)
+    project.scenario(one_reader("T-1", "threads"))
+    project.run("--supercache-step-timeout=1").assert_outcomes(failed=1)
+    assert "thread" in project.reasons()
+
+
+def test_a_factory_that_raises_shows_its_error_as_the_users_own(project: Project) -> None:
+    project.add_to_conftest(
+        '@sc.system("unbuildable")\ndef unbuildable(layers):\n    raise OSError("no config")\n'
+    )
+    project.scenario(one_reader("F-1", "unbuildable"))
+    project.scenario(race("G-1", "uncached"), "zz_good")
+    result = project.run()
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*no config*"])

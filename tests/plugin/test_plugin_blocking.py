@@ -1,0 +1,70 @@
+"""Code that blocks where no schedule can see it: UNKNOWN with stacks, and the run goes on."""
+
+import pytest
+
+from tests.plugin.conftest import Project
+from tests.plugin.projects import one_reader, race
+
+STUCK = '''
+import queue
+
+EMPTY = queue.SimpleQueue()  # written in C: nothing can make it cooperative
+
+def never():
+    EMPTY.get()
+
+class Stuck:
+    def __init__(self, layers, where):
+        self.redis, self.where = layers.existing_cache.client(), where
+        self.asked = 0
+
+    def get(self, key):
+        if self.where == "entry":
+            never()
+        self.redis.get(key)
+        if self.where == "actor":
+            never()
+        self.asked += 1
+        if self.where == "probe" and self.asked == 2:
+            never()
+
+def register(where):
+    @sc.system(f"stuck_{where}")
+    def build(layers):
+        if where == "factory":
+            never()
+        return Stuck(layers, where)
+
+for where in ("entry", "actor", "probe", "factory", "nowhere"):
+    register(where)
+'''
+
+
+@pytest.mark.parametrize("where", ["entry", "actor", "probe", "factory"])
+def test_code_that_blocks_for_ever_is_unknown_with_its_stack(
+    project: Project, where: str
+) -> None:
+    project.add_to_conftest(STUCK)
+    project.scenario(one_reader("Q-1", f"stuck_{where}"))
+    project.scenario(race("G-1", "uncached"), "zz_good")
+    result = project.run_apart("--supercache-step-timeout=0.5")
+    result.assert_outcomes(failed=1, passed=1)
+    row = project.rows()["Q-1"]
+    assert row["verdict"] == "unknown"
+    reasons = "\n".join(row["reasons"])
+    assert "did not arrive within 0.5 s" in reasons
+    assert "in never: EMPTY.get()" in reasons
+
+
+def test_the_same_code_that_blocks_nowhere_holds(project: Project) -> None:
+    project.add_to_conftest(STUCK)
+    project.scenario(one_reader("Q-2", "stuck_nowhere"))
+    project.run("--supercache-step-timeout=0.5").assert_outcomes(passed=1)
+
+
+def test_a_user_that_blocks_while_the_other_could_go_on_names_the_user(project: Project) -> None:
+    project.add_to_conftest(STUCK)
+    project.scenario(race("Q-3", "stuck_actor", "guarantees: []\n").replace("write", "read")
+                     .replace("{key: \"product:42\", value: 120}", '"product:42"'))  # fmt: skip
+    project.run_apart("--supercache-step-timeout=0.5").assert_outcomes(failed=1)
+    assert "alice" in project.reasons()

@@ -1,0 +1,134 @@
+"""A Redis that is not the existing cache: named as a reason; what can be led to it, is."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_supercache.layers.servers import RealServer
+from tests.plugin.conftest import Project
+from tests.plugin.projects import one_reader, race
+
+ELSEWHERE = """
+import socket
+import redis
+from redis.connection import UnixDomainSocketConnection
+
+ADDRESS = {address!r}
+EARLY = redis.Redis(unix_socket_path=ADDRESS)
+EARLY.ping()
+
+class Direct:
+    def __init__(self, layers):
+        self.own = layers.existing_cache.client()
+    def get(self, key):
+        self.own.get(key)
+        connection = UnixDomainSocketConnection(path=ADDRESS)
+        connection.send_command("GET", key)
+        return connection.read_response()
+
+class Connected(Direct):
+    def get(self, key):
+        return EARLY.get(key)
+
+class Raw(Direct):
+    def get(self, key):
+        self.own.get(key)
+        with socket.socket(socket.AF_UNIX) as raw:
+            raw.connect(ADDRESS)
+
+sc.system("direct")(lambda layers: Direct(layers))
+sc.system("connected")(lambda layers: [Connected(layers)][0])
+sc.system("raw")(lambda layers: (Raw(layers),)[0])
+sc.system("named", redis=["conftest:EARLY"])(lambda layers: dict(it=Connected(layers))["it"])
+"""
+
+AT_IMPORT = """
+import redis
+CLIENT = redis.Redis(host="cache.example.invalid")
+
+class Early:
+    def __init__(self, layers):
+        self.db = layers.origin
+    def get(self, key):
+        found = CLIENT.get(key)
+        if found is None:
+            found = self.db.get(key)
+            CLIENT.set(key, found)
+        return int(found)
+    def set(self, key, value):
+        self.db.set(key, value)
+        CLIENT.delete(key)
+
+sc.system("early")(lambda layers: Early(layers))
+"""
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """The socket of a Redis that no run controls."""
+    server = RealServer()
+    yield server.socket
+    server.close()
+
+
+@pytest.mark.redis_server
+@pytest.mark.parametrize("system", ["direct", "connected", "raw"])
+def test_a_connection_to_a_redis_elsewhere_makes_it_unknown_and_is_named(
+    project: Project, elsewhere: str, system: str
+) -> None:
+    project.add_to_conftest(ELSEWHERE.format(address=elsewhere))
+    project.scenario(one_reader("R-1", system))
+    project.run().assert_outcomes(failed=1)
+    assert elsewhere in project.reasons()
+
+
+@pytest.mark.redis_server
+def test_a_connected_client_that_the_system_names_is_led_to_the_existing_cache(
+    project: Project, elsewhere: str
+) -> None:
+    project.add_to_conftest(ELSEWHERE.format(address=elsewhere))
+    text = one_reader("R-2", "named", "given: {existing_cache: {k: cached}}\n")
+    project.scenario(text.replace("{read: k}", "{read: k, expect: cached}"))
+    project.run().assert_outcomes(passed=1)
+
+
+@pytest.mark.redis_server
+def test_a_redis_elsewhere_is_also_noticed_when_the_existing_cache_is_a_real_server(
+    project: Project, elsewhere: str
+) -> None:
+    project.add_to_conftest(ELSEWHERE.format(address=elsewhere))
+    project.scenario(one_reader("R-3", "raw"))
+    project.run("--supercache-backend=redis-server").assert_outcomes(failed=1)
+    assert elsewhere in project.reasons()
+
+
+def test_a_client_made_at_import_is_led_to_the_existing_cache(project: Project) -> None:
+    project.add_to_conftest(AT_IMPORT)
+    project.scenario(race("R-4", "early"))
+    project.run().assert_outcomes(failed=1)
+    row = project.row()
+    assert (row["verdict"], row["label"]) == ("violated", "conflict")
+    assert any("GET product:42" in step["label"] for step in row["counterexample"]["steps"])
+
+
+def test_redis_of_an_unknown_name_is_an_error_that_says_so(project: Project) -> None:
+    project.add_to_conftest(
+        'sc.system("lost", redis=["conftest:NOBODY"])(lambda layers: Uncached(None, layers.origin))'
+    )
+    project.scenario(one_reader("R-5", "lost"))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*redis='conftest:NOBODY'*"])
+    assert "Traceback" not in result.stdout.str()
+
+
+@pytest.mark.redis_server
+def test_fakeredis_and_a_real_server_give_the_same_counterexample(project: Project) -> None:
+    project.scenario(race())
+    found = {}
+    for backend in ("fakeredis", "redis-server"):
+        project.run(f"--supercache-backend={backend}").assert_outcomes(failed=1)
+        row = project.row()
+        assert row["scope"]["backend"].startswith(backend)
+        found[backend] = (row["counterexample"]["token"], row["executions"])
+    assert found["fakeredis"] == found["redis-server"]

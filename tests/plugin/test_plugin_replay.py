@@ -1,0 +1,139 @@
+"""The printed command brings the same violation back, in a new process, every time."""
+
+import shlex
+import sys
+
+import pytest
+
+from tests.plugin.conftest import Project, replay_command
+from tests.plugin.projects import STALE_TEST, race
+
+
+def again(project: Project, command: str) -> pytest.RunResult:
+    """Run a printed command as it was printed, with this interpreter."""
+    program, *arguments = shlex.split(command)
+    assert program == "pytest"
+    return project.pytester.run(sys.executable, "-m", "pytest", *arguments)
+
+
+def test_the_printed_command_fails_with_the_same_violation_ten_times_of_ten(
+    project: Project,
+) -> None:
+    project.scenario(race())
+    command = replay_command(project.run())
+    found = project.row()["counterexample"]
+    for _ in range(10):
+        result = again(project, command)
+        assert result.ret == 1
+        replayed = project.row()["counterexample"]
+        assert replayed["violation"] == found["violation"]
+        assert replayed["token"] == found["token"]
+        assert replayed["steps"] == found["steps"]
+
+
+def test_a_replay_on_a_system_that_was_mended_is_unknown(project: Project) -> None:
+    project.scenario(race())
+    command = replay_command(project.run())
+    text = (project.path / "conftest.py").read_text()
+    mended = text.replace("self.redis.set(key, json.dumps(value))", "self.redis.get(key)")
+    (project.path / "conftest.py").write_text(mended)
+    result = again(project, command)
+    assert result.ret == 1
+    assert "one schedule proves nothing" in project.reasons()
+
+
+def test_a_token_that_no_longer_fits_the_code_is_an_error_without_a_traceback(
+    project: Project,
+) -> None:
+    project.scenario(race())
+    result = project.run("--supercache-replay=sc1:S-1:alice*30,bob*2")
+    result.assert_outcomes(failed=1)
+    assert "Traceback" not in result.stdout.str()
+    assert "S-1" in result.stdout.str()
+
+
+def test_a_replay_runs_only_the_item_that_the_token_names(project: Project) -> None:
+    project.scenario(race())
+    project.scenario(race("S-2"), "other")
+    project.test_file("def test_ordinary(): pass")
+    project.run()
+    token = project.rows()["S-2"]["counterexample"]["token"]
+    result = project.run(f"--supercache-replay={token}")
+    result.assert_outcomes(failed=1, deselected=2)
+    assert list(project.rows()) == ["S-2"]
+
+
+def test_a_replay_shows_a_documented_conflict_as_a_failure(project: Project) -> None:
+    project.scenario(race().replace("system: shop", "systems: {shop: violated, uncached: holds}"))
+    project.run().assert_outcomes(passed=2)
+    token = project.rows()["S-1[shop]"]["counterexample"]["token"]
+    project.run(f"--supercache-replay={token}").assert_outcomes(failed=1, deselected=1)
+
+
+def test_a_token_of_an_item_that_is_not_there_is_an_error_that_names_what_is(
+    project: Project,
+) -> None:
+    project.scenario(race())
+    result = project.run("--supercache-replay=sc1:S-9:alice")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--supercache-replay*'S-9'*Collected: S-1*"])
+
+
+@pytest.mark.parametrize(
+    "token", ["nonsense", "sc1:S-1", "sc9:S-1:alice", "sc1:S-1:alice**2", "sc1:S-1:alice;jump@1"]
+)
+def test_a_broken_token_is_a_usage_error(project: Project, token: str) -> None:
+    project.scenario(race())
+    result = project.run(f"--supercache-replay={token}")
+    assert result.ret == 4
+    assert "--supercache-replay" in result.stderr.str()
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+def test_a_token_with_an_actor_that_does_not_exist_is_told(project: Project) -> None:
+    project.scenario(race())
+    result = project.run("--supercache-replay=sc1:S-1:carol")
+    result.assert_outcomes(failed=1)
+    assert "carol" in result.stdout.str()
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_names_with_other_characters_survive_the_printed_command(project: Project) -> None:
+    project.test_file(
+        STALE_TEST
+        + """
+import pytest
+
+@pytest.mark.parametrize("key", ["käse/42: a,b", "100%"])
+@sc.explore
+def test_stale(world, key):
+    world.origin.set(key, 1)
+    shop = Shop(world.existing_cache.client(), world.origin)
+    world.actor("Älice, the 1st*2", shop.get, key)
+    world.actor("bob's; tick@1", shop.set, key, 2)
+    world.run()
+    world.settle()
+    assert shop.get(key) == 2
+"""
+    )
+    result = project.run("-k", "100")
+    result.assert_outcomes(failed=1, deselected=1)
+    command = replay_command(result)
+    token = project.token()
+    assert again(project, command).ret == 1
+    assert project.token() == token
+
+
+def test_a_counterexample_of_two_nodes_with_deliveries_replays(project: Project) -> None:
+    text = race("S-3", "reference.naive")
+    project.scenario(
+        text.replace(
+            'bob: [{write: {key: "product:42", value: 120}}]',
+            'bob: {node: b, steps: [{write: {key: "product:42", value: 120}}]}',
+        )
+    )
+    command = replay_command(project.run())
+    found = project.row()["counterexample"]
+    assert found["replays"] == "10/10"
+    assert again(project, command).ret == 1
+    assert project.row()["counterexample"]["violation"] == found["violation"]

@@ -1,0 +1,106 @@
+"""The searches as users choose them: what they find, what they remember, what repeats."""
+
+import pytest
+
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+
+HYPOTHESIS = "--supercache-search=hypothesis"
+
+
+def test_hypothesis_finds_the_conflict_of_the_story(project: Project) -> None:
+    project.scenario(race("H-1", "reference.naive"))
+    project.run_apart(HYPOTHESIS).assert_outcomes(failed=1)
+    row = project.row()
+    assert (row["verdict"], row["label"]) == ("violated", "conflict")
+    assert row["counterexample"]["replays"] == "10/10"
+
+
+def test_hypothesis_replays_what_it_found_first(project: Project) -> None:
+    project.scenario(race("H-2", "reference.naive"))
+    project.run_apart(HYPOTHESIS, "--hypothesis-seed=3").assert_outcomes(failed=1)
+    searched = project.row()["executions"]
+    assert searched > 1, "this seed finds it at once: the test would show nothing"
+    project.run_apart(HYPOTHESIS, "--hypothesis-seed=4").assert_outcomes(failed=1)
+    assert project.row()["executions"] == 1
+
+
+def test_without_a_database_hypothesis_searches_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")  # Hypothesis keeps no database there
+    project.scenario(race("H-3", "reference.naive"))
+    seen = []
+    for _ in range(2):
+        project.run_apart(HYPOTHESIS, "--hypothesis-seed=3").assert_outcomes(failed=1)
+        seen.append(project.row()["executions"])
+    assert seen[0] == seen[1] > 1
+
+
+def test_two_scenarios_do_not_share_examples(project: Project) -> None:
+    project.scenario(race("H-4", "reference.naive"))
+    project.run_apart(HYPOTHESIS, "--hypothesis-seed=3")
+    project.scenario(race("H-5", "reference.naive"))
+    project.run_apart(HYPOTHESIS, "--hypothesis-seed=3")
+    assert project.row()["executions"] > 1
+    database = project.path / ".hypothesis" / "examples"
+    kept = [folder for folder in database.iterdir() if any(folder.iterdir())]
+    assert len(kept) >= 2
+
+
+def test_a_hypothesis_seed_repeats_the_search(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    project.scenario(race("H-6", "reference.naive"))
+    found = []
+    for _ in range(2):
+        project.run_apart(HYPOTHESIS, "--hypothesis-seed=11")
+        found.append((project.token(), project.row()["executions"]))
+    assert found[0] == found[1]
+
+
+def test_a_random_search_repeats_with_its_seed(project: Project) -> None:
+    project.scenario(race("H-7", "reference.naive"))
+    found: dict[int, set[tuple[str, int]]] = {}
+    for seed in (1, 2, 3, 1, 2, 3):
+        project.run("--supercache-search=random", f"--supercache-seed={seed}")
+        found.setdefault(seed, set()).add((project.token(), project.row()["executions"]))
+    assert all(len(each) == 1 for each in found.values())
+    assert len(set.union(*found.values())) > 1, "the seed changes nothing"
+
+
+@pytest.mark.parametrize("search", ["random", "hypothesis"])
+def test_a_search_that_can_prove_nothing_never_holds(project: Project, search: str) -> None:
+    project.scenario(race("H-8", "uncached"))
+    result = project.run(f"--supercache-search={search}", "--supercache-executions=30")
+    result.assert_outcomes(failed=1)
+    assert "can prove nothing" in project.reasons()
+
+
+@pytest.mark.parametrize("search", ["exhaustive", "pct", "uniform"])
+def test_a_search_of_a_later_version_is_refused_with_what_to_use(
+    project: Project, search: str
+) -> None:
+    project.scenario(race("H-9"))
+    result = project.run(f"--supercache-search={search}")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*{search}*not available in this version*all-schedules*"])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_an_unknown_search_is_refused_with_the_known_ones(project: Project) -> None:
+    project.scenario(race("H-10"))
+    result = project.run("--supercache-search=telepathy")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*'telepathy'*all-schedules*"])
+
+
+def test_all_searches_agree_on_the_label_and_the_guarantee(project: Project) -> None:
+    project.scenario(race("H-11"))
+    seen = set()
+    for search in ("auto", "all-schedules", "random", "hypothesis"):
+        project.run(f"--supercache-search={search}").assert_outcomes(failed=1)
+        row = project.row()
+        seen.add((row["label"], row["guarantee"], row["counterexample"]["preemptions"]))
+    assert seen == {("conflict", "coherent_when_settled", 1)}

@@ -1,0 +1,72 @@
+"""Stated verdicts: a scenario passes when the run says what the file states, and only then."""
+
+import pytest
+
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+
+
+def stating(project: Project, systems: str) -> None:
+    project.scenario(race("P-1").replace("system: shop", f"systems: {systems}"))
+
+
+@pytest.mark.parametrize(
+    ("systems", "outcome", "line"),
+    [
+        ("{shop: violated}", "passed", "P-1[[]shop]: VIOLATED coherent_when_settled, as stated"),
+        ("{shop: holds}", "failed", "P-1[[]shop]: stated HOLDS, but VIOLATED *"),
+        ("{uncached: holds}", "passed", "P-1[[]uncached]: HOLDS, as stated"),
+        ("{uncached: violated}", "failed", "P-1[[]uncached]: stated VIOLATED, but HOLDS"),
+    ],
+)
+def test_only_the_stated_verdict_passes(
+    project: Project, systems: str, outcome: str, line: str
+) -> None:
+    stating(project, systems)
+    result = project.run()
+    result.assert_outcomes(**{outcome: 1})
+    assert result.ret == (0 if outcome == "passed" else 1)
+    result.stdout.fnmatch_lines([line])
+
+
+@pytest.mark.parametrize("stated", ["violated", "holds"])
+def test_unknown_is_never_what_was_stated(project: Project, stated: str) -> None:
+    stating(project, f"{{uncached: {stated}}}")
+    project.run("--supercache-executions=1").assert_outcomes(failed=1)
+    row = project.row()
+    assert (row["verdict"], row["as_stated"]) == ("unknown", False)
+
+
+def test_one_wrong_verdict_among_right_ones_fails_the_run(project: Project) -> None:
+    stating(project, "{shop: violated, uncached: violated, reference.fixed: holds}")
+    result = project.run("--supercache-executions=20000")
+    assert result.ret == 1
+    result.assert_outcomes(passed=2, failed=1)
+    counts = project.verdict()["counts"]
+    assert counts == {"holds": 2, "unknown": 0, "violated": 1, "not_as_stated": 1}
+
+
+@pytest.mark.parametrize("search", ["auto", "all-schedules", "random", "hypothesis"])
+def test_a_search_that_is_stopped_early_is_unknown_and_never_holds(
+    project: Project, search: str
+) -> None:
+    project.scenario(race("P-2", "reference.fixed"))
+    result = project.run("--supercache-executions=5", f"--supercache-search={search}")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["P-2: UNKNOWN", "*UNKNOWN is not a pass*"])
+    assert not project.row()["exhausted"]
+
+
+def test_the_same_search_left_to_finish_holds_and_says_what_it_covered(project: Project) -> None:
+    project.scenario(race("P-3", "uncached"))
+    project.run("--supercache-search=all-schedules").assert_outcomes(passed=1)
+    row = project.row()
+    assert row["exhausted"]
+    assert row["executions"] == row["interleavings"] == 3  # one step against two
+    assert row["coverage"].startswith("each of all 3 schedules was executed (2 users, 1 key,")
+
+
+def test_a_preemption_bound_is_never_a_proof(project: Project) -> None:
+    project.scenario(race("P-4", "uncached"))
+    project.run("--supercache-preemptions=1").assert_outcomes(failed=1)
+    assert project.row()["verdict"] == "unknown"

@@ -1,0 +1,154 @@
+"""Steps of a scenario: the system's own methods, verbs of the project, and their mistakes."""
+
+import pytest
+
+from tests.plugin.conftest import Project
+from tests.plugin.projects import one_reader, race
+
+VERBS = """
+@sc.verb("checkout", observes=lambda answer, item: {item: answer["charged"]})
+def checkout(shop, user, item):
+    return {"charged": shop.get(item), "who": user.name, "where": user.node}
+
+@sc.verb("reprice", writes=lambda item, price: {item: price})
+def reprice(shop, user, item, price):
+    shop.set(item, price)
+
+@sc.verb("explode")
+def explode(shop, user, item="nothing"):
+    raise RuntimeError(f"exploded on {item}")
+
+@sc.system("writeonly")
+class WriteOnly:
+    def __init__(self, layers):
+        self.db = layers.origin
+    def set(self, key, value):
+        self.db.set(key, value)
+"""
+
+TEARDOWN = """
+LOG = []
+
+@sc.system("generator")
+def generator(layers):
+    LOG.append(f"build {layers.node}")
+    yield Uncached(layers.existing_cache.client(), layers.origin)
+    LOG.append(f"finish {layers.node}")
+"""
+
+
+def with_verbs(project: Project, steps: str, system: str = "shop", more: str = "") -> None:
+    project.add_to_conftest(VERBS)
+    project.scenario(one_reader("V-1", system, more).replace("{read: k}", steps))
+
+
+def test_a_verb_gets_its_options_and_its_user(project: Project) -> None:
+    expected = "{charged: 7, who: alice, where: a}"
+    with_verbs(
+        project, f"{{checkout: {{item: k}}, expect: {expected}}}", more="given: {origin: {k: 7}}\n"
+    )
+    project.run().assert_outcomes(passed=1)
+
+
+def test_what_a_verb_answers_is_held_against_what_the_step_expects(project: Project) -> None:
+    with_verbs(
+        project, "{checkout: {item: k}, expect: {charged: 8}}", more="given: {origin: {k: 7}}\n"
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert project.row()["guarantee"] == "expect"
+    result.stdout.fnmatch_lines(["*checkout, line 6*8*7*"])
+
+
+def test_an_answer_can_be_kept_and_compared_with(project: Project) -> None:
+    steps = "{checkout: {item: k}, as: first}, {checkout: {item: k}, expect: {charged: $first.charged}}"
+    with_verbs(project, steps, more="given: {origin: {k: 7}}\n")
+    project.run().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(("system", "verdict"), [("shop", "violated"), ("uncached", "holds")])
+def test_what_verbs_observe_and_write_is_judged_like_reads_and_writes(
+    project: Project, system: str, verdict: str
+) -> None:
+    project.add_to_conftest(VERBS)
+    text = race("V-2", system).replace("{read: ", "{checkout: ")
+    text = text.replace("{write: {key: ", "{reprice: {item: ").replace("value: 120", "price: 120")
+    project.scenario(text)
+    project.run()
+    assert project.row()["verdict"] == verdict
+
+
+def test_a_verb_that_raises_breaks_answers(project: Project) -> None:
+    with_verbs(project, "{explode: {item: k}}")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert project.row()["guarantee"] == "answers"
+    result.stdout.fnmatch_lines(["*RuntimeError*exploded on k*"])
+
+
+def test_a_verb_that_raises_what_the_step_expects_holds(project: Project) -> None:
+    with_verbs(project, "{explode: {}, raises: RuntimeError}", more="guarantees: []\n")
+    project.run().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("{checkout: {itme: k}}", "*:6:*itme*"),
+        ("{checkout: {}}", "*:6:*item*"),
+        ("{chekout: {item: k}}", "*:6:*unknown verb 'chekout'*"),
+    ],
+)
+def test_a_wrong_step_is_told_with_its_place(project: Project, step: str, message: str) -> None:
+    with_verbs(project, step)
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([message])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_step_that_the_system_cannot_do_is_an_error_that_says_so(project: Project) -> None:
+    with_verbs(project, "{read: k}", "writeonly")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*:6:*'read' calls get(key), which system 'writeonly' does not*"])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_system_without_get_can_be_written_to(project: Project) -> None:
+    with_verbs(project, "{write: {key: k, value: 1}}", "writeonly", "guarantees: []\n")
+    project.run().assert_outcomes(passed=1)
+
+
+def test_a_generator_system_is_finished_on_every_node_in_reverse_order(project: Project) -> None:
+    project.add_to_conftest(TEARDOWN)
+    project.scenario(
+        race("V-3", "generator").replace(
+            "bob: [{write: {key: \"product:42\", value: 120}}]",
+            "bob: {node: b, steps: [{write: {key: \"product:42\", value: 120}}]}",
+        )
+    )
+    project.test_file(
+        "import sys\n"
+        "def test_log():\n"
+        "    log = sys.modules['conftest'].LOG\n"
+        "    assert len(log) >= 8\n"
+        "    cycle = ['build a', 'build b', 'finish b', 'finish a']\n"
+        "    assert log == cycle * (len(log) // 4)\n"
+    )
+    project.run("story.supercache.yaml", "test_it.py").assert_outcomes(passed=2)
+
+
+def test_a_system_can_be_registered_only_once(project: Project) -> None:
+    project.add_to_conftest('sc.system("shop")(lambda layers: None)')
+    result = project.run_apart()
+    assert result.ret == 4
+    assert "@system('shop')" in result.stderr.str()
+
+
+def test_an_asynchronous_system_is_refused_with_a_message(project: Project) -> None:
+    project.add_to_conftest('@sc.system("later")\nasync def later(layers): ...\n')
+    project.scenario(one_reader("V-4", "later"))
+    result = project.run("-W", "error")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*'later' is asynchronous*"])

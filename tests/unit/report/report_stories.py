@@ -1,0 +1,162 @@
+"""Hand-made findings: the stale set of two users, with every name and value replaceable."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.operation import History, Operation
+from pytest_supercache.core.result import CheckResult, Counterexample
+from pytest_supercache.core.schedule import Schedule
+from pytest_supercache.core.trace import Execution, Layers, Step
+from pytest_supercache.core.verdict import Label, Verdict, Violation
+from pytest_supercache.report.finding import Finding
+
+
+@dataclass
+class Recorder:
+    """Takes steps by hand and remembers the layers after each."""
+
+    layers: Layers
+    steps: list[Step] = field(default_factory=list)
+
+    def step(
+        self,
+        actor: str,
+        label: str,
+        *,
+        operation: int | None = None,
+        node: str | None = None,
+        phase: str = "race",
+        **changes: Any,
+    ) -> None:
+        """``changes`` are ``place__at=(key, value)``, with ``__at`` for ``@``."""
+        layers = {place: dict(content) for place, content in self.layers.items()}
+        touched = set()
+        for name, (key, value) in changes.items():
+            place = name.replace("__", "@")
+            touched.add(f"{place}:{key}")
+            if value is None:
+                layers[place].pop(key, None)
+            else:
+                layers[place][key] = value
+        self.layers = layers
+        choice = sum(s.phase == "race" for s in self.steps) if phase == "race" else None
+        index = sum(s.actor == actor for s in self.steps)
+        self.steps.append(
+            Step(
+                actor, index, label, "command", Footprint(writes=frozenset(touched)), node, phase,
+                operation, choice, layers=layers,
+            )
+        )  # fmt: skip
+
+
+def counterexample_of(execution: Execution, **changed: Any) -> Counterexample:
+    violation = Violation(
+        guarantee="coherent_when_settled",
+        summary="node a answers 100 for product:42, the origin has 120",
+        key=changed.pop("key", "product:42"),
+    )
+    values: dict[str, Any] = {
+        "token": "sc1:PRICE-07[reference.naive]:alice*2,bob*2,alice,messages@b",
+        "schedule": execution.schedule,
+        "preemptions": 1,
+        "violation": violation,
+        "violations": (violation,),
+        "execution": execution,
+        "replays": "10/10",
+        "minimal": True,
+    }
+    return Counterexample(**{**values, **changed})
+
+
+def stale_set(
+    old: Any = 100,
+    new: Any = 120,
+    users: tuple[str, str] = ("alice", "bob"),
+    key: str = "product:42",
+    cached: Any = None,
+    error: BaseException | None = None,
+) -> Execution:
+    """The reader loads, the writer writes and deletes, the reader fills: stale for ever."""
+    reader, writer = users
+    start: Layers = {
+        "super_cache@a": {},
+        "super_cache@b": {},
+        "existing_cache": {},
+        "origin": {key: old},
+    }
+    stale = old if cached is None else cached
+    run = Recorder(start)
+    run.step(reader, f"GET {key}", operation=0, node="a", existing_cache=(key, None))
+    run.step(reader, f"origin: read {key}", operation=0, node="a")
+    run.step(writer, f"origin: write {key}", operation=1, node="b", origin=(key, new))
+    run.step(writer, f"DEL {key}", operation=1, node="b", existing_cache=(key, None))
+    run.step(
+        reader, f"SET {key}", operation=0, node="a",
+        existing_cache=(key, stale), super_cache__a=(key, old),
+    )  # fmt: skip
+    run.step("messages@b", f"deliver invalidation of {key}", super_cache__b=(key, None))
+    operations = (
+        Operation(
+            user=reader, node="a", kind="read", key=key, answer=None if error else old,
+            error=error, called_at=0, returned_at=5, steps=3,
+        ),
+        Operation(
+            user=writer, node="b", kind="write", key=key, value=new, called_at=2, returned_at=4,
+            steps=2,
+        ),
+    )  # fmt: skip
+    return Execution(
+        schedule=Schedule((reader, reader, writer, writer, reader, "messages@b")),
+        steps=run.steps,
+        history=History(operations=operations, origin_watched=True, given={key: old}),
+        start=start,
+    )
+
+
+def violated(execution: Execution | None = None, **changed: Any) -> Finding:
+    found = counterexample_of(execution or stale_set())
+    result = CheckResult(
+        verdict=Verdict.VIOLATED,
+        label=Label.CONFLICT,
+        executions=7,
+        violating=1,
+        coverage="7 schedules were executed, 1 of them fails (2 users, 1 key)",
+        counterexample=found,
+    )
+    finding = Finding(
+        item="PRICE-07[reference.naive]",
+        title="After a price change nobody is charged the old price",
+        node_id="prices.supercache.yaml::PRICE-07[reference.naive]",
+        path="prices.supercache.yaml",
+        system="reference.naive",
+        as_stated=False,
+        result=result,
+        replay_command=f"pytest prices.supercache.yaml --supercache-replay='{found.token}'",
+    )
+    return replace(finding, **changed)
+
+
+def holds(**changed: Any) -> Finding:
+    result = CheckResult(
+        verdict=Verdict.HOLDS,
+        exhausted=True,
+        executions=10,
+        interleavings=10,
+        coverage="each of all 10 schedules was executed (2 users, 1 key)",
+    )
+    finding = Finding(
+        item="PRICE-07[reference.fixed]", title="", node_id="p::fixed", as_stated=True,
+        result=result,
+    )  # fmt: skip
+    return replace(finding, **changed)
+
+
+def unknown() -> Finding:
+    result = CheckResult(
+        verdict=Verdict.UNKNOWN,
+        executions=20_000,
+        coverage="20,000 schedules were executed, not all (2 users, 1 key)",
+        reasons=("the budget of 20,000 executions ran out", "alice never arrived"),
+    )
+    return Finding(item="PRICE-07", title="", node_id="p::u", as_stated=False, result=result)

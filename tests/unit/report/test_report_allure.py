@@ -1,0 +1,77 @@
+"""Allure, through a real run of allure-pytest; and that nothing imports it before."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+ITEM = """
+from tests.unit.report.report_stories import violated
+from pytest_supercache.report.allure import attach
+
+def test_item():
+    attach(violated(story="Bob lowers a price.", severity="critical", owner="karim",
+                    tags=("pricing", "gate"), links={"issue": "CACHE-412"}))
+"""
+
+
+def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    path = str(ROOT)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": path, "PYTEST_ADDOPTS": ""}, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    pytest.importorskip("allure_pytest")
+    folder = tmp_path_factory.mktemp("allure")
+    (folder / "test_item.py").write_text(ITEM)
+    ran = run(["-m", "pytest", "-q", "--alluredir=out", "-p", "no:cacheprovider"], folder)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    (path,) = (folder / "out").glob("*-result.json")
+    return json.loads(path.read_text("utf-8"))
+
+
+def test_allure_gets_the_evidence_as_few_attachments(result):
+    assert [(a["name"], a["type"]) for a in result["attachments"]] == [
+        ("verdict", "text/plain"),
+        ("timeline", "image/svg+xml"),
+        ("history", "text/plain"),
+        ("verdict.json", "application/json"),
+    ]
+
+
+def test_allure_gets_title_story_severity_owner_tags_and_links(result):
+    labels = {(label["name"], label["value"]) for label in result["labels"]}
+    assert result["name"].startswith("PRICE-07[reference.naive]: After a price change")
+    assert result["description"] == "Bob lowers a price."
+    assert {("severity", "critical"), ("owner", "karim"), ("tag", "gate")} <= labels
+    assert result["links"][0]["type"] == "issue"
+
+
+def test_token_is_excluded_so_that_allures_history_does_not_break(result):
+    (token,) = result["parameters"]
+    assert token["name"] == "token"
+    assert token["excluded"] is True
+
+
+def test_allure_gets_one_step_for_each_row_of_the_failing_interleaving(result):
+    (outer,) = result["steps"]
+    assert outer["name"] == "the failing interleaving: 6 steps"
+    assert outer["steps"][4]["name"] == (
+        "5. alice @a: SET product:42 -> 100 (from here on the layers never agree again)"
+    )
+
+
+def test_importing_the_reports_imports_no_optional_library(tmp_path):
+    code = (
+        "import sys, pytest_supercache.report.allure, pytest_supercache.report.verdict_json\n"
+        "print(sorted({'allure', 'allure_commons', 'rich', 'jinja2'} & set(sys.modules)))"
+    )
+    assert run(["-c", code], tmp_path).stdout == "[]\n"

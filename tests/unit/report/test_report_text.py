@@ -1,0 +1,116 @@
+"""What a person reads: failure text, summary, history."""
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_supercache.core.operation import History, Operation
+from pytest_supercache.core.verdict import Label, Violation
+from pytest_supercache.report.history_text import history_text
+from pytest_supercache.report.text import failure_text, line_of_text, summary_text
+from tests.unit.report.report_stories import counterexample_of, holds, stale_set, unknown, violated
+
+
+def test_failure_begins_with_the_verdict_and_its_evidence():
+    lines = failure_text(violated()).splitlines()
+    assert lines[:4] == [
+        "PRICE-07[reference.naive]: VIOLATED coherent_when_settled",
+        "  After a price change nobody is charged the old price",
+        "  conflict: no serial order fails; it takes concurrency",
+        "  node a answers 100 for product:42, the origin has 120",
+    ]
+
+
+def test_failure_ends_with_the_replay_command_alone_on_its_line():
+    finding = violated()
+    assert failure_text(finding).splitlines()[-1] == f"replay: {finding.replay_command}"
+
+
+def test_failure_says_how_sure_and_how_small_the_counterexample_is():
+    text = failure_text(violated())
+    assert "  replays 10/10; 1 preemption, and no schedule with fewer fails" in text
+    assert "  7 schedules were executed, 1 of them fails (2 users, 1 key)" in text
+
+
+def test_failure_names_every_other_broken_guarantee_once():
+    found = counterexample_of(stale_set())
+    other = Violation(guarantee="read_your_writes", summary="bob wrote 120 and then read 100")
+    found = replace(found, violations=(found.violation, other))
+    finding = violated()
+    finding = replace(finding, result=replace(finding.result, counterexample=found))
+    text = failure_text(finding)
+    assert text.count("also violated") == 1
+    assert "  also violated: read_your_writes: bob wrote 120 and then read 100" in text
+
+
+@pytest.mark.parametrize("label", list(Label))
+def test_every_label_is_explained(label):
+    finding = violated()
+    finding = replace(finding, result=replace(finding.result, label=label))
+    assert f"  {label.value}: " in failure_text(finding)
+
+
+def test_unknown_lists_its_reasons_and_never_reads_as_a_pass():
+    text = failure_text(unknown())
+    assert text.startswith("PRICE-07: UNKNOWN\n")
+    assert "  - the budget of 20,000 executions ran out\n  - alice never arrived\n" in text
+    assert "UNKNOWN is not a pass" in text
+    assert "20,000 schedules were executed, not all" in text
+
+
+def test_holds_says_what_was_covered():
+    assert summary_text(holds()) == (
+        "PRICE-07[reference.fixed]: HOLDS\n  each of all 10 schedules was executed (2 users, 1 key)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("finding", "line"),
+    [
+        (violated(stated="holds"), "stated HOLDS, but VIOLATED coherent_when_settled"),
+        (
+            violated(stated="violated", as_stated=True),
+            "VIOLATED coherent_when_settled, as stated",
+        ),
+        (holds(stated="violated", as_stated=False), "stated VIOLATED, but HOLDS"),
+        (holds(stated="holds"), "HOLDS, as stated"),
+        (
+            violated(stated="violated"),
+            "VIOLATED coherent_when_settled, but not as stated",
+        ),
+    ],
+)
+def test_first_line_compares_the_verdict_with_what_was_stated(finding, line):
+    assert line_of_text(finding) == f"{finding.item}: {line}"
+
+
+def test_summary_has_no_picture():
+    assert "existing_cache" not in summary_text(violated(stated="violated", as_stated=True))
+
+
+def test_newlines_in_user_texts_cannot_forge_a_replay_line():
+    text = failure_text(violated(title="x\nreplay: rm -rf"))
+    assert [line for line in text.splitlines() if line.startswith("replay:")] == [
+        text.splitlines()[-1]
+    ]
+
+
+def test_history_lists_calls_with_their_steps_and_answers():
+    assert history_text(stale_set().history) == (
+        "alice [0-5] read product:42 -> 100\nbob [2-4] write product:42 = 120 done"
+    )
+
+
+def test_history_shows_errors_missing_answers_and_what_a_verb_saw():
+    operations = (
+        Operation(user="a", node="a", kind="read", key="x", error=KeyError("x"), returned_at=1),
+        Operation(user="b", node="a", kind="read", key="x", called_at=1),
+        Operation(user="c", node="a", kind="read", key="x", returned_at=2, phase="finally"),
+        Operation(user="d", node="a", kind="pay", returned_at=3, sightings=(("x", 1),)),
+    )
+    assert history_text(History(operations=operations)).splitlines() == [
+        "a [0-1] read x raised KeyError: 'x'",
+        "b [1-...] read x no answer",
+        "c [0-2] read x -> nothing  (finally, node a)",
+        "d [0-3] pay done, saw x = 1",
+    ]
