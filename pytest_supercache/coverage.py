@@ -8,13 +8,12 @@ Scope = dict[str, str | int]
 
 def scope_of(execution: Execution, settings: Exploration, backend: str, *, shared: bool) -> Scope:
     """Describe within which bounds a verdict is meant."""
-    users = {step.actor for step in execution.race if "@" not in step.actor}
     keys = {operation.key for operation in execution.history if operation.key is not None}
     ticks = settings.ticks
     if ticks == "auto":
         ticks = 1 if execution.timers_started else 0
     scope: Scope = {
-        "users": len(users),
+        "users": len(execution.users),
         "keys": len(keys),
         "faults": 0,
         "early ticks": ticks,
@@ -54,6 +53,8 @@ def cut_off(executions: int, scope: Scope, level: int | None) -> str:
 
 def found(executions: int, violating: int, scope: Scope) -> str:
     """Say how much was tried until something was found."""
+    if not executions:
+        return f"users who simply take turns show it; no interleaving was needed {bounds(scope)}"
     return f"{executions:,} schedules were executed, {violating:,} of them fail {bounds(scope)}"
 
 

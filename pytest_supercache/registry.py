@@ -100,7 +100,7 @@ def system(
 
     def register(factory: _Function) -> _Function:
         known = REGISTRY.systems.get(name)
-        if known is not None and known.factory.__code__ is not factory.__code__:  # type: ignore[attr-defined]
+        if known is not None and _where(known.factory) != _where(factory):
             raise SupercacheError(
                 f"@system({name!r}): {_where(factory)} registers the name that "
                 f"{_where(known.factory)} has. Choose another name."

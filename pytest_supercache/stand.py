@@ -11,7 +11,7 @@ from typing import Any
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution, Layers
-from pytest_supercache.layers.servers import FakeRedisServer, ForeignServer, RealServer
+from pytest_supercache.layers.servers import AnyServer
 from pytest_supercache.layers.stack import Stack
 from pytest_supercache.registry import REGISTRY
 from pytest_supercache.runtime.active import ActiveSwitch
@@ -20,8 +20,8 @@ from pytest_supercache.runtime.controller import Controller, current_actor
 from pytest_supercache.runtime.doors import Doors, clients_replaced, connections_watched
 from pytest_supercache.runtime.frozen import frozen
 from pytest_supercache.runtime.pinned import pinned
-from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
+from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.seeded import Seeding, seeded
 from pytest_supercache.runtime.state import ModuleState
 from pytest_supercache.runtime.stepping import Stepping
@@ -109,9 +109,7 @@ class Stand:
         self._seeding.start(self._settings.seed)
         self._state.reset()
         self.stack.reset(self._given, lambda: (len(kept.steps), _current_name()))
-        actor = guard(
-            execution, lambda: body(world), self._settings.step_timeout, outside=outside
-        )
+        actor = guard(execution, lambda: body(world), self._settings.step_timeout, outside=outside)
         self._doors.forget_connections()
         self._state.leave()
         failure = None if isinstance(actor.error, Abandoned) else actor.error
@@ -124,7 +122,7 @@ class Stand:
 
 @contextmanager
 def test_stand(
-    server: FakeRedisServer | RealServer | ForeignServer,
+    server: AnyServer,
     settings: Exploration,
     given: Given,
     *,

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.core.footprint import ANYTHING, Footprint
+from pytest_supercache.core.footprint import ANYTHING, NOTHING, Footprint
 from pytest_supercache.core.operation import History, Operation
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.trace import Execution, Layers, Settled
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.layers.clock import VirtualClock
 from pytest_supercache.layers.existing_cache import ExistingCache
 from pytest_supercache.layers.origin import Origin
@@ -58,8 +57,8 @@ class World:
     """
 
     def __init__(self, stack: Stack, stepping: Stepping, given: Mapping[str, Any]) -> None:
-        self._stack = stack
-        self._stepping = stepping
+        self.stack = stack
+        self.stepping = stepping
         self._controller = stepping.controller
         self._record = stepping.record
         self._given = given
@@ -77,17 +76,17 @@ class World:
     @property
     def layers(self) -> NodeLayers:
         """The layers as node ``a`` sees them."""
-        return self._stack.node("a")
+        return self.stack.node("a")
 
     @property
     def origin(self) -> Origin:
         """The source of truth."""
-        return self._stack.origin
+        return self.stack.origin
 
     @property
     def existing_cache(self) -> ExistingCache:
         """The shared cache."""
-        return self._stack.existing_cache
+        return self.stack.existing_cache
 
     @property
     def super_cache(self) -> SuperCache:
@@ -97,21 +96,21 @@ class World:
     @property
     def clock(self) -> VirtualClock:
         """The virtual clock."""
-        return self._stack.clock
+        return self.stack.clock
 
     @property
     def tmp_path(self) -> Path:
         """A folder that is fresh in every execution."""
-        return self._stack.tmp_path
+        return self.stack.tmp_path
 
     def node(self, name: str) -> NodeLayers:
         """Return the layers as another node sees them."""
-        return self._stack.node(name)
+        return self.stack.node(name)
 
     @contextmanager
     def at(self, node: str) -> Iterator[NodeLayers]:
         """Run the body's own code on a node: before the race, after it, never during it."""
-        layers = self._stack.node(node)
+        layers = self.stack.node(node)
         actor = current_actor()
         assert actor is not None and actor.direct, "only the body moves between nodes"
         previous, actor.node = actor.node, node
@@ -143,7 +142,7 @@ class World:
             raise SupercacheError(f"world.actor({name!r}): there is an actor of this name already")
         if not name or "@" in name:
             raise SupercacheError(f"world.actor({name!r}): expected a name without '@'")
-        self._stack.node(node)
+        self.stack.node(node)
         self._actors.append(Actor(name, node, lambda: target(*args, **kwargs), daemon=daemon))
 
     def run(self) -> dict[str, Any]:
@@ -151,7 +150,7 @@ class World:
 
         An actor that raised has no result; the guarantee ``answers`` reports it.
         """
-        mailboxes = list(self._stack.bus.mailboxes.values())
+        mailboxes = list(self.stack.bus.mailboxes.values())
         if self._record.snapshot is not None:
             self._start = self.content()
         self._controller.race(self._actors, mailboxes)
@@ -175,87 +174,29 @@ class World:
         ``reads`` and ``writes`` are resources like ``"super_cache:x"``; None for both means that
         the code up to the next step may touch anything, ``()`` that it touches nothing.
         """
-        self._stepping.step(label, _footprint(reads, writes), kind="hand")
+        self.stepping.step(label, _footprint(reads, writes), kind="hand")
 
     def wait_until(self, condition: Callable[[], bool], reads: Resources = None) -> None:
-        """Wait until ``condition()`` is true; it is checked again when a step wrote its ``reads``."""
+        """Wait until ``condition()`` is true; it is checked again when its ``reads`` are written."""
         footprint = Footprint(reads=_resources(reads) if reads is not None else ANYTHING.reads)
-        self._stepping.step("check a condition", footprint, kind="hand")
+        self.stepping.step("check a condition", footprint, kind="hand")
         while not condition():
-            self._stepping.step(
+            self.stepping.step(
                 "check a condition again",
                 footprint,
                 kind="hand",
                 recheck_from=len(self._record.steps),
             )
 
-    def announce(self, event: str) -> None:
-        """Say that ``event`` has happened: whoever waits for it may go on."""
-        self._flag_step(f"{event} is done", event, "set")
-
-    def wait_for(self, event: str) -> None:
-        """Wait until ``event`` was announced."""
-        self._flag_step(f"wait for {event}", event, "await")
-
-    def _flag_step(self, label: str, event: str, verb: str) -> None:
-        name = f"ended:{event}"
-        self._stepping.wait_state(name, FlagState())
-        resource = frozenset({name})
-        footprint = Footprint(reads=resource) if verb == "await" else Footprint(writes=resource)
-        wait = Wait(name, verb, guarded=verb == "await")
-        self._stepping.step(label, footprint, kind="user", wait=wait)
-
-    def sleep(self, seconds: float) -> None:
-        """Let the calling user pause: the clock is moved when nobody else can go on."""
-        self._stepping.step(
-            f"pause {seconds * 1000:g} ms",
-            Footprint(reads=frozenset({"clock:now"})),
-            kind="user",
-            deadline=self._stepping.now() + seconds,
-        )
-
-    def disturb(
-        self, verb: str, *, node: str, layer: str = "existing_cache", key: str | None = None
-    ) -> None:
-        """Evict, expire or flush in a layer, or restart a super cache, as a step of the caller.
-
-        Raises:
-            SupercacheError: the layer is the origin, or one that we cannot reach into.
-        """
-        if layer == "origin":
-            raise SupercacheError(f"{verb}: the origin is the truth; it forgets nothing by itself")
-        if verb == "restart" and layer != "super_cache":
-            raise SupercacheError(f"restart: only a super_cache can be restarted, not {layer}")
-        place = layer if layer == "existing_cache" else f"{layer}@{node}"
-        touched = frozenset({f"{place}:{'*' if key is None else key}"})
-        label = f"{verb} {place}" if key is None else f"{verb} {key} in {place}"
-        shown = self._sights.get(place)
-        if layer == "super_cache" and shown is None and not self._stack.node(node).super_cache.used:
-            raise SupercacheError(
-                f"{verb}: the system does not use the super cache of node {node}, and shows no "
-                "mapping of its own for it; give it layers() -> {'super_cache': mapping}"
-            )
-        self._stepping.step(label, Footprint(touched, touched), kind="user")
-        if shown is not None:
-            _forget(shown(), key, label)
-        elif verb == "restart":
-            self._stack.node(node).super_cache.restart()
-        else:
-            self._stack.drop(layer, key, node)
-
     def deliver(self) -> None:
         """Deliver every message that is on its way, outside the race."""
-        self._controller.drain(list(self._stack.bus.mailboxes.values()))
+        self._controller.drain(list(self.stack.bus.mailboxes.values()))
 
     def forget_everything(self) -> None:
         """Empty every layer that the plugin can reach, messages included."""
-        self._stack.reset({}, lambda: (0, None))
+        self.stack.reset({}, lambda: (0, None))
 
-    def steps_taken(self) -> int:
-        """Return how many steps were taken so far."""
-        return len(self._record.steps)
-
-    def keys(self) -> list[str]:
+    def used_keys(self) -> list[str]:
         """Return every key that an operation named, in the order of appearance."""
         found: dict[str, None] = {}
         for call in self._calls:
@@ -267,41 +208,48 @@ class World:
     # -- the record ----------------------------------------------------------------------------
 
     @contextmanager
-    def operation(self, kind: str, key: str | None = None, **known: Any) -> Iterator[Call]:
-        """Record an operation for the oracle; set ``answer`` on what it yields.
+    def operation(self, kind: str, key: str | None = None, *, value: Any = None) -> Iterator[Call]:
+        """Record an operation of the calling actor; set ``answer`` on what it yields.
 
         An exception is recorded as the answer and passed on.
         """
         actor = current_actor()
-        controller = self._controller
-        known.setdefault("user", actor.name if actor else "body")
-        known.setdefault("node", (actor.node if actor else None) or "a")
-        call = Call(kind=kind, key=key, phase=controller.phase, **known)
-        call.called_at = len(self._record.steps)
-        if actor is not None:
-            actor.begin_operation(len(self._calls))
-        self._calls.append(call)
-        if controller.shared_memory:
-            self._stepping.step(f"call {kind} {key or ''}".rstrip(), Footprint(), kind="memory")
-        try:
+        assert actor is not None, "a body runs as an actor"
+        call = Call(user=actor.name, node=actor.node or "a", kind=kind, key=key, value=value)
+        with self.recorded(call):
             yield call
+
+    @contextmanager
+    def recorded(self, call: Call) -> Iterator[None]:
+        """Record ``call`` while the block runs, with the steps that are taken in it."""
+        actor = current_actor()
+        assert actor is not None, "a body runs as an actor"
+        call.phase = self._controller.phase
+        call.called_at = len(self._record.steps)
+        actor.begin_operation(len(self._calls))
+        self._calls.append(call)
+        if self._controller.shared_memory:
+            self.stepping.step(
+                f"call {call.kind} {call.key or ''}".rstrip(), NOTHING, kind="memory"
+            )
+        try:
+            yield
         except Exception as error:
             call.error = error
             raise
         finally:
-            if not controller.leaving():
+            if not self._controller.leaving():
                 self._returned(call, actor)
 
-    def _returned(self, call: Call, actor: Actor | None) -> None:
+    def _returned(self, call: Call, actor: Actor) -> None:
         steps = self._record.steps
-        position = self._calls.index(call)
+        position = actor.operation
         own = [at for at in range(call.called_at, len(steps)) if steps[at].operation == position]
         call.steps = sum(steps[at].kind != "memory" for at in own)
         if own:
             call.called_at = own[0]
         call.returned_at = len(steps)
-        if actor is not None:
-            actor.begin_operation(None)
+        actor.begin_operation(None)
 
     def fail(self, violation: Violation) -> None:
         """Record that an expectation of a single step was not met."""
@@ -319,7 +267,7 @@ class World:
         """
         controller = self._controller
         if self._shared is None:
-            self._shared = self._stack.shared_content()
+            self._shared = self.stack.shared_content()
         before = len(self._record.steps)
         phase, controller.phase = controller.phase, "probe"
         with self.at(node):
@@ -333,16 +281,21 @@ class World:
         if not steps and not isinstance(answer, BaseException):
             self._unseen.append(f"a read of {key} on node {node} after settling")
         if any(_writes_shared(step.footprint.writes) for step in steps):
-            self._stack.restore_shared(self._shared)
+            self.stack.restore_shared(self._shared)
 
     def show(self, place: str, content: Callable[[], Mapping[str, Any]]) -> None:
         """Make a layer of the system's own visible: ``content`` is called to look into it."""
         self._sights[place] = content
 
+    def shown(self, place: str) -> Mapping[str, Any] | None:
+        """Return the layer that a system shows at ``place``, itself and not a copy."""
+        look = self._sights.get(place)
+        return None if look is None else look()
+
     def content(self) -> Layers:
         """Return what every layer holds, without taking a step."""
         shown = {place: dict(look()) for place, look in self._sights.items()}
-        return {**self._stack.content(), **shown}
+        return {**self.stack.content(), **shown}
 
     def execution(self, failure: BaseException | None) -> Execution:
         """Return everything that was recorded."""
@@ -352,21 +305,24 @@ class World:
             steps=self._record.steps,
             history=History(
                 operations=tuple(call.operation() for call in self._calls),
-                commits=tuple(self._stack.origin.commits),
-                origin_watched=self._stack.origin.watched,
+                commits=tuple(self.stack.origin.commits),
+                origin_watched=self.stack.origin.watched,
                 given=dict(self._given.get("origin", {})),
             ),
             settled=self._settled,
             blocked=controller.blocked,
             hazards=tuple(controller.hazards),
-            unseen=(*self._unseen, *(
-                f"{call.user}: {call.kind} {call.key or ''}".rstrip()
-                for call in self._calls
-                if call.returned_at is not None and call.error is None and not call.steps
-            )),
+            unseen=(
+                *self._unseen,
+                *(
+                    f"{call.user}: {call.kind} {call.key or ''}".rstrip()
+                    for call in self._calls
+                    if call.returned_at is not None and call.error is None and not call.steps
+                ),
+            ),
             preemptions=controller.preemptions,
             timers_started=controller.time.timers_started,
-            seconds=self._stack.clock.now(),
+            seconds=self.stack.clock.now(),
             complete=controller.complete,
             broken=tuple(self._broken),
             errors=self._unrecorded_errors(),
@@ -396,29 +352,21 @@ class User:
 
     def read(self, key: str) -> Any:
         """Call the system's ``get``."""
-        with self.world.operation("read", key, user=self.name, node=self.node) as call:
+        call = Call(user=self.name, node=self.node, kind="read", key=key)
+        with self.world.recorded(call):
             call.answer = self.system.get(key)
         return call.answer
 
     def write(self, key: str, value: Any) -> None:
         """Call the system's ``set``."""
-        with self.world.operation("write", key, user=self.name, node=self.node, value=value):
+        call = Call(user=self.name, node=self.node, kind="write", key=key, value=value)
+        with self.world.recorded(call):
             self.system.set(key, value)
 
     def delete(self, key: str) -> None:
         """Call the system's ``delete``."""
-        with self.world.operation("delete", key, user=self.name, node=self.node):
+        with self.world.recorded(Call(user=self.name, node=self.node, kind="delete", key=key)):
             self.system.delete(key)
-
-
-def _forget(mapping: Any, key: str | None, label: str) -> None:
-    """Drop a key from a layer that a system shows, in place."""
-    if not hasattr(mapping, "pop"):
-        raise SupercacheError(f"{label}: layers() shows a copy that cannot be changed")
-    if key is None:
-        mapping.clear()
-    else:
-        mapping.pop(key, None)
 
 
 def _writes_shared(writes: frozenset[str]) -> bool:

@@ -19,6 +19,18 @@ _UNDECIDED = 125
 """What ``git bisect run`` takes as "this commit cannot be tested"."""
 
 
+class _Bisectable(click.Command):
+    """A command whose usage errors stop ``git bisect run`` instead of marking a commit as bad."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.show()
+            ctx.exit(USAGE_ERROR)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
@@ -28,7 +40,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(cls=_Bisectable)
 @click.argument("token")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)

@@ -93,6 +93,14 @@ class Execution:
         """The steps taken while users ran concurrently, ticks included."""
         return [step for step in self.steps if step.phase == "race"]
 
+    @property
+    def users(self) -> tuple[str, ...]:
+        """The actors of the race that are not pseudo-actors, in the order they were registered."""
+        first = self.race[0].pending if self.race else ()
+        names = dict.fromkeys(pending.actor for pending in first)
+        names.update(dict.fromkeys(step.actor for step in self.race))
+        return tuple(name for name in names if "@" not in name)
+
     def signatures(self) -> list[tuple[str, str, Footprint] | None]:
         """Return what must repeat when the schedule is repeated, one entry a choice.
 

@@ -8,9 +8,7 @@ from weakref import WeakSet
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.layers.clock import EPOCH
 from pytest_supercache.layers.servers import (
-    FakeRedisServer,
-    ForeignServer,
-    RealServer,
+    AnyServer,
     owned,
     private_client,
 )
@@ -30,7 +28,7 @@ class ExistingCache:
 
     name = PLACE
 
-    def __init__(self, server: FakeRedisServer | RealServer | ForeignServer) -> None:
+    def __init__(self, server: AnyServer) -> None:
         self.server = server
         self.leases: set[str] = set()  # keys set with NX and a TTL: a lock that runs out
         self._admin: redis.Redis | None = None  # for our own looks; made when needed

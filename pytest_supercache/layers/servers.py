@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from time import monotonic as real_monotonic
 from time import sleep as real_sleep  # noqa: TID251 - a server of our own starts in real time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
 
@@ -34,25 +34,6 @@ _ADDRESS_ARGUMENTS = frozenset(
      "maint_notifications_config", "maint_notifications_pool_handler",
      "oss_cluster_maint_notifications_handler"}
 )  # fmt: skip
-
-
-class Server(Protocol):
-    """A Redis-like server: it makes connections and can be emptied."""
-
-    description: str
-    url: str
-
-    def connection(self, arguments: Mapping[str, Any]) -> Any:
-        """Make a redis-py connection with a pool's ``arguments``, whatever address they name."""
-        ...
-
-    def reset(self) -> None:
-        """Become as good as new."""
-        ...
-
-    def close(self) -> None:
-        """Stop for good."""
-        ...
 
 
 def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,7 +247,10 @@ class ForeignServer:
         self._pool.disconnect()
 
 
-def start_server(backend: str) -> FakeRedisServer | RealServer | ForeignServer:
+AnyServer = FakeRedisServer | RealServer | ForeignServer
+
+
+def start_server(backend: str) -> AnyServer:
     """Start what ``--supercache-backend`` names.
 
     Raises:

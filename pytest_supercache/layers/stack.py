@@ -12,7 +12,7 @@ from pytest_supercache.layers.clock import VirtualClock
 from pytest_supercache.layers.existing_cache import ExistingCache
 from pytest_supercache.layers.messages import Bus
 from pytest_supercache.layers.origin import Origin
-from pytest_supercache.layers.servers import FakeRedisServer, ForeignServer, RealServer
+from pytest_supercache.layers.servers import AnyServer
 from pytest_supercache.layers.super_cache import SuperCache
 
 GIVEN_LAYERS = ("origin", "existing_cache", "super_cache")
@@ -38,9 +38,7 @@ class NodeLayers:
 class Stack:
     """The origin, the existing cache and a super cache per node, on one clock."""
 
-    def __init__(
-        self, server: FakeRedisServer | RealServer | ForeignServer, switch: Switch
-    ) -> None:
+    def __init__(self, server: AnyServer, switch: Switch) -> None:
         self.clock = VirtualClock()
         self.origin = Origin(switch)
         self.existing_cache = ExistingCache(server)

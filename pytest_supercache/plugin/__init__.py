@@ -5,6 +5,7 @@ project nothing.
 """
 
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from pytest_supercache.plugin.fixtures import (
     virtual_clock,
 )
 from pytest_supercache.plugin.options import add_options
-from pytest_supercache.plugin.session import REGISTERED_BEFORE, Session
+from pytest_supercache.plugin.session import Session, come_back_to
 from pytest_supercache.registry import REGISTRY
 
 __all__ = [
@@ -40,8 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
-    """Remember what is registered before conftest files add to it: that is what stays after a run."""
-    early_config.stash[REGISTERED_BEFORE] = REGISTRY.copy()
+    """Let what conftest files register end with the run, however it ends."""
+    early_config.add_cleanup(partial(come_back_to, REGISTRY.copy()))
     return (yield)
 
 

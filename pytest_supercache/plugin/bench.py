@@ -5,22 +5,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_supercache.core.errors import ReplayDivergedError
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.verdict import Verdict
-from pytest_supercache.plugin.session import FINDING, Session
+from pytest_supercache.plugin.session import FINDING, NotAsExpected, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pytest_supercache.core.schedule import Schedule
+    from pytest_supercache.core.settings import Exploration
     from pytest_supercache.oracle.guarantee import Guarantee
     from pytest_supercache.report.finding import Finding
     from pytest_supercache.scenario.scenario import ScenarioItem
     from pytest_supercache.world import World
-
-
-class NotAsExpected(AssertionError):  # noqa: N818 - what testers call a failure
-    """A verdict other than the one that lets the item pass; its text is the whole story."""
 
 
 class Bench:
@@ -36,7 +35,6 @@ class Bench:
             NotAsExpected: with the text that a person needs.
             SupercacheError: an option or a declaration is wrong.
         """
-        from pytest_supercache.checking import check_on
         from pytest_supercache.oracle.judge import DEFAULT, KNOWN
         from pytest_supercache.playing import Play
         from pytest_supercache.registry import REGISTRY
@@ -47,9 +45,8 @@ class Bench:
         play = Play(item, system, REGISTRY.verbs)
         settings = self._session.options.exploration({**scenario.explore, "assume": item.assume})
         named = scenario.guarantees
-        replay = self._replay(node)
-        result = check_on(
-            self._session.server,
+        result = self._check(
+            node,
             play.body,
             settings,
             guarantees=DEFAULT if named is None else tuple(KNOWN[spec.name] for spec in named),
@@ -57,13 +54,12 @@ class Bench:
             state=system.state,
             clients=system.redis,
             item=item.name,
-            preflight=play.find_undeclared_state,
-            replay=replay,
-            hypothesis_seed=self._session.hypothesis_seed,
-            core=self._session.core,
+            preflight=play.look_ahead,
         )
         # A replay shows what one schedule does; whether that is documented does not matter then.
-        stated = item.system.stated.verdict.value if item.system.stated and not replay else None
+        stated = (
+            item.system.stated.verdict.value if item.system.stated and not _replay(node) else None
+        )
         self._report(
             node,
             Finding(
@@ -98,18 +94,14 @@ class Bench:
             NotAsExpected: it does not, or it could not be decided.
             SupercacheError: an option is wrong, or the body misuses its world.
         """
-        from pytest_supercache.checking import check_on
         from pytest_supercache.report.finding import Finding
 
-        result = check_on(
-            self._session.server,
+        result = self._check(
+            node,
             body,
             self._session.options.exploration(own),
             guarantees=tuple(guarantees),
             item=node.nodeid,
-            replay=self._replay(node),
-            hypothesis_seed=self._session.hypothesis_seed,
-            core=self._session.core,
         )
         path, line, _ = node.location
         document = (getattr(node, "obj", None).__doc__ or node.name).strip()
@@ -134,9 +126,28 @@ class Bench:
             ),
         )
 
-    def _replay(self, node: pytest.Item) -> Any:
-        token = node.config.getoption("supercache_replay")
-        return read_token(token)[1] if token else None
+    def _check(
+        self,
+        node: pytest.Item,
+        body: "Callable[[World], Any]",
+        settings: "Exploration",
+        **own: Any,
+    ) -> CheckResult:
+        """Check a body with what the run says; a replay that no longer fits leaves it undecided."""
+        from pytest_supercache.checking import check_on
+
+        try:
+            return check_on(
+                self._session.server,
+                body,
+                settings,
+                replay=_replay(node),
+                hypothesis_seed=self._session.hypothesis_seed,
+                core=self._session.core,
+                **own,
+            )
+        except ReplayDivergedError as error:
+            return CheckResult(verdict=Verdict.UNKNOWN, reasons=(str(error),))
 
     def _report(self, node: pytest.Item, finding: "Finding") -> None:
         """Attach the finding to its item, then pass or fail the item."""
@@ -158,6 +169,11 @@ class Bench:
             attach(finding)
         if not finding.as_stated:
             raise NotAsExpected(failure_text(finding))
+
+
+def _replay(node: pytest.Item) -> "Schedule | None":
+    token = node.config.getoption("supercache_replay")
+    return read_token(token)[1] if token else None
 
 
 def _replay_command(path: str, result: CheckResult) -> str:

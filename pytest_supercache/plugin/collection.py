@@ -1,4 +1,4 @@
-"""Scenario files become pytest items: marks, ``-k``, fixtures, xdist and JUnit work as for tests."""
+"""Scenario files become pytest items: marks, ``-k``, fixtures, xdist, JUnit work as for tests."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError, TokenError
 from pytest_supercache.core.schedule import read_token
-from pytest_supercache.plugin.bench import Bench, NotAsExpected
+from pytest_supercache.plugin.bench import Bench
 from pytest_supercache.registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -52,12 +52,6 @@ class ScenarioTest(pytest.Function):
         """Point at the scenario in its file."""
         return self.path, self.scenario_item.scenario.where.line - 1, self.name
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any) -> Any:
-        """Show our text, not a traceback through the plugin."""
-        if isinstance(excinfo.value, NotAsExpected | SupercacheError):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, *args)
-
 
 class BrokenFile(pytest.Item):
     """Stands for a scenario file that cannot be read: it fails with every mistake in it."""
@@ -95,7 +89,7 @@ def vocabulary() -> "Vocabulary":
             )
             for name, verb in REGISTRY.verbs.items()
         },
-        guarantees={name: () for name in KNOWN},
+        guarantees=dict.fromkeys(KNOWN, ()),
     )
 
 

@@ -71,7 +71,9 @@ def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee,
     if "world" not in parameters:
         raise SupercacheError(f"@explore: {name} needs a parameter `world`")
     if inspect.iscoroutinefunction(function):
-        raise SupercacheError(f"@explore: {name} is async; asyncio is not available in this version")
+        raise SupercacheError(
+            f"@explore: {name} is async; asyncio is not available in this version"
+        )
     if hasattr(function, "hypothesis"):
         raise SupercacheError(
             f"@explore around @given does not work for {name}: every example would be explored "
@@ -80,9 +82,9 @@ def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee,
     made = sorted(set(parameters) & set(LAYER_FIXTURES))
     if made:
         raise SupercacheError(
-            f"@explore: {name} takes the fixture {made[0]!r}, which is made once and would keep its "
-            "content from one interleaving to the next. Use world.existing_cache, world.origin, "
-            "world.super_cache or world.clock."
+            f"@explore: {name} takes the fixture {made[0]!r}, which is made once and would keep "
+            "its content from one interleaving to the next. Use world.existing_cache, "
+            "world.origin, world.super_cache or world.clock."
         )
     is_method = next(iter(parameters)) == "self"
 
@@ -95,8 +97,7 @@ def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee,
 
         bench.explore(body, request.node, own, guarantees)
 
-    update_wrapper(wrapper, function)
-    del wrapper.__wrapped__  # pytest would look through it and ask for a fixture `world`
+    update_wrapper(wrapper, function)  # pytest finds the place of the test through __wrapped__
     keyword = inspect.Parameter.KEYWORD_ONLY
     own_parameters = [p for p in parameters.values() if p.name not in {"world", "self"}]
     wrapper.__signature__ = signature.replace(  # type: ignore[attr-defined]

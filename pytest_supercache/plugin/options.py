@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
@@ -28,9 +29,7 @@ def add_options(parser: pytest.Parser) -> None:
     """Register every option and its ini name."""
     group = parser.getgroup("supercache", "interleavings of cache operations")
     for name, metavar, _kind, text in _OPTIONS:
-        group.addoption(
-            _flag(name), metavar=metavar, dest=PREFIX + name, default=None, help=text
-        )
+        group.addoption(_flag(name), metavar=metavar, dest=PREFIX + name, default=None, help=text)
         parser.addini(PREFIX + name, text, default=None)
     group.addoption(
         "--supercache-replay",
@@ -100,21 +99,27 @@ def _typed(name: str, given: Any) -> Any:
 
 def _number(name: str, given: Any, kind: type) -> Any:
     try:
-        return kind(given)
-    except ValueError:
-        what = "a whole number" if kind is int else "a number"
-        raise SupercacheError(f"{_flag(name)}={given!r}: expected {what}") from None
+        value = kind(given)
+        if value >= 0 and value != inf:  # neither holds for nan
+            return value
+    except (ValueError, TypeError):
+        pass
+    what = "a whole number" if kind is int else "a number"
+    raise SupercacheError(f"{_flag(name)}={given!r}: expected {what}, 0 or more")
 
 
 def _tool_table(config: pytest.Config) -> dict[str, Any]:
     """Read ``[tool.supercache]`` of the project's pyproject.toml."""
     path = config.rootpath / "pyproject.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("supercache", {})
+        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise pytest.UsageError(f"{path}: {error}") from error
+    table = tools.get("supercache", {})
+    if not isinstance(table, dict):
+        raise pytest.UsageError(f"{path}: supercache = {table!r}: expected a table")
     known = {*_KINDS, "watch"}
     unknown = sorted(set(table) - known)
     if unknown:

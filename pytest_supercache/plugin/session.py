@@ -1,4 +1,4 @@
-"""One pytest run: its options, its server, the findings as they come in, and what is made of them."""
+"""One pytest run: its options, its server, the findings that come in, and what is made of them."""
 
 from collections.abc import Generator
 from datetime import UTC, datetime
@@ -11,18 +11,30 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.options import Options
-from pytest_supercache.registry import REGISTRY, Registry, System, Watch
+from pytest_supercache.registry import REGISTRY, Registry, Watch
 
 if TYPE_CHECKING:
-    from pytest_supercache.layers.servers import FakeRedisServer, ForeignServer, RealServer
+    from pytest_supercache.layers.servers import AnyServer
 
 FINDING: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 """What an item found, as plain data."""
 
-REGISTERED_BEFORE: pytest.StashKey[Registry] = pytest.StashKey()
-"""What was registered before the first conftest file was read."""
+
+class NotAsExpected(AssertionError):  # noqa: N818 - what testers call a failure
+    """A verdict other than the one that lets the item pass; its text is the whole story."""
+
 
 _LIBRARIES = ("pytest", "pytest-supercache", "redis", "fakeredis", "hypothesis")
+
+
+def come_back_to(before: Registry) -> None:
+    """Forget what was registered since, but not what an import of ours registers only once."""
+    shipped = {
+        name: system
+        for name, system in REGISTRY.systems.items()
+        if system.factory.__module__.startswith("pytest_supercache.")
+    }
+    REGISTRY.become(Registry(before.systems | shipped, before.verbs, before.watches))
 
 
 class Session:
@@ -32,8 +44,7 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._registry = config.stash.get(REGISTERED_BEFORE, None) or REGISTRY.copy()
-        self._server: FakeRedisServer | RealServer | ForeignServer | None = None
+        self._server: AnyServer | None = None
         self._findings: list[dict[str, Any]] = []
         self.options = Options(config)
         self._register_watches()
@@ -46,7 +57,7 @@ class Session:
         return session
 
     @property
-    def server(self) -> "FakeRedisServer | RealServer | ForeignServer":
+    def server(self) -> "AnyServer":
         """The server behind the existing cache, started when it is first needed."""
         if self._server is None:
             from pytest_supercache.layers.servers import start_server
@@ -68,7 +79,7 @@ class Session:
 
     def _register_watches(self) -> None:
         for entry in self.options.project.get("watch", []):
-            table = {"target": entry} if isinstance(entry, str) else dict(entry)
+            table = dict(entry) if isinstance(entry, dict) else {"target": entry}
             unknown = set(table) - {"target", "layer", "reads", "writes"}
             if unknown or not isinstance(table.get("target"), str):
                 raise pytest.UsageError(
@@ -96,10 +107,16 @@ class Session:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
-        self, item: pytest.Item
+        self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Let the finding of an item travel with its report, also between processes."""
+        """Show our own texts alone; let the finding travel with its report, also between processes.
+
+        A traceback would lead through the plugin, and what is to be known is in the text.
+        """
         report = yield
+        error = call.excinfo
+        if error is not None and isinstance(error.value, NotAsExpected | SupercacheError):
+            report.longrepr = f"{error.value}{_where_raised(error, item.path)}"
         finding = item.stash.get(FINDING, None)
         if report.when == "call" and finding is not None:
             report.supercache = finding  # type: ignore[attr-defined]
@@ -140,10 +157,7 @@ class Session:
         terminalreporter.line(f"written: {self.report_folder / 'verdict.json'}")
 
     def pytest_unconfigure(self) -> None:
-        """Stop the server and forget what conftest files registered."""
-        shipped = {n: s for n, s in REGISTRY.systems.items() if _is_shipped(s)}
-        self._registry.systems.update(shipped)  # registered by an import, which happens only once
-        REGISTRY.become(self._registry)
+        """Stop the server."""
         if self._server is not None:
             self._server.close()
 
@@ -163,8 +177,12 @@ class Session:
         }
 
 
-def _is_shipped(system: System) -> bool:
-    return str(system.factory.__module__).startswith("pytest_supercache.")
+def _where_raised(error: pytest.ExceptionInfo[BaseException], path: Path) -> str:
+    """Say which line of the test led to an error of ours; nothing for scenario files."""
+    lines = [entry.lineno + 1 for entry in error.traceback if entry.path == path]
+    if not lines or isinstance(error.value, NotAsExpected):
+        return ""
+    return f"\n  at {path.name}:{lines[-1]}"
 
 
 def _versions() -> dict[str, str]:

@@ -16,5 +16,5 @@ class WorkaroundShop(NaiveShop):
 
     def _invalidate(self, key: str) -> None:
         super()._invalidate(key)
-        time.sleep(DELAY_SECONDS)
+        time.sleep(DELAY_SECONDS)  # noqa: TID251 - what the team wrote; we only watch it
         super()._invalidate(key)

@@ -202,9 +202,7 @@ class Controller:
             enabled.append(CLOCK)
         if self._is_over_limit(enabled) or not enabled:
             return None
-        choices = Choices(
-            tuple(enabled), self.record.last, len(self.choices), self._is_resting()
-        )
+        choices = Choices(tuple(enabled), self.record.last, len(self.choices), self._is_resting())
         choice = self.scheduler.choose(choices)
         if choice is None:
             self.complete = False
@@ -228,8 +226,10 @@ class Controller:
                 f"an execution took {STEPS_MAX} steps without an end; something polls. Let it wait "
                 "on a lock, an event or world.wait_until instead"
             )
-        elif self.time.is_exhausted and not enabled and any(
-            actor.waits_for_time for actor in self.actors.values()
+        elif (
+            self.time.is_exhausted
+            and not enabled
+            and any(actor.waits_for_time for actor in self.actors.values())
         ):
             self.hazard(f"the clock has moved {TICKS_MAX} times and somebody still waits for it")
         else:

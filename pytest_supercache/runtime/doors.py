@@ -17,8 +17,8 @@ from pytest_supercache.layers import redis_commands
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.servers import OWNED, PRIVATE
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.state import find_object
+from pytest_supercache.runtime.stepping import Stepping
 
 _Method = Callable[..., Any]
 
@@ -139,7 +139,8 @@ def _execution_for(client: Any) -> Stepping | None:
 
 def _arguments(command: Any) -> Sequence[Any]:
     """Return a buffered command's words; redis-py has kept them in two shapes."""
-    return command.args if hasattr(command, "args") else command[0]
+    words: Sequence[Any] = command.args if hasattr(command, "args") else command[0]
+    return words
 
 
 def _text(value: Any) -> Any:

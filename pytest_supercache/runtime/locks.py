@@ -99,7 +99,7 @@ class Lock(_Cooperative):
         if not blocking:
             return self._try(execution)
         return self._do(
-            controller, "acquire", guarded=True, timeout=timeout if timeout >= 0 else None
+            execution, "acquire", guarded=True, timeout=timeout if timeout >= 0 else None
         )
 
     def _try(self, execution: Stepping) -> bool:

@@ -116,7 +116,7 @@ def cooperative(stand_ins: dict[int, Any]) -> Iterator[Rebinding]:
     """
     rebinding = Rebinding(stand_ins)
     real_sleep = time.sleep
-    time.sleep = locks.sleep
+    time.sleep = locks.sleep  # type: ignore[assignment] # takes what the real one takes
     try:
         rebinding.rebind_new_modules()
         yield rebinding

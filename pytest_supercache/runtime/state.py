@@ -132,7 +132,9 @@ def _describe(value: Any, depth: int) -> str:
         return type(value).__name__
     if isinstance(value, dict):
         kind = "OrderedDict" if isinstance(value, OrderedDict) else "dict"
-        pairs = (f"{_describe(k, depth - 1)}: {_describe(v, depth - 1)}" for k, v in list(value.items()))
+        pairs = (
+            f"{_describe(k, depth - 1)}: {_describe(v, depth - 1)}" for k, v in list(value.items())
+        )
         return f"{kind}({', '.join(pairs)}){_attributes(value, depth)}"
     if isinstance(value, list | tuple | deque):
         return f"[{', '.join(_describe(item, depth - 1) for item in list(value))}]"

@@ -1,12 +1,12 @@
-"""Which modules are code under test: everything but the standard library, this plugin and its tools."""
+"""Which modules are code under test: all but the standard library, this plugin and its tools."""
 
 import sys
 from types import ModuleType
 
 _TOOLS = frozenset(
     {
-        "pytest_supercache", "redis", "valkey", "fakeredis", "lupa", "hiredis", "freezegun", "dateutil",
-        "pytest", "_pytest", "pluggy", "iniconfig", "xdist", "execnet", "hypothesis",
+        "pytest_supercache", "redis", "valkey", "fakeredis", "lupa", "hiredis", "freezegun",
+        "dateutil", "pytest", "_pytest", "pluggy", "iniconfig", "xdist", "execnet", "hypothesis",
         "sortedcontainers", "allure", "allure_commons", "allure_pytest", "attr", "attrs", "ruamel",
         "jinja2", "markupsafe", "rich", "markdown_it", "mdurl", "pygments", "click", "packaging",
         "coverage", "pip", "setuptools", "pkg_resources", "_distutils_hack", "typing_extensions",

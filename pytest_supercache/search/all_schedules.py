@@ -8,6 +8,7 @@ two straight programs of a and b steps take (a+b)!/(a!b!) runs.
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pytest_supercache.core.errors import NotDeterministicError
@@ -59,10 +60,17 @@ class AllSchedules:
 
     Args:
         preemptions_max: stop after the schedules with so many preemptions; None: all of them.
+        is_hopeless: asked before each run with the number of prefixes that wait, each of which is
+            at least one schedule; True stops the search.
     """
 
-    def __init__(self, preemptions_max: int | None = None) -> None:
+    def __init__(
+        self,
+        preemptions_max: int | None = None,
+        is_hopeless: Callable[[int], bool] = lambda _waiting: False,
+    ) -> None:
         self._preemptions_max = preemptions_max
+        self._is_hopeless = is_hopeless
         self.level = 0
         """All schedules with fewer preemptions than this have been executed."""
 
@@ -76,6 +84,8 @@ class AllSchedules:
                 return End.OUT_OF_BUDGET
             stack = waiting[self.level]
             while stack:
+                if self._is_hopeless(sum(map(len, waiting.values()))):
+                    return End.OUT_OF_BUDGET
                 prefix = stack.pop()
                 following = _Following(prefix)
                 execution = attempt(following)

@@ -7,13 +7,12 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 # Imported before any run inside this process: pytester forgets what a run imports, and two copies
 # of one library in a process are a problem that users do not have.
 import fakeredis  # noqa: F401
 import freezegun  # noqa: F401
 import hypothesis  # noqa: F401
+import pytest
 import redis  # noqa: F401
 
 import pytest_supercache.checking

@@ -1,4 +1,4 @@
-"""What projects of users look like: the systems, scenarios and tests that several files here share."""
+"""What projects of users look like: systems, scenarios and tests that several files share."""
 
 SHOP = '''
 import json
@@ -73,7 +73,6 @@ from conftest import Shop, Uncached
 def race(name: str = "S-1", system: str = "shop", more: str = "") -> str:
     """Return the race as a scenario file, with further top-level lines."""
     return READ_AGAINST_WRITE.format(id=name, system=system) + more
-
 
 
 def one_reader(name: str, system: str, more: str = "") -> str:

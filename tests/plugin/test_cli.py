@@ -49,7 +49,7 @@ def test_a_token_that_no_longer_fails_exits_125(project: Project, token: str) ->
 
 
 def test_a_token_that_no_longer_fits_the_code_exits_125(project: Project, token: str) -> None:
-    result = supercache(project, "replay", f"{token},alice*20", "story.supercache.yaml")
+    result = supercache(project, "replay", "sc1:S-1:alice*20,bob*2", "story.supercache.yaml")
     assert result.ret == 125
 
 
@@ -87,7 +87,9 @@ def test_a_call_without_arguments_exits_129(project: Project) -> None:
 
 
 def test_arguments_after_the_dashes_reach_pytest(project: Project, token: str) -> None:
-    result = supercache(project, "replay", token, "story.supercache.yaml", "--", "--no-header", "-q")
+    result = supercache(
+        project, "replay", token, "story.supercache.yaml", "--", "--no-header", "-q"
+    )
     assert result.ret == 1
     assert "test session starts" not in result.stdout.str()
 

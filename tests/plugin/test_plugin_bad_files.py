@@ -79,7 +79,9 @@ def test_a_stated_conflict_class_is_an_error_while_nothing_can_name_classes(
     project.scenario(text)
     result = project.run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*story.supercache.yaml:4:28: a stated class needs the classifier*"])
+    result.stdout.fnmatch_lines(
+        ["*story.supercache.yaml:4:28: a stated class needs the classifier*"]
+    )
 
 
 def test_a_bad_file_is_found_under_its_node_id(project: Project) -> None:

@@ -207,9 +207,7 @@ def test_declared_module_state_is_put_back_between_executions_and_after_the_run(
     ("system", "message"),
     [("misspelt", "conftest:_lokal"), ("number", "'conftest:LIMIT' is a int")],
 )
-def test_state_that_cannot_be_swapped_is_named(
-    project: Project, system: str, message: str
-) -> None:
+def test_state_that_cannot_be_swapped_is_named(project: Project, system: str, message: str) -> None:
     project.add_to_conftest(SHARED)
     project.scenario(one_reader("M-4", system))
     result = project.run()

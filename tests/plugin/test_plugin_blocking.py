@@ -5,7 +5,7 @@ import pytest
 from tests.plugin.conftest import Project
 from tests.plugin.projects import one_reader, race
 
-STUCK = '''
+STUCK = """
 import queue
 
 EMPTY = queue.SimpleQueue()  # written in C: nothing can make it cooperative
@@ -37,13 +37,11 @@ def register(where):
 
 for where in ("entry", "actor", "probe", "factory", "nowhere"):
     register(where)
-'''
+"""
 
 
 @pytest.mark.parametrize("where", ["entry", "actor", "probe", "factory"])
-def test_code_that_blocks_for_ever_is_unknown_with_its_stack(
-    project: Project, where: str
-) -> None:
+def test_code_that_blocks_for_ever_is_unknown_with_its_stack(project: Project, where: str) -> None:
     project.add_to_conftest(STUCK)
     project.scenario(one_reader("Q-1", f"stuck_{where}"))
     project.scenario(race("G-1", "uncached"), "zz_good")

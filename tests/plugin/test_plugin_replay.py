@@ -110,7 +110,7 @@ def test_stale(world, key):
     world.origin.set(key, 1)
     shop = Shop(world.existing_cache.client(), world.origin)
     world.actor("Älice, the 1st*2", shop.get, key)
-    world.actor("bob's; tick@1", shop.set, key, 2)
+    world.actor("bob's; tick*1", shop.set, key, 2)
     world.run()
     world.settle()
     assert shop.get(key) == 2

@@ -61,7 +61,9 @@ def test_what_a_verb_answers_is_held_against_what_the_step_expects(project: Proj
 
 
 def test_an_answer_can_be_kept_and_compared_with(project: Project) -> None:
-    steps = "{checkout: {item: k}, as: first}, {checkout: {item: k}, expect: {charged: $first.charged}}"
+    steps = (
+        "{checkout: {item: k}, as: first}, {checkout: {item: k}, expect: {charged: $first.charged}}"
+    )
     with_verbs(project, steps, more="given: {origin: {k: 7}}\n")
     project.run().assert_outcomes(passed=1)
 
@@ -124,8 +126,8 @@ def test_a_generator_system_is_finished_on_every_node_in_reverse_order(project: 
     project.add_to_conftest(TEARDOWN)
     project.scenario(
         race("V-3", "generator").replace(
-            "bob: [{write: {key: \"product:42\", value: 120}}]",
-            "bob: {node: b, steps: [{write: {key: \"product:42\", value: 120}}]}",
+            'bob: [{write: {key: "product:42", value: 120}}]',
+            'bob: {node: b, steps: [{write: {key: "product:42", value: 120}}]}',
         )
     )
     project.test_file(

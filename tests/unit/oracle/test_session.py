@@ -312,9 +312,9 @@ def test_one_mutated_answer_flips_the_verdict(moves, data):
     stale = Operation(
         user="alice", node="a", kind="read", key="x", answer=0, called_at=99, returned_at=100
     )
-    own = Operation(
-        user="alice", node="a", kind="write", key="x", value=newest + 1, called_at=97, returned_at=98
-    )  # fmt: skip
+    own = dataclasses.replace(
+        stale, kind="write", value=newest + 1, answer=None, called_at=97, returned_at=98
+    )
     operations = (*seen.operations, own, stale)
     broken = dataclasses.replace(
         seen,

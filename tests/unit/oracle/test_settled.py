@@ -34,9 +34,8 @@ def left(where, value, *, text=WRITTEN, truth=1):
 def answered(value, *, text=WRITTEN, truth=1):
     """Judge ``value`` as the answer of node b."""
     origin = {} if truth is None else {"x": truth}
-    return violation(
-        text, given={"x": 0}, layers={"origin": origin}, probes={("a", "x"): truth, ("b", "x"): value}
-    )  # fmt: skip
+    probes = {("a", "x"): truth, ("b", "x"): value}
+    return violation(text, given={"x": 0}, layers={"origin": origin}, probes=probes)
 
 
 @pytest.mark.parametrize("where", ["existing_cache", "super_cache@a", "super_cache@b"])
@@ -93,10 +92,12 @@ def test_a_value_that_came_back_is_the_truth_again():
 
 
 def test_an_older_version_of_another_key_is_no_violation():
-    layers = {"existing_cache": {"x": 1}, "origin": {"x": 1}}
-    given = {"x": 0, "y": 0}
-    assert violation(WRITTEN, given=given, layers={**layers, "super_cache@a": {"y": 0}, "origin": {"x": 1, "y": 0}}) is None  # fmt: skip
-    assert violation(WRITTEN, given=given, layers={**layers, "super_cache@a": {"x": 0}}) is not None
+    def super_cache_holds(content):
+        layers = {"super_cache@a": content, "origin": {"x": 1, "y": 0}}
+        return violation(WRITTEN, given={"x": 0, "y": 0}, layers=layers)
+
+    assert super_cache_holds({"y": 0, "x": 1}) is None
+    assert super_cache_holds({"x": 0}) is not None
 
 
 def test_content_that_cannot_be_read_is_judged_only_through_the_system():

@@ -1,0 +1,83 @@
+"""Steps that are not operations: users wait for each other, pause, and layers lose content."""
+
+from typing import Any
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import FlagState, Wait
+from pytest_supercache.world import World
+
+
+def announce(world: World, event: str) -> None:
+    """Say that ``event`` has happened: whoever waits for it may go on."""
+    _flag_step(world, f"{event} is done", event, "set")
+
+
+def wait_for(world: World, event: str) -> None:
+    """Wait until ``event`` was announced."""
+    _flag_step(world, f"wait for {event}", event, "await")
+
+
+def _flag_step(world: World, label: str, event: str, verb: str) -> None:
+    name = f"ended:{event}"
+    world.stepping.wait_state(name, FlagState())
+    resource = frozenset({name})
+    footprint = Footprint(reads=resource) if verb == "await" else Footprint(writes=resource)
+    wait = Wait(name, verb, guarded=verb == "await")
+    world.stepping.step(label, footprint, kind="user", wait=wait)
+
+
+def pause(world: World, seconds: float) -> None:
+    """Let the calling user pause: the clock is moved when nobody else can go on."""
+    world.stepping.step(
+        f"pause {seconds * 1000:g} ms",
+        Footprint(reads=frozenset({"clock:now"})),
+        kind="user",
+        deadline=world.stepping.now() + seconds,
+    )
+
+
+def disturb(
+    world: World, verb: str, *, node: str, layer: str = "existing_cache", key: str | None = None
+) -> None:
+    """Evict, expire or flush in a layer, or restart a super cache, as a step of the caller.
+
+    Raises:
+        SupercacheError: the layer is the origin, or one that we cannot reach into.
+    """
+    place = layer if layer == "existing_cache" else f"{layer}@{node}"
+    shown = world.shown(place)
+    _refuse(world, verb, layer, node, is_shown=shown is not None)
+    touched = frozenset({f"{place}:{'*' if key is None else key}"})
+    label = f"{verb} {place}" if key is None else f"{verb} {key} in {place}"
+    world.stepping.step(label, Footprint(touched, touched), kind="user")
+    if shown is not None:
+        _forget(shown, key, label)
+    elif verb == "restart":
+        world.node(node).super_cache.restart()
+    else:
+        world.stack.drop(layer, key, node)
+
+
+def _refuse(world: World, verb: str, layer: str, node: str, *, is_shown: bool) -> None:
+    if layer == "origin":
+        raise SupercacheError(f"{verb}: the origin is the truth; it forgets nothing by itself")
+    if is_shown or layer == "existing_cache":
+        if verb == "restart":
+            raise SupercacheError(f"restart: only the reference super_cache restarts, not {layer}")
+        return
+    if layer != "super_cache" or not world.node(node).super_cache.used:
+        raise SupercacheError(
+            f"{verb}: there is nothing to reach into at {layer} on node {node}. Show a mapping "
+            f"there: the system's layers() -> {{{layer!r}: mapping}}"
+        )
+
+
+def _forget(mapping: Any, key: str | None, label: str) -> None:
+    """Drop a key from a layer that a system shows, in place."""
+    if not hasattr(mapping, "pop"):
+        raise SupercacheError(f"{label}: layers() shows a copy that cannot be changed")
+    if key is None:
+        mapping.clear()
+    else:
+        mapping.pop(key, None)

@@ -1,0 +1,50 @@
+"""Does the system keep state that its nodes share in this process? Asked once per item.
+
+A value is written on one node, all shared content is forgotten, and another node is asked. An
+answer that comes without a step can only come from memory that both nodes have, which in
+production they do not.
+"""
+
+from typing import Any
+
+from pytest_supercache.core.errors import SupercacheError, UndeclaredStateError
+from pytest_supercache.playing.building import built
+from pytest_supercache.registry import System
+from pytest_supercache.runtime.state import changed_globals, fingerprint
+from pytest_supercache.world import World
+
+
+def find_undeclared_state(world: World, system: System, key: str, value: Any) -> None:
+    """Write ``key`` on node a and read it on node b, with nothing shared in between.
+
+    Raises:
+        UndeclaredStateError: b knew it; the message names the module globals that changed.
+    """
+    with built(world, system, ("a", "b")) as systems:
+        if not (hasattr(systems["a"], "get") and hasattr(systems["a"], "set")):
+            return
+        before = fingerprint()
+        if not _knows_without_a_step(world, systems, key, value):
+            return
+        changed = changed_globals(before, fingerprint())
+    shown = ", ".join(changed) or "in no module global; look at class attributes and closures"
+    raise UndeclaredStateError(
+        f"system {system.name!r} keeps state that its nodes share in this process: {shown}. A "
+        "value written on node a was answered on node b from memory. Declare it: "
+        f"@system({system.name!r}, state=[{', '.join(map(repr, changed))}])"
+    )
+
+
+def _knows_without_a_step(world: World, systems: dict[str, Any], key: str, value: Any) -> bool:
+    try:
+        with world.at("a"):
+            systems["a"].set(key, value)
+        world.forget_everything()
+        before = len(world.stepping.record.steps)
+        with world.at("b"):
+            answer = systems["b"].get(key)
+    except SupercacheError:
+        raise
+    except Exception:  # noqa: BLE001 - the scenario itself will show it, in a schedule
+        return False
+    return answer is not None and len(world.stepping.record.steps) == before

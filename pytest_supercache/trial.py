@@ -1,0 +1,168 @@
+"""One body tried under many schedules: executes, judges, counts, and owns the budget."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from time import perf_counter as real_perf_counter
+from typing import Any
+
+from pytest_supercache import coverage
+from pytest_supercache.core.errors import NotDeterministicError, SupercacheError
+from pytest_supercache.core.schedule import Scheduler
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import End, Label, Violation
+from pytest_supercache.oracle.guarantee import Guarantee
+from pytest_supercache.oracle.judge import Judgement, judge
+from pytest_supercache.search.search import SearchEnded
+from pytest_supercache.search.serial import Serial, serial_orders
+from pytest_supercache.stand import Body, Stand
+
+REPEATS = 3
+"""How often the first schedule is repeated to see that the code is deterministic."""
+
+
+class SharedMemoryNeeded(Exception):  # noqa: N818 - a change of plan, not an error
+    """An operation was answered without a step: memory that nobody declared."""
+
+
+class HazardMet(Exception):  # noqa: N818 - a reason for UNKNOWN
+    """An execution that proves nothing, and why."""
+
+    def __init__(self, reasons: Iterable[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__("; ".join(self.reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An execution that breaks something."""
+
+    execution: Execution
+    violations: tuple[Violation, ...]
+    serial: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Trial:
+    """The state of one check while it goes on."""
+
+    stand: Stand
+    body: Body
+    settings: Exploration
+    guarantees: tuple[Guarantee, ...]
+    shared: bool  # treat memory as shared
+    started: float = field(default_factory=real_perf_counter)
+    outside: bool = False  # ask the scheduler on the calling thread
+    executions: int = 0
+    violating: int = 0
+    blocked: int = 0
+    first: Execution | None = None
+    found: Found | None = None
+    not_judged: dict[str, None] = field(default_factory=dict)
+
+    def attempt(self, scheduler: Scheduler) -> Execution:
+        """Execute and judge one schedule of the search.
+
+        Raises:
+            SearchEnded: a violation was found and the first is enough, or the budget is used up.
+        """
+        if self.is_over_budget():
+            raise SearchEnded(End.OUT_OF_BUDGET)
+        execution = self.execute(scheduler)
+        violations = self.judge(execution).violations
+        self.executions += 1
+        self.blocked += bool(execution.blocked)
+        if violations:
+            self.violating += 1
+            self.found = self.found or Found(execution, violations)
+            if self.settings.stop_at_first:
+                raise SearchEnded(End.FOUND)
+        return execution
+
+    def execute(self, scheduler: Scheduler, **options: Any) -> Execution:
+        """Execute one schedule, whoever wants it.
+
+        Raises:
+            SupercacheError: the body or a declaration is at fault.
+            HazardMet: nothing may be concluded.
+            SharedMemoryNeeded: an answer came without a step.
+        """
+        execution = self.stand.execute(
+            self.body, scheduler, shared_memory=self.shared, outside=self.outside, **options
+        )
+        if isinstance(execution.failure, SupercacheError):
+            raise execution.failure
+        if execution.hazards:
+            raise HazardMet(execution.hazards)
+        if execution.unseen and self.settings.memory == "auto" and not self.shared:
+            raise SharedMemoryNeeded(execution.unseen[0])
+        self.first = self.first or execution
+        return execution
+
+    def judge(self, execution: Execution) -> Judgement:
+        """Judge one execution and note what could not be judged."""
+        judgement = judge(execution, self.guarantees)
+        if not judgement.violations:
+            self.not_judged.update(dict.fromkeys(judgement.not_judged))
+        return judgement
+
+    def is_over_budget(self) -> bool:
+        """Say whether executions or time are used up."""
+        return self.executions >= self.settings.executions or self.seconds() > self.settings.time
+
+    def seconds(self) -> float:
+        """Return the real seconds since the check began."""
+        return real_perf_counter() - self.started
+
+    def scope(self) -> coverage.Scope:
+        """Describe within which bounds a verdict is meant."""
+        if self.first is None:
+            return {}
+        return coverage.scope_of(self.first, self.settings, self.stand.backend, shared=self.shared)
+
+
+def take_turns(trial: Trial) -> tuple[Label, Found | None]:
+    """Run the users one after the other in every order; say what that tells, and what it found.
+
+    The first run is repeated: the same schedule must always lead to the same steps.
+
+    Raises:
+        NotDeterministicError: it does not.
+    """
+    failing = total = 0
+    found: Found | None = None
+    for order in serial_orders(_users(trial), trial.settings.seed):
+        execution = trial.execute(Serial(order), unlimited_ticks=True)
+        violations = trial.judge(execution).violations
+        total += 1
+        failing += bool(violations)
+        if violations and found is None:
+            found = Found(execution, violations, serial=True)
+    if failing == total:
+        return Label.PLAIN_BUG, found
+    return (Label.ORDER_BUG if failing else Label.CONFLICT), found
+
+
+def _users(trial: Trial) -> tuple[str, ...]:
+    first = trial.execute(Serial(()), unlimited_ticks=True)
+    if trial.stand.notice_new_modules():
+        first = trial.execute(Serial(()), unlimited_ticks=True)
+    for _ in range(REPEATS):
+        _compare(first, trial.execute(Serial(()), unlimited_ticks=True))
+    return first.users
+
+
+def _compare(first: Execution, again: Execution) -> None:
+    if first.schedule != again.schedule:
+        raise NotDeterministicError("users took turns in the same order, but others could go on")
+    for one, other in zip(first.steps, again.steps, strict=False):
+        if one.signature != other.signature:
+            raise NotDeterministicError(
+                f"{one.actor} took the step {one.label!r} in one run and {other.label!r} "
+                f"({other.actor}) in another, under the same schedule"
+            )
+    if len(first.steps) != len(again.steps):
+        raise NotDeterministicError(
+            f"the same schedule took {len(first.steps)} steps in one run and {len(again.steps)} "
+            "in another"
+        )

@@ -1,0 +1,90 @@
+"""A finding is made small and repeated before anybody hears of it."""
+
+from pytest_supercache.core.errors import ReplayDivergedError
+from pytest_supercache.core.result import Counterexample
+from pytest_supercache.core.schedule import Scheduler
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import End
+from pytest_supercache.oracle.judge import judge
+from pytest_supercache.search.all_schedules import AllSchedules
+from pytest_supercache.search.replay import Replay
+from pytest_supercache.search.search import SearchEnded
+from pytest_supercache.trial import Found, Trial
+
+REPLAYS = 10
+"""How often a counterexample must repeat before its token is printed."""
+
+SMALLER_EXECUTIONS = 2_000
+"""How many schedules with fewer preemptions are tried for a smaller witness."""
+
+
+class DoesNotReplay(Exception):  # noqa: N818 - a reason for UNKNOWN
+    """A violation was found that does not repeat."""
+
+
+def smallest(trial: Trial, found: Found, *, is_smallest: bool) -> tuple[Found, bool]:
+    """Return a witness with the fewest preemptions, and whether none can have fewer.
+
+    "Smaller" means: fewer preemptions. A search that tries schedules in that order has found the
+    smallest one already (``is_smallest``).
+    """
+    most = found.execution.preemptions
+    if most == 0 or is_smallest:
+        return found, True
+    best, tried = found, 0
+
+    def attempt(scheduler: Scheduler) -> Execution:
+        nonlocal best, tried
+        if tried >= SMALLER_EXECUTIONS or trial.seconds() > 2 * trial.settings.time:
+            raise SearchEnded(End.OUT_OF_BUDGET)
+        tried += 1
+        execution = trial.execute(scheduler)
+        violations = judge(execution, trial.guarantees).violations
+        if violations:
+            best = Found(execution, violations)
+            raise SearchEnded(End.FOUND)
+        return execution
+
+    try:
+        AllSchedules(preemptions_max=most - 1).explore(attempt)
+    except SearchEnded as ended:
+        return best, ended.end is End.FOUND
+    return best, True
+
+
+def confirm(trial: Trial, found: Found, item: str, *, minimal: bool) -> Counterexample:
+    """Replay the finding; only what repeats every time may be reported.
+
+    Raises:
+        DoesNotReplay: it took other steps, or the same violation did not come every time.
+    """
+    schedule, violation = found.execution.schedule, found.violations[0]
+    executions = []
+    for number in range(REPLAYS):
+        try:
+            executions.append(
+                trial.execute(Replay(schedule), unlimited_ticks=True, record=number == 0)
+            )
+        except ReplayDivergedError as error:
+            raise DoesNotReplay(f"a violation was found that does not replay: {error}") from error
+    again = sum(
+        any(other.identity == violation.identity for other in judge(e, trial.guarantees).violations)
+        and e.signatures() == found.execution.signatures()
+        for e in executions
+    )
+    if again < REPLAYS:
+        raise DoesNotReplay(
+            f"a violation was found ({violation.summary}), but it replayed only {again} times of "
+            f"{REPLAYS}: the code under test is not deterministic"
+        )
+    return Counterexample(
+        token=schedule.token(item),
+        schedule=schedule,
+        preemptions=found.execution.preemptions,
+        violation=violation,
+        violations=found.violations,
+        execution=executions[0],
+        replays=f"{again}/{REPLAYS}",
+        minimal=minimal,
+        serial=found.serial,
+    )

@@ -1,0 +1,74 @@
+"""A schedule survives its token, and no text makes the reader of tokens crash."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_supercache.core.errors import TokenError
+from pytest_supercache.core.schedule import CLOCK, Schedule, read_token
+
+NAMES = st.text(min_size=1).filter(lambda name: "@" not in name)  # what world.actor permits
+BACKGROUNDS = st.text(min_size=1).map("messages@{}".format)
+ITEMS = st.text() | st.sampled_from(["PRICE-07[warm]", "tests/test_a.py::test_b[x:y,z*2;tick@3]"])
+SCHEDULES = st.lists(NAMES | BACKGROUNDS | st.just(CLOCK)).map(tuple).map(Schedule)
+FEW = st.lists(st.sampled_from(["alice", "bob", CLOCK])).map(tuple).map(Schedule)
+
+
+@given(ITEMS, SCHEDULES | FEW)
+def test_a_schedule_and_its_item_survive_the_token(item, schedule):
+    assert read_token(schedule.token(item)) == (item, schedule)
+
+
+@given(ITEMS, SCHEDULES)
+def test_a_token_is_one_shell_word_without_quotes(item, schedule):
+    token = schedule.token(item)
+    assert token.isascii()
+    assert token.isprintable()
+    assert not set(token) & set(" '\"\\$`\t")
+
+
+@given(FEW, FEW)
+def test_different_schedules_have_different_tokens(one, other):
+    assert (one == other) == (one.token("x") == other.token("x"))
+
+
+@given(SCHEDULES | FEW, st.data())
+def test_a_mutated_token_is_read_or_refused_and_never_a_traceback(schedule, data):
+    token = schedule.token("item")
+    at = data.draw(st.integers(0, len(token)))
+    cut = data.draw(st.integers(0, 3))
+    mutated = token[:at] + data.draw(st.text("abc:*,;@%0159\n", max_size=4)) + token[at + cut :]
+    try:
+        item, again = read_token(mutated)
+    except TokenError:
+        return
+    assert isinstance(item, str)
+    assert all(again.choices)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "", "sc1", "sc1:x", "sc2:x:a", "SC1:x:a", ":::", "sc1:x:a,,b", "sc1:x:a*", "sc1:x:a*0",
+        "sc1:x:a*-1", "sc1:x:a*2*3", "sc1:x:a*9999999", "sc1:x:,", "sc1:x:a;", "sc1:x:a;tick",
+        "sc1:x:a;tick@2", "sc1:x:a*3;tick@2;tick@1", "sc1:x:a;evict(x)@1", "sc1:x:a;tick@-1",
+    ],
+)  # fmt: skip
+def test_what_is_no_token_is_refused(token):
+    with pytest.raises(TokenError):
+        read_token(token)
+
+
+@pytest.mark.parametrize(
+    ("choices", "token"),
+    [
+        (("alice", "bob", "bob", "alice"), "sc1:P:alice,bob*2,alice"),
+        (("a", CLOCK, CLOCK, "a"), "sc1:P:a*2;tick@1;tick@1"),
+        ((CLOCK,), "sc1:P:;tick@0"),
+        (("messages@a",), "sc1:P:messages@a"),
+        ((), "sc1:P:"),
+    ],
+)
+def test_a_token_reads_as_it_is_documented(choices, token):
+    assert Schedule(choices).token("P") == token
+    assert read_token(f"  {token}\n") == ("P", Schedule(choices))

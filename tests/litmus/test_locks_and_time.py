@@ -1,0 +1,394 @@
+"""Locks, events and sleeps that code under test makes: who may go on, and what time it is then."""
+
+import threading
+import time
+from collections import Counter
+from time import perf_counter
+
+import pytest
+
+from pytest_supercache import Assume, Label, SupercacheError, Verdict, check
+
+
+def complete(run, **options):
+    """Return how often each answer of ``run(world)`` came in a complete search."""
+    seen = []
+
+    def body(world):
+        seen.append(None)
+        seen[-1] = run(world)
+
+    options.setdefault("ticks", 0)
+    result = check(body, search="all-schedules", **options)
+    assert result.verdict is Verdict.HOLDS, result.reasons or result.counterexample
+    return Counter(seen[-result.executions :])
+
+
+def violation_of(body, **options):
+    result = check(body, search="all-schedules", **options)
+    assert result.verdict is Verdict.VIOLATED, result.reasons
+    return result
+
+
+def add_one(client):
+    client.set("n", int(client.get("n") or 0) + 1)
+
+
+def counted(make_guard):
+    def run(world):
+        client, guard = world.existing_cache.client(), make_guard()
+
+        def flow():
+            with guard:
+                add_one(client)
+
+        for name in "abc":
+            world.actor(name, flow)
+        world.run()
+        return int(world.existing_cache.peek("n"))
+
+    return run
+
+
+class _NoGuard:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: threading.Lock(), lambda: threading.RLock(), lambda: threading.Semaphore(1)]
+)
+def test_a_lock_around_both_commands_loses_no_update(make):
+    assert set(complete(counted(make))) == {3}
+
+
+@pytest.mark.parametrize("make", [_NoGuard, lambda: threading.Semaphore(3)])
+def test_without_a_lock_or_with_room_for_everyone_updates_are_lost(make):
+    assert set(complete(counted(make))) == {1, 2, 3}
+
+
+def test_critical_sections_of_three_actors_have_their_six_orders():
+    def run(world):
+        lock, order = threading.Lock(), []
+
+        def flow(name):
+            with lock:
+                order.append(name)
+
+        for name in "abc":
+            world.actor(name, flow, name)
+        world.run()
+        return "".join(order)
+
+    assert set(complete(run)) == {"abc", "acb", "bac", "bca", "cab", "cba"}
+
+
+def crossing(world, second_order):
+    one, two = threading.Lock(), threading.Lock()
+
+    def flow(first, second):
+        with first, second:
+            pass
+
+    world.actor("a", flow, one, two)
+    world.actor("b", flow, *(second_order(one, two)))
+    world.run()
+
+
+def test_locks_taken_in_opposite_orders_deadlock_and_nobody_is_answered():
+    result = violation_of(lambda world: crossing(world, lambda one, two: (two, one)))
+    found = result.counterexample
+    assert found.violation.guarantee == "answers"
+    assert {actor for actor, _ in found.violation.evidence["blocked"]} == {"a", "b"}
+    assert found.replays == "10/10"
+    assert result.label is Label.CONFLICT
+
+
+def test_locks_taken_in_one_order_never_deadlock():
+    result = check(
+        lambda world: crossing(world, lambda one, two: (one, two)), search="all-schedules"
+    )
+    assert result.verdict is Verdict.HOLDS
+    assert result.blocked == 0
+
+
+def nested(make):
+    def body(world):
+        lock = make()
+
+        def flow():
+            with lock, lock:
+                pass
+
+        world.actor("a", flow)
+        world.actor("b", flow)
+        world.run()
+
+    return body
+
+
+def test_a_plain_lock_taken_twice_blocks_for_ever_and_a_reentrant_one_does_not():
+    blocked = violation_of(nested(lambda: threading.Lock()))
+    assert blocked.counterexample.violation.guarantee == "answers"
+    assert blocked.label is Label.PLAIN_BUG
+    result = check(nested(lambda: threading.RLock()), search="all-schedules")
+    assert result.verdict is Verdict.HOLDS
+
+
+def test_releasing_what_is_not_held_is_the_error_that_threading_raises():
+    def run(world):
+        def flow():
+            with pytest.raises(RuntimeError):
+                threading.Lock().release()
+            return "raised"
+
+        world.actor("a", flow)
+        return world.run()["a"]
+
+    assert set(complete(run)) == {"raised"}
+
+
+def test_a_try_fails_exactly_when_the_lock_is_held():
+    def run(world):
+        lock = threading.Lock()
+
+        def hold():
+            with lock:
+                world.step("hold", reads=())
+
+        def attempt():
+            taken = lock.acquire(blocking=False)
+            if taken:
+                lock.release()
+            return taken
+
+        world.actor("holder", hold)
+        world.actor("other", attempt)
+        return world.run()["other"]
+
+    assert set(complete(run)) == {True, False}
+
+
+def test_an_event_lets_nobody_through_before_it_is_set():
+    def run(world):
+        event, seen = threading.Event(), []
+
+        def wait():
+            event.wait()
+            seen.append("through")
+
+        def tell():
+            world.step("work", reads=())
+            seen.append("set")
+            event.set()
+
+        world.actor("waiter", wait)
+        world.actor("teller", tell)
+        world.run()
+        return tuple(seen)
+
+    assert set(complete(run)) == {("set", "through")}
+
+
+def test_an_event_that_nobody_sets_is_no_answer():
+    def body(world):
+        world.actor("waiter", threading.Event().wait)
+        world.run()
+
+    assert violation_of(body).counterexample.violation.guarantee == "answers"
+
+
+def test_a_daemon_may_wait_for_ever():
+    def body(world):
+        world.actor("waiter", threading.Event().wait, daemon=True)
+        world.actor("user", world.step, "work", ())
+        world.run()
+
+    assert check(body, search="all-schedules").verdict is Verdict.HOLDS
+
+
+def most_inside(room):
+    def run(world):
+        semaphore, inside, most = threading.Semaphore(room), [], []
+
+        def flow(name):
+            with semaphore:
+                inside.append(name)
+                most.append(len(inside))
+                world.step("inside", reads=())
+                inside.remove(name)
+
+        for name in "abc":
+            world.actor(name, flow, name)
+        world.run()
+        return max(most)
+
+    return run
+
+
+def test_a_semaphore_admits_as_many_as_it_has_room():
+    assert set(complete(most_inside(1))) == {1}
+    assert set(complete(most_inside(2))) == {1, 2}
+
+
+def timed(timeout, hold):
+    def run(world):
+        lock = threading.Lock()
+
+        def holder():
+            with lock:
+                time.sleep(hold)
+
+        def other():
+            begun = time.monotonic()
+            taken = lock.acquire(timeout=timeout)
+            if taken:
+                lock.release()
+            return taken, round(time.monotonic() - begun, 3)
+
+        world.actor("holder", holder)
+        world.actor("other", other)
+        return world.run()["other"]
+
+    return run
+
+
+def test_a_timed_acquire_gives_up_at_its_deadline_in_virtual_time():
+    # Who comes first has it at once; who comes while it is held waits to the end or gives up.
+    assert set(complete(timed(timeout=1, hold=60))) == {(True, 0), (False, 1)}
+    assert set(complete(timed(timeout=60, hold=1))) == {(True, 0), (True, 1)}
+
+
+def test_an_hour_of_sleep_costs_no_real_time():
+    def run(world):
+        def flow():
+            begun = time.time()
+            time.sleep(3600)
+            return time.time() - begun
+
+        world.actor("a", flow)
+        answers = world.run()
+        return answers["a"], world.clock.now()
+
+    begun = perf_counter()
+    assert set(complete(run)) == {(3600, 3600)}
+    assert perf_counter() - begun < 30
+
+
+def slow_and_quick(world):
+    """A refill is meant to be over when the clock has moved a second: true only without slowness."""
+    client = world.existing_cache.client(decode_responses=True)
+    client.set("n", "old")
+
+    def refill():
+        value = client.get("n")
+        client.set("copy", value)
+
+    def write():
+        client.set("n", "new")
+        client.delete("copy")
+        time.sleep(1)
+        client.delete("copy")
+
+    world.actor("refill", refill)
+    world.actor("writer", write)
+    world.run()
+    assert world.existing_cache.peek("copy") in {None, "new"}
+
+
+@pytest.mark.parametrize(
+    ("ticks", "assume", "verdict"),
+    [
+        (0, None, Verdict.HOLDS),
+        (1, None, Verdict.VIOLATED),
+        (2, None, Verdict.VIOLATED),
+        ("auto", None, Verdict.VIOLATED),
+        ("auto", Assume(pause=0.5), Verdict.HOLDS),
+        ("auto", Assume(pause=1.0), Verdict.HOLDS),
+        ("auto", Assume(pause=1.5), Verdict.VIOLATED),
+    ],
+)
+def test_a_delayed_second_delete_holds_only_while_nobody_is_slow(ticks, assume, verdict):
+    def body(world):
+        slow_and_quick(world)
+
+    def with_operations(world):
+        return body(world)
+
+    result = check(with_operations, search="all-schedules", ticks=ticks, assume=assume)
+    assert result.verdict is verdict
+
+
+def sleepers(world):
+    woken = []
+
+    def flow(name, seconds):
+        time.sleep(seconds)
+        woken.append(name)
+
+    world.actor("short", flow, "short", 1)
+    world.actor("long", flow, "long", 2)
+    world.run()
+    return tuple(woken), world.clock.now()
+
+
+def test_early_ticks_let_a_shorter_sleep_end_later():
+    assert set(complete(sleepers, ticks=0)) == {(("short", "long"), 2)}
+    assert set(complete(sleepers, ticks=1)) >= {(("short", "long"), 2), (("long", "short"), 2)}
+
+
+def test_wait_until_goes_on_exactly_when_its_condition_is_true():
+    def run(world):
+        client, seen = world.existing_cache.client(decode_responses=True), []
+
+        def wait():
+            world.wait_until(
+                lambda: world.existing_cache.peek("n") == "2", reads="existing_cache:n"
+            )
+            seen.append(world.existing_cache.peek("n"))
+
+        def count():
+            client.set("n", 1)
+            client.set("n", 2)
+
+        world.actor("waiter", wait)
+        world.actor("counter", count)
+        world.run()
+        return tuple(seen)
+
+    assert set(complete(run)) == {("2",)}
+
+
+def test_wait_until_something_that_never_becomes_true_is_no_answer():
+    def body(world):
+        world.actor("waiter", world.wait_until, lambda: False)
+        world.actor("other", world.step, "work", ())
+        world.run()
+
+    assert violation_of(body).counterexample.violation.guarantee == "answers"
+
+
+def test_an_exception_in_an_actor_is_no_answer_and_one_in_the_body_fails_it():
+    def raising(world):
+        world.actor("a", int, "no number")
+        world.run()
+
+    def failing(world):
+        world.run()
+        raise AssertionError("body")
+
+    assert violation_of(raising).counterexample.violation.guarantee == "answers"
+    assert violation_of(failing).counterexample.violation.guarantee == "test body"
+
+
+@pytest.mark.parametrize("name", ["", "a@b", "twice"])
+def test_a_name_that_cannot_stand_in_a_token_is_refused(name):
+    def body(world):
+        world.actor("twice", int)
+        world.actor(name, int)
+
+    with pytest.raises(SupercacheError, match=r"world\.actor"):
+        check(body)
