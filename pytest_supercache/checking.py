@@ -19,7 +19,6 @@ from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.random_walk import RandomWalk
-from pytest_supercache.search.replay import Replay
 from pytest_supercache.search.search import Search, SearchEnded
 from pytest_supercache.search.serial import Serial
 from pytest_supercache.stand import Body, Given, Stand, test_stand
@@ -55,7 +54,7 @@ def check(
         time: real seconds after which the search stops.
         ticks: how often the clock may move although somebody could go on; ``auto``: once, when the
             code under test started a sleep, a timed wait or a lock lease.
-        preemptions: try only schedules with at most so many; never HOLDS then.
+        preemptions: try only schedules with at most so many; HOLDS only if there are no others.
         memory: ``declared``, ``shared`` or ``auto`` (docs/architecture.md, "Memory").
         faults: not available in this version.
         guarantees: what must hold; None: ``coherent_when_settled`` and ``read_your_writes`` as far
@@ -229,7 +228,7 @@ class _Check:
     def _replayed(self, schedule: Schedule) -> CheckResult:
         """Execute one recorded schedule and judge it: no search, no proof."""
         trial = self._trial
-        execution = trial.execute(Replay(schedule), unlimited_ticks=True)
+        execution = trial.replay(schedule)
         violations = trial.judge(execution).violations
         trial.executions = 1
         if not violations:

@@ -6,13 +6,18 @@ from time import perf_counter as real_perf_counter
 from typing import Any
 
 from pytest_supercache import coverage
-from pytest_supercache.core.errors import NotDeterministicError, SupercacheError
-from pytest_supercache.core.schedule import Scheduler
+from pytest_supercache.core.errors import (
+    NotDeterministicError,
+    ReplayDivergedError,
+    SupercacheError,
+)
+from pytest_supercache.core.schedule import Schedule, Scheduler
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End, Label, Violation
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.oracle.judge import Judgement, judge
+from pytest_supercache.search.replay import Replay
 from pytest_supercache.search.search import SearchEnded
 from pytest_supercache.search.serial import Serial, serial_orders
 from pytest_supercache.stand import Body, Stand
@@ -97,6 +102,21 @@ class Trial:
         if execution.unseen and self.settings.memory == "auto" and not self.shared:
             raise SharedMemoryNeeded(execution.unseen[0])
         self.first = self.first or execution
+        return execution
+
+    def replay(self, schedule: Schedule, *, record: bool = False) -> Execution:
+        """Execute a recorded schedule.
+
+        Raises:
+            ReplayDivergedError: it does not fit, or has choices left when everybody has ended.
+        """
+        execution = self.execute(Replay(schedule), unlimited_ticks=True, record=record)
+        left = len(schedule.choices) - len(execution.schedule.choices)
+        if left:
+            raise ReplayDivergedError(
+                f"everybody had ended when {left} of the {len(schedule.choices)} recorded choices "
+                "were left. The scenario or the code under test has changed since."
+            )
         return execution
 
     def judge(self, execution: Execution) -> Judgement:

@@ -7,7 +7,6 @@ from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
 from pytest_supercache.oracle.judge import judge
 from pytest_supercache.search.all_schedules import AllSchedules
-from pytest_supercache.search.replay import Replay
 from pytest_supercache.search.search import SearchEnded
 from pytest_supercache.trial import Found, Trial
 
@@ -62,9 +61,7 @@ def confirm(trial: Trial, found: Found, item: str, *, minimal: bool) -> Countere
     executions = []
     for number in range(REPLAYS):
         try:
-            executions.append(
-                trial.execute(Replay(schedule), unlimited_ticks=True, record=number == 0)
-            )
+            executions.append(trial.replay(schedule, record=number == 0))
         except ReplayDivergedError as error:
             raise DoesNotReplay(f"a violation was found that does not replay: {error}") from error
     again = sum(

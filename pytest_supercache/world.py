@@ -177,7 +177,7 @@ class World:
         self.stepping.step(label, _footprint(reads, writes), kind="hand")
 
     def wait_until(self, condition: Callable[[], bool], reads: Resources = None) -> None:
-        """Wait until ``condition()`` is true; it is checked again when its ``reads`` are written."""
+        """Wait until ``condition()`` is true; checked again when its ``reads`` are written."""
         footprint = Footprint(reads=_resources(reads) if reads is not None else ANYTHING.reads)
         self.stepping.step("check a condition", footprint, kind="hand")
         while not condition():

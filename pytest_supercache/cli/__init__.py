@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from pytest_supercache import __version__
 from pytest_supercache.core.errors import TokenError
 from pytest_supercache.core.schedule import read_token
 
@@ -32,7 +31,7 @@ class _Bisectable(click.Command):
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
+@click.version_option(package_name="pytest-supercache")
 def main() -> None:
     """Find, replay and explain conflicts between two cache layers.
 

@@ -1,8 +1,11 @@
 """What a run may say, and the evidence it says it with."""
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
 
 class Verdict(Enum):
@@ -46,5 +49,17 @@ class Violation:
 
     @property
     def identity(self) -> tuple[str, str | None, str | None, str]:
-        """What must be equal for a replay to count as the same failure."""
-        return (self.guarantee, self.key, self.user, self.summary)
+        """What must be equal for a replay to count as the same failure.
+
+        Addresses are not: the text of a failed assert shows objects that every run makes anew.
+        """
+        return (self.guarantee, self.key, self.user, _ADDRESS.sub("0x", self.summary))
+
+
+def described(error: BaseException) -> str:
+    """Describe an error so that every run describes it alike: without memory addresses."""
+    text = _ADDRESS.sub("0x...", f"{type(error).__name__}: {error}")
+    return text if len(text) <= _ERROR_LENGTH else f"{text[:_ERROR_LENGTH]}..."
+
+
+_ERROR_LENGTH = 2_000

@@ -1,7 +1,7 @@
 """``answers``: every operation is answered, and no answer is an exception nobody expects."""
 
 from pytest_supercache.core.trace import Execution
-from pytest_supercache.core.verdict import Violation
+from pytest_supercache.core.verdict import Violation, described
 from pytest_supercache.oracle.guarantee import Guarantee
 
 
@@ -11,7 +11,7 @@ def _find_missing_answer(execution: Execution) -> Violation | None:
             return Violation(
                 guarantee="answers",
                 summary=f"{operation.user} {_named(operation.kind, operation.key)} raised "
-                f"{_shown(operation.error)}",
+                f"{described(operation.error)}",
                 key=operation.key,
                 user=operation.user,
                 node=operation.node,
@@ -20,16 +20,16 @@ def _find_missing_answer(execution: Execution) -> Violation | None:
     for actor, error in execution.errors.items():
         return Violation(
             guarantee="answers",
-            summary=f"{actor} raised {_shown(error)}",
+            summary=f"{actor} raised {described(error)}",
             user=actor,
             evidence={"error": error},
         )
     for (node, key), answer in execution.settled.probes.items():
-        if isinstance(answer, BaseException):
+        if isinstance(answer, BaseException) and not _is_expected(execution, key, answer):
             return Violation(
                 guarantee="answers",
                 summary=f"after everything had settled, reading {key} on node {node} raised "
-                f"{_shown(answer)}",
+                f"{described(answer)}",
                 key=key,
                 node=node,
                 evidence={"error": answer},
@@ -49,9 +49,12 @@ def _named(kind: str, key: str | None) -> str:
     return kind if key is None else f"{kind} {key}"
 
 
-def _shown(error: BaseException) -> str:
-    text = f"{type(error).__name__}: {error}"
-    return text if len(text) <= 200 else f"{text[:200]}..."
+def _is_expected(execution: Execution, key: str, error: BaseException) -> bool:
+    """Say whether a step of the scenario states this error for this key."""
+    return any(
+        operation.error_expected and operation.key == key and type(operation.error) is type(error)
+        for operation in execution.history
+    )
 
 
 ANSWERS = Guarantee("answers", _find_missing_answer)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pytest_supercache.core.trace import Execution
-from pytest_supercache.core.verdict import Violation
+from pytest_supercache.core.verdict import Violation, described
 from pytest_supercache.oracle.answers import ANSWERS
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.session import READ_YOUR_WRITES
@@ -37,7 +37,7 @@ def judge(execution: Execution, guarantees: Iterable[Guarantee]) -> Judgement:
         violations.append(
             Violation(
                 guarantee="test body",
-                summary=f"{type(execution.failure).__name__}: {execution.failure}",
+                summary=described(execution.failure),
                 evidence={"error": execution.failure},
             )
         )

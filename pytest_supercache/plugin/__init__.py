@@ -16,6 +16,7 @@ from pytest_supercache.plugin.fixtures import (
     origin,
     super_cache,
     supercache_bench,
+    supercache_stack,
     virtual_clock,
 )
 from pytest_supercache.plugin.options import add_options
@@ -28,6 +29,7 @@ __all__ = [
     "origin",
     "super_cache",
     "supercache_bench",
+    "supercache_stack",
     "virtual_clock",
 ]
 

@@ -3,16 +3,18 @@
 import inspect
 from collections.abc import Callable, Iterable
 from functools import update_wrapper
-from typing import Any, overload
-
-import pytest
+from typing import TYPE_CHECKING, Any, overload
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.settings import Assume
 from pytest_supercache.oracle.guarantee import Guarantee
-from pytest_supercache.plugin.bench import Bench
 from pytest_supercache.plugin.fixtures import LAYER_FIXTURES
 from pytest_supercache.world import World
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_supercache.plugin.bench import Bench
 
 _Test = Callable[..., Any]
 
@@ -89,13 +91,14 @@ def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee,
     is_method = next(iter(parameters)) == "self"
 
     def wrapper(*args: Any, **fixtures: Any) -> None:
-        request: pytest.FixtureRequest = fixtures.pop("request")
-        bench: Bench = fixtures.pop("supercache_bench")
+        node: pytest.Item = fixtures["request"].node
+        bench: Bench = fixtures["supercache_bench"]
+        wanted = {name: value for name, value in fixtures.items() if name in parameters}
 
         def body(world: World) -> None:
-            function(*args, world=world, **fixtures)
+            function(*args, world=world, **wanted)
 
-        bench.explore(body, request.node, own, guarantees)
+        bench.explore(body, node, own, guarantees)
 
     update_wrapper(wrapper, function)  # pytest finds the place of the test through __wrapped__
     keyword = inspect.Parameter.KEYWORD_ONLY

@@ -27,7 +27,8 @@ def supercache_bench(request: pytest.FixtureRequest) -> "Bench":
 
 
 @pytest.fixture
-def _supercache_stack(request: pytest.FixtureRequest) -> Iterator["Stack"]:
+def supercache_stack(request: pytest.FixtureRequest) -> Iterator["Stack"]:
+    """The layers of all nodes, empty, without a scheduler."""
     from pytest_supercache.layers.stack import Stack
     from pytest_supercache.runtime.active import ActiveSwitch
 
@@ -38,9 +39,9 @@ def _supercache_stack(request: pytest.FixtureRequest) -> Iterator["Stack"]:
 
 
 @pytest.fixture
-def cache_layers(_supercache_stack: "Stack") -> "NodeLayers":
+def cache_layers(supercache_stack: "Stack") -> "NodeLayers":
     """All layers as node ``a`` sees them, empty: what a system's factory is given."""
-    return _supercache_stack.node("a")
+    return supercache_stack.node("a")
 
 
 @pytest.fixture
@@ -62,9 +63,9 @@ def origin(cache_layers: "NodeLayers") -> "Origin":
 
 
 @pytest.fixture
-def virtual_clock(_supercache_stack: "Stack") -> Iterator["VirtualClock"]:
+def virtual_clock(supercache_stack: "Stack") -> Iterator["VirtualClock"]:
     """The clock of the layers; while a test uses it, time stands still but for ``advance``."""
     from pytest_supercache.runtime.frozen import frozen
 
-    with frozen(_supercache_stack.clock):
-        yield _supercache_stack.clock
+    with frozen(supercache_stack.clock):
+        yield supercache_stack.clock

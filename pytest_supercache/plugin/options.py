@@ -16,7 +16,7 @@ _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("search", "NAME", str, f"how to search: {', '.join(SEARCHES)} (default: auto)"),
     ("time", "SECONDS", float, "real seconds an item may search (default: 120)"),
     ("executions", "N", int, "schedules an item may execute (default: 20000)"),
-    ("preemptions", "N", int, "try only schedules with at most N preemptions; never a proof"),
+    ("preemptions", "N", int, "try only schedules with at most N preemptions"),
     ("ticks", "N", str, "early moves of the clock: auto, 0, 1 or 2 (default: auto)"),
     ("seed", "N", int, "seed of the random search and of the code's own randomness (default: 0)"),
     ("step_timeout", "SECONDS", float, "real seconds a step may take to arrive (default: 5)"),

@@ -68,7 +68,7 @@ def line_of_text(finding: Finding) -> str:
 
 def _violations(result: CheckResult, found: Counterexample) -> list[str]:
     lines = [f"  {_LABELS[result.label]}"] if result.label is not None else []
-    lines.append(f"  {clean(found.violation.summary)}")
+    lines += [f"  {clean(line)}" for line in found.violation.summary.splitlines()]
     others = [other for other in found.violations if other.identity != found.violation.identity]
     return [*lines, *(f"  also violated: {_named(other)}" for other in others)]
 
@@ -78,7 +78,10 @@ def _named(violation: Violation) -> str:
 
 
 def _reasons(result: CheckResult) -> list[str]:
-    lines = [f"  - {clean(reason)}" for reason in result.reasons]
+    lines = []
+    for reason in result.reasons:
+        first, *rest = reason.splitlines() or [""]
+        lines += [f"  - {clean(first)}", *(f"    {clean(line)}" for line in rest)]
     if result.verdict is Verdict.UNKNOWN:
         lines.append(f"  {_NEXT_WHEN_UNKNOWN}")
     return lines

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from time import perf_counter
+from time import perf_counter, sleep  # noqa: TID251 - what code under test does
 
 import pytest
 
@@ -34,7 +34,7 @@ def add_one(client):
     client.set("n", int(client.get("n") or 0) + 1)
 
 
-def counted(make_guard):
+def counted(make_guard, users="ab"):
     def run(world):
         client, guard = world.existing_cache.client(), make_guard()
 
@@ -42,7 +42,7 @@ def counted(make_guard):
             with guard:
                 add_one(client)
 
-        for name in "abc":
+        for name in users:
             world.actor(name, flow)
         world.run()
         return int(world.existing_cache.peek("n"))
@@ -62,12 +62,12 @@ class _NoGuard:
     "make", [lambda: threading.Lock(), lambda: threading.RLock(), lambda: threading.Semaphore(1)]
 )
 def test_a_lock_around_both_commands_loses_no_update(make):
-    assert set(complete(counted(make))) == {3}
+    assert set(complete(counted(make, "abc"))) == {3}
 
 
-@pytest.mark.parametrize("make", [_NoGuard, lambda: threading.Semaphore(3)])
+@pytest.mark.parametrize("make", [_NoGuard, lambda: threading.Semaphore(2)])
 def test_without_a_lock_or_with_room_for_everyone_updates_are_lost(make):
-    assert set(complete(counted(make))) == {1, 2, 3}
+    assert set(complete(counted(make))) == {1, 2}
 
 
 def test_critical_sections_of_three_actors_have_their_six_orders():
@@ -240,7 +240,7 @@ def timed(timeout, hold):
 
         def holder():
             with lock:
-                time.sleep(hold)
+                sleep(hold)
 
         def other():
             begun = time.monotonic()
@@ -265,9 +265,9 @@ def test_a_timed_acquire_gives_up_at_its_deadline_in_virtual_time():
 def test_an_hour_of_sleep_costs_no_real_time():
     def run(world):
         def flow():
-            begun = time.time()
-            time.sleep(3600)
-            return time.time() - begun
+            begun = time.monotonic()
+            sleep(3600)
+            return time.monotonic() - begun
 
         world.actor("a", flow)
         answers = world.run()
@@ -279,7 +279,7 @@ def test_an_hour_of_sleep_costs_no_real_time():
 
 
 def slow_and_quick(world):
-    """A refill is meant to be over when the clock has moved a second: true only without slowness."""
+    """A refill is meant to be over within a second: true only while nobody is slow."""
     client = world.existing_cache.client(decode_responses=True)
     client.set("n", "old")
 
@@ -290,7 +290,7 @@ def slow_and_quick(world):
     def write():
         client.set("n", "new")
         client.delete("copy")
-        time.sleep(1)
+        sleep(1)
         client.delete("copy")
 
     world.actor("refill", refill)
@@ -312,13 +312,7 @@ def slow_and_quick(world):
     ],
 )
 def test_a_delayed_second_delete_holds_only_while_nobody_is_slow(ticks, assume, verdict):
-    def body(world):
-        slow_and_quick(world)
-
-    def with_operations(world):
-        return body(world)
-
-    result = check(with_operations, search="all-schedules", ticks=ticks, assume=assume)
+    result = check(slow_and_quick, search="all-schedules", ticks=ticks, assume=assume)
     assert result.verdict is verdict
 
 
@@ -326,7 +320,7 @@ def sleepers(world):
     woken = []
 
     def flow(name, seconds):
-        time.sleep(seconds)
+        sleep(seconds)
         woken.append(name)
 
     world.actor("short", flow, "short", 1)
@@ -343,12 +337,11 @@ def test_early_ticks_let_a_shorter_sleep_end_later():
 def test_wait_until_goes_on_exactly_when_its_condition_is_true():
     def run(world):
         client, seen = world.existing_cache.client(decode_responses=True), []
+        peek = world.existing_cache.peek
 
         def wait():
-            world.wait_until(
-                lambda: world.existing_cache.peek("n") == "2", reads="existing_cache:n"
-            )
-            seen.append(world.existing_cache.peek("n"))
+            world.wait_until(lambda: peek("n") == "2", reads="existing_cache:n")
+            seen.append(peek("n"))
 
         def count():
             client.set("n", 1)

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +114,7 @@ def children_named(program: str, parent: int) -> list[int]:
 def is_running(process: int) -> bool:
     """Say whether a process is still there."""
     try:
-        os.kill(process, signal.Signals(0))
+        os.kill(process, 0)
     except ProcessLookupError:
         return False
     return True
