@@ -9,7 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_supercache import coverage
-from pytest_supercache.core.errors import NotDeterministicError, SupercacheError
+from pytest_supercache.core.errors import (
+    NotDeterministicError,
+    ReplayDivergedError,
+    SupercacheError,
+)
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import MEMORIES, SEARCHES, Assume, Exploration
@@ -17,6 +21,7 @@ from pytest_supercache.core.verdict import End, Label, Verdict
 from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.oracle.judge import DEFAULT
+from pytest_supercache.runtime.state import changed_globals, fingerprint
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.random_walk import RandomWalk
 from pytest_supercache.search.search import Search, SearchEnded
@@ -118,8 +123,12 @@ def check_on(
                 f"memory is treated as shared: {needed} was answered without a step. Declare what "
                 "it looks into with watch(...) to make the search cheaper"
             )
-            result = explore(shared=True)
-            return replace(result, notes=(*result.notes, note))
+        except ReplayDivergedError:
+            if replay is None or settings.memory != "auto":
+                raise
+            note = "the token fits only with memory treated as shared"
+        result = explore(shared=True)
+        return replace(result, notes=(*result.notes, note))
 
 
 def _look_ahead(stand: Stand, preflight: Body) -> None:
@@ -172,7 +181,7 @@ class _Check:
 
     def result(self) -> CheckResult:
         """Explore and conclude."""
-        trial = self._trial
+        trial, before = self._trial, fingerprint()
         try:
             if self._replay is not None:
                 return self._replayed(self._replay)
@@ -183,7 +192,7 @@ class _Check:
         except HazardMet as hazard:
             return self._unknown(hazard.reasons)
         except NotDeterministicError as error:
-            return self._unknown((f"the code under test is not deterministic: {error}",))
+            return self._unknown((_not_deterministic(error, before),))
         except DoesNotReplay as error:
             return self._unknown((str(error),))
 
@@ -310,6 +319,18 @@ class _Check:
                 "Give more with --supercache-time, or make the flow smaller"
             )
         return f"only schedules with at most {settings.preemptions} preemptions were tried"
+
+
+def _not_deterministic(error: NotDeterministicError, before: dict[str, str]) -> str:
+    """Write the reason, with the module globals that may be it."""
+    changed = changed_globals(before, fingerprint())
+    hint = ""
+    if changed:
+        hint = (
+            f". Module globals that have changed meanwhile: {', '.join(changed)}; if they are "
+            "state of the code under test, declare them with @system(state=[...])"
+        )
+    return f"the code under test is not deterministic: {error}{hint}"
 
 
 def _never(_waiting: int) -> bool:

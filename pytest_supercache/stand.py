@@ -17,7 +17,7 @@ from pytest_supercache.registry import REGISTRY
 from pytest_supercache.runtime.active import ActiveSwitch
 from pytest_supercache.runtime.actor import Abandoned
 from pytest_supercache.runtime.controller import Controller, current_actor
-from pytest_supercache.runtime.doors import Doors, clients_replaced, connections_watched
+from pytest_supercache.runtime.doors import Doors, clients_replaced
 from pytest_supercache.runtime.frozen import frozen
 from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
@@ -25,6 +25,7 @@ from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.seeded import Seeding, seeded
 from pytest_supercache.runtime.state import ModuleState
 from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.surroundings import surroundings_watched
 from pytest_supercache.runtime.timekeeper import Timekeeper
 from pytest_supercache.runtime.watchdog import guard
 from pytest_supercache.runtime.watching import Watching
@@ -152,7 +153,7 @@ def test_stand(
         watching.start()
         seeding = undo.enter_context(seeded())
         rebinding = undo.enter_context(cooperative(seeding.stand_ins))
-        undo.enter_context(connections_watched(getattr(server, "socket", None)))
+        undo.enter_context(surroundings_watched(getattr(server, "socket", None)))
         undo.enter_context(frozen(stack.clock))
         undo.enter_context(clients_replaced(clients, stack.existing_cache))
         yield Stand(stack, doors, rebinding, seeding, ModuleState(state), settings, given)

@@ -95,13 +95,19 @@ class FakeRedisServer:
                 database[key] = item
 
     def expiries(self) -> dict[str, float]:
-        """Return key -> the Unix time at which it expires, for keys that have a TTL."""
-        return {
-            _text(key): item.expireat
-            for database in self._server.dbs.values()
-            for key, item in database._dict.items()  # noqa: SLF001 - no public way to the deadline
-            if item.expireat is not None
-        }
+        """Return key -> the Unix time at which it expires, for keys that have a TTL.
+
+        fakeredis forgets a key when it is next looked at; until then it is here and must not count,
+        or it would hide the deadlines that are still to come.
+        """
+        now = time.time()  # noqa: TID251 - frozen, as above
+        found: dict[str, float] = {}
+        for database in self._server.dbs.values():
+            for key, item in database._dict.items():  # noqa: SLF001 - no public way to the deadline
+                if item.expireat is not None and item.expireat >= now:
+                    name = _text(key)
+                    found[name] = min(item.expireat, found.get(name, item.expireat))
+        return found
 
     def close(self) -> None:
         """Nothing to stop."""

@@ -13,6 +13,10 @@ from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.baton import Baton
 
 
+class ActorThread(threading.Thread):
+    """A thread that runs an actor; every other one is the code under test's own."""
+
+
 class Abandoned(BaseException):  # noqa: N818 - not an error: the execution is over, unwind
     """Raised at a switch point when the execution has ended; code under test must not see it."""
 

@@ -17,6 +17,7 @@ from pytest_supercache.core.trace import Pending, Step
 from pytest_supercache.runtime.actor import (
     Abandoned,
     Actor,
+    ActorThread,
     Announced,
     BackgroundActor,
     State,
@@ -258,7 +259,7 @@ class Controller:
         elif chosen.state is State.NEW:
             chosen.state = State.RUNNING
             self.enter_node(chosen.node)
-            chosen.thread = threading.Thread(
+            chosen.thread = ActorThread(
                 target=self._live, args=(chosen,), name=chosen.name, daemon=True
             )
             chosen.thread.start()

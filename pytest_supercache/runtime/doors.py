@@ -5,7 +5,6 @@ wrapped while a check runs. Connections that redis-py opens inside an execution 
 cache, whatever address they name; one that was opened before, or without a pool, is a hazard.
 """
 
-import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -152,39 +151,6 @@ def _address(connection: Any) -> str:
     if path:
         return str(path)
     return f"{getattr(connection, 'host', '?')}:{getattr(connection, 'port', '?')}"
-
-
-_listening: list[Callable[[Any], None]] = []
-_installed = False
-
-
-def _audit(event: str, args: tuple[Any, ...]) -> None:
-    if event == "socket.connect" and _listening:
-        _listening[-1](args[1])
-
-
-@contextmanager
-def connections_watched(own: str | None) -> Iterator[None]:
-    """Name every socket that code under test connects to anything but ``own`` as a hazard."""
-    global _installed
-    if not _installed:
-        sys.addaudithook(_audit)  # cannot be taken back; it does nothing while nobody listens
-        _installed = True
-
-    def heard(address: Any) -> None:
-        execution = controlled()
-        if execution is not None and address != own:
-            shown = ":".join(map(str, address[:2])) if isinstance(address, tuple) else address
-            execution.controller.hazard(
-                f"the code under test connected to {shown}, which is not controlled: its answers "
-                "may differ from run to run"
-            )
-
-    _listening.append(heard)
-    try:
-        yield
-    finally:
-        _listening.remove(heard)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_supercache.core.schedule import Choices, Scheduler
 from pytest_supercache.runtime.active import begin, end
-from pytest_supercache.runtime.actor import Actor, State
+from pytest_supercache.runtime.actor import Actor, ActorThread, State
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.controller import Controller, be
 from pytest_supercache.runtime.stepping import Stepping
@@ -98,7 +98,7 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
         controller.progress += 1
         actor.baton.give()
 
-    actor.thread = threading.Thread(target=live, name="body", daemon=True)
+    actor.thread = ActorThread(target=live, name="body", daemon=True)
     return actor
 
 

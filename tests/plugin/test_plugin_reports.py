@@ -22,26 +22,28 @@ def mismatches(value: Any, schema: dict[str, Any], place: str = "$") -> list[str
     """Compare a value with a schema; only the words that docs/verdict.schema.json uses."""
     if "$ref" in schema:
         return mismatches(value, SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]], place)
-    found = []
-    if "anyOf" in schema and all(mismatches(value, one, place) for one in schema["anyOf"]):
-        found.append(f"{place}: none of the alternatives")
-    if "const" in schema and value != schema["const"]:
-        found.append(f"{place}: {value!r} is not {schema['const']!r}")
-    if "enum" in schema and value not in schema["enum"]:
-        found.append(f"{place}: {value!r} is not one of {schema['enum']}")
-    if "type" in schema:
-        names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        if not any(isinstance(value, TYPES[name]) for name in names):
-            found.append(f"{place}: {value!r} is not {names}")
+    if "anyOf" in schema:
+        return min((mismatches(value, one, place) for one in schema["anyOf"]), key=len)
+    found = [f"{place}: {value!r}: {word}" for word, fits in FITS.items()
+             if word in schema and not fits(value, schema[word])]  # fmt: skip
+    inner: list[tuple[str, Any, dict[str, Any]]] = []
     if isinstance(value, dict):
         found += [f"{place}: no {key}" for key in schema.get("required", ()) if key not in value]
-        for key, inner in schema.get("properties", {}).items():
-            if key in value:
-                found += mismatches(value[key], inner, f"{place}.{key}")
-    if isinstance(value, list) and "items" in schema:
-        for number, item in enumerate(value):
-            found += mismatches(item, schema["items"], f"{place}[{number}]")
-    return found
+        inner = [(k, value[k], s) for k, s in schema.get("properties", {}).items() if k in value]
+    elif isinstance(value, list) and "items" in schema:
+        inner = [(str(number), item, schema["items"]) for number, item in enumerate(value)]
+    return found + [m for key, item, s in inner for m in mismatches(item, s, f"{place}.{key}")]
+
+
+def is_of_type(value: Any, names: str | list[str]) -> bool:
+    return any(isinstance(value, TYPES[n]) for n in ([names] if isinstance(names, str) else names))
+
+
+FITS: dict[str, Any] = {
+    "const": lambda value, wanted: value == wanted,
+    "enum": lambda value, wanted: value in wanted,
+    "type": is_of_type,
+}
 
 
 def allure_results(project: Project) -> dict[str, dict[str, Any]]:

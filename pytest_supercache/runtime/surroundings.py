@@ -1,0 +1,73 @@
+"""What leads out of control: foreign connections, threads and processes of the code under test.
+
+They are let through and named, so that the run says UNKNOWN with a reason. Sockets and processes
+are heard through Python's audit events; threads have none on 3.11, so their start is wrapped.
+"""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.actor import ActorThread
+from pytest_supercache.runtime.controller import current_actor
+
+_PROCESS_STARTS = frozenset({"subprocess.Popen", "os.fork", "os.posix_spawn"})
+
+_own_sockets: list[str | None] = []
+_installed = False
+
+
+@contextmanager
+def surroundings_watched(own_socket: str | None) -> Iterator[None]:
+    """Name what leads out of control; a connection to ``own_socket`` does not."""
+    global _installed
+    if not _installed:
+        sys.addaudithook(_hear)  # cannot be taken back; it does nothing while nobody listens
+        _installed = True
+    start = threading.Thread.start
+
+    @wraps(start)
+    def named_start(thread: threading.Thread) -> None:
+        if current_actor() is not None and not isinstance(thread, ActorThread):
+            _name_start(f"a thread of its own ({thread.name})")
+        start(thread)
+
+    _own_sockets.append(own_socket)
+    threading.Thread.start = named_start  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        threading.Thread.start = start  # type: ignore[method-assign]
+        _own_sockets.pop()
+
+
+def _hear(event: str, args: tuple[Any, ...]) -> None:
+    if not _own_sockets or current_actor() is None:
+        return
+    if event == "socket.connect" and args[1] != _own_sockets[-1]:
+        _name_connection(args[1])
+    elif event in _PROCESS_STARTS:
+        _name_start("a process")
+
+
+def _name_connection(address: Any) -> None:
+    execution = controlled()
+    if execution is not None:
+        shown = ":".join(map(str, address[:2])) if isinstance(address, tuple) else address
+        execution.controller.hazard(
+            f"the code under test connected to {shown}, which is not controlled: its answers may "
+            "differ from run to run"
+        )
+
+
+def _name_start(what: str) -> None:
+    execution = controlled()
+    if execution is not None:
+        execution.controller.hazard(
+            f"the code under test has started {what}; what it does is in no schedule, and this "
+            "version does not control it"
+        )
