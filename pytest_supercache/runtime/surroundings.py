@@ -33,11 +33,11 @@ def surroundings_watched(own_socket: str | None) -> Iterator[None]:
     @wraps(start)
     def named_start(thread: threading.Thread) -> None:
         if current_actor() is not None and not isinstance(thread, ActorThread):
-            _name_start(f"a thread of its own ({thread.name})")
+            _name_start("a thread of its own")
         start(thread)
 
     _own_sockets.append(own_socket)
-    threading.Thread.start = named_start  # type: ignore[method-assign]
+    threading.Thread.start = named_start  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:

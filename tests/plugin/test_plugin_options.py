@@ -108,7 +108,8 @@ def test_a_time_budget_that_runs_out_is_unknown(project: Project) -> None:
 def test_ini_options_of_pyproject_count_too(project: Project) -> None:
     (project.path / "tox.ini").unlink()
     (project.path / "pyproject.toml").write_text(
-        '[tool.pytest.ini_options]\nsupercache_executions = "4"\n[tool.supercache]\nexecutions = 3\n'
+        '[tool.pytest.ini_options]\nsupercache_executions = "4"\n'
+        "[tool.supercache]\nexecutions = 3\n"
     )
     project.scenario(race("O-4", "reference.fixed"))
     project.run().assert_outcomes(failed=1)
