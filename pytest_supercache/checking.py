@@ -27,7 +27,14 @@ from pytest_supercache.search.random_walk import RandomWalk
 from pytest_supercache.search.search import Search, SearchEnded
 from pytest_supercache.search.serial import Serial
 from pytest_supercache.stand import Body, Given, Stand, test_stand
-from pytest_supercache.trial import Found, HazardMet, SharedMemoryNeeded, Trial, take_turns
+from pytest_supercache.trial import (
+    Found,
+    HazardMet,
+    SharedMemoryNeeded,
+    Trial,
+    repeat_first,
+    take_turns,
+)
 from pytest_supercache.witness import DoesNotReplay, confirm, smallest
 
 
@@ -43,7 +50,7 @@ def check(
     preemptions: int | None = None,
     memory: str = "auto",
     faults: Any = None,
-    guarantees: Iterable[Guarantee] | None = None,
+    guarantees: Iterable[Guarantee] = (),
     assume: Assume | None = None,
     stop_at_first: bool = True,
     executor: Any = None,
@@ -62,8 +69,7 @@ def check(
         preemptions: try only schedules with at most so many; HOLDS only if there are no others.
         memory: ``declared``, ``shared`` or ``auto`` (docs/architecture.md, "Memory").
         faults: not available in this version.
-        guarantees: what must hold; None: ``coherent_when_settled`` and ``read_your_writes`` as far
-            as they can be judged. ``answers`` is always on.
+        guarantees: what must hold beside the body's own checks; ``answers`` is always on.
         assume: what production promises.
         stop_at_first: stop at the first violation instead of counting all.
         executor: not available in this version.
@@ -82,9 +88,7 @@ def check(
         preemptions=preemptions, memory=memory, assume=assume, stop_at_first=stop_at_first,
     )  # fmt: skip
     server = start_server("fakeredis")
-    return check_on(
-        server, body, settings, guarantees=() if guarantees is None else tuple(guarantees)
-    )
+    return check_on(server, body, settings, guarantees=tuple(guarantees))
 
 
 def check_on(
@@ -256,6 +260,7 @@ class _Check:
             return self._unknown(trial.not_judged)
         if end is not End.EXHAUSTED:
             return self._unknown((self._why_unfinished(),))
+        repeat_first(trial)
         return CheckResult(
             verdict=Verdict.HOLDS,
             executions=trial.executions,

@@ -163,6 +163,16 @@ def take_turns(trial: Trial) -> tuple[Label, Found | None]:
     return (Label.ORDER_BUG if failing else Label.CONFLICT), found
 
 
+def repeat_first(trial: Trial) -> None:
+    """Run the first schedule once more, last: code that has changed meanwhile proves nothing.
+
+    Raises:
+        NotDeterministicError: it took other steps.
+    """
+    assert trial.first is not None, "a search has executed something"
+    _compare(trial.first, trial.execute(Serial(()), unlimited_ticks=True))
+
+
 def _users(trial: Trial) -> tuple[str, ...]:
     first = trial.execute(Serial(()), unlimited_ticks=True)
     if trial.stand.notice_new_modules():

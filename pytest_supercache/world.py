@@ -308,6 +308,7 @@ class World:
                 commits=tuple(self.stack.origin.commits),
                 origin_watched=self.stack.origin.watched,
                 given=dict(self._given.get("origin", {})),
+                given_in_caches=_by_key(self._given),
             ),
             settled=self._settled,
             blocked=controller.blocked,
@@ -367,6 +368,16 @@ class User:
         """Call the system's ``delete``."""
         with self.world.recorded(Call(user=self.name, node=self.node, kind="delete", key=key)):
             self.system.delete(key)
+
+
+def _by_key(given: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Return what the caches were given, by key."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for layer, content in given.items():
+        if layer != "origin":
+            for key, value in content.items():
+                found[key] = (*found.get(key, ()), value)
+    return found
 
 
 def _writes_shared(writes: frozenset[str]) -> bool:

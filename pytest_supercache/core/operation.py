@@ -71,6 +71,7 @@ class History:
     commits: tuple[Commit, ...] = ()
     origin_watched: bool = False
     given: dict[str, Any] = field(default_factory=dict)  # the origin's content at the start
+    given_in_caches: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.operations)

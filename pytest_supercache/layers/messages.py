@@ -41,7 +41,7 @@ class Mailbox:
             return None
         key = self._queue[0]
         touched = self._resources(key) | {self.name}
-        return f"deliver invalidation of {key}", Footprint(touched, touched)
+        return f"deliver {key}", Footprint(touched, touched)
 
     def perform(self) -> None:
         """Deliver the oldest message."""
@@ -66,7 +66,7 @@ class Bus:
         """Publish the invalidation of ``keys`` to every node, the publisher's own included."""
         keys = list(keys)
         queues = frozenset(mailbox.name for mailbox in self.mailboxes.values())
-        label = f"publish invalidation of {', '.join(keys)}"
+        label = f"invalidate {', '.join(keys)}"
         self._switch.step(label, Footprint(queues, queues), kind="super_cache")
         for mailbox in self.mailboxes.values():
             for key in keys:

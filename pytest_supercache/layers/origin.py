@@ -85,7 +85,7 @@ class Origin:
         self.watched = True
         resource = frozenset({f"{PLACE}:{key}"})
         footprint = Footprint(reads=resource) if reads else Footprint(resource, resource)
-        self._switch.step(f"origin: {verb} {key}", footprint, kind="origin")
+        self._switch.step(f"origin {verb} {key}", footprint, kind="origin")
 
     def _commit(self, key: str, value: Any) -> None:
         self._versions[key] = version = self._versions.get(key, 0) + 1
@@ -99,7 +99,7 @@ class Origin:
     def _commit_all(self, changes: dict[str, Any]) -> None:
         self.watched = True
         resources = frozenset(f"{PLACE}:{key}" for key in changes)
-        label = f"origin: commit {', '.join(changes) or 'nothing'}"
+        label = f"origin commit {', '.join(changes) or 'nothing'}"
         self._switch.step(label, Footprint(resources, resources), kind="origin")
         for key, value in changes.items():
             self._commit(key, value)

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic as real_monotonic
 from time import sleep as real_sleep  # noqa: TID251 - a server of our own starts in real time
@@ -54,6 +55,7 @@ class FakeRedisServer:
         import fakeredis
 
         self.description = f"fakeredis {version('fakeredis')}"
+        self.runs_scripts = find_spec("lupa") is not None
         self._make = fakeredis.FakeServer
         self._server = self._make()
 
@@ -115,6 +117,8 @@ class FakeRedisServer:
 
 class RealServer:
     """A ``redis-server`` or ``valkey-server`` of our own on a unix socket."""
+
+    runs_scripts = True
 
     def __init__(self, program: str = "redis-server") -> None:
         path = shutil.which(program)
@@ -203,6 +207,8 @@ class RealServer:
 
 class ForeignServer:
     """A server that somebody else runs, named by a URL; its database is emptied at every reset."""
+
+    runs_scripts = True
 
     def __init__(self, url: str) -> None:
         import redis

@@ -108,4 +108,4 @@ class SuperCache:
         self.used = True
         resource = frozenset({f"{self.name}:{key}"})
         footprint = Footprint(reads=resource) if reads else Footprint(resource, resource)
-        self._switch.step(f"super cache: {verb} {key}", footprint, kind="super_cache")
+        self._switch.step(f"{verb} {key}", footprint, kind="super_cache")

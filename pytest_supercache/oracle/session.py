@@ -13,7 +13,7 @@ from pytest_supercache.core.operation import History, Operation
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
-from pytest_supercache.oracle.versions import candidates, same, written
+from pytest_supercache.oracle.versions import candidates, is_from_somewhere, same, written
 
 
 def _find_lost_own_write(execution: Execution) -> Violation | None:
@@ -98,8 +98,20 @@ def _is_older(
 
 def _was_replaced(history: History, key: str, seen: Any, write: Operation, wrote: Any) -> bool:
     """Without commit order: had whatever wrote the answer returned before the own write began?"""
-    if same(seen, wrote) or seen is None:
+    if same(seen, wrote):
+        return False
+    if seen is None:
+        if history.origin_watched:
+            raise NotJudgedError(
+                f"{write.user} wrote {key} = {wrote!r}, which never reached the origin, and then "
+                "read nothing; the oracle cannot tell whether it was lost or only evicted"
+            )
         return False  # a cache without an origin may always forget
+    if not is_from_somewhere(history, key, seen):
+        raise NotJudgedError(
+            f"the answer {seen!r} for {key} was neither given nor written; the oracle cannot tell "
+            "how old it is. Declare what the verb shows with @verb(observes=...)"
+        )
     return all(
         history.ordered(other, write)
         for other in history

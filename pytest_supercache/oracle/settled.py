@@ -13,7 +13,13 @@ from pytest_supercache.core.operation import History
 from pytest_supercache.core.trace import Execution, Layers
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
-from pytest_supercache.oracle.versions import candidates, same, written
+from pytest_supercache.oracle.versions import (
+    candidates,
+    is_from_somewhere,
+    is_known_to_origin,
+    same,
+    written,
+)
 
 
 def _find_incoherence(execution: Execution) -> Violation | None:
@@ -28,12 +34,35 @@ def _find_incoherence(execution: Execution) -> Violation | None:
 
 
 def _against_origin(execution: Execution) -> Violation | None:
-    truth = execution.settled.layers.get("origin", {})
-    for (node, key), answer in execution.settled.probes.items():
-        if isinstance(answer, BaseException) or answer is None:
+    history, settled = execution.history, execution.settled
+    truth = settled.layers.get("origin", {})
+    known = {
+        place: a for place, a in settled.probes.items() if is_known_to_origin(history, place[1])
+    }
+    others = {place: a for place, a in settled.probes.items() if place not in known}
+    return (
+        _wrong_answer(history, known, truth)
+        or (_against_writes(history, others) if others else None)
+        or _outdated_content(execution, truth)
+    )
+
+
+def _wrong_answer(
+    history: History, probes: dict[tuple[str, str], Any], truth: dict[str, Any]
+) -> Violation | None:
+    for (node, key), answer in probes.items():
+        if _says_nothing(answer) or same(answer, truth.get(key)):
             continue
-        if not same(answer, truth.get(key)):
+        if candidates(history, key, answer):
             return _violation(f"node {node}", key, answer, truth.get(key), node=node)
+        raise NotJudgedError(
+            f"node {node} answers {answer!r} for {key}, which is no version that the origin ever "
+            "had; the oracle cannot compare it"
+        )
+    return None
+
+
+def _outdated_content(execution: Execution, truth: dict[str, Any]) -> Violation | None:
     unread = []
     for place, key, value in _differing(execution.settled.layers, truth):
         if candidates(execution.history, key, value):
@@ -44,6 +73,11 @@ def _against_origin(execution: Execution) -> Violation | None:
             f"{unread[0]} holds no version of a key of the origin, and no system was asked with get"
         )
     return None
+
+
+def _says_nothing(answer: Any) -> bool:
+    """Absent is coherent; an error is for `answers`."""
+    return answer is None or isinstance(answer, BaseException)
 
 
 def _differing(layers: Layers, truth: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
@@ -75,10 +109,15 @@ def _against_writes(history: History, probes: dict[tuple[str, str], Any]) -> Vio
             "it needs get(key)"
         )
     for (node, key), answer in probes.items():
-        if answer is None or isinstance(answer, BaseException):
+        if _says_nothing(answer):
             continue
         last = _last_written(history, key)
         if last and not any(same(answer, value) for value in last):
+            if not is_from_somewhere(history, key, answer):
+                raise NotJudgedError(
+                    f"node {node} answers {answer!r} for {key}, which was neither given nor "
+                    "written; the oracle cannot compare it"
+                )
             return Violation(
                 guarantee="coherent_when_settled",
                 summary=f"node {node} answers {answer!r} for {key} although everything has "
@@ -93,7 +132,7 @@ def _against_writes(history: History, probes: dict[tuple[str, str], Any]) -> Vio
 def _disagreement(probes: dict[tuple[str, str], Any]) -> Violation | None:
     first: dict[str, tuple[str, Any]] = {}
     for (node, key), answer in probes.items():
-        if answer is None or isinstance(answer, BaseException):
+        if _says_nothing(answer):
             continue
         other, seen = first.setdefault(key, (node, answer))
         if not same(seen, answer):

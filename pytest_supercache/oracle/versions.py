@@ -69,3 +69,17 @@ def written(operation: Operation) -> tuple[tuple[str, Any], ...]:
     if operation.key is not None and operation.kind in {"write", "delete"}:
         return ((operation.key, operation.value if operation.kind == "write" else ABSENT),)
     return operation.writes
+
+
+def is_known_to_origin(history: History, key: str) -> bool:
+    """Say whether the origin ever had ``key``: if not, it says nothing about it."""
+    return key in history.given or any(commit.key == key for commit in history.commits)
+
+
+def is_from_somewhere(history: History, key: str, value: Any) -> bool:
+    """Say whether ``value`` was given or written for ``key``: else we do not know its encoding."""
+    return any(same(value, known) for known in history.given_in_caches.get(key, ())) or any(
+        other == key and same(value, wrote)
+        for operation in history
+        for other, wrote in written(operation)
+    )

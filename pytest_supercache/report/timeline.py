@@ -115,7 +115,7 @@ def timeline(counterexample: Counterexample) -> Timeline:
     _draw_start(drawing)
     _draw_race(drawing)
     _draw_blocked(drawing)
-    _draw_alone(drawing, ("settle", "finally", "probe"))
+    _draw_alone(drawing, ("settle", "finally"))
     _draw_probes(drawing)
     return Timeline(
         lanes=drawing.lanes,
@@ -236,8 +236,6 @@ def _draw_alone(drawing: _Drawing, phases: tuple[str, ...]) -> None:
             continue
         if operation is None and not any(changed) and not marked:
             continue
-        if operation is not None and step.phase == "probe" and _is_probe(execution, operation):
-            continue
         drawing.rows.append(
             Row(
                 group=_GROUPS.get(step.phase, step.phase),
@@ -255,10 +253,6 @@ def _operation_of(execution: Execution, step: Step) -> Operation | None:
     if step.operation is None or not 0 <= step.operation < len(operations):
         return None
     return operations[step.operation]
-
-
-def _is_probe(execution: Execution, operation: Operation) -> bool:
-    return (operation.node, operation.key) in execution.settled.probes
 
 
 def _alone_text(drawing: _Drawing, step: Step, operation: Operation | None) -> str:

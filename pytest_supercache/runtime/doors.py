@@ -19,6 +19,8 @@ from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.state import find_object
 from pytest_supercache.runtime.stepping import Stepping
 
+_SCRIPTS = frozenset({"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "SCRIPT"})
+
 _Method = Callable[..., Any]
 
 
@@ -69,6 +71,7 @@ class Doors:
                 return method(client, *args, **options)
             label = redis_commands.normalised(args)
             self._note_lease(args)
+            self._name_missing_scripts(execution, label)
             execution.step(label, redis_commands.footprint(args, PLACE), kind="command")
             answer = method(client, *args, **options)
             execution.answered(label)
@@ -119,6 +122,13 @@ class Doors:
             return method(connection, *args, **options)
 
         return send_packed_command
+
+    def _name_missing_scripts(self, execution: Stepping, label: str) -> None:
+        if label.partition(" ")[0] in _SCRIPTS and not self._cache.server.runs_scripts:
+            execution.controller.hazard(
+                f"{label}: this fakeredis runs no scripts. Install fakeredis[lua], or use "
+                "--supercache-backend=redis-server"
+            )
 
     def _note_lease(self, args: Sequence[Any]) -> None:
         """Remember keys set with NX and a TTL: locks that run out are deadlines (ticks: auto)."""

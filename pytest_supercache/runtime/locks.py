@@ -200,7 +200,7 @@ class Event(_Cooperative):
 
 
 class Semaphore(_Cooperative):
-    """Stands in for ``threading.Semaphore`` and ``threading.BoundedSemaphore``."""
+    """Stands in for ``threading.Semaphore``."""
 
     def __init__(self, value: int = 1) -> None:
         super().__init__("semaphore", CounterState(value))
@@ -236,6 +236,29 @@ class Semaphore(_Cooperative):
         traceback: TracebackType | None,
     ) -> None:
         self.release()
+
+
+class BoundedSemaphore(Semaphore):
+    """Stands in for ``threading.BoundedSemaphore``."""
+
+    def __init__(self, value: int = 1) -> None:
+        super().__init__(value)
+        self._value = value
+        self._real = threading.BoundedSemaphore(value)
+
+    def release(self, n: int = 1) -> None:
+        """Let ``n`` more in.
+
+        Raises:
+            ValueError: more were let in than there is room for.
+        """
+        execution = controlled()
+        if execution is not None and not execution.controller.leaving():
+            state = execution.wait_state(self.name, self._initial)
+            assert isinstance(state, CounterState)
+            if state.free + n > self._value:
+                raise ValueError("Semaphore released too many times")
+        super().release(n)
 
 
 def sleep(seconds: float) -> None:

@@ -26,7 +26,7 @@ class _ThreadingView(types.ModuleType):
     RLock = locks.RLock
     Event = locks.Event
     Semaphore = locks.Semaphore
-    BoundedSemaphore = locks.Semaphore
+    BoundedSemaphore = locks.BoundedSemaphore
 
     def __getattr__(self, name: str) -> Any:
         return getattr(threading, name)
@@ -40,7 +40,7 @@ _STAND_INS: dict[int, Any] = {
     id(threading.RLock): locks.RLock,
     id(threading.Event): locks.Event,
     id(threading.Semaphore): locks.Semaphore,
-    id(threading.BoundedSemaphore): locks.Semaphore,
+    id(threading.BoundedSemaphore): locks.BoundedSemaphore,
     id(time.sleep): locks.sleep,
 }
 
