@@ -1,0 +1,43 @@
+"""The README shows what a run prints, and says what the files say."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_output_in_the_readme_is_that_of_a_run(tmp_path: Path) -> None:
+    shown = next(block for block in _blocks("") if "VIOLATED" in block)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "supercache", "-p", "no:cacheprovider", "-v",
+         "-k", "naive", f"--supercache-report={tmp_path}",
+         "scenarios/story/price-change.supercache.yaml"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    versions = re.compile(r"fakeredis [0-9.]+")
+    assert done.returncode == 0, done.stdout
+    assert versions.sub("fakeredis", shown.strip()) in versions.sub("fakeredis", done.stdout)
+
+
+def test_the_scenario_in_the_readme_is_the_shipped_one() -> None:
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe")
+    shown = yaml.load(_blocks("yaml")[0])
+    shipped = yaml.load(
+        (ROOT / "scenarios/story/price-change.supercache.yaml").read_text(encoding="utf-8")
+    )
+    assert {name: shipped[name] for name in shown} == shown
+
+
+def test_every_page_that_the_readme_links_to_exists() -> None:
+    linked = re.findall(r"\]\(([^)#]+)\)", README)
+    assert linked
+    assert [page for page in linked if not (ROOT / page).exists()] == []
