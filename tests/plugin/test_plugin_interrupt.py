@@ -33,6 +33,11 @@ def long_system(layers):
 """
 
 
+def _hear_ctrl_c() -> None:
+    """A shell starts background jobs with SIGINT ignored, and their children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     "backend", ["fakeredis", pytest.param("redis-server", marks=pytest.mark.redis_server)]
 )
@@ -43,6 +48,7 @@ def test_ctrl_c_ends_the_run_and_its_server(project: Project, backend: str) -> N
         [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider",
          f"--supercache-backend={backend}"],
         cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=_hear_ctrl_c,
     )  # fmt: skip
     try:
         assert process.stderr is not None

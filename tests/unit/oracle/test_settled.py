@@ -66,8 +66,14 @@ def test_an_answer_other_than_the_origins_breaks_it():
     assert answered(1) is None
 
 
-def test_an_answer_that_was_never_a_version_breaks_it_too():
-    assert answered(99) is not None
+def test_an_answer_that_was_never_a_version_cannot_be_compared():
+    with pytest.raises(NotJudgedError, match="no version that the origin ever had"):
+        answered(99)
+
+
+def test_an_answer_that_was_neither_given_nor_written_cannot_be_compared():
+    with pytest.raises(NotJudgedError, match="neither given nor written"):
+        agreed("writer 0-2 put x=1", 99)
 
 
 def test_no_answer_is_coherent():
@@ -161,7 +167,7 @@ def test_without_an_origin_either_of_two_overlapping_writes_may_be_last():
     overlapping = "writer 0-3 put x=1\n other 2-4 put x=2"
     assert agreed(overlapping, 1, 1)
     assert agreed(overlapping, 2, 2)
-    assert not agreed(overlapping, 3)
+    assert not agreed(f"before 0-0 put x=3\n{overlapping}", 3)
     touching = "writer 0-2 put x=1\n other 2-4 put x=2"
     assert not agreed(touching, 1, 1)
     assert agreed(touching, 2, 2)
@@ -185,7 +191,7 @@ def test_a_write_without_an_end_may_have_taken_effect_or_not():
     text = "writer 0-2 put x=0\n other 2-? put x=1"
     assert agreed(text, 0)
     assert agreed(text, 1)
-    assert not agreed(text, 2)
+    assert not agreed(f"before 0-0 put x=2\n{text}", 2)
 
 
 def test_a_failed_write_may_have_taken_effect_unless_an_acknowledged_one_followed():
@@ -197,14 +203,14 @@ def test_a_failed_write_may_have_taken_effect_unless_an_acknowledged_one_followe
 
 def test_when_no_write_was_acknowledged_nobody_knows_what_is_right():
     assert agreed("other 0-? put x=1", 0)
-    assert not agreed("other 0-1 put x=1", 0)
+    assert not agreed("before 0-0 put x=0\n other 0-1 put x=1", 0)
 
 
 def test_what_a_verb_wrote_counts_as_written():
     sell = Operation(
         user="shop", node="a", kind="sell", writes=(("x", 1),), called_at=0, returned_at=2
     )
-    seen = History(operations=(sell,))
+    seen = History(operations=(sell,), given_in_caches={"x": (0,)})
     for answer, holds in ((1, True), (0, False)):
         found = check_history(seen, COHERENT_WHEN_SETTLED, Settled(probes={("a", "x"): answer}))
         assert (found is None) == holds
