@@ -1,4 +1,4 @@
-"""What the repository's own tests need from the machine: pytester, and a redis-server if any."""
+"""What the repository's own tests need from the machine: pytester, and real servers if any."""
 
 import os
 import shutil
@@ -7,26 +7,30 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-_deselected: list[str] = []
+PROGRAMS = {"redis_server": "redis-server", "valkey_server": "valkey-server"}
+
+_deselected: dict[str, list[str]] = {}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests that need a redis-server where there is none; in CI that is an error."""
-    needing = [item for item in items if item.get_closest_marker("redis_server")]
-    if not needing or shutil.which("redis-server"):
-        return
-    if os.environ.get("CI", "").lower() in {"1", "true"}:
-        raise pytest.UsageError(
-            f"CI is set, but there is no redis-server for {len(needing)} tests: "
-            "install it (Debian: apt-get install redis-server)"
-        )
-    config.hook.pytest_deselected(items=needing)
-    items[:] = [item for item in items if item not in needing]
-    _deselected[:] = sorted({item.location[0] for item in needing})
+    """Leave out tests that need a server which is not here; in CI that is an error."""
+    for mark, program in PROGRAMS.items():
+        needing = [item for item in items if item.get_closest_marker(mark)]
+        if not needing or shutil.which(program):
+            continue
+        if os.environ.get("CI", "").lower() in {"1", "true"}:
+            raise pytest.UsageError(
+                f"CI is set, but there is no {program} for {len(needing)} tests: "
+                f"install it (Debian: apt-get install {program})"
+            )
+        config.hook.pytest_deselected(items=needing)
+        items[:] = [item for item in items if item not in needing]
+        _deselected[program] = sorted({item.location[0] for item in needing})
 
 
-def pytest_report_collectionfinish() -> str | None:
-    """Name what was left out, in one line."""
-    if not _deselected:
-        return None
-    return f"deselected: {', '.join(_deselected)}: install redis-server to run them"
+def pytest_report_collectionfinish() -> list[str]:
+    """Name what was left out, a line for each server."""
+    return [
+        f"deselected: {', '.join(files)}: install {program} to run them"
+        for program, files in _deselected.items()
+    ]

@@ -16,7 +16,7 @@ from pytest_supercache.core.errors import (
 )
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
-from pytest_supercache.core.settings import MEMORIES, SEARCHES, Assume, Exploration
+from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
 from pytest_supercache.core.verdict import End, Label, Verdict
 from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee
@@ -107,7 +107,7 @@ def check_on(
     core: int = 0,
 ) -> CheckResult:
     """Check ``body`` with everything spelled out; :func:`check` and the plugin both come here."""
-    validate(settings)
+    refuse_unavailable(settings)
     with test_stand(
         server, settings, given or {}, state=state, clients=clients, core=core
     ) as stand:
@@ -142,33 +142,6 @@ def _look_ahead(stand: Stand, preflight: Body) -> None:
         raise execution.failure
     stand.stack.forget_nodes()
     stand.notice_new_modules()
-
-
-def validate(settings: Exploration) -> None:
-    """Refuse what this version cannot do.
-
-    Raises:
-        SupercacheError: naming the option, what it may be, and what to use instead.
-    """
-    if settings.search not in SEARCHES:
-        raise SupercacheError(
-            f"search={settings.search!r} is not known; expected one of {', '.join(SEARCHES)}"
-        )
-    if settings.search in {"exhaustive", "pct", "uniform"}:
-        raise SupercacheError(
-            f"search={settings.search!r} is not available in this version. Use 'all-schedules' to "
-            "execute every schedule, 'random', 'hypothesis', or 'auto'."
-        )
-    if settings.grain != "command":
-        raise SupercacheError(
-            f"grain={settings.grain!r} is not available in this version; 'command' is"
-        )
-    if settings.ticks != "auto" and settings.ticks not in {0, 1, 2}:
-        raise SupercacheError(f"ticks={settings.ticks!r}: expected 'auto', 0, 1 or 2")
-    if settings.memory not in MEMORIES:
-        raise SupercacheError(f"memory={settings.memory!r}: expected one of {', '.join(MEMORIES)}")
-    if settings.executions < 1 or settings.time <= 0:
-        raise SupercacheError("executions must be at least 1 and time more than 0 s")
 
 
 class _Check:
@@ -259,7 +232,9 @@ class _Check:
         if trial.not_judged:
             return self._unknown(trial.not_judged)
         if end is not End.EXHAUSTED:
-            return self._unknown((self._why_unfinished(),))
+            return self._unknown(
+                (coverage.why_unfinished(trial.executions, trial.seconds(), trial.settings),)
+            )
         repeat_first(trial)
         return CheckResult(
             verdict=Verdict.HOLDS,
@@ -305,25 +280,6 @@ class _Check:
             seconds=trial.seconds(),
             scope=scope,
         )
-
-    def _why_unfinished(self) -> str:
-        trial, settings = self._trial, self._trial.settings
-        if settings.search in {"random", "hypothesis"}:
-            return (
-                f"{settings.search} search found nothing, and it can prove nothing: it does not "
-                "know what is left. Use search 'all-schedules' for a proof"
-            )
-        if trial.executions >= settings.executions:
-            return (
-                f"the budget of {settings.executions:,} executions ran out. Give more with "
-                "--supercache-executions, or make the flow smaller"
-            )
-        if trial.seconds() > settings.time:
-            return (
-                f"the budget of {settings.time:g} s ran out after {trial.executions:,} executions. "
-                "Give more with --supercache-time, or make the flow smaller"
-            )
-        return f"only schedules with at most {settings.preemptions} preemptions were tried"
 
 
 def _not_deterministic(error: NotDeterministicError, before: dict[str, str]) -> str:

@@ -58,6 +58,26 @@ def found(executions: int, violating: int, scope: Scope) -> str:
     return f"{executions:,} schedules were executed, {violating:,} of them fail {bounds(scope)}"
 
 
+def why_unfinished(executions: int, seconds: float, settings: Exploration) -> str:
+    """Say why a search that found nothing did not finish, and what to do."""
+    if settings.search in {"random", "hypothesis"}:
+        return (
+            f"{settings.search} search found nothing, and it can prove nothing: it does not know "
+            "what is left. Use search 'all-schedules' for a proof"
+        )
+    if executions >= settings.executions:
+        return (
+            f"the budget of {settings.executions:,} executions ran out. Give more with "
+            "--supercache-executions, or make the flow smaller"
+        )
+    if seconds > settings.time:
+        return (
+            f"the budget of {settings.time:g} s ran out after {executions:,} executions. Give more "
+            "with --supercache-time, or make the flow smaller"
+        )
+    return f"only schedules with at most {settings.preemptions} preemptions were tried"
+
+
 def _count(scope: Scope, what: str) -> str:
     number = scope[what]
     return f"{number} {what if number != 1 else what[:-1]}"

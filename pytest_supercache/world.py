@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_supercache.calls import Call
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import ANYTHING, NOTHING, Footprint
-from pytest_supercache.core.operation import History, Operation
+from pytest_supercache.core.operation import History
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.trace import Execution, Layers, Settled
 from pytest_supercache.core.verdict import Violation
@@ -22,32 +23,6 @@ from pytest_supercache.runtime.controller import current_actor
 from pytest_supercache.runtime.stepping import Stepping
 
 Resources = str | tuple[str, ...] | list[str] | None
-
-
-@dataclass(slots=True, kw_only=True)
-class Call:
-    """An operation while it runs; ``answer`` may be set until it returns."""
-
-    user: str
-    node: str
-    kind: str
-    key: str | None = None
-    value: Any = None
-    answer: Any = None
-    error: BaseException | None = None
-    error_expected: bool = False
-    step: str = ""
-    line: int | None = None
-    phase: str = "race"
-    called_at: int = 0
-    returned_at: int | None = None
-    steps: int = 0
-    sightings: tuple[tuple[str, Any], ...] = ()
-    writes: tuple[tuple[str, Any], ...] = ()
-
-    def operation(self) -> Operation:
-        """Return the finished operation, or what is known of an unfinished one."""
-        return Operation(**{name: getattr(self, name) for name in Call.__slots__})
 
 
 class World:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_supercache.core.errors import SupercacheError
+
 SEARCHES = ("auto", "exhaustive", "all-schedules", "pct", "random", "uniform", "hypothesis")
 GRAINS = ("command", "wire", "await", "line")
 MEMORIES = ("auto", "declared", "shared")
@@ -31,3 +33,30 @@ class Exploration:
     assume: Assume | None = None
     stop_at_first: bool = True
     step_timeout: float = 5.0
+
+
+def refuse_unavailable(settings: Exploration) -> None:
+    """Refuse what this version cannot do.
+
+    Raises:
+        SupercacheError: naming the option, what it may be, and what to use instead.
+    """
+    if settings.search not in SEARCHES:
+        raise SupercacheError(
+            f"search={settings.search!r} is not known; expected one of {', '.join(SEARCHES)}"
+        )
+    if settings.search in {"exhaustive", "pct", "uniform"}:
+        raise SupercacheError(
+            f"search={settings.search!r} is not available in this version. Use 'all-schedules' to "
+            "execute every schedule, 'random', 'hypothesis', or 'auto'."
+        )
+    if settings.grain != "command":
+        raise SupercacheError(
+            f"grain={settings.grain!r} is not available in this version; 'command' is"
+        )
+    if settings.ticks != "auto" and settings.ticks not in {0, 1, 2}:
+        raise SupercacheError(f"ticks={settings.ticks!r}: expected 'auto', 0, 1 or 2")
+    if settings.memory not in MEMORIES:
+        raise SupercacheError(f"memory={settings.memory!r}: expected one of {', '.join(MEMORIES)}")
+    if settings.executions < 1 or settings.time <= 0:
+        raise SupercacheError("executions must be at least 1 and time more than 0 s")

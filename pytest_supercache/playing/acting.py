@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_supercache.calls import Call
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.registry import Verb
 from pytest_supercache.scenario.matchers import error_mismatch, mismatch
 from pytest_supercache.scenario.scenario import UNSET, StepSpec
-from pytest_supercache.world import Call, World
+from pytest_supercache.world import World
 
 _METHODS = {"read": "get", "write": "set", "delete": "delete"}
 

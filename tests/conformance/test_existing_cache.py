@@ -17,11 +17,11 @@ from pytest_supercache.layers.servers import (
 )
 from pytest_supercache.runtime.frozen import frozen
 
-BACKENDS = [
-    "fakeredis",
+PROGRAMS = [
     pytest.param("redis-server", marks=pytest.mark.redis_server),
-    pytest.param("valkey-server", marks=pytest.mark.redis_server),
+    pytest.param("valkey-server", marks=pytest.mark.valkey_server),
 ]
+BACKENDS = ["fakeredis", *PROGRAMS]
 SCRIPT = "return redis.call('get', KEYS[1])"
 
 
@@ -86,8 +86,7 @@ def test_a_reset_leaves_no_time_to_live_behind(cache):
     assert cache.deadline(leases_only=False) is None
 
 
-@pytest.mark.redis_server
-@pytest.mark.parametrize("program", ["redis-server", "valkey-server"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_reset_forgets_scripts(program):
     server = RealServer(program)
     sha = client_of(server).script_load(SCRIPT)
@@ -97,8 +96,7 @@ def test_a_reset_forgets_scripts(program):
     server.close()
 
 
-@pytest.mark.redis_server
-@pytest.mark.parametrize("program", ["redis-server", "valkey-server"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_reset_forgets_functions(program):
     server = RealServer(program)
     code = "#!lua name=lib\nredis.register_function('f', function() return 1 end)"
@@ -263,8 +261,7 @@ def test_only_leases_are_deadlines_when_asked_for_leases(clock):
 # Starting and stopping.
 
 
-@pytest.mark.redis_server
-@pytest.mark.parametrize("program", ["redis-server", "valkey-server"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_server_of_our_own_leaves_no_process_and_no_folder(program):
     server = RealServer(program)
     process, folder = server._process, Path(server.socket).parent

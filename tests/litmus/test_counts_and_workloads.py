@@ -13,7 +13,7 @@ from pytest_supercache.layers.servers import start_server
 BACKENDS = [
     "fakeredis",
     pytest.param("redis-server", marks=pytest.mark.redis_server),
-    pytest.param("valkey-server", marks=pytest.mark.redis_server),
+    pytest.param("valkey-server", marks=pytest.mark.valkey_server),
 ]
 
 

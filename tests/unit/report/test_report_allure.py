@@ -29,7 +29,6 @@ def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
-    pytest.importorskip("allure_pytest")
     folder = tmp_path_factory.mktemp("allure")
     (folder / "test_item.py").write_text(ITEM)
     ran = run(["-m", "pytest", "-q", "--alluredir=out", "-p", "no:cacheprovider"], folder)

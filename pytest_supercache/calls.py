@@ -1,0 +1,32 @@
+"""An operation while it runs: what is known of a user's call until it returns."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_supercache.core.operation import Operation
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """An operation while it runs; ``answer`` may be set until it returns."""
+
+    user: str
+    node: str
+    kind: str
+    key: str | None = None
+    value: Any = None
+    answer: Any = None
+    error: BaseException | None = None
+    error_expected: bool = False
+    step: str = ""
+    line: int | None = None
+    phase: str = "race"
+    called_at: int = 0
+    returned_at: int | None = None
+    steps: int = 0
+    sightings: tuple[tuple[str, Any], ...] = ()
+    writes: tuple[tuple[str, Any], ...] = ()
+
+    def operation(self) -> Operation:
+        """Return the finished operation, or what is known of an unfinished one."""
+        return Operation(**{name: getattr(self, name) for name in Call.__slots__})

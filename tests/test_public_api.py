@@ -1,0 +1,39 @@
+"""What users import: the names, that each is documented, and that loading them costs nothing."""
+
+import subprocess
+import sys
+
+import pytest
+
+import pytest_supercache
+
+NAMES = {
+    "Assume", "COHERENT_WHEN_SETTLED", "CheckResult", "Commit", "Counterexample", "Guarantee",
+    "History", "Label", "Operation", "READ_YOUR_WRITES", "SupercacheError", "Verdict", "Violation",
+    "World", "check", "check_history", "explore", "system", "verb", "watch",
+}  # fmt: skip
+
+
+def test_the_public_names_are_these() -> None:
+    assert set(pytest_supercache.__all__) == NAMES
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_public_name_exists_and_is_documented(name: str) -> None:
+    value = getattr(pytest_supercache, name)
+    assert isinstance(value, pytest_supercache.Guarantee) or value.__doc__
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'chekc'"):
+        pytest_supercache.chekc  # noqa: B018
+
+
+def test_importing_the_package_imports_no_other_library() -> None:
+    heavy = ("hypothesis", "allure", "redis", "fakeredis", "freezegun", "ruamel", "jinja2", "rich")
+    code = (
+        "import sys, pytest_supercache, pytest_supercache.plugin; "
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
