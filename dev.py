@@ -30,7 +30,8 @@ LOCKS = {
     "demo": "requirements.lock",
     "test": "requirements-test.lock",
 }
-DEMO = ["-p", "supercache", "scenarios", "--alluredir=reports/allure-results", "--clean-alluredir"]
+DEMO = ["-p", "supercache", "-v", "scenarios"]
+DEMO += ["--alluredir=reports/allure-results", "--clean-alluredir"]
 CHECKS = {
     "formatter": ["ruff", "format", "--check", "."],
     "linter": ["ruff", "check", "."],

@@ -6,12 +6,20 @@ from pytest_supercache.core.trace import Execution
 Scope = dict[str, str | int]
 
 
-def scope_of(execution: Execution, settings: Exploration, backend: str, *, shared: bool) -> Scope:
+def scope_of(
+    execution: Execution,
+    settings: Exploration,
+    *,
+    backend: str,
+    shared: bool,
+    timers_started: bool,
+    simplified: tuple[str, ...],
+) -> Scope:
     """Describe within which bounds a verdict is meant."""
     keys = {operation.key for operation in execution.history if operation.key is not None}
     ticks = settings.ticks
     if ticks == "auto":
-        ticks = 1 if execution.timers_started else 0
+        ticks = 1 if timers_started else 0
     scope: Scope = {
         "users": len(execution.users),
         "keys": len(keys),
@@ -21,6 +29,8 @@ def scope_of(execution: Execution, settings: Exploration, backend: str, *, share
         "grain": settings.grain,
         "backend": backend,
     }
+    if simplified:
+        scope["simplified"] = ", ".join(simplified)
     if settings.assume is not None:
         scope["assumption"] = f"no operation pauses {settings.assume.pause * 1000:g} ms or more"
     return scope
@@ -34,7 +44,8 @@ def bounds(scope: Scope) -> str:
     atomic = "code between cache commands atomic"
     if scope["memory"] == "shared":
         atomic = "code between cache commands and their answers atomic"
-    return f"({', '.join([*parts, atomic, str(scope['backend'])])})"
+    parts += [atomic, *([str(scope["simplified"])] if "simplified" in scope else [])]
+    return f"({', '.join([*parts, str(scope['backend'])])})"
 
 
 def exhausted(interleavings: int, scope: Scope) -> str:

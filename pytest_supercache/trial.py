@@ -62,6 +62,8 @@ class Trial:
     violating: int = 0
     blocked: int = 0
     first: Execution | None = None
+    timers_started: bool = False
+    simplified: dict[str, None] = field(default_factory=dict)
     found: Found | None = None
     not_judged: dict[str, None] = field(default_factory=dict)
 
@@ -102,6 +104,8 @@ class Trial:
         if execution.unseen and self.settings.memory == "auto" and not self.shared:
             raise SharedMemoryNeeded(execution.unseen[0])
         self.first = self.first or execution
+        self.timers_started |= execution.timers_started
+        self.simplified.update(dict.fromkeys(execution.simplified))
         return execution
 
     def replay(self, schedule: Schedule, *, record: bool = False) -> Execution:
@@ -138,7 +142,14 @@ class Trial:
         """Describe within which bounds a verdict is meant."""
         if self.first is None:
             return {}
-        return coverage.scope_of(self.first, self.settings, self.stand.backend, shared=self.shared)
+        return coverage.scope_of(
+            self.first,
+            self.settings,
+            backend=self.stand.backend,
+            shared=self.shared,
+            timers_started=self.timers_started,
+            simplified=tuple(self.simplified),
+        )
 
 
 def take_turns(trial: Trial) -> tuple[Label, Found | None]:

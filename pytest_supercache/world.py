@@ -298,6 +298,7 @@ class World:
             ),
             preemptions=controller.preemptions,
             timers_started=controller.time.timers_started,
+            simplified=tuple(controller.simplified),
             seconds=self.stack.clock.now(),
             complete=controller.complete,
             broken=tuple(self._broken),

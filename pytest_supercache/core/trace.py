@@ -81,6 +81,7 @@ class Execution:
     unseen: tuple[str, ...] = ()
     preemptions: int = 0  # how often an actor that could have gone on had to wait
     timers_started: bool = False
+    simplified: tuple[str, ...] = ()  # what was taken for simpler than it is
     seconds: float = 0.0  # of the virtual clock, at the end of the race
     complete: bool = True  # False: the scheduler ended it early
     broken: tuple[Violation, ...] = ()  # expectations of single steps that were not met

@@ -77,6 +77,7 @@ class Controller:
         self.choices: list[str] = []
         self.preemptions = 0
         self.hazards: list[str] = []
+        self.simplified: list[str] = []
         self.blocked: tuple[Pending, ...] = ()
         self.complete = True
         self.given_up = False  # by the watchdog
@@ -91,6 +92,11 @@ class Controller:
         """Note a reason why this execution proves nothing."""
         if reason not in self.hazards:
             self.hazards.append(reason)
+
+    def simplify(self, what: str) -> None:
+        """Note what was taken for simpler than it is: the coverage sentence says so."""
+        if what not in self.simplified:
+            self.simplified.append(what)
 
     def leaving(self) -> bool:
         """Say whether the calling thread is only unwinding: its steps do not count any more."""

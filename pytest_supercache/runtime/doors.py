@@ -91,7 +91,11 @@ class Doors:
             footprint = redis_commands.pipeline_footprint(commands, PLACE)
             if pipeline.watching:
                 footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
-            execution.step(f"MULTI {label} EXEC", footprint, kind="command")
+            if pipeline.transaction or pipeline.explicit_transaction:
+                label = f"MULTI {label} EXEC"
+            elif len(commands) > 1:
+                execution.controller.simplify("pipelines without a transaction atomic")
+            execution.step(label, footprint, kind="command")
             answer = method(pipeline, *args, **options)
             execution.answered(label)
             return answer

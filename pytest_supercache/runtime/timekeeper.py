@@ -77,7 +77,8 @@ class Timekeeper:
 
     def _has_timer(self) -> bool:
         """Say whether code under test waits on time: a sleep, a timed wait, a lock lease."""
-        return self.timers_started or self._expiry(True) is not None
+        self.timers_started = self.timers_started or self._expiry(True) is not None
+        return self.timers_started
 
     def _is_assumed(self, deadline: float, actors: list[Actor], ready: frozenset[str]) -> bool:
         if self._assume is None:
