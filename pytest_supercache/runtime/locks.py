@@ -21,6 +21,8 @@ from pytest_supercache.runtime.controller import current_actor
 from pytest_supercache.runtime.stepping import Stepping
 
 _OWN = str(PurePath(__file__))
+_REAL_LOCK = type(threading.Lock())
+_REAL_RLOCK = type(threading.RLock())
 _imported: Counter[str] = Counter()
 
 
@@ -282,9 +284,9 @@ def replacement_for(lock: Any) -> Any:
 
     A lock that is held at this moment is left alone: its holder would never release ours.
     """
-    if isinstance(lock, type(threading.Lock())):
+    if type(lock) is _REAL_LOCK:
         return None if lock.locked() else Lock()
-    if isinstance(lock, type(threading.RLock())):
+    if type(lock) is _REAL_RLOCK:
         if not lock.acquire(blocking=False):
             return None
         lock.release()

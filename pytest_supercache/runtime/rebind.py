@@ -6,7 +6,6 @@ only. ``time.sleep`` alone is replaced everywhere: it looks at the calling threa
 one outside of actors.
 """
 
-import inspect
 import sys
 import threading
 import time
@@ -16,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pytest_supercache.runtime import locks
-from pytest_supercache.runtime.under_test import is_under_test
+from pytest_supercache.runtime.under_test import is_under_test, members_of
 
 
 class _ThreadingView(types.ModuleType):
@@ -75,14 +74,14 @@ class Rebinding:
     def _rebind(self, module: types.ModuleType) -> None:
         for name, value in list(vars(module).items()):
             self._rebind_name(module, name, value)
-            if inspect.isclass(value) and value.__module__ == module.__name__:
+            if type(value) is type and value.__module__ == module.__name__:
                 for member_name, member in list(vars(value).items()):
                     self._rebind_name(value, member_name, member)
                     self._rebind_cells(member)
-            elif isinstance(value, types.FunctionType):
+            elif type(value) is types.FunctionType:
                 self._rebind_cells(value)
-            elif type(value).__module__ == module.__name__ and hasattr(value, "__dict__"):
-                for member_name, member in list(vars(value).items()):
+            elif type(value).__module__ == module.__name__:
+                for member_name, member in list(members_of(value).items()):
                     self._rebind_name(value, member_name, member)
 
     def _rebind_name(self, owner: Any, name: str, value: Any) -> None:
@@ -94,7 +93,7 @@ class Rebinding:
     def _rebind_cells(self, function: Any) -> None:
         """Swap locks that a closure keeps, as decorators do."""
         seen = 0
-        while isinstance(function, types.FunctionType) and seen < 10:
+        while type(function) is types.FunctionType and seen < 10:
             for cell in function.__closure__ or ():
                 try:
                     value = cell.cell_contents

@@ -5,14 +5,15 @@ and default arguments. What is not declared is looked for once per item (:func:`
 """
 
 import importlib
-from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from copy import copy
-from types import FunctionType, ModuleType
+from itertools import islice
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from pytest_supercache.core.errors import UndeclaredStateError
-from pytest_supercache.runtime.under_test import modules_under_test
+from pytest_supercache.runtime.under_test import members_of, modules_under_test
 
 _SWAPPABLE = (dict, list, set, deque, bytearray)
 
@@ -121,32 +122,46 @@ def changed_globals(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 
 def _is_data(value: Any) -> bool:
-    return not isinstance(value, FunctionType | ModuleType | type) and (
-        isinstance(value, _SWAPPABLE) or hasattr(value, "__dict__")
-    )
+    kind = type(value)
+    return not issubclass(kind, _CODE) and (issubclass(kind, _SWAPPABLE) or bool(members_of(value)))
 
 
 def _describe(value: Any, depth: int) -> str:
-    """Describe content without calling code of the object."""
-    if depth == 0:
-        return type(value).__name__
-    if isinstance(value, dict):
-        kind = "OrderedDict" if isinstance(value, OrderedDict) else "dict"
-        pairs = (
-            f"{_describe(k, depth - 1)}: {_describe(v, depth - 1)}" for k, v in list(value.items())
-        )
-        return f"{kind}({', '.join(pairs)}){_attributes(value, depth)}"
-    if isinstance(value, list | tuple | deque):
-        return f"[{', '.join(_describe(item, depth - 1) for item in list(value))}]"
-    if isinstance(value, set | frozenset):
-        return f"{{{', '.join(sorted(_describe(item, depth - 1) for item in value))}}}"
-    if isinstance(value, str | bytes | bytearray | int | float | bool | None):
-        return repr(value)
-    return f"{type(value).__name__}{_attributes(value, depth)}"
+    """Describe content without running code of the object, and not more of it than can be seen."""
+    kind = type(value)
+    if issubclass(kind, str | bytes | bytearray | int | float | None):
+        return f"{kind.__name__}:{_plain(value)}"
+    if depth == 0 or issubclass(kind, _CODE):
+        return kind.__name__
+    return f"{kind.__name__}({', '.join(_content(value, depth - 1))})"
 
 
-def _attributes(value: Any, depth: int) -> str:
-    if isinstance(value, FunctionType | ModuleType | type):
-        return ""
-    members = getattr(value, "__dict__", {})
-    return "(" + ", ".join(f"{k}={_describe(v, depth - 1)}" for k, v in list(members.items())) + ")"
+def _plain(value: Any) -> str:
+    for base in (str, bytes, bytearray, int, float):
+        if isinstance(value, base):
+            return base.__repr__(value)[:_TEXT_MAX]
+    return ""
+
+
+def _content(value: Any, depth: int) -> Iterator[str]:
+    kind = type(value)
+    if issubclass(kind, dict):
+        yield str(dict.__len__(value))
+        for key, member in islice(list(dict.items(value)), _ITEMS_MAX):
+            yield f"{_describe(key, depth)}: {_describe(member, depth)}"
+    for base in (list, tuple, deque):
+        if issubclass(kind, base):
+            yield str(base.__len__(value))
+            yield from (_describe(item, depth) for item in islice(base.__iter__(value), _ITEMS_MAX))
+    for unordered in (set, frozenset):
+        if issubclass(kind, unordered):
+            yield str(unordered.__len__(value))
+            shown = sorted(_describe(item, depth) for item in unordered.__iter__(value))
+            yield from shown[:_ITEMS_MAX]
+    for name, member in list(members_of(value).items()):
+        yield f"{name}={_describe(member, depth)}"
+
+
+_CODE = (FunctionType, BuiltinFunctionType, ModuleType, type)
+_ITEMS_MAX = 200
+_TEXT_MAX = 500

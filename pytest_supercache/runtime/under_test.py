@@ -2,6 +2,7 @@
 
 import sys
 from types import ModuleType
+from typing import Any
 
 _TOOLS = frozenset(
     {
@@ -19,13 +20,28 @@ _SHIPPED_SYSTEMS = "pytest_supercache.reference"
 
 def is_under_test(module: ModuleType | None) -> bool:
     """Say whether a module's locks, sleeps and globals belong to the code under test."""
-    name = getattr(module, "__name__", None)
-    if not isinstance(name, str):
+    if not issubclass(type(module), ModuleType):
+        return False
+    name = members_of(module).get("__name__")
+    if type(name) is not str:
         return False
     if name.startswith(_SHIPPED_SYSTEMS):
         return True
     top = name.partition(".")[0]
     return top not in _TOOLS and top not in sys.stdlib_module_names
+
+
+def members_of(value: Any) -> dict[str, Any]:
+    """Return an object's attributes without running any of its code.
+
+    Module globals may be proxies that raise, or do something, at the first touch (``isinstance``
+    already asks them for ``__class__``), so only their real type is looked at.
+    """
+    try:
+        members = object.__getattribute__(value, "__dict__")
+    except Exception:  # noqa: BLE001 - it has none, or none that can be had without its help
+        return {}
+    return members if type(members) is dict else {}
 
 
 def modules_under_test() -> list[ModuleType]:

@@ -1,0 +1,113 @@
+"""Looking at the globals of code under test runs none of its code and sees what changes."""
+
+import sys
+import threading
+from collections import OrderedDict, deque
+from types import ModuleType
+
+import pytest
+
+from pytest_supercache.core.errors import UndeclaredStateError
+from pytest_supercache.runtime import locks
+from pytest_supercache.runtime.rebind import cooperative
+from pytest_supercache.runtime.state import ModuleState, changed_globals, fingerprint
+
+
+class Hostile:
+    """Raises at every touch, as a proxy outside of its context does."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError(f"touched: {name}")
+
+    def __eq__(self, other):
+        raise RuntimeError("compared")
+
+    __hash__ = None
+
+
+class Holder:
+    def __init__(self):
+        self.entries = {}
+
+
+@pytest.fixture
+def module():
+    made = ModuleType("shop_under_test")
+    sys.modules[made.__name__] = made
+    yield made
+    del sys.modules[made.__name__]
+
+
+def test_a_global_that_must_not_be_touched_is_left_alone(module):
+    module.proxy = Hostile()
+    module.near = {"proxy": Hostile()}
+    before = fingerprint()
+    with cooperative({}):
+        pass
+    assert changed_globals(before, fingerprint()) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "change"),
+    [
+        ({}, lambda v: v.update(k=1)),
+        (OrderedDict(a=1), lambda v: v.update(a=2)),
+        ([], lambda v: v.append(1)),
+        (set(), lambda v: v.add(1)),
+        (deque(), lambda v: v.append(1)),
+        (Holder(), lambda v: v.entries.update(k=1)),
+    ],
+    ids=lambda v: type(v).__name__,
+)
+def test_a_changed_global_is_named_and_an_unchanged_one_is_not(module, value, change):
+    module.near, module.other = value, {"stays": 1}
+    before = fingerprint()
+    assert changed_globals(before, fingerprint()) == []
+    change(value)
+    assert changed_globals(before, fingerprint()) == ["shop_under_test:near"]
+
+
+def test_declared_state_is_swapped_in_place_per_node_and_put_back(module):
+    module.near = near = {"given": 1}
+    state = ModuleState(["shop_under_test:near"])
+    state.enter("a")
+    near["of a"] = 1
+    state.enter("b")
+    assert near == {"given": 1}
+    near.clear()
+    state.enter("a")
+    assert near == {"given": 1, "of a": 1}
+    assert module.near is near
+    state.leave()
+    assert near == {"given": 1}
+
+
+def test_state_that_cannot_be_swapped_is_an_error_that_names_it(module):
+    module.number = 7
+    with pytest.raises(UndeclaredStateError, match="shop_under_test:number"):
+        ModuleState(["shop_under_test:number"])
+    with pytest.raises(UndeclaredStateError, match="no attribute 'nope'"):
+        ModuleState(["shop_under_test:nope"])
+
+
+def test_locks_made_earlier_are_cooperative_meanwhile_and_themselves_again_afterwards(module):
+    class Shop:
+        lock = threading.Lock()
+
+    def closed_over():
+        return inner
+
+    inner = threading.RLock()
+    Shop.__module__ = closed_over.__module__ = module.__name__
+    module.guard, module.Shop, module.threading = threading.Lock(), Shop, threading
+    module.closed_over, module.held = closed_over, threading.Lock()
+    real = (module.guard, Shop.lock, inner, module.held)
+    with module.held, cooperative({}):
+        assert isinstance(module.guard, locks.Lock)
+        assert isinstance(Shop.lock, locks.Lock)
+        assert isinstance(closed_over(), locks.RLock)
+        assert module.threading.Lock is locks.Lock
+        assert module.threading.current_thread is threading.current_thread
+        assert module.held is real[3]
+    assert (module.guard, Shop.lock, closed_over(), module.held) == real
+    assert module.threading is threading
