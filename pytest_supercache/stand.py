@@ -16,7 +16,7 @@ from pytest_supercache.layers.stack import Stack
 from pytest_supercache.registry import REGISTRY
 from pytest_supercache.runtime.active import ActiveSwitch
 from pytest_supercache.runtime.actor import Abandoned
-from pytest_supercache.runtime.controller import Controller, current_actor
+from pytest_supercache.runtime.controller import Controller, current_actor, looking
 from pytest_supercache.runtime.doors import Doors, clients_replaced
 from pytest_supercache.runtime.frozen import frozen
 from pytest_supercache.runtime.pinned import pinned
@@ -88,7 +88,8 @@ class Stand:
 
         def snapshot() -> Layers:
             assert world is not None, "steps are only taken in a world"
-            return world.content()
+            with looking():
+                return world.content()
 
         time = Timekeeper(
             self.stack.clock,
@@ -114,7 +115,7 @@ class Stand:
         self._doors.forget_connections()
         self._state.leave()
         failure = None if isinstance(actor.error, Abandoned) else actor.error
-        return world.execution(failure)
+        return world.execution(failure or world.misuse())
 
     def notice_new_modules(self) -> bool:
         """Make modules cooperative that were imported since; True when there were any."""

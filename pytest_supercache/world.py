@@ -18,8 +18,8 @@ from pytest_supercache.layers.existing_cache import ExistingCache
 from pytest_supercache.layers.origin import Origin
 from pytest_supercache.layers.stack import NodeLayers, Stack
 from pytest_supercache.layers.super_cache import SuperCache
-from pytest_supercache.runtime.actor import Actor
-from pytest_supercache.runtime.controller import current_actor
+from pytest_supercache.runtime.actor import Actor, State
+from pytest_supercache.runtime.controller import current_actor, looking
 from pytest_supercache.runtime.stepping import Stepping
 
 Resources = str | tuple[str, ...] | list[str] | None
@@ -127,14 +127,25 @@ class World:
         """
         mailboxes = list(self.stack.bus.mailboxes.values())
         if self._record.snapshot is not None:
-            self._start = self.content()
+            with looking():
+                self._start = self.content()
         self._controller.race(self._actors, mailboxes)
         return {actor.name: actor.result for actor in self._actors if actor.error is None}
 
     def settle(self) -> None:
         """Deliver what is still on its way and take stock of every layer."""
         self.deliver()
-        self._settled.layers = self.content()
+        with looking():
+            self._settled.layers = self.content()
+
+    def misuse(self) -> SupercacheError | None:
+        """Return what the body forgot: actors that never ran would prove nothing."""
+        waiting = [actor.name for actor in self._actors if actor.state is State.NEW]
+        if waiting and not self._controller.hazards and self._controller.complete:
+            return SupercacheError(
+                f"world.actor({waiting[0]!r}, ...) was registered, but world.run() was not called"
+            )
+        return None
 
     @property
     def ran_to_the_end(self) -> bool:
@@ -199,6 +210,7 @@ class World:
         """Record ``call`` while the block runs, with the steps that are taken in it."""
         actor = current_actor()
         assert actor is not None, "a body runs as an actor"
+        call.key = _text(call.key)
         call.phase = self._controller.phase
         call.called_at = len(self._record.steps)
         actor.begin_operation(len(self._calls))
@@ -354,6 +366,11 @@ def _by_key(given: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
             for key, value in content.items():
                 found[key] = (*found.get(key, ()), value)
     return found
+
+
+def _text(key: Any) -> Any:
+    """Bytes and text are one key."""
+    return key.decode(errors="backslashreplace") if isinstance(key, bytes) else key
 
 
 def _writes_shared(writes: frozenset[str]) -> bool:

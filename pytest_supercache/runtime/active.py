@@ -4,15 +4,24 @@ import threading
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import Wait
-from pytest_supercache.runtime.controller import current_actor
+from pytest_supercache.runtime.actor import Abandoned
+from pytest_supercache.runtime.controller import (
+    current_actor,
+    current_controller,
+    is_looking,
+)
 from pytest_supercache.runtime.stepping import Stepping
 
-_running: list[tuple[Stepping, int]] = []
+_running: list[tuple[Stepping, int, frozenset[int]]] = []
 
 
 def begin(execution: Stepping) -> None:
-    """Make ``execution`` the one that runs; the calling thread is the one that watches it."""
-    _running.append((execution, threading.get_ident()))
+    """Make ``execution`` the one that runs; the calling thread is the one that watches it.
+
+    Threads that are there already have nothing to do with it.
+    """
+    others = frozenset(thread.ident or 0 for thread in threading.enumerate())
+    _running.append((execution, threading.get_ident(), others))
 
 
 def end() -> None:
@@ -28,10 +37,12 @@ def controlled() -> Stepping | None:
     """
     if not _running:
         return None
-    execution, watchdog = _running[-1]
+    execution, watchdog, others = _running[-1]
     if current_actor() is not None:
+        if current_controller() is not execution.controller:
+            raise Abandoned  # of an execution that was given up: it must not act in this one
         return execution
-    if threading.get_ident() != watchdog:
+    if not is_looking() and threading.get_ident() not in {watchdog, *others}:
         execution.name_foreign_thread()
     return None
 

@@ -7,7 +7,8 @@ from outside.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.footprint import EVERYTHING, Footprint
@@ -41,9 +42,32 @@ def current_actor() -> Actor | None:
     return getattr(_local, "actor", None)
 
 
-def be(actor: Actor) -> None:
-    """Make the calling thread the one that runs ``actor``'s code."""
+def be(actor: Actor, controller: "Controller") -> None:
+    """Make the calling thread the one that runs ``actor``'s code in this execution."""
     _local.actor = actor
+    _local.controller = controller
+
+
+def current_controller() -> "Controller | None":
+    """Return the execution that the calling thread's actor belongs to."""
+    return getattr(_local, "controller", None)
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """Let the calling thread look at layers: what it does meanwhile are no steps."""
+    actor, _local.actor = current_actor(), None
+    _local.is_looking = True
+    try:
+        yield
+    finally:
+        _local.is_looking = False
+        _local.actor = actor
+
+
+def is_looking() -> bool:
+    """Say whether the calling thread only looks."""
+    return getattr(_local, "is_looking", False)
 
 
 class Controller:
@@ -114,7 +138,7 @@ class Controller:
         self.finished.take()
         self.record.close()
         if self.complete:
-            self.blocked = tuple(
+            self.blocked += tuple(
                 actor.as_pending(enabled=False)
                 for actor in self.actors.values()
                 if actor.state is not State.DONE and not actor.daemon
@@ -192,7 +216,8 @@ class Controller:
                 else:
                     actor = self.actors[chosen]
                     if actor.state is State.NEW:
-                        self._fused = actor
+                        # In shared memory the first lines are a move of their own.
+                        self._fused = None if self.shared_memory else actor
                     else:
                         self._take(actor)
                     return actor
@@ -274,7 +299,7 @@ class Controller:
 
     def _live(self, actor: Actor) -> None:
         """Run an actor's code on its thread, then pass the baton on."""
-        be(actor)
+        be(actor, self)
         try:
             actor.result = actor.target()
         except Abandoned:
@@ -286,6 +311,9 @@ class Controller:
         self.progress += 1
         actor.state = State.DONE
         actor.pending = None
+        for other in self.actors.values():  # an end is news for whoever waits on a condition
+            if other.pending is not None:
+                other.pending.recheck_from = None
         if self.given_up or actor.dismissed:
             self.finished.give()
             return

@@ -42,6 +42,7 @@ class Doors:
         self._wrap(Pipeline, "immediate_execute_command", self._command)
         self._wrap(Pipeline, "execute", self._pipeline)
         self._wrap(PubSub, "execute_command", self._command)
+        self._wrap(PubSub, "parse_response", self._subscription)
         self._wrap(ConnectionPool, "make_connection", self._connection)
         self._wrap(BlockingConnectionPool, "make_connection", self._connection)
         self._wrap(AbstractConnection, "send_packed_command", self._sending)
@@ -72,10 +73,8 @@ class Doors:
             label = redis_commands.normalised(args)
             self._note_lease(args)
             self._name_missing_scripts(execution, label)
-            execution.step(label, redis_commands.footprint(args, PLACE), kind="command")
-            answer = method(client, *args, **options)
-            execution.answered(label)
-            return answer
+            with execution.call(label, redis_commands.footprint(args, PLACE), kind="command"):
+                return method(client, *args, **options)
 
         return execute_command
 
@@ -95,12 +94,22 @@ class Doors:
                 label = f"MULTI {label} EXEC"
             elif len(commands) > 1:
                 execution.controller.simplify("pipelines without a transaction atomic")
-            execution.step(label, footprint, kind="command")
-            answer = method(pipeline, *args, **options)
-            execution.answered(label)
-            return answer
+            with execution.call(label, footprint, kind="command"):
+                return method(pipeline, *args, **options)
 
         return execute
+
+    def _subscription(self, method: _Method) -> _Method:
+        def parse_response(subscription: Any, *args: Any, **options: Any) -> Any:
+            execution = _execution_for(subscription)
+            if execution is not None:
+                execution.controller.hazard(
+                    "the code under test reads messages of a Redis channel; when they arrive is "
+                    "not controlled in this version"
+                )
+            return method(subscription, *args, **options)
+
+        return parse_response
 
     def _connection(self, method: _Method) -> _Method:
         def make_connection(pool: Any) -> Any:
@@ -135,9 +144,10 @@ class Doors:
             )
 
     def _note_lease(self, args: Sequence[Any]) -> None:
-        """Remember keys set with NX and a TTL: locks that run out are deadlines (ticks: auto)."""
+        """Remember keys set with NX: with a TTL they are locks that run out (ticks: auto)."""
+        name = str(_text(args[0])).upper()
         words = {str(_text(arg)).upper() for arg in args[3:]}
-        if str(args[0]).upper() == "SET" and "NX" in words and words & {"EX", "PX"}:
+        if name == "SETNX" or (name == "SET" and "NX" in words):
             self._cache.leases.add(str(_text(args[1])))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pytest_supercache.core.footprint import touches
+from pytest_supercache.core.footprint import EVERYTHING, touches
 from pytest_supercache.core.trace import Layers, Pending, Step
 from pytest_supercache.core.waits import Wait, WaitState
 from pytest_supercache.layers.clock import VirtualClock
@@ -65,5 +65,10 @@ class Record:
         return wait is None or not wait.guarded or self.waits[wait.object].allows(actor, wait.verb)
 
     def wrote_since(self, position: int, resources: frozenset[str]) -> bool:
-        """Say whether a step from ``position`` on may have written one of ``resources``."""
+        """Say whether a step from ``position`` on may have written one of ``resources``.
+
+        Whoever reads everything is waiting for memory too, which any step may have changed.
+        """
+        if EVERYTHING in resources:
+            return len(self.steps) > position
         return any(touches(step.footprint.writes, resources) for step in self.steps[position:])

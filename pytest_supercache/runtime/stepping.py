@@ -43,6 +43,17 @@ class Stepping:
         self.controller.arrive(actor, announced)
         return not announced.fired
 
+    @contextmanager
+    def call(self, label: str, footprint: Footprint, *, kind: str) -> Iterator[None]:
+        """Take the step of a call, and part its answer, be it an error, from what follows."""
+        self.step(label, footprint, kind=kind)
+        try:
+            yield
+        except Exception:
+            self.answered(label)
+            raise
+        self.answered(label)
+
     def answered(self, label: str) -> None:
         """Part the answer of a step from what the code does with it, in shared memory only."""
         if self.controller.shared_memory:
@@ -51,14 +62,14 @@ class Stepping:
     @contextmanager
     def inside(self, label: str, footprint: Footprint) -> Iterator[None]:
         """Take the step before a watched call; steps inside it inherit its footprint."""
-        self.step(label, footprint, kind="watched")
         actor = current_actor()
         assert actor is not None, "a watched call is announced by the actor that makes it"
-        actor.inherited.append(footprint)
-        try:
-            yield
-        finally:
-            actor.inherited.pop()
+        with self.call(label, footprint, kind="watched"):
+            actor.inherited.append(footprint)
+            try:
+                yield
+            finally:
+                actor.inherited.pop()
 
     def now(self) -> float:
         """Return the virtual seconds since the start."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from pytest_supercache.core.settings import Assume
 from pytest_supercache.layers.clock import VirtualClock
-from pytest_supercache.runtime.actor import Actor
+from pytest_supercache.runtime.actor import Actor, State
 
 TICKS_MAX = 100
 """Ticks in one execution; more is UNKNOWN: somebody waits for something that time cannot bring."""
@@ -69,7 +69,8 @@ class Timekeeper:
         if self.is_exhausted:
             return False
         if not ready:
-            return any(actor.waits_for_time for actor in actors)
+            unfinished = any(not a.daemon and a.state is not State.DONE for a in actors)
+            return unfinished and any(actor.waits_for_time for actor in actors)
         if self._early < 1 or (self._auto and not self._has_timer()):
             return False
         deadline = self.deadline(actors)

@@ -79,9 +79,19 @@ def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside
         raise
     finally:
         end()
+    _join(controller, actor)
     if asked is not None and asked.error is not None:
         raise asked.error
+    if isinstance(actor.error, KeyboardInterrupt):
+        raise actor.error
     return actor
+
+
+def _join(controller: Controller, body: Actor) -> None:
+    """Let threads that have done their work end, so that none is left when the check returns."""
+    for actor in (*controller.actors.values(), body):
+        if actor.thread is not None and actor.state is State.DONE:
+            actor.thread.join(1.0)
 
 
 def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
@@ -89,7 +99,7 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
     actor = Actor("body", None, body, direct=True)
 
     def live() -> None:
-        be(actor)
+        be(actor, controller)
         try:
             actor.result = body()
         except BaseException as error:  # noqa: BLE001 - handed to the caller

@@ -98,9 +98,7 @@ def _wrapped(watch: Watch, target: Any, function: Callable[..., Any], name: str)
             return function(*args, **kwargs)
         execution, (label, footprint) = begun
         with execution.inside(label, footprint):
-            answer = function(*args, **kwargs)
-        execution.answered(label)
-        return answer
+            return function(*args, **kwargs)
 
     if isinstance(target, staticmethod | classmethod):
         return type(target)(watched)
@@ -108,13 +106,12 @@ def _wrapped(watch: Watch, target: Any, function: Callable[..., Any], name: str)
 
 
 def _announce(watch: Watch, arguments: dict[str, Any], name: str) -> tuple[str, Footprint]:
-    named = {key: value for key, value in arguments.items() if key != "self"}
-    layer = watch.layer(**named) if callable(watch.layer) else watch.layer
+    layer = _ask(watch.layer, arguments) if callable(watch.layer) else watch.layer
     execution = controlled()
     assert execution is not None
     place = execution.place_of(layer)
-    reads = _resources(watch, "reads", watch.reads, named, place)
-    writes = _resources(watch, "writes", watch.writes, named, place)
+    reads = _resources(watch, "reads", watch.reads, arguments, place)
+    writes = _resources(watch, "writes", watch.writes, arguments, place)
     keys = sorted({resource.removeprefix(f"{place}:") for resource in reads | writes})
     return f"{name} {', '.join(keys)}".strip(), Footprint(reads | writes, writes)
 
@@ -127,7 +124,7 @@ def _resources(
     if spec == "*":
         return frozenset({f"{place}:*"})
     if callable(spec):
-        keys = spec(**arguments)
+        keys = _ask(spec, arguments)
     elif spec in arguments:
         keys = arguments[spec]
     else:
@@ -138,6 +135,14 @@ def _resources(
     if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
         keys = [keys]
     return frozenset(f"{place}:{_text(key)}" for key in keys)
+
+
+def _ask(spec: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """Call a declaration with those of the call's arguments that it wants, ``self`` included."""
+    wanted = inspect.signature(spec).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in wanted.values()):
+        return spec(**{name: value for name, value in arguments.items() if name != "self"})
+    return spec(**{name: value for name, value in arguments.items() if name in wanted})
 
 
 def _text(key: Any) -> str:
