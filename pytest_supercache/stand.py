@@ -18,7 +18,7 @@ from pytest_supercache.runtime.active import ActiveSwitch
 from pytest_supercache.runtime.actor import Abandoned
 from pytest_supercache.runtime.controller import Controller, current_actor, looking
 from pytest_supercache.runtime.doors import Doors, clients_replaced
-from pytest_supercache.runtime.frozen import frozen
+from pytest_supercache.runtime.frozen import clock_pairs, frozen
 from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
 from pytest_supercache.runtime.record import Record
@@ -153,7 +153,8 @@ def test_stand(
         undo.callback(watching.stop)
         watching.start()
         seeding = undo.enter_context(seeded())
-        rebinding = undo.enter_context(cooperative(seeding.stand_ins))
+        pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs]
+        rebinding = undo.enter_context(cooperative(pairs))
         undo.enter_context(surroundings_watched(getattr(server, "socket", None)))
         undo.enter_context(frozen(stack.clock))
         undo.enter_context(clients_replaced(clients, stack.existing_cache))

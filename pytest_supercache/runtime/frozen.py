@@ -8,10 +8,26 @@ own timings must stay real.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
 
 _REAL_TIME = ["pytest_supercache.", "hypothesis.", "xdist.", "execnet.", "_pytest.", "allure"]
+
+
+def clock_pairs() -> list[tuple[Any, Any]]:
+    """Return freezegun's functions as (real, frozen) pairs.
+
+    freezegun replaces the globals of modules. A clock that is a default argument or an attribute
+    (``timer=time.monotonic``) is replaced by whoever walks there; outside of frozen time the frozen
+    functions show the real one.
+    """
+    import freezegun.api
+
+    names = ("time", "monotonic", "perf_counter", "time_ns", "monotonic_ns", "perf_counter_ns",
+             "localtime", "gmtime", "strftime")  # fmt: skip
+    api = vars(freezegun.api)
+    return [(api[f"real_{name}"], api[f"fake_{name}"]) for name in names]
 
 
 @contextmanager

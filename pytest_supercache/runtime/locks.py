@@ -47,8 +47,22 @@ class _Cooperative:
     """What they share: a name, the state they begin with, and how a verb becomes a step."""
 
     def __init__(self, kind: str, initial: WaitState) -> None:
-        self.name = _name_of_new(kind)
+        self._kind = kind
+        self._name = _name_of_new(kind)
+        self._is_per_node = current_actor() is None  # made at import: each process has its own
         self._initial = initial
+
+    @property
+    def name(self) -> str:
+        """The name of its wait object, for the actor that asks."""
+        actor = current_actor()
+        if self._is_per_node and actor is not None and actor.node is not None:
+            return f"{self._name}@{actor.node}"
+        return self._name
+
+    def found_at(self, place: str) -> None:
+        """Take the name of the place where the real one was found."""
+        self._name = f"{self._kind}:{place}"
 
     def _do(
         self, execution: Stepping, verb: str, *, guarded: bool = False,
@@ -279,18 +293,23 @@ def sleep(seconds: float) -> None:
         )
 
 
-def replacement_for(lock: Any) -> Any:
-    """Return a fresh cooperative lock for a real one that was made earlier, or None.
+def replacement_for(lock: Any, place: str) -> Any:
+    """Return a fresh cooperative lock for a real one that was found at ``place``, or None.
 
     A lock that is held at this moment is left alone: its holder would never release ours.
     """
     if type(lock) is _REAL_LOCK:
-        return None if lock.locked() else Lock()
+        return None if lock.locked() else _named(Lock(), place)
     if type(lock) is _REAL_RLOCK:
         if not lock.acquire(blocking=False):
             return None
         lock.release()
-        return RLock()
+        return _named(RLock(), place)
     if type(lock) is threading.Event:
-        return None if lock.is_set() else Event()
+        return None if lock.is_set() else _named(Event(), place)
     return None
+
+
+def _named(lock: "_Cooperative", place: str) -> "_Cooperative":
+    lock.found_at(place)
+    return lock

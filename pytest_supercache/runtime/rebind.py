@@ -10,12 +10,13 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from pytest_supercache.runtime import locks
-from pytest_supercache.runtime.under_test import is_under_test, members_of
+from pytest_supercache.runtime.places import Put, places
+from pytest_supercache.runtime.under_test import is_under_test
 
 
 class _ThreadingView(types.ModuleType):
@@ -33,25 +34,31 @@ class _ThreadingView(types.ModuleType):
 
 _VIEW = _ThreadingView("threading", threading.__doc__)
 
-_STAND_INS: dict[int, Any] = {
-    id(threading): _VIEW,
-    id(threading.Lock): locks.Lock,
-    id(threading.RLock): locks.RLock,
-    id(threading.Event): locks.Event,
-    id(threading.Semaphore): locks.Semaphore,
-    id(threading.BoundedSemaphore): locks.BoundedSemaphore,
-    id(time.sleep): locks.sleep,
-}
+_PAIRS: tuple[tuple[Any, Any], ...] = (
+    (threading, _VIEW),
+    (threading.Lock, locks.Lock),
+    (threading.RLock, locks.RLock),
+    (threading.Event, locks.Event),
+    (threading.Semaphore, locks.Semaphore),
+    (threading.BoundedSemaphore, locks.BoundedSemaphore),
+    (time.sleep, locks.sleep),
+)
 
 
 class Rebinding:
-    """The names that were rebound, so that they can be put back."""
+    """The places where something was put, so that they can be put back.
 
-    def __init__(self, stand_ins: dict[int, Any]) -> None:
-        self._undo: list[tuple[Any, str, Any]] = []
-        self._cells: list[tuple[Any, Any]] = []
+    Args:
+        pairs: further (real, stand-in) pairs.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        self._undo: list[tuple[Put, Any]] = []
         self._done: set[int] = set()
-        self._stand_ins = {**_STAND_INS, **stand_ins}
+        self._pairs = (*_PAIRS, *pairs)
+        self._stand_ins = {id(real): stand_in for real, stand_in in self._pairs}
+        self._closed = {id(stand_in) for _, stand_in in self._pairs}
+        self._at_start = set(map(id, sys.modules.values()))
 
     def rebind_new_modules(self) -> bool:
         """Rebind modules imported since the last call; True when there were any."""
@@ -65,55 +72,41 @@ class Rebinding:
         return found
 
     def undo(self) -> None:
-        """Put every name back."""
-        for owner, name, value in reversed(self._undo):
-            setattr(owner, name, value)
-        for cell, value in self._cells:
-            cell.cell_contents = value
+        """Put everything back, also in modules that were imported meanwhile."""
+        for put, value in reversed(self._undo):
+            put(value)
+        originals = {id(stand_in): real for real, stand_in in self._pairs}
+        for _, module in sorted(sys.modules.items()):
+            if id(module) not in self._at_start and is_under_test(module):
+                for _, value, put in places(module, self._closed):
+                    if id(value) in originals:
+                        _try(put, originals[id(value)])
 
     def _rebind(self, module: types.ModuleType) -> None:
-        for name, value in list(vars(module).items()):
-            self._rebind_name(module, name, value)
-            if type(value) is type and value.__module__ == module.__name__:
-                for member_name, member in list(vars(value).items()):
-                    self._rebind_name(value, member_name, member)
-                    self._rebind_cells(member)
-            elif type(value) is types.FunctionType:
-                self._rebind_cells(value)
-            elif type(value).__module__ == module.__name__:
-                for member_name, member in list(members_of(value).items()):
-                    self._rebind_name(value, member_name, member)
+        for name, value, put in places(module, self._closed):
+            stand_in = self._stand_ins.get(id(value))
+            if stand_in is None:
+                stand_in = locks.replacement_for(value, name)
+            if stand_in is not None and _try(put, stand_in):
+                self._undo.append((put, value))
 
-    def _rebind_name(self, owner: Any, name: str, value: Any) -> None:
-        stand_in = self._stand_ins.get(id(value)) or locks.replacement_for(value)
-        if stand_in is not None:
-            self._undo.append((owner, name, value))
-            setattr(owner, name, stand_in)
 
-    def _rebind_cells(self, function: Any) -> None:
-        """Swap locks that a closure keeps, as decorators do."""
-        seen = 0
-        while type(function) is types.FunctionType and seen < 10:
-            for cell in function.__closure__ or ():
-                try:
-                    value = cell.cell_contents
-                except ValueError:  # not filled yet
-                    continue
-                stand_in = self._stand_ins.get(id(value)) or locks.replacement_for(value)
-                if stand_in is not None:
-                    self._cells.append((cell, value))
-                    cell.cell_contents = stand_in
-            function = getattr(function, "__wrapped__", None)
-            seen += 1
+def _try(put: Put, value: Any) -> bool:
+    """Put a value where that is allowed; a mapping proxy or a read-only place is left alone."""
+    try:
+        put(value)
+    except (AttributeError, TypeError):
+        return False
+    return True
 
 
 @contextmanager
-def cooperative(stand_ins: dict[int, Any]) -> Iterator[Rebinding]:
+def cooperative(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Rebinding]:
     """Give the code under test cooperative locks and sleeps; put everything back afterwards.
 
-    ``stand_ins`` are further replacements by identity: the repeatable functions of `uuid`.
+    ``pairs`` are further (real, stand-in) pairs: functions of `uuid`, clocks, watched functions.
     """
-    rebinding = Rebinding(stand_ins)
+    rebinding = Rebinding(pairs)
     real_sleep = time.sleep
     time.sleep = locks.sleep  # type: ignore[assignment] # takes what the real one takes
     try:

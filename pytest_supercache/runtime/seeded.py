@@ -14,10 +14,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Seeding:
-    """How to start over, and what stands in for which function (by identity)."""
+    """How to start over, and which functions stand in for which: (real, stand-in) pairs."""
 
     start: Callable[[int], None]
-    stand_ins: dict[int, Any]
+    pairs: tuple[tuple[Any, Any], ...]
 
 
 @contextmanager
@@ -38,9 +38,8 @@ def seeded() -> Iterator["Seeding"]:
         source.seed(number)
 
     uuid.uuid1, uuid.uuid4 = uuid1, uuid4
-    stand_ins = {id(real["uuid1"]): uuid1, id(real["uuid4"]): uuid4}
     try:
-        yield Seeding(seed, stand_ins)
+        yield Seeding(seed, ((real["uuid1"], uuid1), (real["uuid4"], uuid4)))
     finally:
         uuid.uuid1, uuid.uuid4 = real["uuid1"], real["uuid4"]
         random.setstate(state)

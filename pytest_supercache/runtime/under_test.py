@@ -23,8 +23,11 @@ def is_under_test(module: ModuleType | None) -> bool:
     if not issubclass(type(module), ModuleType):
         return False
     name = members_of(module).get("__name__")
-    if type(name) is not str:
-        return False
+    return type(name) is str and is_under_test_name(name)
+
+
+def is_under_test_name(name: str) -> bool:
+    """Say whether a module of this name is code under test."""
     if name.startswith(_SHIPPED_SYSTEMS):
         return True
     top = name.partition(".")[0]

@@ -25,13 +25,17 @@ class Watching:
     def __init__(self, watches: Iterable[Watch]) -> None:
         self._watches = list(watches)
         self._undo: list[tuple[Any, str, Any]] = []
+        self.pairs: list[tuple[Any, Any]] = []  # (original, watched): for names imported elsewhere
 
     def start(self) -> None:
         """Put a switch point before every call of every target."""
         for watch in self._watches:
             owner, name, function = _resolve(watch)
-            self._undo.append((owner, name, owner.__dict__[name]))
-            setattr(owner, name, _wrapped(watch, owner.__dict__[name], function, name))
+            original = owner.__dict__[name]
+            wrapped = _wrapped(watch, original, function, name)
+            self._undo.append((owner, name, original))
+            self.pairs.append((original, wrapped))
+            setattr(owner, name, wrapped)
 
     def stop(self) -> None:
         """Put the targets back."""

@@ -42,7 +42,7 @@ def test_a_global_that_must_not_be_touched_is_left_alone(module):
     module.proxy = Hostile()
     module.near = {"proxy": Hostile()}
     before = fingerprint()
-    with cooperative({}):
+    with cooperative([]):
         pass
     assert changed_globals(before, fingerprint()) == []
 
@@ -102,7 +102,7 @@ def test_locks_made_earlier_are_cooperative_meanwhile_and_themselves_again_after
     module.guard, module.Shop, module.threading = threading.Lock(), Shop, threading
     module.closed_over, module.held = closed_over, threading.Lock()
     real = (module.guard, Shop.lock, inner, module.held)
-    with module.held, cooperative({}):
+    with module.held, cooperative([]):
         assert isinstance(module.guard, locks.Lock)
         assert isinstance(Shop.lock, locks.Lock)
         assert isinstance(closed_over(), locks.RLock)
