@@ -27,6 +27,7 @@ def scope_of(
         "early ticks": ticks,
         "memory": "shared" if shared else "declared",
         "grain": settings.grain,
+        "search": settings.search,
         "backend": backend,
     }
     if simplified:
@@ -59,14 +60,19 @@ def cut_off(executions: int, scope: Scope, level: int | None) -> str:
     complete = ""
     if level:
         complete = f"all schedules with fewer than {level} preemptions among them; "
-    return f"{executions:,} schedules were executed, {complete}not all {bounds(scope)}"
+    counted = "1 schedule was" if executions == 1 else f"{executions:,} schedules were"
+    if scope["search"] in {"random", "hypothesis"}:
+        complete = "some of them perhaps more than once; "
+    return f"{counted} executed, {complete}not all {bounds(scope)}"
 
 
 def found(executions: int, violating: int, scope: Scope) -> str:
     """Say how much was tried until something was found."""
     if not executions:
         return f"users who simply take turns show it; no interleaving was needed {bounds(scope)}"
-    return f"{executions:,} schedules were executed, {violating:,} of them fail {bounds(scope)}"
+    counted = "1 schedule was" if executions == 1 else f"{executions:,} schedules were"
+    failing = "1 of them fails" if violating == 1 else f"{violating:,} of them fail"
+    return f"{counted} executed, {failing} {bounds(scope)}"
 
 
 def why_unfinished(executions: int, seconds: float, settings: Exploration) -> str:

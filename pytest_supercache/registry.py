@@ -160,6 +160,11 @@ def watch(
         reads: the keys it may read: a parameter's name, ``"*"``, or a callable of the arguments.
         writes: the keys it may write, likewise.
     """
+    if reads is None and writes is None:
+        raise SupercacheError(
+            f"watch({target!r}): say what the call reads or writes: a parameter, '*' for the "
+            "whole layer, or a callable of its arguments"
+        )
     REGISTRY.watches[target] = Watch(target=target, layer=layer, reads=reads, writes=writes)
 
 

@@ -112,10 +112,21 @@ class Stand:
         self._state.reset()
         self.stack.reset(self._given, lambda: (len(kept.steps), _current_name()))
         actor = guard(execution, lambda: body(world), self._settings.step_timeout, outside=outside)
+        self._name_real_time(controller)
         self._doors.forget_connections()
         self._state.leave()
         failure = None if isinstance(actor.error, Abandoned) else actor.error
         return world.execution(failure or world.misuse())
+
+    def _name_real_time(self, controller: Controller) -> None:
+        """On a server whose time we cannot move, a TTL that matters is a reason for UNKNOWN."""
+        cache = self.stack.existing_cache
+        matters = bool(cache.leases) or self._settings.ticks != "auto" or self.stack.clock.now() > 0
+        if cache.keeps_real_time() and cache.timed and matters:
+            controller.hazard(
+                f"{min(cache.timed)}: keys of {self.backend} expire by real time, which cannot be "
+                "moved; use the default backend, fakeredis, for flows in which time matters"
+            )
 
     def notice_new_modules(self) -> bool:
         """Make modules cooperative that were imported since; True when there were any."""

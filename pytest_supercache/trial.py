@@ -99,6 +99,11 @@ class Trial:
         )
         if isinstance(execution.failure, SupercacheError):
             raise execution.failure
+        if not execution.actors and execution.failure is None:
+            raise SupercacheError(
+                "the body registered no actor, so there is nothing to interleave: call "
+                "world.actor(name, function, ...) and world.run()"
+            )
         if execution.hazards:
             raise HazardMet(execution.hazards)
         if execution.unseen and self.settings.memory == "auto" and not self.shared:

@@ -254,7 +254,9 @@ class World:
         """
         controller = self._controller
         if self._shared is None:
-            self._shared = self.stack.shared_content()
+            with looking():
+                self._shared = self.stack.shared_content()
+            self._settled.truth = self.origin.content()
         before = len(self._record.steps)
         phase, controller.phase = controller.phase, "probe"
         with self.at(node):
@@ -315,6 +317,7 @@ class World:
             complete=controller.complete,
             broken=tuple(self._broken),
             errors=self._unrecorded_errors(),
+            actors=tuple(actor.name for actor in self._actors),
             failure=failure,
             start=self._start,
         )

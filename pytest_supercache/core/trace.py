@@ -87,6 +87,7 @@ class Execution:
     complete: bool = True  # False: the scheduler ended it early
     broken: tuple[Violation, ...] = ()  # expectations of single steps that were not met
     errors: dict[str, BaseException] = field(default_factory=dict)  # actor -> what ended it
+    actors: tuple[str, ...] = ()  # that took part in the race, pseudo-actors left out
     failure: BaseException | None = None  # raised by the test body itself, outside of actors
     start: Layers = field(default_factory=dict)  # content before the race, when layers are recorded
 

@@ -30,6 +30,7 @@ class ExistingCache:
 
     def __init__(self, server: AnyServer) -> None:
         self.server = server
+        self.timed: set[str] = set()  # commands that set or read a TTL in this execution
         self.leases: set[str] = set()  # keys set with NX and a TTL: a lock that runs out
         self._admin: redis.Redis | None = None  # for our own looks; made when needed
         self._pools: WeakSet[Any] = WeakSet()  # of the clients we made
@@ -63,6 +64,7 @@ class ExistingCache:
             pool.disconnect()
             pool.reset()
         self.leases.clear()
+        self.timed.clear()
         self._admin = None
         for key, value in given.items():
             self._look_in().set(key, encoded(value))
@@ -79,6 +81,10 @@ class ExistingCache:
             return dict(sorted(strings.items()))
         admin = self._look_in()
         return {key: _look(admin, key) for key in sorted(map(_text, admin.keys("*")))}
+
+    def keeps_real_time(self) -> bool:
+        """Say whether keys expire by a clock that nobody here moves."""
+        return not self.server.moves_time
 
     def drop(self, key: str | None) -> None:
         """Remove ``key``, or everything, without taking a step."""

@@ -56,6 +56,7 @@ class FakeRedisServer:
 
         self.description = f"fakeredis {version('fakeredis')}"
         self.runs_scripts = find_spec("lupa") is not None
+        self.moves_time = True  # it reads the clock that the scheduler moves
         self._make = fakeredis.FakeServer
         self._server = self._make()
 
@@ -119,6 +120,7 @@ class RealServer:
     """A ``redis-server`` or ``valkey-server`` of our own on a unix socket."""
 
     runs_scripts = True
+    moves_time = False
 
     def __init__(self, program: str = "redis-server") -> None:
         path = shutil.which(program)
@@ -209,6 +211,7 @@ class ForeignServer:
     """A server that somebody else runs, named by a URL; its database is emptied at every reset."""
 
     runs_scripts = True
+    moves_time = False
 
     def __init__(self, url: str) -> None:
         import redis

@@ -36,22 +36,28 @@ def _find_incoherence(execution: Execution) -> Violation | None:
 def _against_origin(execution: Execution) -> Violation | None:
     history, settled = execution.history, execution.settled
     truth = settled.layers.get("origin", {})
+    asked_of = truth if settled.truth is None else settled.truth
     known = {
         place: a for place, a in settled.probes.items() if is_known_to_origin(history, place[1])
     }
     others = {place: a for place, a in settled.probes.items() if place not in known}
     return (
-        _wrong_answer(history, known, truth)
+        _wrong_answer(execution, known, asked_of)
         or (_against_writes(history, others) if others else None)
         or _outdated_content(execution, truth)
     )
 
 
 def _wrong_answer(
-    history: History, probes: dict[tuple[str, str], Any], truth: dict[str, Any]
+    execution: Execution, probes: dict[tuple[str, str], Any], truth: dict[str, Any]
 ) -> Violation | None:
+    history = execution.history
     for (node, key), answer in probes.items():
-        if _says_nothing(answer) or same(answer, truth.get(key)):
+        if isinstance(answer, BaseException) or same(answer, truth.get(key)):
+            continue
+        if answer is None:
+            if _loads(execution, key):
+                return _violation(f"node {node}", key, None, truth.get(key), node=node)
             continue
         if candidates(history, key, answer):
             return _violation(f"node {node}", key, answer, truth.get(key), node=node)
@@ -73,6 +79,20 @@ def _outdated_content(execution: Execution, truth: dict[str, Any]) -> Violation 
             f"{unread[0]} holds no version of a key of the origin, and no system was asked with get"
         )
     return None
+
+
+def _loads(execution: Execution, key: str) -> bool:
+    """Say whether the system loads ``key`` from the origin: then "absent" is an answer like others.
+
+    A cache that never loads may always forget.
+    """
+    resource = f"origin:{key}"
+    return any(
+        step.kind == "origin"
+        and resource in step.footprint.reads
+        and resource not in step.footprint.writes
+        for step in execution.steps
+    )
 
 
 def _says_nothing(answer: Any) -> bool:

@@ -73,7 +73,9 @@ class Doors:
             label = redis_commands.normalised(args)
             self._note_lease(args)
             self._name_missing_scripts(execution, label)
-            with execution.call(label, redis_commands.footprint(args, PLACE), kind="command"):
+            footprint = redis_commands.footprint(args, PLACE)
+            self._note_time(label, footprint)
+            with execution.call(label, footprint, kind="command"):
                 return method(client, *args, **options)
 
         return execute_command
@@ -88,6 +90,7 @@ class Doors:
             for command in commands:
                 self._note_lease(command)
             footprint = redis_commands.pipeline_footprint(commands, PLACE)
+            self._note_time(label, footprint)
             if pipeline.watching:
                 footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
             if pipeline.transaction or pipeline.explicit_transaction:
@@ -135,6 +138,10 @@ class Doors:
             return method(connection, *args, **options)
 
         return send_packed_command
+
+    def _note_time(self, label: str, footprint: Footprint) -> None:
+        if "clock:now" in footprint.reads:
+            self._cache.timed.add(label)
 
     def _name_missing_scripts(self, execution: Stepping, label: str) -> None:
         if label.partition(" ")[0] in _SCRIPTS and not self._cache.server.runs_scripts:
