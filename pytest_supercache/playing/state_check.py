@@ -11,7 +11,7 @@ from pytest_supercache.core.errors import SupercacheError, UndeclaredStateError
 from pytest_supercache.oracle.versions import same
 from pytest_supercache.playing.building import built
 from pytest_supercache.registry import System
-from pytest_supercache.runtime.state import changed_globals, fingerprint
+from pytest_supercache.runtime.state import changed_globals, fingerprint, is_memo
 from pytest_supercache.world import World
 
 
@@ -25,9 +25,10 @@ def find_undeclared_state(world: World, system: System, key: str, value: Any) ->
         if not (hasattr(systems["a"], "get") and hasattr(systems["a"], "set")):
             return
         before = fingerprint()
-        if not _remembers(world, systems, key, value):
-            return
+        remembers = _remembers(world, systems, key, value)
         changed = changed_globals(before, fingerprint())
+        if not remembers and not any(map(is_memo, changed)):
+            return
     shown = ", ".join(changed) or "in no module global; look at class attributes and closures"
     raise UndeclaredStateError(
         f"system {system.name!r} keeps state that its nodes share in this process: {shown}. A "

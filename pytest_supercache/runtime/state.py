@@ -4,10 +4,15 @@ In place, because rebinding a name would miss ``@cached(cache=_local)``, ``from 
 and default arguments. What is not declared is looked for once per item (:func:`changed_globals`).
 """
 
+import copyreg
 import importlib
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from copy import copy
+from contextlib import contextmanager
+from copy import copy, deepcopy
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
@@ -23,31 +28,96 @@ class ModuleState:
 
     def __init__(self, declared: Iterable[str]) -> None:
         self._objects = {name: _find(name) for name in declared}
-        self._start = {name: _contents(value) for name, value in self._objects.items()}
-        self._of_node: dict[str | None, dict[str, Any]] = {}
+        self._original = {name: _Content.of(value) for name, value in self._objects.items()}
+        self._start = {name: content.copied(name) for name, content in self._original.items()}
+        self._of_node: dict[str, dict[str, _Content]] = {}
         self._node: str | None = None
 
     def reset(self) -> None:
-        """Give every object the content it had when it was declared."""
+        """Give every object the content it had when it was declared; no node is entered."""
         self._of_node = {}
         self._node = None
         for name, value in self._objects.items():
-            _fill(value, self._start[name])
+            self._start[name].copied(name).fill(value)
 
     def leave(self) -> None:
         """Put the original content back: outside of executions nothing has changed."""
-        self.reset()
+        for name, value in self._objects.items():
+            self._original[name].fill(value)
 
     def enter(self, node: str | None) -> None:
         """Swap in the content that ``node`` has: another process would have objects of its own."""
         if not self._objects or node is None or node == self._node:
             return
         if self._node is not None:
-            self._of_node[self._node] = {n: _contents(v) for n, v in self._objects.items()}
-        content = self._of_node.get(node, self._start)
+            self._of_node[self._node] = {n: _Content.of(v) for n, v in self._objects.items()}
         for name, value in self._objects.items():
-            _fill(value, content[name])
+            known = self._of_node.get(node)
+            content = self._start[name].copied(name) if known is None else known[name]
+            content.fill(value)
         self._node = node
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What is in an object: its elements, if it is a container, and its attributes."""
+
+    elements: Any
+    attributes: dict[str, Any]
+
+    @classmethod
+    def of(cls, value: Any) -> "_Content":
+        """Take what is in ``value`` now, itself and not a copy."""
+        elements: Any = copy(value) if isinstance(value, bytearray) else None
+        for plain in (dict, list, set, deque):
+            if isinstance(value, plain):
+                elements = plain(value)
+        return cls(elements, dict(members_of(value)))
+
+    def copied(self, name: str) -> "_Content":
+        """Copy it to the bottom: what is inside must not be shared by nodes or executions.
+
+        Raises:
+            UndeclaredStateError: something inside cannot be copied.
+        """
+        try:
+            with _locks_stay():
+                return deepcopy(self)
+        except Exception as error:
+            raise UndeclaredStateError(
+                f"state={name!r}: what it holds cannot be copied for every node ({error}). Name "
+                "the objects inside that hold state, or make it in the system's factory"
+            ) from error
+
+    def fill(self, value: Any) -> None:
+        """Make this the content of ``value``, in place."""
+        if isinstance(value, dict | set):
+            value.clear()
+            value.update(self.elements)
+        elif isinstance(value, list | bytearray):
+            value[:] = self.elements
+        elif isinstance(value, deque):
+            value.clear()
+            value.extend(self.elements)
+        for name in set(members_of(value)) - set(self.attributes):
+            delattr(value, name)
+        for name, member in self.attributes.items():
+            if members_of(value).get(name) is not member:
+                object.__setattr__(value, name, member)
+
+
+@contextmanager
+def _locks_stay() -> Iterator[None]:
+    """Let deepcopy pass locks through: a reduction that is a string means "as it is"."""
+    kinds = [type(threading.Lock()), type(threading.RLock())]
+    kinds = [kind for kind in kinds if kind not in copyreg.dispatch_table]
+    for kind in kinds:
+        copyreg.dispatch_table[kind] = lambda _lock: "as it is"
+    try:
+        yield
+    finally:
+        for kind in kinds:
+            del copyreg.dispatch_table[kind]
 
 
 def find_object(name: str, option: str) -> tuple[Any, str, Any]:
@@ -71,39 +141,13 @@ def find_object(name: str, option: str) -> tuple[Any, str, Any]:
 
 def _find(name: str) -> Any:
     _, _, value = find_object(name, "state")
-    if not (isinstance(value, _SWAPPABLE) or hasattr(value, "__dict__")):
+    is_memo = hasattr(value, "cache_info") and callable(value)
+    if is_memo or not (isinstance(value, _SWAPPABLE) or members_of(value)):
         raise UndeclaredStateError(
             f"state={name!r} is a {type(value).__name__}, whose content cannot be swapped in "
             "place. Name a dict, list, set, deque or an object with attributes."
         )
     return value
-
-
-def _contents(value: Any) -> Any:
-    if isinstance(value, _SWAPPABLE):
-        return copy(value)
-    return {name: _contents(member) if isinstance(member, _SWAPPABLE) else member
-            for name, member in vars(value).items()}  # fmt: skip
-
-
-def _fill(value: Any, content: Any) -> None:
-    if isinstance(value, dict | set):
-        value.clear()
-        value.update(content)
-    elif isinstance(value, list | bytearray):
-        value[:] = content
-    elif isinstance(value, deque):
-        value.clear()
-        value.extend(content)
-    else:
-        for name in set(vars(value)) - set(content):
-            delattr(value, name)
-        for name, member in content.items():
-            present = vars(value).get(name)
-            if isinstance(present, _SWAPPABLE) and type(present) is type(member):
-                _fill(present, member)
-            else:
-                setattr(value, name, copy(member) if isinstance(member, _SWAPPABLE) else member)
 
 
 def fingerprint() -> dict[str, str]:
@@ -121,6 +165,11 @@ def changed_globals(before: dict[str, str], after: dict[str, str]) -> list[str]:
     return sorted(name for name in after if before.get(name) != after[name])
 
 
+def is_memo(name: str) -> bool:
+    """Say whether a module global is a ``functools.lru_cache``: a memory of its own."""
+    return type(find_object(name, "state")[2]) is _Memo
+
+
 def _is_data(value: Any) -> bool:
     kind = type(value)
     return not issubclass(kind, _CODE) and (issubclass(kind, _SWAPPABLE) or bool(members_of(value)))
@@ -131,6 +180,8 @@ def _describe(value: Any, depth: int) -> str:
     kind = type(value)
     if issubclass(kind, str | bytes | bytearray | int | float | None):
         return f"{kind.__name__}:{_plain(value)}"
+    if kind is _Memo:
+        return f"{kind.__name__}({value.cache_info().currsize} answers)"
     if depth == 0 or issubclass(kind, _CODE):
         return kind.__name__
     return f"{kind.__name__}({', '.join(_content(value, depth - 1))})"
@@ -162,6 +213,7 @@ def _content(value: Any, depth: int) -> Iterator[str]:
         yield f"{name}={_describe(member, depth)}"
 
 
+_Memo = type(lru_cache(len))
 _CODE = (FunctionType, BuiltinFunctionType, ModuleType, type)
 _ITEMS_MAX = 200
 _TEXT_MAX = 500

@@ -1,5 +1,6 @@
 """Looking at the globals of code under test runs none of its code and sees what changes."""
 
+import functools
 import sys
 import threading
 from collections import OrderedDict, deque
@@ -111,3 +112,45 @@ def test_locks_made_earlier_are_cooperative_meanwhile_and_themselves_again_after
         assert module.held is real[3]
     assert (module.guard, Shop.lock, closed_over(), module.held) == real
     assert module.threading is threading
+
+
+def test_what_lies_deep_in_declared_state_belongs_to_one_node(module):
+    module.groups = groups = {"default": {"k": "given"}, "guard": threading.Lock()}
+    inner, guard = groups["default"], groups["guard"]
+    state = ModuleState(["shop_under_test:groups"])
+    state.reset()
+    state.enter("a")
+    groups["default"]["k"] = "of a"
+    state.enter("b")
+    assert groups["default"] == {"k": "given"}
+    state.enter("a")
+    assert groups["default"] == {"k": "of a"}
+    state.leave()
+    assert groups["default"] is inner
+    assert inner == {"k": "given"}
+    assert groups["guard"] is guard
+
+
+def test_an_object_with_linked_entries_is_swapped_as_a_whole(module):
+    module.shop = shop = Holder()
+    state = ModuleState(["shop_under_test:shop"])
+    state.enter("a")
+    shop.entries["k"] = shop.last = ["of a"]
+    state.enter("b")
+    assert shop.entries == {}
+    assert not hasattr(shop, "last")
+    state.enter("a")
+    assert shop.entries["k"] is shop.last
+
+
+def test_a_memo_function_is_no_state_that_can_be_swapped(module):
+    module.lookup = functools.lru_cache(lambda key: key)
+    with pytest.raises(UndeclaredStateError, match="shop_under_test:lookup"):
+        ModuleState(["shop_under_test:lookup"])
+
+
+def test_a_memo_function_that_has_answered_is_named(module):
+    module.lookup = functools.lru_cache(lambda key: key)
+    before = fingerprint()
+    module.lookup("k")
+    assert changed_globals(before, fingerprint()) == ["shop_under_test:lookup"]
