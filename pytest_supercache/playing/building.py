@@ -1,6 +1,7 @@
 """Systems are built once per node and execution, and taken down in reverse order."""
 
 import inspect
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -29,7 +30,7 @@ def built(world: World, system: System, nodes: tuple[str, ...]) -> Iterator[dict
 
 
 def _build(world: World, system: System, layers: NodeLayers, teardown: ExitStack) -> Any:
-    made = system.factory(layers)
+    made = _made(system, layers)
     if inspect.iscoroutine(made) or inspect.isasyncgen(made):
         if inspect.iscoroutine(made):
             made.close()
@@ -44,6 +45,24 @@ def _build(world: World, system: System, layers: NodeLayers, teardown: ExitStack
     if callable(looks):
         for name in looks():
             world.show(_place(system, name, layers.node), partial(_layer, looks, name))
+    return made
+
+
+def _made(system: System, layers: NodeLayers) -> Any:
+    try:
+        made = system.factory(layers)
+        if inspect.isgenerator(made):
+            return made
+    except SupercacheError:
+        raise
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        raise SupercacheError(
+            f"system {system.name!r} could not be built on node {layers.node}: "
+            f"{type(error).__name__}: {error} ({at.filename}:{at.lineno} in {at.name})"
+        ) from error
+    if made is None:
+        raise SupercacheError(f"system {system.name!r}: its factory returned None")
     return made
 
 

@@ -1,6 +1,7 @@
 """Runs one item: explores it, holds the verdict against what is stated, and reports."""
 
 import shlex
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -158,7 +159,7 @@ class Bench:
         row = finding_row(finding)
         row["line_of_text"] = line_of_text(finding)
         if result.counterexample is not None and finding.as_stated:
-            row["picture"] = failure_text(finding)
+            row["picture"] = failure_text(finding, _width())
         node.stash[FINDING] = row
         node.user_properties.append(("supercache_verdict", result.verdict.value))
         if result.counterexample is not None:
@@ -168,7 +169,7 @@ class Bench:
 
             attach(finding)
         if not finding.as_stated:
-            raise NotAsExpected(failure_text(finding))
+            raise NotAsExpected(failure_text(finding, _width()))
 
 
 def _replay(node: pytest.Item) -> "Schedule | None":
@@ -181,3 +182,8 @@ def _replay_command(path: str, result: CheckResult) -> str:
         return ""
     token = result.counterexample.token
     return f"pytest {shlex.quote(path)} --supercache-replay={shlex.quote(token)}"
+
+
+def _width() -> int:
+    """Return how wide pictures may be: what the terminal has, within reason."""
+    return max(100, min(shutil.get_terminal_size((120, 24)).columns, 240))

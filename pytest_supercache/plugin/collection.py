@@ -10,6 +10,7 @@ import pytest
 from pytest_supercache.core.errors import SupercacheError, TokenError
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.plugin.bench import Bench
+from pytest_supercache.plugin.session import Session
 from pytest_supercache.registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class ScenarioFile(pytest.Module):
 
         try:
             scenario = load(_shown(self.path, self.config), self.path.read_bytes(), vocabulary())
+            Session.of(self.config).claim(scenario.id, scenario.path)
         except (SupercacheError, OSError) as error:
             yield BrokenFile.from_parent(self, name=self.path.name.split(".")[0], error=error)
             return

@@ -46,6 +46,7 @@ class Session:
         self._config = config
         self._server: AnyServer | None = None
         self._findings: list[dict[str, Any]] = []
+        self._ids: dict[str, str] = {}
         self.options = Options(config)
         self._register_watches()
 
@@ -64,6 +65,22 @@ class Session:
 
             self._server = start_server(self.options.value("backend") or "fakeredis")
         return self._server
+
+    def claim(self, scenario_id: str, path: str) -> None:
+        """Take a scenario's id: tokens and known issues point to it, so it is there once.
+
+        Raises:
+            SupercacheError: another file has it.
+        """
+        first = self._ids.setdefault(scenario_id, where)
+        if (
+            first.rpartition(":")[0].rpartition(":")[0]
+            != where.rpartition(":")[0].rpartition(":")[0]
+        ):
+            raise SupercacheError(
+                f"{where}: the id {scenario_id!r} is taken by {first}; an id is there once in a "
+                "project"
+            )
 
     @property
     def hypothesis_seed(self) -> int | None:
@@ -154,6 +171,10 @@ class Session:
                 terminalreporter.line("")
         for finding in self._findings:
             terminalreporter.line(str(finding["line_of_text"]))
+            if finding["verdict"] == "holds":
+                terminalreporter.line(f"  {finding['coverage']}")
+                for note in finding["notes"]:
+                    terminalreporter.line(f"  note: {note}")
         terminalreporter.line(f"written: {self.report_folder / 'verdict.json'}")
 
     def pytest_unconfigure(self) -> None:
