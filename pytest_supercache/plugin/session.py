@@ -72,13 +72,10 @@ class Session:
         Raises:
             SupercacheError: another file has it.
         """
-        first = self._ids.setdefault(scenario_id, where)
-        if (
-            first.rpartition(":")[0].rpartition(":")[0]
-            != where.rpartition(":")[0].rpartition(":")[0]
-        ):
+        first = self._ids.setdefault(scenario_id, path)
+        if first != path:
             raise SupercacheError(
-                f"{where}: the id {scenario_id!r} is taken by {first}; an id is there once in a "
+                f"{path}: the id {scenario_id!r} is taken by {first}; an id is there once in a "
                 "project"
             )
 
