@@ -16,7 +16,8 @@ from pytest_supercache.layers.stack import Stack
 from pytest_supercache.registry import REGISTRY
 from pytest_supercache.runtime.active import ActiveSwitch
 from pytest_supercache.runtime.actor import Abandoned
-from pytest_supercache.runtime.controller import Controller, current_actor, looking
+from pytest_supercache.runtime.calling import current_actor, looking
+from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.doors import Doors, clients_replaced
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
 from pytest_supercache.runtime.pinned import pinned

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_supercache.calls import Call
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.core.footprint import ANYTHING, NOTHING, Footprint
+from pytest_supercache.core.footprint import EVERYTHING, NOTHING, Resources, footprint_of
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.trace import Execution, Layers, Settled
@@ -19,10 +19,8 @@ from pytest_supercache.layers.origin import Origin
 from pytest_supercache.layers.stack import NodeLayers, Stack
 from pytest_supercache.layers.super_cache import SuperCache
 from pytest_supercache.runtime.actor import Actor, State
-from pytest_supercache.runtime.controller import current_actor, looking
+from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.stepping import Stepping
-
-Resources = str | tuple[str, ...] | list[str] | None
 
 
 class World:
@@ -160,11 +158,11 @@ class World:
         ``reads`` and ``writes`` are resources like ``"super_cache:x"``; None for both means that
         the code up to the next step may touch anything, ``()`` that it touches nothing.
         """
-        self.stepping.step(label, _footprint(reads, writes), kind="hand")
+        self.stepping.step(label, footprint_of(reads, writes), kind="hand")
 
     def wait_until(self, condition: Callable[[], bool], reads: Resources = None) -> None:
         """Wait until ``condition()`` is true; checked again when its ``reads`` are written."""
-        footprint = Footprint(reads=_resources(reads) if reads is not None else ANYTHING.reads)
+        footprint = footprint_of(EVERYTHING if reads is None else reads, ())
         self.stepping.step("check a condition", footprint, kind="hand")
         while not condition():
             self.stepping.step(
@@ -378,16 +376,3 @@ def _text(key: Any) -> Any:
 
 def _writes_shared(writes: frozenset[str]) -> bool:
     return any(resource.startswith(("existing_cache:", "origin:", "*")) for resource in writes)
-
-
-def _resources(given: Resources) -> frozenset[str]:
-    if given is None:
-        return frozenset()
-    return frozenset({given}) if isinstance(given, str) else frozenset(given)
-
-
-def _footprint(reads: Resources, writes: Resources) -> Footprint:
-    if reads is None and writes is None:
-        return ANYTHING
-    written = _resources(writes)
-    return Footprint(_resources(reads) | written, written)

@@ -26,6 +26,21 @@ NOTHING = Footprint()
 ANYTHING = Footprint(frozenset({EVERYTHING}), frozenset({EVERYTHING}))
 
 
+Resources = str | tuple[str, ...] | list[str] | None
+"""How people write resources: one, several, or None for "not said"."""
+
+
+def footprint_of(reads: Resources, writes: Resources) -> Footprint:
+    """Return what a step by hand declares; nothing said at all means that it may touch anything."""
+    if reads is None and writes is None:
+        return ANYTHING
+    read, written = (
+        frozenset({given}) if isinstance(given, str) else frozenset(given or ())
+        for given in (reads, writes)
+    )
+    return Footprint(read | written, written)
+
+
 def overlaps(left: str, right: str) -> bool:
     """Say whether two resources may be the same thing, wildcards included."""
     return (

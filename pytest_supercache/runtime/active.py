@@ -5,11 +5,7 @@ import threading
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.actor import Abandoned
-from pytest_supercache.runtime.controller import (
-    current_actor,
-    current_controller,
-    is_looking,
-)
+from pytest_supercache.runtime.calling import current_actor, current_controller, is_looking
 from pytest_supercache.runtime.stepping import Stepping
 
 _running: list[tuple[Stepping, int, frozenset[int]]] = []

@@ -6,9 +6,7 @@ baton, so nothing is locked. Only the watchdog (:mod:`pytest_supercache.runtime.
 from outside.
 """
 
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.footprint import EVERYTHING, Footprint
@@ -25,6 +23,7 @@ from pytest_supercache.runtime.actor import (
     WaitsForEverError,
 )
 from pytest_supercache.runtime.baton import Baton
+from pytest_supercache.runtime.calling import be, current_actor
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.timekeeper import TICKS_MAX, Timekeeper
 
@@ -33,41 +32,6 @@ STEPS_MAX = 10_000
 
 UNWIND_SECONDS = 1.0
 """How long a parked actor may take to leave its code when an execution ends."""
-
-_local = threading.local()
-
-
-def current_actor() -> Actor | None:
-    """Return the actor whose code the calling thread runs, if it is under control."""
-    return getattr(_local, "actor", None)
-
-
-def be(actor: Actor, controller: "Controller") -> None:
-    """Make the calling thread the one that runs ``actor``'s code in this execution."""
-    _local.actor = actor
-    _local.controller = controller
-
-
-def current_controller() -> "Controller | None":
-    """Return the execution that the calling thread's actor belongs to."""
-    return getattr(_local, "controller", None)
-
-
-@contextmanager
-def looking() -> Iterator[None]:
-    """Let the calling thread look at layers: what it does meanwhile are no steps."""
-    actor, _local.actor = current_actor(), None
-    _local.is_looking = True
-    try:
-        yield
-    finally:
-        _local.is_looking = False
-        _local.actor = actor
-
-
-def is_looking() -> bool:
-    """Say whether the calling thread only looks."""
-    return getattr(_local, "is_looking", False)
 
 
 class Controller:

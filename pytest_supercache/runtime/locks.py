@@ -17,7 +17,7 @@ from typing import Any
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.waits import CounterState, FlagState, LockState, Wait, WaitState
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.controller import current_actor
+from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.stepping import Stepping
 
 _OWN = str(PurePath(__file__))

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import Wait, WaitState
 from pytest_supercache.runtime.actor import Actor, Announced
-from pytest_supercache.runtime.controller import Controller, current_actor
+from pytest_supercache.runtime.calling import current_actor
+from pytest_supercache.runtime.controller import Controller
 
 SHARED_LAYERS = frozenset({"origin", "existing_cache"})
 """Layers that exist once; every other one exists once per node."""

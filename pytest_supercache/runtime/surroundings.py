@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import ActorThread
-from pytest_supercache.runtime.controller import current_actor
+from pytest_supercache.runtime.calling import current_actor
 
 _PROCESS_STARTS = frozenset({"subprocess.Popen", "os.fork", "os.posix_spawn"})
 

@@ -15,7 +15,8 @@ from pytest_supercache.core.schedule import Choices, Scheduler
 from pytest_supercache.runtime.active import begin, end
 from pytest_supercache.runtime.actor import Actor, ActorThread, State
 from pytest_supercache.runtime.baton import Baton
-from pytest_supercache.runtime.controller import Controller, be
+from pytest_supercache.runtime.calling import be
+from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.stepping import Stepping
 
 

@@ -1,0 +1,43 @@
+"""Whose code the calling thread runs."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pytest_supercache.runtime.actor import Actor
+
+_local = threading.local()
+
+
+def current_actor() -> Actor | None:
+    """Return the actor whose code the calling thread runs, if it is under control."""
+    return getattr(_local, "actor", None)
+
+
+def be(actor: Actor, controller: Any) -> None:
+    """Make the calling thread the one that runs ``actor``'s code in this execution."""
+    _local.actor = actor
+    _local.controller = controller
+
+
+def current_controller() -> Any:
+    """Return the execution that the calling thread's actor belongs to."""
+    return getattr(_local, "controller", None)
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """Let the calling thread look at layers: what it does meanwhile are no steps."""
+    actor, _local.actor = current_actor(), None
+    _local.is_looking = True
+    try:
+        yield
+    finally:
+        _local.is_looking = False
+        _local.actor = actor
+
+
+def is_looking() -> bool:
+    """Say whether the calling thread only looks."""
+    return getattr(_local, "is_looking", False)
