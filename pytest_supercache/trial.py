@@ -99,13 +99,13 @@ class Trial:
         )
         if isinstance(execution.failure, SupercacheError):
             raise execution.failure
+        if execution.hazards:
+            raise HazardMet(execution.hazards)
         if not execution.actors and execution.failure is None:
             raise SupercacheError(
                 "the body registered no actor, so there is nothing to interleave: call "
                 "world.actor(name, function, ...) and world.run()"
             )
-        if execution.hazards:
-            raise HazardMet(execution.hazards)
         if execution.unseen and self.settings.memory == "auto" and not self.shared:
             raise SharedMemoryNeeded(execution.unseen[0])
         self.first = self.first or execution

@@ -178,7 +178,7 @@ class World:
 
     def forget_everything(self) -> None:
         """Empty every layer that the plugin can reach, messages included."""
-        self.stack.reset({}, lambda: (0, None))
+        self.stack.forget_content()
 
     def used_keys(self) -> list[str]:
         """Return every key that an operation named, in the order of appearance."""

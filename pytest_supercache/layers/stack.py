@@ -61,6 +61,12 @@ class Stack:
         self.super_caches.clear()
         self.bus.mailboxes.clear()
 
+    def forget_content(self) -> None:
+        """Empty every layer, messages included, while connections stay as they are."""
+        self.restore_shared(({}, {}))
+        for super_cache in self.super_caches.values():
+            super_cache.restart()
+
     def reset(self, given: Mapping[str, Mapping[str, Any]], position: Any) -> None:
         """Start an execution: the clock at its beginning, every layer with its given content."""
         self.clock.reset()
