@@ -232,9 +232,11 @@ class _Check:
         if trial.not_judged:
             return self._unknown(trial.not_judged)
         if end is not End.EXHAUSTED:
-            return self._unknown(
-                (coverage.why_unfinished(trial.executions, trial.seconds(), trial.settings),)
+            assert trial.first is not None, "a search has executed something"
+            why = coverage.why_unfinished(
+                trial.executions, trial.seconds(), trial.settings, trial.first
             )
+            return self._unknown((why,))
         repeat_first(trial)
         return CheckResult(
             verdict=Verdict.HOLDS,

@@ -1,5 +1,8 @@
 """One sentence that says what a check has covered, and what it has not."""
 
+from collections import Counter
+from math import factorial, prod
+
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution
 
@@ -75,24 +78,31 @@ def found(executions: int, violating: int, scope: Scope) -> str:
     return f"{counted} executed, {failing} {bounds(scope)}"
 
 
-def why_unfinished(executions: int, seconds: float, settings: Exploration) -> str:
+def why_unfinished(executions: int, seconds: float, settings: Exploration, first: Execution) -> str:
     """Say why a search that found nothing did not finish, and what to do."""
     if settings.search in {"random", "hypothesis"}:
         return (
             f"{settings.search} search found nothing, and it can prove nothing: it does not know "
             "what is left. Use search 'all-schedules' for a proof"
         )
+    size = f"; steps like those of the first run can be ordered in {_orders(first):,} ways at most"
     if executions >= settings.executions:
         return (
-            f"the budget of {settings.executions:,} executions ran out. Give more with "
+            f"the budget of {settings.executions:,} executions ran out{size}. Give more with "
             "--supercache-executions, or make the flow smaller"
         )
     if seconds > settings.time:
         return (
-            f"the budget of {settings.time:g} s ran out after {executions:,} executions. Give more "
-            "with --supercache-time, or make the flow smaller"
+            f"the budget of {settings.time:g} s ran out after {executions:,} executions{size}. "
+            "Give more with --supercache-time, or make the flow smaller"
         )
     return f"only schedules with at most {settings.preemptions} preemptions were tried"
+
+
+def _orders(execution: Execution) -> int:
+    """Return in how many ways the actors' steps can be merged: n! / (a! b! ...)."""
+    steps = Counter(step.actor for step in execution.race)
+    return factorial(steps.total()) // prod(factorial(count) for count in steps.values())
 
 
 def _count(scope: Scope, what: str) -> str:
