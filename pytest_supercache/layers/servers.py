@@ -74,7 +74,7 @@ class FakeRedisServer:
         """Return the content of database 0 if all of it is plain strings, else None."""
         now = time.time()  # noqa: TID251 - frozen: virtual time, as fakeredis sees it
         found = {}
-        for key, item in self._server.dbs[0]._dict.items():  # noqa: SLF001 - as below
+        for key, item in self._server.dbs[0]._dict.items():  # noqa: SLF001 - no public way to the items
             if not isinstance(item.value, bytes):
                 return None
             if item.expireat is None or item.expireat >= now:
@@ -84,7 +84,7 @@ class FakeRedisServer:
     def save(self) -> Any:
         """Return the content of every database, to be given to :meth:`load`."""
         return {
-            number: copy.deepcopy(database._dict)  # noqa: SLF001 - as below
+            number: copy.deepcopy(database._dict)  # noqa: SLF001 - no public way to the items
             for number, database in self._server.dbs.items()
         }
 
@@ -103,7 +103,7 @@ class FakeRedisServer:
         fakeredis forgets a key when it is next looked at; until then it is here and must not count,
         or it would hide the deadlines that are still to come.
         """
-        now = time.time()  # noqa: TID251 - frozen, as above
+        now = time.time()  # noqa: TID251 - frozen: virtual time, as fakeredis sees it
         found: dict[str, float] = {}
         for database in self._server.dbs.values():
             for key, item in database._dict.items():  # noqa: SLF001 - no public way to the deadline

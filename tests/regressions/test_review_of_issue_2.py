@@ -1,21 +1,11 @@
 """One minimal program for each thing that a review of the first slice found to be wrong."""
 
-import sys
 import threading
 import time
-from types import ModuleType
 
 import pytest
 
 from pytest_supercache import READ_YOUR_WRITES, SupercacheError, Verdict, check
-
-
-@pytest.fixture
-def module():
-    made = ModuleType("shop_under_test")
-    sys.modules[made.__name__] = made
-    yield made
-    del sys.modules[made.__name__]
 
 
 def _increments(guard, nodes):

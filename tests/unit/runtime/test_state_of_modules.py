@@ -1,10 +1,8 @@
 """Looking at the globals of code under test runs none of its code and sees what changes."""
 
 import functools
-import sys
 import threading
 from collections import OrderedDict, deque
-from types import ModuleType
 
 import pytest
 
@@ -29,14 +27,6 @@ class Hostile:
 class Holder:
     def __init__(self):
         self.entries = {}
-
-
-@pytest.fixture
-def module():
-    made = ModuleType("shop_under_test")
-    sys.modules[made.__name__] = made
-    yield made
-    del sys.modules[made.__name__]
 
 
 def test_a_global_that_must_not_be_touched_is_left_alone(module):
