@@ -4,7 +4,7 @@ Read this first. A body is run under one schedule after another; every execution
 search decides what comes next. What is found is made small, replayed, and only then reported.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -22,10 +22,8 @@ from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.runtime.state import changed_globals, fingerprint
-from pytest_supercache.search.all_schedules import AllSchedules
-from pytest_supercache.search.random_walk import RandomWalk
-from pytest_supercache.search.search import Search, SearchEnded
 from pytest_supercache.search.serial import Serial
+from pytest_supercache.searching import Searched, search
 from pytest_supercache.stand import Body, Given, Stand, test_stand
 from pytest_supercache.trial import (
     Found,
@@ -35,7 +33,7 @@ from pytest_supercache.trial import (
     repeat_first,
     take_turns,
 )
-from pytest_supercache.witness import DoesNotReplay, confirm, smallest
+from pytest_supercache.witness import DoesNotReplay, confirm, simplest, smallest
 
 
 def check(
@@ -59,7 +57,7 @@ def check(
 
     Args:
         body: called with a :class:`~pytest_supercache.world.World`, once per execution.
-        search: ``auto``, ``all-schedules``, ``random`` or ``hypothesis``.
+        search: ``auto``, ``exhaustive``, ``all-schedules``, ``random`` or ``hypothesis``.
         grain: where switch points are; this version knows ``command``.
         seed: of the random search, and of ``random`` and ``uuid`` in the code under test.
         executions: how many schedules to execute at most.
@@ -118,7 +116,9 @@ def check_on(
             trial = Trial(
                 stand=stand, body=body, settings=settings, guarantees=guarantees, shared=shared
             )
-            return _Check(trial, item, replay, hypothesis_seed).result()
+            one = _Check(trial, item, replay, hypothesis_seed)
+            result = one.result()
+            return replace(result, notes=(*result.notes, *one.notes()))
 
         try:
             return explore(shared=settings.memory == "shared")
@@ -154,7 +154,11 @@ class _Check:
         self._item = item
         self._replay = replay
         self._hypothesis_seed = hypothesis_seed
-        self._level: int | None = None  # all schedules with fewer preemptions were executed
+        self._searched = Searched()
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what should be said beside the verdict."""
+        return () if self._searched.note is None else (self._searched.note,)
 
     def result(self) -> CheckResult:
         """Explore and conclude."""
@@ -165,51 +169,14 @@ class _Check:
             label, trial.found = take_turns(trial)
             if trial.found is not None and trial.settings.stop_at_first:
                 return self._violated(End.FOUND, label)
-            return self._concluded(self._explored(), label)
+            self._searched = search(trial, self._item, self._hypothesis_seed)
+            return self._concluded(self._searched.end, label)
         except HazardMet as hazard:
             return self._unknown(hazard.reasons)
         except NotDeterministicError as error:
             return self._unknown((_not_deterministic(error, before),))
         except DoesNotReplay as error:
             return self._unknown((str(error),))
-
-    def _explored(self) -> End:
-        """Let the chosen searches try schedules, one after the other, until one has the answer."""
-        trial = self._trial
-        for search in self._searches():
-            try:
-                end = search.explore(trial.attempt)
-            except SearchEnded as ended:
-                end = ended.end
-            trial.outside = False
-            if isinstance(search, AllSchedules):
-                self._level = search.level
-            elif trial.found is not None:
-                self._level = None  # not the smallest: it was not found in that order
-            if end is not End.OUT_OF_BUDGET or trial.is_over_budget():
-                return end
-        return End.OUT_OF_BUDGET
-
-    def _searches(self) -> Iterator[Search]:
-        settings = self._trial.settings
-        if settings.search == "hypothesis":
-            from pytest_supercache.search.generated import Generated
-
-            self._trial.outside = True  # Hypothesis draws on the thread that called it only
-            key = f"pytest-supercache:{self._item}".encode()
-            yield Generated(settings.executions, key, self._hypothesis_seed)
-        if settings.search in {"auto", "all-schedules"}:
-            is_hopeless = self._is_hopeless if settings.search == "auto" else _never
-            yield AllSchedules(settings.preemptions, is_hopeless)
-        if settings.search == "random" or (
-            settings.search == "auto" and settings.preemptions is None
-        ):
-            yield RandomWalk(settings.seed)
-
-    def _is_hopeless(self, waiting: int) -> bool:
-        """Say whether all schedules cannot fit the budget: then random ones get the other half."""
-        done, budget = self._trial.executions, self._trial.settings.executions
-        return done >= budget // 2 and waiting > budget - done
 
     def _replayed(self, schedule: Schedule) -> CheckResult:
         """Execute one recorded schedule and judge it: no search, no proof."""
@@ -222,7 +189,7 @@ class _Check:
         trial.violating = 1
         label, _ = take_turns(trial)
         trial.found = Found(execution, violations)
-        self._level = execution.preemptions  # a replay shows what it was given, not a smaller one
+        self._searched.level = execution.preemptions  # a replay shows what it was given
         return self._violated(End.FOUND, label)
 
     def _concluded(self, end: End, label: Label) -> CheckResult:
@@ -242,9 +209,9 @@ class _Check:
             verdict=Verdict.HOLDS,
             executions=trial.executions,
             blocked=trial.blocked,
-            interleavings=trial.executions,
+            interleavings=self._interleavings(),
             exhausted=True,
-            coverage=coverage.exhausted(trial.executions, trial.scope()),
+            coverage=coverage.exhausted(trial.executions, self._reduction(), trial.scope()),
             seconds=trial.seconds(),
             scope=trial.scope(),
         )
@@ -252,18 +219,29 @@ class _Check:
     def _violated(self, end: End, label: Label) -> CheckResult:
         trial = self._trial
         assert trial.found is not None, "a violation needs a finding"
-        found, minimal = smallest(trial, trial.found, is_smallest=self._level is not None)
-        counterexample = confirm(trial, found, self._item, minimal=minimal and self._replay is None)
+        doubt = self._searched.doubt
+        order = None if doubt is None or doubt.smallest is None else doubt.smallest[-1]
         exhausted = end is End.EXHAUSTED
+        if order is not None and not trial.found.serial:
+            found, minimal = simplest(trial, trial.found, order), exhausted
+        else:
+            is_smallest = self._searched.level is not None
+            found, minimal = smallest(trial, trial.found, is_smallest=is_smallest)
+        counterexample = confirm(trial, found, self._item, minimal=minimal and self._replay is None)
         return CheckResult(
             verdict=Verdict.VIOLATED,
             label=label,
             executions=trial.executions,
             violating=trial.violating,
             blocked=trial.blocked,
-            interleavings=trial.executions if exhausted else None,
+            interleavings=self._interleavings() if exhausted else None,
             exhausted=exhausted,
-            coverage=coverage.found(trial.executions, trial.violating, trial.scope()),
+            coverage=coverage.found(
+                trial.executions,
+                trial.violating,
+                self._share() if exhausted else None,
+                trial.scope(),
+            ),
             counterexample=counterexample,
             seconds=trial.seconds(),
             scope=trial.scope(),
@@ -271,17 +249,38 @@ class _Check:
 
     def _unknown(self, reasons: Iterable[str]) -> CheckResult:
         trial = self._trial
-        scope = trial.scope()
+        scope, level = trial.scope(), self._searched.level
         return CheckResult(
             verdict=Verdict.UNKNOWN,
             executions=trial.executions,
             violating=trial.violating,
             blocked=trial.blocked,
-            coverage=coverage.cut_off(trial.executions, scope, self._level) if scope else "",
+            coverage=coverage.cut_off(trial.executions, scope, level) if scope else "",
             reasons=tuple(reasons),
             seconds=trial.seconds(),
             scope=scope,
         )
+
+    def _interleavings(self) -> int | None:
+        """Return how many schedules there are, if that is known."""
+        doubt = self._searched.doubt
+        return self._trial.executions if doubt is None else doubt.schedules
+
+    def _share(self) -> coverage.Share | None:
+        """Return how much of everything fails, if everything was executed."""
+        doubt = self._searched.doubt
+        if doubt is None:
+            return None
+        return coverage.Share(
+            doubt.failing, doubt.interleavings, doubt.failing_schedules, doubt.schedules
+        )
+
+    def _reduction(self) -> coverage.Reduction | None:
+        """Tell what the reduction, if there was one, rests on."""
+        doubt = self._searched.doubt
+        if doubt is None:
+            return None
+        return coverage.Reduction(doubt.schedules, doubt.further, is_exact=doubt.is_exact)
 
 
 def _not_deterministic(error: NotDeterministicError, before: dict[str, str]) -> str:
@@ -294,10 +293,6 @@ def _not_deterministic(error: NotDeterministicError, before: dict[str, str]) -> 
             "state of the code under test, declare them with @system(state=[...])"
         )
     return f"the code under test is not deterministic: {error}{hint}"
-
-
-def _never(_waiting: int) -> bool:
-    return False
 
 
 _REPLAYED_AND_HELD = (

@@ -1,6 +1,7 @@
 """One sentence that says what a check has covered, and what it has not."""
 
 from collections import Counter
+from dataclasses import dataclass
 from math import factorial, prod
 
 from pytest_supercache.core.settings import Exploration
@@ -52,10 +53,39 @@ def bounds(scope: Scope) -> str:
     return f"({', '.join([*parts, str(scope['backend'])])})"
 
 
-def exhausted(interleavings: int, scope: Scope) -> str:
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """What a search rests on that executes one schedule for many.
+
+    ``schedules`` is how many there are, None when they were too many to count; ``checks`` is how
+    many further ones were executed to see whether equivalent ones end alike.
+    """
+
+    schedules: int | None
+    checks: int
+    is_exact: bool  # every single schedule was executed
+
+
+def exhausted(executions: int, reduction: Reduction | None, scope: Scope) -> str:
     """Say that nothing is left to try."""
     condition = f"while {scope['assumption']}: " if "assumption" in scope else ""
-    return f"{condition}each of all {interleavings:,} schedules was executed {bounds(scope)}"
+    return f"{condition}{_everything(executions, reduction)} {bounds(scope)}"
+
+
+def _everything(executions: int, reduction: Reduction | None) -> str:
+    if reduction is None:
+        return f"each of all {executions:,} schedules was executed"
+    traces = f"all {executions:,} interleavings" if executions != 1 else "the only interleaving"
+    of = "" if reduction.schedules is None else f" (of {reduction.schedules:,} schedules)"
+    if reduction.is_exact:
+        if reduction.schedules == executions:
+            return f"each of all {executions:,} schedules was executed"
+        return f"{traces} = all {reduction.schedules:,} schedules, each executed"
+    was = "were" if executions != 1 else "was"
+    return (
+        f"{traces}{of} {was} executed, assuming that steps share only what they declare; checked "
+        f"by {reduction.checks:,} further runs, no difference"
+    )
 
 
 def cut_off(executions: int, scope: Scope, level: int | None) -> str:
@@ -69,13 +99,37 @@ def cut_off(executions: int, scope: Scope, level: int | None) -> str:
     return f"{counted} executed, {complete}not all {bounds(scope)}"
 
 
-def found(executions: int, violating: int, scope: Scope) -> str:
-    """Say how much was tried until something was found."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many of all interleavings fail, and how many of all schedules, if these are counted."""
+
+    failing: int
+    interleavings: int
+    failing_schedules: int
+    schedules: int | None
+
+
+def found(executions: int, violating: int, share: Share | None, scope: Scope) -> str:
+    """Say how much was tried until something was found, or how much of everything fails."""
     if not executions:
         return f"users who simply take turns show it; no interleaving was needed {bounds(scope)}"
+    if share is not None:
+        return f"{_share(share)} {bounds(scope)}"
     counted = "1 schedule was" if executions == 1 else f"{executions:,} schedules were"
     failing = "1 of them fails" if violating == 1 else f"{violating:,} of them fail"
     return f"{counted} executed, {failing} {bounds(scope)}"
+
+
+def _share(share: Share) -> str:
+    fail = "fails" if share.failing == 1 else "fail"
+    text = f"{share.failing:,} of all {share.interleavings:,} interleavings {fail}"
+    if share.schedules is None:
+        return text
+    percent = 100 * share.failing_schedules / share.schedules
+    return (
+        f"{text}, {share.failing_schedules:,} of {share.schedules:,} schedules ({percent:.3g} % of "
+        "schedules, not of production)"
+    )
 
 
 def why_unfinished(executions: int, seconds: float, settings: Exploration, first: Execution) -> str:
@@ -85,7 +139,7 @@ def why_unfinished(executions: int, seconds: float, settings: Exploration, first
             f"{settings.search} search found nothing, and it can prove nothing: it does not know "
             "what is left. Use search 'all-schedules' for a proof"
         )
-    size = f"; steps like those of the first run can be ordered in {_orders(first):,} ways at most"
+    size = f"; steps like those of the first run can be ordered in {orders(first):,} ways at most"
     if executions >= settings.executions:
         return (
             f"the budget of {settings.executions:,} executions ran out{size}. Give more with "
@@ -99,7 +153,7 @@ def why_unfinished(executions: int, seconds: float, settings: Exploration, first
     return f"only schedules with at most {settings.preemptions} preemptions were tried"
 
 
-def _orders(execution: Execution) -> int:
+def orders(execution: Execution) -> int:
     """Return in how many ways the actors' steps can be merged: n! / (a! b! ...)."""
     steps = Counter(step.actor for step in execution.race)
     return factorial(steps.total()) // prod(factorial(count) for count in steps.values())

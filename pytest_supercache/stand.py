@@ -71,6 +71,7 @@ class Stand:
         shared_memory: bool = False,
         record: bool = False,
         outside: bool = False,
+        look: bool = False,
     ) -> Execution:
         """Run ``body`` once.
 
@@ -81,6 +82,7 @@ class Stand:
             shared_memory: treat what happens between steps as memory of the node.
             record: keep the content of all layers after every step.
             outside: ask the scheduler on the calling thread (Hypothesis).
+            look: take stock of all layers in the end, even if the body does not settle.
 
         Raises:
             SupercacheError: the body or the schedule is at fault, not the code under test.
@@ -117,6 +119,8 @@ class Stand:
         self._doors.forget_connections()
         self._state.leave()
         failure = None if isinstance(actor.error, Abandoned) else actor.error
+        if look:
+            world.take_stock()
         return world.execution(failure or world.misuse())
 
     def _name_real_time(self, controller: Controller) -> None:

@@ -22,6 +22,9 @@ from pytest_supercache.search.search import SearchEnded
 from pytest_supercache.search.serial import Serial, serial_orders
 from pytest_supercache.stand import Body, Stand
 
+FURTHER = 2_000
+"""Executions after a finding, to find the smallest one."""
+
 REPEATS = 3
 """How often the first schedule is repeated to see that the code is deterministic."""
 
@@ -65,6 +68,9 @@ class Trial:
     timers_started: bool = False
     simplified: dict[str, None] = field(default_factory=dict)
     found: Found | None = None
+    violations: tuple[Violation, ...] = ()  # of the last execution
+    goes_on: bool = False  # after a finding, to find the smallest one
+    further: int = 0  # executions since the finding
     not_judged: dict[str, None] = field(default_factory=dict)
 
     def attempt(self, scheduler: Scheduler) -> Execution:
@@ -73,18 +79,42 @@ class Trial:
         Raises:
             SearchEnded: a violation was found and the first is enough, or the budget is used up.
         """
-        if self.is_over_budget():
+        is_enough = self.found is not None and self.settings.stop_at_first
+        if is_enough and (self.further >= FURTHER or self._is_late()):
+            raise SearchEnded(End.FOUND)
+        if not is_enough and self.is_over_budget():
             raise SearchEnded(End.OUT_OF_BUDGET)
-        execution = self.execute(scheduler)
-        violations = self.judge(execution).violations
+        execution = self.execute(scheduler, look=self.goes_on)
+        if not execution.complete:
+            return execution  # the search gave it up: there is nothing to judge
+        violations = self.violations = self.judge(execution).violations
+        if is_enough:
+            self.further += 1
+            return execution
         self.executions += 1
-        self.blocked += bool(execution.blocked)
         if violations:
             self.violating += 1
             self.found = self.found or Found(execution, violations)
-            if self.settings.stop_at_first:
+            if self.settings.stop_at_first and not self.goes_on:
                 raise SearchEnded(End.FOUND)
         return execution
+
+    def _is_late(self) -> bool:
+        return self.seconds() > max(self.settings.time, 1.0)
+
+    def is_hopeless(self, owed: int) -> bool:
+        """Say whether a search that owes so many runs cannot fit the budget.
+
+        Then another one gets the other half.
+        """
+        done, budget = self.executions, self.settings.executions
+        return self.found is None and done >= budget // 2 and owed > budget - done
+
+    def forget_findings(self) -> None:
+        """Begin anew with another search."""
+        self.executions = self.violating = self.further = 0
+        self.found = None
+        self.not_judged.clear()
 
     def execute(self, scheduler: Scheduler, **options: Any) -> Execution:
         """Execute one schedule, whoever wants it.

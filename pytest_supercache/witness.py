@@ -7,6 +7,7 @@ from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
 from pytest_supercache.oracle.judge import judge
 from pytest_supercache.search.all_schedules import AllSchedules
+from pytest_supercache.search.follow import Follow
 from pytest_supercache.search.search import SearchEnded
 from pytest_supercache.trial import Found, Trial
 
@@ -49,6 +50,15 @@ def smallest(trial: Trial, found: Found, *, is_smallest: bool) -> tuple[Found, b
     except SearchEnded as ended:
         return best, ended.end is End.FOUND
     return best, True
+
+
+def simplest(trial: Trial, found: Found, actors: tuple[str, ...]) -> Found:
+    """Execute an order of steps that is known to fail; what was found if it does not after all."""
+    execution = trial.execute(Follow(actors), unlimited_ticks=True)
+    violations = judge(execution, trial.guarantees).violations
+    if not violations or not execution.complete:
+        return found
+    return Found(execution, violations)
 
 
 def confirm(trial: Trial, found: Found, item: str, *, minimal: bool) -> Counterexample:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_supercache.calls import Call
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.core.footprint import EVERYTHING, NOTHING, Resources, footprint_of
+from pytest_supercache.core.footprint import NOTHING, Resources, footprint_of
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.trace import Execution, Layers, Settled
@@ -136,6 +136,12 @@ class World:
         with looking():
             self._settled.layers = self.content()
 
+    def take_stock(self) -> None:
+        """Note what all layers hold, unless the body has settled and it is known."""
+        if not self._settled.layers:
+            with looking():
+                self._settled.layers = self.content()
+
     def misuse(self) -> SupercacheError | None:
         """Return what the body forgot: actors that never ran would prove nothing."""
         waiting = [actor.name for actor in self._actors if actor.state is State.NEW]
@@ -162,7 +168,7 @@ class World:
 
     def wait_until(self, condition: Callable[[], bool], reads: Resources = None) -> None:
         """Wait until ``condition()`` is true; checked again when its ``reads`` are written."""
-        footprint = footprint_of(EVERYTHING if reads is None else reads, ())
+        footprint = footprint_of(reads, None if reads is None else ())
         self.stepping.step("check a condition", footprint, kind="hand")
         while not condition():
             self.stepping.step(
@@ -299,6 +305,7 @@ class World:
             ),
             settled=self._settled,
             blocked=controller.blocked,
+            waiting=controller.waiting,
             hazards=tuple(controller.hazards),
             unseen=(
                 *self._unseen,
@@ -310,6 +317,7 @@ class World:
             ),
             preemptions=controller.preemptions,
             timers_started=controller.time.timers_started,
+            saw_deadline=controller.time.saw_deadline,
             simplified=tuple(controller.simplified),
             seconds=self.stack.clock.now(),
             complete=controller.complete,
@@ -318,6 +326,7 @@ class World:
             actors=tuple(actor.name for actor in self._actors),
             failure=failure,
             start=self._start,
+            results={actor.name: actor.result for actor in self._actors},
         )
 
     def _unrecorded_errors(self) -> dict[str, BaseException]:

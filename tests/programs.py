@@ -11,7 +11,8 @@ from typing import Any
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.schedule import Choices, Schedule, Scheduler
-from pytest_supercache.core.trace import Execution, Pending, Step
+from pytest_supercache.core.trace import Execution, Pending, Step, StepId
+from pytest_supercache.core.waits import Wait
 
 
 def always(state: dict[str, Any]) -> bool:
@@ -31,6 +32,9 @@ class Move:
     effect: Callable[[dict[str, Any]], None] = nothing
     guard: Callable[[dict[str, Any]], bool] = always
     footprint: Footprint = NOTHING
+    wait: Wait | None = None
+    cause: StepId | None = None
+    recheck: bool = False
 
 
 Programs = dict[str, list[Move]]
@@ -75,7 +79,7 @@ class Simulator:
         preemptions = 0
         last = None
         while enabled := _enabled(programs, positions, state):
-            choices = Choices(enabled, last, len(taken))
+            choices = Choices(enabled, last, len(taken), steps=steps)
             offered.append(enabled)
             choice = scheduler.choose(choices)
             assert choice in enabled, f"{choice} may not go on"

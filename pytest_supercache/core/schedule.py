@@ -6,12 +6,16 @@ point; the first one also runs the code before its first switch point.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote
 
 from pytest_supercache.core.errors import TokenError
+
+if TYPE_CHECKING:
+    from pytest_supercache.core.trace import Step
 
 CLOCK = "@clock"
 """The pseudo-actor whose move is a tick: the clock jumps to the next deadline."""
@@ -26,13 +30,15 @@ class Choices:
     """What a scheduler is asked.
 
     Who may go on now, who took the last step, and how many choices were made before.
-    ``resting`` says that ``last`` is between two operations, or at its end.
+    ``resting`` says that ``last`` is between two operations, or at its end; ``steps`` are all that
+    were taken so far, those before the race included.
     """
 
     enabled: tuple[str, ...]
     last: str | None
     taken: int
     resting: bool = True
+    steps: Sequence["Step"] = ()
 
     def preempts(self, choice: str) -> bool:
         """Say whether ``choice`` makes an actor wait that could have gone on."""

@@ -45,10 +45,10 @@ def refuse_unavailable(settings: Exploration) -> None:
         raise SupercacheError(
             f"search={settings.search!r} is not known; expected one of {', '.join(SEARCHES)}"
         )
-    if settings.search in {"exhaustive", "pct", "uniform"}:
+    if settings.search in {"pct", "uniform"}:
         raise SupercacheError(
-            f"search={settings.search!r} is not available in this version. Use 'all-schedules' to "
-            "execute every schedule, 'random', 'hypothesis', or 'auto'."
+            f"search={settings.search!r} is not available in this version. Use 'exhaustive' for a "
+            "proof, 'random', 'hypothesis', or 'auto'."
         )
     if settings.grain != "command":
         raise SupercacheError(

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.trace import StepId
 from pytest_supercache.core.waits import Wait
 
 
@@ -15,6 +16,10 @@ class Switch(Protocol):
         """Announce a step of the calling thread; returns when the step may run."""
         ...
 
+    def last_step(self) -> StepId | None:
+        """Name the last step that the calling thread has taken; None outside of the race."""
+        ...
+
     def answered(self, label: str) -> None:
         """Say that the answer of the last step has arrived: a switch point in shared memory."""
         ...
@@ -25,6 +30,11 @@ class Background(Protocol):
 
     name: str
     node: str | None
+
+    @property
+    def cause(self) -> StepId | None:
+        """Name the step that made the pending one possible; None: it was possible all along."""
+        ...
 
     def pending(self) -> tuple[str, Footprint] | None:
         """Announce the next step as label and footprint, or None when there is nothing to do."""

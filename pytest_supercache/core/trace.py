@@ -9,6 +9,9 @@ from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import Wait, WaitState
 
+StepId = tuple[str, int]
+"""An actor and the number of its step: the same step in every execution of a trace."""
+
 Layers = dict[str, dict[str, Any]]
 """Place (``super_cache@a``, ``existing_cache``, ``origin``) -> key -> value."""
 
@@ -22,6 +25,8 @@ class Pending:
     footprint: Footprint
     enabled: bool
     wait: Wait | None = None
+    deadline: float | None = None
+    recheck: bool = False
 
 
 @dataclass(slots=True)
@@ -43,6 +48,10 @@ class Step:
     pending: tuple[Pending, ...] = ()  # every actor at the moment of the choice
     layers: Layers | None = None  # after this step; only recorded for a counterexample
     time: float = 0.0  # virtual seconds since the start
+    deadline: float | None = None  # virtual seconds; could be taken from then on in any case
+    fired: bool = False  # it was taken because its deadline had passed
+    recheck: bool = False  # a condition checked again, after one of its reads was written
+    cause: StepId | None = None  # the step without which it could not be taken
 
     @property
     def signature(self) -> tuple[str, str, Footprint]:
@@ -78,10 +87,12 @@ class Execution:
     history: History
     settled: Settled = field(default_factory=Settled)
     blocked: tuple[Pending, ...] = ()
+    waiting: tuple[Pending, ...] = ()  # the same, with daemons, which may end so
     hazards: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     preemptions: int = 0  # how often an actor that could have gone on had to wait
     timers_started: bool = False
+    saw_deadline: bool = False  # something waited for time while an early tick was still allowed
     simplified: tuple[str, ...] = ()  # what was taken for simpler than it is
     seconds: float = 0.0  # of the virtual clock, at the end of the race
     complete: bool = True  # False: the scheduler ended it early
@@ -89,6 +100,7 @@ class Execution:
     errors: dict[str, BaseException] = field(default_factory=dict)  # actor -> what ended it
     actors: tuple[str, ...] = ()  # that took part in the race, pseudo-actors left out
     failure: BaseException | None = None  # raised by the test body itself, outside of actors
+    results: dict[str, Any] = field(default_factory=dict)  # what the actors' functions returned
     start: Layers = field(default_factory=dict)  # content before the race, when layers are recorded
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.switch import Switch
+from pytest_supercache.core.trace import StepId
 
 PREFIX = "messages@"
 
@@ -19,7 +20,7 @@ class Mailbox:
     def __init__(self, node: str, resources: Callable[[str], frozenset[str]]) -> None:
         self.node: str | None = node
         self.name = f"{PREFIX}{node}"
-        self._queue: deque[str] = deque()
+        self._queue: deque[tuple[str, StepId | None]] = deque()
         self._resources = resources
         self._deliver: Callable[[str], None] | None = None
 
@@ -27,9 +28,14 @@ class Mailbox:
         """Call ``deliver`` with the key of each message when its turn comes."""
         self._deliver = deliver
 
-    def put(self, key: str) -> None:
-        """Queue an invalidation of ``key``."""
-        self._queue.append(key)
+    def put(self, key: str, cause: StepId | None = None) -> None:
+        """Queue an invalidation of ``key`` that the step ``cause`` has published."""
+        self._queue.append((key, cause))
+
+    @property
+    def cause(self) -> StepId | None:
+        """The step that published the oldest message."""
+        return self._queue[0][1] if self._queue else None
 
     def clear(self) -> None:
         """Forget what was not delivered."""
@@ -39,13 +45,13 @@ class Mailbox:
         """Announce the delivery of the oldest message."""
         if not self._queue:
             return None
-        key = self._queue[0]
+        key, _ = self._queue[0]
         touched = self._resources(key) | {self.name}
         return f"deliver {key}", Footprint(touched, touched)
 
     def perform(self) -> None:
         """Deliver the oldest message."""
-        key = self._queue.popleft()
+        key, _ = self._queue.popleft()
         if self._deliver is not None:
             self._deliver(key)
 
@@ -68,7 +74,8 @@ class Bus:
         queues = frozenset(mailbox.name for mailbox in self.mailboxes.values())
         label = f"invalidate {', '.join(keys)}"
         self._switch.step(label, Footprint(queues, queues), kind="super_cache")
+        cause = self._switch.last_step()
         for mailbox in self.mailboxes.values():
             for key in keys:
-                mailbox.put(key)
+                mailbox.put(key, cause)
         self._switch.answered(label)

@@ -3,6 +3,7 @@
 import threading
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.trace import StepId
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.actor import Abandoned
 from pytest_supercache.runtime.calling import current_actor, current_controller, is_looking
@@ -53,6 +54,11 @@ class ActiveSwitch:
         execution = controlled()
         if execution is not None:
             execution.step(label, footprint, kind=kind, wait=wait)
+
+    def last_step(self) -> StepId | None:
+        """Name the last step of the calling actor; None when nothing runs."""
+        execution = controlled()
+        return None if execution is None else execution.last_step()
 
     def answered(self, label: str) -> None:
         """Tell the running execution that an answer has arrived."""

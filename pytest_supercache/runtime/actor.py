@@ -92,7 +92,10 @@ class Actor:
         if self.pending is None:
             return Pending(self.name, "start", NOTHING, enabled)
         announced = self.pending
-        return Pending(self.name, announced.label, announced.footprint, enabled, announced.wait)
+        return Pending(
+            self.name, announced.label, announced.footprint, enabled, announced.wait,
+            announced.deadline, announced.recheck_from is not None,
+        )  # fmt: skip
 
 
 class BackgroundActor:

@@ -9,7 +9,7 @@ from outside.
 from collections.abc import Callable, Iterable
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
-from pytest_supercache.core.footprint import EVERYTHING, Footprint
+from pytest_supercache.core.footprint import ANYTHING, EVERYTHING, Footprint
 from pytest_supercache.core.schedule import CLOCK, Choices, Scheduler
 from pytest_supercache.core.switch import Background
 from pytest_supercache.core.trace import Pending, Step
@@ -67,6 +67,7 @@ class Controller:
         self.hazards: list[str] = []
         self.simplified: list[str] = []
         self.blocked: tuple[Pending, ...] = ()
+        self.waiting: tuple[Pending, ...] = ()
         self.complete = True
         self.given_up = False  # by the watchdog
         self.progress = 0  # moves at every switch point; the watchdog reads it
@@ -102,10 +103,10 @@ class Controller:
         self.finished.take()
         self.record.close()
         if self.complete:
+            left = [actor for actor in self.actors.values() if actor.state is not State.DONE]
+            self.waiting = tuple(actor.as_pending(enabled=False) for actor in left)
             self.blocked += tuple(
-                actor.as_pending(enabled=False)
-                for actor in self.actors.values()
-                if actor.state is not State.DONE and not actor.daemon
+                actor.as_pending(enabled=False) for actor in left if not actor.daemon
             )
         self._unwind()
         self.phase = "settle"
@@ -180,8 +181,7 @@ class Controller:
                 else:
                     actor = self.actors[chosen]
                     if actor.state is State.NEW:
-                        # In shared memory the first lines are a move of their own.
-                        self._fused = None if self.shared_memory else actor
+                        self._begin(actor)
                     else:
                         self._take(actor)
                     return actor
@@ -198,7 +198,10 @@ class Controller:
             enabled.append(CLOCK)
         if self._is_over_limit(enabled) or not enabled:
             return None
-        choices = Choices(tuple(enabled), self.record.last, len(self.choices), self._is_resting())
+        choices = Choices(
+            tuple(enabled), self.record.last, len(self.choices), self._is_resting(),
+            self.record.steps,
+        )  # fmt: skip
         choice = self.scheduler.choose(choices)
         if choice is None:
             self.complete = False
@@ -275,9 +278,8 @@ class Controller:
         self.progress += 1
         actor.state = State.DONE
         actor.pending = None
-        for other in self.actors.values():  # an end is news for whoever waits on a condition
-            if other.pending is not None:
-                other.pending.recheck_from = None
+        if not actor.taken and not actor.dismissed:
+            self._add_move(actor, "run", "hand", ANYTHING)
         if self.given_up or actor.dismissed:
             self.finished.give()
             return
@@ -324,10 +326,36 @@ class Controller:
             background.name, background.node, background.taken, announced, phase=self.phase,
             choice=len(self.choices) - 1 if racing else None,
             pending=self._all_pending() if racing else (),
+            cause=background.work.cause,
         )  # fmt: skip
         background.taken += 1
         background.work.perform()
         self.record.close()
+
+    def _begin(self, actor: Actor) -> None:
+        """Choose an actor for the first time: its first lines run before its first step.
+
+        In shared memory these lines are a step of their own.
+        """
+        self._fused = actor
+        if self.shared_memory:
+            self._fused = None
+            memory = frozenset({f"memory:{actor.node}"})
+            self._add_move(actor, "start", "memory", Footprint(memory, memory))
+            actor.operation_began = actor.taken
+
+    def _add_move(self, actor: Actor, label: str, kind: str, footprint: Footprint) -> None:
+        """Record a choice of an actor that had no step to announce."""
+        self.record.close()
+        self.record.add(
+            Step(
+                actor.name, actor.taken, label, kind, footprint, actor.node,
+                phase=self.phase, choice=len(self.choices) - 1, pending=self._all_pending(),
+                time=self.time.clock.now(),
+            )
+        )  # fmt: skip
+        self.record.last = actor.name
+        actor.taken += 1
 
     def _tick(self) -> None:
         pending = self._all_pending()

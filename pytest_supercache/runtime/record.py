@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pytest_supercache.core.footprint import EVERYTHING, touches
-from pytest_supercache.core.trace import Layers, Pending, Step
+from pytest_supercache.core.trace import Layers, Pending, Step, StepId
 from pytest_supercache.core.waits import Wait, WaitState
 from pytest_supercache.layers.clock import VirtualClock
 from pytest_supercache.runtime.actor import Announced
@@ -36,11 +36,14 @@ class Record:
         operation: int | None = None,
         choice: int | None = None,
         pending: tuple[Pending, ...] = (),
+        cause: StepId | None = None,
     ) -> None:
         """Record that ``actor`` takes the step it announced."""
         step = Step(
             actor, index, announced.label, announced.kind, announced.footprint, node, phase,
             operation, choice, announced.wait, pending=pending, time=self._clock.now(),
+            deadline=announced.deadline, fired=announced.fired,
+            recheck=announced.recheck_from is not None, cause=cause,
         )  # fmt: skip
         if announced.wait is not None and not announced.fired:
             step.wait_before = self.waits[announced.wait.object]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.trace import StepId
 from pytest_supercache.core.waits import Wait, WaitState
 from pytest_supercache.runtime.actor import Actor, Announced
 from pytest_supercache.runtime.calling import current_actor
@@ -54,6 +55,13 @@ class Stepping:
             self.answered(label)
             raise
         self.answered(label)
+
+    def last_step(self) -> StepId | None:
+        """Name the last step that the calling actor has taken in the race."""
+        actor = current_actor()
+        if actor is None or actor.direct or not actor.taken:
+            return None
+        return (actor.name, actor.taken - 1)
 
     def answered(self, label: str) -> None:
         """Part the answer of a step from what the code does with it, in shared memory only."""

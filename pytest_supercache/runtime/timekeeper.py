@@ -38,6 +38,7 @@ class Timekeeper:
     ) -> None:
         self.clock = clock
         self.timers_started = False
+        self.saw_deadline = False  # an early tick could have been a choice somewhere
         self.moved = 0
         self._auto = ticks == "auto"
         self._early = TICKS_MAX if unlimited else 1 if ticks == "auto" else int(ticks)
@@ -74,6 +75,7 @@ class Timekeeper:
         if self._early < 1 or (self._auto and not self._has_timer()):
             return False
         deadline = self.deadline(actors)
+        self.saw_deadline = self.saw_deadline or deadline is not None
         return deadline is not None and self._is_assumed(deadline, actors, ready)
 
     def _has_timer(self) -> bool:

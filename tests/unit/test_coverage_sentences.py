@@ -7,7 +7,7 @@ def _straight(*lengths):
     def body(world):
         for name, length in zip("abc", lengths, strict=False):
             cache = world.existing_cache.client()
-            world.actor(name, lambda n=length, c=cache: [c.get("k") for _ in range(n)])
+            world.actor(name, lambda n=length, c=cache: [c.incr("k") for _ in range(n)])
         world.run()
 
     return body

@@ -1,0 +1,217 @@
+"""The reduction checks itself: equivalent schedules must end alike, or it is not trusted.
+
+A reduction skips what it believes to be equivalent. Steps that share something which they do not
+declare make it believe wrongly, so some of the skipped schedules are executed after all: for every
+interleaving one that reverses as many independent steps as possible, and free random ones; or, when
+there are few, all.
+"""
+
+import re
+from collections.abc import Sequence
+
+from pytest_supercache.core.schedule import Scheduler
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import End, Violation
+from pytest_supercache.oracle.judge import judge
+from pytest_supercache.search.all_schedules import AllSchedules
+from pytest_supercache.search.dpor import Exhaustive, ReductionAlarm
+from pytest_supercache.search.events import Event, TraceKey, events_of, order, trace_key
+from pytest_supercache.search.follow import Follow
+from pytest_supercache.search.orders import anti_order, fewest_preemptions, linear_extensions
+from pytest_supercache.search.random_walk import RandomWalk
+from pytest_supercache.search.search import SearchEnded
+from pytest_supercache.trial import Trial
+
+EXACT_MAX = 2_000
+"""So many schedules are all executed rather than sampled."""
+
+RANDOM_RUNS = 100
+"""Free random schedules that must end like the interleaving they belong to."""
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+
+
+class HiddenState(Exception):  # noqa: N818 - a change of plan, not an error
+    """Equivalent schedules ended differently: steps share something that they do not declare."""
+
+
+class Doubt:
+    """Compares every interleaving with other schedules of itself.
+
+    Args:
+        trial: executes and judges.
+        is_small: all schedules are going to be executed in the end, so nothing is done before.
+    """
+
+    def __init__(self, trial: Trial, *, is_small: bool) -> None:
+        self._trial = trial
+        self._is_small = is_small
+        self._outcomes: dict[TraceKey, int] = {}
+        self.schedules: int | None = 0
+        """How many schedules the interleavings have, all together; None: too many to count."""
+        self.further = 0
+        """Runs that were made to check, beside those of the search."""
+        self.failing = 0
+        """How many interleavings fail."""
+        self.failing_schedules = 0
+        """How many schedules these have."""
+        self.smallest: tuple[int, int, int, tuple[str, ...]] | None = None
+        """Preemptions, steps, users, and the order of the smallest failing schedule."""
+        self.is_exact = False
+        """Whether every single schedule was executed."""
+        self.search = Exhaustive(self.see)
+
+    def see(self, key: TraceKey, events: Sequence[Event], execution: Execution) -> None:
+        """Take note of an interleaving and execute a schedule of it that is very different."""
+        violations = self._trial.violations
+        outcome = self._outcomes[key] = outcome_of(execution, violations)
+        ways = linear_extensions(events) if self.schedules is not None else None
+        self.schedules = None if ways is None or self.schedules is None else self.schedules + ways
+        if violations:
+            self.failing += 1
+            self.failing_schedules += ways or 0
+            self._consider(events, execution)
+        elif not self._is_small and ways != 1 and self._trial.found is None:
+            self._compare(list(events), anti_order(events), key, outcome)
+
+    @property
+    def interleavings(self) -> int:
+        """How many interleavings were executed."""
+        return len(self._outcomes)
+
+    def _consider(self, events: Sequence[Event], execution: Execution) -> None:
+        """Keep the smallest failing schedule: fewest preemptions, then steps, then users."""
+        fewest = fewest_preemptions(events, execution.waiting, self.search.waits)
+        if fewest is None:
+            return
+        preemptions, way = fewest
+        actors = tuple(events[at].actor for at in way)
+        size = (preemptions, len(actors), len(set(actors)), actors)
+        if self.smallest is None or size < self.smallest:
+            self.smallest = size
+
+    def conclude(self) -> None:
+        """Make the checks that need to know every interleaving.
+
+        Raises:
+            HiddenState: a schedule ended differently.
+            SearchEnded: there is no time left.
+        """
+        if self.schedules is not None and self.schedules <= EXACT_MAX:
+            self._execute_all()
+            self.is_exact = True
+            return
+        if self._is_small:
+            raise ReductionAlarm("there are more schedules than the first one let expect")
+        walk = RandomWalk(self._trial.settings.seed)
+        self._try(walk, RANDOM_RUNS)
+
+    def _execute_all(self) -> None:
+        self._try(AllSchedules(), None)
+
+    def _try(self, search: AllSchedules | RandomWalk, most: int | None) -> None:
+        left = most
+
+        def attempt(scheduler: Scheduler) -> Execution:
+            nonlocal left
+            if left is not None:
+                if not left:
+                    raise SearchEnded(End.EXHAUSTED)
+                left -= 1
+            execution, events = self._run(scheduler)
+            self._must_be_known(execution, events)
+            return execution
+
+        try:
+            search.explore(attempt)
+        except SearchEnded as ended:
+            if ended.end is not End.EXHAUSTED:
+                raise
+
+    def _must_be_known(self, execution: Execution, events: list[Event]) -> None:
+        known = self._outcomes.get(trace_key(events))
+        if known is None:
+            raise HiddenState("a schedule is like none of the interleavings that were executed")
+        if known != self._outcome(execution):
+            raise HiddenState("equivalent schedules ended differently")
+
+    def _run(self, scheduler: Scheduler) -> tuple[Execution, list[Event]]:
+        if self._trial.seconds() > self._trial.settings.time:
+            raise SearchEnded(End.OUT_OF_BUDGET)
+        self.further += 1
+        execution = self._trial.execute(scheduler, look=True)
+        dependence = self.search.dependence
+        events, _ = events_of(execution.race, execution.schedule.choices, dependence)
+        order(events, 0, dependence)
+        return execution, events
+
+    def _outcome(self, execution: Execution) -> int:
+        return outcome_of(execution, judge(execution, self._trial.guarantees).violations)
+
+    def _compare(self, events: list[Event], other: list[int], key: TraceKey, outcome: int) -> None:
+        if self._is_alike(events, other, key, outcome):
+            return
+        one, two = self._culprits(events, other, key, outcome)
+        raise HiddenState(
+            f"{one.actor}'s {one.step.label!r} and {two.actor}'s {two.step.label!r} declare "
+            "nothing in common, yet their order matters"
+        )
+
+    def _is_alike(self, events: list[Event], way: list[int], key: TraceKey, outcome: int) -> bool:
+        follow = Follow([events[at].actor for at in way])
+        execution, again = self._run(follow)
+        return (
+            not follow.is_lost and trace_key(again) == key and self._outcome(execution) == outcome
+        )
+
+    def _culprits(
+        self, events: list[Event], other: list[int], key: TraceKey, outcome: int
+    ) -> tuple[Event, Event]:
+        """Find two neighbours whose swap makes the difference, halving the way between orders."""
+        ways, swaps = _swaps(other)
+        low, high = 0, len(ways) - 1  # the first way ends alike, the last one does not
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._is_alike(events, ways[middle], key, outcome):
+                low = middle
+            else:
+                high = middle
+        one, two = swaps[high - 1]
+        return events[one], events[two]
+
+
+def outcome_of(execution: Execution, violations: Sequence[Violation]) -> int:
+    """Return a number for what users and the oracle saw of an execution.
+
+    Answers, the content of all layers in the end, what probes were answered, and what was broken;
+    not the order of steps that do not depend on each other.
+    """
+    seen = (
+        sorted(
+            f"{o.user} {o.kind} {o.key} {o.answer!r} {type(o.error).__name__} {o.error}"
+            for o in execution.history
+        ),
+        [
+            (p, sorted(map(repr, held.items())))
+            for p, held in sorted(execution.settled.layers.items())
+        ],
+        sorted(map(repr, execution.settled.probes.items())),
+        sorted(map(repr, execution.results.items())),
+        sorted({(v.guarantee, v.key or "", v.user or "") for v in violations}),
+        [pending.actor for pending in execution.blocked],
+    )
+    return hash(_ADDRESS.sub("0x", repr(seen)))
+
+
+def _swaps(other: list[int]) -> tuple[list[list[int]], list[tuple[int, int]]]:
+    """Return the orders on the way from the recorded one to ``other``, one swap apart each."""
+    rank = {at: position for position, at in enumerate(other)}
+    way = sorted(other)
+    ways, swaps = [list(way)], []
+    for end in range(len(way), 1, -1):
+        for at in range(end - 1):
+            if rank[way[at]] > rank[way[at + 1]]:
+                swaps.append((way[at], way[at + 1]))
+                way[at], way[at + 1] = way[at + 1], way[at]
+                ways.append(list(way))
+    return ways, swaps

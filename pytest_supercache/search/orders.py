@@ -1,0 +1,139 @@
+"""The schedules of one interleaving: how many there are, the simplest, the most different.
+
+All are linear extensions of happens-before. Sets of events closed under it are the states of a
+dynamic program; there are few of them when there are few actors.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import heappop, heappush
+from itertools import count
+
+from pytest_supercache.core.footprint import EVERYTHING, touches
+from pytest_supercache.core.schedule import CLOCK
+from pytest_supercache.core.trace import Pending, Step
+from pytest_supercache.core.waits import WaitState
+from pytest_supercache.search.events import Event, positions
+
+STATES_MAX = 50_000
+"""Closed sets looked at before the answer is "not known"."""
+
+
+def linear_extensions(events: Sequence[Event]) -> int | None:
+    """Return how many schedules an interleaving has, or None when that takes too long."""
+    level = {0: 1}
+    seen = 0
+    for _ in events:
+        following: dict[int, int] = {}
+        for mask, ways in level.items():
+            for at in _ready(events, mask):
+                larger = mask | 1 << at
+                following[larger] = following.get(larger, 0) + ways
+        level = following
+        seen += len(level)
+        if seen > STATES_MAX:
+            return None
+    return sum(level.values())
+
+
+def anti_order(events: Sequence[Event]) -> list[int]:
+    """Return an order that reverses many independent pairs: always the latest that may come."""
+    mask = 0
+    found: list[int] = []
+    while len(found) < len(events):
+        latest = max(_ready(events, mask))
+        found.append(latest)
+        mask |= 1 << latest
+    return found
+
+
+def fewest_preemptions(
+    events: Sequence[Event], waiting: Sequence[Pending], waits: Mapping[str, WaitState]
+) -> tuple[int, list[int]] | None:
+    """Return an order with the fewest preemptions and their number.
+
+    A shortest path over (closed set, last actor), after Musuvathi and Qadeer (PLDI 2007), who count
+    a preemption when an actor that could go on has to wait. None: that takes too long.
+    """
+    ability = _Ability(events, waiting, waits)
+    full = (1 << len(events)) - 1
+    number = count()
+    queue: list[tuple[int, int, int, str | None, tuple[int, ...]]] = [(0, 0, 0, None, ())]
+    best: set[tuple[int, str | None]] = set()
+    while queue:
+        cost, _, mask, last, path = heappop(queue)
+        if mask == full:
+            return cost, list(path)
+        if (mask, last) in best:
+            continue
+        best.add((mask, last))
+        if len(best) > STATES_MAX:
+            return None
+        could_go_on = last is not None and ability.can_go_on(last, mask)
+        for at in _ready(events, mask):
+            actor = events[at].actor
+            more = cost + (could_go_on and actor != last)
+            following = last if actor == CLOCK else actor
+            heappush(queue, (more, next(number), mask | 1 << at, following, (*path, at)))
+    return None
+
+
+def _ready(events: Sequence[Event], mask: int) -> Iterator[int]:
+    """Yield the events outside a closed set that may come next."""
+    for at, event in enumerate(events):
+        if not mask >> at & 1 and not event.before & ~mask:
+            yield at
+
+
+class _Ability:
+    """Whether an actor could take its next step after a closed set of events."""
+
+    def __init__(
+        self, events: Sequence[Event], waiting: Sequence[Pending], waits: Mapping[str, WaitState]
+    ) -> None:
+        self._events = events
+        self._waits = waits
+        self._waiting = {pending.actor: pending for pending in waiting}
+        self._own: dict[str, list[int]] = {}
+        self._ids = {(event.step.actor, event.step.index): at for at, event in enumerate(events)}
+        for at, event in enumerate(events):
+            self._own.setdefault(event.actor, []).append(at)
+
+    def can_go_on(self, actor: str, mask: int) -> bool:
+        own = self._own.get(actor, [])
+        coming = next((at for at in own if not mask >> at & 1), None)
+        if coming is None:
+            pending = self._waiting.get(actor)
+            return pending is not None and self._is_allowed(actor, pending, mask)
+        step = self._events[coming].step
+        if step.cause is not None and not self._is_in(step.cause, mask):
+            return False
+        if step.recheck:
+            return self._is_news(step, [at for at in own if mask >> at & 1][-1], mask)
+        return self._is_allowed(actor, step, mask)
+
+    def _is_in(self, cause: tuple[str, int], mask: int) -> bool:
+        at = self._ids.get(cause)
+        return at is None or bool(mask >> at & 1)
+
+    def _is_news(self, step: Step, checked: int, mask: int) -> bool:
+        later = mask & ~((2 << checked) - 1)
+        reads = step.footprint.reads
+        if EVERYTHING in reads:
+            return bool(later)
+        return any(touches(self._events[z].step.footprint.writes, reads) for z in positions(later))
+
+    def _is_allowed(self, actor: str, step: Step | Pending, mask: int) -> bool:
+        if step.deadline is not None:
+            ticks = (self._events[z] for z in positions(mask) if self._events[z].is_tick)
+            if any(tick.step.time >= step.deadline for tick in ticks):
+                return True
+            if step.wait is None:
+                return False
+        if step.wait is None or not step.wait.guarded:
+            return True
+        state = self._waits.get(step.wait.object)
+        for z in positions(mask):
+            other = self._events[z].step
+            if other.wait is not None and other.wait.object == step.wait.object:
+                state = other.wait_after or state
+        return state is None or state.allows(actor, step.wait.verb)

@@ -1,0 +1,191 @@
+"""Which orders an execution could have had instead: races, and whether they can be reversed.
+
+Everything is decided from what was recorded. Could the later step have been taken before the
+earlier one? Its wait objects are pure values, so their guards are evaluated by replaying recorded
+operations on them; user code is never run for that (rules 3 to 5 of section 2 of the rules of
+search, docs/architecture.md).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pytest_supercache.core.footprint import EVERYTHING, touches
+from pytest_supercache.core.trace import Pending, Step, StepId
+from pytest_supercache.core.waits import Wait, WaitState
+from pytest_supercache.search.events import Dependence, Event, positions
+from pytest_supercache.search.wakeup import Sequel
+
+
+@dataclass(slots=True)
+class _Late:
+    """A step that might have come earlier: one that was taken, or one that never could be."""
+
+    at: int
+    actor: str
+    footprint: int
+    before: int | None  # None: it never happened
+    step: Step | Pending
+
+    def may_race(self, early: Event, at: int) -> bool:
+        """Say whether the event at ``at`` is somebody else's and comes before it for a reason."""
+        if early.is_tick or early.actor == self.actor:
+            return False
+        return self.before is None or bool(self.before >> at & 1)
+
+    @property
+    def guard(self) -> Wait | None:
+        """The wait object that can keep it waiting."""
+        wait = self.step.wait
+        return wait if wait is not None and wait.guarded else None
+
+
+class Races:
+    """The races of one execution.
+
+    Args:
+        events: what was recorded, ordered.
+        base: events before this position are fixed.
+        blocked: what actors were waiting to do at the end.
+    """
+
+    def __init__(
+        self,
+        events: Sequence[Event],
+        base: int,
+        blocked: Sequence[Pending],
+        dependence: Dependence,
+        initial_waits: dict[str, WaitState],
+    ) -> None:
+        self._events = events
+        self._base = base
+        self._blocked = blocked
+        self._dependence = dependence
+        self._initial_waits = initial_waits
+        self._after = _after(events)
+        self._own: dict[str, int] = {}
+        self._ticks = [at for at, event in enumerate(events) if event.is_tick]
+        self._ids: dict[StepId, int] = {}
+        for at, event in enumerate(events):
+            self._own[event.actor] = self._own.get(event.actor, 0) | 1 << at
+            self._ids[event.step.actor, event.step.index] = at
+
+    def reversals(self) -> Iterator[tuple[int, Sequel]]:
+        """Yield the position of each earlier step with the steps to take in its place."""
+        for late in self._candidates():
+            for at in self._partners(late):
+                mask = self._not_after(at)
+                yield (
+                    at,
+                    [
+                        *(
+                            (self._events[z].actor, self._events[z].footprint)
+                            for z in positions(mask)
+                        ),
+                        (late.actor, late.footprint),
+                    ],
+                )
+
+    def _candidates(self) -> Iterator[_Late]:
+        for at, event in enumerate(self._events):
+            if at > self._base and not event.is_tick:
+                yield _Late(at, event.actor, event.footprint, event.before, event.step)
+        for pending in self._blocked:
+            if pending.wait is not None and not pending.recheck:
+                number = self._dependence.number(pending.footprint)
+                yield _Late(len(self._events), pending.actor, number, None, pending)
+
+    def _partners(self, late: _Late) -> Iterator[int]:
+        """Yield the earlier steps that ``late`` races with and can be taken before."""
+        between = self._dependence.between
+        for at in range(late.at - 1, self._base - 1, -1):
+            early = self._events[at]
+            if (
+                late.may_race(early, at)
+                and between(early.footprint, late.footprint)
+                and self._is_reversible(late, at)
+            ):
+                yield at
+
+    def _is_reversible(self, late: _Late, at: int) -> bool:
+        """Say whether ``late`` could be taken before the event at ``at``, on which it depends.
+
+        Nothing may come between them, unless it is this event that made ``late`` wait.
+        """
+        adjacent = late.before is not None and not self._after[at] & late.before
+        if not adjacent and late.guard is None:
+            return False
+        below = (1 << late.at) - 1
+        if self._own.get(late.actor, 0) & self._after[at] & below:
+            return False
+        if not self._could_run(late, at, self._not_after(at) & below):
+            return False
+        return adjacent or self._is_disabled_by(late, at)
+
+    def _not_after(self, at: int) -> int:
+        """The later events that do not depend on the one at ``at``."""
+        later = ((1 << len(self._events)) - 1) & ~((2 << at) - 1)
+        return later & ~self._after[at]
+
+    def _could_run(self, late: _Late, at: int, kept: int) -> bool:
+        """Say whether ``late`` could be taken after the events before ``at`` and those ``kept``."""
+        step = late.step
+        if isinstance(step, Step):
+            if step.cause is not None and not self._is_there(step.cause, at, kept):
+                return False
+            if step.recheck:
+                return self._is_news(late, at, kept)
+        if step.deadline is not None:
+            if self._has_fired(step.deadline, at):
+                return True
+            if late.guard is None:
+                return step.wait is not None
+        guard = late.guard
+        if guard is None:
+            return True
+        state = self._state(guard.object, at, kept)
+        return state is None or state.allows(late.actor, guard.verb)
+
+    def _is_there(self, cause: StepId, at: int, kept: int) -> bool:
+        position = self._ids.get(cause)
+        return position is None or position < at or bool(kept >> position & 1)
+
+    def _has_fired(self, deadline: float, at: int) -> bool:
+        return any(tick < at and self._events[tick].step.time >= deadline for tick in self._ticks)
+
+    def _is_news(self, late: _Late, at: int, kept: int) -> bool:
+        """Say whether something that a condition reads was written since it was last checked."""
+        own = self._own[late.actor] & ((1 << late.at) - 1)
+        checked = own.bit_length() - 1
+        seen = (((1 << at) - 1) | kept) & ~((2 << checked) - 1)
+        reads = late.step.footprint.reads
+        if EVERYTHING in reads:
+            return bool(seen)
+        return any(touches(self._events[z].step.footprint.writes, reads) for z in positions(seen))
+
+    def _is_disabled_by(self, late: _Late, at: int) -> bool:
+        """Say whether the event at ``at`` is what made ``late`` wait."""
+        guard, step = late.guard, self._events[at].step
+        if guard is None or step.wait is None or step.wait.object != guard.object:
+            return False
+        return step.wait_after is not None and not step.wait_after.allows(late.actor, guard.verb)
+
+    def _state(self, name: str, at: int, kept: int) -> WaitState | None:
+        """Return a wait object's value after the events before ``at`` and those ``kept``."""
+        for z in reversed(list(positions(kept & ~((1 << at) - 1)))):
+            step = self._events[z].step
+            if step.wait is not None and step.wait.object == name and step.wait_after is not None:
+                return step.wait_after
+        for z in range(at - 1, -1, -1):
+            step = self._events[z].step
+            if step.wait is not None and step.wait.object == name and step.wait_after is not None:
+                return step.wait_after
+        return self._initial_waits.get(name)
+
+
+def _after(events: Sequence[Event]) -> list[int]:
+    """Return for each event the positions of all that happen after it."""
+    after = [0] * len(events)
+    for at, event in enumerate(events):
+        for earlier in positions(event.before):
+            after[earlier] |= 1 << at
+    return after

@@ -1,0 +1,67 @@
+"""Wakeup trees: which continuations a node still owes, without owing any twice.
+
+Abdulla, Aronsson, Jonsson and Sagonas, "Source sets" (JACM 2017), section 5. A tree is an ordered
+list of branches; each branch is one step, known by its actor and its footprint, and the branches
+that follow it. A sequence is only added when no branch leads to an equivalent one already.
+"""
+
+from dataclasses import dataclass, field
+
+from pytest_supercache.search.events import Dependence
+
+Sequel = list[tuple[str, int]]
+"""Steps to take, as actors with the numbers of their footprints."""
+
+
+@dataclass(slots=True)
+class Branch:
+    """One step that a node owes, and what follows it."""
+
+    actor: str
+    footprint: int
+    then: list["Branch"] = field(default_factory=list)
+
+
+INDEPENDENT = -1
+"""The step is not in the sequel, and nothing in the sequel depends on it."""
+
+
+def initial(actor: str, footprint: int, sequel: Sequel, dependence: Dependence) -> int | None:
+    """Say whether a step could come first in an equivalent sequel.
+
+    Returns:
+        Where it is in the sequel, :data:`INDEPENDENT`, or None when it could not.
+    """
+    for at, (other, touched) in enumerate(sequel):
+        if other == actor:
+            return at
+        if dependence.between(touched, footprint):
+            return None
+    return INDEPENDENT
+
+
+def insert(branches: list[Branch], sequel: Sequel, dependence: Dependence) -> bool:
+    """Add ``sequel`` to a tree unless an equivalent one is there; say whether it was added."""
+    left = list(sequel)
+    while True:
+        for branch in branches:
+            at = initial(branch.actor, branch.footprint, left, dependence)
+            if at is None:
+                continue
+            if at != INDEPENDENT:
+                del left[at]
+            if not branch.then:
+                return False
+            branches = branch.then
+            break
+        else:
+            for actor, footprint in left:
+                branch = Branch(actor, footprint)
+                branches.append(branch)
+                branches = branch.then
+            return bool(left)
+
+
+def count(branches: list[Branch]) -> int:
+    """Return how many sequels a tree still holds."""
+    return sum(count(branch.then) if branch.then else 1 for branch in branches)

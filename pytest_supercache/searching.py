@@ -1,0 +1,106 @@
+"""Which searches are tried, in which order, and what each of them leaves to say.
+
+``auto`` is exhaustive while that fits the budget, and random afterwards. When the reduction of the
+exhaustive search cannot be trusted, every schedule is executed instead.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pytest_supercache import coverage
+from pytest_supercache.core.verdict import End
+from pytest_supercache.doubt import EXACT_MAX, Doubt, HiddenState
+from pytest_supercache.search.all_schedules import AllSchedules
+from pytest_supercache.search.dpor import ReductionAlarm
+from pytest_supercache.search.random_walk import RandomWalk
+from pytest_supercache.search.search import Search, SearchEnded
+from pytest_supercache.trial import SharedMemoryNeeded, Trial
+
+
+@dataclass(slots=True)
+class Searched:
+    """How the searches of one check ended."""
+
+    end: End = End.OUT_OF_BUDGET
+    level: int | None = None
+    """All schedules with fewer preemptions were executed."""
+    doubt: Doubt | None = None
+    """Of the reduction that was relied on; None: there was none."""
+    note: str | None = None
+    """Why the reduction was given up."""
+
+
+def search(trial: Trial, item: str, hypothesis_seed: int | None) -> Searched:
+    """Let the chosen searches try schedules, one after the other, until one has the answer.
+
+    Raises:
+        SharedMemoryNeeded: steps share memory that nobody declared.
+    """
+    searched = Searched()
+    if trial.settings.search in {"auto", "exhaustive"} and trial.settings.preemptions is None:
+        _reduced(trial, searched)
+        if searched.end is not End.OUT_OF_BUDGET or trial.is_over_budget():
+            return searched
+    for each in _searches(trial, searched, item, hypothesis_seed):
+        try:
+            searched.end = each.explore(trial.attempt)
+        except SearchEnded as ended:
+            searched.end = ended.end
+        trial.outside = False
+        if isinstance(each, AllSchedules):
+            searched.level = each.level
+        elif trial.found is not None:
+            searched.level = None  # not the smallest: it was not found in that order
+        if searched.end is not End.OUT_OF_BUDGET or trial.is_over_budget():
+            break
+    return searched
+
+
+def _reduced(trial: Trial, searched: Searched) -> None:
+    """Execute every interleaving once, and check that this was enough."""
+    assert trial.first is not None, "users have taken turns"
+    doubt = Doubt(trial, is_small=coverage.orders(trial.first) <= EXACT_MAX)
+    doubt.search.is_hopeless = (
+        trial.is_hopeless if trial.settings.search == "auto" else doubt.search.is_hopeless
+    )
+    trial.goes_on = True
+    try:
+        try:
+            searched.end = doubt.search.explore(trial.attempt)
+        except SearchEnded as ended:
+            searched.end = ended.end
+        searched.doubt = doubt
+        if searched.end is End.EXHAUSTED and trial.found is None:
+            doubt.conclude()
+    except SearchEnded:
+        searched.end = End.OUT_OF_BUDGET
+    except (HiddenState, ReductionAlarm) as alarm:
+        if isinstance(alarm, HiddenState) and trial.settings.memory == "auto" and not trial.shared:
+            raise SharedMemoryNeeded(str(alarm)) from alarm
+        searched.doubt, searched.end = None, End.OUT_OF_BUDGET
+        searched.note = f"the search does without a reduction: {alarm}"
+        trial.forget_findings()
+    finally:
+        trial.goes_on = False
+
+
+def _searches(
+    trial: Trial, searched: Searched, item: str, hypothesis_seed: int | None
+) -> Iterator[Search]:
+    settings = trial.settings
+    is_auto = settings.search == "auto"
+    if settings.search == "hypothesis":
+        from pytest_supercache.search.generated import Generated
+
+        trial.outside = True  # Hypothesis draws on the thread that called it only
+        key = f"pytest-supercache:{item}".encode()
+        yield Generated(settings.executions, key, hypothesis_seed)
+    all_of_them = settings.search == "all-schedules" or settings.preemptions is not None
+    if (all_of_them and settings.search != "random") or searched.note is not None:
+        yield AllSchedules(settings.preemptions, trial.is_hopeless if is_auto else _never)
+    if settings.search == "random" or (is_auto and settings.preemptions is None):
+        yield RandomWalk(settings.seed)
+
+
+def _never(_owed: int) -> bool:
+    return False
