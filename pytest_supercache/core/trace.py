@@ -27,6 +27,7 @@ class Pending:
     wait: Wait | None = None
     deadline: float | None = None
     recheck: bool = False
+    cause: StepId | None = None
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.switch import Background
-from pytest_supercache.core.trace import Pending
+from pytest_supercache.core.trace import Pending, StepId
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.baton import Baton
 
@@ -55,6 +55,7 @@ class Actor:
     node: str | None
     target: Callable[[], Any]
     daemon: bool = False
+    cause: StepId | None = None  # the step that started it; None: it was there from the beginning
     state: State = State.NEW
     pending: Announced | None = None
     dismissed: bool = False  # the execution has ended: it may only unwind
@@ -94,7 +95,7 @@ class Actor:
         announced = self.pending
         return Pending(
             self.name, announced.label, announced.footprint, enabled, announced.wait,
-            announced.deadline, announced.recheck_from is not None,
+            announced.deadline, announced.recheck_from is not None, self.cause,
         )  # fmt: skip
 
 

@@ -298,6 +298,7 @@ class Controller:
             actor.name, actor.node, actor.taken, announced, phase=self.phase,
             operation=actor.operation,
             choice=len(self.choices) - 1 if racing else None,
+            cause=actor.cause,
             pending=self._all_pending() if racing else (),
         )  # fmt: skip
         actor.taken += 1

@@ -38,7 +38,7 @@ class Timekeeper:
     ) -> None:
         self.clock = clock
         self.timers_started = False
-        self.saw_deadline = False  # an early tick could have been a choice somewhere
+        self.saw_deadline = False  # there was one while early ticks were left
         self.moved = 0
         self._auto = ticks == "auto"
         self._early = TICKS_MAX if unlimited else 1 if ticks == "auto" else int(ticks)
@@ -69,13 +69,12 @@ class Timekeeper:
         actors = list(actors)
         if self.is_exhausted:
             return False
+        may_be_early = self._early > 0 and (not self._auto or self._has_timer())
+        deadline = self.deadline(actors) if may_be_early else None
+        self.saw_deadline = self.saw_deadline or deadline is not None
         if not ready:
             unfinished = any(not a.daemon and a.state is not State.DONE for a in actors)
             return unfinished and any(actor.waits_for_time for actor in actors)
-        if self._early < 1 or (self._auto and not self._has_timer()):
-            return False
-        deadline = self.deadline(actors)
-        self.saw_deadline = self.saw_deadline or deadline is not None
         return deadline is not None and self._is_assumed(deadline, actors, ready)
 
     def _has_timer(self) -> bool:

@@ -129,11 +129,10 @@ class Races:
     def _could_run(self, late: _Late, at: int, kept: int) -> bool:
         """Say whether ``late`` could be taken after the events before ``at`` and those ``kept``."""
         step = late.step
-        if isinstance(step, Step):
-            if step.cause is not None and not self._is_there(step.cause, at, kept):
-                return False
-            if step.recheck:
-                return self._is_news(late, at, kept)
+        if step.cause is not None and not self._is_there(step.cause, at, kept):
+            return False
+        if step.recheck:
+            return self._is_news(late, at, kept)
         if step.deadline is not None:
             if self._has_fired(step.deadline, at):
                 return True
