@@ -1,0 +1,149 @@
+"""Exhaustive search reaches exactly the outcomes of all schedules, in fewer executions."""
+
+import threading
+import time
+
+import pytest
+
+from pytest_supercache import Verdict, check
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.core.verdict import End
+from pytest_supercache.layers.servers import start_server
+from pytest_supercache.search.all_schedules import AllSchedules
+from pytest_supercache.search.dpor import Exhaustive
+from pytest_supercache.stand import test_stand as stand_on
+from tests.litmus import test_counts_and_workloads as workloads
+from tests.litmus import test_locks_and_time as waiting
+
+
+def outcomes_of(run, search, ticks=0):
+    """Return what ``run(world)`` returned in each execution of a search, and nothing else."""
+    seen = []
+
+    def body(world):
+        seen.append(repr(run(world)))
+
+    settings = Exploration(ticks=ticks)
+    with stand_on(start_server("fakeredis"), settings, {}) as stand:
+        assert search.explore(lambda scheduler: stand.execute(body, scheduler)) is End.EXHAUSTED
+    return seen
+
+
+def delayed_delete(world):
+    """A timer that fires early or late; what the cache holds in the end."""
+    client = world.existing_cache.client(decode_responses=True)
+
+    def writer():
+        client.delete("k")
+        time.sleep(1)  # noqa: TID251 - what code under test does
+        client.delete("k")
+
+    def reader():
+        client.get("other")
+        client.set("k", "old")
+
+    world.actor("writer", writer)
+    world.actor("reader", reader)
+    world.run()
+    return world.existing_cache.peek("k")
+
+
+def condition_of_two(world):
+    """Somebody waits until two keys are there, and looks whether the third is."""
+    client, seen = world.existing_cache.client(decode_responses=True), []
+
+    def is_there(key):
+        return world.existing_cache.peek(key) is not None
+
+    def waits():
+        world.wait_until(
+            lambda: is_there("x") and is_there("y"),
+            reads=("existing_cache:x", "existing_cache:y"),
+        )
+        seen.append(client.get("z"))
+
+    for name in "xyz":
+        world.actor(name, client.set, name, 1)
+    world.actor("waits", waits)
+    world.run()
+    return seen
+
+
+def lock_and_key(world):
+    client, lock = world.existing_cache.client(decode_responses=True), threading.Lock()
+
+    def flow(mine):
+        with lock:
+            client.append("log", mine)
+        return client.get("log")
+
+    for name in "ab":
+        world.actor(name, flow, name)
+    world.actor("c", client.append, "log", "c")
+    world.run()
+    return world.existing_cache.peek("log")
+
+
+PROGRAMS = {
+    "increments": lambda world: workloads.counters(world, workloads.read_then_write),
+    "transactions": lambda world: workloads.counters(world, workloads.increment_in_a_transaction),
+    "store buffer": workloads.store_buffer,
+    "message passing": workloads.message_passing,
+    "lock": waiting.counted(threading.Lock),
+    "semaphore": waiting.counted(lambda: threading.Semaphore(2)),
+    "delayed delete": delayed_delete,
+    "condition of two keys": condition_of_two,
+    "lock and key": lock_and_key,
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("ticks", [0, 1])
+def test_the_same_outcomes_come_in_no_more_executions(name, ticks):
+    every = outcomes_of(PROGRAMS[name], AllSchedules(), ticks)
+    reduced = outcomes_of(PROGRAMS[name], Exhaustive(), ticks)
+    assert set(reduced) == set(every)
+    assert len(reduced) <= len(every)
+
+
+@pytest.mark.parametrize(
+    ("body", "executions", "failing", "schedules"),
+    [
+        (workloads.look_aside, 5, 1, 10),
+        (workloads.two_refreshers, 186, 46, 1_680),
+        (workloads.two_refreshers_with_generations, 34, 0, 1_680),
+    ],
+)
+def test_the_common_workloads_take_as_many_executions_as_they_have_interleavings(
+    body, executions, failing, schedules
+):
+    result = check(body, search="exhaustive", stop_at_first=False)
+    assert (result.executions, result.violating) == (executions, failing)
+    assert (result.interleavings, result.blocked) == (schedules, 0)
+    assert result.exhausted
+    assert result.verdict is (Verdict.VIOLATED if failing else Verdict.HOLDS)
+
+
+def test_the_sentence_says_that_every_schedule_was_executed_or_what_was_assumed():
+    small = check(workloads.two_refreshers_with_generations, search="exhaustive").coverage
+    assert small.startswith("all 34 interleavings = all 1,680 schedules, each executed")
+
+    def large(world):
+        client = world.existing_cache.client()
+        for name in "abc":
+            world.actor(name, lambda n=name: [client.incr(f"{n}{i}") for i in range(5)])
+        world.run()
+
+    result = check(large, search="exhaustive")
+    assert (result.executions, result.interleavings) == (1, 756_756)
+    assert "assuming that steps share only what they declare" in result.coverage
+    assert "checked by 101 further runs, no difference" in result.coverage
+
+
+def test_the_smallest_witness_is_found_by_either_search():
+    found = [
+        check(workloads.two_refreshers, search=search).counterexample
+        for search in ("exhaustive", "all-schedules")
+    ]
+    assert [(one.preemptions, one.minimal) for one in found] == [(1, True), (1, True)]
+    assert {len(one.trace) for one in found} == {9}
