@@ -7,7 +7,7 @@ Compare any seed and count with the exhaustive search:
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -49,7 +49,7 @@ class Move:
     wait: Wait | None = None
     until: Callable[[State], bool] | None = None  # a condition, checked again after writes
     timeout: float | None = None
-    spawns: str | None = None
+    spawns: Sequence[str] = ()
 
 
 Programs = dict[str, list[Move]]
@@ -71,7 +71,7 @@ class Run:
     saw_deadline: bool = False
 
     def __post_init__(self) -> None:
-        spawned = {move.spawns for moves in self.programs.values() for move in moves}
+        spawned = {name for moves in self.programs.values() for m in moves for name in m.spawns}
         self.at = dict.fromkeys(self.programs, 0)
         self.index = dict.fromkeys([*self.programs, CLOCK], 0)
         self.local: dict[str, Local] = {name: {} for name in self.programs}
@@ -158,9 +158,10 @@ class Run:
             return
         self.checked.pop(name, None)
         self.at[name] += 1
-        if move.spawns is not None:
-            self.began[move.spawns] = (name, step.index)
+        for spawned in move.spawns:
+            self.began[spawned] = (name, step.index)
         move.effect(self.state, self.local[name], step)
+        self.at[name] += self.local[name].pop("skip", 0)  # moves that are not made after all
 
     def execution(self) -> Execution:
         waiting = tuple(
@@ -282,7 +283,7 @@ def random_move(random: Random, kinds: list[str], spawnable: list[str]) -> Move:
     flag = f"flag {key}"
     if kind == "spawn" and spawnable:
         name = spawnable.pop()
-        return Move(f"spawn {name}", writing(f"started:{name}"), spawns=name)
+        return Move(f"spawn {name}", writing(f"started:{name}"), spawns=[name])
     made: dict[str, Callable[[], Move]] = {
         "read": lambda: Move(f"read {key}", reading(key), _note(key)),
         "spawn": lambda: Move(f"read {key}", reading(key), _note(key)),
@@ -342,10 +343,10 @@ def random_programs(random: Random, kinds: list[str]) -> Programs:
         others = [other for other in spawnable if other > name]
         programs[name] = [random_move(random, kinds, others) for _ in range(random.randrange(1, 4))]
         for move in programs[name]:
-            if move.spawns is not None:
-                spawnable.remove(move.spawns)
-    spawned = {move.spawns for moves in programs.values() for move in moves}
-    for name in spawned & set(programs):
+            for spawned in move.spawns:
+                spawnable.remove(spawned)
+    begun_by = {name for moves in programs.values() for move in moves for name in move.spawns}
+    for name in begun_by:
         first = programs[name][0]
         begun = Footprint(first.footprint.reads | {f"started:{name}"}, first.footprint.writes)
         programs[name][0] = Move(

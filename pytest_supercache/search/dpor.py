@@ -33,7 +33,7 @@ from pytest_supercache.search.events import (
 )
 from pytest_supercache.search.races import Races
 from pytest_supercache.search.search import Attempt
-from pytest_supercache.search.wakeup import Branch, count, initial, insert
+from pytest_supercache.search.wakeup import Branch, initial, insert
 
 
 class ReductionAlarm(Exception):  # noqa: N818 - a change of plan, not an error
@@ -234,6 +234,7 @@ class Exhaustive:
         self._knowledge = _Knowledge()
         self._keys: set[TraceKey] = set()
         self._roots: deque[tuple[str, ...]] = deque([()])
+        self._owed = 0  # sequels in the wakeup trees of the present path
         self._parts: dict[TraceKey, bool] = {}  # what may come before an early tick: was it tried?
         self.blocked = 0
         """Runs that could only have repeated an interleaving; 0 unless something is wrong."""
@@ -269,7 +270,7 @@ class Exhaustive:
         base = 0
         script = root
         while True:
-            if self.is_hopeless(len(self._roots) + sum(count(node.branches) for node in nodes)):
+            if self.is_hopeless(len(self._roots) + self._owed):
                 return False
             walk = _Walk(script, nodes, len(root), self._knowledge)
             known = max(base + len(nodes) - 1, 0)
@@ -288,7 +289,9 @@ class Exhaustive:
             if execution.saw_deadline:
                 self._owe_early_ticks(events, base, root, walk)
             if not _back_up(nodes):
+                assert not self._owed, "every sequel that was inserted has been executed"
                 return True
+            self._owed -= 1
             done = events[base : base + len(nodes) - 1]
             script = (*root, *choices_of(done), nodes[-1].branches[0].actor)
 
@@ -327,7 +330,7 @@ class Exhaustive:
                 initial(actor, footprint, sequel, dependence) is not None
                 for actor, footprint in node.sleep.items()
             ):
-                insert(node.branches, sequel, dependence)
+                self._owed += insert(node.branches, sequel, dependence)
 
     def _owe_early_ticks(
         self, events: list[Event], base: int, root: tuple[str, ...], walk: _Walk

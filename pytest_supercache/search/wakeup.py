@@ -60,8 +60,3 @@ def insert(branches: list[Branch], sequel: Sequel, dependence: Dependence) -> bo
                 branches.append(branch)
                 branches = branch.then
             return bool(left)
-
-
-def count(branches: list[Branch]) -> int:
-    """Return how many sequels a tree still holds."""
-    return sum(count(branch.then) if branch.then else 1 for branch in branches)
