@@ -18,6 +18,7 @@ from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
 from pytest_supercache.core.verdict import End, Label, Verdict
+from pytest_supercache.diagnosis import diagnosed
 from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.oracle.judge import DEFAULT
@@ -228,6 +229,7 @@ class _Check:
             is_smallest = self._searched.level is not None
             found, minimal = smallest(trial, trial.found, is_smallest=is_smallest)
         counterexample = confirm(trial, found, self._item, minimal=minimal and self._replay is None)
+        counterexample = diagnosed(counterexample, label, doubt, exhausted=exhausted)
         return CheckResult(
             verdict=Verdict.VIOLATED,
             label=label,

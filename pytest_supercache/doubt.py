@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End, Violation
+from pytest_supercache.oracle.cause import Evidence
 from pytest_supercache.oracle.judge import judge
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.dpor import Exhaustive, ReductionAlarm
-from pytest_supercache.search.events import Event, TraceKey, events_of, order, trace_key
+from pytest_supercache.search.events import Event, TraceKey, events_of, order, orders_of, trace_key
 from pytest_supercache.search.follow import Follow
 from pytest_supercache.search.orders import anti_order, fewest_preemptions, linear_extensions
 from pytest_supercache.search.random_walk import RandomWalk
@@ -51,6 +52,8 @@ class Doubt:
         """How many schedules the interleavings have, all together; None: too many to count."""
         self.further = 0
         """Runs that were made to check, beside those of the search."""
+        self.evidence = Evidence()
+        """Which orders of two steps each interleaving has, and whether it fails."""
         self.failing = 0
         """How many interleavings fail."""
         self.failing_schedules = 0
@@ -65,6 +68,7 @@ class Doubt:
         """Take note of an interleaving and execute a schedule of it that is very different."""
         violations = self._trial.violations
         outcome = self._outcomes[key] = outcome_of(execution, violations)
+        self.evidence.add(orders_of(events, self.search.dependence), fails=bool(violations))
         ways = linear_extensions(events) if self.schedules is not None else None
         self.schedules = None if ways is None or self.schedules is None else self.schedules + ways
         if violations:

@@ -21,8 +21,9 @@ class Counterexample:
     replays: str  # "10/10"
     minimal: bool  # every schedule with fewer preemptions was executed and held
     serial: bool = False  # the users took turns: no concurrency is needed
-    conflict_class: str | None = None  # not classified yet
+    conflict_class: str | None = None
     explanation: str | None = None
+    fingerprint: str | None = None
 
     @property
     def history(self) -> History:

@@ -69,6 +69,7 @@ def line_of_text(finding: Finding) -> str:
 def _violations(result: CheckResult, found: Counterexample) -> list[str]:
     lines = [f"  {_LABELS[result.label]}"] if result.label is not None else []
     lines += [f"  {clean(line)}" for line in found.violation.summary.splitlines()]
+    lines += [f"  {clean(line)}" for line in (found.explanation or "").splitlines()]
     others = [other for other in found.violations if other.identity != found.violation.identity]
     return [*lines, *(f"  also violated: {_named(other)}" for other in others)]
 

@@ -116,6 +116,8 @@ def _counterexample(found: Counterexample) -> Row:
         "serial": found.serial,
         "replays": found.replays,
         "conflict_class": found.conflict_class,
+        "fingerprint": found.fingerprint,
+        "explanation": plain((found.explanation or "").splitlines()),
         "violation": _violation(found.violation),
         "violations": [_violation(violation) for violation in found.violations],
         "schedule": list(found.schedule.choices),

@@ -112,6 +112,18 @@ def trace_key(events: Sequence[Event]) -> TraceKey:
     )
 
 
+def orders_of(
+    events: Sequence[Event], dependence: Dependence
+) -> Iterator[tuple[tuple[str, int, str], tuple[str, int, str]]]:
+    """Yield every two dependent events of different actors, by their names, in their order."""
+    names = [(event.actor, event.index, event.step.label) for event in events]
+    for at, event in enumerate(events):
+        for earlier in range(at):
+            other = events[earlier]
+            if other.actor != event.actor and dependence.between(other.footprint, event.footprint):
+                yield names[earlier], names[at]
+
+
 def positions(mask: int) -> Iterator[int]:
     """Yield the positions whose bits are set, from the smallest on."""
     while mask:

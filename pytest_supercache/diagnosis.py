@@ -1,0 +1,35 @@
+"""A confirmed finding gets its class, what forces it, its explanation and its fingerprint."""
+
+from dataclasses import replace
+
+from pytest_supercache.core.result import Counterexample
+from pytest_supercache.core.verdict import Label
+from pytest_supercache.doubt import Doubt
+from pytest_supercache.oracle.cause import find_causes
+from pytest_supercache.oracle.classify import classify
+from pytest_supercache.oracle.explain import advice, cause_sentences, class_sentence, story
+from pytest_supercache.oracle.fingerprint import fingerprint_of
+from pytest_supercache.search.events import events_of, order, orders_of
+
+
+def diagnosed(
+    found: Counterexample, label: Label | None, doubt: Doubt | None, *, exhausted: bool
+) -> Counterexample:
+    """Say what is known about a finding; ``doubt`` knows the other interleavings."""
+    execution = found.execution
+    classified = classify(execution, found.violation)
+    lines = [class_sentence(classified.slug)]
+    told = story(classified)
+    lines += [told] if told is not None else []
+    if doubt is not None and not found.serial:
+        events, _ = events_of(execution.race, found.schedule.choices, doubt.search.dependence)
+        order(events, 0, doubt.search.dependence)
+        causes = find_causes(doubt.evidence, list(orders_of(events, doubt.search.dependence)))
+        lines += cause_sentences(causes, executed=doubt.evidence.size, exhausted=exhausted)
+    lines += advice(classified.slug)
+    return replace(
+        found,
+        conflict_class=classified.slug,
+        explanation="\n".join(lines),
+        fingerprint=fingerprint_of(execution, found.violation, label, classified),
+    )

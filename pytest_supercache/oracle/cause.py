@@ -1,0 +1,167 @@
+"""What forces a violation: the fewest orders of two steps that lead to it whatever else happens.
+
+Two dependent steps of different actors come one way or the other in every interleaving that has
+both. A set of such orders forces a violation when every interleaving that agrees with all of them
+fails. Interleavings are bits of an integer, so that sets of them are compared at once.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+StepName = tuple[str, int, str]
+"""Actor, the how-manieth event of it, label."""
+
+Pair = tuple[StepName, StepName]
+"""The first of the two comes before the second."""
+
+PAIRS_MAX = 70
+INTERLEAVINGS_MAX = 5_000
+SIZE_MAX = 4
+CAUSES_MAX = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Orders that force the violation, together.
+
+    ``is_fewest``: no smaller set does; otherwise none of them can be left out.
+    """
+
+    pairs: tuple[Pair, ...]
+    is_fewest: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Causes:
+    """Every cause that was found; ``is_complete``: they explain every failing interleaving."""
+
+    sets: tuple[Cause, ...]
+    is_complete: bool
+    passing: tuple[Pair, ...] = ()
+    """What is the other way round in the nearest interleaving that passes."""
+
+
+@dataclass(slots=True)
+class Evidence:
+    """The interleavings that were executed, by the orders that they have."""
+
+    size: int = 0
+    failing: int = 0
+    orders: dict[Pair, int] = field(default_factory=dict)
+
+    def add(self, pairs: Iterable[Pair], *, fails: bool) -> None:
+        """Note one interleaving; more than :data:`INTERLEAVINGS_MAX` are not kept."""
+        if self.size >= INTERLEAVINGS_MAX:
+            return
+        bit = 1 << self.size
+        for pair in pairs:
+            self.orders[pair] = self.orders.get(pair, 0) | bit
+        self.failing |= bit * fails
+        self.size += 1
+
+    @property
+    def all(self) -> int:
+        """Every interleaving."""
+        return (1 << self.size) - 1
+
+
+def find_causes(evidence: Evidence, witness: Sequence[Pair]) -> Causes:
+    """Explain a violation whose failing schedule has the orders ``witness``, in this order."""
+    found: list[Cause] = []
+    left = evidence.failing
+    pairs = list(witness)
+    while left and pairs and len(found) < CAUSES_MAX:
+        cause, covered = _forcing(evidence, pairs)
+        if not covered & left:
+            break
+        found.append(cause)
+        left &= ~covered
+        pairs = _orders_of(evidence, left)
+    return Causes(sets=tuple(found), is_complete=not left, passing=_nearest(evidence, witness))
+
+
+def _forcing(evidence: Evidence, witness: Sequence[Pair]) -> tuple[Cause, int]:
+    """Return a smallest forcing set among the orders of a failing interleaving."""
+    everything = evidence.all
+    if evidence.failing == everything:
+        return Cause(pairs=(), is_fewest=True), everything
+    candidates = _candidates(evidence, witness)
+    if len(candidates) <= PAIRS_MAX:
+        for size in range(1, SIZE_MAX + 1):
+            for chosen, covered in _sets(candidates, size, everything):
+                if covered and not covered & ~evidence.failing:
+                    return Cause(pairs=chosen, is_fewest=True), covered
+    return _irreducible(evidence, candidates)
+
+
+def _candidates(evidence: Evidence, witness: Sequence[Pair]) -> list[tuple[Pair, int]]:
+    """Return the orders that some interleaving does not have, one of each kind."""
+    seen: set[int] = set()
+    found = []
+    for pair in witness:
+        covered = evidence.orders.get(pair, 0)
+        if covered != evidence.all and covered not in seen:
+            seen.add(covered)
+            found.append((pair, covered))
+    return found
+
+
+def _sets(
+    candidates: Sequence[tuple[Pair, int]], size: int, within: int
+) -> Iterator[tuple[tuple[Pair, ...], int]]:
+    """Yield every set of so many orders with the interleavings that have them all."""
+    if not size:
+        yield (), within
+        return
+    for at, (pair, covered) in enumerate(candidates):
+        both = within & covered
+        if both:
+            for rest, left in _sets(candidates[at + 1 :], size - 1, both):
+                yield (pair, *rest), left
+
+
+def _irreducible(evidence: Evidence, candidates: Sequence[tuple[Pair, int]]) -> tuple[Cause, int]:
+    """Leave out one order after the other as long as the rest still forces."""
+    kept = list(candidates)
+    for each in list(candidates):
+        fewer = [other for other in kept if other is not each]
+        if not _covered(evidence, fewer) & ~evidence.failing:
+            kept = fewer
+    covered = _covered(evidence, kept)
+    if covered & ~evidence.failing:
+        covered = 0  # nothing that was recorded tells this interleaving from a passing one
+    return Cause(pairs=tuple(pair for pair, _ in kept), is_fewest=False), covered
+
+
+def _covered(evidence: Evidence, candidates: Iterable[tuple[Pair, int]]) -> int:
+    covered = evidence.all
+    for _, mask in candidates:
+        covered &= mask
+    return covered
+
+
+def _orders_of(evidence: Evidence, interleavings: int) -> list[Pair]:
+    """Return the orders of the first of these interleavings."""
+    first = interleavings & -interleavings
+    return sorted(pair for pair, mask in evidence.orders.items() if mask & first)
+
+
+def _nearest(evidence: Evidence, witness: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Return what is the other way round in the passing interleaving that is most like it."""
+    passing = evidence.all & ~evidence.failing
+    best: tuple[int, int, tuple[Pair, ...]] | None = None
+    while passing:
+        bit = passing & -passing
+        passing ^= bit
+        turned, missing = [], 0
+        for first, second in witness:
+            if evidence.orders.get((first, second), 0) & bit:
+                continue
+            if evidence.orders.get((second, first), 0) & bit:
+                turned.append((second, first))
+            else:
+                missing += 1
+        size = (len(turned) + missing, missing, tuple(turned))
+        if turned and (best is None or size[:2] < best[:2]):
+            best = size
+    return best[2] if best is not None else ()

@@ -1,0 +1,50 @@
+"""What makes two findings the same conflict, whatever the names, values and numbers.
+
+A hash of what stays when users, keys, nodes, values, irrelevant steps, the backend or the part of
+the schedules that was explored change: the guarantee, the label, the class, the layer, and what
+kinds of steps and operations touch the key.
+"""
+
+import json
+from hashlib import sha256
+
+from pytest_supercache.core.operation import Operation
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Label, Violation
+from pytest_supercache.oracle.classify import Classified, layer_role
+from pytest_supercache.oracle.roles import Role, acts_on, layer_of
+
+LENGTH = 12
+_MATTER = {Role.LOAD, Role.COMMIT, Role.STORE, Role.DROP, Role.PUBLISH, Role.DELIVER}
+
+
+def fingerprint_of(
+    execution: Execution, violation: Violation, label: Label | None, classified: Classified
+) -> str:
+    """Return the fingerprint of a finding, as hexadecimal digits."""
+    key = violation.key
+    acts = [] if key is None else acts_on(execution.race, key)
+    kinds = {
+        f"{act.role.value} {layer_of(act.place)}"
+        for act in acts
+        if act.role in _MATTER and act.place is not None
+    }
+    verbs = {
+        operation.kind
+        for operation in execution.history
+        if operation.phase == "race" and (key is None or _touches(operation, key))
+    }
+    parts = [
+        violation.guarantee,
+        None if label is None else label.value,
+        classified.slug,
+        layer_role(classified),
+        sorted(kinds),
+        sorted(verbs),
+    ]
+    return sha256(json.dumps(parts).encode()).hexdigest()[:LENGTH]
+
+
+def _touches(operation: Operation, key: str) -> bool:
+    named = {name for name, _ in (*operation.sightings, *operation.writes)}
+    return operation.key == key or key in named

@@ -1,0 +1,109 @@
+"""What a step is to a cache: a load, a commit, a fill, an invalidation.
+
+Decided from what the step declares and what it is called, never from what it found, so that it is
+the same in every execution.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from pytest_supercache.core.footprint import EVERYTHING
+from pytest_supercache.core.schedule import CLOCK
+from pytest_supercache.core.trace import Step
+
+
+class Role(Enum):
+    """What a step does to a key."""
+
+    LOAD = "load"  # reads the origin
+    COMMIT = "commit"  # changes the origin
+    LOOK_UP = "look up"  # reads a cache
+    STORE = "store"  # puts a value into a cache
+    DROP = "drop"  # takes a value out of a cache
+    PUBLISH = "publish"  # sends an invalidation
+    DELIVER = "deliver"  # an invalidation arrives
+    LOCK = "lock"
+    TICK = "tick"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A step with its role towards one key; ``place`` is the layer that it touches."""
+
+    at: int
+    """Position in the race, from 0."""
+    step: Step
+    role: Role
+    place: str | None
+    name: str = ""
+    """The key as this layer writes it."""
+
+
+_NO_LAYERS = frozenset({"lock", "memory", "clock", "ended", "started", "event", "semaphore"})
+
+_DROPPING = (
+    "del", "unlink", "getdel", "hdel", "delete", "pop", "remove", "invalidate", "evict", "clear",
+    "purge", "discard", "flush", "flushdb", "flushall", "drop", "expire", "__delitem__",
+)  # fmt: skip
+
+
+def acts_on(race: list[Step], key: str) -> list[Act]:
+    """Return the steps of a race that touch ``key``, with their roles."""
+    found = []
+    for at, step in enumerate(race):
+        if step.actor == CLOCK:
+            found.append(Act(at, step, Role.TICK, None))
+            continue
+        place, name = _place(step, key)
+        if place is not None:
+            found.append(Act(at, step, role_of(step, place), place, name))
+    return found
+
+
+def role_of(step: Step, place: str) -> Role:
+    """Return what a step does to the layer at ``place``."""
+    if step.kind == "message":
+        return Role.DELIVER
+    if step.kind == "lock":
+        return Role.LOCK
+    if place.startswith("messages@"):
+        return Role.PUBLISH
+    writes = any(_is_in(resource, place) for resource in step.footprint.writes)
+    if place == "origin":
+        return Role.COMMIT if writes else Role.LOAD
+    if not writes:
+        return Role.LOOK_UP
+    verb = step.label.split()[0].lower() if step.label else ""
+    if verb == "look":  # up or lease: takes a lease on a miss, which nobody sees
+        return Role.LOOK_UP
+    return Role.DROP if verb.startswith(_DROPPING) else Role.STORE
+
+
+def layer_of(place: str) -> str:
+    """Name a place without its node."""
+    return place.partition("@")[0]
+
+
+def _place(step: Step, key: str) -> tuple[str | None, str]:
+    """Return the layer in which a step touches ``key``, and its name there; writes come first."""
+    if step.kind == "super_cache" and step.label.startswith("invalidate"):
+        is_it = key in step.label.partition(" ")[2].split(", ")
+        return ("messages@", key) if is_it else (None, "")
+    for resources in (step.footprint.writes, step.footprint.reads):
+        for resource in sorted(resources):
+            place, _, name = resource.partition(":")
+            if place not in _NO_LAYERS and (name == EVERYTHING or is_name_of(name, key)):
+                return place, name
+    return None, ""
+
+
+def is_name_of(name: str, key: str) -> bool:
+    """Say whether a layer's name stands for a key: the same, or the same with a prefix."""
+    if name == key:
+        return True
+    return bool(key) and name.endswith(key) and not name[-len(key) - 1].isalnum()
+
+
+def _is_in(resource: str, place: str) -> bool:
+    return resource == EVERYTHING or resource.partition(":")[0] == place

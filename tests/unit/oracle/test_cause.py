@@ -1,0 +1,96 @@
+"""What forces a violation: the fewest orders, whether they explain all, the nearest that passes."""
+
+from itertools import product
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_supercache.oracle.cause import Evidence, find_causes
+
+
+def step(actor, number=0):
+    return (actor, number, f"{actor}{number}")
+
+
+A, B, C, D = (step(name) for name in "abcd")
+
+
+def evidence(*interleavings):
+    """Each interleaving is its orders and whether it fails."""
+    made = Evidence()
+    for orders, fails in interleavings:
+        made.add(orders, fails=fails)
+    return made
+
+
+def every_order(*pairs, fails):
+    """All ways to turn the pairs, judged by ``fails``, which is given the ones in order."""
+    runs = []
+    for turned in product((False, True), repeat=len(pairs)):
+        orders = [p[::-1] if t else p for p, t in zip(pairs, turned, strict=True)]
+        runs.append((orders, fails({p for p in orders if p in pairs})))
+    return evidence(*runs)
+
+
+def test_one_order_that_decides_is_the_cause():
+    found = find_causes(every_order((A, B), (C, D), fails=lambda kept: (A, B) in kept),
+                        [(A, B), (C, D)])  # fmt: skip
+    assert [cause.pairs for cause in found.sets] == [((A, B),)]
+    assert found.is_complete
+    assert found.passing == ((B, A),)
+
+
+def test_two_orders_that_decide_together_are_one_cause():
+    found = find_causes(every_order((A, B), (C, D), fails=lambda kept: len(kept) == 2),
+                        [(A, B), (C, D)])  # fmt: skip
+    assert [cause.pairs for cause in found.sets] == [((A, B), (C, D))]
+    assert found.sets[0].is_fewest
+
+
+def test_either_of_two_orders_is_two_causes():
+    found = find_causes(every_order((A, B), (C, D), fails=bool), [(A, B), (C, D)])
+    assert {cause.pairs for cause in found.sets} == {((A, B),), ((C, D),)}
+    assert found.is_complete
+
+
+def test_a_failure_in_every_order_needs_no_order():
+    found = find_causes(every_order((A, B), fails=lambda _: True), [(A, B)])
+    assert [cause.pairs for cause in found.sets] == [()]
+    assert found.passing == ()
+
+
+def test_a_failure_that_no_order_tells_from_a_pass_has_no_cause():
+    found = find_causes(evidence(([(A, B)], True), ([(A, B)], False)), [(A, B)])
+    assert found.sets == ()
+    assert not found.is_complete
+
+
+def test_more_orders_than_can_be_combined_are_thinned_out_and_called_sufficient():
+    pairs = [(step("a", n), step("b", n)) for n in range(80)]
+    runs = [(pairs, True)]
+    runs += [([*pairs[:n], pairs[n][::-1], *pairs[n + 1 :]], n > 1) for n in range(80)]
+    found = find_causes(evidence(*runs), pairs)
+    assert found.sets[0].pairs == (pairs[0], pairs[1])
+    assert not found.sets[0].is_fewest
+
+
+PAIRS = [(step("a", n), step("b", n)) for n in range(4)]
+
+
+@given(st.sets(st.tuples(*[st.booleans()] * 4), min_size=1))
+@settings(derandomize=True, max_examples=150)
+def test_a_cause_forces_and_no_smaller_set_of_the_witness_does(failing):
+    runs = []
+    for turned in product((False, True), repeat=4):
+        orders = [p[::-1] if t else p for p, t in zip(PAIRS, turned, strict=True)]
+        runs.append((orders, turned in failing))
+    witness = next(orders for orders, fails in runs if fails)
+    first = find_causes(evidence(*runs), witness).sets[0].pairs
+
+    def forces(chosen):
+        return all(fails for orders, fails in runs if set(chosen) <= set(orders))
+
+    assert forces(first)
+    subsets = [[p for p, keep in zip(witness, mask, strict=True) if keep]
+               for mask in product((False, True), repeat=4)]  # fmt: skip
+    assert min(len(chosen) for chosen in subsets if forces(chosen)) == len(first)
