@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.trace import Execution, Pending
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.roles import Act, Role, acts_on, is_name_of, layer_of
@@ -42,12 +43,20 @@ def classify(execution: Execution, violation: Violation) -> Classified:
         return Classified(slug=_without_answer(execution))
     if violation.guarantee == "max_loads":
         return Classified(slug="aligned-expiry" if _both_expired(execution) else "stampede")
-    key = violation.key
-    acts = acts_on(execution.race, key) if key is not None else []
-    found = _lost_update(acts) or _stale(execution, violation, acts)
-    if found is not None:
-        return found
-    return Classified(slug=_BY_GUARANTEE.get(violation.guarantee, UNCLASSIFIED))
+    if violation.guarantee in _BY_GUARANTEE:
+        return Classified(slug=_BY_GUARANTEE[violation.guarantee])
+    for key in [violation.key] if violation.key is not None else _keys(execution):
+        acts = acts_on(execution.race, key)
+        found = _lost_update(acts) or _stale(execution, violation, acts)
+        if found is not None:
+            return found
+    return Classified(slug=UNCLASSIFIED)
+
+
+def _keys(execution: Execution) -> list[str]:
+    """Return every key that a step of the race writes."""
+    written = {r for step in execution.race for r in step.footprint.writes if ":" in r}
+    return sorted({resource.partition(":")[2] for resource in written} - {EVERYTHING})
 
 
 def _without_answer(execution: Execution) -> str:
@@ -268,11 +277,21 @@ def _late_fill_slug(
         return "in-flight-fill"
     if values and values[-1] is None:
         return "resurrection"
-    if execution.history.given.get(key) is None and loaded:
+    if loaded and _origin_at(execution, key, source) is None:
         return "negative-poisoning"
     if any(resource.endswith(":*") for resource in by.step.footprint.writes):
         return "purge-misses-fill"
     return "stale-set"
+
+
+def _origin_at(execution: Execution, key: str, act: Act) -> Any:
+    """Return what the origin had for a key when a step was taken."""
+    at = next(n for n, step in enumerate(execution.steps) if step is act.step)
+    value = execution.history.given.get(key)
+    for commit in execution.history.commits:
+        if commit.key == key and commit.at <= at:
+            value = commit.value
+    return value
 
 
 def _never_removed(

@@ -11,6 +11,7 @@ from pytest_supercache.oracle.roles import Act, Role
 from pytest_supercache.oracle.versions import canonical
 
 VALUE_MAX = 60
+_NOTHING = "nothing"
 
 
 def class_sentence(slug: str) -> str:
@@ -88,9 +89,10 @@ _DEEDS = {
 
 
 def _deed(act: Act, *, is_last: bool) -> str:
-    told = _DEEDS.get(act.role, "{who}: {label}").format(
-        who=act.step.actor, label=act.step.label, place=_place(act), value=_value_after(act)
-    )
+    value, told = _value_after(act), _DEEDS.get(act.role, "{who}: {label}")
+    if act.role is Role.COMMIT and value == _NOTHING:
+        told = "{who} deletes it from the origin"
+    told = told.format(who=act.step.actor, label=act.step.label, place=_place(act), value=value)
     return f"{told}, where it stays" if is_last and act.role is Role.STORE else told
 
 
@@ -106,6 +108,6 @@ def _value_after(act: Act) -> str:
         return "a value"
     held: Any = layers.get(act.place or "", {}).get(act.name)
     text = (
-        "nothing" if held is None else json.dumps(canonical(held), ensure_ascii=False, default=str)
+        _NOTHING if held is None else json.dumps(canonical(held), ensure_ascii=False, default=str)
     )
     return text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]}..."

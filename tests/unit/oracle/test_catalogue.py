@@ -1,0 +1,20 @@
+"""One table of conflict classes, for the texts and for the page."""
+
+import runpy
+from pathlib import Path
+
+from pytest_supercache.oracle.catalogue import CATALOGUE
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_there_are_thirty_four_classes_and_those_without_an_answer() -> None:
+    numbered = [each.number for each in CATALOGUE.values() if each.number]
+    assert len(numbered) == len(set(numbered)) == 34
+    others = {each.slug for each in CATALOGUE.values() if not each.number}
+    assert others == {"deadlock", "lost-wakeup", "crash", "partial-read"}
+
+
+def test_the_page_shows_the_table() -> None:
+    table = runpy.run_path(str(ROOT / "tools" / "conflicts_page.py"))["table"]()
+    assert table in (ROOT / "docs" / "conflicts.md").read_text()

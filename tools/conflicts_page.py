@@ -1,0 +1,34 @@
+"""Write the table of docs/conflicts.md from the catalogue: python tools/conflicts_page.py"""
+
+import sys
+from pathlib import Path
+
+from pytest_supercache.oracle.catalogue import CATALOGUE
+
+PAGE = Path(__file__).parents[1] / "docs" / "conflicts.md"
+HEAD = "| | class | what it is | users notice | usual workaround | permanent fix |"
+
+
+def table() -> str:
+    """Return the table."""
+    rows = [HEAD, "|---|---|---|---|---|---|"]
+    for each in CATALOGUE.values():
+        name = f"`{each.slug}`" + (f" ({each.family})" if each.family else "")
+        effect = "removes it" if each.removes else "lowers the odds"
+        rows.append(
+            f"| {each.number} | {name} | {each.title} | {each.symptom} | "
+            f"{each.workaround} ({effect}) | {each.fix} |"
+        )
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Put the table in the place of the old one."""
+    text = PAGE.read_text()
+    start = text.find("| | class |")
+    PAGE.write_text(f"{text if start < 0 else text[:start]}{table()}\n")
+    sys.stdout.write(f"written: {PAGE.name}\n")
+
+
+if __name__ == "__main__":
+    main()
