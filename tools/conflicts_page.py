@@ -1,4 +1,7 @@
-"""Write the table of docs/conflicts.md from the catalogue: python tools/conflicts_page.py"""
+"""Write the table of docs/conflicts.md from the catalogue.
+
+python tools/conflicts_page.py
+"""
 
 import sys
 from pathlib import Path

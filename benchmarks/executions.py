@@ -1,0 +1,126 @@
+"""How fast schedules are executed, as a share of a loop without any control.
+
+    python benchmarks/executions.py [--rounds 5]
+
+The yardstick runs the same workload (two refreshers and a writer, three steps each, on one
+fakeredis server that is flushed between runs) as generators in every order, one after the other, on
+one thread. Every round measures all of them, so that what else the machine does meets all alike;
+the median of the ratios is printed. A ratio of 1 would mean that control costs nothing.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import fakeredis
+
+from pytest_supercache import check
+from pytest_supercache.world import World
+
+Flow = Callable[[Any, dict[str, str]], Iterator[None]]
+
+
+def refresher(client: Any, origin: dict[str, str]) -> Iterator[None]:
+    """Look up, load, store."""
+    yield
+    client.get("k")
+    yield
+    value = origin["k"]
+    yield
+    client.set("k", value)
+
+
+def writer(client: Any, origin: dict[str, str]) -> Iterator[None]:
+    """Delete, commit, delete."""
+    yield
+    client.delete("k")
+    yield
+    origin["k"] = "2"
+    yield
+    client.delete("k")
+
+
+def uncontrolled() -> int:
+    """Run every merge of the three flows; return how many there were."""
+    client = fakeredis.FakeRedis(decode_responses=True)
+    runs, stack = 0, [()]
+    while stack:
+        prefix: tuple[int, ...] = stack.pop()
+        client.flushall()
+        origin = {"k": "1"}
+        flows = [refresher(client, origin), refresher(client, origin), writer(client, origin)]
+        for flow in flows:
+            next(flow)
+        taken: list[int] = []
+        while flows:
+            at = len(taken)
+            choice = prefix[at] if at < len(prefix) else 0
+            if at >= len(prefix):
+                stack += [(*taken, other) for other in range(1, len(flows))]
+            taken.append(choice)
+            try:
+                next(flows[choice])
+            except StopIteration:
+                del flows[choice]
+        runs += 1
+    return runs
+
+
+def body(world: World) -> None:
+    """Run the same under control."""
+    client = world.existing_cache.client(decode_responses=True)
+    world.origin.restore({"k": "1"})
+
+    def refresh() -> None:
+        client.get("k")
+        client.set("k", world.origin.get("k"))
+
+    def write() -> None:
+        client.delete("k")
+        world.origin.set("k", "2")
+        client.delete("k")
+
+    world.actor("one", refresh)
+    world.actor("two", refresh)
+    world.actor("writer", write)
+    world.run()
+    assert world.existing_cache.peek("k") in {None, world.origin.peek("k")}
+
+
+def controlled(search: str) -> int:
+    """Run every schedule, or every interleaving, and the runs that check the reduction."""
+    result = check(body, search=search, stop_at_first=False)
+    assert result.exhausted, result.reasons
+    return result.executions
+
+
+def rate(run: Callable[[], int]) -> float:
+    """Return executions per second."""
+    begun = time.perf_counter()
+    return run() / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    searches = {"all-schedules": "all-schedules", "exhaustive": "exhaustive"}
+    ratios: dict[str, list[float]] = {name: [] for name in searches}
+    for _ in range(rounds):
+        yardstick = rate(uncontrolled)
+        for name, search in searches.items():
+            ratios[name].append(rate(lambda search=search: controlled(search)) / yardstick)
+    for name, found in ratios.items():
+        sys.stdout.write(f"{name}: {statistics.median(found):.2f} of the uncontrolled loop\n")
+    sys.stdout.write(f"executions to exhaust: {controlled('all-schedules'):,} schedules, ")
+    sys.stdout.write(f"{controlled('exhaustive'):,} interleavings\n")
+
+
+if __name__ == "__main__":
+    main()
