@@ -1,0 +1,148 @@
+"""The ways in which a recording is written down: Jepsen's, in two dresses, and our JSON lines."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_supercache.oracle.linear.call import Json
+from pytest_supercache.oracle.linear.recording import UNSAID, Event, LineError, ReadLine
+
+TYPES = frozenset({"invoke", "ok", "fail", "info"})
+_EXACT_FLOAT_MAX = 2**53
+
+# --- our own: {"process": 3, "type": "invoke", "f": "write", "key": "x", "value": 1}
+
+
+def read_json_line(line: str) -> Event | None:
+    """Read one event of JSON lines; blank lines are none."""
+    try:
+        data = _decode(line)
+    except RecursionError:
+        raise LineError("JSON that is nested too deeply") from None
+    except ValueError as error:
+        if not line.strip():
+            return None
+        raise LineError(f"not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise LineError(_EXPECTED_JSON)
+    kind, type_ = data.get("f"), data.get("type")
+    if type_ not in TYPES or not isinstance(kind, str):
+        raise LineError(_EXPECTED_JSON)
+    value = data.get("value", UNSAID)
+    if value.__class__ not in _PLAIN:
+        value = _pair(value) if kind == "cas" else _frozen(value)
+    key = data.get("key")
+    if key is not None and not isinstance(key, str):
+        key = _name("key", key)
+    compared = type_ == "fail" and "error" not in data
+    return Event(_name("process", data.get("process")), type_, kind, key, value, compared)
+
+
+_EXPECTED_JSON = (
+    "expected an object with process, type (invoke, ok, fail or info), f (the call) and value: "
+    '{"process": 3, "type": "invoke", "f": "write", "value": 1}'
+)
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_number).decode
+_PLAIN = frozenset({int, str, type(None)})
+
+
+def _name(what: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise LineError(f"{what} must be a text or a whole number")
+
+
+def _pair(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _frozen(value: Any) -> Any:
+    """Make a JSON value hashable, and different from every other: Python's True equals 1."""
+    if value is UNSAID or value.__class__ in _PLAIN:
+        return value
+    if isinstance(value, float):
+        whole = value.is_integer() and abs(value) < _EXACT_FLOAT_MAX
+        return int(value) if whole else value
+    try:
+        return Json(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+    except RecursionError:
+        raise LineError("JSON that is nested too deeply") from None
+
+
+# --- Jepsen's log: INFO  jepsen.util - 3  :invoke  :write  1
+
+_OF_LOG = re.compile(
+    r"INFO\s+jepsen\.util\s+-\s+(\d{1,18})\s+:(invoke|ok|fail|info)\s+:([a-z-]{1,40})(?:\s+(\S.*))?"
+)
+_OTHER_LOG = re.compile(r"(?:TRACE|DEBUG|INFO|WARN|ERROR)\s+(?!jepsen\.util\s+-\s+\d)")
+
+# --- and its operations as EDN: {:process 3, :type :invoke, :f :put, :key "x", :value "1"}
+
+_TEXT = r'"(?:[^"\\]|\\.)*"'
+_OF_EDN = re.compile(
+    r"\{:process (\d{1,18}), :type :(\w+), :f :([a-z-]{1,40}), "
+    rf":key (nil|{_TEXT}), :value (.*)\}}"
+)
+_VALUE = re.compile(rf"nil|-?\d{{1,18}}|{_TEXT}")
+_PAIR = re.compile(r"\[(nil|-?\d{1,18})\s+(nil|-?\d{1,18})\]")
+_KEYWORD = re.compile(r":[\w.-]+")
+
+
+def read_jepsen_line(line: str) -> Event | None:
+    """Read one event of a Jepsen recording, log or EDN; other lines of a log are none."""
+    line = line.strip()
+    if line.startswith("{"):
+        match = _OF_EDN.fullmatch(line)
+        if match is None or match[2] not in TYPES:
+            raise LineError(_EXPECTED_JEPSEN)
+        process, type_, kind, key, written = match.groups()
+        return _of_jepsen(process, type_, kind, _value(key), written)
+    match = _OF_LOG.fullmatch(line)
+    if match is not None:
+        process, type_, kind, written = match.groups()
+        return _of_jepsen(process, type_, kind, None, written)
+    if not line or _OTHER_LOG.match(line):
+        return None
+    raise LineError(_EXPECTED_JEPSEN)
+
+
+_EXPECTED_JEPSEN = (
+    "expected an event of Jepsen, as a log line (INFO  jepsen.util - 3  :invoke  :write  1) or as "
+    'EDN ({:process 3, :type :invoke, :f :put, :key "x", :value "1"})'
+)
+
+
+def _of_jepsen(process: str, type_: str, kind: str, key: Any, written: str | None) -> Event:
+    if written is None or _KEYWORD.fullmatch(written):  # :timed-out
+        return Event(process, type_, kind, key, UNSAID)
+    pair = _PAIR.fullmatch(written)
+    value = tuple(map(_value, pair.groups())) if pair else _value(written)
+    return Event(process, type_, kind, key, value, compared=type_ == "fail")
+
+
+def _value(written: str) -> Any:
+    if not _VALUE.fullmatch(written):
+        raise LineError(f"cannot read the value {written[:60]!r}")
+    if written == "nil":
+        return None
+    if not written.startswith('"'):
+        return int(written)
+    if "\\" not in written:
+        return written[1:-1]
+    try:
+        return str(json.loads(written, strict=False))
+    except ValueError:
+        raise LineError(f"cannot read the text {written[:60]!r}") from None
+
+
+FORMATS: Mapping[str, ReadLine] = {"jepsen": read_jepsen_line, "jsonl": read_json_line}
+"""What ``--format`` may say."""
