@@ -79,16 +79,10 @@ def _take_turns(hard: dict[str, list[Call]], initials: Sequence[Any], budget: in
             verdict = search.advance(min(turn, max(1, budget - spent)))
             spent += search.steps - before
             if verdict is Verdict.VIOLATED:
-                clash = Clash(reason=Reason.NO_ORDER, calls=_ended(hard[key], search.failed_at))
+                clash = Clash(reason=Reason.NO_ORDER)
                 return Answer(verdict=verdict, key=key, clash=clash, steps=spent)
             if verdict is not None:
                 del waiting[key]
         turn *= 2
     verdict = Verdict.UNKNOWN if waiting else Verdict.HOLDS
     return Answer(verdict=verdict, undecided=tuple(waiting), steps=spent)
-
-
-def _ended(calls: Iterable[Call], position: int | None) -> tuple[Call, ...]:
-    """Return the calls that had ended when no order was left."""
-    assert position is not None, "a search that finds no order says where"
-    return tuple(call for call in calls if call.returned_at <= position)

@@ -1,41 +1,48 @@
-"""The calls of one key as tables for the search: what each needs, what each leaves behind."""
+"""The calls of one key as the search needs them: what each asks for, what each leaves behind.
 
-from bisect import bisect_right
+Most of it answers questions about the future. A value that is overwritten before anybody can ask
+for it need not be remembered; an answer that nothing to come can explain need not be waited for.
+"""
+
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-from pytest_supercache.oracle.linear.call import NEVER, Call
+from pytest_supercache.oracle.linear.call import NEVER, READS, Call
+from pytest_supercache.oracle.linear.positions import NO_POSITIONS, Positions
 from pytest_supercache.oracle.linear.states import OTHER, Exact, Prefixes, State
-
-_SUBSTRING_WORK_MAX = 20_000_000
-"""Characters that may be looked through to learn which appended texts were ever seen."""
+from pytest_supercache.oracle.linear.texts import Texts
 
 
-class _Anything:
+class _Nothing:
     """The only one of its kind."""
 
 
-ANYTHING: Final = _Anything()
-ILLEGAL: Final = _Anything()
+ANYTHING: Final = _Nothing()
+ILLEGAL: Final = _Nothing()
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+@dataclass(slots=True)
+class Part:
     """One call: ``needs`` a state or must not meet ``forbids``; leaves ``result`` or appends.
 
     A pure call leaves everything as it is.
     """
 
     call: Call
-    pure: bool
+    pure: bool = False
     needs: State = ANYTHING
     forbids: State = ANYTHING
     result: State = OTHER
     appends: str | None = None
-    wanted_until: int = NEVER  # the last position at which anybody asks for what it leaves behind
     action: object = None  # calls with equal actions are interchangeable
+    seen_until: int = NEVER  # the last position at which anybody may see what it leaves behind
+
+    @property
+    def certain(self) -> bool:
+        """Whether its outcome is known: only then must it have a place in the order."""
+        return self.call.returned
 
     @property
     def replaces(self) -> bool:
@@ -43,148 +50,130 @@ class Table:
         return not self.pure and self.needs is ANYTHING and self.appends is None
 
 
-@dataclass(slots=True)
-class _Positions:
-    """Calls with the same role for the same value, by the position at which they are called."""
-
-    called: list[int] = field(default_factory=list)
-    members: list[int] = field(default_factory=list)
-    first_return_from: list[int] = field(default_factory=list)  # the least return from here on
-
-    def after(self, position: int) -> int:
-        return bisect_right(self.called, position)
-
-
 class Problem:
-    """All calls of one key that can matter, in the order they were called."""
+    """All calls of one key that can matter, in the order in which they begin."""
 
     def __init__(self, calls: Sequence[Call], initials: Iterable[Any]) -> None:
-        relevant = [call for call in calls if _matters(call)]
-        relevant.sort(key=lambda call: call.called_at)
-        self._texts = any(call.kind == "append" for call in relevant)
-        asked = _asked(relevant)
-        self.states = Prefixes(asked) if self._texts else Exact(asked)
+        initials = tuple(initials)
+        relevant = sorted(filter(_matters, calls), key=lambda call: call.called_at)
+        asked = {_asked(call) for call in relevant if call.kind in READS or call.kind == "cas"}
+        grows = any(call.kind == "append" for call in relevant)
+        self._texts = Texts(relevant, initials) if grows else None
+        self.states = Prefixes(asked) if grows else Exact(asked)
         self.initials = {self.states.state_of(value) for value in initials}
-        wanted = self._appended_until(relevant, asked)
-        self.tables = [self._table(call, wanted) for call in relevant]
+        self.parts = [self._part(call) for call in relevant]
         self.last_asked = max(
-            (
-                t.call.returned_at
-                for t in self.tables
-                if t.pure or (t.needs is not ANYTHING and t.call.returned)
-            ),
-            default=0,
+            (part.call.returned_at for part in self.parts if _asks(part)), default=-1
         )
         self.last_forbidden = max(
-            (t.call.returned_at for t in self.tables if t.forbids is not ANYTHING), default=0
+            (part.call.returned_at for part in self.parts if part.forbids is not ANYTHING),
+            default=-1,
         )
-        self._ways: dict[State, list[State]] = {}
-        self._askers: dict[State, _Positions] = defaultdict(_Positions)
-        self._sources: dict[State, _Positions] = defaultdict(_Positions)
-        self._fill_positions()
+        self._changes = Positions(
+            part.call
+            for part in self.parts
+            if part.certain and not part.pure and part.appends is None
+        )
+        self._seers: Mapping[State, Positions] = _by_state(
+            (state, part.call) for part in self.parts for state in (part.needs, part.forbids)
+        )
+        self._askers = _by_state((part.needs, part.call) for part in self.parts if _asks(part))
+        self._sources = _by_state(
+            (part.result, part.call)
+            for part in self.parts
+            if not part.pure and part.appends is None
+        )
+        self._ways: dict[State, list[Positions]] = {}
+        for part in self.parts:
+            part.seen_until = self._seen_until(part)
 
     def events(self) -> Iterator[tuple[int, bool, int]]:
-        """Yield (position, whether it is a return, number of the call) in order of time."""
-        found = [(t.call.called_at, False, at) for at, t in enumerate(self.tables)]
-        found += [(t.call.returned_at, True, at) for at, t in enumerate(self.tables)]
-        found.sort()
-        for event in found:
-            if event[0] == NEVER:
-                return
-            yield event
+        """Yield (position, whether it is a return, number of the part) in order of time."""
+        found = [(part.call.called_at, False, at) for at, part in enumerate(self.parts)]
+        found += [
+            (part.call.returned_at, True, at) for at, part in enumerate(self.parts) if part.certain
+        ]
+        return iter(sorted(found))
 
     def after(self, number: int, state: State) -> State:
         """Return the state after a call in ``state``; ILLEGAL when its answer rules that out."""
-        table = self.tables[number]
-        if table.needs is not ANYTHING and table.needs != state:
+        part = self.parts[number]
+        if part.needs is not ANYTHING and part.needs != state:
             return ILLEGAL
-        if table.appends is None:
-            return table.result
-        return self.states.extended(state, table.appends)
+        if part.appends is None:
+            return part.result
+        return self.states.extended(state, part.appends)
 
     def allows(self, number: int, state: State) -> bool:
         """Say whether a pure call may go in ``state``."""
-        table = self.tables[number]
-        if table.needs is not ANYTHING:
-            return bool(table.needs == state)
-        return bool(table.forbids != state)
+        part = self.parts[number]
+        if part.needs is not ANYTHING:
+            return bool(part.needs == state)
+        return bool(part.forbids != state)
 
-    def first_return_of_askers(self, wanted: State, position: int) -> int:
-        """Return the first return of the calls after ``position`` that need ``wanted``."""
-        askers = self._askers.get(wanted)
-        if askers is None:
-            return NEVER
-        at = askers.after(position)
-        return askers.first_return_from[at] if at < len(askers.called) else NEVER
+    def is_seen(self, state: State, after: int) -> bool:
+        """Say whether, ``after`` a position, anybody may still see what ``state`` has become.
 
-    def next_source(self, wanted: State, position: int) -> int:
-        """Return where, after ``position``, a call begins from whose result ``wanted`` can come."""
-        found = NEVER
-        for state in self._ways_to(wanted):
-            sources = self._sources.get(state)
-            if sources is not None:
-                at = sources.after(position)
-                if at < len(sources.called):
-                    found = min(found, sources.called[at])
-        return found
+        Whoever begins when a later change has ended will see that one.
+        """
+        end = self._changes.first_return(after)
+        return any(
+            self._seers[answer].last_return(end) > after for answer in self.states.answers(state)
+        )
 
-    def is_source(self, number: int, wanted: State) -> bool:
-        """Say whether ``wanted`` can come from what this call leaves behind."""
-        table = self.tables[number]
-        if table.pure or table.appends is not None:
-            return False
-        return self.states.leads_to(table.result, wanted)
+    def first_return_of_askers(self, answer: State, position: int) -> int:
+        """Return the first return of the calls after ``position`` that must meet ``answer``."""
+        return self._askers.get(answer, NO_POSITIONS).first_return(position)
 
-    def _ways_to(self, wanted: State) -> Sequence[State]:
-        if not self._texts:
-            return (wanted,)
-        if wanted not in self._ways:
+    def next_source(self, answer: State, position: int) -> int:
+        """Return where, after ``position``, a call begins from whose result ``answer`` can come."""
+        if answer not in self._ways:
             leads_to = self.states.leads_to
-            self._ways[wanted] = [state for state in self._sources if leads_to(state, wanted)]
-        return self._ways[wanted]
+            self._ways[answer] = [
+                sources for state, sources in self._sources.items() if leads_to(state, answer)
+            ]
+        return min((way.next_call(position) for way in self._ways[answer]), default=NEVER)
 
-    def _table(self, call: Call, appended_until: Mapping[str, int]) -> Table:
-        states = self.states
-        if call.kind in {"read", "get"}:
-            return Table(call, pure=True, needs=states.state_of(call.answer))
+    def is_source(self, number: int, answer: State) -> bool:
+        """Say whether ``answer`` can come from what this call leaves behind."""
+        part = self.parts[number]
+        return (
+            not part.pure and part.appends is None and self.states.leads_to(part.result, answer)
+        )
+
+    def sole_gets(self, number: int) -> Positions:
+        """Return the gets with a text that this call alone can have appended."""
+        text = self.parts[number].appends
+        if text is None or self._texts is None or not self._texts.come_once(text):
+            return NO_POSITIONS
+        return self._texts.gets(text)
+
+    def _seen_until(self, part: Part) -> int:
+        if part.pure:
+            return NEVER
+        end = self._changes.first_return(part.call.returned_at)
+        if part.appends is None:
+            answers = self.states.answers(part.result)
+            return max((self._seers[answer].last_return(end) for answer in answers), default=-1)
+        if self._texts is None or not self._texts.are_known:
+            return NEVER
+        return self._texts.gets(part.appends).last_return(end)
+
+    def _part(self, call: Call) -> Part:
+        state_of = self.states.state_of
+        if call.kind in READS:
+            return Part(call, pure=True, needs=state_of(call.answer))
         if call.kind == "append":
-            until = appended_until.get(call.value, NEVER)
-            action = ("append", call.value)
-            return Table(call, False, appends=call.value, wanted_until=until, action=action)
+            return Part(call, appends=call.value, action=("append", call.value))
         if call.kind != "cas":
-            left = states.state_of(call.value)
-            until = states.asked_until(left)
-            # What nobody asks for may be different for each call, but is the same to everybody.
-            return Table(call, False, result=left, wanted_until=until, action=("write", left))
-        expected, new = (states.state_of(value) for value in call.value)
+            result = state_of(call.value)
+            return Part(call, result=result, action=("write", result))
+        expected, new = map(state_of, call.value)
         if call.is_pure:
-            return Table(call, pure=True, forbids=expected)
-        if call.value[0] == call.value[1] and call.returned:
-            return Table(call, pure=True, needs=expected)
-        return Table(call, False, needs=expected, result=new, action=("cas", expected, new))
-
-    def _appended_until(self, calls: Sequence[Call], asked: Mapping[Any, int]) -> dict[str, int]:
-        """Return for each appended text the last return of a call that saw it, as far as cheap."""
-        texts = {call.value for call in calls if call.kind == "append"}
-        if not texts or sum(map(len, asked)) * len(texts) > _SUBSTRING_WORK_MAX:
-            return {}
-        return {
-            text: max((until for answer, until in asked.items() if text in answer), default=0)
-            for text in texts
-        }
-
-    def _fill_positions(self) -> None:
-        for number, table in enumerate(self.tables):
-            if table.needs is not ANYTHING and table.call.returned:
-                _add(self._askers[table.needs], number, table.call)
-            if not table.pure and table.appends is None and table.result is not OTHER:
-                _add(self._sources[table.result], number, table.call)
-        for askers in self._askers.values():
-            least = NEVER
-            for member in reversed(askers.members):
-                least = min(least, self.tables[member].call.returned_at)
-                askers.first_return_from.append(least)
-            askers.first_return_from.reverse()
+            return Part(call, pure=True, forbids=expected)
+        if call.value[0] == call.value[1]:
+            return Part(call, pure=True, needs=expected)
+        return Part(call, needs=expected, result=new, action=("cas", expected, new))
 
 
 def _matters(call: Call) -> bool:
@@ -194,20 +183,18 @@ def _matters(call: Call) -> bool:
     return not call.is_pure and not (call.kind == "cas" and call.value[0] == call.value[1])
 
 
-def _add(positions: _Positions, number: int, call: Call) -> None:
-    positions.called.append(call.called_at)
-    positions.members.append(number)
+def _asked(call: Call) -> Any:
+    return call.value[0] if call.kind == "cas" else call.answer
 
 
-def _asked(calls: Sequence[Call]) -> dict[Any, int]:
-    """Return for each value the last return of a call whose answer depends on it."""
-    asked: dict[Any, int] = {}
-    for call in calls:
-        if call.kind in {"read", "get"}:
-            value = call.answer
-        elif call.kind == "cas":
-            value = call.value[0]
-        else:
-            continue
-        asked[value] = max(asked.get(value, 0), call.returned_at)
-    return asked
+def _asks(part: Part) -> bool:
+    """Say whether there must be an order in which this call meets what it needs."""
+    return part.certain and (part.pure or part.needs is not ANYTHING)
+
+
+def _by_state(found: Iterable[tuple[State, Call]]) -> dict[State, Positions]:
+    calls: dict[State, list[Call]] = defaultdict(list)
+    for state, call in found:
+        if state is not ANYTHING and state is not OTHER:
+            calls[state].append(call)
+    return {state: Positions(own) for state, own in calls.items()}

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pytest_supercache.core.verdict import Verdict
+from pytest_supercache.oracle.linear.call import NEVER
 from pytest_supercache.oracle.linear.problem import ANYTHING, ILLEGAL, Problem
 from pytest_supercache.oracle.linear.states import OTHER, State
 
@@ -65,7 +66,8 @@ class _Goal:
     position: int
     bit: int
     pure: bool
-    unseen: int  # open writes whose values nobody asks for
+    unseen: int  # open changes whose effect nobody will see
+    hidden: int  # those of them that are certain
 
     def is_reached(self, effects: int, burden: int) -> bool:
         return not burden & self.bit if self.pure else bool(effects & self.bit)
@@ -78,7 +80,6 @@ class Search:
     problem: Problem
     steps: int = 0
     verdict: Verdict | None = None
-    failed_at: int | None = None  # the return that no order allows
     _allowance: int = 0
     _slots: int = 0  # bits ever in use; a bit is used again when its call has returned
     _now: Configurations = field(default_factory=Configurations)
@@ -113,7 +114,6 @@ class Search:
             else:
                 yield from self._close(number, position)
                 if not self._now.burdens:
-                    self.failed_at = position
                     self.verdict = Verdict.VIOLATED
                     return
             if self._spend(len(self._now.burdens)):
@@ -121,14 +121,14 @@ class Search:
         self.verdict = Verdict.HOLDS
 
     def _open(self, number: int) -> None:
-        table = self.problem.tables[number]
+        part = self.problem.parts[number]
         if not self._free_bits:
             self._free_bits.append(1 << self._slots)
             self._slots += 1
         bit = self._bits[number] = self._free_bits.pop()
-        if not table.pure:
-            tables = self.problem.tables
-            insort(self._open_changes, number, key=lambda at: tables[at].call.returned_at)
+        if not part.pure:
+            parts = self.problem.parts
+            insort(self._open_changes, number, key=lambda at: parts[at].call.returned_at)
             return
         self._open_pure[number] = bit
         for (state, _), burdens in self._now.burdens.items():
@@ -166,42 +166,46 @@ class Search:
         if not goal.is_reached(effects, burden):
             waiting.append(configuration)
             return
-        if self.problem.states.asked_until(state) <= goal.position:
+        if not self.problem.is_seen(state, goal.position):
             state = OTHER
         after.add((state, effects & ~goal.bit), burden & ~goal.bit)
 
     def _goal(self, number: int, position: int) -> _Goal:
-        tables, unseen = self.problem.tables, 0
+        parts, unseen, hidden = self.problem.parts, 0, 0
         if self.problem.last_forbidden < position:
             for at in self._open_changes:
-                table = tables[at]
-                replaces = table.replaces or table.appends is not None
-                if replaces and table.wanted_until < position and table.call.returned:
-                    unseen |= self._bits[at]
-        return _Goal(number, position, self._bits[number], tables[number].pure, unseen)
+                part, bit = parts[at], self._bits[at]
+                if part.seen_until < position and part.needs is ANYTHING:
+                    unseen |= bit
+                    hidden |= bit if part.certain else 0
+        return _Goal(number, position, self._bits[number], parts[number].pure, unseen, hidden)
 
     def _successors(self, configuration: Configuration, goal: _Goal) -> Iterator[Configuration]:
         """Yield what one more call can make of a configuration."""
         state, effects, burden = configuration
         problem, tried = self.problem, set[object]()
         for number in self._open_changes:
-            table, bit = problem.tables[number], self._bits[number]
-            if (effects | burden) & bit or table.action in tried:
+            part, bit = problem.parts[number], self._bits[number]
+            taken = (effects | burden) & bit or (bit & goal.unseen and number != goal.number)
+            if taken or part.action in tried:
                 continue
-            tried.add(table.action)
+            tried.add(part.action)
             new = problem.after(number, state)
             if new is ILLEGAL:
                 continue
-            if problem.states.asked_until(new) < goal.position:
+            if not problem.is_seen(new, goal.position - 1):
                 new = OTHER
             done, cost = effects, burden
-            if table.call.returned:
-                done |= bit | (goal.unseen if table.replaces else 0)
+            if part.certain:
+                done |= bit
             else:
                 cost |= bit
+            if new is OTHER or part.replaces:
+                done |= goal.hidden
             cost = self._without_fitting(cost, new)
-            if not self._strands(state, new, done, cost, goal.position):
-                yield new, done, cost
+            found = (new, done, cost)
+            if not self._strands(number, state, found, goal.position):
+                yield found
 
     def _without_fitting(self, burden: int, state: State) -> int:
         """Let the pure calls go that waited for ``state``."""
@@ -210,30 +214,42 @@ class Search:
                 burden &= ~bit
         return burden
 
-    def _strands(self, old: State, new: State, effects: int, burden: int, position: int) -> bool:
-        """Say whether going from ``old`` to ``new`` leaves an answer that nothing can explain."""
-        for wanted in self.problem.states.left_behind(old, new):
-            asked_by = self._first_return(wanted, effects, burden, position)
-            if asked_by >= self.problem.next_source(wanted, position):
+    def _strands(self, number: int, old: State, new: Configuration, position: int) -> bool:
+        """Say whether the call leaves an answer behind that nothing can explain any more."""
+        state, effects, burden = new
+        for answer in self.problem.states.left_behind(old, state):
+            asked_by = self._first_return(answer, effects, burden, position)
+            if asked_by >= self.problem.next_source(answer, position):
                 continue
             if not any(
-                self.problem.is_source(number, wanted)
-                for number in self._open_changes
-                if not (effects | burden) & self._bits[number]
+                self.problem.is_source(other, answer)
+                for other in self._open_changes
+                if not (effects | burden) & self._bits[other]
             ):
                 return True
-        return False
+        return state is OTHER and self._wastes(number, burden, position)
 
-    def _first_return(self, wanted: State, effects: int, burden: int, position: int) -> int:
-        """Return the first return of the calls that still have to meet ``wanted``."""
+    def _wastes(self, number: int, burden: int, position: int) -> bool:
+        """Say whether a text was appended where no answer has it, and some answer needs it."""
+        gets = self.problem.sole_gets(number)
+        if gets.next_call(position) != NEVER:
+            return True
+        parts = self.problem.parts
+        return any(
+            burden & bit and gets.has_call(parts[pure].call.called_at)
+            for pure, bit in self._open_pure.items()
+        )
+
+    def _first_return(self, answer: State, effects: int, burden: int, position: int) -> int:
+        """Return the first return of the calls that still have to meet ``answer``."""
         problem = self.problem
-        first = problem.first_return_of_askers(wanted, position)
+        first = problem.first_return_of_askers(answer, position)
         for number, bit in self._open_pure.items():
-            table = problem.tables[number]
-            if burden & bit and table.needs is not ANYTHING and table.needs == wanted:
-                first = min(first, table.call.returned_at)
+            part = problem.parts[number]
+            if burden & bit and part.needs is not ANYTHING and part.needs == answer:
+                first = min(first, part.call.returned_at)
         for number in self._open_changes:
-            table = problem.tables[number]
-            if table.call.returned and table.needs == wanted and not effects & self._bits[number]:
-                first = min(first, table.call.returned_at)
+            part = problem.parts[number]
+            if part.certain and part.needs == answer and not effects & self._bits[number]:
+                first = min(first, part.call.returned_at)
         return first

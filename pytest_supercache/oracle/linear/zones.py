@@ -35,10 +35,10 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clash:
-    """Calls that cannot be ordered, and why."""
+    """Calls that cannot be ordered, and why; none when the search found that out."""
 
     reason: Reason
-    calls: tuple[Call, ...]
+    calls: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
