@@ -7,7 +7,7 @@ with turns that grow, so that an easy "no" never waits for a hard key.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,9 @@ from pytest_supercache.oracle.linear.search import Search
 from pytest_supercache.oracle.linear.zones import Clash, Reason, check_zones
 
 BUDGET = 3_000_000
-"""Configurations that may be tried for one recording; also what bounds the memory."""
+BUDGET_PER_CALL = 50
+"""Steps of the search for one recording: so many, and so many more for each call. A step takes a
+microsecond or two, and leaves at most some hundred bytes behind."""
 
 _FIRST_TURN = 1_000
 
@@ -38,14 +40,18 @@ class Answer:
     steps: int = 0
 
 
-def check_calls(calls: Iterable[Call], initials: Sequence[Any], *, budget: int = BUDGET) -> Answer:
+def check_calls(
+    calls: Sequence[Call], initials: Sequence[Any], *, budget: int | None = None
+) -> Answer:
     """Say whether the calls of a recording can be put into one order.
 
     Args:
         calls: of all keys, in any order.
         initials: what each key may hold at first.
-        budget: how many configurations the search may try.
+        budget: how many steps the search may take; None: enough for most.
     """
+    if budget is None:
+        budget = BUDGET + BUDGET_PER_CALL * len(calls)
     by_key: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
         by_key[call.key].append(call)
@@ -79,7 +85,7 @@ def _take_turns(hard: dict[str, list[Call]], initials: Sequence[Any], budget: in
             verdict = search.advance(min(turn, max(1, budget - spent)))
             spent += search.steps - before
             if verdict is Verdict.VIOLATED:
-                clash = Clash(reason=Reason.NO_ORDER)
+                clash = Clash(reason=Reason.NO_ORDER, near=search.failed_at)
                 return Answer(verdict=verdict, key=key, clash=clash, steps=spent)
             if verdict is not None:
                 del waiting[key]

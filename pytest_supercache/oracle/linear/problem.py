@@ -31,6 +31,7 @@ class Part:
     """
 
     call: Call
+    certain: bool  # its outcome is known: only then must it have a place in the order
     pure: bool = False
     needs: State = ANYTHING
     forbids: State = ANYTHING
@@ -38,11 +39,6 @@ class Part:
     appends: str | None = None
     action: object = None  # calls with equal actions are interchangeable
     seen_until: int = NEVER  # the last position at which anybody may see what it leaves behind
-
-    @property
-    def certain(self) -> bool:
-        """Whether its outcome is known: only then must it have a place in the order."""
-        return self.call.returned
 
     @property
     def replaces(self) -> bool:
@@ -111,15 +107,16 @@ class Problem:
             return bool(part.needs == state)
         return bool(part.forbids != state)
 
-    def is_seen(self, state: State, after: int) -> bool:
-        """Say whether, ``after`` a position, anybody may still see what ``state`` has become.
+    def next_replaced(self, position: int) -> int:
+        """Return when a change that begins after ``position`` has ended; later calls see it."""
+        return self._changes.first_return(position)
 
-        Whoever begins when a later change has ended will see that one.
-        """
-        end = self._changes.first_return(after)
-        return any(
-            self._seers[answer].last_return(end) > after for answer in self.states.answers(state)
-        )
+    def is_seen(self, state: State, after: int, end: int) -> bool:
+        """Say whether anybody who begins before ``end`` may see ``after`` which state it was."""
+        for answer in self.states.answers(state):
+            if self._seers[answer].last_return(end) > after:
+                return True
+        return False
 
     def first_return_of_askers(self, answer: State, position: int) -> int:
         """Return the first return of the calls after ``position`` that must meet ``answer``."""
@@ -137,9 +134,7 @@ class Problem:
     def is_source(self, number: int, answer: State) -> bool:
         """Say whether ``answer`` can come from what this call leaves behind."""
         part = self.parts[number]
-        return (
-            not part.pure and part.appends is None and self.states.leads_to(part.result, answer)
-        )
+        return not part.pure and part.appends is None and self.states.leads_to(part.result, answer)
 
     def sole_gets(self, number: int) -> Positions:
         """Return the gets with a text that this call alone can have appended."""
@@ -151,7 +146,7 @@ class Problem:
     def _seen_until(self, part: Part) -> int:
         if part.pure:
             return NEVER
-        end = self._changes.first_return(part.call.returned_at)
+        end = self.next_replaced(part.call.returned_at)
         if part.appends is None:
             answers = self.states.answers(part.result)
             return max((self._seers[answer].last_return(end) for answer in answers), default=-1)
@@ -160,20 +155,20 @@ class Problem:
         return self._texts.gets(part.appends).last_return(end)
 
     def _part(self, call: Call) -> Part:
-        state_of = self.states.state_of
+        state_of, certain = self.states.state_of, call.returned
         if call.kind in READS:
-            return Part(call, pure=True, needs=state_of(call.answer))
+            return Part(call, certain, pure=True, needs=state_of(call.answer))
         if call.kind == "append":
-            return Part(call, appends=call.value, action=("append", call.value))
+            return Part(call, certain, appends=call.value, action=("append", call.value))
         if call.kind != "cas":
             result = state_of(call.value)
-            return Part(call, result=result, action=("write", result))
+            return Part(call, certain, result=result, action=("write", result))
         expected, new = map(state_of, call.value)
         if call.is_pure:
-            return Part(call, pure=True, forbids=expected)
+            return Part(call, certain, pure=True, forbids=expected)
         if call.value[0] == call.value[1]:
-            return Part(call, pure=True, needs=expected)
-        return Part(call, needs=expected, result=new, action=("cas", expected, new))
+            return Part(call, certain, pure=True, needs=expected)
+        return Part(call, certain, needs=expected, result=new, action=("cas", expected, new))
 
 
 def _matters(call: Call) -> bool:

@@ -27,6 +27,8 @@ from pytest_supercache.oracle.linear.call import NEVER
 from pytest_supercache.oracle.linear.problem import ANYTHING, ILLEGAL, Problem
 from pytest_supercache.oracle.linear.states import OTHER, State
 
+_COMPARISONS_A_STEP = 16
+
 Taken = tuple[State, int]
 """The state, and the set of open changing calls that took effect."""
 
@@ -44,6 +46,7 @@ class Configurations:
 
     def __init__(self) -> None:
         self.burdens: dict[Taken, list[int]] = {}
+        self.compared = 0  # burdens looked at, which is what makes a large set slow
 
     def add(self, taken: Taken, burden: int) -> bool:
         """Add a configuration unless one at least as good is there; say whether it was added."""
@@ -51,6 +54,7 @@ class Configurations:
         if known is None:
             self.burdens[taken] = [burden]
             return True
+        self.compared += len(known)
         if any(other & ~burden == 0 for other in known):
             return False
         known[:] = [other for other in known if burden & ~other]
@@ -66,8 +70,9 @@ class _Goal:
     position: int
     bit: int
     pure: bool
-    unseen: int  # open changes whose effect nobody will see
-    hidden: int  # those of them that are certain
+    end: int  # who begins then sees a later change
+    unseen: int = 0  # open changes whose effect nobody will see
+    hidden: int = 0  # those of them that are certain
 
     def is_reached(self, effects: int, burden: int) -> bool:
         return not burden & self.bit if self.pure else bool(effects & self.bit)
@@ -80,6 +85,7 @@ class Search:
     problem: Problem
     steps: int = 0
     verdict: Verdict | None = None
+    failed_at: int = 0  # where no configuration was left; thanks to looking ahead not too late
     _allowance: int = 0
     _slots: int = 0  # bits ever in use; a bit is used again when its call has returned
     _now: Configurations = field(default_factory=Configurations)
@@ -114,7 +120,7 @@ class Search:
             else:
                 yield from self._close(number, position)
                 if not self._now.burdens:
-                    self.verdict = Verdict.VIOLATED
+                    self.verdict, self.failed_at = Verdict.VIOLATED, position
                     return
             if self._spend(len(self._now.burdens)):
                 yield
@@ -138,21 +144,36 @@ class Search:
     def _close(self, number: int, position: int) -> Iterator[None]:
         """Keep the configurations in which the returning call has taken effect, or makes it so."""
         goal = self._goal(number, position)
-        after, waiting, seen = Configurations(), deque[Configuration](), Configurations()
-        for (state, effects), burdens in self._now.burdens.items():
-            for burden in burdens:
-                self._sort((state, effects, burden), goal, after, waiting)
-        while waiting:
-            for state, effects, burden in self._successors(waiting.popleft(), goal):
-                if seen.add((state, effects), burden):
-                    self._sort((state, effects, burden), goal, after, waiting)
-            if self._spend(1 + len(self._open_changes)):
-                yield
-        self._now = after
+        if not goal.pure or not self._all_reach(goal):
+            yield from self._reach(goal)
         self._open_pure.pop(number, None)
         if not goal.pure:
             self._open_changes.remove(number)
         self._free_bits.append(self._bits.pop(number))
+
+    def _reach(self, goal: _Goal) -> Iterator[None]:
+        after, waiting, seen = Configurations(), deque[Configuration](), Configurations()
+        for (state, effects), burdens in self._now.burdens.items():
+            for burden in burdens:
+                self._sort((state, effects, burden), goal, after, waiting)
+        if waiting:
+            self._find_unseen(goal)
+        while waiting:
+            for state, effects, burden in self._successors(waiting.popleft(), goal):
+                if seen.add((state, effects), burden):
+                    self._sort((state, effects, burden), goal, after, waiting)
+            work = (seen.compared + after.compared) // _COMPARISONS_A_STEP
+            seen.compared = after.compared = 0
+            if self._spend(1 + len(self._open_changes) + work):
+                yield
+        self._now = after
+
+    def _all_reach(self, goal: _Goal) -> bool:
+        for burdens in self._now.burdens.values():
+            for burden in burdens:
+                if burden & goal.bit:
+                    return False
+        return True
 
     def _sort(
         self,
@@ -166,19 +187,22 @@ class Search:
         if not goal.is_reached(effects, burden):
             waiting.append(configuration)
             return
-        if not self.problem.is_seen(state, goal.position):
+        if not self.problem.is_seen(state, goal.position, goal.end):
             state = OTHER
         after.add((state, effects & ~goal.bit), burden & ~goal.bit)
 
     def _goal(self, number: int, position: int) -> _Goal:
-        parts, unseen, hidden = self.problem.parts, 0, 0
-        if self.problem.last_forbidden < position:
-            for at in self._open_changes:
-                part, bit = parts[at], self._bits[at]
-                if part.seen_until < position and part.needs is ANYTHING:
-                    unseen |= bit
-                    hidden |= bit if part.certain else 0
-        return _Goal(number, position, self._bits[number], parts[number].pure, unseen, hidden)
+        pure, end = self.problem.parts[number].pure, self.problem.next_replaced(position)
+        return _Goal(number, position, self._bits[number], pure, end)
+
+    def _find_unseen(self, goal: _Goal) -> None:
+        if self.problem.last_forbidden >= goal.position:
+            return  # a compare-and-set that failed may have seen that something was there
+        for at in self._open_changes:
+            part, bit = self.problem.parts[at], self._bits[at]
+            if part.seen_until < goal.position and part.needs is ANYTHING:
+                goal.unseen |= bit
+                goal.hidden |= bit if part.certain else 0
 
     def _successors(self, configuration: Configuration, goal: _Goal) -> Iterator[Configuration]:
         """Yield what one more call can make of a configuration."""
@@ -193,7 +217,7 @@ class Search:
             new = problem.after(number, state)
             if new is ILLEGAL:
                 continue
-            if not problem.is_seen(new, goal.position - 1):
+            if not problem.is_seen(new, goal.position - 1, goal.end):
                 new = OTHER
             done, cost = effects, burden
             if part.certain:

@@ -6,6 +6,7 @@ or never. And a recording may be taken up in the middle, when the register may h
 What cannot be ordered even so is a proof on its own, and nothing else need be read.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +41,7 @@ def smallest_core(calls: Sequence[Call], clash: Clash, initials: Sequence[Any]) 
     """Return a small core of a clash among ``calls``, which are those of one key."""
     trial = _Trial(calls, initials)
     if clash.reason is Reason.NO_ORDER:
-        trial = _narrowed(trial)
+        trial = _narrowed(trial, clash.near)
         core = _first(trial)
     else:
         core = list(clash.calls)
@@ -95,7 +96,7 @@ class _Trial:
             for call in calls
             if call.returned_at <= position or not call.is_pure
         ]
-        return _Trial(calls, self._initials)
+        return _Trial(calls, self._initials, self.since)
 
     def from_(self, position: int) -> "_Trial":
         """Return the same, taken up in the middle: what had ended by then is left out."""
@@ -119,17 +120,29 @@ class _Trial:
         return [call for call in self.calls if call.returned]
 
 
-def _narrowed(trial: _Trial) -> _Trial:
+def _narrowed(trial: _Trial, near: int) -> _Trial:
     """Return the trial broken off as early and taken up as late as there still is no order.
 
-    The more of a recording is looked at, the less is possible: so both ends are found by halving.
+    The more of a recording is looked at, the less is possible. So what surrounds ``near`` is tried
+    first, then more and more of it, and at last both ends are found by halving.
     """
+    grows = any(call.kind == "append" for call in trial.calls)  # what was there then: too much
     ends = sorted(call.returned_at for call in trial.certain())
-    trial = _least(trial, trial.until, ends)
-    if any(call.kind == "append" for call in trial.calls):
-        return trial  # texts: too much could have been there before
-    starts = sorted((call.called_at for call in trial.certain()), reverse=True)
-    return _least(trial, trial.from_, starts)
+    starts = sorted(call.called_at for call in trial.certain())
+    part, width = trial, _FIRST_GUESS
+    while width < len(ends):
+        last = min(bisect_left(ends, near) + width, len(ends) - 1)
+        first = bisect_left(starts, near) - width
+        part = trial.until(ends[last])
+        if first > 0 and not grows:
+            part = part.from_(starts[first])
+        if part.is_violated(part.certain()):
+            break
+        part, width = trial, width * 4
+    part = _least(part, part.until, sorted(call.returned_at for call in part.certain()))
+    if grows:
+        return part
+    return _least(part, part.from_, sorted((c.called_at for c in part.certain()), reverse=True))
 
 
 def _least(trial: _Trial, part: Callable[[int], _Trial], positions: list[int]) -> _Trial:

@@ -35,10 +35,11 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clash:
-    """Calls that cannot be ordered, and why; none when the search found that out."""
+    """Calls that cannot be ordered, and why; or about where the search found that out."""
 
     reason: Reason
     calls: tuple[Call, ...] = ()
+    near: int = 0
 
 
 @dataclass(frozen=True, slots=True)
