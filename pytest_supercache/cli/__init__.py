@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from pytest_supercache.cli.check_history import check_history
 from pytest_supercache.core.errors import TokenError
 from pytest_supercache.core.schedule import read_token
 
@@ -37,6 +38,9 @@ def main() -> None:
 
     Scenarios are run by pytest: `pytest -p supercache scenarios`.
     """
+
+
+main.add_command(check_history)
 
 
 @main.command(cls=_Bisectable)

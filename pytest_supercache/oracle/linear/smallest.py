@@ -1,9 +1,9 @@
 """A "no" made short: a few calls that cannot be ordered, whatever all the others did.
 
 Leaving a read out can only make more orders possible, but leaving a write out may not: its value
-would come from nowhere. So a write that is left out stays as one that may take effect at any time,
-or never. And a recording may be taken up in the middle, when the register may hold anything then.
-What cannot be ordered even so is a proof on its own, and nothing else need be read.
+would come from nowhere. So a write that is left out stays as one that may take effect at any time
+once it is called, or never. And a recording may be taken up in the middle, when the key may hold
+anything. What cannot be ordered even so is a proof on its own, and nothing else need be read.
 """
 
 from bisect import bisect_left
@@ -28,12 +28,14 @@ _FIRST_GUESS = 12
 class Core:
     """Calls of one key that cannot be ordered.
 
-    ``minimal``: without any one of them they can. ``since``: the position from which on calls are
-    looked at, whatever the key held then; None: from the start.
+    ``minimal``: without any one of them they can. ``others``: those that were given every freedom,
+    to take effect at any time once called, or never. ``since``: the position from which on calls
+    are looked at, whatever the key held then; None: from the start.
     """
 
     calls: tuple[Call, ...]
     minimal: bool
+    others: tuple[Call, ...] = ()
     since: int | None = None
 
 
@@ -57,7 +59,8 @@ def smallest_core(calls: Sequence[Call], clash: Clash, initials: Sequence[Any]) 
             size //= 2
     core.sort(key=lambda call: call.called_at)
     minimal = not trial.is_over and not trial.gave_up
-    return Core(calls=tuple(core), minimal=minimal, since=trial.since)
+    others = sorted(trial.others(core), key=lambda call: call.called_at)
+    return Core(calls=tuple(core), minimal=minimal, others=tuple(others), since=trial.since)
 
 
 class _Trial:
@@ -78,15 +81,21 @@ class _Trial:
 
     def is_violated(self, core: list[Call]) -> bool:
         """Say whether ``core`` has no order, whatever the other calls did."""
-        inside = {id(call) for call in core}
-        others = [call for call in self.calls if id(call) not in inside and not call.is_pure]
-        loose = [
-            replace(call, returned_at=NEVER, answer=None) for call in _that_matter(others, core)
-        ]
+        loose = [replace(call, returned_at=NEVER, answer=None) for call in self.others(core)]
         answer = check_calls([*core, *loose], self._initials, budget=_TRIAL_BUDGET)
         self._left -= answer.steps + len(core) + len(loose)
         self.gave_up = self.gave_up or answer.verdict is Verdict.UNKNOWN
         return answer.verdict is Verdict.VIOLATED
+
+    def others(self, core: list[Call]) -> list[Call]:
+        """Return the calls outside ``core`` that could help to explain it."""
+        inside = {id(call) for call in core}
+        changes = [
+            call
+            for call in self.calls
+            if id(call) not in inside and not call.is_pure and not _changes_nothing(call)
+        ]
+        return _that_matter(changes, core)
 
     def until(self, position: int) -> "_Trial":
         """Return the same, broken off: what begins later comes after everything that has ended."""
@@ -101,9 +110,7 @@ class _Trial:
     def from_(self, position: int) -> "_Trial":
         """Return the same, taken up in the middle: what had ended by then is left out."""
         calls = [
-            call
-            if call.called_at >= position
-            else replace(call, called_at=position, returned_at=NEVER, answer=None)
+            call if call.called_at >= position else replace(call, returned_at=NEVER, answer=None)
             for call in self.calls
             if call.called_at >= position or (call.returned_at > position and not call.is_pure)
         ]
@@ -182,6 +189,10 @@ def _without_a_part(
         if shorter and is_violated(shorter):
             return shorter
     return None
+
+
+def _changes_nothing(call: Call) -> bool:
+    return call.kind == "cas" and bool(call.value[0] == call.value[1])
 
 
 def _that_matter(others: list[Call], core: list[Call]) -> list[Call]:
