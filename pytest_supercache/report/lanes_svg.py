@@ -3,66 +3,126 @@
 Only the order of beginnings and ends is known, so only that is drawn: they stand in equal steps.
 """
 
+from dataclasses import dataclass
 from html import escape
 
-from pytest_supercache.oracle.linear.call import NEVER
+from pytest_supercache.oracle.linear.call import NEVER, Call
 from pytest_supercache.oracle.linear.smallest import Core
-from pytest_supercache.report.order_text import call_text
+from pytest_supercache.report.order_text import call_text, request_text
 from pytest_supercache.report.timeline_svg import CHAR
 from pytest_supercache.report.values import clean, width_of, wrap
 
-_STEP, _LANE, _BAR, _PAD = 96, 58, 22, 12
-_CALLS_MAX = 60
+_STEP, _LANE, _BAR, _PAD, _LINE = 96.0, 58, 22, 12, 18
+_CALLS_MAX, _OTHERS_MAX, _LABEL_MAX, _NAME_MAX = 60, 5, 48, 24
 _FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
 _INK, _DIM, _PAPER, _RULE, _FILL = "#1f2328", "#656d76", "#ffffff", "#d5dae0", "#ddeeff"
 
 
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """One call as it is drawn: from a column to another, or to the right edge (None)."""
+
+    lane: str
+    label: str
+    start: int
+    end: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Lanes:
+    bars: tuple[_Bar, ...]
+    positions: tuple[int, ...]  # what stands in each column
+
+    @property
+    def names(self) -> list[str]:
+        return list(dict.fromkeys(bar.lane for bar in self.bars))
+
+    @property
+    def step(self) -> float:
+        """The width of a column: so that no label reaches the next bar of its lane."""
+        needed = [_STEP]
+        last: dict[str, _Bar] = {}
+        for bar in self.bars:
+            before = last.get(bar.lane)
+            if before is not None and bar.start > before.start:
+                needed.append((width_of(before.label) + 1) * CHAR / (bar.start - before.start))
+            last[bar.lane] = bar
+        return max(needed)
+
+
 def lanes_svg(core: Core, title: str) -> str:
-    """Draw the calls of a core; those of unknown outcome are open to the right."""
-    calls = core.calls[:_CALLS_MAX]
-    lanes = list(dict.fromkeys(call.process for call in calls))
-    ends = {call.called_at for call in calls} | {call.returned_at for call in calls}
-    column = {position: at for at, position in enumerate(sorted(ends - {NEVER}))}
-    left = 2 * _PAD + max(width_of(_lane_title(lane)) for lane in lanes) * CHAR
-    texts = [call_text(call) for call in calls]
-    right = max(
-        left + column[call.called_at] * _STEP + width_of(text) * CHAR
-        for call, text in zip(calls, texts, strict=True)
-    )
-    width = max(right, left + len(column) * _STEP, 480.0) + 2 * _PAD
+    """Draw the calls of a core, and those that were given every freedom, open to the right."""
+    lanes = _lanes(core)
+    left = 2 * _PAD + max(map(width_of, lanes.names)) * CHAR
+    right = max(left + bar.start * lanes.step + width_of(bar.label) * CHAR for bar in lanes.bars)
+    width = max(right, left + len(lanes.positions) * lanes.step, 480.0) + 2 * _PAD
     heading = wrap(clean(title), int((width - 2 * _PAD) / CHAR))
-    top = _PAD + len(heading) * 18.0 + 8
-    body = [_text(_PAD, _PAD + 14 + at * 18, line, bold=True) for at, line in enumerate(heading)]
-    for at, lane in enumerate(lanes):
-        y = top + at * _LANE
-        body.append(f'<path d="M0 {y:.0f}H{width:.0f}" stroke="{_RULE}"/>')
-        body.append(_text(_PAD, y + 42, _lane_title(lane), fill=_DIM))
-    for call, text in zip(calls, texts, strict=True):
-        x = left + column[call.called_at] * _STEP
-        y = top + lanes.index(call.process) * _LANE
-        until = width if call.returned_at == NEVER else left + column[call.returned_at] * _STEP
-        body.append(_text(x, y + 18, text))
-        body.append(_bar(x, y + 26, until - x, is_open=call.returned_at == NEVER))
-        body.append(_text(x + 4, y + 42, str(call.called_at), fill=_DIM))
-        if call.returned_at != NEVER:
-            label = str(call.returned_at)
-            body.append(_text(until - 4 - len(label) * CHAR, y + 42, label, fill=_DIM))
-    height = top + len(lanes) * _LANE + 8
+    body = [_text(_PAD, _PAD + 14 + at * _LINE, line, bold=True) for at, line in enumerate(heading)]
+    top = _PAD + len(heading) * _LINE + 8.0
+    for at, name in enumerate(lanes.names):
+        body.append(f'<path d="M0 {top + at * _LANE:.0f}H{width:.0f}" stroke="{_RULE}"/>')
+        body.append(_text(_PAD, top + at * _LANE + 42, name, fill=_DIM))
+    for bar in lanes.bars:
+        body += _draw(bar, lanes, left, top + lanes.names.index(bar.lane) * _LANE, width)
+    bottom = top + len(lanes.names) * _LANE + 8
     notes = wrap(_note(core), int((width - 2 * _PAD) / CHAR))
-    body += [_text(_PAD, height + 14 + at * 16, line, fill=_DIM) for at, line in enumerate(notes)]
-    return _document(width, height + len(notes) * 16 + _PAD, title, body)
+    body += [_text(_PAD, bottom + 14 + at * 16, line, fill=_DIM) for at, line in enumerate(notes)]
+    return _document(width, bottom + len(notes) * 16 + _PAD, title, body)
+
+
+def _lanes(core: Core) -> _Lanes:
+    calls = core.calls[:_CALLS_MAX]
+    others = core.others[:_OTHERS_MAX]
+    ends = {call.called_at for call in (*calls, *others)} | {call.returned_at for call in calls}
+    positions = sorted(ends - {NEVER})
+    column = {position: at for at, position in enumerate(positions)}
+    bars = [
+        _Bar(
+            _name(call),
+            _short(call_text(call)),
+            column[call.called_at],
+            column.get(call.returned_at),
+        )
+        for call in calls
+    ]
+    bars += [
+        _Bar(f"{_name(call)}, any time", _short(request_text(call)), column[call.called_at], None)
+        for call in others
+    ]
+    return _Lanes(tuple(bars), tuple(positions))
+
+
+def _draw(bar: _Bar, lanes: _Lanes, left: float, top: float, width: float) -> list[str]:
+    x, y = left + bar.start * lanes.step, top + 26
+    called = _text(x + 4, top + 42, str(lanes.positions[bar.start]), fill=_DIM)
+    label = _text(x, top + 18, bar.label)
+    if bar.end is None:
+        path = f"M{width:.1f} {y:.1f}H{x:.1f}v{_BAR}H{width:.1f}"
+        outline = f'<path d="{path}" fill="none" stroke="{_DIM}" stroke-dasharray="4 3"/>'
+        return [label, outline, called]
+    size = f'width="{(bar.end - bar.start) * lanes.step:.1f}" height="{_BAR}" rx="4"'
+    outline = f'<rect x="{x:.1f}" y="{y:.1f}" {size} fill="{_FILL}" stroke="{_DIM}"/>'
+    number = str(lanes.positions[bar.end])
+    end = left + bar.end * lanes.step - 4 - len(number) * CHAR
+    return [label, outline, called, _text(end, top + 42, number, fill=_DIM)]
 
 
 def _note(core: Core) -> str:
-    note = "the numbers are lines of the recording; a bar that is open to the right has no answer"
-    if len(core.calls) > _CALLS_MAX:
-        note += f"; {len(core.calls) - _CALLS_MAX:,} more calls are not drawn"
+    note = "the numbers are lines of the recording"
+    if core.others or not all(call.returned for call in core.calls):
+        note += "; what is open to the right may take effect at any time, or never"
+    missing = max(0, len(core.calls) - _CALLS_MAX) + max(0, len(core.others) - _OTHERS_MAX)
+    if missing:
+        note += f"; {missing:,} more calls are not drawn"
     return note
 
 
-def _lane_title(process: str) -> str:
-    text = clean(process)
-    return f"process {text[:24]}{'...' if len(text) > 24 else ''}"
+def _name(call: Call) -> str:
+    return f"process {_short(clean(call.process), _NAME_MAX)}"
+
+
+def _short(text: str, most: int = _LABEL_MAX) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _document(width: float, height: float, title: str, body: list[str]) -> str:
@@ -76,11 +136,3 @@ def _text(x: float, y: float, text: str, *, fill: str = _INK, bold: bool = False
     weight = ' font-weight="600"' if bold else ""
     place = f'x="{x:.1f}" y="{y:.1f}" font-size="12"'
     return f'<text {place} fill="{fill}"{weight} xml:space="preserve">{escape(text)}</text>'
-
-
-def _bar(x: float, y: float, width: float, *, is_open: bool) -> str:
-    if is_open:
-        path = f"M{x + width:.1f} {y:.1f}H{x:.1f}v{_BAR}H{x + width:.1f}"
-        return f'<path d="{path}" fill="none" stroke="{_DIM}" stroke-dasharray="4 3"/>'
-    size = f'width="{width:.1f}" height="{_BAR}" rx="4"'
-    return f'<rect x="{x:.1f}" y="{y:.1f}" {size} fill="{_FILL}" stroke="{_DIM}"/>'

@@ -42,13 +42,13 @@ def headline(core: Core, total: int) -> str:
     """Write what the calls are: how many of how many, and on what."""
     what = "this call fits" if len(core.calls) == 1 else "these calls fit"
     key = core.calls[0].key
-    on = f" on {shown(key)}" if key else ""
+    on = f" on {_short(shown(key))}" if key else ""
     return f"  no order in which {what} ({len(core.calls)} of {total:,}{on}):"
 
 
 def unknown_text(answer: Answer) -> str:
     """Explain an UNKNOWN: what was left open, and what to do."""
-    keys = [shown(key) if key else "the only one" for key in answer.undecided[:10]]
+    keys = [_short(shown(key)) if key else "the only one" for key in answer.undecided[:10]]
     more = len(answer.undecided) - len(keys)
     listed = ", ".join(keys) + (f" and {more} more" if more else "")
     return (
@@ -71,7 +71,7 @@ def call_text(call: Call) -> str:
 
 def request_text(call: Call) -> str:
     """Write what was called: ``write x = 1``, ``cas x 1 to 2``."""
-    key = f" {shown(call.key)}" if call.key else ""
+    key = f" {_short(shown(call.key))}" if call.key else ""
     if call.kind in READS:
         return f"{call.kind}{key}"
     if call.kind == "cas":
@@ -83,7 +83,7 @@ def _rows(
     calls: Sequence[Call], most: int, text: Callable[[Call], str] = call_text
 ) -> Iterator[str]:
     places = [_place(call, text is call_text) for call in calls[:most]]
-    whos = [f"process {clean(call.process)}" for call in calls[:most]]
+    whos = [f"process {_short(clean(call.process))}" for call in calls[:most]]
     for call, place, who in zip(calls, places, whos, strict=False):
         yield f"    {pad(place, _widest(places))}  {pad(who, _widest(whos))}  {text(call)}"
     if len(calls) > most:
@@ -97,9 +97,12 @@ def _place(call: Call, whole: bool) -> str:
 
 
 def _value(value: object) -> str:
-    text = clean(value.text) if isinstance(value, Json) else shown(value)
     if value is None:
-        text = "nil"
+        return "nil"
+    return _short(clean(value.text) if isinstance(value, Json) else shown(value))
+
+
+def _short(text: str) -> str:
     if width_of(text) <= _VALUE_MAX:
         return text
     half = _VALUE_MAX // 2
