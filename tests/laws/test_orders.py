@@ -92,7 +92,7 @@ def test_what_is_shown_of_a_violation_has_no_order_and_nothing_in_it_is_needless
             fewer = replace(core, calls=tuple(other for other in core.calls if other is not call))
             assert has_order(freed(calls, fewer), starts(calls, initials, fewer)), (number, core)
         sizes[len(core.calls)] += 1
-    assert sizes[1] and sizes[2] and sizes[3]
+    assert all(sizes[size] for size in (1, 2, 3))
 
 
 def test_every_kind_of_store_is_drawn():

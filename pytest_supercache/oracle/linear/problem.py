@@ -45,6 +45,12 @@ class Part:
         """Whether it takes effect whatever the key held, and nothing of that remains."""
         return not self.pure and self.needs is ANYTHING and self.appends is None
 
+    def fits(self, state: State) -> bool:
+        """Say whether a pure call may go in ``state``."""
+        if self.needs is not ANYTHING:
+            return bool(self.needs == state)
+        return bool(self.forbids != state)
+
 
 class Problem:
     """All calls of one key that can matter, in the order in which they begin."""
@@ -99,13 +105,6 @@ class Problem:
         if part.appends is None:
             return part.result
         return self.states.extended(state, part.appends)
-
-    def allows(self, number: int, state: State) -> bool:
-        """Say whether a pure call may go in ``state``."""
-        part = self.parts[number]
-        if part.needs is not ANYTHING:
-            return bool(part.needs == state)
-        return bool(part.forbids != state)
 
     def next_replaced(self, position: int) -> int:
         """Return when a change that begins after ``position`` has ended; later calls see it."""

@@ -138,18 +138,27 @@ class Search:
             return
         self._open_pure[number] = bit
         for (state, _), burdens in self._now.burdens.items():
-            if not self.problem.allows(number, state):
+            if not part.fits(state):
                 burdens[:] = [burden | bit for burden in burdens]
 
     def _close(self, number: int, position: int) -> Iterator[None]:
         """Keep the configurations in which the returning call has taken effect, or makes it so."""
-        goal = self._goal(number, position)
-        if not goal.pure or not self._all_reach(goal):
-            yield from self._reach(goal)
-        self._open_pure.pop(number, None)
-        if not goal.pure:
+        bit, pure = self._bits[number], self.problem.parts[number].pure
+        if not pure or self._some_wait_for(bit):
+            end = self.problem.next_replaced(position)
+            yield from self._reach(_Goal(number, position, bit, pure, end))
+        if pure:
+            del self._open_pure[number]
+        else:
             self._open_changes.remove(number)
         self._free_bits.append(self._bits.pop(number))
+
+    def _some_wait_for(self, bit: int) -> bool:
+        for burdens in self._now.burdens.values():
+            for burden in burdens:
+                if burden & bit:
+                    return True
+        return False
 
     def _reach(self, goal: _Goal) -> Iterator[None]:
         after, waiting, seen = Configurations(), deque[Configuration](), Configurations()
@@ -191,10 +200,6 @@ class Search:
             state = OTHER
         after.add((state, effects & ~goal.bit), burden & ~goal.bit)
 
-    def _goal(self, number: int, position: int) -> _Goal:
-        pure, end = self.problem.parts[number].pure, self.problem.next_replaced(position)
-        return _Goal(number, position, self._bits[number], pure, end)
-
     def _find_unseen(self, goal: _Goal) -> None:
         if self.problem.last_forbidden >= goal.position:
             return  # a compare-and-set that failed may have seen that something was there
@@ -234,7 +239,7 @@ class Search:
     def _without_fitting(self, burden: int, state: State) -> int:
         """Let the pure calls go that waited for ``state``."""
         for number, bit in self._open_pure.items():
-            if burden & bit and self.problem.allows(number, state):
+            if burden & bit and self.problem.parts[number].fits(state):
                 burden &= ~bit
         return burden
 
