@@ -83,7 +83,7 @@ def _frozen(value: Any) -> Any:
 _OF_LOG = re.compile(
     r"INFO\s+jepsen\.util\s+-\s+(\d{1,18})\s+:(invoke|ok|fail|info)\s+:([a-z-]{1,40})(?:\s+(\S.*))?"
 )
-_OTHER_LOG = re.compile(r"(?:TRACE|DEBUG|INFO|WARN|ERROR)\s+(?!jepsen\.util\s+-\s+\d)")
+_OTHER_LOG = re.compile(r"(?:TRACE|DEBUG|INFO|WARN|ERROR)\s+(?!\s|jepsen\.util\s+-\s+\d)")
 
 # --- and its operations as EDN: {:process 3, :type :invoke, :f :put, :key "x", :value "1"}
 

@@ -168,7 +168,7 @@ class Recording:
                     f"process {event.process} called {call.kind} with another value in line "
                     f"{call.called_at}"
                 )
-            if event.type == "fail" and not event.compared:
+            if event.type == "fail" and not (call.kind == "cas" and event.compared):
                 return  # it never took effect and says nothing
             call.answer = event.type == "ok"
         call.returned_at = line
