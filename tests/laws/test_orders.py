@@ -74,6 +74,8 @@ def starts(calls, initials, core):
     if core.since is None:
         return initials
     seen = {call.answer for call in calls if call.kind in READS}
+    if any(call.kind == "append" for call in calls):
+        seen = {answer[:length] for answer in seen for length in range(len(answer) + 1)}
     return {*seen, *(call.value[0] for call in calls if call.kind == "cas"), "something else"}
 
 

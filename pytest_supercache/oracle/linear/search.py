@@ -83,9 +83,10 @@ class Search:
     """A search that can be left and taken up again."""
 
     problem: Problem
+    looks_ahead: bool = True  # else slower, but it fails where the history does
     steps: int = 0
     verdict: Verdict | None = None
-    failed_at: int = 0  # where no configuration was left; thanks to looking ahead not too late
+    failed_at: int = 0  # where no configuration was left
     _allowance: int = 0
     _slots: int = 0  # bits ever in use; a bit is used again when its call has returned
     _now: Configurations = field(default_factory=Configurations)
@@ -233,8 +234,9 @@ class Search:
                 done |= goal.hidden
             cost = self._without_fitting(cost, new)
             found = (new, done, cost)
-            if not self._strands(number, state, found, goal.position):
-                yield found
+            if self.looks_ahead and self._strands(number, state, found, goal.position):
+                continue
+            yield found
 
     def _without_fitting(self, burden: int, state: State) -> int:
         """Let the pure calls go that waited for ``state``."""

@@ -15,12 +15,16 @@ from typing import Any
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.oracle.linear.call import NEVER, READS, Call
 from pytest_supercache.oracle.linear.check import check_calls
+from pytest_supercache.oracle.linear.problem import Problem
+from pytest_supercache.oracle.linear.search import Search
 from pytest_supercache.oracle.linear.zones import Clash, Reason
 
 _TRIAL_BUDGET = 20_000
 _BUDGET = 200_000
 """Configurations for one trial, and for all of them; after that the core is as small as it is."""
 
+_LETTERS_A_STEP = 32
+_LETTERS_MAX = 4_000
 _FIRST_GUESS = 12
 
 
@@ -41,15 +45,16 @@ class Core:
 
 def smallest_core(calls: Sequence[Call], clash: Clash, initials: Sequence[Any]) -> Core:
     """Return a small core of a clash among ``calls``, which are those of one key."""
-    trial = _Trial(calls, initials)
+    effort = _Effort()
+    trial = _Trial(calls, initials, effort)
+    core = list(clash.calls)
     if clash.reason is Reason.NO_ORDER:
         trial = _narrowed(trial, clash.near)
         core = _first(trial)
-    else:
-        core = list(clash.calls)
+    effort.too_hard = False
     size = max(1, len(core) // 2)
-    while not trial.is_over:
-        shorter = _without_a_part(core, size, trial.is_violated)
+    while not effort.is_over:
+        shorter = _without_a_part(core, size, trial)
         if shorter is not None:
             core = shorter
             size = max(1, min(size, len(core) // 2))
@@ -57,34 +62,43 @@ def smallest_core(calls: Sequence[Call], clash: Clash, initials: Sequence[Any]) 
             break
         else:
             size //= 2
-    core.sort(key=lambda call: call.called_at)
-    minimal = not trial.is_over and not trial.gave_up
-    others = sorted(trial.others(core), key=lambda call: call.called_at)
-    return Core(calls=tuple(core), minimal=minimal, others=tuple(others), since=trial.since)
+    return Core(
+        calls=tuple(sorted(core, key=lambda call: call.called_at)),
+        minimal=not effort.is_over and not effort.too_hard,
+        others=tuple(sorted(trial.others(core), key=lambda call: call.called_at)),
+        since=trial.since,
+    )
 
 
-class _Trial:
-    """Judges some calls as they are and all others as loosely as can be, within a budget."""
+@dataclass(slots=True)
+class _Effort:
+    """What may still be spent on making one violation short."""
 
-    def __init__(
-        self, calls: Sequence[Call], initials: Sequence[Any], since: int | None = None
-    ) -> None:
-        self.calls = calls
-        self.since = since
-        self.gave_up = False  # some trial was too hard to judge
-        self._initials = initials
-        self._left = _BUDGET
+    left: int = _BUDGET
+    too_hard: bool = False  # some trial was not decided, so there may be something shorter
 
     @property
     def is_over(self) -> bool:
-        return self._left <= 0
+        return self.left <= 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """Judges some calls as they are and all others as loosely as can be."""
+
+    calls: Sequence[Call]
+    initials: Sequence[Any]
+    effort: _Effort
+    since: int | None = None
 
     def is_violated(self, core: list[Call]) -> bool:
         """Say whether ``core`` has no order, whatever the other calls did."""
         loose = [replace(call, returned_at=NEVER, answer=None) for call in self.others(core)]
-        answer = check_calls([*core, *loose], self._initials, budget=_TRIAL_BUDGET)
-        self._left -= answer.steps + len(core) + len(loose)
-        self.gave_up = self.gave_up or answer.verdict is Verdict.UNKNOWN
+        answer = check_calls([*core, *loose], self.initials, budget=_TRIAL_BUDGET)
+        self.effort.left -= answer.steps + len(core) + len(loose)
+        self.effort.left -= _letters(core) // _LETTERS_A_STEP
+        if answer.verdict is Verdict.UNKNOWN:
+            self.effort.too_hard = True
         return answer.verdict is Verdict.VIOLATED
 
     def others(self, core: list[Call]) -> list[Call]:
@@ -105,26 +119,44 @@ class _Trial:
             for call in calls
             if call.returned_at <= position or not call.is_pure
         ]
-        return _Trial(calls, self._initials, self.since)
+        return replace(self, calls=calls)
 
     def from_(self, position: int) -> "_Trial":
-        """Return the same, taken up in the middle: what had ended by then is left out."""
+        """Return the same, taken up in the middle: what had ended by then is left out.
+
+        Not with long texts: too many of their beginnings could have been there.
+        """
         calls = [
             call if call.called_at >= position else replace(call, returned_at=NEVER, answer=None)
             for call in self.calls
             if call.called_at >= position or (call.returned_at > position and not call.is_pure)
         ]
-        anything: dict[Any, None] = {object(): None}  # a value that nobody asks for
-        for call in calls:
-            if call.kind in READS:
-                anything[call.answer] = None
-            elif call.kind == "cas":
-                anything[call.value[0]] = None
-        return _Trial(calls, tuple(anything), since=position)
+        if _grow(calls) and _letters(calls) > _LETTERS_MAX:
+            return self
+        return replace(self, calls=calls, initials=_anything(calls), since=position)
 
     def certain(self) -> list[Call]:
         """Return the calls whose outcome is known: what a core is made of."""
         return [call for call in self.calls if call.returned]
+
+
+def _anything(calls: Sequence[Call]) -> Sequence[Any]:
+    """Return what a key may hold before ``calls``, as far as they can tell the difference."""
+    if _grow(calls):
+        answers = {call.answer for call in calls if call.kind == "get"}
+        begun = {answer[:length] for answer in answers for length in range(len(answer) + 1)}
+        return [*sorted(begun), max(answers, key=len, default="") + "?"]
+    asked = [call.answer for call in calls if call.kind in READS]
+    asked += [call.value[0] for call in calls if call.kind == "cas"]
+    return [*dict.fromkeys(asked), object()]  # and a value that nobody asks for
+
+
+def _grow(calls: Sequence[Call]) -> bool:
+    return any(call.kind == "append" for call in calls)
+
+
+def _letters(calls: Sequence[Call]) -> int:
+    return sum(len(call.answer) for call in calls if call.kind == "get" and call.returned)
 
 
 def _narrowed(trial: _Trial, near: int) -> _Trial:
@@ -133,36 +165,35 @@ def _narrowed(trial: _Trial, near: int) -> _Trial:
     The more of a recording is looked at, the less is possible. So what surrounds ``near`` is tried
     first, then more and more of it, and at last both ends are found by halving.
     """
-    grows = any(call.kind == "append" for call in trial.calls)  # what was there then: too much
+    exact = Search(Problem(trial.calls, trial.initials), looks_ahead=False)
+    if exact.advance(_BUDGET) is Verdict.VIOLATED:
+        near = exact.failed_at
     ends = sorted(call.returned_at for call in trial.certain())
     starts = sorted(call.called_at for call in trial.certain())
     part, width = trial, _FIRST_GUESS
-    while width < len(ends):
+    while width < len(ends) and not trial.effort.is_over:
         last = min(bisect_left(ends, near) + width, len(ends) - 1)
         first = bisect_left(starts, near) - width
         part = trial.until(ends[last])
-        if first > 0 and not grows:
+        if first > 0:
             part = part.from_(starts[first])
         if part.is_violated(part.certain()):
             break
         part, width = trial, width * 4
     part = _least(part, part.until, sorted(call.returned_at for call in part.certain()))
-    if grows:
-        return part
     return _least(part, part.from_, sorted((c.called_at for c in part.certain()), reverse=True))
 
 
 def _least(trial: _Trial, part: Callable[[int], _Trial], positions: list[int]) -> _Trial:
-    """Return the first part without an order; the whole when none was found within the budget."""
+    """Return the first part without an order; the whole when none was found with the effort."""
     best, low, high = trial, 0, len(positions) - 1
-    while low <= high:
+    while low <= high and not trial.effort.is_over:
         middle = (low + high) // 2
         smaller = part(positions[middle])
         if smaller.is_violated(smaller.certain()):
             best, high = smaller, middle - 1
         else:
             low = middle + 1
-    best.gave_up = False
     return best
 
 
@@ -170,23 +201,22 @@ def _first(trial: _Trial) -> list[Call]:
     """Return a first core: the latest calls, more and more of them, or all."""
     candidates = sorted(trial.certain(), key=lambda call: call.returned_at)
     count = _FIRST_GUESS
-    while count < len(candidates) and not trial.is_over:
+    while count < len(candidates) and not trial.effort.is_over:
         if trial.is_violated(candidates[-count:]):
             return candidates[-count:]
         count *= 4
-    trial.gave_up = False
     if trial.since is not None or trial.is_violated(candidates):
         return candidates
     return [call for call in trial.calls if call.returned or not call.is_pure]
 
 
-def _without_a_part(
-    core: list[Call], size: int, is_violated: Callable[[list[Call]], bool]
-) -> list[Call] | None:
+def _without_a_part(core: list[Call], size: int, trial: _Trial) -> list[Call] | None:
     """Return the core without ``size`` neighbours, the earliest that can go (after ddmin)."""
     for start in range(0, len(core), size):
         shorter = core[:start] + core[start + size :]
-        if shorter and is_violated(shorter):
+        if trial.effort.is_over:
+            return None
+        if shorter and trial.is_violated(shorter):
             return shorter
     return None
 
@@ -197,7 +227,7 @@ def _changes_nothing(call: Call) -> bool:
 
 def _that_matter(others: list[Call], core: list[Call]) -> list[Call]:
     """Return the changing calls that could help to explain an answer of the core."""
-    if any(call.kind == "append" for call in (*others, *core)):
+    if _grow(core) or _grow(others):
         answers = {call.answer for call in core if call.kind == "get"}
         return [call for call in others if any(call.value in answer for answer in answers)]
     if any(call.kind == "cas" and call.is_pure for call in core):
