@@ -126,3 +126,12 @@ def test_a_picture_that_cannot_be_written_exits_2(check):
     result = check("bad", "--svg", "pictures/of")
     assert result.exit_code == 2
     assert "pictures" in result.stderr
+
+
+def test_the_example_of_the_documentation_is_true(check):
+    page = (Path(__file__).parents[3] / "docs" / "history.md").read_text()
+    trace = page.partition("```json\n")[2].partition("```")[0]
+    shown = page.partition("--format jsonl`:\n\n```\n")[2].partition("```")[0]
+    Path("trace.jsonl").write_text(trace)
+    result = check("trace.jsonl")
+    assert result.stdout + result.stderr == shown
