@@ -62,28 +62,37 @@ def check_history(
 
     Exit status: 0 all hold; 1 a violation; 3 only unknown; 2 a file or the call itself is wrong.
     """
-    found: set[Verdict | None] = set()
     drawn: list[Path] = []
-    for path in files:
-        try:
-            calls = read_calls(path, Model(model), FORMATS[format_])
-        except RecordingError as error:
-            click.echo(clean(str(error)), err=True)
-            found.add(None)
-            continue
-        initials = (Model(model).initial,)
-        answer = check_calls(calls, initials, budget=budget)
-        found.add(answer.verdict)
-        click.echo(f"{click.format_filename(path)}: {answer.verdict.name}")
-        if answer.verdict is Verdict.UNKNOWN:
-            click.echo(unknown_text(answer), err=True)
-        if answer.clash is not None:
-            own = [call for call in calls if call.key == answer.key]
-            core = smallest_core(own, answer.clash, initials)
-            click.echo(order_text(core, answer.clash.reason, len(own)), err=True)
-            if svg is not None:
-                drawn.append(_draw(core, len(own), path, svg, drawn))
+    found = {_judge(path, Model(model), format_, budget, svg, drawn) for path in files}
     sys.exit(_status(found))
+
+
+def _judge(
+    path: Path,
+    model: Model,
+    format_: str,
+    budget: int | None,
+    svg: Path | None,
+    drawn: list[Path],
+) -> Verdict | None:
+    """Print what there is to say about one recording; None when it cannot be read."""
+    try:
+        calls = read_calls(path, model, FORMATS[format_])
+    except RecordingError as error:
+        click.echo(clean(str(error)), err=True)
+        return None
+    initials = (model.initial,)
+    answer = check_calls(calls, initials, budget=budget)
+    click.echo(f"{click.format_filename(path)}: {answer.verdict.name}")
+    if answer.verdict is Verdict.UNKNOWN:
+        click.echo(unknown_text(answer), err=True)
+    if answer.clash is not None:
+        own = [call for call in calls if call.key == answer.key]
+        core = smallest_core(own, answer.clash, initials)
+        click.echo(order_text(core, answer.clash.reason, len(own)), err=True)
+        if svg is not None:
+            drawn.append(_draw(core, len(own), path, svg, drawn))
+    return answer.verdict
 
 
 def _status(found: set[Verdict | None]) -> int:
