@@ -1,11 +1,15 @@
 """Files become calls; whatever else is in them is an error that says where."""
 
 import json
+import random
+import re
+from pathlib import Path
 
 import pytest
 
 from pytest_supercache.oracle.linear import recording
 from pytest_supercache.oracle.linear.call import NEVER, Call, Json, Model
+from pytest_supercache.oracle.linear.check import check_calls
 from pytest_supercache.oracle.linear.formats import FORMATS
 from pytest_supercache.oracle.linear.recording import RecordingError, read_calls
 
@@ -193,3 +197,34 @@ def test_nor_is_a_file_without_end(read, monkeypatch, limit):
 def test_a_file_that_cannot_be_read_is_an_error_too(tmp_path):
     with pytest.raises(RecordingError, match="missing:1: cannot be read: No such file"):
         read_calls(tmp_path / "missing", Model.REGISTER, FORMATS["jsonl"])
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "format_"),
+    [("etcd_024.log", "register", "jepsen"), ("c01-bad.txt", "kv", "jepsen"), ("", "kv", "jsonl")],
+)
+def test_whatever_happens_to_a_file_it_has_an_answer_or_an_error_with_its_line(
+    read, name, model, format_
+):
+    whole = EVENTS.encode() if not name else (CORPUS / name).read_bytes()
+    rng, refused = random.Random(5), []
+    for _ in range(150):
+        broken = bytearray(whole)
+        for _ in range(rng.randrange(1, 4)):
+            at = rng.randrange(len(broken))
+            end = min(len(broken), at + rng.choice((1, 1, 1, 40)))
+            broken[at:end] = rng.choice((b"", bytes([rng.randrange(256)]), broken[at:end] * 2))
+        try:
+            check_calls(read(bytes(broken), model=model, format_=format_), ("",), budget=2_000)
+        except RecordingError as error:
+            refused.append(str(error))
+    assert all(re.search(r"recorded:\d+: \S", text) for text in refused)
+    assert 20 < len(refused) < 150
+
+
+EVENTS = "".join(
+    event(type_, f, value, process=at, key="k")
+    for at, (f, value) in enumerate([("put", "x1"), ("append", "x2"), ("get", "x1x2")] * 5)
+    for type_ in ("invoke", "ok")
+)
+CORPUS = Path(__file__).parents[3] / "corpus" / "porcupine"
