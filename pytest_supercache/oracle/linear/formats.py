@@ -88,10 +88,10 @@ _OTHER_LOG = re.compile(r"(?:TRACE|DEBUG|INFO|WARN|ERROR)\s+(?!\s|jepsen\.util\s
 # --- and its operations as EDN: {:process 3, :type :invoke, :f :put, :key "x", :value "1"}
 
 _TEXT = r'"(?:[^"\\]|\\.)*"'
-_OF_EDN = re.compile(
-    r"\{:process (\d{1,18}), :type :(\w+), :f :([a-z-]{1,40}), "
-    rf":key (nil|{_TEXT}), :value (.*)\}}"
+_EDN_FIELD = re.compile(
+    rf":([a-z][a-z0-9-]*)\s+({_TEXT}|\[[^\[\]\"]*\]|[^\s,{{}}\[\]\"]+)(?:\s*,\s*|\s+|(?=\}}))"
 )
+_EDN_PREFIX = "#jepsen.history.Op"
 _VALUE = re.compile(rf"nil|-?\d{{1,18}}|{_TEXT}")
 _PAIR = re.compile(r"\[(nil|-?\d{1,18})\s+(nil|-?\d{1,18})\]")
 _KEYWORD = re.compile(r":[\w.-]+")
@@ -100,12 +100,8 @@ _KEYWORD = re.compile(r":[\w.-]+")
 def read_jepsen_line(line: str) -> Event | None:
     """Read one event of a Jepsen recording, log or EDN; other lines of a log are none."""
     line = line.strip()
-    if line.startswith("{"):
-        match = _OF_EDN.fullmatch(line)
-        if match is None or match[2] not in TYPES:
-            raise LineError(_EXPECTED_JEPSEN)
-        process, type_, kind, key, written = match.groups()
-        return _of_jepsen(process, type_, kind, _value(key), written)
+    if line.startswith(("{", _EDN_PREFIX)):
+        return _of_edn(_edn_fields(line.removeprefix(_EDN_PREFIX)))
     match = _OF_LOG.fullmatch(line)
     if match is not None:
         process, type_, kind, written = match.groups()
@@ -113,6 +109,34 @@ def read_jepsen_line(line: str) -> Event | None:
     if not line or _OTHER_LOG.match(line):
         return None
     raise LineError(_EXPECTED_JEPSEN)
+
+
+def _edn_fields(line: str) -> dict[str, str]:
+    """Take a map apart, as it is written; only flat ones, which is what operations are."""
+    fields: dict[str, str] = {}
+    at, end = 1, len(line) - 1
+    while at < end:
+        match = _EDN_FIELD.match(line, at)
+        if match is None or match[1] in fields:
+            raise LineError(_EXPECTED_JEPSEN)
+        fields[match[1]] = match[2]
+        at = match.end()
+    if at != end or not line.endswith("}"):
+        raise LineError(_EXPECTED_JEPSEN)
+    return fields
+
+
+def _of_edn(fields: dict[str, str]) -> Event | None:
+    process, type_, kind = (fields.get(name, "") for name in ("process", "type", "f"))
+    if process.startswith(":"):
+        return None  # :nemesis, which disturbs and calls nothing
+    if not process.isdecimal() or type_[1:] not in TYPES or not kind.startswith(":"):
+        raise LineError(_EXPECTED_JEPSEN)
+    key = _value(fields.get("key", "nil"))
+    event = _of_jepsen(
+        process, type_[1:], kind[1:], None if key is None else str(key), fields.get("value")
+    )
+    return event._replace(compared=False) if "error" in fields else event
 
 
 _EXPECTED_JEPSEN = (

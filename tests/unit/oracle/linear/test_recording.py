@@ -112,6 +112,25 @@ def test_jepsens_operations_as_edn(read):
     }
 
 
+EDN_AS_WRITTEN_TODAY = """
+{:type :invoke, :f :cas, :value [1 2], :process 0, :time 10, :index 0}
+{:type :info, :f :kill, :value :all, :process :nemesis, :time 11, :index 1}
+#jepsen.history.Op{:index 2, :time 12, :type :fail, :process 0, :f :cas, :value [1 2]}
+{:type :invoke, :f :cas, :value [1 2], :process 0, :time 13, :index 3}
+{:type :fail, :f :cas, :value [1 2], :process 0, :time 14, :index 4, :error :no-leader}
+{:type :invoke, :f :read, :process 0, :key 7, :index 5}
+{:type :ok, :f :read, :value 3, :process 0, :key 7, :index 6}
+"""
+
+
+def test_edn_with_other_fields_in_any_order(read):
+    calls = read(EDN_AS_WRITTEN_TODAY, format_="jepsen")
+    assert [(call.kind, call.key, call.value, call.answer) for call in calls] == [
+        ("cas", "", (1, 2), False),
+        ("read", "7", None, 3),
+    ]
+
+
 DEEP = '{"process": 1, "type": "invoke", "f": "write", "value": ' + "[" * 100_000 + "]" * 100_000
 
 
@@ -156,7 +175,12 @@ def test_what_cannot_be_read_is_an_error_with_file_and_line(read, content, line,
         ("INFO  jepsen.util - 0 :begin :write 1", "expected an event of Jepsen"),
         ("0 :invoke :write 1", "expected an event of Jepsen"),
         ("INFO  jepsen.util - 0 :invoke :write 1.5", "cannot read the value '1.5'"),
-        ('{:process 1, :type :ok, :f :write, :key "x", :value "}', "cannot read the value"),
+        ('{:process 1, :type :ok, :f :write, :key "x", :value "}', "expected an event of Jepsen"),
+        ("{:process 1, :type :ok, :f :write, :value 1, :value 2}", "expected an event of Jepsen"),
+        ("{:process 1, :type :ok, :f :write, :value {:a 1}}", "expected an event of Jepsen"),
+        ("{:process 1, :type :ok, :f :write, :value 1.5}", "cannot read the value '1.5'"),
+        ("{:process 1, :type :ok, :f :write, :value 1", "expected an event of Jepsen"),
+        ("{", "expected an event of Jepsen"),
         ('{:process 1, :type :run, :f :write, :key "x", :value 1}', "expected an event of Jepsen"),
         (r'{:process 1, :type :ok, :f :write, :key "\q", :value 1}', "cannot read the text"),
     ],
