@@ -62,7 +62,7 @@ class Problem:
         grows = any(call.kind == "append" for call in relevant)
         self._texts = Texts(relevant, initials) if grows else None
         self.states = Prefixes(asked) if grows else Exact(asked)
-        self.initials = {self.states.state_of(value) for value in initials}
+        self.initials = list(dict.fromkeys(map(self.states.state_of, initials)))
         self.parts = [self._part(call) for call in relevant]
         self.last_asked = max(
             (part.call.returned_at for part in self.parts if _asks(part)), default=-1

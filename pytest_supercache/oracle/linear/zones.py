@@ -130,7 +130,7 @@ def check_zones(calls: Sequence[Call], initial: Any) -> Zones:
         if clash is not None:
             return Zones(clash, exact=plain)
     unique = clusters.read - clusters.shared
-    zones = [clusters.of[value] for value in unique]
+    zones = [cluster for value, cluster in clusters.of.items() if value in unique]
     # A write that nobody read, or whose reads are not known to be its own, still takes a moment.
     zones += [_Cluster(call) for call, value in writes if call.returned and value not in unique]
     return Zones(_clash(zones), exact=plain and not clusters.read & clusters.shared)
