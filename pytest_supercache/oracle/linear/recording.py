@@ -14,7 +14,7 @@ from pytest_supercache.oracle.linear.call import READS, Call, Model
 
 LINE_BYTES_MAX = 1 << 20
 FILE_BYTES_MAX = 1 << 28
-EVENTS_MAX = 2_000_000
+EVENTS_MAX = 1_000_000
 
 
 class RecordingError(SupercacheError):
