@@ -219,7 +219,7 @@ def test_state_that_cannot_be_swapped_is_named(project: Project, system: str, me
 def test_a_thread_of_the_code_under_test_makes_it_unknown(project: Project) -> None:
     project.add_to_conftest(SELF_STARTED)
     project.scenario(one_reader("T-1", "threads"))
-    project.run("--supercache-step-timeout=1").assert_outcomes(failed=1)
+    project.run().assert_outcomes(failed=1)
     assert "thread" in project.reasons()
 
 

@@ -45,24 +45,24 @@ def test_code_that_blocks_for_ever_is_unknown_with_its_stack(project: Project, w
     project.add_to_conftest(STUCK)
     project.scenario(one_reader("Q-1", f"stuck_{where}"))
     project.scenario(race("G-1", "uncached"), "zz_good")
-    result = project.run_apart("--supercache-step-timeout=0.5")
+    result = project.run_apart("--supercache-step-timeout=2")
     result.assert_outcomes(failed=1, passed=1)
     row = project.rows()["Q-1"]
     assert row["verdict"] == "unknown"
     reasons = "\n".join(row["reasons"])
-    assert "did not arrive within 0.5 s" in reasons
+    assert "did not arrive within 2 s" in reasons
     assert "in never: EMPTY.get()" in reasons
 
 
 def test_the_same_code_that_blocks_nowhere_holds(project: Project) -> None:
     project.add_to_conftest(STUCK)
     project.scenario(one_reader("Q-2", "stuck_nowhere"))
-    project.run("--supercache-step-timeout=0.5").assert_outcomes(passed=1)
+    project.run().assert_outcomes(passed=1)
 
 
 def test_a_user_that_blocks_while_the_other_could_go_on_names_the_user(project: Project) -> None:
     project.add_to_conftest(STUCK)
     project.scenario(race("Q-3", "stuck_actor", "guarantees: []\n").replace("write", "read")
                      .replace("{key: \"product:42\", value: 120}", '"product:42"'))  # fmt: skip
-    project.run_apart("--supercache-step-timeout=0.5").assert_outcomes(failed=1)
+    project.run_apart("--supercache-step-timeout=2").assert_outcomes(failed=1)
     assert "alice" in project.reasons()

@@ -23,7 +23,7 @@ def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     path = str(ROOT)
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": path, "PYTEST_ADDOPTS": ""}, timeout=60,
+        env={**os.environ, "PYTHONPATH": path, "PYTEST_ADDOPTS": ""}, timeout=300,
     )  # fmt: skip
 
 
