@@ -4,6 +4,18 @@ import sys
 from types import ModuleType
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Our own properties draw the same in every run and are not timed: what fails, fails everywhere.
+# Fresh draws: `pytest --hypothesis-profile=default`.
+settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture

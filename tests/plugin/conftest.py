@@ -22,6 +22,13 @@ import pytest_supercache.report.text
 import pytest_supercache.scenario.validate  # noqa: F401
 from tests.plugin.projects import SHOP
 
+SIGNS_OF_CI = (
+    "CI", "TF_BUILD", "bamboo.buildKey", "BUILDKITE", "CIRCLECI", "CIRRUS_CI", "CODEBUILD_BUILD_ID",
+    "GITHUB_ACTIONS", "GITLAB_CI", "HEROKU_TEST_RUN_ID", "TEAMCITY_VERSION",
+    "__TOX_ENVIRONMENT_VARIABLE_ORIGINAL_CI",
+)  # fmt: skip
+"""Each of them makes Hypothesis keep no database, which most projects of these tests want."""
+
 
 class Project:
     """A folder with a conftest and scenario files."""
@@ -86,7 +93,7 @@ class Project:
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with the systems of `projects.SHOP`."""
-    for name in ("CI", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", *SIGNS_OF_CI):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", str(pytester.path / ".hypothesis"))
     return Project(pytester)

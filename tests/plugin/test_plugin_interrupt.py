@@ -43,7 +43,9 @@ def _hear_ctrl_c() -> None:
 )
 def test_ctrl_c_ends_the_run_and_its_server(project: Project, backend: str) -> None:
     project.add_to_conftest(LONG)
-    project.scenario(race("I-1", "long", "guarantees: []\nexplore: {executions: 1000000, time: 3600s}\n"))
+    project.scenario(
+        race("I-1", "long", "guarantees: []\nexplore: {executions: 1000000, time: 3600s}\n")
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider",
          f"--supercache-backend={backend}"],
