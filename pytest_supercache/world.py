@@ -11,6 +11,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import NOTHING, Resources, footprint_of
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.schedule import Schedule
+from pytest_supercache.core.switch import CONDITION
 from pytest_supercache.core.trace import Execution, Layers, Settled
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.layers.clock import VirtualClock
@@ -169,10 +170,10 @@ class World:
     def wait_until(self, condition: Callable[[], bool], reads: Resources = None) -> None:
         """Wait until ``condition()`` is true; checked again when its ``reads`` are written."""
         footprint = footprint_of(reads, None if reads is None else ())
-        self.stepping.step("check a condition", footprint, kind="hand")
+        self.stepping.step(CONDITION, footprint, kind="hand")
         while not condition():
             self.stepping.step(
-                "check a condition again",
+                f"{CONDITION} again",
                 footprint,
                 kind="hand",
                 recheck_from=len(self._record.steps),

@@ -6,6 +6,9 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.trace import StepId
 from pytest_supercache.core.waits import Wait
 
+CONDITION = "check a condition"
+"""How the label of a step begins that asks whether to wait: another run may ask more often."""
+
 
 class Switch(Protocol):
     """What stands before every step: the runtime decides here who goes next."""

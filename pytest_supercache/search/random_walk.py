@@ -4,14 +4,17 @@ import random
 
 from pytest_supercache.core.schedule import Choices
 from pytest_supercache.core.verdict import End
+from pytest_supercache.search.counting import TreeSize
 from pytest_supercache.search.search import Attempt
 
 
 class _Walk:
     def __init__(self, source: random.Random) -> None:
         self._source = source
+        self.one_over_p = 1.0  # of the whole walk so far
 
     def choose(self, choices: Choices) -> str | None:
+        self.one_over_p *= len(choices.enabled)
         return self._source.choice(choices.enabled)
 
 
@@ -20,8 +23,12 @@ class RandomWalk:
 
     def __init__(self, seed: int) -> None:
         self._source = random.Random(seed)
+        self.size = TreeSize()
+        """How many schedules there are, as far as the walks can tell."""
 
     def explore(self, attempt: Attempt) -> End:
         """Try schedules for ever; the same seed tries the same ones."""
         while True:
-            attempt(_Walk(random.Random(self._source.getrandbits(64))))
+            walk = _Walk(random.Random(self._source.getrandbits(64)))
+            attempt(walk)
+            self.size.add(walk.one_over_p)
