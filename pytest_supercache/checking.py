@@ -58,7 +58,8 @@ def check(
 
     Args:
         body: called with a :class:`~pytest_supercache.world.World`, once per execution.
-        search: ``auto``, ``exhaustive``, ``all-schedules``, ``random`` or ``hypothesis``.
+        search: ``auto``, ``exhaustive``, ``all-schedules``, ``pct``, ``random``, ``uniform`` or
+            ``hypothesis``.
         grain: where switch points are; this version knows ``command``.
         seed: of the random search, and of ``random`` and ``uuid`` in the code under test.
         executions: how many schedules to execute at most.
@@ -202,7 +203,11 @@ class _Check:
         if end is not End.EXHAUSTED:
             assert trial.first is not None, "a search has executed something"
             why = coverage.why_unfinished(
-                trial.executions, trial.seconds(), trial.settings, trial.first
+                trial.executions,
+                trial.seconds(),
+                trial.settings,
+                trial.first,
+                self._searched.sampler,
             )
             return self._unknown((why,))
         repeat_first(trial)

@@ -1,11 +1,13 @@
 """One sentence that says what a check has covered, and what it has not."""
 
-from collections import Counter
 from dataclasses import dataclass
-from math import factorial, prod
+from math import ceil, floor, log10
 
-from pytest_supercache.core.settings import Exploration
+from pytest_supercache.core.settings import SAMPLERS, Exploration
 from pytest_supercache.core.trace import Execution
+from pytest_supercache.search.counting import merges_of, schedules_like
+from pytest_supercache.search.pct import MissBound, Pct
+from pytest_supercache.search.sampler import Sampler
 
 Scope = dict[str, str | int]
 
@@ -94,7 +96,7 @@ def cut_off(executions: int, scope: Scope, level: int | None) -> str:
     if level:
         complete = f"all schedules with fewer than {level} preemptions among them; "
     counted = "1 schedule was" if executions == 1 else f"{executions:,} schedules were"
-    if scope["search"] in {"random", "hypothesis"}:
+    if scope["search"] in SAMPLERS:
         complete = "some of them perhaps more than once; "
     return f"{counted} executed, {complete}not all {bounds(scope)}"
 
@@ -132,31 +134,97 @@ def _share(share: Share) -> str:
     )
 
 
-def why_unfinished(executions: int, seconds: float, settings: Exploration, first: Execution) -> str:
-    """Say why a search that found nothing did not finish, and what to do."""
-    if settings.search in {"random", "hypothesis"}:
-        return (
-            f"{settings.search} search found nothing, and it can prove nothing: it does not know "
-            "what is left. Use search 'all-schedules' for a proof"
-        )
-    size = f"; steps like those of the first run can be ordered in {orders(first):,} ways at most"
-    if executions >= settings.executions:
-        return (
-            f"the budget of {settings.executions:,} executions ran out{size}. Give more with "
-            "--supercache-executions, or make the flow smaller"
-        )
-    if seconds > settings.time:
-        return (
-            f"the budget of {settings.time:g} s ran out after {executions:,} executions{size}. "
-            "Give more with --supercache-time, or make the flow smaller"
-        )
-    return f"only schedules with at most {settings.preemptions} preemptions were tried"
+def why_unfinished(
+    executions: int,
+    seconds: float,
+    settings: Exploration,
+    first: Execution,
+    sampler: Sampler | None = None,
+) -> str:
+    """Say why a search that found nothing did not finish, what it means, and what to do.
+
+    Args:
+        executions: how many schedules it executed.
+        seconds: how long that took, serial orders included.
+        settings: the budgets and the manner.
+        first: a run of the same body.
+        sampler: what drew the last schedules, if anything did.
+    """
+    used = (
+        f"{executions:,} of at most {settings.executions:,} executions and {seconds:.1f} of at "
+        f"most {settings.time:g} s were used"
+    )
+    if settings.search in SAMPLERS:
+        why = f"{settings.search} search found nothing, and it can prove nothing: it does not know "
+        why += "what is left"
+        advice = "Use search 'auto' for a proof, with more executions or time if that needs it"
+    elif executions >= settings.executions:
+        why = f"the budget of {settings.executions:,} executions ran out"
+        advice = "Give more with --supercache-executions, or make the flow smaller"
+    elif seconds > settings.time:
+        why = f"the budget of {settings.time:g} s ran out"
+        advice = "Give more with --supercache-time, or make the flow smaller"
+    else:
+        why = f"only schedules with at most {settings.preemptions} preemptions were tried"
+        advice = "Leave out --supercache-preemptions to try all"
+    told = [why, used, _size(first, sampler), *_chances(executions, sampler)]
+    return f"{'; '.join(told)}. {advice}"
 
 
-def orders(execution: Execution) -> int:
-    """Return in how many ways the actors' steps can be merged: n! / (a! b! ...)."""
-    steps = Counter(step.actor for step in execution.race)
-    return factorial(steps.total()) // prod(factorial(count) for count in steps.values())
+def _size(first: Execution, sampler: Sampler | None) -> str:
+    """Say how many schedules there are: estimated if anything drew some, else by the first run."""
+    size = None if sampler is None else sampler.size
+    if size is not None and size.mean is not None and size.error is not None:
+        # Below that the estimate is exact but for rounding: every walk gave the same.
+        spread = f" +- {_rounded(size.error)}" if size.error > size.mean * 1e-6 else ""
+        walks = f"{size.walks:,} random walks"
+        return f"there are about {_rounded(size.mean)}{spread} schedules (estimated by {walks})"
+    exact = schedules_like(first)
+    if exact is not None:
+        return f"the steps of the first run can be ordered in {_rounded(exact)} ways"
+    return f"the steps of the first run can be ordered in {_rounded(merges_of(first))} ways at most"
+
+
+def _chances(executions: int, sampler: Sampler | None) -> list[str]:
+    """Say how likely it is that something was missed, as far as the sampler knows."""
+    if isinstance(sampler, Pct):
+        return [_missed(sampler.bound)] if sum(sampler.bound.runs.values()) else []
+    if sampler is None or not executions:
+        return []
+    most = 1 - 0.05 ** (1 / executions)
+    return [
+        f"with 95 % confidence at most {_at_most(most)} of schedules drawn this way fail (which "
+        "says nothing about production)"
+    ]
+
+
+def _missed(bound: MissBound) -> str:
+    runs = sum(bound.runs.values())
+    depths = ", ".join(
+        f"one that {depth} orderings of steps force with probability at most "
+        f"{_at_most(bound.missed(depth))}"
+        for depth in sorted(bound.runs)
+    )
+    return (
+        f"by {runs:,} runs of PCT (probabilistic concurrency testing: {bound.actors} actors, at "
+        f"most {bound.steps} steps) a violation was missed: {depths}"
+    )
+
+
+def _at_most(chance: float) -> str:
+    """Write a probability with two digits, rounded up: it is a bound."""
+    if not 0 < chance < 1:
+        return f"{chance:.2g}"
+    unit = 10.0 ** (floor(log10(chance)) - 1)
+    return f"{ceil(chance / unit - 1e-9) * unit:.2g}"
+
+
+def _rounded(number: float) -> str:
+    """Write a number of schedules: in full as long as anybody would read that."""
+    if number < 10**9:
+        return f"{round(number):,}"
+    exponent, mantissa = divmod(log10(number), 1)  # floats do not reach that far, logarithms do
+    return f"{10**mantissa:.1f}e{exponent:.0f}"
 
 
 def _count(scope: Scope, what: str) -> str:

@@ -1,18 +1,19 @@
 """Which searches are tried, in which order, and what each of them leaves to say.
 
-``auto`` is exhaustive while that fits the budget, and random afterwards. When the reduction of the
-exhaustive search cannot be trusted, every schedule is executed instead.
+``auto`` is exhaustive while that fits the budget, and draws by PCT afterwards. When the reduction
+of the exhaustive search cannot be trusted, every schedule is executed instead.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pytest_supercache import coverage
+from pytest_supercache.core.settings import SAMPLERS
 from pytest_supercache.core.verdict import End
 from pytest_supercache.doubt import EXACT_MAX, Doubt, HiddenState
 from pytest_supercache.search.all_schedules import AllSchedules
+from pytest_supercache.search.counting import merges_of
 from pytest_supercache.search.dpor import ReductionAlarm
-from pytest_supercache.search.random_walk import RandomWalk
+from pytest_supercache.search.sampler import Sampler, sampler
 from pytest_supercache.search.search import Search, SearchEnded
 from pytest_supercache.trial import SharedMemoryNeeded, Trial
 
@@ -26,6 +27,8 @@ class Searched:
     """All schedules with fewer preemptions were executed."""
     doubt: Doubt | None = None
     """Of the reduction that was relied on; None: there was none."""
+    sampler: Sampler | None = None
+    """The last search, if it drew at random."""
     note: str | None = None
     """Why the reduction was given up."""
 
@@ -47,6 +50,7 @@ def search(trial: Trial, item: str, hypothesis_seed: int | None) -> Searched:
         except SearchEnded as ended:
             searched.end = ended.end
         trial.outside = False
+        searched.sampler = each if isinstance(each, Sampler) else None
         if isinstance(each, AllSchedules):
             searched.level = each.level
         elif trial.found is not None:
@@ -59,7 +63,7 @@ def search(trial: Trial, item: str, hypothesis_seed: int | None) -> Searched:
 def _reduced(trial: Trial, searched: Searched) -> None:
     """Execute every interleaving once, and check that this was enough."""
     assert trial.first is not None, "users have taken turns"
-    doubt = Doubt(trial, is_small=coverage.orders(trial.first) <= EXACT_MAX)
+    doubt = Doubt(trial, is_small=merges_of(trial.first) <= EXACT_MAX)
     doubt.search.is_hopeless = (
         trial.is_hopeless if trial.settings.search == "auto" else doubt.search.is_hopeless
     )
@@ -96,10 +100,11 @@ def _searches(
         key = f"pytest-supercache:{item}".encode()
         yield Generated(settings.executions, key, hypothesis_seed)
     all_of_them = settings.search == "all-schedules" or settings.preemptions is not None
-    if (all_of_them and settings.search != "random") or searched.note is not None:
+    if (all_of_them and settings.search not in SAMPLERS) or searched.note is not None:
         yield AllSchedules(settings.preemptions, trial.is_hopeless if is_auto else _never)
-    if settings.search == "random" or (is_auto and settings.preemptions is None):
-        yield RandomWalk(settings.seed)
+    if settings.search in SAMPLERS - {"hypothesis"} or (is_auto and settings.preemptions is None):
+        assert trial.first is not None, "users have taken turns"
+        yield sampler(settings.search, settings.seed, trial.first.schedule.choices)
 
 
 def _never(_owed: int) -> bool:

@@ -105,10 +105,13 @@ class Trial:
     def is_hopeless(self, owed: int) -> bool:
         """Say whether a search that owes so many runs cannot fit the budget.
 
-        Then another one gets the other half.
+        Then another one gets the other half, of executions or of time.
         """
         done, budget = self.executions, self.settings.executions
-        return self.found is None and done >= budget // 2 and owed > budget - done
+        seconds, time = self.seconds(), self.settings.time
+        is_half_used = done >= budget // 2 or seconds >= time / 2
+        does_not_fit = owed > budget - done or owed * seconds > done * (time - seconds)
+        return self.found is None and is_half_used and does_not_fit
 
     def forget_findings(self) -> None:
         """Begin anew with another search."""

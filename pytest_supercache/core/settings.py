@@ -7,6 +7,8 @@ from pytest_supercache.core.errors import SupercacheError
 
 SEARCHES = ("auto", "exhaustive", "all-schedules", "pct", "random", "uniform", "hypothesis")
 GRAINS = ("command", "wire", "await", "line")
+SAMPLERS = frozenset({"pct", "random", "uniform", "hypothesis"})
+"""Searches that can prove nothing: they do not know what is left."""
 MEMORIES = ("auto", "declared", "shared")
 
 
@@ -44,11 +46,6 @@ def refuse_unavailable(settings: Exploration) -> None:
     if settings.search not in SEARCHES:
         raise SupercacheError(
             f"search={settings.search!r} is not known; expected one of {', '.join(SEARCHES)}"
-        )
-    if settings.search in {"pct", "uniform"}:
-        raise SupercacheError(
-            f"search={settings.search!r} is not available in this version. Use 'exhaustive' for a "
-            "proof, 'random', 'hypothesis', or 'auto'."
         )
     if settings.grain != "command":
         raise SupercacheError(

@@ -269,7 +269,7 @@ def test_a_search_that_was_cut_off_is_unknown_although_nothing_was_found():
     assert check(look_aside, preemptions=1, **settings).verdict is Verdict.VIOLATED
 
 
-@pytest.mark.parametrize("search", ["random", "hypothesis"])
+@pytest.mark.parametrize("search", ["pct", "random", "uniform", "hypothesis"])
 def test_a_search_that_samples_finds_and_never_proves(search):
     assert check(two_refreshers, search=search, executions=300).verdict is Verdict.VIOLATED
     healthy = check(look_aside_without_writer, search=search, executions=20)

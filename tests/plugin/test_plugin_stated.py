@@ -46,7 +46,9 @@ def test_one_wrong_verdict_among_right_ones_fails_the_run(project: Project) -> N
     assert counts == {"holds": 2, "unknown": 0, "violated": 1, "not_as_stated": 1}
 
 
-@pytest.mark.parametrize("search", ["auto", "all-schedules", "random", "hypothesis"])
+@pytest.mark.parametrize(
+    "search", ["auto", "all-schedules", "pct", "random", "uniform", "hypothesis"]
+)
 def test_a_search_that_is_stopped_early_is_unknown_and_never_holds(
     project: Project, search: str
 ) -> None:

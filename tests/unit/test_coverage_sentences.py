@@ -1,6 +1,15 @@
 """What the sentences about coverage count."""
 
+import re
+
+import pytest
+
 from pytest_supercache import Verdict, check
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.coverage import why_unfinished
+from pytest_supercache.search.pct import hit_bound
+from pytest_supercache.search.sampler import sampler
+from tests.programs import Simulator, straight
 
 
 def _straight(*lengths):
@@ -14,12 +23,82 @@ def _straight(*lengths):
 
 
 def test_a_budget_that_ran_out_is_set_against_the_number_of_orders():
-    result = check(_straight(5, 5), executions=10)
+    result = check(_straight(5, 5), executions=60)
     assert result.verdict is Verdict.UNKNOWN
-    assert "252 ways at most" in result.reasons[0]
+    assert "about 252 schedules (estimated by " in result.reasons[0]
+    assert "252 ways" in check(_straight(5, 5), search="all-schedules", executions=9).reasons[0]
     assert "252" in check(_straight(5, 5)).coverage
 
 
 def test_one_schedule_is_not_called_schedules():
     result = check(_straight(3, 3), executions=1)
     assert result.coverage.startswith("1 schedule was executed")
+
+
+@pytest.mark.parametrize(
+    ("budget", "ran_out", "advice"),
+    [
+        ({"executions": 60}, "the budget of 60 executions ran out", "--supercache-executions"),
+        ({"time": 2.0}, "the budget of 2 s ran out", "--supercache-time"),
+    ],
+)
+def test_auto_on_a_flow_too_large_says_what_was_missed_how_much_there_is_and_what_to_do(
+    budget, ran_out, advice
+):
+    result = check(_straight(9, 9, 9), **budget)
+    assert (result.verdict, result.exhausted, result.interleavings) == (
+        Verdict.UNKNOWN,
+        False,
+        None,
+    )
+    (reason,) = result.reasons
+    assert reason.startswith(ran_out)
+    assert advice in reason
+    done = f"{result.executions:,} of at most {budget.get('executions', 20_000):,} executions"
+    assert done in reason
+    assert f"of at most {budget.get('time', 120):g} s were used" in reason
+    assert "there are about 2.3e11 schedules" in reason  # 27! / 9!^3 = 227,873,431,500
+    found = re.search(
+        r"by ([0-9]+) runs of PCT .*: 3 actors, at most 27 steps.* was missed", reason
+    )
+    assert found
+    assert 0 < int(found[1]) < result.executions
+    stated = re.findall(r"one that ([23]) orderings .*? at most ([0-9.]+)", reason)
+    assert [depth for depth, _ in stated] == ["2", "3"]
+    for depth, missed in stated:  # at least what all runs together could do, at most nothing
+        assert (1 - hit_bound(3, 27, int(depth))) ** int(found[1]) <= float(missed.rstrip(".")) <= 1
+
+
+def test_auto_on_a_flow_that_fits_draws_nothing_and_holds():
+    result = check(_straight(3, 3), executions=20)
+    assert (result.verdict, result.interleavings) == (Verdict.HOLDS, 20)
+    assert "PCT" not in result.coverage
+
+
+def test_a_bound_is_never_rounded_down():
+    search = sampler("pct", 0, ("a", "b"))
+    simulator = Simulator(lambda: {"a": straight(1), "b": straight(1)})
+
+    def attempt(scheduler):
+        if len(simulator.runs) == 4:
+            raise StopIteration
+        return simulator.attempt(scheduler)
+
+    with pytest.raises(StopIteration):
+        search.explore(attempt)
+    why = why_unfinished(4, 1.0, Exploration(search="pct"), simulator.runs[0], search)
+    # After a uniform walk two runs of depth 2 and one of depth 3: (3/4)^2 7/8 = 0.4922 and 7/8 = 0.875.
+    assert "2 orderings of steps force with probability at most 0.5," in why
+    assert "3 orderings of steps force with probability at most 0.88." in why
+
+
+def test_what_random_schedules_say_about_the_rest_is_three_in_n():
+    reason = check(_straight(5, 5), search="random", executions=100).reasons[0]
+    assert "at most 0.03 of schedules drawn this way fail" in reason
+    assert "nothing about production" in reason
+    assert "PCT" not in reason
+
+
+def test_a_number_too_large_for_a_float_is_still_told():
+    reason = check(_straight(170, 170, 170), search="all-schedules", executions=1).reasons[0]
+    assert "can be ordered in 3.5e240 ways" in reason
