@@ -1,8 +1,10 @@
 """An operation while it runs: what is known of a user's call until it returns."""
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.operation import Operation
 
 
@@ -30,3 +32,18 @@ class Call:
     def operation(self) -> Operation:
         """Return the finished operation, or what is known of an unfinished one."""
         return Operation(**{name: getattr(self, name) for name in Call.__slots__})
+
+
+def ran(answer: Any, what: str) -> Any:
+    """Return an answer unless it is a coroutine that nobody ever ran.
+
+    Raises:
+        SupercacheError: it is; taken for an answer, it would pass for code that was executed.
+    """
+    if inspect.iscoroutine(answer):
+        answer.close()
+        raise SupercacheError(
+            f"{what} returned a coroutine, which nobody runs; asyncio is not available in this "
+            "version"
+        )
+    return answer

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_supercache.calls import Call
+from pytest_supercache.calls import Call, ran
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import NOTHING, Resources, footprint_of
 from pytest_supercache.core.operation import History
@@ -117,7 +117,11 @@ class World:
         if not name or "@" in name:
             raise SupercacheError(f"world.actor({name!r}): expected a name without '@'")
         self.stack.node(node)
-        self._actors.append(Actor(name, node, lambda: target(*args, **kwargs), daemon=daemon))
+
+        def live() -> Any:
+            return ran(target(*args, **kwargs), f"world.actor({name!r})")
+
+        self._actors.append(Actor(name, node, live, daemon=daemon))
 
     def run(self) -> dict[str, Any]:
         """Run every registered actor under the schedule; return their results by name.

@@ -1,11 +1,10 @@
 """A step is taken: the system or a verb is called, recorded, and held against what is expected."""
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_supercache.calls import Call
+from pytest_supercache.calls import Call, ran
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.registry import Verb
@@ -93,7 +92,7 @@ class Scene:
                 "does not have"
             )
         call.value = arguments.get("value")
-        call.answer = _answer(step.verb, function(*arguments.values()))
+        call.answer = ran(function(*arguments.values()), repr(step.verb))
 
     def _call_verb(
         self, verb: Verb, arguments: dict[str, Any], user: ActingUser, call: Call
@@ -101,15 +100,6 @@ class Scene:
         if verb.writes is not None:
             call.writes = tuple(verb.writes(**arguments).items())
         system = self.systems[user.node]
-        call.answer = _answer(verb.name, verb.function(system, user, **arguments))
+        call.answer = ran(verb.function(system, user, **arguments), repr(verb.name))
         if verb.observes is not None:
             call.sightings = tuple(verb.observes(call.answer, **arguments).items())
-
-
-def _answer(verb: str, answer: Any) -> Any:
-    if inspect.iscoroutine(answer):
-        answer.close()
-        raise SupercacheError(
-            f"{verb!r} returned a coroutine; asyncio is not available in this version"
-        )
-    return answer
