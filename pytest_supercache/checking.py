@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_supercache import coverage
+from pytest_supercache.calls import ran
 from pytest_supercache.core.errors import (
     NotDeterministicError,
     ReplayDivergedError,
@@ -24,7 +25,7 @@ from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.runtime.state import changed_globals, fingerprint
 from pytest_supercache.search.serial import Serial
-from pytest_supercache.searching import Searched, search
+from pytest_supercache.searching import OfHypothesis, Searched, search
 from pytest_supercache.stand import Body, Given, Stand, test_stand
 from pytest_supercache.trial import (
     Found,
@@ -35,6 +36,7 @@ from pytest_supercache.trial import (
     take_turns,
 )
 from pytest_supercache.witness import DoesNotReplay, confirm, simplest, smallest
+from pytest_supercache.world import World
 
 
 def check(
@@ -104,6 +106,7 @@ def check_on(
     preflight: Body | None = None,
     replay: Schedule | None = None,
     hypothesis_seed: int | None = None,
+    reproduce: tuple[str, bytes] | None = None,
     core: int = 0,
 ) -> CheckResult:
     """Check ``body`` with everything spelled out; :func:`check` and the plugin both come here."""
@@ -114,11 +117,14 @@ def check_on(
         if preflight is not None:
             _look_ahead(stand, preflight)
 
+        def driven(world: World) -> None:
+            ran(body(world), "the body")
+
         def explore(*, shared: bool) -> CheckResult:
             trial = Trial(
-                stand=stand, body=body, settings=settings, guarantees=guarantees, shared=shared
+                stand=stand, body=driven, settings=settings, guarantees=guarantees, shared=shared
             )
-            one = _Check(trial, item, replay, hypothesis_seed)
+            one = _Check(trial, item, replay, (hypothesis_seed, reproduce))
             result = one.result()
             return replace(result, notes=(*result.notes, *one.notes()))
 
@@ -150,12 +156,12 @@ class _Check:
     """One check from the first serial run to the result."""
 
     def __init__(
-        self, trial: Trial, item: str, replay: Schedule | None, hypothesis_seed: int | None
+        self, trial: Trial, item: str, replay: Schedule | None, hypothesis: OfHypothesis
     ) -> None:
         self._trial = trial
         self._item = item
         self._replay = replay
-        self._hypothesis_seed = hypothesis_seed
+        self._hypothesis = hypothesis
         self._searched = Searched()
 
     def notes(self) -> tuple[str, ...]:
@@ -171,14 +177,23 @@ class _Check:
             label, trial.found = take_turns(trial)
             if trial.found is not None and trial.settings.stop_at_first:
                 return self._violated(End.FOUND, label)
-            self._searched = search(trial, self._item, self._hypothesis_seed)
-            return self._concluded(self._searched.end, label)
+            self._searched = search(trial, self._item, self._hypothesis)
+            return self._told(self._concluded(self._searched.end, label))
         except HazardMet as hazard:
             return self._unknown(hazard.reasons)
         except NotDeterministicError as error:
             return self._unknown((_not_deterministic(error, before),))
         except DoesNotReplay as error:
             return self._unknown((str(error),))
+
+    def _told(self, result: CheckResult) -> CheckResult:
+        """Add what users of Hypothesis expect to be told, and let it remember the witness."""
+        generated, found, again = self._searched.generated, result.counterexample, ""
+        if generated is None:
+            return result
+        if found is not None and not found.serial:
+            again = generated.remember(found.schedule, self._trial.execute)
+        return replace(result, reproduce=again, statistics=generated.statistics)
 
     def _replayed(self, schedule: Schedule) -> CheckResult:
         """Execute one recorded schedule and judge it: no search, no proof."""

@@ -6,6 +6,7 @@ of the exhaustive search cannot be trusted, every schedule is executed instead.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pytest_supercache.core.settings import SAMPLERS
 from pytest_supercache.core.verdict import End
@@ -16,6 +17,13 @@ from pytest_supercache.search.dpor import ReductionAlarm
 from pytest_supercache.search.sampler import Sampler, sampler
 from pytest_supercache.search.search import Search, SearchEnded
 from pytest_supercache.trial import SharedMemoryNeeded, Trial
+
+if TYPE_CHECKING:
+    from pytest_supercache.search.generated import Generated
+
+
+OfHypothesis = tuple[int | None, tuple[str, bytes] | None]
+"""The seed, and version and blob of ``@reproduce_failure``."""
 
 
 @dataclass(slots=True)
@@ -29,11 +37,13 @@ class Searched:
     """Of the reduction that was relied on; None: there was none."""
     sampler: Sampler | None = None
     """The last search, if it drew at random."""
+    generated: "Generated | None" = None
+    """The search by Hypothesis, if that was asked for."""
     note: str | None = None
     """Why the reduction was given up."""
 
 
-def search(trial: Trial, item: str, hypothesis_seed: int | None) -> Searched:
+def search(trial: Trial, item: str, hypothesis: OfHypothesis) -> Searched:
     """Let the chosen searches try schedules, one after the other, until one has the answer.
 
     Raises:
@@ -44,7 +54,7 @@ def search(trial: Trial, item: str, hypothesis_seed: int | None) -> Searched:
         _reduced(trial, searched)
         if searched.end is not End.OUT_OF_BUDGET or trial.is_over_budget():
             return searched
-    for each in _searches(trial, searched, item, hypothesis_seed):
+    for each in _searches(trial, searched, item, hypothesis):
         try:
             searched.end = each.explore(trial.attempt)
         except SearchEnded as ended:
@@ -89,7 +99,7 @@ def _reduced(trial: Trial, searched: Searched) -> None:
 
 
 def _searches(
-    trial: Trial, searched: Searched, item: str, hypothesis_seed: int | None
+    trial: Trial, searched: Searched, item: str, hypothesis: OfHypothesis
 ) -> Iterator[Search]:
     settings = trial.settings
     is_auto = settings.search == "auto"
@@ -97,8 +107,8 @@ def _searches(
         from pytest_supercache.search.generated import Generated
 
         trial.outside = True  # Hypothesis draws on the thread that called it only
-        key = f"pytest-supercache:{item}".encode()
-        yield Generated(settings.executions, key, hypothesis_seed)
+        searched.generated = Generated(settings.executions, item, *hypothesis)
+        yield searched.generated
     all_of_them = settings.search == "all-schedules" or settings.preemptions is not None
     if (all_of_them and settings.search not in SAMPLERS) or searched.note is not None:
         yield AllSchedules(settings.preemptions, trial.is_hopeless if is_auto else _never)

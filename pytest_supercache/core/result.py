@@ -58,3 +58,5 @@ class CheckResult:
     counterexample: Counterexample | None = None
     seconds: float = 0.0
     scope: dict[str, str | int] = field(default_factory=dict)
+    reproduce: str = ""  # the decorator that repeats a schedule which Hypothesis found
+    statistics: str = ""  # what Hypothesis says of a search that it drove

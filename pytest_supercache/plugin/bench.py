@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from pytest_supercache.report.finding import Finding
     from pytest_supercache.scenario.scenario import ScenarioItem
     from pytest_supercache.world import World
+
+
+EXAMPLES: pytest.StashKey[int] = pytest.StashKey()
+"""How many examples of ``@given`` a test has tried."""
 
 
 class Bench:
@@ -88,6 +93,8 @@ class Bench:
         node: pytest.Item,
         own: dict[str, Any],
         guarantees: "Iterable[Guarantee]",
+        *,
+        reproduce: tuple[str, bytes] | None = None,
     ) -> None:
         """Explore a Python test and raise unless it holds.
 
@@ -97,13 +104,23 @@ class Bench:
         """
         from pytest_supercache.report.finding import Finding
 
+        settings = self._session.options.exploration(own)
+        if reproduce is not None:
+            settings = replace(settings, search="hypothesis")
         result = self._check(
             node,
             body,
-            self._session.options.exploration(own),
+            settings,
             guarantees=tuple(guarantees),
             item=node.nodeid,
+            reproduce=reproduce,
         )
+        if hasattr(getattr(node, "obj", None), "hypothesis"):
+            result = _as_example(node, result)
+        elif result.reproduce:
+            result = _with_note(
+                result, f"to try this schedule only, put {result.reproduce} on the test"
+            )
         path, line, _ = node.location
         document = (getattr(node, "obj", None).__doc__ or node.name).strip()
         self._report(
@@ -138,7 +155,7 @@ class Bench:
         from pytest_supercache.checking import check_on
 
         try:
-            return check_on(
+            result = check_on(
                 self._session.server,
                 body,
                 settings,
@@ -149,6 +166,9 @@ class Bench:
             )
         except ReplayDivergedError as error:
             return CheckResult(verdict=Verdict.UNKNOWN, reasons=(str(error),))
+        if result.statistics:
+            node.hypothesis_statistics = result.statistics  # type: ignore[attr-defined]
+        return result
 
     def _report(self, node: pytest.Item, finding: "Finding") -> None:
         """Attach the finding to its item, then pass or fail the item."""
@@ -170,6 +190,20 @@ class Bench:
             attach(finding)
         if not finding.as_stated:
             raise NotAsExpected(failure_text(finding, _width()))
+
+
+def _as_example(node: pytest.Item, result: CheckResult) -> CheckResult:
+    """Say that a result is about one example of ``@given``; a replay looks for the one it fits."""
+    if _replay(node) and result.verdict is not Verdict.VIOLATED:
+        from pytest_supercache.search.generated import reject_example
+
+        reject_example()
+    node.stash[EXAMPLES] = count = node.stash.get(EXAMPLES, 0) + 1
+    return _with_note(result, f"this is about example {count} of @given, the last one tried")
+
+
+def _with_note(result: CheckResult, note: str) -> CheckResult:
+    return replace(result, notes=(*result.notes, note))
 
 
 def _replay(node: pytest.Item) -> "Schedule | None":

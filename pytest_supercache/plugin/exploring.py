@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, overload
 
+from pytest_supercache.calls import ran
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.settings import Assume
 from pytest_supercache.oracle.guarantee import Guarantee
@@ -66,10 +67,29 @@ _OPTIONS = frozenset(
 )  # fmt: skip
 
 
+_NEEDED = ("request", "supercache_bench")
+"""Fixtures that every explored test asks for."""
+
+
+def _name(function: _Test) -> str:
+    return str(getattr(function, "__qualname__", repr(function)))
+
+
+def prepare(test: _Test) -> None:
+    """Make a collected test ready for what Hypothesis's plugin will look at."""
+    blob = "_hypothesis_internal_use_reproduce_failure"
+    if hasattr(test, "hypothesis"):
+        from pytest_supercache.search.generated import without_deadline
+
+        without_deadline(test)
+    elif blob in vars(test):  # without @given it would be called pointless
+        vars(test)["reproduce"] = vars(test).pop(blob)
+
+
 def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee, ...]) -> _Test:
     signature = inspect.signature(function)
     parameters = dict(signature.parameters)
-    name = getattr(function, "__qualname__", repr(function))
+    name = _name(function)
     if "world" not in parameters:
         raise SupercacheError(f"@explore: {name} needs a parameter `world`")
     if inspect.iscoroutinefunction(function):
@@ -88,31 +108,45 @@ def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee,
             "its content from one interleaving to the next. Use world.existing_cache, "
             "world.origin, world.super_cache or world.clock."
         )
+    return _wrapped(function, signature, own, guarantees)
+
+
+def _wrapped(
+    function: _Test, signature: inspect.Signature, own: dict[str, Any], guarantees: tuple[Any, ...]
+) -> _Test:
+    """Make the function that pytest calls, and Hypothesis when ``@given`` is put around it."""
+    parameters = dict(signature.parameters)
     is_method = next(iter(parameters)) == "self"
-
-    def wrapper(*args: Any, **fixtures: Any) -> None:
-        node: pytest.Item = fixtures["request"].node
-        bench: Bench = fixtures["supercache_bench"]
-        wanted = {name: value for name, value in fixtures.items() if name in parameters}
-
-        def body(world: World) -> None:
-            function(*args, world=world, **wanted)
-
-        bench.explore(body, node, own, guarantees)
-
-    update_wrapper(wrapper, function)  # pytest finds the place of the test through __wrapped__
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    own_parameters = [p for p in parameters.values() if p.name not in {"world", "self"}]
-    wrapper.__signature__ = signature.replace(  # type: ignore[attr-defined]
+    asked = [p for p in parameters.values() if p.name not in {"world", "self", *_NEEDED}]
+    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    # What @given fills from the right must stand on the right, and nothing may be keyword-only.
+    rewritten = signature.replace(
         parameters=[
             *([parameters["self"]] if is_method else []),
-            *(p.replace(kind=keyword) for p in own_parameters),
-            *(
-                inspect.Parameter(extra, keyword)
-                for extra in ("request", "supercache_bench")
-                if extra not in parameters
-            ),
+            *(inspect.Parameter(needed, positional) for needed in _NEEDED),
+            *(p.replace(kind=positional, default=inspect.Parameter.empty) for p in asked),
         ]
     )
-    wrapper.is_explored = True  # type: ignore[attr-defined]
-    return wrapper
+
+    def explored_test(*args: Any, **kwargs: Any) -> None:
+        given = rewritten.bind(*args, **kwargs).arguments
+        node: pytest.Item = given["request"].node
+        bench: Bench = given["supercache_bench"]
+        wanted = {name: value for name, value in given.items() if name in parameters}
+
+        def body(world: World) -> None:
+            ran(function(**wanted, world=world), f"@explore: {_name(function)}")
+
+        bench.explore(body, node, own, guarantees, reproduce=vars(explored_test).get("reproduce"))
+
+    update_wrapper(explored_test, function)
+    # Nobody may look through to the function, whose parameters are others; so the code itself says
+    # where it stands, also to Hypothesis.
+    del explored_test.__wrapped__  # type: ignore[attr-defined]
+    place = inspect.unwrap(function).__code__
+    explored_test.__code__ = explored_test.__code__.replace(
+        co_filename=place.co_filename, co_firstlineno=place.co_firstlineno
+    )
+    explored_test.__signature__ = rewritten  # type: ignore[attr-defined]
+    explored_test.is_explored = True  # type: ignore[attr-defined]
+    return explored_test

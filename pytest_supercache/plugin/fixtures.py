@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LAYER_FIXTURES = ("existing_cache", "super_cache", "origin", "cache_layers", "virtual_clock")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def supercache_bench(request: pytest.FixtureRequest) -> "Bench":
     """What scenario items and ``@explore`` tests run on."""
     from pytest_supercache.plugin.bench import Bench

@@ -109,7 +109,13 @@ class Session:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """With ``--supercache-replay``, keep only the item that the token names."""
+        """Prepare explored tests; with ``--supercache-replay`` keep what the token names."""
+        for item in items:
+            test: Any = getattr(item, "obj", None)
+            if hasattr(test, "is_explored"):
+                from pytest_supercache.plugin.exploring import prepare
+
+                prepare(getattr(test, "__func__", test))
         token = config.getoption("supercache_replay")
         if token:
             from pytest_supercache.plugin.collection import select_for_replay
@@ -130,7 +136,8 @@ class Session:
         report = yield
         error = call.excinfo
         if error is not None and isinstance(error.value, NotAsExpected | SupercacheError):
-            report.longrepr = f"{error.value}{_where_raised(error, item.path)}"
+            notes = "".join(f"\n{note}" for note in getattr(error.value, "__notes__", ()))
+            report.longrepr = f"{error.value}{_where_raised(error, item.path)}{notes}"
         finding = item.stash.get(FINDING, None)
         if report.when == "call" and finding is not None:
             report.supercache = finding  # type: ignore[attr-defined]
@@ -197,7 +204,11 @@ class Session:
 
 def _where_raised(error: pytest.ExceptionInfo[BaseException], path: Path) -> str:
     """Say which line of the test led to an error of ours; nothing for scenario files."""
-    lines = [entry.lineno + 1 for entry in error.traceback if entry.path == path]
+    lines = [
+        entry.lineno + 1
+        for entry in error.traceback
+        if entry.path == path and entry.name != "explored_test"  # ours, though it says otherwise
+    ]
     if not lines or isinstance(error.value, NotAsExpected):
         return ""
     return f"\n  at {path.name}:{lines[-1]}"

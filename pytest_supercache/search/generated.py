@@ -8,15 +8,32 @@ ours runs afterwards.
 
 from collections.abc import Callable
 from random import Random
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from hypothesis import Phase, Verbosity, find, settings
+from hypothesis import (
+    HealthCheck,
+    Phase,
+    Verbosity,
+    __version__,
+    currently_in_test_context,
+    find,
+    given,
+    reject,
+    reproduce_failure,
+    settings,
+)
 from hypothesis import strategies as st
-from hypothesis.errors import NoSuchExample
+from hypothesis._settings import local_settings
+from hypothesis.errors import DidNotReproduce, InvalidArgument, NoSuchExample
+from hypothesis.statistics import collector, describe_statistics
 
-from pytest_supercache.core.schedule import Choices
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.schedule import Choices, Schedule, Scheduler
+from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
 from pytest_supercache.search.search import Attempt, SearchEnded
+
+_COLLECTOR: Any = collector  # typed as if it could hold nothing
 
 
 class _Drawn:
@@ -29,11 +46,15 @@ class _Drawn:
     def choose(self, choices: Choices) -> str | None:
         if len(choices.enabled) == 1:
             return choices.enabled[0]
-        # The first alternative is to go on without a preemption: Hypothesis tends towards zero.
-        ordered = sorted(choices.enabled, key=lambda name: name != choices.last)
+        ordered = _ordered(choices)
         number = self._data.draw(st.integers(0, len(ordered) - 1))
         self.numbers.append((len(ordered) - 1, number))
         return ordered[number]
+
+
+def _ordered(choices: Choices) -> list[str]:
+    """Put first who goes on without a preemption: Hypothesis tends towards zero."""
+    return sorted(choices.enabled, key=lambda name: name != choices.last)
 
 
 class _Stopped(BaseException):
@@ -63,6 +84,11 @@ class _Trial:
             self._stop(error)
         return self._found is not None
 
+    @property
+    def drawn(self) -> list[int]:
+        """The numbers of the schedule that failed."""
+        return [] if self._found is None else [number for _, number in self._found.numbers]
+
     def _stop(self, reason: Exception) -> NoReturn:
         self.stopped = reason
         raise _Stopped from reason
@@ -71,40 +97,157 @@ class _Trial:
 class Generated:
     """Search driven by Hypothesis.
 
+    The current profile counts: its database, ``derandomize``, and phases that leave out reuse. As a
+    part of an example of ``@given`` the search must do the same whenever the example is tried
+    again, so it has a seed then and remembers nothing.
+
     Args:
         executions: how many examples to try at most.
-        database_key: under which name examples of this item are kept.
+        item: under whose name examples are kept.
         seed: repeat the choices of this seed; None: as Hypothesis decides.
+        reproduce: version and blob of ``@reproduce_failure``: try nothing else.
     """
 
-    def __init__(self, executions: int, database_key: bytes, seed: int | None) -> None:
+    def __init__(
+        self,
+        executions: int,
+        item: str,
+        seed: int | None,
+        reproduce: tuple[str, bytes] | None = None,
+    ) -> None:
         self._executions = executions
-        self._database_key = database_key
-        self._seed = seed
+        self._item = item
+        self._key = f"pytest-supercache:{item}".encode()
+        self._is_nested = currently_in_test_context()
+        self._seed = 0 if seed is None and self._is_nested else seed
+        self._reproduce = reproduce
+        self._found: list[int] = []
+        self.statistics = ""
+        """What ``--hypothesis-show-statistics`` shows; empty when the search was broken off."""
 
     def explore(self, attempt: Attempt) -> End:
         """Let Hypothesis try schedules until one fails or it has no more examples."""
         trial = _Trial(attempt)
+        profile = self._profile()
+        database: Any = profile.database
+        before = self._kept(database)
+        if not profile.phases:
+            return End.OUT_OF_BUDGET
         try:
-            self._find(trial.fails)
+            with local_settings(profile), _COLLECTOR.with_value(self._keep_statistics):
+                self._run(trial.fails)
         except NoSuchExample:
             return End.OUT_OF_BUDGET
         except BaseException:
             if trial.stopped is not None:  # whatever Hypothesis makes of having been left
+                for example in self._kept(database) - before:  # it takes that for a failure
+                    database.delete(self._key, example)
                 raise trial.stopped from None
             raise
+        self._found = trial.drawn
         return End.FOUND
 
-    def _find(self, fails: Callable[[st.DataObject], bool]) -> None:
+    def _profile(self) -> settings:
+        """Return the current profile with what a search needs; nesting is allowed on purpose."""
+        current = settings.default
+        assert current is not None, "Hypothesis always has a profile"
+        return settings(
+            current,
+            max_examples=self._executions,
+            deadline=None,
+            phases=[p for p in (Phase.reuse, Phase.generate) if p in current.phases],
+            verbosity=Verbosity.quiet,
+            suppress_health_check=list(HealthCheck),
+        )
+
+    def _kept(self, database: Any) -> set[bytes]:
+        return set() if database is None else set(database.fetch(self._key))
+
+    def _run(self, fails: Callable[[st.DataObject], bool]) -> None:
+        if self._reproduce is not None:
+            _reproduced(fails, *self._reproduce)
+            return
         find(
             st.data(),
             fails,
-            settings=settings(
-                max_examples=self._executions,
-                deadline=None,
-                phases=(Phase.reuse, Phase.generate),
-                verbosity=Verbosity.quiet,
-            ),
             random=None if self._seed is None else Random(self._seed),
-            database_key=self._database_key,
+            settings=settings.default,
+            database_key=self._key,
         )
+
+    def _keep_statistics(self, statistics: Any) -> None:
+        statistics["nodeid"] = self._item
+        self.statistics = describe_statistics(statistics)
+
+    def remember(self, schedule: Schedule, execute: Callable[[Scheduler], Execution]) -> str:
+        """Keep a smaller schedule than the one that was found, where Hypothesis keeps its own.
+
+        Args:
+            schedule: it fails like the one that was found.
+            execute: runs a schedule as the search does.
+
+        Returns:
+            The decorator that repeats it; empty when this Hypothesis cannot say.
+        """
+        try:
+            from hypothesis.core import encode_failure
+            from hypothesis.database import choices_to_bytes
+        except ImportError:  # an older Hypothesis writes examples in another way
+            return ""
+        followed = _Followed(schedule)
+        execute(followed)
+        database = settings.default.database if settings.default is not None else None
+        if database is not None and self._seed is None and self._reproduce is None:
+            database.delete(self._key, choices_to_bytes(self._found))
+            database.save(self._key, choices_to_bytes(followed.numbers))
+        return f"@reproduce_failure({__version__!r}, {encode_failure(followed.numbers)!r})"
+
+
+class _Followed:
+    """Follows a schedule and notes which numbers Hypothesis would have to draw for it."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self.numbers: list[int] = []
+
+    def choose(self, choices: Choices) -> str | None:
+        name = self._schedule.choices[choices.taken]
+        if len(choices.enabled) > 1:
+            self.numbers.append(_ordered(choices).index(name))
+        return name
+
+
+class _Repeated(Exception):  # noqa: N818 - what is hoped for
+    """The schedule of ``@reproduce_failure`` failed again."""
+
+
+def _reproduced(fails: Callable[[st.DataObject], bool], version: str, blob: bytes) -> None:
+    """Try only what a blob says.
+
+    Raises:
+        SupercacheError: it is of another version of Hypothesis, or nothing fails any more.
+    """
+
+    def test(data: st.DataObject) -> None:
+        if fails(data):
+            raise _Repeated
+
+    try:
+        reproduce_failure(version, blob)(given(st.data())(test))()
+    except _Repeated:
+        return
+    except (DidNotReproduce, InvalidArgument) as error:
+        raise SupercacheError(f"@reproduce_failure: {error}") from error
+
+
+def without_deadline(test: Any) -> None:
+    """Take the default deadline from a test with ``@given``: an exploration takes what it takes."""
+    applied = test._hypothesis_internal_use_settings  # noqa: SLF001 - the plugin of Hypothesis does
+    if settings.default is not None and applied.deadline == settings.default.deadline:
+        changed = settings(applied, deadline=None)
+        test._hypothesis_internal_use_settings = changed  # noqa: SLF001
+
+
+def reject_example() -> None:
+    """Say that an example of ``@given`` is none of those that are looked for."""
+    reject()

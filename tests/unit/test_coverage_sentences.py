@@ -87,7 +87,7 @@ def test_a_bound_is_never_rounded_down():
     with pytest.raises(StopIteration):
         search.explore(attempt)
     why = why_unfinished(4, 1.0, Exploration(search="pct"), simulator.runs[0], search)
-    # After a uniform walk two runs of depth 2 and one of depth 3: (3/4)^2 7/8 = 0.4922 and 7/8 = 0.875.
+    # A uniform walk, two runs of depth 2, one of depth 3: (3/4)^2 7/8 = 0.4922 and 7/8 = 0.875.
     assert "2 orderings of steps force with probability at most 0.5," in why
     assert "3 orderings of steps force with probability at most 0.88." in why
 
