@@ -176,12 +176,8 @@ class World:
         footprint = footprint_of(reads, None if reads is None else ())
         self.stepping.step(CONDITION, footprint, kind="hand")
         while not condition():
-            self.stepping.step(
-                f"{CONDITION} again",
-                footprint,
-                kind="hand",
-                recheck_from=len(self._record.steps),
-            )
+            since = len(self._record.steps)
+            self.stepping.step(f"{CONDITION} again", footprint, kind="hand", recheck_from=since)
 
     def deliver(self) -> None:
         """Deliver every message that is on its way, outside the race."""

@@ -97,17 +97,6 @@ def test_a_search_that_can_prove_nothing_never_holds(project: Project, search: s
     assert "can prove nothing" in project.reasons()
 
 
-@pytest.mark.parametrize("search", ["exhaustive"])
-def test_a_search_of_a_later_version_is_refused_with_what_to_use(
-    project: Project, search: str
-) -> None:
-    project.scenario(race("H-9"))
-    result = project.run(f"--supercache-search={search}")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"*{search}*not available in this version*all-schedules*"])
-    assert "Traceback" not in result.stdout.str()
-
-
 def test_an_unknown_search_is_refused_with_the_known_ones(project: Project) -> None:
     project.scenario(race("H-10"))
     result = project.run("--supercache-search=telepathy")
@@ -118,7 +107,7 @@ def test_an_unknown_search_is_refused_with_the_known_ones(project: Project) -> N
 def test_all_searches_agree_on_the_label_and_the_guarantee(project: Project) -> None:
     project.scenario(race("H-11"))
     seen = set()
-    for search in ("auto", "all-schedules", "pct", "random", "uniform", "hypothesis"):
+    for search in ("auto", "exhaustive", "all-schedules", "pct", "random", "uniform", "hypothesis"):
         project.run(f"--supercache-search={search}").assert_outcomes(failed=1)
         row = project.row()
         seen.add((row["label"], row["guarantee"], row["counterexample"]["preemptions"]))
