@@ -29,6 +29,13 @@ REPEATS = 3
 """How often the first schedule is repeated to see that the code is deterministic."""
 
 
+KEPT_SHARE = 0.1
+"""Of executions and time: kept for PCT by a search of which nobody knows how much is ahead."""
+
+KEPT_MIN = 10
+"""Fewer runs than this are not kept: they would say nothing."""
+
+
 class SharedMemoryNeeded(Exception):  # noqa: N818 - a change of plan, not an error
     """An operation was answered without a step: memory that nobody declared."""
 
@@ -103,15 +110,18 @@ class Trial:
         return self.seconds() > max(self.settings.time, 1.0)
 
     def is_hopeless(self, owed: int) -> bool:
-        """Say whether a search that owes so many runs cannot fit the budget.
+        """Say whether a search that owes so many runs at least had better leave the rest to PCT.
 
-        Then another one gets the other half, of executions or of time.
+        It is when the rest of the budget cannot be enough; and when the last tenth begins, because
+        nobody knows how much is ahead, and a search that was cut off says nothing of the rest.
         """
-        done, budget = self.executions, self.settings.executions
-        seconds, time = self.seconds(), self.settings.time
-        is_half_used = done >= budget // 2 or seconds >= time / 2
-        does_not_fit = owed > budget - done or owed * seconds > done * (time - seconds)
-        return self.found is None and is_half_used and does_not_fit
+        done, seconds = self.executions, self.seconds()
+        executions, time = self.settings.executions, self.settings.time
+        used = max(done / executions, seconds / time)
+        if self.found is not None or not done or used < 0.5:
+            return False
+        left = min(executions - done, done * (time - seconds) / seconds)
+        return owed > left or (used >= 1 - KEPT_SHARE and left >= KEPT_MIN)
 
     def forget_findings(self) -> None:
         """Begin anew with another search."""
