@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_supercache.calls import Call, ran
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import NOTHING, Resources, footprint_of
-from pytest_supercache.core.operation import History
+from pytest_supercache.core.operation import Content, History
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.switch import CONDITION
-from pytest_supercache.core.trace import Execution, Layers, Settled
+from pytest_supercache.core.trace import Execution, Layers, Settled, Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.layers.clock import VirtualClock
-from pytest_supercache.layers.existing_cache import ExistingCache
+from pytest_supercache.layers.existing_cache import ExistingCache, encoded
 from pytest_supercache.layers.origin import Origin
 from pytest_supercache.layers.stack import NodeLayers, Stack
 from pytest_supercache.layers.super_cache import SuperCache
@@ -42,6 +42,7 @@ class World:
         self._settled = Settled()
         self._start: Layers = {}
         self._sights: dict[str, Callable[[], Mapping[str, Any]]] = {}
+        self._owners: dict[str, tuple[str, ...]] = {}
         self._unseen: list[str] = []
         self._shared: Any = None  # content of the shared layers before the first probe
 
@@ -247,6 +248,14 @@ class World:
         """Record that an expectation of a single step was not met."""
         self._broken.append(violation)
 
+    def owns(self, user: str, *keys: str) -> None:
+        """Say that what the origin has under ``keys`` may be shown to ``user`` only.
+
+        Judged by the guarantee ``isolated_users``; a key may have several owners.
+        """
+        for key in map(_text, keys):
+            self._owners[key] = (*self._owners.get(key, ()), user)
+
     def user(self, name: str, system: Any, node: str = "a") -> "User":
         """Return recorded ``read``, ``write`` and ``delete`` on ``system`` for a user."""
         return User(self, name, system, node)
@@ -297,13 +306,7 @@ class World:
         return Execution(
             schedule=Schedule(tuple(controller.choices)),
             steps=self._record.steps,
-            history=History(
-                operations=tuple(call.operation() for call in self._calls),
-                commits=tuple(self.stack.origin.commits),
-                origin_watched=self.stack.origin.watched,
-                given=dict(self._given.get("origin", {})),
-                given_in_caches=_by_key(self._given),
-            ),
+            history=self._history(),
             settled=self._settled,
             blocked=controller.blocked,
             waiting=controller.waiting,
@@ -329,6 +332,32 @@ class World:
             start=self._start,
             results={actor.name: actor.result for actor in self._actors},
         )
+
+    def _history(self) -> History:
+        origin, steps = self.stack.origin, self._record.steps
+        return History(
+            operations=tuple(call.operation() for call in self._calls),
+            commits=tuple(replace(c, operation=_operation_at(steps, c.at)) for c in origin.commits),
+            loads=tuple(
+                replace(load, phase=steps[load.at - 1].phase if load.at else load.phase)
+                for load in origin.loads
+            ),
+            drafts=tuple(origin.drafts),
+            contents=_contents(self._given_contents(), steps) if self._record.snapshot else None,
+            origin_watched=origin.watched,
+            given=dict(self._given.get("origin", {})),
+            given_in_caches=_by_key(self._given),
+            owners=dict(self._owners),
+            times=(0.0, *(step.time for step in steps)),
+        )
+
+    def _given_contents(self) -> Layers:
+        near = dict(self._given.get("super_cache", {}))
+        far = self._given.get("existing_cache", {})
+        return {
+            self.existing_cache.name: {key: encoded(value) for key, value in far.items()},
+            **{cache.name: near for cache in self.stack.super_caches.values()},
+        }
 
     def _unrecorded_errors(self) -> dict[str, BaseException]:
         """Return what ended an actor outside of any recorded operation."""
@@ -367,6 +396,32 @@ class User:
         """Call the system's ``delete``."""
         with self.world.recorded(Call(user=self.name, node=self.node, kind="delete", key=key)):
             self.system.delete(key)
+
+
+def _operation_at(steps: list[Step], taken: int) -> int | None:
+    """Return the operation to which the last of so many steps belongs."""
+    return steps[taken - 1].operation if taken else None
+
+
+def _contents(start: Layers, steps: list[Step]) -> tuple[Content, ...]:
+    """Return what the caches held, as changes: from snapshots taken after each step."""
+    found: list[Content] = []
+    known: dict[tuple[str, str], Any] = {}
+    for taken, layers in enumerate((start, *(step.layers for step in steps))):
+        if layers is None:
+            continue
+        now = {
+            (place, str(key)): value
+            for place, content in layers.items()
+            if place != "origin"
+            for key, value in content.items()
+        }
+        for place, key in dict.fromkeys((*known, *now)):
+            value = now.get((place, key))
+            if value != known.get((place, key)):
+                found.append(Content(place, key, value, taken))
+        known = now
+    return tuple(found)
 
 
 def _by_key(given: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:

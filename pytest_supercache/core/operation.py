@@ -50,28 +50,75 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One change of the origin: the key, its new value (None: deleted) and its version."""
+    """One change of the origin: the key, its new value (None: deleted) and its version.
+
+    Commits with the same ``at`` were made in one step: one transaction.
+    """
 
     key: str
     value: Any
     version: int
     at: int  # number of steps taken when it was made, the one that made it included
     by: str | None = None  # the actor
+    operation: int | None = None  # position in the history of the operation that made it
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One read of the origin by the code under test: what left the source, and when."""
+
+    key: str
+    value: Any
+    at: int  # number of steps taken, the one that read included
+    by: str | None = None  # the actor
+    phase: str = RACE
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A change inside a transaction of the origin, and what became of it."""
+
+    key: str
+    value: Any
+    at: int  # number of steps taken when it was made in the transaction
+    ended_at: int | None = None  # number of steps taken when the transaction ended
+    committed: bool = False  # False with an end: rolled back
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """From a step on, a layer held this value of a key (None: none)."""
+
+    place: str  # "existing_cache", "super_cache@a"
+    key: str
+    value: Any
+    at: int  # number of steps taken, the one that changed it included; 0: from the start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """All operations of one execution in the order they were called, and the origin's commits.
+    """All operations of one execution in the order they were called, and what the origin saw.
 
     ``commits`` is empty and ``origin_watched`` false when the system never used the origin; then
-    no commit order is known.
+    no commit order is known. ``contents`` is None when nobody looked into the layers at each step.
     """
 
     operations: tuple[Operation, ...] = ()
     commits: tuple[Commit, ...] = ()
+    loads: tuple[Load, ...] = ()
+    drafts: tuple[Draft, ...] = ()
+    contents: tuple[Content, ...] | None = None
     origin_watched: bool = False
     given: dict[str, Any] = field(default_factory=dict)  # the origin's content at the start
     given_in_caches: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    owners: dict[str, tuple[str, ...]] = field(default_factory=dict)  # key -> users it belongs to
+    times: tuple[float, ...] = ()  # times[n]: virtual seconds when the n-th step was taken
+
+    def time_at(self, steps: int) -> float:
+        """Return the virtual seconds when so many steps had been taken."""
+        if not self.times:
+            return 0.0
+        return self.times[min(steps, len(self.times) - 1)]
 
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.operations)

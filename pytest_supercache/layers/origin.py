@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.core.operation import Commit
+from pytest_supercache.core.operation import Commit, Draft, Load
 from pytest_supercache.core.switch import Switch
 
 PLACE = "origin"
@@ -25,6 +26,8 @@ class Origin:
         self._content: dict[str, Any] = {}
         self._versions: dict[str, int] = {}
         self.commits: list[Commit] = []
+        self.loads: list[Load] = []
+        self.drafts: list[Draft] = []
         self.watched = False  # whether the code under test ever used it
         self._position: Any = lambda: (0, None)
 
@@ -33,6 +36,8 @@ class Origin:
         self._content = deepcopy(given)
         self._versions = {}
         self.commits = []
+        self.loads = []
+        self.drafts = []
         self.watched = False
         self._position = position
 
@@ -40,6 +45,8 @@ class Origin:
         """Read ``key``; None when it is absent."""
         self._step("read", key, reads=True)
         answer = deepcopy(self._content.get(key))
+        step, actor = self._position()
+        self.loads.append(Load(key, deepcopy(answer), step, actor))
         self._switch.answered(f"read {key}")
         return answer
 
@@ -66,7 +73,11 @@ class Origin:
     def transaction(self) -> Iterator["Transaction"]:
         """Collect changes and commit them in one step; an exception rolls them back."""
         transaction = Transaction(self)
-        yield transaction
+        try:
+            yield transaction
+        except BaseException:
+            self._end(transaction.drafts, committed=False)
+            raise
         transaction.commit()
 
     def peek(self, key: str) -> Any:
@@ -96,13 +107,26 @@ class Origin:
         step, actor = self._position()
         self.commits.append(Commit(key, deepcopy(value), version, step, actor))
 
-    def _commit_all(self, changes: dict[str, Any]) -> None:
+    def _draft(self, key: str, value: Any) -> int:
+        """Note a change that is not committed yet; return its number."""
+        self.watched = True
+        step, _ = self._position()
+        self.drafts.append(Draft(key, deepcopy(value), step))
+        return len(self.drafts) - 1
+
+    def _end(self, drafts: list[int], *, committed: bool) -> None:
+        step, _ = self._position()
+        for number in drafts:
+            self.drafts[number] = replace(self.drafts[number], ended_at=step, committed=committed)
+
+    def _commit_all(self, changes: dict[str, Any], drafts: list[int]) -> None:
         self.watched = True
         resources = frozenset(f"{PLACE}:{key}" for key in changes)
         label = f"origin commit {', '.join(changes) or 'nothing'}"
         self._switch.step(label, Footprint(resources, resources), kind="origin")
         for key, value in changes.items():
             self._commit(key, value)
+        self._end(drafts, committed=True)
         self._switch.answered(label)
 
 
@@ -112,6 +136,7 @@ class Transaction:
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
         self._changes: dict[str, Any] = {}
+        self.drafts: list[int] = []  # numbers of the origin's record
 
     def get(self, key: str) -> Any:
         """Read ``key`` as this transaction sees it."""
@@ -121,12 +146,16 @@ class Transaction:
 
     def set(self, key: str, value: Any) -> None:
         """Change ``key`` when the transaction commits."""
-        self._changes[key] = deepcopy(value)
+        self._change(key, deepcopy(value))
 
     def delete(self, key: str) -> None:
         """Remove ``key`` when the transaction commits."""
-        self._changes[key] = None
+        self._change(key, None)
 
     def commit(self) -> None:
         """Commit all changes in one step."""
-        self._origin._commit_all(self._changes)  # noqa: SLF001 - one idea in two classes
+        self._origin._commit_all(self._changes, self.drafts)  # noqa: SLF001 - one idea in two classes
+
+    def _change(self, key: str, value: Any) -> None:
+        self._changes[key] = value
+        self.drafts.append(self._origin._draft(key, value))  # noqa: SLF001

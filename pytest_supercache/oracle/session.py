@@ -12,19 +12,21 @@ from typing import Any
 from pytest_supercache.core.operation import History, Operation
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.evidence import Evidence, Sight, shown
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.versions import candidates, is_from_somewhere, same, written
 
 
 def _find_lost_own_write(execution: Execution) -> Violation | None:
-    history = execution.history
+    evidence, history = Evidence(execution), execution.history
     unjudged: NotJudgedError | None = None
     for session in _sessions(history):
         own: dict[str, tuple[Operation, Any]] = {}
-        for operation in session:
-            for key, seen in _sightings(operation):
+        for at, operation in session:
+            for key, seen in shown(operation):
+                sight = Sight(at=at, operation=operation, key=key, value=seen)
                 try:
-                    violation = _judge(history, operation, key, seen, own.get(key))
+                    violation = _judge(evidence, sight, own.get(key))
                 except NotJudgedError as error:
                     unjudged = error
                     continue
@@ -37,15 +39,14 @@ def _find_lost_own_write(execution: Execution) -> Violation | None:
     return None
 
 
-def _judge(
-    history: History, read: Operation, key: str, seen: Any, own: tuple[Operation, Any] | None
-) -> Violation | None:
+def _judge(evidence: Evidence, sight: Sight, own: tuple[Operation, Any] | None) -> Violation | None:
     if own is None:
         return None
     write, wrote = own
+    history, read, key, seen = evidence.history, sight.operation, sight.key, sight.value
     stale = (
-        _is_older(history, key, read, seen, write, wrote)
-        if any(commit.key == key for commit in history.commits)
+        _is_older(evidence, sight, write, wrote)
+        if evidence.commits(key)
         else _was_replaced(history, key, seen, write, wrote)
     )
     if not stale:
@@ -60,14 +61,13 @@ def _judge(
     )
 
 
-def _is_older(
-    history: History, key: str, read: Operation, seen: Any, write: Operation, wrote: Any
-) -> bool:
+def _is_older(evidence: Evidence, sight: Sight, write: Operation, wrote: Any) -> bool:
     """With commit order: is every version that the answer may be older than the own write?
 
-    Real time narrows what equal values leave open: a write makes no version before it is called,
-    and a read shows none that is committed after it returned.
+    Causality narrows what equal values leave open: a write makes no version before it is called,
+    and a read shows none whose commit it cannot know of.
     """
+    history, key, seen = evidence.history, sight.key, sight.value
     if same(seen, wrote):
         return False
     own = candidates(history, key, wrote, after=write.called_at) or candidates(history, key, wrote)
@@ -76,8 +76,9 @@ def _is_older(
             f"the origin never saw {key} = {wrote!r}, which a user wrote; the oracle cannot tell "
             "which version it is. Declare what the verb writes with @verb(writes=...)"
         )
-    assert read.returned_at is not None, "only answers are judged"
-    known = candidates(history, key, seen, until=read.returned_at)
+    known = candidates(
+        history, key, seen, sees=lambda commit: evidence.may_be_known(commit.at, sight.at)
+    )
     if not known:
         if seen is None:
             return True  # the key existed in every version, and the user who wrote it got nothing
@@ -87,7 +88,7 @@ def _is_older(
         )
     if max(known) < min(own):
         return True
-    current = sum(c.key == key and c.at <= read.called_at for c in history.commits)
+    current = sum(c.key == key and c.at <= sight.operation.called_at for c in history.commits)
     if min(known) < max(own) and max(known) < current:
         raise NotJudgedError(
             f"{key} had the value {seen!r} before and after a user wrote {wrote!r}; the oracle "
@@ -120,17 +121,10 @@ def _was_replaced(history: History, key: str, seen: Any, write: Operation, wrote
     )
 
 
-def _sessions(history: History) -> Iterator[tuple[Operation, ...]]:
+def _sessions(history: History) -> Iterator[list[tuple[int, Operation]]]:
+    numbered = list(enumerate(history.operations))
     for user in dict.fromkeys(operation.user for operation in history):
-        yield history.of_user(user)
-
-
-def _sightings(operation: Operation) -> tuple[tuple[str, Any], ...]:
-    if not operation.returned or operation.error is not None:
-        return ()
-    if operation.kind == "read" and operation.key is not None:
-        return ((operation.key, operation.answer),)
-    return operation.sightings
+        yield [(at, operation) for at, operation in numbered if operation.user == user]
 
 
 READ_YOUR_WRITES = Guarantee("read_your_writes", _find_lost_own_write)

@@ -6,10 +6,10 @@ is reported only when each of them would violate (design, search.md section 7).
 """
 
 import json
-import math
+from collections.abc import Callable
 from typing import Any
 
-from pytest_supercache.core.operation import History, Operation
+from pytest_supercache.core.operation import Commit, History, Operation
 
 ABSENT = None
 
@@ -49,18 +49,24 @@ def _frozen(value: Any) -> Any:
 
 
 def candidates(
-    history: History, key: str, value: Any, *, after: int = -1, until: float = math.inf
+    history: History,
+    key: str,
+    value: Any,
+    *,
+    after: int = -1,
+    sees: Callable[[Commit], bool] = lambda _commit: True,
 ) -> list[int]:
     """Return every version of ``key`` that ``value`` may be, from 0 (given), in commit order.
 
-    ``after`` and ``until`` (numbers of steps) leave out what was committed too early or too late.
+    ``after`` (a number of steps) leaves out what was committed too early; ``sees`` says of a commit
+    whether it may have been known where the value was seen.
     """
     found = [0] if after < 0 and same(history.given.get(key), value) else []
     commits = (commit for commit in history.commits if commit.key == key)
     return found + [
         number
         for number, commit in enumerate(commits, start=1)
-        if after < commit.at <= until and same(commit.value, value)
+        if after < commit.at and same(commit.value, value) and sees(commit)
     ]
 
 

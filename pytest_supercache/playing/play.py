@@ -45,6 +45,7 @@ class Play:
             for step in self._item.scenario.before:
                 self._alone(scene, step, variables)
             for user in self._users:
+                world.owns(user.name, *user.owns)
                 world.actor(user.name, self._flow, scene, user, dict(variables), node=user.node)
             world.run()
             if not world.ran_to_the_end:

@@ -83,8 +83,8 @@ def test_a_value_may_be_several_versions():
 
 def test_real_time_leaves_versions_out():
     seen = history("commit 1 x=1\n commit 2 x=0\n commit 3 x=1", given={"x": 0})
-    assert candidates(seen, "x", 1, until=2) == [1]
-    assert candidates(seen, "x", 1, until=3) == [1, 3]
+    assert candidates(seen, "x", 1, sees=lambda commit: commit.at <= 2) == [1]
+    assert candidates(seen, "x", 1, sees=lambda commit: commit.at <= 3) == [1, 3]
     assert candidates(seen, "x", 1, after=1) == [3]
     assert candidates(seen, "x", 1, after=0) == [1, 3]
     assert candidates(seen, "x", 0, after=0) == [2]

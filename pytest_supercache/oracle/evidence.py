@@ -1,0 +1,242 @@
+"""One execution as guarantees look at it: who was shown what, and which versions that may be.
+
+Values stand for every version that has them (:mod:`pytest_supercache.oracle.versions`). A version
+can only have been shown where its commit may have been known: the commit happens before a step of
+the reading operation. That does not depend on how independent steps were ordered, so a verdict
+built on it is a function of the trace. Without recorded steps their numbers must do.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pytest_supercache.core.operation import Commit, Content, Operation
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.oracle.guarantee import NotJudgedError
+from pytest_supercache.oracle.real_time import HappensBefore
+from pytest_supercache.oracle.versions import candidates, same, written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """An answer: the operation at ``at`` in the history showed ``value`` for ``key``."""
+
+    at: int
+    operation: Operation
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """The operation at ``at`` in the history meant to give ``key`` this ``value``."""
+
+    at: int
+    operation: Operation
+    key: str
+    value: Any
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the user was told that it is done."""
+        return self.operation.returned and self.operation.error is None
+
+
+class Evidence:
+    """What an execution shows, with the questions that several guarantees ask."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self.history = execution.history
+        self.happens_before = HappensBefore(execution.steps)
+
+    def require_origin(self) -> None:
+        """Refuse to judge without an order of commits.
+
+        Raises:
+            NotJudgedError: the origin is not watched.
+        """
+        if not self.history.origin_watched:
+            raise NotJudgedError(
+                "the origin is not watched, so that nobody knows the order of commits. Have the "
+                "system use layers.origin (or world.origin) as its source of truth"
+            )
+
+    @cached_property
+    def sights(self) -> list[Sight]:
+        """Every answer, in the order of calls; errors show nothing."""
+        return [
+            Sight(at=at, operation=operation, key=key, value=value)
+            for at, operation in enumerate(self.history.operations)
+            for key, value in shown(operation)
+        ]
+
+    @cached_property
+    def writes(self) -> list[Write]:
+        """Every change that an operation meant to make, in the order of calls."""
+        return [
+            Write(at=at, operation=operation, key=key, value=value)
+            for at, operation in enumerate(self.history.operations)
+            for key, value in written(operation)
+        ]
+
+    def commits(self, key: str) -> list[Commit]:
+        """Return the commits of ``key``; the n-th of them, from 1, made version n."""
+        return self._commits_by_key.get(key, [])
+
+    @cached_property
+    def _commits_by_key(self) -> dict[str, list[Commit]]:
+        found: dict[str, list[Commit]] = {}
+        for commit in self.history.commits:
+            found.setdefault(commit.key, []).append(commit)
+        return found
+
+    # -- versions ------------------------------------------------------------------------------
+
+    def versions(self, sight: Sight) -> list[int] | NotJudgedError:
+        """Return the versions that an answer may be; empty when it shows none.
+
+        "Nothing" is an answer like others where the system loads the key from the origin;
+        elsewhere a cache may always forget.
+        """
+        if sight.value is None and not self.loads(sight.key):
+            return []
+        known = self._candidates(sight, lambda commit: self.may_be_known(commit.at, sight.at))
+        if known:
+            return known
+        return NotJudgedError(
+            f"{sight.operation.user} was shown {sight.value!r} for {sight.key}, which is no "
+            "version that the origin ever had; the oracle cannot tell how old it is. Declare "
+            "what the verb shows with @verb(observes=...)"
+        )
+
+    def content_versions(self, content: Content) -> list[int] | NotJudgedError:
+        """Return the versions that what a layer held may be."""
+        known = self._candidates(content, lambda commit: self.is_before(commit.at, content.at))
+        if known:
+            return known
+        return NotJudgedError(
+            f"{content.place} held {content.value!r} for {content.key}, which is no version that "
+            "the origin ever had; the oracle cannot compare it. Show the values by layers()"
+        )
+
+    def _candidates(self, of: Sight | Content, sees: Callable[[Commit], bool]) -> list[int]:
+        """Prefer what was known by then; else the value was there before it was committed."""
+        known = candidates(self.history, of.key, of.value, sees=sees)
+        return known or candidates(self.history, of.key, of.value)
+
+    def loads(self, key: str) -> bool:
+        """Say whether the system ever loaded ``key`` from the origin."""
+        return any(load.key == key for load in self.history.loads)
+
+    # -- order ---------------------------------------------------------------------------------
+
+    def own_steps(self, at: int) -> tuple[int, int] | None:
+        """Return the first and the last step of an operation; None: it has none recorded."""
+        return self._own_steps.get(at)
+
+    @cached_property
+    def _own_steps(self) -> dict[int, tuple[int, int]]:
+        found: dict[int, tuple[int, int]] = {}
+        for position, step in enumerate(self.execution.steps):
+            if step.operation is not None:
+                first, _ = found.get(step.operation, (position, position))
+                found[step.operation] = (first, position)
+        return found
+
+    def is_before(self, taken: int, later: int) -> bool:
+        """Say whether the ``taken``-th step is, or always comes before, the ``later``-th one."""
+        if taken == later or taken == 0:
+            return True
+        if not self.execution.steps:
+            return taken < later
+        return later > 0 and self.happens_before(taken - 1, later - 1)
+
+    def may_be_known(self, taken: int, at: int) -> bool:
+        """Say whether what the ``taken``-th step did may be known to the operation at ``at``."""
+        own = self.own_steps(at)
+        if own is not None:
+            return self.is_before(taken, own[1] + 1)
+        returned = self.history.operations[at].returned_at
+        return returned is None or taken <= returned
+
+    def certainly_ordered(self, earlier: int, later: int) -> bool:
+        """Say whether one operation ended before the other began, however steps were ordered."""
+        operations = self.history.operations
+        one, other = operations[earlier], operations[later]
+        first, last = self.own_steps(later), self.own_steps(earlier)
+        if one.user == other.user or one.phase != other.phase or first is None or last is None:
+            return self.history.ordered(one, other)
+        return one.returned and self.happens_before(last[1], first[0])
+
+    def called_time(self, operation: Operation) -> float:
+        """Return the virtual seconds when the first step of an operation was taken."""
+        return self.history.time_at(operation.called_at + (operation.steps > 0))
+
+    # -- writes and commits --------------------------------------------------------------------
+
+    def commits_of(self, write: Write) -> list[int]:
+        """Return the positions in ``history.commits`` that a write may have led to.
+
+        Those it made itself if there are any, else later ones with its value (written behind).
+        """
+        commits = list(enumerate(self.history.commits))
+        own = [n for n, c in commits if c.operation == write.at and c.key == write.key]
+        return own or [
+            number
+            for number, commit in commits
+            if commit.key == write.key
+            and commit.at > write.operation.called_at
+            and same(commit.value, write.value)
+        ]
+
+    def is_explained(self, commit: Commit) -> bool:
+        """Say whether some write of the history is what ``commit`` made true."""
+        return any(
+            write.key == commit.key
+            and (write.at == commit.operation or same(write.value, commit.value))
+            for write in self.writes
+        )
+
+
+def shown(operation: Operation) -> tuple[tuple[str, Any], ...]:
+    """Return what an operation showed as (key, value)."""
+    if not operation.returned or operation.error is not None:
+        return ()
+    if operation.kind == "read" and operation.key is not None:
+        return ((operation.key, operation.answer),)
+    return operation.sightings
+
+
+def cached_contents(
+    evidence: Evidence,
+) -> Iterator[tuple[str, str, list[Content]] | NotJudgedError]:
+    """Yield what each cache held of each key of the origin, oldest first.
+
+    Raises:
+        NotJudgedError: nobody looked into the layers.
+    """
+    contents = evidence.history.contents
+    if contents is None:
+        raise NotJudgedError("what the layers held was not recorded step by step")
+    found: dict[tuple[str, str], list[Content]] = {}
+    for content in contents:
+        if content.at == 0 or not _is_probe(evidence.execution, content.at):
+            found.setdefault((content.place, content.key), []).append(content)
+    keys = {key for _, key in found}
+    known = {*evidence.history.given, *(commit.key for commit in evidence.history.commits)}
+    for key in sorted(known - keys):
+        other = next((name for name in sorted(keys - known) if key in name), None)
+        if other is not None:
+            yield NotJudgedError(
+                f"no layer ever held {key} under its own name, but there is {other!r}; the oracle "
+                "cannot tell what is a copy of what. Show the layers by layers()"
+            )
+    for (place, key), contents_of_key in found.items():
+        if key in known:
+            yield place, key, contents_of_key
+
+
+def _is_probe(execution: Execution, taken: int) -> bool:
+    return bool(execution.steps) and execution.steps[taken - 1].phase == "probe"
