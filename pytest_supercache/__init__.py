@@ -15,16 +15,40 @@ if TYPE_CHECKING:
     from pytest_supercache.core.result import CheckResult, Counterexample
     from pytest_supercache.core.settings import Assume
     from pytest_supercache.core.verdict import Label, Verdict, Violation
+    from pytest_supercache.oracle.atomic_reads import READ_ATOMIC
+    from pytest_supercache.oracle.dirty_reads import NO_DIRTY_READS
+    from pytest_supercache.oracle.durability import DURABLE_WRITES
     from pytest_supercache.oracle.guarantee import Guarantee, check_history
+    from pytest_supercache.oracle.isolation import ISOLATED_USERS
+    from pytest_supercache.oracle.loads import MAX_LOADS
+    from pytest_supercache.oracle.lost_invalidation import NO_LOST_INVALIDATION
+    from pytest_supercache.oracle.monotonic_reads import MONOTONIC_READS
+    from pytest_supercache.oracle.monotonic_writes import MONOTONIC_WRITES
+    from pytest_supercache.oracle.resurrection import NO_RESURRECTION
+    from pytest_supercache.oracle.sequential import SEQUENTIALLY_CONSISTENT
     from pytest_supercache.oracle.session import READ_YOUR_WRITES
     from pytest_supercache.oracle.settled import COHERENT_WHEN_SETTLED
+    from pytest_supercache.oracle.staleness import BOUNDED_STALENESS
+    from pytest_supercache.oracle.ttl import TTL_RESPECTED
     from pytest_supercache.plugin.exploring import explore
     from pytest_supercache.registry import system, verb, watch
     from pytest_supercache.world import World
 
 __all__ = [
+    "BOUNDED_STALENESS",
     "COHERENT_WHEN_SETTLED",
+    "DURABLE_WRITES",
+    "ISOLATED_USERS",
+    "MAX_LOADS",
+    "MONOTONIC_READS",
+    "MONOTONIC_WRITES",
+    "NO_DIRTY_READS",
+    "NO_LOST_INVALIDATION",
+    "NO_RESURRECTION",
+    "READ_ATOMIC",
     "READ_YOUR_WRITES",
+    "SEQUENTIALLY_CONSISTENT",
+    "TTL_RESPECTED",
     "Assume",
     "CheckResult",
     "Commit",
@@ -46,8 +70,20 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BOUNDED_STALENESS": "oracle.staleness",
     "COHERENT_WHEN_SETTLED": "oracle.settled",
+    "DURABLE_WRITES": "oracle.durability",
+    "ISOLATED_USERS": "oracle.isolation",
+    "MAX_LOADS": "oracle.loads",
+    "MONOTONIC_READS": "oracle.monotonic_reads",
+    "MONOTONIC_WRITES": "oracle.monotonic_writes",
+    "NO_DIRTY_READS": "oracle.dirty_reads",
+    "NO_LOST_INVALIDATION": "oracle.lost_invalidation",
+    "NO_RESURRECTION": "oracle.resurrection",
+    "READ_ATOMIC": "oracle.atomic_reads",
     "READ_YOUR_WRITES": "oracle.session",
+    "SEQUENTIALLY_CONSISTENT": "oracle.sequential",
+    "TTL_RESPECTED": "oracle.ttl",
     "Assume": "core.settings",
     "CheckResult": "core.result",
     "Commit": "core.operation",

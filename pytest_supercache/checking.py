@@ -21,7 +21,7 @@ from pytest_supercache.core.settings import Assume, Exploration, refuse_unavaila
 from pytest_supercache.core.verdict import End, Label, Verdict
 from pytest_supercache.diagnosis import diagnosed
 from pytest_supercache.layers.servers import AnyServer, start_server
-from pytest_supercache.oracle.guarantee import Guarantee
+from pytest_supercache.oracle.guarantee import Guarantee, complete
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.runtime.state import changed_globals, fingerprint
 from pytest_supercache.search.serial import Serial
@@ -111,6 +111,7 @@ def check_on(
 ) -> CheckResult:
     """Check ``body`` with everything spelled out; :func:`check` and the plugin both come here."""
     refuse_unavailable(settings)
+    guarantees = complete(guarantees)
     with test_stand(
         server, settings, given or {}, state=state, clients=clients, core=core
     ) as stand:

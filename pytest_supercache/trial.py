@@ -129,8 +129,8 @@ class Trial:
         self.found = None
         self.not_judged.clear()
 
-    def execute(self, scheduler: Scheduler, **options: Any) -> Execution:
-        """Execute one schedule, whoever wants it.
+    def execute(self, scheduler: Scheduler, *, record: bool = False, **options: Any) -> Execution:
+        """Execute one schedule, whoever wants it; ``record`` what layers hold after every step.
 
         Raises:
             SupercacheError: the body or a declaration is at fault.
@@ -138,7 +138,12 @@ class Trial:
             SharedMemoryNeeded: an answer came without a step.
         """
         execution = self.stand.execute(
-            self.body, scheduler, shared_memory=self.shared, outside=self.outside, **options
+            self.body,
+            scheduler,
+            shared_memory=self.shared,
+            outside=self.outside,
+            record=record or any(guarantee.needs_contents for guarantee in self.guarantees),
+            **options,
         )
         if isinstance(execution.failure, SupercacheError):
             raise execution.failure

@@ -6,11 +6,41 @@ from dataclasses import dataclass
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation, described
 from pytest_supercache.oracle.answers import ANSWERS
+from pytest_supercache.oracle.atomic_reads import READ_ATOMIC
+from pytest_supercache.oracle.dirty_reads import NO_DIRTY_READS
+from pytest_supercache.oracle.durability import DURABLE_WRITES
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
+from pytest_supercache.oracle.isolation import ISOLATED_USERS
+from pytest_supercache.oracle.loads import MAX_LOADS
+from pytest_supercache.oracle.lost_invalidation import NO_LOST_INVALIDATION
+from pytest_supercache.oracle.monotonic_reads import MONOTONIC_READS
+from pytest_supercache.oracle.monotonic_writes import MONOTONIC_WRITES
+from pytest_supercache.oracle.resurrection import NO_RESURRECTION
+from pytest_supercache.oracle.sequential import SEQUENTIALLY_CONSISTENT
 from pytest_supercache.oracle.session import READ_YOUR_WRITES
 from pytest_supercache.oracle.settled import COHERENT_WHEN_SETTLED
+from pytest_supercache.oracle.staleness import BOUNDED_STALENESS
+from pytest_supercache.oracle.ttl import TTL_RESPECTED
 
-KNOWN = {guarantee.name: guarantee for guarantee in (COHERENT_WHEN_SETTLED, READ_YOUR_WRITES)}
+KNOWN = {
+    guarantee.name: guarantee
+    for guarantee in (
+        COHERENT_WHEN_SETTLED,
+        READ_YOUR_WRITES,
+        MONOTONIC_READS,
+        MONOTONIC_WRITES,
+        SEQUENTIALLY_CONSISTENT,
+        BOUNDED_STALENESS,
+        NO_LOST_INVALIDATION,
+        MAX_LOADS,
+        ISOLATED_USERS,
+        NO_RESURRECTION,
+        TTL_RESPECTED,
+        READ_ATOMIC,
+        DURABLE_WRITES,
+        NO_DIRTY_READS,
+    )
+}
 """What a scenario may name; ``answers`` is always on."""
 
 DEFAULT = (COHERENT_WHEN_SETTLED, READ_YOUR_WRITES)

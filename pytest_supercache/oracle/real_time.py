@@ -30,7 +30,8 @@ class Pattern:
     pairs: tuple[tuple[int, int], ...]
 
 
-FindPatterns = Callable[[Execution], Iterable[Pattern]]
+FindPatterns = Callable[..., Iterable[Pattern]]
+"""Called with an execution, and with the parameters of the guarantee by their names."""
 
 
 class HappensBefore:

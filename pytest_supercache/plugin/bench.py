@@ -55,7 +55,9 @@ class Bench:
             node,
             play.body,
             settings,
-            guarantees=DEFAULT if named is None else tuple(KNOWN[spec.name] for spec in named),
+            guarantees=DEFAULT
+            if named is None
+            else tuple(KNOWN[spec.name](**spec.parameters) for spec in named),
             given=item.given,
             state=system.state,
             clients=system.redis,

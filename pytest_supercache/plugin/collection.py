@@ -80,9 +80,11 @@ class BrokenFile(pytest.Item):
 def vocabulary() -> "Vocabulary":
     """Return the words that scenario files of this project may use."""
     from pytest_supercache import reference  # noqa: F401 - registers the reference systems
+    from pytest_supercache.oracle.guarantee import Unit
     from pytest_supercache.oracle.judge import KNOWN
-    from pytest_supercache.scenario.grammar import VerbSignature, Vocabulary
+    from pytest_supercache.scenario.grammar import Field, Kind, VerbSignature, Vocabulary
 
+    kinds = {Unit.SECONDS: Kind.DURATION, Unit.COUNT: Kind.COUNT, Unit.KEY: Kind.TEXT}
     return Vocabulary(
         systems=tuple(REGISTRY.systems),
         verbs={
@@ -91,7 +93,17 @@ def vocabulary() -> "Vocabulary":
             )
             for name, verb in REGISTRY.verbs.items()
         },
-        guarantees=dict.fromkeys(KNOWN, ()),
+        guarantees={
+            name: {
+                parameter.name: Field(
+                    kind=kinds[parameter.unit],
+                    description=parameter.description,
+                    is_required=parameter.is_required,
+                )
+                for parameter in guarantee.parameters
+            }
+            for name, guarantee in KNOWN.items()
+        },
     )
 
 

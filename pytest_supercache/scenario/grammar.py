@@ -62,13 +62,17 @@ class VerbSignature:
     kinds: Mapping[str, Kind] = field(default_factory=dict)
 
 
+Parameters = Mapping[str, Field]
+"""What a guarantee may be told, by name; the first one may be written alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
     """What the project registered: the words that its files may use beside the built-in ones."""
 
     systems: tuple[str, ...] = ()
     verbs: Mapping[str, VerbSignature] = field(default_factory=dict)
-    guarantees: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # parameters' names
+    guarantees: Mapping[str, Parameters] = field(default_factory=dict)
 
 
 LAYERS = ("existing_cache", "super_cache", "origin")

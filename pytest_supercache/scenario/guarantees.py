@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_supercache.scenario import nodes
-from pytest_supercache.scenario.fields import kind_of, location, pairs
-from pytest_supercache.scenario.nodes import Node, Scalar, Sequence, plain
+from pytest_supercache.scenario.fields import READERS, kind_of, location, pairs
+from pytest_supercache.scenario.grammar import Parameters
+from pytest_supercache.scenario.nodes import Node, Scalar, Sequence
 from pytest_supercache.scenario.problems import Findings
 from pytest_supercache.scenario.scenario import GuaranteeSpec
 
-Known = Mapping[str, tuple[str, ...]]  # guarantee -> its parameters
+Known = Mapping[str, Parameters]
 
 
 def read_guarantees(node: Node, known: Known, findings: Findings) -> tuple[GuaranteeSpec, ...]:
@@ -58,25 +59,43 @@ def _read_guarantee(node: Node, known: Known, findings: Findings) -> GuaranteeSp
             findings.suggest(name.text, known),
         )
         return None
-    parameters = {} if value is None else _read_parameters(name, value, known, findings)
+    parameters = _read_parameters(name, value, known[name.text], findings)
     return GuaranteeSpec(name=name.text, parameters=parameters, where=location(name, findings))
 
 
-def _read_parameters(name: Scalar, node: Node, known: Known, findings: Findings) -> dict[str, Any]:
-    allowed = known[name.text]
+def _read_parameters(
+    name: Scalar, node: Node | None, known: Parameters, findings: Findings
+) -> dict[str, Any]:
+    """Read `{name: {parameter: value}}`, or `{name: value}` for the first parameter alone."""
+    given: dict[str, Any] = {}
     if isinstance(node, nodes.Mapping):
-        for parameter, _ in pairs(node, name.text, findings):
-            if parameter.text not in allowed:
-                findings.report(
-                    parameter.span,
-                    f"{name.text!r} has no parameter {parameter.text!r:.80}",
-                    findings.suggest(parameter.text, allowed) or f"write {name.text} alone",
-                )
-        parameters: dict[str, Any] = plain(node)
-        return parameters
-    if isinstance(node, Scalar) and node.value is None and not node.is_quoted:
-        return {}
-    if not allowed:
-        findings.report(node.span, f"{name.text!r} takes no parameter", f"write {name.text} alone")
-        return {}
-    return {allowed[0]: plain(node)}
+        for parameter, value in pairs(node, name.text, findings):
+            if parameter.text in known:
+                field = known[parameter.text]
+                given[parameter.text] = READERS[field.kind](value, parameter.text, field, findings)
+                continue
+            findings.report(
+                parameter.span,
+                f"{name.text!r} has no parameter {parameter.text!r:.80}",
+                findings.suggest(parameter.text, known) or f"write {name.text} alone",
+            )
+    elif node is not None and not _is_nothing(node):
+        if not known:
+            findings.report(
+                node.span, f"{name.text!r} takes no parameter", f"write {name.text} alone"
+            )
+            return {}
+        first, field = next(iter(known.items()))
+        given[first] = READERS[field.kind](node, first, field, findings)
+    for wanted, field in known.items():
+        if field.is_required and wanted not in given:
+            findings.report(
+                name.span,
+                f"{name.text!r} needs {wanted}",
+                f"write {{{name.text}: ...}}. {field.description}",
+            )
+    return given
+
+
+def _is_nothing(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None and not node.is_quoted

@@ -94,7 +94,7 @@ class SystemSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuaranteeSpec:
-    """A guarantee by name; durations among its parameters are still as written."""
+    """A guarantee by name, with its parameters; durations are in seconds."""
 
     name: str
     parameters: dict[str, Any] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_supercache.scenario.grammar import VerbSignature, Vocabulary
+from pytest_supercache.scenario.grammar import Field, Kind, VerbSignature, Vocabulary
 from pytest_supercache.scenario.scenario import Scenario
 from pytest_supercache.scenario.validate import load
 
@@ -57,7 +57,14 @@ VOCABULARY = Vocabulary(
         "transfer": VerbSignature(parameters={"source": True, "target": True}),
         "log_out": VerbSignature(parameters={}),
     },
-    guarantees={"coherent": (), "monotonic_reads": ("for",), "max_loads": ("loads",)},
+    guarantees={
+        "coherent": {},
+        "monotonic_reads": {"for": Field(kind=Kind.TEXT, description="Only this user.")},
+        "max_loads": {
+            "loads": Field(kind=Kind.COUNT, description="How many.", is_required=True),
+            "window": Field(kind=Kind.DURATION, description="Within so long."),
+        },
+    },
 )
 
 

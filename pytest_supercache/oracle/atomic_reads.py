@@ -1,0 +1,113 @@
+"""``read_atomic``: whoever sees one change of a transaction sees all of them.
+
+Definition: no operation shows key 1 at the version of a transaction and key 2 older than what that
+transaction wrote (Bailis et al., "Scalable Atomic Visibility with RAMP Transactions", SIGMOD 2014:
+no fractured reads). A read set is what one operation observes: a verb with ``observes`` of several
+keys. A transaction is what was committed in one step (``origin.transaction()``). It needs the
+origin's commit order and an operation that shows several keys. Cost: O(read set x transactions),
+times the ways to understand equal values. Trace-invariant: it looks at versions only.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice, product
+
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.evidence import Evidence, Sight
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+
+WAYS_MAX = 4096
+"""How many ways to understand one read set are tried; with more it is not judged."""
+
+Transaction = Mapping[str, int]
+"""What was committed in one step: key -> version."""
+
+
+def _find_fractured(execution: Execution) -> Violation | None:
+    return decided(_findings(Evidence(execution)))
+
+
+def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
+    evidence.require_origin()
+    transactions = [t for t in _transactions(evidence) if len(t) > 1]
+    read_sets: dict[int, list[Sight]] = {}
+    for sight in evidence.sights:
+        read_sets.setdefault(sight.at, []).append(sight)
+    several = [s for s in read_sets.values() if len({sight.key for sight in s}) > 1]
+    if not several and _nobody_looks_at_several(evidence):
+        raise NotJudgedError(
+            "no operation shows several keys, so nothing can be seen in part. Read them in one "
+            "verb and declare @verb(observes=...)"
+        )
+    for sights in several:
+        yield from _fractured(evidence, sights, transactions)
+
+
+def _nobody_looks_at_several(evidence: Evidence) -> bool:
+    """Say whether every operation came to an answer: an error may hide a read set."""
+    return all(op.returned and op.error is None for op in evidence.history)
+
+
+def _transactions(evidence: Evidence) -> list[Transaction]:
+    found: dict[int, dict[str, int]] = {}
+    versions: dict[str, int] = {}
+    for commit in evidence.history.commits:
+        versions[commit.key] = versions.get(commit.key, 0) + 1
+        found.setdefault(commit.at, {})[commit.key] = versions[commit.key]
+    return list(found.values())
+
+
+def _fractured(
+    evidence: Evidence, sights: list[Sight], transactions: list[Transaction]
+) -> Iterator[Violation | NotJudgedError]:
+    choices: list[list[tuple[Sight, int]]] = []
+    for sight in sights:
+        versions = evidence.versions(sight)
+        if isinstance(versions, NotJudgedError):
+            yield versions
+            return
+        if versions:
+            choices.append([(sight, version) for version in versions])
+    ways = list(islice(product(*choices), WAYS_MAX + 1))
+    if len(ways) > WAYS_MAX:
+        yield NotJudgedError(f"there are more than {WAYS_MAX} ways to understand equal values")
+        return
+    broken = [_torn(way, transactions) for way in ways]
+    first = broken[0]
+    if first is not None and all(broken):
+        yield _violation(*first)
+    elif any(broken):
+        yield NotJudgedError(
+            f"what {sights[0].operation.user} was shown stands for several versions; write values "
+            "that differ"
+        )
+
+
+def _torn(
+    way: tuple[tuple[Sight, int], ...], transactions: list[Transaction]
+) -> tuple[Sight, Sight] | None:
+    """Return what shows a transaction and what misses it."""
+    for new, version in way:
+        for transaction in transactions:
+            if transaction.get(new.key) != version:
+                continue
+            for old, other in way:
+                if other < transaction.get(old.key, other):
+                    return new, old
+    return None
+
+
+def _violation(new: Sight, old: Sight) -> Violation:
+    operation = new.operation
+    return Violation(
+        guarantee="read_atomic",
+        summary=f"{operation.user} was shown {new.key} = {new.value!r} together with {old.key} = "
+        f"{old.value!r}, which the same transaction had replaced",
+        key=old.key,
+        user=operation.user,
+        node=operation.node,
+        evidence={"read": operation.step, "new": new.key, "old": old.key},
+    )
+
+
+READ_ATOMIC = Guarantee("read_atomic", _find_fractured)

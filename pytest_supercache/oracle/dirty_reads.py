@@ -1,0 +1,94 @@
+"""``no_dirty_reads``: nobody is shown what is not committed.
+
+Definition: no answer is a value that only a transaction has which was rolled back, or which had not
+committed when the read returned (Adya, "Weak Consistency", 1999: G1a aborted reads, and visibility
+before the commit). It needs the origin's transactions recorded: ``origin.transaction()``. Cost:
+O(reads x changes in transactions). Real-time: a read that took its value from a cache may return
+before or after the commit; the pattern is "the last step of the read before the commit".
+"""
+
+from collections.abc import Iterator
+
+from pytest_supercache.core.operation import Draft
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.evidence import Evidence, Sight
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.real_time import Pattern
+from pytest_supercache.oracle.versions import candidates, same
+
+
+def _find_dirty_read(execution: Execution) -> Violation | None:
+    return decided(_findings(Evidence(execution)))
+
+
+def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
+    evidence.require_origin()
+    for sight in evidence.sights if evidence.history.drafts else ():
+        if sight.value is None and not evidence.loads(sight.key):
+            continue  # a cache may always forget
+        if _committed_before(evidence, sight):
+            continue
+        drafts = _drafts(evidence, sight)
+        if drafts:
+            yield _violation(sight, drafts[-1])
+            continue
+        versions = evidence.versions(sight)
+        if isinstance(versions, NotJudgedError):
+            yield versions
+
+
+def _committed_before(evidence: Evidence, sight: Sight) -> list[int]:
+    """Return the versions that an answer may be and that were committed when it came."""
+    returned = sight.operation.returned_at
+    assert returned is not None, "only answers are sights"
+    return candidates(
+        evidence.history, sight.key, sight.value, sees=lambda commit: commit.at <= returned
+    )
+
+
+def _drafts(evidence: Evidence, sight: Sight) -> list[Draft]:
+    """Return the changes in transactions that an answer may show, made before it came."""
+    returned = sight.operation.returned_at
+    assert returned is not None, "only answers are sights"
+    return [
+        draft
+        for draft in evidence.history.drafts
+        if draft.key == sight.key and draft.at <= returned and same(draft.value, sight.value)
+    ]
+
+
+def _violation(sight: Sight, draft: Draft) -> Violation:
+    operation = sight.operation
+    fate = "was committed only later" if draft.committed else "was never committed"
+    return Violation(
+        guarantee="no_dirty_reads",
+        summary=f"{operation.user} read {sight.key} = {sight.value!r}, which {fate}",
+        key=sight.key,
+        user=operation.user,
+        node=operation.node,
+        evidence={
+            "read": operation.step,
+            "seen": sight.value,
+            "written_at": draft.at,
+            "ended_at": draft.ended_at,
+            "committed": draft.committed,
+        },
+    )
+
+
+def _find_patterns(execution: Execution) -> Iterator[Pattern]:
+    evidence = Evidence(execution)
+    for sight in evidence.sights:
+        own = evidence.own_steps(sight.at)
+        if own is None or not _drafts(evidence, sight):
+            continue
+        commits = evidence.commits(sight.key)
+        versions = candidates(evidence.history, sight.key, sight.value)
+        if versions and 0 not in versions:
+            yield Pattern(tuple((own[1], commits[v - 1].at - 1) for v in versions))
+
+
+NO_DIRTY_READS = Guarantee(
+    "no_dirty_reads", _find_dirty_read, real_time=True, find_patterns=_find_patterns
+)

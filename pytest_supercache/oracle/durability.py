@@ -1,0 +1,79 @@
+"""``durable_writes``: what was acknowledged is in the origin once everything has settled.
+
+Definition: the final version of a key in the origin is not older than any acknowledged write of it
+(durability of acknowledged writes; design, class 16: write-behind loses its buffer at a restart). A
+write that never reached the origin is excused by a commit that stands for it or for a write that
+may have come after it: buffers may coalesce. It needs the origin watched and a settled end. Cost:
+O(writes x commits). Trace-invariant: it looks at which commits were made; where the order of two
+writes counts, only what holds in every order of the trace is used.
+"""
+
+from collections.abc import Iterator
+
+from pytest_supercache.core.operation import Commit
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.evidence import Evidence, Write
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.versions import same
+
+
+def _find_lost_write(execution: Execution) -> Violation | None:
+    if execution.blocked or not execution.complete:
+        return None  # it never settled; `answers` says so
+    return decided(_findings(Evidence(execution)))
+
+
+def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
+    evidence.require_origin()
+    settled = evidence.execution.settled
+    if not settled.layers and not settled.probes:
+        raise NotJudgedError("nobody looked at the layers after the race; call world.settle()")
+    for write in evidence.writes:
+        if write.acknowledged and not evidence.commits_of(write):
+            yield from _excused(evidence, write)
+
+
+def _excused(evidence: Evidence, write: Write) -> Iterator[Violation | NotJudgedError]:
+    """Look for what may stand for a write that the origin never saw; a violation if nothing may."""
+    commits = evidence.commits(write.key)
+    before = [commit for commit in commits if commit.at <= write.operation.called_at]
+    current = before[-1].value if before else evidence.history.given.get(write.key)
+    if same(current, write.value):
+        return  # nothing had to be changed
+    unexplained = None
+    for commit in commits[len(before) :]:
+        if not evidence.is_explained(commit):
+            unexplained = commit
+        elif _follows(evidence, commit, write):
+            return
+    if unexplained is not None:
+        yield NotJudgedError(
+            f"{write.operation.user} wrote {write.key} = {write.value!r}, and the origin committed "
+            f"{unexplained.value!r}; the oracle cannot tell whether that is the same. Declare what "
+            "the verb writes with @verb(writes=...)"
+        )
+        return
+    yield Violation(
+        guarantee="durable_writes",
+        summary=f"{write.operation.user} wrote {write.key} = {write.value!r} and was told that it "
+        "is done, but the origin never got it",
+        key=write.key,
+        user=write.operation.user,
+        node=write.operation.node,
+        evidence={"write": write.operation.step, "wrote": write.value},
+    )
+
+
+def _follows(evidence: Evidence, commit: Commit, write: Write) -> bool:
+    """Say whether a commit may stand for a write that came after ``write``, or beside it."""
+    return any(
+        other.key == commit.key
+        and (other.at == commit.operation or same(other.value, commit.value))
+        and not evidence.certainly_ordered(other.at, write.at)
+        for other in evidence.writes
+        if other.at != write.at
+    )
+
+
+DURABLE_WRITES = Guarantee("durable_writes", _find_lost_write)

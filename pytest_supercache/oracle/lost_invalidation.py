@@ -1,0 +1,76 @@
+"""``no_lost_invalidation``: what a commit makes outdated, every layer that has it lets go of.
+
+Definition: for each commit of a key and each layer that holds an older version at that instant, the
+layer drops or replaces it before everything has settled (Redis client-side caching: an invalidation
+reaches every client that may hold the key; NSDI 2013, section 4 of "Scaling Memcache at Facebook").
+A layer that dropped it and was filled with the old value again did not lose the invalidation: that
+is for ``coherent_when_settled``. It needs the origin's commit order, what layers held after each
+step, and a settled end. Cost: one pass over what layers held. Trace-invariant: "at that instant" is
+read as "the commit does not happen before the fill", which holds in one order iff in all.
+"""
+
+from collections.abc import Iterator
+
+from pytest_supercache.core.operation import Commit, Content
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.evidence import Evidence, cached_contents
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.versions import same
+
+
+def _find_kept_entry(execution: Execution) -> Violation | None:
+    if execution.blocked or not execution.complete:
+        return None  # it never settled; `answers` says so
+    return decided(_findings(Evidence(execution)))
+
+
+def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
+    evidence.require_origin()
+    settled = evidence.execution.settled
+    if not settled.layers and not settled.probes:
+        raise NotJudgedError("nobody looked at the layers after the race; call world.settle()")
+    for found in cached_contents(evidence):
+        if isinstance(found, NotJudgedError):
+            yield found
+            continue
+        _, key, contents = found
+        commits = evidence.commits(key)
+        last = contents[-1]
+        if commits and last.value is not None and not same(last.value, commits[-1].value):
+            yield from _kept(evidence, last, commits)
+
+
+def _kept(
+    evidence: Evidence, content: Content, commits: list[Commit]
+) -> Iterator[Violation | NotJudgedError]:
+    versions = evidence.content_versions(content)
+    if isinstance(versions, NotJudgedError):
+        yield versions
+        return
+    missed = [
+        number
+        for number, commit in enumerate(commits, start=1)
+        if not evidence.is_before(commit.at, content.at)
+    ]
+    if any(number > max(versions) for number in missed):
+        yield Violation(
+            guarantee="no_lost_invalidation",
+            summary=f"{content.place} held {content.value!r} for {content.key} when "
+            f"{commits[-1].value!r} was committed, and never dropped it",
+            key=content.key,
+            evidence={
+                "place": content.place,
+                "held": content.value,
+                "origin": commits[-1].value,
+                "since": content.at,
+            },
+        )
+    elif any(number > min(versions) for number in missed):
+        yield NotJudgedError(
+            f"{content.key} had the value {content.value!r} more than once; the oracle cannot "
+            "tell which of them a layer kept. Write values that differ"
+        )
+
+
+NO_LOST_INVALIDATION = Guarantee("no_lost_invalidation", _find_kept_entry, needs_contents=True)

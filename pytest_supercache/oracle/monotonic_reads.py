@@ -1,0 +1,87 @@
+"""``monotonic_reads``: in one session, a key never goes back in time.
+
+Definition: among the reads of one key in one session, in session order, versions do not decrease
+(Terry et al., "Session Guarantees for Weakly Consistent Replicated Data", PDIS 1994). It needs the
+origin's commit order. Cost: one pass over the reads. Trace-invariant: session order is program
+order, and versions follow from values and causality.
+
+Two neighbouring answers that are equal are taken as one version: nobody can see a difference.
+"""
+
+from collections.abc import Iterator
+
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.evidence import Evidence, Sight
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.versions import same
+
+Shown = list[tuple[Sight, list[int]]]
+
+
+def _find_older_read(execution: Execution) -> Violation | None:
+    return decided(_findings(Evidence(execution)))
+
+
+def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
+    evidence.require_origin()
+    sessions: dict[tuple[str, str], Shown] = {}
+    for sight in evidence.sights:
+        versions = evidence.versions(sight)
+        if isinstance(versions, NotJudgedError):
+            yield versions
+        elif versions:
+            _add(sessions.setdefault((sight.operation.user, sight.key), []), sight, versions)
+    for shown in sessions.values():
+        yield from _older(shown)
+
+
+def _add(shown: Shown, sight: Sight, versions: list[int]) -> None:
+    if shown and same(shown[-1][0].value, sight.value):
+        common = [version for version in versions if version in shown[-1][1]]
+        if common:
+            shown[-1] = (sight, common)
+            return
+    shown.append((sight, versions))
+
+
+def _older(shown: Shown) -> Iterator[Violation | NotJudgedError]:
+    """Give each answer the oldest version that goes back nowhere; it fails if there is none."""
+    reached, newest = -1, None
+    for sight, versions in shown:
+        onward = [version for version in versions if version >= reached]
+        if not onward:
+            assert newest is not None, "nothing is older than the first answer"
+            yield _violation(newest, sight)
+            return
+        if min(onward) > reached:
+            reached, newest = min(onward), sight
+    for at, (earlier, versions) in enumerate(shown):
+        for later, others in shown[at + 1 :]:
+            if min(others) < max(versions):
+                yield NotJudgedError(
+                    f"{later.key} had the value {later.value!r} or {earlier.value!r} more than "
+                    "once; the oracle cannot tell which was read. Write values that differ"
+                )
+                return
+
+
+def _violation(earlier: Sight, later: Sight) -> Violation:
+    operation = later.operation
+    return Violation(
+        guarantee="monotonic_reads",
+        summary=f"{operation.user} read {later.key} = {earlier.value!r} and then "
+        f"{later.value!r}, which is older",
+        key=later.key,
+        user=operation.user,
+        node=operation.node,
+        evidence={
+            "first": earlier.operation.step,
+            "then": operation.step,
+            "seen_first": earlier.value,
+            "seen_then": later.value,
+        },
+    )
+
+
+MONOTONIC_READS = Guarantee("monotonic_reads", _find_older_read)

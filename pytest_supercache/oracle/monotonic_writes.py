@@ -1,0 +1,112 @@
+"""``monotonic_writes``: one user's writes take effect in the order in which they were made.
+
+Definition: the writes of one session are committed in session order, and no layer replaces version
+j of a key by an older one (Terry et al., PDIS 1994; the second half speaks of every layer as of a
+replica). A layer that dropped the key in between did not replace it. A write that failed or never
+returned may take effect later or never and binds nobody. It needs the origin's commit order and
+what the layers held after each step. Cost: O(writes^2) within a session, one pass over what layers
+held. Trace-invariant: writes of one key, and changes of one entry, depend on each other.
+"""
+
+from collections.abc import Iterator
+from itertools import combinations, pairwise
+
+from pytest_supercache.core.operation import Content
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.evidence import Evidence, Write, cached_contents
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.versions import same
+
+
+def _find_disorder(execution: Execution) -> Violation | None:
+    return decided(_findings(Evidence(execution)))
+
+
+def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
+    evidence.require_origin()
+    for user in dict.fromkeys(write.operation.user for write in evidence.writes):
+        yield from _out_of_order(
+            evidence, [write for write in evidence.writes if write.operation.user == user]
+        )
+    yield from _replaced(evidence)
+
+
+def _out_of_order(evidence: Evidence, session: list[Write]) -> Iterator[Violation | NotJudgedError]:
+    for write in session:
+        if write.acknowledged and not evidence.commits_of(write):
+            yield from _unknown_commits(evidence, write)
+    for earlier, later in combinations(session, 2):
+        if earlier.at == later.at or not earlier.acknowledged:
+            continue
+        first, then = evidence.commits_of(earlier), evidence.commits_of(later)
+        if not first or not then:
+            continue  # a write that was never committed has no place in the order
+        if max(then) < min(first):
+            yield _commits_swapped(earlier, later)
+        elif min(then) < max(first):
+            yield NotJudgedError(
+                f"{earlier.key} or {later.key} was given the same value more than once; the oracle "
+                "cannot tell which commit belongs to which write. Write values that differ"
+            )
+
+
+def _unknown_commits(evidence: Evidence, write: Write) -> Iterator[NotJudgedError]:
+    for commit in evidence.commits(write.key):
+        if commit.at > write.operation.called_at and not evidence.is_explained(commit):
+            yield NotJudgedError(
+                f"{write.operation.user} wrote {write.key} = {write.value!r}, and the origin "
+                f"committed {commit.value!r}; the oracle cannot tell whether that is the same. "
+                "Declare what the verb writes with @verb(writes=...)"
+            )
+            return
+
+
+def _commits_swapped(earlier: Write, later: Write) -> Violation:
+    operation = later.operation
+    return Violation(
+        guarantee="monotonic_writes",
+        summary=f"{operation.user} wrote {earlier.key} = {earlier.value!r} before "
+        f"{later.key} = {later.value!r}, but the origin committed the second one first",
+        key=later.key,
+        user=operation.user,
+        node=operation.node,
+        evidence={"first": earlier.operation.step, "then": operation.step},
+    )
+
+
+def _replaced(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
+    for found in cached_contents(evidence):
+        if isinstance(found, NotJudgedError):
+            yield found
+            continue
+        _, _, contents = found
+        for old, new in pairwise(contents):
+            if old.value is not None and new.value is not None and not same(old.value, new.value):
+                yield from _compare(evidence, old, new)
+
+
+def _compare(
+    evidence: Evidence, old: Content, new: Content
+) -> Iterator[Violation | NotJudgedError]:
+    before, after = evidence.content_versions(old), evidence.content_versions(new)
+    if isinstance(before, NotJudgedError):
+        yield before
+    elif isinstance(after, NotJudgedError):
+        yield after
+    elif max(after) < min(before):
+        yield Violation(
+            guarantee="monotonic_writes",
+            summary=f"{new.place} held {old.value!r} for {new.key} and replaced it by "
+            f"{new.value!r}, which is older",
+            key=new.key,
+            evidence={"place": new.place, "held": old.value, "then": new.value, "step": new.at},
+        )
+    elif min(after) < max(before):
+        yield NotJudgedError(
+            f"{new.place} replaced {old.value!r} by {new.value!r} for {new.key}, and one of them "
+            "stands for several versions; write values that differ"
+        )
+
+
+MONOTONIC_WRITES = Guarantee("monotonic_writes", _find_disorder, needs_contents=True)

@@ -1,0 +1,152 @@
+"""``no_resurrection``: what was deleted stays deleted.
+
+Definition: after an acknowledged delete of a key, no read that is called later shows a version from
+before the delete, and once everything has settled no layer and no node does (the tombstone problem;
+design, class 14: a slow fill brings the deleted item back). It needs the origin's commit order; the
+settled end is judged when somebody looked. Cost: O(deletes x reads). Real-time: a read that does
+not depend on the delete may be called before or after it returned; the pattern is "the last step of
+the delete before the first step of the read".
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.evidence import Evidence, Sight, Write
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.real_time import Pattern
+from pytest_supercache.oracle.versions import candidates
+
+Deletes = list[tuple[Write, int]]
+"""Acknowledged deletes, each with the version that it made."""
+
+
+def _find_resurrected(execution: Execution) -> Violation | None:
+    evidence = Evidence(execution)
+    evidence.require_origin()
+    return decided(_findings(evidence))
+
+
+def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
+    deletes: Deletes = []
+    for write in evidence.writes:
+        if write.value is None and write.acknowledged:
+            version = _version_of(evidence, write)
+            if version is None:
+                yield _never_committed(write)
+            else:
+                deletes.append((write, version))
+    for delete, version in deletes:
+        for sight in evidence.sights:
+            if sight.key == delete.key and evidence.history.ordered(
+                delete.operation, sight.operation
+            ):
+                yield from _in_answer(evidence, delete, version, sight)
+    yield from _in_layers(evidence, deletes)
+
+
+def _version_of(evidence: Evidence, delete: Write) -> int | None:
+    """Return the version that a delete made: the first one that it may have been."""
+    made = evidence.commits_of(delete)
+    if not made:
+        return None
+    commit = evidence.history.commits[made[0]]
+    return evidence.commits(delete.key).index(commit) + 1
+
+
+def _in_answer(
+    evidence: Evidence, delete: Write, version: int, sight: Sight
+) -> Iterator[Violation | NotJudgedError]:
+    versions = [] if sight.value is None else evidence.versions(sight)
+    if isinstance(versions, NotJudgedError):
+        yield versions
+    elif versions and max(versions) < version:
+        operation = sight.operation
+        yield Violation(
+            guarantee="no_resurrection",
+            summary=f"{delete.operation.user} deleted {sight.key}, and afterwards "
+            f"{operation.user} read {sight.value!r}, which is from before",
+            key=sight.key,
+            user=operation.user,
+            node=operation.node,
+            evidence={
+                "delete": delete.operation.step,
+                "read": operation.step,
+                "seen": sight.value,
+            },
+        )
+    elif versions and min(versions) < version and not _is_current(evidence, sight, versions):
+        yield NotJudgedError(
+            f"{sight.key} had the value {sight.value!r} before and after it was deleted; the "
+            "oracle cannot tell which was read. Write values that differ"
+        )
+
+
+def _is_current(evidence: Evidence, sight: Sight, versions: list[int]) -> bool:
+    """Say whether an answer equals what the origin had when the read was called."""
+    commits = evidence.commits(sight.key)
+    return sum(commit.at <= sight.operation.called_at for commit in commits) in versions
+
+
+def _in_layers(evidence: Evidence, deletes: Deletes) -> Iterator[Violation | NotJudgedError]:
+    execution = evidence.execution
+    if execution.blocked or not execution.complete:
+        return
+    newest = {delete.key: (delete, version) for delete, version in deletes}
+    for where, key, value in _left(execution):
+        if key not in newest or value is None or isinstance(value, BaseException):
+            continue
+        delete, version = newest[key]
+        versions = candidates(evidence.history, key, value)
+        if versions and max(versions) < version:
+            yield Violation(
+                guarantee="no_resurrection",
+                summary=f"{delete.operation.user} deleted {key}, and after everything has settled "
+                f"{where} has {value!r}, which is from before",
+                key=key,
+                evidence={"delete": delete.operation.step, "where": where, "value": value},
+            )
+        elif not versions:
+            yield NotJudgedError(
+                f"{where} has {value!r} for {key}, which is no version that the origin ever had; "
+                "the oracle cannot tell whether it is from before the delete"
+            )
+
+
+def _left(execution: Execution) -> Iterator[tuple[str, str, Any]]:
+    """Yield what is left at the end: what nodes answer, then what caches hold."""
+    for (node, key), answer in execution.settled.probes.items():
+        yield f"node {node}", key, answer
+    for place, content in execution.settled.layers.items():
+        if place != "origin":
+            for key, value in content.items():
+                yield place, key, value
+
+
+def _never_committed(delete: Write) -> NotJudgedError:
+    return NotJudgedError(
+        f"{delete.operation.user} deleted {delete.key}, but the origin never saw it; the oracle "
+        "cannot tell what is older"
+    )
+
+
+def _find_patterns(execution: Execution) -> Iterator[Pattern]:
+    evidence = Evidence(execution)
+    for delete in evidence.writes:
+        ended = evidence.own_steps(delete.at)
+        if delete.value is not None or not delete.acknowledged or ended is None:
+            continue
+        version = _version_of(evidence, delete)
+        for sight in evidence.sights:
+            began = evidence.own_steps(sight.at)
+            if sight.key != delete.key or sight.value is None or began is None or version is None:
+                continue
+            versions = evidence.versions(sight)
+            if not isinstance(versions, NotJudgedError) and max(versions) < version:
+                yield Pattern(((ended[1], began[0]),))
+
+
+NO_RESURRECTION = Guarantee(
+    "no_resurrection", _find_resurrected, real_time=True, find_patterns=_find_patterns
+)

@@ -1,0 +1,112 @@
+"""``bounded_staleness``: an answer may be outdated, but not for longer than the bound.
+
+Definition: staleness(r) = max(0, called(r) - time of the commit that replaced what r shows), in
+virtual seconds, and it is at most the bound (delta-atomicity: Golab, Li, Shah, "Analyzing
+Consistency Properties for Fun and Profit", PODC 2011; with the commit order known it is one
+comparison). An answer that equals what the origin had when the read was called is not stale. Steps
+take no time: only sleeps, timers and ticks make anything stale. It needs the origin's commit order
+and times. Cost: O(reads). Real-time: a read may come before or after a tick that it does not
+depend on; the pattern is "the replacing commit before a tick, the last tick before the read".
+"""
+
+from collections.abc import Iterator
+
+from pytest_supercache.core.operation import Operation
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.evidence import Evidence, Sight
+from pytest_supercache.oracle.guarantee import (
+    Guarantee,
+    NotJudgedError,
+    Parameter,
+    Unit,
+    decided,
+)
+from pytest_supercache.oracle.real_time import Pattern
+from pytest_supercache.oracle.ticks import spans_longer_than
+from pytest_supercache.oracle.versions import same
+
+
+def _find_stale_read(execution: Execution, bound: float) -> Violation | None:
+    return decided(_findings(Evidence(execution), bound))
+
+
+def _findings(evidence: Evidence, bound: float) -> Iterator[Violation | NotJudgedError]:
+    evidence.require_origin()
+    for sight in evidence.sights:
+        versions = evidence.versions(sight)
+        if isinstance(versions, NotJudgedError):
+            yield versions
+            continue
+        if not versions or same(sight.value, _current(evidence, sight.key, sight.operation)):
+            continue
+        least = _staleness(evidence, sight, max(versions))
+        most = _staleness(evidence, sight, min(versions))
+        if least > bound:
+            yield _violation(sight, least, bound)
+        elif most > bound:
+            yield NotJudgedError(
+                f"{sight.key} had the value {sight.value!r} more than once; the oracle cannot "
+                "tell how old the answer is. Write values that differ"
+            )
+
+
+def _current(evidence: Evidence, key: str, read: Operation) -> object:
+    """Return what the origin had when ``read`` was called."""
+    values = [commit.value for commit in evidence.commits(key) if commit.at <= read.called_at]
+    return values[-1] if values else evidence.history.given.get(key)
+
+
+def _staleness(evidence: Evidence, sight: Sight, version: int) -> float:
+    commits = evidence.commits(sight.key)
+    if version >= len(commits):
+        return 0.0
+    replaced = evidence.history.time_at(commits[version].at)
+    return max(0.0, evidence.called_time(sight.operation) - replaced)
+
+
+def _violation(sight: Sight, staleness: float, bound: float) -> Violation:
+    operation = sight.operation
+    return Violation(
+        guarantee="bounded_staleness",
+        summary=f"{operation.user} read {sight.key} = {sight.value!r}, which had been replaced "
+        f"{staleness:g} s before; at most {bound:g} s are allowed",
+        key=sight.key,
+        user=operation.user,
+        node=operation.node,
+        evidence={
+            "read": operation.step,
+            "seen": sight.value,
+            "staleness": staleness,
+            "bound": bound,
+        },
+    )
+
+
+def _find_patterns(execution: Execution, bound: float) -> Iterator[Pattern]:
+    evidence = Evidence(execution)
+    for sight in evidence.sights:
+        versions, own = evidence.versions(sight), evidence.own_steps(sight.at)
+        if isinstance(versions, NotJudgedError) or not versions or own is None:
+            continue
+        commits = evidence.commits(sight.key)
+        if max(versions) < len(commits):
+            replaced = commits[max(versions)].at - 1
+            for first, last in spans_longer_than(execution, bound):
+                yield Pattern(((replaced, first), (last, own[0])))
+
+
+BOUNDED_STALENESS = Guarantee(
+    "bounded_staleness",
+    _find_stale_read,
+    parameters=(
+        Parameter(
+            name="bound",
+            unit=Unit.SECONDS,
+            description="How long after a commit an older value may still be shown.",
+            is_required=True,
+        ),
+    ),
+    real_time=True,
+    find_patterns=_find_patterns,
+)

@@ -1,0 +1,28 @@
+"""Moves of the clock in a trace: between which of them how much virtual time passes."""
+
+from collections.abc import Iterator
+
+from pytest_supercache.core.schedule import CLOCK
+from pytest_supercache.core.trace import Execution
+
+
+def moves_of_clock(execution: Execution) -> list[tuple[int, float]]:
+    """Return each tick: its position among the steps and the virtual seconds it took."""
+    times = execution.history.times
+    return [
+        (position, times[position + 1] - times[position])
+        for position, step in enumerate(execution.steps)
+        if step.actor == CLOCK
+    ]
+
+
+def spans_longer_than(execution: Execution, seconds: float) -> Iterator[tuple[int, int]]:
+    """Yield the shortest runs of ticks that take longer: the first and the last tick of each."""
+    ticks = moves_of_clock(execution)
+    for at, (first, _) in enumerate(ticks):
+        passed = 0.0
+        for last, moved in ticks[at:]:
+            passed += moved
+            if passed > seconds:
+                yield first, last
+                break

@@ -1,0 +1,128 @@
+"""``ttl_respected``: nothing is served longer after it left the origin than its time to live.
+
+Definition: served(r) - time at which the value left the origin <= TTL, where ages add up over
+layers (RFC 9111, section 4.2.3: a response's age is the sum of its ages in every cache on the way).
+With stale-while-revalidate (RFC 5861) the limit is TTL + that, for as long as a refresh has
+started. A value leaves the origin when it is loaded or committed; of several such moments that may
+have led to the answer the latest counts, and a read is taken to serve when it is called, so that a
+read that is itself slow is not blamed. "Nothing" has no age. It needs loads, commits and times.
+Cost: O(reads x loads). Real-time: a read may come before or after a tick that it does not depend
+on; the pattern is "all such moments before a tick, the last tick before the read".
+"""
+
+from collections.abc import Iterator
+
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.evidence import Evidence, Sight
+from pytest_supercache.oracle.guarantee import (
+    Guarantee,
+    NotJudgedError,
+    Parameter,
+    Unit,
+    decided,
+)
+from pytest_supercache.oracle.real_time import Pattern
+from pytest_supercache.oracle.ticks import spans_longer_than
+from pytest_supercache.oracle.versions import same
+
+
+def _find_overdue(
+    execution: Execution, ttl: float, stale_while_revalidate: float = 0.0
+) -> Violation | None:
+    return decided(_findings(Evidence(execution), ttl, stale_while_revalidate))
+
+
+def _findings(evidence: Evidence, ttl: float, grace: float) -> Iterator[Violation | NotJudgedError]:
+    evidence.require_origin()
+    for sight in evidence.sights:
+        if sight.value is None:
+            continue
+        left = _left_the_origin(evidence, sight)
+        if not left:
+            yield NotJudgedError(
+                f"{sight.operation.user} was shown {sight.value!r} for {sight.key}, which never "
+                "left the origin; the oracle cannot tell how old it is. Declare what the verb "
+                "shows with @verb(observes=...)"
+            )
+            continue
+        since = max(map(evidence.history.time_at, left))
+        age = evidence.called_time(sight.operation) - since
+        limit = ttl + grace if _is_refreshed(evidence, sight.key, since + ttl) else ttl
+        if age > limit:
+            yield _violation(sight, age, limit)
+
+
+def _left_the_origin(evidence: Evidence, sight: Sight) -> list[int]:
+    """Return when the value may have left the origin, as numbers of steps taken.
+
+    Content that was given to a cache left the origin before the start, 0 at the latest.
+    """
+    history = evidence.history
+    sources = [(load.key, load.value, load.at) for load in history.loads]
+    sources += [(commit.key, commit.value, commit.at) for commit in history.commits]
+    moments = [
+        at
+        for key, value, at in sources
+        if key == sight.key and same(value, sight.value) and evidence.may_be_known(at, sight.at)
+    ]
+    given = (history.given.get(sight.key), *history.given_in_caches.get(sight.key, ()))
+    if any(same(value, sight.value) for value in given if value is not None):
+        moments.append(0)
+    return moments
+
+
+def _is_refreshed(evidence: Evidence, key: str, expired: float) -> bool:
+    """Say whether a refresh has started: the key was loaded after it had expired."""
+    history = evidence.history
+    return any(load.key == key and history.time_at(load.at) >= expired for load in history.loads)
+
+
+def _violation(sight: Sight, age: float, limit: float) -> Violation:
+    operation = sight.operation
+    return Violation(
+        guarantee="ttl_respected",
+        summary=f"{operation.user} read {sight.key} = {sight.value!r}, which had left the origin "
+        f"{age:g} s before; it may live {limit:g} s",
+        key=sight.key,
+        user=operation.user,
+        node=operation.node,
+        evidence={"read": operation.step, "seen": sight.value, "age": age, "limit": limit},
+    )
+
+
+def _find_patterns(
+    execution: Execution, ttl: float, stale_while_revalidate: float = 0.0
+) -> Iterator[Pattern]:
+    evidence = Evidence(execution)
+    limits = {ttl, ttl + stale_while_revalidate}
+    for sight in evidence.sights:
+        own = evidence.own_steps(sight.at)
+        if sight.value is None or own is None:
+            continue
+        left = _left_the_origin(evidence, sight)
+        for limit in sorted(limits):
+            for first, last in spans_longer_than(execution, limit):
+                moments = tuple((at - 1, first) for at in left if at > 0)
+                yield Pattern((*moments, (last, own[0])))
+
+
+TTL_RESPECTED = Guarantee(
+    "ttl_respected",
+    _find_overdue,
+    parameters=(
+        Parameter(
+            name="ttl",
+            unit=Unit.SECONDS,
+            description="How long after it left the origin a value may be shown.",
+            is_required=True,
+        ),
+        Parameter(
+            name="stale_while_revalidate",
+            unit=Unit.SECONDS,
+            description="How much longer while a refresh has started.",
+        ),
+    ),
+    real_time=True,
+    find_patterns=_find_patterns,
+)
