@@ -37,12 +37,14 @@ def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
 def _excused(evidence: Evidence, write: Write) -> Iterator[Violation | NotJudgedError]:
     """Look for what may stand for a write that the origin never saw; a violation if nothing may."""
     commits = evidence.commits(write.key)
-    before = [commit for commit in commits if commit.at <= write.operation.called_at]
+    before = [commit for commit in commits if not evidence.may_follow(commit, write)]
     current = before[-1].value if before else evidence.history.given.get(write.key)
     if same(current, write.value):
         return  # nothing had to be changed
     unexplained = None
-    for commit in commits[len(before) :]:
+    for commit in commits:
+        if commit in before:
+            continue
         if not evidence.is_explained(commit):
             unexplained = commit
         elif _follows(evidence, commit, write):

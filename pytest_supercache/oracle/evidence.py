@@ -179,7 +179,8 @@ class Evidence:
     def commits_of(self, write: Write) -> list[int]:
         """Return the positions in ``history.commits`` that a write may have led to.
 
-        Those it made itself if there are any, else later ones with its value (written behind).
+        Those it made itself if there are any, else others with its value that may have come later
+        (written behind).
         """
         commits = list(enumerate(self.history.commits))
         own = [n for n, c in commits if c.operation == write.at and c.key == write.key]
@@ -187,9 +188,16 @@ class Evidence:
             number
             for number, commit in commits
             if commit.key == write.key
-            and commit.at > write.operation.called_at
             and same(commit.value, write.value)
+            and self.may_follow(commit, write)
         ]
+
+    def may_follow(self, commit: Commit, write: Write) -> bool:
+        """Say whether a commit may have been made after a write was called."""
+        own = self.own_steps(write.at)
+        if own is None:
+            return commit.at > write.operation.called_at
+        return commit.at > 0 and not self.happens_before(commit.at - 1, own[0])
 
     def is_explained(self, commit: Commit) -> bool:
         """Say whether some write of the history is what ``commit`` made true."""

@@ -5,17 +5,19 @@ j of a key by an older one (Terry et al., PDIS 1994; the second half speaks of e
 replica). A layer that dropped the key in between did not replace it. A write that failed or never
 returned may take effect later or never and binds nobody. It needs the origin's commit order and
 what the layers held after each step. Cost: O(writes^2) within a session, one pass over what layers
-held. Trace-invariant: writes of one key, and changes of one entry, depend on each other.
+held. Real-time only where two keys are committed by independent steps; the pattern is "the commits
+of the later write before those of the earlier one". One key's commits depend on each other.
 """
 
 from collections.abc import Iterator
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 from pytest_supercache.core.operation import Content
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.evidence import Evidence, Write, cached_contents
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.versions import same
 
 
@@ -39,7 +41,7 @@ def _out_of_order(evidence: Evidence, session: list[Write]) -> Iterator[Violatio
     for earlier, later in combinations(session, 2):
         if earlier.at == later.at or not earlier.acknowledged:
             continue
-        first, then = evidence.commits_of(earlier), evidence.commits_of(later)
+        first, then = _commit_steps(evidence, earlier), _commit_steps(evidence, later)
         if not first or not then:
             continue  # a write that was never committed has no place in the order
         if max(then) < min(first):
@@ -51,9 +53,14 @@ def _out_of_order(evidence: Evidence, session: list[Write]) -> Iterator[Violatio
             )
 
 
+def _commit_steps(evidence: Evidence, write: Write) -> list[int]:
+    """Return when a write may have been committed, as numbers of steps taken."""
+    return [evidence.history.commits[number].at for number in evidence.commits_of(write)]
+
+
 def _unknown_commits(evidence: Evidence, write: Write) -> Iterator[NotJudgedError]:
     for commit in evidence.commits(write.key):
-        if commit.at > write.operation.called_at and not evidence.is_explained(commit):
+        if evidence.may_follow(commit, write) and not evidence.is_explained(commit):
             yield NotJudgedError(
                 f"{write.operation.user} wrote {write.key} = {write.value!r}, and the origin "
                 f"committed {commit.value!r}; the oracle cannot tell whether that is the same. "
@@ -109,4 +116,20 @@ def _compare(
         )
 
 
-MONOTONIC_WRITES = Guarantee("monotonic_writes", _find_disorder, needs_contents=True)
+def _find_patterns(execution: Execution) -> Iterator[Pattern]:
+    evidence = Evidence(execution)
+    for earlier, later in combinations(evidence.writes, 2):
+        if earlier.operation.user != later.operation.user or earlier.at == later.at:
+            continue
+        first, then = _commit_steps(evidence, earlier), _commit_steps(evidence, later)
+        if earlier.acknowledged and first and then and 0 not in (*first, *then):
+            yield Pattern(tuple((two - 1, one - 1) for one, two in product(first, then)))
+
+
+MONOTONIC_WRITES = Guarantee(
+    "monotonic_writes",
+    _find_disorder,
+    real_time=True,
+    find_patterns=_find_patterns,
+    needs_contents=True,
+)

@@ -48,7 +48,7 @@ def _findings(evidence: Evidence, ttl: float, grace: float) -> Iterator[Violatio
             continue
         since = max(map(evidence.history.time_at, left))
         age = evidence.called_time(sight.operation) - since
-        limit = ttl + grace if _is_refreshed(evidence, sight.key, since + ttl) else ttl
+        limit = ttl + grace if _is_refreshed(evidence, sight.key, left) else ttl
         if age > limit:
             yield _violation(sight, age, limit)
 
@@ -72,10 +72,14 @@ def _left_the_origin(evidence: Evidence, sight: Sight) -> list[int]:
     return moments
 
 
-def _is_refreshed(evidence: Evidence, key: str, expired: float) -> bool:
-    """Say whether a refresh has started: the key was loaded after it had expired."""
-    history = evidence.history
-    return any(load.key == key and history.time_at(load.at) >= expired for load in history.loads)
+def _is_refreshed(evidence: Evidence, key: str, left: list[int]) -> bool:
+    """Say whether a refresh has started: the key was loaded once more after the value had left."""
+    return any(
+        load.key == key
+        and load.at not in left
+        and not all(evidence.is_before(load.at, moment) for moment in left)
+        for load in evidence.history.loads
+    )
 
 
 def _violation(sight: Sight, age: float, limit: float) -> Violation:
@@ -95,16 +99,15 @@ def _find_patterns(
     execution: Execution, ttl: float, stale_while_revalidate: float = 0.0
 ) -> Iterator[Pattern]:
     evidence = Evidence(execution)
-    limits = {ttl, ttl + stale_while_revalidate}
     for sight in evidence.sights:
-        own = evidence.own_steps(sight.at)
-        if sight.value is None or own is None:
+        own, left = evidence.own_steps(sight.at), _left_the_origin(evidence, sight)
+        if sight.value is None or own is None or not left:
             continue
-        left = _left_the_origin(evidence, sight)
-        for limit in sorted(limits):
-            for first, last in spans_longer_than(execution, limit):
-                moments = tuple((at - 1, first) for at in left if at > 0)
-                yield Pattern((*moments, (last, own[0])))
+        is_refreshed = _is_refreshed(evidence, sight.key, left)
+        limit = ttl + stale_while_revalidate if is_refreshed else ttl
+        for first, last in spans_longer_than(execution, limit):
+            moments = tuple((at - 1, first) for at in left if at > 0)
+            yield Pattern((*moments, (last, own[0])))
 
 
 TTL_RESPECTED = Guarantee(

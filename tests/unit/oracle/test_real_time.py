@@ -1,0 +1,194 @@
+"""Real time on a trace: against every linearization of small traces, by brute force."""
+
+import random
+
+import pytest
+
+from pytest_supercache.core.footprint import NOTHING
+from pytest_supercache.oracle.guarantee import NotJudgedError
+from pytest_supercache.oracle.judge import KNOWN
+from pytest_supercache.oracle.real_time import (
+    HappensBefore,
+    Pattern,
+    linear_extension,
+    possible_orders,
+)
+from tests.traces import Move, Trace, random_trace, touching
+
+GUARANTEES = {
+    **{name: one for name, one in KNOWN.items() if not one.parameters},
+    "bounded_staleness": KNOWN["bounded_staleness"](1.0),
+    "max_loads": KNOWN["max_loads"](1),
+    "max_loads within": KNOWN["max_loads"](1, window=2.0),
+    "ttl_respected": KNOWN["ttl_respected"](3.0),
+}
+TRACE_KIND = [name for name, one in GUARANTEES.items() if not one.real_time or name == "max_loads"]
+REAL_TIME = [name for name, one in GUARANTEES.items() if one.real_time and name != "max_loads"]
+
+
+def traces(seed, count, **options):
+    rng = random.Random(seed)
+    for _ in range(count):
+        trace = random_trace(rng, **options)
+        if len(trace.moves) >= 2:
+            yield trace
+
+
+def verdict(guarantee, execution):
+    try:
+        found = guarantee.find_violation(execution)
+    except NotJudgedError:
+        return "not judged"
+    return "holds" if found is None else "breaks"
+
+
+def test_a_verdict_of_kind_trace_is_the_same_in_every_linearization():
+    seen = set()
+    for trace in (*traces(1, 80), *traces(7, 80, distinct=False)):
+        executions = [trace.execution(order) for order in trace.linearizations()]
+        for name in TRACE_KIND:
+            verdicts = {verdict(GUARANTEES[name], execution) for execution in executions}
+            assert len(verdicts) == 1, (name, trace)
+            seen |= {(name, v) for v in verdicts}
+    for name in ("read_your_writes", "sequentially_consistent", "max_loads", "durable_writes",
+                 "no_lost_invalidation"):  # fmt: skip
+        assert {(name, "breaks"), (name, "holds")} <= seen, name
+
+
+def test_a_violation_of_kind_real_time_in_any_linearization_is_found_from_each_of_them():
+    hidden, never = set(), set()
+    for trace in traces(2, 80):
+        orders = list(trace.linearizations())
+        for name in REAL_TIME:
+            guarantee = GUARANTEES[name]
+            breaks = {o: verdict(guarantee, trace.execution(o)) == "breaks" for o in orders}
+            for start in (orders[0], orders[-1]):
+                execution = trace.execution(start)
+                tried = possible_orders(execution, guarantee.find_patterns)
+                renamed = Trace([trace.moves[at] for at in start], trace.operations, trace.given)
+                found = breaks[start] or any(
+                    verdict(guarantee, renamed.execution(renamed.order_of(schedule))) == "breaks"
+                    for schedule in tried
+                )
+                assert found == any(breaks.values()), (name, trace)
+                if found and not breaks[start]:
+                    hidden.add(name)
+                if not found:
+                    never.add(name)
+    assert never == set(REAL_TIME)
+    assert hidden >= {"bounded_staleness", "max_loads within", "no_resurrection", "ttl_respected"}
+
+
+def test_a_linear_extension_keeps_the_trace_and_holds_the_pattern_or_there_is_none():
+    rng = random.Random(3)
+    none = some = 0
+    for trace in traces(4, 100):
+        orders = set(trace.linearizations())
+        execution = trace.execution()
+        for _ in range(6):
+            pairs = tuple(
+                tuple(rng.sample(range(len(trace.moves)), 2)) for _ in range(rng.randint(1, 2))
+            )
+            schedule = linear_extension(execution, Pattern(pairs))
+            possible = [o for o in orders if all(o.index(a) < o.index(b) for a, b in pairs)]
+            assert (schedule is not None) == bool(possible)
+            if schedule is None:
+                none += 1
+            else:
+                some += 1
+                assert trace.order_of(schedule) in possible
+    assert min(none, some) > 100
+
+
+def test_without_a_pattern_the_order_that_was_executed_is_kept():
+    for trace in traces(5, 50):
+        execution = trace.execution()
+        assert linear_extension(execution, Pattern(())) == execution.schedule
+
+
+def test_happens_before_is_what_all_linearizations_share():
+    for trace in traces(6, 100):
+        orders = list(trace.linearizations())
+        before = HappensBefore(trace.execution().steps)
+        for one in range(len(trace.moves)):
+            for other in range(len(trace.moves)):
+                if one != other:
+                    shared = all(o.index(one) < o.index(other) for o in orders)
+                    assert before(one, other) == shared
+
+
+def test_steps_of_other_phases_are_ordered_though_they_touch_nothing_in_common():
+    execution = Trace([Move("a", "one", NOTHING), Move("b", "two", NOTHING)], []).execution()
+    assert not HappensBefore(execution.steps)(0, 1)
+    execution.steps[0].phase = "before"
+    execution.steps[0].choice = None
+    assert HappensBefore(execution.steps)(0, 1)
+    assert linear_extension(execution, Pattern(((1, 0),))) is None
+
+
+def test_first_lines_that_came_to_a_lock_stay_behind_who_held_it():
+    lock = touching(writes="lock")
+    moves = [
+        Move("a", "acquire", lock),
+        Move("b", "start", NOTHING),
+        Move("a", "release", lock),
+        Move("b", "acquire", lock),
+        Move("c", "free", NOTHING),
+    ]
+    execution = Trace(moves, []).execution()
+    del execution.steps[1]  # b was chosen, ran its first lines, and had to wait
+    extension = linear_extension(execution, Pattern(((3, 0),)))
+    assert extension is not None
+    assert extension.choices == ("c", "a", "b", "a", "b")
+    assert linear_extension(execution, Pattern(((2, 0),))) is None
+
+
+def test_two_sessions_on_two_nodes_hide_a_stale_read_in_one_trace():
+    """The trap of the theory: one trace holds both violating and clean orders."""
+    moves = [
+        Move("alice", "look", touching(reads="cache@a:x"), 0),
+        Move("bob", "commit", touching(writes="origin:x"), 1, (("x", None),)),
+    ]
+    operations = [
+        {"user": "alice", "kind": "read", "key": "x", "answer": 0},
+        {"user": "bob", "kind": "delete", "key": "x"},
+    ]
+    trace = Trace(moves, operations, {"x": 0})
+    guarantee = KNOWN["no_resurrection"]
+    assert verdict(guarantee, trace.execution()) == "holds"
+    (schedule,) = possible_orders(trace.execution(), guarantee.find_patterns)
+    assert schedule.choices == ("bob", "alice")
+    assert verdict(guarantee, trace.execution(trace.order_of(schedule))) == "breaks"
+
+
+def test_where_the_read_depends_on_the_delete_there_is_no_other_order():
+    moves = [
+        Move("alice", "load", touching(reads="origin:x"), 0, loads=(("x", 0),)),
+        Move("bob", "commit", touching(writes="origin:x"), 1, (("x", None),)),
+    ]
+    operations = [
+        {"user": "alice", "kind": "read", "key": "x", "answer": 0},
+        {"user": "bob", "kind": "delete", "key": "x"},
+    ]
+    execution = Trace(moves, operations, {"x": 0}).execution()
+    assert list(possible_orders(execution, KNOWN["no_resurrection"].find_patterns)) == []
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_dirty_read_is_found_though_the_commit_came_first_in_the_order_that_was_executed(
+    committed,
+):
+    draft = Move("bob", "set", touching(writes="cache@a:x"), 0, drafts=(("x", 1, committed),))
+    commit = Move("bob", "commit", touching(writes="origin:x"), 0, (("x", 1),))
+    look = Move("alice", "look", touching(reads="cache@a:x"), 1)
+    operations = [
+        {"user": "bob", "kind": "write", "key": "x", "value": 1},
+        {"user": "alice", "kind": "read", "key": "x", "answer": 1},
+    ]
+    trace = Trace([draft, commit, look] if committed else [draft, look], operations, {"x": 0})
+    guarantee, execution = KNOWN["no_dirty_reads"], trace.execution()
+    assert (verdict(guarantee, execution) == "breaks") == (not committed)
+    schedules = list(possible_orders(execution, guarantee.find_patterns))
+    assert [schedule.choices for schedule in schedules] == [("bob", "alice", "bob")] * committed
+    for schedule in schedules:
+        assert verdict(guarantee, trace.execution(trace.order_of(schedule))) == "breaks"
