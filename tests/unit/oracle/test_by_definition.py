@@ -1,0 +1,474 @@
+"""Guarantees against their definitions, word for word, on small random histories.
+
+Values of different versions may be equal here. A definition speaks of versions, so it is asked once
+for every way to understand the values: broken when all ways break it, kept when none does, and
+anything but broken in between. Fixed seeds: the same histories in every run.
+"""
+
+import random
+from collections import Counter
+from itertools import combinations, pairwise, permutations, product
+
+import pytest
+
+from pytest_supercache.core.operation import Commit, Content, Draft, History, Load, Operation
+from pytest_supercache.core.trace import Settled
+from pytest_supercache.oracle.guarantee import NotJudgedError, check_history
+from pytest_supercache.oracle.judge import KNOWN
+
+COUNT = 400
+USERS, KEYS = ("alice", "bob"), ("x", "y")
+
+
+class Story:
+    """A history in the making: at each step somebody does something; values may repeat."""
+
+    def __init__(self, seed, values):
+        self.rng = random.Random(seed)
+        self.values = values  # None: every write is new
+        self.operations, self.commits, self.loads, self.contents = [], [], [], []
+        self.drafts, self.times = [], [0.0]
+        self.given = {"x": 0, "y": 0}
+        self.fresh = 0
+
+    def value(self):
+        self.fresh += 1
+        return self.fresh if self.values is None else self.rng.randint(0, self.values)
+
+    def version_values(self, key):
+        return [self.given[key], *(c.value for c in self.commits if c.key == key)]
+
+    def commit(self, at, key, value, operation=None):
+        version = len(self.version_values(key))
+        self.commits.append(Commit(key, value, version, at, operation=operation))
+
+    def history(self, **more):
+        return History(
+            operations=tuple(self.operations), commits=tuple(self.commits),
+            loads=tuple(self.loads), contents=tuple(self.contents), drafts=tuple(self.drafts),
+            origin_watched=True, given=self.given, times=tuple(self.times), **more,
+        )  # fmt: skip
+
+    def tick(self):
+        self.times.append(self.times[-1] + self.rng.choice([0.0, 0.0, 1.0, 2.0]))
+
+    def play(self, moves, deletes=False):
+        """Let users read what there was and write; each operation is one step."""
+        for at in range(moves):
+            self.tick()
+            user, key = self.rng.choice(USERS), self.rng.choice("xxy")
+            common = {"user": user, "node": "a", "key": key, "steps": 1}
+            common |= {"called_at": at, "returned_at": at + 1, "step": f"{at}"}
+            kind = self.rng.choice(["write", "read", "read", "delete" if deletes else "load"])
+            if kind in {"write", "delete"}:
+                value = self.value() if kind == "write" else None
+                self.commit(at + 1, key, value, operation=len(self.operations))
+                self.operations.append(Operation(kind=kind, value=value, **common))
+            else:
+                answer = self.rng.choice(self.version_values(key))
+                if kind == "load":
+                    answer = self.version_values(key)[-1]
+                    self.loads.append(Load(key, answer, at + 1))
+                self.operations.append(Operation(kind="read", answer=answer, **common))
+        return self
+
+
+def verdict(history, guarantee, settled=None):
+    try:
+        found = check_history(history, guarantee, settled)
+    except NotJudgedError:
+        return "not judged"
+    return "holds" if found is None else "breaks"
+
+
+def shown(history):
+    """Yield (position, operation, key, value) of every answer, verbs' included."""
+    for at, operation in enumerate(history.operations):
+        if operation.kind == "read":
+            yield at, operation, operation.key, operation.answer
+        for key, value in operation.sightings:
+            yield at, operation, key, value
+
+
+def ways(history):
+    """Yield every way to understand the answers: {(position, key): version}."""
+    places, choices = [], []
+    for at, operation, key, value in shown(history):
+        values = [history.given[key]] + [
+            c.value for c in history.commits if c.key == key and c.at <= operation.returned_at
+        ]
+        if value is None and not any(load.key == key for load in history.loads):
+            continue  # may be forgotten
+        places.append((at, key))
+        choices.append([version for version, known in enumerate(values) if known == value])
+    for versions in product(*choices):
+        yield dict(zip(places, versions, strict=True))
+
+
+def agree(histories, guarantee, is_broken, *, settled=None):
+    """Compare with a definition over versions; return how often each verdict was given."""
+    counts = {"breaks": 0, "holds": 0, "not judged": 0}
+    for history in histories:
+        said = verdict(history, guarantee, settled(history) if settled else None)
+        broken = [is_broken(history, way) for way in ways(history)]
+        counts[said] += 1
+        if all(broken):
+            assert said == "breaks", history
+        elif not any(broken):
+            assert said == "holds", history
+        else:
+            assert said != "breaks", history
+    return counts
+
+
+def stories(values, moves=6, count=COUNT, **options):
+    return [Story(seed, values).play(moves, **options).history() for seed in range(count)]
+
+
+BOTH = pytest.mark.parametrize("values", [None, 2], ids=["distinct values", "equal values"])
+
+
+@BOTH
+def test_monotonic_reads_says_what_its_definition_says(values):
+    def is_broken(history, way):
+        reads = [(history.operations[at].user, key, version) for (at, key), version in way.items()]
+        return any(
+            one[:2] == other[:2] and other[2] < one[2] for one, other in combinations(reads, 2)
+        )
+
+    # Equal neighbouring answers are one version for the oracle, so "none breaks" is asked of the
+    # ways in which they are.
+    counts = {"breaks": 0, "holds": 0, "not judged": 0}
+    for history in stories(values):
+        said = verdict(history, KNOWN["monotonic_reads"])
+        counts[said] += 1
+        broken = [is_broken(history, way) for way in ways(history)]
+        assert (said == "breaks") == all(broken), history
+        if not any(broken):
+            assert said == "holds", history
+    assert min(counts["breaks"], counts["holds"]) > 10
+    assert (counts["not judged"] > 0) == (values is not None)
+
+
+@BOTH
+def test_bounded_staleness_says_what_its_definition_says(values):
+    bound = 1.5
+
+    def is_broken(history, way):
+        for (at, key), version in way.items():
+            commits = [commit for commit in history.commits if commit.key == key]
+            called = history.times[history.operations[at].called_at + 1]
+            current = [c.value for c in commits if c.at <= history.operations[at].called_at]
+            if history.operations[at].answer == (current or [history.given[key]])[-1]:
+                continue
+            if version < len(commits) and called - history.times[commits[version].at] > bound:
+                return True
+        return False
+
+    counts = agree(stories(values), KNOWN["bounded_staleness"](bound), is_broken)
+    assert min(counts["breaks"], counts["holds"]) > 20
+
+
+@BOTH
+def test_no_resurrection_says_what_its_definition_says(values):
+    def is_broken(history, way):
+        for at, delete in enumerate(history.operations):
+            if delete.kind != "delete":
+                continue
+            made = next(c.version for c in history.commits if c.operation == at)
+            for (read, key), version in way.items():
+                later = history.operations[read]
+                if key == delete.key and read > at and later.answer is not None and version < made:
+                    current = [c for c in history.commits if c.key == key and c.at <= read]
+                    if len(current) not in possible(history, read, key):
+                        return True
+        return False
+
+    def possible(history, at, key):
+        return {way[at, key] for way in ways(history) if (at, key) in way}
+
+    counts = agree(stories(values, deletes=True), KNOWN["no_resurrection"], is_broken)
+    assert min(counts["breaks"], counts["holds"]) > 20
+
+
+@BOTH
+def test_sequentially_consistent_says_what_its_definition_says(values):
+    def is_broken(history, way):
+        return not any(
+            explains(history, way, order) for order in permutations(range(len(history.operations)))
+        )
+
+    def explains(history, way, order):
+        last, versions = {}, {"x": 0, "y": 0}
+        for at in order:
+            operation = history.operations[at]
+            if last.get(operation.user, -1) > at:
+                return False
+            last[operation.user] = at
+            if operation.kind in {"write", "delete"}:
+                made = next(c.version for c in history.commits if c.operation == at)
+                if made != versions[operation.key] + 1:
+                    return False
+                versions[operation.key] = made
+            elif way.get((at, operation.key), versions[operation.key]) != versions[operation.key]:
+                return False
+        return True
+
+    counts = agree(stories(values, moves=5, count=150), KNOWN["sequentially_consistent"], is_broken)
+    assert min(counts["breaks"], counts["holds"]) > 10
+
+
+@BOTH
+def test_read_atomic_says_what_its_definition_says(values):
+    def story(seed):
+        made = Story(seed, values)
+        for at in range(5):
+            made.tick()
+            common = {"user": "alice", "node": "a", "called_at": at, "returned_at": at + 1}
+            if made.rng.random() < 0.6:
+                for key in made.rng.choice([("x", "y"), ("x", "y"), ("x",), ("y",)]):
+                    made.commit(at + 1, key, made.value())
+                made.operations.append(Operation(kind="change", step=f"{at}", **common))
+            else:
+                seen = tuple((key, made.rng.choice(made.version_values(key))) for key in KEYS)
+                made.operations.append(
+                    Operation(kind="look", sightings=seen, step=f"{at}", **common)
+                )
+        return made.history()
+
+    def is_broken(history, way):
+        transactions = [
+            {c.key: c.version for c in history.commits if c.at == at} for at in range(1, 6)
+        ]
+        return any(
+            way[at, one] == transaction.get(one) and way[at, other] < transaction.get(other, 0)
+            for at in {at for at, _ in way}
+            for one, other in [("x", "y"), ("y", "x")]
+            for transaction in transactions
+        )
+
+    histories = [story(seed) for seed in range(COUNT)]
+    judged = [h for h in histories if any(op.kind == "look" for op in h)]
+    counts = agree(judged, KNOWN["read_atomic"], is_broken)
+    assert min(counts["breaks"], counts["holds"]) > 20
+
+
+def test_ttl_respected_says_what_its_definition_says():
+    ttl = 2.0
+
+    def is_broken(history):
+        """Ask of each answer when its value, all versions of it, last left the origin."""
+        for _, read, key, value in shown(history):
+            left = [0.0] if history.given[key] == value else []
+            left += [
+                history.times[moment.at]
+                for moment in (*history.loads, *history.commits)
+                if moment.key == key and moment.value == value and moment.at <= read.returned_at
+            ]
+            if history.times[read.called_at + 1] - max(left) > ttl:
+                return True
+        return False
+
+    counts = {True: 0, False: 0}
+    for history in stories(None):
+        said = verdict(history, KNOWN["ttl_respected"](ttl))
+        assert (said == "breaks") == is_broken(history), history
+        counts[is_broken(history)] += 1
+    assert min(counts.values()) > 20
+
+
+@pytest.mark.parametrize("window", [None, 1.0, 2.5])
+def test_max_loads_says_what_its_definition_says(window):
+    def is_broken(history):
+        for key in KEYS:
+            times = [history.times[load.at] for load in history.loads if load.key == key]
+            starts = [0.0] if window is None else times
+            if any(sum(s <= t < s + (window or 1e9) for t in times) > 1 for s in starts):
+                return True
+        return False
+
+    counts = {True: 0, False: 0}
+    for history in stories(None, moves=8):
+        guarantee = KNOWN["max_loads"](1) if window is None else KNOWN["max_loads"](1, window)
+        assert (verdict(history, guarantee) == "breaks") == is_broken(history), history
+        counts[is_broken(history)] += 1
+    assert min(counts.values()) > 20
+
+
+@BOTH
+def test_isolated_users_says_what_its_definition_says(values):
+    owners = {"x": ("alice",), "y": ("bob",)}
+
+    def is_broken(history):
+        for _, read, key, value in shown(history):
+            sources = {k for k in KEYS if value in all_values(history, k)}
+            if sources and all(read.user not in owners[source] for source in sources):
+                return True
+        return False
+
+    def all_values(history, key):
+        return [history.given[key], *(c.value for c in history.commits if c.key == key)]
+
+    counts = {True: 0, False: 0}
+    for seed in range(COUNT):
+        story = Story(seed, values)
+        story.given = {"x": 100, "y": 200}
+        history = story.play(5).history(owners=owners)
+        said = verdict(history, KNOWN["isolated_users"])
+        assert said == ("breaks" if is_broken(history) else "holds"), history
+        counts[is_broken(history)] += 1
+    assert min(counts.values()) > 20
+
+
+def test_durable_writes_says_what_its_definition_says():
+    """Buffers are flushed late, in any order, or never; what is flushed may stand for older ones."""
+
+    def is_broken(history):
+        for at, write in enumerate(history.operations):
+            later = {
+                other.value
+                for n, other in enumerate(history.operations)
+                if other.key == write.key and (n >= at or other.returned_at > write.called_at)
+            }
+            reached = {
+                c.value for c in history.commits if c.key == write.key and c.at > write.called_at
+            }
+            if not later & reached:
+                return True
+        return False
+
+    counts = {True: 0, False: 0}
+    for seed in range(COUNT):
+        story = Story(seed, None)
+        buffered, ended = [], dict.fromkeys(USERS, 0)
+        for at in range(story.rng.randint(1, 4)):
+            user, key = story.rng.choice(USERS), story.rng.choice("xxy")
+            called = max(at, ended[user])
+            ended[user] = called + story.rng.randint(1, 2)
+            value = story.value()
+            story.operations.append(
+                Operation(
+                    user=user, node="a", kind="write", key=key, value=value,
+                    called_at=called, returned_at=ended[user], step=f"{at}",
+                )
+            )  # fmt: skip
+            buffered.append((key, value))
+        story.rng.shuffle(buffered)
+        for at, (key, value) in enumerate(buffered, start=10):
+            if story.rng.random() < 0.6:
+                story.commit(at, key, value)
+        history = story.history()
+        said = verdict(history, KNOWN["durable_writes"], Settled(layers={"origin": {}}))
+        assert said == ("breaks" if is_broken(history) else "holds"), history
+        counts[is_broken(history)] += 1
+    assert min(counts.values()) > 20
+
+
+PLACES = ("existing_cache", "super_cache@a")
+
+
+def held_at_random(seed):
+    """Make a history of one key: writes committed late, layers that hold any version there is."""
+    story = Story(seed, None)
+    known, held, due = [0], {}, []
+    for at in range(1, 9):
+        move = story.rng.random()
+        if move < 0.3:
+            due.append((story.value(), len(story.operations)))
+            story.operations.append(
+                Operation(
+                    user=story.rng.choice(USERS), node="a", kind="write", key="x",
+                    value=due[-1][0], called_at=at - 1, returned_at=at, step=f"{at}",
+                )
+            )  # fmt: skip
+        if due and move < 0.5:
+            value, operation = due.pop(story.rng.randrange(len(due)))
+            known.append(value)
+            story.commit(at, "x", value, operation=operation)
+        elif move > 0.5:
+            place, value = story.rng.choice(PLACES), story.rng.choice([None, *known])
+            if value != held.get(place):
+                held[place] = value
+                story.contents.append(Content(place, "x", value, at))
+    return story.history(), known  # values in the order of versions
+
+
+def is_out_of_order(history):
+    for one, other in combinations(range(len(history.operations)), 2):
+        first = [c.at for c in history.commits if c.operation == one]
+        then = [c.at for c in history.commits if c.operation == other]
+        same_user = history.operations[one].user == history.operations[other].user
+        if same_user and first and then and then[0] < first[0]:
+            return True
+    return False
+
+
+def is_replaced_by_older(history, known):
+    for place in PLACES:
+        values = [c.value for c in history.contents if c.place == place]
+        for old, new in pairwise(values):
+            if None not in {old, new} and known.index(new) < known.index(old):
+                return True
+    return False
+
+
+def is_kept(history, known):
+    for commit, place in product(history.commits, PLACES):
+        before = [c.value for c in history.contents if c.place == place and c.at < commit.at]
+        after = [c for c in history.contents if c.place == place and c.at > commit.at]
+        held = before[-1] if before else None
+        if held is not None and known.index(held) < known.index(commit.value) and not after:
+            return True
+    return False
+
+
+def test_what_layers_must_not_hold_is_what_the_definitions_say():
+    counts = Counter()
+    for seed in range(COUNT):
+        history, known = held_at_random(seed)
+        disorder = is_out_of_order(history) or is_replaced_by_older(history, known)
+        said = verdict(history, KNOWN["monotonic_writes"])
+        assert said == ("breaks" if disorder else "holds"), history
+        kept = verdict(history, KNOWN["no_lost_invalidation"], Settled(layers={"origin": {}}))
+        assert kept == ("breaks" if is_kept(history, known) else "holds"), history
+        counts[said, kept] += 1
+    assert min(counts[a, b] for a in ("breaks", "holds") for b in ("breaks", "holds")) > 5
+
+
+def test_no_dirty_reads_says_what_its_definition_says():
+    def is_broken(history):
+        for _, read, key, value in shown(history):
+            committed = {
+                c.value for c in history.commits if c.key == key and c.at <= read.returned_at
+            }
+            drafted = {d.value for d in history.drafts if d.key == key and d.at <= read.returned_at}
+            if value not in committed | {history.given[key]} and value in drafted:
+                return True
+        return False
+
+    counts = {True: 0, False: 0}
+    for seed in range(COUNT):
+        story = Story(seed, None)
+        for at in range(1, 6):
+            common = {"user": story.rng.choice(USERS), "node": "a"}
+            common |= {"called_at": at - 1, "returned_at": at, "step": f"{at}"}
+            if story.rng.random() < 0.4:
+                key, value = story.rng.choice(KEYS), story.value()
+                ended = at + story.rng.randint(0, 3)
+                is_committed = story.rng.random() < 0.6
+                story.drafts.append(Draft(key, value, at, ended, is_committed))
+                if is_committed:
+                    story.commit(ended, key, value)
+            else:
+                key = story.rng.choice(KEYS)
+                drafted = [draft.value for draft in story.drafts if draft.key == key]
+                answer = story.rng.choice([0, *drafted])
+                story.operations.append(
+                    Operation(kind="read", key=key, answer=answer, steps=1, **common)
+                )
+        story.commits.sort(key=lambda commit: commit.at)
+        history = story.history()
+        said = verdict(history, KNOWN["no_dirty_reads"])
+        assert said == ("breaks" if is_broken(history) else "holds"), history
+        counts[is_broken(history)] += 1
+    assert min(counts.values()) > 20
