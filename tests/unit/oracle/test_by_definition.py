@@ -300,7 +300,7 @@ def test_isolated_users_says_what_its_definition_says(values):
     owners = {"x": ("alice",), "y": ("bob",)}
 
     def is_broken(history):
-        for _, read, key, value in shown(history):
+        for _, read, _, value in shown(history):
             sources = {k for k in KEYS if value in all_values(history, k)}
             if sources and all(read.user not in owners[source] for source in sources):
                 return True
@@ -321,7 +321,7 @@ def test_isolated_users_says_what_its_definition_says(values):
 
 
 def test_durable_writes_says_what_its_definition_says():
-    """Buffers are flushed late, in any order, or never; what is flushed may stand for older ones."""
+    """Buffers are flushed late, in any order, or never; a flush may stand for older writes."""
 
     def is_broken(history):
         for at, write in enumerate(history.operations):
