@@ -115,9 +115,13 @@ class Origin:
         return len(self.drafts) - 1
 
     def _end(self, drafts: list[int], *, committed: bool) -> None:
+        """Note what became of changes; of several to one key only the last one is committed."""
         step, _ = self._position()
+        last = {self.drafts[number].key: number for number in drafts}
         for number in drafts:
-            self.drafts[number] = replace(self.drafts[number], ended_at=step, committed=committed)
+            draft = self.drafts[number]
+            stays = committed and last[draft.key] == number
+            self.drafts[number] = replace(draft, ended_at=step, committed=stays)
 
     def _commit_all(self, changes: dict[str, Any], drafts: list[int]) -> None:
         self.watched = True

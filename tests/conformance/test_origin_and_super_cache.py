@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 
 from pytest_supercache.core.footprint import dependent
-from pytest_supercache.core.operation import Commit
+from pytest_supercache.core.operation import Commit, Draft, Load
 from pytest_supercache.layers.messages import Bus
 from pytest_supercache.layers.origin import Origin
 from pytest_supercache.layers.servers import FakeRedisServer
@@ -53,6 +53,51 @@ def test_every_change_is_a_commit_with_the_next_version_of_its_key(origin):
     ]
     assert (origin.version("x"), origin.version("y"), origin.version("z")) == (2, 1, 0)
     assert origin.content() == {"y": 5}
+
+
+def test_every_read_is_a_load_and_a_look_is_none(origin):
+    origin.get("x")
+    origin.get("z")
+    origin.peek("x")
+    origin.version("x")
+    assert origin.loads == [Load("x", {"price": 0}, 1, "alice"), Load("z", None, 2, "alice")]
+
+
+def test_what_a_transaction_changes_is_a_draft_until_it_commits(origin):
+    with origin.transaction() as transaction:
+        transaction.set("x", 1)
+        assert origin.drafts == [Draft("x", 1, 1)]
+        assert transaction.get("x") == 1
+        assert origin.loads == []  # its own change did not leave the origin
+    (draft,) = origin.drafts
+    assert draft.committed
+    assert draft.ended_at is not None
+    assert [commit.value for commit in origin.commits] == [1]
+
+
+def test_what_a_transaction_changed_before_an_error_is_a_draft_that_was_rolled_back(origin):
+    with pytest.raises(ZeroDivisionError), origin.transaction() as transaction:
+        transaction.delete("x")
+        raise ZeroDivisionError
+    (draft,) = origin.drafts
+    assert (draft.value, draft.committed) == (None, False)
+    assert draft.ended_at is not None
+    assert origin.commits == []
+
+
+def test_of_several_changes_to_one_key_only_the_last_is_committed(origin):
+    with origin.transaction() as transaction:
+        transaction.set("x", 1)
+        transaction.set("x", 2)
+    assert [(draft.value, draft.committed) for draft in origin.drafts] == [(1, False), (2, True)]
+
+
+def test_a_reset_origin_remembers_no_loads_and_no_drafts(origin):
+    origin.get("x")
+    with origin.transaction() as transaction:
+        transaction.set("x", 1)
+    origin.reset({}, lambda: (0, None))
+    assert (origin.loads, origin.drafts, origin.commits) == ([], [], [])
 
 
 def test_every_call_is_one_step_and_a_look_is_none(origin, switch):
