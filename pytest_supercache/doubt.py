@@ -13,7 +13,7 @@ from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End, Violation
 from pytest_supercache.oracle.cause import Evidence
-from pytest_supercache.oracle.judge import judge
+from pytest_supercache.oracle.real_time import possible_orders
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.dpor import Exhaustive, ReductionAlarm
 from pytest_supercache.search.events import Event, TraceKey, events_of, order, orders_of, trace_key
@@ -67,16 +67,38 @@ class Doubt:
     def see(self, key: TraceKey, events: Sequence[Event], execution: Execution) -> None:
         """Take note of an interleaving and execute a schedule of it that is very different."""
         violations = self._trial.violations
-        outcome = self._outcomes[key] = outcome_of(execution, violations)
-        self.evidence.add(orders_of(events, self.search.dependence), fails=bool(violations))
+        outcome = self._outcomes[key] = outcome_of(execution, self._of_trace(violations))
         ways = linear_extensions(events) if self.schedules is not None else None
         self.schedules = None if ways is None or self.schedules is None else self.schedules + ways
+        fails = bool(violations) or self._breaks_in_another_order(execution)
+        self.evidence.add(orders_of(events, self.search.dependence), fails=fails)
+        self.failing += fails
         if violations:
-            self.failing += 1
             self.failing_schedules += ways or 0
             self._consider(events, execution)
-        elif not self._is_small and ways != 1 and self._trial.found is None:
+        elif not fails and not self._is_small and ways != 1 and self._trial.found is None:
             self._compare(list(events), anti_order(events), key, outcome)
+
+    def _breaks_in_another_order(self, execution: Execution) -> bool:
+        """Execute the orders of an interleaving in which a real-time guarantee may not hold."""
+        for guarantee in self._trial.guarantees:
+            if guarantee.find_patterns is None:
+                continue
+            for actors in possible_orders(execution, guarantee.find_patterns):
+                follow = Follow(actors)
+                other, _ = self._run(follow)
+                if follow.is_lost:
+                    raise HiddenState("an order that must be possible is not")
+                violations = self._trial.judge(other).violations
+                if violations:
+                    self._trial.report(other, violations)
+                    return True
+        return False
+
+    def _of_trace(self, violations: Sequence[Violation]) -> list[Violation]:
+        """Leave out what may differ between orders of one interleaving."""
+        real_time = {one.name for one in self._trial.guarantees if one.real_time}
+        return [violation for violation in violations if violation.guarantee not in real_time]
 
     @property
     def interleavings(self) -> int:
@@ -150,7 +172,11 @@ class Doubt:
         return execution, events
 
     def _outcome(self, execution: Execution) -> int:
-        return outcome_of(execution, judge(execution, self._trial.guarantees).violations)
+        violations = self._trial.judge(execution).violations
+        alike = self._of_trace(violations)
+        if len(alike) < len(violations) and self._trial.found is None:
+            self._trial.report(execution, violations)
+        return outcome_of(execution, alike)
 
     def _compare(self, events: list[Event], other: list[int], key: TraceKey, outcome: int) -> None:
         if self._is_alike(events, other, key, outcome):
@@ -197,7 +223,7 @@ def outcome_of(execution: Execution, violations: Sequence[Violation]) -> int:
         ),
         [
             (p, sorted(map(repr, held.items())))
-            for p, held in sorted(execution.settled.layers.items())
+            for p, held in sorted((execution.settled.layers or execution.stock).items())
         ],
         sorted(map(repr, execution.settled.probes.items())),
         sorted(map(repr, execution.results.items())),

@@ -70,8 +70,22 @@ def search(trial: Trial, item: str, hypothesis: OfHypothesis) -> Searched:
     return searched
 
 
+def _no_reduction(trial: Trial) -> str | None:
+    """Say why no schedule may be left out; None: some may."""
+    for guarantee in trial.guarantees:
+        if guarantee.real_time and guarantee.find_patterns is None:
+            return (
+                f"the search does without a reduction: {guarantee.name} is about real time and "
+                "does not say which orders of independent steps may break it"
+            )
+    return None
+
+
 def _reduced(trial: Trial, searched: Searched) -> None:
     """Execute every interleaving once, and check that this was enough."""
+    searched.note = _no_reduction(trial)
+    if searched.note is not None:
+        return
     assert trial.first is not None, "users have taken turns"
     doubt = Doubt(trial, is_small=merges_of(trial.first) <= EXACT_MAX)
     doubt.search.is_hopeless = (

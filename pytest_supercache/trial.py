@@ -106,6 +106,11 @@ class Trial:
                 raise SearchEnded(End.FOUND)
         return execution
 
+    def report(self, execution: Execution, violations: tuple[Violation, ...]) -> None:
+        """Note what was found in an execution beside those of the search."""
+        self.violating += 1
+        self.found = self.found or Found(execution, violations)
+
     def _is_late(self) -> bool:
         return self.seconds() > max(self.settings.time, 1.0)
 

@@ -41,6 +41,7 @@ class World:
         self._broken: list[Violation] = []
         self._settled = Settled()
         self._start: Layers = {}
+        self._stock: Layers = {}
         self._sights: dict[str, Callable[[], Mapping[str, Any]]] = {}
         self._owners: dict[str, tuple[str, ...]] = {}
         self._unseen: list[str] = []
@@ -143,10 +144,9 @@ class World:
             self._settled.layers = self.content()
 
     def take_stock(self) -> None:
-        """Note what all layers hold, unless the body has settled and it is known."""
-        if not self._settled.layers:
-            with looking():
-                self._settled.layers = self.content()
+        """Note what all layers hold in the end, whether the body has settled or not."""
+        with looking():
+            self._stock = self.content()
 
     def misuse(self) -> SupercacheError | None:
         """Return what the body forgot: actors that never ran would prove nothing."""
@@ -330,6 +330,7 @@ class World:
             actors=tuple(actor.name for actor in self._actors),
             failure=failure,
             start=self._start,
+            stock=self._stock,
             results={actor.name: actor.result for actor in self._actors},
         )
 

@@ -103,6 +103,7 @@ class Execution:
     failure: BaseException | None = None  # raised by the test body itself, outside of actors
     results: dict[str, Any] = field(default_factory=dict)  # what the actors' functions returned
     start: Layers = field(default_factory=dict)  # content before the race, when layers are recorded
+    stock: Layers = field(default_factory=dict)  # at the very end, settled or not, when asked for
 
     @property
     def race(self) -> list[Step]:

@@ -1,0 +1,103 @@
+"""A guarantee about real time is found by a search that runs each interleaving once."""
+
+import pytest
+
+from pytest_supercache import (
+    COHERENT_WHEN_SETTLED,
+    NO_RESURRECTION,
+    Guarantee,
+    Verdict,
+    Violation,
+    check,
+)
+
+
+def deleted_meanwhile(read):
+    """Alice raises a flag and reads; Bob deletes if he sees the flag.
+
+    When they take turns nobody reads after the delete. Alice's look into her near cache depends on
+    nothing that Bob does, so that both of its places are one interleaving.
+    """
+
+    def body(world):
+        world.origin.set("x", 0)
+        world.super_cache.put("x", 0)
+
+        def alice():
+            world.origin.set("flag", 1)
+            with world.operation("read", "x") as reading:
+                reading.answer = read(world)
+
+        def bob():
+            if world.origin.get("flag"):
+                with world.operation("delete", "x"):
+                    world.origin.delete("x")
+
+        world.actor("alice", alice)
+        world.actor("bob", bob, node="b")
+        world.run()
+
+    return body
+
+
+def near(world):
+    return world.super_cache.get("x")
+
+
+def far(world):
+    return world.origin.get("x")
+
+
+@pytest.mark.parametrize("search", ["exhaustive", "all-schedules"])
+def test_an_order_of_independent_steps_that_breaks_it_is_found_and_replays(search):
+    found = check(deleted_meanwhile(near), guarantees=[NO_RESURRECTION], search=search)
+    assert found.verdict is Verdict.VIOLATED
+    assert found.counterexample.violation.guarantee == "no_resurrection"
+    assert found.counterexample.replays == "10/10"
+    assert found.counterexample.preemptions == 1
+    assert found.counterexample.schedule.choices == ("alice", "bob", "bob", "alice")
+
+
+@pytest.mark.parametrize("search", ["exhaustive", "all-schedules"])
+def test_where_every_read_asks_the_origin_it_holds(search):
+    result = check(deleted_meanwhile(far), guarantees=[NO_RESURRECTION], search=search)
+    assert result.verdict is Verdict.HOLDS
+
+
+def test_without_a_second_user_it_holds_though_the_near_cache_is_never_told():
+    def body(world):
+        world.super_cache.put("x", 0)
+        world.actor("alice", lambda: near(world))
+        world.run()
+        world.origin.set("x", 0)
+
+    assert check(body, guarantees=[NO_RESURRECTION]).verdict is Verdict.HOLDS
+
+
+def reads_last(execution):
+    """Find a read that was called when somebody else had deleted: of the order, not the trace."""
+    operations = execution.history.operations
+    for delete in operations:
+        for read in operations:
+            if (delete.kind, read.kind) == ("delete", "read") and delete.precedes(read):
+                return Violation(guarantee="reads_last", summary="read after the delete")
+    return None
+
+
+def test_a_real_time_guarantee_that_names_no_orders_switches_the_reduction_off():
+    guarantee = Guarantee("reads_last", reads_last, real_time=True)
+    found = check(deleted_meanwhile(near), guarantees=[guarantee], search="exhaustive")
+    assert found.verdict is Verdict.VIOLATED
+    assert "without a reduction: reads_last is about real time" in found.notes[0]
+
+
+def test_one_that_is_declared_of_kind_trace_is_judged_once_for_each_interleaving():
+    guarantee = Guarantee("reads_last", lambda execution: None)
+    result = check(deleted_meanwhile(near), guarantees=[guarantee], search="exhaustive")
+    assert (result.verdict, result.executions, result.notes) == (Verdict.HOLDS, 2, ())
+
+
+def test_content_after_a_body_that_does_not_settle_is_not_taken_for_settled():
+    result = check(deleted_meanwhile(far), guarantees=[COHERENT_WHEN_SETTLED], search="exhaustive")
+    assert result.verdict is Verdict.UNKNOWN
+    assert "call world.settle()" in result.reasons[0]
