@@ -2,23 +2,23 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pytest_supercache.calls import Call, ran
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import NOTHING, Resources, footprint_of
-from pytest_supercache.core.operation import Content, History
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.switch import CONDITION
-from pytest_supercache.core.trace import Execution, Layers, Settled, Step
+from pytest_supercache.core.trace import Execution, Layers, Settled
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.layers.clock import VirtualClock
-from pytest_supercache.layers.existing_cache import ExistingCache, encoded
+from pytest_supercache.layers.existing_cache import ExistingCache
 from pytest_supercache.layers.origin import Origin
 from pytest_supercache.layers.stack import NodeLayers, Stack
 from pytest_supercache.layers.super_cache import SuperCache
+from pytest_supercache.recording import history_of
 from pytest_supercache.runtime.actor import Actor, State
 from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.stepping import Stepping
@@ -306,7 +306,7 @@ class World:
         return Execution(
             schedule=Schedule(tuple(controller.choices)),
             steps=self._record.steps,
-            history=self._history(),
+            history=history_of(self._calls, self._record, self.stack, self._given, self._owners),
             settled=self._settled,
             blocked=controller.blocked,
             waiting=controller.waiting,
@@ -333,32 +333,6 @@ class World:
             stock=self._stock,
             results={actor.name: actor.result for actor in self._actors},
         )
-
-    def _history(self) -> History:
-        origin, steps = self.stack.origin, self._record.steps
-        return History(
-            operations=tuple(call.operation() for call in self._calls),
-            commits=tuple(replace(c, operation=_operation_at(steps, c.at)) for c in origin.commits),
-            loads=tuple(
-                replace(load, phase=steps[load.at - 1].phase if load.at else load.phase)
-                for load in origin.loads
-            ),
-            drafts=tuple(origin.drafts),
-            contents=_contents(self._given_contents(), steps) if self._record.snapshot else None,
-            origin_watched=origin.watched,
-            given=dict(self._given.get("origin", {})),
-            given_in_caches=_by_key(self._given),
-            owners=dict(self._owners),
-            times=(0.0, *(step.time for step in steps)),
-        )
-
-    def _given_contents(self) -> Layers:
-        near = dict(self._given.get("super_cache", {}))
-        far = self._given.get("existing_cache", {})
-        return {
-            self.existing_cache.name: {key: encoded(value) for key, value in far.items()},
-            **{cache.name: near for cache in self.stack.super_caches.values()},
-        }
 
     def _unrecorded_errors(self) -> dict[str, BaseException]:
         """Return what ended an actor outside of any recorded operation."""
@@ -397,42 +371,6 @@ class User:
         """Call the system's ``delete``."""
         with self.world.recorded(Call(user=self.name, node=self.node, kind="delete", key=key)):
             self.system.delete(key)
-
-
-def _operation_at(steps: list[Step], taken: int) -> int | None:
-    """Return the operation to which the last of so many steps belongs."""
-    return steps[taken - 1].operation if taken else None
-
-
-def _contents(start: Layers, steps: list[Step]) -> tuple[Content, ...]:
-    """Return what the caches held, as changes: from snapshots taken after each step."""
-    found: list[Content] = []
-    known: dict[tuple[str, str], Any] = {}
-    for taken, layers in enumerate((start, *(step.layers for step in steps))):
-        if layers is None:
-            continue
-        now = {
-            (place, str(key)): value
-            for place, content in layers.items()
-            if place != "origin"
-            for key, value in content.items()
-        }
-        for place, key in dict.fromkeys((*known, *now)):
-            value = now.get((place, key))
-            if value != known.get((place, key)):
-                found.append(Content(place, key, value, taken))
-        known = now
-    return tuple(found)
-
-
-def _by_key(given: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Return what the caches were given, by key."""
-    found: dict[str, tuple[Any, ...]] = {}
-    for layer, content in given.items():
-        if layer != "origin":
-            for key, value in content.items():
-                found[key] = (*found.get(key, ()), value)
-    return found
 
 
 def _text(key: Any) -> Any:
