@@ -13,8 +13,8 @@ from itertools import islice, product
 
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.evidence import Evidence, Sight
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.observed import Observed, Sight
 
 WAYS_MAX = 4096
 """How many ways to understand one read set are tried; with more it is not judged."""
@@ -24,45 +24,45 @@ Transaction = Mapping[str, int]
 
 
 def _find_fractured(execution: Execution) -> Violation | None:
-    return decided(_findings(Evidence(execution)))
+    return decided(_findings(Observed(execution)))
 
 
-def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
-    evidence.require_origin()
-    transactions = [t for t in _transactions(evidence) if len(t) > 1]
+def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
+    observed.require_origin()
+    transactions = [t for t in _transactions(observed) if len(t) > 1]
     read_sets: dict[int, list[Sight]] = {}
-    for sight in evidence.sights:
+    for sight in observed.sights:
         read_sets.setdefault(sight.at, []).append(sight)
     several = [s for s in read_sets.values() if len({sight.key for sight in s}) > 1]
-    if not several and _nobody_looks_at_several(evidence):
+    if not several and _nobody_looks_at_several(observed):
         raise NotJudgedError(
             "no operation shows several keys, so nothing can be seen in part. Read them in one "
             "verb and declare @verb(observes=...)"
         )
     for sights in several:
-        yield from _fractured(evidence, sights, transactions)
+        yield from _fractured(observed, sights, transactions)
 
 
-def _nobody_looks_at_several(evidence: Evidence) -> bool:
+def _nobody_looks_at_several(observed: Observed) -> bool:
     """Say whether every operation came to an answer: an error may hide a read set."""
-    return all(op.returned and op.error is None for op in evidence.history)
+    return all(op.returned and op.error is None for op in observed.history)
 
 
-def _transactions(evidence: Evidence) -> list[Transaction]:
+def _transactions(observed: Observed) -> list[Transaction]:
     found: dict[int, dict[str, int]] = {}
     versions: dict[str, int] = {}
-    for commit in evidence.history.commits:
+    for commit in observed.history.commits:
         versions[commit.key] = versions.get(commit.key, 0) + 1
         found.setdefault(commit.at, {})[commit.key] = versions[commit.key]
     return list(found.values())
 
 
 def _fractured(
-    evidence: Evidence, sights: list[Sight], transactions: list[Transaction]
+    observed: Observed, sights: list[Sight], transactions: list[Transaction]
 ) -> Iterator[Violation | NotJudgedError]:
     choices: list[list[tuple[Sight, int]]] = []
     for sight in sights:
-        versions = evidence.versions(sight)
+        versions = observed.versions(sight)
         if isinstance(versions, NotJudgedError):
             yield versions
             return

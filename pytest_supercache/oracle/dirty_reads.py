@@ -12,48 +12,48 @@ from collections.abc import Iterator
 from pytest_supercache.core.operation import Draft
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.evidence import Evidence, Sight
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.observed import Observed, Sight
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.versions import candidates, same
 
 
 def _find_dirty_read(execution: Execution) -> Violation | None:
-    return decided(_findings(Evidence(execution)))
+    return decided(_findings(Observed(execution)))
 
 
-def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
-    evidence.require_origin()
-    for sight in evidence.sights if evidence.history.drafts else ():
-        if sight.value is None and not evidence.loads(sight.key):
+def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
+    observed.require_origin()
+    for sight in observed.sights if observed.history.drafts else ():
+        if sight.value is None and not observed.loads(sight.key):
             continue  # a cache may always forget
-        if _committed_before(evidence, sight):
+        if _committed_before(observed, sight):
             continue
-        drafts = _drafts(evidence, sight)
+        drafts = _drafts(observed, sight)
         if drafts:
             yield _violation(sight, drafts[-1])
             continue
-        versions = evidence.versions(sight)
+        versions = observed.versions(sight)
         if isinstance(versions, NotJudgedError):
             yield versions
 
 
-def _committed_before(evidence: Evidence, sight: Sight) -> list[int]:
+def _committed_before(observed: Observed, sight: Sight) -> list[int]:
     """Return the versions that an answer may be and that were committed when it came."""
     returned = sight.operation.returned_at
     assert returned is not None, "only answers are sights"
     return candidates(
-        evidence.history, sight.key, sight.value, sees=lambda commit: commit.at <= returned
+        observed.history, sight.key, sight.value, sees=lambda commit: commit.at <= returned
     )
 
 
-def _drafts(evidence: Evidence, sight: Sight) -> list[Draft]:
+def _drafts(observed: Observed, sight: Sight) -> list[Draft]:
     """Return the changes in transactions that an answer may show, made before it came."""
     returned = sight.operation.returned_at
     assert returned is not None, "only answers are sights"
     return [
         draft
-        for draft in evidence.history.drafts
+        for draft in observed.history.drafts
         if draft.key == sight.key and draft.at <= returned and same(draft.value, sight.value)
     ]
 
@@ -78,13 +78,13 @@ def _violation(sight: Sight, draft: Draft) -> Violation:
 
 
 def _find_patterns(execution: Execution) -> Iterator[Pattern]:
-    evidence = Evidence(execution)
-    for sight in evidence.sights:
-        own = evidence.own_steps(sight.at)
-        if own is None or not _drafts(evidence, sight):
+    observed = Observed(execution)
+    for sight in observed.sights:
+        own = observed.own_steps(sight.at)
+        if own is None or not _drafts(observed, sight):
             continue
-        commits = evidence.commits(sight.key)
-        versions = candidates(evidence.history, sight.key, sight.value)
+        commits = observed.commits(sight.key)
+        versions = candidates(observed.history, sight.key, sight.value)
         if versions and 0 not in versions:
             yield Pattern(tuple((own[1], commits[v - 1].at - 1) for v in versions))
 

@@ -13,41 +13,41 @@ from collections.abc import Iterator
 from pytest_supercache.core.operation import Commit
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.evidence import Evidence, Write
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.observed import Observed, Write
 from pytest_supercache.oracle.versions import same
 
 
 def _find_lost_write(execution: Execution) -> Violation | None:
     if execution.blocked or not execution.complete:
         return None  # it never settled; `answers` says so
-    return decided(_findings(Evidence(execution)))
+    return decided(_findings(Observed(execution)))
 
 
-def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
-    evidence.require_origin()
-    settled = evidence.execution.settled
+def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
+    observed.require_origin()
+    settled = observed.execution.settled
     if not settled.layers and not settled.probes:
         raise NotJudgedError("nobody looked at the layers after the race; call world.settle()")
-    for write in evidence.writes:
-        if write.acknowledged and not evidence.commits_of(write):
-            yield from _excused(evidence, write)
+    for write in observed.writes:
+        if write.acknowledged and not observed.commits_of(write):
+            yield from _excused(observed, write)
 
 
-def _excused(evidence: Evidence, write: Write) -> Iterator[Violation | NotJudgedError]:
+def _excused(observed: Observed, write: Write) -> Iterator[Violation | NotJudgedError]:
     """Look for what may stand for a write that the origin never saw; a violation if nothing may."""
-    commits = evidence.commits(write.key)
-    before = [commit for commit in commits if not evidence.may_follow(commit, write)]
-    current = before[-1].value if before else evidence.history.given.get(write.key)
+    commits = observed.commits(write.key)
+    before = [commit for commit in commits if not observed.may_follow(commit, write)]
+    current = before[-1].value if before else observed.history.given.get(write.key)
     if same(current, write.value):
         return  # nothing had to be changed
     unexplained = None
     for commit in commits:
         if commit in before:
             continue
-        if not evidence.is_explained(commit):
+        if not observed.is_explained(commit):
             unexplained = commit
-        elif _follows(evidence, commit, write):
+        elif _follows(observed, commit, write):
             return
     if unexplained is not None:
         yield NotJudgedError(
@@ -67,13 +67,13 @@ def _excused(evidence: Evidence, write: Write) -> Iterator[Violation | NotJudged
     )
 
 
-def _follows(evidence: Evidence, commit: Commit, write: Write) -> bool:
+def _follows(observed: Observed, commit: Commit, write: Write) -> bool:
     """Say whether a commit may stand for a write that came after ``write``, or beside it."""
     return any(
         other.key == commit.key
         and (other.at == commit.operation or same(other.value, commit.value))
-        and not evidence.certainly_ordered(other.at, write.at)
-        for other in evidence.writes
+        and not observed.certainly_ordered(other.at, write.at)
+        for other in observed.writes
         if other.at != write.at
     )
 

@@ -15,24 +15,24 @@ from typing import Any
 from pytest_supercache.core.operation import RACE, History
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.evidence import Evidence, Sight
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.observed import Observed, Sight
 from pytest_supercache.oracle.versions import canonical, same, written
 
 
 def _find_foreign_value(execution: Execution) -> Violation | None:
-    return decided(_findings(Evidence(execution)))
+    return decided(_findings(Observed(execution)))
 
 
-def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
-    owners = evidence.history.owners
+def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
+    owners = observed.history.owners
     if not owners:
         raise NotJudgedError(
             "no key belongs to anybody. Say `owns: [key]` in a user's long form, or "
             "world.owns(user, key)"
         )
-    values = _values_by_key(evidence.history)
-    for sight in evidence.sights:
+    values = _values_by_key(observed.history)
+    for sight in observed.sights:
         if sight.operation.phase != RACE or sight.value is None:
             continue
         sources = [key for key, known in values.items() if _is_among(sight.value, known)]

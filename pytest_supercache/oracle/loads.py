@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pytest_supercache.core.operation import RACE, Load
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.evidence import Evidence
 from pytest_supercache.oracle.guarantee import Guarantee, Parameter, Unit
+from pytest_supercache.oracle.observed import Observed
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.ticks import moves_of_clock
 
@@ -23,8 +23,8 @@ from pytest_supercache.oracle.ticks import moves_of_clock
 def _find_too_many_loads(
     execution: Execution, loads: int, window: float | None = None, key: str | None = None
 ) -> Violation | None:
-    evidence = Evidence(execution)
-    evidence.require_origin()
+    observed = Observed(execution)
+    observed.require_origin()
     for name, found in _loads_by_key(execution, key).items():
         times = [execution.history.time_at(load.at) for load in found]
         for first in range(len(found) - loads):
@@ -59,7 +59,7 @@ def _find_patterns(
 ) -> Iterator[Pattern]:
     if window is None:
         return
-    before = Evidence(execution).happens_before
+    before = Observed(execution).happens_before
     for found in _loads_by_key(execution, key).values():
         positions = [load.at - 1 for load in found]
         for first, last in _windows(execution, window):

@@ -14,44 +14,44 @@ from collections.abc import Iterator
 from pytest_supercache.core.operation import Commit, Content
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.evidence import Evidence, cached_contents
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.observed import Observed, cached_contents
 from pytest_supercache.oracle.versions import same
 
 
 def _find_kept_entry(execution: Execution) -> Violation | None:
     if execution.blocked or not execution.complete:
         return None  # it never settled; `answers` says so
-    return decided(_findings(Evidence(execution)))
+    return decided(_findings(Observed(execution)))
 
 
-def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
-    evidence.require_origin()
-    settled = evidence.execution.settled
+def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
+    observed.require_origin()
+    settled = observed.execution.settled
     if not settled.layers and not settled.probes:
         raise NotJudgedError("nobody looked at the layers after the race; call world.settle()")
-    for found in cached_contents(evidence):
+    for found in cached_contents(observed):
         if isinstance(found, NotJudgedError):
             yield found
             continue
         _, key, contents = found
-        commits = evidence.commits(key)
+        commits = observed.commits(key)
         last = contents[-1]
         if commits and last.value is not None and not same(last.value, commits[-1].value):
-            yield from _kept(evidence, last, commits)
+            yield from _kept(observed, last, commits)
 
 
 def _kept(
-    evidence: Evidence, content: Content, commits: list[Commit]
+    observed: Observed, content: Content, commits: list[Commit]
 ) -> Iterator[Violation | NotJudgedError]:
-    versions = evidence.content_versions(content)
+    versions = observed.content_versions(content)
     if isinstance(versions, NotJudgedError):
         yield versions
         return
     missed = [
         number
         for number, commit in enumerate(commits, start=1)
-        if not evidence.is_before(commit.at, content.at)
+        if not observed.is_before(commit.at, content.at)
     ]
     if any(number > max(versions) for number in missed):
         yield Violation(

@@ -12,22 +12,22 @@ from collections.abc import Iterator
 
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.evidence import Evidence, Sight
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.observed import Observed, Sight
 from pytest_supercache.oracle.versions import same
 
 Shown = list[tuple[Sight, list[int]]]
 
 
 def _find_older_read(execution: Execution) -> Violation | None:
-    return decided(_findings(Evidence(execution)))
+    return decided(_findings(Observed(execution)))
 
 
-def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
-    evidence.require_origin()
+def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
+    observed.require_origin()
     sessions: dict[tuple[str, str], Shown] = {}
-    for sight in evidence.sights:
-        versions = evidence.versions(sight)
+    for sight in observed.sights:
+        versions = observed.versions(sight)
         if isinstance(versions, NotJudgedError):
             yield versions
         elif versions:

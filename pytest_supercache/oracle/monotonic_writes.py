@@ -15,33 +15,33 @@ from itertools import combinations, pairwise, product
 from pytest_supercache.core.operation import Content
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.evidence import Evidence, Write, cached_contents
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.observed import Observed, Write, cached_contents
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.versions import same
 
 
 def _find_disorder(execution: Execution) -> Violation | None:
-    return decided(_findings(Evidence(execution)))
+    return decided(_findings(Observed(execution)))
 
 
-def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
-    evidence.require_origin()
-    for user in dict.fromkeys(write.operation.user for write in evidence.writes):
+def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
+    observed.require_origin()
+    for user in dict.fromkeys(write.operation.user for write in observed.writes):
         yield from _out_of_order(
-            evidence, [write for write in evidence.writes if write.operation.user == user]
+            observed, [write for write in observed.writes if write.operation.user == user]
         )
-    yield from _replaced(evidence)
+    yield from _replaced(observed)
 
 
-def _out_of_order(evidence: Evidence, session: list[Write]) -> Iterator[Violation | NotJudgedError]:
+def _out_of_order(observed: Observed, session: list[Write]) -> Iterator[Violation | NotJudgedError]:
     for write in session:
-        if write.acknowledged and not evidence.commits_of(write):
-            yield from _unknown_commits(evidence, write)
+        if write.acknowledged and not observed.commits_of(write):
+            yield from _unknown_commits(observed, write)
     for earlier, later in combinations(session, 2):
         if earlier.at == later.at or not earlier.acknowledged:
             continue
-        first, then = _commit_steps(evidence, earlier), _commit_steps(evidence, later)
+        first, then = _commit_steps(observed, earlier), _commit_steps(observed, later)
         if not first or not then:
             continue  # a write that was never committed has no place in the order
         if max(then) < min(first):
@@ -53,14 +53,14 @@ def _out_of_order(evidence: Evidence, session: list[Write]) -> Iterator[Violatio
             )
 
 
-def _commit_steps(evidence: Evidence, write: Write) -> list[int]:
+def _commit_steps(observed: Observed, write: Write) -> list[int]:
     """Return when a write may have been committed, as numbers of steps taken."""
-    return [evidence.history.commits[number].at for number in evidence.commits_of(write)]
+    return [observed.history.commits[number].at for number in observed.commits_of(write)]
 
 
-def _unknown_commits(evidence: Evidence, write: Write) -> Iterator[NotJudgedError]:
-    for commit in evidence.commits(write.key):
-        if evidence.may_follow(commit, write) and not evidence.is_explained(commit):
+def _unknown_commits(observed: Observed, write: Write) -> Iterator[NotJudgedError]:
+    for commit in observed.commits(write.key):
+        if observed.may_follow(commit, write) and not observed.is_explained(commit):
             yield NotJudgedError(
                 f"{write.operation.user} wrote {write.key} = {write.value!r}, and the origin "
                 f"committed {commit.value!r}; the oracle cannot tell whether that is the same. "
@@ -82,21 +82,21 @@ def _commits_swapped(earlier: Write, later: Write) -> Violation:
     )
 
 
-def _replaced(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
-    for found in cached_contents(evidence):
+def _replaced(observed: Observed) -> Iterator[Violation | NotJudgedError]:
+    for found in cached_contents(observed):
         if isinstance(found, NotJudgedError):
             yield found
             continue
         _, _, contents = found
         for old, new in pairwise(contents):
             if old.value is not None and new.value is not None and not same(old.value, new.value):
-                yield from _compare(evidence, old, new)
+                yield from _compare(observed, old, new)
 
 
 def _compare(
-    evidence: Evidence, old: Content, new: Content
+    observed: Observed, old: Content, new: Content
 ) -> Iterator[Violation | NotJudgedError]:
-    before, after = evidence.content_versions(old), evidence.content_versions(new)
+    before, after = observed.content_versions(old), observed.content_versions(new)
     if isinstance(before, NotJudgedError):
         yield before
     elif isinstance(after, NotJudgedError):
@@ -117,11 +117,11 @@ def _compare(
 
 
 def _find_patterns(execution: Execution) -> Iterator[Pattern]:
-    evidence = Evidence(execution)
-    for earlier, later in combinations(evidence.writes, 2):
+    observed = Observed(execution)
+    for earlier, later in combinations(observed.writes, 2):
         if earlier.operation.user != later.operation.user or earlier.at == later.at:
             continue
-        first, then = _commit_steps(evidence, earlier), _commit_steps(evidence, later)
+        first, then = _commit_steps(observed, earlier), _commit_steps(observed, later)
         if earlier.acknowledged and first and then and 0 not in (*first, *then):
             yield Pattern(tuple((two - 1, one - 1) for one, two in product(first, then)))
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.evidence import Evidence, Sight, Write
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.observed import Observed, Sight, Write
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.versions import candidates
 
@@ -23,42 +23,42 @@ Deletes = list[tuple[Write, int]]
 
 
 def _find_resurrected(execution: Execution) -> Violation | None:
-    evidence = Evidence(execution)
-    evidence.require_origin()
-    return decided(_findings(evidence))
+    observed = Observed(execution)
+    observed.require_origin()
+    return decided(_findings(observed))
 
 
-def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
+def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
     deletes: Deletes = []
-    for write in evidence.writes:
+    for write in observed.writes:
         if write.value is None and write.acknowledged:
-            version = _version_of(evidence, write)
+            version = _version_of(observed, write)
             if version is None:
                 yield _never_committed(write)
             else:
                 deletes.append((write, version))
     for delete, version in deletes:
-        for sight in evidence.sights:
-            if sight.key == delete.key and evidence.history.ordered(
+        for sight in observed.sights:
+            if sight.key == delete.key and observed.history.ordered(
                 delete.operation, sight.operation
             ):
-                yield from _in_answer(evidence, delete, version, sight)
-    yield from _in_layers(evidence, deletes)
+                yield from _in_answer(observed, delete, version, sight)
+    yield from _in_layers(observed, deletes)
 
 
-def _version_of(evidence: Evidence, delete: Write) -> int | None:
+def _version_of(observed: Observed, delete: Write) -> int | None:
     """Return the version that a delete made: the first one that it may have been."""
-    made = evidence.commits_of(delete)
+    made = observed.commits_of(delete)
     if not made:
         return None
-    commit = evidence.history.commits[made[0]]
-    return evidence.commits(delete.key).index(commit) + 1
+    commit = observed.history.commits[made[0]]
+    return observed.commits(delete.key).index(commit) + 1
 
 
 def _in_answer(
-    evidence: Evidence, delete: Write, version: int, sight: Sight
+    observed: Observed, delete: Write, version: int, sight: Sight
 ) -> Iterator[Violation | NotJudgedError]:
-    versions = [] if sight.value is None else evidence.versions(sight)
+    versions = [] if sight.value is None else observed.versions(sight)
     if isinstance(versions, NotJudgedError):
         yield versions
     elif versions and max(versions) < version:
@@ -76,21 +76,21 @@ def _in_answer(
                 "seen": sight.value,
             },
         )
-    elif versions and min(versions) < version and not _is_current(evidence, sight, versions):
+    elif versions and min(versions) < version and not _is_current(observed, sight, versions):
         yield NotJudgedError(
             f"{sight.key} had the value {sight.value!r} before and after it was deleted; the "
             "oracle cannot tell which was read. Write values that differ"
         )
 
 
-def _is_current(evidence: Evidence, sight: Sight, versions: list[int]) -> bool:
+def _is_current(observed: Observed, sight: Sight, versions: list[int]) -> bool:
     """Say whether an answer equals what the origin had when the read was called."""
-    commits = evidence.commits(sight.key)
+    commits = observed.commits(sight.key)
     return sum(commit.at <= sight.operation.called_at for commit in commits) in versions
 
 
-def _in_layers(evidence: Evidence, deletes: Deletes) -> Iterator[Violation | NotJudgedError]:
-    execution = evidence.execution
+def _in_layers(observed: Observed, deletes: Deletes) -> Iterator[Violation | NotJudgedError]:
+    execution = observed.execution
     if execution.blocked or not execution.complete:
         return
     newest = {delete.key: (delete, version) for delete, version in deletes}
@@ -98,7 +98,7 @@ def _in_layers(evidence: Evidence, deletes: Deletes) -> Iterator[Violation | Not
         if key not in newest or value is None or isinstance(value, BaseException):
             continue
         delete, version = newest[key]
-        versions = candidates(evidence.history, key, value)
+        versions = candidates(observed.history, key, value)
         if versions and max(versions) < version:
             yield Violation(
                 guarantee="no_resurrection",
@@ -132,17 +132,17 @@ def _never_committed(delete: Write) -> NotJudgedError:
 
 
 def _find_patterns(execution: Execution) -> Iterator[Pattern]:
-    evidence = Evidence(execution)
-    for delete in evidence.writes:
-        ended = evidence.own_steps(delete.at)
+    observed = Observed(execution)
+    for delete in observed.writes:
+        ended = observed.own_steps(delete.at)
         if delete.value is not None or not delete.acknowledged or ended is None:
             continue
-        version = _version_of(evidence, delete)
-        for sight in evidence.sights:
-            began = evidence.own_steps(sight.at)
+        version = _version_of(observed, delete)
+        for sight in observed.sights:
+            began = observed.own_steps(sight.at)
             if sight.key != delete.key or sight.value is None or began is None or version is None:
                 continue
-            versions = evidence.versions(sight)
+            versions = observed.versions(sight)
             if not isinstance(versions, NotJudgedError) and max(versions) < version:
                 yield Pattern(((ended[1], began[0]),))
 

@@ -15,8 +15,8 @@ from itertools import islice, pairwise, product
 
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.evidence import Evidence, Sight
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.observed import Observed, Sight
 
 WAYS_MAX = 4096
 """How many ways to understand equal values are tried; with more it is not judged."""
@@ -27,20 +27,20 @@ Edges = dict[Node, set[Node]]
 
 
 def _find_no_order(execution: Execution) -> Violation | None:
-    return decided(_findings(Evidence(execution)))
+    return decided(_findings(Observed(execution)))
 
 
-def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
-    evidence.require_origin()
+def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
+    observed.require_origin()
     sights: list[tuple[Sight, list[int]]] = []
-    for sight in evidence.sights:
-        versions = evidence.versions(sight)
+    for sight in observed.sights:
+        versions = observed.versions(sight)
         if isinstance(versions, NotJudgedError):
             yield versions
             return
         if versions:
             sights.append((sight, versions))
-    makers = _makers(evidence)
+    makers = _makers(observed)
     ways = product(
         product(*(makers[number] for number in sorted(makers))),
         product(*(versions for _, versions in sights)),
@@ -50,9 +50,9 @@ def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
         yield NotJudgedError(f"there are more than {WAYS_MAX} ways to understand equal values")
         return
     shown = [sight for sight, _ in sights]
-    cycles = [_cycle(_edges(evidence, made, shown, seen)) for made, seen in tried]
+    cycles = [_cycle(_edges(observed, made, shown, seen)) for made, seen in tried]
     if cycles[0] is not None and all(cycles):
-        yield _violation(evidence, cycles[0])
+        yield _violation(observed, cycles[0])
     elif any(cycles):
         yield NotJudgedError(
             "some values stand for several versions, and only some ways to understand them have "
@@ -60,17 +60,17 @@ def _findings(evidence: Evidence) -> Iterator[Violation | NotJudgedError]:
         )
 
 
-def _makers(evidence: Evidence) -> dict[int, list[Node]]:
+def _makers(observed: Observed) -> dict[int, list[Node]]:
     """Return, for each commit, the nodes that may have made it."""
     found: dict[int, list[Node]] = {}
-    for write in evidence.writes:
+    for write in observed.writes:
         if write.acknowledged:
-            for number in evidence.commits_of(write):
+            for number in observed.commits_of(write):
                 found.setdefault(number, []).append(("operation", write.at))
-    for number, commit in enumerate(evidence.history.commits):
+    for number, commit in enumerate(observed.history.commits):
         at = commit.operation
         if at is not None:
-            operation = evidence.history.operations[at]
+            operation = observed.history.operations[at]
             is_done = operation.returned and operation.error is None
             found[number] = [("operation", at) if is_done else ("commit", number)]
         found.setdefault(number, [("commit", number)])
@@ -78,22 +78,22 @@ def _makers(evidence: Evidence) -> dict[int, list[Node]]:
 
 
 def _edges(
-    evidence: Evidence, makers: tuple[Node, ...], sights: list[Sight], seen: tuple[int, ...]
+    observed: Observed, makers: tuple[Node, ...], sights: list[Sight], seen: tuple[int, ...]
 ) -> Edges:
     """Return what must come before what, if commits were made by these and versions seen by those.
 
     ``makers`` are in commit order.
     """
     edges: Edges = {}
-    for user in dict.fromkeys(operation.user for operation in evidence.history):
+    for user in dict.fromkeys(operation.user for operation in observed.history):
         session = [
             ("operation", at)
-            for at, operation in enumerate(evidence.history)
+            for at, operation in enumerate(observed.history)
             if operation.user == user and operation.returned and operation.error is None
         ]
         _connect(edges, pairwise(session))
     versions: dict[str, list[Node]] = {}
-    for commit, maker in zip(evidence.history.commits, makers, strict=True):
+    for commit, maker in zip(observed.history.commits, makers, strict=True):
         versions.setdefault(commit.key, []).append(maker)
     for chain in versions.values():
         _connect(edges, pairwise(chain))
@@ -133,11 +133,11 @@ def _cycle(edges: Edges) -> list[Node] | None:
     return None
 
 
-def _violation(evidence: Evidence, cycle: list[Node]) -> Violation:
-    operations = [evidence.history.operations[at] for kind, at in cycle if kind == "operation"]
+def _violation(observed: Observed, cycle: list[Node]) -> Violation:
+    operations = [observed.history.operations[at] for kind, at in cycle if kind == "operation"]
     keys = dict.fromkeys(op.key for op in operations if op.key is not None)
     reader = next((op for op in operations if op.kind == "read"), operations[0])
-    told = [_told(evidence, node) for node in cycle]
+    told = [_told(observed, node) for node in cycle]
     return Violation(
         guarantee="sequentially_consistent",
         summary=f"no order of all operations explains {', '.join(told)}: each would have to come "
@@ -149,12 +149,12 @@ def _violation(evidence: Evidence, cycle: list[Node]) -> Violation:
     )
 
 
-def _told(evidence: Evidence, node: Node) -> str:
+def _told(observed: Observed, node: Node) -> str:
     kind, at = node
     if kind == "commit":
-        commit = evidence.history.commits[at]
+        commit = observed.history.commits[at]
         return f"the commit of {commit.key} = {commit.value!r}"
-    operation = evidence.history.operations[at]
+    operation = observed.history.operations[at]
     if operation.key is None:
         return f"{operation.user}'s {operation.kind}"
     value = operation.answer if operation.kind == "read" else operation.value

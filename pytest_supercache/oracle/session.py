@@ -12,13 +12,13 @@ from typing import Any
 from pytest_supercache.core.operation import History, Operation
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.evidence import Evidence, Sight, shown
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
+from pytest_supercache.oracle.observed import Observed, Sight, shown
 from pytest_supercache.oracle.versions import candidates, is_from_somewhere, same, written
 
 
 def _find_lost_own_write(execution: Execution) -> Violation | None:
-    evidence, history = Evidence(execution), execution.history
+    observed, history = Observed(execution), execution.history
     unjudged: NotJudgedError | None = None
     for session in _sessions(history):
         own: dict[str, tuple[Operation, Any]] = {}
@@ -26,7 +26,7 @@ def _find_lost_own_write(execution: Execution) -> Violation | None:
             for key, seen in shown(operation):
                 sight = Sight(at=at, operation=operation, key=key, value=seen)
                 try:
-                    violation = _judge(evidence, sight, own.get(key))
+                    violation = _judge(observed, sight, own.get(key))
                 except NotJudgedError as error:
                     unjudged = error
                     continue
@@ -39,14 +39,14 @@ def _find_lost_own_write(execution: Execution) -> Violation | None:
     return None
 
 
-def _judge(evidence: Evidence, sight: Sight, own: tuple[Operation, Any] | None) -> Violation | None:
+def _judge(observed: Observed, sight: Sight, own: tuple[Operation, Any] | None) -> Violation | None:
     if own is None:
         return None
     write, wrote = own
-    history, read, key, seen = evidence.history, sight.operation, sight.key, sight.value
+    history, read, key, seen = observed.history, sight.operation, sight.key, sight.value
     stale = (
-        _is_older(evidence, sight, write, wrote)
-        if evidence.commits(key)
+        _is_older(observed, sight, write, wrote)
+        if observed.commits(key)
         else _was_replaced(history, key, seen, write, wrote)
     )
     if not stale:
@@ -61,13 +61,13 @@ def _judge(evidence: Evidence, sight: Sight, own: tuple[Operation, Any] | None) 
     )
 
 
-def _is_older(evidence: Evidence, sight: Sight, write: Operation, wrote: Any) -> bool:
+def _is_older(observed: Observed, sight: Sight, write: Operation, wrote: Any) -> bool:
     """With commit order: is every version that the answer may be older than the own write?
 
     Causality narrows what equal values leave open: a write makes no version before it is called,
     and a read shows none whose commit it cannot know of.
     """
-    history, key, seen = evidence.history, sight.key, sight.value
+    history, key, seen = observed.history, sight.key, sight.value
     if same(seen, wrote):
         return False
     own = candidates(history, key, wrote, after=write.called_at) or candidates(history, key, wrote)
@@ -77,7 +77,7 @@ def _is_older(evidence: Evidence, sight: Sight, write: Operation, wrote: Any) ->
             "which version it is. Declare what the verb writes with @verb(writes=...)"
         )
     known = candidates(
-        history, key, seen, sees=lambda commit: evidence.may_be_known(commit.at, sight.at)
+        history, key, seen, sees=lambda commit: observed.may_be_known(commit.at, sight.at)
     )
     if not known:
         if seen is None:

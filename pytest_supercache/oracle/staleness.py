@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.evidence import Evidence, Sight
 from pytest_supercache.oracle.guarantee import (
     Guarantee,
     NotJudgedError,
@@ -22,26 +21,27 @@ from pytest_supercache.oracle.guarantee import (
     Unit,
     decided,
 )
+from pytest_supercache.oracle.observed import Observed, Sight
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.ticks import spans_longer_than
 from pytest_supercache.oracle.versions import same
 
 
 def _find_stale_read(execution: Execution, bound: float) -> Violation | None:
-    return decided(_findings(Evidence(execution), bound))
+    return decided(_findings(Observed(execution), bound))
 
 
-def _findings(evidence: Evidence, bound: float) -> Iterator[Violation | NotJudgedError]:
-    evidence.require_origin()
-    for sight in evidence.sights:
-        versions = evidence.versions(sight)
+def _findings(observed: Observed, bound: float) -> Iterator[Violation | NotJudgedError]:
+    observed.require_origin()
+    for sight in observed.sights:
+        versions = observed.versions(sight)
         if isinstance(versions, NotJudgedError):
             yield versions
             continue
-        if not versions or same(sight.value, _current(evidence, sight.key, sight.operation)):
+        if not versions or same(sight.value, _current(observed, sight.key, sight.operation)):
             continue
-        least = _staleness(evidence, sight, max(versions))
-        most = _staleness(evidence, sight, min(versions))
+        least = _staleness(observed, sight, max(versions))
+        most = _staleness(observed, sight, min(versions))
         if least > bound:
             yield _violation(sight, least, bound)
         elif most > bound:
@@ -51,18 +51,18 @@ def _findings(evidence: Evidence, bound: float) -> Iterator[Violation | NotJudge
             )
 
 
-def _current(evidence: Evidence, key: str, read: Operation) -> object:
+def _current(observed: Observed, key: str, read: Operation) -> object:
     """Return what the origin had when ``read`` was called."""
-    values = [commit.value for commit in evidence.commits(key) if commit.at <= read.called_at]
-    return values[-1] if values else evidence.history.given.get(key)
+    values = [commit.value for commit in observed.commits(key) if commit.at <= read.called_at]
+    return values[-1] if values else observed.history.given.get(key)
 
 
-def _staleness(evidence: Evidence, sight: Sight, version: int) -> float:
-    commits = evidence.commits(sight.key)
+def _staleness(observed: Observed, sight: Sight, version: int) -> float:
+    commits = observed.commits(sight.key)
     if version >= len(commits):
         return 0.0
-    replaced = evidence.history.time_at(commits[version].at)
-    return max(0.0, evidence.called_time(sight.operation) - replaced)
+    replaced = observed.history.time_at(commits[version].at)
+    return max(0.0, observed.called_time(sight.operation) - replaced)
 
 
 def _violation(sight: Sight, staleness: float, bound: float) -> Violation:
@@ -84,12 +84,12 @@ def _violation(sight: Sight, staleness: float, bound: float) -> Violation:
 
 
 def _find_patterns(execution: Execution, bound: float) -> Iterator[Pattern]:
-    evidence = Evidence(execution)
-    for sight in evidence.sights:
-        versions, own = evidence.versions(sight), evidence.own_steps(sight.at)
+    observed = Observed(execution)
+    for sight in observed.sights:
+        versions, own = observed.versions(sight), observed.own_steps(sight.at)
         if isinstance(versions, NotJudgedError) or not versions or own is None:
             continue
-        commits = evidence.commits(sight.key)
+        commits = observed.commits(sight.key)
         if max(versions) < len(commits):
             replaced = commits[max(versions)].at - 1
             for first, last in spans_longer_than(execution, bound):

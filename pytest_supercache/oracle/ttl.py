@@ -14,7 +14,6 @@ from collections.abc import Iterator
 
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.evidence import Evidence, Sight
 from pytest_supercache.oracle.guarantee import (
     Guarantee,
     NotJudgedError,
@@ -22,6 +21,7 @@ from pytest_supercache.oracle.guarantee import (
     Unit,
     decided,
 )
+from pytest_supercache.oracle.observed import Observed, Sight
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.ticks import spans_longer_than
 from pytest_supercache.oracle.versions import same
@@ -30,15 +30,15 @@ from pytest_supercache.oracle.versions import same
 def _find_overdue(
     execution: Execution, ttl: float, stale_while_revalidate: float = 0.0
 ) -> Violation | None:
-    return decided(_findings(Evidence(execution), ttl, stale_while_revalidate))
+    return decided(_findings(Observed(execution), ttl, stale_while_revalidate))
 
 
-def _findings(evidence: Evidence, ttl: float, grace: float) -> Iterator[Violation | NotJudgedError]:
-    evidence.require_origin()
-    for sight in evidence.sights:
+def _findings(observed: Observed, ttl: float, grace: float) -> Iterator[Violation | NotJudgedError]:
+    observed.require_origin()
+    for sight in observed.sights:
         if sight.value is None:
             continue
-        left = _left_the_origin(evidence, sight)
+        left = _left_the_origin(observed, sight)
         if not left:
             yield NotJudgedError(
                 f"{sight.operation.user} was shown {sight.value!r} for {sight.key}, which never "
@@ -46,25 +46,25 @@ def _findings(evidence: Evidence, ttl: float, grace: float) -> Iterator[Violatio
                 "shows with @verb(observes=...)"
             )
             continue
-        since = max(map(evidence.history.time_at, left))
-        age = evidence.called_time(sight.operation) - since
-        limit = ttl + grace if _is_refreshed(evidence, sight.key, left) else ttl
+        since = max(map(observed.history.time_at, left))
+        age = observed.called_time(sight.operation) - since
+        limit = ttl + grace if _is_refreshed(observed, sight.key, left) else ttl
         if age > limit:
             yield _violation(sight, age, limit)
 
 
-def _left_the_origin(evidence: Evidence, sight: Sight) -> list[int]:
+def _left_the_origin(observed: Observed, sight: Sight) -> list[int]:
     """Return when the value may have left the origin, as numbers of steps taken.
 
     Content that was given to a cache left the origin before the start, 0 at the latest.
     """
-    history = evidence.history
+    history = observed.history
     sources = [(load.key, load.value, load.at) for load in history.loads]
     sources += [(commit.key, commit.value, commit.at) for commit in history.commits]
     moments = [
         at
         for key, value, at in sources
-        if key == sight.key and same(value, sight.value) and evidence.may_be_known(at, sight.at)
+        if key == sight.key and same(value, sight.value) and observed.may_be_known(at, sight.at)
     ]
     given = (history.given.get(sight.key), *history.given_in_caches.get(sight.key, ()))
     if any(same(value, sight.value) for value in given if value is not None):
@@ -72,13 +72,13 @@ def _left_the_origin(evidence: Evidence, sight: Sight) -> list[int]:
     return moments
 
 
-def _is_refreshed(evidence: Evidence, key: str, left: list[int]) -> bool:
+def _is_refreshed(observed: Observed, key: str, left: list[int]) -> bool:
     """Say whether a refresh has started: the key was loaded once more after the value had left."""
     return any(
         load.key == key
         and load.at not in left
-        and not all(evidence.is_before(load.at, moment) for moment in left)
-        for load in evidence.history.loads
+        and not all(observed.is_before(load.at, moment) for moment in left)
+        for load in observed.history.loads
     )
 
 
@@ -98,12 +98,12 @@ def _violation(sight: Sight, age: float, limit: float) -> Violation:
 def _find_patterns(
     execution: Execution, ttl: float, stale_while_revalidate: float = 0.0
 ) -> Iterator[Pattern]:
-    evidence = Evidence(execution)
-    for sight in evidence.sights:
-        own, left = evidence.own_steps(sight.at), _left_the_origin(evidence, sight)
+    observed = Observed(execution)
+    for sight in observed.sights:
+        own, left = observed.own_steps(sight.at), _left_the_origin(observed, sight)
         if sight.value is None or own is None or not left:
             continue
-        is_refreshed = _is_refreshed(evidence, sight.key, left)
+        is_refreshed = _is_refreshed(observed, sight.key, left)
         limit = ttl + stale_while_revalidate if is_refreshed else ttl
         for first, last in spans_longer_than(execution, limit):
             moments = tuple((at - 1, first) for at in left if at > 0)

@@ -43,7 +43,7 @@ class Write:
         return self.operation.returned and self.operation.error is None
 
 
-class Evidence:
+class Observed:
     """What an execution shows, with the questions that several guarantees ask."""
 
     def __init__(self, execution: Execution) -> None:
@@ -218,22 +218,22 @@ def shown(operation: Operation) -> tuple[tuple[str, Any], ...]:
 
 
 def cached_contents(
-    evidence: Evidence,
+    observed: Observed,
 ) -> Iterator[tuple[str, str, list[Content]] | NotJudgedError]:
     """Yield what each cache held of each key of the origin, oldest first.
 
     Raises:
         NotJudgedError: nobody looked into the layers.
     """
-    contents = evidence.history.contents
+    contents = observed.history.contents
     if contents is None:
         raise NotJudgedError("what the layers held was not recorded step by step")
     found: dict[tuple[str, str], list[Content]] = {}
     for content in contents:
-        if content.at == 0 or not _is_probe(evidence.execution, content.at):
+        if content.at == 0 or not _is_probe(observed.execution, content.at):
             found.setdefault((content.place, content.key), []).append(content)
     keys = {key for _, key in found}
-    known = {*evidence.history.given, *(commit.key for commit in evidence.history.commits)}
+    known = {*observed.history.given, *(commit.key for commit in observed.history.commits)}
     for key in sorted(known - keys):
         other = next((name for name in sorted(keys - known) if key in name), None)
         if other is not None:
