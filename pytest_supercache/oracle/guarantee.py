@@ -57,6 +57,7 @@ class Guarantee:
             ``find_patterns`` names; if there is none, it must not leave out any order.
         find_patterns: the ways in which another order of the same trace may break it.
         needs_contents: what every layer holds must be recorded after each step.
+        real_time_with: the parameter without which it is a function of the trace after all.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Guarantee:
     real_time: bool = False
     find_patterns: FindPatterns | None = None
     needs_contents: bool = False
+    real_time_with: str | None = None
 
     def __call__(self, *given: Any, **named: Any) -> "Guarantee":
         """Return this guarantee with its parameters, in their order or by name.
@@ -87,6 +89,7 @@ class Guarantee:
             find_violation=partial(self.find_violation, **values),
             find_patterns=None if patterns is None else partial(patterns, **values),
             parameters=(),
+            real_time=self.real_time and self.real_time_with in {None, *values},
         )
 
     def _check(self, parameter: Parameter, value: Any) -> None:

@@ -109,4 +109,5 @@ MAX_LOADS = Guarantee(
     ),
     real_time=True,
     find_patterns=_find_patterns,
+    real_time_with="window",
 )
