@@ -123,7 +123,9 @@ def _find_patterns(execution: Execution) -> Iterator[Pattern]:
             continue
         first, then = _commit_steps(observed, earlier), _commit_steps(observed, later)
         if earlier.acknowledged and first and then and 0 not in (*first, *then):
-            yield Pattern(tuple((two - 1, one - 1) for one, two in product(first, then)))
+            swapped = tuple((two - 1, one - 1) for one, two in product(first, then))
+            yield Pattern(swapped)
+            yield from (Pattern((pair,)) for pair in swapped)  # may leave it undecided
 
 
 MONOTONIC_WRITES = Guarantee(

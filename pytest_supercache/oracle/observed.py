@@ -9,12 +9,13 @@ built on it is a function of the trace. Without recorded steps their numbers mus
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 from pytest_supercache.core.operation import Commit, Content, Operation
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.oracle.guarantee import NotJudgedError
-from pytest_supercache.oracle.real_time import HappensBefore
+from pytest_supercache.oracle.real_time import HappensBefore, Pairs
 from pytest_supercache.oracle.versions import candidates, same, written
 
 
@@ -169,6 +170,17 @@ class Observed:
         if one.user == other.user or one.phase != other.phase or first is None or last is None:
             return self.history.ordered(one, other)
         return one.returned and self.happens_before(last[1], first[0])
+
+    def outdated_moments(self, sight: Sight) -> Iterator[Pairs]:
+        """Yield what puts a read where the origin has another value than it shows, as patterns do.
+
+        For each commit of another value: after this commit, and before the next one if any.
+        """
+        own, commits = self.own_steps(sight.at), self.commits(sight.key)
+        for commit, following in zip_longest(commits, commits[1:]):
+            if own is not None and commit.at > 0 and not same(commit.value, sight.value):
+                after = ((commit.at - 1, own[0]),)
+                yield after if following is None else (*after, (own[0], following.at - 1))
 
     def called_time(self, operation: Operation) -> float:
         """Return the virtual seconds when the first step of an operation was taken."""

@@ -18,15 +18,17 @@ from pytest_supercache.core.footprint import dependent
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.trace import Execution, Step
 
+Pairs = tuple[tuple[int, int], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """Pairs of positions in ``execution.steps``; it holds when each first comes before its second.
 
-    An execution of the same trace in which it holds breaks the guarantee.
+    An execution of the same trace in which it holds breaks the guarantee, or cannot be judged.
     """
 
-    pairs: tuple[tuple[int, int], ...]
+    pairs: Pairs
 
 
 FindPatterns = Callable[..., Iterable[Pattern]]

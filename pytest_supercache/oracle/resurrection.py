@@ -143,8 +143,9 @@ def _find_patterns(execution: Execution) -> Iterator[Pattern]:
             if sight.key != delete.key or sight.value is None or began is None or version is None:
                 continue
             versions = observed.versions(sight)
-            if not isinstance(versions, NotJudgedError) and max(versions) < version:
-                yield Pattern(((ended[1], began[0]),))
+            if not isinstance(versions, NotJudgedError) and min(versions) < version:
+                for moment in observed.outdated_moments(sight):
+                    yield Pattern(((ended[1], began[0]), *moment))
 
 
 NO_RESURRECTION = Guarantee(

@@ -10,6 +10,7 @@ depend on; the pattern is "the replacing commit before a tick, the last tick bef
 """
 
 from collections.abc import Iterator
+from itertools import product
 
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.trace import Execution
@@ -85,15 +86,16 @@ def _violation(sight: Sight, staleness: float, bound: float) -> Violation:
 
 def _find_patterns(execution: Execution, bound: float) -> Iterator[Pattern]:
     observed = Observed(execution)
-    for sight in observed.sights:
+    spans = list(spans_longer_than(execution, bound))
+    for sight in observed.sights if spans else ():
         versions, own = observed.versions(sight), observed.own_steps(sight.at)
-        if isinstance(versions, NotJudgedError) or not versions or own is None:
+        if isinstance(versions, NotJudgedError) or own is None:
             continue
         commits = observed.commits(sight.key)
-        if max(versions) < len(commits):
-            replaced = commits[max(versions)].at - 1
-            for first, last in spans_longer_than(execution, bound):
-                yield Pattern(((replaced, first), (last, own[0])))
+        replaced = [commits[version].at - 1 for version in versions if version < len(commits)]
+        for moment, at in product(observed.outdated_moments(sight), replaced):
+            for first, last in spans:
+                yield Pattern(((at, first), (last, own[0]), *moment))
 
 
 BOUNDED_STALENESS = Guarantee(
