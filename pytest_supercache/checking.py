@@ -292,8 +292,8 @@ class _Check:
     def _share(self) -> coverage.Share | None:
         """Return how much of everything fails, if everything was executed."""
         doubt = self._searched.doubt
-        if doubt is None or any(one.real_time for one in self._trial.guarantees):
-            return None  # of an interleaving only some schedules may fail
+        if doubt is None or doubt.is_mixed:
+            return None
         return coverage.Share(
             doubt.failing, doubt.interleavings, doubt.failing_schedules, doubt.schedules
         )

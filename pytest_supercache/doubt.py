@@ -60,6 +60,8 @@ class Doubt:
         """How many schedules these have."""
         self.smallest: tuple[int, int, int, tuple[str, ...]] | None = None
         """Preemptions, steps, users, and the order of the smallest failing schedule."""
+        self.is_mixed = False
+        """Whether of some failing interleaving perhaps only some schedules fail."""
         self.is_exact = False
         """Whether every single schedule was executed."""
         self.search = Exhaustive(self.see)
@@ -67,7 +69,7 @@ class Doubt:
     def see(self, key: TraceKey, events: Sequence[Event], execution: Execution) -> None:
         """Take note of an interleaving and execute a schedule of it that is very different."""
         violations = self._trial.violations
-        outcome = self._outcomes[key] = outcome_of(execution, self._of_trace(violations))
+        outcome = self._outcomes[key] = outcome_of(execution, self._of_trace(execution, violations))
         ways = linear_extensions(events) if self.schedules is not None else None
         self.schedules = None if ways is None or self.schedules is None else self.schedules + ways
         fails = bool(violations) or self._breaks_in_another_order(execution)
@@ -91,14 +93,20 @@ class Doubt:
                     raise HiddenState("an order that must be possible is not")
                 violations = self._trial.judge(other).violations
                 if violations:
+                    self.is_mixed = True
                     self._trial.report(other, violations)
                     return True
         return False
 
-    def _of_trace(self, violations: Sequence[Violation]) -> list[Violation]:
+    def _of_trace(self, execution: Execution, violations: Sequence[Violation]) -> list[Violation]:
         """Leave out what may differ between orders of one interleaving."""
-        real_time = {one.name for one in self._trial.guarantees if one.real_time}
-        return [violation for violation in violations if violation.guarantee not in real_time]
+        mixed = {
+            one.name
+            for one in self._trial.guarantees
+            if one.real_time and (one.find_patterns is None or any(one.find_patterns(execution)))
+        }
+        self.is_mixed |= any(violation.guarantee in mixed for violation in violations)
+        return [violation for violation in violations if violation.guarantee not in mixed]
 
     @property
     def interleavings(self) -> int:
@@ -173,7 +181,7 @@ class Doubt:
 
     def _outcome(self, execution: Execution) -> int:
         violations = self._trial.judge(execution).violations
-        alike = self._of_trace(violations)
+        alike = self._of_trace(execution, violations)
         if len(alike) < len(violations) and self._trial.found is None:
             self._trial.report(execution, violations)
         return outcome_of(execution, alike)

@@ -171,6 +171,20 @@ class Observed:
             return self.history.ordered(one, other)
         return one.returned and self.happens_before(last[1], first[0])
 
+    def is_current(self, sight: Sight) -> bool:
+        """Say whether an answer equals what the origin had when the operation was called."""
+        called = sight.operation.called_at
+        values = [commit.value for commit in self.commits(sight.key) if commit.at <= called]
+        current = values[-1] if values else self.history.given.get(sight.key)
+        return same(sight.value, current)
+
+    def may_precede(self, commit: Commit, at: int) -> bool:
+        """Say whether a commit may have been made before the operation at ``at`` was called."""
+        own = self.own_steps(at)
+        if own is None:
+            return commit.at <= self.history.operations[at].called_at
+        return commit.at - 1 != own[0] and not self.happens_before(own[0], commit.at - 1)
+
     def outdated_moments(self, sight: Sight) -> Iterator[Pairs]:
         """Yield what puts a read where the origin has another value than it shows, as patterns do.
 

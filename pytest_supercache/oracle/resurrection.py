@@ -58,7 +58,8 @@ def _version_of(observed: Observed, delete: Write) -> int | None:
 def _in_answer(
     observed: Observed, delete: Write, version: int, sight: Sight
 ) -> Iterator[Violation | NotJudgedError]:
-    versions = [] if sight.value is None else observed.versions(sight)
+    is_fine = sight.value is None or observed.is_current(sight)
+    versions = [] if is_fine else observed.versions(sight)
     if isinstance(versions, NotJudgedError):
         yield versions
     elif versions and max(versions) < version:
@@ -76,17 +77,11 @@ def _in_answer(
                 "seen": sight.value,
             },
         )
-    elif versions and min(versions) < version and not _is_current(observed, sight, versions):
+    elif versions and min(versions) < version:
         yield NotJudgedError(
             f"{sight.key} had the value {sight.value!r} before and after it was deleted; the "
             "oracle cannot tell which was read. Write values that differ"
         )
-
-
-def _is_current(observed: Observed, sight: Sight, versions: list[int]) -> bool:
-    """Say whether an answer equals what the origin had when the read was called."""
-    commits = observed.commits(sight.key)
-    return sum(commit.at <= sight.operation.called_at for commit in commits) in versions
 
 
 def _in_layers(observed: Observed, deletes: Deletes) -> Iterator[Violation | NotJudgedError]:

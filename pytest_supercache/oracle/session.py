@@ -4,16 +4,20 @@ In one session, a read of a key after an own acknowledged write of version j ret
 (Terry et al., "Session Guarantees for Weakly Consistent Replicated Data", PDIS 1994). With the
 origin's commit order this is a comparison of versions. Without it only real time is known: a read
 is wrong when it shows a value that had been written, and acknowledged, before the own write began.
+It is trace-invariant where the origin knows the key, and real-time elsewhere; the pattern is "the
+last step of what wrote the answer before the first step of the own write".
 """
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from pytest_supercache.core.operation import History, Operation
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
-from pytest_supercache.oracle.observed import Observed, Sight, shown
+from pytest_supercache.oracle.observed import Observed, Sight, Write, shown
+from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.versions import candidates, is_from_somewhere, same, written
 
 
@@ -88,7 +92,7 @@ def _is_older(observed: Observed, sight: Sight, write: Operation, wrote: Any) ->
         )
     if max(known) < min(own):
         return True
-    current = sum(c.key == key and c.at <= sight.operation.called_at for c in history.commits)
+    current = sum(observed.may_precede(commit, sight.at) for commit in observed.commits(key))
     if min(known) < max(own) and max(known) < current:
         raise NotJudgedError(
             f"{key} had the value {seen!r} before and after a user wrote {wrote!r}; the oracle "
@@ -127,4 +131,31 @@ def _sessions(history: History) -> Iterator[list[tuple[int, Operation]]]:
         yield [(at, operation) for at, operation in numbered if operation.user == user]
 
 
-READ_YOUR_WRITES = Guarantee("read_your_writes", _find_lost_own_write)
+def _find_patterns(execution: Execution) -> Iterator[Pattern]:
+    """Name the orders in which what wrote an answer had returned before the own write began."""
+    observed = Observed(execution)
+    for write, sight in product(observed.writes, observed.sights):
+        is_later = sight.at > write.at and sight.operation.user == write.operation.user
+        if not is_later or sight.key != write.key or not write.acknowledged:
+            continue
+        if not observed.commits(write.key) and not same(sight.value, write.value):
+            yield from _before(observed, write, sight)
+
+
+def _before(observed: Observed, write: Write, sight: Sight) -> Iterator[Pattern]:
+    mine = observed.own_steps(write.at)
+    others = [
+        other
+        for other in observed.writes
+        if other.key == sight.key
+        and same(other.value, sight.value)
+        and other.operation.user != write.operation.user
+    ]
+    theirs = [observed.own_steps(other.at) for other in others if other.operation.returned]
+    if mine is not None and others and len(theirs) == len(others):
+        yield Pattern(tuple((own[1], mine[0]) for own in theirs if own is not None))
+
+
+READ_YOUR_WRITES = Guarantee(
+    "read_your_writes", _find_lost_own_write, real_time=True, find_patterns=_find_patterns
+)

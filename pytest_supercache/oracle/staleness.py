@@ -12,7 +12,6 @@ depend on; the pattern is "the replacing commit before a tick, the last tick bef
 from collections.abc import Iterator
 from itertools import product
 
-from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import (
@@ -25,7 +24,6 @@ from pytest_supercache.oracle.guarantee import (
 from pytest_supercache.oracle.observed import Observed, Sight
 from pytest_supercache.oracle.real_time import Pattern
 from pytest_supercache.oracle.ticks import spans_longer_than
-from pytest_supercache.oracle.versions import same
 
 
 def _find_stale_read(execution: Execution, bound: float) -> Violation | None:
@@ -39,7 +37,7 @@ def _findings(observed: Observed, bound: float) -> Iterator[Violation | NotJudge
         if isinstance(versions, NotJudgedError):
             yield versions
             continue
-        if not versions or same(sight.value, _current(observed, sight.key, sight.operation)):
+        if not versions or observed.is_current(sight):
             continue
         least = _staleness(observed, sight, max(versions))
         most = _staleness(observed, sight, min(versions))
@@ -50,12 +48,6 @@ def _findings(observed: Observed, bound: float) -> Iterator[Violation | NotJudge
                 f"{sight.key} had the value {sight.value!r} more than once; the oracle cannot "
                 "tell how old the answer is. Write values that differ"
             )
-
-
-def _current(observed: Observed, key: str, read: Operation) -> object:
-    """Return what the origin had when ``read`` was called."""
-    values = [commit.value for commit in observed.commits(key) if commit.at <= read.called_at]
-    return values[-1] if values else observed.history.given.get(key)
 
 
 def _staleness(observed: Observed, sight: Sight, version: int) -> float:

@@ -55,7 +55,7 @@ def test_a_verdict_of_kind_trace_is_the_same_in_every_linearization():
             verdicts = {verdict(GUARANTEES[name], execution) for execution in executions}
             assert len(verdicts) == 1, (name, trace)
             seen |= {(name, v) for v in verdicts}
-    for name in ("read_your_writes", "sequentially_consistent", "max_loads", "durable_writes",
+    for name in ("sequentially_consistent", "max_loads", "durable_writes",
                  "no_lost_invalidation"):  # fmt: skip
         assert {(name, "breaks"), (name, "holds")} <= seen, name
 
