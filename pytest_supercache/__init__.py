@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_supercache.oracle.durability import DURABLE_WRITES
     from pytest_supercache.oracle.guarantee import Guarantee, check_history
     from pytest_supercache.oracle.isolation import ISOLATED_USERS
+    from pytest_supercache.oracle.linearizable import LINEARIZABLE
     from pytest_supercache.oracle.loads import MAX_LOADS
     from pytest_supercache.oracle.lost_invalidation import NO_LOST_INVALIDATION
     from pytest_supercache.oracle.monotonic_reads import MONOTONIC_READS
@@ -39,6 +40,7 @@ __all__ = [
     "COHERENT_WHEN_SETTLED",
     "DURABLE_WRITES",
     "ISOLATED_USERS",
+    "LINEARIZABLE",
     "MAX_LOADS",
     "MONOTONIC_READS",
     "MONOTONIC_WRITES",
@@ -74,6 +76,7 @@ _HOMES = {
     "COHERENT_WHEN_SETTLED": "oracle.settled",
     "DURABLE_WRITES": "oracle.durability",
     "ISOLATED_USERS": "oracle.isolation",
+    "LINEARIZABLE": "oracle.linearizable",
     "MAX_LOADS": "oracle.loads",
     "MONOTONIC_READS": "oracle.monotonic_reads",
     "MONOTONIC_WRITES": "oracle.monotonic_writes",

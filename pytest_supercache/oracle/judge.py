@@ -11,6 +11,7 @@ from pytest_supercache.oracle.dirty_reads import NO_DIRTY_READS
 from pytest_supercache.oracle.durability import DURABLE_WRITES
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.isolation import ISOLATED_USERS
+from pytest_supercache.oracle.linearizable import LINEARIZABLE
 from pytest_supercache.oracle.loads import MAX_LOADS
 from pytest_supercache.oracle.lost_invalidation import NO_LOST_INVALIDATION
 from pytest_supercache.oracle.monotonic_reads import MONOTONIC_READS
@@ -29,6 +30,7 @@ KNOWN = {
         READ_YOUR_WRITES,
         MONOTONIC_READS,
         MONOTONIC_WRITES,
+        LINEARIZABLE,
         SEQUENTIALLY_CONSISTENT,
         BOUNDED_STALENESS,
         NO_LOST_INVALIDATION,

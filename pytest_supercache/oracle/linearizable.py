@@ -185,4 +185,4 @@ def _described(operation: Operation, call: Call, values: _Values) -> str:
     return f"{operation.user} wrote {call.key} = {values.known[call.value]!r} {steps}"
 
 
-LINEARIZABLE = Guarantee("linearizable", _find_no_order)
+LINEARIZABLE = Guarantee("linearizable", _find_no_order, real_time=True)

@@ -92,6 +92,11 @@ MUTATIONS = {
         ("writer 1-2 put x=2", ""),
         ("commit 3 x=2\ncommit 4 x=1", "commit 3 x=1\ncommit 4 x=2"),
     ],
+    "linearizable": [
+        ("reader 0-1 get x=1", ""),
+        ("other 1-2 get x=0", ""),
+        ("other 1-2 get x=0", "other 1-2 get x=1"),
+    ],
     "sequentially_consistent": [
         ("reader 2-3 get y=1", ""),
         ("reader 3-4 get x=0", ""),
