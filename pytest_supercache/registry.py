@@ -9,20 +9,24 @@ from pytest_supercache.core.errors import SupercacheError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Spec = str | Callable[..., Any] | None
+_Seconds = str | float | Callable[..., Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """One watched call: the target, its layer, and which keys it reads and writes.
+    """One watched target: its layer, and which keys it reads and writes.
 
     ``layer`` and the keys are names, parameter names or callables that take the bound arguments by
     keyword. ``"*"`` is the whole layer.
     """
 
     target: str
-    layer: str | Callable[..., str]
+    layer: str | Callable[..., str] = "super_cache"
     reads: _Spec = None
     writes: _Spec = None
+    expires: _Seconds = None
+    lease: bool = False  # what expires is a lock: it may run out early with ``ticks: auto``
+    clock: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,25 +151,68 @@ def verb(
 
 def watch(
     target: str,
-    layer: str | Callable[..., str],
+    layer: str | Callable[..., str] = "super_cache",
     *,
     reads: _Spec = None,
     writes: _Spec = None,
+    expires: _Seconds = None,
+    lease: bool = False,
+    clock: bool = False,
 ) -> None:
-    """Make every call of a function or method a step, without changing its code.
+    """Make every call of a function or method, or every access to a mapping, a step.
 
     Args:
-        target: ``"package.module:Class.method"`` or ``"package.module:function"``.
+        target: ``"package.module:Class.method"``, ``"package.module:function"``, or an attribute
+            that holds a mapping: ``"package.module:Class._entries"``, ``"package.module:_local"``.
+            ``"package.module:os.replace"`` means the calls which that module makes.
         layer: the layer it belongs to, or a callable of the bound arguments that names it.
         reads: the keys it may read: a parameter's name, ``"*"``, or a callable of the arguments.
         writes: the keys it may write, likewise.
+        expires: after how many seconds what it writes is gone: a number, a parameter's name or a
+            callable of the arguments; None means never.
+        lease: what expires is a lock, so that its end is tried early (``ticks: auto``).
+        clock: it reads a clock: a step, and strictly later than the reading before it.
+
+    Raises:
+        SupercacheError: the options say nothing, or contradict each other.
     """
-    if reads is None and writes is None:
+    declared = Watch(
+        target=target, layer=layer, reads=reads, writes=writes, expires=expires, lease=lease,
+        clock=clock,
+    )  # fmt: skip
+    refuse_nonsense(declared)
+    REGISTRY.watches[target] = declared
+
+
+def refuse_nonsense(watch: Watch) -> None:
+    """Raise when a declaration cannot be meant.
+
+    Raises:
+        SupercacheError: it says what to do instead.
+    """
+    named = f"watch({watch.target!r})"
+    if watch.clock and not (watch.reads is watch.writes is watch.expires is None):
         raise SupercacheError(
-            f"watch({target!r}): say what the call reads or writes: a parameter, '*' for the "
-            "whole layer, or a callable of its arguments"
+            f"{named}: clock=True is for a function that only reads a clock; leave reads, writes "
+            "and expires out"
         )
-    REGISTRY.watches[target] = Watch(target=target, layer=layer, reads=reads, writes=writes)
+    if watch.lease and watch.expires is None:
+        raise SupercacheError(f"{named}: lease=True needs expires=, the time after which it ends")
+    if watch.expires is not None and watch.writes is None and watch.reads is not None:
+        raise SupercacheError(f"{named}: expires= is about what is written; say writes= too")
+    seconds: Any = watch.expires
+    if isinstance(seconds, bool) or (isinstance(seconds, int | float) and seconds < 0):
+        raise SupercacheError(
+            f"{named}: expires={watch.expires!r}: expected seconds, a parameter's name or a "
+            "callable of the arguments"
+        )
+    for option in ("reads", "writes"):
+        value = getattr(watch, option)
+        if not (value is None or isinstance(value, str) or callable(value)):
+            raise SupercacheError(
+                f"{named}: {option}={value!r}: expected a parameter's name, '*' for the whole "
+                "layer, or a callable of the arguments"
+            )
 
 
 def _where(function: Callable[..., Any]) -> str:

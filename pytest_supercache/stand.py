@@ -19,6 +19,7 @@ from pytest_supercache.runtime.actor import Abandoned
 from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.doors import Doors, clients_replaced
+from pytest_supercache.runtime.expiries import Expiries
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
 from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
@@ -46,10 +47,12 @@ class Stand:
         rebinding: Rebinding,
         seeding: Seeding,
         state: ModuleState,
+        watching: Watching,
         settings: Exploration,
         given: Given,
     ) -> None:
         self.stack = stack
+        self._watching = watching
         self._state = state
         self._doors = doors
         self._rebinding = rebinding
@@ -94,12 +97,13 @@ class Stand:
             with looking():
                 return world.content()
 
+        expiries = Expiries()
         time = Timekeeper(
             self.stack.clock,
             ticks=self._settings.ticks,
             unlimited=unlimited_ticks,
             assume=self._settings.assume,
-            expiry=self.stack.existing_cache.deadline,
+            expiry=lambda leases_only: self._next_expiry(expiries, leases_only),
         )
         kept = Record(self.stack.clock, snapshot if record else None)
         controller = Controller(
@@ -109,7 +113,7 @@ class Stand:
             shared_memory=shared_memory,
             enter_node=self._state.enter,
         )
-        execution = Stepping(controller)
+        execution = Stepping(controller, expiries)
         world = World(self.stack, execution, self._given)
         self._seeding.start(self._settings.seed)
         self._state.reset()
@@ -122,6 +126,20 @@ class Stand:
         if look:
             world.take_stock()
         return world.execution(failure or world.misuse())
+
+    def _next_expiry(self, expiries: Expiries, leases_only: bool) -> float | None:
+        """Return when the next entry ends: a key of the existing cache, or what a watch wrote."""
+        watched = expiries.next(self.stack.clock.now(), leases_only=leases_only)
+        known = self.stack.existing_cache.deadline(leases_only)
+        return min((at for at in (watched, known) if at is not None), default=None)
+
+    def steps_have_changed(self) -> bool:
+        """Say whether something was imported or learnt that makes footprints differ from now on."""
+        if not self._watching.notice():
+            return False
+        self._rebinding.add(self._watching.pairs)
+        self._rebinding.rebind_new_modules()
+        return True
 
     def _name_real_time(self, controller: Controller) -> None:
         """On a server whose time we cannot move, a TTL that matters is a reason for UNKNOWN."""
@@ -165,16 +183,17 @@ def test_stand(
         doors = Doors(stack.existing_cache)
         undo.callback(doors.close)
         doors.open()
+        module_state = ModuleState(state)
+        seeding = undo.enter_context(seeded())
+        undo.enter_context(frozen(stack.clock))  # first: a clock that is watched shows frozen time
         watching = Watching(REGISTRY.watches.values())
         undo.callback(watching.stop)
         watching.start()
-        seeding = undo.enter_context(seeded())
         pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs]
         rebinding = undo.enter_context(cooperative(pairs))
         undo.enter_context(surroundings_watched(getattr(server, "socket", None)))
-        undo.enter_context(frozen(stack.clock))
         undo.enter_context(clients_replaced(clients, stack.existing_cache))
-        yield Stand(stack, doors, rebinding, seeding, ModuleState(state), settings, given)
+        yield Stand(stack, doors, rebinding, seeding, module_state, watching, settings, given)
 
 
 def _current_name() -> str | None:

@@ -40,6 +40,10 @@ class SharedMemoryNeeded(Exception):  # noqa: N818 - a change of plan, not an er
     """An operation was answered without a step: memory that nobody declared."""
 
 
+class StepsHaveChanged(Exception):  # noqa: N818 - a change of plan, not an error
+    """A library was imported, or something learnt, that makes footprints differ from now on."""
+
+
 class HazardMet(Exception):  # noqa: N818 - a reason for UNKNOWN
     """An execution that proves nothing, and why."""
 
@@ -141,6 +145,7 @@ class Trial:
             SupercacheError: the body or a declaration is at fault.
             HazardMet: nothing may be concluded.
             SharedMemoryNeeded: an answer came without a step.
+            StepsHaveChanged: start over.
         """
         execution = self.stand.execute(
             self.body,
@@ -152,6 +157,8 @@ class Trial:
         )
         if isinstance(execution.failure, SupercacheError):
             raise execution.failure
+        if self.stand.steps_have_changed():
+            raise StepsHaveChanged
         if execution.hazards:
             raise HazardMet(execution.hazards)
         if not execution.actors and execution.failure is None:

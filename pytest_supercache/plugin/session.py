@@ -1,6 +1,7 @@
 """One pytest run: its options, its server, the findings that come in, and what is made of them."""
 
 from collections.abc import Generator
+from dataclasses import fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.options import Options
-from pytest_supercache.registry import REGISTRY, Registry, Watch
+from pytest_supercache.registry import REGISTRY, Registry, Watch, refuse_nonsense
 
 if TYPE_CHECKING:
     from pytest_supercache.layers.servers import AnyServer
@@ -94,14 +95,17 @@ class Session:
     def _register_watches(self) -> None:
         for entry in self.options.project.get("watch", []):
             table = dict(entry) if isinstance(entry, dict) else {"target": entry}
-            unknown = set(table) - {"target", "layer", "reads", "writes"}
-            if unknown or not isinstance(table.get("target"), str):
+            known = {name.name for name in fields(Watch)}
+            if set(table) - known or not isinstance(table.get("target"), str):
                 raise pytest.UsageError(
-                    f"[tool.supercache] watch = {entry!r}: expected a table with target, layer, "
-                    "reads, writes"
+                    f"[tool.supercache] watch = {entry!r}: expected a table with "
+                    f"{', '.join(sorted(known))}"
                 )
-            table.setdefault("layer", "super_cache")
-            REGISTRY.watches[table["target"]] = Watch(**table)
+            try:
+                refuse_nonsense(watch := Watch(**table))
+            except SupercacheError as error:
+                raise pytest.UsageError(f"[tool.supercache]: {error}") from error
+            REGISTRY.watches[watch.target] = watch
 
     # -- hooks ---------------------------------------------------------------------------------
 

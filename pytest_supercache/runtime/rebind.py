@@ -55,10 +55,23 @@ class Rebinding:
     def __init__(self, pairs: Iterable[tuple[Any, Any]]) -> None:
         self._undo: list[tuple[Put, Any]] = []
         self._done: set[int] = set()
-        self._pairs = (*_PAIRS, *pairs)
-        self._stand_ins = {id(real): stand_in for real, stand_in in self._pairs}
-        self._closed = {id(stand_in) for _, stand_in in self._pairs}
+        self._pairs: tuple[tuple[Any, Any], ...] = ()
+        self._stand_ins: dict[int, Any] = {}
+        self._closed: set[int] = set()
         self._at_start = set(map(id, sys.modules.values()))
+        self.add((*_PAIRS, *pairs))
+
+    def add(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        """Rebind further pairs, in all modules; a stand-in may have a stand-in of its own."""
+        known = {(id(real), id(stand_in)) for real, stand_in in self._pairs}
+        new = [pair for pair in pairs if (id(pair[0]), id(pair[1])) not in known]
+        if new:
+            self._pairs = (*self._pairs, *new)
+            self._stand_ins = {id(real): stand_in for real, stand_in in self._pairs}
+            for key, stand_in in self._stand_ins.items():
+                self._stand_ins[key] = self._stand_ins.get(id(stand_in), stand_in)
+            self._closed = {id(stand_in) for _, stand_in in self._pairs}
+            self._done.clear()
 
     def rebind_new_modules(self) -> bool:
         """Rebind modules imported since the last call; True when there were any."""

@@ -19,6 +19,7 @@ from typing import Any
 
 from pytest_supercache.core.errors import UndeclaredStateError
 from pytest_supercache.runtime.under_test import members_of, modules_under_test
+from pytest_supercache.runtime.watched_mapping import unwatched
 
 _SWAPPABLE = (dict, list, set, deque, bytearray)
 
@@ -140,7 +141,7 @@ def find_object(name: str, option: str) -> tuple[Any, str, Any]:
 
 
 def _find(name: str) -> Any:
-    _, _, value = find_object(name, "state")
+    value = unwatched(find_object(name, "state")[2])
     is_memo = hasattr(value, "cache_info") and callable(value)
     if is_memo or not (isinstance(value, _SWAPPABLE) or members_of(value)):
         raise UndeclaredStateError(
@@ -171,12 +172,13 @@ def is_memo(name: str) -> bool:
 
 
 def _is_data(value: Any) -> bool:
-    kind = type(value)
+    kind = type(unwatched(value))
     return not issubclass(kind, _CODE) and (issubclass(kind, _SWAPPABLE) or bool(members_of(value)))
 
 
 def _describe(value: Any, depth: int) -> str:
     """Describe content without running code of the object, and not more of it than can be seen."""
+    value = unwatched(value)
     kind = type(value)
     if issubclass(kind, str | bytes | bytearray | int | float | None):
         return f"{kind.__name__}:{_plain(value)}"

@@ -10,6 +10,7 @@ from pytest_supercache.core.waits import Wait, WaitState
 from pytest_supercache.runtime.actor import Actor, Announced
 from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.expiries import Expiries
 
 SHARED_LAYERS = frozenset({"origin", "existing_cache"})
 """Layers that exist once; every other one exists once per node."""
@@ -18,9 +19,10 @@ SHARED_LAYERS = frozenset({"origin", "existing_cache"})
 class Stepping:
     """The face of one execution towards code that runs in it."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, expiries: Expiries | None = None) -> None:
         self.controller = controller
         self.record = controller.record
+        self.expiries = Expiries() if expiries is None else expiries
 
     def step(
         self,

@@ -1,22 +1,29 @@
-"""Watched calls: functions and methods of code we never saw become steps with declared footprints.
+"""Watched targets: calls and accesses of code we never saw become steps with declared footprints.
 
-A declaration says what a call may read and write, from its arguments, before it runs. The call
-becomes a switch point before it; commands, locks and watched calls inside stay steps of their own
-and inherit its footprint.
+A call becomes a switch point before it; commands, locks and watched calls inside stay steps of
+their own and inherit its footprint. Mappings get a stand-in that makes every access a step.
+What adapters declare for a library is applied when its modules are imported.
 """
 
-import importlib
 import inspect
-from collections.abc import Callable, Iterable
-from functools import wraps
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import update_wrapper
+from types import ModuleType
 from typing import Any
 
+from pytest_supercache.adapters import declarations
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.registry import Watch
 from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.declared import CLOCK_STEP, READS_CLOCK, Declared, declared_call
+from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.targets import NoSuchTargetError, Target, find_target
+from pytest_supercache.runtime.under_test import is_under_test_name
+from pytest_supercache.runtime.watched_mapping import Declaration, WatchedAttribute, WatchedMapping
 
-Spec = str | Callable[..., Any] | None
+_ABSENT = object()
 
 
 class Watching:
@@ -24,130 +31,230 @@ class Watching:
 
     def __init__(self, watches: Iterable[Watch]) -> None:
         self._watches = list(watches)
+        self._declared = {watch.target for watch in self._watches}
         self._undo: list[tuple[Any, str, Any]] = []
+        self._sites: dict[tuple[int, str], _Site] = {}
+        self._mappings: list[Declaration] = []
+        self._imported = 0  # modules at the last look
         self.pairs: list[tuple[Any, Any]] = []  # (original, watched): for names imported elsewhere
 
     def start(self) -> None:
         """Put a switch point before every call of every target."""
         for watch in self._watches:
-            owner, name, function = _resolve(watch)
-            original = owner.__dict__[name]
-            wrapped = _wrapped(watch, original, function, name)
-            self._undo.append((owner, name, original))
-            self.pairs.append((original, wrapped))
-            setattr(owner, name, wrapped)
+            target = find_target(watch.target)
+            self._apply(watch, target)
+            if target.is_call or isinstance(target.owner, ModuleType):
+                self.pairs.append((target.value, vars(target.owner)[target.name]))
+        self._apply_adapters()
 
     def stop(self) -> None:
         """Put the targets back."""
         while self._undo:
             owner, name, original = self._undo.pop()
-            setattr(owner, name, original)
+            if original is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
+
+    def notice(self) -> bool:
+        """Take in what was imported and learnt since; True when steps differ from now on."""
+        found = self._apply_adapters()
+        for mapping in self._mappings:
+            found |= mapping.settle()
+        return found
+
+    def _apply_adapters(self) -> bool:
+        """Apply what adapters declare for the modules that are imported by now."""
+        if len(sys.modules) == self._imported:
+            return False
+        self._imported = len(sys.modules)
+        found = False
+        for watch in declarations(sys.modules):
+            if watch.target not in self._declared:
+                self._declared.add(watch.target)
+                found |= self._apply_if_there(watch)
+        return found
+
+    def _apply_if_there(self, watch: Watch) -> bool:
+        """Apply a declaration of an adapter; another version of the library may not have it."""
+        try:
+            target = find_target(watch.target)
+        except NoSuchTargetError:
+            return False
+        self._apply(watch, target)
+        if isinstance(target.owner, ModuleType):
+            self.pairs.append((target.value, vars(target.owner)[target.name]))
+        return True
+
+    def _apply(self, watch: Watch, target: Target) -> None:
+        if target.is_call:
+            self._watch_call(watch, target)
+        elif watch.clock:
+            raise SupercacheError(
+                f"watch({watch.target!r}): clock=True is for functions, and it is none"
+            )
+        elif isinstance(target.owner, ModuleType):
+            self._watch_global(watch, target)
+        else:
+            self._watch_attribute(watch, target)
+
+    def _watch_call(self, watch: Watch, target: Target) -> None:
+        site = self._sites.get((id(target.owner), target.name))
+        if site is None:
+            site = _Site(name=target.name, function=target.function)
+            self._put(target, site.stand_in(target.value))
+            self._sites[id(target.owner), target.name] = site
+        site.add(watch, target.callers)
+
+    def _watch_global(self, watch: Watch, target: Target) -> None:
+        declaration = Declaration(watch, target.name)
+        self._mappings.append(declaration)
+        self._put(target, WatchedMapping(target.value, declaration, None))
+
+    def _watch_attribute(self, watch: Watch, target: Target) -> None:
+        declaration = Declaration(watch, target.name)
+        self._mappings.append(declaration)
+        self._put(target, WatchedAttribute(target, declaration))
+
+    def _put(self, target: Target, stand_in: Any) -> None:
+        original = target.value if target.is_own else _ABSENT
+        try:
+            setattr(target.owner, target.name, stand_in)
+        except TypeError as error:
+            raise SupercacheError(
+                f"watch: {target.name!r} of {target.owner!r} cannot be replaced ({error}): it is "
+                "not written in Python. Watch what calls it, or an attribute that holds the object"
+            ) from error
+        self._undo.append((target.owner, target.name, original))
 
 
-def _resolve(watch: Watch) -> tuple[Any, str, Callable[..., Any]]:
-    module_name, colon, path = watch.target.partition(":")
-    if not colon or not path:
-        raise SupercacheError(
-            f"watch({watch.target!r}): expected 'package.module:Class.method' or 'module:function'"
+@dataclass(slots=True, kw_only=True)
+class _Site:
+    """A function or method that is watched, with everything declared for it."""
+
+    name: str
+    function: Callable[..., Any]
+    entries: list[tuple[Watch, str | None]] = field(default_factory=list)
+    _signature: inspect.Signature | None = None
+
+    def add(self, watch: Watch, callers: str | None) -> None:
+        """Declare one thing more; what names the module that calls comes first."""
+        if watch.reads is watch.writes is None and not watch.clock:
+            raise SupercacheError(
+                f"watch({watch.target!r}): say what the call reads or writes: a parameter, '*' for "
+                "the whole layer, or a callable of its arguments"
+            )
+        self.entries.insert(
+            0 if callers not in {None, "*"} else len(self.entries), (watch, callers)
         )
-    try:
-        owner: Any = importlib.import_module(module_name)
-    except ImportError as error:
-        raise SupercacheError(f"watch({watch.target!r}): {error}") from error
-    *classes, name = path.split(".")
-    for part in classes:
-        owner = _member(watch, owner, part)
-    _member(watch, owner, name)
-    if name not in owner.__dict__:
-        raise SupercacheError(
-            f"watch({watch.target!r}): {name!r} is inherited; name the class that defines it"
-        )
-    target = owner.__dict__[name]
-    function = target.__func__ if isinstance(target, staticmethod | classmethod) else target
-    if not callable(function) or inspect.isclass(function):
-        raise SupercacheError(f"watch({watch.target!r}): it is not a function or a method")
-    if inspect.iscoroutinefunction(function):
-        raise SupercacheError(
-            f"watch({watch.target!r}): it is a coroutine function; asyncio is not available in "
-            "this version"
-        )
-    return owner, name, function
+        self._signature = _signature_of(self.function)
+        names = [spec for spec in (watch.reads, watch.writes) if isinstance(spec, str)]
+        if self._signature is None and any(name != "*" for name in names):
+            raise SupercacheError(
+                f"watch({watch.target!r}): its parameters have no names that Python can see; "
+                "give callables that take `args`"
+            )
 
+    def watch_for(self, caller: str) -> Watch | None:
+        """Return what is declared for calls from this module."""
+        for watch, callers in self.entries:
+            if callers in {None, caller} or (callers == "*" and is_under_test_name(caller)):
+                return watch
+        return None
 
-def _member(watch: Watch, owner: Any, name: str) -> Any:
-    try:
-        return getattr(owner, name)
-    except AttributeError:
-        known = ", ".join(sorted(n for n in vars(owner) if not n.startswith("__")))
-        raise SupercacheError(
-            f"watch({watch.target!r}): {owner!r} has no {name!r}; it has {known}"
-        ) from None
+    def stand_in(self, stored: Any) -> Any:
+        """Return what to put in place of the function."""
+        watched = self._generator() if inspect.isgeneratorfunction(self.function) else self._call()
+        try:
+            update_wrapper(watched, self.function)
+        except (AttributeError, TypeError):  # a function that is not written in Python
+            watched.__name__ = self.name
+        return type(stored)(watched) if isinstance(stored, staticmethod | classmethod) else watched
 
+    def _call(self) -> Callable[..., Any]:
+        function = self.function
 
-def _wrapped(watch: Watch, target: Any, function: Callable[..., Any], name: str) -> Any:
-    signature = inspect.signature(function)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            begun = self._begin(args, kwargs)
+            if begun is None:
+                return function(*args, **kwargs)
+            execution, declared = begun
+            if declared is None:
+                return _read_clock(execution, self.name, function, args, kwargs)
+            with execution.inside(declared.label, declared.footprint):
+                declared.take_effect(execution)
+                return function(*args, **kwargs)
 
-    def before(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        execution = controlled()
-        if execution is None:
+        return watched
+
+    def _generator(self) -> Callable[..., Any]:
+        """Every item of a generator is a step: what is between them may be anybody's."""
+        function = self.function
+
+        def watched(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            begun = self._begin(args, kwargs)
+            items = function(*args, **kwargs)
+            if begun is None or begun[1] is None:
+                return iter(items)
+            return _stepwise(items, begun[0], begun[1])
+
+        return watched
+
+    def _begin(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Stepping, Declared | None] | None:
+        watch = self.watch_for(sys._getframe(2).f_globals.get("__name__", ""))
+        execution = None if watch is None else controlled()
+        if watch is None or execution is None:
             return None
-        bound = signature.bind(*args, **kwargs)
+        if watch.clock:
+            return execution, None
+        arguments = self._bound(args, kwargs)
+        if arguments is None:
+            return None  # the call itself will say what is wrong with its arguments
+        return execution, declared_call(watch, execution, arguments, self.name)
+
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
+        if self._signature is None:
+            return {"self": args[0] if args else None, "args": args, **kwargs}
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError:
+            return None
         bound.apply_defaults()
-        return execution, _announce(watch, bound.arguments, name)
-
-    @wraps(function)
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        begun = before(args, kwargs)
-        if begun is None:
-            return function(*args, **kwargs)
-        execution, (label, footprint) = begun
-        with execution.inside(label, footprint):
-            return function(*args, **kwargs)
-
-    if isinstance(target, staticmethod | classmethod):
-        return type(target)(watched)
-    return watched
+        arguments = dict(bound.arguments)
+        for parameter in self._signature.parameters.values():
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                arguments.update(arguments.pop(parameter.name))
+        return arguments
 
 
-def _announce(watch: Watch, arguments: dict[str, Any], name: str) -> tuple[str, Footprint]:
-    layer = _ask(watch.layer, arguments) if callable(watch.layer) else watch.layer
-    execution = controlled()
-    assert execution is not None
-    place = execution.place_of(layer)
-    reads = _resources(watch, "reads", watch.reads, arguments, place)
-    writes = _resources(watch, "writes", watch.writes, arguments, place)
-    keys = sorted({resource.removeprefix(f"{place}:") for resource in reads | writes})
-    return f"{name} {', '.join(keys)}".strip(), Footprint(reads | writes, writes)
+def _signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (ValueError, TypeError):
+        return None
 
 
-def _resources(
-    watch: Watch, option: str, spec: Spec, arguments: dict[str, Any], place: str
-) -> frozenset[str]:
-    if spec is None:
-        return frozenset()
-    if spec == "*":
-        return frozenset({f"{place}:*"})
-    if callable(spec):
-        keys = _ask(spec, arguments)
-    elif spec in arguments:
-        keys = arguments[spec]
-    else:
-        raise SupercacheError(
-            f"watch({watch.target!r}, {option}={spec!r}): the call has no such parameter; it has "
-            f"{', '.join(arguments)}"
-        )
-    if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
-        keys = [keys]
-    return frozenset(f"{place}:{_text(key)}" for key in keys)
+def _read_clock(
+    execution: Stepping,
+    name: str,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Read a clock as a step, strictly later than the reading before it."""
+    execution.step(f"read the clock ({name})", READS_CLOCK, kind="watched")
+    execution.controller.time.clock.advance(CLOCK_STEP)
+    answer = function(*args, **kwargs)
+    execution.answered("the clock")
+    return answer
 
 
-def _ask(spec: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """Call a declaration with those of the call's arguments that it wants, ``self`` included."""
-    wanted = inspect.signature(spec).parameters
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in wanted.values()):
-        return spec(**{name: value for name, value in arguments.items() if name != "self"})
-    return spec(**{name: value for name, value in arguments.items() if name in wanted})
-
-
-def _text(key: Any) -> str:
-    return key.decode(errors="backslashreplace") if isinstance(key, bytes) else str(key)
+def _stepwise(items: Iterator[Any], execution: Stepping, declared: Declared) -> Iterator[Any]:
+    while True:
+        with execution.inside(declared.label, declared.footprint):
+            item = next(items, _ABSENT)
+        if item is _ABSENT:
+            return
+        yield item
