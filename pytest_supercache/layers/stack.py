@@ -79,9 +79,10 @@ class Stack:
 
     @property
     def tmp_path(self) -> Path:
-        """A folder that is empty at the start of every execution."""
+        """A folder that is empty at the start of every execution, always of the same name."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="supercache-"))
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         return self._folder
 
     def content(self) -> Layers:
@@ -120,4 +121,3 @@ class Stack:
     def _remove_folder(self) -> None:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None

@@ -43,7 +43,7 @@ class Watching:
         for watch in self._watches:
             target = find_target(watch.target)
             self._apply(watch, target)
-            if target.is_call or isinstance(target.owner, ModuleType):
+            if target.is_own and (target.is_call or isinstance(target.owner, ModuleType)):
                 self.pairs.append((target.value, vars(target.owner)[target.name]))
         self._apply_adapters()
 
