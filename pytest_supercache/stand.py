@@ -4,10 +4,12 @@ Layers, wrapped methods, frozen time and cooperative locks are made once; an exe
 them. Nothing of it is left when the stand is taken down.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from pytest_supercache import adapters
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution, Layers
@@ -137,6 +139,7 @@ class Stand:
         """Say whether something was imported or learnt that makes footprints differ from now on."""
         if not self._watching.notice():
             return False
+        self._state.add_empty(adapters.state(sys.modules))
         self._rebinding.add(self._watching.pairs)
         self._rebinding.rebind_new_modules()
         return True
@@ -183,7 +186,7 @@ def test_stand(
         doors = Doors(stack.existing_cache)
         undo.callback(doors.close)
         doors.open()
-        module_state = ModuleState(state)
+        module_state = ModuleState(dict.fromkeys([*adapters.state(sys.modules), *state]))
         seeding = undo.enter_context(seeded())
         undo.enter_context(frozen(stack.clock))  # first: a clock that is watched shows frozen time
         watching = Watching(REGISTRY.watches.values())

@@ -34,6 +34,15 @@ class ModuleState:
         self._of_node: dict[str, dict[str, _Content]] = {}
         self._node: str | None = None
 
+    def add_empty(self, names: Iterable[str]) -> None:
+        """Declare containers of libraries that were imported meanwhile, and empty then."""
+        for name in names:
+            if name not in self._objects:
+                value = _find(name)
+                value.clear()
+                self._objects[name] = value
+                self._original[name] = self._start[name] = _Content.of(value)
+
     def reset(self) -> None:
         """Give every object the content it had when it was declared; no node is entered."""
         self._of_node = {}

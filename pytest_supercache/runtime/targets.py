@@ -44,6 +44,11 @@ class Target:
         return self.name in vars(self.owner)
 
     @property
+    def is_attribute(self) -> bool:
+        """Whether it is an attribute of instances."""
+        return not self.is_call and isinstance(self.owner, type)
+
+    @property
     def function(self) -> Any:
         """The function itself, of a static or class method too."""
         if isinstance(self.value, staticmethod | classmethod):

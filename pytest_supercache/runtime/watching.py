@@ -42,8 +42,9 @@ class Watching:
         """Put a switch point before every call of every target."""
         for watch in self._watches:
             target = find_target(watch.target)
+            is_known_elsewhere = target.is_own and not target.is_attribute
             self._apply(watch, target)
-            if target.is_own and (target.is_call or isinstance(target.owner, ModuleType)):
+            if is_known_elsewhere:
                 self.pairs.append((target.value, vars(target.owner)[target.name]))
         self._apply_adapters()
 

@@ -1,0 +1,33 @@
+"""Django's caches: in the process and in files. Its Redis cache sends commands, steps already.
+
+Both evict when they hold too many entries, so a store may touch any key; a look drops what has
+expired. What Django builds of these (``incr`` of the file cache, ``get_or_set``, the ``_many``
+methods) is not indivisible there either, so its parts are the steps.
+"""
+
+from typing import Any
+
+from pytest_supercache.adapters.table import calls
+
+_LOCAL = "django.core.cache.backends.locmem:LocMemCache"
+_FILES = "django.core.cache.backends.filebased:FileBasedCache"
+
+STATE = [
+    f"django.core.cache.backends.locmem:{name}" for name in ("_caches", "_expire_info", "_locks")
+]
+
+
+def _timeout(self: Any, timeout: Any) -> Any:
+    if timeout is None:
+        return None
+    return timeout if isinstance(timeout, int | float) else self.default_timeout
+
+
+WATCHES = [
+    *calls(_LOCAL, "get has_key", writes="*"),
+    *calls(_LOCAL, "set add touch", writes="*", expires=_timeout),
+    *calls(_LOCAL, "incr delete clear", writes="*"),
+    *calls(_FILES, "get has_key delete", "existing_cache", writes="key"),
+    *calls(_FILES, "set touch", "existing_cache", writes="*", expires=_timeout),
+    *calls(_FILES, "clear", "existing_cache", writes="*"),
+]
