@@ -137,7 +137,7 @@ class Stand:
 
     def steps_have_changed(self) -> bool:
         """Say whether something was imported or learnt that makes footprints differ from now on."""
-        if not self._watching.notice():
+        if not (self._watching.notice() | self._doors.notice()):
             return False
         self._state.add_empty(adapters.state(sys.modules))
         self._rebinding.add(self._watching.pairs)

@@ -19,7 +19,7 @@ WATCHES = [
     *calls("cachetools:LFUCache", "popitem clear", writes="*"),
     *calls("cachetools:TTLCache", "__getitem__ __contains__", reads="key"),
     *calls("cachetools:TTLCache", "__setitem__", writes="*", expires=lambda self: self.ttl),
-    *calls("cachetools:TTLCache", "__delitem__ popitem clear expire", writes="*"),
+    *calls("cachetools:TTLCache", "__delitem__ popitem clear", writes="*"),
     *calls("cachetools:TTLCache", "__iter__ __len__", reads="*"),
     *calls("cachetools:TLRUCache", "__getitem__ __contains__", reads="key"),
     *calls(
@@ -28,6 +28,6 @@ WATCHES = [
         writes="*",
         expires=lambda self, key, value: self.ttu(key, value, self.timer()) - self.timer(),
     ),
-    *calls("cachetools:TLRUCache", "__delitem__ popitem clear expire", writes="*"),
+    *calls("cachetools:TLRUCache", "__delitem__ popitem clear", writes="*"),
     *calls("cachetools:TLRUCache", "__iter__ __len__", reads="*"),
 ]

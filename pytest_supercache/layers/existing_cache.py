@@ -49,9 +49,9 @@ class ExistingCache:
         self._pools.add(pool)
         return redis.Redis(connection_pool=pool)
 
-    def connect(self, arguments: Mapping[str, Any]) -> Any:
+    def connect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection that leads here, with the ``arguments`` of whichever pool asks."""
-        return owned(self.server.connection(arguments))
+        return owned(self.server.connection(arguments, library))
 
     def aclient(self, **_options: Any) -> Any:
         """Make a ``redis.asyncio.Redis``; not available in this version."""

@@ -7,6 +7,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -60,11 +61,14 @@ class FakeRedisServer:
         self._make = fakeredis.FakeServer
         self._server = self._make()
 
-    def connection(self, arguments: Mapping[str, Any]) -> Any:
-        """Make a connection to the present server."""
-        from fakeredis import FakeRedisConnection
+    def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
+        """Make a connection to the present server, of redis-py or valkey-py."""
+        import fakeredis
 
-        return FakeRedisConnection(server=self._server, **portable_arguments(arguments))
+        make: Any = fakeredis.FakeRedisConnection
+        if library == "valkey":
+            make = fakeredis.FakeValkey(server=self._server).connection_pool.connection_class
+        return make(server=self._server, **portable_arguments(arguments))
 
     def reset(self) -> None:
         """Start over with a new server: nothing can be left in it by definition."""
@@ -149,11 +153,9 @@ class RealServer:
         """The path of the unix socket."""
         return self._socket
 
-    def connection(self, arguments: Mapping[str, Any]) -> Any:
-        """Make a connection to the server."""
-        import redis.connection
-
-        make: Any = redis.connection.UnixDomainSocketConnection
+    def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
+        """Make a connection to the server, of redis-py or valkey-py."""
+        make: Any = import_module(f"{library}.connection").UnixDomainSocketConnection
         return make(path=self._socket, **portable_arguments(arguments))
 
     def reset(self) -> None:
@@ -230,10 +232,13 @@ class ForeignServer:
             )
         self.description = f"redis {facts['redis_version']} at {url}"
 
-    def connection(self, arguments: Mapping[str, Any]) -> Any:
-        """Make a connection to the server."""
+    def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
+        """Make a connection to the server, of redis-py or valkey-py."""
         own = {name: value for name, value in portable_arguments(arguments).items() if name != "db"}
-        return self._pool.connection_class(**{**self._pool.connection_kwargs, **own})
+        pool: Any = self._pool
+        if library != "redis":
+            pool = import_module(library).ConnectionPool.from_url(self.url)
+        return pool.connection_class(**{**pool.connection_kwargs, **own})
 
     def reset(self) -> None:
         """Empty the database."""

@@ -33,14 +33,14 @@ class Declared:
 
     label: str
     footprint: Footprint
-    written: frozenset[str] = frozenset()
-    seconds: float | None = None  # until what was written is gone
+    timed: frozenset[str] = frozenset()  # what is written with a TTL, or with none for ever
+    seconds: float | None = None
     lease: bool = False
 
     def take_effect(self, execution: Stepping) -> None:
         """Note when what is written now ends."""
         at = None if self.seconds is None else execution.now() + self.seconds
-        for resource in self.written:
+        for resource in self.timed:
             execution.expiries.note(resource, at, lease=self.lease)
 
 
@@ -60,7 +60,7 @@ def declared_call(
     return Declared(
         label=f"{name} {', '.join(keys)}".strip(),
         footprint=footprint,
-        written=writes,
+        timed=frozenset() if watch.expires is None else writes,
         seconds=seconds,
         lease=watch.lease,
     )

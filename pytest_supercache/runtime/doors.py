@@ -1,14 +1,16 @@
-"""redis-py's doors: where a command leaves the code under test, it becomes a step.
+"""Where commands leave the code under test they become steps: the doors of redis-py and valkey-py.
 
-Nothing of the user's code is changed: the methods of redis-py through which every command goes are
-wrapped while a check runs. Connections that redis-py opens inside an execution lead to the existing
-cache, whatever address they name; one that was opened before, or without a pool, is a hazard.
+Nothing of the user's code is changed: the methods through which every command goes are wrapped
+while a check runs. Connections that a pool opens inside an execution lead to the existing cache,
+whatever address they name; one that was opened before, or without a pool, is a hazard.
 """
 
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from importlib import import_module
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
@@ -31,21 +33,30 @@ class Doors:
         self._cache = cache
         self._pools: weakref.WeakSet[Any] = weakref.WeakSet()
         self._undo: list[tuple[type, str, Any]] = []
+        self._is_valkey_open = False
 
     def open(self) -> None:
-        """Wrap the methods of redis-py."""
-        from redis import Redis
-        from redis.client import Pipeline, PubSub
-        from redis.connection import AbstractConnection, BlockingConnectionPool, ConnectionPool
+        """Wrap the methods of redis-py, and those of valkey-py if it is imported."""
+        self._open(import_module("redis.client"), import_module("redis.connection"), "Redis")
+        self.notice()
 
-        self._wrap(Redis, "execute_command", self._command)
-        self._wrap(Pipeline, "immediate_execute_command", self._command)
-        self._wrap(Pipeline, "execute", self._pipeline)
-        self._wrap(PubSub, "execute_command", self._command)
-        self._wrap(PubSub, "parse_response", self._subscription)
-        self._wrap(ConnectionPool, "make_connection", self._connection)
-        self._wrap(BlockingConnectionPool, "make_connection", self._connection)
-        self._wrap(AbstractConnection, "send_packed_command", self._sending)
+    def notice(self) -> bool:
+        """Open the doors of valkey-py when it has been imported; True when it was just now."""
+        if self._is_valkey_open or "valkey.client" not in sys.modules:
+            return False
+        self._is_valkey_open = True
+        self._open(sys.modules["valkey.client"], sys.modules["valkey.connection"], "Valkey")
+        return True
+
+    def _open(self, client: Any, connection: Any, name: str) -> None:
+        self._wrap(getattr(client, name), "execute_command", self._command)
+        self._wrap(client.Pipeline, "immediate_execute_command", self._command)
+        self._wrap(client.Pipeline, "execute", self._pipeline)
+        self._wrap(client.PubSub, "execute_command", self._command)
+        self._wrap(client.PubSub, "parse_response", self._subscription)
+        self._wrap(connection.ConnectionPool, "make_connection", self._connection)
+        self._wrap(connection.BlockingConnectionPool, "make_connection", self._connection)
+        self._wrap(connection.AbstractConnection, "send_packed_command", self._sending)
 
     def close(self) -> None:
         """Unwrap them."""
@@ -119,7 +130,8 @@ class Doors:
             if controlled() is None:
                 return method(pool)
             self._pools.add(pool)
-            connection = self._cache.connect(pool.connection_kwargs)
+            library = method.__module__.partition(".")[0]
+            connection = self._cache.connect(pool.connection_kwargs, library)
             if hasattr(pool, "_connections"):  # a blocking pool keeps its own list
                 pool._connections.append(connection)  # noqa: SLF001
             return connection

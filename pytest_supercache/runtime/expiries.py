@@ -10,23 +10,28 @@ class Expiries:
     """Deadlines of one execution, by resource (``super_cache@a:product:42``)."""
 
     def __init__(self) -> None:
-        self._at: dict[str, tuple[float, bool]] = {}
+        self._at: dict[str, list[tuple[float, bool]]] = {}
 
     def note(self, resource: str, at: float | None, *, lease: bool) -> None:
-        """Note when ``resource`` ends; None: never. ``place:*`` is whatever is written there."""
-        place = resource.removesuffix("*") if resource.endswith(":*") else None
+        """Note when ``resource`` ends; None: never.
+
+        Who writes without a TTL may keep the old one, and ``place:*`` may be any key there: a
+        deadline too many costs a tick at which nothing happens, one too few hides orders.
+        """
+        known = self._at.setdefault(resource, []) if resource.endswith(":*") else []
         if at is not None:
-            self._at[resource] = (at + EXPIRED_AFTER, lease)
-        elif place is None:
-            self._at.pop(resource, None)
-        else:
-            for known in [name for name in self._at if name.startswith(place)]:
-                del self._at[known]
+            known.append((at + EXPIRED_AFTER, lease))
+        self._at[resource] = known
 
     def next(self, now: float, *, leases_only: bool) -> float | None:
         """Return the next deadline after ``now``."""
         return min(
-            (at for at, lease in self._at.values() if at > now and (lease or not leases_only)),
+            (
+                at
+                for deadlines in self._at.values()
+                for at, lease in deadlines
+                if at > now and (lease or not leases_only)
+            ),
             default=None,
         )
 

@@ -80,14 +80,15 @@ class Declaration:
             self._chosen("reads", named, whole, is_per_key=True) | written, written
         )
         seconds = None
-        if writes and self.watch.expires is not None and value is not _ABSENT:
+        is_timed = writes and self.watch.expires is not None and value is not _ABSENT
+        if is_timed:
             seconds = time_to_live(self.watch, arguments)
             footprint = footprint | READS_NOW
         shown = "" if key is _ABSENT else f"[{text_of(key)}]"
         return Declared(
             label=f"{access} {self.name}{shown}",
             footprint=footprint,
-            written=named if writes else frozenset(),
+            timed=named if is_timed else frozenset(),
             seconds=seconds,
             lease=self.watch.lease,
         )

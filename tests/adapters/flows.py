@@ -1,0 +1,53 @@
+"""Flows that every library is put through: two users count, or one reads while another writes."""
+
+from pytest_supercache import Verdict, check
+
+
+def counting(make, bump, total, **options):
+    """Check that two users who each count one have counted two."""
+
+    def body(world):
+        counter = make(world)
+        world.actor("a", bump, counter)
+        world.actor("b", bump, counter)
+        world.run()
+        assert int(total(counter)) == 2
+
+    return judged(body, **options)
+
+
+def refreshing(make, **options):
+    """Check that what is answered after a change is what the origin has.
+
+    ``make(world)`` returns ``read()`` and ``forget()``; the origin's ``k`` goes from old to new.
+    """
+
+    def body(world):
+        world.origin.set("k", "old")
+        read, forget = make(world)
+
+        def change():
+            world.origin.set("k", "new")
+            forget()
+
+        world.actor("reader", read)
+        world.actor("writer", change)
+        world.run()
+        assert read() == "new"
+
+    return judged(body, **options)
+
+
+def judged(body, **options):
+    """Search all schedules and return the result; UNKNOWN is nobody's expectation."""
+    result = check(body, search="all-schedules", guarantees=(), **options)
+    assert result.verdict is not Verdict.UNKNOWN, result.reasons
+    return result
+
+
+def is_conflict(result):
+    """Say whether interleaving users, and only that, breaks it, and 10 of 10 replays show it."""
+    if result.verdict is Verdict.HOLDS:
+        return False
+    assert result.counterexample.replays == "10/10"
+    return result.label.value == "conflict"

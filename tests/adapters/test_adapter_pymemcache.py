@@ -1,0 +1,47 @@
+"""pymemcache: every request is a step; a counter is safe with ``incr`` or ``cas`` only."""
+
+import pytest
+from pymemcache.client.base import Client, PooledClient
+
+from tests.adapters.flows import counting, is_conflict
+from tests.adapters.memcached import Memory
+
+
+def read_and_store(client):
+    client.set("n", int(client.get("n")) + 1)
+
+
+def increment(client):
+    client.incr("n", 1)
+
+
+def compare_and_swap(client):
+    done = False
+    while not done:
+        value, number = client.gets("n")
+        done = client.cas("n", int(value) + 1, number)
+
+
+@pytest.mark.parametrize(
+    ("bump", "conflict"), [(read_and_store, True), (increment, False), (compare_and_swap, False)]
+)
+def test_two_users_lose_a_count_unless_the_server_counts(bump, conflict):
+    def made(_world):
+        client = Client("production", socket_module=Memory().sockets(), default_noreply=False)
+        client.set("n", 0)
+        return client
+
+    result = counting(made, bump, lambda client: client.get("n"))
+    assert is_conflict(result) is conflict
+
+
+def test_a_pool_of_clients_is_watched_too():
+    def made(_world):
+        client = PooledClient("production", socket_module=Memory().sockets())
+        client.set("n", 0, noreply=False)
+        return client
+
+    def bump(client):
+        client.set("n", int(client.get("n")) + 1, noreply=False)
+
+    assert is_conflict(counting(made, bump, lambda client: client.get("n")))

@@ -1,0 +1,59 @@
+"""The tables themselves: every target exists here, and none is loaded for who does not use it."""
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from pytest_supercache.adapters import LIBRARIES
+from pytest_supercache.runtime.targets import find_target
+
+DECLARATIONS_MAX = 40
+
+
+def table(library):
+    return import_module(f"pytest_supercache.adapters.{library}")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_everything_that_is_declared_exists_in_the_locked_version(library):
+    assert [watch.target for watch in table(library).WATCHES if not find_target(watch.target)] == []
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_table_is_short(library):
+    text = Path(table(library).__file__).read_text(encoding="utf-8")
+    assert len(text.partition("WATCHES = [")[2].splitlines()) <= DECLARATIONS_MAX
+
+
+LAZY = """
+import sys
+from pytest_supercache import check
+
+def flow(cache):
+    cache["k"] = cache.get("k", 0) + 1
+
+def body(world):
+    loaded.append([n for n in sys.modules if n.startswith("pytest_supercache.adapters.")])
+    import cachetools
+    cache = cachetools.LRUCache(9)
+    world.actor("a", flow, cache)
+    world.actor("b", flow, cache)
+    world.run()
+    assert cache["k"] == 2
+
+loaded = []
+print(check(body, memory="declared").verdict.value)
+print(loaded[0], *sorted(loaded[-1]))
+"""
+
+
+def test_a_library_that_is_imported_in_the_first_run_is_watched_from_then_on():
+    done = subprocess.run(
+        [sys.executable, "-c", LAZY], capture_output=True, text=True, check=True, timeout=120
+    )
+    verdict, loaded = done.stdout.splitlines()
+    assert verdict == "violated"
+    assert loaded == "[] pytest_supercache.adapters.cachetools pytest_supercache.adapters.table"

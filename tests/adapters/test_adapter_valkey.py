@@ -1,0 +1,44 @@
+"""valkey-py goes through the same doors as redis-py, to the same cache, with its own errors."""
+
+import pytest
+import valkey
+
+from tests.adapters.flows import counting, is_conflict, judged
+
+
+def read_and_store(client):
+    client.set("n", int(client.get("n") or 0) + 1)
+
+
+def increment(client):
+    client.incr("n")
+
+
+def transaction(client):
+    def count(pipeline):
+        number = int(pipeline.get("n") or 0)
+        pipeline.multi()
+        pipeline.set("n", number + 1)
+
+    client.transaction(count, "n")
+
+
+@pytest.mark.parametrize(
+    ("bump", "conflict"), [(read_and_store, True), (increment, False), (transaction, False)]
+)
+def test_two_users_lose_a_count_unless_the_server_counts(bump, conflict):
+    result = counting(lambda _: valkey.Valkey("production"), bump, lambda client: client.get("n"))
+    assert is_conflict(result) is conflict
+
+
+def test_both_libraries_see_one_cache_and_valkey_raises_its_own_errors():
+    def body(world):
+        world.existing_cache.client().set("text", "x")
+        client = valkey.Valkey("production")
+        world.actor("a", client.get, "text")
+        world.run()
+        assert client.get("text") == b"x"
+        with pytest.raises(valkey.ResponseError):
+            client.incr("text")
+
+    assert not is_conflict(judged(body))
