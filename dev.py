@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Set up and run everything with nothing but python3 (with pip or venv). Standard library only.
 
-python3 dev.py setup   make the environment: hash-checked packages and this package, editable
-python3 dev.py demo    set up, then run the shipped scenarios; results go to reports/
-python3 dev.py test    set up, then formatter, linter, types, import contracts, and pytest last
+python3 dev.py setup      make the environment: hash-checked packages and this package, editable
+python3 dev.py demo       set up, then run the shipped scenarios; results go to reports/
+python3 dev.py test       set up, then formatter, linter, types, import contracts, and pytest last
+python3 dev.py libraries  run the scenarios of published libraries, each version in its environment
 
   --python X   the interpreter to use: a command, a path or a version such as 3.13
   --venv DIR   where the environment lives (default: .venv); made anew for another Python version
@@ -29,7 +30,9 @@ LOCKS = {
     "setup": "requirements.lock",
     "demo": "requirements.lock",
     "test": "requirements-test.lock",
+    "libraries": "requirements-test.lock",
 }
+LIBRARIES = ROOT / "scenarios/libraries"
 DEMO = ["-p", "supercache", "-v", "scenarios"]
 DEMO += ["--alluredir=reports/allure-results", "--clean-alluredir"]
 CHECKS = {
@@ -59,7 +62,7 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
-        usage="python3 dev.py {setup,demo,test} [--python X] [--venv DIR] [pytest arguments]",
+        usage="python3 dev.py {setup,demo,test,libraries} [--python X] [--venv DIR] [arguments]",
         add_help=False,
     )
     parser.add_argument("job", choices=LOCKS, help=argparse.SUPPRESS)
@@ -70,13 +73,37 @@ def main() -> int:
     if options.job == "setup" and extra:
         parser.error(f"setup does not know {' '.join(extra)}")
     venv = ROOT / options.venv
-    set_up(venv, interpreter(options.python), ROOT / LOCKS[options.job])
+    python = interpreter(options.python)
+    set_up(venv, python, ROOT / LOCKS[options.job])
     if options.job == "setup":
         say(f"ready: {short(venv)}/bin/python")
         return 0
     if options.job == "demo":
         return call(venv, "pytest", *DEMO, *extra)
+    if options.job == "libraries":
+        return libraries(venv, python, extra)
     return test(venv, extra)
+
+
+def libraries(venv: Path, python: Python, extra: list[str]) -> int:
+    """Run the scenarios that fit the environment, then each lock's in an environment of its own."""
+    ours = [".venv", venv, LIBRARIES]
+    others = [
+        (lock.stem, ROOT / f".venv-libraries/{lock.stem}", lock)
+        for lock in sorted(LIBRARIES.glob("*/*.lock"))
+    ]
+    failed = []
+    for name, folder, lock in [ours, *others]:
+        where = lock
+        if lock.suffix:
+            set_up(folder, python, lock)
+            where = lock.parent
+        report = f"--supercache-report=reports/libraries/{name}"
+        arguments = ["-p", "supercache", "-q", "-W", "ignore", report, str(where), *extra]
+        if call(folder, "pytest", *arguments):
+            failed.append(name)
+    say(f"FAILED: {', '.join(failed)}" if failed else f"{len(others) + 1} environments as stated")
+    return int(bool(failed))
 
 
 def test(venv: Path, extra: list[str]) -> int:
@@ -118,7 +145,8 @@ def set_up(venv: Path, python: Python, lock: Path) -> None:
             shutil.rmtree(venv)
         say(f"making {short(venv)} with Python {python.version}")
         run(python.base, "-m", "venv", "--without-pip", venv)
-    inputs = [*(ROOT / name for name in sorted(set(LOCKS.values()))), ROOT / "pyproject.toml"]
+    names = {*(ROOT / name for name in LOCKS.values()), lock}
+    inputs = [*sorted(names), ROOT / "pyproject.toml"]
     parts = [bytes(ROOT), *(path.read_bytes() for path in inputs)]
     digest = hashlib.sha256(b"".join(parts)).hexdigest()
     stamp = venv / "dev.py.stamp"  # the digest, then the locks that were installed under it

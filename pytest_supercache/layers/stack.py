@@ -85,6 +85,11 @@ class Stack:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         return self._folder
 
+    @property
+    def has_files(self) -> bool:
+        """Whether anything was put into the folder."""
+        return self._folder is not None and any(self._folder.iterdir())
+
     def content(self) -> Layers:
         """Return what every layer holds, without taking a step; layers nobody used are left out."""
         content: Layers = {

@@ -51,4 +51,5 @@ def _remembers(world: World, systems: dict[str, Any], key: str, value: Any) -> b
     except Exception:  # noqa: BLE001 - the scenario itself will show it, in a schedule
         return False
     took_no_step = len(world.stepping.record.steps) == before
-    return answer is not None and (took_no_step or same(answer, value))
+    is_known = same(answer, value) and not world.stack.has_files  # files are shared, and stay
+    return answer is not None and (took_no_step or is_known)

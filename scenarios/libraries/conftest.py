@@ -1,18 +1,36 @@
-"""multilevel-cache, unmodified: three watched calls and a system of a few lines."""
+"""Scenarios of published libraries: only those run whose library is here, in the version they name.
 
-from typing import Any
+`SYSTEM.in` beside a scenario lists what the system of this name needs, pinned; what does not fit is
+left out. `python3 dev.py libraries` makes an environment for each `SYSTEM.lock` and runs them all.
+"""
 
-import pytest_supercache as sc
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
-for method, access in (("get", "reads"), ("set", "writes"), ("delete", "writes")):
-    sc.watch(f"multilevel_cache.core:MemoryCache.{method}", "super_cache", **{access: "key"})
+import pytest
+
+HERE = Path(__file__).parent
 
 
-@sc.system("multilevel_cache")
-def multilevel_cache(_layers: Any) -> Any:
-    """The library as it comes; its Redis pool is led to the existing cache."""
-    from multilevel_cache.core import MultiLevelCache
+def pytest_collection_modifyitems(config, items):
+    """Leave out what needs other versions than those that are installed."""
+    out = [item for item in items if HERE in item.path.parents and not _is_here(item)]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
 
-    cache = MultiLevelCache()
-    cache.layers = lambda: {"super_cache": {k: e.value for k, e in cache.l1._cache.items()}}
-    return cache
+
+def _is_here(item: pytest.Item) -> bool:
+    scenario = getattr(item, "scenario_item", None)
+    if scenario is None:
+        return True
+    needs = item.path.parent / f"{scenario.system.name}.in"
+    return all(map(_is_installed, needs.read_text(encoding="utf-8").split()))
+
+
+def _is_installed(pin: str) -> bool:
+    name, _, number = pin.partition("==")
+    try:
+        return version(name.partition("[")[0]) == number
+    except PackageNotFoundError:
+        return False

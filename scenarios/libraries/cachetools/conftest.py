@@ -1,0 +1,53 @@
+"""cachetools, unmodified: a TTL cache without a lock, and a memoizing decorator."""
+
+from contextlib import suppress
+from importlib.util import find_spec
+from types import SimpleNamespace
+
+import pytest_supercache as sc
+
+if find_spec("cachetools"):
+    # Finer than the adapter: a store writes the value first and its link afterwards.
+    sc.watch("cachetools:TTLCache._TTLCache__links", "super_cache")
+
+
+@sc.system("cachetools.ttl")
+def ttl_cache(_layers):
+    """A cache whose entries live for five seconds."""
+    from cachetools import TTLCache
+
+    cache = TTLCache(maxsize=10, ttl=5)
+
+    def delete(key):
+        with suppress(KeyError):  # somebody else was faster
+            del cache[key]
+
+    return SimpleNamespace(set=cache.__setitem__, delete=delete)
+
+
+@sc.system("cachetools.memo_5")
+@sc.system("cachetools.memo_6")
+def memo(layers):
+    """A function whose answers are kept."""
+    from cachetools import func
+
+    loads = []
+
+    @func.ttl_cache(maxsize=8, ttl=60)
+    def load(key):
+        loads.append(key)
+        return layers.origin.get(key)
+
+    return SimpleNamespace(load=load, loads=loads)
+
+
+@sc.verb("load")
+def load(system, _user, key):
+    """Ask the memoized function."""
+    return system.load(key)
+
+
+@sc.verb("count_loads")
+def count_loads(system, _user):
+    """Say how often the origin was asked."""
+    return len(system.loads)
