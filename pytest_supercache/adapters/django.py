@@ -1,8 +1,9 @@
-"""Django's caches: in the process and in files. Its Redis cache sends commands, steps already.
+"""Django's caches in the process and in files, and its database, each statement a step.
 
-Both evict when they hold too many entries, so a store may touch any key; a look drops what has
-expired. What Django builds of these (``incr`` of the file cache, ``get_or_set``, the ``_many``
-methods) is not indivisible there either, so its parts are the steps.
+Its Redis cache sends commands, which are steps already. Both caches evict when they hold too many
+entries, so a store may touch any key; a look drops what has expired. What Django builds of these
+(``incr`` of the file cache, ``get_or_set``, the ``_many`` methods) is not indivisible there either,
+so its parts are the steps.
 """
 
 from typing import Any
@@ -11,10 +12,15 @@ from pytest_supercache.adapters.table import calls
 
 _LOCAL = "django.core.cache.backends.locmem:LocMemCache"
 _FILES = "django.core.cache.backends.filebased:FileBasedCache"
+_CURSOR = "django.db.backends.utils:CursorWrapper"
 
 STATE = [
     f"django.core.cache.backends.locmem:{name}" for name in ("_caches", "_expire_info", "_locks")
 ]
+
+
+def _written(sql: Any) -> str | None:
+    return None if str(sql).lstrip(" (").upper().startswith("SELECT") else "*"
 
 
 def _timeout(self: Any, timeout: Any) -> Any:
@@ -30,4 +36,5 @@ WATCHES = [
     *calls(_FILES, "get has_key delete", "existing_cache", writes="key"),
     *calls(_FILES, "set touch", "existing_cache", writes="*", expires=_timeout),
     *calls(_FILES, "clear", "existing_cache", writes="*"),
+    *calls(_CURSOR, "execute executemany", "origin", reads="*", writes=_written),
 ]

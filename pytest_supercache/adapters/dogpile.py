@@ -15,6 +15,10 @@ WATCHES = [
     *calls(_MEMORY, "set set_serialized delete", writes="key"),
     *calls(_MEMORY, "set_multi set_serialized_multi", writes=lambda mapping: list(mapping)),
     *calls(_MEMORY, "delete_multi", writes="keys"),
+    # Who creates a value holds a lock from a registry that is looked into without one, and
+    # that forgets it as soon as nobody holds it: all of the call may touch what belongs to the key.
+    *calls("dogpile.cache.region:CacheRegion", "get_or_create", writes="key"),
+    *calls("dogpile.cache.region:CacheRegion", "get_or_create_multi", writes="keys"),
     Watch(target="dogpile.cache.region:time.time", clock=True),
     Watch(target="dogpile.lock:time.time", clock=True),
 ]

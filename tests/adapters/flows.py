@@ -39,8 +39,8 @@ def refreshing(make, **options):
 
 
 def judged(body, **options):
-    """Search all schedules and return the result; UNKNOWN is nobody's expectation."""
-    result = check(body, search="all-schedules", guarantees=(), **options)
+    """Search and return the result; UNKNOWN is nobody's expectation."""
+    result = check(body, guarantees=(), **options)
     assert result.verdict is not Verdict.UNKNOWN, result.reasons
     return result
 

@@ -98,7 +98,7 @@ def test_an_inherited_method_is_watched_where_it_is_named():
     answers(lambda world: run(world, Nearer))
     assert labels[-1] == ["bump k"]
     answers(lambda world: run(world, Near))
-    assert labels[-1] == []
+    assert "bump k" not in labels[-1]
     assert "bump" not in vars(Nearer)
 
 
