@@ -103,6 +103,7 @@ def check_on(
     given: Given | None = None,
     state: Iterable[str] = (),
     clients: Iterable[str] = (),
+    isolate: Iterable[str] = (),
     item: str = "check",
     preflight: Body | None = None,
     replay: Schedule | None = None,
@@ -114,7 +115,7 @@ def check_on(
     refuse_unavailable(settings)
     guarantees = complete(guarantees)
     with test_stand(
-        server, settings, given or {}, state=state, clients=clients, core=core
+        server, settings, given or {}, state=state, clients=clients, isolate=isolate, core=core
     ) as stand:
         if preflight is not None:
             _look_ahead(stand, preflight)

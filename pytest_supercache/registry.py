@@ -37,6 +37,7 @@ class System:
     factory: Callable[..., Any]
     state: tuple[str, ...] = ()
     redis: tuple[str, ...] = ()
+    isolate: tuple[str, ...] = ()
     roles: dict[str, str] = field(default_factory=dict)
 
 
@@ -85,6 +86,7 @@ def system(
     *,
     state: Iterable[str] = (),
     redis: Iterable[str] = (),
+    isolate: Iterable[str] = (),
     roles: dict[str, str] | None = None,
 ) -> Callable[[_Function], _Function]:
     """Register a factory of a system under test.
@@ -96,6 +98,7 @@ def system(
         name: how scenario files name it.
         state: module-level state of the code under test, ``"package.module:name"`` each.
         redis: clients that cannot be caught otherwise, ``"package.module:name"`` each.
+        isolate: modules that each node imports for itself; import them inside the factory.
         roles: what a layer name of the system stands for, as in ``{"dry": "existing_cache"}``.
 
     Raises:
@@ -114,6 +117,7 @@ def system(
             factory=factory,
             state=tuple(state),
             redis=tuple(redis),
+            isolate=tuple(isolate),
             roles=dict(roles or {}),
         )
         return factory

@@ -7,6 +7,7 @@ them. Nothing of it is left when the stand is taken down.
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from types import ModuleType
 from typing import Any
 
 from pytest_supercache import adapters
@@ -23,6 +24,7 @@ from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.doors import Doors, clients_replaced
 from pytest_supercache.runtime.expiries import Expiries
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
+from pytest_supercache.runtime.isolation import Isolation
 from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
 from pytest_supercache.runtime.record import Record
@@ -49,6 +51,7 @@ class Stand:
         rebinding: Rebinding,
         seeding: Seeding,
         state: ModuleState,
+        isolation: Isolation,
         watching: Watching,
         settings: Exploration,
         given: Given,
@@ -56,6 +59,7 @@ class Stand:
         self.stack = stack
         self._watching = watching
         self._state = state
+        self._isolation = isolation
         self._doors = doors
         self._rebinding = rebinding
         self._seeding = seeding
@@ -113,21 +117,28 @@ class Stand:
             time,
             kept,
             shared_memory=shared_memory,
-            enter_node=self._state.enter,
+            enter_node=self._enter_node,
         )
         execution = Stepping(controller, expiries)
         world = World(self.stack, execution, self._given)
         self._seeding.start(self._settings.seed)
         self._state.reset()
+        self._isolation.reset()
         self.stack.reset(self._given, lambda: (len(kept.steps), _current_name()))
         actor = guard(execution, lambda: body(world), self._settings.step_timeout, outside=outside)
         self._name_real_time(controller)
         self._doors.forget_connections()
         self._state.leave()
+        self._isolation.leave()
         failure = None if isinstance(actor.error, Abandoned) else actor.error
         if look:
             world.take_stock()
         return world.execution(failure or world.misuse())
+
+    def _enter_node(self, node: str | None) -> None:
+        """Let code find what belongs to a node: contents of its state, its copies of modules."""
+        self._state.enter(node)
+        self._isolation.enter(node)
 
     def _next_expiry(self, expiries: Expiries, leases_only: bool) -> float | None:
         """Return when the next entry ends: a key of the existing cache, or what a watch wrote."""
@@ -167,6 +178,7 @@ def test_stand(
     *,
     state: Iterable[str] = (),
     clients: Iterable[str] = (),
+    isolate: Iterable[str] = (),
     core: int = 0,
 ) -> Iterator[Stand]:
     """Set up a stand on ``server`` and take it down afterwards.
@@ -177,6 +189,7 @@ def test_stand(
         given: what the layers hold at the start of each.
         state: module-level state of the code under test, ``"package.module:name"`` each.
         clients: Redis clients to lead to the existing cache, likewise.
+        isolate: modules that each node imports for itself.
         core: chooses the processor to stay on.
     """
     with ExitStack() as undo:
@@ -196,7 +209,16 @@ def test_stand(
         rebinding = undo.enter_context(cooperative(pairs))
         undo.enter_context(surroundings_watched(getattr(server, "socket", None)))
         undo.enter_context(clients_replaced(clients, stack.existing_cache))
-        yield Stand(stack, doors, rebinding, seeding, module_state, watching, settings, given)
+
+        def prepare(copies: dict[str, ModuleType]) -> None:
+            pairs = watching.apply_to_copies(copies)
+            for module in copies.values():
+                rebinding.rebind_copy(module, pairs)
+
+        isolation = Isolation(isolate, prepare)
+        yield Stand(
+            stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given
+        )
 
 
 def _current_name() -> str | None:

@@ -26,7 +26,11 @@ def find_undeclared_state(world: World, system: System, key: str, value: Any) ->
             return
         before = fingerprint()
         remembers = _remembers(world, systems, key, value)
-        changed = changed_globals(before, fingerprint())
+        changed = [
+            name
+            for name in changed_globals(before, fingerprint())
+            if not name.startswith(tuple(f"{own}{end}" for own in system.isolate for end in ":."))
+        ]
         if not remembers and not any(map(is_memo, changed)):
             return
     shown = ", ".join(changed) or "in no module global; look at class attributes and closures"

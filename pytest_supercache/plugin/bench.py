@@ -61,6 +61,7 @@ class Bench:
             given=item.given,
             state=system.state,
             clients=system.redis,
+            isolate=system.isolate,
             item=item.name,
             preflight=play.look_ahead,
         )

@@ -6,6 +6,7 @@ only. ``time.sleep`` alone is replaced everywhere: it looks at the calling threa
 one outside of actors.
 """
 
+import _thread
 import sys
 import threading
 import time
@@ -32,10 +33,22 @@ class _ThreadingView(types.ModuleType):
         return getattr(threading, name)
 
 
+class _LowLevelView(types.ModuleType):
+    """`_thread` likewise: some libraries take their locks from below `threading`."""
+
+    allocate_lock = LockType = lock = locks.Lock
+    RLock = locks.RLock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_thread, name)
+
+
 _VIEW = _ThreadingView("threading", threading.__doc__)
 
 _PAIRS: tuple[tuple[Any, Any], ...] = (
     (threading, _VIEW),
+    (_thread, _LowLevelView("_thread", _thread.__doc__)),
+    (_thread.allocate_lock, locks.Lock),
     (threading.Lock, locks.Lock),
     (threading.RLock, locks.RLock),
     (threading.Event, locks.Event),
@@ -83,6 +96,16 @@ class Rebinding:
                     found = True
                     self._rebind(module)
         return found
+
+    def rebind_copy(self, module: types.ModuleType, pairs: Iterable[tuple[Any, Any]]) -> None:
+        """Rebind a module that will be thrown away, with pairs of its own: nothing is kept."""
+        pairs = list(pairs)
+        kept, stand_ins, closed = len(self._undo), self._stand_ins, self._closed
+        self._stand_ins = {**stand_ins, **{id(real): stand_in for real, stand_in in pairs}}
+        self._closed = closed | {id(stand_in) for _, stand_in in pairs}
+        self._rebind(module)
+        self._stand_ins, self._closed = stand_ins, closed
+        del self._undo[kept:]
 
     def undo(self) -> None:
         """Put everything back, also in modules that were imported meanwhile."""

@@ -7,7 +7,7 @@ What adapters declare for a library is applied when its modules are imported.
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import update_wrapper
 from types import ModuleType
@@ -34,7 +34,7 @@ class Watching:
         self._declared = {watch.target for watch in self._watches}
         self._undo: list[tuple[Any, str, Any]] = []
         self._sites: dict[tuple[int, str], _Site] = {}
-        self._mappings: list[Declaration] = []
+        self._mappings: dict[str, Declaration] = {}
         self._imported = 0  # modules at the last look
         self.pairs: list[tuple[Any, Any]] = []  # (original, watched): for names imported elsewhere
 
@@ -60,9 +60,29 @@ class Watching:
     def notice(self) -> bool:
         """Take in what was imported and learnt since; True when steps differ from now on."""
         found = self._apply_adapters()
-        for mapping in self._mappings:
+        for mapping in self._mappings.values():
             found |= mapping.settle()
         return found
+
+    def apply_to_copies(self, modules: Container[str]) -> list[tuple[Any, Any]]:
+        """Watch the targets in fresh copies of modules, which will be thrown away.
+
+        Returns:
+            (original, watched) pairs, for names imported elsewhere in them.
+        """
+        kept = len(self._undo)
+        pairs: list[tuple[Any, Any]] = []
+        for watch in self._watches:
+            if watch.target.partition(":")[0] in modules:
+                target = find_target(watch.target)
+                is_known_elsewhere = target.is_own and not target.is_attribute
+                self._apply(watch, target)
+                if is_known_elsewhere:
+                    pairs.append((target.value, vars(target.owner)[target.name]))
+        for owner, name, _ in self._undo[kept:]:
+            self._sites.pop((id(owner), name), None)
+        del self._undo[kept:]
+        return pairs
 
     def _apply_adapters(self) -> bool:
         """Apply what adapters declare for the modules that are imported by now."""
@@ -108,13 +128,11 @@ class Watching:
         site.add(watch, target.callers)
 
     def _watch_global(self, watch: Watch, target: Target) -> None:
-        declaration = Declaration(watch, target.name)
-        self._mappings.append(declaration)
+        declaration = self._mappings.setdefault(watch.target, Declaration(watch, target.name))
         self._put(target, WatchedMapping(target.value, declaration, None))
 
     def _watch_attribute(self, watch: Watch, target: Target) -> None:
-        declaration = Declaration(watch, target.name)
-        self._mappings.append(declaration)
+        declaration = self._mappings.setdefault(watch.target, Declaration(watch, target.name))
         self._put(target, WatchedAttribute(target, declaration))
 
     def _put(self, target: Target, stand_in: Any) -> None:

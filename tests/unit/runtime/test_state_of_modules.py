@@ -1,5 +1,6 @@
 """Looking at the globals of code under test runs none of its code and sees what changes."""
 
+import _thread
 import functools
 import threading
 from collections import OrderedDict, deque
@@ -91,6 +92,7 @@ def test_locks_made_earlier_are_cooperative_meanwhile_and_themselves_again_after
     inner = threading.RLock()
     Shop.__module__ = closed_over.__module__ = module.__name__
     module.guard, module.Shop, module.threading = threading.Lock(), Shop, threading
+    module.low = _thread
     module.closed_over, module.held = closed_over, threading.Lock()
     real = (module.guard, Shop.lock, inner, module.held)
     with module.held, cooperative([]):
@@ -98,6 +100,8 @@ def test_locks_made_earlier_are_cooperative_meanwhile_and_themselves_again_after
         assert isinstance(Shop.lock, locks.Lock)
         assert isinstance(closed_over(), locks.RLock)
         assert module.threading.Lock is locks.Lock
+        assert isinstance(module.low.allocate_lock(), locks.Lock)
+        assert module.low.get_ident is _thread.get_ident
         assert module.threading.current_thread is threading.current_thread
         assert module.held is real[3]
     assert (module.guard, Shop.lock, closed_over(), module.held) == real

@@ -1,0 +1,100 @@
+"""Nodes that must not share a module: each imports it for itself, afresh in every execution."""
+
+import pytest
+
+from tests.plugin.conftest import Project
+
+MODULE = """
+import functools
+import threading
+
+guard = threading.Lock()
+origin = None
+
+@functools.lru_cache
+def remember(key):
+    return origin.get(key)
+
+def look_up(key):
+    return remember(key)
+"""
+
+CONFTEST = """
+import pytest_supercache as sc
+
+{watch}
+
+class Memo:
+    def __init__(self, module, db):
+        self.module, self.db = module, db
+        module.origin = db
+
+    def get(self, key):
+        with self.module.guard:
+            return self.module.look_up(key)
+
+    def set(self, key, value):
+        self.db.set(key, value)
+        with self.module.guard:
+            self.module.remember.cache_clear()
+
+@sc.system("memo"{isolate})
+def memo(layers):
+    import shop_memo
+    return Memo(shop_memo, layers.origin)
+"""
+
+TWO_NODES = """
+scenario: After a change no node answers the old value
+id: ISO-1
+system: memo
+given: {origin: {k: 1}}
+users:
+  alice:
+    - read: k
+  bob:
+    node: b
+    steps:
+      - read: k
+      - write: {key: k, value: 2}
+"""
+
+
+def project_with(project: Project, isolate: str, watch: str = "") -> None:
+    project.pytester.syspathinsert()
+    project.pytester.makepyfile(shop_memo=MODULE)
+    project.conftest(CONFTEST.format(isolate=isolate, watch=watch))
+    project.scenario(TWO_NODES)
+
+
+def test_a_node_keeps_what_another_one_has_changed_when_each_has_its_own_import(
+    project: Project,
+) -> None:
+    project_with(project, ', isolate=["shop_memo"]', 'sc.watch("shop_memo:look_up", reads="key")')
+    result = project.run()
+    row = project.row()
+    assert (row["verdict"], row["guarantee"]) == ("violated", "coherent_when_settled")
+    result.stdout.fnmatch_lines(["*look_up k*"])
+    result.stdout.no_fnmatch_line("*waits for ever*")
+
+
+def test_one_node_that_forgets_under_its_lock_answers_nothing_old(project: Project) -> None:
+    project_with(project, ', isolate=["shop_memo"]', 'sc.watch("shop_memo:look_up", reads="key")')
+    project.scenario(TWO_NODES.replace("node: b", "node: a"))
+    project.run().assert_outcomes(passed=1)
+
+
+def test_without_it_the_state_that_nodes_share_is_an_error(project: Project) -> None:
+    project_with(project, "")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*keeps state that its nodes share*shop_memo:remember*"])
+
+
+@pytest.mark.parametrize("name", ["shop_memmo", ""])
+def test_a_module_that_does_not_exist_is_told(project: Project, name: str) -> None:
+    project_with(project, f', isolate=["{name}"]')
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*isolate='{name}'*Expected the name of a module*"])
+    assert "Traceback" not in result.stdout.str()
