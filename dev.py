@@ -87,7 +87,7 @@ def main() -> int:
 
 def libraries(venv: Path, python: Python, extra: list[str]) -> int:
     """Run the scenarios that fit the environment, then each lock's in an environment of its own."""
-    ours = [".venv", venv, LIBRARIES]
+    ours = ["here", venv, LIBRARIES]
     others = [
         (lock.stem, ROOT / f".venv-libraries/{lock.stem}", lock)
         for lock in sorted(LIBRARIES.glob("*/*.lock"))

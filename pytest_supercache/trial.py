@@ -252,6 +252,7 @@ def repeat_first(trial: Trial) -> None:
 def _users(trial: Trial) -> tuple[str, ...]:
     first = trial.execute(Serial(()), unlimited_ticks=True)
     if trial.stand.notice_new_modules():
+        trial.first = None  # its locks were not ours yet
         first = trial.execute(Serial(()), unlimited_ticks=True)
     for _ in range(REPEATS):
         _compare(first, trial.execute(Serial(()), unlimited_ticks=True))
