@@ -7,11 +7,13 @@ from tests.adapters.flows import counting, is_conflict, judged
 
 
 def read_and_store(cache):
-    cache.set("n", cache.get("n", 0) + 1)
+    with cache:  # whose connection is this thread's
+        cache.set("n", cache.get("n", 0) + 1)
 
 
 def increment(cache):
-    cache.incr("n", default=0)
+    with cache:
+        cache.incr("n", default=0)
 
 
 def opened(world):
@@ -34,10 +36,11 @@ def test_a_lock_that_ends_lets_a_second_holder_in(expire, conflict):
         cache, holders = opened(world), []
 
         def work(name):
-            if cache.add("job", name, expire=expire):
-                cache.get("job")
-                holders.append(name)
-                world.step("work", writes="work")
+            with cache:
+                if cache.add("job", name, expire=expire):
+                    cache.get("job")
+                    holders.append(name)
+                    world.step("work", writes="work")
 
         world.actor("a", work, "a")
         world.actor("b", work, "b")

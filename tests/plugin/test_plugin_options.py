@@ -238,3 +238,20 @@ def test_the_header_names_a_backend_that_is_not_the_default(project: Project) ->
     project.scenario(race("O-7", "uncached"))
     project.run("--supercache-backend=fakeredis").stdout.fnmatch_lines(["supercache: fakeredis"])
     assert "supercache:" not in project.run().stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ('{target = "conftest:Shop.get", raeds = "key"}', "*expected a table with clock, expires*"),
+        ('{target = "conftest:Shop.get", reads = "key", clock = true}', "*leave reads, writes*"),
+    ],
+)
+def test_a_wrong_watch_in_tool_supercache_is_told(
+    project: Project, entry: str, message: str
+) -> None:
+    (project.path / "pyproject.toml").write_text(f"[tool.supercache]\nwatch = [{entry}]\n")
+    project.scenario(race("O-9"))
+    result = project.run()
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([message])

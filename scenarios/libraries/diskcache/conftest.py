@@ -20,12 +20,13 @@ def work_under_lock(system, user, lease, seconds):
     """Work for some seconds under a lock that ends by itself; say whether one was alone in it."""
     from diskcache import Lock
 
-    lock = Lock(system.cache, "job", expire=lease)
-    lock.acquire()
-    if seconds < lease:
-        system.holders.add(user.name)
-    time.sleep(seconds)  # noqa: TID251 - the system's own
-    alone = len(system.holders) < 2
-    system.holders.discard(user.name)
-    lock.release()
+    with system.cache:  # whose connection is this thread's
+        lock = Lock(system.cache, "job", expire=lease)
+        lock.acquire()
+        if seconds < lease:
+            system.holders.add(user.name)
+        time.sleep(seconds)  # noqa: TID251 - the system's own
+        alone = len(system.holders) < 2
+        system.holders.discard(user.name)
+        lock.release()
     return alone
