@@ -1,11 +1,11 @@
 """What conftest files register: systems, verbs and watched calls. Data only; nothing runs here."""
 
-import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.scenario.signatures import check_verb
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Spec = str | Callable[..., Any] | None
@@ -49,11 +49,6 @@ class Verb:
     function: Callable[..., Any]
     observes: Callable[..., Any] | None = None
     writes: Callable[..., Any] | None = None
-
-    def parameters(self) -> dict[str, bool]:
-        """Return the options of the verb: name -> whether it must be given."""
-        own = list(inspect.signature(self.function).parameters.values())[2:]
-        return {p.name: p.default is inspect.Parameter.empty for p in own}
 
 
 @dataclass(slots=True)
@@ -136,9 +131,13 @@ def verb(
         name: how scenario files name it.
         observes: callable of the answer and the options; returns {key: value} that was seen.
         writes: callable of the options; returns {key: value} that was written.
+
+    Raises:
+        SupercacheError: scenario files could not name or call it.
     """
 
     def register(function: _Function) -> _Function:
+        check_verb(name, function)
         for option, spec in (("observes", observes), ("writes", writes)):
             if spec is not None and not callable(spec):
                 raise SupercacheError(f"@verb({name!r}): {option} must be a callable")

@@ -55,5 +55,7 @@ def refuse_unavailable(settings: Exploration) -> None:
         raise SupercacheError(f"ticks={settings.ticks!r}: expected 'auto', 0, 1 or 2")
     if settings.memory not in MEMORIES:
         raise SupercacheError(f"memory={settings.memory!r}: expected one of {', '.join(MEMORIES)}")
+    if settings.faults is not None:
+        raise SupercacheError("faults are not available in this version; leave them out")
     if settings.executions < 1 or settings.time <= 0:
         raise SupercacheError("executions must be at least 1 and time more than 0 s")

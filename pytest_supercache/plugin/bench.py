@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_supercache.core.settings import Exploration
     from pytest_supercache.oracle.guarantee import Guarantee
     from pytest_supercache.report.finding import Finding
-    from pytest_supercache.scenario.scenario import ScenarioItem
+    from pytest_supercache.scenario.scenario import ScenarioItem, Stated
     from pytest_supercache.world import World
 
 
@@ -49,7 +49,8 @@ class Bench:
         scenario = item.scenario
         system = REGISTRY.systems[item.system.name]
         play = Play(item, system, REGISTRY.verbs)
-        settings = self._session.options.exploration({**scenario.explore, "assume": item.assume})
+        own = {**scenario.explore, "assume": item.assume, "faults": scenario.faults}
+        settings = self._session.options.exploration(own)
         named = scenario.guarantees
         result = self._check(
             node,
@@ -66,9 +67,7 @@ class Bench:
             preflight=play.look_ahead,
         )
         # A replay shows what one schedule does; whether that is documented does not matter then.
-        stated = (
-            item.system.stated.verdict.value if item.system.stated and not _replay(node) else None
-        )
+        stated = None if _replay(node) else item.system.stated
         self._report(
             node,
             Finding(
@@ -79,8 +78,9 @@ class Bench:
                 path=scenario.path,
                 line=scenario.where.line,
                 system=item.system.name,
-                stated=stated,
-                as_stated=result.verdict.value == (stated or Verdict.HOLDS.value),
+                stated=stated.verdict.value if stated else None,
+                stated_class=stated.conflict_class if stated else None,
+                as_stated=_is_as_stated(result, stated),
                 replay_command=_replay_command(scenario.path, result),
                 severity=scenario.severity,
                 owner=scenario.owner,
@@ -207,6 +207,19 @@ def _as_example(node: pytest.Item, result: CheckResult) -> CheckResult:
 
 def _with_note(result: CheckResult, note: str) -> CheckResult:
     return replace(result, notes=(*result.notes, note))
+
+
+def _is_as_stated(result: CheckResult, stated: "Stated | None") -> bool:
+    from pytest_supercache.core.conflicts import is_named
+
+    if stated is None:
+        return result.verdict is Verdict.HOLDS
+    if stated.conflict_class is None or result.counterexample is None:
+        return result.verdict is stated.verdict
+    # A class that was not found out is not the stated one.
+    return result.verdict is stated.verdict and is_named(
+        stated.conflict_class, result.counterexample.conflict_class
+    )
 
 
 def _replay(node: pytest.Item) -> "Schedule | None":

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pytest_supercache.scenario.scenario import ScenarioItem
 
 
+class ScenarioWarning(pytest.PytestWarning):
+    """What a scenario file may say and probably does not mean."""
+
+
 class ScenarioFile(pytest.Module):
     """One ``*.supercache.yaml``; a module without code, so that fixtures of every scope work."""
 
@@ -27,14 +31,17 @@ class ScenarioFile(pytest.Module):
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         """Check the file and yield its items, or one failing item that holds every mistake."""
         from pytest_supercache.scenario.scenario import items
-        from pytest_supercache.scenario.validate import load
+        from pytest_supercache.scenario.validate import load_file
 
+        shown = _shown(self.path, self.config)
         try:
-            scenario = load(_shown(self.path, self.config), self.path.read_bytes(), vocabulary())
-            Session.of(self.config).claim(scenario.id, scenario.path)
+            scenario = load_file(self.path, shown, vocabulary(), self.config.rootpath)
+            Session.of(self.config).claim(scenario)
         except (SupercacheError, OSError) as error:
             yield BrokenFile.from_parent(self, name=self.path.name.split(".")[0], error=error)
             return
+        for warning in scenario.warnings:
+            self.warn(ScenarioWarning(f"{warning}"))
         for tag in scenario.tags:
             self.config.addinivalue_line("markers", f"{tag}: tag of scenario files")
         for item in items(scenario):
@@ -82,17 +89,13 @@ def vocabulary() -> "Vocabulary":
     from pytest_supercache import reference  # noqa: F401 - registers the reference systems
     from pytest_supercache.oracle.guarantee import Unit
     from pytest_supercache.oracle.judge import KNOWN
-    from pytest_supercache.scenario.grammar import Field, Kind, VerbSignature, Vocabulary
+    from pytest_supercache.scenario.grammar import Field, Kind, Vocabulary
+    from pytest_supercache.scenario.signatures import signature_of
 
     kinds = {Unit.SECONDS: Kind.DURATION, Unit.COUNT: Kind.COUNT, Unit.KEY: Kind.TEXT}
     return Vocabulary(
         systems=tuple(REGISTRY.systems),
-        verbs={
-            name: VerbSignature(
-                parameters=verb.parameters(), doc=(verb.function.__doc__ or "").strip()
-            )
-            for name, verb in REGISTRY.verbs.items()
-        },
+        verbs={name: signature_of(verb.function) for name, verb in REGISTRY.verbs.items()},
         guarantees={
             name: {
                 parameter.name: Field(

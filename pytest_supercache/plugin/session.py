@@ -16,6 +16,7 @@ from pytest_supercache.registry import REGISTRY, Registry, Watch, refuse_nonsens
 
 if TYPE_CHECKING:
     from pytest_supercache.layers.servers import AnyServer
+    from pytest_supercache.scenario.scenario import Scenario
 
 FINDING: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 """What an item found, as plain data."""
@@ -47,7 +48,7 @@ class Session:
         self._config = config
         self._server: AnyServer | None = None
         self._findings: list[dict[str, Any]] = []
-        self._ids: dict[str, str] = {}
+        self._ids: dict[str, Scenario] = {}
         self.options = Options(config)
         self._register_watches()
 
@@ -67,18 +68,17 @@ class Session:
             self._server = start_server(self.options.value("backend") or "fakeredis")
         return self._server
 
-    def claim(self, scenario_id: str, path: str) -> None:
+    def claim(self, scenario: "Scenario") -> None:
         """Take a scenario's id: tokens and known issues point to it, so it is there once.
 
         Raises:
-            SupercacheError: another file has it.
+            ScenarioProblems: another file has it.
         """
-        first = self._ids.setdefault(scenario_id, path)
-        if first != path:
-            raise SupercacheError(
-                f"{path}: the id {scenario_id!r} is taken by {first}; an id is there once in a "
-                "project"
-            )
+        first = self._ids.setdefault(scenario.id, scenario)
+        if first.path != scenario.path:
+            from pytest_supercache.scenario.project import id_taken
+
+            raise id_taken(scenario, first)
 
     @property
     def hypothesis_seed(self) -> int | None:

@@ -24,6 +24,7 @@ class Finding:
     line: int | None = None
     system: str = ""
     stated: str | None = None
+    stated_class: str | None = None  # the conflict class or family, beside `violated`
     replay_command: str = ""  # "pytest FILE --supercache-replay='TOKEN'"
     severity: str | None = None
     owner: str | None = None

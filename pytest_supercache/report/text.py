@@ -62,7 +62,11 @@ def line_of_text(finding: Finding) -> str:
     if finding.as_stated:
         return clean(f"{finding.item}: {verdict}, as stated")
     if finding.stated == result.verdict.value:
-        return clean(f"{finding.item}: {verdict}, but not as stated")
+        found = result.counterexample and result.counterexample.conflict_class
+        return clean(
+            f"{finding.item}: {verdict}, but not as stated: stated {finding.stated_class}, "
+            f"found {found or 'a conflict that is not classified'}"
+        )
     return clean(f"{finding.item}: stated {finding.stated.upper()}, but {verdict}")
 
 

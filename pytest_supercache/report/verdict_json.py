@@ -65,6 +65,7 @@ def finding_row(finding: Finding) -> Row:
         "line": finding.line,
         "system": finding.system,
         "stated": finding.stated,
+        "stated_class": finding.stated_class,
         "as_stated": finding.as_stated,
         "verdict": result.verdict.value,
         "label": result.label.value if result.label else None,

@@ -1,10 +1,19 @@
 """What a verb is given: the short form, the long form, and what YAML made of a missing quote."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from pytest_supercache.scenario import nodes
 from pytest_supercache.scenario.durations import HINT, parse_seconds
-from pytest_supercache.scenario.fields import kind_of, pairs, quote_hint, read_name, read_text
+from pytest_supercache.scenario.fields import (
+    kind_of,
+    pairs,
+    quote_hint,
+    read_choice,
+    read_name,
+    read_text,
+)
 from pytest_supercache.scenario.grammar import Kind, VerbSignature
 from pytest_supercache.scenario.nodes import Node, Scalar, Sequence, plain
 from pytest_supercache.scenario.problems import Findings
@@ -30,10 +39,7 @@ def read_arguments(
         )
     for value in given.values():
         scope.check(value, findings)
-    return {
-        name: _read_argument(value, name, signature.kinds.get(name, Kind.DATA), findings)
-        for name, value in given.items()
-    }
+    return {name: _read_argument(value, name, signature, findings) for name, value in given.items()}
 
 
 def usage(verb: str, signature: VerbSignature) -> str:
@@ -91,16 +97,18 @@ def _is_unquoted_colon(node: nodes.Mapping) -> bool:
     return len(node.pairs) == 1 and is_empty and name.span.line == value.span.line
 
 
-def _read_argument(node: Node, name: str, kind: Kind, findings: Findings) -> Any:  # noqa: ANN401 - data
-    is_variable = isinstance(node, Scalar) and parse_reference(node.value) is not None
-    if kind is Kind.DATA or (is_variable and kind is not Kind.EVENT):
+def _read_argument(node: Node, name: str, signature: VerbSignature, findings: Findings) -> Any:
+    kind = signature.kinds.get(name, Kind.DATA)
+    value = node.value if isinstance(node, Scalar) else None
+    is_variable = parse_reference(value) is not None and kind is not Kind.EVENT
+    is_null = isinstance(node, Scalar) and node.value is None and not node.is_quoted
+    if is_variable or kind is Kind.DATA or (is_null and name in signature.optional):
         return plain(node)
-    if kind is Kind.DURATION:
-        return _read_seconds(node, name, findings)
-    if kind is Kind.TEXT:
-        return read_text(node, name, findings)
-    pattern = Kind.ID if kind is Kind.EVENT else Kind.NAME
-    return read_name(node, name, findings, pattern=pattern)
+    if kind is Kind.CHOICE:
+        return read_choice(node, name, signature.choices[name], findings)
+    if kind in _TYPED:
+        return _read_typed(node, name, kind, findings)
+    return _READERS[kind](node, name, findings)
 
 
 def _read_seconds(node: Node, name: str, findings: Findings) -> float:
@@ -108,3 +116,39 @@ def _read_seconds(node: Node, name: str, findings: Findings) -> float:
     if seconds is None:
         findings.report(node.span, f"{name} must be a duration, not {kind_of(node)}", HINT)
     return seconds or 0.0
+
+
+def _read_typed(node: Node, name: str, kind: Kind, findings: Findings) -> Any:
+    """Read what a verb's annotation asks for; a number where text is wanted is text as written."""
+    if kind is Kind.STRING and isinstance(node, Scalar) and node.value is not None:
+        return node.text
+    data = plain(node)
+    if isinstance(data, bool) is not (kind is Kind.BOOLEAN) or not isinstance(data, _TYPED[kind]):
+        findings.report(
+            node.span, f"{name} must be {kind.value}, not {kind_of(node)}", _EXAMPLES[kind]
+        )
+    return data
+
+
+_TYPED: Mapping[Kind, tuple[type, ...]] = {
+    Kind.STRING: (str,),
+    Kind.INTEGER: (int,),
+    Kind.NUMBER: (int, float),
+    Kind.BOOLEAN: (bool,),
+    Kind.LIST: (list,),
+    Kind.MAPPING: (dict,),
+}
+_EXAMPLES = {
+    Kind.STRING: "write some text after ':'",
+    Kind.INTEGER: "write digits, without quotes",
+    Kind.NUMBER: "write digits, without quotes",
+    Kind.BOOLEAN: "write true or false",
+    Kind.LIST: "write [a, b]",
+    Kind.MAPPING: "write {name: value}",
+}
+_READERS: Mapping[Kind, Callable[[Node, str, Findings], Any]] = {
+    Kind.DURATION: _read_seconds,
+    Kind.TEXT: read_text,
+    Kind.NAME: read_name,
+    Kind.EVENT: partial(read_name, pattern=Kind.ID),
+}

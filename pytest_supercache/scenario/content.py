@@ -3,12 +3,14 @@
 from typing import Any
 
 from pytest_supercache.scenario import nodes
-from pytest_supercache.scenario.fields import later, pairs, read_name
-from pytest_supercache.scenario.grammar import LAYERS, Kind
+from pytest_supercache.scenario.fields import pairs, read_name
+from pytest_supercache.scenario.files import Folder, read_other
+from pytest_supercache.scenario.grammar import CASES_MAX, LAYERS, Kind
 from pytest_supercache.scenario.nodes import Node, Scalar, plain
-from pytest_supercache.scenario.problems import Findings
+from pytest_supercache.scenario.problems import Findings, ScenarioProblems
 from pytest_supercache.scenario.scenario import Case
 from pytest_supercache.scenario.scope import Scope
+from pytest_supercache.scenario.table import read_table
 
 Content = dict[str, dict[str, Any]]  # layer -> key -> value
 
@@ -26,18 +28,44 @@ def read_given(node: Node, what: str, scope: Scope, findings: Findings) -> Conte
     return given
 
 
-def read_cases(node: Node, findings: Findings) -> tuple[tuple[Case, ...], Scope]:
+def read_cases(
+    node: Node, folder: Folder | None, findings: Findings
+) -> tuple[tuple[Case, ...], Scope]:
     """Read the rows, and the variables that they give to every flow."""
-    if isinstance(node, Scalar) and node.value is not None:
-        findings.report(
-            node.span, later("cases from a file"), "write the cases here: {name: {given: ...}}"
-        )
-        return (), Scope()
+    if (file := _file_of(node)) is not None:
+        table = _read_file(file, folder, findings)
+        if table is None:
+            return (), Scope(is_open=True)  # what its columns are is not known
+        node = table
     rows = pairs(node, "cases", findings)
     if isinstance(node, nodes.Mapping) and not rows:
         findings.report(node.span, "cases has no case", "add one, or leave `cases:` out")
+    if len(rows) > CASES_MAX:
+        findings.report(rows[CASES_MAX][0].span, f"there are more than {CASES_MAX} cases")
     scope = _scope(rows)
     return tuple(_read_case(name, row, scope, findings) for name, row in rows), scope
+
+
+def _file_of(node: Node) -> Node | None:
+    """Give the name of a table, from `cases: rows.csv` or `cases: {file: rows.csv}`."""
+    if isinstance(node, Scalar):
+        return None if node.value is None and not node.is_quoted else node
+    if isinstance(node, nodes.Mapping) and len(node.pairs) == 1:
+        name, value = node.pairs[0]
+        if isinstance(name, Scalar) and name.text == "file" and isinstance(value, Scalar):
+            return None if value.value is None and not value.is_quoted else value
+    return None
+
+
+def _read_file(name: Node, folder: Folder | None, findings: Findings) -> nodes.Mapping | None:
+    other = read_other(name, "cases", folder, findings)
+    if other is None:
+        return None
+    try:
+        text, found = nodes.decode(other.shown, other.content, findings.within)
+        return read_table(text, found)
+    except ScenarioProblems:
+        return None  # kept in `findings`, like every other mistake
 
 
 def _scope(rows: list[tuple[Scalar, Node]]) -> Scope:

@@ -60,7 +60,7 @@ def _read_mapping(node: nodes.Mapping, scope: Scope, findings: Findings) -> Matc
         limits = {
             name.text: _read_limit(value, name.text, scope, findings) for name, value in found
         }
-        return Bounds(at_least=limits.get("at_least"), at_most=limits.get("at_most"))
+        return _bounds(node, limits, findings)
     if len(names) == 1 and names <= _READERS.keys():
         name, value = found[0]
         return _READERS[name.text](value, scope, findings)
@@ -69,6 +69,26 @@ def _read_mapping(node: nodes.Mapping, scope: Scope, findings: Findings) -> Matc
     return Fields(
         fields=tuple((name.text, read_matcher(value, scope, findings)) for name, value in found)
     )
+
+
+def _bounds(
+    node: Node, limits: Mapping[str, int | float | Reference | None], findings: Findings
+) -> Bounds:
+    lower, upper = limits.get("at_least"), limits.get("at_most")
+    if isinstance(lower, int | float) and isinstance(upper, int | float) and lower > upper:
+        findings.report(node.span, f"no number is at least {lower} and at most {upper}")
+    return Bounds(at_least=lower, at_most=upper)
+
+
+def _read_not(node: Node, scope: Scope, findings: Findings) -> Matcher:
+    matcher = read_matcher(node, scope, findings)
+    if isinstance(matcher, Anything):
+        findings.report(
+            node.span,
+            "no answer is `not any`",
+            "for an error, write `raises: Name` beside the verb",
+        )
+    return Not(matcher=matcher)
 
 
 def _refuse_matcher_among_fields(name: Scalar, findings: Findings, *, is_alone: bool) -> None:
@@ -138,6 +158,6 @@ def _read_literal(node: Node, _scope: Scope, _findings: Findings) -> Matcher:
 _READERS: Mapping[str, Callable[[Node, Scope, Findings], Matcher]] = {
     "exactly": _read_exactly,
     "one_of": _read_one_of,
-    "not": lambda node, scope, findings: Not(matcher=read_matcher(node, scope, findings)),
+    "not": _read_not,
     "literal": _read_literal,
 }

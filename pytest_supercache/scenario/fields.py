@@ -1,4 +1,4 @@
-"""Reading a mapping by its table: unknown, missing and later fields, and values read alone."""
+"""Reading a mapping by its table: unknown and missing fields, and values read alone."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -39,8 +39,6 @@ def read_fields(
         if name.text not in table:
             hint = findings.suggest(name.text, table)
             findings.report(name.span, f"unknown field {name.text!r:.80} in {what}", hint)
-        elif table[name.text].kind is Kind.LATER:
-            findings.report(name.span, later(name.text), "leave it out")
         else:
             known.append((name.text, value))
     if isinstance(node, nodes.Mapping):
@@ -61,14 +59,10 @@ def read_table(
     }
 
 
-def later(name: str) -> str:
-    """Say that the full grammar knows a field which this version does not."""
-    return f"{name}: not available in this version yet"
-
-
 def location(node: Node, findings: Findings) -> Location:
     """Give the place of ``node``."""
-    return Location(path=findings.path, line=node.span.line, column=node.span.column)
+    source = node.span.source or findings.source
+    return Location(path=source.path, line=node.span.line, column=node.span.column)
 
 
 def read_text(node: Node, what: str, findings: Findings) -> str:

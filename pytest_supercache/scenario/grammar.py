@@ -1,7 +1,7 @@
 """The grammar of scenario files as data: which fields there are, of what kind, what they mean.
 
-The checker reads these tables; so will the JSON Schema, the reference page and completion, which
-is why they cannot drift apart. What a kind accepts is in `fields.READERS` and `validate`.
+The checker, the JSON Schema, the reference page and completion read these tables, which is why they
+cannot drift apart. What a kind accepts is in `fields.READERS` and, for editors, `schema`.
 """
 
 from collections.abc import Mapping
@@ -38,9 +38,22 @@ class Kind(Enum):
     GUARANTEES = "a list of guarantees"
     EXPLORE = "how to explore"
     ASSUME = "what is assumed"
-    CASES = "cases, each with what differs"
+    CASES = "cases, each with what differs; or a CSV file"
     EXPECT = "the answer expected, as data or with matchers"
-    LATER = "not available in this version yet"
+    FAULTS = "what may go wrong, and how often"
+    FAULT_KINDS = "a list of fault kinds, `{kind: ...}` to say more"
+    FLOWS = "flows, each with a list of steps"
+    INCLUDE = "a file, or a list of files"
+    FLOW = "the name of a flow"
+    WITH = "a value for each variable of the flow"
+    CLASS = "a conflict's class or family"
+    # What the parameters of verbs may be besides.
+    STRING = "text, which may be empty"
+    INTEGER = "a whole number"
+    NUMBER = "a number"
+    BOOLEAN = "true or false"
+    LIST = "a list"
+    MAPPING = "a mapping"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +68,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerbSignature:
-    """What a verb takes: parameter -> is it required. `kinds` is for built-in verbs."""
+    """What a verb takes: parameter -> is it required; parameters without a kind take any data."""
 
     parameters: Mapping[str, bool]
     doc: str = ""
     kinds: Mapping[str, Kind] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of Kind.CHOICE
+    optional: frozenset[str] = frozenset()  # may be null
+    docs: Mapping[str, str] = field(default_factory=dict)
 
 
 Parameters = Mapping[str, Field]
@@ -78,6 +94,7 @@ class Vocabulary:
 LAYERS = ("existing_cache", "super_cache", "origin")
 SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
 COPIES_MAX = 100  # far beyond what a search can exhaust
+CASES_MAX = 1_000
 
 FIELDS = {
     "scenario": Field(
@@ -116,10 +133,17 @@ FIELDS = {
     "explore": Field(kind=Kind.EXPLORE, description="How the interleavings are searched."),
     "assume": Field(kind=Kind.ASSUME, description="What production promises; it limits verdicts."),
     "cases": Field(kind=Kind.CASES, description="A table of cases: one item for each."),
-    "faults": Field(kind=Kind.LATER, description="What may go wrong meanwhile."),
-    "flows": Field(kind=Kind.LATER, description="Lists of steps for use in several places."),
-    "include": Field(kind=Kind.LATER, description="Other files whose flows are used here."),
+    "faults": Field(kind=Kind.FAULTS, description="What may go wrong meanwhile."),
+    "flows": Field(
+        kind=Kind.FLOWS, description="Lists of steps that several places take with `use:`."
+    ),
+    "include": Field(
+        kind=Kind.INCLUDE,
+        description="Files of this project whose flows are used here, relative to this one.",
+    ),
 }
+
+INCLUDED_FIELDS = {name: FIELDS[name] for name in ("flows", "include")}
 
 USER_FIELDS = {
     "node": Field(kind=Kind.NAME, description="The process this user talks to; `a` if not said."),
@@ -137,8 +161,16 @@ STEP_FIELDS = {
     "node": Field(
         kind=Kind.NAME, description="Where the step runs, or `all`; in `before` and `finally`."
     ),
-    "use": Field(kind=Kind.LATER, description="Takes the steps of a flow."),
-    "with": Field(kind=Kind.LATER, description="The values for a flow's variables."),
+}
+
+USE_FIELDS = {
+    "use": Field(
+        kind=Kind.FLOW, is_required=True, description="Takes the steps of this flow, in place."
+    ),
+    "with": Field(kind=Kind.WITH, description="The values for the flow's variables."),
+    "id": Field(kind=Kind.ID, description="Stands before the ids of the flow: `id.step`."),
+    "why": STEP_FIELDS["why"],
+    "node": STEP_FIELDS["node"],
 }
 
 EXPLORE_FIELDS = {
@@ -169,6 +201,66 @@ STATED_FIELDS = {
     "violated": Field(kind=Kind.ASSUME, description="The documented conflict must be found."),
 }
 
+_OWN_ASSUMPTION = Field(kind=Kind.ASSUME, description="What this system relies on.")
+HOLDS_FIELDS = {"assume": _OWN_ASSUMPTION}
+VIOLATED_FIELDS = {
+    "class": Field(kind=Kind.CLASS, description="The conflict's class, or its family."),
+    "assume": _OWN_ASSUMPTION,
+}
+
+FAULTS_FIELDS = {
+    "max": Field(
+        kind=Kind.WHOLE, description="The most faults in one interleaving, up to 3; 1 if unsaid."
+    ),
+    "kinds": Field(kind=Kind.FAULT_KINDS, description="Which faults; the usual ones if unsaid."),
+}
+
+_SECONDS = Field(kind=Kind.DURATION, description="How long.")
+_ERROR = Field(kind=Kind.ERROR, description="The error class, as `gevent.Timeout`.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultKind:
+    """A kind of fault; ``parameter`` is what `{kind: ...}` may say more."""
+
+    description: str
+    parameter: Field | None = None
+
+
+FAULTS_MAX = 3  # their number grows with this power
+
+FAULTS = {
+    "drop_invalidation": FaultKind(description="A message to a node is lost."),
+    "delay_invalidation": FaultKind(description="A message is late.", parameter=_SECONDS),
+    "duplicate_invalidation": FaultKind(description="A message arrives twice."),
+    "reorder_invalidations": FaultKind(description="Messages arrive in another order."),
+    "error_before": FaultKind(
+        description="A command fails and has had no effect.", parameter=_ERROR
+    ),
+    "error_after": FaultKind(
+        description="A command fails though it took effect.", parameter=_ERROR
+    ),
+    "evict": FaultKind(description="A layer drops a key."),
+    "expire": FaultKind(description="A key's time to live runs out."),
+    "restart": FaultKind(description="A layer starts anew; content and subscriptions are gone."),
+    "pause": FaultKind(description="An operation stands still.", parameter=_SECONDS),
+    "clock_skew": FaultKind(description="A node's clock is ahead.", parameter=_SECONDS),
+    "failover": FaultKind(
+        description="A replica that lags becomes the server.",
+        parameter=Field(kind=Kind.COUNT, description="How many writes it has missed."),
+    ),
+    "mixed_version": FaultKind(
+        description="One node runs another version of the code.",
+        parameter=Field(
+            kind=Kind.CHOICE, choices=("key", "serializer"), description="What differs."
+        ),
+    ),
+    "cancel": FaultKind(
+        description="An operation is cancelled; in threads say what is raised.", parameter=_ERROR
+    ),
+    "exception": FaultKind(description="The code under test raises.", parameter=_ERROR),
+}
+
 MATCHERS = {
     "exactly": "These data and no field more.",
     "one_of": "Any of a list; `{raises: Name}` in it allows an error.",
@@ -184,6 +276,8 @@ WORD_MATCHERS = {
 
 _KEY = {"key": Kind.TEXT}
 _PLACE = {**_KEY, "layer": Kind.NAME, "node": Kind.NAME}
+
+WITHOUT_ANSWER = ("wait_for", "sleep", "expire", "evict", "flush", "restart")
 
 BUILT_IN_VERBS = {
     "read": VerbSignature(parameters={"key": True}, kinds=_KEY, doc="Asks the system for a key."),

@@ -6,6 +6,7 @@ and `12:30` stay text. ruamel is imported only when a file is read.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,18 +74,25 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
-def decode(path: str, data: bytes | str) -> tuple[str, Findings]:
-    """Turn a file's bytes into text, or raise `ScenarioProblems` that say where it is not text."""
+def decode(
+    path: str, data: bytes | str, begin: Callable[[str, str], Findings] = Findings
+) -> tuple[str, Findings]:
+    """Turn a file's bytes into text, or raise `ScenarioProblems` that say where it is not text.
+
+    ``begin`` makes the findings of the file, from its path and text.
+    """
+    is_large = len(data) > BYTES_MAX
+    data = data[:200] if is_large else data
     shown = data if isinstance(data, str) else data.decode("utf-8", "replace")
-    if len(data) > BYTES_MAX:
-        findings = Findings(path, shown[:200])
+    if is_large:
+        findings = begin(path, shown)
         findings.stop(
             Span(line=1, column=1),
             f"the file is larger than {BYTES_MAX // 1024} KiB",
             "a scenario is a page of text; split it",
         )
     text = shown.removeprefix("\ufeff")
-    findings = Findings(path, text)
+    findings = begin(path, text)
     if isinstance(data, bytes):
         _refuse_other_encodings(data, findings)
     if bad := _UNPRINTABLE.search(text):
@@ -225,7 +233,7 @@ class _Composer:
             self._findings.stop(
                 span, f"the alias '*{event.anchor}' {message}", _SYNTAX_HINTS["undefined alias"]
             )
-        values, depth = _size(target)
+        values, depth = size_of(target)
         self._count(values, len(self._open) + depth, span)
         self._add(target, None)
 
@@ -274,7 +282,7 @@ class _Composer:
             )
 
 
-def _size(root: Node) -> tuple[int, int]:
+def size_of(root: Node) -> tuple[int, int]:
     """Count values and depth; its cost is what the caller charges to the file's budget."""
     values, depth, todo = 0, 0, [(root, 1)]
     while todo:

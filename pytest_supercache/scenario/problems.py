@@ -6,7 +6,7 @@ Everything that reads a file reports here and goes on, so that one run shows all
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
 from re import finditer
@@ -20,6 +20,32 @@ _WORD_LENGTH_MAX = 60
 _SHOWN_MAX = 160  # characters of a source line that fit beside the caret
 
 
+class Source:
+    """One file's text and the places in it."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self._text = text
+        self._line_starts = [0, *(found.end() for found in finditer(r"\r\n|\n|\r", text))]
+
+    def span(self, start: int, end: int) -> "Span":
+        """Turn two offsets into a span; what goes on over the line is cut at its end."""
+        row = bisect_right(self._line_starts, start) - 1
+        begin = self._line_starts[row]
+        line_end = begin + len(self.line(row + 1))
+        return Span(
+            line=row + 1,
+            column=start - begin + 1,
+            width=max(1, min(end, line_end) - start),
+            source=self,
+        )
+
+    def line(self, number: int) -> str:
+        """Give a line, counted from 1, without its end."""
+        ends = self._line_starts[number] if number < len(self._line_starts) else None
+        return self._text[self._line_starts[number - 1] : ends].rstrip("\r\n")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """A piece of one line; line and column count from 1."""
@@ -27,6 +53,7 @@ class Span:
     line: int
     column: int
     width: int = 1
+    source: Source | None = field(default=None, repr=False)  # None: the file that is being read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +67,7 @@ class Problem:
     message: str
     hint: str = ""
     source: str = ""
+    is_warning: bool = False  # the scenario can run; its author should still know
 
     def __str__(self) -> str:
         """Write ``file:line:column: message``, the line, and a caret with the hint."""
@@ -49,16 +77,34 @@ class Problem:
         marked = shown[len(before) : len(before) + self.width]
         carets = "^" * max(1, sum(map(_cells, marked)))
         number = f"{self.line:>5}"
+        kind = "warning: " if self.is_warning else ""
         pad = "".join("\t" if sign == "\t" else " " * _cells(sign) for sign in before)
         return (
-            f"{self.path}:{self.line}:{self.column}: {self.message}\n"
+            f"{self.path}:{self.line}:{self.column}: {kind}{self.message}\n"
             f"{number} | {shown}\n"
             f"{' ' * len(number)} | {pad}{carets}{' ' if self.hint else ''}{self.hint}"
         )
 
 
+def problem_at(
+    span: Span, source: Source, message: str, hint: str = "", *, is_warning: bool = False
+) -> Problem:
+    """Make a problem of a place; ``source`` is the file of spans that do not say theirs."""
+    source = span.source or source
+    return Problem(
+        path=source.path,
+        line=span.line,
+        column=span.column,
+        width=span.width,
+        message=message,
+        hint=hint,
+        source=source.line(span.line),
+        is_warning=is_warning,
+    )
+
+
 class ScenarioProblems(SupercacheError):
-    """All mistakes of one scenario file, in the order of its lines."""
+    """All mistakes of one scenario file and of what it includes, in the order of lines."""
 
     def __init__(self, problems: tuple[Problem, ...], *, left_off: int = 0) -> None:
         super().__init__(problems)
@@ -71,73 +117,92 @@ class ScenarioProblems(SupercacheError):
         return "\n\n".join([*map(str, self.problems), *more])
 
 
+@dataclass(slots=True)
+class _Kept:
+    # A dict, because one node that two aliases share must not be reported twice.
+    problems: dict[Problem, None] = field(default_factory=dict)
+    left_off: int = 0
+
+
 class Findings:
     """The mistakes found so far in one file, and the file's text to point into."""
 
-    def __init__(self, path: str, text: str) -> None:
-        self.path = path
-        self._text = text
-        self._line_starts = [0, *(found.end() for found in finditer(r"\r\n|\n|\r", text))]
-        # A dict, because one node that two aliases share must not be reported twice.
-        self._problems: dict[Problem, None] = {}
-        self._left_off = 0
+    def __init__(self, path: str, text: str, kept: _Kept | None = None) -> None:
+        self.source = Source(path, text)
+        self._kept = kept or _Kept()
+
+    @property
+    def path(self) -> str:
+        """The file that is being read."""
+        return self.source.path
+
+    def within(self, path: str, text: str) -> "Findings":
+        """Begin a file that this one includes; what is found there is found here."""
+        return Findings(path, text, self._kept)
 
     def span(self, start: int, end: int) -> Span:
-        """Turn two offsets into a span; what goes on over the line is cut at its end."""
-        row = bisect_right(self._line_starts, start) - 1
-        begin = self._line_starts[row]
-        line_end = begin + len(self._line(row))
-        return Span(
-            line=row + 1,
-            column=start - begin + 1,
-            width=max(1, min(end, line_end) - start),
-        )
+        """Turn two offsets of this file into a span."""
+        return self.source.span(start, end)
 
     def report(self, span: Span, message: str, hint: str = "") -> None:
         """Keep one mistake."""
-        problem = Problem(
-            path=self.path,
-            line=span.line,
-            column=span.column,
-            width=span.width,
-            message=message,
-            hint=hint,
-            source=self._line(span.line - 1),
-        )
-        if problem not in self._problems:
-            if len(self._problems) >= PROBLEMS_MAX:
-                self._left_off += 1
-            else:
-                self._problems[problem] = None
+        self._keep(problem_at(span, self.source, message, hint))
+
+    def warn(self, span: Span, message: str, hint: str = "") -> None:
+        """Keep something that is allowed and probably not meant."""
+        self._keep(problem_at(span, self.source, message, hint, is_warning=True))
 
     def stop(self, span: Span, message: str, hint: str = "") -> NoReturn:
-        """Report a mistake after which nothing more can be read."""
+        """Report a mistake after which nothing more of this file can be read."""
         self.report(span, message, hint)
         self.raise_if_any()
         raise AssertionError("a problem was reported, so the line above raises")
 
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What was kept and is no mistake, in the order of lines."""
+        return tuple(problem for problem in self._in_order() if problem.is_warning)
+
     def raise_if_any(self) -> None:
-        """Raise everything that was reported."""
-        if self._problems:
-            in_order = sorted(self._problems, key=lambda problem: (problem.line, problem.column))
-            raise ScenarioProblems(tuple(in_order), left_off=self._left_off)
+        """Raise everything that was kept if there is a mistake among it."""
+        if self._kept.left_off or any(not problem.is_warning for problem in self._kept.problems):
+            raise ScenarioProblems(tuple(self._in_order()), left_off=self._kept.left_off)
 
     def suggest(self, word: str, known: Iterable[str]) -> str:
         """Hint at the known word that was meant, or list them when they are few."""
         names = list(dict.fromkeys(islice(known, _CANDIDATES_MAX)))
-        if self._left_off or not names:
+        if self._kept.left_off or not names:
             return ""
-        if len(word) <= _WORD_LENGTH_MAX:
-            lowered = {name.lower(): name for name in reversed(names)}
-            close = get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
-            if close:
-                return f"did you mean {lowered[close[0]]!r}?"
+        if close := nearest(word, names):
+            return f"did you mean {close!r}?"
         few = ", ".join(names[:12])
         return f"one of: {few}" + (", ..." if len(names) > 12 else "")
 
-    def _line(self, row: int) -> str:
-        ends = self._line_starts[row + 1] if row + 1 < len(self._line_starts) else None
-        return self._text[self._line_starts[row] : ends].rstrip("\r\n")
+    def _keep(self, problem: Problem) -> None:
+        kept = self._kept
+        if problem in kept.problems:
+            return
+        if len(kept.problems) < PROBLEMS_MAX:
+            kept.problems[problem] = None
+        elif not problem.is_warning:
+            kept.left_off += 1
+
+    def _in_order(self) -> list[Problem]:
+        return sorted(
+            self._kept.problems,
+            key=lambda problem: (
+                (problem.path != self.path, problem.path, problem.line, problem.column)
+            ),
+        )
+
+
+def nearest(word: str, names: Iterable[str]) -> str | None:
+    """Give the name that ``word`` most likely stands for, if any is near."""
+    if len(word) > _WORD_LENGTH_MAX:
+        return None
+    lowered = {name.lower(): name for name in reversed(list(names))}
+    close = get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[close[0]] if close else None
 
 
 def _printable(sign: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pytest_supercache.core.settings import Assume
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.scenario.matchers import Matcher
+from pytest_supercache.scenario.problems import Problem, Span
 from pytest_supercache.scenario.variables import resolve
 
 
@@ -93,6 +94,14 @@ class SystemSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaultsSpec:
+    """What may go wrong: at most ``max`` of these kinds; () means the usual ones."""
+
+    max: int = 1
+    kinds: tuple[str | dict[str, Any], ...] = ()  # a kind, or {kind: what is said of it}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuaranteeSpec:
     """A guarantee by name, with its parameters; durations are in seconds."""
 
@@ -131,8 +140,11 @@ class Scenario:
     guarantees: tuple[GuaranteeSpec, ...] | None = None  # None: the default ones; (): only answers
     explore: dict[str, Any] = field(default_factory=dict)  # names of core.settings.Exploration
     assume: Assume | None = None
+    faults: FaultsSpec | None = None
     cases: tuple[Case, ...] = ()
     where: Location
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    spans: dict[str, Span] = field(default_factory=dict, compare=False, repr=False)  # id, tag:NAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,15 @@ class Scope:
     known: set[str] = field(default_factory=set)
     # Set by some cases only: variable -> a case without it.
     not_in_case: Mapping[str, str] = field(default_factory=dict)
+    is_open: bool = False  # a flow that nobody uses: its variables may mean anything
+
+    def has(self, name: str) -> bool:
+        """Tell whether a variable may be used; what some cases lack is reported where it is."""
+        return self.is_open or name in self.known or name in self.not_in_case
 
     def nested(self) -> "Scope":
         """Begin a flow of its own, whose names stay in it."""
-        return Scope(known=set(self.known), not_in_case=self.not_in_case)
+        return Scope(known=set(self.known), not_in_case=self.not_in_case, is_open=self.is_open)
 
     def check(self, node: Node, findings: Findings) -> None:
         """Report every variable in ``node`` that has no value there."""
@@ -34,7 +39,7 @@ class Scope:
 
     def _check_scalar(self, node: Scalar, findings: Findings) -> None:
         reference = parse_reference(node.value)
-        if reference is None or reference.name in self.known:
+        if reference is None or self.is_open or reference.name in self.known:
             return
         if reference.name in self.not_in_case:
             case = self.not_in_case[reference.name]

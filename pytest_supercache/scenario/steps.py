@@ -1,12 +1,20 @@
 """Steps: one verb each, and what stands beside it."""
 
+from dataclasses import replace
 from typing import Any
 
 from pytest_supercache.scenario import nodes
 from pytest_supercache.scenario.arguments import read_arguments, usage
 from pytest_supercache.scenario.expectations import read_matcher
-from pytest_supercache.scenario.fields import READERS, Pair, later, location, pairs
-from pytest_supercache.scenario.grammar import BUILT_IN_VERBS, STEP_FIELDS, Kind, Vocabulary
+from pytest_supercache.scenario.fields import READERS, Pair, location, pairs
+from pytest_supercache.scenario.flows import FlowBook, WrittenStep
+from pytest_supercache.scenario.grammar import (
+    BUILT_IN_VERBS,
+    STEP_FIELDS,
+    WITHOUT_ANSWER,
+    Kind,
+    Vocabulary,
+)
 from pytest_supercache.scenario.nodes import Node, Scalar, Sequence
 from pytest_supercache.scenario.problems import Findings, Span
 from pytest_supercache.scenario.scenario import UNSET, StepSpec
@@ -14,15 +22,15 @@ from pytest_supercache.scenario.scope import Scope
 from pytest_supercache.scenario.waiting import Mark
 
 ALONE = ("before", "finally")
-_WITHOUT_ANSWER = ("wait_for", "sleep", "expire", "evict", "flush", "restart")
 
 
 class StepReader:
     """Reads the flows of one file and keeps what only the whole file can judge: ids and waits."""
 
-    def __init__(self, vocabulary: Vocabulary, findings: Findings) -> None:
+    def __init__(self, vocabulary: Vocabulary, book: FlowBook, findings: Findings) -> None:
         # In this order: a built-in verb means the same in every project.
         self._verbs = {**vocabulary.verbs, **BUILT_IN_VERBS}
+        self._book = book
         self._findings = findings
         self.ids: list[Mark] = []
         self.waits: list[Mark] = []
@@ -38,21 +46,27 @@ class StepReader:
             self._findings.report(node.span, f"{flow} has no steps", "add one, or leave it out")
         first_lines: dict[str, int] = {}
         steps = [
-            self._read_step(item, flow, position, scope, first_lines)
-            for position, item in enumerate(node.items)
+            self._read_step(written, flow, position, scope, first_lines)
+            for position, written in enumerate(self._book.written_out(node, scope, self._findings))
         ]
         return tuple(step for step in steps if step is not None)
 
     def _read_step(
-        self, node: Node, flow: str, position: int, scope: Scope, first_lines: dict[str, int]
+        self,
+        written: WrittenStep,
+        flow: str,
+        position: int,
+        scope: Scope,
+        first_lines: dict[str, int],
     ) -> StepSpec | None:
+        node = written.node
         if not isinstance(node, nodes.Mapping):
             self._findings.report(
                 node.span, "a step must be `verb: argument`", self._step_hint(node)
             )
             return None
         found = pairs(node, "a step", self._findings)
-        beside_pairs = [pair for pair in found if pair[0].text in STEP_FIELDS]
+        beside_pairs = _completed([pair for pair in found if pair[0].text in STEP_FIELDS], written)
         beside = self._read_beside(beside_pairs, scope)
         self._note_ids(beside_pairs, flow, position, first_lines)
         verb = self._only_verb(node, [pair for pair in found if pair[0].text not in STEP_FIELDS])
@@ -93,8 +107,12 @@ class StepReader:
         known = [pair for pair in found if pair[0].text in self._verbs]
         what = "unknown field of a step:" if known else "unknown verb"
         for name, _ in found:
-            if name.text not in self._verbs:
-                hint = self._findings.suggest(name.text, [*self._verbs, *STEP_FIELDS])
+            if name.text == "with":
+                self._findings.report(
+                    name.span, "`with` fills in a flow", "write `use: flow` beside it"
+                )
+            elif name.text not in self._verbs:
+                hint = self._findings.suggest(name.text, [*self._verbs, *STEP_FIELDS, "use"])
                 self._findings.report(name.span, f"{what} {name.text!r:.80}", hint)
         for name, _ in known[1:]:
             if name.text != known[0][0].text:  # the same one twice is reported as a name twice
@@ -113,9 +131,7 @@ class StepReader:
         beside: dict[str, Any] = {}
         for name, value in found:
             field = STEP_FIELDS[name.text]
-            if field.kind is Kind.LATER:
-                self._findings.report(name.span, later(name.text), "write the steps out")
-            elif field.kind is Kind.EXPECT:
+            if field.kind is Kind.EXPECT:
                 beside[name.text] = read_matcher(value, scope, self._findings)
             else:
                 beside[name.text] = READERS[field.kind](value, name.text, field, self._findings)
@@ -135,7 +151,7 @@ class StepReader:
                 "a step that raises has no answer to expect",
                 "for either, write expect: {one_of: [answer, {raises: Name}]}",
             )
-        if verb in _WITHOUT_ANSWER:
+        if verb in WITHOUT_ANSWER:
             for name in ("as", "expect", "raises"):
                 if name in spans:
                     self._findings.report(
@@ -174,6 +190,20 @@ class StepReader:
             if isinstance(value, nodes.Mapping):
                 place = value.pairs[0][1]  # `event` is its only parameter
             self.waits.append(Mark(user=flow, position=position, name=event, span=place.span))
+
+
+def _completed(found: list[Pair], written: WrittenStep) -> list[Pair]:
+    """Add what the uses around a step say: a prefix of its id, and where it runs."""
+    completed: list[Pair] = []
+    for name, value in found:
+        if name.text == "id" and written.prefix and isinstance(value, Scalar) and value.text:
+            value = replace(value, text=written.prefix + value.text, value=None, is_quoted=True)
+        completed.append((name, value))
+    if written.place and all(name.text != "node" for name, _ in found):
+        (place,) = written.place
+        name = Scalar(text="node", value="node", is_quoted=False, span=place.span)
+        completed.append((name, place))
+    return completed
 
 
 def _place(step: Node) -> Span:

@@ -1,5 +1,6 @@
 """`system:`, `systems:` and what they state: on which code the scenario runs, with which end."""
 
+from pytest_supercache.core.conflicts import CLASSES, FAMILIES
 from pytest_supercache.core.settings import Assume
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.scenario import nodes
@@ -7,18 +8,21 @@ from pytest_supercache.scenario.fields import (
     kind_of,
     location,
     pairs,
+    read_fields,
     read_name,
     read_table,
 )
-from pytest_supercache.scenario.grammar import ASSUME_FIELDS, STATED_FIELDS, Field, Kind
+from pytest_supercache.scenario.grammar import (
+    ASSUME_FIELDS,
+    HOLDS_FIELDS,
+    STATED_FIELDS,
+    VIOLATED_FIELDS,
+)
 from pytest_supercache.scenario.nodes import Node, Scalar, Sequence
 from pytest_supercache.scenario.problems import Findings
 from pytest_supercache.scenario.scenario import Stated, SystemSpec
 
-_NO_CLASSES = (
-    "a stated class needs the classifier, which this version does not have; write `violated` alone"
-)
-_WITH_ASSUMPTION = {"assume": Field(kind=Kind.ASSUME, description="What this system relies on.")}
+_NAMES = (*CLASSES, *FAMILIES)
 
 
 def read_system(node: Node, known: tuple[str, ...], findings: Findings) -> tuple[SystemSpec, ...]:
@@ -113,30 +117,42 @@ def _read_long_statement(node: Node, system: str, findings: Findings) -> Stated 
     if not stated:
         return None
     name, value = stated[0]
-    assume = _read_statement_body(name, value, findings)
-    return Stated(verdict=Verdict(name.text), assume=assume)
+    if name.text == "holds":
+        return Stated(verdict=Verdict.HOLDS, assume=_read_holds(value, findings))
+    return _read_violated(value, findings)
 
 
-def _read_statement_body(verdict: Scalar, node: Node, findings: Findings) -> Assume | None:
-    if isinstance(node, nodes.Mapping):
-        assume = None
-        for name, value in pairs(node, verdict.text, findings):
-            if name.text in _WITH_ASSUMPTION:
-                assume = read_assume(value, findings)
-            else:
-                hint = findings.suggest(name.text, _WITH_ASSUMPTION)
-                findings.report(
-                    name.span, f"unknown field {name.text!r:.80} in {verdict.text}", hint
-                )
-        return assume
+def _read_holds(node: Node, findings: Findings) -> Assume | None:
     if isinstance(node, Scalar) and node.value is None and not node.is_quoted:
         return None
-    if verdict.text == "violated":
-        findings.report(node.span, _NO_CLASSES)
-    else:
-        findings.report(
-            node.span,
-            f"{verdict.text} takes an assumption, not {kind_of(node)}",
-            "write {holds: {assume: {pause: 500ms}}}",
-        )
+    if isinstance(node, nodes.Mapping):
+        fields = dict(read_fields(node, HOLDS_FIELDS, "holds", findings))
+        return read_assume(fields["assume"], findings) if "assume" in fields else None
+    findings.report(
+        node.span,
+        f"holds takes an assumption, not {kind_of(node)}",
+        "write {holds: {assume: {pause: 500ms}}}",
+    )
+    return None
+
+
+def _read_violated(node: Node, findings: Findings) -> Stated:
+    if isinstance(node, Scalar):
+        is_empty = node.value is None and not node.is_quoted
+        named = None if is_empty else _read_class(node, findings)
+        return Stated(verdict=Verdict.VIOLATED, conflict_class=named)
+    fields = dict(read_fields(node, VIOLATED_FIELDS, "violated", findings))
+    return Stated(
+        verdict=Verdict.VIOLATED,
+        conflict_class=_read_class(fields["class"], findings) if "class" in fields else None,
+        assume=read_assume(fields["assume"], findings) if "assume" in fields else None,
+    )
+
+
+def _read_class(node: Node, findings: Findings) -> str | None:
+    word = node.text if isinstance(node, Scalar) else kind_of(node)
+    if word in _NAMES:
+        return word
+    hint = findings.suggest(word, _NAMES)
+    findings.report(node.span, f"there is no conflict class {word!r:.80}", hint)
     return None

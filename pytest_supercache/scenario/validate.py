@@ -5,10 +5,13 @@ wrong, and nothing is handed out while there are problems.
 """
 
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pytest_supercache.scenario import nodes
 from pytest_supercache.scenario.content import read_cases, read_given
+from pytest_supercache.scenario.faults import read_faults
 from pytest_supercache.scenario.fields import (
     READERS,
     location,
@@ -17,6 +20,8 @@ from pytest_supercache.scenario.fields import (
     read_name,
     read_table,
 )
+from pytest_supercache.scenario.files import Folder, read_content, read_includes
+from pytest_supercache.scenario.flows import FlowBook
 from pytest_supercache.scenario.grammar import (
     COPIES_MAX,
     EXPLORE_FIELDS,
@@ -29,6 +34,7 @@ from pytest_supercache.scenario.nodes import Node, Scalar
 from pytest_supercache.scenario.problems import Findings, Span
 from pytest_supercache.scenario.scenario import Scenario, StepSpec, SystemSpec, UserSpec
 from pytest_supercache.scenario.scope import Scope
+from pytest_supercache.scenario.sense import check_sense
 from pytest_supercache.scenario.steps import StepReader
 from pytest_supercache.scenario.systems import read_assume, read_system, read_systems
 from pytest_supercache.scenario.waiting import check_waits
@@ -36,13 +42,32 @@ from pytest_supercache.scenario.waiting import check_waits
 _ALONE_FIELDS = ("scenario", "id", "owner", "severity", "tags", "links")
 
 
-def load(path: str, content: bytes | str, vocabulary: Vocabulary) -> Scenario:
-    """Read and check one scenario file.
+def load_file(path: Path, shown: str, vocabulary: Vocabulary, root: Path) -> Scenario:
+    """Read and check one scenario file of the project at ``root``.
+
+    Raises:
+        ScenarioProblems: With every mistake in the file and in what it includes.
+        OSError: The file cannot be read.
+    """
+    folder = Folder(path=path.resolve().parent, root=root)
+    return load(shown, read_content(path), vocabulary, folder, path.resolve())
+
+
+def load(
+    path: str,
+    content: bytes | str,
+    vocabulary: Vocabulary,
+    folder: Folder | None = None,
+    identity: Path | None = None,
+) -> Scenario:
+    """Read and check the content of one scenario file.
 
     Args:
         path: The file's name as problems and locations show it.
         content: The file's bytes, or its text.
         vocabulary: The systems, verbs and guarantees that the file may name.
+        folder: Where the files that it includes are looked for; None refuses them.
+        identity: The file itself, which no file may include.
 
     Raises:
         ScenarioProblems: With every mistake in the file.
@@ -51,9 +76,11 @@ def load(path: str, content: bytes | str, vocabulary: Vocabulary) -> Scenario:
     root = nodes.compose(text, findings)
     if root is None:
         findings.stop(Span(line=1, column=1), "the file is empty", "begin with `scenario:`")
-    scenario = _FileReader(vocabulary, findings).read(root, _story(text))
+    scenario = _FileReader(vocabulary, findings, folder, identity).read(root, _story(text))
     findings.raise_if_any()
-    return scenario
+    check_sense(scenario, findings)
+    findings.raise_if_any()
+    return replace(scenario, warnings=findings.warnings)
 
 
 def _story(text: str) -> str:
@@ -72,10 +99,19 @@ def _story(text: str) -> str:
 class _FileReader:
     """The top level of one file."""
 
-    def __init__(self, vocabulary: Vocabulary, findings: Findings) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        findings: Findings,
+        folder: Folder | None,
+        identity: Path | None,
+    ) -> None:
         self._vocabulary = vocabulary
         self._findings = findings
-        self._steps = StepReader(vocabulary, findings)
+        self._folder = folder
+        self._identity = identity
+        self._book = FlowBook()
+        self._steps = StepReader(vocabulary, self._book, findings)
 
     def read(self, root: Node, story: str) -> Scenario:
         """Read what is there; the result is whole only when nothing was reported."""
@@ -84,6 +120,7 @@ class _FileReader:
             if name in fields and name == "users":
                 self._read_users(node, Scope())  # given twice, which is reported; check both
             fields.setdefault(name, node)
+        self._read_flows(fields)
         alone = {
             name: READERS[FIELDS[name].kind](fields[name], name, FIELDS[name], self._findings)
             for name in _ALONE_FIELDS
@@ -97,15 +134,36 @@ class _FileReader:
             systems=self._read_systems(root, fields),
             names_systems="systems" in fields,
             where=location(root, self._findings),
+            spans=_spans(fields),
             **alone,
             **self._read_world(fields),
         )
+
+    def _read_flows(self, fields: dict[str, Node]) -> None:
+        if "flows" in fields:
+            self._book.add(fields["flows"], self._findings)
+        if "include" in fields:
+            read_includes(
+                fields["include"], self._book, self._folder, self._findings, self._identity
+            )
+
+    def _check_unused_flows(self) -> None:
+        """Read the flows that no step uses: their mistakes count, their waits and ids do not."""
+        reader = StepReader(self._vocabulary, self._book, self._findings)
+        while unused := self._book.unused():
+            name, node = unused[0]
+            self._book.used.add(name.text)
+            reader.read_flow(node, name.text, Scope(is_open=True))
+            if name.span.source is self._findings.source:
+                self._findings.warn(
+                    name.span, f"no step uses the flow {name.text!r:.80}", "leave it out"
+                )
 
     def _read_world(self, fields: dict[str, Node]) -> dict[str, Any]:
         world: dict[str, Any] = {}
         scope = Scope()
         if "cases" in fields:
-            world["cases"], scope = read_cases(fields["cases"], self._findings)
+            world["cases"], scope = read_cases(fields["cases"], self._folder, self._findings)
         if "given" in fields:
             world["given"] = read_given(fields["given"], "given", scope, self._findings)
         world["before"] = self._read_alone("before", fields, scope)
@@ -113,6 +171,7 @@ class _FileReader:
         world["finally_"] = self._read_alone("finally", fields, scope.nested())
         names = tuple(dict.fromkeys(user.name for user in world["users"]))
         check_waits(names, self._steps.ids, self._steps.waits, self._findings)
+        self._check_unused_flows()
         if "guarantees" in fields:
             known = self._vocabulary.guarantees
             world["guarantees"] = read_guarantees(fields["guarantees"], known, self._findings)
@@ -122,6 +181,8 @@ class _FileReader:
             )
         if "assume" in fields:
             world["assume"] = read_assume(fields["assume"], self._findings)
+        if "faults" in fields:
+            world["faults"] = read_faults(fields["faults"], self._findings)
         return world
 
     def _read_systems(self, root: Node, fields: dict[str, Node]) -> tuple[SystemSpec, ...]:
@@ -172,6 +233,16 @@ class _FileReader:
                     "two or three show nearly every conflict",
                 )
         return UserSpec(name=name, where=where, **found)
+
+
+def _spans(fields: dict[str, Node]) -> dict[str, Span]:
+    """Give the places that only the whole project can judge: the id, and each tag."""
+    spans = {"id": fields["id"].span} if "id" in fields else {}
+    tags = fields.get("tags")
+    for tag in tags.items if isinstance(tags, nodes.Sequence) else ():
+        if isinstance(tag, Scalar):
+            spans.setdefault(f"tag:{tag.text}", tag.span)
+    return spans
 
 
 def _first_name(root: nodes.Mapping) -> Span:

@@ -1,11 +1,13 @@
 """The file that the tests of scenario reading change, and the words a project has registered."""
 
 from collections.abc import Callable
+from typing import Any, Literal
 
 import pytest
 
 from pytest_supercache.scenario.grammar import Field, Kind, VerbSignature, Vocabulary
 from pytest_supercache.scenario.scenario import Scenario
+from pytest_supercache.scenario.signatures import signature_of
 from pytest_supercache.scenario.validate import load
 
 GOOD = """\
@@ -50,15 +52,39 @@ cases:
   warm: {given: {existing_cache: {"product:42": {price: 100}}}}
 """
 
+
+def pay(
+    shop: Any,
+    user: Any,
+    amount: float,
+    times: int = 1,
+    how: Literal["card", "cash"] = "card",
+    again: bool = False,
+    to: list[str] = [],  # noqa: B006 - nobody calls it
+    note: str | None = None,
+    extra: dict[str, Any] = {},  # noqa: B006
+) -> None:
+    """Pay for the order.
+
+    Args:
+        amount: how much.
+        note: what the bank prints.
+    """
+
+
 VOCABULARY = Vocabulary(
     systems=("shop", "reference.naive", "reference.fixed"),
     verbs={
         "checkout": VerbSignature(parameters={"item": True, "coupon": False}),
         "transfer": VerbSignature(parameters={"source": True, "target": True}),
         "log_out": VerbSignature(parameters={}),
+        "pay": signature_of(pay),
     },
     guarantees={
         "coherent": {},
+        "isolated_users": {},
+        "read_your_writes": {},
+        "coherent_when_settled": {},
         "monotonic_reads": {"for": Field(kind=Kind.TEXT, description="Only this user.")},
         "max_loads": {
             "loads": Field(kind=Kind.COUNT, description="How many.", is_required=True),

@@ -1,0 +1,141 @@
+"""Whether a file that is well written makes sense: can its guarantees fail, can values tell writes?
+
+Runs on a scenario without mistakes. A guarantee that nothing here can break is a mistake, because
+its HOLDS would be worth nothing; what merely makes verdicts weaker is a warning.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+
+from pytest_supercache.scenario.grammar import BUILT_IN_VERBS
+from pytest_supercache.scenario.problems import Findings, Span
+from pytest_supercache.scenario.scenario import Location, Scenario, StepSpec, UserSpec
+from pytest_supercache.scenario.variables import parse_reference
+
+_WRITES = ("write", "delete")
+
+
+def check_sense(scenario: Scenario, findings: Findings) -> None:
+    """Report what contradicts itself in a scenario that is well written."""
+    for spec in scenario.guarantees or ():
+        if (check := _NEEDS.get(spec.name)) and (missing := check(scenario)):
+            findings.report(
+                _span(spec.where, len(spec.name), findings),
+                f"nothing here can break {spec.name!r}",
+                missing,
+            )
+    if _names(scenario, "read_your_writes") and not any(map(_reads_after_write, scenario.users)):
+        findings.warn(
+            _guarantee_span(scenario, "read_your_writes", findings),
+            "no user reads after writing, so nobody can miss an own write",
+            "let the user who writes read the key afterwards",
+        )
+    _warn_about_equal_values(scenario, findings)
+
+
+def _names(scenario: Scenario, guarantee: str) -> bool:
+    return any(spec.name == guarantee for spec in scenario.guarantees or ())
+
+
+def _guarantee_span(scenario: Scenario, guarantee: str, findings: Findings) -> Span:
+    where = next(s.where for s in scenario.guarantees or () if s.name == guarantee)
+    return _span(where, len(guarantee), findings)
+
+
+def _steps(scenario: Scenario) -> Iterator[StepSpec]:
+    yield from scenario.before
+    for user in scenario.users:
+        yield from user.steps
+    yield from scenario.finally_
+
+
+def _may_write(step: StepSpec) -> bool:
+    return step.verb in _WRITES or step.verb not in BUILT_IN_VERBS
+
+
+def _may_read(step: StepSpec) -> bool:
+    return step.verb == "read" or step.verb not in BUILT_IN_VERBS
+
+
+def _reads_after_write(user: UserSpec) -> bool:
+    has_written = False
+    for step in user.steps:
+        if has_written and _may_read(step):
+            return True
+        has_written = has_written or _may_write(step)
+    return False
+
+
+def _needs_write(scenario: Scenario) -> str:
+    return "" if any(map(_may_write, _steps(scenario))) else "add a user who writes"
+
+
+def _needs_difference(scenario: Scenario) -> str:
+    """Layers differ when somebody writes, or from the start."""
+    layers = {layer for layer, content in scenario.given.items() if content}
+    layers |= {layer for case in scenario.cases for layer in case.given}
+    return _needs_write(scenario) if len(layers) < 2 else ""
+
+
+def _needs_read(scenario: Scenario) -> str:
+    # The oracle asks every node at the end, which is no read of a user.
+    is_read = any(_may_read(step) for user in scenario.users for step in user.steps)
+    return "" if is_read else "add a user who reads"
+
+
+def _needs_owner(scenario: Scenario) -> str:
+    is_owned = any(user.owns for user in scenario.users)
+    return "" if is_owned else 'say whose keys are whose: owns: ["profile:alice"], in a user'
+
+
+_NEEDS: dict[str, Callable[[Scenario], str]] = {
+    "bounded_staleness": _needs_difference,
+    "coherent_when_settled": _needs_difference,
+    "durable_writes": _needs_write,
+    "isolated_users": _needs_owner,
+    "max_loads": _needs_read,
+    "monotonic_reads": _needs_read,
+    "monotonic_writes": _needs_write,
+    "no_dirty_reads": _needs_write,
+    "no_lost_invalidation": _needs_write,
+    "no_resurrection": _needs_write,
+    "read_your_writes": _needs_write,
+}
+
+
+def _warn_about_equal_values(scenario: Scenario, findings: Findings) -> None:
+    """A version is known by its value: of two equal ones nobody can say which was read."""
+    first: dict[tuple[str, str], str] = {
+        (key, _written(value)): "what the origin holds at first"
+        for key, value in scenario.given.get("origin", {}).items()
+        if not _has_variable(value)
+    }
+    for step in _steps(scenario):
+        if step.verb != "write" or _has_variable(list(step.arguments.values())):
+            continue
+        seen = (step.arguments["key"], _written(step.arguments["value"]))
+        if seen in first:
+            findings.warn(
+                _span(step.where, len(step.verb), findings),
+                f"{step.name} writes {first[seen]}: of equal values nobody can say which was read",
+                "write a value that no other step writes",
+            )
+        first.setdefault(seen, f"the value that {step.name} writes")
+
+
+def _written(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _has_variable(data: object) -> bool:
+    if isinstance(data, dict):
+        return any(map(_has_variable, data.values()))
+    if isinstance(data, list):
+        return any(map(_has_variable, data))
+    return parse_reference(data) is not None
+
+
+def _span(where: Location, width: int, findings: Findings) -> Span:
+    if where.path == findings.path:
+        return Span(line=where.line, column=where.column, width=width)
+    return Span(line=1, column=1)  # in an included file, which other files use as well

@@ -1,0 +1,105 @@
+"""What a verb's Python function says about its options: names, types, defaults and docstring.
+
+The same facts check scenario files, make the JSON Schema and fill the reference page. A type that
+YAML cannot hold is taken as any data: the function will say what it thinks of it.
+"""
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.scenario.grammar import BUILT_IN_VERBS, STEP_FIELDS, Kind, VerbSignature
+
+RESERVED = frozenset((*BUILT_IN_VERBS, *STEP_FIELDS, "use", "with"))
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_ARGUMENT = re.compile(r"^\s+(\w+)(?: \([^)]*\))?:\s+(.+)$")
+_KINDS: Mapping[Any, Kind] = {
+    str: Kind.STRING,
+    int: Kind.INTEGER,
+    float: Kind.NUMBER,
+    bool: Kind.BOOLEAN,
+    list: Kind.LIST,
+    tuple: Kind.LIST,
+    Sequence: Kind.LIST,
+    dict: Kind.MAPPING,
+    Mapping: Kind.MAPPING,
+}
+
+
+def check_verb(name: str, function: Callable[..., Any]) -> None:
+    """Refuse a verb that scenario files could not name or call.
+
+    Raises:
+        SupercacheError: saying what is wrong and what to do.
+    """
+    if not _NAME.fullmatch(name) or name in RESERVED:
+        why = "means something already" if name in RESERVED else "is no word"
+        raise SupercacheError(
+            f"@verb({name!r}): the name {why}. Choose another one, of letters, digits and `_`."
+        )
+    parameters = list(inspect.signature(function).parameters.values())
+    if len([p for p in parameters if p.kind in _POSITIONAL]) < 2:
+        raise SupercacheError(
+            f"@verb({name!r}): the function must take the system and the user first, then the "
+            "step's options: def checkout(shop, user, item)"
+        )
+    for parameter in parameters[2:]:
+        if parameter.kind not in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}:
+            raise SupercacheError(
+                f"@verb({name!r}): the option {parameter.name!r} has no name of its own in a "
+                "scenario file. Write each option as a parameter that may be given by keyword."
+            )
+
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def signature_of(function: Callable[..., Any]) -> VerbSignature:
+    """Return what a verb takes, from the function's parameters after the system and the user."""
+    options = list(inspect.signature(function).parameters.values())[2:]
+    hints = _hints(function)
+    kinds: dict[str, Kind] = {}
+    choices: dict[str, tuple[str, ...]] = {}
+    optional = set()
+    for option in options:
+        hint, may_be_none = _without_none(hints.get(option.name, Any))
+        if may_be_none or option.default is None:
+            optional.add(option.name)
+        if get_origin(hint) is Literal and all(isinstance(word, str) for word in get_args(hint)):
+            kinds[option.name], choices[option.name] = Kind.CHOICE, get_args(hint)
+        elif kind := _KINDS.get(get_origin(hint) or hint):
+            kinds[option.name] = kind
+    doc = inspect.getdoc(function) or ""
+    return VerbSignature(
+        parameters={option.name: option.default is inspect.Parameter.empty for option in options},
+        doc=doc.partition("\n")[0],
+        kinds=kinds,
+        choices=choices,
+        optional=frozenset(optional),
+        docs=_argument_docs(doc, {option.name for option in options}),
+    )
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function)
+    except Exception:  # noqa: BLE001 - annotations are the project's; unknown names mean any data
+        return {}
+
+
+def _without_none(hint: Any) -> tuple[Any, bool]:
+    if get_origin(hint) not in {Union, types.UnionType}:
+        return hint, False
+    rest = [part for part in get_args(hint) if part is not type(None)]
+    return (rest[0] if len(rest) == 1 else Any), len(rest) < len(get_args(hint))
+
+
+def _argument_docs(doc: str, names: set[str]) -> dict[str, str]:
+    """Read the lines of a docstring that say `name: what it is`."""
+    found = (_ARGUMENT.match(line) for line in doc.splitlines())
+    return {match[1]: match[2] for match in found if match and match[1] in names}
