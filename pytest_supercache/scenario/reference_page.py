@@ -1,4 +1,4 @@
-"""The reference of scenario files as a Markdown page, made from the tables that the checker reads."""
+"""The reference of scenario files as a page, made from the tables that the checker reads."""
 
 from collections.abc import Iterable, Mapping
 
@@ -65,7 +65,7 @@ def _fault(name: str) -> str:
 def _shape(field: Field) -> str:
     if field.kind is Kind.CHOICE:
         return f"one of {', '.join(field.choices)}"
-    return field.kind.value
+    return str(field.kind.value)
 
 
 def _field_rows(fields: Mapping[str, Field]) -> list[str]:
