@@ -53,6 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Session(config), Session.NAME)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave test modules out when only scenario files are asked for."""
+    if config.getoption("supercache_describe") is None or collection_path.is_dir():
+        return None
+    return None if collection_path.name.endswith(SUFFIX) else True
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect scenario files."""
     if not file_path.name.endswith(SUFFIX):

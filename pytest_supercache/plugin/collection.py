@@ -33,12 +33,18 @@ class ScenarioFile(pytest.Module):
         from pytest_supercache.scenario.scenario import items
         from pytest_supercache.scenario.validate import load_file
 
-        shown = _shown(self.path, self.config)
+        shown, session = _shown(self.path, self.config), Session.of(self.config)
         try:
             scenario = load_file(self.path, shown, vocabulary(), self.config.rootpath)
-            Session.of(self.config).claim(scenario)
+            session.claim(scenario)
         except (SupercacheError, OSError) as error:
+            if session.description is not None:
+                session.description.add_broken(self.path, shown, error)
+                return
             yield BrokenFile.from_parent(self, name=self.path.name.split(".")[0], error=error)
+            return
+        if session.description is not None:
+            session.description.add(self.path, shown, scenario)
             return
         for warning in scenario.warnings:
             self.warn(ScenarioWarning(f"{warning}"))

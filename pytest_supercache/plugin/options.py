@@ -1,5 +1,6 @@
 """The options of the plugin. Command line over file over ini over default."""
 
+import argparse
 import tomllib
 from dataclasses import replace
 from math import inf
@@ -37,6 +38,12 @@ def add_options(parser: pytest.Parser) -> None:
         dest="supercache_replay",
         default=None,
         help="replay one recorded schedule; runs only the item that the token names",
+    )
+    group.addoption(
+        "--supercache-describe",
+        dest="supercache_describe",
+        default=None,
+        help=argparse.SUPPRESS,  # for the `supercache` command: see `describing`
     )
 
 

@@ -16,6 +16,7 @@ from pytest_supercache.registry import REGISTRY, Registry, Watch, refuse_nonsens
 
 if TYPE_CHECKING:
     from pytest_supercache.layers.servers import AnyServer
+    from pytest_supercache.plugin.describing import Description
     from pytest_supercache.scenario.scenario import Scenario
 
 FINDING: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
@@ -50,6 +51,7 @@ class Session:
         self._findings: list[dict[str, Any]] = []
         self._ids: dict[str, Scenario] = {}
         self.options = Options(config)
+        self.description = _description(config)
         self._register_watches()
 
     @classmethod
@@ -129,6 +131,11 @@ class Session:
             except SupercacheError as error:
                 raise pytest.UsageError(f"--supercache-replay: {error}") from error
 
+    def pytest_collection_finish(self) -> None:
+        """Write down what was collected, for the `supercache` command."""
+        if self.description is not None:
+            self.description.write()
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -204,6 +211,15 @@ class Session:
             "seed": self.options.exploration({}).seed,
             **_commit(self._config.rootpath),
         }
+
+
+def _description(config: pytest.Config) -> "Description | None":
+    target = config.getoption("supercache_describe")
+    if target is None:
+        return None
+    from pytest_supercache.plugin.describing import Description
+
+    return Description(Path(target), config.rootpath)
 
 
 def _where_raised(error: pytest.ExceptionInfo[BaseException], path: Path) -> str:

@@ -277,6 +277,25 @@ WORD_MATCHERS = {
 _KEY = {"key": Kind.TEXT}
 _PLACE = {**_KEY, "layer": Kind.NAME, "node": Kind.NAME}
 
+GUARANTEES = {
+    "answers": "no unexpected error, and nobody waits for ever; always on",
+    "coherent_when_settled": "when nothing moves any more, nobody holds or answers an old value",
+    "read_your_writes": "a user who wrote is not answered something older",
+    "monotonic_reads": "a user is not answered something older than before",
+    "monotonic_writes": "a user's writes take effect in their order",
+    "linearizable": "every operation takes effect at one moment while it runs",
+    "sequentially_consistent": "some order of all operations, each user's kept, explains them",
+    "bounded_staleness": "no answer is older than the given time",
+    "no_lost_invalidation": "every node that holds an old value is told",
+    "max_loads": "a key is loaded from the origin no more often than this in a window",
+    "isolated_users": "nobody is answered what another user owns",
+    "no_resurrection": "what was deleted does not come back",
+    "ttl_respected": "nothing is answered after its time to live",
+    "read_atomic": "keys that were written together are read together",
+    "durable_writes": "an acknowledged write is not lost",
+    "no_dirty_reads": "nobody is answered a value that is rolled back",
+}
+
 WITHOUT_ANSWER = ("wait_for", "sleep", "expire", "evict", "flush", "restart")
 
 BUILT_IN_VERBS = {

@@ -10,6 +10,7 @@ from pytest_supercache.scenario.grammar import (
     FAULTS,
     FAULTS_FIELDS,
     FIELDS,
+    GUARANTEES,
     INCLUDED_FIELDS,
     MATCHERS,
     STEP_FIELDS,
@@ -49,9 +50,12 @@ def reference_page(vocabulary: Vocabulary) -> str:
     parts += ["## Fault kinds", "", *_rows(("kind", "means"), faults), ""]
     classes = ((known.slug, known.means, known.family or "") for known in CLASSES.values())
     parts += ["## Conflict classes", "", *_rows(("class", "means", "family"), classes), ""]
-    if vocabulary.guarantees:
-        known = ((name, ", ".join(names)) for name, names in vocabulary.guarantees.items())
-        parts += ["## Guarantees", "", *_rows(("guarantee", "parameters"), known), ""]
+    known = {"answers": (), **vocabulary.guarantees}
+    guarantees = (
+        (name, GUARANTEES.get(name, "of this project"), ", ".join(names))
+        for name, names in known.items()
+    )
+    parts += ["## Guarantees", "", *_rows(("guarantee", "means", "takes"), guarantees), ""]
     return "\n".join(parts)
 
 

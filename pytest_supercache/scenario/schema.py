@@ -12,6 +12,7 @@ from pytest_supercache.scenario.grammar import (
     COPIES_MAX,
     FAULTS_MAX,
     FIELDS,
+    GUARANTEES,
     HOLDS_FIELDS,
     MATCHERS,
     STATED_FIELDS,
@@ -186,7 +187,10 @@ def _expect() -> Schema:
 
 
 def _guarantee(known: Mapping[str, tuple[str, ...]]) -> Schema:
-    forms: list[Schema] = [{"const": name} for name in known]
+    forms: list[Schema] = [
+        {"const": name, **({"description": GUARANTEES[name]} if name in GUARANTEES else {})}
+        for name in known
+    ]
     for name, parameters in known.items():
         table = {
             "type": "object",

@@ -1,15 +1,31 @@
 """The `supercache` command: exit codes that `git bisect run` understands, and help."""
 
+import json
+import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
+from click.testing import CliRunner, Result
 
+from pytest_supercache.cli import main, replaying
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 
 
 def supercache(project: Project, *args: str) -> pytest.RunResult:
+    """Run the command as users do; its own runs of pytest are processes, too, and slow."""
     return project.pytester.run(sys.executable, "-m", "pytest_supercache.cli", *args)
+
+
+Replay = Callable[..., Result]
+
+
+@pytest.fixture
+def replay(project: Project, monkeypatch: pytest.MonkeyPatch) -> Replay:
+    """`supercache replay` whose runs of pytest happen in this process."""
+    monkeypatch.setattr(replaying, "_pytest", lambda arguments: int(project.run(*arguments).ret))
+    return lambda *args: CliRunner().invoke(main, ["replay", *args])
 
 
 @pytest.fixture
@@ -20,88 +36,128 @@ def token(project: Project) -> str:
     return project.token()
 
 
-def test_a_token_that_still_fails_exits_1(project: Project, token: str) -> None:
-    result = supercache(project, "replay", token, "story.supercache.yaml")
-    assert result.ret == 1
-    result.stdout.fnmatch_lines(["S-1: VIOLATED coherent_when_settled"])
+STORY = "story.supercache.yaml"
 
 
-def test_a_documented_conflict_that_still_occurs_exits_1(project: Project) -> None:
-    project.scenario(race().replace("system: shop", "systems: {shop: violated}"))
-    project.run()
-    result = supercache(project, "replay", project.token(), "story.supercache.yaml")
-    assert result.ret == 1
-
-
-def test_a_token_that_no_longer_fails_exits_125(project: Project, token: str) -> None:
-    project.conftest((project.path / "conftest.py").read_text().replace('sc.system("shop")', "str"))
-    project.add_to_conftest(
-        "class Slow(Uncached):\n"
-        "    def get(self, key):\n"
-        "        self.redis.get(key)\n"
-        "        value = self.db.get(key)\n"
-        "        self.redis.get(key)\n"
-        "        return value\n"
-        'sc.system("shop")(lambda layers: Slow(layers.existing_cache.client(), layers.origin))\n'
-    )
-    result = supercache(project, "replay", token, "story.supercache.yaml")
-    assert result.ret == 125
-
-
-def test_a_token_that_no_longer_fits_the_code_exits_125(project: Project, token: str) -> None:
-    for other in ("sc1:S-1:alice*20,bob*2", f"{token},alice*20", "sc1:S-1:carol"):
-        assert supercache(project, "replay", other, "story.supercache.yaml").ret == 125
-
-
-@pytest.mark.parametrize("broken", ["nonsense", "sc2:S-1:alice"])
-def test_a_broken_token_exits_129(project: Project, token: str, broken: str) -> None:
-    result = supercache(project, "replay", broken, "story.supercache.yaml")
-    assert result.ret == 129
-    assert "supercache replay: " in result.stderr.str()
-    assert "Traceback" not in result.stderr.str()
-
-
-def test_a_file_that_does_not_exist_exits_129(project: Project, token: str) -> None:
-    result = supercache(project, "replay", token, "nowhere.supercache.yaml")
-    assert result.ret == 129
-    result.stderr.fnmatch_lines(["*there is no nowhere.supercache.yaml"])
-
-
-def test_a_token_of_another_scenario_exits_129(project: Project, token: str) -> None:
-    result = supercache(project, "replay", token.replace("S-1", "S-9"), "story.supercache.yaml")
-    assert result.ret == 129
-
-
-def test_a_scenario_file_that_cannot_be_read_exits_129(project: Project, token: str) -> None:
-    project.scenario(race().replace("read:", "raed:"))
-    assert supercache(project, "replay", token, "story.supercache.yaml").ret == 129
-
-
-def test_a_conftest_that_cannot_be_imported_exits_129(project: Project, token: str) -> None:
-    project.conftest("import nowhere")
-    assert supercache(project, "replay", token, "story.supercache.yaml").ret == 129
-
-
-def test_a_call_without_arguments_exits_129(project: Project) -> None:
-    assert supercache(project, "replay").ret == 129
-
-
-def test_arguments_after_the_dashes_reach_pytest(project: Project, token: str) -> None:
-    result = supercache(
-        project, "replay", token, "story.supercache.yaml", "--", "--no-header", "-q"
-    )
-    assert result.ret == 1
-    assert "test session starts" not in result.stdout.str()
-
-
-def test_a_replay_leaves_the_reports_of_the_project_alone(project: Project, token: str) -> None:
+def test_a_token_that_still_fails_exits_1_and_leaves_reports_alone(
+    project: Project, replay: Replay, token: str
+) -> None:
     before = project.verdict()
-    supercache(project, "replay", token, "story.supercache.yaml")
+    assert replay(token, STORY).exit_code == 1
     assert project.verdict() == before
 
 
-def test_help_names_the_exit_codes(project: Project) -> None:
-    result = supercache(project, "replay", "--help")
+def test_a_documented_conflict_that_still_occurs_exits_1(project: Project, replay: Replay) -> None:
+    project.scenario(race().replace("system: shop", "systems: {shop: violated}"))
+    project.run()
+    assert replay(project.token(), STORY).exit_code == 1
+
+
+def test_what_the_schedule_no_longer_shows_is_searched(
+    project: Project, replay: Replay, token: str
+) -> None:
+    """1: the search finds it; 125: it may not search, or not enough; 0: it is proved to be gone."""
+    other = "sc1:S-1:alice*20,bob*2"
+    assert replay(other, STORY).exit_code == 1
+    assert replay("--no-search", other, STORY).exit_code == 125
+    assert replay("--fingerprint", "another", token, STORY).exit_code == 125
+    project.scenario(race(system="uncached"))
+    result = replay(token, STORY)
+    assert result.exit_code == 0
+    assert "searching the flow" in result.output
+    assert replay(token, STORY, "--", "--supercache-executions=1").exit_code == 125
+
+
+def test_git_bisect_finds_the_commit_that_brought_the_conflict(project: Project) -> None:
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", "-c", "user.name=x", "-c", "user.email=x@y", *words],
+            cwd=project.path,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        return done.stdout
+
+    project.scenario(race())
+    (project.path / ".gitignore").write_text("reports/\n__pycache__/\n.hypothesis/\n")
+    bad = (project.path / "conftest.py").read_text()
+    good = bad.replace("        found = self.redis.get(key)", "        found = None")
+    good = good.replace("            self.redis.set(key, json.dumps(value))", "            pass")
+    assert good != bad
+    git("init", "-q", "-b", "main")
+    for number, content in enumerate([good, f"{good}# more", bad, f"{bad}# more"]):
+        project.conftest(content)
+        git("add", "-A")
+        git("commit", "-qm", f"commit {number}")
+    project.run()
+    command = [sys.executable, "-m", "pytest_supercache.cli", "replay", project.token()]
+    git("bisect", "start", "HEAD", "HEAD~3")
+    said = git("bisect", "run", *command, "story.supercache.yaml")
+    assert "is the first bad commit" in said
+    assert "commit 2" in said.partition("is the first bad commit")[2]
+
+
+def test_lint_list_and_schema_see_what_conftest_registers(project: Project) -> None:
+    """One run of pytest each: it is the only one that knows the project."""
+    project.add_to_conftest(
+        '@sc.verb("checkout")\ndef checkout(shop, user, item: str):\n    "Charge for an item."\n'
+    )
+    project.test_file("raise AssertionError('test modules are not imported')")
+    project.scenario(race(more="tags: [pricing]\n"))
+    project.scenario(race("S-2", more="tags: [pricing]\n"), "twin")
+    project.scenario(race("S-2", more="tags: [pricng]\n"), "z")
+    project.scenario(race("S-4").replace("read:", "chekout:"), "broken")
+    result = supercache(project, "lint")
+    assert result.ret == 1
+    assert "Traceback" not in result.stdout.str()
+    result.stdout.fnmatch_lines(
+        [
+            "broken.supercache.yaml:7:12: unknown verb 'chekout'",
+            "*did you mean 'checkout'?",
+            "z.supercache.yaml:3:5: the id 'S-2' is taken by twin.supercache.yaml",
+            "4 scenario files: 2 mistakes, 0 warnings",
+        ]
+    )
+    result = supercache(project, "schema")
+    step = json.loads(result.stdout.str())["definitions"]["step"]["properties"]
+    assert step["checkout"]["description"] == "Charge for an item. Takes item."
+    (project.path / "z.supercache.yaml").write_text(race("S-3", more="tags: [pricng]\n"))
+    (project.path / "broken.supercache.yaml").unlink()
+    result = supercache(project, "lint", "--format", "github")
     assert result.ret == 0
-    for code in ("1", "125", "129"):
-        assert code in result.stdout.str()
+    result.stdout.fnmatch_lines(["::warning file=z.supercache.yaml,line=*did you mean*"])
+
+
+def test_a_project_that_cannot_be_collected_says_why(project: Project) -> None:
+    project.conftest("import nowhere")
+    result = supercache(project, "lint")
+    assert result.ret == 2
+    result.stderr.fnmatch_lines(["*pytest cannot collect this project:", "*No module named*"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Missing argument"),
+        (["nonsense", "."], "supercache replay: "),
+        (["sc2:S-1:alice", "."], "supercache replay: "),
+        (["sc1:S-1:alice", "nowhere.yaml"], "there is no nowhere.yaml"),
+    ],
+)
+def test_a_wrong_call_exits_129(arguments: list[str], said: str) -> None:
+    result = CliRunner().invoke(main, ["replay", *arguments])
+    assert result.exit_code == 129
+    assert said in result.output
+
+
+def test_what_stops_a_bisection_exits_129(project: Project, replay: Replay) -> None:
+    """A token of another scenario, a file with a mistake, a conftest that cannot be imported."""
+    token = "sc1:S-1:alice*3,bob*2"
+    project.scenario(race("S-9"))
+    assert replay(token, STORY).exit_code == 129
+    project.scenario(race().replace("read:", "raed:"))
+    assert replay(token, STORY).exit_code == 129
+    project.conftest("import nowhere")
+    assert replay(token, STORY).exit_code == 129

@@ -1,0 +1,101 @@
+"""`supercache new`: a scenario file that runs, made from a template."""
+
+import os
+import re
+from pathlib import Path
+
+import click
+
+from pytest_supercache.cli.project import SUFFIX, Project, ProjectError, describe
+from pytest_supercache.cli.show import own_systems, schema_text
+from pytest_supercache.cli.templates import DEFAULT, TEMPLATES, written
+from pytest_supercache.scenario.grammar import Vocabulary
+
+_SCHEMA = "scenario.schema.json"
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--class",
+    "conflict",
+    type=click.Choice(list(TEMPLATES)),
+    default=DEFAULT,
+    metavar="NAME",
+    help=f"Which conflict the flow may show (default: {DEFAULT}): {', '.join(TEMPLATES)}.",
+)
+@click.option("--id", "scenario_id", help="The scenario's id; made from the file's name if unsaid.")
+@click.option("--system", help="The system under test; the project's own one if there is one.")
+@click.option("--key", default="product:42", help="The key that the users fight over.")
+def new(path: Path, conflict: str, scenario_id: str | None, system: str | None, key: str) -> None:
+    """Write a new scenario file from a template. It asks nothing.
+
+    PATH may leave `.supercache.yaml` out. The file names the schema for editors, which is written
+    to the project's root unless it is there.
+
+    \b
+      supercache new scenarios/price-change
+      supercache new scenarios/deleted --class resurrection --id SHOP-3 --system shop
+
+    Then run it: pytest scenarios/price-change.supercache.yaml
+    """
+    path = path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)
+    if path.exists():
+        raise click.UsageError(f"{path} is there already; choose another name")
+    if not re.fullmatch(r"[A-Za-z0-9_.:/-]+", key) or key.endswith(":"):
+        raise click.UsageError(f"--key {key!r}: write a key without blanks, as product:42")
+    project = _project()
+    needed = TEMPLATES[conflict].needs
+    if needed is not None and needed not in project.vocabulary.guarantees:
+        raise click.UsageError(
+            f"--class {conflict} needs the guarantee {needed}, which is not available here"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    schema = project.root / _SCHEMA
+    text = written(
+        conflict,
+        scenario_id=scenario_id or _id_of(path, project),
+        system=_system(system, project),
+        key=key,
+        schema=Path(os.path.relpath(schema, path.resolve().parent)),
+        guarantees=project.vocabulary.guarantees,
+    )
+    path.write_text(text, encoding="utf-8")
+    click.echo(f"written: {path}")
+    if not schema.exists():
+        schema.write_text(schema_text(project.vocabulary), encoding="utf-8")
+        click.echo(f"written: {schema} (for editors; `supercache schema -o {_SCHEMA}` renews it)")
+    click.echo(f"run it:  pytest {path}")
+
+
+def _project() -> Project:
+    try:
+        return describe()
+    except ProjectError as error:
+        click.echo(f"{error.message}\n\nGoing on without the project's own words.", err=True)
+        known = ("coherent_when_settled", "read_your_writes")
+        return Project(
+            root=Path.cwd(), vocabulary=Vocabulary(guarantees=dict.fromkeys(known, ())), files=()
+        )
+
+
+def _system(named: str | None, project: Project) -> str:
+    known = own_systems(project)
+    if named is not None:
+        if named not in project.vocabulary.systems:
+            click.echo(f"note: {named!r} is not registered yet: @sc.system({named!r})", err=True)
+        return named
+    if len(known) > 1:
+        click.echo(f"note: systems here are {', '.join(known)}; took the first", err=True)
+    if not known:
+        click.echo("note: no system is registered in conftest.py; took the reference one", err=True)
+    return known[0] if known else "reference.naive"
+
+
+def _id_of(path: Path, project: Project) -> str:
+    """Make an id of the file's name that no other file has."""
+    stem = path.name.removesuffix(SUFFIX)
+    word = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-").upper() or "NEW"
+    taken = {file.get("id") for file in project.files}
+    numbered = (f"{word}-{number}" for number in range(2, len(taken) + 3))
+    return word if word not in taken else next(name for name in numbered if name not in taken)

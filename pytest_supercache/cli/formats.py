@@ -1,0 +1,101 @@
+"""Problems of scenario files in the formats that terminals, scripts and code hosts read."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+
+from pytest_supercache.scenario.problems import Problem
+
+_RULE = "scenario"
+
+
+def as_text(problems: Sequence[Problem]) -> str:
+    """Write what pytest writes: place, message, line, caret, hint."""
+    return "\n\n".join(map(str, problems))
+
+
+def as_json(problems: Sequence[Problem]) -> str:
+    """Write a list of objects."""
+    rows = [
+        {
+            "path": problem.path,
+            "line": problem.line,
+            "column": problem.column,
+            "width": problem.width,
+            "severity": "warning" if problem.is_warning else "error",
+            "message": problem.message,
+            "hint": problem.hint,
+        }
+        for problem in problems
+    ]
+    return json.dumps(rows, indent=2, ensure_ascii=False)
+
+
+def as_github(problems: Sequence[Problem]) -> str:
+    """Write workflow commands, which become notes beside the lines of a pull request."""
+    return "\n".join(map(_github_line, problems))
+
+
+def as_sarif(problems: Sequence[Problem]) -> str:
+    """Write SARIF 2.1.0 for code scanning."""
+    run = {
+        "tool": {
+            "driver": {
+                "name": "pytest-supercache",
+                "version": version("pytest-supercache"),
+                "rules": [
+                    {"id": _RULE, "shortDescription": {"text": "A scenario file must be right."}}
+                ],
+            }
+        },
+        "columnKind": "unicodeCodePoints",
+        "results": [
+            {
+                "ruleId": _RULE,
+                "level": "warning" if problem.is_warning else "error",
+                "message": {"text": _sentence(problem)},
+                "locations": [
+                    {
+                        "physicalLocation": {
+                            "artifactLocation": {"uri": problem.path.replace("\\", "/")},
+                            "region": {
+                                "startLine": problem.line,
+                                "startColumn": problem.column,
+                                "endColumn": problem.column + problem.width,
+                            },
+                        }
+                    }
+                ],
+            }
+            for problem in problems
+        ],
+    }
+    document = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [run],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+FORMATS: Mapping[str, Callable[[Sequence[Problem]], str]] = {
+    "text": as_text,
+    "json": as_json,
+    "github": as_github,
+    "sarif": as_sarif,
+}
+
+
+def _github_line(problem: Problem) -> str:
+    kind = "warning" if problem.is_warning else "error"
+    place = f"line={problem.line},col={problem.column},endColumn={problem.column + problem.width}"
+    path = _escaped(problem.path).replace(":", "%3A").replace(",", "%2C")
+    return f"::{kind} file={path},{place}::{_escaped(_sentence(problem))}"
+
+
+def _sentence(problem: Problem) -> str:
+    return f"{problem.message}: {problem.hint}" if problem.hint else problem.message
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

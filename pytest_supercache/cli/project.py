@@ -1,0 +1,67 @@
+"""What the command knows about a project: asked of pytest, for conftest files are its business."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+
+from pytest_supercache.scenario.grammar import Vocabulary
+from pytest_supercache.scenario.problems import Problem
+from pytest_supercache.scenario.vocabulary import from_data
+
+SUFFIX = ".supercache.yaml"
+
+
+class ProjectError(click.ClickException):
+    """The project cannot be read; what pytest said is part of the message."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """The words, the scenario files and their problems."""
+
+    root: Path
+    vocabulary: Vocabulary
+    files: tuple[dict[str, Any], ...]
+
+    def problems(self) -> list[Problem]:
+        """Return all problems, each once: files that include one file share its mistakes."""
+        found = (Problem(**problem) for file in self.files for problem in file["problems"])
+        return list(dict.fromkeys(found))
+
+
+def describe(paths: Sequence[Path] = ()) -> Project:
+    """Ask pytest what is in ``paths``, or in the whole project.
+
+    Raises:
+        ProjectError: pytest could not even collect.
+    """
+    for path in paths:
+        if not path.exists():
+            raise click.UsageError(f"there is no {path}")
+        if path.is_file() and not path.name.endswith(SUFFIX):
+            raise click.UsageError(f"{path} is no scenario file: its name must end in {SUFFIX}")
+    with TemporaryDirectory(prefix="supercache-") as folder:
+        target = Path(folder) / "project.json"
+        command = [sys.executable, "-m", "pytest", "-p", "supercache", "-p", "no:cacheprovider"]
+        options = ["--collect-only", "-q", "-n0", f"--supercache-describe={target}"]
+        done = subprocess.run(
+            [*command, *options, *map(str, paths)], check=False, capture_output=True, text=True
+        )
+        if not target.exists():
+            said = "\n".join(part.strip() for part in (done.stdout, done.stderr) if part.strip())
+            raise ProjectError(f"pytest cannot collect this project:\n{said}")
+        document = json.loads(target.read_text(encoding="utf-8"))
+    return Project(
+        root=Path(document["root"]),
+        vocabulary=from_data(document["vocabulary"]),
+        files=tuple(document["files"]),
+    )

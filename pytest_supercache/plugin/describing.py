@@ -1,0 +1,83 @@
+"""Tells the `supercache` command what is in a project: its words, its files, what is wrong in them.
+
+The command runs ``pytest --collect-only --supercache-describe=FILE``: only pytest knows which
+conftest files there are, and what they register.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_supercache.core.errors import SupercacheError
+
+if TYPE_CHECKING:
+    from pytest_supercache.scenario.scenario import Scenario
+
+
+class Description:
+    """What collection has seen so far."""
+
+    def __init__(self, target: Path, root: Path) -> None:
+        self._target = target
+        self._root = root
+        self._files: dict[str, dict[str, Any]] = {}
+        self._scenarios: list[Scenario] = []
+
+    def add(self, path: Path, shown: str, scenario: "Scenario") -> None:
+        """Take a file without mistakes."""
+        from pytest_supercache.scenario.scenario import items
+
+        self._scenarios.append(scenario)
+        self._files[shown] = {
+            "path": shown,
+            "file": str(path),
+            "id": scenario.id,
+            "title": scenario.title,
+            "tags": list(scenario.tags),
+            "owner": scenario.owner,
+            "severity": scenario.severity,
+            "items": [
+                {
+                    "name": item.name,
+                    "system": item.system.name,
+                    "stated": item.system.stated.verdict.value if item.system.stated else None,
+                }
+                for item in items(scenario)
+            ],
+            "problems": [asdict(warning) for warning in scenario.warnings],
+        }
+
+    def add_broken(self, path: Path, shown: str, error: Exception) -> None:
+        """Take a file that cannot be run."""
+        from pytest_supercache.scenario.problems import Problem, ScenarioProblems
+
+        found: tuple[Problem, ...]
+        if isinstance(error, ScenarioProblems):
+            found, left_off = error.problems, error.left_off
+        else:
+            said = str(error) if isinstance(error, SupercacheError) else f"cannot be read: {error}"
+            found = (Problem(path=shown, line=1, column=1, width=1, message=said),)
+            left_off = 0
+        self._files[shown] = {
+            "path": shown,
+            "file": str(path),
+            "items": [],
+            "problems": [asdict(problem) for problem in found],
+            "left_off": left_off,
+        }
+
+    def write(self) -> None:
+        """Write everything, with what only all files together show."""
+        from pytest_supercache.plugin.collection import vocabulary
+        from pytest_supercache.scenario.project import odd_tags
+        from pytest_supercache.scenario.vocabulary import to_data
+
+        for problem in odd_tags(self._scenarios):
+            self._files[problem.path]["problems"].append(asdict(problem))
+        document = {
+            "root": str(self._root),
+            "vocabulary": to_data(vocabulary()),
+            "files": [self._files[shown] for shown in sorted(self._files)],
+        }
+        self._target.write_text(json.dumps(document), encoding="utf-8")

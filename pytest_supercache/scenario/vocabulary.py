@@ -1,0 +1,43 @@
+"""A project's words as plain data and back: how they get from pytest's process to the command's."""
+
+from typing import Any
+
+from pytest_supercache.scenario.grammar import Kind, VerbSignature, Vocabulary
+
+
+def to_data(vocabulary: Vocabulary) -> dict[str, Any]:
+    """Return the vocabulary as data that JSON can hold."""
+    return {
+        "systems": list(vocabulary.systems),
+        "guarantees": {name: list(names) for name, names in vocabulary.guarantees.items()},
+        "verbs": {
+            name: {
+                "parameters": dict(verb.parameters),
+                "doc": verb.doc,
+                "kinds": {option: kind.name for option, kind in verb.kinds.items()},
+                "choices": {option: list(words) for option, words in verb.choices.items()},
+                "optional": sorted(verb.optional),
+                "docs": dict(verb.docs),
+            }
+            for name, verb in vocabulary.verbs.items()
+        },
+    }
+
+
+def from_data(data: dict[str, Any]) -> Vocabulary:
+    """Return the vocabulary that `to_data` was given."""
+    return Vocabulary(
+        systems=tuple(data["systems"]),
+        guarantees={name: tuple(names) for name, names in data["guarantees"].items()},
+        verbs={
+            name: VerbSignature(
+                parameters=verb["parameters"],
+                doc=verb["doc"],
+                kinds={option: Kind[kind] for option, kind in verb["kinds"].items()},
+                choices={option: tuple(words) for option, words in verb["choices"].items()},
+                optional=frozenset(verb["optional"]),
+                docs=verb["docs"],
+            )
+            for name, verb in data["verbs"].items()
+        },
+    )

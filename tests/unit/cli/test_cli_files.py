@@ -1,0 +1,263 @@
+"""The `supercache` command inside this process: formats, layout, templates, words."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from pytest_supercache.cli import creating, files, main, show
+from pytest_supercache.cli.formats import FORMATS
+from pytest_supercache.cli.project import Project
+from pytest_supercache.cli.templates import TEMPLATES, written
+from pytest_supercache.scenario import nodes
+from pytest_supercache.scenario.grammar import Vocabulary
+from pytest_supercache.scenario.layout import formatted
+from pytest_supercache.scenario.problems import Problem
+from pytest_supercache.scenario.prose import explain
+from pytest_supercache.scenario.schema import json_schema
+from pytest_supercache.scenario.signatures import signature_of
+from pytest_supercache.scenario.validate import load
+from pytest_supercache.scenario.vocabulary import from_data, to_data
+from tests.unit.scenario.conftest import GOOD, VOCABULARY
+
+PROBLEM = Problem(
+    path="a,b.yaml", line=3, column=5, width=4, message="100% wrong", hint="did\nyou?", source="x"
+)
+WARNING = Problem(path="c.yaml", line=1, column=1, width=1, message="odd", is_warning=True)
+
+
+def run(*args: str, code: int = 0) -> str:
+    result = CliRunner().invoke(main, list(args), catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def described(tmp_path: Path, *rows: dict) -> Project:
+    return Project(root=tmp_path, vocabulary=VOCABULARY, files=rows)
+
+
+ROW = {
+    "path": "a.supercache.yaml",
+    "id": "A",
+    "title": "t",
+    "tags": ["x"],
+    "owner": "o",
+    "severity": "normal",
+    "problems": [],
+    "file": "a.supercache.yaml",
+    "items": [{"name": "A[b]", "system": "shop", "stated": "violated"}],
+}
+BROKEN = {
+    "path": "b.supercache.yaml",
+    "file": "b",
+    "items": [],
+    "problems": [
+        {
+            "path": "b.supercache.yaml",
+            "line": 2,
+            "column": 3,
+            "width": 1,
+            "message": "m",
+            "hint": "",
+            "source": "",
+            "is_warning": False,
+        }
+    ],
+}
+
+
+def test_every_format_says_where_and_what():
+    both = [PROBLEM, WARNING]
+    assert FORMATS["text"](both) == f"{PROBLEM}\n\n{WARNING}"
+    assert FORMATS["github"](both) == (
+        "::error file=a%2Cb.yaml,line=3,col=5,endColumn=9::100%25 wrong: did%0Ayou?\n"
+        "::warning file=c.yaml,line=1,col=1,endColumn=2::odd"
+    )
+    rows = json.loads(FORMATS["json"](both))
+    assert [(row["path"], row["line"], row["severity"]) for row in rows] == [
+        ("a,b.yaml", 3, "error"),
+        ("c.yaml", 1, "warning"),
+    ]
+    (sarif,) = json.loads(FORMATS["sarif"](both))["runs"]
+    assert [result["level"] for result in sarif["results"]] == ["error", "warning"]
+    place = sarif["results"][0]["locations"][0]["physicalLocation"]
+    assert place["region"] == {"startLine": 3, "startColumn": 5, "endColumn": 9}
+
+
+def test_lint_exits_with_1_for_mistakes_and_0_for_warnings(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "describe", lambda _: described(tmp_path, ROW, BROKEN))
+    said = run("lint", code=1)
+    assert "b.supercache.yaml:2:3: m" in said
+    assert said.endswith("2 scenario files: 1 mistakes, 0 warnings\n")
+    warned = {**BROKEN, "problems": [{**BROKEN["problems"][0], "is_warning": True}]}
+    monkeypatch.setattr(files, "describe", lambda _: described(tmp_path, warned))
+    assert "0 mistakes, 1 warnings" in run("lint")
+    assert json.loads(run("lint", "--format", "json"))[0]["severity"] == "warning"
+
+
+def test_list_shows_items_and_says_which_file_is_broken(tmp_path, monkeypatch):
+    monkeypatch.setattr(show, "describe", lambda _: described(tmp_path, ROW, BROKEN))
+    said = run("list", code=1)
+    assert "A[b]  violated  t" in said
+    assert "b.supercache.yaml: has mistakes" in said
+    monkeypatch.setattr(show, "describe", lambda _: described(tmp_path, ROW))
+    assert json.loads(run("list", "--format", "json"))[0]["items"][0]["name"] == "A[b]"
+    assert json.loads(run("list", "--format", "json", "--tag", "y")) == []
+
+
+def test_fmt_changes_files_once_and_check_changes_none(tmp_path):
+    path = tmp_path / "x.supercache.yaml"
+    path.write_text(GOOD.replace("users:\n  alice", "users:\n\n\n  alice"))
+    before = path.read_text()
+    assert "would change" in run("fmt", str(tmp_path), "--check", code=1)
+    assert "-\n" in run("fmt", str(tmp_path), "--diff")
+    assert path.read_text() == before
+    assert run("fmt", str(tmp_path)) == f"changed {path}\n"
+    assert run("fmt", str(tmp_path), "--check") == ""
+    path.write_text("a: [")
+    assert "not valid YAML" in run("fmt", str(path), code=1)
+    assert path.read_text() == "a: ["
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_template_is_right_as_it_is(name, read):
+    every = Vocabulary(
+        systems=("shop",),
+        guarantees={g: ("n",) for t in TEMPLATES.values() for g in t.guarantees},
+    )
+    text = written(
+        name,
+        scenario_id="X-1",
+        system="shop",
+        key="product:42",
+        schema=Path("../s.json"),
+        guarantees=every.guarantees,
+    )
+    scenario = load("x", text, every)
+    assert scenario.warnings == ()
+    assert scenario.story
+    assert not scenario.story.startswith("yaml")
+    assert formatted("x", text) == text
+    jsonschema.Draft7Validator(json_schema(every)).validate(
+        nodes.plain(nodes.compose(*nodes.decode("x", text)))
+    )
+
+
+def test_new_writes_a_file_and_the_schema_and_never_over_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        creating, "describe", lambda: described(tmp_path, {**ROW, "id": "MY-STORY"})
+    )
+    said = run("new", "scenarios/my story", "--class", "resurrection")
+    assert "run it:" in said
+    text = (tmp_path / "scenarios" / "my story.supercache.yaml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=../scenario.schema.json\n")
+    scenario = load("x", text, VOCABULARY)
+    assert (scenario.id, scenario.systems[0].name) == ("MY-STORY-2", "shop")
+    assert json.loads((tmp_path / "scenario.schema.json").read_text())["title"]
+    assert "is there already" in run("new", "scenarios/my story", code=2)
+    assert "note: 'other' is not registered yet" in run("new", "y", "--system", "other")
+    assert "write a key without blanks" in run("new", "z", "--key", "a b", code=2)
+
+
+def test_new_refuses_a_class_whose_guarantee_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    project = described(tmp_path)
+    monkeypatch.setattr(creating, "describe", lambda: project)
+    run("new", "fine", "--class", "stampede", "--system", "shop")
+    lacking = Project(root=tmp_path, vocabulary=Vocabulary(systems=("shop",)), files=())
+    monkeypatch.setattr(creating, "describe", lambda: lacking)
+    assert "needs the guarantee max_loads" in run("new", "x", "--class", "stampede", code=2)
+
+
+def test_a_scenario_in_words(read):
+    assert explain(read(GOOD)) == WORDS
+
+
+WORDS = """\
+PRICE-07: After a price change nobody is charged the old price
+
+Karim sees the new price. Alice must not be charged the old one.
+
+Given
+
+- the origin holds product:42 = {"price": 100}
+
+Before, alone and one after the other
+
+- somebody on every node reads product:42
+
+When alice on node a
+
+1. reads product:42, which is $shown from here on
+2. does 'checkout' with item product:42; the answer must be {charged: one of $shown.price, 120}
+
+When bob on node b
+
+1. writes product:42 = {"price": 120} [publish]
+
+When carol on node a
+
+1. waits for bob.publish
+2. reads product:42; the answer must be {price: 120}
+
+At the same time: every order of the users' steps is tried.
+
+Then, when everything has settled
+
+- somebody reads product:42; the answer must be {price: 120}
+
+And in every order
+
+- coherent
+- a user is not answered something older than before (for alice)
+- no unexpected error, and nobody waits for ever
+
+While
+
+- no operation pauses 0.5 s or more
+
+For each case
+
+- cold: as above
+- warm: the existing cache holds product:42 = {"price": 100}
+
+On
+
+- shop, where all of this must hold
+"""
+
+
+def test_the_words_of_a_project_survive_the_way_to_the_command():
+    assert from_data(json.loads(json.dumps(to_data(VOCABULARY)))) == VOCABULARY
+
+
+def test_a_verb_tells_its_options_types_and_words():
+    def verb(shop, user, item: "str", how: "list[int] | None" = None, *, n=1):
+        """Do it.
+
+        Args:
+            item: the key.
+        """
+
+    signature = signature_of(verb)
+    assert signature.parameters == {"item": True, "how": False, "n": False}
+    assert {name: kind.name for name, kind in signature.kinds.items()} == {
+        "item": "STRING",
+        "how": "LIST",
+    }
+    assert (signature.optional, signature.docs, signature.doc) == (
+        {"how"},
+        {"item": "the key."},
+        "Do it.",
+    )
+
+
+def test_help_teaches_each_command():
+    said = run("--help")
+    for command in ("new", "lint", "fmt", "list", "explain", "schema", "replay"):
+        assert command in said
+        assert "Usage" in run(command, "--help")
+    assert "git bisect run" in run("replay", "--help")
