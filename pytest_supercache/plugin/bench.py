@@ -3,6 +3,7 @@
 import shlex
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,31 +42,12 @@ class Bench:
             NotAsExpected: with the text that a person needs.
             SupercacheError: an option or a declaration is wrong.
         """
-        from pytest_supercache.oracle.judge import DEFAULT, KNOWN
-        from pytest_supercache.playing import Play
-        from pytest_supercache.registry import REGISTRY
         from pytest_supercache.report.finding import Finding
 
         scenario = item.scenario
-        system = REGISTRY.systems[item.system.name]
-        play = Play(item, system, REGISTRY.verbs)
-        own = {**scenario.explore, "assume": item.assume, "faults": scenario.faults}
-        settings = self._session.options.exploration(own)
-        named = scenario.guarantees
-        result = self._check(
-            node,
-            play.body,
-            settings,
-            guarantees=DEFAULT
-            if named is None
-            else tuple(KNOWN[spec.name](**spec.parameters) for spec in named),
-            given=item.given,
-            state=system.state,
-            clients=system.redis,
-            isolate=system.isolate,
-            item=item.name,
-            preflight=play.look_ahead,
-        )
+        result = self._check_item(node, item)
+        if result.counterexample is not None and _replay(node) is None:
+            result = self._saved(node, item, result)
         # A replay shows what one schedule does; whether that is documented does not matter then.
         stated = None if _replay(node) else item.system.stated
         self._report(
@@ -89,6 +71,48 @@ class Bench:
                 result=result,
             ),
         )
+
+    def _check_item(self, node: pytest.Item, item: "ScenarioItem", **limits: Any) -> CheckResult:
+        """Check a scenario item, within tighter limits than its own if need be."""
+        from pytest_supercache.oracle.judge import DEFAULT, KNOWN
+        from pytest_supercache.playing import Play
+        from pytest_supercache.registry import REGISTRY
+
+        scenario = item.scenario
+        system = REGISTRY.systems[item.system.name]
+        play = Play(item, system, REGISTRY.verbs)
+        own = {**scenario.explore, "assume": item.assume, "faults": scenario.faults}
+        settings = self._session.options.exploration(own)
+        tighter = {name: min(limit, getattr(settings, name)) for name, limit in limits.items()}
+        named = scenario.guarantees
+        return self._check(
+            node,
+            play.body,
+            replace(settings, **tighter),
+            guarantees=DEFAULT if named is None else tuple(KNOWN[spec.name](**spec.parameters) for spec in named),
+            given=item.given,
+            state=system.state,
+            clients=system.redis,
+            isolate=system.isolate,
+            item=item.name,
+            preflight=play.look_ahead,
+        )
+
+    def _saved(self, node: pytest.Item, item: "ScenarioItem", result: CheckResult) -> CheckResult:
+        """With ``--supercache-save``, keep what was found as a scenario, and note where."""
+        name = self._session.options.value("save")
+        if name is None:
+            return result
+        from pytest_supercache.plugin.collection import vocabulary
+        from pytest_supercache.plugin.saving import EXECUTIONS_MAX, SECONDS_MAX, Saver
+
+        def check(smaller: "ScenarioItem") -> CheckResult:
+            return self._check_item(node, smaller, executions=EXECUTIONS_MAX, time=SECONDS_MAX)
+
+        folder = node.config.invocation_params.dir / name
+        path = Saver(vocabulary(), check).save(item, result, folder, Path(name))
+        said = f"saved as {path}" if path else "not saved: a new check did not find it again"
+        return replace(result, notes=(*result.notes, said))
 
     def explore(
         self,
@@ -124,6 +148,9 @@ class Bench:
             result = _with_note(
                 result, f"to try this schedule only, put {result.reproduce} on the test"
             )
+        if result.counterexample is not None and self._session.options.value("save"):
+            said = "not saved: a Python test cannot be written as a scenario; keep its token"
+            result = _with_note(result, said)
         path, line, _ = node.location
         document = (getattr(node, "obj", None).__doc__ or node.name).strip()
         self._report(

@@ -23,6 +23,12 @@ _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("step_timeout", "SECONDS", float, "real seconds a step may take to arrive (default: 5)"),
     ("backend", "NAME", str, "fakeredis (default), redis-server, valkey-server or redis://..."),
     ("report", "DIR", str, "where reports go (default: reports)"),
+    (
+        "save",
+        "DIR",
+        str,
+        "save conflicts that a search finds as scenarios, made as small as may be",
+    ),
 )
 
 

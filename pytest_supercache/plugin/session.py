@@ -188,8 +188,8 @@ class Session:
             terminalreporter.line(str(finding["line_of_text"]))
             if finding["verdict"] == "holds":
                 terminalreporter.line(f"  {finding['coverage']}")
-                for note in finding["notes"]:
-                    terminalreporter.line(f"  note: {note}")
+            for note in finding["notes"] if finding["as_stated"] else ():
+                terminalreporter.line(f"  note: {note}")
         terminalreporter.line(f"written: {self.report_folder / 'verdict.json'}")
 
     def pytest_unconfigure(self) -> None:
