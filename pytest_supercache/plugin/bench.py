@@ -43,6 +43,7 @@ class Bench:
             SupercacheError: an option or a declaration is wrong.
         """
         from pytest_supercache.report.finding import Finding
+        from pytest_supercache.scenario.prose import explain
 
         scenario = item.scenario
         result = self._check_item(node, item)
@@ -56,6 +57,7 @@ class Bench:
                 item=item.name,
                 title=scenario.title,
                 story=scenario.story,
+                words=explain(scenario),
                 node_id=node.nodeid,
                 path=scenario.path,
                 line=scenario.where.line,

@@ -39,7 +39,7 @@ def attach(finding: Finding) -> None:
 def _describe(allure: ModuleType, finding: Finding) -> None:
     dynamic = allure.dynamic
     dynamic.title(f"{finding.item}: {finding.title}" if finding.title else finding.item)
-    dynamic.description(finding.story or finding.result.coverage)
+    dynamic.description(finding.words or finding.story or finding.result.coverage)
     if finding.severity is not None:
         dynamic.severity(finding.severity)
     if finding.owner is not None:

@@ -19,6 +19,7 @@ class Finding:
     result: CheckResult
     as_stated: bool
     story: str = ""
+    words: str = ""  # the scenario as Given, When, Then; Markdown
     node_id: str = ""
     path: str = ""
     line: int | None = None

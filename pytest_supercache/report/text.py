@@ -62,12 +62,16 @@ def line_of_text(finding: Finding) -> str:
     if finding.as_stated:
         return clean(f"{finding.item}: {verdict}, as stated")
     if finding.stated == result.verdict.value:
-        found = result.counterexample and result.counterexample.conflict_class
-        return clean(
-            f"{finding.item}: {verdict}, but not as stated: stated {finding.stated_class}, "
-            f"found {found or 'a conflict that is not classified'}"
-        )
+        return clean(f"{finding.item}: {verdict}, but not as stated{_classes(finding)}")
     return clean(f"{finding.item}: stated {finding.stated.upper()}, but {verdict}")
+
+
+def _classes(finding: Finding) -> str:
+    if finding.stated_class is None:
+        return ""
+    found = finding.result.counterexample
+    named = found and found.conflict_class
+    return f": stated {finding.stated_class}, found {named or 'a conflict without a class'}"
 
 
 def _violations(result: CheckResult, found: Counterexample) -> list[str]:

@@ -5,12 +5,14 @@ its HOLDS would be worth nothing; what merely makes verdicts weaker is a warning
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from pytest_supercache.scenario.grammar import BUILT_IN_VERBS
-from pytest_supercache.scenario.problems import Findings, Span
+from pytest_supercache.scenario.problems import Findings, Span, nearest
 from pytest_supercache.scenario.scenario import Location, Scenario, StepSpec, UserSpec
 from pytest_supercache.scenario.variables import parse_reference
+from pytest_supercache.scenario.wording import is_misspelt
 
 _WRITES = ("write", "delete")
 
@@ -31,6 +33,7 @@ def check_sense(scenario: Scenario, findings: Findings) -> None:
             "let the user who writes read the key afterwards",
         )
     _warn_about_equal_values(scenario, findings)
+    _warn_about_odd_keys(scenario, findings)
 
 
 def _names(scenario: Scenario, guarantee: str) -> bool:
@@ -121,6 +124,32 @@ def _warn_about_equal_values(scenario: Scenario, findings: Findings) -> None:
                 "write a value that no other step writes",
             )
         first.setdefault(seen, f"the value that {step.name} writes")
+
+
+def _warn_about_odd_keys(scenario: Scenario, findings: Findings) -> None:
+    """A key that one step has and that almost reads like another one is a slip of the pen."""
+    steps = [step for step in _steps(scenario) if "key" in step.arguments]
+    layers = [
+        *scenario.given.values(),
+        *(c for case in scenario.cases for c in case.given.values()),
+    ]
+    counts = Counter(str(step.arguments["key"]) for step in steps)
+    counts.update(key for content in layers for key in content)
+    usual = [key for key, count in counts.items() if count > 1]
+    for step in steps:
+        key = str(step.arguments["key"])
+        near = [other for other in usual if _letters(other) != _letters(key)]
+        if counts[key] == 1 and is_misspelt(key, near):
+            findings.warn(
+                _span(step.where, len(step.verb), findings),
+                f"nothing else here has the key {key!r:.80}",
+                f"did you mean {nearest(key, near)!r:.80}?",
+            )
+
+
+def _letters(key: str) -> str:
+    """Leave digits out: `product:42` and `product:43` are two keys on purpose."""
+    return "".join(sign for sign in key if not sign.isdigit())
 
 
 def _written(value: object) -> str:

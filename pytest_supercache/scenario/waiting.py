@@ -53,7 +53,7 @@ def check_waits(
         findings.report(
             marks[0].span,
             f"users wait in a circle: {', '.join(arrows + more)}",
-            "take one of these waits out",
+            "take one of these waits out; no step after them is ever reached",
         )
 
 

@@ -78,6 +78,11 @@ def test_holds_says_what_was_covered():
             violated(stated="violated"),
             "VIOLATED coherent_when_settled, but not as stated",
         ),
+        (
+            violated(stated="violated", stated_class="stale-set"),
+            "VIOLATED coherent_when_settled, but not as stated: stated stale-set, found a conflict"
+            " without a class",
+        ),
     ],
 )
 def test_first_line_compares_the_verdict_with_what_was_stated(finding, line):

@@ -293,3 +293,13 @@ def test_an_own_write_that_nobody_reads_is_a_warning(read):
         "no user reads after writing, so nobody can miss an own write"
     ]
     assert read(text.replace("[delete: k]", "[delete: k, read: k]")).warnings == ()
+
+
+def test_a_key_that_is_almost_another_one_is_a_warning(read):
+    text = (
+        HEAD + "given: {origin: {product:42: 1}}\nusers: {a: [read: product:42, read: product:43]}"
+    )
+    assert read(text).warnings == ()
+    (warning,) = read(text.replace("product:43", "prodcut:42")).warnings
+    assert warning.message == "nothing else here has the key 'prodcut:42'"
+    assert warning.hint == "did you mean 'product:42'?"

@@ -55,7 +55,7 @@ def edits(draw):
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(edits=edits())
 def test_a_damaged_file_is_a_scenario_or_problems(read, good, edits):
     text = good
@@ -71,7 +71,7 @@ def test_a_damaged_file_is_a_scenario_or_problems(read, good, edits):
     _is_scenario_or_problems(read, text, text.encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(content=st.binary(max_size=200) | st.text(max_size=200))
 def test_any_content_is_a_scenario_or_problems(read, content):
     _is_scenario_or_problems(read, content)
