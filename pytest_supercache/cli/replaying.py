@@ -83,11 +83,7 @@ def _is_failure(found: dict[str, Any], fingerprint: str | None) -> bool:
     """Tell whether a run shows the failure; without a fingerprint, any failure of the flow."""
     if found["verdict"] != "violated":
         return False
-    return fingerprint is None or fingerprint == _fingerprint(found)
-
-
-def _fingerprint(found: dict[str, Any]) -> object:
-    return found.get("fingerprint") or (found["counterexample"] or {}).get("fingerprint")
+    return fingerprint in {None, found["counterexample"]["fingerprint"]}
 
 
 def _run(target: Path | str, options: list[str]) -> dict[str, Any]:

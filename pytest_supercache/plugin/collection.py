@@ -93,11 +93,16 @@ class BrokenFile(pytest.Item):
 def vocabulary() -> "Vocabulary":
     """Return the words that scenario files of this project may use."""
     from pytest_supercache import reference  # noqa: F401 - registers the reference systems
+    from pytest_supercache.oracle.catalogue import CATALOGUE, FAMILIES
     from pytest_supercache.oracle.guarantee import Unit
     from pytest_supercache.oracle.judge import KNOWN
     from pytest_supercache.scenario.grammar import Field, Kind, Vocabulary
     from pytest_supercache.scenario.signatures import signature_of
 
+    families = {
+        family: f"One of {', '.join(k.slug for k in CATALOGUE.values() if k.family == family)}"
+        for family in sorted(FAMILIES)
+    }
     kinds = {Unit.SECONDS: Kind.DURATION, Unit.COUNT: Kind.COUNT, Unit.KEY: Kind.TEXT}
     return Vocabulary(
         systems=tuple(REGISTRY.systems),
@@ -113,6 +118,7 @@ def vocabulary() -> "Vocabulary":
             }
             for name, guarantee in KNOWN.items()
         },
+        classes={**families, **{known.slug: known.title for known in CATALOGUE.values()}},
     )
 
 

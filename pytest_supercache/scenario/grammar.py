@@ -84,11 +84,12 @@ Parameters = Mapping[str, Field]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """What the project registered: the words that its files may use beside the built-in ones."""
+    """The words that files may use beside the grammar: the project's, and those of other rooms."""
 
     systems: tuple[str, ...] = ()
     verbs: Mapping[str, VerbSignature] = field(default_factory=dict)
     guarantees: Mapping[str, Parameters] = field(default_factory=dict)
+    classes: Mapping[str, str] = field(default_factory=dict)  # class or family: what it means
 
 
 LAYERS = ("existing_cache", "super_cache", "origin")

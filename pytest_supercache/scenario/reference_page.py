@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from pytest_supercache.core.conflicts import CLASSES
 from pytest_supercache.scenario.grammar import (
     ASSUME_FIELDS,
     BUILT_IN_VERBS,
@@ -48,8 +47,9 @@ def reference_page(vocabulary: Vocabulary) -> str:
     parts += [*_rows(("matcher", "means"), {**MATCHERS, **WORD_MATCHERS}.items()), ""]
     faults = ((name, _fault(name)) for name in FAULTS)
     parts += ["## Fault kinds", "", *_rows(("kind", "means"), faults), ""]
-    classes = ((known.slug, known.means, known.family or "") for known in CLASSES.values())
-    parts += ["## Conflict classes", "", *_rows(("class", "means", "family"), classes), ""]
+    if vocabulary.classes:
+        classes = _rows(("class", "means"), vocabulary.classes.items())
+        parts += ["## Conflict classes and families", "", *classes, ""]
     known = {"answers": (), **vocabulary.guarantees}
     guarantees = (
         (name, GUARANTEES.get(name, "of this project"), ", ".join(names))

@@ -27,13 +27,13 @@ from pytest_supercache.scenario.grammar import (
     Vocabulary,
 )
 from pytest_supercache.scenario.schema_kinds import (
+    ID,
     KINDS,
     NAME,
     REFERENCE,
     TIME,
     VARIABLE,
     Schema,
-    class_schema,
     field_schema,
     names,
     ref,
@@ -66,6 +66,7 @@ def json_schema(vocabulary: Vocabulary) -> Schema:
             "system": _system(vocabulary.systems),
             "systems": _systems(vocabulary.systems),
             "cases": _cases(),
+            "class": _class(vocabulary.classes),
         },
     }
 
@@ -220,7 +221,7 @@ def _systems(known: Iterable[str]) -> Schema:
         name: {"description": STATED_FIELDS[name].description, "anyOf": [*forms, {"type": "null"}]}
         for name, forms in {
             "holds": [table_schema(HOLDS_FIELDS)],
-            "violated": [table_schema(VIOLATED_FIELDS), class_schema()],
+            "violated": [table_schema(VIOLATED_FIELDS), ref("class")],
         }.items()
     }
     long_form = {
@@ -236,6 +237,11 @@ def _systems(known: Iterable[str]) -> Schema:
         mapping["propertyNames"] = {"enum": list(known)}
     some = {"type": "array", "items": ref("system"), "minItems": 1, "uniqueItems": True}
     return {"anyOf": [mapping, some]}
+
+
+def _class(known: Mapping[str, str]) -> Schema:
+    named = [{"const": name, "description": means} for name, means in known.items()]
+    return {"anyOf": named} if named else word(ID)
 
 
 def _cases() -> Schema:

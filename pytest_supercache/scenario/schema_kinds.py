@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_supercache.core.conflicts import CLASSES, FAMILIES
 from pytest_supercache.scenario.grammar import (
     ASSUME_FIELDS,
     EXPLORE_FIELDS,
@@ -98,16 +97,6 @@ def _fault_kinds() -> Schema:
     }
 
 
-def class_schema() -> Schema:
-    """Return the schema of a conflict's class or family."""
-    named = [{"const": known.slug, "description": known.means} for known in CLASSES.values()]
-    families = [
-        {"const": family, "description": f"One of {', '.join(slugs)}."}
-        for family, slugs in FAMILIES.items()
-    ]
-    return {"anyOf": [*families, *named]}
-
-
 KINDS: dict[Kind, Schema] = {
     Kind.TEXT: TEXT,
     Kind.ID: word(ID),
@@ -147,7 +136,7 @@ KINDS: dict[Kind, Schema] = {
     Kind.INCLUDE: {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
     Kind.FLOW: word(NAME),
     Kind.WITH: names({}, pattern=VARIABLE),
-    Kind.CLASS: class_schema(),
+    Kind.CLASS: ref("class"),
     Kind.STRING: {"type": ["string", "number", "boolean"]},
     Kind.INTEGER: {"type": "integer"},
     Kind.NUMBER: {"type": "number"},

@@ -1,6 +1,7 @@
 """`system:`, `systems:` and what they state: on which code the scenario runs, with which end."""
 
-from pytest_supercache.core.conflicts import CLASSES, FAMILIES
+from collections.abc import Collection
+
 from pytest_supercache.core.settings import Assume
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.scenario import nodes
@@ -22,7 +23,7 @@ from pytest_supercache.scenario.nodes import Node, Scalar, Sequence
 from pytest_supercache.scenario.problems import Findings
 from pytest_supercache.scenario.scenario import Stated, SystemSpec
 
-_NAMES = (*CLASSES, *FAMILIES)
+Classes = Collection[str]
 
 
 def read_system(node: Node, known: tuple[str, ...], findings: Findings) -> tuple[SystemSpec, ...]:
@@ -35,7 +36,9 @@ def read_system(node: Node, known: tuple[str, ...], findings: Findings) -> tuple
     return (_read_spec(node, None, known, findings),)
 
 
-def read_systems(node: Node, known: tuple[str, ...], findings: Findings) -> tuple[SystemSpec, ...]:
+def read_systems(
+    node: Node, known: tuple[str, ...], classes: Classes, findings: Findings
+) -> tuple[SystemSpec, ...]:
     """Read `systems: [a, b]`, or a mapping that states verdicts."""
     specs: list[SystemSpec] = []
     if isinstance(node, Sequence):
@@ -43,7 +46,7 @@ def read_systems(node: Node, known: tuple[str, ...], findings: Findings) -> tupl
         _refuse_doubles(node, findings)
     elif isinstance(node, nodes.Mapping):
         specs = [
-            _read_spec(name, _read_stated(value, name.text, findings), known, findings)
+            _read_spec(name, _read_stated(value, name.text, classes, findings), known, findings)
             for name, value in pairs(node, "systems", findings)
         ]
     if not specs:
@@ -89,7 +92,7 @@ def _refuse_doubles(node: Sequence, findings: Findings) -> None:
             first_lines.setdefault(item.text, item.span.line)
 
 
-def _read_stated(node: Node, system: str, findings: Findings) -> Stated | None:
+def _read_stated(node: Node, system: str, classes: Classes, findings: Findings) -> Stated | None:
     if isinstance(node, Scalar):
         if node.value is None and not node.is_quoted:
             return None
@@ -101,10 +104,12 @@ def _read_stated(node: Node, system: str, findings: Findings) -> Stated | None:
             findings.suggest(node.text, STATED_FIELDS),
         )
         return None
-    return _read_long_statement(node, system, findings)
+    return _read_long_statement(node, system, classes, findings)
 
 
-def _read_long_statement(node: Node, system: str, findings: Findings) -> Stated | None:
+def _read_long_statement(
+    node: Node, system: str, classes: Classes, findings: Findings
+) -> Stated | None:
     found = pairs(node, f"the verdict of {system}", findings)
     stated = [pair for pair in found if pair[0].text in STATED_FIELDS]
     for name, _ in found:
@@ -119,7 +124,7 @@ def _read_long_statement(node: Node, system: str, findings: Findings) -> Stated 
     name, value = stated[0]
     if name.text == "holds":
         return Stated(verdict=Verdict.HOLDS, assume=_read_holds(value, findings))
-    return _read_violated(value, findings)
+    return _read_violated(value, classes, findings)
 
 
 def _read_holds(node: Node, findings: Findings) -> Assume | None:
@@ -136,23 +141,25 @@ def _read_holds(node: Node, findings: Findings) -> Assume | None:
     return None
 
 
-def _read_violated(node: Node, findings: Findings) -> Stated:
+def _read_violated(node: Node, classes: Classes, findings: Findings) -> Stated:
     if isinstance(node, Scalar):
         is_empty = node.value is None and not node.is_quoted
-        named = None if is_empty else _read_class(node, findings)
+        named = None if is_empty else _read_class(node, classes, findings)
         return Stated(verdict=Verdict.VIOLATED, conflict_class=named)
     fields = dict(read_fields(node, VIOLATED_FIELDS, "violated", findings))
     return Stated(
         verdict=Verdict.VIOLATED,
-        conflict_class=_read_class(fields["class"], findings) if "class" in fields else None,
+        conflict_class=_read_class(fields["class"], classes, findings)
+        if "class" in fields
+        else None,
         assume=read_assume(fields["assume"], findings) if "assume" in fields else None,
     )
 
 
-def _read_class(node: Node, findings: Findings) -> str | None:
+def _read_class(node: Node, classes: Classes, findings: Findings) -> str | None:
     word = node.text if isinstance(node, Scalar) else kind_of(node)
-    if word in _NAMES:
+    if word in classes:
         return word
-    hint = findings.suggest(word, _NAMES)
+    hint = findings.suggest(word, classes)
     findings.report(node.span, f"there is no conflict class {word!r:.80}", hint)
     return None

@@ -195,7 +195,8 @@ class _FileReader:
         if "system" in fields:
             specs = read_system(fields["system"], known, self._findings)
         if "systems" in fields:
-            specs = read_systems(fields["systems"], known, self._findings)
+            classes = self._vocabulary.classes
+            specs = read_systems(fields["systems"], known, classes, self._findings)
         elif "system" not in fields and isinstance(root, nodes.Mapping):
             self._findings.report(
                 _first_name(root),

@@ -10,6 +10,7 @@ def to_data(vocabulary: Vocabulary) -> dict[str, Any]:
     return {
         "systems": list(vocabulary.systems),
         "guarantees": {name: list(names) for name, names in vocabulary.guarantees.items()},
+        "classes": dict(vocabulary.classes),
         "verbs": {
             name: {
                 "parameters": dict(verb.parameters),
@@ -29,6 +30,7 @@ def from_data(data: dict[str, Any]) -> Vocabulary:
     return Vocabulary(
         systems=tuple(data["systems"]),
         guarantees={name: tuple(names) for name, names in data["guarantees"].items()},
+        classes=data["classes"],
         verbs={
             name: VerbSignature(
                 parameters=verb["parameters"],

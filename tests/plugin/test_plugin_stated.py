@@ -72,3 +72,14 @@ def test_a_preemption_bound_that_leaves_schedules_out_is_no_proof(project: Proje
     project.scenario(race("P-4", "uncached"))
     project.run("--supercache-preemptions=0").assert_outcomes(failed=1)
     assert project.row()["verdict"] == "unknown"
+
+
+def test_a_stated_class_or_family_must_be_the_one_that_is_found(project: Project) -> None:
+    for name, stated in (("A", "stale-set"), ("B", "late-fill"), ("C", "resurrection")):
+        systems = f"systems: {{shop: {{violated: {stated}}}}}"
+        project.scenario(race(f"S-{name}").replace("system: shop", systems), name)
+    result = project.run()
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(
+        ["S-C[[]shop[]]: VIOLATED *, but not as stated: stated resurrection, found stale-set"]
+    )

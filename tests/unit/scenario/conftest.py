@@ -80,6 +80,7 @@ VOCABULARY = Vocabulary(
         "log_out": VerbSignature(parameters={}),
         "pay": signature_of(pay),
     },
+    classes={"stale-set": "A fill is late.", "late-fill": "One of stale-set."},
     guarantees={
         "coherent": {},
         "isolated_users": {},
