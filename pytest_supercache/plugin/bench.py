@@ -49,6 +49,7 @@ class Bench:
         result = self._check_item(node, item)
         if result.counterexample is not None and _replay(node) is None:
             result = self._saved(node, item, result)
+        result = replace(result, notes=(*result.notes, *_warnings(item)))
         # A replay shows what one schedule does; whether that is documented does not matter then.
         stated = None if _replay(node) else item.system.stated
         self._report(
@@ -236,6 +237,18 @@ def _as_example(node: pytest.Item, result: CheckResult) -> CheckResult:
 
 def _with_note(result: CheckResult, note: str) -> CheckResult:
     return replace(result, notes=(*result.notes, note))
+
+
+def _warnings(item: "ScenarioItem") -> list[str]:
+    """Return what its file may say and probably does not mean; for its first item only."""
+    from pytest_supercache.scenario.scenario import items
+
+    if items(item.scenario)[0].name != item.name:
+        return []
+    return [
+        f"{warning.path}:{warning.line}: {warning.message}; {warning.hint}"
+        for warning in item.scenario.warnings
+    ]
 
 
 def _is_as_stated(result: CheckResult, stated: "Stated | None") -> bool:

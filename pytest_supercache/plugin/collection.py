@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from pytest_supercache.scenario.scenario import ScenarioItem
 
 
-class ScenarioWarning(pytest.PytestWarning):
-    """What a scenario file may say and probably does not mean."""
-
-
 class ScenarioFile(pytest.Module):
     """One ``*.supercache.yaml``; a module without code, so that fixtures of every scope work."""
 
@@ -46,8 +42,6 @@ class ScenarioFile(pytest.Module):
         if session.description is not None:
             session.description.add(self.path, shown, scenario)
             return
-        for warning in scenario.warnings:
-            self.warn(ScenarioWarning(f"{warning}"))
         for tag in scenario.tags:
             self.config.addinivalue_line("markers", f"{tag}: tag of scenario files")
         for item in items(scenario):

@@ -72,15 +72,23 @@ def test_a_file_that_cannot_be_opened_says_so_without_a_traceback(project: Proje
     assert "Traceback" not in result.stdout.str()
 
 
-def test_a_stated_conflict_class_is_an_error_while_nothing_can_name_classes(
-    project: Project,
-) -> None:
-    text = race("B-7").replace("system: shop", "systems: {shop: {violated: stale-set}}")
+def test_a_stated_conflict_class_that_is_none_is_an_error_with_a_hint(project: Project) -> None:
+    text = race("B-7").replace("system: shop", "systems: {shop: {violated: stale-sett}}")
     project.scenario(text)
     result = project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["*story.supercache.yaml:4:28: a stated class needs the classifier*"]
+        ["*story.supercache.yaml:4:28: there is no conflict class 'stale-sett'", "*'stale-set'?"]
+    )
+
+
+def test_what_is_probably_not_meant_is_a_note_and_no_failure(project: Project) -> None:
+    text = race("B-8", system="uncached", more="flows: {login: [{read: x}]}\n")
+    project.scenario(text)
+    result = project.run()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["  note: story.supercache.yaml:9: no step uses the flow 'login'; leave it out"]
     )
 
 

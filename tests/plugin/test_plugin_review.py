@@ -64,7 +64,9 @@ def test_two_files_with_one_id_are_an_error_that_names_both(project: Project) ->
     project.scenario(RACE.format(id="A", system="plain"), "two")
     result = project.run()
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*two.supercache.yaml: the id 'A' is taken by *one.supercache*"])
+    result.stdout.fnmatch_lines(
+        ["*two.supercache.yaml:2:5: the id 'A' is taken by *one.supercache*"]
+    )
 
 
 def test_holds_says_within_which_bounds(project: Project) -> None:
