@@ -3,7 +3,7 @@
 In a bad text the marks « and » enclose what the caret must point at.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pytest
 
@@ -813,3 +813,17 @@ def marked(good: str, given: Mistake) -> tuple[str, tuple[int, int, int] | None]
     column = begin - text.rfind("\n", 0, begin)
     place = (text.count("\n", 0, begin) + 1, column, end - begin - 1)
     return text.replace("«", "").replace("»", ""), place
+
+
+def said(scenario):
+    """Return what a scenario says, without where it says it."""
+
+    def without_places(data):
+        if isinstance(data, dict):
+            dropped = {"where", "warnings", "spans", "path", "story"}
+            return {k: without_places(v) for k, v in data.items() if k not in dropped}
+        if isinstance(data, list | tuple):
+            return [without_places(item) for item in data]
+        return data
+
+    return without_places(asdict(scenario))

@@ -1,7 +1,5 @@
 """What is written as a file is read as the same scenario."""
 
-from dataclasses import asdict
-
 import pytest
 from hypothesis import given as drawn
 from hypothesis import settings
@@ -12,23 +10,9 @@ from pytest_supercache.scenario.nodes import compose, decode, plain
 from pytest_supercache.scenario.problems import ScenarioProblems
 from pytest_supercache.scenario.scope import Scope
 from pytest_supercache.scenario.writing import _data_of, _flow, written
-from tests.unit.scenario.mistakes import ALL
+from tests.unit.scenario.mistakes import ALL, said
 
 TWINS = {given.values[0].twin: given.values[0] for given in ALL if given.values[0].twin}
-
-
-def said(scenario):
-    """Return what a scenario says, without where it says it."""
-
-    def without_places(data):
-        if isinstance(data, dict):
-            dropped = {"where", "warnings", "spans", "path", "story"}
-            return {k: without_places(v) for k, v in data.items() if k not in dropped}
-        if isinstance(data, list | tuple):
-            return [without_places(item) for item in data]
-        return data
-
-    return without_places(asdict(scenario))
 
 
 @pytest.mark.parametrize("given", TWINS.values(), ids=lambda given: given.claim)
