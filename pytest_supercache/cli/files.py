@@ -41,9 +41,12 @@ def lint(paths: tuple[Path, ...], form: str) -> None:
     if problems or form != "text":
         click.echo(FORMATS[form](problems))
     if form == "text":
-        files = len(project.files)
-        said = f"{mistakes + left_off} mistakes, {len(problems) - mistakes} warnings"
-        click.echo(f"{chr(10) if problems else ''}{files} scenario files: {said}")
+        counts = (
+            _counted(len(project.files), "scenario file"),
+            _counted(mistakes + left_off, "mistake"),
+            _counted(len(problems) - mistakes, "warning"),
+        )
+        click.echo(("\n" if problems else "") + ", ".join(counts))
     sys.exit(1 if mistakes else 0)
 
 
@@ -86,6 +89,10 @@ def fmt(paths: tuple[Path, ...], check: bool, diff: bool) -> None:
         if not check and not diff:
             path.write_bytes(text.encode())
     sys.exit(1 if broken or (check and changed) else 0)
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
 
 
 def _scenario_files(paths: tuple[Path, ...]) -> Iterator[Path]:

@@ -10,7 +10,7 @@ import pytest
 from pytest_supercache.core.errors import SupercacheError, TokenError
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.plugin.bench import Bench
-from pytest_supercache.plugin.session import Session
+from pytest_supercache.plugin.session import Session, project_root
 from pytest_supercache.registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class ScenarioFile(pytest.Module):
 
         shown, session = _shown(self.path, self.config), Session.of(self.config)
         try:
-            scenario = load_file(self.path, shown, vocabulary(), self.config.rootpath)
+            scenario = load_file(self.path, shown, vocabulary(), project_root(self.config))
             session.claim(scenario)
         except (SupercacheError, OSError) as error:
             if session.description is not None:

@@ -219,7 +219,19 @@ def _description(config: pytest.Config) -> "Description | None":
         return None
     from pytest_supercache.plugin.describing import Description
 
-    return Description(Path(target), config.rootpath)
+    return Description(Path(target), project_root(config))
+
+
+def project_root(config: pytest.Config) -> Path:
+    """Return the folder that included files must not leave.
+
+    Without an ini file pytest's root is what its arguments have in common, perhaps one folder of
+    scenarios; where it was started says more.
+    """
+    started = config.invocation_params.dir
+    if config.inipath is None and config.rootpath.is_relative_to(started):
+        return started
+    return config.rootpath
 
 
 def _where_raised(error: pytest.ExceptionInfo[BaseException], path: Path) -> str:

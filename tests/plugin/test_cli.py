@@ -117,7 +117,7 @@ def test_lint_list_and_schema_see_what_conftest_registers(project: Project) -> N
             "broken.supercache.yaml:7:12: unknown verb 'chekout'",
             "*did you mean 'checkout'?",
             "z.supercache.yaml:3:5: the id 'S-2' is taken by twin.supercache.yaml",
-            "4 scenario files: 2 mistakes, 0 warnings",
+            "4 scenario files, 2 mistakes, 0 warnings",
         ]
     )
     result = supercache(project, "schema")

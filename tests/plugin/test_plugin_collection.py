@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from tests.plugin.conftest import Project
-from tests.plugin.projects import race
+from tests.plugin.projects import one_reader, race
 
 TAGGED = "tags: [pricing, gate]\n"
 CASES = """
@@ -210,3 +210,23 @@ def test_a_second_run_in_the_same_process_starts_without_the_systems_of_the_firs
     project.scenario(race("C-14", "reference.naive"))
     project.run().assert_outcomes(failed=1)
     assert project.row()["verdict"] == "violated"
+
+
+@pytest.mark.parametrize("ini", ["[pytest]", None])
+def test_a_file_may_include_what_lies_in_another_folder_of_the_project(
+    project: Project, ini: str | None
+) -> None:
+    """Also without an ini file, where pytest's root would be the folder of the one file."""
+    if ini is None:
+        (project.path / "tox.ini").unlink()
+    for folder in ("flows", "stories"):
+        (project.path / folder).mkdir()
+    (project.path / "flows" / "look.yaml").write_text("flows: {look: [{read: $key}]}")
+    text = one_reader("I-1", "uncached", "include: ../flows/look.yaml\n")
+    text = text.replace("[{read: k}]", "[{use: look, with: {key: k}}]")
+    project.scenario(text, "stories/one")
+    project.run("stories/one.supercache.yaml").assert_outcomes(passed=1)
+    project.scenario(text.replace("../flows", "../../flows"), "stories/one")
+    result = project.run("stories/one.supercache.yaml")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*include '../../flows/look.yaml' leaves the project"])

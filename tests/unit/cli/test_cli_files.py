@@ -90,10 +90,10 @@ def test_lint_exits_with_1_for_mistakes_and_0_for_warnings(tmp_path, monkeypatch
     monkeypatch.setattr(files, "describe", lambda _: described(tmp_path, ROW, BROKEN))
     said = run("lint", code=1)
     assert "b.supercache.yaml:2:3: m" in said
-    assert said.endswith("2 scenario files: 1 mistakes, 0 warnings\n")
+    assert said.endswith("2 scenario files, 1 mistake, 0 warnings\n")
     warned = {**BROKEN, "problems": [{**BROKEN["problems"][0], "is_warning": True}]}
     monkeypatch.setattr(files, "describe", lambda _: described(tmp_path, warned))
-    assert "0 mistakes, 1 warnings" in run("lint")
+    assert "0 mistakes, 1 warning" in run("lint")
     assert json.loads(run("lint", "--format", "json"))[0]["severity"] == "warning"
 
 
