@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.scenario.grammar import Vocabulary
-from pytest_supercache.scenario.problems import ScenarioProblems
 from pytest_supercache.scenario.scenario import Scenario, ScenarioItem, UserSpec, items
 from pytest_supercache.scenario.validate import load
 from pytest_supercache.scenario.writing import written
@@ -73,10 +73,10 @@ class Saver:
     ) -> tuple[Scenario, CheckResult] | None:
         try:
             scenario = load(scenario.path, written(scenario), self.vocabulary)
-        except ScenarioProblems:
+            (item,) = items(scenario)
+            result = self.check(item)
+        except SupercacheError:
             return None  # a wait without its step, a guarantee that nothing breaks any more
-        (item,) = items(scenario)
-        result = self.check(item)
         return (scenario, result) if _identity(result) == _identity(like) else None
 
 
