@@ -75,7 +75,9 @@ def _project() -> Project:
         click.echo(f"{error.message}\n\nGoing on without the project's own words.", err=True)
         known = ("coherent_when_settled", "read_your_writes")
         return Project(
-            root=Path.cwd(), vocabulary=Vocabulary(guarantees=dict.fromkeys(known, ())), files=()
+            root=Path.cwd(),
+            vocabulary=Vocabulary(guarantees={name: {} for name in known}),
+            files=(),
         )
 
 

@@ -87,12 +87,15 @@ class Bench:
         own = {**scenario.explore, "assume": item.assume, "faults": scenario.faults}
         settings = self._session.options.exploration(own)
         tighter = {name: min(limit, getattr(settings, name)) for name, limit in limits.items()}
-        named = scenario.guarantees
+        guarantees: tuple[Guarantee, ...] = DEFAULT
+        if scenario.guarantees is not None:
+            named = scenario.guarantees
+            guarantees = tuple(KNOWN[spec.name](**spec.parameters) for spec in named)
         return self._check(
             node,
             play.body,
             replace(settings, **tighter),
-            guarantees=DEFAULT if named is None else tuple(KNOWN[spec.name](**spec.parameters) for spec in named),
+            guarantees=guarantees,
             given=item.given,
             state=system.state,
             clients=system.redis,

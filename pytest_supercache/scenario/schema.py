@@ -23,6 +23,7 @@ from pytest_supercache.scenario.grammar import (
     WITHOUT_ANSWER,
     WORD_MATCHERS,
     Kind,
+    Parameters,
     VerbSignature,
     Vocabulary,
 )
@@ -187,24 +188,22 @@ def _expect() -> Schema:
     return {"anyOf": [*words, plain, items, *matchers, bounds, fields]}
 
 
-def _guarantee(known: Mapping[str, tuple[str, ...]]) -> Schema:
-    forms: list[Schema] = [
-        {"const": name, **({"description": GUARANTEES[name]} if name in GUARANTEES else {})}
-        for name in known
-    ]
+def _guarantee(known: Mapping[str, Parameters]) -> Schema:
+    forms: list[Schema] = []
     for name, parameters in known.items():
-        table = {
-            "type": "object",
-            "properties": {parameter: {} for parameter in parameters},
-            "additionalProperties": False,
-        }
-        allowed: list[Schema] = [table, {"type": "null"}, *([{}] if parameters else [])]
-        if parameters:
-            allowed[-1] = {"type": ["string", "number", "boolean", "array"]}
+        said = {"description": GUARANTEES[name]} if name in GUARANTEES else {}
+        allowed = [table_schema(parameters)]
+        needed = [field for field in parameters.values() if field.is_required]
+        first = next(iter(parameters.values()), None)
+        if not needed:
+            forms.append({"const": name, **said})
+            allowed.append({"type": "null"})
+        if first is not None and all(field is first for field in needed):
+            allowed.append(field_schema(first))
         forms.append(
             {
                 "type": "object",
-                "properties": {name: {"anyOf": allowed}},
+                "properties": {name: {**said, "anyOf": allowed}},
                 "required": [name],
                 "additionalProperties": False,
             }

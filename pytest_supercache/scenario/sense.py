@@ -96,7 +96,6 @@ _NEEDS: dict[str, Callable[[Scenario], str]] = {
     "coherent_when_settled": _needs_difference,
     "durable_writes": _needs_write,
     "isolated_users": _needs_owner,
-    "max_loads": _needs_read,
     "monotonic_reads": _needs_read,
     "monotonic_writes": _needs_write,
     "no_dirty_reads": _needs_write,

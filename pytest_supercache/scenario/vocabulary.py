@@ -2,14 +2,17 @@
 
 from typing import Any
 
-from pytest_supercache.scenario.grammar import Kind, VerbSignature, Vocabulary
+from pytest_supercache.scenario.grammar import Field, Kind, VerbSignature, Vocabulary
 
 
 def to_data(vocabulary: Vocabulary) -> dict[str, Any]:
     """Return the vocabulary as data that JSON can hold."""
     return {
         "systems": list(vocabulary.systems),
-        "guarantees": {name: list(names) for name, names in vocabulary.guarantees.items()},
+        "guarantees": {
+            name: {parameter: _to_row(field) for parameter, field in parameters.items()}
+            for name, parameters in vocabulary.guarantees.items()
+        },
         "classes": dict(vocabulary.classes),
         "verbs": {
             name: {
@@ -29,7 +32,10 @@ def from_data(data: dict[str, Any]) -> Vocabulary:
     """Return the vocabulary that `to_data` was given."""
     return Vocabulary(
         systems=tuple(data["systems"]),
-        guarantees={name: tuple(names) for name, names in data["guarantees"].items()},
+        guarantees={
+            name: {parameter: _from_row(row) for parameter, row in parameters.items()}
+            for name, parameters in data["guarantees"].items()
+        },
         classes=data["classes"],
         verbs={
             name: VerbSignature(
@@ -43,3 +49,17 @@ def from_data(data: dict[str, Any]) -> Vocabulary:
             for name, verb in data["verbs"].items()
         },
     )
+
+
+def _to_row(field: Field) -> dict[str, Any]:
+    return {
+        "kind": field.kind.name,
+        "description": field.description,
+        "is_required": field.is_required,
+        "choices": list(field.choices),
+    }
+
+
+def _from_row(row: dict[str, Any]) -> Field:
+    choices = tuple(row["choices"])
+    return Field(**{**row, "kind": Kind[row["kind"]], "choices": choices})

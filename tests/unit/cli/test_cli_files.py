@@ -12,7 +12,7 @@ from pytest_supercache.cli.formats import FORMATS
 from pytest_supercache.cli.project import Project
 from pytest_supercache.cli.templates import TEMPLATES, written
 from pytest_supercache.scenario import nodes
-from pytest_supercache.scenario.grammar import Vocabulary
+from pytest_supercache.scenario.grammar import Field, Kind, Vocabulary
 from pytest_supercache.scenario.layout import formatted
 from pytest_supercache.scenario.problems import Problem
 from pytest_supercache.scenario.prose import explain
@@ -125,7 +125,8 @@ def test_fmt_changes_files_once_and_check_changes_none(tmp_path):
 def test_a_template_is_right_as_it_is(name, read):
     every = Vocabulary(
         systems=("shop",),
-        guarantees={g: ("n",) for t in TEMPLATES.values() for g in t.guarantees},
+        guarantees={g: {} for t in TEMPLATES.values() for g in t.guarantees}
+        | {"max_loads": {"count": Field(kind=Kind.COUNT, description="How many.")}},
     )
     text = written(
         name,

@@ -12,7 +12,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 KNOWN = Vocabulary(
     systems=("shop", "reference.naive", "reference.workaround", "reference.fixed"),
     verbs={"checkout": VerbSignature(parameters={"item": True})},
-    guarantees={"coherent_when_settled": (), "read_your_writes": ()},
+    guarantees={"coherent_when_settled": {}, "read_your_writes": {}},
     classes={"stale-set": ""},
 )
 HEAD = "scenario: x\nid: X\n"
