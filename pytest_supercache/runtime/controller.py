@@ -20,12 +20,13 @@ from pytest_supercache.runtime.actor import (
     Announced,
     BackgroundActor,
     State,
-    WaitsForEverError,
 )
+from pytest_supercache.runtime.alone import let_run, wait_alone
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.calling import be, current_actor
+from pytest_supercache.runtime.polling import release_polls
 from pytest_supercache.runtime.record import Record
-from pytest_supercache.runtime.timekeeper import TICKS_MAX, Timekeeper
+from pytest_supercache.runtime.timekeeper import PERIODS_MAX, TICKS_MAX, Timekeeper
 
 STEPS_MAX = 10_000
 """Steps in one execution; more is UNKNOWN: something polls without waiting."""
@@ -64,6 +65,7 @@ class Controller:
         self.phase = "before"
         self.choices: list[str] = []
         self.preemptions = 0
+        self.releases = 0  # of polls, see runtime.polling
         self.hazards: list[str] = []
         self.simplified: list[str] = []
         self.blocked: tuple[Pending, ...] = ()
@@ -87,6 +89,10 @@ class Controller:
         if what not in self.simplified:
             self.simplified.append(what)
 
+    def started(self) -> list[Actor]:
+        """Return the actors that code under test has started itself."""
+        return [actor for actor in self.actors.values() if actor.born]
+
     def leaving(self) -> bool:
         """Say whether the calling thread is only unwinding: its steps do not count any more."""
         actor = current_actor()
@@ -97,29 +103,32 @@ class Controller:
     def race(self, actors: Iterable[Actor], backgrounds: Iterable[Background]) -> None:
         """Run every actor to its end, or until nobody can go on, under the schedule."""
         self.phase = "race"
-        self.actors = {actor.name: actor for actor in actors}
+        self.actors = {actor.name: actor for actor in actors} | self.actors
         self._backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
-        self._pass_on(self._next())
+        self.pass_on(self._next())
         self.finished.take()
         self.record.close()
+        if self.time.cut_short:
+            self.simplify(f"threads that repeat cut off after {PERIODS_MAX} periods")
+        left = [actor for actor in self.actors.values() if actor.state is not State.DONE]
+        blocked = [actor for actor in left if not actor.daemon]
         if self.complete:
-            left = [actor for actor in self.actors.values() if actor.state is not State.DONE]
             self.waiting = tuple(actor.as_pending(enabled=False) for actor in left)
-            self.blocked += tuple(
-                actor.as_pending(enabled=False) for actor in left if not actor.daemon
-            )
-        self._unwind()
+            if any(not actor.born for actor in blocked):
+                self.blocked += tuple(actor.as_pending(enabled=False) for actor in blocked)
+        failed = bool(self.blocked) or not self.complete
+        self.unwind([actor for actor in self.actors.values() if failed or not actor.born])
         self.phase = "settle"
         if self.given_up:
             raise Abandoned
         if self._crash is not None:
             raise self._crash
 
-    def _unwind(self) -> None:
+    def unwind(self, actors: Iterable[Actor]) -> None:
         """Let parked actors leave their code, one after the other; locks come free on the way."""
-        for actor in self.actors.values():
+        for actor in actors:
             actor.dismissed = True
-            if actor.state is State.PARKED:
+            if actor.is_waiting:
                 actor.baton.give()
                 if not self.finished.take_within(UNWIND_SECONDS):
                     self.hazard(f"{actor.name} did not leave its code when the execution ended")
@@ -134,6 +143,7 @@ class Controller:
                 if background.announced() is not None:
                     taken = True
                     self._perform(background)
+            taken = taken or let_run(self)
 
     # -- arriving and choosing -----------------------------------------------------------------
 
@@ -150,18 +160,18 @@ class Controller:
             self.time.timers_started = True
         actor.pending = announced
         if actor.direct:
-            self._wait_alone(actor, announced)
-            self._take(actor)
+            wait_alone(self, actor, announced)
+            self.take(actor)
             return
         if self._fused is actor:
             self._fused = None
-            if self._may_take(actor, announced):
-                self._take(actor)
+            if self.may_take(actor, announced):
+                self.take(actor)
                 return
         actor.state = State.PARKED
         chosen = self._next()
         if chosen is not actor:
-            self._pass_on(chosen)
+            self.pass_on(chosen)
             actor.baton.take()
             self._leave_if_over(actor)
         actor.state = State.RUNNING
@@ -172,6 +182,8 @@ class Controller:
 
     def _next(self) -> Actor | None:
         """Ask the scheduler until an actor with a thread is chosen; None: the race is over."""
+        if self.phase != "race":
+            return None  # the body goes on
         try:
             while (chosen := self._choose()) is not None:
                 if chosen == CLOCK:
@@ -183,7 +195,7 @@ class Controller:
                     if actor.state is State.NEW:
                         self._begin(actor)
                     else:
-                        self._take(actor)
+                        self.take(actor)
                     return actor
         except BaseException as error:  # noqa: BLE001 - raised again where the race was begun
             self._crash = self._crash or error
@@ -191,11 +203,9 @@ class Controller:
         return None
 
     def _choose(self) -> str | None:
-        enabled = [actor.name for actor in self.actors.values() if self._is_ready(actor)]
-        enabled += [name for name, work in self._backgrounds.items() if work.announced()]
-        self._ready = frozenset(enabled)
-        if self.time.may_tick(self.actors.values(), self._ready):
-            enabled.append(CLOCK)
+        enabled = self._enabled()
+        if not enabled and release_polls(self):
+            enabled = self._enabled()
         if self._is_over_limit(enabled) or not enabled:
             return None
         choices = Choices(
@@ -214,6 +224,14 @@ class Controller:
         self.preemptions += choices.preempts(choice)
         self.choices.append(choice)
         return choice
+
+    def _enabled(self) -> list[str]:
+        enabled = [actor.name for actor in self.actors.values() if self.is_ready(actor)]
+        enabled += [name for name, work in self._backgrounds.items() if work.announced()]
+        self._ready = frozenset(enabled)
+        if self.time.may_tick(self.actors.values(), self._ready):
+            enabled.append(CLOCK)
+        return enabled
 
     def _is_resting(self) -> bool:
         last = self.actors.get(self.record.last or "")
@@ -236,38 +254,46 @@ class Controller:
         self.complete = False
         return True
 
-    def _is_ready(self, actor: Actor) -> bool:
+    def is_ready(self, actor: Actor) -> bool:
+        """Say whether an actor could go on."""
         if actor.state is not State.PARKED:
             return actor.state is State.NEW
         assert actor.pending is not None, f"{actor.name} is parked without a pending step"
-        return self._may_take(actor, actor.pending)
+        return self.may_take(actor, actor.pending)
 
-    def _may_take(self, actor: Actor, announced: Announced) -> bool:
+    def may_take(self, actor: Actor, announced: Announced) -> bool:
+        """Say whether an actor may take the step that it has announced."""
         if announced.fired:
             return True
-        if announced.deadline is not None and announced.wait is None:
-            return False
         if announced.recheck_from is not None:
             return self.record.wrote_since(announced.recheck_from, announced.footprint.reads)
         return self.record.allows(actor.name, announced.wait)
 
-    def _pass_on(self, chosen: Actor | None) -> None:
+    def pass_on(self, chosen: Actor | None) -> None:
+        """Hand the baton to an actor; None: to the body."""
         if chosen is None:
             self.finished.give()
         elif chosen.state is State.NEW:
             chosen.state = State.RUNNING
             self.enter_node(chosen.node)
+            if chosen.thread is not None:  # it waits on its thread already
+                chosen.baton.give()
+                return
             chosen.thread = ActorThread(
-                target=self._live, args=(chosen,), name=chosen.name, daemon=True
+                target=self.live, args=(chosen,), name=chosen.name, daemon=True
             )
             chosen.thread.start()
         else:
             chosen.baton.give()
 
-    def _live(self, actor: Actor) -> None:
+    def live(self, actor: Actor) -> None:
         """Run an actor's code on its thread, then pass the baton on."""
         be(actor, self)
         try:
+            if actor.born:
+                actor.baton.take()
+                self._leave_if_over(actor)
+                actor.state = State.RUNNING
             actor.result = actor.target()
         except Abandoned:
             pass
@@ -275,6 +301,9 @@ class Controller:
             self._crash = self._crash or error
         except BaseException as error:  # noqa: BLE001 - judged by the guarantee `answers`
             actor.error = error
+        self._ended(actor)
+
+    def _ended(self, actor: Actor) -> None:
         self.progress += 1
         actor.state = State.DONE
         actor.pending = None
@@ -286,11 +315,12 @@ class Controller:
         self.record.close()
         if self._fused is actor:
             self._fused = None
-        self._pass_on(self._next())
+        self.pass_on(self._next())
 
     # -- taking steps --------------------------------------------------------------------------
 
-    def _take(self, actor: Actor) -> None:
+    def take(self, actor: Actor) -> None:
+        """Record that an actor takes the step it has announced."""
         announced = actor.pending
         assert announced is not None, f"{actor.name} was chosen without a pending step"
         racing = self.phase == "race"
@@ -304,19 +334,6 @@ class Controller:
         actor.taken += 1
         actor.pending = None
         self.enter_node(actor.node)
-
-    def _wait_alone(self, actor: Actor, announced: Announced) -> None:
-        """Outside the race there is nobody to wait for: time passes at once, a lock never frees."""
-        clock = self.time.clock
-        if announced.deadline is not None and announced.deadline > clock.now():
-            if announced.wait is not None and self.record.allows(actor.name, announced.wait):
-                return
-            clock.move_to(announced.deadline)
-            announced.fired = True
-        elif not self.record.allows(actor.name, announced.wait):
-            raise WaitsForEverError(
-                f"{announced.label!r} would wait for ever: nothing else runs now that could end it"
-            )
 
     def _perform(self, background: BackgroundActor) -> None:
         announced = background.announced()
@@ -362,12 +379,14 @@ class Controller:
         pending = self._all_pending()
         index = self.time.moved
         moved = self.time.tick(self.actors.values(), self._ready)
+        fires = self.time.fired(self.actors.values())
+        self.record.waits.fire(fires)
         everything = frozenset({EVERYTHING})
         self.record.add(
             Step(
                 CLOCK, index, f"+{moved * 1000:g} ms", "clock", Footprint(everything, everything),
                 phase=self.phase, choice=len(self.choices) - 1, pending=pending,
-                time=self.time.clock.now(),
+                time=self.time.clock.now(), fires=fires,
             )
         )  # fmt: skip
         self.record.close()

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.trace import StepId
@@ -21,6 +23,7 @@ class Stepping:
     def __init__(self, controller: Controller) -> None:
         self.controller = controller
         self.record = controller.record
+        self.contents: dict[str, Any] = {}  # of queues and the like, by wait object
 
     def step(
         self,
@@ -31,6 +34,7 @@ class Stepping:
         wait: Wait | None = None,
         deadline: float | None = None,
         recheck_from: int | None = None,
+        polls: bool = False,
     ) -> bool:
         """Announce a step of the calling actor; returns when it may run.
 
@@ -40,8 +44,9 @@ class Stepping:
         actor = current_actor()
         assert actor is not None, f"{label!r} was announced by a thread that is not an actor's"
         announced = Announced(
-            label, kind, self._widened(actor, footprint), wait, deadline, recheck_from=recheck_from
-        )
+            label, kind, self._widened(actor, footprint), _guard(actor, wait, deadline), deadline,
+            recheck_from=recheck_from, polls=polls,
+        )  # fmt: skip
         self.controller.arrive(actor, announced)
         return not announced.fired
 
@@ -93,7 +98,7 @@ class Stepping:
 
     def wait_state(self, name: str, initial: WaitState) -> WaitState:
         """Return the state of a wait object, which begins as ``initial``."""
-        return self.record.waits.setdefault(name, initial)
+        return self.record.waits.declare(name, initial)
 
     def name_foreign_thread(self) -> None:
         """Note that a thread which is not an actor reached a place that we watch."""
@@ -107,7 +112,20 @@ class Stepping:
         """Add what surrounds a step: the watched calls it is inside, and shared memory."""
         for outer in actor.inherited:
             footprint = footprint | outer
+        if actor.born and not actor.taken:
+            footprint = footprint | Footprint(reads=frozenset({actor.born}))
         if self.controller.shared_memory and actor.node is not None:
             memory = frozenset({f"memory:{actor.node}"})
             footprint = footprint | Footprint(memory, memory)
         return footprint
+
+
+def _guard(actor: Actor, wait: Wait | None, deadline: float | None) -> Wait | None:
+    """Complete a guard: with the timer that may end it, and with the start of the actor itself."""
+    if deadline is not None:
+        timer = f"timer:{actor.name}#{actor.taken}"
+        wait = Wait(guarded=True, timer=timer) if wait is None else replace(wait, timer=timer)
+    if actor.born and not actor.taken:
+        wait = wait or Wait()
+        wait = replace(wait, flags=(*wait.flags, actor.born))
+    return wait

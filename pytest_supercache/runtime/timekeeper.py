@@ -14,6 +14,9 @@ from pytest_supercache.runtime.actor import Actor, State
 TICKS_MAX = 100
 """Ticks in one execution; more is UNKNOWN: somebody waits for something that time cannot bring."""
 
+PERIODS_MAX = 3
+"""How often time wakes a thread that code under test started once every user has ended."""
+
 
 class Timekeeper:
     """The clock of one execution and its budget of early ticks.
@@ -40,6 +43,7 @@ class Timekeeper:
         self.timers_started = False
         self.saw_deadline = False  # there was one while early ticks were left
         self.moved = 0
+        self.cut_short = False  # a thread that repeats would have gone on
         self._auto = ticks == "auto"
         self._early = TICKS_MAX if unlimited else 1 if ticks == "auto" else int(ticks)
         self._assume = assume
@@ -73,9 +77,26 @@ class Timekeeper:
         deadline = self.deadline(actors) if may_be_early else None
         self.saw_deadline = self.saw_deadline or deadline is not None
         if not ready:
-            unfinished = any(not a.daemon and a.state is not State.DONE for a in actors)
-            return unfinished and any(actor.waits_for_time for actor in actors)
+            return self._is_worth_waiting(actors)
         return deadline is not None and self._is_assumed(deadline, actors, ready)
+
+    def _is_worth_waiting(self, actors: list[Actor]) -> bool:
+        """Say whether time can bring on somebody whose end matters."""
+        waits = any(actor.waits_for_time for actor in actors)
+        unfinished = [a for a in actors if not a.daemon and a.state is not State.DONE]
+        if not waits or any(not actor.born for actor in unfinished):
+            return waits
+        repeating = [a for a in unfinished if a.waits_for_time and a.periods >= PERIODS_MAX]
+        self.cut_short = self.cut_short or bool(repeating)
+        return any(a.waits_for_time and a.periods < PERIODS_MAX for a in unfinished)
+
+    def fired(self, actors: Iterable[Actor]) -> tuple[str, ...]:
+        """Return the timers of everybody whose deadline has come."""
+        return tuple(
+            actor.pending.wait.timer
+            for actor in actors
+            if actor.pending is not None and actor.pending.fired and actor.pending.wait is not None
+        )
 
     def _has_timer(self) -> bool:
         """Say whether code under test waits on time: a sleep, a timed wait, a lock lease."""
@@ -101,10 +122,13 @@ class Timekeeper:
         self._early -= bool(ready)
         self.moved += 1
         self.clock.move_to(self.clock.now() + moved)
+        users_ended = all(a.born or a.daemon or a.state is State.DONE for a in actors)
         for actor in actors:
             if actor.in_flight and actor.name in ready:
                 actor.carried += moved
             pending = actor.pending
-            if pending is not None and pending.deadline is not None:
-                pending.fired = pending.fired or pending.deadline <= self.clock.now()
+            if pending is not None and actor.waits_for_time:
+                assert pending.deadline is not None, "who waits for time has a deadline"
+                pending.fired = pending.deadline <= self.clock.now()
+                actor.periods += users_ended and pending.fired
         return moved

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_supercache.core.schedule import Choices, Scheduler
+from pytest_supercache.runtime import alone
 from pytest_supercache.runtime.active import begin, end
 from pytest_supercache.runtime.actor import Actor, ActorThread, State
 from pytest_supercache.runtime.baton import Baton
@@ -105,6 +106,10 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
             actor.result = body()
         except BaseException as error:  # noqa: BLE001 - handed to the caller
             actor.error = error
+        try:
+            alone.close(controller)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            actor.error = actor.error or error
         actor.state = State.DONE
         controller.progress += 1
         actor.baton.give()
@@ -135,14 +140,16 @@ def _give_up(controller: Controller, actor: Actor) -> None:
     controller.given_up = True
     controller.complete = False
     controller.finished.give()
-    actor.baton.take_within(2.0)
+    if not actor.baton.take_within(2.0):  # the body itself hangs: the others do not have to
+        controller.unwind(controller.started())
+    _join(controller, actor)
 
 
 def _describe_hang(controller: Controller, body: Actor, limit: float) -> str:
     """Say which step never arrived, with the stack of every thread of the execution."""
     frames = sys._current_frames()
     lines = [f"a step did not arrive within {limit:g} s; it blocks outside any switch point:"]
-    everyone = [*controller.actors.values(), body] if controller.phase == "race" else [body]
+    everyone = [*list(controller.actors.values()), body]
     for actor in everyone:
         frame = frames.get(actor.thread.ident) if actor.thread and actor.thread.ident else None
         if actor.state is State.DONE or frame is None or _waits_for_baton(actor, body, controller):

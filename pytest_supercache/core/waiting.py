@@ -1,0 +1,67 @@
+"""Guards over recorded operations: the same code lets the runtime and a search ask who may go on.
+
+The runtime keeps one of these while it executes. A search makes another one from what was recorded
+(``Execution.waits``, ``Step.wait``, ``Step.fires``) and asks it about any moment of the execution.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from pytest_supercache.core.trace import Step
+from pytest_supercache.core.waits import FlagState, Wait, WaitState
+
+SET = FlagState(is_set=True)
+
+
+class Waits:
+    """The state of every wait object at one moment.
+
+    Args:
+        initial: what each object is before anything is done to it.
+    """
+
+    def __init__(self, initial: Mapping[str, WaitState] | None = None) -> None:
+        self.initial: dict[str, WaitState] = dict(initial or {})
+        self.states: dict[str, WaitState] = dict(self.initial)
+
+    def declare(self, name: str, initial: WaitState) -> WaitState:
+        """Return the state of an object, which begins as ``initial``."""
+        self.initial.setdefault(name, initial)
+        return self.states.setdefault(name, initial)
+
+    def is_set(self, flag: str) -> bool:
+        """Say whether a flag is set; one that nobody has named yet is not."""
+        return self.states.get(flag) == SET
+
+    def allows(self, actor: str, wait: Wait | None) -> bool:
+        """Say whether ``actor`` may take a step with this guard now."""
+        if wait is None or (wait.timer and self.is_set(wait.timer)):
+            return True
+        if not all(map(self.is_set, wait.flags)):
+            return False
+        if wait.any_of and sum(map(self.is_set, wait.any_of)) < wait.enough:
+            return False
+        if not wait.guarded:
+            return True
+        return bool(wait.object) and self.states[wait.object].allows(actor, wait.verb)
+
+    def perform(self, actor: str, wait: Wait) -> tuple[WaitState | None, WaitState | None]:
+        """Do what a step does; return its object before and after. A timer that fired wins."""
+        for flag in wait.sets:
+            self.states[flag] = SET
+        verb = wait.otherwise if wait.timer and self.is_set(wait.timer) else wait.verb
+        if not wait.object or not verb:
+            return None, None
+        before = self.states[wait.object]
+        after = self.states[wait.object] = before.after(actor, verb)
+        return before, after
+
+    def fire(self, timers: Iterable[str]) -> None:
+        """Let timers fire: the clock has come to their deadlines."""
+        for timer in timers:
+            self.states[timer] = SET
+
+    def repeat(self, step: Step) -> None:
+        """Do what a recorded step did."""
+        self.fire(step.fires)
+        if step.wait is not None:
+            self.perform(step.actor, step.wait)
