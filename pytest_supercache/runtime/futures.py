@@ -31,18 +31,21 @@ class Future(real.Future[Any]):
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the value; an exception is raised."""
-        self._await(f"result of {self.shown}", timeout)
-        return super().result(0 if controlled() else timeout)
+        return super().result(self._awaited(f"result of {self.shown}", timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the end and return the exception, if it is one."""
-        self._await(f"exception of {self.shown}", timeout)
-        return super().exception(0 if controlled() else timeout)
+        return super().exception(self._awaited(f"exception of {self.shown}", timeout))
 
-    def _await(self, label: str, timeout: float | None) -> None:
+    def _awaited(self, label: str, timeout: float | None) -> float | None:
+        """Wait as a step; return how long the real one is still to wait."""
         execution = controlled()
-        if execution is not None:
-            await_futures(execution, label, [self], 1, timeout)
+        if execution is None:
+            return timeout
+        await_futures(execution, label, [self], 1, timeout)
+        if not super().done():
+            raise TimeoutError
+        return 0
 
     def done(self) -> bool:
         """Say whether it has ended or was cancelled."""
@@ -61,12 +64,16 @@ class Future(real.Future[Any]):
     def cancel(self) -> bool:
         """Cancel it unless it has begun."""
         execution = controlled()
-        if execution is None or (self.withdraw is None and super().done()):
-            return super().cancel()
-        if self.withdraw is None:
+        if execution is not None and self.withdraw is not None:
+            return self.withdraw(execution)
+        if execution is not None and not self.done() and not self.running():
             self._ends(execution, "cancel")
-            return super().cancel()
-        return self.withdraw(execution) and super().cancel()
+        return super().cancel()
+
+    def keep_cancelled(self) -> None:
+        """Remember that it was cancelled: the step that says so is the pool's."""
+        super().cancel()
+        self.set_running_or_notify_cancel()
 
     def set_result(self, result: Any) -> None:
         """Let it end with a value."""
@@ -129,7 +136,9 @@ def wait(
         await_futures(execution, "wait for all", ours, len(ours), timeout)
     else:
         _await_some(execution, ours, timeout, is_exception=return_when == "FIRST_EXCEPTION")
-    return real.wait(futures, 0, "FIRST_COMPLETED")
+    done: set[real.Future[Any]] = {future for future in ours if real.Future.done(future)}
+    outcome: Callable[..., Any] = type(real.wait([]))
+    return outcome(done, futures - done)
 
 
 def _await_some(

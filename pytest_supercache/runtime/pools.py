@@ -42,7 +42,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         if execution is None:
             return super().submit(fn, *args, **kwargs)
         execution.controller.simplify("each job of a pool on a thread of its own")
-        job = child_of(this_actor(), lambda: None, daemon=True)
+        job = child_of(this_actor(), lambda: None, daemon=False)
         future = Future(job.name)
         execution.wait_state(future.flag, FlagState())
         step = self.do(execution, f"submit {job.name}", sets=(job.born,))
@@ -72,8 +72,9 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         self, execution: Stepping, job: Actor, future: Future, call: Callable[[], Any]
     ) -> None:
         """Run one job on its thread: the step that begins it was taken."""
-        if not future.set_running_or_notify_cancel():
+        if real.Future.cancelled(future):
             return
+        future.set_running_or_notify_cancel()
         result, error = None, None
         try:
             initializer, arguments = self._starts
@@ -92,15 +93,14 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
 
     def _cancel(self, execution: Stepping, job: Actor, future: Future) -> bool:
         """Take a job out of the queue; False when it has begun."""
-        if not real.Future.done(future):
-            step = self.do(execution, f"cancel {job.name}", sets=())
-            if step.wait_before == step.wait_after:
-                return real.Future.cancelled(future)
+        step = self.do(execution, f"cancel {job.name}")
+        if step.wait_before != step.wait_after:
+            future.keep_cancelled()
             execution.step(
                 f"{job.name} is cancelled", Footprint(writes=frozenset({future.flag})),
                 kind="lock", wait=Wait(sets=(future.flag,)),
             )  # fmt: skip
-        return True
+        return real.Future.cancelled(future)
 
     def _jobs(self, execution: Stepping) -> list[Future]:
         jobs: list[Future] = execution.contents.setdefault(self.name, [])

@@ -52,10 +52,8 @@ def adopt(execution: Stepping, child: Actor, thread: threading.Thread, start: St
     child.thread = thread
     execution.controller.actors[child.name] = child
     _actors[thread] = (execution, child)
-    is_daemon = thread.daemon
     thread.daemon = True  # one that hangs must not keep the process
     start(thread)
-    thread._daemonic = is_daemon  # type: ignore[attr-defined] # noqa: SLF001 - what its code sees
 
 
 def start_under_control(thread: threading.Thread, start: Start) -> bool:
