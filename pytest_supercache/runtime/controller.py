@@ -26,7 +26,7 @@ from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.calling import be, current_actor
 from pytest_supercache.runtime.polling import release_polls
 from pytest_supercache.runtime.record import Record
-from pytest_supercache.runtime.timekeeper import PERIODS_MAX, TICKS_MAX, Timekeeper
+from pytest_supercache.runtime.timekeeper import TICKS_MAX, Timekeeper
 
 STEPS_MAX = 10_000
 """Steps in one execution; more is UNKNOWN: something polls without waiting."""
@@ -109,7 +109,7 @@ class Controller:
         self.finished.take()
         self.record.close()
         if self.time.cut_short:
-            self.simplify(f"threads that repeat cut off after {PERIODS_MAX} periods")
+            self.simplify("threads that repeat cut off soon after the users")
         left = [actor for actor in self.actors.values() if actor.state is not State.DONE]
         blocked = [actor for actor in left if not actor.daemon]
         if self.complete:

@@ -14,8 +14,11 @@ from pytest_supercache.runtime.actor import Actor, State
 TICKS_MAX = 100
 """Ticks in one execution; more is UNKNOWN: somebody waits for something that time cannot bring."""
 
-PERIODS_MAX = 3
-"""How often time wakes a thread that code under test started once every user has ended."""
+PERIODS_MAX = {False: 3, True: 1}
+"""How often time wakes a thread that code under test started once every user has ended.
+
+By whether it is a daemon: those seldom end, and what they repeat they have done before.
+"""
 
 
 class Timekeeper:
@@ -81,14 +84,23 @@ class Timekeeper:
         return deadline is not None and self._is_assumed(deadline, actors, ready)
 
     def _is_worth_waiting(self, actors: list[Actor]) -> bool:
-        """Say whether time can bring on somebody whose end matters."""
-        waits = any(actor.waits_for_time for actor in actors)
-        unfinished = [a for a in actors if not a.daemon and a.state is not State.DONE]
-        if not waits or any(not actor.born for actor in unfinished):
-            return waits
-        repeating = [a for a in unfinished if a.waits_for_time and a.periods >= PERIODS_MAX]
-        self.cut_short = self.cut_short or bool(repeating)
-        return any(a.waits_for_time and a.periods < PERIODS_MAX for a in unfinished)
+        """Say whether time can bring on somebody whose end or whose work matters.
+
+        After the users, a daemon's timer fires only before the next key expires: what a TTL heals
+        in the end is not what the users are promised.
+        """
+        waiting = [actor for actor in actors if actor.waits_for_time]
+        if not waiting or not _users_have_ended(actors):
+            return bool(waiting)
+        expiry = self._expiry(False)
+        started = [
+            actor
+            for actor in waiting
+            if actor.born and (not actor.daemon or expiry is None or _deadline(actor) < expiry)
+        ]
+        worth = [actor for actor in started if actor.periods < PERIODS_MAX[actor.daemon]]
+        self.cut_short = self.cut_short or len(worth) < len(started)
+        return bool(worth)
 
     def fired(self, actors: Iterable[Actor]) -> tuple[str, ...]:
         """Return the timers of everybody whose deadline has come."""
@@ -122,13 +134,22 @@ class Timekeeper:
         self._early -= bool(ready)
         self.moved += 1
         self.clock.move_to(self.clock.now() + moved)
-        users_ended = all(a.born or a.daemon or a.state is State.DONE for a in actors)
+        users_have_ended = _users_have_ended(actors)
         for actor in actors:
             if actor.in_flight and actor.name in ready:
                 actor.carried += moved
             pending = actor.pending
             if pending is not None and actor.waits_for_time:
-                assert pending.deadline is not None, "who waits for time has a deadline"
-                pending.fired = pending.deadline <= self.clock.now()
-                actor.periods += users_ended and pending.fired
+                pending.fired = _deadline(actor) <= self.clock.now()
+                actor.periods += users_have_ended and pending.fired
         return moved
+
+
+def _users_have_ended(actors: list[Actor]) -> bool:
+    return all(actor.born or actor.daemon or actor.state is State.DONE for actor in actors)
+
+
+def _deadline(actor: Actor) -> float:
+    assert actor.pending is not None, "who waits for time has announced a step"
+    assert actor.pending.deadline is not None, "who waits for time has a deadline"
+    return actor.pending.deadline

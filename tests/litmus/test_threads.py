@@ -10,7 +10,7 @@ from time import sleep  # noqa: TID251 - what code under test does
 
 import pytest
 
-from pytest_supercache import Label, Verdict, check
+from pytest_supercache import Assume, Label, Verdict, check
 from tests.searched import complete, violation_of
 
 
@@ -281,7 +281,7 @@ def test_an_invalidation_in_a_pool_may_come_before_the_write_it_follows(waits):
     assert result.counterexample.replays == "10/10"
 
 
-def delayed(world, pause):
+def delayed(world, pause, daemon):
     """Delete, write, and let a timer delete once more for whoever has read in between."""
     client = world.existing_cache.client(decode_responses=True)
     client.set("n", "old")
@@ -294,7 +294,9 @@ def delayed(world, pause):
         client.set("n", "new")
         client.delete("copy")
         if pause is not None:
-            threading.Timer(pause, client.delete, ["copy"]).start()
+            timer = threading.Timer(pause, client.delete, ["copy"])
+            timer.daemon = daemon
+            timer.start()
 
     world.actor("refill", refill)
     world.actor("writer", write)
@@ -303,15 +305,46 @@ def delayed(world, pause):
     assert world.existing_cache.peek("copy") in {None, "new"}
 
 
+@pytest.mark.parametrize("daemon", [False, True])
 @pytest.mark.parametrize(
-    ("pause", "ticks", "verdict"),
-    [(None, 0, Verdict.VIOLATED), (1, 0, Verdict.HOLDS), (1, "auto", Verdict.VIOLATED)],
+    ("pause", "ticks", "assume", "verdict"),
+    [
+        (None, 0, None, Verdict.VIOLATED),
+        (1, 0, None, Verdict.HOLDS),
+        (1, "auto", None, Verdict.VIOLATED),
+        (1, "auto", Assume(pause=0.5), Verdict.HOLDS),
+    ],
 )
-def test_a_timer_that_deletes_again_holds_only_while_nobody_is_slow(pause, ticks, verdict):
-    result = check(lambda world: delayed(world, pause), search="all-schedules", ticks=ticks)
+def test_a_timer_that_deletes_again_holds_only_while_nobody_is_slow(
+    pause, ticks, assume, verdict, daemon
+):
+    result = check(
+        lambda world: delayed(world, pause, daemon), search="all-schedules", ticks=ticks,
+        assume=assume,
+    )  # fmt: skip
     assert result.verdict is verdict, result.reasons
     if verdict is Verdict.VIOLATED:
         assert result.counterexample.replays == "10/10"
+
+
+def test_a_daemon_that_would_heal_only_after_a_key_expires_is_not_waited_for():
+    def run(world, ttl):
+        client, healed = world.existing_cache.client(), []
+
+        def heal():
+            sleep(60)
+            healed.append(1)
+
+        def flow():
+            client.set("x", 1, ex=ttl)
+            threading.Thread(target=heal, daemon=True).start()
+
+        world.actor("alice", flow)
+        world.run()
+        return len(healed)
+
+    assert set(complete(lambda world: run(world, 30))) == {0}
+    assert set(complete(lambda world: run(world, 90))) == {1}
 
 
 def test_a_timer_that_is_cancelled_in_time_does_nothing():
@@ -438,7 +471,7 @@ def test_a_thread_that_repeats_for_ever_is_cut_off_and_the_sentence_says_so():
 
     result = check(body, search="all-schedules", ticks=0)
     assert result.verdict is Verdict.HOLDS, result.reasons
-    assert "threads that repeat cut off after 3 periods" in result.coverage
+    assert "threads that repeat cut off soon after the users" in result.coverage
 
 
 def test_threads_that_hang_or_outlive_their_user_are_gone_after_the_check():
