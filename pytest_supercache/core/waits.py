@@ -257,8 +257,6 @@ class PoolState:
             return replace(self, queued=tuple(other for other in self.queued if other != job))
         if name == "close":
             return replace(self, closed=True)
-        if name == "clear":  # closed, and what has not begun never will
-            return replace(self, closed=True, queued=())
         return self
 
 

@@ -1,4 +1,4 @@
-"""Systems that work in the background: found in a scenario file, replayed, and silent when fixed."""
+"""Systems that work in the background: found by a scenario, replayed, and silent when fixed."""
 
 import threading
 
