@@ -333,6 +333,7 @@ class World:
             stock=self._stock,
             results={actor.name: actor.result for actor in self._actors},
             waits=dict(self._record.waits.initial),
+            flags=controller.flags,
         )
 
     def _unrecorded_errors(self) -> dict[str, BaseException]:

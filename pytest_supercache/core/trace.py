@@ -106,6 +106,7 @@ class Execution:
     start: Layers = field(default_factory=dict)  # content before the race, when layers are recorded
     stock: Layers = field(default_factory=dict)  # at the very end, settled or not, when asked for
     waits: dict[str, WaitState] = field(default_factory=dict)  # wait objects as they began
+    flags: frozenset[str] = frozenset()  # that were set when the race began
 
     @property
     def race(self) -> list[Step]:

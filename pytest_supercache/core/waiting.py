@@ -1,15 +1,42 @@
 """Guards over recorded operations: the same code lets the runtime and a search ask who may go on.
 
-The runtime keeps one of these while it executes. A search makes another one from what was recorded
-(``Execution.waits``, ``Step.wait``, ``Step.fires``) and asks it about any moment of the execution.
+The runtime keeps :class:`Waits` while it executes. A search asks :func:`allows` about any moment of
+an execution, given what was recorded until then, or makes its own :class:`Waits` from
+``Execution.waits`` and lets it repeat the steps.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.waits import FlagState, Wait, WaitState
 
 SET = FlagState(is_set=True)
+
+
+def allows(
+    actor: str,
+    wait: Wait | None,
+    is_set: Callable[[str], bool],
+    state_of: Callable[[str], WaitState | None],
+) -> bool:
+    """Say whether ``actor`` may take a step with this guard.
+
+    Args:
+        actor: wants to go on.
+        wait: the guard of its step; None: it never waits.
+        is_set: says which flags are set, the timers that have fired among them.
+        state_of: returns the state of an object; None: nobody has done anything to it.
+    """
+    if wait is None or (wait.timer and is_set(wait.timer)):
+        return True
+    if not all(map(is_set, wait.flags)):
+        return False
+    if wait.any_of and sum(map(is_set, wait.any_of)) < wait.enough:
+        return False
+    if not wait.guarded:
+        return True
+    state = state_of(wait.object) if wait.object else None
+    return bool(wait.object) and (state is None or state.allows(actor, wait.verb))
 
 
 class Waits:
@@ -34,15 +61,11 @@ class Waits:
 
     def allows(self, actor: str, wait: Wait | None) -> bool:
         """Say whether ``actor`` may take a step with this guard now."""
-        if wait is None or (wait.timer and self.is_set(wait.timer)):
-            return True
-        if not all(map(self.is_set, wait.flags)):
-            return False
-        if wait.any_of and sum(map(self.is_set, wait.any_of)) < wait.enough:
-            return False
-        if not wait.guarded:
-            return True
-        return bool(wait.object) and self.states[wait.object].allows(actor, wait.verb)
+        return wait is None or allows(actor, wait, self.is_set, self.states.get)
+
+    def flags(self) -> frozenset[str]:
+        """Return the flags that are set."""
+        return frozenset(name for name, state in self.states.items() if state == SET)
 
     def perform(self, actor: str, wait: Wait) -> tuple[WaitState | None, WaitState | None]:
         """Do what a step does; return its object before and after. A timer that fired wins."""

@@ -26,6 +26,11 @@ class Wait:
     timer: str = ""  # a flag that the clock sets; then the step may be taken whatever else is true
     otherwise: str = ""  # what a step does to the object when its timer has fired
 
+    @property
+    def is_guarded_by_object(self) -> bool:
+        """Whether an object may refuse, which may change back and forth."""
+        return self.guarded and bool(self.object)
+
 
 @dataclass(frozen=True, slots=True)
 class LockState:

@@ -68,6 +68,7 @@ class Controller:
         self.releases = 0  # of polls, see runtime.polling
         self.hazards: list[str] = []
         self.simplified: list[str] = []
+        self.flags: frozenset[str] = frozenset()  # that were set when the race began
         self.blocked: tuple[Pending, ...] = ()
         self.waiting: tuple[Pending, ...] = ()
         self.complete = True
@@ -103,6 +104,7 @@ class Controller:
     def race(self, actors: Iterable[Actor], backgrounds: Iterable[Background]) -> None:
         """Run every actor to its end, or until nobody can go on, under the schedule."""
         self.phase = "race"
+        self.flags = self.record.waits.flags()
         self.actors = {actor.name: actor for actor in actors} | self.actors
         self._backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
         self.pass_on(self._next())
@@ -165,7 +167,10 @@ class Controller:
             return
         if self._fused is actor:
             self._fused = None
-            if self.may_take(actor, announced):
+            if announced.deadline is not None:  # its first lines have read the clock: a step
+                footprint = Footprint(reads=announced.footprint.reads & {"clock:now", actor.born})
+                self._add_move(actor, "start", "clock", footprint)
+            elif self.may_take(actor, announced):
                 self.take(actor)
                 return
         actor.state = State.PARKED
@@ -369,7 +374,7 @@ class Controller:
             Step(
                 actor.name, actor.taken, label, kind, footprint, actor.node,
                 phase=self.phase, choice=len(self.choices) - 1, pending=self._all_pending(),
-                time=self.time.clock.now(),
+                time=self.time.clock.now(), cause=actor.cause,
             )
         )  # fmt: skip
         self.record.last = actor.name

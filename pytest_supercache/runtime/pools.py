@@ -48,6 +48,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         step = self.do(execution, f"submit {job.name}", sets=(job.born,))
         if step.wait_before == step.wait_after:
             raise RuntimeError("cannot schedule new futures after shutdown")
+        job.cause = execution.last_step()
         job.target = lambda: self._live(execution, job, future, lambda: fn(*args, **kwargs))
         future.withdraw = lambda running: self._cancel(running, job, future)
         self._jobs(execution).append(future)

@@ -24,6 +24,7 @@ class Stepping:
         self.controller = controller
         self.record = controller.record
         self.contents: dict[str, Any] = {}  # of queues and the like, by wait object
+        self.threads: dict[threading.Thread, Actor] = {}  # that code under test has started
 
     def step(
         self,

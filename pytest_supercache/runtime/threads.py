@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
@@ -21,8 +20,6 @@ from pytest_supercache.runtime.locks import Event
 from pytest_supercache.runtime.polling import asked_before, note_nothing
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.under_test import is_under_test_name
-
-_actors: "WeakKeyDictionary[threading.Thread, tuple[Stepping, Actor]]" = WeakKeyDictionary()
 
 Start = Callable[[threading.Thread], None]
 
@@ -51,7 +48,7 @@ def adopt(execution: Stepping, child: Actor, thread: threading.Thread, start: St
     """Start the thread of a new actor, which waits there for its first turn."""
     child.thread = thread
     execution.controller.actors[child.name] = child
-    _actors[thread] = (execution, child)
+    execution.threads[thread] = child
     thread.daemon = True  # one that hangs must not keep the process
     start(thread)
 
@@ -61,7 +58,7 @@ def start_under_control(thread: threading.Thread, start: Start) -> bool:
     execution = controlled()
     if execution is None or not _is_started_by_code_under_test():
         return False
-    if thread.ident is not None or thread in _actors:
+    if thread.ident is not None or thread in execution.threads:
         return False  # started already: the real method says so
     _make_cooperative(thread)
     run = thread.run
@@ -70,6 +67,7 @@ def start_under_control(thread: threading.Thread, start: Start) -> bool:
     execution.step(
         f"start {child.name}", Footprint(writes=flag), kind="thread", wait=Wait(sets=(child.born,))
     )
+    child.cause = execution.last_step()
     thread.run = lambda: execution.controller.live(child)  # type: ignore[method-assign]
     adopt(execution, child, thread, start)
     return True
@@ -116,8 +114,8 @@ def _make_cooperative(thread: threading.Thread) -> None:
 def actor_of(thread: threading.Thread) -> tuple[Stepping, Actor] | None:
     """Return the execution and the actor of a thread, if it is one of ours and the caller too."""
     execution = controlled()
-    found = _actors.get(thread)
-    return found if execution is not None and found and found[0] is execution else None
+    actor = None if execution is None else execution.threads.get(thread)
+    return None if execution is None or actor is None else (execution, actor)
 
 
 def join(execution: Stepping, actor: Actor, timeout: float | None) -> None:
