@@ -160,6 +160,12 @@ class Controller:
         self.record.close()
         if announced.deadline is not None and announced.kind != "user":
             self.time.timers_started = True
+        if self._fused is actor and announced.deadline is not None:
+            # Its first lines have read the clock: a step of their own.
+            self._fused = None
+            touched = announced.footprint.reads & {"clock:now", actor.born}
+            self._add_move(actor, "start", "clock", Footprint(reads=touched))
+            actor.operation_began = actor.taken
         actor.pending = announced
         if actor.direct:
             wait_alone(self, actor, announced)
@@ -167,10 +173,7 @@ class Controller:
             return
         if self._fused is actor:
             self._fused = None
-            if announced.deadline is not None:  # its first lines have read the clock: a step
-                footprint = Footprint(reads=announced.footprint.reads & {"clock:now", actor.born})
-                self._add_move(actor, "start", "clock", footprint)
-            elif self.may_take(actor, announced):
+            if self.may_take(actor, announced):
                 self.take(actor)
                 return
         actor.state = State.PARKED

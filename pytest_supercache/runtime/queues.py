@@ -24,7 +24,7 @@ class Queue(Cooperative, queue.Queue[Any]):
         super().__init__(maxsize)
         self._begin("queue", QueueState(room=maxsize))
         self._outside: Any = None  # the things inside, as the world outside of executions sees them
-        self._of: tuple[int, str] | None = None  # whose things ``self.queue`` holds now
+        self._of: Any = None  # the things of an execution that ``self.queue`` holds now
 
     def _enter(self) -> Stepping | None:
         """Hold the things that belong to the running execution, or those of the world outside."""
@@ -33,13 +33,11 @@ class Queue(Cooperative, queue.Queue[Any]):
             if self._of is not None:
                 self.queue, self._of = self._outside, None
             return None
-        mine = (id(execution), self.name)
-        if self._of != mine:
-            if self._of is None:
-                self._outside = self.queue
-            if self.name not in execution.contents:
-                execution.contents[self.name] = copy.copy(self._outside)
-            self.queue, self._of = execution.contents[self.name], mine
+        if self._of is None:
+            self._outside = self.queue
+        if self.name not in execution.contents:
+            execution.contents[self.name] = copy.copy(self._outside)
+        self.queue = self._of = execution.contents[self.name]
         return execution
 
     def state(self, execution: Stepping) -> QueueState:
