@@ -332,8 +332,7 @@ class World:
             start=self._start,
             stock=self._stock,
             results={actor.name: actor.result for actor in self._actors},
-            waits=dict(self._record.waits.initial),
-            flags=controller.flags,
+            waits=self._record.waits.before_race(),
         )
 
     def _unrecorded_errors(self) -> dict[str, BaseException]:

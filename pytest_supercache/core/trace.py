@@ -105,8 +105,7 @@ class Execution:
     results: dict[str, Any] = field(default_factory=dict)  # what the actors' functions returned
     start: Layers = field(default_factory=dict)  # content before the race, when layers are recorded
     stock: Layers = field(default_factory=dict)  # at the very end, settled or not, when asked for
-    waits: dict[str, WaitState] = field(default_factory=dict)  # wait objects as they began
-    flags: frozenset[str] = frozenset()  # that were set when the race began
+    waits: dict[str, WaitState] = field(default_factory=dict)  # as they were when the race began
 
     @property
     def race(self) -> list[Step]:

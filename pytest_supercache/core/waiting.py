@@ -49,6 +49,7 @@ class Waits:
     def __init__(self, initial: Mapping[str, WaitState] | None = None) -> None:
         self.initial: dict[str, WaitState] = dict(initial or {})
         self.states: dict[str, WaitState] = dict(self.initial)
+        self._marked: dict[str, WaitState] = {}
 
     def declare(self, name: str, initial: WaitState) -> WaitState:
         """Return the state of an object, which begins as ``initial``."""
@@ -63,9 +64,13 @@ class Waits:
         """Say whether ``actor`` may take a step with this guard now."""
         return wait is None or allows(actor, wait, self.is_set, self.states.get)
 
-    def flags(self) -> frozenset[str]:
-        """Return the flags that are set."""
-        return frozenset(name for name, state in self.states.items() if state == SET)
+    def mark(self) -> None:
+        """Remember how everything is now: the race begins."""
+        self._marked = dict(self.states)
+
+    def before_race(self) -> dict[str, WaitState]:
+        """Return how everything was then; what came later, as it began."""
+        return self.initial | self._marked
 
     def perform(self, actor: str, wait: Wait) -> tuple[WaitState | None, WaitState | None]:
         """Do what a step does; return its object before and after. A timer that fired wins."""

@@ -82,22 +82,3 @@ def _pass_time(controller: Controller, announced: Announced) -> bool:
             if step.wait is not None:
                 controller.record.waits.fire((step.wait.timer,))
     return True
-
-
-def close(controller: Controller) -> None:
-    """At the end of the body: see who still waits, then let everybody leave.
-
-    A thread that is no daemon and waits for something that nobody will do is without an answer; one
-    that waits for time is not judged.
-    """
-    actors = controller.started()
-    if controller.complete and not controller.given_up and not controller.blocked:
-        for _ in range(MOVES_MAX):
-            if not let_run(controller):
-                break
-        controller.blocked += tuple(
-            actor.as_pending(enabled=False)
-            for actor in actors
-            if actor.state is State.PARKED and not actor.daemon and not actor.waits_for_time
-        )
-    controller.unwind(actors)

@@ -24,15 +24,10 @@ from pytest_supercache.runtime.actor import (
 from pytest_supercache.runtime.alone import let_run, wait_alone
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.calling import be, current_actor
+from pytest_supercache.runtime.ending import end_race, is_over_limit
 from pytest_supercache.runtime.polling import release_polls
 from pytest_supercache.runtime.record import Record
-from pytest_supercache.runtime.timekeeper import TICKS_MAX, Timekeeper
-
-STEPS_MAX = 10_000
-"""Steps in one execution; more is UNKNOWN: something polls without waiting."""
-
-UNWIND_SECONDS = 1.0
-"""How long a parked actor may take to leave its code when an execution ends."""
+from pytest_supercache.runtime.timekeeper import Timekeeper
 
 
 class Controller:
@@ -68,7 +63,6 @@ class Controller:
         self.releases = 0  # of polls, see runtime.polling
         self.hazards: list[str] = []
         self.simplified: list[str] = []
-        self.flags: frozenset[str] = frozenset()  # that were set when the race began
         self.blocked: tuple[Pending, ...] = ()
         self.waiting: tuple[Pending, ...] = ()
         self.complete = True
@@ -104,36 +98,18 @@ class Controller:
     def race(self, actors: Iterable[Actor], backgrounds: Iterable[Background]) -> None:
         """Run every actor to its end, or until nobody can go on, under the schedule."""
         self.phase = "race"
-        self.flags = self.record.waits.flags()
+        self.record.waits.mark()
         self.actors = {actor.name: actor for actor in actors} | self.actors
         self._backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
         self.pass_on(self._next())
         self.finished.take()
         self.record.close()
-        if self.time.cut_short:
-            self.simplify("threads that repeat cut off soon after the users")
-        left = [actor for actor in self.actors.values() if actor.state is not State.DONE]
-        blocked = [actor for actor in left if not actor.daemon]
-        if self.complete:
-            self.waiting = tuple(actor.as_pending(enabled=False) for actor in left)
-            if any(not actor.born for actor in blocked):
-                self.blocked += tuple(actor.as_pending(enabled=False) for actor in blocked)
-        failed = bool(self.blocked) or not self.complete
-        self.unwind([actor for actor in self.actors.values() if failed or not actor.born])
+        end_race(self)
         self.phase = "settle"
         if self.given_up:
             raise Abandoned
         if self._crash is not None:
             raise self._crash
-
-    def unwind(self, actors: Iterable[Actor]) -> None:
-        """Let parked actors leave their code, one after the other; locks come free on the way."""
-        for actor in actors:
-            actor.dismissed = True
-            if actor.is_waiting:
-                actor.baton.give()
-                if not self.finished.take_within(UNWIND_SECONDS):
-                    self.hazard(f"{actor.name} did not leave its code when the execution ended")
 
     def drain(self, works: Iterable[Background]) -> None:
         """Perform background work outside the race until nothing is pending, in this order."""
@@ -214,7 +190,7 @@ class Controller:
         enabled = self._enabled()
         if not enabled and release_polls(self):
             enabled = self._enabled()
-        if self._is_over_limit(enabled) or not enabled:
+        if is_over_limit(self, enabled) or not enabled:
             return None
         choices = Choices(
             tuple(enabled), self.record.last, len(self.choices), self._is_resting(),
@@ -244,23 +220,6 @@ class Controller:
     def _is_resting(self) -> bool:
         last = self.actors.get(self.record.last or "")
         return last is None or not last.in_flight
-
-    def _is_over_limit(self, enabled: list[str]) -> bool:
-        if len(self.record.steps) >= STEPS_MAX:
-            self.hazard(
-                f"an execution took {STEPS_MAX} steps without an end; something polls. Let it wait "
-                "on a lock, an event or world.wait_until instead"
-            )
-        elif (
-            self.time.is_exhausted
-            and not enabled
-            and any(actor.waits_for_time for actor in self.actors.values())
-        ):
-            self.hazard(f"the clock has moved {TICKS_MAX} times and somebody still waits for it")
-        else:
-            return False
-        self.complete = False
-        return True
 
     def is_ready(self, actor: Actor) -> bool:
         """Say whether an actor could go on."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_supercache.core.schedule import Choices, Scheduler
-from pytest_supercache.runtime import alone
+from pytest_supercache.runtime import ending
 from pytest_supercache.runtime.active import begin, end
 from pytest_supercache.runtime.actor import Actor, ActorThread, State
 from pytest_supercache.runtime.baton import Baton
@@ -114,7 +114,7 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
         except BaseException as error:  # noqa: BLE001 - handed to the caller
             actor.error = error
         try:
-            alone.close(controller)
+            ending.end_body(controller)
         except BaseException as error:  # noqa: BLE001 - handed to the caller
             actor.error = actor.error or error
         actor.state = State.DONE
@@ -148,7 +148,7 @@ def _give_up(execution: Stepping, actor: Actor) -> None:
     controller.complete = False
     controller.finished.give()
     if not actor.baton.take_within(2.0):  # the body itself hangs: the others do not have to
-        controller.unwind(controller.started())
+        ending.unwind(controller, controller.started())
     _join(execution, actor)
 
 

@@ -20,7 +20,6 @@ from pytest_supercache.core.errors import NotDeterministicError
 from pytest_supercache.core.schedule import CLOCK, Choices
 from pytest_supercache.core.trace import Execution, Step
 from pytest_supercache.core.verdict import End
-from pytest_supercache.core.waiting import SET
 from pytest_supercache.core.waits import WaitState
 from pytest_supercache.search.downsets import downsets, prefix_key
 from pytest_supercache.search.events import (
@@ -57,9 +56,9 @@ class _Knowledge:
     firsts: dict[str, Step] = field(default_factory=dict)  # each actor's first step
     waits: dict[str, WaitState] = field(default_factory=dict)  # wait objects before any step
 
-    def learn(self, events: Sequence[Event], flags: frozenset[str]) -> None:
-        """Note what is the same in every execution; ``flags`` were set before it began."""
-        self.waits.update(dict.fromkeys(flags, SET))
+    def learn(self, events: Sequence[Event], waits: Mapping[str, WaitState]) -> None:
+        """Note what is the same in every execution; ``waits`` are before any step."""
+        self.waits.update(waits)
         for event in events:
             step = event.step
             if not event.index:
@@ -310,7 +309,7 @@ class Exhaustive:
                 )
         events[: len(known)] = known
         order(events, len(known), dependence)
-        self._knowledge.learn(events[len(known) :], execution.flags)
+        self._knowledge.learn(events[len(known) :], execution.waits)
         return events
 
     def _note(self, events: Sequence[Event], execution: Execution) -> None:

@@ -122,7 +122,7 @@ def test_a_replay_of_what_was_recorded_tells_who_could_go_on(program):
     for execution in executions:
         assert not execution.hazards
         waits = Waits(execution.waits)
-        for step in execution.steps:
+        for step in execution.race:
             for pending in step.pending:
                 assert waits.allows(pending.actor, pending.wait) == pending.enabled, pending
                 asked += 1
