@@ -105,8 +105,8 @@ class Stepping:
         """Note that a thread which is not an actor reached a place that we watch."""
         name = threading.current_thread().name
         self.controller.hazard(
-            f"the code under test has started a thread of its own ({name}); such threads are not "
-            "controlled in this version"
+            f"a thread that is not under control ({name}) came to a place that is: a library has "
+            "started it, or somebody who is not in this execution; what it does is in no schedule"
         )
 
     def _widened(self, actor: Actor, footprint: Footprint) -> Footprint:

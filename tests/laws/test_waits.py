@@ -1,6 +1,6 @@
 """Wait objects are values: what is refused changes nothing, what is given back is free again."""
 
-from hypothesis import given
+import hypothesis
 from hypothesis import strategies as st
 
 from pytest_supercache.core.waiting import Waits
@@ -13,6 +13,13 @@ from pytest_supercache.core.waits import (
     QueueState,
     Wait,
 )
+
+
+def given(*strategies):
+    """The same examples in every run, however slow the machine is."""
+    repeatable = hypothesis.settings(derandomize=True, deadline=None)
+    return lambda law: repeatable(hypothesis.given(*strategies)(law))
+
 
 ACTORS = st.sampled_from(["alice", "bob", "carol"])
 
