@@ -140,7 +140,7 @@ class Controller:
             # Its first lines have read the clock: a step of their own.
             self._fused = None
             touched = announced.footprint.reads & {"clock:now", actor.born}
-            self._add_move(actor, "start", "clock", Footprint(reads=touched))
+            self._add_move(actor, "start", "thread", Footprint(reads=touched))
             actor.operation_began = actor.taken
         actor.pending = announced
         if actor.direct:

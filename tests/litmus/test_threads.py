@@ -174,6 +174,7 @@ def test_two_threads_that_lock_crosswise_leave_their_user_without_an_answer():
     result = violation_of(lambda world: crossing(world, lambda one, two: (two, one)))
     found = result.counterexample
     assert {actor for actor, _ in found.violation.evidence["blocked"]} >= {"alice/1", "alice/2"}
+    assert found.conflict_class == "deadlock"
     assert found.replays == "10/10"
     straight = check(lambda world: crossing(world, lambda *locks: locks), search="all-schedules")
     assert straight.verdict is Verdict.HOLDS

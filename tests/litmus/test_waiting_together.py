@@ -53,6 +53,7 @@ def test_a_wakeup_that_comes_before_the_wait_or_never_is_lost(loop, notify):
     assert found.violation.guarantee == "answers"
     assert [actor for actor, _ in found.violation.evidence["blocked"]] == ["consumer"]
     assert "resume" in found.violation.summary
+    assert found.conflict_class == "lost-wakeup"
     assert found.replays == "10/10"
 
 
@@ -409,6 +410,7 @@ def test_a_job_that_waits_for_another_one_of_its_own_pool_needs_a_second_worker(
     found = violation_of(lambda world: body(world, 1)).counterexample
     waiting = {actor for actor, _ in found.violation.evidence["blocked"]}
     assert waiting == {"alice", "alice/1", "alice/1/1"}
+    assert found.conflict_class == "deadlock"
     twin = check(lambda world: body(world, 2), search="all-schedules")
     assert twin.verdict is Verdict.HOLDS, twin.reasons
     assert "each job of a pool on a thread of its own" in twin.coverage
