@@ -116,8 +116,8 @@ class World:
         """
         if any(actor.name == name for actor in self._actors):
             raise SupercacheError(f"world.actor({name!r}): there is an actor of this name already")
-        if not name or "@" in name:
-            raise SupercacheError(f"world.actor({name!r}): expected a name without '@'")
+        if not name or "@" in name or "/" in name:
+            raise SupercacheError(f"world.actor({name!r}): expected a name without '@' and '/'")
         self.stack.node(node)
 
         def live() -> Any:
@@ -332,6 +332,7 @@ class World:
             start=self._start,
             stock=self._stock,
             results={actor.name: actor.result for actor in self._actors},
+            waits=self._record.waits.before_race(),
         )
 
     def _unrecorded_errors(self) -> dict[str, BaseException]:
@@ -339,7 +340,7 @@ class World:
         recorded = {id(call.error) for call in self._calls if call.error is not None}
         return {
             actor.name: actor.error
-            for actor in self._actors
+            for actor in (*self._actors, *self._controller.started())
             if actor.error is not None and id(actor.error) not in recorded
         }
 

@@ -1,6 +1,6 @@
 """Who goes next: a schedule as data, the choices it was made from, and the token people paste.
 
-A token is ``sc1:ITEM:alice,bob*2,alice`` and, for each tick of the clock, ``;tick@3``: the clock
+A token is ``sc1:ITEM:alice,bob*2,alice/1`` and, for each tick of the clock, ``;tick@3``: the clock
 moved after three choices had been made. Every choice of an actor lets it run to its next switch
 point; the first one also runs the code before its first switch point.
 """
@@ -21,8 +21,8 @@ CLOCK = "@clock"
 """The pseudo-actor whose move is a tick: the clock jumps to the next deadline."""
 
 VERSION = "sc1"
-_SAFE = "@._-"
-_SAFE_ITEM = _SAFE + "[]"
+_SAFE = "@._-/"
+_SAFE_ITEM = "@._-[]"
 
 
 @dataclass(frozen=True, slots=True)

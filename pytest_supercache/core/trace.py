@@ -53,6 +53,7 @@ class Step:
     fired: bool = False  # it was taken because its deadline had passed
     recheck: bool = False  # a condition checked again, after one of its reads was written
     cause: StepId | None = None  # the step without which it could not be taken
+    fires: tuple[str, ...] = ()  # timers whose deadline came with this tick
 
     @property
     def signature(self) -> tuple[str, str, Footprint]:
@@ -104,6 +105,7 @@ class Execution:
     results: dict[str, Any] = field(default_factory=dict)  # what the actors' functions returned
     start: Layers = field(default_factory=dict)  # content before the race, when layers are recorded
     stock: Layers = field(default_factory=dict)  # at the very end, settled or not, when asked for
+    waits: dict[str, WaitState] = field(default_factory=dict)  # as they were when the race began
 
     @property
     def race(self) -> list[Step]:
@@ -112,11 +114,11 @@ class Execution:
 
     @property
     def users(self) -> tuple[str, ...]:
-        """The actors of the race that are not pseudo-actors, in the order they were registered."""
+        """The actors that were registered, in that order; what code started itself is no user."""
         first = self.race[0].pending if self.race else ()
         names = dict.fromkeys(pending.actor for pending in first)
         names.update(dict.fromkeys(step.actor for step in self.race))
-        return tuple(name for name in names if "@" not in name)
+        return tuple(name for name in names if "@" not in name and "/" not in name)
 
     def signatures(self) -> list[tuple[str, str, Footprint] | None]:
         """Return what must repeat when the schedule is repeated, one entry a choice.

@@ -11,6 +11,7 @@ from typing import Any
 from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.trace import Execution, Pending
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
 from pytest_supercache.oracle.roles import Act, Role, acts_on, is_name_of, layer_of
 from pytest_supercache.oracle.versions import same
 
@@ -66,16 +67,30 @@ def _without_answer(execution: Execution) -> str:
 
 
 def _is_cycle(blocked: Iterable[Pending], execution: Execution) -> bool:
-    """Say whether those who wait, wait for locks that one of them holds."""
+    """Say whether each of those who wait, waits for another one of them."""
     names = {pending.actor for pending in blocked}
-    holders: dict[str, Any] = {}
+    states: dict[str, WaitState] = {}
     for step in execution.race:
         if step.wait is not None and step.wait_after is not None:
-            holders[step.wait.object] = getattr(step.wait_after, "holder", None)
-    return all(
-        pending.wait is not None and holders.get(pending.wait.object) in names
-        for pending in blocked
-    )
+            states[step.wait.object] = step.wait_after
+    return all(names & _awaited(pending.wait, states) for pending in blocked)
+
+
+def _awaited(wait: Wait | None, states: dict[str, WaitState]) -> set[str]:
+    """Return who could end a wait: who holds the lock, is to end, or runs in the pool."""
+    if wait is None:
+        return set()
+    actors = {
+        flag.partition(":")[2]
+        for flag in (*wait.flags, *wait.any_of)
+        if flag.startswith(("ended:", "done:"))
+    }
+    state = states.get(wait.object)
+    if isinstance(state, LockState) and state.holder is not None:
+        actors.add(state.holder)
+    elif isinstance(state, PoolState):
+        actors |= state.running
+    return actors
 
 
 def _both_expired(execution: Execution) -> bool:

@@ -40,7 +40,12 @@ class Act:
     """The key as this layer writes it."""
 
 
-_NO_LAYERS = frozenset({"lock", "memory", "clock", "ended", "started", "event", "semaphore"})
+_NO_LAYERS = frozenset(
+    {
+        "lock", "memory", "clock", "ended", "started", "done", "event", "semaphore", "queue",
+        "barrier", "pool",
+    }
+)  # fmt: skip
 
 _DROPPING = (
     "del", "unlink", "getdel", "hdel", "delete", "pop", "remove", "invalidate", "evict", "clear",

@@ -45,6 +45,7 @@ class Announced:
     deadline: float | None = None  # virtual seconds; the step may be taken from then on
     fired: bool = False  # the deadline has passed
     recheck_from: int | None = None  # wait_until: enabled after a step from here on wrote its reads
+    polls: bool = False  # asks again what it was just told; see runtime.polling
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +69,10 @@ class Actor:
     carried: float = 0.0  # virtual seconds that passed while the present operation could go on
     inherited: list[Footprint] = field(default_factory=list)  # of the watched calls it is inside
     lock_sites: dict[str, int] = field(default_factory=dict)  # how many locks it made where
+    born: str = ""  # the flag that its start set, when code under test started it
+    started: int = 0  # threads and jobs that it has started
+    periods: int = 0  # how often time woke it after every user had ended
+    idle: tuple[str, int, int] | None = None  # the poll that found nothing; see runtime.polling
     baton: Any = field(default_factory=Baton)
     thread: threading.Thread | None = None
 
@@ -75,6 +80,11 @@ class Actor:
     def in_flight(self) -> bool:
         """Whether it has begun an operation and not finished it."""
         return self.state is State.PARKED and self.taken > self.operation_began
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether its thread waits for the baton."""
+        return self.state is State.PARKED or (self.state is State.NEW and self.thread is not None)
 
     @property
     def waits_for_time(self) -> bool:
@@ -90,6 +100,9 @@ class Actor:
 
     def as_pending(self, *, enabled: bool) -> Pending:
         """Describe what it is about to do, for the record."""
+        if self.pending is None and self.born:
+            footprint = Footprint(reads=frozenset({self.born}))
+            return Pending(self.name, "start", footprint, enabled, Wait(flags=(self.born,)))
         if self.pending is None:
             return Pending(self.name, "start", NOTHING, enabled)
         announced = self.pending

@@ -16,7 +16,12 @@ def current_actor() -> Actor | None:
 
 
 def be(actor: Actor, controller: Any) -> None:
-    """Make the calling thread the one that runs ``actor``'s code in this execution."""
+    """Make the calling thread the one that runs ``actor``'s code in this execution.
+
+    The thread is a daemon, so that it cannot keep the process. Its code must not see that: a thread
+    is a daemon by default when the one that makes it is.
+    """
+    threading.current_thread()._daemonic = actor.daemon  # type: ignore[attr-defined] # noqa: SLF001
     _local.actor = actor
     _local.controller = controller
 

@@ -20,18 +20,14 @@ from pytest_supercache.runtime.actor import (
     Announced,
     BackgroundActor,
     State,
-    WaitsForEverError,
 )
+from pytest_supercache.runtime.alone import let_run, wait_alone
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.calling import be, current_actor
+from pytest_supercache.runtime.ending import end_race, is_over_limit
+from pytest_supercache.runtime.polling import release_polls
 from pytest_supercache.runtime.record import Record
-from pytest_supercache.runtime.timekeeper import TICKS_MAX, Timekeeper
-
-STEPS_MAX = 10_000
-"""Steps in one execution; more is UNKNOWN: something polls without waiting."""
-
-UNWIND_SECONDS = 1.0
-"""How long a parked actor may take to leave its code when an execution ends."""
+from pytest_supercache.runtime.timekeeper import Timekeeper
 
 
 class Controller:
@@ -64,6 +60,7 @@ class Controller:
         self.phase = "before"
         self.choices: list[str] = []
         self.preemptions = 0
+        self.releases = 0  # of polls, see runtime.polling
         self.hazards: list[str] = []
         self.simplified: list[str] = []
         self.blocked: tuple[Pending, ...] = ()
@@ -87,6 +84,10 @@ class Controller:
         if what not in self.simplified:
             self.simplified.append(what)
 
+    def started(self) -> list[Actor]:
+        """Return the actors that code under test has started itself."""
+        return [actor for actor in self.actors.values() if actor.born]
+
     def leaving(self) -> bool:
         """Say whether the calling thread is only unwinding: its steps do not count any more."""
         actor = current_actor()
@@ -97,32 +98,18 @@ class Controller:
     def race(self, actors: Iterable[Actor], backgrounds: Iterable[Background]) -> None:
         """Run every actor to its end, or until nobody can go on, under the schedule."""
         self.phase = "race"
-        self.actors = {actor.name: actor for actor in actors}
+        self.record.waits.mark()
+        self.actors = {actor.name: actor for actor in actors} | self.actors
         self._backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
-        self._pass_on(self._next())
+        self.pass_on(self._next())
         self.finished.take()
         self.record.close()
-        if self.complete:
-            left = [actor for actor in self.actors.values() if actor.state is not State.DONE]
-            self.waiting = tuple(actor.as_pending(enabled=False) for actor in left)
-            self.blocked += tuple(
-                actor.as_pending(enabled=False) for actor in left if not actor.daemon
-            )
-        self._unwind()
+        end_race(self)
         self.phase = "settle"
         if self.given_up:
             raise Abandoned
         if self._crash is not None:
             raise self._crash
-
-    def _unwind(self) -> None:
-        """Let parked actors leave their code, one after the other; locks come free on the way."""
-        for actor in self.actors.values():
-            actor.dismissed = True
-            if actor.state is State.PARKED:
-                actor.baton.give()
-                if not self.finished.take_within(UNWIND_SECONDS):
-                    self.hazard(f"{actor.name} did not leave its code when the execution ended")
 
     def drain(self, works: Iterable[Background]) -> None:
         """Perform background work outside the race until nothing is pending, in this order."""
@@ -134,6 +121,7 @@ class Controller:
                 if background.announced() is not None:
                     taken = True
                     self._perform(background)
+            taken = taken or let_run(self)
 
     # -- arriving and choosing -----------------------------------------------------------------
 
@@ -148,20 +136,26 @@ class Controller:
         self.record.close()
         if announced.deadline is not None and announced.kind != "user":
             self.time.timers_started = True
+        if self._fused is actor and announced.deadline is not None:
+            # Its first lines have read the clock: a step of their own.
+            self._fused = None
+            touched = announced.footprint.reads & {"clock:now", actor.born}
+            self._add_move(actor, "start", "thread", Footprint(reads=touched))
+            actor.operation_began = actor.taken
         actor.pending = announced
         if actor.direct:
-            self._wait_alone(actor, announced)
-            self._take(actor)
+            wait_alone(self, actor, announced)
+            self.take(actor)
             return
         if self._fused is actor:
             self._fused = None
-            if self._may_take(actor, announced):
-                self._take(actor)
+            if self.may_take(actor, announced):
+                self.take(actor)
                 return
         actor.state = State.PARKED
         chosen = self._next()
         if chosen is not actor:
-            self._pass_on(chosen)
+            self.pass_on(chosen)
             actor.baton.take()
             self._leave_if_over(actor)
         actor.state = State.RUNNING
@@ -172,6 +166,8 @@ class Controller:
 
     def _next(self) -> Actor | None:
         """Ask the scheduler until an actor with a thread is chosen; None: the race is over."""
+        if self.phase != "race":
+            return None  # the body goes on
         try:
             while (chosen := self._choose()) is not None:
                 if chosen == CLOCK:
@@ -183,7 +179,7 @@ class Controller:
                     if actor.state is State.NEW:
                         self._begin(actor)
                     else:
-                        self._take(actor)
+                        self.take(actor)
                     return actor
         except BaseException as error:  # noqa: BLE001 - raised again where the race was begun
             self._crash = self._crash or error
@@ -191,12 +187,10 @@ class Controller:
         return None
 
     def _choose(self) -> str | None:
-        enabled = [actor.name for actor in self.actors.values() if self._is_ready(actor)]
-        enabled += [name for name, work in self._backgrounds.items() if work.announced()]
-        self._ready = frozenset(enabled)
-        if self.time.may_tick(self.actors.values(), self._ready):
-            enabled.append(CLOCK)
-        if self._is_over_limit(enabled) or not enabled:
+        enabled = self._enabled()
+        if not enabled and release_polls(self):
+            enabled = self._enabled()
+        if is_over_limit(self, enabled) or not enabled:
             return None
         choices = Choices(
             tuple(enabled), self.record.last, len(self.choices), self._is_resting(),
@@ -215,59 +209,58 @@ class Controller:
         self.choices.append(choice)
         return choice
 
+    def _enabled(self) -> list[str]:
+        enabled = [actor.name for actor in self.actors.values() if self.is_ready(actor)]
+        enabled += [name for name, work in self._backgrounds.items() if work.announced()]
+        self._ready = frozenset(enabled)
+        if self.time.may_tick(self.actors.values(), self._ready):
+            enabled.append(CLOCK)
+        return enabled
+
     def _is_resting(self) -> bool:
         last = self.actors.get(self.record.last or "")
         return last is None or not last.in_flight
 
-    def _is_over_limit(self, enabled: list[str]) -> bool:
-        if len(self.record.steps) >= STEPS_MAX:
-            self.hazard(
-                f"an execution took {STEPS_MAX} steps without an end; something polls. Let it wait "
-                "on a lock, an event or world.wait_until instead"
-            )
-        elif (
-            self.time.is_exhausted
-            and not enabled
-            and any(actor.waits_for_time for actor in self.actors.values())
-        ):
-            self.hazard(f"the clock has moved {TICKS_MAX} times and somebody still waits for it")
-        else:
-            return False
-        self.complete = False
-        return True
-
-    def _is_ready(self, actor: Actor) -> bool:
+    def is_ready(self, actor: Actor) -> bool:
+        """Say whether an actor could go on."""
         if actor.state is not State.PARKED:
             return actor.state is State.NEW
         assert actor.pending is not None, f"{actor.name} is parked without a pending step"
-        return self._may_take(actor, actor.pending)
+        return self.may_take(actor, actor.pending)
 
-    def _may_take(self, actor: Actor, announced: Announced) -> bool:
+    def may_take(self, actor: Actor, announced: Announced) -> bool:
+        """Say whether an actor may take the step that it has announced."""
         if announced.fired:
             return True
-        if announced.deadline is not None and announced.wait is None:
-            return False
         if announced.recheck_from is not None:
             return self.record.wrote_since(announced.recheck_from, announced.footprint.reads)
         return self.record.allows(actor.name, announced.wait)
 
-    def _pass_on(self, chosen: Actor | None) -> None:
+    def pass_on(self, chosen: Actor | None) -> None:
+        """Hand the baton to an actor; None: to the body."""
         if chosen is None:
             self.finished.give()
         elif chosen.state is State.NEW:
             chosen.state = State.RUNNING
             self.enter_node(chosen.node)
+            if chosen.thread is not None:  # it waits on its thread already
+                chosen.baton.give()
+                return
             chosen.thread = ActorThread(
-                target=self._live, args=(chosen,), name=chosen.name, daemon=True
+                target=self.live, args=(chosen,), name=chosen.name, daemon=True
             )
             chosen.thread.start()
         else:
             chosen.baton.give()
 
-    def _live(self, actor: Actor) -> None:
+    def live(self, actor: Actor) -> None:
         """Run an actor's code on its thread, then pass the baton on."""
         be(actor, self)
         try:
+            if actor.born:
+                actor.baton.take()
+                self._leave_if_over(actor)
+                actor.state = State.RUNNING
             actor.result = actor.target()
         except Abandoned:
             pass
@@ -275,6 +268,9 @@ class Controller:
             self._crash = self._crash or error
         except BaseException as error:  # noqa: BLE001 - judged by the guarantee `answers`
             actor.error = error
+        self._ended(actor)
+
+    def _ended(self, actor: Actor) -> None:
         self.progress += 1
         actor.state = State.DONE
         actor.pending = None
@@ -286,11 +282,12 @@ class Controller:
         self.record.close()
         if self._fused is actor:
             self._fused = None
-        self._pass_on(self._next())
+        self.pass_on(self._next())
 
     # -- taking steps --------------------------------------------------------------------------
 
-    def _take(self, actor: Actor) -> None:
+    def take(self, actor: Actor) -> None:
+        """Record that an actor takes the step it has announced."""
         announced = actor.pending
         assert announced is not None, f"{actor.name} was chosen without a pending step"
         racing = self.phase == "race"
@@ -304,19 +301,6 @@ class Controller:
         actor.taken += 1
         actor.pending = None
         self.enter_node(actor.node)
-
-    def _wait_alone(self, actor: Actor, announced: Announced) -> None:
-        """Outside the race there is nobody to wait for: time passes at once, a lock never frees."""
-        clock = self.time.clock
-        if announced.deadline is not None and announced.deadline > clock.now():
-            if announced.wait is not None and self.record.allows(actor.name, announced.wait):
-                return
-            clock.move_to(announced.deadline)
-            announced.fired = True
-        elif not self.record.allows(actor.name, announced.wait):
-            raise WaitsForEverError(
-                f"{announced.label!r} would wait for ever: nothing else runs now that could end it"
-            )
 
     def _perform(self, background: BackgroundActor) -> None:
         announced = background.announced()
@@ -352,7 +336,7 @@ class Controller:
             Step(
                 actor.name, actor.taken, label, kind, footprint, actor.node,
                 phase=self.phase, choice=len(self.choices) - 1, pending=self._all_pending(),
-                time=self.time.clock.now(),
+                time=self.time.clock.now(), cause=actor.cause,
             )
         )  # fmt: skip
         self.record.last = actor.name
@@ -362,12 +346,14 @@ class Controller:
         pending = self._all_pending()
         index = self.time.moved
         moved = self.time.tick(self.actors.values(), self._ready)
+        fires = self.time.fired(self.actors.values())
+        self.record.waits.fire(fires)
         everything = frozenset({EVERYTHING})
         self.record.add(
             Step(
                 CLOCK, index, f"+{moved * 1000:g} ms", "clock", Footprint(everything, everything),
                 phase=self.phase, choice=len(self.choices) - 1, pending=pending,
-                time=self.time.clock.now(),
+                time=self.time.clock.now(), fires=fires,
             )
         )  # fmt: skip
         self.record.close()

@@ -1,14 +1,14 @@
-"""Code under test gets its own view of `threading`, `time` and `uuid`; nobody else does.
+"""Code under test gets its own view of `threading`, `queue`, `time` and more; nobody else does.
 
 Patching ``threading`` for everybody makes redis-py and fakeredis enter the scheduler from their own
 locks; two other tools hang on that. So names are rebound module by module, in the code under test
-only. ``time.sleep`` alone is replaced everywhere: it looks at the calling thread and is the real
-one outside of actors.
+only: where they are kept now, and at every ``import`` that code under test executes meanwhile.
+``time.sleep`` alone is replaced everywhere: it looks at the calling thread and is the real one
+outside of actors.
 """
 
-import _thread
+import builtins
 import sys
-import threading
 import time
 import types
 from collections.abc import Iterable, Iterator
@@ -17,45 +17,8 @@ from typing import Any
 
 from pytest_supercache.runtime import locks
 from pytest_supercache.runtime.places import Put, places
-from pytest_supercache.runtime.under_test import is_under_test
-
-
-class _ThreadingView(types.ModuleType):
-    """`threading` as code under test sees it: cooperative where it must be, else the real one."""
-
-    Lock = locks.Lock
-    RLock = locks.RLock
-    Event = locks.Event
-    Semaphore = locks.Semaphore
-    BoundedSemaphore = locks.BoundedSemaphore
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(threading, name)
-
-
-class _LowLevelView(types.ModuleType):
-    """`_thread` likewise: some libraries take their locks from below `threading`."""
-
-    allocate_lock = LockType = lock = locks.Lock
-    RLock = locks.RLock
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(_thread, name)
-
-
-_VIEW = _ThreadingView("threading", threading.__doc__)
-
-_PAIRS: tuple[tuple[Any, Any], ...] = (
-    (threading, _VIEW),
-    (_thread, _LowLevelView("_thread", _thread.__doc__)),
-    (_thread.allocate_lock, locks.Lock),
-    (threading.Lock, locks.Lock),
-    (threading.RLock, locks.RLock),
-    (threading.Event, locks.Event),
-    (threading.Semaphore, locks.Semaphore),
-    (threading.BoundedSemaphore, locks.BoundedSemaphore),
-    (time.sleep, locks.sleep),
-)
+from pytest_supercache.runtime.replacing import PAIRS, VIEWS, Replacements
+from pytest_supercache.runtime.under_test import is_under_test, is_under_test_name
 
 
 class Rebinding:
@@ -71,8 +34,9 @@ class Rebinding:
         self._pairs: tuple[tuple[Any, Any], ...] = ()
         self._stand_ins: dict[int, Any] = {}
         self._closed: set[int] = set()
+        self._replacements = Replacements()
         self._at_start = set(map(id, sys.modules.values()))
-        self.add((*_PAIRS, *pairs))
+        self.add((*PAIRS, *pairs))
 
     def add(self, pairs: Iterable[tuple[Any, Any]]) -> None:
         """Rebind further pairs, in all modules; a stand-in may have a stand-in of its own."""
@@ -122,7 +86,7 @@ class Rebinding:
         for name, value, put in places(module, self._closed):
             stand_in = self._stand_ins.get(id(value))
             if stand_in is None:
-                stand_in = locks.replacement_for(value, name)
+                stand_in = self._replacements.of(value, name)
             if stand_in is not None and _try(put, stand_in):
                 self._undo.append((put, value))
 
@@ -136,6 +100,11 @@ def _try(put: Put, value: Any) -> bool:
     return True
 
 
+def _imports_for_code_under_test(importer: Any) -> bool:
+    name = importer.get("__name__") if type(importer) is dict else None
+    return type(name) is str and is_under_test_name(name)
+
+
 @contextmanager
 def cooperative(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Rebinding]:
     """Give the code under test cooperative locks and sleeps; put everything back afterwards.
@@ -143,11 +112,22 @@ def cooperative(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Rebinding]:
     ``pairs`` are further (real, stand-in) pairs: functions of `uuid`, clocks, watched functions.
     """
     rebinding = Rebinding(pairs)
-    real_sleep = time.sleep
+    real_sleep, real_import = time.sleep, builtins.__import__
+
+    def own_import(
+        name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
+    ) -> Any:  # the parameters' names are those of the real one
+        module = real_import(name, globals, locals, fromlist, level)
+        if module.__name__ in VIEWS and level == 0 and _imports_for_code_under_test(globals):
+            return VIEWS[module.__name__]
+        return module
+
     time.sleep = locks.sleep  # type: ignore[assignment] # takes what the real one takes
+    builtins.__import__ = own_import
     try:
         rebinding.rebind_new_modules()
         yield rebinding
     finally:
         time.sleep = real_sleep
+        builtins.__import__ = real_import
         rebinding.undo()

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from pytest_supercache.core.footprint import EVERYTHING, touches
 from pytest_supercache.core.trace import Layers, Pending, Step, StepId
-from pytest_supercache.core.waits import Wait, WaitState
+from pytest_supercache.core.waiting import Waits
+from pytest_supercache.core.waits import Wait
 from pytest_supercache.layers.clock import VirtualClock
 from pytest_supercache.runtime.actor import Announced
 
@@ -19,7 +20,7 @@ class Record:
 
     def __init__(self, clock: VirtualClock, snapshot: Callable[[], Layers] | None) -> None:
         self.steps: list[Step] = []
-        self.waits: dict[str, WaitState] = {}
+        self.waits = Waits()
         self.snapshot = snapshot
         self.last: str | None = None  # the actor of the last step; a tick is nobody's
         self._clock = clock
@@ -45,10 +46,8 @@ class Record:
             deadline=announced.deadline, fired=announced.fired,
             recheck=announced.recheck_from is not None, cause=cause,
         )  # fmt: skip
-        if announced.wait is not None and not announced.fired:
-            step.wait_before = self.waits[announced.wait.object]
-            step.wait_after = step.wait_before.after(actor, announced.wait.verb)
-            self.waits[announced.wait.object] = step.wait_after
+        if announced.wait is not None:
+            step.wait_before, step.wait_after = self.waits.perform(actor, announced.wait)
         self.add(step)
         self.last = actor
 
@@ -64,8 +63,8 @@ class Record:
             self.steps[-1].layers = self.snapshot()
 
     def allows(self, actor: str, wait: Wait | None) -> bool:
-        """Say whether a wait object lets ``actor`` go on."""
-        return wait is None or not wait.guarded or self.waits[wait.object].allows(actor, wait.verb)
+        """Say whether the wait objects let ``actor`` go on."""
+        return self.waits.allows(actor, wait)
 
     def wrote_since(self, position: int, resources: frozenset[str]) -> bool:
         """Say whether a step from ``position`` on may have written one of ``resources``.

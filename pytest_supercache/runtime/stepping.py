@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.trace import StepId
@@ -23,6 +25,8 @@ class Stepping:
         self.controller = controller
         self.record = controller.record
         self.expiries = Expiries() if expiries is None else expiries
+        self.contents: dict[str, Any] = {}  # of queues and the like, by wait object
+        self.threads: dict[threading.Thread, Actor] = {}  # that code under test has started
 
     def step(
         self,
@@ -33,6 +37,7 @@ class Stepping:
         wait: Wait | None = None,
         deadline: float | None = None,
         recheck_from: int | None = None,
+        polls: bool = False,
     ) -> bool:
         """Announce a step of the calling actor; returns when it may run.
 
@@ -42,8 +47,9 @@ class Stepping:
         actor = current_actor()
         assert actor is not None, f"{label!r} was announced by a thread that is not an actor's"
         announced = Announced(
-            label, kind, self._widened(actor, footprint), wait, deadline, recheck_from=recheck_from
-        )
+            label, kind, self._widened(actor, footprint), _guard(actor, wait, deadline), deadline,
+            recheck_from=recheck_from, polls=polls,
+        )  # fmt: skip
         self.controller.arrive(actor, announced)
         return not announced.fired
 
@@ -95,21 +101,34 @@ class Stepping:
 
     def wait_state(self, name: str, initial: WaitState) -> WaitState:
         """Return the state of a wait object, which begins as ``initial``."""
-        return self.record.waits.setdefault(name, initial)
+        return self.record.waits.declare(name, initial)
 
     def name_foreign_thread(self) -> None:
         """Note that a thread which is not an actor reached a place that we watch."""
         name = threading.current_thread().name
         self.controller.hazard(
-            f"the code under test has started a thread of its own ({name}); such threads are not "
-            "controlled in this version"
+            f"a thread that is not under control ({name}) came to a place that is: a library has "
+            "started it, or somebody who is not in this execution; what it does is in no schedule"
         )
 
     def _widened(self, actor: Actor, footprint: Footprint) -> Footprint:
         """Add what surrounds a step: the watched calls it is inside, and shared memory."""
         for outer in actor.inherited:
             footprint = footprint | outer
+        if actor.born and not actor.taken:
+            footprint = footprint | Footprint(reads=frozenset({actor.born}))
         if self.controller.shared_memory and actor.node is not None:
             memory = frozenset({f"memory:{actor.node}"})
             footprint = footprint | Footprint(memory, memory)
         return footprint
+
+
+def _guard(actor: Actor, wait: Wait | None, deadline: float | None) -> Wait | None:
+    """Complete a guard: with the timer that may end it, and with the start of the actor itself."""
+    if deadline is not None:
+        timer = f"timer:{actor.name}#{actor.taken}"
+        wait = Wait(guarded=True, timer=timer) if wait is None else replace(wait, timer=timer)
+    if actor.born and not actor.taken:
+        wait = wait or Wait()
+        wait = replace(wait, flags=(*wait.flags, actor.born))
+    return wait

@@ -1,22 +1,26 @@
 """What leads out of control: foreign connections, threads and processes of the code under test.
 
 They are let through and named, so that the run says UNKNOWN with a reason. Sockets and processes
-are heard through Python's audit events; threads have none on 3.11, so their start is wrapped. So is
-``Condition.wait``, below which queues, barriers and futures wait for real.
+are heard through Python's audit events; threads have none on 3.11, so their start is wrapped, and
+those that code under test starts are taken under control (`threads`). ``Condition.wait`` is wrapped
+too: below it real queues, barriers and futures wait for real.
 """
 
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
+from pytest_supercache.runtime import threads
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import ActorThread
 from pytest_supercache.runtime.calling import current_actor
 
 _PROCESS_STARTS = frozenset({"subprocess.Popen", "os.fork", "os.posix_spawn"})
+
+_Method = Callable[..., Any]
 
 _own_sockets: list[str | None] = []
 _starting: list[int] = []  # threads that are inside Thread.start
@@ -30,33 +34,63 @@ def surroundings_watched(own_socket: str | None) -> Iterator[None]:
     if not _installed:
         sys.addaudithook(_hear)  # cannot be taken back; it does nothing while nobody listens
         _installed = True
-    start = threading.Thread.start
+    with ExitStack() as undo:
+        _own_sockets.append(own_socket)
+        undo.callback(_own_sockets.pop)
+        for owner, name, make in (
+            (threading.Thread, "start", _named_start),
+            (threading.Thread, "join", _controlled_join),
+            (threading.Thread, "is_alive", _controlled_is_alive),
+            (threading.Condition, "wait", _named_wait),
+        ):
+            real = getattr(owner, name)
+            undo.callback(setattr, owner, name, real)
+            setattr(owner, name, wraps(real)(make(real)))
+        yield
 
-    wait = threading.Condition.wait
 
-    @wraps(start)
-    def named_start(thread: threading.Thread) -> None:
-        if current_actor() is not None and not isinstance(thread, ActorThread):
-            _name_start("a thread of its own")
+def _named_start(start: _Method) -> _Method:
+    def start_really(thread: threading.Thread) -> None:
         _starting.append(threading.get_ident())  # start() itself waits until the thread runs
         start(thread)
         _starting.remove(threading.get_ident())
 
-    @wraps(wait)
+    def named_start(thread: threading.Thread) -> None:
+        if current_actor() is not None and not isinstance(thread, ActorThread):
+            if threads.start_under_control(thread, start_really):
+                return
+            _name_start(f"a thread ({thread.name}) through a library")
+        start_really(thread)
+
+    return named_start
+
+
+def _controlled_join(join: _Method) -> _Method:
+    def controlled_join(thread: threading.Thread, timeout: float | None = None) -> None:
+        found = threads.actor_of(thread)
+        if found is None:
+            join(thread, timeout)
+        else:
+            threads.join(*found, timeout)
+
+    return controlled_join
+
+
+def _controlled_is_alive(is_alive: _Method) -> _Method:
+    def controlled_is_alive(thread: threading.Thread) -> bool:
+        found = threads.actor_of(thread)
+        return bool(is_alive(thread)) if found is None else threads.is_alive(*found)
+
+    return controlled_is_alive
+
+
+def _named_wait(wait: _Method) -> _Method:
     def named_wait(condition: threading.Condition, timeout: float | None = None) -> bool:
         if current_actor() is not None and threading.get_ident() not in _starting:
             _name_wait()
-        return wait(condition, timeout)
+        return bool(wait(condition, timeout))
 
-    _own_sockets.append(own_socket)
-    threading.Thread.start = named_start  # type: ignore[method-assign,assignment]
-    threading.Condition.wait = named_wait  # type: ignore[method-assign,assignment]
-    try:
-        yield
-    finally:
-        threading.Thread.start = start  # type: ignore[method-assign]
-        threading.Condition.wait = wait  # type: ignore[method-assign]
-        _own_sockets.pop()
+    return named_wait
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:
@@ -82,8 +116,9 @@ def _name_wait() -> None:
     execution = controlled()
     if execution is not None:
         execution.controller.hazard(
-            "the code under test waited on a real threading.Condition (a Queue, a Barrier and a "
-            "Future wait on one too); this version controls Lock, RLock, Event and Semaphore"
+            "the code under test waited on a real threading.Condition (real queues, barriers and "
+            "futures wait on one too) that was made by a library or before the check and is not "
+            "reachable from a module under test: who ends that wait is in no schedule"
         )
 
 

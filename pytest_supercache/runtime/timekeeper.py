@@ -14,6 +14,12 @@ from pytest_supercache.runtime.actor import Actor, State
 TICKS_MAX = 100
 """Ticks in one execution; more is UNKNOWN: somebody waits for something that time cannot bring."""
 
+PERIODS_MAX = {False: 3, True: 1}
+"""How often time wakes a thread that code under test started once every user has ended.
+
+By whether it is a daemon: those seldom end, and what they repeat they have done before.
+"""
+
 
 class Timekeeper:
     """The clock of one execution and its budget of early ticks.
@@ -40,6 +46,7 @@ class Timekeeper:
         self.timers_started = False
         self.saw_deadline = False  # there was one while early ticks were left
         self.moved = 0
+        self.cut_short = False  # a thread that repeats would have gone on
         self._auto = ticks == "auto"
         self._early = TICKS_MAX if unlimited else 1 if ticks == "auto" else int(ticks)
         self._assume = assume
@@ -73,9 +80,35 @@ class Timekeeper:
         deadline = self.deadline(actors) if may_be_early else None
         self.saw_deadline = self.saw_deadline or deadline is not None
         if not ready:
-            unfinished = any(not a.daemon and a.state is not State.DONE for a in actors)
-            return unfinished and any(actor.waits_for_time for actor in actors)
+            return self._is_worth_waiting(actors)
         return deadline is not None and self._is_assumed(deadline, actors, ready)
+
+    def _is_worth_waiting(self, actors: list[Actor]) -> bool:
+        """Say whether time can bring on somebody whose end or whose work matters.
+
+        After the users, a daemon's timer fires only before the next key expires: what a TTL heals
+        in the end is not what the users are promised.
+        """
+        waiting = [actor for actor in actors if actor.waits_for_time]
+        if not waiting or not _users_have_ended(actors):
+            return bool(waiting)
+        expiry = self._expiry(False)
+        started = [
+            actor
+            for actor in waiting
+            if actor.born and (not actor.daemon or expiry is None or _deadline(actor) < expiry)
+        ]
+        worth = [actor for actor in started if actor.periods < PERIODS_MAX[actor.daemon]]
+        self.cut_short = self.cut_short or len(worth) < len(started)
+        return bool(worth)
+
+    def fired(self, actors: Iterable[Actor]) -> tuple[str, ...]:
+        """Return the timers of everybody whose deadline has come."""
+        return tuple(
+            actor.pending.wait.timer
+            for actor in actors
+            if actor.pending is not None and actor.pending.fired and actor.pending.wait is not None
+        )
 
     def _has_timer(self) -> bool:
         """Say whether code under test waits on time: a sleep, a timed wait, a lock lease."""
@@ -101,10 +134,22 @@ class Timekeeper:
         self._early -= bool(ready)
         self.moved += 1
         self.clock.move_to(self.clock.now() + moved)
+        users_have_ended = _users_have_ended(actors)
         for actor in actors:
             if actor.in_flight and actor.name in ready:
                 actor.carried += moved
             pending = actor.pending
-            if pending is not None and pending.deadline is not None:
-                pending.fired = pending.fired or pending.deadline <= self.clock.now()
+            if pending is not None and actor.waits_for_time:
+                pending.fired = _deadline(actor) <= self.clock.now()
+                actor.periods += users_have_ended and pending.fired
         return moved
+
+
+def _users_have_ended(actors: list[Actor]) -> bool:
+    return all(actor.born or actor.daemon or actor.state is State.DONE for actor in actors)
+
+
+def _deadline(actor: Actor) -> float:
+    assert actor.pending is not None, "who waits for time has announced a step"
+    assert actor.pending.deadline is not None, "who waits for time has a deadline"
+    return actor.pending.deadline

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_supercache.core.schedule import Choices, Scheduler
+from pytest_supercache.runtime import ending
 from pytest_supercache.runtime.active import begin, end
 from pytest_supercache.runtime.actor import Actor, ActorThread, State
 from pytest_supercache.runtime.baton import Baton
@@ -73,14 +74,14 @@ def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside
     try:
         assert actor.thread is not None
         actor.thread.start()
-        _watch(controller, actor, asked, limit)
+        _watch(execution, actor, asked, limit)
     except BaseException:
         controller.hazard("interrupted")
-        _give_up(controller, actor)
+        _give_up(execution, actor)
         raise
     finally:
         end()
-    _join(controller, actor)
+    _join(execution, actor)
     if asked is not None and asked.error is not None:
         raise asked.error
     if isinstance(actor.error, KeyboardInterrupt):
@@ -88,11 +89,18 @@ def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside
     return actor
 
 
-def _join(controller: Controller, body: Actor) -> None:
+def _join(execution: Stepping, body: Actor) -> None:
     """Let threads that have done their work end, so that none is left when the check returns."""
-    for actor in (*controller.actors.values(), body):
+    for actor in (*execution.controller.actors.values(), body):
         if actor.thread is not None and actor.state is State.DONE:
             actor.thread.join(1.0)
+            actor.thread = None  # nothing in a circle: batons are closed now, not at some time
+            actor.target = _nothing
+    execution.threads.clear()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
@@ -105,6 +113,10 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
             actor.result = body()
         except BaseException as error:  # noqa: BLE001 - handed to the caller
             actor.error = error
+        try:
+            ending.end_body(controller)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            actor.error = actor.error or error
         actor.state = State.DONE
         controller.progress += 1
         actor.baton.give()
@@ -113,9 +125,8 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
     return actor
 
 
-def _watch(
-    controller: Controller, actor: Actor, asked: OutsideScheduler | None, limit: float
-) -> None:
+def _watch(execution: Stepping, actor: Actor, asked: OutsideScheduler | None, limit: float) -> None:
+    controller = execution.controller
     seen = controller.progress
     while actor.state is not State.DONE:
         if actor.baton.take_within(limit):
@@ -126,23 +137,26 @@ def _watch(
             seen = controller.progress
             continue
         controller.hazard(_describe_hang(controller, actor, limit))
-        _give_up(controller, actor)
+        _give_up(execution, actor)
         return
 
 
-def _give_up(controller: Controller, actor: Actor) -> None:
+def _give_up(execution: Stepping, actor: Actor) -> None:
     """End the execution from outside: the parked actors unwind first, their locks come free."""
+    controller = execution.controller
     controller.given_up = True
     controller.complete = False
     controller.finished.give()
-    actor.baton.take_within(2.0)
+    if not actor.baton.take_within(2.0):  # the body itself hangs: the others do not have to
+        ending.unwind(controller, controller.started())
+    _join(execution, actor)
 
 
 def _describe_hang(controller: Controller, body: Actor, limit: float) -> str:
     """Say which step never arrived, with the stack of every thread of the execution."""
     frames = sys._current_frames()
     lines = [f"a step did not arrive within {limit:g} s; it blocks outside any switch point:"]
-    everyone = [*controller.actors.values(), body] if controller.phase == "race" else [body]
+    everyone = [*list(controller.actors.values()), body]
     for actor in everyone:
         frame = frames.get(actor.thread.ident) if actor.thread and actor.thread.ident else None
         if actor.state is State.DONE or frame is None or _waits_for_baton(actor, body, controller):

@@ -56,8 +56,9 @@ class _Knowledge:
     firsts: dict[str, Step] = field(default_factory=dict)  # each actor's first step
     waits: dict[str, WaitState] = field(default_factory=dict)  # wait objects before any step
 
-    def learn(self, events: Sequence[Event]) -> None:
-        """Note what is the same in every execution."""
+    def learn(self, events: Sequence[Event], waits: Mapping[str, WaitState]) -> None:
+        """Note what is the same in every execution; ``waits`` are before any step."""
+        self.waits.update(waits)
         for event in events:
             step = event.step
             if not event.index:
@@ -68,7 +69,7 @@ class _Knowledge:
     def must_wait(self, actor: str, steps: Sequence[Step]) -> bool:
         """Say whether an actor that has not begun would only run into its first wait."""
         first = self.firsts.get(actor)
-        if first is None or first.wait is None or not first.wait.guarded:
+        if first is None or first.wait is None or not first.wait.is_guarded_by_object:
             return False
         state = self.waits.get(first.wait.object)
         for step in reversed(steps):
@@ -308,7 +309,7 @@ class Exhaustive:
                 )
         events[: len(known)] = known
         order(events, len(known), dependence)
-        self._knowledge.learn(events[len(known) :])
+        self._knowledge.learn(events[len(known) :], execution.waits)
         return events
 
     def _note(self, events: Sequence[Event], execution: Execution) -> None:

@@ -11,6 +11,7 @@ from itertools import count
 from pytest_supercache.core.footprint import EVERYTHING, touches
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Pending, Step
+from pytest_supercache.core.waiting import SET, allows
 from pytest_supercache.core.waits import WaitState
 from pytest_supercache.search.events import Event, positions
 
@@ -127,13 +128,25 @@ class _Ability:
             ticks = (self._events[z] for z in positions(mask) if self._events[z].is_tick)
             if any(tick.step.time >= step.deadline for tick in ticks):
                 return True
-            if step.wait is None:
-                return False
-        if step.wait is None or not step.wait.guarded:
+        if step.wait is None:
+            return step.deadline is None
+        return allows(
+            actor,
+            step.wait,
+            lambda flag: self._is_set(flag, mask),
+            lambda name: self._state(name, mask),
+        )
+
+    def _is_set(self, flag: str, mask: int) -> bool:
+        if self._waits.get(flag) == SET:
             return True
-        state = self._waits.get(step.wait.object)
+        taken = (self._events[z].step.wait for z in positions(mask))
+        return any(flag in wait.sets for wait in taken if wait is not None)
+
+    def _state(self, name: str, mask: int) -> WaitState | None:
+        state = self._waits.get(name)
         for z in positions(mask):
             other = self._events[z].step
-            if other.wait is not None and other.wait.object == step.wait.object:
+            if other.wait is not None and other.wait.object == name:
                 state = other.wait_after or state
-        return state is None or state.allows(actor, step.wait.verb)
+        return state

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pytest_supercache.core.footprint import EVERYTHING, touches
 from pytest_supercache.core.trace import Pending, Step, StepId
+from pytest_supercache.core.waiting import SET, allows
 from pytest_supercache.core.waits import Wait, WaitState
 from pytest_supercache.search.events import Dependence, Event, positions
 from pytest_supercache.search.wakeup import Sequel
@@ -36,7 +37,7 @@ class _Late:
     def guard(self) -> Wait | None:
         """The wait object that can keep it waiting."""
         wait = self.step.wait
-        return wait if wait is not None and wait.guarded else None
+        return wait if wait is not None and wait.is_guarded_by_object else None
 
 
 class Races:
@@ -65,9 +66,12 @@ class Races:
         self._own: dict[str, int] = {}
         self._ticks = [at for at, event in enumerate(events) if event.is_tick]
         self._ids: dict[StepId, int] = {}
+        self._setters: dict[str, int] = {}  # flag -> the events that set it
         for at, event in enumerate(events):
             self._own[event.actor] = self._own.get(event.actor, 0) | 1 << at
             self._ids[event.step.actor, event.step.index] = at
+            for flag in event.step.wait.sets if event.step.wait is not None else ():
+                self._setters[flag] = self._setters.get(flag, 0) | 1 << at
 
     def reversals(self) -> Iterator[tuple[int, Sequel]]:
         """Yield the position of each earlier step with the steps to take in its place."""
@@ -133,16 +137,23 @@ class Races:
             return False
         if step.recheck:
             return self._is_news(late, at, kept)
-        if step.deadline is not None:
-            if self._has_fired(step.deadline, at):
-                return True
-            if late.guard is None:
-                return step.wait is not None
-        guard = late.guard
-        if guard is None:
+        if step.deadline is not None and self._has_fired(step.deadline, at):
             return True
-        state = self._state(guard.object, at, kept)
-        return state is None or state.allows(late.actor, guard.verb)
+        if step.wait is None:
+            return step.deadline is None
+        return allows(
+            late.actor,
+            step.wait,
+            lambda flag: self._is_set(flag, at, kept),
+            lambda name: self._state(name, at, kept),
+        )
+
+    def _is_set(self, flag: str, at: int, kept: int) -> bool:
+        """Say whether a flag is set after the events before ``at`` and those ``kept``."""
+        if self._initial_waits.get(flag) == SET:
+            return True
+        setters = self._setters.get(flag, 0)
+        return bool(setters & (((1 << at) - 1) | kept))
 
     def _is_there(self, cause: StepId, at: int, kept: int) -> bool:
         position = self._ids.get(cause)

@@ -2,32 +2,12 @@
 
 import threading
 import time
-from collections import Counter
 from time import perf_counter, sleep  # noqa: TID251 - what code under test does
 
 import pytest
 
 from pytest_supercache import Assume, Label, SupercacheError, Verdict, check
-
-
-def complete(run, **options):
-    """Return how often each answer of ``run(world)`` came in a complete search."""
-    seen = []
-
-    def body(world):
-        seen.append(None)
-        seen[-1] = run(world)
-
-    options.setdefault("ticks", 0)
-    result = check(body, search="all-schedules", **options)
-    assert result.verdict is Verdict.HOLDS, result.reasons or result.counterexample
-    return Counter(seen[-result.executions :])
-
-
-def violation_of(body, **options):
-    result = check(body, search="all-schedules", **options)
-    assert result.verdict is Verdict.VIOLATED, result.reasons
-    return result
+from tests.searched import complete, violation_of
 
 
 def add_one(client):

@@ -89,6 +89,8 @@ register("number", ["conftest:LIMIT"])
 """
 
 SELF_STARTED = """
+import _thread
+import os
 import threading
 import redis as library
 
@@ -105,7 +107,22 @@ class Threads:
         thread.join()
         return into[0]
 
+class Library(Threads):
+    def get(self, key):
+        into, (here, there) = [], os.pipe()
+
+        def fetch_and_tell():
+            fetch(self.redis, key, into)
+            os.write(there, b".")
+
+        _thread.start_new_thread(fetch_and_tell, ())  # no Thread that anybody could hold
+        os.read(here, 1)
+        os.close(here)
+        os.close(there)
+        return into[0]
+
 sc.system("threads")(Threads)
+sc.system("library")(Library)
 """
 
 
@@ -216,11 +233,17 @@ def test_state_that_cannot_be_swapped_is_named(project: Project, system: str, me
     assert "Traceback" not in result.stdout.str()
 
 
-def test_a_thread_of_the_code_under_test_makes_it_unknown(project: Project) -> None:
+def test_a_thread_that_a_library_starts_makes_it_unknown(project: Project) -> None:
     project.add_to_conftest(SELF_STARTED)
-    project.scenario(one_reader("T-1", "threads"))
+    project.scenario(one_reader("T-1", "library"))
     project.run().assert_outcomes(failed=1)
     assert "thread" in project.reasons()
+
+
+def test_a_thread_that_the_code_under_test_starts_is_under_control(project: Project) -> None:
+    project.add_to_conftest(SELF_STARTED)
+    project.scenario(one_reader("T-2", "threads"))
+    project.run().assert_outcomes(passed=1)
 
 
 def test_a_factory_that_raises_shows_its_error_as_the_users_own(project: Project) -> None:

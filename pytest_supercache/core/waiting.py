@@ -1,0 +1,95 @@
+"""Guards over recorded operations: the same code lets the runtime and a search ask who may go on.
+
+The runtime keeps :class:`Waits` while it executes. A search asks :func:`allows` about any moment of
+an execution, given what was recorded until then, or makes its own :class:`Waits` from
+``Execution.waits`` and lets it repeat the steps.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from pytest_supercache.core.trace import Step
+from pytest_supercache.core.waits import FlagState, Wait, WaitState
+
+SET = FlagState(is_set=True)
+
+
+def allows(
+    actor: str,
+    wait: Wait | None,
+    is_set: Callable[[str], bool],
+    state_of: Callable[[str], WaitState | None],
+) -> bool:
+    """Say whether ``actor`` may take a step with this guard.
+
+    Args:
+        actor: wants to go on.
+        wait: the guard of its step; None: it never waits.
+        is_set: says which flags are set, the timers that have fired among them.
+        state_of: returns the state of an object; None: nobody has done anything to it.
+    """
+    if wait is None or (wait.timer and is_set(wait.timer)):
+        return True
+    if not all(map(is_set, wait.flags)):
+        return False
+    if wait.any_of and sum(map(is_set, wait.any_of)) < wait.enough:
+        return False
+    if not wait.guarded:
+        return True
+    state = state_of(wait.object) if wait.object else None
+    return bool(wait.object) and (state is None or state.allows(actor, wait.verb))
+
+
+class Waits:
+    """The state of every wait object at one moment.
+
+    Args:
+        initial: what each object is before anything is done to it.
+    """
+
+    def __init__(self, initial: Mapping[str, WaitState] | None = None) -> None:
+        self.initial: dict[str, WaitState] = dict(initial or {})
+        self.states: dict[str, WaitState] = dict(self.initial)
+        self._marked: dict[str, WaitState] = {}
+
+    def declare(self, name: str, initial: WaitState) -> WaitState:
+        """Return the state of an object, which begins as ``initial``."""
+        self.initial.setdefault(name, initial)
+        return self.states.setdefault(name, initial)
+
+    def is_set(self, flag: str) -> bool:
+        """Say whether a flag is set; one that nobody has named yet is not."""
+        return self.states.get(flag) == SET
+
+    def allows(self, actor: str, wait: Wait | None) -> bool:
+        """Say whether ``actor`` may take a step with this guard now."""
+        return wait is None or allows(actor, wait, self.is_set, self.states.get)
+
+    def mark(self) -> None:
+        """Remember how everything is now: the race begins."""
+        self._marked = dict(self.states)
+
+    def before_race(self) -> dict[str, WaitState]:
+        """Return how everything was then; what came later, as it began."""
+        return self.initial | self._marked
+
+    def perform(self, actor: str, wait: Wait) -> tuple[WaitState | None, WaitState | None]:
+        """Do what a step does; return its object before and after. A timer that fired wins."""
+        for flag in wait.sets:
+            self.states[flag] = SET
+        verb = wait.otherwise if wait.timer and self.is_set(wait.timer) else wait.verb
+        if not wait.object or not verb:
+            return None, None
+        before = self.states[wait.object]
+        after = self.states[wait.object] = before.after(actor, verb)
+        return before, after
+
+    def fire(self, timers: Iterable[str]) -> None:
+        """Let timers fire: the clock has come to their deadlines."""
+        for timer in timers:
+            self.states[timer] = SET
+
+    def repeat(self, step: Step) -> None:
+        """Do what a recorded step did."""
+        self.fire(step.fires)
+        if step.wait is not None:
+            self.perform(step.actor, step.wait)

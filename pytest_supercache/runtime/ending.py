@@ -1,0 +1,88 @@
+"""How an execution ends: who still waits is noted, then everybody leaves their code.
+
+Users leave when the race is over. What code under test has started itself stays until the body has
+ended, because later steps may still need it, unless the race has failed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_supercache.runtime.actor import Actor, State
+from pytest_supercache.runtime.alone import MOVES_MAX, let_run
+from pytest_supercache.runtime.timekeeper import TICKS_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_supercache.runtime.controller import Controller
+
+UNWIND_SECONDS = 1.0
+"""How long a parked actor may take to leave its code when an execution ends."""
+
+
+STEPS_MAX = 10_000
+"""Steps in one execution; more is UNKNOWN: something polls without waiting."""
+
+
+def is_over_limit(controller: Controller, enabled: list[str]) -> bool:
+    """Say whether the race has gone on for longer than it may: that proves nothing."""
+    if len(controller.record.steps) >= STEPS_MAX:
+        controller.hazard(
+            f"an execution took {STEPS_MAX} steps without an end; something polls. Let it wait "
+            "on a lock, an event or world.wait_until instead"
+        )
+    elif (
+        controller.time.is_exhausted
+        and not enabled
+        and any(actor.waits_for_time for actor in controller.actors.values())
+    ):
+        controller.hazard(f"the clock has moved {TICKS_MAX} times and somebody still waits for it")
+    else:
+        return False
+    controller.complete = False
+    return True
+
+
+def end_race(controller: Controller) -> None:
+    """Note who waits for ever, and let leave who is not needed any more."""
+    if controller.time.cut_short:
+        controller.simplify("threads that repeat cut off soon after the users")
+    actors = list(controller.actors.values())
+    left = [actor for actor in actors if actor.state is not State.DONE]
+    blocked = [actor for actor in left if not actor.daemon]
+    if controller.complete:
+        controller.waiting = tuple(actor.as_pending(enabled=False) for actor in left)
+        if any(not actor.born for actor in blocked):
+            controller.blocked += tuple(actor.as_pending(enabled=False) for actor in blocked)
+    failed = bool(controller.blocked) or not controller.complete
+    unwind(controller, [actor for actor in actors if failed or not actor.born])
+
+
+def unwind(controller: Controller, actors: Iterable[Actor]) -> None:
+    """Let parked actors leave their code, one after the other; locks come free on the way."""
+    for actor in actors:
+        actor.dismissed = True
+        if actor.is_waiting:
+            actor.baton.give()
+            if not controller.finished.take_within(UNWIND_SECONDS):
+                controller.hazard(f"{actor.name} did not leave its code when the execution ended")
+
+
+def end_body(controller: Controller) -> None:
+    """At the end of the body: see who still waits, then let everybody leave.
+
+    A thread that is no daemon and waits for something that nobody will do is without an answer; one
+    that waits for time is not judged.
+    """
+    actors = controller.started()
+    if controller.complete and not controller.given_up and not controller.blocked:
+        for _ in range(MOVES_MAX):
+            if not let_run(controller):
+                break
+        controller.blocked += tuple(
+            actor.as_pending(enabled=False)
+            for actor in actors
+            if actor.state is State.PARKED and not actor.daemon and not actor.waits_for_time
+        )
+    unwind(controller, actors)

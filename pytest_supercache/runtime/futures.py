@@ -1,0 +1,179 @@
+"""Cooperative futures: code under test gets them for those of `concurrent.futures`.
+
+A future is done once and stays so: a flag. Its value is kept by the real class, of which this is
+one, so that callbacks, asyncio and everything else that takes futures go on working.
+"""
+
+import concurrent.futures as real
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import FlagState, Wait
+from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.cooperative import name_of_new, this_actor
+from pytest_supercache.runtime.polling import asked_before, note_nothing
+from pytest_supercache.runtime.stepping import Stepping
+
+
+class Future(real.Future[Any]):
+    """Stands in for ``concurrent.futures.Future``."""
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__()
+        self.flag = f"done:{name}" if name else name_of_new("done")
+        self.withdraw: Callable[[Stepping], bool] | None = None  # of a job that has not begun
+
+    @property
+    def shown(self) -> str:
+        """How labels name it."""
+        return self.flag.partition(":")[2]
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the value; an exception is raised."""
+        return super().result(self._awaited(f"result of {self.shown}", timeout))
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the end and return the exception, if it is one."""
+        return super().exception(self._awaited(f"exception of {self.shown}", timeout))
+
+    def _awaited(self, label: str, timeout: float | None) -> float | None:
+        """Wait as a step; return how long the real one is still to wait."""
+        execution = controlled()
+        if execution is None:
+            return timeout
+        await_futures(execution, label, [self], 1, timeout)
+        if not super().done():
+            raise TimeoutError
+        return 0
+
+    def done(self) -> bool:
+        """Say whether it has ended or was cancelled."""
+        execution = controlled()
+        if execution is not None:
+            question = f"look at {self.shown}"
+            since = asked_before(this_actor(), question)
+            execution.step(
+                question, Footprint(reads=frozenset({self.flag})), kind="lock",
+                recheck_from=since, polls=since is not None,
+            )  # fmt: skip
+            if not super().done():
+                note_nothing(this_actor(), question, len(execution.record.steps))
+        return super().done()
+
+    def cancel(self) -> bool:
+        """Cancel it unless it has begun."""
+        execution = controlled()
+        if execution is not None and self.withdraw is not None:
+            return self.withdraw(execution)
+        if execution is not None and not self.done() and not self.running():
+            self._ends(execution, "cancel")
+        return super().cancel()
+
+    def keep_cancelled(self) -> None:
+        """Remember that it was cancelled: the step that says so is the pool's."""
+        super().cancel()
+        self.set_running_or_notify_cancel()
+
+    def set_result(self, result: Any) -> None:
+        """Let it end with a value."""
+        self._ends(controlled(), "set result of")
+        super().set_result(result)
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """Let it end with an exception."""
+        self._ends(controlled(), "set exception of")
+        super().set_exception(exception)
+
+    def _ends(self, execution: Stepping | None, what: str) -> None:
+        if execution is not None and not execution.controller.leaving():
+            execution.step(
+                f"{what} {self.shown}", Footprint(writes=frozenset({self.flag})), kind="lock",
+                wait=Wait(sets=(self.flag,)),
+            )  # fmt: skip
+
+    def keep_result(self, result: Any) -> None:
+        """Keep the value: the step that says so was taken by the pool."""
+        super().set_result(result)
+
+    def keep_exception(self, exception: BaseException) -> None:
+        """Keep the exception: the step that says so was taken by the pool."""
+        super().set_exception(exception)
+
+
+def await_futures(
+    execution: Stepping, label: str, futures: list[Future], enough: int, timeout: float | None
+) -> None:
+    """Wait until ``enough`` of the futures have ended, or ``timeout`` virtual seconds."""
+    flags = tuple(dict.fromkeys(future.flag for future in futures))
+    for flag in flags:
+        execution.wait_state(flag, FlagState())
+    footprint = Footprint(reads=frozenset(flags))
+    if timeout is not None and timeout <= 0:
+        execution.step(f"look at {label}", footprint, kind="lock")
+        return
+    if timeout is not None:
+        footprint = footprint | Footprint(reads=frozenset({"clock:now"}))
+    all_of_them = enough >= len(flags)
+    wait = Wait(flags=flags) if all_of_them else Wait(any_of=flags, enough=enough)
+    execution.step(
+        label, footprint, kind="lock", wait=wait,
+        deadline=None if timeout is None else execution.now() + timeout,
+    )  # fmt: skip
+
+
+def wait(
+    fs: Iterable[real.Future[Any]], timeout: float | None = None, return_when: str = "ALL_COMPLETED"
+) -> Any:
+    """Stand in for ``concurrent.futures.wait``."""
+    futures = set(fs)
+    execution = controlled()
+    ours = [future for future in futures if isinstance(future, Future)]
+    if execution is None or len(ours) < len(futures):
+        return real.wait(futures, timeout, return_when)
+    ours.sort(key=lambda future: future.flag)
+    if return_when == "ALL_COMPLETED":
+        await_futures(execution, "wait for all", ours, len(ours), timeout)
+    else:
+        _await_some(execution, ours, timeout, is_exception=return_when == "FIRST_EXCEPTION")
+    done: set[real.Future[Any]] = {future for future in ours if real.Future.done(future)}
+    outcome: Callable[..., Any] = type(real.wait([]))
+    return outcome(done, futures - done)
+
+
+def _await_some(
+    execution: Stepping, futures: list[Future], timeout: float | None, *, is_exception: bool
+) -> None:
+    """Wait for the first to end; when an exception is wanted, for more until one has failed."""
+    end = None if timeout is None else execution.now() + timeout
+    for enough in range(1, len(futures) + 1):
+        left = None if end is None else end - execution.now()
+        await_futures(execution, "wait for some", futures, enough, left)
+        finished = [future for future in futures if execution.record.waits.is_set(future.flag)]
+        if len(finished) < enough or not is_exception or any(map(_has_failed, finished)):
+            return
+
+
+def _has_failed(future: Future) -> bool:
+    return not real.Future.cancelled(future) and real.Future.exception(future, 0) is not None
+
+
+def as_completed(
+    fs: Iterable[real.Future[Any]], timeout: float | None = None
+) -> Iterator[real.Future[Any]]:
+    """Stand in for ``concurrent.futures.as_completed``; in the order in which they were seen."""
+    futures = list(dict.fromkeys(fs))
+    execution = controlled()
+    ours = [future for future in futures if isinstance(future, Future)]
+    if execution is None or len(ours) < len(futures):
+        yield from real.as_completed(futures, timeout)
+        return
+    end = None if timeout is None else execution.now() + timeout
+    while ours:
+        left = None if end is None else end - execution.now()
+        await_futures(execution, "wait for the next", ours, 1, left)
+        finished = [future for future in ours if execution.record.waits.is_set(future.flag)]
+        if not finished:
+            raise TimeoutError(f"{len(ours)} (of {len(futures)}) futures unfinished")
+        ours = [future for future in ours if future not in finished]
+        yield from finished

@@ -1,0 +1,145 @@
+"""Cooperative pools: each job is an actor of the operation that submitted it.
+
+Jobs begin in the order they came and at most so many at a time as the pool has workers. Each runs
+on a thread of its own: what a worker of the real pool keeps from one job to the next
+(``threading.local``) is not modelled, and the coverage sentence says so.
+"""
+
+import concurrent.futures as real
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import FlagState, PoolState, Wait
+from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.actor import Abandoned, Actor, ActorThread, Announced, State
+from pytest_supercache.runtime.cooperative import Cooperative, this_actor
+from pytest_supercache.runtime.futures import Future, await_futures
+from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.threads import adopt, child_of
+
+
+class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
+    """Stands in for ``concurrent.futures.ThreadPoolExecutor``."""
+
+    def __init__(
+        self, max_workers: int | None = None, thread_name_prefix: str = "",
+        initializer: Callable[..., Any] | None = None, initargs: tuple[Any, ...] = (),
+    ) -> None:  # fmt: skip
+        super().__init__(max_workers, thread_name_prefix, initializer, initargs)
+        self._begin("pool", PoolState(self._max_workers))
+        self._prefix = thread_name_prefix or "ThreadPoolExecutor"
+        self._starts = (initializer, initargs)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> real.Future[Any]:
+        """Let the pool run ``fn(*args, **kwargs)``.
+
+        Raises:
+            RuntimeError: the pool was shut down.
+        """
+        execution = controlled()
+        if execution is None:
+            return super().submit(fn, *args, **kwargs)
+        execution.controller.simplify("each job of a pool on a thread of its own")
+        job = child_of(this_actor(), lambda: None, daemon=False)
+        future = Future(job.name)
+        execution.wait_state(future.flag, FlagState())
+        step = self.do(execution, f"submit {job.name}", sets=(job.born,))
+        if step.wait_before == step.wait_after:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        job.cause = execution.last_step()
+        job.target = lambda: self._live(execution, job, future, lambda: fn(*args, **kwargs))
+        future.withdraw = lambda running: self._cancel(running, job, future)
+        self._jobs(execution).append(future)
+        self._adopt(execution, job)
+        return future
+
+    def _adopt(self, execution: Stepping, job: Actor) -> None:
+        """Start the job's thread; its first step is announced for it: to begin, when it may."""
+        resource = frozenset({self.name})
+        job.pending = Announced(
+            f"begin {job.name}", "lock", Footprint(resource | {job.born}, resource),
+            Wait(self.name, "begin", guarded=True, flags=(job.born,)),
+        )  # fmt: skip
+        job.state = State.PARKED
+        thread = ActorThread(
+            target=execution.controller.live, args=(job,), name=f"{self._prefix}-{job.name}",
+            daemon=True,
+        )  # fmt: skip
+        adopt(execution, job, thread, threading.Thread.start)
+
+    def _live(
+        self, execution: Stepping, job: Actor, future: Future, call: Callable[[], Any]
+    ) -> None:
+        """Run one job on its thread: the step that begins it was taken."""
+        if real.Future.cancelled(future):
+            return
+        future.set_running_or_notify_cancel()
+        result, error = None, None
+        try:
+            initializer, arguments = self._starts
+            if initializer is not None:
+                initializer(*arguments)
+            result = call()
+        except Abandoned:
+            raise
+        except BaseException as raised:  # noqa: BLE001 - kept for whoever asks for the result
+            error = raised
+        self.do(execution, "end", sets=(future.flag,))
+        if error is None:
+            future.keep_result(result)
+        else:
+            future.keep_exception(error)
+
+    def _cancel(self, execution: Stepping, job: Actor, future: Future) -> bool:
+        """Take a job out of the queue; False when it has begun."""
+        step = self.do(execution, f"cancel {job.name}")
+        if step.wait_before != step.wait_after:
+            future.keep_cancelled()
+            execution.step(
+                f"{job.name} is cancelled", Footprint(writes=frozenset({future.flag})),
+                kind="lock", wait=Wait(sets=(future.flag,)),
+            )  # fmt: skip
+        return real.Future.cancelled(future)
+
+    def _jobs(self, execution: Stepping) -> list[Future]:
+        jobs: list[Future] = execution.contents.setdefault(self.name, [])
+        return jobs
+
+    def map(
+        self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None,
+        chunksize: int = 1, **options: Any,
+    ) -> Iterator[Any]:  # fmt: skip
+        """Submit a job for each item and yield their results in order."""
+        execution = controlled()
+        if execution is None:
+            return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize, **options)
+        end = None if timeout is None else execution.now() + timeout
+        futures = [self.submit(fn, *arguments) for arguments in zip(*iterables, strict=False)]
+
+        def results() -> Iterator[Any]:
+            try:
+                for future in futures:
+                    yield future.result(None if end is None else end - execution.now())
+            finally:
+                for future in futures:
+                    future.cancel()
+
+        return results()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more jobs; wait for those that were taken, unless told not to."""
+        execution = controlled()
+        if execution is None:
+            super().shutdown(wait, cancel_futures=cancel_futures)
+            return
+        if execution.controller.leaving():
+            return
+        self.do(execution, "close")
+        jobs = self._jobs(execution)
+        if cancel_futures:
+            for future in jobs:
+                future.cancel()
+        if wait and jobs:
+            await_futures(execution, f"await the jobs of {self.name}", jobs, len(jobs), None)

@@ -1,0 +1,171 @@
+"""Threads and timers that code under test starts become actors of their own.
+
+They keep being real threads, of the code's own class, but run only while they have the baton. Their
+start sets a flag that their first step reads, their end sets one that ``join`` waits for, and their
+steps count to the operation that started them. Who starts the thread decides: one that the standard
+library or a client library starts stays out of control and is named as such.
+"""
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import FlagState, Wait
+from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.actor import Abandoned, Actor
+from pytest_supercache.runtime.cooperative import this_actor
+from pytest_supercache.runtime.locks import Event
+from pytest_supercache.runtime.polling import asked_before, note_nothing
+from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.under_test import is_under_test_name
+
+Start = Callable[[threading.Thread], None]
+
+
+def child_of(parent: Actor, target: Callable[[], Any], *, daemon: bool) -> Actor:
+    """Make the actor for something that ``parent`` starts: ``alice/1``, ``alice/2`` and so on.
+
+    What the body starts, in a factory or before the race, belongs to the system.
+    """
+    parent.started += 1
+    root = ("system" if parent.node else "body") if parent.direct else parent.name
+    name = f"{root}/{parent.started}"
+    child = Actor(name, parent.node, target, daemon=daemon, born=f"started:{name}")
+    child.begin_operation(parent.operation)
+    child.operation_began = 0
+    child.periods = parent.periods
+    return child
+
+
+def ended(actor: Actor) -> str:
+    """Name the flag that an actor's end sets."""
+    return f"ended:{actor.name}"
+
+
+def adopt(execution: Stepping, child: Actor, thread: threading.Thread, start: Start) -> None:
+    """Start the thread of a new actor, which waits there for its first turn."""
+    child.thread = thread
+    execution.controller.actors[child.name] = child
+    execution.threads[thread] = child
+    thread.daemon = True  # one that hangs must not keep the process
+    start(thread)
+
+
+def start_under_control(thread: threading.Thread, start: Start) -> bool:
+    """Start a thread of the code under test as an actor; False: it is none of ours to control."""
+    execution = controlled()
+    if execution is None or not _is_started_by_code_under_test():
+        return False
+    if thread.ident is not None or thread in execution.threads:
+        return False  # started already: the real method says so
+    _make_cooperative(thread)
+    run = thread.run
+    child = child_of(this_actor(), lambda: _live(execution, child, run), daemon=thread.daemon)
+    flag = frozenset({child.born})
+    execution.step(
+        f"start {child.name}", Footprint(writes=flag), kind="thread", wait=Wait(sets=(child.born,))
+    )
+    child.cause = execution.last_step()
+    thread.run = lambda: execution.controller.live(child)  # type: ignore[method-assign]
+    adopt(execution, child, thread, start)
+    return True
+
+
+def _live(execution: Stepping, child: Actor, run: Callable[[], None]) -> None:
+    """Run a thread's own code and take the step that says it has ended."""
+    error: BaseException | None = None
+    try:
+        run()
+    except Abandoned:
+        raise
+    except SystemExit:
+        pass  # ends a thread without a word
+    except BaseException as raised:  # noqa: BLE001 - judged by the guarantee `answers`
+        error = raised
+    flag = ended(child)
+    execution.step(
+        f"end {child.name}", Footprint(writes=frozenset({flag})), kind="thread",
+        wait=Wait(sets=(flag,)),
+    )  # fmt: skip
+    if error is not None:
+        raise error
+
+
+def _is_started_by_code_under_test() -> bool:
+    """Look for whoever called ``start``: this module and `surroundings` are in between."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_between(frame.f_globals.get("__name__", "")):
+        frame = frame.f_back
+    return is_under_test_name(str(frame.f_globals.get("__name__", "?")))
+
+
+def _is_between(name: str) -> bool:
+    return name.startswith("pytest_supercache.runtime")
+
+
+def _make_cooperative(thread: threading.Thread) -> None:
+    """A timer whose class was made before ours holds a real event."""
+    if isinstance(thread, threading.Timer) and type(thread.finished) is threading.Event:
+        thread.finished = Event(thread.finished.is_set())  # type: ignore[assignment]
+
+
+def actor_of(thread: threading.Thread) -> tuple[Stepping, Actor] | None:
+    """Return the execution and the actor of a thread, if it is one of ours and the caller too."""
+    execution = controlled()
+    actor = None if execution is None else execution.threads.get(thread)
+    return None if execution is None or actor is None else (execution, actor)
+
+
+def join(execution: Stepping, actor: Actor, timeout: float | None) -> None:
+    """Wait until an actor has ended, or until ``timeout`` virtual seconds have passed."""
+    if actor is this_actor():
+        raise RuntimeError("cannot join current thread")
+    flag = ended(actor)
+    execution.wait_state(flag, FlagState())
+    footprint = Footprint(reads=frozenset({flag}))
+    if timeout is not None and timeout <= 0:
+        execution.step(f"look at {actor.name}", footprint, kind="thread")
+        return
+    if timeout is not None:
+        footprint = footprint | Footprint(reads=frozenset({"clock:now"}))
+    execution.step(
+        f"join {actor.name}", footprint, kind="thread", wait=Wait(flags=(flag,)),
+        deadline=None if timeout is None else execution.now() + timeout,
+    )  # fmt: skip
+
+
+def is_alive(execution: Stepping, actor: Actor) -> bool:
+    """Say whether an actor has not ended yet."""
+    flag, question = ended(actor), f"look at {actor.name}"
+    execution.wait_state(flag, FlagState())
+    if actor is this_actor():
+        return True
+    since = asked_before(this_actor(), question)
+    execution.step(
+        question, Footprint(reads=frozenset({flag})), kind="thread", recheck_from=since,
+        polls=since is not None,
+    )  # fmt: skip
+    if execution.record.waits.is_set(flag):
+        return False
+    note_nothing(this_actor(), question, len(execution.record.steps))
+    return True
+
+
+class Timer(threading.Timer):
+    """Stands in for ``threading.Timer``: waits in virtual time."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.finished: Any = Event()
+
+    def run(self) -> None:
+        """Wait, then call the function unless somebody has cancelled the timer."""
+        was_cancelled = self.finished.wait(self.interval)
+        execution = controlled()
+        if execution is not None:  # what the step of the wait has read: no further step
+            was_cancelled = self.finished.state(execution) == FlagState(is_set=True)
+        if not was_cancelled:
+            self.function(*self.args, **self.kwargs)
+        self.finished.set()
