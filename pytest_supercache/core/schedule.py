@@ -21,8 +21,8 @@ CLOCK = "@clock"
 """The pseudo-actor whose move is a tick: the clock jumps to the next deadline."""
 
 VERSION = "sc1"
-_SAFE = "@._-"
-_SAFE_ITEM = _SAFE + "[]"
+_SAFE = "@._/-"
+_SAFE_ITEM = "@._-[]"
 
 
 @dataclass(frozen=True, slots=True)

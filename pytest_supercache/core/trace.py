@@ -95,6 +95,8 @@ class Execution:
     timers_started: bool = False
     saw_deadline: bool = False  # something waited for time while an early tick was still allowed
     simplified: tuple[str, ...] = ()  # what was taken for simpler than it is
+    undeclared: tuple[str, ...] = ()  # how actors met without a step: nothing may be skipped
+    left_over: tuple[tuple[str, str], ...] = ()  # actor, and what it never finished
     seconds: float = 0.0  # of the virtual clock, at the end of the race
     complete: bool = True  # False: the scheduler ended it early
     broken: tuple[Violation, ...] = ()  # expectations of single steps that were not met
@@ -112,11 +114,11 @@ class Execution:
 
     @property
     def users(self) -> tuple[str, ...]:
-        """The actors of the race that are not pseudo-actors, in the order they were registered."""
+        """The actors that were registered, in that order; what code started itself is no user."""
         first = self.race[0].pending if self.race else ()
         names = dict.fromkeys(pending.actor for pending in first)
         names.update(dict.fromkeys(step.actor for step in self.race))
-        return tuple(name for name in names if "@" not in name)
+        return tuple(name for name in names if "@" not in name and "/" not in name)
 
     def signatures(self) -> list[tuple[str, str, Footprint] | None]:
         """Return what must repeat when the schedule is repeated, one entry a choice.

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.switch import Background
@@ -51,6 +51,8 @@ class Announced:
 class Actor:
     """One concurrent flow. Only its own thread runs its code, and only while it has the baton."""
 
+    is_task: ClassVar[bool] = False
+
     name: str
     node: str | None
     target: Callable[[], Any]
@@ -70,6 +72,17 @@ class Actor:
     lock_sites: dict[str, int] = field(default_factory=dict)  # how many locks it made where
     baton: Any = field(default_factory=Baton)
     thread: threading.Thread | None = None
+    loop: Any = None  # the event loop that its thread runs now
+    children: int = 0  # how many actors it has started
+
+    def begin(self, live: Callable[["Actor"], None]) -> None:
+        """Start its code."""
+        self.thread = ActorThread(target=live, args=(self,), name=self.name, daemon=True)
+        self.thread.start()
+
+    def wake(self) -> None:
+        """Let it take the step it has announced."""
+        self.baton.give()
 
     @property
     def in_flight(self) -> bool:
@@ -97,6 +110,10 @@ class Actor:
             self.name, announced.label, announced.footprint, enabled, announced.wait,
             announced.deadline, announced.recheck_from is not None, self.cause,
         )  # fmt: skip
+
+    def as_blocked(self) -> Pending:
+        """Describe where it waits for ever."""
+        return self.as_pending(enabled=False)
 
 
 class BackgroundActor:

@@ -7,6 +7,7 @@ from outside.
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.footprint import ANYTHING, EVERYTHING, Footprint
@@ -16,25 +17,24 @@ from pytest_supercache.core.trace import Pending, Step
 from pytest_supercache.runtime.actor import (
     Abandoned,
     Actor,
-    ActorThread,
     Announced,
     BackgroundActor,
     State,
-    WaitsForEverError,
 )
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.calling import be, current_actor
+from pytest_supercache.runtime.limits import limit_reached
+from pytest_supercache.runtime.moves import add_move, begin
+from pytest_supercache.runtime.notes import Notes
+from pytest_supercache.runtime.passing import pass_by, turn_of_loop, wait_alone
 from pytest_supercache.runtime.record import Record
-from pytest_supercache.runtime.timekeeper import TICKS_MAX, Timekeeper
-
-STEPS_MAX = 10_000
-"""Steps in one execution; more is UNKNOWN: something polls without waiting."""
+from pytest_supercache.runtime.timekeeper import Timekeeper
 
 UNWIND_SECONDS = 1.0
 """How long a parked actor may take to leave its code when an execution ends."""
 
 
-class Controller:
+class Controller(Notes):
     """The state of one execution.
 
     Args:
@@ -43,6 +43,7 @@ class Controller:
         record: keeps the steps.
         shared_memory: every step may touch the memory of its node.
         enter_node: swaps in the module-level state of a node.
+        swaps_state: whether there is any.
     """
 
     def __init__(
@@ -53,39 +54,30 @@ class Controller:
         *,
         shared_memory: bool = False,
         enter_node: Callable[[str | None], None] = lambda _node: None,
+        swaps_state: bool = False,
     ) -> None:
+        super().__init__(shared_memory=shared_memory)
         self.scheduler = scheduler
         self.time = time
         self.record = record
-        self.shared_memory = shared_memory
         self.enter_node = enter_node
+        self.swaps_state = swaps_state
 
         self.actors: dict[str, Actor] = {}
         self.phase = "before"
         self.choices: list[str] = []
         self.preemptions = 0
-        self.hazards: list[str] = []
-        self.simplified: list[str] = []
+        self.loops: list[Any] = []  # event loops that run in this execution
         self.blocked: tuple[Pending, ...] = ()
         self.waiting: tuple[Pending, ...] = ()
         self.complete = True
         self.given_up = False  # by the watchdog
         self.progress = 0  # moves at every switch point; the watchdog reads it
-        self.finished = Baton()  # given when the race is over
+        self.finished: Any = Baton()  # given when the race is over
         self._backgrounds: dict[str, BackgroundActor] = {}
         self._ready: frozenset[str] = frozenset()  # at the last choice
-        self._fused: Actor | None = None  # was chosen for the first time: entry and first step
+        self.fused: Actor | None = None  # was chosen for the first time: entry and first step
         self._crash: BaseException | None = None
-
-    def hazard(self, reason: str) -> None:
-        """Note a reason why this execution proves nothing."""
-        if reason not in self.hazards:
-            self.hazards.append(reason)
-
-    def simplify(self, what: str) -> None:
-        """Note what was taken for simpler than it is: the coverage sentence says so."""
-        if what not in self.simplified:
-            self.simplified.append(what)
 
     def leaving(self) -> bool:
         """Say whether the calling thread is only unwinding: its steps do not count any more."""
@@ -96,18 +88,28 @@ class Controller:
 
     def race(self, actors: Iterable[Actor], backgrounds: Iterable[Background]) -> None:
         """Run every actor to its end, or until nobody can go on, under the schedule."""
+        self.begin_race(actors, backgrounds)
+        self.pass_on(self._next())
+        self.finished.take()
+        self.note_blocked()
+        self.end_race()
+
+    def begin_race(self, actors: Iterable[Actor], backgrounds: Iterable[Background]) -> None:
+        """Know who takes part; nobody has been chosen yet."""
         self.phase = "race"
         self.actors = {actor.name: actor for actor in actors}
         self._backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
-        self._pass_on(self._next())
-        self.finished.take()
+
+    def note_blocked(self) -> None:
+        """Nobody goes on any more: note who should have."""
         self.record.close()
         if self.complete:
             left = [actor for actor in self.actors.values() if actor.state is not State.DONE]
             self.waiting = tuple(actor.as_pending(enabled=False) for actor in left)
-            self.blocked += tuple(
-                actor.as_pending(enabled=False) for actor in left if not actor.daemon
-            )
+            self.blocked += tuple(actor.as_blocked() for actor in left if not actor.daemon)
+
+    def end_race(self) -> None:
+        """Let threads unwind, and raise what ended the race before its end."""
         self._unwind()
         self.phase = "settle"
         if self.given_up:
@@ -118,6 +120,8 @@ class Controller:
     def _unwind(self) -> None:
         """Let parked actors leave their code, one after the other; locks come free on the way."""
         for actor in self.actors.values():
+            if actor.is_task:
+                continue  # its loop has seen to that
             actor.dismissed = True
             if actor.state is State.PARKED:
                 actor.baton.give()
@@ -143,52 +147,75 @@ class Controller:
         Raises:
             Abandoned: the execution has ended; leave.
         """
+        if actor.is_task:
+            pass_by(self, actor, announced)
+            return
+        if self.announce(actor, announced):
+            return
+        chosen = self._next()
+        if chosen is not actor:
+            self.pass_on(chosen)
+            actor.baton.take()
+            self.leave_if_over(actor)
+        actor.state = State.RUNNING
+
+    def announce(self, actor: Actor, announced: Announced) -> bool:
+        """Note what an actor is about to do; True when it is done at once, else it is parked."""
         self.progress += 1
-        self._leave_if_over(actor)
+        self.leave_if_over(actor)
         self.record.close()
         if announced.deadline is not None and announced.kind != "user":
             self.time.timers_started = True
         actor.pending = announced
         if actor.direct:
-            self._wait_alone(actor, announced)
-            self._take(actor)
-            return
-        if self._fused is actor:
-            self._fused = None
-            if self._may_take(actor, announced):
-                self._take(actor)
-                return
+            wait_alone(self, actor, announced)
+            self.take(actor)
+            return True
+        if self.fused is actor:
+            self.fused = None
+            if self.may_take(actor, announced):
+                self.take(actor)
+                return True
         actor.state = State.PARKED
-        chosen = self._next()
-        if chosen is not actor:
-            self._pass_on(chosen)
-            actor.baton.take()
-            self._leave_if_over(actor)
-        actor.state = State.RUNNING
+        return False
 
-    def _leave_if_over(self, actor: Actor) -> None:
+    def ask(self) -> Actor | None:
+        """Say who goes on, for an event loop that has nothing to do."""
+        self.record.close()
+        self.fused = None  # others have come up meanwhile
+        return self._next()
+
+    def leave_if_over(self, actor: Actor) -> None:
+        """Raise Abandoned if the execution has ended."""
         if self.given_up or actor.dismissed:
             raise Abandoned
 
     def _next(self) -> Actor | None:
         """Ask the scheduler until an actor with a thread is chosen; None: the race is over."""
         try:
-            while (chosen := self._choose()) is not None:
-                if chosen == CLOCK:
-                    self._tick()
-                elif chosen in self._backgrounds:
-                    self._perform(self._backgrounds[chosen])
-                else:
-                    actor = self.actors[chosen]
-                    if actor.state is State.NEW:
-                        self._begin(actor)
-                    else:
-                        self._take(actor)
-                    return actor
+            return self._find_next()
         except BaseException as error:  # noqa: BLE001 - raised again where the race was begun
             self._crash = self._crash or error
             self.complete = False
         return None
+
+    def _find_next(self) -> Actor | None:
+        while (turn := turn_of_loop(self.loops)) is None:
+            chosen = self._choose()
+            if chosen is None:
+                return None
+            if chosen == CLOCK:
+                self._tick()
+            elif chosen in self._backgrounds:
+                self._perform(self._backgrounds[chosen])
+            else:
+                actor = self.actors[chosen]
+                if actor.state is State.NEW:
+                    begin(self, actor)
+                else:
+                    self.take(actor)
+                return actor
+        return turn
 
     def _choose(self) -> str | None:
         enabled = [actor.name for actor in self.actors.values() if self._is_ready(actor)]
@@ -220,19 +247,10 @@ class Controller:
         return last is None or not last.in_flight
 
     def _is_over_limit(self, enabled: list[str]) -> bool:
-        if len(self.record.steps) >= STEPS_MAX:
-            self.hazard(
-                f"an execution took {STEPS_MAX} steps without an end; something polls. Let it wait "
-                "on a lock, an event or world.wait_until instead"
-            )
-        elif (
-            self.time.is_exhausted
-            and not enabled
-            and any(actor.waits_for_time for actor in self.actors.values())
-        ):
-            self.hazard(f"the clock has moved {TICKS_MAX} times and somebody still waits for it")
-        else:
+        reason = limit_reached(self.record, self.time, self.actors.values(), enabled)
+        if reason is None:
             return False
+        self.hazard(reason)
         self.complete = False
         return True
 
@@ -240,9 +258,10 @@ class Controller:
         if actor.state is not State.PARKED:
             return actor.state is State.NEW
         assert actor.pending is not None, f"{actor.name} is parked without a pending step"
-        return self._may_take(actor, actor.pending)
+        return self.may_take(actor, actor.pending)
 
-    def _may_take(self, actor: Actor, announced: Announced) -> bool:
+    def may_take(self, actor: Actor, announced: Announced) -> bool:
+        """Say whether an actor may take the step that it has announced."""
         if announced.fired:
             return True
         if announced.deadline is not None and announced.wait is None:
@@ -251,18 +270,16 @@ class Controller:
             return self.record.wrote_since(announced.recheck_from, announced.footprint.reads)
         return self.record.allows(actor.name, announced.wait)
 
-    def _pass_on(self, chosen: Actor | None) -> None:
+    def pass_on(self, chosen: Actor | None) -> None:
+        """Let the chosen one go on; None: the race is over."""
         if chosen is None:
             self.finished.give()
         elif chosen.state is State.NEW:
             chosen.state = State.RUNNING
             self.enter_node(chosen.node)
-            chosen.thread = ActorThread(
-                target=self._live, args=(chosen,), name=chosen.name, daemon=True
-            )
-            chosen.thread.start()
+            chosen.begin(self._live)
         else:
-            chosen.baton.give()
+            chosen.wake()
 
     def _live(self, actor: Actor) -> None:
         """Run an actor's code on its thread, then pass the baton on."""
@@ -272,25 +289,34 @@ class Controller:
         except Abandoned:
             pass
         except SupercacheError as error:  # the scenario is at fault, not the code under test
-            self._crash = self._crash or error
+            self.crashed(error)
         except BaseException as error:  # noqa: BLE001 - judged by the guarantee `answers`
             actor.error = error
-        self.progress += 1
-        actor.state = State.DONE
-        actor.pending = None
-        if not actor.taken and not actor.dismissed:
-            self._add_move(actor, "run", "hand", ANYTHING)
+        self.ended(actor)
         if self.given_up or actor.dismissed:
             self.finished.give()
             return
         self.record.close()
-        if self._fused is actor:
-            self._fused = None
-        self._pass_on(self._next())
+        self.pass_on(self._next())
+
+    def crashed(self, error: BaseException) -> None:
+        """Keep what ended the execution before its end, to be raised where the race was begun."""
+        self._crash = self._crash or error
+
+    def ended(self, actor: Actor) -> None:
+        """Note that an actor's code has come to its end."""
+        self.progress += 1
+        actor.state = State.DONE
+        actor.pending = None
+        if not actor.taken and not actor.dismissed and (self.fused is actor or not actor.is_task):
+            add_move(self, actor, "run", "hand", ANYTHING)
+        if self.fused is actor:
+            self.fused = None
 
     # -- taking steps --------------------------------------------------------------------------
 
-    def _take(self, actor: Actor) -> None:
+    def take(self, actor: Actor) -> None:
+        """Record that an actor takes the step it has announced."""
         announced = actor.pending
         assert announced is not None, f"{actor.name} was chosen without a pending step"
         racing = self.phase == "race"
@@ -299,24 +325,11 @@ class Controller:
             operation=actor.operation,
             choice=len(self.choices) - 1 if racing else None,
             cause=actor.cause,
-            pending=self._all_pending() if racing else (),
+            pending=self.all_pending() if racing else (),
         )  # fmt: skip
         actor.taken += 1
         actor.pending = None
         self.enter_node(actor.node)
-
-    def _wait_alone(self, actor: Actor, announced: Announced) -> None:
-        """Outside the race there is nobody to wait for: time passes at once, a lock never frees."""
-        clock = self.time.clock
-        if announced.deadline is not None and announced.deadline > clock.now():
-            if announced.wait is not None and self.record.allows(actor.name, announced.wait):
-                return
-            clock.move_to(announced.deadline)
-            announced.fired = True
-        elif not self.record.allows(actor.name, announced.wait):
-            raise WaitsForEverError(
-                f"{announced.label!r} would wait for ever: nothing else runs now that could end it"
-            )
 
     def _perform(self, background: BackgroundActor) -> None:
         announced = background.announced()
@@ -326,40 +339,15 @@ class Controller:
         self.record.take(
             background.name, background.node, background.taken, announced, phase=self.phase,
             choice=len(self.choices) - 1 if racing else None,
-            pending=self._all_pending() if racing else (),
+            pending=self.all_pending() if racing else (),
             cause=background.work.cause,
         )  # fmt: skip
         background.taken += 1
         background.work.perform()
         self.record.close()
 
-    def _begin(self, actor: Actor) -> None:
-        """Choose an actor for the first time: its first lines run before its first step.
-
-        In shared memory these lines are a step of their own.
-        """
-        self._fused = actor
-        if self.shared_memory:
-            self._fused = None
-            memory = frozenset({f"memory:{actor.node}"})
-            self._add_move(actor, "start", "memory", Footprint(memory, memory))
-            actor.operation_began = actor.taken
-
-    def _add_move(self, actor: Actor, label: str, kind: str, footprint: Footprint) -> None:
-        """Record a choice of an actor that had no step to announce."""
-        self.record.close()
-        self.record.add(
-            Step(
-                actor.name, actor.taken, label, kind, footprint, actor.node,
-                phase=self.phase, choice=len(self.choices) - 1, pending=self._all_pending(),
-                time=self.time.clock.now(),
-            )
-        )  # fmt: skip
-        self.record.last = actor.name
-        actor.taken += 1
-
     def _tick(self) -> None:
-        pending = self._all_pending()
+        pending = self.all_pending()
         index = self.time.moved
         moved = self.time.tick(self.actors.values(), self._ready)
         everything = frozenset({EVERYTHING})
@@ -372,7 +360,7 @@ class Controller:
         )  # fmt: skip
         self.record.close()
 
-    def _all_pending(self) -> tuple[Pending, ...]:
+    def all_pending(self) -> tuple[Pending, ...]:
         """Describe what everyone was about to do at the last choice."""
         return tuple(
             actor.as_pending(enabled=actor.name in self._ready)

@@ -40,7 +40,7 @@ class Stepping:
         actor = current_actor()
         assert actor is not None, f"{label!r} was announced by a thread that is not an actor's"
         announced = Announced(
-            label, kind, self._widened(actor, footprint), wait, deadline, recheck_from=recheck_from
+            label, kind, self.widened(actor, footprint), wait, deadline, recheck_from=recheck_from
         )
         self.controller.arrive(actor, announced)
         return not announced.fired
@@ -103,7 +103,7 @@ class Stepping:
             "controlled in this version"
         )
 
-    def _widened(self, actor: Actor, footprint: Footprint) -> Footprint:
+    def widened(self, actor: Actor, footprint: Footprint) -> Footprint:
         """Add what surrounds a step: the watched calls it is inside, and shared memory."""
         for outer in actor.inherited:
             footprint = footprint | outer

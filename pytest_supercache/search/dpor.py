@@ -278,6 +278,8 @@ class Exhaustive:
             if walk.is_impossible:
                 self.probes += 1
                 return True
+            if execution.undeclared:
+                raise ReductionAlarm(f"steps touch more than they say: {execution.undeclared[0]}")
             walk.finish(execution)
             events = self._absorb(events[:known], execution)
             base = len(events) - len(nodes)

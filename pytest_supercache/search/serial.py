@@ -26,9 +26,13 @@ class Serial:
         background = [name for name in enabled if name not in self._order and name != CLOCK]
         if choices.resting and background:
             return background[0]
-        if choices.last in self._order and not choices.resting:
+        user = None if choices.last is None else choices.last.partition("/")[0]
+        if user in self._order and not choices.resting:
             if choices.last in enabled:
                 return choices.last
+            family = [name for name in enabled if name.partition("/")[0] == user]
+            if family:  # what the user has started belongs to its turn
+                return family[0]
             if CLOCK in enabled:
                 return CLOCK
         for name in self._order:
