@@ -16,10 +16,13 @@ from pytest_supercache.layers.stack import Stack
 from pytest_supercache.registry import REGISTRY
 from pytest_supercache.runtime.active import ActiveSwitch
 from pytest_supercache.runtime.actor import Abandoned
+from pytest_supercache.runtime.async_doors import AsyncDoors
 from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.doors import Doors, clients_replaced
+from pytest_supercache.runtime.driving import driven
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
+from pytest_supercache.runtime.loop_tools import async_pairs, tools_watched
 from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
 from pytest_supercache.runtime.record import Record
@@ -42,7 +45,7 @@ class Stand:
     def __init__(
         self,
         stack: Stack,
-        doors: Doors,
+        doors: tuple[Doors, ...],
         rebinding: Rebinding,
         seeding: Seeding,
         state: ModuleState,
@@ -108,15 +111,22 @@ class Stand:
             kept,
             shared_memory=shared_memory,
             enter_node=self._state.enter,
+            swaps_state=self._state.is_declared,
         )
         execution = Stepping(controller)
         world = World(self.stack, execution, self._given)
         self._seeding.start(self._settings.seed)
         self._state.reset()
         self.stack.reset(self._given, lambda: (len(kept.steps), _current_name()))
-        actor = guard(execution, lambda: body(world), self._settings.step_timeout, outside=outside)
+        actor = guard(
+            execution,
+            lambda: driven(controller, body(world)),
+            self._settings.step_timeout,
+            outside=outside,
+        )
         self._name_real_time(controller)
-        self._doors.forget_connections()
+        for door in self._doors:
+            door.forget_connections()
         self._state.leave()
         failure = None if isinstance(actor.error, Abandoned) else actor.error
         if look:
@@ -162,15 +172,17 @@ def test_stand(
         undo.enter_context(pinned(core))
         stack = Stack(server, ActiveSwitch())
         undo.callback(stack.close)
-        doors = Doors(stack.existing_cache)
-        undo.callback(doors.close)
-        doors.open()
+        doors = (Doors(stack.existing_cache), AsyncDoors(stack.existing_cache))
+        for door in doors:
+            undo.callback(door.close)
+            door.open()
         watching = Watching(REGISTRY.watches.values())
         undo.callback(watching.stop)
         watching.start()
         seeding = undo.enter_context(seeded())
-        pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs]
+        pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs()]
         rebinding = undo.enter_context(cooperative(pairs))
+        undo.enter_context(tools_watched())
         undo.enter_context(surroundings_watched(getattr(server, "socket", None)))
         undo.enter_context(frozen(stack.clock))
         undo.enter_context(clients_replaced(clients, stack.existing_cache))

@@ -66,6 +66,14 @@ class FakeRedisServer:
 
         return FakeRedisConnection(server=self._server, **portable_arguments(arguments))
 
+    def aconnection(self, arguments: Mapping[str, Any]) -> Any:
+        """Make an asyncio connection to the present server."""
+        from fakeredis import aioredis
+
+        # Older versions have the same class by its first name.
+        make = getattr(aioredis, "FakeAsyncRedisConnection", None) or aioredis.FakeConnection
+        return make(server=self._server, **portable_arguments(arguments))
+
     def reset(self) -> None:
         """Start over with a new server: nothing can be left in it by definition."""
         self._server = self._make()
@@ -156,6 +164,13 @@ class RealServer:
         make: Any = redis.connection.UnixDomainSocketConnection
         return make(path=self._socket, **portable_arguments(arguments))
 
+    def aconnection(self, arguments: Mapping[str, Any]) -> Any:
+        """Make an asyncio connection to the server."""
+        import redis.asyncio.connection
+
+        make: Any = redis.asyncio.connection.UnixDomainSocketConnection
+        return make(path=self._socket, **portable_arguments(arguments))
+
     def reset(self) -> None:
         """Drop all data, scripts and functions; connections are closed by those who made them."""
         self._admin.flushall()
@@ -234,6 +249,14 @@ class ForeignServer:
         """Make a connection to the server."""
         own = {name: value for name, value in portable_arguments(arguments).items() if name != "db"}
         return self._pool.connection_class(**{**self._pool.connection_kwargs, **own})
+
+    def aconnection(self, arguments: Mapping[str, Any]) -> Any:
+        """Make an asyncio connection to the server."""
+        import redis.asyncio
+
+        own = {name: value for name, value in portable_arguments(arguments).items() if name != "db"}
+        pool = redis.asyncio.ConnectionPool.from_url(self.url)
+        return pool.connection_class(**{**pool.connection_kwargs, **own})
 
     def reset(self) -> None:
         """Empty the database."""

@@ -33,6 +33,11 @@ class ModuleState:
         self._of_node: dict[str, dict[str, _Content]] = {}
         self._node: str | None = None
 
+    @property
+    def is_declared(self) -> bool:
+        """Whether there is anything to swap."""
+        return bool(self._objects)
+
     def reset(self) -> None:
         """Give every object the content it had when it was declared; no node is entered."""
         self._of_node = {}

@@ -14,6 +14,7 @@ from typing import Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.registry import Watch
+from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
 
 Spec = str | Callable[..., Any] | None
@@ -66,10 +67,10 @@ def _resolve(watch: Watch) -> tuple[Any, str, Callable[..., Any]]:
     function = target.__func__ if isinstance(target, staticmethod | classmethod) else target
     if not callable(function) or inspect.isclass(function):
         raise SupercacheError(f"watch({watch.target!r}): it is not a function or a method")
-    if inspect.iscoroutinefunction(function):
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise SupercacheError(
-            f"watch({watch.target!r}): it is a coroutine function; asyncio is not available in "
-            "this version"
+            f"watch({watch.target!r}): it is a generator function, whose call runs none of its "
+            "code; watch what it calls"
         )
     return owner, name, function
 
@@ -96,7 +97,17 @@ def _wrapped(watch: Watch, target: Any, function: Callable[..., Any], name: str)
         return execution, _announce(watch, bound.arguments, name)
 
     @wraps(function)
-    def watched(*args: Any, **kwargs: Any) -> Any:
+    async def awaited(*args: Any, **kwargs: Any) -> Any:
+        begun = before(args, kwargs)
+        if begun is None:
+            return await function(*args, **kwargs)
+        execution, (label, footprint) = begun
+        return await async_stepping.inside(
+            execution, label, footprint, lambda: function(*args, **kwargs)
+        )
+
+    @wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
         begun = before(args, kwargs)
         if begun is None:
             return function(*args, **kwargs)
@@ -104,6 +115,7 @@ def _wrapped(watch: Watch, target: Any, function: Callable[..., Any], name: str)
         with execution.inside(label, footprint):
             return function(*args, **kwargs)
 
+    watched = awaited if inspect.iscoroutinefunction(function) else called
     if isinstance(target, staticmethod | classmethod):
         return type(target)(watched)
     return watched
