@@ -43,7 +43,7 @@ def ran(answer: Any, what: str) -> Any:
     if inspect.iscoroutine(answer):
         answer.close()
         raise SupercacheError(
-            f"{what} returned a coroutine, which nobody runs; asyncio is not available in this "
-            "version"
+            f"{what} returned a coroutine, which nobody runs: the function is not a coroutine "
+            "function itself. Write `async def`, or give the coroutine function and its arguments"
         )
     return answer

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_supercache import coverage
-from pytest_supercache.calls import ran
 from pytest_supercache.core.errors import (
     NotDeterministicError,
     ReplayDivergedError,
@@ -37,7 +36,6 @@ from pytest_supercache.trial import (
     take_turns,
 )
 from pytest_supercache.witness import DoesNotReplay, confirm, simplest, smallest
-from pytest_supercache.world import World
 
 
 def check(
@@ -120,12 +118,9 @@ def check_on(
         if preflight is not None:
             _look_ahead(stand, preflight)
 
-        def driven(world: World) -> None:
-            ran(body(world), "the body")
-
         def explore(*, shared: bool) -> CheckResult:
             trial = Trial(
-                stand=stand, body=driven, settings=settings, guarantees=guarantees, shared=shared
+                stand=stand, body=body, settings=settings, guarantees=guarantees, shared=shared
             )
             one = _Check(trial, item, replay, (hypothesis_seed, reproduce))
             try:
@@ -138,8 +133,8 @@ def check_on(
             return explore(shared=settings.memory == "shared")
         except SharedMemoryNeeded as needed:
             note = (
-                f"memory is treated as shared: {needed} was answered without a step. Declare what "
-                "it looks into with watch(...) to make the search cheaper"
+                f"memory is treated as shared: {needed}. Declare what it looks into with "
+                "watch(...) to make the search cheaper"
             )
         except ReplayDivergedError:
             if replay is None or settings.memory != "auto":

@@ -19,12 +19,15 @@ from pytest_supercache.layers.stack import Stack
 from pytest_supercache.registry import REGISTRY
 from pytest_supercache.runtime.active import ActiveSwitch
 from pytest_supercache.runtime.actor import Abandoned
+from pytest_supercache.runtime.async_doors import AsyncDoors
 from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.doors import Doors, clients_replaced
+from pytest_supercache.runtime.driving import driven
 from pytest_supercache.runtime.expiries import Expiries
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
 from pytest_supercache.runtime.isolation import Isolation
+from pytest_supercache.runtime.loop_tools import async_pairs, tools_watched
 from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
 from pytest_supercache.runtime.record import Record
@@ -47,7 +50,7 @@ class Stand:
     def __init__(
         self,
         stack: Stack,
-        doors: Doors,
+        doors: tuple[Doors, ...],
         rebinding: Rebinding,
         seeding: Seeding,
         state: ModuleState,
@@ -118,6 +121,7 @@ class Stand:
             kept,
             shared_memory=shared_memory,
             enter_node=self._enter_node,
+            swaps_state=self._state.is_declared or self._isolation.is_used,
         )
         execution = Stepping(controller, expiries)
         world = World(self.stack, execution, self._given)
@@ -125,9 +129,15 @@ class Stand:
         self._state.reset()
         self._isolation.reset()
         self.stack.reset(self._given, lambda: (len(kept.steps), _current_name()))
-        actor = guard(execution, lambda: body(world), self._settings.step_timeout, outside=outside)
+        actor = guard(
+            execution,
+            lambda: driven(controller, body(world)),
+            self._settings.step_timeout,
+            outside=outside,
+        )
         self._name_real_time(controller)
-        self._doors.forget_connections()
+        for door in self._doors:
+            door.forget_connections()
         self._state.leave()
         self._isolation.leave()
         failure = None if isinstance(actor.error, Abandoned) else actor.error
@@ -148,7 +158,8 @@ class Stand:
 
     def steps_have_changed(self) -> bool:
         """Say whether something was imported or learnt that makes footprints differ from now on."""
-        if not (self._watching.notice() | self._doors.notice()):
+        noticed = [self._watching.notice(), *(door.notice() for door in self._doors)]
+        if not any(noticed):
             return False
         self._state.add_empty(adapters.state(sys.modules))
         self._rebinding.add(self._watching.pairs)
@@ -196,17 +207,19 @@ def test_stand(
         undo.enter_context(pinned(core))
         stack = Stack(server, ActiveSwitch())
         undo.callback(stack.close)
-        doors = Doors(stack.existing_cache)
-        undo.callback(doors.close)
-        doors.open()
+        doors = (Doors(stack.existing_cache), AsyncDoors(stack.existing_cache))
+        for door in doors:
+            undo.callback(door.close)
+            door.open()
         module_state = ModuleState(dict.fromkeys([*adapters.state(sys.modules), *state]))
         seeding = undo.enter_context(seeded())
         undo.enter_context(frozen(stack.clock))  # first: a clock that is watched shows frozen time
         watching = Watching(REGISTRY.watches.values())
         undo.callback(watching.stop)
         watching.start()
-        pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs]
+        pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs()]
         rebinding = undo.enter_context(cooperative(pairs))
+        undo.enter_context(tools_watched())
         undo.enter_context(surroundings_watched(getattr(server, "socket", None)))
         undo.enter_context(clients_replaced(clients, stack.existing_cache))
 

@@ -1,44 +1,46 @@
 """What a body is given: the layers, actors, and a record of what users did."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pytest_supercache.calls import Call, ran
+from pytest_supercache.calls import ran
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.core.footprint import NOTHING, Resources, footprint_of
+from pytest_supercache.core.footprint import Footprint, Resources, footprint_of
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.switch import CONDITION
 from pytest_supercache.core.trace import Execution, Layers, Settled
-from pytest_supercache.core.verdict import Violation
 from pytest_supercache.layers.clock import VirtualClock
 from pytest_supercache.layers.existing_cache import ExistingCache
+from pytest_supercache.layers.messages import Mailbox
 from pytest_supercache.layers.origin import Origin
 from pytest_supercache.layers.stack import NodeLayers, Stack
 from pytest_supercache.layers.super_cache import SuperCache
+from pytest_supercache.operations import Recording, Settling, text
 from pytest_supercache.recording import history_of
+from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.actor import Actor, State
 from pytest_supercache.runtime.calling import current_actor, looking
+from pytest_supercache.runtime.driving import loop_of_body, race
+from pytest_supercache.runtime.driving import run as run_coroutine
 from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.task_actor import TaskActor
+from pytest_supercache.users import AsyncUser, User, is_async, is_async_system
 
 
-class World:
+class World(Recording):
     """One execution as a test body sees it.
 
     Register actors, ``run()`` them under the schedule, ``settle()``, and check.
     """
 
     def __init__(self, stack: Stack, stepping: Stepping, given: Mapping[str, Any]) -> None:
+        super().__init__(stepping)
         self.stack = stack
-        self.stepping = stepping
-        self._controller = stepping.controller
-        self._record = stepping.record
         self._given = given
         self._actors: list[Actor] = []
-        self._calls: list[Call] = []
-        self._broken: list[Violation] = []
         self._settled = Settled()
         self._start: Layers = {}
         self._stock: Layers = {}
@@ -119,29 +121,74 @@ class World:
         if not name or "@" in name or "/" in name:
             raise SupercacheError(f"world.actor({name!r}): expected a name without '@' and '/'")
         self.stack.node(node)
+        if is_async(target):
+            flow: Actor = TaskActor(name, node, lambda: target(*args, **kwargs), daemon=daemon)
+        else:
+            what = f"world.actor({name!r})"
+            flow = Actor(name, node, lambda: ran(target(*args, **kwargs), what), daemon=daemon)
+        self._actors.append(flow)
 
-        def live() -> Any:
-            return ran(target(*args, **kwargs), f"world.actor({name!r})")
-
-        self._actors.append(Actor(name, node, live, daemon=daemon))
-
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Any:
         """Run every registered actor under the schedule; return their results by name.
 
-        An actor that raised has no result; the guarantee ``answers`` reports it.
+        An actor that raised has no result; the guarantee ``answers`` reports it. In a coroutine:
+        ``await world.run()``.
         """
-        mailboxes = list(self.stack.bus.mailboxes.values())
+        loop = loop_of_body(self._controller)
+        if loop is not None:
+            return self._run_on(loop)
+        if any(actor.is_task for actor in self._actors):
+            return run_coroutine(self._controller, self._run_on(None))
+        mailboxes = self._before_race()
+        self._controller.race(self._actors, mailboxes)
+        return self._results()
+
+    async def _run_on(self, loop: Any) -> dict[str, Any]:
+        mailboxes = self._before_race()
+        loop = loop or loop_of_body(self._controller)
+        await race(loop, self._actors, mailboxes)
+        return self._results()
+
+    def _before_race(self) -> list[Mailbox]:
         if self._record.snapshot is not None:
             with looking():
                 self._start = self.content()
-        self._controller.race(self._actors, mailboxes)
+        return list(self.stack.bus.mailboxes.values())
+
+    def _results(self) -> dict[str, Any]:
         return {actor.name: actor.result for actor in self._actors if actor.error is None}
 
-    def settle(self) -> None:
-        """Deliver what is still on its way and take stock of every layer."""
+    def settle(self) -> "Settling":
+        """Deliver what is still on its way and take stock of every layer.
+
+        In a coroutine, ``await world.settle()`` also lets tasks that the system started go on.
+        """
         self.deliver()
         with looking():
             self._settled.layers = self.content()
+        return Settling(self.settle_again)
+
+    async def settle_again(self) -> None:
+        """Settle after all tasks have gone as far as they can."""
+        await self.settle_down()
+        self.settle()
+
+    async def settle_down(self) -> None:
+        """Deliver what is on its way, and let tasks go on until all of them wait."""
+        self.deliver()
+        loop = loop_of_body(self._controller)
+        if loop is not None:
+            await loop.rest()
+            self.deliver()
+
+    @property
+    def is_on_a_loop(self) -> bool:
+        """Whether the calling code runs on an event loop of ours."""
+        return loop_of_body(self._controller) is not None
+
+    def drive(self, coroutine: Any) -> Any:
+        """Run a coroutine of the body on an event loop made for it."""
+        return run_coroutine(self._controller, coroutine)
 
     def take_stock(self) -> None:
         """Note what all layers hold in the end, whether the body has settled or not."""
@@ -153,7 +200,8 @@ class World:
         waiting = [actor.name for actor in self._actors if actor.state is State.NEW]
         if waiting and not self._controller.hazards and self._controller.complete:
             return SupercacheError(
-                f"world.actor({waiting[0]!r}, ...) was registered, but world.run() was not called"
+                f"world.actor({waiting[0]!r}, ...) was registered, but world.run() was not called "
+                "(in a coroutine: await world.run())"
             )
         return None
 
@@ -164,21 +212,38 @@ class World:
 
     # -- steps by hand -------------------------------------------------------------------------
 
-    def step(self, label: str, reads: Resources = None, writes: Resources = None) -> None:
-        """Put a switch point here.
+    def step(self, label: str, reads: Resources = None, writes: Resources = None) -> Any:
+        """Put a switch point here; in a coroutine: ``await world.step(...)``.
 
         ``reads`` and ``writes`` are resources like ``"super_cache:x"``; None for both means that
         the code up to the next step may touch anything, ``()`` that it touches nothing.
         """
-        self.stepping.step(label, footprint_of(reads, writes), kind="hand")
+        if self.is_on_a_loop:
+            return async_stepping.step(
+                self.stepping, label, footprint_of(reads, writes), kind="hand"
+            )
+        return self.stepping.step(label, footprint_of(reads, writes), kind="hand")
 
-    def wait_until(self, condition: Callable[[], bool], reads: Resources = None) -> None:
-        """Wait until ``condition()`` is true; checked again when its ``reads`` are written."""
+    def wait_until(self, condition: Callable[[], bool], reads: Resources = None) -> Any:
+        """Wait until ``condition()`` is true; checked again when its ``reads`` are written.
+
+        In a coroutine: ``await world.wait_until(...)``.
+        """
         footprint = footprint_of(reads, None if reads is None else ())
+        if self.is_on_a_loop:
+            return self._await_until(condition, footprint)
         self.stepping.step(CONDITION, footprint, kind="hand")
         while not condition():
             since = len(self._record.steps)
             self.stepping.step(f"{CONDITION} again", footprint, kind="hand", recheck_from=since)
+        return None
+
+    async def _await_until(self, condition: Callable[[], bool], footprint: Footprint) -> None:
+        step = partial(async_stepping.step, self.stepping)
+        await step(CONDITION, footprint, kind="hand")
+        while not condition():
+            since = len(self._record.steps)
+            await step(f"{CONDITION} again", footprint, kind="hand", recheck_from=since)
 
     def deliver(self) -> None:
         """Deliver every message that is on its way, outside the race."""
@@ -188,79 +253,25 @@ class World:
         """Empty every layer that the plugin can reach, messages included."""
         self.stack.forget_content()
 
-    def used_keys(self) -> list[str]:
-        """Return every key that an operation named, in the order of appearance."""
-        found: dict[str, None] = {}
-        for call in self._calls:
-            if call.key is not None:
-                found[call.key] = None
-            found.update(dict.fromkeys(key for key, _ in (*call.sightings, *call.writes)))
-        return list(found)
-
     # -- the record ----------------------------------------------------------------------------
-
-    @contextmanager
-    def operation(self, kind: str, key: str | None = None, *, value: Any = None) -> Iterator[Call]:
-        """Record an operation of the calling actor; set ``answer`` on what it yields.
-
-        An exception is recorded as the answer and passed on.
-        """
-        actor = current_actor()
-        assert actor is not None, "a body runs as an actor"
-        call = Call(user=actor.name, node=actor.node or "a", kind=kind, key=key, value=value)
-        with self.recorded(call):
-            yield call
-
-    @contextmanager
-    def recorded(self, call: Call) -> Iterator[None]:
-        """Record ``call`` while the block runs, with the steps that are taken in it."""
-        actor = current_actor()
-        assert actor is not None, "a body runs as an actor"
-        call.key = _text(call.key)
-        call.phase = self._controller.phase
-        call.called_at = len(self._record.steps)
-        actor.begin_operation(len(self._calls))
-        self._calls.append(call)
-        if self._controller.shared_memory:
-            self.stepping.step(
-                f"call {call.kind} {call.key or ''}".rstrip(), NOTHING, kind="memory"
-            )
-        try:
-            yield
-        except Exception as error:
-            call.error = error
-            raise
-        finally:
-            if not self._controller.leaving():
-                self._returned(call, actor)
-
-    def _returned(self, call: Call, actor: Actor) -> None:
-        steps = self._record.steps
-        position = actor.operation
-        own = [at for at in range(call.called_at, len(steps)) if steps[at].operation == position]
-        call.steps = sum(steps[at].kind != "memory" for at in own)
-        if own:
-            call.called_at = own[0]
-        call.returned_at = len(steps)
-        actor.begin_operation(None)
-
-    def fail(self, violation: Violation) -> None:
-        """Record that an expectation of a single step was not met."""
-        self._broken.append(violation)
 
     def owns(self, user: str, *keys: str) -> None:
         """Say that what the origin has under ``keys`` may be shown to ``user`` only.
 
         Judged by the guarantee ``isolated_users``; a key may have several owners.
         """
-        for key in map(_text, keys):
+        for key in map(text, keys):
             self._owners[key] = (*self._owners.get(key, ()), user)
 
-    def user(self, name: str, system: Any, node: str = "a") -> "User":
-        """Return recorded ``read``, ``write`` and ``delete`` on ``system`` for a user."""
-        return User(self, name, system, node)
+    def user(self, name: str, system: Any, node: str = "a") -> Any:
+        """Return recorded ``read``, ``write`` and ``delete`` on ``system`` for a user.
 
-    def probe(self, node: str, key: str, ask: Callable[[], Any]) -> None:
+        They are coroutine functions if the system's methods are.
+        """
+        make = AsyncUser if is_async_system(system) else User
+        return make(self, name, system, node)
+
+    async def probe(self, node: str, key: str, ask: Callable[[], Awaitable[Any]]) -> None:
         """Ask the system on ``node`` after everything has settled, and record the answer.
 
         What an earlier probe changed in the shared layers is taken back first: one node's question
@@ -275,14 +286,16 @@ class World:
         phase, controller.phase = controller.phase, "probe"
         with self.at(node):
             try:
-                answer = ask()
+                answer = await ask()
             except Exception as error:  # noqa: BLE001 - judged by `answers`
                 answer = error
         controller.phase = phase
         self._settled.probes[node, key] = answer
         steps = self._record.steps[before:]
         if not steps and not isinstance(answer, BaseException):
-            self._unseen.append(f"a read of {key} on node {node} after settling")
+            self._unseen.append(
+                f"a read of {key} on node {node} after settling was answered without a step"
+            )
         if any(_writes_shared(step.footprint.writes) for step in steps):
             self.stack.restore_shared(self._shared)
 
@@ -313,8 +326,10 @@ class World:
             hazards=tuple(controller.hazards),
             unseen=(
                 *self._unseen,
+                *controller.unseen,
                 *(
                     f"{call.user}: {call.kind} {call.key or ''}".rstrip()
+                    + " was answered without a step"
                     for call in self._calls
                     if call.returned_at is not None and call.error is None and not call.steps
                 ),
@@ -323,6 +338,8 @@ class World:
             timers_started=controller.time.timers_started,
             saw_deadline=controller.time.saw_deadline,
             simplified=tuple(controller.simplified),
+            undeclared=tuple(controller.undeclared),
+            left_over=tuple(controller.left_over),
             seconds=self.stack.clock.now(),
             complete=controller.complete,
             broken=tuple(self._broken),
@@ -338,45 +355,13 @@ class World:
     def _unrecorded_errors(self) -> dict[str, BaseException]:
         """Return what ended an actor outside of any recorded operation."""
         recorded = {id(call.error) for call in self._calls if call.error is not None}
+        everyone = (*self._actors, *self._controller.started())
+        ended = [(actor.name, actor.error) for actor in everyone]
         return {
-            actor.name: actor.error
-            for actor in (*self._actors, *self._controller.started())
-            if actor.error is not None and id(actor.error) not in recorded
+            name: error
+            for name, error in (*ended, *self._controller.lost)
+            if error is not None and id(error) not in recorded
         }
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A user of a system whose operations are recorded."""
-
-    world: World
-    name: str
-    system: Any
-    node: str = "a"
-    vars: dict[str, Any] = field(default_factory=dict)
-
-    def read(self, key: str) -> Any:
-        """Call the system's ``get``."""
-        call = Call(user=self.name, node=self.node, kind="read", key=key)
-        with self.world.recorded(call):
-            call.answer = self.system.get(key)
-        return call.answer
-
-    def write(self, key: str, value: Any) -> None:
-        """Call the system's ``set``."""
-        call = Call(user=self.name, node=self.node, kind="write", key=key, value=value)
-        with self.world.recorded(call):
-            self.system.set(key, value)
-
-    def delete(self, key: str) -> None:
-        """Call the system's ``delete``."""
-        with self.world.recorded(Call(user=self.name, node=self.node, kind="delete", key=key)):
-            self.system.delete(key)
-
-
-def _text(key: Any) -> Any:
-    """Bytes and text are one key."""
-    return key.decode(errors="backslashreplace") if isinstance(key, bytes) else key
 
 
 def _writes_shared(writes: frozenset[str]) -> bool:

@@ -27,6 +27,16 @@ class Switch(Protocol):
         """Say that the answer of the last step has arrived: a switch point in shared memory."""
         ...
 
+    async def astep(
+        self, label: str, footprint: Footprint, *, kind: str, wait: Wait | None = None
+    ) -> None:
+        """Announce a step of the calling task; returns when the step may run."""
+        ...
+
+    async def aanswered(self, label: str) -> None:
+        """Say in a task that the answer of the last step has arrived."""
+        ...
+
 
 class Background(Protocol):
     """Work that happens without a thread of its own, such as the delivery of a message."""

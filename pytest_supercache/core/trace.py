@@ -96,6 +96,8 @@ class Execution:
     timers_started: bool = False
     saw_deadline: bool = False  # something waited for time while an early tick was still allowed
     simplified: tuple[str, ...] = ()  # what was taken for simpler than it is
+    undeclared: tuple[str, ...] = ()  # how actors met without a step: nothing may be skipped
+    left_over: tuple[tuple[str, str], ...] = ()  # actor, and what it never finished
     seconds: float = 0.0  # of the virtual clock, at the end of the race
     complete: bool = True  # False: the scheduler ended it early
     broken: tuple[Violation, ...] = ()  # expectations of single steps that were not met

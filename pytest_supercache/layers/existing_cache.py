@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.layers.clock import EPOCH
 from pytest_supercache.layers.servers import (
     AnyServer,
@@ -15,6 +15,7 @@ from pytest_supercache.layers.servers import (
 
 if TYPE_CHECKING:
     import redis
+    import redis.asyncio
 
 PLACE = "existing_cache"
 
@@ -53,16 +54,24 @@ class ExistingCache:
         """Make a connection that leads here, with the ``arguments`` of whichever pool asks."""
         return owned(self.server.connection(arguments, library))
 
-    def aclient(self, **_options: Any) -> Any:
-        """Make a ``redis.asyncio.Redis``; not available in this version."""
-        raise SupercacheError("existing_cache.aclient(): asyncio is not available in this version")
+    def aclient(self, **options: Any) -> "redis.asyncio.Redis":
+        """Make a ``redis.asyncio.Redis`` of the same cache, with its own ``options``."""
+        import redis.asyncio
+
+        pool = redis.asyncio.ConnectionPool(**options)
+        pool.make_connection = lambda: self.aconnect(options)  # type: ignore[method-assign]
+        self._pools.add(pool)
+        return redis.asyncio.Redis(connection_pool=pool)
+
+    def aconnect(self, arguments: Mapping[str, Any]) -> Any:
+        """Make an asyncio connection that leads here."""
+        return owned(self.server.aconnection(arguments))
 
     def reset(self, given: Mapping[str, Any]) -> None:
         """Start an execution with ``given``: text and bytes as they are, anything else as JSON."""
         self.server.reset()
         for pool in list(self._pools):  # a client that was kept must not see the old content
-            pool.disconnect()
-            pool.reset()
+            forget_pool(pool)
         self.leases.clear()
         self.timed.clear()
         self._admin = None
@@ -113,6 +122,13 @@ class ExistingCache:
         if self._admin is None:
             self._admin = private_client(lambda: self.connect({}))
         return self._admin
+
+
+def forget_pool(pool: Any) -> None:
+    """Close a pool's connections; those of asyncio went with the loop that they belonged to."""
+    if not iscoroutinefunction(pool.disconnect):
+        pool.disconnect()
+    pool.reset()
 
 
 def encoded(value: Any) -> str | bytes:

@@ -1,7 +1,7 @@
 """Invalidation messages: published in one step, delivered to each node in a step of its own."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.switch import Switch
@@ -68,14 +68,26 @@ class Bus:
         assert mailbox.node is not None, "a mailbox belongs to a node"
         self.mailboxes[mailbox.node] = mailbox
 
-    def publish(self, keys: Iterable[str]) -> None:
+    def publish(self, keys: Sequence[str]) -> None:
         """Publish the invalidation of ``keys`` to every node, the publisher's own included."""
-        keys = list(keys)
+        label, footprint = self._announced(keys)
+        self._switch.step(label, footprint, kind="super_cache")
+        self._put(keys)
+        self._switch.answered(label)
+
+    async def apublish(self, keys: Sequence[str]) -> None:
+        """Publish in a coroutine."""
+        label, footprint = self._announced(keys)
+        await self._switch.astep(label, footprint, kind="super_cache")
+        self._put(keys)
+        await self._switch.aanswered(label)
+
+    def _announced(self, keys: Sequence[str]) -> tuple[str, Footprint]:
         queues = frozenset(mailbox.name for mailbox in self.mailboxes.values())
-        label = f"invalidate {', '.join(keys)}"
-        self._switch.step(label, Footprint(queues, queues), kind="super_cache")
+        return f"invalidate {', '.join(keys)}", Footprint(queues, queues)
+
+    def _put(self, keys: Sequence[str]) -> None:
         cause = self._switch.last_step()
         for mailbox in self.mailboxes.values():
             for key in keys:
                 mailbox.put(key, cause)
-        self._switch.answered(label)

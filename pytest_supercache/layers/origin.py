@@ -1,7 +1,7 @@
 """The source of truth: versioned, and it knows the order of its commits."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -44,9 +44,7 @@ class Origin:
     def get(self, key: str) -> Any:
         """Read ``key``; None when it is absent."""
         self._step("read", key, reads=True)
-        answer = deepcopy(self._content.get(key))
-        step, actor = self._position()
-        self.loads.append(Load(key, deepcopy(answer), step, actor))
+        answer = self._load(key)
         self._switch.answered(f"read {key}")
         return answer
 
@@ -80,6 +78,11 @@ class Origin:
             raise
         transaction.commit()
 
+    @property
+    def aio(self) -> "AsyncOrigin":
+        """The same origin for coroutines: its calls are awaited, so others can go between them."""
+        return AsyncOrigin(self, self._switch)
+
     def peek(self, key: str) -> Any:
         """Look at ``key`` without taking a step."""
         return deepcopy(self._content.get(key))
@@ -94,9 +97,13 @@ class Origin:
 
     def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
         self.watched = True
-        resource = frozenset({f"{PLACE}:{key}"})
-        footprint = Footprint(reads=resource) if reads else Footprint(resource, resource)
-        self._switch.step(f"origin {verb} {key}", footprint, kind="origin")
+        self._switch.step(*_announced(verb, key, reads=reads), kind="origin")
+
+    def _load(self, key: str) -> Any:
+        answer = deepcopy(self._content.get(key))
+        step, actor = self._position()
+        self.loads.append(Load(key, deepcopy(answer), step, actor))
+        return answer
 
     def _commit(self, key: str, value: Any) -> None:
         self._versions[key] = version = self._versions.get(key, 0) + 1
@@ -125,9 +132,8 @@ class Origin:
 
     def _commit_all(self, changes: dict[str, Any], drafts: list[int]) -> None:
         self.watched = True
-        resources = frozenset(f"{PLACE}:{key}" for key in changes)
-        label = f"origin commit {', '.join(changes) or 'nothing'}"
-        self._switch.step(label, Footprint(resources, resources), kind="origin")
+        label, footprint = _announced_commit(changes)
+        self._switch.step(label, footprint, kind="origin")
         for key, value in changes.items():
             self._commit(key, value)
         self._end(drafts, committed=True)
@@ -163,3 +169,104 @@ class Transaction:
     def _change(self, key: str, value: Any) -> None:
         self._changes[key] = value
         self.drafts.append(self._origin._draft(key, value))  # noqa: SLF001
+
+
+class AsyncOrigin:
+    """The origin as coroutines see it."""
+
+    def __init__(self, origin: Origin, switch: Switch) -> None:
+        self._origin = origin
+        self._switch = switch
+
+    async def get(self, key: str) -> Any:
+        """Read ``key``; None when it is absent."""
+        await self._step("read", key, reads=True)
+        answer = self._origin._load(key)  # noqa: SLF001 - one idea in three classes
+        await self._switch.aanswered(f"read {key}")
+        return answer
+
+    async def set(self, key: str, value: Any) -> None:
+        """Commit ``value`` as the next version of ``key``."""
+        await self._step("write", key)
+        self._origin._commit(key, value)  # noqa: SLF001
+        await self._switch.aanswered(f"write {key}")
+
+    async def delete(self, key: str) -> None:
+        """Commit the absence of ``key`` as its next version."""
+        await self._step("delete", key)
+        self._origin._commit(key, None)  # noqa: SLF001
+        await self._switch.aanswered(f"delete {key}")
+
+    async def version(self, key: str) -> int:
+        """Return how often ``key`` was committed in this execution."""
+        await self._step("version of", key, reads=True)
+        answer = self._origin._versions.get(key, 0)  # noqa: SLF001
+        await self._switch.aanswered(f"version of {key}")
+        return answer
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["AsyncTransaction"]:
+        """Collect changes and commit them in one step; an exception rolls them back."""
+        transaction = AsyncTransaction(self, self._origin)
+        try:
+            yield transaction
+        except BaseException:
+            self._origin._end(transaction.drafts, committed=False)  # noqa: SLF001
+            raise
+        await transaction.commit()
+
+    async def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
+        self._origin.watched = True
+        await self._switch.astep(*_announced(verb, key, reads=reads), kind="origin")
+
+    async def _commit_all(self, changes: dict[str, Any], drafts: list[int]) -> None:
+        self._origin.watched = True
+        label, footprint = _announced_commit(changes)
+        await self._switch.astep(label, footprint, kind="origin")
+        for key, value in changes.items():
+            self._origin._commit(key, value)  # noqa: SLF001
+        self._origin._end(drafts, committed=True)  # noqa: SLF001
+        await self._switch.aanswered(label)
+
+
+class AsyncTransaction:
+    """Changes that nobody sees before they are committed together."""
+
+    def __init__(self, origin: AsyncOrigin, kept: Origin) -> None:
+        self._origin = origin
+        self._kept = kept
+        self._changes: dict[str, Any] = {}
+        self.drafts: list[int] = []  # numbers of the origin's record
+
+    async def get(self, key: str) -> Any:
+        """Read ``key`` as this transaction sees it."""
+        if key in self._changes:
+            return deepcopy(self._changes[key])
+        return await self._origin.get(key)
+
+    async def set(self, key: str, value: Any) -> None:
+        """Change ``key`` when the transaction commits."""
+        self._change(key, deepcopy(value))
+
+    async def delete(self, key: str) -> None:
+        """Remove ``key`` when the transaction commits."""
+        self._change(key, None)
+
+    async def commit(self) -> None:
+        """Commit all changes in one step."""
+        await self._origin._commit_all(self._changes, self.drafts)  # noqa: SLF001
+
+    def _change(self, key: str, value: Any) -> None:
+        self._changes[key] = value
+        self.drafts.append(self._kept._draft(key, value))  # noqa: SLF001
+
+
+def _announced(verb: str, key: str, *, reads: bool) -> tuple[str, Footprint]:
+    resource = frozenset({f"{PLACE}:{key}"})
+    footprint = Footprint(reads=resource) if reads else Footprint(resource, resource)
+    return f"origin {verb} {key}", footprint
+
+
+def _announced_commit(changes: dict[str, Any]) -> tuple[str, Footprint]:
+    resources = frozenset(f"{PLACE}:{key}" for key in changes)
+    return f"origin commit {', '.join(changes) or 'nothing'}", Footprint(resources, resources)

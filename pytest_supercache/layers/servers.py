@@ -70,6 +70,14 @@ class FakeRedisServer:
             make = fakeredis.FakeValkey(server=self._server).connection_pool.connection_class
         return make(server=self._server, **portable_arguments(arguments))
 
+    def aconnection(self, arguments: Mapping[str, Any]) -> Any:
+        """Make an asyncio connection to the present server."""
+        from fakeredis import aioredis
+
+        # Older versions have the same class by its first name.
+        make = getattr(aioredis, "FakeAsyncRedisConnection", None) or aioredis.FakeConnection
+        return make(server=self._server, **portable_arguments(arguments))
+
     def reset(self) -> None:
         """Start over with a new server: nothing can be left in it by definition."""
         self._server = self._make()
@@ -158,6 +166,13 @@ class RealServer:
         make: Any = import_module(f"{library}.connection").UnixDomainSocketConnection
         return make(path=self._socket, **portable_arguments(arguments))
 
+    def aconnection(self, arguments: Mapping[str, Any]) -> Any:
+        """Make an asyncio connection to the server."""
+        import redis.asyncio.connection
+
+        make: Any = redis.asyncio.connection.UnixDomainSocketConnection
+        return make(path=self._socket, **portable_arguments(arguments))
+
     def reset(self) -> None:
         """Drop all data, scripts and functions; connections are closed by those who made them."""
         self._admin.flushall()
@@ -238,6 +253,14 @@ class ForeignServer:
         pool: Any = self._pool
         if library != "redis":
             pool = import_module(library).ConnectionPool.from_url(self.url)
+        return pool.connection_class(**{**pool.connection_kwargs, **own})
+
+    def aconnection(self, arguments: Mapping[str, Any]) -> Any:
+        """Make an asyncio connection to the server."""
+        import redis.asyncio
+
+        own = {name: value for name, value in portable_arguments(arguments).items() if name != "db"}
+        pool = redis.asyncio.ConnectionPool.from_url(self.url)
         return pool.connection_class(**{**pool.connection_kwargs, **own})
 
     def reset(self) -> None:

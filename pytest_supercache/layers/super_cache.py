@@ -56,21 +56,14 @@ class SuperCache:
             The value and None, or None and the lease. A newer lease voids an older one.
         """
         self._step("look up or lease", key)
-        value = deepcopy(self._content.get(key))
-        lease = None
-        if value is None:
-            self._granted += 1
-            lease = self._leases[key] = self._granted
+        answer = self._look_up_or_lease(key)
         self._switch.answered(f"look up or lease {key}")
-        return value, lease
+        return answer
 
     def put_leased(self, key: str, value: Any, lease: int) -> bool:
         """Store ``value`` if ``lease`` is still in force, and say whether it was."""
         self._step("store if leased", key)
-        in_force = self._leases.get(key) == lease
-        if in_force:
-            del self._leases[key]
-            self._content[key] = deepcopy(value)
+        in_force = self._store_if_leased(key, value, lease)
         self._switch.answered(f"store if leased {key}")
         return in_force
 
@@ -92,6 +85,11 @@ class SuperCache:
         """Tell every node, this one included, to drop ``keys``; they do it when they hear of it."""
         self._bus.publish(keys)
 
+    @property
+    def aio(self) -> "AsyncSuperCache":
+        """The same super cache for coroutines: its calls are awaited, so others can go between."""
+        return AsyncSuperCache(self, self._switch, self._bus)
+
     def peek(self, key: str) -> Any:
         """Look at ``key`` without taking a step."""
         return deepcopy(self._content.get(key))
@@ -104,8 +102,70 @@ class SuperCache:
         self._content.pop(key, None)
         self._leases.pop(key, None)
 
-    def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
+    def _look_up_or_lease(self, key: str) -> tuple[Any, int | None]:
+        value = deepcopy(self._content.get(key))
+        lease = None
+        if value is None:
+            self._granted += 1
+            lease = self._leases[key] = self._granted
+        return value, lease
+
+    def _store_if_leased(self, key: str, value: Any, lease: int) -> bool:
+        in_force = self._leases.get(key) == lease
+        if in_force:
+            del self._leases[key]
+            self._content[key] = deepcopy(value)
+        return in_force
+
+    def _announced(self, verb: str, key: str, *, reads: bool = False) -> tuple[str, Footprint]:
         self.used = True
         resource = frozenset({f"{self.name}:{key}"})
         footprint = Footprint(reads=resource) if reads else Footprint(resource, resource)
-        self._switch.step(f"{verb} {key}", footprint, kind="super_cache")
+        return f"{verb} {key}", footprint
+
+    def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
+        self._switch.step(*self._announced(verb, key, reads=reads), kind="super_cache")
+
+
+class AsyncSuperCache:
+    """A super cache whose calls are awaited: each is a step, as in the synchronous one."""
+
+    def __init__(self, cache: SuperCache, switch: Switch, bus: Bus) -> None:
+        self._cache = cache
+        self._switch = switch
+        self._bus = bus
+
+    async def get(self, key: str) -> Any:
+        """Look ``key`` up; None when it is absent."""
+        await self._step("look up", key, reads=True)
+        answer = self._cache.peek(key)
+        await self._switch.aanswered(f"look up {key}")
+        return answer
+
+    async def put(self, key: str, value: Any) -> None:
+        """Store ``value``."""
+        await self._step("store", key)
+        self._cache._content[key] = deepcopy(value)  # noqa: SLF001 - one idea in two classes
+        await self._switch.aanswered(f"store {key}")
+
+    async def get_or_lease(self, key: str) -> tuple[Any, int | None]:
+        """Look ``key`` up; on a miss also take the lease that a fill needs."""
+        await self._step("look up or lease", key)
+        answer = self._cache._look_up_or_lease(key)  # noqa: SLF001
+        await self._switch.aanswered(f"look up or lease {key}")
+        return answer
+
+    async def put_leased(self, key: str, value: Any, lease: int) -> bool:
+        """Store ``value`` if ``lease`` is still in force, and say whether it was."""
+        await self._step("store if leased", key)
+        in_force = self._cache._store_if_leased(key, value, lease)  # noqa: SLF001
+        await self._switch.aanswered(f"store if leased {key}")
+        return in_force
+
+    async def invalidate(self, *keys: str) -> None:
+        """Tell every node, this one included, to drop ``keys``."""
+        await self._bus.apublish(keys)
+
+    async def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
+        announced = self._cache._announced(verb, key, reads=reads)  # noqa: SLF001
+        await self._switch.astep(*announced, kind="super_cache")

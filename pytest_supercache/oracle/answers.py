@@ -24,6 +24,10 @@ def _find_missing_answer(execution: Execution) -> Violation | None:
             user=actor,
             evidence={"error": error},
         )
+    for actor, what in execution.left_over:
+        return Violation(
+            guarantee="answers", summary=f"{actor}: {what}", user=actor, evidence={"left": what}
+        )
     for (node, key), answer in execution.settled.probes.items():
         if isinstance(answer, BaseException) and not _is_expected(execution, key, answer):
             return Violation(

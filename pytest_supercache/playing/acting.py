@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_supercache.calls import Call, ran
+from pytest_supercache.calls import Call
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.playing.awaiting import called
 from pytest_supercache.registry import Verb
 from pytest_supercache.scenario.matchers import error_mismatch, mismatch
 from pytest_supercache.scenario.scenario import UNSET, StepSpec
@@ -33,7 +34,7 @@ class Scene:
     verbs: Mapping[str, Verb]
     system: str
 
-    def operate(self, step: StepSpec, arguments: dict[str, Any], user: ActingUser) -> bool:
+    async def operate(self, step: StepSpec, arguments: dict[str, Any], user: ActingUser) -> bool:
         """Take a step that is an operation; False when an error that nobody expects ended it."""
         verb = self.verbs.get(step.verb)
         call = Call(
@@ -46,11 +47,11 @@ class Scene:
         )
         error = None
         try:
-            with self.world.recorded(call):
+            async with self.world.arecorded(call):
                 if verb is None:
-                    self._call_system(step, arguments, call)
+                    await self._call_system(step, arguments, call)
                 else:
-                    self._call_verb(verb, arguments, user, call)
+                    await self._call_verb(verb, arguments, user, call)
         except SupercacheError:
             raise
         except Exception as raised:  # noqa: BLE001 - compared with what the step expects
@@ -82,7 +83,7 @@ class Scene:
             )
         )
 
-    def _call_system(self, step: StepSpec, arguments: dict[str, Any], call: Call) -> None:
+    async def _call_system(self, step: StepSpec, arguments: dict[str, Any], call: Call) -> None:
         method = _METHODS[step.verb]
         function = getattr(self.systems[call.node], method, None)
         if not callable(function):
@@ -92,14 +93,21 @@ class Scene:
                 "does not have"
             )
         call.value = arguments.get("value")
-        call.answer = ran(function(*arguments.values()), repr(step.verb))
+        call.answer = await self.call(function, *arguments.values())
 
-    def _call_verb(
+    async def _call_verb(
         self, verb: Verb, arguments: dict[str, Any], user: ActingUser, call: Call
     ) -> None:
         if verb.writes is not None:
             call.writes = tuple(verb.writes(**arguments).items())
         system = self.systems[user.node]
-        call.answer = ran(verb.function(system, user, **arguments), repr(verb.name))
+        call.answer = await called(
+            self.world, verb.function, repr(verb.name), system, user, **arguments
+        )
         if verb.observes is not None:
             call.sightings = tuple(verb.observes(call.answer, **arguments).items())
+
+    async def call(self, method: Any, *arguments: Any) -> Any:
+        """Call a method of the system and await its answer, if there is something to await."""
+        name = f"{self.system}.{getattr(method, '__name__', 'a method')}"
+        return await called(self.world, method, name, *arguments)

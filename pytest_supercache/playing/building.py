@@ -2,8 +2,8 @@
 
 import inspect
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -11,48 +11,35 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.layers.stack import NodeLayers
 from pytest_supercache.registry import System
 from pytest_supercache.runtime.stepping import SHARED_LAYERS
+from pytest_supercache.users import is_async
 from pytest_supercache.world import World
 
 
-@contextmanager
-def built(world: World, system: System, nodes: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+@asynccontextmanager
+async def built(
+    world: World, system: System, nodes: tuple[str, ...]
+) -> AsyncIterator[dict[str, Any]]:
     """Build the system on every node; give node -> system.
 
     Raises:
-        SupercacheError: the factory is asynchronous.
+        SupercacheError: the factory failed, or returned nothing.
     """
-    with ExitStack() as teardown:
+    async with AsyncExitStack() as teardown:
         systems = {}
         for node in nodes:
             with world.at(node) as layers:
-                systems[node] = _build(world, system, layers, teardown)
+                systems[node] = await _build(world, system, layers, teardown)
         yield systems
 
 
-def _build(world: World, system: System, layers: NodeLayers, teardown: ExitStack) -> Any:
-    made = _made(system, layers)
-    if inspect.iscoroutine(made) or inspect.isasyncgen(made):
-        if inspect.iscoroutine(made):
-            made.close()
-        raise SupercacheError(
-            f"system {system.name!r} is asynchronous; asyncio is not available in this version"
-        )
-    if inspect.isgenerator(made):
-        generator = made
-        made = next(generator)
-        teardown.callback(_finish, world, layers.node, generator)
-    looks = getattr(made, "layers", None)
-    if callable(looks):
-        for name in looks():
-            world.show(_place(system, name, layers.node), partial(_layer, looks, name))
-    return made
+def is_async_factory(factory: Any) -> bool:
+    """Say whether a factory must be awaited."""
+    return is_async(factory) or inspect.isasyncgenfunction(factory)
 
 
-def _made(system: System, layers: NodeLayers) -> Any:
+async def _build(world: World, system: System, layers: NodeLayers, teardown: AsyncExitStack) -> Any:
     try:
-        made = system.factory(layers)
-        if inspect.isgenerator(made):
-            return made
+        made = await _made(world, system, layers, teardown)
     except SupercacheError:
         raise
     except Exception as error:
@@ -63,6 +50,29 @@ def _made(system: System, layers: NodeLayers) -> Any:
         ) from error
     if made is None:
         raise SupercacheError(f"system {system.name!r}: its factory returned None")
+    looks = getattr(made, "layers", None)
+    if callable(looks):
+        for name in looks():
+            world.show(_place(system, name, layers.node), partial(_layer, looks, name))
+    return made
+
+
+async def _made(world: World, system: System, layers: NodeLayers, teardown: AsyncExitStack) -> Any:
+    made = system.factory(layers)
+    if inspect.isasyncgen(made):
+        teardown.push_async_callback(_finish_async, world, layers.node, made)
+        return await anext(made)
+    if inspect.isgenerator(made):
+        teardown.callback(_finish, world, layers.node, made)
+        return next(made)
+    if inspect.isawaitable(made) and is_async_factory(system.factory):
+        return await made
+    if inspect.iscoroutine(made):
+        made.close()
+        raise SupercacheError(
+            f"system {system.name!r}: its factory is not a coroutine function but returned a "
+            "coroutine; write `async def`"
+        )
     return made
 
 
@@ -79,3 +89,8 @@ def _place(system: System, name: str, node: str) -> str:
 def _finish(world: World, node: str, generator: Any) -> None:
     with world.at(node):
         next(generator, None)
+
+
+async def _finish_async(world: World, node: str, generator: Any) -> None:
+    with world.at(node):
+        await anext(generator, None)

@@ -5,31 +5,33 @@ from typing import Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
+from pytest_supercache.runtime import async_stepping
 from pytest_supercache.world import World
 
 
-def announce(world: World, event: str) -> None:
+async def announce(world: World, event: str) -> None:
     """Say that ``event`` has happened: whoever waits for it may go on."""
-    _flag_step(world, f"{event} is done", event, "set")
+    await _flag_step(world, f"{event} is done", event, "set")
 
 
-def wait_for(world: World, event: str) -> None:
+async def wait_for(world: World, event: str) -> None:
     """Wait until ``event`` was announced."""
-    _flag_step(world, f"wait for {event}", event, "await")
+    await _flag_step(world, f"wait for {event}", event, "await")
 
 
-def _flag_step(world: World, label: str, event: str, verb: str) -> None:
+async def _flag_step(world: World, label: str, event: str, verb: str) -> None:
     name = f"ended:{event}"
     world.stepping.wait_state(name, FlagState())
     resource = frozenset({name})
     footprint = Footprint(reads=resource) if verb == "await" else Footprint(writes=resource)
     wait = Wait(name, verb, guarded=verb == "await")
-    world.stepping.step(label, footprint, kind="user", wait=wait)
+    await async_stepping.step(world.stepping, label, footprint, kind="user", wait=wait)
 
 
-def pause(world: World, seconds: float) -> None:
+async def pause(world: World, seconds: float) -> None:
     """Let the calling user pause: the clock is moved when nobody else can go on."""
-    world.stepping.step(
+    await async_stepping.step(
+        world.stepping,
         f"pause {seconds * 1000:g} ms",
         Footprint(reads=frozenset({"clock:now"})),
         kind="user",
@@ -37,7 +39,7 @@ def pause(world: World, seconds: float) -> None:
     )
 
 
-def disturb(
+async def disturb(
     world: World, verb: str, *, node: str, layer: str = "existing_cache", key: str | None = None
 ) -> None:
     """Evict, expire or flush in a layer, or restart a super cache, as a step of the caller.
@@ -50,7 +52,7 @@ def disturb(
     _refuse(world, verb, layer, node, is_shown=shown is not None)
     touched = frozenset({f"{place}:{'*' if key is None else key}"})
     label = f"{verb} {place}" if key is None else f"{verb} {key} in {place}"
-    world.stepping.step(label, Footprint(touched, touched), kind="user")
+    await async_stepping.step(world.stepping, label, Footprint(touched, touched), kind="user")
     if shown is not None:
         _forget(shown, key, label)
     elif verb == "restart":

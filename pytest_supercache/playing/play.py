@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from inspect import isawaitable
 from typing import Any
 
 from pytest_supercache.playing.acting import ActingUser, Scene
-from pytest_supercache.playing.building import built
+from pytest_supercache.playing.awaiting import at_once_of, on_a_loop_if_needed, played
+from pytest_supercache.playing.building import built, is_async_factory
 from pytest_supercache.playing.disturbing import announce, disturb, pause, wait_for
 from pytest_supercache.playing.state_check import find_undeclared_state
 from pytest_supercache.registry import System, Verb
 from pytest_supercache.scenario.scenario import ScenarioItem, StepSpec, UserSpec, split_event
 from pytest_supercache.scenario.variables import resolve
+from pytest_supercache.users import is_async
 from pytest_supercache.world import World
 
 _DISTURBANCES = frozenset({"evict", "expire", "flush", "restart"})
@@ -37,33 +40,52 @@ class Play:
             for event in self._events(step.arguments["event"])
         )
 
-    def body(self, world: World) -> None:
-        """Play the scenario once."""
-        with built(world, self._system, self._nodes) as systems:
-            scene = Scene(world=world, systems=systems, verbs=self._verbs, system=self._system.name)
-            variables = dict(self._item.variables)
-            for step in self._item.scenario.before:
-                self._alone(scene, step, variables)
-            for user in self._users:
-                world.owns(user.name, *user.owns)
-                world.actor(user.name, self._flow, scene, user, dict(variables), node=user.node)
-            world.run()
-            if not world.ran_to_the_end:
-                return
-            world.settle()
-            for step in self._item.scenario.finally_:
-                self._alone(scene, step, variables)
-            self._ask_nodes(scene)
+    def body(self, world: World) -> Any:
+        """Play the scenario once; a coroutine, when the system or a verb is one."""
+        return played(self._body(world), is_async=self._is_async())
 
-    def look_ahead(self, world: World) -> None:
+    def look_ahead(self, world: World) -> Any:
         """Look for state that the system did not declare, before the first execution.
 
         Raises:
             UndeclaredStateError: there is some.
         """
         write = self._a_write()
-        if write is not None:
-            find_undeclared_state(world, self._system, *write)
+        if write is None:
+            return None
+        return played(find_undeclared_state(world, self._system, *write), is_async=self._is_async())
+
+    def _is_async(self) -> bool:
+        """Say whether an event loop must be there before the system is built."""
+        scenario = self._item.scenario
+        flows = [step for user in self._users for step in user.steps]
+        used = {step.verb for step in (*scenario.before, *flows, *scenario.finally_)}
+        return is_async_factory(self._system.factory) or any(
+            is_async(verb.function) for name, verb in self._verbs.items() if name in used
+        )
+
+    async def _body(self, world: World) -> None:
+        async with built(world, self._system, self._nodes) as systems:
+            scene = Scene(world=world, systems=systems, verbs=self._verbs, system=self._system.name)
+            await on_a_loop_if_needed(world, systems, partial(self._played, scene))
+
+    async def _played(self, scene: Scene) -> None:
+        world, variables = scene.world, dict(self._item.variables)
+        for step in self._item.scenario.before:
+            await self._alone(scene, step, variables)
+        flow = self._flow if world.is_on_a_loop else at_once_of(self._flow)
+        for user in self._users:
+            world.owns(user.name, *user.owns)
+            world.actor(user.name, flow, scene, user, dict(variables), node=user.node)
+        outcome = world.run()
+        if isawaitable(outcome):
+            await outcome
+        if not world.ran_to_the_end:
+            return
+        await world.settle()
+        for step in self._item.scenario.finally_:
+            await self._alone(scene, step, variables)
+        await self._ask_nodes(scene)
 
     def _a_write(self) -> tuple[str, Any] | None:
         """Return a key and a value that the scenario itself uses."""
@@ -78,37 +100,37 @@ class Play:
 
     # -- acting --------------------------------------------------------------------------------
 
-    def _flow(self, scene: Scene, user: UserSpec, variables: dict[str, Any]) -> None:
+    async def _flow(self, scene: Scene, user: UserSpec, variables: dict[str, Any]) -> None:
         actor = ActingUser(user.name, user.node, variables)
         for step in user.steps:
-            goes_on = self._act(scene, step, actor)
+            goes_on = await self._act(scene, step, actor)
             if f"{user.name}.{step.id}" in self._awaited:
-                announce(scene.world, f"{user.name}.{step.id}")
+                await announce(scene.world, f"{user.name}.{step.id}")
             if not goes_on:
                 break
         if user.name in self._awaited:
-            announce(scene.world, user.name)
+            await announce(scene.world, user.name)
 
-    def _alone(self, scene: Scene, step: StepSpec, variables: dict[str, Any]) -> None:
+    async def _alone(self, scene: Scene, step: StepSpec, variables: dict[str, Any]) -> None:
         default = "a" if "a" in self._nodes else self._nodes[0]
         for node in self._nodes if step.node == "all" else (step.node or default,):
             with scene.world.at(node):
-                self._act(scene, step, ActingUser("alone", node, variables))
-            scene.world.deliver()
+                await self._act(scene, step, ActingUser("alone", node, variables))
+            await scene.world.settle_down()
 
-    def _act(self, scene: Scene, step: StepSpec, user: ActingUser) -> bool:
+    async def _act(self, scene: Scene, step: StepSpec, user: ActingUser) -> bool:
         """Take one step of a flow; False when an error ended the flow."""
         arguments = resolve(step.arguments, user.vars)
         if step.verb == "wait_for":
             for event in self._events(arguments["event"]):
-                wait_for(scene.world, event)
+                await wait_for(scene.world, event)
         elif step.verb == "sleep":
-            pause(scene.world, arguments["seconds"])
+            await pause(scene.world, arguments["seconds"])
         elif step.verb in _DISTURBANCES:
             given = {name: value for name, value in arguments.items() if value is not None}
-            disturb(scene.world, step.verb, **{"node": user.node, **given})
+            await disturb(scene.world, step.verb, **{"node": user.node, **given})
         else:
-            return scene.operate(step, arguments, user)
+            return await scene.operate(step, arguments, user)
         return True
 
     def _events(self, event: str) -> Iterator[str]:
@@ -120,14 +142,14 @@ class Play:
 
     # -- asking --------------------------------------------------------------------------------
 
-    def _ask_nodes(self, scene: Scene) -> None:
+    async def _ask_nodes(self, scene: Scene) -> None:
         """Ask the system for every key on every node, as a user would."""
         keys = scene.world.used_keys()
         for node in self._nodes:
             get = getattr(scene.systems[node], "get", None)
             if callable(get):
                 for key in keys:
-                    scene.world.probe(node, key, partial(get, key))
+                    await scene.world.probe(node, key, partial(scene.call, get, key))
 
 
 def _has_variable(value: Any) -> bool:

@@ -5,27 +5,32 @@ The same value again, or an answer without a step, can only come from memory tha
 which in production they do not.
 """
 
+from functools import partial
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError, UndeclaredStateError
 from pytest_supercache.oracle.versions import same
+from pytest_supercache.playing.awaiting import called, on_a_loop_if_needed
 from pytest_supercache.playing.building import built
 from pytest_supercache.registry import System
 from pytest_supercache.runtime.state import changed_globals, fingerprint, is_memo
 from pytest_supercache.world import World
 
 
-def find_undeclared_state(world: World, system: System, key: str, value: Any) -> None:
+async def find_undeclared_state(world: World, system: System, key: str, value: Any) -> None:
     """Write ``key`` on node a and read it on node b, with nothing shared in between.
 
     Raises:
         UndeclaredStateError: b knew it; the message names the module globals that changed.
     """
-    with built(world, system, ("a", "b")) as systems:
+    async with built(world, system, ("a", "b")) as systems:
         if not (hasattr(systems["a"], "get") and hasattr(systems["a"], "set")):
             return
         before = fingerprint()
-        remembers = _remembers(world, systems, key, value)
+        found: list[bool] = []
+        ask = partial(_remembers, world, system.name, systems, key, value, found)
+        await on_a_loop_if_needed(world, systems, ask)
+        remembers = found == [True]
         changed = [
             name
             for name in changed_globals(before, fingerprint())
@@ -41,19 +46,23 @@ def find_undeclared_state(world: World, system: System, key: str, value: Any) ->
     )
 
 
-def _remembers(world: World, systems: dict[str, Any], key: str, value: Any) -> bool:
+async def _remembers(
+    world: World, name: str, systems: dict[str, Any], key: str, value: Any, found: list[bool]
+) -> None:
     try:
         with world.at("a"):
-            systems["a"].set(key, value)
-            systems["a"].get(key)  # code that deletes on write keeps it only now
+            await called(world, systems["a"].set, name, key, value)
+            await called(
+                world, systems["a"].get, name, key
+            )  # code that deletes on write keeps it only now
         world.forget_everything()
         before = len(world.stepping.record.steps)
         with world.at("b"):
-            answer = systems["b"].get(key)
+            answer = await called(world, systems["b"].get, name, key)
     except SupercacheError:
         raise
     except Exception:  # noqa: BLE001 - the scenario itself will show it, in a schedule
-        return False
+        return
     took_no_step = len(world.stepping.record.steps) == before
     is_known = same(answer, value) and not world.stack.has_files  # files are shared, and stay
-    return answer is not None and (took_no_step or is_known)
+    found.append(answer is not None and (took_no_step or is_known))

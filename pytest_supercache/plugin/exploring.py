@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, overload
 
-from pytest_supercache.calls import ran
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.settings import Assume
 from pytest_supercache.oracle.guarantee import Guarantee
@@ -48,8 +47,8 @@ def explore(
     made once for all of them. The options are those of :func:`pytest_supercache.check`.
 
     Raises:
-        SupercacheError: the function has no parameter ``world``, is a coroutine function or is
-            wrapped by ``@given``, or an option is unknown.
+        SupercacheError: the function has no parameter ``world`` or is wrapped by
+            ``@given``, or an option is unknown.
     """
     unknown = sorted(set(own) - _OPTIONS)
     if unknown:
@@ -92,10 +91,6 @@ def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee,
     name = _name(function)
     if "world" not in parameters:
         raise SupercacheError(f"@explore: {name} needs a parameter `world`")
-    if inspect.iscoroutinefunction(function):
-        raise SupercacheError(
-            f"@explore: {name} is async; asyncio is not available in this version"
-        )
     if hasattr(function, "hypothesis"):
         raise SupercacheError(
             f"@explore around @given does not work for {name}: every example would be explored "
@@ -134,8 +129,8 @@ def _wrapped(
         bench: Bench = given["supercache_bench"]
         wanted = {name: value for name, value in given.items() if name in parameters}
 
-        def body(world: World) -> None:
-            ran(function(**wanted, world=world), f"@explore: {_name(function)}")
+        def body(world: World) -> Any:
+            return function(**wanted, world=world)
 
         bench.explore(body, node, own, guarantees, reproduce=vars(explored_test).get("reproduce"))
 

@@ -5,6 +5,7 @@ import threading
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.trace import StepId
 from pytest_supercache.core.waits import Wait
+from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.actor import Abandoned
 from pytest_supercache.runtime.calling import current_actor, current_controller, is_looking
 from pytest_supercache.runtime.stepping import Stepping
@@ -65,3 +66,17 @@ class ActiveSwitch:
         execution = controlled()
         if execution is not None:
             execution.answered(label)
+
+    async def astep(
+        self, label: str, footprint: Footprint, *, kind: str, wait: Wait | None = None
+    ) -> None:
+        """Announce a step of the calling task; without an execution it is simply let through."""
+        execution = controlled()
+        if execution is not None:
+            await async_stepping.step(execution, label, footprint, kind=kind, wait=wait)
+
+    async def aanswered(self, label: str) -> None:
+        """Tell the running execution that an answer has arrived in the calling task."""
+        execution = controlled()
+        if execution is not None:
+            await async_stepping.answered(execution, label)

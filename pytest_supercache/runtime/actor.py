@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.switch import Background
@@ -52,6 +52,8 @@ class Announced:
 class Actor:
     """One concurrent flow. Only its own thread runs its code, and only while it has the baton."""
 
+    is_task: ClassVar[bool] = False
+
     name: str
     node: str | None
     target: Callable[[], Any]
@@ -70,11 +72,24 @@ class Actor:
     inherited: list[Footprint] = field(default_factory=list)  # of the watched calls it is inside
     lock_sites: dict[str, int] = field(default_factory=dict)  # how many locks it made where
     born: str = ""  # the flag that its start set, when code under test started it
-    started: int = 0  # threads and jobs that it has started
+    started: int = 0  # threads, jobs and tasks that it has started
     periods: int = 0  # how often time woke it after every user had ended
     idle: tuple[str, int, int] | None = None  # the poll that found nothing; see runtime.polling
     baton: Any = field(default_factory=Baton)
     thread: threading.Thread | None = None
+    loop: Any = None  # the event loop that its thread runs now
+
+    def begin(self, live: Callable[["Actor"], None]) -> None:
+        """Start its code."""
+        if self.thread is not None:  # it waits on its thread already
+            self.baton.give()
+            return
+        self.thread = ActorThread(target=live, args=(self,), name=self.name, daemon=True)
+        self.thread.start()
+
+    def wake(self) -> None:
+        """Let it take the step it has announced."""
+        self.baton.give()
 
     @property
     def in_flight(self) -> bool:
@@ -111,6 +126,10 @@ class Actor:
             announced.deadline, announced.recheck_from is not None, self.cause,
         )  # fmt: skip
 
+    def as_blocked(self) -> Pending:
+        """Describe where it waits for ever."""
+        return self.as_pending(enabled=False)
+
 
 class BackgroundActor:
     """A pseudo-actor around background work: it has no thread, whoever schedules performs it."""
@@ -130,3 +149,13 @@ class BackgroundActor:
             return None
         label, footprint = pending
         return Announced(label, "message", footprint)
+
+
+def name_of_child(parent: Actor) -> str:
+    """Name the next actor that ``parent`` starts: ``alice/1``, ``alice/2`` and so on.
+
+    What the body starts, in a factory or before the race, belongs to the system.
+    """
+    parent.started += 1
+    root = ("system" if parent.node else "body") if parent.direct else parent.name
+    return f"{root}/{parent.started}"

@@ -12,7 +12,10 @@ _local = threading.local()
 
 def current_actor() -> Actor | None:
     """Return the actor whose code the calling thread runs, if it is under control."""
-    return getattr(_local, "actor", None)
+    actor: Actor | None = getattr(_local, "actor", None)
+    if actor is None or actor.loop is None:
+        return actor
+    return actor.loop.acting() or actor
 
 
 def be(actor: Actor, controller: Any) -> None:
@@ -34,7 +37,7 @@ def current_controller() -> Any:
 @contextmanager
 def looking() -> Iterator[None]:
     """Let the calling thread look at layers: what it does meanwhile are no steps."""
-    actor, _local.actor = current_actor(), None
+    actor, _local.actor = getattr(_local, "actor", None), None
     _local.is_looking = True
     try:
         yield

@@ -7,16 +7,16 @@ from outside.
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
-from pytest_supercache.core.footprint import ANYTHING, EVERYTHING, Footprint
+from pytest_supercache.core.footprint import ANYTHING
 from pytest_supercache.core.schedule import CLOCK, Choices, Scheduler
 from pytest_supercache.core.switch import Background
-from pytest_supercache.core.trace import Pending, Step
+from pytest_supercache.core.trace import Pending
 from pytest_supercache.runtime.actor import (
     Abandoned,
     Actor,
-    ActorThread,
     Announced,
     BackgroundActor,
     State,
@@ -24,13 +24,16 @@ from pytest_supercache.runtime.actor import (
 from pytest_supercache.runtime.alone import let_run, wait_alone
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.calling import be, current_actor
-from pytest_supercache.runtime.ending import end_race, is_over_limit
+from pytest_supercache.runtime.ending import is_over_limit, let_leave, note_blocked
+from pytest_supercache.runtime.moves import add_move, begin, perform, read_clock, tick
+from pytest_supercache.runtime.notes import Notes
+from pytest_supercache.runtime.passing import pass_by, turn_of_loop
 from pytest_supercache.runtime.polling import release_polls
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.timekeeper import Timekeeper
 
 
-class Controller:
+class Controller(Notes):
     """The state of one execution.
 
     Args:
@@ -39,6 +42,7 @@ class Controller:
         record: keeps the steps.
         shared_memory: every step may touch the memory of its node.
         enter_node: swaps in the module-level state of a node.
+        swaps_state: whether there is any.
     """
 
     def __init__(
@@ -49,40 +53,31 @@ class Controller:
         *,
         shared_memory: bool = False,
         enter_node: Callable[[str | None], None] = lambda _node: None,
+        swaps_state: bool = False,
     ) -> None:
+        super().__init__(shared_memory=shared_memory)
         self.scheduler = scheduler
         self.time = time
         self.record = record
-        self.shared_memory = shared_memory
         self.enter_node = enter_node
+        self.swaps_state = swaps_state
 
         self.actors: dict[str, Actor] = {}
         self.phase = "before"
         self.choices: list[str] = []
         self.preemptions = 0
+        self.loops: list[Any] = []  # event loops that run in this execution
         self.releases = 0  # of polls, see runtime.polling
-        self.hazards: list[str] = []
-        self.simplified: list[str] = []
         self.blocked: tuple[Pending, ...] = ()
         self.waiting: tuple[Pending, ...] = ()
         self.complete = True
         self.given_up = False  # by the watchdog
         self.progress = 0  # moves at every switch point; the watchdog reads it
-        self.finished = Baton()  # given when the race is over
+        self.finished: Any = Baton()  # given when the race is over
         self._backgrounds: dict[str, BackgroundActor] = {}
-        self._ready: frozenset[str] = frozenset()  # at the last choice
-        self._fused: Actor | None = None  # was chosen for the first time: entry and first step
+        self.ready: frozenset[str] = frozenset()  # at the last choice
+        self.fused: Actor | None = None  # was chosen for the first time: entry and first step
         self._crash: BaseException | None = None
-
-    def hazard(self, reason: str) -> None:
-        """Note a reason why this execution proves nothing."""
-        if reason not in self.hazards:
-            self.hazards.append(reason)
-
-    def simplify(self, what: str) -> None:
-        """Note what was taken for simpler than it is: the coverage sentence says so."""
-        if what not in self.simplified:
-            self.simplified.append(what)
 
     def started(self) -> list[Actor]:
         """Return the actors that code under test has started itself."""
@@ -97,14 +92,22 @@ class Controller:
 
     def race(self, actors: Iterable[Actor], backgrounds: Iterable[Background]) -> None:
         """Run every actor to its end, or until nobody can go on, under the schedule."""
+        self.begin_race(actors, backgrounds)
+        self.pass_on(self._next())
+        self.finished.take()
+        note_blocked(self)
+        self.end_race()
+
+    def begin_race(self, actors: Iterable[Actor], backgrounds: Iterable[Background]) -> None:
+        """Know who takes part; nobody has been chosen yet."""
         self.phase = "race"
         self.record.waits.mark()
         self.actors = {actor.name: actor for actor in actors} | self.actors
         self._backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
-        self.pass_on(self._next())
-        self.finished.take()
-        self.record.close()
-        end_race(self)
+
+    def end_race(self) -> None:
+        """Let threads leave their code, and raise what ended the race before its end."""
+        let_leave(self)
         self.phase = "settle"
         if self.given_up:
             raise Abandoned
@@ -120,7 +123,7 @@ class Controller:
             for background in backgrounds:
                 if background.announced() is not None:
                     taken = True
-                    self._perform(background)
+                    perform(self, background)
             taken = taken or let_run(self)
 
     # -- arriving and choosing -----------------------------------------------------------------
@@ -131,36 +134,48 @@ class Controller:
         Raises:
             Abandoned: the execution has ended; leave.
         """
-        self.progress += 1
-        self._leave_if_over(actor)
-        self.record.close()
-        if announced.deadline is not None and announced.kind != "user":
-            self.time.timers_started = True
-        if self._fused is actor and announced.deadline is not None:
-            # Its first lines have read the clock: a step of their own.
-            self._fused = None
-            touched = announced.footprint.reads & {"clock:now", actor.born}
-            self._add_move(actor, "start", "thread", Footprint(reads=touched))
-            actor.operation_began = actor.taken
-        actor.pending = announced
-        if actor.direct:
-            wait_alone(self, actor, announced)
-            self.take(actor)
+        if actor.is_task:
+            pass_by(self, actor, announced)
             return
-        if self._fused is actor:
-            self._fused = None
-            if self.may_take(actor, announced):
-                self.take(actor)
-                return
-        actor.state = State.PARKED
+        if self.announce(actor, announced):
+            return
         chosen = self._next()
         if chosen is not actor:
             self.pass_on(chosen)
             actor.baton.take()
-            self._leave_if_over(actor)
+            self.leave_if_over(actor)
         actor.state = State.RUNNING
 
-    def _leave_if_over(self, actor: Actor) -> None:
+    def announce(self, actor: Actor, announced: Announced) -> bool:
+        """Note what an actor is about to do; True when it is done at once, else it is parked."""
+        self.progress += 1
+        self.leave_if_over(actor)
+        self.record.close()
+        if announced.deadline is not None and announced.kind != "user":
+            self.time.timers_started = True
+        if self.fused is actor and announced.deadline is not None:
+            read_clock(self, actor, announced)
+        actor.pending = announced
+        if actor.direct:
+            wait_alone(self, actor, announced)
+            self.take(actor)
+            return True
+        if self.fused is actor:
+            self.fused = None
+            if self.may_take(actor, announced):
+                self.take(actor)
+                return True
+        actor.state = State.PARKED
+        return False
+
+    def ask(self) -> Actor | None:
+        """Say who goes on, for an event loop that has nothing to do."""
+        self.record.close()
+        self.fused = None  # others have come up meanwhile
+        return self._next()
+
+    def leave_if_over(self, actor: Actor) -> None:
+        """Raise Abandoned if the execution has ended."""
         if self.given_up or actor.dismissed:
             raise Abandoned
 
@@ -169,22 +184,29 @@ class Controller:
         if self.phase != "race":
             return None  # the body goes on
         try:
-            while (chosen := self._choose()) is not None:
-                if chosen == CLOCK:
-                    self._tick()
-                elif chosen in self._backgrounds:
-                    self._perform(self._backgrounds[chosen])
-                else:
-                    actor = self.actors[chosen]
-                    if actor.state is State.NEW:
-                        self._begin(actor)
-                    else:
-                        self.take(actor)
-                    return actor
+            return self._find_next()
         except BaseException as error:  # noqa: BLE001 - raised again where the race was begun
             self._crash = self._crash or error
             self.complete = False
         return None
+
+    def _find_next(self) -> Actor | None:
+        while (turn := turn_of_loop(self.loops)) is None:
+            chosen = self._choose()
+            if chosen is None:
+                return None
+            if chosen == CLOCK:
+                tick(self)
+            elif chosen in self._backgrounds:
+                perform(self, self._backgrounds[chosen])
+            else:
+                actor = self.actors[chosen]
+                if actor.state is State.NEW:
+                    begin(self, actor)
+                else:
+                    self.take(actor)
+                return actor
+        return turn
 
     def _choose(self) -> str | None:
         enabled = self._enabled()
@@ -212,8 +234,8 @@ class Controller:
     def _enabled(self) -> list[str]:
         enabled = [actor.name for actor in self.actors.values() if self.is_ready(actor)]
         enabled += [name for name, work in self._backgrounds.items() if work.announced()]
-        self._ready = frozenset(enabled)
-        if self.time.may_tick(self.actors.values(), self._ready):
+        self.ready = frozenset(enabled)
+        if self.time.may_tick(self.actors.values(), self.ready):
             enabled.append(CLOCK)
         return enabled
 
@@ -243,15 +265,9 @@ class Controller:
         elif chosen.state is State.NEW:
             chosen.state = State.RUNNING
             self.enter_node(chosen.node)
-            if chosen.thread is not None:  # it waits on its thread already
-                chosen.baton.give()
-                return
-            chosen.thread = ActorThread(
-                target=self.live, args=(chosen,), name=chosen.name, daemon=True
-            )
-            chosen.thread.start()
+            chosen.begin(self.live)
         else:
-            chosen.baton.give()
+            chosen.wake()
 
     def live(self, actor: Actor) -> None:
         """Run an actor's code on its thread, then pass the baton on."""
@@ -259,30 +275,35 @@ class Controller:
         try:
             if actor.born:
                 actor.baton.take()
-                self._leave_if_over(actor)
+                self.leave_if_over(actor)
                 actor.state = State.RUNNING
             actor.result = actor.target()
         except Abandoned:
             pass
         except SupercacheError as error:  # the scenario is at fault, not the code under test
-            self._crash = self._crash or error
+            self.crashed(error)
         except BaseException as error:  # noqa: BLE001 - judged by the guarantee `answers`
             actor.error = error
-        self._ended(actor)
-
-    def _ended(self, actor: Actor) -> None:
-        self.progress += 1
-        actor.state = State.DONE
-        actor.pending = None
-        if not actor.taken and not actor.dismissed:
-            self._add_move(actor, "run", "hand", ANYTHING)
+        self.ended(actor)
         if self.given_up or actor.dismissed:
             self.finished.give()
             return
         self.record.close()
-        if self._fused is actor:
-            self._fused = None
         self.pass_on(self._next())
+
+    def crashed(self, error: BaseException) -> None:
+        """Keep what ended the execution before its end, to be raised where the race was begun."""
+        self._crash = self._crash or error
+
+    def ended(self, actor: Actor) -> None:
+        """Note that an actor's code has come to its end."""
+        self.progress += 1
+        actor.state = State.DONE
+        actor.pending = None
+        if not actor.taken and not actor.dismissed and (self.fused is actor or not actor.is_task):
+            add_move(self, actor, "run", "hand", ANYTHING)
+        if self.fused is actor:
+            self.fused = None
 
     # -- taking steps --------------------------------------------------------------------------
 
@@ -296,72 +317,16 @@ class Controller:
             operation=actor.operation,
             choice=len(self.choices) - 1 if racing else None,
             cause=actor.cause,
-            pending=self._all_pending() if racing else (),
+            pending=self.all_pending() if racing else (),
         )  # fmt: skip
         actor.taken += 1
         actor.pending = None
         self.enter_node(actor.node)
 
-    def _perform(self, background: BackgroundActor) -> None:
-        announced = background.announced()
-        assert announced is not None, f"{background.name} was chosen without anything to do"
-        racing = self.phase == "race"
-        self.record.close()
-        self.record.take(
-            background.name, background.node, background.taken, announced, phase=self.phase,
-            choice=len(self.choices) - 1 if racing else None,
-            pending=self._all_pending() if racing else (),
-            cause=background.work.cause,
-        )  # fmt: skip
-        background.taken += 1
-        background.work.perform()
-        self.record.close()
-
-    def _begin(self, actor: Actor) -> None:
-        """Choose an actor for the first time: its first lines run before its first step.
-
-        In shared memory these lines are a step of their own.
-        """
-        self._fused = actor
-        if self.shared_memory:
-            self._fused = None
-            memory = frozenset({f"memory:{actor.node}"})
-            self._add_move(actor, "start", "memory", Footprint(memory, memory))
-            actor.operation_began = actor.taken
-
-    def _add_move(self, actor: Actor, label: str, kind: str, footprint: Footprint) -> None:
-        """Record a choice of an actor that had no step to announce."""
-        self.record.close()
-        self.record.add(
-            Step(
-                actor.name, actor.taken, label, kind, footprint, actor.node,
-                phase=self.phase, choice=len(self.choices) - 1, pending=self._all_pending(),
-                time=self.time.clock.now(), cause=actor.cause,
-            )
-        )  # fmt: skip
-        self.record.last = actor.name
-        actor.taken += 1
-
-    def _tick(self) -> None:
-        pending = self._all_pending()
-        index = self.time.moved
-        moved = self.time.tick(self.actors.values(), self._ready)
-        fires = self.time.fired(self.actors.values())
-        self.record.waits.fire(fires)
-        everything = frozenset({EVERYTHING})
-        self.record.add(
-            Step(
-                CLOCK, index, f"+{moved * 1000:g} ms", "clock", Footprint(everything, everything),
-                phase=self.phase, choice=len(self.choices) - 1, pending=pending,
-                time=self.time.clock.now(), fires=fires,
-            )
-        )  # fmt: skip
-        self.record.close()
-
-    def _all_pending(self) -> tuple[Pending, ...]:
+    def all_pending(self) -> tuple[Pending, ...]:
         """Describe what everyone was about to do at the last choice."""
         return tuple(
-            actor.as_pending(enabled=actor.name in self._ready)
+            actor.as_pending(enabled=actor.name in self.ready)
             for actor in self.actors.values()
             if actor.state is not State.DONE
         ) + tuple(

@@ -15,7 +15,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers import redis_commands
-from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
+from pytest_supercache.layers.existing_cache import PLACE, ExistingCache, forget_pool
 from pytest_supercache.layers.servers import OWNED, PRIVATE
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.state import find_object
@@ -67,8 +67,7 @@ class Doors:
     def forget_connections(self) -> None:
         """Close what pools of the code under test opened: the next execution starts without."""
         for pool in list(self._pools):
-            pool.disconnect()
-            pool.reset()
+            forget_pool(pool)
         self._pools.clear()
 
     def _wrap(self, owner: type, name: str, make: Callable[[_Method], _Method]) -> None:
@@ -78,14 +77,10 @@ class Doors:
 
     def _command(self, method: _Method) -> _Method:
         def execute_command(client: Any, *args: Any, **options: Any) -> Any:
-            execution = _execution_for(client)
+            execution = execution_for(client)
             if execution is None or not args:
                 return method(client, *args, **options)
-            label = redis_commands.normalised(args)
-            self._note_lease(args)
-            self._name_missing_scripts(execution, label)
-            footprint = redis_commands.footprint(args, PLACE)
-            self._note_time(label, footprint)
+            label, footprint = self.announce(execution, args)
             with execution.call(label, footprint, kind="command"):
                 return method(client, *args, **options)
 
@@ -93,21 +88,11 @@ class Doors:
 
     def _pipeline(self, method: _Method) -> _Method:
         def execute(pipeline: Any, *args: Any, **options: Any) -> Any:
-            execution = _execution_for(pipeline)
-            commands = [_arguments(command) for command in pipeline.command_stack]
-            if execution is None or not commands:
+            execution = execution_for(pipeline)
+            if execution is None or not pipeline.command_stack:
                 return method(pipeline, *args, **options)
-            label = "; ".join(redis_commands.normalised(command) for command in commands)
-            for command in commands:
-                self._note_lease(command)
-            footprint = redis_commands.pipeline_footprint(commands, PLACE)
-            self._note_time(label, footprint)
-            if pipeline.watching:
-                footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
-            if pipeline.transaction or pipeline.explicit_transaction:
-                label = f"MULTI {label} EXEC"
-            elif len(commands) > 1:
-                execution.controller.simplify("pipelines without a transaction atomic")
+            is_atomic = pipeline.transaction or pipeline.explicit_transaction
+            label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
             with execution.call(label, footprint, kind="command"):
                 return method(pipeline, *args, **options)
 
@@ -115,7 +100,7 @@ class Doors:
 
     def _subscription(self, method: _Method) -> _Method:
         def parse_response(subscription: Any, *args: Any, **options: Any) -> Any:
-            execution = _execution_for(subscription)
+            execution = execution_for(subscription)
             if execution is not None:
                 execution.controller.hazard(
                     "the code under test reads messages of a Redis channel; when they arrive is "
@@ -143,13 +128,40 @@ class Doors:
             execution = controlled()
             if execution is not None and not getattr(connection, OWNED, False):
                 execution.controller.hazard(
-                    f"a command went to a Redis elsewhere: {_address(connection)}. That connection "
+                    f"a command went to a Redis elsewhere: {address(connection)}. That connection "
                     "was not made by a pool inside an execution; name its client in "
                     "@system(redis=[...]), or make the client in the system's factory"
                 )
             return method(connection, *args, **options)
 
         return send_packed_command
+
+    def announce(self, execution: Stepping, args: Sequence[Any]) -> tuple[str, Footprint]:
+        """Return label and footprint of a command, and note what it says about time."""
+        label = redis_commands.normalised(args)
+        self._note_lease(args)
+        self._name_missing_scripts(execution, label)
+        footprint = redis_commands.footprint(args, PLACE)
+        self._note_time(label, footprint)
+        return label, footprint
+
+    def announce_pipeline(
+        self, execution: Stepping, pipeline: Any, *, is_atomic: bool
+    ) -> tuple[str, Footprint]:
+        """Return label and footprint of the commands that a pipeline has collected."""
+        commands = [_arguments(command) for command in pipeline.command_stack]
+        label = "; ".join(redis_commands.normalised(command) for command in commands)
+        for command in commands:
+            self._note_lease(command)
+        footprint = redis_commands.pipeline_footprint(commands, PLACE)
+        self._note_time(label, footprint)
+        if pipeline.watching:
+            footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
+        if is_atomic:
+            label = f"MULTI {label} EXEC"
+        elif len(commands) > 1:
+            execution.controller.simplify("pipelines without a transaction atomic")
+        return label, footprint
 
     def _note_time(self, label: str, footprint: Footprint) -> None:
         if "clock:now" in footprint.reads:
@@ -170,7 +182,7 @@ class Doors:
             self._cache.leases.add(str(_text(args[1])))
 
 
-def _execution_for(client: Any) -> Stepping | None:
+def execution_for(client: Any) -> Stepping | None:
     """Return the running execution, unless the command is one of our own looks."""
     execution = controlled()
     pool = getattr(client, "connection_pool", None)
@@ -189,7 +201,8 @@ def _text(value: Any) -> Any:
     return value.decode(errors="backslashreplace") if isinstance(value, bytes) else value
 
 
-def _address(connection: Any) -> str:
+def address(connection: Any) -> str:
+    """Say where a connection leads."""
     path = getattr(connection, "path", None)
     if path:
         return str(path)

@@ -35,7 +35,7 @@ def is_over_limit(controller: Controller, enabled: list[str]) -> bool:
     elif (
         controller.time.is_exhausted
         and not enabled
-        and any(actor.waits_for_time for actor in controller.actors.values())
+        and controller.time.is_awaited(controller.actors.values())
     ):
         controller.hazard(f"the clock has moved {TICKS_MAX} times and somebody still waits for it")
     else:
@@ -44,24 +44,30 @@ def is_over_limit(controller: Controller, enabled: list[str]) -> bool:
     return True
 
 
-def end_race(controller: Controller) -> None:
-    """Note who waits for ever, and let leave who is not needed any more."""
+def note_blocked(controller: Controller) -> None:
+    """Nobody goes on any more: note who should have."""
+    controller.record.close()
     if controller.time.cut_short:
         controller.simplify("threads that repeat cut off soon after the users")
-    actors = list(controller.actors.values())
-    left = [actor for actor in actors if actor.state is not State.DONE]
+    left = [actor for actor in controller.actors.values() if actor.state is not State.DONE]
     blocked = [actor for actor in left if not actor.daemon]
     if controller.complete:
         controller.waiting = tuple(actor.as_pending(enabled=False) for actor in left)
         if any(not actor.born for actor in blocked):
-            controller.blocked += tuple(actor.as_pending(enabled=False) for actor in blocked)
+            controller.blocked += tuple(actor.as_blocked() for actor in blocked)
+
+
+def let_leave(controller: Controller) -> None:
+    """After the race, let leave who is not needed any more."""
     failed = bool(controller.blocked) or not controller.complete
-    unwind(controller, [actor for actor in actors if failed or not actor.born])
+    unwind(controller, [a for a in controller.actors.values() if failed or not a.born])
 
 
 def unwind(controller: Controller, actors: Iterable[Actor]) -> None:
     """Let parked actors leave their code, one after the other; locks come free on the way."""
     for actor in actors:
+        if actor.is_task:
+            continue  # its loop has seen to that
         actor.dismissed = True
         if actor.is_waiting:
             actor.baton.give()

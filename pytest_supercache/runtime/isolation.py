@@ -38,6 +38,11 @@ class Isolation:
                 ) from error
         self._original = self._present()
 
+    @property
+    def is_used(self) -> bool:
+        """Whether there is any module to exchange."""
+        return bool(self._names)
+
     def reset(self) -> None:
         """Forget every copy; no node is entered."""
         self._copies = {}

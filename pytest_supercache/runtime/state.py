@@ -34,6 +34,11 @@ class ModuleState:
         self._of_node: dict[str, dict[str, _Content]] = {}
         self._node: str | None = None
 
+    @property
+    def is_declared(self) -> bool:
+        """Whether there is anything to swap."""
+        return bool(self._objects)
+
     def add_empty(self, names: Iterable[str]) -> None:
         """Declare containers of libraries that were imported meanwhile, and empty then."""
         for name in names:

@@ -46,12 +46,29 @@ class Stepping:
         """
         actor = current_actor()
         assert actor is not None, f"{label!r} was announced by a thread that is not an actor's"
-        announced = Announced(
+        announced = self.announced(
+            actor, label, footprint, kind, wait, deadline, recheck_from=recheck_from, polls=polls
+        )
+        self.controller.arrive(actor, announced)
+        return not announced.fired
+
+    def announced(
+        self,
+        actor: Actor,
+        label: str,
+        footprint: Footprint,
+        kind: str,
+        wait: Wait | None,
+        deadline: float | None,
+        *,
+        recheck_from: int | None,
+        polls: bool = False,
+    ) -> Announced:
+        """Make the announcement of a step, with all that surrounds it."""
+        return Announced(
             label, kind, self._widened(actor, footprint), _guard(actor, wait, deadline), deadline,
             recheck_from=recheck_from, polls=polls,
         )  # fmt: skip
-        self.controller.arrive(actor, announced)
-        return not announced.fired
 
     @contextmanager
     def call(self, label: str, footprint: Footprint, *, kind: str) -> Iterator[None]:

@@ -145,9 +145,10 @@ def _refuse_unwatchable(text: str, value: Any) -> None:
         raise SupercacheError(
             f"watch({text!r}): it is a property; watch a method or the attribute that it reads"
         )
-    if inspect.iscoroutinefunction(function):
+    if inspect.isasyncgenfunction(function):
         raise SupercacheError(
-            f"watch({text!r}): it is a coroutine function; asyncio is not available in this version"
+            f"watch({text!r}): it is an asynchronous generator function, whose call runs none of "
+            "its code; watch what it calls"
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.actor import Abandoned, Actor
+from pytest_supercache.runtime.actor import Abandoned, Actor, name_of_child
 from pytest_supercache.runtime.cooperative import this_actor
 from pytest_supercache.runtime.locks import Event
 from pytest_supercache.runtime.polling import asked_before, note_nothing
@@ -29,9 +29,7 @@ def child_of(parent: Actor, target: Callable[[], Any], *, daemon: bool) -> Actor
 
     What the body starts, in a factory or before the race, belongs to the system.
     """
-    parent.started += 1
-    root = ("system" if parent.node else "body") if parent.direct else parent.name
-    name = f"{root}/{parent.started}"
+    name = name_of_child(parent)
     child = Actor(name, parent.node, target, daemon=daemon, born=f"started:{name}")
     child.begin_operation(parent.operation)
     child.operation_began = 0

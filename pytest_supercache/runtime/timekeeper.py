@@ -46,6 +46,7 @@ class Timekeeper:
         self.timers_started = False
         self.saw_deadline = False  # there was one while early ticks were left
         self.moved = 0
+        self.alarms: list[Callable[[], float | None]] = []  # timers of event loops
         self.cut_short = False  # a thread that repeats would have gone on
         self._auto = ticks == "auto"
         self._early = TICKS_MAX if unlimited else 1 if ticks == "auto" else int(ticks)
@@ -57,6 +58,10 @@ class Timekeeper:
         """Whether the clock has moved as often as it may."""
         return self.moved >= TICKS_MAX
 
+    def is_awaited(self, actors: Iterable[Actor]) -> bool:
+        """Say whether the clock can bring anybody on."""
+        return any(actor.waits_for_time for actor in actors) or bool(self._alarms())
+
     def deadline(self, actors: Iterable[Actor]) -> float | None:
         """Return the next instant at which something happens by itself."""
         deadlines = [
@@ -66,6 +71,7 @@ class Timekeeper:
             and actor.pending.deadline is not None
             and not actor.pending.fired
         ]
+        deadlines += self._alarms()
         expiry = self._expiry(self._auto)
         if expiry is not None and expiry > self.clock.now():
             deadlines.append(expiry)
@@ -90,8 +96,10 @@ class Timekeeper:
         in the end is not what the users are promised.
         """
         waiting = [actor for actor in actors if actor.waits_for_time]
-        if not waiting or not _users_have_ended(actors):
-            return bool(waiting)
+        if not _users_have_ended(actors):
+            return self.is_awaited(actors)
+        if not waiting:
+            return False
         expiry = self._expiry(False)
         started = [
             actor
@@ -112,8 +120,13 @@ class Timekeeper:
 
     def _has_timer(self) -> bool:
         """Say whether code under test waits on time: a sleep, a timed wait, a lock lease."""
-        self.timers_started = self.timers_started or self._expiry(True) is not None
+        if not self.timers_started:
+            self.timers_started = self._expiry(True) is not None or bool(self._alarms())
         return self.timers_started
+
+    def _alarms(self) -> list[float]:
+        """Return when timers of event loops are due."""
+        return [due for alarm in self.alarms if (due := alarm()) is not None]
 
     def _is_assumed(self, deadline: float, actors: list[Actor], ready: frozenset[str]) -> bool:
         if self._assume is None:

@@ -171,8 +171,13 @@ def _describe_hang(controller: Controller, body: Actor, limit: float) -> str:
 
 
 def _waits_for_baton(actor: Actor, body: Actor, controller: Controller) -> bool:
-    """The body of a race only waits for its end: its stack says nothing."""
-    return actor is body and controller.phase == "race" and bool(controller.actors)
+    """The body of a race only waits for its end: its stack says nothing, unless it runs a loop."""
+    return (
+        actor is body
+        and actor.loop is None
+        and controller.phase == "race"
+        and bool(controller.actors)
+    )
 
 
 def _is_ours(filename: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from pytest_supercache.adapters import declarations
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.registry import Watch
+from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.declared import CLOCK_STEP, READS_CLOCK, Declared, declared_call
 from pytest_supercache.runtime.stepping import Stepping
@@ -183,7 +184,12 @@ class _Site:
 
     def stand_in(self, stored: Any) -> Any:
         """Return what to put in place of the function."""
-        watched = self._generator() if inspect.isgeneratorfunction(self.function) else self._call()
+        if inspect.isgeneratorfunction(self.function):
+            watched = self._generator()
+        elif inspect.iscoroutinefunction(self.function):
+            watched = self._awaited()
+        else:
+            watched = self._call()
         try:
             update_wrapper(watched, self.function)
         except (AttributeError, TypeError):  # a function that is not written in Python
@@ -203,6 +209,27 @@ class _Site:
             with execution.inside(declared.label, declared.footprint):
                 declared.take_effect(execution)
                 return function(*args, **kwargs)
+
+        return watched
+
+    def _awaited(self) -> Callable[..., Any]:
+        function = self.function
+
+        async def watched(*args: Any, **kwargs: Any) -> Any:
+            begun = self._begin(args, kwargs)
+            if begun is None:
+                return await function(*args, **kwargs)
+            execution, declared = begun
+            if declared is None:
+                raise SupercacheError(
+                    f"watch of {self.name!r}: clock=True is for functions that are not awaited"
+                )
+
+            async def run() -> Any:
+                declared.take_effect(execution)
+                return await function(*args, **kwargs)
+
+            return await async_stepping.inside(execution, declared.label, declared.footprint, run)
 
         return watched
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from pytest_supercache.core.errors import NotDeterministicError
 from pytest_supercache.core.schedule import CLOCK, Choices
-from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.core.trace import Execution, Pending, Step
 from pytest_supercache.core.verdict import End
 from pytest_supercache.core.waits import WaitState
 from pytest_supercache.search.downsets import downsets, prefix_key
@@ -53,18 +53,22 @@ class _Knowledge:
     """What earlier executions told about the program."""
 
     dependence: Dependence = field(default_factory=Dependence)
-    firsts: dict[str, Step] = field(default_factory=dict)  # each actor's first step
+    firsts: dict[str, Step | Pending] = field(default_factory=dict)  # each actor's first step
     waits: dict[str, WaitState] = field(default_factory=dict)  # wait objects before any step
 
-    def learn(self, events: Sequence[Event], waits: Mapping[str, WaitState]) -> None:
-        """Note what is the same in every execution; ``waits`` are before any step."""
-        self.waits.update(waits)
+    def learn(self, events: Sequence[Event], execution: Execution) -> None:
+        """Note what is the same in every execution."""
+        self.waits.update(execution.waits)
         for event in events:
             step = event.step
             if not event.index:
                 self.firsts.setdefault(event.actor, step)
             if step.wait is not None and step.wait_before is not None:
                 self.waits.setdefault(step.wait.object, step.wait_before)
+        begun = {step.actor for step in execution.race}
+        for pending in execution.waiting:
+            if pending.actor not in begun:
+                self.firsts.setdefault(pending.actor, pending)
 
     def must_wait(self, actor: str, steps: Sequence[Step]) -> bool:
         """Say whether an actor that has not begun would only run into its first wait."""
@@ -125,6 +129,9 @@ class _Walk:
 
     def _repeat(self, choices: Choices) -> str | None:
         wanted = self._script[choices.taken]
+        if self._is_forced(choices):
+            self.is_impossible = True
+            return None
         if wanted not in choices.enabled:
             if wanted == CLOCK and choices.taken == self._fixed - 1:
                 self.is_impossible = True
@@ -135,6 +142,19 @@ class _Walk:
             )
         self._begun.add(wanted)
         return wanted
+
+    def _is_forced(self, choices: Choices) -> bool:
+        """Say whether the clock moves early here only because others have not run into their waits.
+
+        When they have, the tick is forced: that interleaving is another one's, with this tick left.
+        """
+        others = [name for name in choices.enabled if name != CLOCK]
+        return (
+            self._script[choices.taken] == CLOCK
+            and choices.taken == self._fixed - 1
+            and bool(others)
+            and all(self._must_wait(name, choices) for name in others)
+        )
 
     def _close(self, step: Step | None) -> None:
         """Learn what the last node's step was; without one it was no node."""
@@ -279,6 +299,8 @@ class Exhaustive:
             if walk.is_impossible:
                 self.probes += 1
                 return True
+            if execution.undeclared:
+                raise ReductionAlarm(f"steps touch more than they say: {execution.undeclared[0]}")
             walk.finish(execution)
             events = self._absorb(events[:known], execution)
             base = len(events) - len(nodes)
@@ -309,7 +331,7 @@ class Exhaustive:
                 )
         events[: len(known)] = known
         order(events, len(known), dependence)
-        self._knowledge.learn(events[len(known) :], execution.waits)
+        self._knowledge.learn(events[len(known) :], execution)
         return events
 
     def _note(self, events: Sequence[Event], execution: Execution) -> None:

@@ -231,7 +231,6 @@ def test_it(world):
     ("test", "message"),
     [
         ("@sc.explore\ndef test_it(): ...", "test_it needs a parameter `world`"),
-        ("@sc.explore\nasync def test_it(world): ...", "test_it is async"),
         ("@sc.explore(serach='random')\ndef test_it(world): ...", "unknown option serach"),
         (
             "@sc.explore\ndef test_it(world, existing_cache): ...",
@@ -260,7 +259,10 @@ def test_what_cannot_be_explored_is_refused_when_it_is_collected(
     [
         ("world.actor('a', int)\n    world.actor('a', int)", "there is an actor of this name"),
         ("world.actor('a@b', int)", "expected a name without '@'"),
-        ("world.existing_cache.aclient()", "asyncio is not available"),
+        (
+            "world.actor('a', lambda: world.origin.aio.get('k')); world.run()",
+            "returned a coroutine",
+        ),
     ],
 )
 def test_a_misuse_of_the_world_is_told_with_the_line_and_without_our_frames(

@@ -302,12 +302,12 @@ def sync(function):
     result = project.run()
     if body.startswith("async"):
         assert result.ret != 0
-        result.stdout.fnmatch_lines(["*coroutine, which nobody runs*"])
+        result.stdout.fnmatch_lines(["*await world.run()*"])
     else:
         result.assert_outcomes(passed=1)
 
 
-def test_an_actor_that_is_a_coroutine_function_is_not_taken_for_one_that_ran(
+def test_an_actor_that_only_returns_a_coroutine_is_not_taken_for_one_that_ran(
     project: Project,
 ) -> None:
     project.test_file(
@@ -316,7 +316,7 @@ def test_an_actor_that_is_a_coroutine_function_is_not_taken_for_one_that_ran(
 @sc.explore
 def test_it(world):
     async def flow(): ...
-    world.actor("a", flow)
+    world.actor("a", lambda: flow())
     world.run()
 """
     )

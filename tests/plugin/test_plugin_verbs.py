@@ -146,11 +146,3 @@ def test_a_system_can_be_registered_only_once(project: Project) -> None:
     result = project.run_apart()
     assert result.ret == 4
     assert "@system('shop')" in result.stderr.str()
-
-
-def test_an_asynchronous_system_is_refused_with_a_message(project: Project) -> None:
-    project.add_to_conftest('@sc.system("later")\nasync def later(layers): ...\n')
-    project.scenario(one_reader("V-4", "later"))
-    result = project.run("-W", "error")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*'later' is asynchronous*"])

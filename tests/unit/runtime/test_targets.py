@@ -20,7 +20,8 @@ class Cache:
     def get(self, key):
         return self._entries.get(key)
 
-    async def later(self): ...
+    async def later(self):
+        yield 1
 
     @property
     def count(self):
@@ -67,7 +68,7 @@ def test_whose_calls_count(target, callers):
         ("Cach.get", "has no 'Cach'. Did you mean 'Cache'"),
         ("Cache", "it is a class"),
         ("Cache.count", "it is a property"),
-        ("Cache.later", "it is a coroutine function"),
+        ("Cache.later", "it is an asynchronous generator function"),
         ("cache.get", "name its class, as in '.*:Cache.get'"),
         ("number", "it is a int; expected a function or a mapping"),
         ("", "expected 'package.module:Class.method'"),

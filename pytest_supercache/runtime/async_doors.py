@@ -1,0 +1,123 @@
+"""The doors of ``redis.asyncio``: the same steps as those of redis-py, awaited.
+
+The switch point stands before the command and nowhere inside it: what redis-py awaits on the way
+differs from version to version and is no chance for anybody else.
+"""
+
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.layers.existing_cache import PLACE
+from pytest_supercache.layers.servers import OWNED
+from pytest_supercache.runtime import async_stepping
+from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.doors import Doors, _Method, address, execution_for
+from pytest_supercache.runtime.stepping import Stepping
+
+
+class AsyncDoors(Doors):
+    """The wrapped methods of ``redis.asyncio``."""
+
+    def open(self) -> None:
+        """Wrap the methods."""
+        from redis.asyncio import Redis
+        from redis.asyncio.client import Pipeline, PubSub
+        from redis.asyncio.connection import AbstractConnection, ConnectionPool
+
+        self._wrap(Redis, "execute_command", self._command)
+        self._wrap(Pipeline, "immediate_execute_command", self._command)
+        self._wrap(Pipeline, "execute", self._pipeline)
+        self._wrap(PubSub, "execute_command", self._command)
+        self._wrap(PubSub, "parse_response", self._subscription)
+        self._wrap(ConnectionPool, "make_connection", self._connection)
+        self._wrap(AbstractConnection, "send_packed_command", self._sending)
+
+    def notice(self) -> bool:
+        """Say that nothing was imported since that has doors here."""
+        return False
+
+    def _command(self, method: _Method) -> _Method:
+        async def execute_command(client: Any, *args: Any, **options: Any) -> Any:
+            execution = execution_for(client)
+            if execution is None or not args:
+                return await method(client, *args, **options)
+            label, footprint = self.announce(execution, args)
+            return await _call(
+                execution, label, footprint, lambda: method(client, *args, **options)
+            )
+
+        return execute_command
+
+    def _pipeline(self, method: _Method) -> _Method:
+        async def execute(pipeline: Any, *args: Any, **options: Any) -> Any:
+            execution = execution_for(pipeline)
+            if execution is None or not pipeline.command_stack:
+                return await method(pipeline, *args, **options)
+            is_atomic = pipeline.is_transaction or pipeline.explicit_transaction
+            label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
+            return await _call(
+                execution, label, footprint, lambda: method(pipeline, *args, **options)
+            )
+
+        return execute
+
+    def _subscription(self, method: _Method) -> _Method:
+        async def parse_response(
+            subscription: Any, block: bool = True, timeout: float = 0, **options: Any
+        ) -> Any:
+            execution = execution_for(subscription)
+            if execution is None:
+                return await method(subscription, block, timeout, **options)
+            if not self._cache.server.moves_time:
+                execution.controller.hazard(
+                    "the code under test reads messages of a Redis channel on a real server; when "
+                    "they arrive is not controlled in this version"
+                )
+            heard = Footprint(reads=frozenset({f"{PLACE}.channels:*"}))
+            if not block and not timeout:
+                await async_stepping.step(execution, "poll for a message", heard, kind="command")
+            message = await method(subscription, block, timeout, **options)
+            if message is not None and (block or timeout):
+                await async_stepping.step(execution, "receive a message", heard, kind="message")
+            return message
+
+        return parse_response
+
+    def _connection(self, method: _Method) -> _Method:
+        def make_connection(pool: Any) -> Any:
+            if controlled() is None:
+                return method(pool)
+            self._pools.add(pool)
+            return self._cache.aconnect(pool.connection_kwargs)
+
+        return make_connection
+
+    def _sending(self, method: _Method) -> _Method:
+        async def send_packed_command(connection: Any, *args: Any, **options: Any) -> Any:
+            execution = controlled()
+            for loop in () if execution is None else execution.controller.loops:
+                loop.keep(connection)
+            if execution is not None and not getattr(connection, OWNED, False):
+                execution.controller.hazard(
+                    f"a command went to a Redis elsewhere: {address(connection)}. That connection "
+                    "was not made by a pool inside an execution; name its client in "
+                    "@system(redis=[...]), or make the client in the system's factory"
+                )
+            return await method(connection, *args, **options)
+
+        return send_packed_command
+
+
+async def _call(execution: Stepping, label: str, footprint: Footprint, make: Any) -> Any:
+    """Take the step of a command and wait for its answer before anybody is chosen again."""
+
+    async def expecting() -> Any:
+        for loop in execution.controller.loops:
+            loop.answers_awaited += 1
+        try:
+            return await make()
+        finally:
+            for loop in execution.controller.loops:
+                loop.answers_awaited -= 1
+
+    return await async_stepping.call(execution, label, footprint, expecting, kind="command")

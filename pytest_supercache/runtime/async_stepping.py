@@ -1,0 +1,81 @@
+"""How a coroutine comes to a switch point: the awaited twins of :mod:`runtime.stepping`.
+
+In the body's own code, and in a loop that a thread of the code under test runs for itself, there is
+no task to park: then the step is the thread's.
+"""
+
+from asyncio import _get_running_loop as get_running_loop
+from collections.abc import Callable
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import Wait
+from pytest_supercache.runtime.calling import current_actor
+from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.task_actor import TaskActor
+
+
+async def step(
+    execution: Stepping,
+    label: str,
+    footprint: Footprint,
+    *,
+    kind: str,
+    wait: Wait | None = None,
+    deadline: float | None = None,
+    recheck_from: int | None = None,
+) -> bool:
+    """Announce a step of the calling task; returns when it may run.
+
+    Returns:
+        False when the step had a deadline that passed before it could be taken otherwise.
+    """
+    actor = current_actor()
+    assert actor is not None, f"{label!r} was announced by code that is not an actor's"
+    announced = execution.announced(
+        actor, label, footprint, kind, wait, deadline, recheck_from=recheck_from
+    )
+    if isinstance(actor, TaskActor):
+        await actor.home.arrive(actor, announced)
+    else:
+        if get_running_loop() is not None and not actor.direct:
+            execution.controller.simplify("tasks of a loop that a thread runs in their own order")
+        execution.controller.arrive(actor, announced)
+    return not announced.fired
+
+
+async def call(
+    execution: Stepping, label: str, footprint: Footprint, make: Callable[[], Any], *, kind: str
+) -> Any:
+    """Take the step of a call, make it, and part its answer, be it an error, from what follows."""
+    await step(execution, label, footprint, kind=kind)
+    try:
+        answer = await make()
+    except Exception:
+        await answered(execution, label)
+        raise
+    await answered(execution, label)
+    return answer
+
+
+async def answered(execution: Stepping, label: str) -> None:
+    """Part the answer of a step from what the code does with it, in shared memory only."""
+    if execution.controller.shared_memory:
+        await step(execution, f"answer of {label}", Footprint(), kind="memory")
+
+
+async def inside(
+    execution: Stepping, label: str, footprint: Footprint, make: Callable[[], Any]
+) -> Any:
+    """Make a watched call as a step; steps inside it inherit its footprint."""
+    actor = current_actor()
+    assert actor is not None, "a watched call is announced by the actor that makes it"
+
+    async def inner() -> Any:
+        actor.inherited.append(footprint)
+        try:
+            return await make()
+        finally:
+            actor.inherited.pop()
+
+    return await call(execution, label, footprint, inner, kind="watched")

@@ -1,0 +1,351 @@
+"""The event loop of an execution: its selector is the controller, its clock the virtual one.
+
+asyncio asks its selector when no callback is ready. Here that means: every task has come to a
+switch point or waits inside asyncio, so the scheduler chooses the next step or moves the clock.
+Whatever is ready before that runs in asyncio's own order: it is no choice of anybody, and another
+order could not happen in production.
+"""
+
+import asyncio
+import heapq
+import math
+import selectors
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context, copy_context
+from typing import Any
+from weakref import WeakSet
+
+from pytest_supercache.runtime.actor import (
+    Abandoned,
+    Actor,
+    Announced,
+    State,
+    WaitsForEverError,
+    name_of_child,
+)
+from pytest_supercache.runtime.alone import let_run
+from pytest_supercache.runtime.baton import Baton
+from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.passing import take_alone
+from pytest_supercache.runtime.task_actor import ACTING, TaskActor
+from pytest_supercache.runtime.tasks import fill, is_inner, live
+from pytest_supercache.runtime.timekeeper import TICKS_MAX
+from pytest_supercache.runtime.under_test import is_under_test_name
+
+SOCKET_SECONDS = 0.05
+"""How long to wait for sockets at a time, while a command is on its way to a real server."""
+
+
+class _Selector:
+    """What asyncio takes for a selector; sockets, if there are any, have a real one."""
+
+    def __init__(self, pause: Callable[[float | None], Any]) -> None:
+        self._pause = pause
+        self.sockets: selectors.BaseSelector | None = None
+
+    def select(self, timeout: float | None) -> Any:
+        return self._pause(timeout)
+
+    def close(self) -> None:
+        if self.sockets is not None:
+            self.sockets.close()
+
+    def get_map(self) -> Any:
+        return {} if self.sockets is None else self.sockets.get_map()
+
+    def __getattr__(self, name: str) -> Any:  # register, unregister, modify, get_key
+        if self.sockets is None:
+            self.sockets = selectors.DefaultSelector()
+        return getattr(self.sockets, name)
+
+
+class ControlledLoop(asyncio.SelectorEventLoop):
+    """Runs the tasks of one execution on the thread of ``host``.
+
+    Args:
+        controller: is asked when nothing is ready.
+        host: the actor whose thread this is: the body of an execution.
+    """
+
+    def __init__(self, controller: Controller, host: Actor) -> None:
+        self._gate = _Selector(self._pause)
+        self._swaps_state = controller.swaps_state
+        super().__init__(self._gate)  # type: ignore[arg-type] # all that asyncio asks of one
+        self.controller = controller
+        self.host = host
+        self.turn = Actor("event loop", None, _nothing, state=State.RUNNING)
+        self.racing = False
+        self.answers_awaited = 0  # commands that are on their way to a real server
+        self.actors: dict[asyncio.Task[Any], TaskActor] = {}
+        self.connections: WeakSet[Any] = WeakSet()  # of redis-py, on sockets
+        self.lost: list[tuple[str, BaseException]] = []
+        self.tools: dict[int, tuple[TaskActor, Any]] = {}  # who was the first to use it
+        self.stuck: BaseException | None = None
+        self._baton = Baton()
+        self.turn.baton = self._baton
+        self._ident = threading.get_ident()
+        self._clock = controller.time.clock
+        self._rest: asyncio.Future[None] | None = None
+        self._moves = 0
+        self.set_exception_handler(_hear)
+
+    # -- what asyncio asks of a loop -------------------------------------------------------------
+
+    def time(self) -> float:
+        """Return the virtual seconds since the start."""
+        return self._clock.now()
+
+    def _make_self_pipe(self) -> None:
+        """Nobody wakes this loop from outside: one thread runs at a time."""
+
+    def _close_self_pipe(self) -> None:
+        """There is none."""
+
+    def _write_to_self(self) -> None:
+        """What was scheduled from another thread runs when that thread comes to a switch point."""
+
+    def _check_thread(self) -> None:
+        """Calls from another thread are in order while this one waits for its turn."""
+
+    def call_soon(  # type: ignore[override] # less precise types
+        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Schedule a callback; it will find the module-level state of its actor's node."""
+        if self._swaps_state:
+            actor = ACTING.get() if context is None else context.get(ACTING)
+            if actor is not None:
+                callback, args = _on_node, (self.controller, actor.node, callback, args)
+        return super().call_soon(callback, *args, context=context)
+
+    def create_task(
+        self, coro: Any, *, name: Any = None, context: Context | None = None, **rest: Any
+    ) -> asyncio.Task[Any]:
+        """Make a task of the calling actor an actor of its own, named after it."""
+        parent = self.acting() or self.host
+        context = copy_context() if context is None else context
+        if is_inner(coro):
+            task = super().create_task(coro, name=name, context=context, **rest)
+            if isinstance(parent, TaskActor):
+                self.actors[task] = parent
+                task.add_done_callback(self._forget)
+            return task
+        child = self._child(parent)
+        task = super().create_task(
+            coro, name=child.name if name is None else name, context=context, **rest
+        )
+        self._adopt(child, task, context)
+        task.add_done_callback(self._ended)
+        return task
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """Make a future; those that code under test makes are memory that tasks share."""
+        actor = self.acting() if self.racing and not self.controller.shared_memory else None
+        if actor is not None:
+            caller = sys._getframe(1).f_globals.get("__name__", "")
+            if is_under_test_name(caller):
+                self.controller.note_memory(f"{actor.name} made a future")
+        return super().create_future()
+
+    def run_in_executor(  # type: ignore[override] # less precise types
+        self, executor: Any, func: Any, *args: Any
+    ) -> asyncio.Future[Any]:
+        """Run a function on a thread that is an actor; outside of the race, at once."""
+        parent = self.acting()
+        future: asyncio.Future[Any] = self.create_future()
+        if parent is None or not self.racing or parent.dismissed:
+            fill(future, func, args)
+            return future
+        self.controller.note_undeclared(f"{parent.name} runs code on a thread of an executor")
+        name = name_of_child(parent)
+        child = Actor(name, parent.node, lambda: fill(future, func, args), daemon=parent.daemon)
+        child.operation = parent.operation
+        self.controller.actors[name] = child
+        return future
+
+    # -- tasks and their actors ------------------------------------------------------------------
+
+    def acting(self) -> TaskActor | None:
+        """Return the actor whose task or callback runs now; None: the body's own code."""
+        task = asyncio.current_task(self)
+        return ACTING.get() if task is None else self.actors.get(task)
+
+    def main(self, coroutine: Any) -> asyncio.Task[Any]:
+        """Make the task of the body: it acts as the body itself."""
+        return super().create_task(coroutine, name="body")
+
+    def begin(self, actor: TaskActor) -> None:
+        """Start the task of a user who was chosen for the first time."""
+        context = copy_context()
+        task = super().create_task(live(actor, self.controller), name=actor.name, context=context)
+        self._adopt(actor, task, context)
+        self.wake()
+
+    def runs_on(self, thread: int) -> bool:
+        """Say whether it runs on a thread."""
+        return thread == self._ident and self.is_running()
+
+    def wake(self) -> None:
+        """Let the loop go on, if another thread has its turn now."""
+        if threading.get_ident() != self._ident:
+            self._baton.give()
+
+    def keep(self, connection: Any) -> None:
+        """Remember a connection, if it is one that must be closed."""
+        if self._gate.sockets is not None:
+            self.connections.add(connection)
+
+    def has_work(self) -> bool:
+        """Say whether callbacks are ready, or timers due."""
+        if self._ready:  # type: ignore[attr-defined] # asyncio's own list
+            return True
+        deadline = self.next_deadline()
+        return deadline is not None and deadline < self.time() + 1e-9
+
+    def next_deadline(self) -> float | None:
+        """Return the virtual second at which the next timer is due."""
+        timers = self._scheduled  # type: ignore[attr-defined] # asyncio's own heap
+        while timers and timers[0].cancelled():
+            self._timer_cancelled_count -= 1  # type: ignore[attr-defined] # as asyncio does
+            heapq.heappop(timers)._scheduled = False  # noqa: SLF001
+        deadline = timers[0].when() if timers else math.inf
+        return None if deadline == math.inf else deadline  # redis-py waits for ever with infinity
+
+    def _child(self, parent: Actor) -> TaskActor:
+        child = TaskActor(
+            name_of_child(parent), parent.node, _nothing, home=self,
+            daemon=parent.daemon or parent is self.host, state=State.RUNNING,
+        )  # fmt: skip
+        if parent is not self.host:
+            self.controller.note_undeclared(f"{parent.name} starts the task {child.name}")
+        child.operation = parent.operation
+        child.inherited = list(parent.inherited)
+        child.dismissed = parent.dismissed
+        return child
+
+    def _adopt(self, actor: TaskActor, task: asyncio.Task[Any], context: Context) -> None:
+        actor.task = task
+        self.actors[task] = actor
+        context.run(ACTING.set, actor)
+        if self.racing:
+            self.controller.actors[actor.name] = actor
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self.actors.pop(task, None)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self.controller.ended(self.actors[task])
+
+    # -- steps -----------------------------------------------------------------------------------
+
+    async def arrive(self, actor: TaskActor, announced: Announced) -> None:
+        """Come to a switch point in a task; returns when the step is taken.
+
+        Raises:
+            Abandoned: the execution has ended; leave.
+        """
+        if self._ready or self.next_deadline() is not None:  # type: ignore[attr-defined] # its own
+            self.controller.fused = None  # these must have their chance before
+        if self.controller.announce(actor, announced):
+            return
+        actor.gate = self.create_future()
+        try:
+            await actor.gate
+        except BaseException:  # cancelled: the step is not taken, now or later
+            actor.pending = None
+            raise
+        finally:
+            actor.gate = None
+            actor.state = State.RUNNING
+        self.controller.leave_if_over(actor)
+
+    async def rest(self) -> None:
+        """Wait until nothing can go on without the clock, outside of the race."""
+        self._rest = self.create_future()
+        await self._rest
+
+    def _pause(self, timeout: float | None) -> Any:
+        """Nothing is ready: wait for a real answer, or let the controller say who goes on."""
+        sockets = self._gate.sockets
+        if sockets is not None and (events := sockets.select(0)):
+            return events
+        if timeout == 0:
+            return []
+        if self.answers_awaited and sockets is not None:
+            return sockets.select(SOCKET_SECONDS)
+        self.controller.progress += 1
+        if self.racing:
+            self._ask()
+        else:
+            self._alone()
+        return []
+
+    def _ask(self) -> None:
+        if not self.controller.shared_memory:
+            for task, actor in self.actors.items():
+                if actor.state is State.RUNNING and actor.meets_others(task):
+                    self.controller.note_memory(f"{actor.name} awaited what another actor ends")
+        chosen = self.controller.ask()
+        if chosen is self.turn:
+            return
+        self.controller.pass_on(chosen)
+        if chosen is not None and not isinstance(chosen, TaskActor):
+            self._baton.take()
+
+    def _alone(self) -> None:
+        """Outside the race: tasks go on in the order they were made, then time passes."""
+        for actor in self.actors.values():
+            if take_alone(self.controller, actor):
+                actor.wake()
+                return
+        if let_run(self.controller):
+            return
+        if self._rest is not None:
+            self._rest.set_result(None)
+            self._rest = None
+            return
+        self._moves += 1
+        deadline = self.next_deadline()
+        if deadline is None or self._moves > TICKS_MAX * 10:
+            self.stuck = WaitsForEverError(
+                "the body waits for ever: nothing else runs now that could end it"
+            )
+            self.stop()
+            return
+        self._clock.move_to(max(deadline, self._clock.now()))
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def forget(self) -> None:
+        """Let go of everything: an execution that is over must not be kept alive."""
+        for task, actor in self.actors.items():
+            if task.done() and not task.cancelled():
+                task.exception()
+            actor.task = actor.home = None  # nothing in a circle: batons are closed now
+        self.actors.clear()
+        self.tools.clear()
+        with suppress(RuntimeError):
+            self.close()
+        self._swaps_state = False  # fakeredis keeps the loop for a while: it holds nothing more
+        del self._gate, self.controller, self.host, self.turn, self._baton
+
+
+def _hear(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Keep what asyncio would only log."""
+    assert isinstance(loop, ControlledLoop), "the exception hook of another loop"
+    error = context.get("exception")
+    if error is not None and not isinstance(error, Abandoned):
+        handle = context.get("handle")
+        actor = loop.acting() if handle is None else handle._context.get(ACTING)  # noqa: SLF001
+        loop.lost.append((loop.host.name if actor is None else actor.name, error))
+
+
+def _on_node(controller: Controller, node: str | None, callback: Any, args: Any) -> None:
+    controller.enter_node(node)
+    callback(*args)
+
+
+def _nothing() -> None:
+    return None

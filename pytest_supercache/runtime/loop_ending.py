@@ -1,0 +1,58 @@
+"""The end of a race and of a loop: tasks leave their code, and nothing is lost on the way."""
+
+import types
+from collections.abc import Callable, Iterator
+
+from pytest_supercache.runtime.actor import Abandoned
+from pytest_supercache.runtime.event_loop import ControlledLoop
+from pytest_supercache.runtime.task_actor import TaskActor
+
+
+def name_lost_exceptions(loop: ControlledLoop) -> list[tuple[str, BaseException]]:
+    """Return what tasks raised and nobody looked at."""
+    for task, actor in loop.actors.items():
+        if task.done() and not task.cancelled() and task._log_traceback:  # noqa: SLF001
+            error = task.exception()
+            if error is not None and not isinstance(error, Abandoned):
+                loop.lost.append((actor.name, error))
+    return loop.lost
+
+
+async def unwind(loop: ControlledLoop, wanted: Callable[[TaskActor], bool]) -> None:
+    """Let tasks leave their code: parked ones are told at their step, others are cancelled."""
+    for _ in range(3):
+        tasks = [task for task, actor in loop.actors.items() if not task.done() and wanted(actor)]
+        if not tasks:
+            return
+        for task in tasks:
+            actor = loop.actors[task]
+            actor.dismissed = True
+            if actor.gate is not None and not actor.gate.done():
+                actor.gate.set_exception(Abandoned())
+            else:
+                task.cancel()
+        for _ in range(1000):
+            if all(task.done() for task in tasks):
+                break
+            await _one_round()
+    names = ", ".join(sorted(actor.name for task, actor in loop.actors.items()
+                             if not task.done() and wanted(actor)))  # fmt: skip
+    if names:
+        loop.controller.hazard(f"{names} did not leave its code when the execution ended")
+
+
+async def close_sockets(loop: ControlledLoop) -> None:
+    """Cut connections to real servers: the next execution has a loop of its own."""
+    for connection in list(loop.connections):
+        await connection.disconnect(nowait=True)
+    transports = list(loop._transports.values())  # type: ignore[attr-defined] # asyncio's own
+    for transport in transports:
+        transport.abort()
+    for _ in transports:
+        await _one_round()
+
+
+@types.coroutine
+def _one_round() -> Iterator[None]:
+    """Let everything run that is ready."""
+    yield

@@ -1,0 +1,86 @@
+"""Moves that nobody announces: an actor's first lines, code without a step, messages, the clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_supercache.core.footprint import EVERYTHING, Footprint
+from pytest_supercache.core.schedule import CLOCK
+from pytest_supercache.core.trace import Step
+
+if TYPE_CHECKING:
+    from pytest_supercache.runtime.actor import Actor, Announced, BackgroundActor
+    from pytest_supercache.runtime.controller import Controller
+
+
+def begin(controller: Controller, actor: Actor) -> None:
+    """Choose an actor for the first time: its first lines run before its first step.
+
+    In shared memory these lines are a step of their own.
+    """
+    controller.fused = actor
+    if controller.shared_memory:
+        controller.fused = None
+        memory = frozenset({f"memory:{actor.node}"})
+        add_move(controller, actor, "start", "memory", Footprint(memory, memory))
+        actor.operation_began = actor.taken
+
+
+def add_move(
+    controller: Controller, actor: Actor, label: str, kind: str, footprint: Footprint
+) -> None:
+    """Record a choice of an actor that had no step to announce."""
+    controller.record.close()
+    controller.record.add(
+        Step(
+            actor.name, actor.taken, label, kind, footprint, actor.node,
+            phase=controller.phase, choice=len(controller.choices) - 1,
+            pending=controller.all_pending(),
+            time=controller.time.clock.now(), cause=actor.cause,
+        )
+    )  # fmt: skip
+    controller.record.last = actor.name
+    actor.taken += 1
+
+
+def read_clock(controller: Controller, actor: Actor, announced: Announced) -> None:
+    """Record that first lines have read the clock, before the step that waits for it."""
+    controller.fused = None
+    touched = announced.footprint.reads & {"clock:now", actor.born}
+    add_move(controller, actor, "start", "thread", Footprint(reads=touched))
+    actor.operation_began = actor.taken
+
+
+def perform(controller: Controller, background: BackgroundActor) -> None:
+    """Take a step of background work."""
+    announced = background.announced()
+    assert announced is not None, f"{background.name} was chosen without anything to do"
+    racing = controller.phase == "race"
+    controller.record.close()
+    controller.record.take(
+        background.name, background.node, background.taken, announced, phase=controller.phase,
+        choice=len(controller.choices) - 1 if racing else None,
+        pending=controller.all_pending() if racing else (),
+        cause=background.work.cause,
+    )  # fmt: skip
+    background.taken += 1
+    background.work.perform()
+    controller.record.close()
+
+
+def tick(controller: Controller) -> None:
+    """Move the clock to the next deadline: a step of its own."""
+    pending = controller.all_pending()
+    index = controller.time.moved
+    moved = controller.time.tick(controller.actors.values(), controller.ready)
+    fires = controller.time.fired(controller.actors.values())
+    controller.record.waits.fire(fires)
+    everything = frozenset({EVERYTHING})
+    controller.record.add(
+        Step(
+            CLOCK, index, f"+{moved * 1000:g} ms", "clock", Footprint(everything, everything),
+            phase=controller.phase, choice=len(controller.choices) - 1, pending=pending,
+            time=controller.time.clock.now(), fires=fires,
+        )
+    )  # fmt: skip
+    controller.record.close()

@@ -1,0 +1,39 @@
+"""What an execution has to say beside its steps: doubts, simplifications, what was left undone."""
+
+
+class Notes:
+    """Reasons and remarks, each kept once.
+
+    Args:
+        shared_memory: every step may touch the memory of its node anyway.
+    """
+
+    def __init__(self, *, shared_memory: bool) -> None:
+        self.shared_memory = shared_memory
+        self.hazards: list[str] = []
+        self.simplified: list[str] = []
+        self.undeclared: list[str] = []
+        self.unseen: list[str] = []
+        self.lost: list[tuple[str, BaseException]] = []  # raised in a task, seen by nobody
+        self.left_over: list[tuple[str, str]] = []  # actor, and what it never finished
+
+    def hazard(self, reason: str) -> None:
+        """Note a reason why this execution proves nothing."""
+        if reason not in self.hazards:
+            self.hazards.append(reason)
+
+    def simplify(self, what: str) -> None:
+        """Note what was taken for simpler than it is: the coverage sentence says so."""
+        if what not in self.simplified:
+            self.simplified.append(what)
+
+    def note_undeclared(self, what: str) -> None:
+        """Note that actors touched each other without a step: footprints do not tell everything."""
+        if what not in self.undeclared:
+            self.undeclared.append(what)
+
+    def note_memory(self, what: str) -> None:
+        """Note that an actor used memory of its process that no step declares."""
+        self.note_undeclared(what)
+        if not self.shared_memory and what not in self.unseen:
+            self.unseen.append(what)

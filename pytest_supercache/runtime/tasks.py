@@ -1,0 +1,47 @@
+"""The code inside tasks: a user's coroutine, a function on a thread, a library's own tasks."""
+
+import asyncio
+from typing import Any
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.runtime.actor import Abandoned
+from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.task_actor import TaskActor
+
+_INNER = frozenset({"redis", "fakeredis", "valkey"})
+"""A task that these start for themselves is no flow of its own."""
+
+
+async def live(actor: TaskActor, controller: Controller) -> None:
+    """Run a user's code in its task."""
+    try:
+        actor.result = await actor.target()
+    except Abandoned:
+        pass
+    except SupercacheError as error:  # the scenario is at fault, not the code under test
+        controller.crashed(error)
+    except BaseException as error:  # noqa: BLE001 - judged by the guarantee `answers`
+        if not actor.dismissed:
+            actor.error = error
+    controller.ended(actor)
+
+
+def fill(future: asyncio.Future[Any], func: Any, args: tuple[Any, ...]) -> None:
+    """Call a function and fill a future with what it returns or raises."""
+    try:
+        result = func(*args)
+    except Abandoned:
+        raise
+    except BaseException as error:  # noqa: BLE001 - handed to whoever awaits it
+        if not future.done():
+            future.set_exception(error)
+    else:
+        if not future.done():
+            future.set_result(result)
+
+
+def is_inner(coro: Any) -> bool:
+    """Say whether a coroutine is a library's own."""
+    frame = getattr(coro, "cr_frame", None)
+    name = "" if frame is None else frame.f_globals.get("__name__", "")
+    return name.partition(".")[0] in _INNER
