@@ -136,14 +136,18 @@ class Stand:
             outside=outside,
         )
         self._name_real_time(controller)
-        for door in self._doors:
-            door.forget_connections()
-        self._state.leave()
-        self._isolation.leave()
+        self._forget()
         failure = None if isinstance(actor.error, Abandoned) else actor.error
         if look:
             world.take_stock()
         return world.execution(failure or world.misuse())
+
+    def _forget(self) -> None:
+        """Take back what an execution has left: connections, contents of state, modules."""
+        for door in self._doors:
+            door.forget_connections()
+        self._state.leave()
+        self._isolation.leave()
 
     def _enter_node(self, node: str | None) -> None:
         """Let code find what belongs to a node: contents of its state, its copies of modules."""

@@ -222,7 +222,8 @@ class World(Recording):
             return async_stepping.step(
                 self.stepping, label, footprint_of(reads, writes), kind="hand"
             )
-        return self.stepping.step(label, footprint_of(reads, writes), kind="hand")
+        self.stepping.step(label, footprint_of(reads, writes), kind="hand")
+        return None
 
     def wait_until(self, condition: Callable[[], bool], reads: Resources = None) -> Any:
         """Wait until ``condition()`` is true; checked again when its ``reads`` are written.

@@ -8,6 +8,8 @@ its number there within the actor, so that its name is the same in every executi
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
 
 from pytest_supercache.core.footprint import Footprint
@@ -37,6 +39,18 @@ def name_of_new(kind: str) -> str:
     actor.lock_sites[site] = number + 1
     owner = "" if actor.direct else f"{actor.name}/"
     return f"{kind}:{owner}{site}#{number}"
+
+
+@contextmanager
+def numbered_anew() -> Iterator[None]:
+    """Number what is made at an import as at the first one: a copy of a module is made anew."""
+    kept = Counter(_imported)
+    _imported.clear()
+    try:
+        yield
+    finally:
+        _imported.clear()
+        _imported.update(kept)
 
 
 def this_actor() -> Actor:

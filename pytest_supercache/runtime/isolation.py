@@ -12,6 +12,7 @@ from types import ModuleType
 
 from pytest_supercache.core.errors import UndeclaredStateError
 from pytest_supercache.runtime.calling import looking
+from pytest_supercache.runtime.cooperative import numbered_anew
 
 Modules = dict[str, ModuleType]
 
@@ -63,7 +64,7 @@ class Isolation:
         self._node = node
         self._install(self._copies.get(node, {}))
         if node not in self._copies:
-            with looking():  # importing is no step, and what it makes is the node's
+            with looking(), numbered_anew():  # no step; what it makes is the node's
                 for name in self._names:
                     import_module(name)
                 self._prepare(self._present())

@@ -75,6 +75,8 @@ class _Knowledge:
         first = self.firsts.get(actor)
         if first is None or first.wait is None or not first.wait.is_guarded_by_object:
             return False
+        if first.deadline is not None:
+            return False  # it waits no longer than until then
         state = self.waits.get(first.wait.object)
         for step in reversed(steps):
             wait = step.wait
