@@ -15,12 +15,13 @@ from pytest_supercache.core.verdict import End, Violation
 from pytest_supercache.oracle.cause import Evidence
 from pytest_supercache.oracle.real_time import possible_orders
 from pytest_supercache.search.all_schedules import AllSchedules
-from pytest_supercache.search.dpor import Exhaustive, ReductionAlarm
+from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.events import Event, TraceKey, events_of, order, orders_of, trace_key
 from pytest_supercache.search.follow import Follow
 from pytest_supercache.search.orders import anti_order, fewest_preemptions, linear_extensions
 from pytest_supercache.search.random_walk import RandomWalk
 from pytest_supercache.search.search import SearchEnded
+from pytest_supercache.search.walk import ReductionAlarm
 from pytest_supercache.trial import Trial
 
 EXACT_MAX = 2_000

@@ -13,9 +13,9 @@ from pytest_supercache.core.verdict import End
 from pytest_supercache.doubt import EXACT_MAX, Doubt, HiddenState
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.counting import merges_of
-from pytest_supercache.search.dpor import ReductionAlarm
 from pytest_supercache.search.sampler import Sampler, sampler
 from pytest_supercache.search.search import Search, SearchEnded
+from pytest_supercache.search.walk import ReductionAlarm
 from pytest_supercache.trial import SharedMemoryNeeded, Trial
 
 if TYPE_CHECKING:

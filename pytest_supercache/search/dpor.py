@@ -14,11 +14,10 @@ move, is the root of a search of its own.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from pytest_supercache.core.errors import NotDeterministicError
-from pytest_supercache.core.schedule import CLOCK, Choices
-from pytest_supercache.core.trace import Execution, Pending, Step
+from pytest_supercache.core.schedule import CLOCK
+from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
 from pytest_supercache.core.waits import WaitState
 from pytest_supercache.search.downsets import downsets, prefix_key
@@ -33,204 +32,8 @@ from pytest_supercache.search.events import (
 )
 from pytest_supercache.search.races import Races
 from pytest_supercache.search.search import Attempt
-from pytest_supercache.search.wakeup import Branch, initial, insert
-
-
-class ReductionAlarm(Exception):  # noqa: N818 - a change of plan, not an error
-    """Something that cannot be when the steps touch no more than they declare."""
-
-
-@dataclass(slots=True)
-class _Node:
-    """A point of choice on the present path; its first branch is the one that was taken."""
-
-    sleep: dict[str, int]
-    branches: list[Branch]
-
-
-@dataclass(slots=True)
-class _Knowledge:
-    """What earlier executions told about the program."""
-
-    dependence: Dependence = field(default_factory=Dependence)
-    firsts: dict[str, Step | Pending] = field(default_factory=dict)  # each actor's first step
-    waits: dict[str, WaitState] = field(default_factory=dict)  # wait objects before any step
-
-    def learn(self, events: Sequence[Event], execution: Execution) -> None:
-        """Note what is the same in every execution."""
-        self.waits.update(execution.waits)
-        for event in events:
-            step = event.step
-            if not event.index:
-                self.firsts.setdefault(event.actor, step)
-            if step.wait is not None and step.wait_before is not None:
-                self.waits.setdefault(step.wait.object, step.wait_before)
-        begun = {step.actor for step in execution.race}
-        for pending in execution.waiting:
-            if pending.actor not in begun:
-                self.firsts.setdefault(pending.actor, pending)
-
-    def must_wait(self, actor: str, steps: Sequence[Step]) -> bool:
-        """Say whether an actor that has not begun would only run into its first wait."""
-        first = self.firsts.get(actor)
-        if first is None or first.wait is None or not first.wait.is_guarded_by_object:
-            return False
-        if first.deadline is not None:
-            return False  # it waits no longer than until then
-        state = self.waits.get(first.wait.object)
-        for step in reversed(steps):
-            wait = step.wait
-            if wait is not None and wait.object == first.wait.object and step.wait_after:
-                state = step.wait_after
-                break
-        return state is not None and not state.allows(actor, first.wait.verb)
-
-
-class _Walk:
-    """Repeats a script of choices, then goes where the path has not been yet."""
-
-    def __init__(
-        self, script: tuple[str, ...], nodes: list[_Node], fixed: int, knowledge: _Knowledge
-    ) -> None:
-        self._script = script
-        self._nodes = nodes
-        self._knowledge = knowledge
-        self._begun: set[str] = set()
-        self._is_open = bool(nodes)  # the last node's step has not been seen yet
-        self._fixed = fixed
-        self.events = 0  # that were taken so far
-        self.is_early: dict[int, bool] = {}  # after so many events: could the clock move early?
-        self.is_blocked = False  # all that could go on need not be tried
-        self.is_impossible = False  # the clock cannot move where the script says so
-
-    def choose(self, choices: Choices) -> str | None:
-        """Name who goes on."""
-        step = choices.steps[-1] if choices.steps else None
-        took_step = step is not None and choices.taken > 0 and step.choice == choices.taken - 1
-        self.events += took_step
-        early = CLOCK in choices.enabled and len(choices.enabled) > 1
-        self.is_early[self.events] = early or self.is_early.get(self.events, False)
-        if choices.taken < len(self._script):
-            return self._repeat(choices)
-        if self._is_open:
-            self._close(step if took_step else None)
-        return self._go_on(choices)
-
-    def finish(self, execution: Execution) -> None:
-        """Note the last step of a run that has ended."""
-        last = len(execution.schedule.choices) - 1
-        step = next((s for s in reversed(execution.steps) if s.choice is not None), None)
-        took_step = step is not None and step.choice == last
-        self.events += took_step
-        if last < len(self._script) - 1:
-            raise ReductionAlarm(
-                f"everybody had ended after {last + 1} choices where somebody could go on before"
-            )
-        if self._is_open:
-            self._close(step if took_step else None)
-
-    def _repeat(self, choices: Choices) -> str | None:
-        wanted = self._script[choices.taken]
-        if self._is_forced(choices):
-            self.is_impossible = True
-            return None
-        if wanted not in choices.enabled:
-            if wanted == CLOCK and choices.taken == self._fixed - 1:
-                self.is_impossible = True
-                return None
-            raise ReductionAlarm(
-                f"after the same {choices.taken} choices {wanted} cannot go on where the steps "
-                "say that it can"
-            )
-        self._begun.add(wanted)
-        return wanted
-
-    def _is_forced(self, choices: Choices) -> bool:
-        """Say whether the clock moves early here only because others have not run into their waits.
-
-        When they have, the tick is forced: that interleaving is another one's, with this tick left.
-        """
-        others = [name for name in choices.enabled if name != CLOCK]
-        return (
-            self._script[choices.taken] == CLOCK
-            and choices.taken == self._fixed - 1
-            and bool(others)
-            and all(self._must_wait(name, choices) for name in others)
-        )
-
-    def _close(self, step: Step | None) -> None:
-        """Learn what the last node's step was; without one it was no node."""
-        self._is_open = False
-        node = self._nodes[-1]
-        branch = node.branches[0]
-        if step is None:
-            if branch.footprint >= 0:
-                raise ReductionAlarm(f"{branch.actor} began and waits where it could go on before")
-            node.branches.pop(0)
-            self._nodes.pop()
-            return
-        number = self._knowledge.dependence.number(step.footprint)
-        if branch.footprint not in (-1, number):
-            raise ReductionAlarm(
-                f"{step.actor}'s step {step.label!r} declares another footprint after steps that "
-                "do not touch it"
-            )
-        branch.footprint = number
-
-    def _go_on(self, choices: Choices) -> str | None:
-        node = self._next_node()
-        self._nodes.append(node)
-        self._is_open = True
-        if node.branches:
-            actor = node.branches[0].actor
-            if actor not in choices.enabled:
-                raise ReductionAlarm(
-                    f"{actor} cannot go on after {choices.taken} choices where the steps say that "
-                    "it can"
-                )
-        else:
-            chosen = self._choice(node, choices)
-            if chosen is None:
-                self.is_blocked = True
-                self._is_open = False
-                self._nodes.pop()
-                return None
-            actor = chosen
-            node.branches.append(Branch(actor, -1))
-        self._begun.add(actor)
-        return actor
-
-    def _next_node(self) -> _Node:
-        if not self._nodes:
-            return _Node({}, [])
-        last = self._nodes[-1]
-        taken = last.branches[0]
-        if taken.actor == CLOCK:
-            return _Node({}, taken.then)
-        between = self._knowledge.dependence.between
-        sleep = {
-            actor: footprint
-            for actor, footprint in last.sleep.items()
-            if actor != taken.actor and not between(footprint, taken.footprint)
-        }
-        return _Node(sleep, taken.then)
-
-    def _choice(self, node: _Node, choices: Choices) -> str | None:
-        """Choose freely: without a preemption if that can be."""
-        able = [name for name in choices.enabled if name != CLOCK]
-        if not able:
-            return CLOCK
-        waiting = [name for name in able if self._must_wait(name, choices)]
-        if len(waiting) < len(able):
-            able = [name for name in able if name not in waiting]
-        able = [name for name in able if name not in node.sleep]
-        if not able:
-            return None
-        return choices.last if choices.last in able else able[0]
-
-    def _must_wait(self, actor: str, choices: Choices) -> bool:
-        return actor not in self._begun and self._knowledge.must_wait(actor, choices.steps)
-
+from pytest_supercache.search.wakeup import initial, insert
+from pytest_supercache.search.walk import Knowledge, Node, ReductionAlarm, Walk
 
 Seen = Callable[[TraceKey, Sequence[Event], Execution], None]
 """Called with every interleaving and the execution that stands for it."""
@@ -254,7 +57,7 @@ class Exhaustive:
     ) -> None:
         self._seen = seen
         self.is_hopeless = is_hopeless
-        self._knowledge = _Knowledge()
+        self._knowledge = Knowledge()
         self._keys: set[TraceKey] = set()
         self._roots: deque[tuple[str, ...]] = deque([()])
         self._owed = 0  # sequels in the wakeup trees of the present path
@@ -288,14 +91,14 @@ class Exhaustive:
 
     def _explore_from(self, root: tuple[str, ...], attempt: Attempt) -> bool:
         """Explore what may follow the choices ``root``; False when it is given up."""
-        nodes: list[_Node] = []
+        nodes: list[Node] = []
         events: list[Event] = []
         base = 0
         script = root
         while True:
             if self.is_hopeless(len(self._roots) + self._owed):
                 return False
-            walk = _Walk(script, nodes, len(root), self._knowledge)
+            walk = Walk(script, nodes, len(root), self._knowledge)
             known = max(base + len(nodes) - 1, 0)
             execution = attempt(walk)
             if walk.is_impossible:
@@ -345,7 +148,7 @@ class Exhaustive:
         self._seen(key, events, execution)
 
     def _reverse_races(
-        self, events: list[Event], base: int, nodes: list[_Node], execution: Execution
+        self, events: list[Event], base: int, nodes: list[Node], execution: Execution
     ) -> None:
         dependence = self._knowledge.dependence
         races = Races(events, base, execution.waiting, dependence, self._knowledge.waits)
@@ -358,7 +161,7 @@ class Exhaustive:
                 self._owed += insert(node.branches, sequel, dependence)
 
     def _owe_early_ticks(
-        self, events: list[Event], base: int, root: tuple[str, ...], walk: _Walk
+        self, events: list[Event], base: int, root: tuple[str, ...], walk: Walk
     ) -> None:
         """Make a root of each part of an execution after which the clock might move early."""
         for mask in downsets(events, base):
@@ -375,7 +178,7 @@ class Exhaustive:
             self._roots.append((*root, *choices_of(part), CLOCK))
 
 
-def _back_up(nodes: list[_Node]) -> bool:
+def _back_up(nodes: list[Node]) -> bool:
     """Go back to the deepest node that owes something; False when none does."""
     while nodes:
         node = nodes[-1]
