@@ -84,7 +84,34 @@ def lock_and_key(world):
     return world.existing_cache.peek("log")
 
 
+def released_twice(make, error):
+    """Two flows give back what may be free already; who is refused depends on who comes first."""
+
+    def body(world):
+        thing, client = make(), world.existing_cache.client()
+
+        def gives_back():
+            client.get("k")
+            try:
+                thing.release()
+            except error:
+                return "refused"
+            return "given back"
+
+        def takes():
+            client.get("k")
+            return thing.acquire()
+
+        world.actor("gives back", gives_back)
+        world.actor("takes", takes)
+        return world.run()
+
+    return body
+
+
 PROGRAMS = {
+    "lock released twice": released_twice(threading.Lock, RuntimeError),
+    "semaphore released twice": released_twice(threading.BoundedSemaphore, ValueError),
     "increments": lambda world: workloads.counters(world, workloads.read_then_write),
     "transactions": lambda world: workloads.counters(world, workloads.increment_in_a_transaction),
     "store buffer": workloads.store_buffer,
