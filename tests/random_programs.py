@@ -149,10 +149,11 @@ class Run:
 
     def _effect(self, name: str, move: Move, step: Step) -> None:
         self.deadlines.pop(name, None)
-        if move.wait is not None and not step.fired:
-            step.wait_before = self.waits[move.wait.object]
-            step.wait_after = step.wait_before.after(name, move.wait.verb)
-            self.waits[move.wait.object] = step.wait_after
+        if move.wait is not None:
+            step.wait_before = step.wait_after = self.waits[move.wait.object]
+            if not step.fired:
+                step.wait_after = step.wait_before.after(name, move.wait.verb)
+                self.waits[move.wait.object] = step.wait_after
         if move.until is not None and not move.until(self.state):
             self.checked[name] = len(self.steps)
             return

@@ -14,23 +14,26 @@ move, is the root of a search of its own.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pytest_supercache.core.errors import NotDeterministicError
 from pytest_supercache.core.schedule import CLOCK, Choices
 from pytest_supercache.core.trace import Execution, Step
 from pytest_supercache.core.verdict import End
 from pytest_supercache.core.waits import WaitState
-from pytest_supercache.search.downsets import downsets, prefix_key
+from pytest_supercache.search.downsets import downsets, ways_to_begin
 from pytest_supercache.search.events import (
+    BEGUN,
     Dependence,
     Event,
     TraceKey,
     choices_of,
     events_of,
     order,
+    prefix_key,
     trace_key,
 )
+from pytest_supercache.search.knowledge import Knowledge
 from pytest_supercache.search.races import Races
 from pytest_supercache.search.search import Attempt
 from pytest_supercache.search.wakeup import Branch, initial, insert
@@ -48,52 +51,32 @@ class _Node:
     branches: list[Branch]
 
 
-@dataclass(slots=True)
-class _Knowledge:
-    """What earlier executions told about the program."""
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """Where a search begins: choices, so many events, and who only waits after them."""
 
-    dependence: Dependence = field(default_factory=Dependence)
-    firsts: dict[str, Step] = field(default_factory=dict)  # each actor's first step
-    waits: dict[str, WaitState] = field(default_factory=dict)  # wait objects before any step
-
-    def learn(self, events: Sequence[Event], waits: Mapping[str, WaitState]) -> None:
-        """Note what is the same in every execution; ``waits`` are before any step."""
-        self.waits.update(waits)
-        for event in events:
-            step = event.step
-            if not event.index:
-                self.firsts.setdefault(event.actor, step)
-            if step.wait is not None and step.wait_before is not None:
-                self.waits.setdefault(step.wait.object, step.wait_before)
-
-    def must_wait(self, actor: str, steps: Sequence[Step]) -> bool:
-        """Say whether an actor that has not begun would only run into its first wait."""
-        first = self.firsts.get(actor)
-        if first is None or first.wait is None or not first.wait.is_guarded_by_object:
-            return False
-        state = self.waits.get(first.wait.object)
-        for step in reversed(steps):
-            wait = step.wait
-            if wait is not None and wait.object == first.wait.object and step.wait_after:
-                state = step.wait_after
-                break
-        return state is not None and not state.allows(actor, first.wait.verb)
+    choices: tuple[str, ...] = ()
+    events: int = 0
+    begun: frozenset[str] = frozenset()
 
 
 class _Walk:
     """Repeats a script of choices, then goes where the path has not been yet."""
 
     def __init__(
-        self, script: tuple[str, ...], nodes: list[_Node], fixed: int, knowledge: _Knowledge
+        self, script: tuple[str, ...], nodes: list[_Node], root: _Root, knowledge: Knowledge
     ) -> None:
         self._script = script
         self._nodes = nodes
         self._knowledge = knowledge
         self._begun: set[str] = set()
         self._is_open = bool(nodes)  # the last node's step has not been seen yet
-        self._fixed = fixed
+        self._root = root
+        self._chosen: str | None = None
+        self._waiting: set[str] = set()  # who has begun and took no step
         self.events = 0  # that were taken so far
-        self.is_early: dict[int, bool] = {}  # after so many events: could the clock move early?
+        self.is_early: dict[tuple[int, frozenset[str]], bool] = {}
+        """After so many events, while these only wait: could the clock move early?"""
         self.is_blocked = False  # all that could go on need not be tried
         self.is_impossible = False  # the clock cannot move where the script says so
 
@@ -101,14 +84,25 @@ class _Walk:
         """Name who goes on."""
         step = choices.steps[-1] if choices.steps else None
         took_step = step is not None and choices.taken > 0 and step.choice == choices.taken - 1
-        self.events += took_step
-        early = CLOCK in choices.enabled and len(choices.enabled) > 1
-        self.is_early[self.events] = early or self.is_early.get(self.events, False)
+        self._note(step if took_step else None, choices)
         if choices.taken < len(self._script):
-            return self._repeat(choices)
+            self._chosen = self._repeat(choices)
+            return self._chosen
         if self._is_open:
             self._close(step if took_step else None)
-        return self._go_on(choices)
+        self._chosen = self._go_on(choices)
+        return self._chosen
+
+    def _note(self, step: Step | None, choices: Choices) -> None:
+        """Note what the last choice led to, and whether the clock could move now."""
+        self.events += step is not None
+        if step is not None:
+            self._waiting.discard(step.actor)
+        elif self._chosen is not None:
+            self._waiting.add(self._chosen)
+        early = CLOCK in choices.enabled and len(choices.enabled) > 1
+        here = (self.events, frozenset(self._waiting))
+        self.is_early[here] = early or self.is_early.get(here, False)
 
     def finish(self, execution: Execution) -> None:
         """Note the last step of a run that has ended."""
@@ -125,16 +119,22 @@ class _Walk:
 
     def _repeat(self, choices: Choices) -> str | None:
         wanted = self._script[choices.taken]
+        if choices.taken == len(self._root.choices) - 1 and not self._may_tick_early(choices):
+            self.is_impossible = True
+            return None
         if wanted not in choices.enabled:
-            if wanted == CLOCK and choices.taken == self._fixed - 1:
-                self.is_impossible = True
-                return None
             raise ReductionAlarm(
                 f"after the same {choices.taken} choices {wanted} cannot go on where the steps "
                 "say that it can"
             )
         self._begun.add(wanted)
         return wanted
+
+    def _may_tick_early(self, choices: Choices) -> bool:
+        """Say whether the clock, with which every root but the first ends, may be chosen there."""
+        if (self.events, frozenset(self._waiting)) != (self._root.events, self._root.begun):
+            raise ReductionAlarm("what somebody does first depends on what nobody declared")
+        return CLOCK in choices.enabled and len(choices.enabled) > 1
 
     def _close(self, step: Step | None) -> None:
         """Learn what the last node's step was; without one it was no node."""
@@ -232,9 +232,9 @@ class Exhaustive:
     ) -> None:
         self._seen = seen
         self.is_hopeless = is_hopeless
-        self._knowledge = _Knowledge()
+        self._knowledge = Knowledge()
         self._keys: set[TraceKey] = set()
-        self._roots: deque[tuple[str, ...]] = deque([()])
+        self._roots: deque[_Root] = deque([_Root()])
         self._owed = 0  # sequels in the wakeup trees of the present path
         self._parts: dict[TraceKey, bool] = {}  # what may come before an early tick: was it tried?
         self.blocked = 0
@@ -252,6 +252,10 @@ class Exhaustive:
         """Wait objects as they are before any step."""
         return self._knowledge.waits
 
+    def can_wait(self, actor: str, steps: Sequence[Step]) -> bool:
+        """Say whether an actor that begins after these steps takes none of its own."""
+        return self._knowledge.can_wait(actor, steps)
+
     def explore(self, attempt: Attempt) -> End:
         """Execute every interleaving.
 
@@ -264,16 +268,16 @@ class Exhaustive:
                 return End.OUT_OF_BUDGET
         return End.EXHAUSTED
 
-    def _explore_from(self, root: tuple[str, ...], attempt: Attempt) -> bool:
+    def _explore_from(self, root: _Root, attempt: Attempt) -> bool:
         """Explore what may follow the choices ``root``; False when it is given up."""
         nodes: list[_Node] = []
         events: list[Event] = []
         base = 0
-        script = root
+        script = root.choices
         while True:
             if self.is_hopeless(len(self._roots) + self._owed):
                 return False
-            walk = _Walk(script, nodes, len(root), self._knowledge)
+            walk = _Walk(script, nodes, root, self._knowledge)
             known = max(base + len(nodes) - 1, 0)
             execution = attempt(walk)
             if walk.is_impossible:
@@ -288,13 +292,13 @@ class Exhaustive:
             self._note(events, execution)
             self._reverse_races(events, base, nodes, execution)
             if execution.saw_deadline:
-                self._owe_early_ticks(events, base, root, walk)
+                self._owe_early_ticks(events, base, execution, walk)
             if not _back_up(nodes):
                 assert not self._owed, "every sequel that was inserted has been executed"
                 return True
             self._owed -= 1
             done = events[base : base + len(nodes) - 1]
-            script = (*root, *choices_of(done), nodes[-1].branches[0].actor)
+            script = (*root.choices, *choices_of(done), nodes[-1].branches[0].actor)
 
     def _absorb(self, known: list[Event], execution: Execution) -> list[Event]:
         """Return the events of an execution that begins with ``known`` ones."""
@@ -309,7 +313,7 @@ class Exhaustive:
                 )
         events[: len(known)] = known
         order(events, len(known), dependence)
-        self._knowledge.learn(events[len(known) :], execution.waits)
+        self._knowledge.learn(events, execution)
         return events
 
     def _note(self, events: Sequence[Event], execution: Execution) -> None:
@@ -334,21 +338,25 @@ class Exhaustive:
                 self._owed += insert(node.branches, sequel, dependence)
 
     def _owe_early_ticks(
-        self, events: list[Event], base: int, root: tuple[str, ...], walk: _Walk
+        self, events: list[Event], base: int, execution: Execution, walk: _Walk
     ) -> None:
         """Make a root of each part of an execution after which the clock might move early."""
         for mask in downsets(events, base):
+            part = [event for at, event in enumerate(events) if mask >> at & 1]
+            if len(part) == len(events):
+                continue  # nobody can go on, so that a tick would not be early
+            actors = {event.actor for event in part}
+            waiting = [actor for actor in execution.actors if actor not in actors]
             key = prefix_key(events, mask)
-            if key in self._parts:
-                continue
-            size = mask.bit_count()
-            is_prefix = mask == (1 << size) - 1
-            if is_prefix and not walk.is_early.get(size, False):
-                self._parts[key] = False
-                continue
-            self._parts[key] = True
-            part = [event for at, event in enumerate(events) if at >= base and mask >> at & 1]
-            self._roots.append((*root, *choices_of(part), CLOCK))
+            is_prefix = mask == (1 << len(part)) - 1
+            for begun, choices in ways_to_begin(part, waiting, self._knowledge.can_wait):
+                place = key | {(CLOCK, BEGUN, frozenset((actor, BEGUN) for actor in begun))}
+                if place in self._parts:
+                    continue
+                may_be = not is_prefix or walk.is_early.get((len(part), begun), True)
+                self._parts[place] = may_be
+                if may_be:
+                    self._roots.append(_Root((*choices, CLOCK), len(part), begun))
 
 
 def _back_up(nodes: list[_Node]) -> bool:
