@@ -341,12 +341,13 @@ class Exhaustive:
         self, events: list[Event], base: int, execution: Execution, walk: _Walk
     ) -> None:
         """Make a root of each part of an execution after which the clock might move early."""
+        begin = [name for name in self._knowledge.firsts if execution.actors and "@" not in name]
         for mask in downsets(events, base):
             part = [event for at, event in enumerate(events) if mask >> at & 1]
             if len(part) == len(events):
                 continue  # nobody can go on, so that a tick would not be early
             actors = {event.actor for event in part}
-            waiting = [actor for actor in execution.actors if actor not in actors]
+            waiting = [name for name in begin if name not in actors]
             key = prefix_key(events, mask)
             is_prefix = mask == (1 << len(part)) - 1
             for begun, choices in ways_to_begin(part, waiting, self._knowledge.can_wait):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from pytest_supercache.core.trace import Execution, Pending, Step
+from pytest_supercache.core.trace import Execution, Pending, Step, StepId
 from pytest_supercache.core.waiting import SET, allows
 from pytest_supercache.core.waits import WaitState
 from pytest_supercache.search.events import Dependence, Event
@@ -32,8 +32,10 @@ class Knowledge:
     def can_wait(self, actor: str, steps: Sequence[Step]) -> bool:
         """Say whether an actor that begins after these steps takes none of its own."""
         first = self.firsts.get(actor)
-        if first is None or first.wait is None:
-            return first is not None and first.deadline is not None
+        if first is None or (first.cause and not _is_there(first.cause, steps)):
+            return False
+        if first.wait is None:
+            return first.deadline is not None
 
         def is_set(flag: str) -> bool:
             return self.waits.get(flag) == SET or any(
@@ -56,3 +58,7 @@ class Knowledge:
             if step.wait is not None and step.wait.object == name and step.wait_after:
                 return step.wait_after
         return self.waits.get(name)
+
+
+def _is_there(cause: StepId, steps: Sequence[Step]) -> bool:
+    return any((step.actor, step.index) == cause for step in steps)

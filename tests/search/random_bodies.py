@@ -169,7 +169,8 @@ def body_of(flows: Flows, seen: list[str]) -> Callable[[Any], None]:
         for name in flows:
             world.actor(name, flow, name, node=NODES[name])
         world.run()
-        seen.append(repr((saw, sorted(things.memory.items()), world.content())))
+        layers = {place: sorted(held.items()) for place, held in sorted(world.content().items())}
+        seen.append(repr((saw, sorted(things.memory.items()), layers)))
 
     return body
 

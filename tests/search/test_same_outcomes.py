@@ -164,7 +164,22 @@ def look_before_a_lock(world):
     return world.run()
 
 
+def timed_lock_that_is_mostly_free(world):
+    """Only if one holds the lock when the other begins must the timer run; then it may fire."""
+    lock = threading.Lock()
+
+    def holds():
+        with lock:
+            pass
+
+    world.actor("holds", holds)
+    world.actor("waits", lock.acquire, timeout=1)
+    world.actor("is slow", world.existing_cache.client().get, "k")
+    return world.run()
+
+
 PROGRAMS = {
+    "timed lock that is mostly free": timed_lock_that_is_mostly_free,
     "begins before or after a tick": begins_before_or_after,
     "timed before or after a tick": timed_before_or_after,
     "look before a lock": look_before_a_lock,
