@@ -45,7 +45,8 @@ def _message_parts(
     if rows:
         yield f"What breaks: {_promise(rows[0])}.", True
         names = sorted({str(row["id"]).partition("[")[0] for row in rows})
-        yield f"For whom: whoever does what {', '.join(names)} describes, now and then.", True
+        met = " when they meet in one particular order" if _needs_two(rows) else ""
+        yield f"For whom: users who do what {', '.join(names)} describes{met}.", True
     if decision.waivers:
         for waiver in decision.waivers:
             yield f"Workaround until {waiver.issue.expires}: {waiver.issue.workaround}.", True
@@ -96,7 +97,7 @@ def postmortem(document: Mapping[str, Any], decision: Decision, rules: Rules) ->
         f"# Post-mortem: {row.get('title') or row.get('id')}",
         f"Status: {_DRAFT}. Found in the run of {document.get('when') or 'an unknown time'}, "
         f"commit {document.get('commit') or 'unknown'}. Severity: "
-        f"{row.get('severity') or 'TODO(owner): how severe?'}. Authors: TODO(owner): who?",
+        f"{row.get('severity') or 'TODO(owner)'}. Authors: TODO(owner): who?",
     ]
     told = [f"## {name}\n\n{_paragraphs(lines)}" for name, lines in sections.items()]
     return "\n\n".join([*head, *told]) + "\n"
@@ -110,6 +111,10 @@ def _standing_in_the_way(document: Mapping[str, Any], rules: Rules) -> list[Mapp
     return [
         raw for raw, row in pairs if row.violated and blocks(row, counting, rules.minimum_severity)
     ]
+
+
+def _needs_two(rows: list[Mapping[str, Any]]) -> bool:
+    return all(row.get("label") == "conflict" for row in rows)
 
 
 def _promise(row: Mapping[str, Any]) -> str:
@@ -208,4 +213,18 @@ def _data(document: Mapping[str, Any]) -> list[str]:
 
 
 def _paragraphs(lines: list[str]) -> str:
-    return "\n".join(lines)
+    """Join lines; a list or a table stands apart from what is around it, as Markdown wants."""
+    text = ""
+    for before, line in zip(["", *lines], lines, strict=False):
+        text += _gap(before, line) + line
+    return text
+
+
+def _gap(before: str, line: str) -> str:
+    if not before:
+        return ""
+    return "\n" if _is_listed(before) and _is_listed(line) else "\n\n"
+
+
+def _is_listed(line: str) -> bool:
+    return line.startswith(("- ", "|")) or line.partition(".")[0].isdecimal()

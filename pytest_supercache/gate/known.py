@@ -154,8 +154,8 @@ def _repeated_ids(issues: list[KnownIssue]) -> Iterator[tuple[KnownIssue, str]]:
 def _blocks(text: str) -> Iterator[tuple[int, str]]:
     """Yield where each ``[[known]]`` stands and what follows it."""
     heads = list(re.finditer(r"^[ \t]*\[\[[ \t]*known[ \t]*\]\]", text, re.MULTILINE))
-    ends = [head.start() for head in heads[1:]] + [len(text)]
-    for head, end in zip(heads, ends, strict=True):
+    ends = [*(head.start() for head in heads[1:]), len(text)]
+    for head, end in zip(heads, ends, strict=False):  # no heads: nothing ends either
         yield text.count("\n", 0, head.start()) + 1, text[head.start() : end]
 
 
