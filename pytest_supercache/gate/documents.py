@@ -22,6 +22,14 @@ _DELAY = {
 }
 
 
+def texts(document: Mapping[str, Any], decision: Decision, rules: Rules) -> dict[str, str]:
+    """Return the drafts by the names of their files."""
+    return {
+        "message.md": message(document, decision, rules),
+        "postmortem.md": postmortem(document, decision, rules),
+    }
+
+
 def message(document: Mapping[str, Any], decision: Decision, rules: Rules) -> str:
     """Return a message to the team, of at most 120 words."""
     parts = list(_message_parts(document, decision, rules))

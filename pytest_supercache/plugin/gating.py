@@ -54,6 +54,7 @@ class Gate:
         self._failures = self._deselected = 0
         self._rules: Rules | None = None
         self._screen: list[str] = []
+        self._texts: dict[str, str] = {}
         given = config.getoption("supercache_gate")
         self.is_on = bool(given or config.getini("supercache_gate") or project.get("gate"))
         if not hasattr(config, "workerinput"):
@@ -134,6 +135,7 @@ class Gate:
         run = self._run(session)
         if self._rules is None:
             return {"run": run}
+        from pytest_supercache.gate.documents import texts
         from pytest_supercache.gate.policy import decide
         from pytest_supercache.gate.screen import gate_part, screen
         from pytest_supercache.plugin.session import Session
@@ -144,7 +146,15 @@ class Gate:
         self._screen = screen(decision, document, self._rules)
         if self.is_on:
             session.exitstatus = decision.exit_status
+            self._texts = texts(document, decision, self._rules)
         return {"run": run, "gate": gate_part(decision, document, self._rules)}
+
+    def write_texts(self) -> None:
+        """Write the drafts of the message and the post-mortem beside the verdict."""
+        from pytest_supercache.report.verdict_json import write_whole
+
+        for name, text in self._texts.items():
+            write_whole(self._path.with_name(name), text)
 
     def cannot_write(self, session: pytest.Session, error: OSError) -> None:
         """A verdict that nobody can read later is none."""

@@ -179,6 +179,7 @@ class Session:
         scope = {**self.circumstances, **self.gate.finish(session, self._findings)}
         try:
             write_verdict(self.report_folder / "verdict.json", self._findings, scope)
+            self.gate.write_texts()
         except OSError as error:
             if not self.gate.is_on:
                 raise
