@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from pytest_supercache.gate.documents import WORDS_MAX, message, postmortem
 from pytest_supercache.gate.overview import compare, extent, variants
@@ -124,3 +125,24 @@ def test_two_runs_are_compared(before: list[Any], now: list[Any], said: list[str
     assert len(lines) == len(said)
     for line, start in zip(lines, said, strict=True):
         assert line.startswith(start)
+
+
+RECIPES = Path(__file__).parents[3] / "docs" / "ci"
+
+
+@pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
+def test_recipes_for_ci_are_yaml_whose_gate_decides_and_whose_reports_stay(name: str) -> None:
+    recipe = YAML(typ="safe").load((RECIPES / name).read_text(encoding="utf-8"))
+    job = recipe["jobs"]["gate"] if "jobs" in recipe else recipe["cache-gate"]
+    scripts = [step.get("run", "") for step in job["steps"]] if "steps" in job else job["script"]
+    (gate,) = [line for line in scripts if "--supercache-gate" in line]
+    assert gate.startswith("pytest -p supercache scenarios -n 2 --supercache-gate ")
+    assert "||" not in gate
+    kept = job["artifacts"] if "artifacts" in job else job["steps"][-1]["with"]
+    assert "reports/" in (kept.get("paths") or kept["path"])
+
+
+def test_the_screen_in_the_documentation_is_a_real_one() -> None:
+    page = (RECIPES.parent / "gate.md").read_text(encoding="utf-8")
+    first = screen(decide(WAIVED, RULES), WAIVED, RULES)[:5]
+    assert "\n".join(first) in page
