@@ -56,7 +56,10 @@ class Gate:
         self._screen: list[str] = []
         self._texts: dict[str, str] = {}
         given = config.getoption("supercache_gate")
-        self.is_on = bool(given or config.getini("supercache_gate") or project.get("gate"))
+        always = config.getini("supercache_gate") or project.get("gate")
+        # A replay, or a run that only lists what there is, never was meant to be a verdict.
+        is_other = config.getoption("supercache_replay") or config.getoption("supercache_describe")
+        self.is_on = bool(given or (always and not is_other))
         if not hasattr(config, "workerinput"):
             self._prepare()
 

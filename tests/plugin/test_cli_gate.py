@@ -89,6 +89,7 @@ def test_a_draft_for_a_token_waives_its_conflict_once_it_is_filled_in(
 ) -> None:
     project.scenario(race("V-7", more="owner: karim\nlinks: {issue: CACHE-412}\n"))
     project.scenario(race("G-W", "uncached"), "workaround")
+    configure(project, "gate = true")  # does not stand in the way of replays
     project.run()
     added = supercache(
         "known", "add", project.rows()["V-7"]["counterexample"]["token"], "story.supercache.yaml"
