@@ -5,6 +5,8 @@ import click
 from pytest_supercache.cli.check_history import check_history
 from pytest_supercache.cli.creating import new
 from pytest_supercache.cli.files import fmt, lint
+from pytest_supercache.cli.gating import message, postmortem, verdict
+from pytest_supercache.cli.known import known
 from pytest_supercache.cli.replaying import replay
 from pytest_supercache.cli.show import explain, list_, schema
 
@@ -28,4 +30,6 @@ def main() -> None:
 
 
 for command in (new, lint, fmt, list_, explain, schema, replay, check_history):
+    main.add_command(command)
+for command in (verdict, known, message, postmortem):
     main.add_command(command)

@@ -50,7 +50,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register what goes on during the run: findings, verdicts, servers."""
-    config.pluginmanager.register(Session(config), Session.NAME)
+    session = Session(config)
+    config.pluginmanager.register(session, Session.NAME)
+    config.pluginmanager.register(session.gate, session.gate.NAME)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -65,6 +65,8 @@ class ScenarioTest(pytest.Function):
 class BrokenFile(pytest.Item):
     """Stands for a scenario file that cannot be read: it fails with every mistake in it."""
 
+    is_broken_file = True
+
     def __init__(self, *, error: Exception, **rest: Any) -> None:
         super().__init__(**rest)
         self._error = error

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.settings import SEARCHES, Exploration
+from pytest_supercache.plugin.gating import GATE_NAMES, add_gate_options
 
 PREFIX = "supercache_"
 
@@ -29,6 +30,7 @@ _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
         str,
         "save conflicts that a search finds as scenarios, made as small as may be",
     ),
+    ("build", "ID", str, "the build that is tested, for the reports"),
 )
 
 
@@ -51,6 +53,7 @@ def add_options(parser: pytest.Parser) -> None:
         default=None,
         help=argparse.SUPPRESS,  # for the `supercache` command: see `describing`
     )
+    add_gate_options(parser)
 
 
 class Options:
@@ -133,7 +136,7 @@ def _tool_table(config: pytest.Config) -> dict[str, Any]:
     table = tools.get("supercache", {})
     if not isinstance(table, dict):
         raise pytest.UsageError(f"{path}: supercache = {table!r}: expected a table")
-    known = {*_KINDS, "watch"}
+    known = {*_KINDS, "watch", *GATE_NAMES}
     unknown = sorted(set(table) - known)
     if unknown:
         raise pytest.UsageError(

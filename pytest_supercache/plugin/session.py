@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.plugin.gating import Gate
 from pytest_supercache.plugin.options import Options
 from pytest_supercache.registry import REGISTRY, Registry, Watch, refuse_nonsense
 
@@ -52,6 +54,7 @@ class Session:
         self._ids: dict[str, Scenario] = {}
         self.options = Options(config)
         self.description = _description(config)
+        self.gate = Gate(config, self.options.project, self.report_folder)
         self._register_watches()
 
     @classmethod
@@ -166,16 +169,23 @@ class Session:
         return f"supercache: {backend}" if backend else None
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        """Write ``verdict.json`` and the page made from it, once, where all findings are."""
-        if not self._findings or hasattr(self._config, "workerinput"):
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write ``verdict.json`` and its page, once, where all findings are; the gate decides."""
+        if hasattr(self._config, "workerinput") or not (self._findings or self.gate.is_on):
             return
         from pytest_supercache.report.page import write_page
         from pytest_supercache.report.verdict_json import write_verdict
 
         self._findings.sort(key=lambda finding: str(finding["node_id"]))
-        write_verdict(self.report_folder / "verdict.json", self._findings, self._circumstances())
-        write_page(self.report_folder)
+        scope = {**self.circumstances, **self.gate.finish(session, self._findings)}
+        try:
+            write_verdict(self.report_folder / "verdict.json", self._findings, scope)
+            write_page(self.report_folder)
+            self.gate.write_texts()
+        except OSError as error:
+            if not self.gate.is_on:
+                raise
+            self.gate.cannot_write(session, error)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List what every item said; with ``-v`` also the pictures of stated conflicts."""
@@ -206,8 +216,11 @@ class Session:
         """Where reports go; a relative name is meant from the project's root."""
         return self._config.rootpath / (self.options.value("report") or "reports")
 
-    def _circumstances(self) -> dict[str, Any]:
+    @cached_property
+    def circumstances(self) -> dict[str, Any]:
+        """What was tested, with what, and when."""
         return {
+            "build": self.options.value("build"),
             "versions": {"python": python_version(), **_versions()},
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": self.options.exploration({}).seed,

@@ -5,6 +5,7 @@ controller as text; the document only collects such rows. Version 1; later versi
 """
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[s
     """Collect the rows of all items, ordered by item and not by which worker was first.
 
     ``scope`` is what the caller knows about the run: ``build``, ``commit``, ``dirty``, ``when``,
-    ``seed`` and ``versions``; what is not known becomes null.
+    ``seed``, ``versions``, how the ``run`` ended and what the ``gate`` said; what is not known
+    becomes null.
     """
     scenarios = sorted(rows, key=lambda row: (str(row["node_id"]), str(row["id"])))
     counts: dict[str, Plain] = {"holds": 0, "unknown": 0, "violated": 0, "not_as_stated": 0}
@@ -40,17 +42,27 @@ def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[s
         **{name: plain(scope.get(name)) for name in _SCOPE},
         "versions": plain(scope.get("versions", {})),
         "counts": counts,
+        "run": plain(scope.get("run")),
+        "gate": plain(scope.get("gate")),
         "scenarios": list(scenarios),
     }
 
 
 def write_verdict(path: Path, rows: Iterable[Row], scope: Mapping[str, object]) -> None:
     """Write the document whole or not at all: a gate must never read half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(verdict_document(rows, scope), indent=2, ensure_ascii=False, allow_nan=False)
-    unfinished = path.with_name(f"{path.name}.part")
-    unfinished.write_text(f"{text}\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, f"{text}\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all, also while another run writes the same one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def finding_row(finding: Finding) -> Row:

@@ -1,0 +1,179 @@
+"""``supercache verdict``, ``message``, ``postmortem``: the gate, from what a run left behind."""
+
+import json
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.gate import documents
+from pytest_supercache.gate.evidence import rows_of
+from pytest_supercache.gate.lock import write_lock
+from pytest_supercache.gate.overview import compare, extent, variants
+from pytest_supercache.gate.policy import (
+    NO_EVIDENCE,
+    Decision,
+    GateVerdict,
+    Rules,
+    counted_scenarios,
+    decide,
+)
+from pytest_supercache.gate.project import LOCK, read_rules
+from pytest_supercache.gate.screen import screen
+from pytest_supercache.report.verdict_json import write_whole
+
+_USAGE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A run that was read and decided."""
+
+    root: Path
+    document: Mapping[str, Any]
+    rules: Rules
+    decision: Decision
+
+
+def project_root() -> Path:
+    """Return the nearest folder above that has settings of a project, or this one."""
+    here = Path.cwd()
+    marks = ("pyproject.toml", "pytest.ini")
+    found = (one for one in (here, *here.parents) if any((one / mark).exists() for mark in marks))
+    return next(found, here)
+
+
+def project_table(root: Path) -> dict[str, Any]:
+    """Read ``[tool.supercache]``.
+
+    Raises:
+        SupercacheError: the file cannot be read.
+    """
+    path = root / "pyproject.toml"
+    if not path.exists():
+        return {}
+    try:
+        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SupercacheError(f"{path}: {error}") from error
+    table = tools.get("supercache", {})
+    if not isinstance(table, dict):
+        raise SupercacheError(f"{path}: supercache = {table!r}: expected a table")
+    return table
+
+
+def mistakes_exit_2(command: Callable[..., None]) -> Callable[..., None]:
+    """Show a mistake of the user as one message."""
+
+    @wraps(command)
+    def guarded(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except SupercacheError as error:
+            click.echo(str(error), err=True)
+            sys.exit(_USAGE)
+
+    return guarded
+
+
+_file = click.argument("file", required=False, type=click.Path(path_type=Path))
+_known = click.option(
+    "--known-issues", metavar="FILE", help="The waivers (default: known-issues.toml)."
+)
+
+
+@click.command()
+@_file
+@click.option(
+    "--against", metavar="FILE", type=click.Path(path_type=Path), help="Say what has changed since."
+)
+@click.option("--lock", is_flag=True, help="Write gate.lock: the scenarios that must be run.")
+@click.option("--details", is_flag=True, help="How far each conflict reaches; variants.")
+@_known
+@mistakes_exit_2
+def verdict(
+    file: Path | None, against: Path | None, lock: bool, details: bool, known_issues: str | None
+) -> None:
+    """Say whether the release may go, from FILE (default: reports/verdict.json).
+
+    Exit status: 0 GO, also with a known workaround; 1 NO-GO; NO VERDICT is 6, or pytest's own 2 to
+    5; 2 also for a call or a file of settings that is wrong.
+    """
+    judged = _judge(file, known_issues)
+    if lock:
+        _write_lock(judged)
+        return
+    lines = screen(judged.decision, judged.document, judged.rules)
+    if details:
+        lines += [*extent(judged.document), *variants(judged.document)]
+    if against is not None:
+        lines += compare(_read(against), judged.document)
+    click.echo("\n".join(lines))
+    sys.exit(judged.decision.exit_status)
+
+
+@click.command()
+@_file
+@_known
+@mistakes_exit_2
+def message(file: Path | None, known_issues: str | None) -> None:
+    """Draft a message to the team, of at most 120 words; nothing is sent."""
+    judged = _judge(file, known_issues)
+    click.echo(documents.message(judged.document, judged.decision, judged.rules), nl=False)
+
+
+@click.command()
+@_file
+@_known
+@mistakes_exit_2
+def postmortem(file: Path | None, known_issues: str | None) -> None:
+    """Draft a post-mortem: filled where the run knows, questions where it does not."""
+    judged = _judge(file, known_issues)
+    click.echo(documents.postmortem(judged.document, judged.decision, judged.rules), nl=False)
+
+
+def _judge(file: Path | None, known_issues: str | None) -> Judged:
+    root = project_root()
+    table = project_table(root)
+    rules = read_rules(root, table, datetime.now(UTC).date(), known_issues)
+    path = file or root / str(table.get("report") or "reports") / "verdict.json"
+    document = _read(path)
+    return Judged(root=root, document=document, rules=rules, decision=decide(document, rules))
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """Read a verdict; one that cannot be read is no evidence."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(document, dict) and document.get("version") == 1:
+            rows_of(document)
+            return document
+        said = "is not a verdict.json of version 1"
+    except FileNotFoundError:
+        said = "is not there; run `pytest -p supercache` first"
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        said = f"cannot be read: {error}"
+    click.echo(f"{GateVerdict.NO_VERDICT.value}\n  because {path} {said}")
+    sys.exit(NO_EVIDENCE)
+
+
+def _write_lock(judged: Judged) -> None:
+    run = judged.document.get("run") or {}
+    whole = run.get("finished") and run.get("exit_status") in (0, 1) and not run.get("stopped")
+    if not whole or run.get("deselected") or run.get("replay") or run.get("crashed"):
+        raise SupercacheError(
+            "gate.lock: the run was not a whole one (interrupted, deselected items, a crash or a "
+            "replay); run every scenario first"
+        )
+    scenarios = counted_scenarios(rows_of(judged.document), judged.rules.release)
+    if not scenarios:
+        raise SupercacheError("gate.lock: the run had no scenario")
+    write_whole(judged.root / LOCK, write_lock(scenarios))
+    click.echo(f"{LOCK}: {len(scenarios)} scenarios; commit it")

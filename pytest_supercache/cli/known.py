@@ -1,0 +1,94 @@
+"""``supercache known``: draft a waiver for a conflict, and look after those that there are."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+
+from pytest_supercache.cli.gating import mistakes_exit_2, project_root, project_table
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.schedule import read_token
+from pytest_supercache.gate.draft import draft_entry, lint
+from pytest_supercache.gate.project import issues_path, read_issues
+
+_known = click.option("--known-issues", metavar="FILE", help="Default: known-issues.toml.")
+
+
+@click.group()
+def known() -> None:
+    """Conflicts that may pass for a while: known-issues.toml."""
+
+
+@known.command()
+@click.argument("token")
+@click.argument("scenario", type=click.Path(exists=True, path_type=Path))
+@_known
+@mistakes_exit_2
+def add(token: str, scenario: Path, known_issues: str | None) -> None:
+    """Replay TOKEN on the file SCENARIO and draft an entry for the conflict that it shows.
+
+    What only people know is left as TODO, and the gate refuses the file until it is filled in.
+    """
+    read_token(token)
+    row = _replay(token, scenario)
+    root = project_root()
+    path = issues_path(root, project_table(root), known_issues)
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    entry = draft_entry(row, datetime.now(UTC).date(), before)
+    gap = "" if not before or before.endswith("\n\n") else "\n"
+    path.write_text(f"{before}{gap}{entry}", encoding="utf-8")
+    click.echo(f"{entry}\nadded to {path.name}; fill in what says TODO")
+
+
+@known.command()
+@_known
+@mistakes_exit_2
+def check(known_issues: str | None) -> None:
+    """Check the entries: fields, dates, overlaps, stale entries, renewals.
+
+    Exit status: 0 in order; 1 something has to be done; 2 the file cannot be used.
+    """
+    root = project_root()
+    issues = read_issues(root, project_table(root), known_issues)
+    problems, notes = lint(issues, _today())
+    for line in (*problems, *notes):
+        click.echo(line)
+    click.echo(f"{len(issues)} known issues, {len(problems)} problems")
+    sys.exit(1 if problems else 0)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _replay(token: str, scenario: Path) -> dict[str, Any]:
+    """Return what the replayed item says.
+
+    Raises:
+        SupercacheError: nothing fails any more, or the replay could not be run.
+    """
+    with TemporaryDirectory(prefix="supercache-") as folder:
+        command = [sys.executable, "-m", "pytest", "-p", "supercache", str(scenario)]
+        options = [f"--supercache-replay={token}", f"--supercache-report={folder}"]
+        quiet = ["-q", "-o", "supercache_gate=false"]
+        done = subprocess.run(
+            [*command, *options, *quiet], check=False, capture_output=True, text=True
+        )
+        try:
+            document = json.loads((Path(folder) / "verdict.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise SupercacheError(
+                f"known add: the replay could not be run:\n{done.stdout}{done.stderr}"
+            ) from None
+    row: dict[str, Any] = document["scenarios"][0]
+    if row["verdict"] != "violated":
+        raise SupercacheError(
+            f"known add: {row['id']} no longer fails with this token ({row['verdict'].upper()}); "
+            "there is nothing to waive"
+        )
+    return row

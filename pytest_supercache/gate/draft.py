@@ -1,0 +1,83 @@
+"""Writing and looking after known issues: a draft of an entry, and what is wrong with the rest."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from pytest_supercache.gate.known import DAYS_MAX, KnownIssue, renewals
+
+_SOON_DAYS = 7
+_RENEWALS_MAX = 2
+_FIRST_DAYS = 14
+
+
+def draft_entry(row: Mapping[str, Any], today: date, before: str = "") -> str:
+    """Return an entry for the conflict of a row; what only people know is TODO."""
+    found = row.get("counterexample") or {}
+    links = row.get("links") or {}
+    number = 1 + before.count("[[known]]")
+    fields = {
+        "id": links.get("issue") or f"KI-{number}",
+        "match": found.get("fingerprint"),
+        "workaround": "TODO(owner): the switch, as somebody must set it at night",
+        "workaround_checked_by": "TODO(owner): the scenario run with the workaround on",
+        "owner": row.get("owner") or "TODO(owner): who?",
+        "approved_by": "TODO(approver): who?",
+    }
+    lines = [f"# {row.get('id')}: {row.get('guarantee')} ({found.get('conflict_class')})"]
+    if row.get("replay"):
+        lines.append(f"# {row['replay']}")
+    lines += ["[[known]]", *(f"{name} = {_text(value)}" for name, value in fields.items())]
+    lines += [f"opened = {today}", f"expires = {today + timedelta(days=_FIRST_DAYS)}"]
+    lines.append(f"permanent_fix = {_text('TODO(owner): the ticket of the fix')}")
+    return "\n".join(lines) + "\n"
+
+
+def lint(issues: Sequence[KnownIssue], today: date) -> tuple[list[str], list[str]]:
+    """Return what has to be done, and what should be known."""
+    problems = [*_stale(issues, today), *_overlaps(issues)]
+    return problems, list(_notes(issues, today))
+
+
+def _stale(issues: Sequence[KnownIssue], today: date) -> Iterator[str]:
+    for issue in issues:
+        is_renewed = any(one.match == issue.match and one.opened > issue.opened for one in issues)
+        if issue.expires < today and not is_renewed:
+            yield (
+                f"line {issue.line}: {issue.id} expired on {issue.expires}; fix it, renew it with "
+                f"a new entry and a new approval, or remove it"
+            )
+
+
+def _overlaps(issues: Sequence[KnownIssue]) -> Iterator[str]:
+    for number, issue in enumerate(issues):
+        for other in issues[number + 1 :]:
+            apart = issue.expires < other.opened or other.expires < issue.opened
+            if issue.match == other.match and not apart:
+                yield (
+                    f"line {other.line}: {other.id} and {issue.id} (line {issue.line}) waive the "
+                    f"same conflict on the same days"
+                )
+
+
+def _notes(issues: Sequence[KnownIssue], today: date) -> Iterator[str]:
+    for issue in issues:
+        left = (issue.expires - today).days
+        if 0 <= left <= _SOON_DAYS:
+            yield f"line {issue.line}: {issue.id} expires in {left} days, on {issue.expires}"
+        if issue.approved_by == issue.owner:
+            yield f"line {issue.line}: {issue.id} is approved by its owner, {issue.owner}"
+        if today < issue.opened:
+            yield f"line {issue.line}: {issue.id} is not valid before {issue.opened}"
+        often = renewals(issue, issues)
+        if often >= _RENEWALS_MAX:
+            yield (
+                f"line {issue.line}: {issue.id} is renewal {often} of the same conflict: it may "
+                f"last {DAYS_MAX} days at a time, but should not last"
+            )
+
+
+def _text(value: object) -> str:
+    """Write a TOML string; JSON's escapes are a part of TOML's."""
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

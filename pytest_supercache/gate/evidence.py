@@ -1,0 +1,114 @@
+"""What the rows of ``verdict.json`` are worth to the gate: which count, and which prove something.
+
+Only HOLDS after an exhausted search is evidence. Whatever is not understood here is unknown.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+SEVERITIES = ("trivial", "minor", "normal", "critical", "blocker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One finished item, as far as the gate looks at it."""
+
+    id: str
+    system: str
+    verdict: str  # holds, violated; anything else is unknown
+    stated: str | None = None
+    as_stated: bool = False
+    severity: str | None = None
+    fingerprint: str | None = None
+    guarantee: str | None = None
+    conflict_class: str | None = None
+    assumption: str | None = None
+    reasons: tuple[str, ...] = ()
+    node_id: str = ""
+    scope: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Whether this is a proof within its bounds."""
+        return self.verdict == "holds"
+
+    @property
+    def violated(self) -> bool:
+        """Whether a guarantee was seen broken."""
+        return self.verdict == "violated"
+
+    @property
+    def what_broke(self) -> str:
+        """The guarantee and, when it has a name, the class of the conflict."""
+        named = f" ({self.conflict_class})" if self.conflict_class else ""
+        return f"{self.guarantee or 'a guarantee'}{named}"
+
+
+def rows_of(document: Mapping[str, Any]) -> list[Row]:
+    """Read the rows of a verdict document."""
+    return [_row(row) for row in document.get("scenarios") or ()]
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    found = row.get("counterexample") or {}
+    scope = row.get("scope") or {}
+    verdict = str(row.get("verdict"))
+    reasons = tuple(str(reason) for reason in row.get("reasons") or ())
+    if verdict == "holds" and row.get("exhausted") is not True:
+        verdict, reasons = "unknown", ("HOLDS without an exhausted search is no proof",)
+    return Row(
+        id=str(row.get("id")),
+        node_id=str(row.get("node_id", "")),
+        system=str(row.get("system") or ""),
+        verdict=verdict,
+        stated=row.get("stated"),
+        as_stated=row.get("as_stated") is True,
+        severity=row.get("severity"),
+        fingerprint=found.get("fingerprint"),
+        guarantee=row.get("guarantee"),
+        conflict_class=found.get("conflict_class"),
+        assumption=scope.get("assumption"),
+        reasons=reasons,
+        scope=scope,
+    )
+
+
+def counting_systems(rows: Iterable[Row], release: Sequence[str]) -> set[str]:
+    """Return the systems whose scenarios are evidence for the release."""
+    if release:
+        return set(release)
+    rows = list(rows)
+    documented = {row.system for row in rows if row.stated == "violated"}
+    return {row.system for row in rows} - documented
+
+
+def blocks(row: Row, counting: set[str], minimum: str | None) -> bool:
+    """Say whether a row that does not hold stands in the way of a release.
+
+    A documented conflict of a system that does not ship does not; a failed item always does. A
+    row without severity, or with one that nobody knows, is never below the minimum.
+    """
+    if row.holds or is_below(row, minimum):
+        return False
+    documented = row.violated and row.stated == "violated" and row.as_stated
+    return not documented or row.system in counting
+
+
+def is_below(row: Row, minimum: str | None) -> bool:
+    """Say whether a row's severity is below what the gate looks at."""
+    if minimum is None or row.severity not in SEVERITIES:
+        return False
+    return SEVERITIES.index(row.severity) < SEVERITIES.index(minimum)
+
+
+def named(rows: Iterable[Row], name: str) -> list[Row]:
+    """Return the rows that a waiver means: the run of that name, or all runs of that scenario."""
+    rows = list(rows)
+    exact = [row for row in rows if name in {row.id, row.node_id}]
+    return exact or [row for row in rows if row.id.startswith(f"{name}[")]
+
+
+def base_id(name: str) -> str:
+    """Return the scenario's id without system and case."""
+    return name.partition("[")[0]

@@ -1,0 +1,176 @@
+"""``known-issues.toml``: who let which conflict pass, with which workaround, until when.
+
+A waiver is strict, because a wrong one lets a broken release go: every field is required, a name
+that nobody knows is an error, and one mistake anywhere makes the whole file unusable.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from difflib import get_close_matches
+from typing import Any
+
+from pytest_supercache.core.errors import SupercacheError
+
+DAYS_MAX = 30
+"""How long a waiver may last; who needs longer renews it, and that is shown."""
+
+_PLACEHOLDER = "TODO"
+_DATES = ("opened", "expires")
+
+
+class KnownIssuesError(SupercacheError):
+    """A file of known issues that cannot be used; its text names every mistake."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownIssue:
+    """One waiver; ``match`` is the fingerprint of a conflict and not the name of a test."""
+
+    id: str
+    match: str
+    workaround: str
+    workaround_checked_by: str  # the scenario run that must hold, in the same run
+    owner: str
+    approved_by: str
+    opened: date
+    expires: date  # the last day on which it is in force
+    permanent_fix: str
+    line: int = 0
+
+    def is_valid_on(self, day: date) -> bool:
+        """Say whether the day lies within the waiver's dates."""
+        return self.opened <= day <= self.expires
+
+
+FIELDS = tuple(field.name for field in fields(KnownIssue) if field.name != "line")
+
+
+def read_known_issues(text: str, path: str = "known-issues.toml") -> tuple[KnownIssue, ...]:
+    """Read the waivers, in the order of the file.
+
+    Raises:
+        KnownIssuesError: with every mistake, each as ``file:line``.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise KnownIssuesError(_decode_problem(str(error), path)) from error
+    problems = [
+        f"{path}:{_line_of(text, name)}: {name!r} is not known here; expected [[known]] tables"
+        for name in document
+        if name != "known"
+    ]
+    tables = document.get("known", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise KnownIssuesError(f"{path}: known = {tables!r}: expected [[known]] tables")
+    blocks = list(_blocks(text))
+    issues = []
+    for number, table in enumerate(tables):
+        line, block = blocks[number] if number < len(blocks) else (1, "")
+        wrong = list(_mistakes(table))
+        problems += [f"{path}:{line + _offset(block, name)}: {said}" for name, said in wrong]
+        if not wrong:
+            issues.append(KnownIssue(**_values(table), line=line))
+    problems += [f"{path}:{issue.line}: {said}" for issue, said in _repeated_ids(issues)]
+    if problems:
+        raise KnownIssuesError("\n".join(problems))
+    return tuple(issues)
+
+
+def renewals(issue: KnownIssue, issues: Iterable[KnownIssue]) -> int:
+    """Count how often a conflict had been waived before this entry."""
+    return sum(one.match == issue.match and one.opened < issue.opened for one in issues)
+
+
+def _mistakes(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (field, what is wrong with it) for one entry."""
+    for name in table:
+        if name not in FIELDS:
+            close = get_close_matches(name, FIELDS, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(FIELDS)}"
+            yield name, f"{name!r} is not a field of a known issue{hint}"
+    missing = [name for name in FIELDS if name not in table]
+    if missing:
+        yield "", f"{table.get('id', 'this entry')}: required and missing: {', '.join(missing)}"
+    for name in FIELDS:
+        said = _wrong_value(name, table[name]) if name in table else None
+        if said:
+            yield name, f"{name} = {table[name]!s}: {said}"
+    if all(_is_day(table.get(name)) for name in _DATES):
+        yield from _wrong_dates(table["opened"], table["expires"])
+
+
+def _wrong_value(name: str, value: object) -> str | None:
+    if name in _DATES:
+        return None if _is_day(value) else "expected a date as in 2026-12-15, without quotes"
+    if name == "permanent_fix" and isinstance(value, dict):
+        parts = [value.get("issue"), *value.values()]
+        texts = [str(part) for part in parts]
+        return "expected {issue = ..., planned = ...}" if not value or "" in texts else None
+    if not isinstance(value, str) or not value.strip():
+        return "expected a text that is not empty"
+    if _PLACEHOLDER in value:
+        return "somebody has to fill this in"
+    return None
+
+
+def _wrong_dates(opened: date, expires: date) -> Iterator[tuple[str, str]]:
+    days = (expires - opened).days
+    if days < 0:
+        yield "expires", f"expires = {expires}: that is before it was opened ({opened})"
+    if days > DAYS_MAX:
+        yield (
+            "expires",
+            f"expires = {expires}: {days} days after it was opened ({opened}), and {DAYS_MAX} are "
+            "allowed; a renewal is a new entry with a new approval",
+        )
+
+
+def _is_day(value: object) -> bool:
+    return isinstance(value, date) and not isinstance(value, datetime)
+
+
+def _values(table: Mapping[str, Any]) -> dict[str, Any]:
+    fix = table["permanent_fix"]
+    told = ", ".join(f"{name} {part}" for name, part in fix.items()) if _is_table(fix) else fix
+    return {**table, "permanent_fix": told}
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _repeated_ids(issues: list[KnownIssue]) -> Iterator[tuple[KnownIssue, str]]:
+    lines: dict[str, int] = {}
+    for issue in issues:
+        if issue.id in lines:
+            yield issue, f"id = {issue.id}: taken by the entry in line {lines[issue.id]}"
+        lines.setdefault(issue.id, issue.line)
+
+
+def _blocks(text: str) -> Iterator[tuple[int, str]]:
+    """Yield where each ``[[known]]`` stands and what follows it."""
+    heads = list(re.finditer(r"^[ \t]*\[\[[ \t]*known[ \t]*\]\]", text, re.MULTILINE))
+    ends = [*(head.start() for head in heads[1:]), len(text)]
+    for head, end in zip(heads, ends, strict=False):  # no heads: nothing ends either
+        yield text.count("\n", 0, head.start()) + 1, text[head.start() : end]
+
+
+def _offset(block: str, name: str) -> int:
+    found = re.search(rf"^[ \t]*[\"']?{re.escape(name)}[\"']?[ \t]*[=.]", block, re.MULTILINE)
+    return block.count("\n", 0, found.start()) if name and found else 0
+
+
+def _line_of(text: str, name: str) -> int:
+    found = re.search(rf"^[ \t]*\[*[ \t]*{re.escape(name)}\b", text, re.MULTILINE)
+    return text.count("\n", 0, found.start()) + 1 if found else 1
+
+
+def _decode_problem(said: str, path: str) -> str:
+    place = re.search(r" \(at line (\d+), column (\d+)\)", said)
+    if place is None:
+        return f"{path}: {said}"
+    return f"{path}:{place[1]}:{place[2]}: {said[: place.start()]}"

@@ -1,0 +1,123 @@
+"""What a run says as a whole: how far conflicts reach, how variants differ, what has changed.
+
+A conflict is counted once, by its fingerprint, however many scenarios show it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pytest_supercache.gate.evidence import Row, base_id, rows_of
+
+_RANK = {"holds": 0, "violated": 2}  # anything else is unknown, between the two
+
+
+def extent(document: Mapping[str, Any]) -> list[str]:
+    """Return one line for each conflict: its scenarios, users, keys and guarantees."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in document.get("scenarios") or ():
+        if row.get("verdict") == "violated":
+            groups.setdefault(_conflict(row), []).append(row)
+    return [_reach(name, group) for name, group in sorted(groups.items())]
+
+
+def affected_users(row: Mapping[str, Any]) -> list[str]:
+    """Return whom a violation names, or else who worked on its key."""
+    found = row.get("counterexample") or {}
+    violation = found.get("violation") or {}
+    if violation.get("user"):
+        return [str(violation["user"])]
+    key = violation.get("key")
+    race = [one for one in found.get("history") or () if one.get("phase", "race") == "race"]
+    return list(dict.fromkeys(str(one["user"]) for one in race if one.get("key") == key))
+
+
+def variants(document: Mapping[str, Any]) -> list[str]:
+    """Return the systems of each scenario that runs on several, side by side."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in document.get("scenarios") or ():
+        groups.setdefault(base_id(str(row.get("id"))), []).append(row)
+    lines = []
+    for name, group in sorted(groups.items()):
+        if len({row.get("system") for row in group}) > 1:
+            lines.append(f"{name}: {group[0].get('title', '')}")
+            lines += [f"  {_variant(row)}" for row in group]
+    return lines
+
+
+def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what is new, gone, unchanged or worse since another run."""
+    old, new = _conflicts(before), _conflicts(now)
+    lines = [f"new: {_shown(new[name])}" for name in sorted(set(new) - set(old))]
+    held = {row.id for row in rows_of(now) if row.holds}
+    for name in sorted(set(old) - set(new)):
+        undecided = [row.id for row in old[name] if row.id not in held]
+        said = f"not seen, but {', '.join(undecided)} does not hold" if undecided else "gone"
+        lines.append(f"{said}: {_shown(old[name])}")
+    lines += [f"unchanged: {_shown(new[name])}" for name in sorted(set(new) & set(old))]
+    return [*lines, *_worse(rows_of(before), rows_of(now))] or ["nothing has changed"]
+
+
+def _worse(before: list[Row], now: list[Row]) -> Iterator[str]:
+    verdicts = {row.id: row.verdict for row in now}
+    for row in before:
+        verdict = verdicts.get(row.id)
+        if verdict is None:
+            yield f"worse: {row.id} was {_word(row.verdict)} and was not run"
+        elif _RANK.get(verdict, 1) > _RANK.get(row.verdict, 1):
+            yield f"worse: {row.id} was {_word(row.verdict)} and is {_word(verdict)}"
+
+
+def _conflicts(document: Mapping[str, Any]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows_of(document):
+        if row.violated:
+            groups.setdefault(row.fingerprint or row.id, []).append(row)
+    return groups
+
+
+def _shown(rows: list[Row]) -> str:
+    names = ", ".join(dict.fromkeys(row.id for row in rows))
+    return f"{rows[0].what_broke} in {names} (fingerprint {rows[0].fingerprint or 'none'})"
+
+
+def _word(verdict: str) -> str:
+    return verdict.upper() if verdict in _RANK else "UNKNOWN"
+
+
+def _conflict(row: Mapping[str, Any]) -> str:
+    return str((row.get("counterexample") or {}).get("fingerprint") or row.get("id"))
+
+
+def _reach(name: str, group: list[Mapping[str, Any]]) -> str:
+    found = [row.get("counterexample") or {} for row in group]
+    broken = [violation for one in found for violation in one.get("violations") or ()]
+    broken += [one.get("violation") or {} for one in found]
+    users = [user for row in group for user in affected_users(row)]
+    parts = {
+        "scenarios": [row.get("id") for row in group],
+        "guarantees": [violation.get("guarantee") for violation in broken],
+        "keys": [violation.get("key") for violation in broken],
+        "users": users,
+    }
+    told = "; ".join(
+        f"{what} {', '.join(sorted({str(value) for value in values if value}))}"
+        for what, values in parts.items()
+        if any(values)
+    )
+    return f"{name}: {told}"
+
+
+def _variant(row: Mapping[str, Any]) -> str:
+    scope, system = row.get("scope") or {}, row.get("system")
+    condition = f" while {scope['assumption']}" if scope.get("assumption") else ""
+    executions = row.get("executions", 0)
+    if row.get("verdict") == "holds" and row.get("exhausted") is True:
+        return f"{system}: removes it{condition}: HOLDS, exhausted after {executions} executions"
+    if row.get("verdict") == "violated":
+        found = row.get("counterexample") or {}
+        share = f"{row.get('violating', 0)} of {executions} executions show it"
+        return (
+            f"{system}: has it{condition}: VIOLATED with {found.get('preemptions')} preemptions; "
+            f"{share} (of those the search chose, not of production)"
+        )
+    return f"{system}: not decided{condition}: UNKNOWN after {executions} executions"

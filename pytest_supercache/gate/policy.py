@@ -1,0 +1,279 @@
+"""The gate's decision: a pure function of a run's rows, the waivers, the lock and the day.
+
+NO-GO outranks NO VERDICT outranks GO WITH KNOWN WORKAROUND outranks GO. Exit status 0 needs
+evidence: everything that failed is explained by a waiver in force, nothing is undecided, and for
+each system that ships at least one scenario says something.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+from typing import Any
+
+from pytest_supercache.gate.evidence import Row, blocks, counting_systems, named, rows_of
+from pytest_supercache.gate.known import KnownIssue, renewals
+from pytest_supercache.gate.lock import missing_from
+
+NO_EVIDENCE = 6
+"""The exit status of NO VERDICT where pytest itself has no word for it."""
+
+_BY_PYTEST = {
+    2: "the run was interrupted, or collecting it failed",
+    3: "pytest had an internal error",
+    4: "pytest was called wrongly",
+    5: "pytest ran no test",
+}
+_WARN_DAYS = 7
+
+
+class GateVerdict(Enum):
+    """What the gate says; the weightiest first."""
+
+    NO_GO = "NO-GO"
+    NO_VERDICT = "NO VERDICT"
+    GO_WITH_WORKAROUND = "GO WITH KNOWN WORKAROUND"
+    GO = "GO"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the project decided before the run."""
+
+    today: date
+    release: tuple[str, ...] = ()
+    minimum_severity: str | None = None
+    issues: tuple[KnownIssue, ...] = ()
+    lock: Mapping[str, bool] | None = None
+    lock_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A known issue that let conflicts of this run pass, and what it rests on."""
+
+    issue: KnownIssue
+    scenarios: tuple[str, ...]
+    assumptions: tuple[str, ...]
+    renewals: int
+    days_left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The verdict with everything that a person needs to stand behind it."""
+
+    verdict: GateVerdict
+    exit_status: int
+    reasons: tuple[str, ...]
+    waivers: tuple[Waiver, ...] = ()
+    notes: tuple[str, ...] = ()
+    counting: tuple[str, ...] = ()
+
+    @property
+    def until(self) -> date | None:
+        """The last day on which every waiver that was needed is in force."""
+        return min((waiver.issue.expires for waiver in self.waivers), default=None)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What must be true in production for the workarounds to hold."""
+        return tuple(dict.fromkeys(a for waiver in self.waivers for a in waiver.assumptions))
+
+
+def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
+    """Judge a run; ``document`` is a verdict document with its ``run``."""
+    rows = rows_of(document)
+    run = document.get("run")
+    counting = counting_systems(rows, rules.release)
+    waivers, unwaived = _weigh(rows, counting, rules)
+    waived = {name for waiver in waivers for name in waiver.scenarios}
+    against = [*unwaived, *_failed_tests(run)]
+    undecided = [
+        *_of_the_run(run),
+        *_unknown(rows, counting, rules),
+        *missing_from(rules.lock or {}, counted_scenarios(rows, rules.release)),
+    ]
+    without = list(_without_evidence(rows, counting, waived, rules))
+    if against:
+        verdict, status, reasons = GateVerdict.NO_GO, 1, [*against, *undecided]
+    elif undecided or without:
+        verdict, status = GateVerdict.NO_VERDICT, _status_of(run)
+        reasons = [*undecided, *without]
+    elif waivers:
+        verdict, status = GateVerdict.GO_WITH_WORKAROUND, 0
+        reasons = [_in_words(waiver) for waiver in waivers]
+    else:
+        verdict, status, reasons = GateVerdict.GO, 0, [_all_hold(rows, counting)]
+    return Decision(
+        verdict=verdict,
+        exit_status=status,
+        reasons=tuple(reasons),
+        waivers=tuple(waivers),
+        notes=tuple(_notes(rows, counting, rules)),
+        counting=tuple(sorted(name for name in counting if name)),
+    )
+
+
+def counted_scenarios(rows: Iterable[Row], release: tuple[str, ...]) -> dict[str, bool]:
+    """Return every scenario that was run, and whether it counts for the release."""
+    rows = list(rows)
+    counting = counting_systems(rows, release)
+    return {row.id: row.system in counting for row in rows}
+
+
+def _weigh(rows: list[Row], counting: set[str], rules: Rules) -> tuple[list[Waiver], list[str]]:
+    """Hold each conflict, once however many scenarios show it, against the waivers."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.violated and blocks(row, counting, rules.minimum_severity):
+            groups.setdefault(row.fingerprint or f"no fingerprint: {row.id}", []).append(row)
+    waivers, against = [], []
+    for fingerprint, group in groups.items():
+        ids = tuple(dict.fromkeys(row.id for row in group))
+        asked = [issue for issue in rules.issues if issue.match == group[0].fingerprint]
+        answers = [(issue, _why_no_force(issue, rows, rules.today)) for issue in asked]
+        good = [issue for issue, why in answers if why is None]
+        if good:
+            best = max(good, key=lambda issue: issue.expires)
+            waivers.append(_waiver(best, ids, rows, rules))
+        elif answers:
+            why = "; ".join(f"{issue.id} {said}" for issue, said in answers)
+            against.append(f"{', '.join(ids)}: {group[0].what_broke}: {why}")
+        else:
+            against.append(
+                f"{', '.join(ids)}: {group[0].what_broke} is broken and nobody has waived it "
+                f"(fingerprint {fingerprint})"
+            )
+    return waivers, against
+
+
+def _why_no_force(issue: KnownIssue, rows: list[Row], today: date) -> str | None:
+    if today > issue.expires:
+        return f"expired on {issue.expires}"
+    if today < issue.opened:
+        return f"is not valid before {issue.opened}"
+    checks = named(rows, issue.workaround_checked_by)
+    if not checks:
+        return f"has no force: its workaround ({issue.workaround_checked_by}) was not run"
+    for row in checks:
+        if not row.holds:
+            said = row.verdict.upper() if row.violated else "UNKNOWN"
+            return f"has no force: the check of its workaround, {row.id}, is {said}"
+    return None
+
+
+def _waiver(issue: KnownIssue, ids: tuple[str, ...], rows: list[Row], rules: Rules) -> Waiver:
+    checks = named(rows, issue.workaround_checked_by)
+    assumptions = dict.fromkeys(row.assumption for row in checks if row.assumption)
+    return Waiver(
+        issue=issue,
+        scenarios=ids,
+        assumptions=tuple(assumptions),
+        renewals=renewals(issue, rules.issues),
+        days_left=(issue.expires - rules.today).days,
+    )
+
+
+def _failed_tests(run: Mapping[str, Any] | None) -> Iterator[str]:
+    for name in (run or {}).get("failed") or ():
+        yield f"the test {name} failed"
+
+
+def _of_the_run(run: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield why a run as a whole decides nothing."""
+    if not isinstance(run, Mapping):
+        yield "verdict.json does not say how the run ended"
+        return
+    if run.get("finished") is not True:
+        yield "the run did not finish"
+        return
+    yield from _unusual_status(run.get("exit_status"))
+    if run.get("replay"):
+        yield "a replay is one schedule and no evidence"
+    if run.get("stopped"):
+        yield f"the run stopped before its end: {run['stopped']}"
+    for what in ("crashed", "broken", "skipped"):
+        for name in run.get(what) or ():
+            yield f"{name} {_HAPPENED[what]}"
+    if run.get("unexplained"):
+        yield "pytest says that something failed that is neither a test nor a scenario"
+
+
+def _unusual_status(status: object) -> Iterator[str]:
+    if status not in (0, 1):
+        known = _BY_PYTEST.get(status) if isinstance(status, int) else None
+        yield known or f"pytest ended with status {status}"
+
+
+_HAPPENED = {
+    "crashed": "was running when its worker crashed",
+    "broken": "could not be run: the file, a fixture or the stand is broken",
+    "skipped": "was skipped",
+}
+
+
+def _unknown(rows: list[Row], counting: set[str], rules: Rules) -> Iterator[str]:
+    for row in rows:
+        if not row.violated and blocks(row, counting, rules.minimum_severity):
+            why = f": {row.reasons[0]}" if row.reasons else ""
+            yield f"{row.id} is UNKNOWN{why}"
+
+
+def _without_evidence(
+    rows: list[Row], counting: set[str], waived: set[str], rules: Rules
+) -> Iterator[str]:
+    if not rows:
+        yield "no scenario was run"
+    proving = {
+        row.system for row in rows if row.system in counting and (row.holds or row.id in waived)
+    }
+    if rows and not rules.release and not proving:
+        yield "no scenario that counts for the release holds"
+    for system in rules.release:
+        if system not in proving:
+            yield f"nothing holds for {system}, which the release contains"
+
+
+def _status_of(run: Mapping[str, Any] | None) -> int:
+    status = (run or {}).get("exit_status")
+    return status if isinstance(status, int) and status in _BY_PYTEST else NO_EVIDENCE
+
+
+def _all_hold(rows: list[Row], counting: set[str]) -> str:
+    held = sum(row.holds and row.system in counting for row in rows)
+    return f"{_count(held, 'scenario')} of the release HOLD, each after an exhausted search"
+
+
+def _in_words(waiver: Waiver) -> str:
+    issue = waiver.issue
+    often = f", renewed {_count(waiver.renewals, 'time')}" if waiver.renewals else ""
+    return (
+        f"{issue.id} covers {', '.join(waiver.scenarios)} until {issue.expires}{often}; its "
+        f"workaround HOLDS in {issue.workaround_checked_by}"
+    )
+
+
+def _notes(rows: list[Row], counting: set[str], rules: Rules) -> Iterator[str]:
+    counted = [row for row in rows if row.system in counting]
+    seen = {row.fingerprint for row in rows if blocks(row, counting, None)}
+    proved = bool(counted) and all(row.holds for row in counted)
+    for issue in rules.issues:
+        if issue.match in seen:
+            left = (issue.expires - rules.today).days
+            if 0 <= left <= _WARN_DAYS:
+                yield f"{issue.id} expires in {_count(left, 'day')}, on {issue.expires}"
+        elif proved:
+            yield (
+                f"{issue.id} no longer occurs and every search was exhausted: fixed, close it "
+                f"(remove it from the known issues)"
+            )
+        else:
+            yield f"{issue.id} was not seen, but not everything was searched to the end"
+    for row in rows:
+        if row.holds and row.stated == "violated":
+            yield f"{row.id} states VIOLATED and HOLDS: correct the scenario file"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

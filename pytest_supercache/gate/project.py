@@ -1,0 +1,97 @@
+"""What a project decided before the run, read from its files: one place for plugin and command."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.gate.evidence import SEVERITIES
+from pytest_supercache.gate.known import KnownIssue, read_known_issues
+from pytest_supercache.gate.lock import digest_of, read_lock
+from pytest_supercache.gate.policy import Rules
+
+KNOWN_ISSUES = "known-issues.toml"
+LOCK = "gate.lock"
+NAMES = ("release", "minimum_severity", "known_issues")
+"""What ``[tool.supercache]`` may say about the gate."""
+
+
+def read_rules(
+    root: Path, table: Mapping[str, Any], today: date, known_issues: str | None = None
+) -> Rules:
+    """Read everything that the decision depends on besides the run.
+
+    Raises:
+        SupercacheError: a file or a setting is wrong, or a file that was named is not there.
+    """
+    text = _text(root / LOCK)
+    return Rules(
+        today=today,
+        release=_release(table.get("release", [])),
+        minimum_severity=_severity(table.get("minimum_severity")),
+        issues=read_issues(root, table, known_issues),
+        lock=None if text is None else read_lock(text, LOCK),
+        lock_digest=None if text is None else digest_of(text),
+    )
+
+
+def read_issues(
+    root: Path, table: Mapping[str, Any], known_issues: str | None = None
+) -> tuple[KnownIssue, ...]:
+    """Read the waivers; no file means none, unless the file was named.
+
+    Raises:
+        SupercacheError: the file is wrong, or was named and is not there.
+    """
+    named = known_issues or table.get("known_issues")
+    path = issues_path(root, table, known_issues)
+    text = _text(path)
+    if text is None:
+        if named:
+            raise SupercacheError(f"known issues: there is no {named}")
+        return ()
+    return read_known_issues(text, str(named or KNOWN_ISSUES))
+
+
+def issues_path(root: Path, table: Mapping[str, Any], known_issues: str | None = None) -> Path:
+    """Return where the waivers are; a relative name is meant from the project's root."""
+    return root / str(known_issues or table.get("known_issues") or KNOWN_ISSUES)
+
+
+def read_day(text: str) -> date:
+    """Read a date as in 2026-12-15.
+
+    Raises:
+        SupercacheError: it is not one.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SupercacheError(f"{text!r}: expected a date as in 2026-12-15") from None
+
+
+def _release(given: object) -> tuple[str, ...]:
+    is_list = isinstance(given, list) and all(isinstance(name, str) and name for name in given)
+    if not isinstance(given, list) or not is_list:
+        raise SupercacheError(
+            f"[tool.supercache] release = {given!r}: expected names of systems, as in ['shop']"
+        )
+    return tuple(given)
+
+
+def _severity(given: object) -> str | None:
+    if given is None or given in SEVERITIES:
+        return None if given is None else str(given)
+    raise SupercacheError(
+        f"[tool.supercache] minimum_severity = {given!r}: expected one of {', '.join(SEVERITIES)}"
+    )
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SupercacheError(f"{path}: {error}") from error

@@ -1,0 +1,214 @@
+"""The gate inside a run: what happened besides the findings, and the exit status that follows.
+
+Decided where all reports arrive, on xdist's controller. Before a gate run a mark replaces the
+last ``verdict.json``, so that a run which dies leaves no old GO behind.
+"""
+
+from collections.abc import Generator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_supercache.core.errors import SupercacheError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_supercache.gate.policy import Rules
+
+    Findings = list[dict[str, Any]]
+
+GATE_NAMES = ("release", "minimum_severity", "known_issues", "gate")
+"""What ``[tool.supercache]`` may say about the gate."""
+
+_CRASHED = "???"  # what xdist reports instead of setup, call or teardown
+
+
+def add_gate_options(parser: pytest.Parser) -> None:
+    """Register the gate's options and ini names."""
+    group = parser.getgroup("supercache")
+    text = "decide whether the release may go; the exit status says it"
+    group.addoption("--supercache-gate", action="store_true", default=None, help=text)
+    parser.addini("supercache_gate", text, type="bool", default=False)
+    text = "the waivers (default: known-issues.toml)"
+    group.addoption("--supercache-known-issues", metavar="FILE", default=None, help=text)
+    parser.addini("supercache_known_issues", text, default=None)
+    text = "what the gate would say on another day (refused with --supercache-gate)"
+    group.addoption("--supercache-today", metavar="DATE", default=None, help=text)
+
+
+class Gate:
+    """What a run tells the gate; hooks that need it are methods here."""
+
+    NAME = "supercache-gate"
+
+    def __init__(self, config: pytest.Config, project: dict[str, Any], folder: "Path") -> None:
+        self._config = config
+        self._project = project
+        self._path = folder / "verdict.json"
+        self._facts: dict[str, list[str]] = {
+            "failed": [], "broken": [], "crashed": [], "skipped": []
+        }  # fmt: skip
+        self._ran: set[str] = set()
+        self._failures = self._deselected = 0
+        self._rules: Rules | None = None
+        self._screen: list[str] = []
+        self._texts: dict[str, str] = {}
+        given = config.getoption("supercache_gate")
+        always = config.getini("supercache_gate") or project.get("gate")
+        # A replay, or a run that only lists what there is, never was meant to be a verdict.
+        is_other = config.getoption("supercache_replay") or config.getoption("supercache_describe")
+        self.is_on = bool(given or (always and not is_other))
+        if not hasattr(config, "workerinput"):
+            self._prepare()
+
+    @property
+    def _today(self) -> str | None:
+        given: str | None = self._config.getoption("supercache_today")
+        return given
+
+    def _prepare(self) -> None:
+        """Refuse what is no evidence, mark the old verdict as over, read what was decided.
+
+        Raises:
+            UsageError: an option or a file is wrong.
+        """
+        if not (self.is_on or self._today):
+            return
+        from pytest_supercache.gate.project import read_day, read_rules
+        from pytest_supercache.report.verdict_json import write_verdict
+
+        try:
+            if self.is_on:
+                write_verdict(self._path, (), {"when": _now(), "run": {"finished": False}})
+            for name in ("today", "replay") if self.is_on else ():
+                if self._config.getoption(f"supercache_{name}"):
+                    raise SupercacheError(
+                        f"--supercache-{name} with the gate: a verdict must be about today and "
+                        "about whole searches; leave one of both out"
+                    )
+            today = read_day(self._today) if self._today else datetime.now(UTC).date()
+            known: str | None = self._config.getoption("supercache_known_issues")
+            known = known or self._config.getini("supercache_known_issues")
+            self._rules = read_rules(self._config.rootpath, self._project, today, known)
+        except (SupercacheError, OSError) as error:
+            raise pytest.UsageError(f"gate: {error}") from error
+
+    # -- hooks ---------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Mark reports of scenarios and explored tests, also for another process."""
+        report = yield
+        if _is_ours(item):
+            report.supercache_item = item.name  # type: ignore[attr-defined]
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember what failed without being a finding."""
+        self._ran.add(report.nodeid)
+        is_expected = hasattr(report, "wasxfail")
+        ours = getattr(report, "supercache_item", None)
+        if report.failed and not is_expected:
+            self._failures += 1
+            if report.when == _CRASHED:
+                self._facts["crashed"].append(report.nodeid)
+            elif ours is None:
+                self._facts["failed"].append(report.nodeid)
+            elif not hasattr(report, "supercache"):
+                self._facts["broken"].append(ours)
+        elif report.skipped and ours is not None and not hasattr(report, "supercache"):
+            self._facts["skipped"].append(ours)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember what could not be collected."""
+        if report.failed:
+            self._failures += 1
+            self._facts["broken"].append(report.nodeid)
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        """Remember how much was left out."""
+        self._deselected += len(items)
+
+    def finish(self, session: pytest.Session, findings: "Findings") -> dict[str, Any]:
+        """Decide, set the exit status when the gate is on, and return what the file says."""
+        run = self._run(session)
+        if self._rules is None:
+            return {"run": run}
+        from pytest_supercache.gate.documents import texts
+        from pytest_supercache.gate.policy import decide
+        from pytest_supercache.gate.screen import gate_part, screen
+        from pytest_supercache.plugin.session import Session
+
+        circumstances = Session.of(self._config).circumstances
+        document = {"scenarios": findings, "run": run, **circumstances}
+        decision = decide(document, self._rules)
+        self._screen = screen(decision, document, self._rules)
+        if self.is_on:
+            session.exitstatus = decision.exit_status
+            self._texts = texts(document, decision, self._rules)
+        return {"run": run, "gate": gate_part(decision, document, self._rules)}
+
+    def write_texts(self) -> None:
+        """Write the drafts of the message and the post-mortem beside the verdict."""
+        from pytest_supercache.report.verdict_json import write_whole
+
+        for name, text in self._texts.items():
+            write_whole(self._path.with_name(name), text)
+
+    def cannot_write(self, session: pytest.Session, error: OSError) -> None:
+        """A verdict that nobody can read later is none."""
+        said = f"verdict.json could not be written: {error}"
+        if int(session.exitstatus) == int(pytest.ExitCode.TESTS_FAILED):
+            self._screen.append(f"  note: {said}")
+            return
+        from pytest_supercache.gate.policy import NO_EVIDENCE, GateVerdict
+
+        self._screen = [GateVerdict.NO_VERDICT.value, f"  because {said}"]
+        session.exitstatus = int(session.exitstatus) or NO_EVIDENCE
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show the one screen."""
+        if not self._screen:
+            return
+        day = f" on {self._today} (not today, so no evidence)" if self._today else ""
+        terminalreporter.section(f"gate{day}")
+        for line in self._screen:
+            terminalreporter.line(line)
+
+    # -- what happened -------------------------------------------------------------------------
+
+    def _run(self, session: pytest.Session) -> dict[str, Any]:
+        status = int(session.exitstatus)
+        unexplained = max(0, session.testsfailed - self._failures)
+        if status == int(pytest.ExitCode.TESTS_FAILED) and not session.testsfailed:
+            unexplained += 1
+        return {
+            "finished": True,
+            "exit_status": status,
+            **self._facts,
+            "unexplained": unexplained,
+            "deselected": self._deselected,
+            "stopped": self._stopped(session),
+            "replay": bool(self._config.getoption("supercache_replay")),
+        }
+
+    def _stopped(self, session: pytest.Session) -> str | None:
+        """Say that items were left; the controller of xdist has none and is interrupted instead."""
+        if len(self._ran) >= session.testscollected:
+            return None
+        why = session.shouldfail or session.shouldstop or "not every item was run"
+        return f"{why} ({len(self._ran)} of {session.testscollected} items were run)"
+
+
+def _is_ours(item: pytest.Item) -> bool:
+    explored = getattr(getattr(item, "obj", None), "is_explored", False)
+    return bool(explored or hasattr(item, "scenario_item") or hasattr(item, "is_broken_file"))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,132 @@
+"""The gate's commands: verdict, its lock and its comparison, known issues, drafts."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pytest_supercache.cli import main
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+from tests.plugin.test_plugin_gate import TODAY, configure, waive
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def supercache(project: Project, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Call the command inside the project."""
+    monkeypatch.chdir(project.path)
+    return lambda *args: CliRunner().invoke(main, args, catch_exceptions=False)
+
+
+def test_verdict_decides_from_the_file_of_any_run(project: Project, supercache: Command) -> None:
+    project.scenario(race("V-1"))
+    project.scenario(race("G-W", "uncached"), "workaround")
+    project.run()
+    result = supercache("verdict")
+    assert (result.exit_code, result.output.partition("\n")[0]) == (1, "NO-GO")
+    waive(project, project.rows()["V-1"]["counterexample"]["fingerprint"], TODAY)
+    result = supercache("verdict", "--details")
+    assert result.exit_code == 0
+    assert result.output.startswith(f"GO WITH KNOWN WORKAROUND until {TODAY} (last day)")
+    assert "scenarios V-1; guarantees coherent_when_settled; keys product:42" in result.output
+    assert supercache("message").output.startswith("DRAFT, not sent. The release can go with")
+    assert "sc1:V-1:" in supercache("postmortem").output
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"version": 2}', '{"version": 1}',
+                                  '{"version": 1, "scenarios": 7}'])  # fmt: skip
+def test_a_verdict_that_cannot_be_read_is_no_verdict(
+    project: Project, supercache: Command, text: str | None
+) -> None:
+    if text is not None:
+        (project.path / "v.json").write_text(text)
+    result = supercache("verdict", "v.json")
+    assert (result.exit_code, result.output.partition("\n")[0]) == (6, "NO VERDICT")
+
+
+def test_a_scenario_that_the_lock_has_is_missed(project: Project, supercache: Command) -> None:
+    project.scenario(race("V-2", "uncached"), "one")
+    project.scenario(race("V-3", "uncached"), "two")
+    project.run()
+    assert supercache("verdict", "--lock").output == "gate.lock: 2 scenarios; commit it\n"
+    assert project.run("--supercache-gate").ret == 0
+    (project.path / "two.supercache.yaml").unlink()
+    assert project.run("--supercache-gate").ret == 6
+    assert project.verdict()["gate"]["reasons"] == ["V-3 is in gate.lock and was not run"]
+
+
+def test_a_run_of_a_part_cannot_be_locked(project: Project, supercache: Command) -> None:
+    project.scenario(race("V-4", "uncached"), "one")
+    project.scenario(race("V-5", "uncached"), "two")
+    project.run("-k", "V-4")
+    result = supercache("verdict", "--lock")
+    assert result.exit_code == 2
+    assert "run every scenario first" in result.output
+    assert not (project.path / "gate.lock").exists()
+
+
+def test_two_runs_are_compared_before_and_after_a_fix(
+    project: Project, supercache: Command
+) -> None:
+    project.scenario(race("V-6"))
+    project.run("--supercache-report=before")
+    project.scenario(race("V-6", "uncached"))
+    project.run()
+    before = str(Path("before", "verdict.json"))
+    result = supercache("verdict", "--against", before)
+    assert result.exit_code == 0
+    assert result.output.splitlines()[-1].startswith("gone: coherent_when_settled")
+    result = supercache("verdict", before, "--against", before)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith("unchanged: coherent_when_settled")
+
+
+def test_a_draft_for_a_token_waives_its_conflict_once_it_is_filled_in(
+    project: Project, supercache: Command
+) -> None:
+    project.scenario(race("V-7", more="owner: karim\nlinks: {issue: CACHE-412}\n"))
+    project.scenario(race("G-W", "uncached"), "workaround")
+    configure(project, "gate = true")  # does not stand in the way of replays
+    project.run()
+    added = supercache(
+        "known", "add", project.rows()["V-7"]["counterexample"]["token"], "story.supercache.yaml"
+    )
+    assert added.exit_code == 0, added.output
+    assert "fill in what says TODO" in added.output
+    assert supercache("known", "check").exit_code == 2
+    assert supercache("verdict").exit_code == 2
+    path = project.path / "known-issues.toml"
+    text = path.read_text().replace("TODO(owner): the scenario run with the workaround on", "G-W")
+    path.write_text(text.replace("TODO", "done"))
+    checked = supercache("known", "check")
+    assert (checked.exit_code, checked.output) == (0, "1 known issues, 0 problems\n")
+    assert supercache("verdict").output.startswith("GO WITH KNOWN WORKAROUND")
+    assert "CACHE-412" in supercache("verdict").output
+
+
+def test_nothing_is_drafted_for_what_no_longer_fails(project: Project, supercache: Command) -> None:
+    project.scenario(race("V-8"))
+    project.run()
+    token = project.token()
+    project.scenario(race("V-8", "uncached"))
+    result = supercache("known", "add", token, "story.supercache.yaml")
+    assert result.exit_code == 2
+    assert "nothing to waive" in result.output
+    assert not (project.path / "known-issues.toml").exists()
+
+
+def test_check_says_what_has_to_be_done(project: Project, supercache: Command) -> None:
+    waive(project, "c0ffee000001", TODAY.replace(year=TODAY.year - 1))
+    result = supercache("known", "check")
+    assert result.exit_code == 1
+    assert "line 1: KI-1 expired on" in result.output
+
+
+def test_wrong_settings_are_one_message(project: Project, supercache: Command) -> None:
+    configure(project, 'release = "shop"')
+    result = supercache("verdict")
+    assert result.exit_code == 2
+    assert "expected names of systems" in result.output

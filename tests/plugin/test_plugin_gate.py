@@ -1,0 +1,254 @@
+"""The gate in a run: its exit status, its screen, and what stays behind when a run dies."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+from tests.plugin.test_plugin_reports import SCHEMA, mismatches
+
+TODAY = datetime.now(UTC).date()
+
+
+def waive(project: Project, fingerprint: str, expires: date, **more: Any) -> None:
+    """Write a waiver for a conflict."""
+    fields: dict[str, Any] = {
+        "id": '"KI-1"',
+        "match": f'"{fingerprint}"',
+        "workaround": '"set cache.l1=off"',
+        "workaround_checked_by": '"G-W"',
+        "owner": '"karim"',
+        "approved_by": '"betty"',
+        "opened": expires - timedelta(days=9),
+        "expires": expires,
+        "permanent_fix": '"CACHE-401"',
+        **more,
+    }
+    lines = "".join(f"{name} = {value}\n" for name, value in fields.items())
+    (project.path / "known-issues.toml").write_text(f"[[known]]\n{lines}")
+
+
+def configure(project: Project, text: str) -> None:
+    (project.path / "pyproject.toml").write_text(f"[tool.supercache]\n{text}\n")
+
+
+def gate(project: Project) -> dict[str, Any]:
+    """Return what the last run wrote about the gate, checked against the schema."""
+    document = project.verdict()
+    assert mismatches(document, SCHEMA) == []
+    part: dict[str, Any] = document["gate"]
+    return part
+
+
+def test_from_a_conflict_over_a_waiver_that_expires_to_its_fix(project: Project) -> None:
+    """The story: found, waived with a workaround that is checked, too late, fixed."""
+    configure(project, 'release = ["shop"]')
+    project.scenario(race("G-1"))
+    off = race("G-W", "uncached", "assume: {pause: 500ms}\n")
+    project.scenario(off, "workaround")
+
+    found = project.run("--supercache-gate")
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["*= gate =*", "NO-GO", "  because G-1: coherent_when_settled*"])
+    assert gate(project)["verdict"] == "NO-GO"
+
+    fingerprint = project.rows()["G-1"]["counterexample"]["fingerprint"]
+    waive(project, fingerprint, TODAY + timedelta(days=5))
+    waived = project.run("--supercache-gate")
+    assert waived.ret == 0
+    waived.stdout.fnmatch_lines(
+        [
+            f"GO WITH KNOWN WORKAROUND until {TODAY + timedelta(days=5)} (5 days), while no "
+            "operation pauses 500 ms or more",
+            "  because KI-1 covers G-1 until *; its workaround HOLDS in G-W",
+            "  workaround: set cache.l1=off",
+            "*owner karim, approved by betty; then: CACHE-401",
+            "  note: KI-1 expires in 5 days*",
+            "  scope: 2 scenario runs (1 HOLDS, 1 VIOLATED, 0 UNKNOWN); for the release *: shop",
+        ]
+    )
+    assert gate(project)["until"] == str(TODAY + timedelta(days=5))
+    assert gate(project)["assumptions"] == ["no operation pauses 500 ms or more"]
+    message = (project.path / "reports" / "message.md").read_text()
+    assert message.startswith("DRAFT, not sent. The release can go with a workaround.")
+    assert "(KI-1), until" in (project.path / "reports" / "postmortem.md").read_text()
+
+    waive(project, fingerprint, TODAY - timedelta(days=1))
+    assert project.run("--supercache-gate").ret == 1
+    assert "KI-1 expired on" in gate(project)["reasons"][0]
+
+    project.conftest((project.path / "conftest.py").read_text().replace(
+        "return Shop(", "return Uncached("))  # fmt: skip
+    fixed = project.run("--supercache-gate")
+    assert fixed.ret == 0
+    fixed.stdout.fnmatch_lines(["GO", "  note: KI-1 no longer occurs *: fixed, close it *"])
+
+
+def test_a_waiver_whose_workaround_is_left_out_of_the_run_has_no_force(project: Project) -> None:
+    project.scenario(race("G-2"))
+    project.scenario(race("G-W", "uncached"), "workaround")
+    project.run()
+    waive(project, project.rows()["G-2"]["counterexample"]["fingerprint"], TODAY)
+    assert project.run("--supercache-gate").ret == 0
+    assert project.run("--supercache-gate", "-k", "G-2").ret == 1
+    assert "(G-W) was not run" in gate(project)["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "reason"),
+    [
+        (["-k", "nothing"], 5, "pytest ran no test"),
+        (["--supercache-executions=1"], 6, "G-3 is UNKNOWN"),
+        (["--collect-only"], 6, "no scenario was run"),
+        (["--supercache-gate"], 0, "1 scenario of the release HOLD"),
+    ],
+)
+def test_a_run_without_evidence_is_no_verdict(
+    project: Project, args: list[str], status: int, reason: str
+) -> None:
+    project.scenario(race("G-3", "uncached"))
+    assert project.run("--supercache-gate", *args).ret == status
+    assert reason in "\n".join(gate(project)["reasons"])
+
+
+TESTS = {
+    "broken file": ("", "not: [a scenario", 6, "could not be run"),
+    "failing test": ("def test_it(): assert False", "", 1, "::test_it failed"),
+    "passing test": ("def test_it(): pass", "", 0, "HOLD"),
+    "collection error": ("1 / 0", "", 2, "collecting it failed"),
+    "Ctrl-C": ("def test_it(): raise KeyboardInterrupt", "", 2, "interrupted"),
+    "exit 0 in the middle": (
+        "import pytest\ndef test_it(): pytest.exit('enough', 0)\ndef test_more(): pass",
+        "", 6, "3 items were run"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_what_else_happens_in_a_run_counts(project: Project, name: str) -> None:
+    test, scenario, status, reason = TESTS[name]
+    project.scenario(race("G-4", "uncached"), "a_story")
+    if scenario:
+        project.scenario(scenario, "broken")
+    if test:
+        project.test_file(test, "test_z")
+    try:
+        result = project.run("--supercache-gate")
+    except KeyboardInterrupt:  # pytester passes it on
+        status_seen = None
+    else:
+        status_seen = result.ret
+    assert status_seen in {status, None}
+    assert gate(project)["exit_status"] == status
+    assert reason in "\n".join(gate(project)["reasons"])
+
+
+def test_the_crash_of_a_worker_is_no_verdict_and_what_the_others_found_counts(
+    project: Project,
+) -> None:
+    project.scenario(race("G-5", "uncached"))
+    project.test_file("import os\ndef test_dies(): os._exit(1)")
+    result = project.run_apart("--supercache-gate", "-n", "2")
+    assert result.ret == 6
+    assert "test_dies was running when its worker crashed" in gate(project)["reasons"][0]
+    assert [row["id"] for row in project.verdict()["scenarios"]] == ["G-5"]
+
+
+def test_a_run_that_is_killed_leaves_no_old_go_behind(project: Project) -> None:
+    project.scenario(race("G-6", "uncached"))
+    assert project.run("--supercache-gate").ret == 0
+    project.test_file(
+        f"import os, signal\ndef test_dies(): os.kill(os.getpid(), {signal.SIGKILL:d})", "test_a"
+    )
+    assert project.run_apart("--supercache-gate").ret not in {0, 1}
+    document = project.verdict()
+    assert (document["run"], document["scenarios"]) == ({"finished": False}, [])
+    decided = subprocess.run(
+        [sys.executable, "-m", "pytest_supercache.cli", "verdict"],
+        cwd=project.path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert decided.returncode == 6
+    assert "the run did not finish" in decided.stdout
+
+
+def test_a_verdict_that_cannot_be_written_is_none(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: the file of the last run is there, and not a part of the new one."""
+    project.scenario(race("G-7", "uncached"))
+    replace = os.replace
+
+    def full(source: Any, target: Any) -> None:
+        document = json.loads((project.path / source).read_text())
+        if document["run"].get("exit_status") is not None:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr("pathlib.os.replace", full)
+    result = project.run("--supercache-gate")
+    assert result.ret == 6
+    result.stdout.fnmatch_lines(["NO VERDICT", "*could not be written*No space left*"])
+    assert project.verdict()["run"] == {"finished": False}
+    assert [path.name for path in (project.path / "reports").iterdir()] == ["verdict.json"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--supercache-today=2026-01-01"], "*--supercache-today with the gate*"),
+        (["--supercache-replay=sc1:G-8:alice"], "*--supercache-replay with the gate*"),
+        (["--supercache-known-issues=none.toml"], "*there is no none.toml*"),
+    ],
+)
+def test_what_would_weaken_the_gate_is_refused(
+    project: Project, args: list[str], said: str
+) -> None:
+    project.scenario(race("G-8", "uncached"))
+    result = project.run("--supercache-gate", *args)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([said])
+    assert project.verdict()["run"] == {"finished": False}
+
+
+def test_another_day_can_be_looked_at_without_the_gate(project: Project) -> None:
+    project.scenario(race("G-9"))
+    project.scenario(race("G-W", "uncached"), "workaround")
+    project.run()
+    waive(project, project.rows()["G-9"]["counterexample"]["fingerprint"], TODAY)
+    tomorrow = TODAY + timedelta(days=1)
+    result = project.run(f"--supercache-today={tomorrow}")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"*gate on {tomorrow} (not today*", "NO-GO", "*KI-1 expired on*"])
+    assert project.run(f"--supercache-today={TODAY}").ret == 1  # the item failed all the same
+    assert gate(project)["verdict"] == "GO WITH KNOWN WORKAROUND"
+
+
+def test_two_runs_into_one_folder_never_mix(project: Project) -> None:
+    project.scenario(race("G-10", "uncached"))
+    command = [sys.executable, "-m", "pytest", "-p", "supercache", "-q", "--supercache-gate"]
+    running = [
+        subprocess.Popen(command, cwd=project.path, stdout=subprocess.DEVNULL) for _ in range(2)
+    ]
+    assert [process.wait(timeout=120) for process in running] == [0, 0]
+    assert gate(project)["verdict"] == "GO"
+    assert [path.name for path in (project.path / "reports").glob("*.part")] == []
+
+
+def test_the_gate_can_be_on_by_ini_and_workers_do_not_decide(project: Project) -> None:
+    project.pytester.makeini("[pytest]\nsupercache_gate = true\nsupercache_build = 3.14.1\n")
+    project.scenario(race("G-11"))
+    assert project.run_apart("-n", "2").ret == 1
+    document = project.verdict()
+    assert document["build"] == "3.14.1"
+    assert gate(project)["verdict"] == "NO-GO"
+    shutil.rmtree(project.path / "reports")
+    project.pytester.makeini("[pytest]\n")
+    project.run()
+    assert project.verdict()["gate"] is None

@@ -1,0 +1,148 @@
+"""What people read: the screen, the message, the post-mortem, and what has changed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pytest_supercache.gate.documents import WORDS_MAX, message, postmortem
+from pytest_supercache.gate.overview import compare, extent, variants
+from pytest_supercache.gate.policy import Rules, decide
+from pytest_supercache.gate.screen import screen
+from tests.unit.gate.runs import OTHER, TODAY, document, row, waiver
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+PAUSE = "no operation pauses 500 ms or more"
+WAIVED = document(row("S[shop]", "violated"), row("W[off]", assumption=PAUSE))
+RULES = Rules(today=TODAY, issues=(waiver(),))
+
+
+def shown(name: str, found: dict[str, Any], rules: Rules) -> dict[str, str]:
+    decision = decide(found, rules)
+    return {
+        f"{name}.screen.txt": "\n".join(screen(decision, found, rules)) + "\n",
+        f"{name}.message.md": message(found, decision, rules),
+        f"{name}.postmortem.md": postmortem(found, decision, rules),
+    }
+
+
+@pytest.mark.parametrize("name", ["waived", "new"])
+def test_texts_are_as_people_have_read_them(name: str) -> None:
+    rules = RULES if name == "waived" else Rules(today=TODAY)
+    for file, text in shown(name, WAIVED, rules).items():
+        assert text == (SNAPSHOTS / file).read_text(encoding="utf-8"), file
+
+
+@pytest.mark.parametrize("words", [1, 10, 60, 500])
+def test_a_message_never_has_more_than_120_words(words: int) -> None:
+    long = " ".join(f"word{number}" for number in range(words))
+    rules = Rules(today=TODAY, issues=(waiver(workaround=long),))
+    found = document(row("S[shop]", "violated", title=long), row("W[off]", assumption=long))
+    text = message(found, decide(found, rules), rules)
+    assert len(text.split()) <= WORDS_MAX
+    assert text.startswith("DRAFT, not sent. The release can go with a workaround.")
+    assert text.rstrip().endswith("Next update: TODO(karim): when?")
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (document(row("S[shop]")), "The release can go."),
+        (document(row("S[shop]", "unknown")), "Nobody can say yet whether the release may go."),
+        (document(), "Why: no scenario was run."),
+    ],
+)
+def test_a_message_without_a_conflict_tells_of_none(found: dict[str, Any], said: str) -> None:
+    text = message(found, decide(found, Rules(today=TODAY)), Rules(today=TODAY))
+    assert said in text
+    assert "What breaks" not in text
+
+
+def test_documents_name_only_what_the_run_knows() -> None:
+    bare = row("S[shop]", "violated")
+    bare |= {"counterexample": None, "title": "", "guarantee": None, "replay": None}
+    found = document(bare)
+    rules = Rules(today=TODAY)
+    for text in (message(found, decide(found, rules), rules),
+                 postmortem(found, decide(found, rules), rules)):  # fmt: skip
+        assert "None" not in text
+        assert "TODO(" in text
+
+
+def test_a_post_mortem_without_a_conflict_says_so() -> None:
+    found = document(row("S[shop]"))
+    rules = Rules(today=TODAY)
+    assert "This run found no conflict (GO)" in postmortem(found, decide(found, rules), rules)
+
+
+def test_a_conflict_in_two_scenarios_is_counted_once() -> None:
+    found = document(row("S[shop]", "violated"), row("T[shop]", "violated"), row("U[shop]"))
+    assert extent(found) == [
+        "c0ffee000001: scenarios S[shop], T[shop]; guarantees coherent_when_settled; keys "
+        "product:42; users alice, bob"
+    ]
+    two = document(row("S[shop]", "violated"), row("T[shop]", "violated", fingerprint=OTHER))
+    assert len(extent(two)) == 2
+
+
+def test_variants_stand_side_by_side_and_only_exhausted_ones_remove_a_conflict() -> None:
+    found = document(
+        row("S[naive]", "violated", stated="violated"),
+        row("S[off]", assumption=PAUSE),
+        row("S[delay]", "unknown"),
+        row("S[luck]", exhausted=False),
+        row("T[shop]"),
+    )
+    heading, naive, off, delay, luck = variants(found)
+    assert heading == "S: After a price change nobody is shown the old price"
+    assert naive.startswith("  naive: has it: VIOLATED with 1 preemptions; 3 of 10 executions")
+    assert off == f"  off: removes it while {PAUSE}: HOLDS, exhausted after 10 executions"
+    assert delay == "  delay: not decided: UNKNOWN after 10 executions"
+    assert luck.startswith("  luck: not decided")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ([row("S")], [row("S")], ["nothing has changed"]),
+        ([row("S")], [row("S", "violated")], ["new: ", "worse: S was HOLDS and is VIOLATED"]),
+        ([row("S", "violated")], [row("S")], ["gone: coherent_when_settled (stale-set) in S"]),
+        ([row("S", "violated")], [row("S", "violated")], ["unchanged: "]),
+        ([row("S", "violated")], [row("S", "unknown")], ["not seen, but S does not hold: "]),
+        ([row("S", "violated")], [row("T")], ["not seen, but S", "worse: S was VIOLATED and was"]),
+        ([row("S")], [row("S", "unknown")], ["worse: S was HOLDS and is UNKNOWN"]),
+        ([row("S", "unknown")], [row("S")], ["nothing has changed"]),
+        (
+            [row("S", "violated")],
+            [row("S", "violated", fingerprint=OTHER)],
+            ["new: ", "not seen, but S does not hold: "],
+        ),
+    ],
+)
+def test_two_runs_are_compared(before: list[Any], now: list[Any], said: list[str]) -> None:
+    lines = compare(document(*before), document(*now))
+    assert len(lines) == len(said)
+    for line, start in zip(lines, said, strict=True):
+        assert line.startswith(start)
+
+
+RECIPES = Path(__file__).parents[3] / "docs" / "ci"
+
+
+@pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
+def test_recipes_for_ci_are_yaml_whose_gate_decides_and_whose_reports_stay(name: str) -> None:
+    recipe = YAML(typ="safe").load((RECIPES / name).read_text(encoding="utf-8"))
+    job = recipe["jobs"]["gate"] if "jobs" in recipe else recipe["cache-gate"]
+    scripts = [step.get("run", "") for step in job["steps"]] if "steps" in job else job["script"]
+    (gate,) = [line for line in scripts if "--supercache-gate" in line]
+    assert gate.startswith("pytest -p supercache scenarios -n 2 --supercache-gate ")
+    assert "||" not in gate
+    kept = job["artifacts"] if "artifacts" in job else job["steps"][-1]["with"]
+    assert "reports/" in (kept.get("paths") or kept["path"])
+
+
+def test_the_screen_in_the_documentation_is_a_real_one() -> None:
+    page = (RECIPES.parent / "gate.md").read_text(encoding="utf-8")
+    first = screen(decide(WAIVED, RULES), WAIVED, RULES)[:5]
+    assert "\n".join(first) in page

@@ -1,0 +1,154 @@
+"""known-issues.toml: a waiver is whole, or the file says where it is not."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.gate.draft import draft_entry, lint
+from pytest_supercache.gate.known import FIELDS, KnownIssuesError, read_known_issues
+from pytest_supercache.gate.lock import read_lock, write_lock
+from pytest_supercache.gate.project import read_day, read_rules
+from tests.unit.gate.runs import CONFLICT, OTHER, TODAY, row, waiver
+
+ENTRY = """\
+[[known]]
+id = "KI-1"
+match = "c0ffee000001"
+workaround = "set cache.l1=off"
+workaround_checked_by = "W[off]"
+owner = "karim"
+approved_by = "betty"
+opened = 2026-03-01
+expires = 2026-03-20
+permanent_fix = "CACHE-401"
+"""
+
+
+def test_an_entry_with_every_field_is_a_waiver() -> None:
+    assert read_known_issues(ENTRY) == (waiver(line=1),)
+    assert read_known_issues("# none\n") == ()
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_is_required(name: str) -> None:
+    lines = [line for line in ENTRY.splitlines() if not line.startswith(f"{name} ")]
+    with pytest.raises(KnownIssuesError, match=rf":1: .*required and missing: {name}$"):
+        read_known_issues("\n".join(lines))
+
+
+def test_a_permanent_fix_may_name_ticket_and_plan() -> None:
+    text = ENTRY.replace('"CACHE-401"', '{issue = "CACHE-401", planned = 2026-04-01}')
+    assert read_known_issues(text)[0].permanent_fix == "issue CACHE-401, planned 2026-04-01"
+
+
+MISTAKES = {
+    "unknown field": ('owner = "karim"', 'ownr = "karim"', r":6: 'ownr' .* mean 'owner'"),
+    "field of nothing known": ('owner = "karim"', "zzz = 1", r":6: 'zzz' .*; known: id, match"),
+    "empty text": ('"betty"', '" "', r":7: approved_by =  : expected a text"),
+    "a number": ('"betty"', "7", r":7: approved_by = 7: expected a text"),
+    "left to do": ('"betty"', '"TODO(approver): who?"', r":7: .* somebody has to fill this in"),
+    "quoted date": ("2026-03-20", '"2026-03-20"', r":9: expires = .*without quotes"),
+    "date with time": ("2026-03-20", "2026-03-20T00:00:00", r":9: expires = .*expected a date"),
+    "ends before it begins": ("2026-03-20", "2026-02-28", r":9: .*before it was opened"),
+    "31 days": ("2026-03-20", "2026-04-01", r":9: .*: 31 days after .*30 are allowed"),
+    "empty plan": ('"CACHE-401"', "{}", r":10: permanent_fix .*issue"),
+    "other table": ("[[known]]", '[other]\n[[known]]', r":1: 'other' is not known"),
+    "not TOML": ('"betty"', "betty", r":7:\d+: "),
+    "not a list of tables": ("[[known]]", "[known]", r"expected \[\[known\]\] tables"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_told_with_its_line(name: str) -> None:
+    old, new, said = MISTAKES[name]
+    with pytest.raises(KnownIssuesError, match=said):
+        read_known_issues(ENTRY.replace(old, new))
+
+
+def test_thirty_days_are_allowed() -> None:
+    assert len(read_known_issues(ENTRY.replace("2026-03-20", "2026-03-31"))) == 1
+
+
+def test_every_mistake_of_every_entry_is_told_at_once() -> None:
+    two = ENTRY.replace("karim", "TODO") + "\n" + ENTRY.replace('"betty"', "1")
+    with pytest.raises(KnownIssuesError) as told:
+        read_known_issues(two, "k.toml")
+    assert [line.partition(" ")[0] for line in str(told.value).splitlines()] == [
+        "k.toml:6:",
+        "k.toml:18:",
+    ]
+
+
+def test_an_id_is_there_once() -> None:
+    with pytest.raises(KnownIssuesError, match=r":12: id = KI-1: taken by the entry in line 1"):
+        read_known_issues(f"{ENTRY}\n{ENTRY}")
+
+
+def test_a_draft_is_refused_until_people_have_filled_it_in() -> None:
+    draft = draft_entry(row('S["\\shop]', "violated"), TODAY)
+    with pytest.raises(KnownIssuesError) as told:
+        read_known_issues(draft)
+    assert str(told.value).count("somebody has to fill this in") == 5
+    (issue,) = read_known_issues(draft.replace("TODO", "done"))
+    assert (issue.match, issue.opened) == (CONFLICT, TODAY)
+    assert issue.expires - issue.opened == timedelta(days=14)
+
+
+def test_check_finds_stale_and_overlapping_entries() -> None:
+    old = waiver(id="KI-0", opened=date(2026, 2, 1), expires=date(2026, 3, 5), line=3)
+    other = waiver(id="KI-2", match=OTHER, opened=date(2026, 2, 1), expires=date(2026, 3, 9))
+    problems, _ = lint([old, waiver(line=20), other], TODAY)
+    assert problems[0].startswith("line 0: KI-2 expired on 2026-03-09; fix it, renew it")
+    assert problems[1:] == [
+        "line 20: KI-1 and KI-0 (line 3) waive the same conflict on the same days"
+    ]
+
+
+def test_check_has_nothing_against_a_renewal() -> None:
+    old = waiver(id="KI-0", opened=date(2026, 2, 1), expires=date(2026, 2, 28))
+    assert lint([old, waiver()], TODAY) == ([], [])
+
+
+def test_check_shows_the_second_renewal_and_a_near_end() -> None:
+    first = waiver(id="KI-0", opened=date(2026, 1, 1), expires=date(2026, 1, 9))
+    second = waiver(id="KI-00", opened=date(2026, 2, 1), expires=date(2026, 2, 9))
+    problems, notes = lint([first, second, waiver(expires=date(2026, 3, 17))], TODAY)
+    assert problems == []
+    assert "KI-1 expires in 7 days" in notes[0]
+    assert "KI-1 is renewal 2 of the same conflict" in notes[1]
+
+
+def test_a_lock_reads_as_it_was_written() -> None:
+    scenarios = {"S[shop]": True, "S[naive]": False}
+    text = write_lock(scenarios)
+    assert read_lock(text) == scenarios
+    assert text.splitlines()[1:] == ["documented S[naive]", "counts S[shop]"]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "perhaps S\n", "counts \n"])
+def test_a_lock_that_says_nothing_is_refused(text: str) -> None:
+    with pytest.raises(SupercacheError, match="supercache verdict --lock"):
+        read_lock(text)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"release": "shop"}, "expected names of systems"),
+        ({"release": [1]}, "expected names of systems"),
+        ({"minimum_severity": "high"}, "expected one of trivial, minor, normal"),
+        ({"known_issues": "none.toml"}, "there is no none.toml"),
+    ],
+)
+def test_wrong_settings_are_told(
+    table: dict[str, object], said: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with pytest.raises(SupercacheError, match=said):
+        read_rules(tmp_path_factory.mktemp("root"), table, TODAY)
+
+
+def test_a_day_is_a_date() -> None:
+    assert read_day("2026-12-15") == date(2026, 12, 15)
+    with pytest.raises(SupercacheError, match="expected a date as in 2026-12-15"):
+        read_day("tomorrow")
