@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_supercache import losses
 from pytest_supercache.calls import Call, ran
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import NOTHING, Resources, footprint_of
@@ -134,8 +135,19 @@ class World:
         if self._record.snapshot is not None:
             with looking():
                 self._start = self.content()
-        self._controller.race(self._actors, mailboxes)
+        moves = losses.moves(self.stepping, self.stack, self._sights)
+        self._controller.race(self._actors, [*mailboxes, *moves])
         return {actor.name: actor.result for actor in self._actors if actor.error is None}
+
+    def restart(self, node: str = "a", layer: str = "super_cache") -> None:
+        """Restart the super cache of a node as a step of the caller: it comes up cold.
+
+        Its content is lost, and the messages that are on their way to it.
+
+        Raises:
+            SupercacheError: the layer is not one that restarts.
+        """
+        losses.restart(self.stepping, self.stack, self._sights, f"{layer}@{node}")
 
     def settle(self) -> None:
         """Deliver what is still on its way and take stock of every layer."""
@@ -182,6 +194,7 @@ class World:
 
     def deliver(self) -> None:
         """Deliver every message that is on its way, outside the race."""
+        self.stack.bus.hurry()
         self._controller.drain(list(self.stack.bus.mailboxes.values()))
 
     def forget_everything(self) -> None:
@@ -290,21 +303,22 @@ class World:
         """Make a layer of the system's own visible: ``content`` is called to look into it."""
         self._sights[place] = content
 
-    def shown(self, place: str) -> Mapping[str, Any] | None:
-        """Return the layer that a system shows at ``place``, itself and not a copy."""
-        look = self._sights.get(place)
-        return None if look is None else look()
+    @property
+    def sights(self) -> Mapping[str, Callable[[], Mapping[str, Any]]]:
+        """The layers that systems show: themselves, and not copies."""
+        return self._sights
 
     def content(self) -> Layers:
         """Return what every layer holds, without taking a step."""
-        shown = {place: dict(look()) for place, look in self._sights.items()}
-        return {**self.stack.content(), **shown}
+        with self.stack.clock.true():
+            shown = {place: dict(look()) for place, look in self._sights.items()}
+            return {**self.stack.content(), **shown}
 
     def execution(self, failure: BaseException | None) -> Execution:
         """Return everything that was recorded."""
         controller = self._controller
         return Execution(
-            schedule=Schedule(tuple(controller.choices)),
+            schedule=Schedule(tuple(controller.choices), tuple(self.stepping.faults.strikes)),
             steps=self._record.steps,
             history=history_of(self._calls, self._record, self.stack, self._given, self._owners),
             settled=self._settled,
@@ -329,6 +343,8 @@ class World:
             errors=self._unrecorded_errors(),
             actors=tuple(actor.name for actor in self._actors),
             failure=failure,
+            missed=self.stepping.faults.missed,
+            **losses.open_to(self.stack, self._sights),
             start=self._start,
             stock=self._stock,
             results={actor.name: actor.result for actor in self._actors},

@@ -1,5 +1,6 @@
 """``answers``: every operation is answered, and no answer is an exception nobody expects."""
 
+from pytest_supercache.core.fault import is_injected
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation, described
 from pytest_supercache.oracle.guarantee import Guarantee
@@ -7,7 +8,11 @@ from pytest_supercache.oracle.guarantee import Guarantee
 
 def _find_missing_answer(execution: Execution) -> Violation | None:
     for operation in execution.history:
-        if operation.error is not None and not operation.error_expected:
+        if (
+            operation.error is not None
+            and not operation.error_expected
+            and not is_injected(operation.error)
+        ):
             return Violation(
                 guarantee="answers",
                 summary=f"{operation.user} {_named(operation.kind, operation.key)} raised "
@@ -18,6 +23,8 @@ def _find_missing_answer(execution: Execution) -> Violation | None:
                 evidence={"step": operation.step, "error": operation.error},
             )
     for actor, error in execution.errors.items():
+        if is_injected(error):
+            continue
         return Violation(
             guarantee="answers",
             summary=f"{actor} raised {described(error)}",

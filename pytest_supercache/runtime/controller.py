@@ -146,7 +146,7 @@ class Controller:
         self.progress += 1
         self._leave_if_over(actor)
         self.record.close()
-        if announced.deadline is not None and announced.kind != "user":
+        if announced.deadline is not None and not announced.is_paused and announced.kind != "user":
             self.time.timers_started = True
         actor.pending = announced
         if actor.direct:
@@ -300,9 +300,9 @@ class Controller:
             choice=len(self.choices) - 1 if racing else None,
             cause=actor.cause,
             pending=self._all_pending() if racing else (),
+            point=actor.point if racing else None,
         )  # fmt: skip
-        actor.taken += 1
-        actor.pending = None
+        actor.move_on()
         self.enter_node(actor.node)
 
     def _wait_alone(self, actor: Actor, announced: Announced) -> None:
@@ -361,7 +361,7 @@ class Controller:
     def _tick(self) -> None:
         pending = self._all_pending()
         index = self.time.moved
-        moved = self.time.tick(self.actors.values(), self._ready)
+        moved = self.time.tick(self.actors.values())
         everything = frozenset({EVERYTHING})
         self.record.add(
             Step(

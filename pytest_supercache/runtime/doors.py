@@ -81,13 +81,17 @@ class Doors:
             execution = _execution_for(client)
             if execution is None or not args:
                 return method(client, *args, **options)
+            dialect = execution.dialect()
+            args = dialect.sent(args) if dialect else args
             label = redis_commands.normalised(args)
             self._note_lease(args)
             self._name_missing_scripts(execution, label)
-            footprint = redis_commands.footprint(args, PLACE)
+            footprint = execution.logged(redis_commands.footprint(args, PLACE))
             self._note_time(label, footprint)
-            with execution.call(label, footprint, kind="command"):
-                return method(client, *args, **options)
+            with execution.call(label, footprint, kind="command", failure=_broken(client)):
+                self._keep(execution, footprint)
+                answer = method(client, *args, **options)
+            return dialect.received(answer) if dialect else answer
 
         return execute_command
 
@@ -97,10 +101,14 @@ class Doors:
             commands = [_arguments(command) for command in pipeline.command_stack]
             if execution is None or not commands:
                 return method(pipeline, *args, **options)
+            dialect = execution.dialect()
+            if dialect:
+                commands = [dialect.sent(command) for command in commands]
+                _replace_commands(pipeline, commands)
             label = "; ".join(redis_commands.normalised(command) for command in commands)
             for command in commands:
                 self._note_lease(command)
-            footprint = redis_commands.pipeline_footprint(commands, PLACE)
+            footprint = execution.logged(redis_commands.pipeline_footprint(commands, PLACE))
             self._note_time(label, footprint)
             if pipeline.watching:
                 footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
@@ -108,8 +116,10 @@ class Doors:
                 label = f"MULTI {label} EXEC"
             elif len(commands) > 1:
                 execution.controller.simplify("pipelines without a transaction atomic")
-            with execution.call(label, footprint, kind="command"):
-                return method(pipeline, *args, **options)
+            with execution.call(label, footprint, kind="command", failure=_broken(pipeline)):
+                self._keep(execution, footprint)
+                answer = method(pipeline, *args, **options)
+            return dialect.received(answer) if dialect else answer
 
         return execute
 
@@ -154,6 +164,12 @@ class Doors:
     def _note_time(self, label: str, footprint: Footprint) -> None:
         if "clock:now" in footprint.reads:
             self._cache.timed.add(label)
+            self._cache.expiring.update(r for r in footprint.reads if r.startswith(f"{PLACE}:"))
+
+    def _keep(self, execution: Stepping, footprint: Footprint) -> None:
+        """Keep what there is before a write: a replica may have missed it."""
+        if execution.faults.keeps_history and any(r.startswith(PLACE) for r in footprint.writes):
+            self._cache.history.append(self._cache.server.save())
 
     def _name_missing_scripts(self, execution: Stepping, label: str) -> None:
         if label.partition(" ")[0] in _SCRIPTS and not self._cache.server.runs_scripts:
@@ -177,6 +193,27 @@ def _execution_for(client: Any) -> Stepping | None:
     if execution is None or getattr(pool, PRIVATE, False):
         return None
     return execution
+
+
+def _broken(client: Any) -> Callable[[str], BaseException]:
+    """Return what makes the error of a connection that broke; a pipeline starts over then."""
+
+    def failure(text: str) -> BaseException:
+        from redis.exceptions import ConnectionError as BrokenConnectionError
+
+        if hasattr(client, "command_stack"):
+            client.reset()
+        return BrokenConnectionError(text)
+
+    return failure
+
+
+def _replace_commands(pipeline: Any, commands: Sequence[Sequence[Any]]) -> None:
+    for at, (command, words) in enumerate(zip(pipeline.command_stack, commands, strict=True)):
+        if hasattr(command, "args"):
+            command.args = tuple(words)
+        else:
+            pipeline.command_stack[at] = (tuple(words), *command[1:])
 
 
 def _arguments(command: Any) -> Sequence[Any]:

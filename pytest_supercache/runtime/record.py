@@ -37,6 +37,7 @@ class Record:
         choice: int | None = None,
         pending: tuple[Pending, ...] = (),
         cause: StepId | None = None,
+        point: tuple[int, int] | None = None,
     ) -> None:
         """Record that ``actor`` takes the step it announced."""
         step = Step(
@@ -44,6 +45,7 @@ class Record:
             operation, choice, announced.wait, pending=pending, time=self._clock.now(),
             deadline=announced.deadline, fired=announced.fired,
             recheck=announced.recheck_from is not None, cause=cause,
+            point=point,
         )  # fmt: skip
         if announced.wait is not None and not announced.fired:
             step.wait_before = self.waits[announced.wait.object]

@@ -4,33 +4,46 @@ import random
 from collections.abc import Iterator
 from itertools import islice, permutations
 
-from pytest_supercache.core.schedule import CLOCK, Choices
+from pytest_supercache.core.schedule import CLOCK, Choices, is_fault
 
 ORDERS_MAX = 120
 """All orders of up to five users; of more, a sample."""
 
 
+MESSAGES = "messages@"
+
+
 class Serial:
     """Runs users to completion in the given order.
 
-    A user that cannot go on yields to the next; messages are delivered after each operation; the
-    clock moves rather than that a sleeping user yields.
+    A user that cannot go on yields to the next; messages are delivered after each operation, and
+    before the clock moves, which it does rather than that a sleeping user yields. Faults that may
+    happen at any time do so once ``faults_after`` operations have ended.
     """
 
-    def __init__(self, order: tuple[str, ...]) -> None:
+    def __init__(self, order: tuple[str, ...], faults_after: int = 0) -> None:
         self._order = order
+        self._faults_after = faults_after
+        self._ended = 0  # operations
+        self._busy: str | None = None  # who is in the middle of an operation
 
     def choose(self, choices: Choices) -> str | None:
         """Name who goes on when users take turns."""
-        enabled = choices.enabled
+        self._ended += choices.resting and choices.last in self._order
+        is_early = self._ended < self._faults_after
+        usual = [name for name in choices.enabled if not (is_early and is_fault(name))]
+        return self._choose(choices, tuple(usual) or choices.enabled)
+
+    def _choose(self, choices: Choices, enabled: tuple[str, ...]) -> str:
         background = [name for name in enabled if name not in self._order and name != CLOCK]
-        if choices.resting and background:
+        if choices.last in self._order:
+            self._busy = None if choices.resting else choices.last
+        if self._busy is None and background:
             return background[0]
-        if choices.last in self._order and not choices.resting:
-            if choices.last in enabled:
-                return choices.last
-            if CLOCK in enabled:
-                return CLOCK
+        if self._busy in enabled:
+            return self._busy
+        if self._busy is not None and CLOCK in enabled:
+            return next((name for name in background if name.startswith(MESSAGES)), CLOCK)
         for name in self._order:
             if name in enabled:
                 return name
