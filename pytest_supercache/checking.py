@@ -187,8 +187,8 @@ def _search_one(
     replay: Schedule | None,
 ) -> Unit:
     trial = Trial(
-        stand=stand, body=partial(_driven, work.body), settings=within, guarantees=work.guarantees, shared=shared,
-        vector=vector,
+        stand=stand, body=partial(_driven, work.body), settings=within,
+        guarantees=work.guarantees, shared=shared, vector=vector,
     )  # fmt: skip
     one = _Check(trial, work.item, replay, work.hypothesis)
     try:

@@ -131,3 +131,8 @@ def _forget(mapping: Any, place: str, key: str | None) -> bool:
     had = key in mapping
     mapping.pop(key, None)
     return had
+
+
+def is_shared(writes: frozenset[str]) -> bool:
+    """Say whether a step may have changed a layer that all nodes share."""
+    return any(resource.startswith(("existing_cache:", "origin:", "*")) for resource in writes)

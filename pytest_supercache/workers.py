@@ -10,6 +10,7 @@ import os
 import pickle
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -31,6 +32,10 @@ from pytest_supercache.vectors import Unit
 
 LEAVE_SECONDS = 2.0
 """How long a worker may take to leave before it is asked again, and then killed."""
+
+
+ORPHAN_SECONDS = 0.5
+"""How often a worker looks whether it is still needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +178,14 @@ def _begin() -> None:
     """Leave Ctrl-C to the process that began this one; being ended stops a worker's server too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    threading.Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
+
+
+def _outlive_nobody(parent: int) -> None:
+    """End this process when the one that forked it was killed and could not say so."""
+    while os.getppid() == parent:
+        real_sleep(ORPHAN_SECONDS)
+    os._exit(1)
 
 
 def _search_inherited(number: int, shared: bool, vector: Vector, within: Exploration) -> Unit:

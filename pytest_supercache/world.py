@@ -296,7 +296,7 @@ class World:
         steps = self._record.steps[before:]
         if not steps and not isinstance(answer, BaseException):
             self._unseen.append(f"a read of {key} on node {node} after settling")
-        if any(_writes_shared(step.footprint.writes) for step in steps):
+        if any(losses.is_shared(step.footprint.writes) for step in steps):
             self.stack.restore_shared(self._shared)
 
     def show(self, place: str, content: Callable[[], Mapping[str, Any]]) -> None:
@@ -392,7 +392,3 @@ class User:
 def _text(key: Any) -> Any:
     """Bytes and text are one key."""
     return key.decode(errors="backslashreplace") if isinstance(key, bytes) else key
-
-
-def _writes_shared(writes: frozenset[str]) -> bool:
-    return any(resource.startswith(("existing_cache:", "origin:", "*")) for resource in writes)
