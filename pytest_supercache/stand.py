@@ -117,8 +117,7 @@ class Stand:
             held=self.stack.bus.held_until,
             last_lease=self.stack.existing_cache.last_deadline,
         )
-        assume = self._settings.assume
-        faults = Injection(vector, longest=None if assume is None else assume.pause)
+        faults = Injection(vector, assume=self._settings.assume)
         kept = Record(self.stack.clock, snapshot if record else None)
         controller = Controller(
             scheduler,
@@ -133,8 +132,7 @@ class Stand:
         self._state.reset()
         self._isolation.reset()
         self.stack.reset(self._given, lambda: (len(kept.steps), _current_name()))
-        self.stack.bus.published = execution.published
-        self.stack.ahead = faults.skews
+        self.stack.open_to_faults(execution.published, faults.skews)
         actor = guard(execution, lambda: body(world), self._settings.step_timeout, outside=outside)
         self._name_real_time(controller)
         self._doors.forget_connections()

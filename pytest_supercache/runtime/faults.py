@@ -14,6 +14,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import DELAY_SECONDS, MESSAGES, POINTS, Fault, Vector, inject
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.schedule import Strike
+from pytest_supercache.core.settings import Assume
 from pytest_supercache.layers.messages import Mailbox
 from pytest_supercache.runtime.actor import Actor
 
@@ -48,10 +49,10 @@ class Injection:
 
     Args:
         vector: the faults; none of them may be left out in an execution that counts.
-        longest: a pause of so many seconds, or more, is promised not to happen.
+        assume: pauses that are promised not to happen.
     """
 
-    def __init__(self, vector: Vector = (), *, longest: float | None = None) -> None:
+    def __init__(self, vector: Vector = (), *, assume: Assume | None = None) -> None:
         self.vector = vector
         self.strikes: list[Strike] = []
         self._skewed = {f.words[0]: f for f in vector if f.kind == "clock_skew"}
@@ -59,7 +60,7 @@ class Injection:
         self.versions = {f.words[0]: f for f in vector if f.kind == "mixed_version"}
         self.keeps_history = any(fault.kind == "failover" for fault in vector)
         self.moves: list[Move] = []
-        self._longest = longest
+        self._longest = None if assume is None else assume.pause
         self._by_point: dict[tuple[str, int, int], list[Fault]] = {}
         for fault in vector:
             if fault.kind in POINTS:
