@@ -157,6 +157,7 @@ class Stand:
         """Take back what an execution has left: connections, contents of state, modules."""
         for door in self._doors:
             door.forget_connections()
+        self.stack.close_to_faults()
         self._state.leave()
         self._isolation.leave()
 

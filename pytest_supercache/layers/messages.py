@@ -94,6 +94,10 @@ class Mailbox:
             self._deliver(key)
 
 
+Published = Callable[[Mailbox, int], None]
+"""Is told of each mailbox into which so many messages were put."""
+
+
 class Bus:
     """The channel between the super caches of all nodes."""
 
@@ -101,7 +105,7 @@ class Bus:
         self._switch = switch
         self._now = now
         self.mailboxes: dict[str, Mailbox] = {}
-        self.published: Callable[[Mailbox, int], None] = _nothing_more
+        self.published: Published = nothing_more
 
     def join(self, mailbox: Mailbox) -> None:
         """Let a node hear what is published from now on."""
@@ -145,5 +149,5 @@ class Bus:
             self.published(mailbox, len(keys))
 
 
-def _nothing_more(_mailbox: Mailbox, _count: int) -> None:
+def nothing_more(_mailbox: Mailbox, _count: int) -> None:
     """Messages take their way without a fault."""

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from pytest_supercache.core.switch import Switch
 from pytest_supercache.core.trace import Layers
 from pytest_supercache.layers.clock import AheadClock, VirtualClock
 from pytest_supercache.layers.existing_cache import ExistingCache
-from pytest_supercache.layers.messages import Bus, Mailbox
+from pytest_supercache.layers.messages import Bus, Published, nothing_more
 from pytest_supercache.layers.origin import Origin
 from pytest_supercache.layers.servers import AnyServer
 from pytest_supercache.layers.super_cache import SuperCache
@@ -121,9 +121,11 @@ class Stack:
         else:
             self.node(node).super_cache.drop(key)
 
-    def open_to_faults(
-        self, published: Callable[[Mailbox, int], None], ahead: dict[str, float]
-    ) -> None:
+    def close_to_faults(self) -> None:
+        """Let go of the execution whose faults had a part in what happened."""
+        self.bus.published = nothing_more
+
+    def open_to_faults(self, published: Published, ahead: dict[str, float]) -> None:
         """Let faults have what is published, and the clocks of nodes be ahead."""
         self.bus.published, self.ahead = published, ahead
 
