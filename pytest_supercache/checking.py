@@ -296,10 +296,10 @@ class _Check:
         trial = self._trial
         assert trial.found is not None, "a violation needs a finding"
         doubt = self._searched.doubt
-        order = None if doubt is None or doubt.smallest is None else doubt.smallest[-1]
+        follow = None if doubt is None else doubt.witness
         exhausted = end is End.EXHAUSTED
-        if order is not None and not trial.found.serial:
-            found, minimal = simplest(trial, trial.found, order), exhausted
+        if follow is not None and not trial.found.serial:
+            found, minimal = simplest(trial, trial.found, follow), exhausted
         else:
             is_smallest = self._searched.level is not None
             found, minimal = smallest(trial, trial.found, is_smallest=is_smallest)

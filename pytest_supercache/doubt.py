@@ -17,7 +17,7 @@ from pytest_supercache.oracle.real_time import possible_orders
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.events import Event, TraceKey, events_of, order, orders_of, trace_key
-from pytest_supercache.search.follow import Follow
+from pytest_supercache.search.follow import Follow, Order
 from pytest_supercache.search.orders import anti_order, fewest_preemptions, linear_extensions
 from pytest_supercache.search.random_walk import RandomWalk
 from pytest_supercache.search.search import SearchEnded
@@ -64,6 +64,8 @@ class Doubt:
         """Preemptions, steps, users, and the order of the smallest failing schedule."""
         self.is_mixed = False
         """Whether of some failing interleaving perhaps only some schedules fail."""
+        self.witness: Follow | None = None
+        """Leads to it, once."""
         self.is_exact = False
         """Whether every single schedule was executed."""
         self.search = Exhaustive(self.see)
@@ -96,7 +98,7 @@ class Doubt:
             if guarantee.find_patterns is None:
                 continue
             for actors in possible_orders(execution, guarantee.find_patterns):
-                follow = Follow(actors)
+                follow = Follow(Order(tuple(actors)))
                 other, _ = self._run(follow)
                 if follow.is_lost:
                     raise HiddenState("an order that must be possible is not")
@@ -132,6 +134,7 @@ class Doubt:
         size = (preemptions, len(actors), len(set(actors)), actors)
         if self.smallest is None or size < self.smallest:
             self.smallest = size
+            self.witness = Follow(Order.of(events, way), self.search.can_wait)
 
     def conclude(self) -> None:
         """Make the checks that need to know every interleaving.
@@ -207,7 +210,7 @@ class Doubt:
         )
 
     def _is_alike(self, events: list[Event], way: list[int], key: TraceKey, outcome: int) -> bool:
-        follow = Follow([events[at].actor for at in way])
+        follow = Follow(Order.of(events, way), self.search.can_wait)
         execution, again = self._run(follow)
         return (
             not follow.is_lost and trace_key(again) == key and self._outcome(execution) == outcome

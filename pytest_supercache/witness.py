@@ -55,9 +55,9 @@ def smallest(trial: Trial, found: Found, *, is_smallest: bool) -> tuple[Found, b
     return best, True
 
 
-def simplest(trial: Trial, found: Found, actors: tuple[str, ...]) -> Found:
+def simplest(trial: Trial, found: Found, follow: Follow) -> Found:
     """Execute an order of steps that is known to fail; what was found if it does not after all."""
-    execution = trial.execute(Follow(actors), unlimited_ticks=True)
+    execution = trial.execute(follow, unlimited_ticks=True)
     violations = judge(execution, trial.guarantees).violations
     if not violations or not execution.complete or execution.missed:
         return found

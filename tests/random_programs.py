@@ -149,18 +149,19 @@ class Run:
 
     def _effect(self, name: str, move: Move, step: Step) -> None:
         self.deadlines.pop(name, None)
-        if move.wait is not None and not step.fired:
-            step.wait_before = self.waits[move.wait.object]
-            step.wait_after = step.wait_before.after(name, move.wait.verb)
-            self.waits[move.wait.object] = step.wait_after
+        if move.wait is not None:
+            step.wait_before = step.wait_after = self.waits[move.wait.object]
+            if not step.fired:
+                step.wait_after = step.wait_before.after(name, move.wait.verb)
+                self.waits[move.wait.object] = step.wait_after
         if move.until is not None and not move.until(self.state):
             self.checked[name] = len(self.steps)
             return
         self.checked.pop(name, None)
         self.at[name] += 1
-        for spawned in move.spawns:
-            self.began[spawned] = (name, step.index)
         move.effect(self.state, self.local[name], step)
+        if not self.local[name].pop("begins nobody", False):
+            self.began.update(dict.fromkeys(move.spawns, (name, step.index)))
         self.at[name] += self.local[name].pop("skip", 0)  # moves that are not made after all
 
     def execution(self) -> Execution:
@@ -184,7 +185,7 @@ class Run:
         return repr((sorted(self.state.items()), self.local, left))
 
 
-class _Upto:
+class Upto:
     """Follows choices and stops after them, remembering who could go on."""
 
     def __init__(self, choices: tuple[str, ...]) -> None:
@@ -206,14 +207,14 @@ def brute_force(programs: Programs, early: int, most: int) -> set[tuple[TraceKey
     while level:
         following: dict[TraceKey, tuple[str, ...]] = {}
         for choices in level.values():
-            upto = _Upto(choices)
+            upto = Upto(choices)
             run = Run(programs, early).play(upto)
             events, _ = events_of(run.steps, run.taken, dependence)
             order(events, 0, dependence)
             if not upto.enabled:
                 found.add((trace_key(events), run.outcome()))
             for name in upto.enabled:
-                longer = Run(programs, early).play(_Upto((*choices, name)))
+                longer = Run(programs, early).play(Upto((*choices, name)))
                 events, _ = events_of(longer.steps, longer.taken, dependence)
                 order(events, 0, dependence)
                 following.setdefault(trace_key(events), (*choices, name))

@@ -70,7 +70,7 @@ def find_causes(evidence: Evidence, witness: Sequence[Pair]) -> Causes:
     found: list[Cause] = []
     left = evidence.failing
     pairs = list(witness)
-    while left and pairs and len(found) < CAUSES_MAX:
+    while left and len(found) < CAUSES_MAX:
         cause, covered = _forcing(evidence, pairs)
         if not covered & left:
             break

@@ -167,13 +167,15 @@ class Session:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Write ``verdict.json``, once, where all findings are."""
+        """Write ``verdict.json`` and the page made from it, once, where all findings are."""
         if not self._findings or hasattr(self._config, "workerinput"):
             return
+        from pytest_supercache.report.page import write_page
         from pytest_supercache.report.verdict_json import write_verdict
 
         self._findings.sort(key=lambda finding: str(finding["node_id"]))
         write_verdict(self.report_folder / "verdict.json", self._findings, self._circumstances())
+        write_page(self.report_folder)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List what every item said; with ``-v`` also the pictures of stated conflicts."""

@@ -15,6 +15,8 @@ from pytest_supercache.report.values import MISSING
 
 ORIGIN = "origin"
 
+Compared = dict[str, list[str]]
+
 
 def first_disagreement(execution: Execution) -> int | None:
     """Return the position in ``execution.steps`` from which the layers never agree again.
@@ -29,7 +31,7 @@ def first_disagreement(execution: Execution) -> int | None:
     states = [layers for _, layers in recorded]
     if not states:
         return None
-    compared = _compared_places(execution, [execution.start, *states])
+    compared = compared_places(execution)
     last = execution.settled.layers or states[-1]
     if _agree(last, compared):
         return None
@@ -39,6 +41,30 @@ def first_disagreement(execution: Execution) -> int | None:
             break
         first = position
     return first
+
+
+def compared_places(execution: Execution) -> Compared:
+    """Return key -> places that can be compared; the origin first when it takes part."""
+    after = [s.layers for s in execution.steps if s.layers is not None and s.phase != "before"]
+    return _compared_places(execution, [execution.start, *after])
+
+
+def apart(layers: Layers, compared: Compared) -> list[tuple[str, str, str | None]]:
+    """Return ``(place, key, against)`` for what differs at this moment.
+
+    With an origin to compare with, these are the places that hold something else than it does:
+    they are stale. Without one nobody knows who is right, so every place that holds a key over
+    which they differ is named, and ``against`` is None.
+    """
+    found: list[tuple[str, str, str | None]] = []
+    for key, places in compared.items():
+        values = _held(layers, key, places)
+        if len(set(values.values())) < 2:
+            continue
+        truth = ORIGIN if places[0] == ORIGIN else None
+        right = values[ORIGIN] if truth else None
+        found += [(place, key, truth) for place, value in values.items() if value != right]
+    return found
 
 
 def canonical(value: object) -> str:
@@ -63,8 +89,7 @@ def _whole(value: Plain) -> Plain:
     return value
 
 
-def _compared_places(execution: Execution, states: list[Layers]) -> dict[str, list[str]]:
-    """Return key -> places that can be compared; the origin first when it takes part."""
+def _compared_places(execution: Execution, states: list[Layers]) -> Compared:
     known = _known_values(execution, states)
     held: dict[str, dict[str, set[str]]] = {}
     for layers in states:
@@ -94,16 +119,16 @@ def _known_values(execution: Execution, states: Iterable[Layers]) -> set[str]:
     return {canonical(value) for value in values if value is not None}
 
 
-def _agree(layers: Layers, compared: dict[str, list[str]]) -> bool:
-    for key, places in compared.items():
-        values = {
-            place: canonical(value)
-            for place in places
-            if (value := layers.get(place, {}).get(key, MISSING)) is not MISSING
-            and value is not None
-        }
-        if places[0] == ORIGIN:
-            values.setdefault(ORIGIN, "deleted")
-        if len(set(values.values())) > 1:
-            return False
-    return True
+def _agree(layers: Layers, compared: Compared) -> bool:
+    return not apart(layers, compared)
+
+
+def _held(layers: Layers, key: str, places: list[str]) -> dict[str, str]:
+    values = {
+        place: canonical(value)
+        for place in places
+        if (value := layers.get(place, {}).get(key, MISSING)) is not MISSING and value is not None
+    }
+    if places[0] == ORIGIN:
+        values.setdefault(ORIGIN, "deleted")
+    return values

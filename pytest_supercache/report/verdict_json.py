@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.result import Counterexample
-from pytest_supercache.core.trace import Step
+from pytest_supercache.core.trace import Layers, Step
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.report.agreement import apart, compared_places, first_disagreement
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.plain import Plain, plain
 from pytest_supercache.report.timeline import actor_title
@@ -110,6 +111,7 @@ def operation_to_json(operation: Operation) -> Row:
 
 def _counterexample(found: Counterexample) -> Row:
     execution = found.execution
+    compared = compared_places(execution)
     return {
         "token": found.token,
         "preemptions": found.preemptions,
@@ -125,7 +127,12 @@ def _counterexample(found: Counterexample) -> Row:
         "schedule": list(found.schedule.choices),
         "history": [operation_to_json(operation) for operation in found.history],
         "start": plain(execution.start),
-        "steps": [_step(step) for step in execution.steps],
+        "apart_at_start": _apart(execution.start, compared),
+        "never_agree_from": first_disagreement(execution),
+        "steps": [
+            {**_step(step), "apart": _apart(step.layers or {}, compared)}
+            for step in execution.steps
+        ],
         "blocked": [
             {"actor": pending.actor, "label": pending.label} for pending in execution.blocked
         ],
@@ -156,6 +163,17 @@ def _step(step: Step) -> Row:
         "phase": step.phase,
         "choice": step.choice,
         "operation": step.operation,
+        "reads": list[Plain](sorted(step.footprint.reads)),
+        "writes": list[Plain](sorted(step.footprint.writes)),
         "layers": plain(step.layers),
         "seconds": step.time,
     }
+
+
+def _apart(layers: Layers, compared: dict[str, list[str]]) -> list[Plain]:
+    if not layers:
+        return []
+    return [
+        {"place": place, "key": key, "against": against}
+        for place, key, against in apart(layers, compared)
+    ]

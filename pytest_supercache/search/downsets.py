@@ -1,8 +1,10 @@
 """The parts of an execution that could come before a barrier: sets closed under happens-before."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import combinations
 
-from pytest_supercache.search.events import Event, TraceKey, positions
+from pytest_supercache.core.trace import Step
+from pytest_supercache.search.events import Event
 
 
 def downsets(events: Sequence[Event], base: int) -> Iterator[int]:
@@ -20,13 +22,37 @@ def downsets(events: Sequence[Event], base: int) -> Iterator[int]:
                 waiting.append(larger)
 
 
-def prefix_key(events: Sequence[Event], mask: int) -> TraceKey:
-    """Identify a closed set up to equivalence."""
-    return frozenset(
-        (
-            events[at].actor,
-            events[at].index,
-            frozenset((events[z].actor, events[z].index) for z in positions(events[at].direct)),
-        )
-        for at in positions(mask)
-    )
+def ways_to_begin(
+    part: Sequence[Event],
+    waiting: Iterable[str],
+    can_wait: Callable[[str, Sequence[Step]], bool],
+) -> Iterator[tuple[frozenset[str], tuple[str, ...]]]:
+    """Yield who else may have begun before a barrier, each time with all choices up to it.
+
+    Args:
+        part: the events that come before the barrier, in an order.
+        waiting: actors without an event among them.
+        can_wait: says whether an actor that begins after these steps can only wait.
+    """
+    steps = [event.step for event in part]
+    after_tick = max((at + 1 for at, event in enumerate(part) if event.is_tick), default=0)
+    before = part[after_tick - 1].begun if after_tick else frozenset()
+    waiting = frozenset(waiting)
+    begun = before & waiting
+    places: dict[str, int] = {}
+    for actor in waiting - begun:
+        for at in range(len(part), after_tick - 1, -1):
+            if can_wait(actor, steps[:at]):
+                places[actor] = at
+                break
+    others = {event.actor for event in part}
+    for size in range(len(places) + 1):
+        for chosen in combinations(sorted(places), size):
+            choices: list[str] = []
+            for at in range(len(part) + 1):
+                choices.extend(actor for actor in chosen if places[actor] == at)
+                if at < len(part):
+                    lead = part[at].lead
+                    choices.extend(a for a in lead if at < after_tick or a in others)
+                    choices.append(part[at].actor)
+            yield frozenset(chosen) | begun, tuple(choices)

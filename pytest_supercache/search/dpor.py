@@ -17,23 +17,26 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pytest_supercache.core.errors import NotDeterministicError
 from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.trace import Execution, Step
 from pytest_supercache.core.verdict import End
 from pytest_supercache.core.waits import WaitState
-from pytest_supercache.search.downsets import downsets, prefix_key
+from pytest_supercache.search.downsets import downsets, ways_to_begin
 from pytest_supercache.search.events import (
+    BEGUN,
     Dependence,
     Event,
     TraceKey,
     choices_of,
     events_of,
     order,
+    prefix_key,
     trace_key,
 )
+from pytest_supercache.search.knowledge import Knowledge
 from pytest_supercache.search.races import Races
 from pytest_supercache.search.search import Attempt
 from pytest_supercache.search.wakeup import initial, insert
-from pytest_supercache.search.walk import Knowledge, Node, ReductionAlarm, Walk
+from pytest_supercache.search.walk import Node, ReductionAlarm, Root, Walk
 
 Seen = Callable[[TraceKey, Sequence[Event], Execution], None]
 """Called with every interleaving and the execution that stands for it."""
@@ -59,7 +62,7 @@ class Exhaustive:
         self.is_hopeless = is_hopeless
         self._knowledge = Knowledge()
         self._keys: set[TraceKey] = set()
-        self._roots: deque[tuple[str, ...]] = deque([()])
+        self._roots: deque[Root] = deque([Root()])
         self._owed = 0  # sequels in the wakeup trees of the present path
         self._parts: dict[TraceKey, bool] = {}  # what may come before an early tick: was it tried?
         self.blocked = 0
@@ -77,6 +80,10 @@ class Exhaustive:
         """Wait objects as they are before any step."""
         return self._knowledge.waits
 
+    def can_wait(self, actor: str, steps: Sequence[Step]) -> bool:
+        """Say whether an actor that begins after these steps takes none of its own."""
+        return self._knowledge.can_wait(actor, steps)
+
     def explore(self, attempt: Attempt) -> End:
         """Execute every interleaving.
 
@@ -89,16 +96,16 @@ class Exhaustive:
                 return End.OUT_OF_BUDGET
         return End.EXHAUSTED
 
-    def _explore_from(self, root: tuple[str, ...], attempt: Attempt) -> bool:
+    def _explore_from(self, root: Root, attempt: Attempt) -> bool:
         """Explore what may follow the choices ``root``; False when it is given up."""
         nodes: list[Node] = []
         events: list[Event] = []
         base = 0
-        script = root
+        script = root.choices
         while True:
             if self.is_hopeless(len(self._roots) + self._owed):
                 return False
-            walk = Walk(script, nodes, len(root), self._knowledge)
+            walk = Walk(script, nodes, root, self._knowledge)
             known = max(base + len(nodes) - 1, 0)
             execution = attempt(walk)
             if walk.is_impossible:
@@ -115,13 +122,13 @@ class Exhaustive:
             self._note(events, execution)
             self._reverse_races(events, base, nodes, execution)
             if execution.saw_deadline:
-                self._owe_early_ticks(events, base, root, walk)
+                self._owe_early_ticks(events, base, execution, walk)
             if not _back_up(nodes):
                 assert not self._owed, "every sequel that was inserted has been executed"
                 return True
             self._owed -= 1
             done = events[base : base + len(nodes) - 1]
-            script = (*root, *choices_of(done), nodes[-1].branches[0].actor)
+            script = (*root.choices, *choices_of(done), nodes[-1].branches[0].actor)
 
     def _absorb(self, known: list[Event], execution: Execution) -> list[Event]:
         """Return the events of an execution that begins with ``known`` ones."""
@@ -136,7 +143,7 @@ class Exhaustive:
                 )
         events[: len(known)] = known
         order(events, len(known), dependence)
-        self._knowledge.learn(events[len(known) :], execution)
+        self._knowledge.learn(events, execution)
         return events
 
     def _note(self, events: Sequence[Event], execution: Execution) -> None:
@@ -161,21 +168,26 @@ class Exhaustive:
                 self._owed += insert(node.branches, sequel, dependence)
 
     def _owe_early_ticks(
-        self, events: list[Event], base: int, root: tuple[str, ...], walk: Walk
+        self, events: list[Event], base: int, execution: Execution, walk: Walk
     ) -> None:
         """Make a root of each part of an execution after which the clock might move early."""
+        begin = [name for name in self._knowledge.firsts if execution.actors and "@" not in name]
         for mask in downsets(events, base):
+            part = [event for at, event in enumerate(events) if mask >> at & 1]
+            if len(part) == len(events):
+                continue  # nobody can go on, so that a tick would not be early
+            actors = {event.actor for event in part}
+            waiting = [name for name in begin if name not in actors]
             key = prefix_key(events, mask)
-            if key in self._parts:
-                continue
-            size = mask.bit_count()
-            is_prefix = mask == (1 << size) - 1
-            if is_prefix and not walk.is_early.get(size, False):
-                self._parts[key] = False
-                continue
-            self._parts[key] = True
-            part = [event for at, event in enumerate(events) if at >= base and mask >> at & 1]
-            self._roots.append((*root, *choices_of(part), CLOCK))
+            is_prefix = mask == (1 << len(part)) - 1
+            for begun, choices in ways_to_begin(part, waiting, self._knowledge.can_wait):
+                place = key | {(CLOCK, BEGUN, frozenset((actor, BEGUN) for actor in begun))}
+                if place in self._parts:
+                    continue
+                may_be = not is_prefix or walk.is_early.get((len(part), begun), True)
+                self._parts[place] = may_be
+                if may_be:
+                    self._roots.append(Root((*choices, CLOCK), len(part), begun))
 
 
 def _back_up(nodes: list[Node]) -> bool:

@@ -2,7 +2,8 @@
 
 An event is a step that a choice led to. Two events of one actor are ordered, and so are two
 dependent ones; what follows from that is happens-before, kept as bit masks over positions. Ticks
-are barriers: everything before one happens before it, and it before everything after.
+are barriers: everything before one happens before it, and it before everything after. Who has begun
+and waits is no event, but it matters at a tick: time counts from the beginning.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +15,9 @@ from pytest_supercache.core.trace import Step, StepId
 
 TraceKey = frozenset[tuple[str, int, frozenset[StepId]]]
 """An interleaving up to equivalence: every event with the events that it directly depends on."""
+
+BEGUN = -1
+"""Stands for an event of an actor that has begun and only waits."""
 
 
 class Dependence:
@@ -52,6 +56,7 @@ class Event:
     lead: tuple[str, ...] = ()  # choices just before it that led to no step
     before: int = 0  # the positions of all events that happen before it
     direct: int = 0  # of those, the ones that no other event comes between
+    begun: frozenset[str] = frozenset()  # at a tick: who had begun and had no event yet
 
     @property
     def is_tick(self) -> bool:
@@ -90,25 +95,40 @@ def events_of(
     events: list[Event] = []
     counts: dict[str, int] = {}
     lead: list[str] = []
+    begun: set[str] = set()
     for at, actor in enumerate(choices):
         step = by_choice.get(at)
         if step is None:
             lead.append(actor)
+            begun.add(actor)
             continue
+        begun.discard(actor)
         index = counts.get(actor, 0)
         counts[actor] = index + 1
         number = dependence.number(step.footprint)
-        events.append(Event(actor, index, number, step, tuple(lead)))
+        waiting = frozenset(begun if actor == CLOCK else ())
+        events.append(Event(actor, index, number, step, tuple(lead), begun=waiting))
         lead = []
     return events, tuple(lead)
 
 
 def trace_key(events: Sequence[Event]) -> TraceKey:
     """Identify an interleaving: equal for schedules that differ by swapping independent steps."""
+    return prefix_key(events, (1 << len(events)) - 1)
+
+
+def prefix_key(events: Sequence[Event], mask: int) -> TraceKey:
+    """Identify a closed set of events up to equivalence."""
     names = [(event.actor, event.index) for event in events]
     return frozenset(
-        (event.actor, event.index, frozenset(names[at] for at in positions(event.direct)))
-        for event in events
+        (
+            events[at].actor,
+            events[at].index,
+            frozenset(names[z] for z in positions(events[at].direct)).union(
+                (actor, BEGUN) for actor in events[at].begun
+            ),
+        )
+        for at in positions(mask)
     )
 
 

@@ -1,15 +1,48 @@
 """An order of events as a schedule: followed as far as it goes, and no further."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from pytest_supercache.core.schedule import Choices
+from pytest_supercache.core.schedule import CLOCK, Choices
+from pytest_supercache.core.trace import Step
+from pytest_supercache.search.events import Event
+
+
+def _never(_actor: str, _steps: Sequence[Step]) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The actors of events in an order; at each tick among them, who has begun and only waits."""
+
+    actors: tuple[str, ...]
+    begun: tuple[frozenset[str], ...] = ()
+
+    @staticmethod
+    def of(events: Sequence[Event], way: Sequence[int]) -> "Order":
+        """Return an order of recorded events, given by their positions."""
+        ordered = [events[at] for at in way]
+        return Order(
+            tuple(event.actor for event in ordered),
+            tuple(event.begun for event in ordered if event.is_tick),
+        )
 
 
 class Follow:
-    """Takes the given actors in turn; whoever only has to run into its first wait comes between."""
+    """Takes the given actors in turn; whoever only has to run into its first wait comes between.
 
-    def __init__(self, actors: Sequence[str]) -> None:
-        self._actors = actors
+    Args:
+        order: who takes steps.
+        can_wait: says of an actor whether it would only begin after some steps, and take none.
+    """
+
+    def __init__(
+        self, order: Order, can_wait: Callable[[str, Sequence[Step]], bool] = _never
+    ) -> None:
+        self._actors = order.actors
+        self._waiting = order.begun
+        self._can_wait = can_wait
         self._at = 0
         self._begun: set[str] = set()
         self._asked: str | None = None
@@ -21,6 +54,11 @@ class Follow:
         step = choices.steps[-1] if choices.steps else None
         if choices.taken and step is not None and step.choice == choices.taken - 1:
             self._at += self._asked is not None
+        early = self._to_begin(choices)
+        if early is not None:
+            self._asked = None
+            self._begun.add(early)
+            return early
         wanted = self._actors[self._at] if self._at < len(self._actors) else None
         self._asked = wanted if wanted in choices.enabled else None
         if self._asked is not None:
@@ -31,4 +69,13 @@ class Follow:
                 self._begun.add(name)
                 return name
         self.is_lost = True
+        return None
+
+    def _to_begin(self, choices: Choices) -> str | None:
+        """Name somebody who has to begin before the next tick and would only wait now."""
+        ticks = self._actors[: self._at].count(CLOCK)
+        waiting = self._waiting[ticks] if ticks < len(self._waiting) else ()
+        for name in choices.enabled:
+            if name in waiting and name not in self._begun and self._can_wait(name, choices.steps):
+                return name
         return None

@@ -4,13 +4,11 @@ The walk is the scheduler of that run. It makes the nodes of the path as it goes
 cannot be if the steps touch no more than they declare is an alarm.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pytest_supercache.core.schedule import CLOCK, Choices
-from pytest_supercache.core.trace import Execution, Pending, Step
-from pytest_supercache.core.waits import WaitState
-from pytest_supercache.search.events import Dependence, Event
+from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.search.knowledge import Knowledge
 from pytest_supercache.search.wakeup import Branch
 
 
@@ -26,58 +24,32 @@ class Node:
     branches: list[Branch]
 
 
-@dataclass(slots=True)
-class Knowledge:
-    """What earlier executions told about the program."""
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Where a search begins: choices, so many events, and who only waits after them."""
 
-    dependence: Dependence = field(default_factory=Dependence)
-    firsts: dict[str, Step | Pending] = field(default_factory=dict)  # each actor's first step
-    waits: dict[str, WaitState] = field(default_factory=dict)  # wait objects before any step
-
-    def learn(self, events: Sequence[Event], execution: Execution) -> None:
-        """Note what is the same in every execution."""
-        self.waits.update(execution.waits)
-        for event in events:
-            step = event.step
-            if not event.index:
-                self.firsts.setdefault(event.actor, step)
-            if step.wait is not None and step.wait_before is not None:
-                self.waits.setdefault(step.wait.object, step.wait_before)
-        begun = {step.actor for step in execution.race}
-        for pending in execution.waiting:
-            if pending.actor not in begun:
-                self.firsts.setdefault(pending.actor, pending)
-
-    def must_wait(self, actor: str, steps: Sequence[Step]) -> bool:
-        """Say whether an actor that has not begun would only run into its first wait."""
-        first = self.firsts.get(actor)
-        if first is None or first.wait is None or not first.wait.is_guarded_by_object:
-            return False
-        if first.deadline is not None:
-            return False  # it waits no longer than until then
-        state = self.waits.get(first.wait.object)
-        for step in reversed(steps):
-            wait = step.wait
-            if wait is not None and wait.object == first.wait.object and step.wait_after:
-                state = step.wait_after
-                break
-        return state is not None and not state.allows(actor, first.wait.verb)
+    choices: tuple[str, ...] = ()
+    events: int = 0
+    begun: frozenset[str] = frozenset()
 
 
 class Walk:
     """Repeats a script of choices, then goes where the path has not been yet."""
 
     def __init__(
-        self, script: tuple[str, ...], nodes: list[Node], fixed: int, knowledge: Knowledge
+        self, script: tuple[str, ...], nodes: list[Node], root: Root, knowledge: Knowledge
     ) -> None:
         self._script = script
         self._nodes = nodes
         self._knowledge = knowledge
         self._begun: set[str] = set()
         self._is_open = bool(nodes)  # the last node's step has not been seen yet
-        self._fixed = fixed
+        self._root = root
+        self._chosen: str | None = None
+        self._waiting: set[str] = set()  # who has begun and took no step
         self.events = 0  # that were taken so far
-        self.is_early: dict[int, bool] = {}  # after so many events: could the clock move early?
+        self.is_early: dict[tuple[int, frozenset[str]], bool] = {}
+        """After so many events, while these only wait: could the clock move early?"""
         self.is_blocked = False  # all that could go on need not be tried
         self.is_impossible = False  # the clock cannot move where the script says so
 
@@ -85,14 +57,25 @@ class Walk:
         """Name who goes on."""
         step = choices.steps[-1] if choices.steps else None
         took_step = step is not None and choices.taken > 0 and step.choice == choices.taken - 1
-        self.events += took_step
-        early = CLOCK in choices.enabled and len(choices.enabled) > 1
-        self.is_early[self.events] = early or self.is_early.get(self.events, False)
+        self._note(step if took_step else None, choices)
         if choices.taken < len(self._script):
-            return self._repeat(choices)
+            self._chosen = self._repeat(choices)
+            return self._chosen
         if self._is_open:
             self._close(step if took_step else None)
-        return self._go_on(choices)
+        self._chosen = self._go_on(choices)
+        return self._chosen
+
+    def _note(self, step: Step | None, choices: Choices) -> None:
+        """Note what the last choice led to, and whether the clock could move now."""
+        self.events += step is not None
+        if step is not None:
+            self._waiting.discard(step.actor)
+        elif self._chosen is not None:
+            self._waiting.add(self._chosen)
+        early = CLOCK in choices.enabled and len(choices.enabled) > 1
+        here = (self.events, frozenset(self._waiting))
+        self.is_early[here] = early or self.is_early.get(here, False)
 
     def finish(self, execution: Execution) -> None:
         """Note the last step of a run that has ended."""
@@ -109,13 +92,10 @@ class Walk:
 
     def _repeat(self, choices: Choices) -> str | None:
         wanted = self._script[choices.taken]
-        if self._is_forced(choices):
+        if choices.taken == len(self._root.choices) - 1 and not self._may_tick_early(choices):
             self.is_impossible = True
             return None
         if wanted not in choices.enabled:
-            if wanted == CLOCK and choices.taken == self._fixed - 1:
-                self.is_impossible = True
-                return None
             raise ReductionAlarm(
                 f"after the same {choices.taken} choices {wanted} cannot go on where the steps "
                 "say that it can"
@@ -123,18 +103,11 @@ class Walk:
         self._begun.add(wanted)
         return wanted
 
-    def _is_forced(self, choices: Choices) -> bool:
-        """Say whether the clock moves early here only because others have not run into their waits.
-
-        When they have, the tick is forced: that interleaving is another one's, with this tick left.
-        """
-        others = [name for name in choices.enabled if name != CLOCK]
-        return (
-            self._script[choices.taken] == CLOCK
-            and choices.taken == self._fixed - 1
-            and bool(others)
-            and all(self._must_wait(name, choices) for name in others)
-        )
+    def _may_tick_early(self, choices: Choices) -> bool:
+        """Say whether the clock, with which every root but the first ends, may be chosen there."""
+        if (self.events, frozenset(self._waiting)) != (self._root.events, self._root.begun):
+            raise ReductionAlarm("what somebody does first depends on what nobody declared")
+        return CLOCK in choices.enabled and len(choices.enabled) > 1
 
     def _close(self, step: Step | None) -> None:
         """Learn what the last node's step was; without one it was no node."""

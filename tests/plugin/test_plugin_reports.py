@@ -101,6 +101,15 @@ def test_a_report_folder_outside_the_project_is_taken_as_it_is(
     assert (folder / "verdict.json").exists()
 
 
+def test_the_page_is_written_beside_verdict_json(project: Project) -> None:
+    project.scenario(race("J-16"))
+    project.run()
+    page = (project.path / "reports" / "index.html").read_text(encoding="ascii")
+    assert '"id":"J-16"' in page
+    assert "1 of 1 scenario not as stated: 1 VIOLATED" in page
+    assert f'"when","{project.verdict()["when"]}"' in page
+
+
 def test_the_terminal_names_every_item_and_its_verdict(project: Project) -> None:
     stated = "systems: {shop: violated, uncached: holds}"
     project.scenario(race("J-7").replace("system: shop", stated))

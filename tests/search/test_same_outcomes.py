@@ -23,9 +23,15 @@ def outcomes_of(run, search, ticks=0):
     def body(world):
         seen.append(repr(run(world)))
 
+    def attempt(scheduler):
+        execution = stand.execute(body, scheduler)
+        if not execution.complete:
+            seen.pop()  # it only showed that the clock cannot move there
+        return execution
+
     settings = Exploration(ticks=ticks)
     with stand_on(start_server("fakeredis"), settings, {}) as stand:
-        assert search.explore(lambda scheduler: stand.execute(body, scheduler)) is End.EXHAUSTED
+        assert search.explore(attempt) is End.EXHAUSTED
     return seen
 
 
@@ -84,7 +90,101 @@ def lock_and_key(world):
     return world.existing_cache.peek("log")
 
 
+def released_twice(make, error):
+    """Two flows give back what may be free already; who is refused depends on who comes first."""
+
+    def body(world):
+        thing, client = make(), world.existing_cache.client()
+
+        def gives_back():
+            client.get("k")
+            try:
+                thing.release()
+            except error:
+                return "refused"
+            return "given back"
+
+        def takes():
+            client.get("k")
+            return thing.acquire()
+
+        world.actor("gives back", gives_back)
+        world.actor("takes", takes)
+        return world.run()
+
+    return body
+
+
+def begins_before_or_after(world):
+    """Somebody sleeps while another one may not have begun; both look at the time."""
+    started = time.monotonic()
+
+    def looks():
+        return time.monotonic() - started, world.existing_cache.client().get("k")
+
+    world.actor("sleeps", time.sleep, 1)  # noqa: TID251 - what code under test does
+    world.actor("looks", looks)
+    return world.run()
+
+
+def timed_before_or_after(world):
+    """Whether a timed wait has begun when the clock moves decides when it gives up."""
+    flag, started = threading.Event(), time.monotonic()
+
+    def raises():
+        time.sleep(1)  # noqa: TID251 - what code under test does
+        flag.set()
+
+    def waits():
+        return flag.wait(1), time.monotonic() - started
+
+    def is_slow():
+        world.existing_cache.client().get("k")
+
+    for flow in (raises, waits, is_slow):
+        world.actor(flow.__name__, flow)
+    return world.run()
+
+
+def look_before_a_lock(world):
+    """Somebody looks at the time, and waits for a lock over a tick of the clock, or begins late."""
+    lock, started = threading.Lock(), time.monotonic()
+
+    def holds():
+        with lock:
+            time.sleep(1)  # noqa: TID251 - what code under test does
+
+    def looks():
+        looked = time.monotonic() - started
+        with lock:
+            return looked
+
+    world.actor("holds", holds)
+    world.actor("looks", looks)
+    return world.run()
+
+
+def timed_lock_that_is_mostly_free(world):
+    """Only if one holds the lock when the other begins must the timer run; then it may fire."""
+    lock = threading.Lock()
+
+    def holds():
+        with lock:
+            pass
+
+    world.actor("holds", holds)
+    world.actor("waits", lock.acquire, timeout=1)
+    world.actor("is slow", world.existing_cache.client().get, "k")
+    return world.run()
+
+
 PROGRAMS = {
+    "timed lock that is mostly free": timed_lock_that_is_mostly_free,
+    "begins before or after a tick": begins_before_or_after,
+    "timed before or after a tick": timed_before_or_after,
+    "look before a lock": look_before_a_lock,
+    "lock released twice": released_twice(threading.Lock, RuntimeError),
+    "semaphore released twice": released_twice(threading.BoundedSemaphore, ValueError),
     "increments": lambda world: workloads.counters(world, workloads.read_then_write),
     "transactions": lambda world: workloads.counters(world, workloads.increment_in_a_transaction),
     "store buffer": workloads.store_buffer,

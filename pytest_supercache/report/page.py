@@ -1,0 +1,59 @@
+"""``index.html``: one page that needs nothing else and asks nobody, from a file or a server.
+
+The markup, the style and the program are fixed files. What a run found is put in as one block of
+JSON in which nothing can end the block, and the program sets all of it as text. The page's own
+policy allows this one program and this one style, by their digests, and no connection at all: even
+a value that found a way into the markup could neither run nor load anything.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_supercache.report.page_data import page_data
+
+_FILES = Path(__file__).parent / "page_files"
+_DANGEROUS = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """Return the page for a document as ``verdict.json`` has it; the result is pure ASCII."""
+    style = (_FILES / "page.css").read_text(encoding="ascii")
+    program = (_FILES / "page.js").read_text(encoding="ascii")
+    parts = {
+        "STYLE_DIGEST": _digest(style),
+        "PROGRAM_DIGEST": _digest(program),
+        "STYLE": style,
+        "PROGRAM": program,
+        "DATA": json_block(page_data(document)),
+    }
+    text = (_FILES / "page.html").read_text(encoding="ascii")
+    head, *rest = text.split("{{")
+    pieces = [head]
+    for piece in rest:
+        name, _, after = piece.partition("}}")
+        pieces += [parts[name], after]
+    return "".join(pieces)
+
+
+def json_block(data: object) -> str:
+    """Write JSON that may stand inside ``<script>``: no markup, no line separator, ASCII."""
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for char, escaped in _DANGEROUS.items():
+        text = text.replace(char, escaped)  # they can only stand inside strings
+    return text
+
+
+def write_page(folder: Path) -> None:
+    """Make the page from the ``verdict.json`` in ``folder``, whole or not at all."""
+    document = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+    unfinished = folder / "index.html.part"
+    unfinished.write_text(page(document), encoding="ascii")
+    unfinished.replace(folder / "index.html")
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,198 @@
+"""A counterexample as frames: for each step who did what to whom, and what each layer holds then.
+
+Frames are complete, so that a page can go to any of them without having seen those before.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_supercache.report.plain import Plain
+from pytest_supercache.report.values import NOTHING, shown
+
+Json = Mapping[str, Any]
+Short = Callable[[object, int], str]
+
+FRAMES_MAX = 300
+CELLS_MAX = 24
+VALUE_MAX = 200
+NAME_MAX = 60
+_LAST = ("existing_cache", "origin")
+_PHASES = {
+    "before": "before the race",
+    "race": "",
+    "settle": "while settling",
+    "finally": "after settling",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Player:
+    found: Json
+    short: Short
+    places: tuple[str, ...]
+    cells: tuple[tuple[str, str], ...]  # (place, key)
+    actors: dict[str, str] = field(default_factory=dict)  # actor -> title
+
+    def name(self, text: object) -> str:
+        return self.short(text, NAME_MAX)
+
+    def value(self, layers: Json, place: str, key: str) -> str:
+        content = layers.get(place) or {}
+        return self.short(shown(content[key]), VALUE_MAX) if key in content else NOTHING
+
+
+def player(found: Json, short: Short) -> dict[str, Plain]:
+    """Return lanes, cells and frames; ``found`` is the ``counterexample`` of a row."""
+    steps = [(at, step) for at, step in enumerate(found["steps"]) if step["phase"] in _PHASES]
+    states = [found.get("start") or {}, *(step["layers"] or {} for _, step in steps)]
+    places = _places(states)
+    cells = _cells(found, states, places)
+    made = _Player(
+        found=found,
+        short=short,
+        places=places,
+        cells=tuple(cells[:CELLS_MAX]),
+        actors=_actors(steps, found),
+    )
+    frames = list(_frames(made, steps))
+    left_out = []
+    if len(frames) > FRAMES_MAX:
+        left_out.append(f"the first {len(frames) - FRAMES_MAX:,} steps")
+    if len(cells) > CELLS_MAX:
+        left_out.append(f"{len(cells) - CELLS_MAX:,} keys")
+    return {
+        "actors": [made.name(title) for title in made.actors.values()],
+        "places": [made.name(place) for place in places],
+        "cells": [[places.index(place), made.name(key)] for place, key in made.cells],
+        "frames": [*frames[-FRAMES_MAX:]],
+        "left_out": f"not shown, but in verdict.json: {', '.join(left_out)}" if left_out else "",
+        "end": [*_end(made)],
+    }
+
+
+def _places(states: list[Json]) -> tuple[str, ...]:
+    places = dict.fromkeys(place for layers in states for place in layers)
+    return tuple(sorted(places, key=lambda p: (_LAST.index(p) if p in _LAST else -1, p)))
+
+
+def _cells(found: Json, states: list[Json], places: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return what is worth a row: first the violated key, then keys users named or that changed."""
+    first = found["violation"]["key"]
+    named = {first, *(operation["key"] for operation in found["history"])} - {None}
+    ranked: list[tuple[bool, int, str]] = []
+    for at, place in enumerate(places):
+        contents = [layers.get(place) or {} for layers in states]
+        for key in {key for content in contents for key in content}:
+            seen = [content.get(key) for content in contents]
+            if key in named or any(value != seen[0] for value in seen):
+                ranked.append((key != first, at, key))
+    return [(places[at], key) for _, at, key in sorted(ranked)]
+
+
+def _actors(steps: list[tuple[int, Json]], found: Json) -> dict[str, str]:
+    titles: dict[str, str] = {step["actor"]: step["title"] for _, step in steps}
+    for pending in found.get("blocked") or ():
+        titles.setdefault(pending["actor"], pending["actor"])
+    order = sorted(titles, key=lambda actor: (actor == "@clock", "@" in actor))
+    return {actor: titles[actor] for actor in order}
+
+
+def _frames(made: _Player, steps: list[tuple[int, Json]]) -> Iterator[dict[str, Plain]]:
+    start = made.found.get("start") or {}
+    last = {cell: made.value(start, *cell) for cell in made.cells}
+    raced = any(step["phase"] == "race" for _, step in steps)
+    yield {
+        "text": "before the first step" if raced else "start",
+        "lane": None,
+        "number": None,
+        "phase": "",
+        "calls": [],
+        "answers": [],
+        "arrows": [],
+        "values": list(last.values()),
+        "changed": [],
+        "apart": _marks(made, made.found.get("apart_at_start")),
+        "parts": False,
+    }
+    for at, step in steps:
+        if step["phase"] == "before":
+            continue  # the start shows what became of it
+        layers = step["layers"]
+        now = {cell: made.value(layers, *cell) for cell in made.cells} if layers else last
+        yield {
+            "text": made.short(step["label"], VALUE_MAX),
+            "lane": list(made.actors).index(step["actor"]),
+            "number": None if step["choice"] is None else step["choice"] + 1,
+            "phase": _PHASES[step["phase"]],
+            "calls": [_call(made, op) for op in _own(made, step) if op["called_at"] == at],
+            "answers": [
+                _answer(made, op) for op in _own(made, step) if op["returned_at"] == at + 1
+            ],
+            "arrows": _arrows(made, step),
+            "values": list(now.values()),
+            "changed": [
+                number for number, cell in enumerate(made.cells) if now[cell] != last[cell]
+            ],
+            "apart": _marks(made, step.get("apart")) if layers else [],
+            "parts": at == made.found.get("never_agree_from"),
+        }
+        last = now
+
+
+def _marks(made: _Player, apart: list[Json] | None) -> list[Plain]:
+    """Return ``[cell, whether the origin says otherwise]`` for each cell that differs."""
+    marks: list[Plain] = []
+    for mark in apart or ():
+        cell = (mark["place"], mark["key"])
+        if cell in made.cells:
+            marks.append([made.cells.index(cell), mark["against"] is not None])
+    return marks
+
+
+def _arrows(made: _Player, step: Json) -> list[Plain]:
+    """Return ``[to, written]``: what the step may touch, as ``["place" or "actor", number]``."""
+    arrows: list[Plain] = []
+    for number, place in enumerate(made.places):
+        written = _touches(step.get("writes"), place)
+        if written or _touches(step.get("reads"), place):
+            arrows.append(["place", number, written])
+    for number, actor in enumerate(made.actors):
+        sent = actor.startswith("messages@") and _touches(step.get("writes"), actor)
+        if sent and actor != step["actor"]:
+            arrows.append(["actor", number, True])
+    return arrows
+
+
+def _touches(resources: list[str] | None, place: str) -> bool:
+    return any(found == place or found.startswith(f"{place}:") for found in resources or ())
+
+
+def _own(made: _Player, step: Json) -> list[Json]:
+    number, history = step["operation"], made.found["history"]
+    return [history[number]] if number is not None and 0 <= number < len(history) else []
+
+
+def _call(made: _Player, operation: Json) -> str:
+    text = " ".join(str(part) for part in (operation["kind"], operation["key"]) if part is not None)
+    if operation["value"] is not None:
+        text += f" = {shown(operation['value'])}"
+    return made.short(text, VALUE_MAX)
+
+
+def _answer(made: _Player, operation: Json) -> str:
+    if operation["error"] is not None:
+        return made.short(f"raised {operation['error']}", VALUE_MAX)
+    if operation["answer"] is None:
+        return "-> nothing" if operation["kind"] == "read" else "done"
+    return made.short(f"-> {shown(operation['answer'])}", VALUE_MAX)
+
+
+def _end(made: _Player) -> Iterator[str]:
+    """Say what nobody can see in a step: who waits for ever, what each node answers afterwards."""
+    for pending in made.found.get("blocked") or ():
+        yield f"{made.name(pending['actor'])} waits for ever: {made.name(pending['label'])}"
+    for probe in made.found.get("probes") or ():
+        answer = made.short(shown(probe["answer"]), VALUE_MAX)
+        node, key = made.name(probe["node"]), made.name(probe["key"])
+        yield f"afterwards node {node} answers {answer} for {key}"

@@ -1,0 +1,64 @@
+"""What a search has learnt about a program from its executions: the same in every one of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from pytest_supercache.core.trace import Execution, Pending, Step, StepId
+from pytest_supercache.core.waiting import SET, allows
+from pytest_supercache.core.waits import WaitState
+from pytest_supercache.search.events import Dependence, Event
+
+
+@dataclass(slots=True)
+class Knowledge:
+    """What earlier executions told about the program."""
+
+    dependence: Dependence = field(default_factory=Dependence)
+    firsts: dict[str, Step | Pending] = field(default_factory=dict)  # each actor's first step
+    waits: dict[str, WaitState] = field(default_factory=dict)  # wait objects before any step
+
+    def learn(self, events: Sequence[Event], execution: Execution) -> None:
+        """Note what is the same in every execution."""
+        self.waits.update(execution.waits)
+        for event in events:
+            step = event.step
+            if not event.index:
+                self.firsts.setdefault(event.actor, step)
+            if step.wait is not None and step.wait_before is not None:
+                self.waits.setdefault(step.wait.object, step.wait_before)
+        for pending in execution.waiting:
+            self.firsts.setdefault(pending.actor, pending)  # it has no event
+
+    def can_wait(self, actor: str, steps: Sequence[Step]) -> bool:
+        """Say whether an actor that begins after these steps takes none of its own."""
+        first = self.firsts.get(actor)
+        if first is None or (first.cause and not _is_there(first.cause, steps)):
+            return False
+        if first.wait is None:
+            return first.deadline is not None
+
+        def is_set(flag: str) -> bool:
+            return self.waits.get(flag) == SET or any(
+                step.wait is not None and flag in step.wait.sets for step in steps
+            )
+
+        guard = replace(first.wait, timer="")  # its time has only begun
+        return not allows(actor, guard, is_set, lambda name: self._state(name, steps))
+
+    def must_wait(self, actor: str, steps: Sequence[Step]) -> bool:
+        """Say whether an actor that has not begun would only run into its first wait."""
+        first = self.firsts.get(actor)
+        if first is None or first.wait is None or not first.wait.is_guarded_by_object:
+            return False
+        state = self._state(first.wait.object, steps)
+        return state is not None and not state.allows(actor, first.wait.verb)
+
+    def _state(self, name: str, steps: Sequence[Step]) -> WaitState | None:
+        for step in reversed(steps):
+            if step.wait is not None and step.wait.object == name and step.wait_after:
+                return step.wait_after
+        return self.waits.get(name)
+
+
+def _is_there(cause: StepId, steps: Sequence[Step]) -> bool:
+    return any((step.actor, step.index) == cause for step in steps)

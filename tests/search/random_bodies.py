@@ -1,0 +1,254 @@
+"""Random flows on the real stack: what every schedule shows, and what the exhaustive search shows.
+
+Compare any seed and count:
+
+    python -m tests.search.random_bodies --seed 7 --count 100
+"""
+
+import argparse
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.core.verdict import End
+from pytest_supercache.layers.servers import start_server
+from pytest_supercache.search.all_schedules import AllSchedules
+from pytest_supercache.search.dpor import Exhaustive
+from pytest_supercache.search.search import SearchEnded
+from pytest_supercache.stand import test_stand as stand_on
+
+Act = tuple[Any, ...]
+Flows = dict[str, list[Act]]
+
+
+class Things:
+    """What the flows of one execution share."""
+
+    def __init__(self, world: Any) -> None:
+        self.world = world
+        self.client = world.existing_cache.client(decode_responses=True)
+        self.lock = threading.Lock()
+        self.again = threading.RLock()
+        self.event = threading.Event()
+        self.semaphore = threading.BoundedSemaphore(1)
+        self.memory: dict[str, int] = {}
+
+    def near(self) -> Any:
+        """The super cache of the node that the caller runs on."""
+        return self.world.node(NODES[threading.current_thread().name]).super_cache
+
+
+NODES = {"a": "a", "b": "b", "c": "a"}
+
+
+def _transfer(things: Things, key: str, other: str) -> Any:
+    with things.client.pipeline(transaction=True) as pipe:
+        return pipe.incr(key).get(other).execute()
+
+
+def _write_by_hand(things: Things, key: str, value: int) -> None:
+    things.world.step(f"write {key}", writes=f"memory:{key}")
+    things.memory[key] = value
+
+
+def _read_by_hand(things: Things, key: str) -> Any:
+    things.world.step(f"read {key}", reads=f"memory:{key}")
+    return things.memory.get(key)
+
+
+def _until(things: Things, key: str, other: str) -> None:
+    def is_alike() -> bool:
+        return things.memory.get(key, 0) == things.memory.get(other, 0)
+
+    things.world.wait_until(is_alike, reads=(f"memory:{key}", f"memory:{other}"))
+
+
+ACTS: dict[str, Callable[..., Any]] = {
+    "get": lambda t, k: t.client.get(k),
+    "set": lambda t, k, v: t.client.set(k, v),
+    "incr": lambda t, k: t.client.incr(k),
+    "delete": lambda t, k: t.client.delete(k),
+    "add": lambda t, k: t.client.set(k, "first", nx=True),
+    "lease": lambda t, k: t.client.set(k, "lease", nx=True, ex=1),
+    "set for a second": lambda t, k: t.client.set(k, "soon gone", ex=1),
+    "ttl": lambda t, k: t.client.ttl(k),
+    "transfer": _transfer,
+    "origin get": lambda t, k: t.world.origin.get(k),
+    "origin set": lambda t, k, v: t.world.origin.set(k, v),
+    "near get": lambda t, k: t.near().get(k),
+    "near put": lambda t, k, v: t.near().put(k, v),
+    "near lease": lambda t, k: t.near().get_or_lease(k)[0],
+    "invalidate": lambda t, k: t.near().invalidate(k),
+    "write by hand": _write_by_hand,
+    "read by hand": _read_by_hand,
+    "until alike": _until,
+    "acquire": lambda t: t.lock.acquire(),
+    "try": lambda t: t.lock.acquire(blocking=False),
+    "timed": lambda t, s: t.lock.acquire(timeout=s),
+    "release": lambda t: t.lock.release(),
+    "locked": lambda t: t.lock.locked(),
+    "acquire again": lambda t: t.again.acquire(),
+    "release again": lambda t: t.again.release(),
+    "await": lambda t: t.event.wait(),
+    "await in time": lambda t, s: t.event.wait(s),
+    "raise flag": lambda t: t.event.set(),
+    "lower flag": lambda t: t.event.clear(),
+    "look at flag": lambda t: t.event.is_set(),
+    "enter": lambda t: t.semaphore.acquire(),
+    "enter in time": lambda t, s: t.semaphore.acquire(timeout=s),
+    "leave": lambda t: t.semaphore.release(),
+    "sleep": lambda t, s: time.sleep(s),  # noqa: TID251 - what code under test does
+    "what time is it": lambda t: round(time.monotonic() - t.started, 3),
+}
+
+KINDS = {
+    "commands": "get set incr delete add transfer",
+    "layers": "get set |origin get|origin set|near get|near put|near lease|invalidate|invalidate",
+    "locks": "get incr acquire release try locked |acquire again|release again",
+    "flags": "get incr await |raise flag|lower flag|look at flag",
+    "semaphores": "get incr enter leave enter leave",
+    "conditions": "|write by hand|write by hand|read by hand|until alike",
+    "sleep": "get incr set sleep sleep |what time is it",
+    "timed": "get incr acquire timed release sleep |raise flag|await in time|enter in time|leave",
+    "expiry": "get incr sleep ttl lease |set for a second",
+}
+VALUED = {"set", "origin set", "near put", "write by hand"}
+KEYED = VALUED | {
+    "get", "incr", "delete", "add", "lease", "set for a second", "ttl", "transfer", "origin get",
+    "near get", "near lease", "invalidate", "read by hand", "until alike",
+}  # fmt: skip
+TIMED = {"timed", "await in time", "enter in time", "sleep"}
+
+
+def random_act(random: Random, kinds: list[str]) -> Act:
+    """Draw one act; one in four ends the flow when it is answered with something false."""
+    kind = random.choice(kinds)
+    rest: list[Any] = []
+    if kind in KEYED:
+        rest.append(random.choice("xy"))
+    if kind in VALUED:
+        rest.append(random.randrange(2))
+    if kind in {"transfer", "until alike"}:
+        rest.append(random.choice("xy"))
+    if kind in TIMED:
+        rest.append(random.choice([1, 2]))
+    return (kind, *rest, "or end") if random.randrange(4) == 0 else (kind, *rest)
+
+
+def random_flows(random: Random, kinds: list[str]) -> Flows:
+    """Draw two or three flows of one to three acts."""
+    names = "abc"[: random.randrange(2, 4)]
+    return {
+        name: [random_act(random, kinds) for _ in range(random.randrange(1, 4))] for name in names
+    }
+
+
+def body_of(flows: Flows, seen: list[str]) -> Callable[[Any], None]:
+    """Return a test body in which each flow is an actor; what they saw goes to ``seen``."""
+
+    def body(world: Any) -> None:
+        things = Things(world)
+        things.started = time.monotonic()
+        saw: dict[str, list[Any]] = {name: [] for name in flows}
+
+        def flow(name: str) -> None:
+            for kind, *rest in flows[name]:
+                or_end = rest[-1:] == ["or end"]
+                try:
+                    answer = ACTS[kind](things, *rest[: len(rest) - or_end])
+                except (RuntimeError, ValueError) as error:
+                    answer = type(error).__name__
+                saw[name].append(answer)
+                if or_end and not answer:
+                    return
+
+        for name in flows:
+            world.actor(name, flow, name, node=NODES[name])
+        world.run()
+        layers = {place: sorted(held.items()) for place, held in sorted(world.content().items())}
+        seen.append(repr((saw, sorted(things.memory.items()), layers)))
+
+    return body
+
+
+def outcomes(stand: Any, flows: Flows, search: Any, most: int | None = None) -> list[str] | None:
+    """Return what each execution of a search showed; None: there are more than ``most``."""
+    seen: list[str] = []
+    body, left = body_of(flows, seen), most
+
+    def attempt(scheduler: Any) -> Any:
+        nonlocal left
+        if left is not None:
+            left -= 1
+            if left < 0:
+                raise SearchEnded(End.OUT_OF_BUDGET)
+        execution = stand.execute(body, scheduler)
+        if not execution.complete:
+            seen.pop()
+        return execution
+
+    try:
+        assert search.explore(attempt) is End.EXHAUSTED
+    except SearchEnded:
+        return None
+    return seen
+
+
+def kinds_of(text: str) -> list[str]:
+    """Read a line of :data:`KINDS`: words, then longer names between bars."""
+    words, *names = text.split("|")
+    return [*words.split(), *names]
+
+
+def disagreements(
+    seed: int, count: int, most: int = 400, ticks_of: tuple[int | str, ...] = (0, 1, 2, "auto")
+) -> Iterator[str]:
+    """Compare both searches on so many flows of each kind; yield what differs."""
+    for ticks in ticks_of:
+        with stand_on(start_server("fakeredis"), Exploration(ticks=ticks), {}) as stand:
+            for kind, text in KINDS.items():
+                if ticks and kind not in {"sleep", "timed", "expiry"}:
+                    continue
+                random = Random(f"{seed} {ticks} {kind}")
+                compared = 0
+                while compared < count:
+                    flows = random_flows(random, kinds_of(text))
+                    every = outcomes(stand, flows, AllSchedules(), most)
+                    if every is None:
+                        continue
+                    compared += 1
+                    told = difference(stand, flows, every)
+                    if told:
+                        yield f"ticks={ticks} {kind} {flows}: {told}"
+
+
+def difference(stand: Any, flows: Flows, every: list[str]) -> str:
+    """Say how the exhaustive search differs from all schedules, or nothing."""
+    try:
+        reduced = outcomes(stand, flows, Exhaustive())
+    except Exception as error:  # noqa: BLE001 - any error is a disagreement
+        return repr(error)
+    assert reduced is not None
+    if set(reduced) != set(every):
+        missed = sorted(set(every) - set(reduced))
+        return f"{len(set(reduced))} of {len(set(every))} outcomes, not {missed[:1]}"
+    if len(reduced) > len(every):
+        return f"{len(reduced)} executions for {len(every)} schedules"
+    return ""
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, default=20, help="flows of each kind")
+    given = parser.parse_args()
+    wrong = 0
+    for told in disagreements(given.seed, given.count):
+        wrong += 1
+        sys.stdout.write(f"{told}\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"{wrong} disagreements\n")

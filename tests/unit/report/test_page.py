@@ -1,0 +1,246 @@
+"""The page: what it says about a finding, and that nothing from the code under test is markup."""
+
+import base64
+import hashlib
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from pytest_supercache.report.page import page, write_page
+from pytest_supercache.report.page_data import COMMAND_MAX, headline, page_data
+from pytest_supercache.report.player_data import CELLS_MAX, FRAMES_MAX
+from pytest_supercache.report.verdict_json import finding_row, verdict_document, write_verdict
+from tests.unit.report.report_stories import (
+    Recorder,
+    counterexample_of,
+    holds,
+    stale_set,
+    unknown,
+    violated,
+)
+
+HOSTILE = [
+    "</script><script>alert(1)</script>", "<!--<script>", "\"'&<>`", "\x1b[31mred\x1b[0m\x07",
+    "\u202eevil\u2066", "\u2028\u2029", "\x00\ud800", "x" * 100_000, "{{DATA}}", "]]>",
+]  # fmt: skip
+
+
+def document_of(*findings, **scope):
+    return verdict_document([finding_row(finding) for finding in findings], scope)
+
+
+def player_of(finding):
+    (group,) = page_data(document_of(finding))["groups"]
+    return group["variants"][0]["conflict"]["player"]
+
+
+class Parts(HTMLParser):
+    """The tags of a page, and what stands in its scripts and styles."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.raw, self.policy = [], [], ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.tags.append((tag, tuple(sorted(given))))
+        if given.get("http-equiv") == "Content-Security-Policy":
+            self.policy = given["content"]
+
+    def handle_data(self, data):
+        if self.tags and self.tags[-1][0] in {"script", "style"} and data.strip():
+            self.raw.append(data)
+
+
+def test_frames_show_every_step_and_mark_what_is_stale_from_then_on():
+    made = player_of(violated())
+    places = made["places"]
+    assert places == ["super_cache@a", "super_cache@b", "existing_cache", "origin"]
+    assert made["actors"] == ["alice @a", "bob @b", "messages to b"]
+    told = [
+        (
+            frame["text"],
+            dict(zip([places[at] for at, _ in made["cells"]], frame["values"], strict=True)),
+            [places[made["cells"][cell][0]] for cell, _ in frame["apart"]],
+            frame["parts"],
+        )
+        for frame in made["frames"]
+    ]
+    before = {"super_cache@a": "-", "existing_cache": "-", "origin": "100"}
+    between = before | {"origin": "120"}
+    after = {"super_cache@a": "100", "existing_cache": "100", "origin": "120"}
+    stale = ["existing_cache", "super_cache@a"]
+    assert [(text, held, sorted(apart), parts) for text, held, apart, parts in told] == [
+        ("before the first step", before, [], False),
+        ("GET product:42", before, [], False),
+        ("origin: read product:42", before, [], False),
+        ("origin: write product:42", between, [], False),
+        ("DEL product:42", between, [], False),
+        ("SET product:42", after, stale, True),
+        ("deliver invalidation of product:42", after, stale, False),
+    ]
+
+
+def test_frames_tell_where_an_operation_begins_and_ends():
+    frames = player_of(violated())["frames"]
+    assert [(at, f["calls"], f["answers"]) for at, f in enumerate(frames) if f["calls"]] == [
+        (1, ["read product:42"], []), (3, ["write product:42 = 120"], []),
+    ]  # fmt: skip
+    assert [(at, f["answers"]) for at, f in enumerate(frames) if f["answers"]] == [
+        (4, ["done"]), (5, ["-> 100"]),
+    ]  # fmt: skip
+
+
+def test_arrows_lead_to_what_a_step_may_touch_and_nowhere_else():
+    frames = player_of(violated())["frames"]
+    assert frames[2]["arrows"] == []  # this one's footprint is empty
+    assert frames[5]["arrows"] == [["place", 0, True], ["place", 2, True]]
+    assert frames[6]["arrows"] == [["place", 1, True]]
+
+
+def test_layers_that_agree_again_are_marked_only_while_they_do_not():
+    execution = stale_set()
+    run = Recorder(execution.steps[-1].layers, execution.steps)
+    run.step("alice", "DEL", node="a", existing_cache=("product:42", None),
+             super_cache__a=("product:42", None))  # fmt: skip
+    frames = player_of(violated(execution))["frames"]
+    assert [bool(frame["apart"]) for frame in frames] == [False] * 5 + [True] * 2 + [False]
+    assert not any(frame["parts"] for frame in frames)
+
+
+def test_without_an_origin_nobody_is_called_stale_but_the_difference_is_marked():
+    execution = stale_set()
+    execution.history = replace(execution.history, origin_watched=False)
+    for step in execution.steps:
+        del step.layers["origin"]
+    del execution.start["origin"]
+    execution.steps[4].layers["existing_cache"]["product:42"] = 120
+    execution.steps[5].layers["existing_cache"]["product:42"] = 120
+    made = player_of(violated(execution))
+    assert made["frames"][5]["apart"] == [[0, False], [1, False]]
+    assert made["frames"][4]["apart"] == []
+
+
+def test_hostile_text_adds_no_markup_and_arrives_as_data():
+    harmless = Parts(page(document_of(violated())))
+    for text in HOSTILE:
+        execution = stale_set(old=text, new=f"{text}2", users=(f"{text}a", f"{text}b"), key=text)
+        finding = violated(
+            execution, title=text, story=text, owner=text, tags=(text,), system=text, path=text,
+            node_id=text, links={text: text}, replay_command=text,
+        )  # fmt: skip
+        made = page(document_of(finding, commit=text))
+        hostile = Parts(made)
+        assert made.isascii()
+        assert hostile.tags == harmless.tags
+        data = json.loads(hostile.raw[1])
+        variant = data["groups"][0]["variants"][0]
+        if len(text) <= COMMAND_MAX:
+            assert variant["conflict"]["command"][1] == finding_row(finding)["replay"]
+        assert all(char.isprintable() for char in data["groups"][0]["title"])
+        assert variant["conflict"]["player"]["frames"][5]["changed"] == [0, 1]
+
+
+def test_the_policy_lets_this_program_and_this_style_run_and_nothing_load():
+    parts = Parts(page(document_of(violated())))
+    style, data, program = parts.raw
+    for kind, text in (("script", program), ("style", style)):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in parts.policy
+    assert "default-src 'none'" in parts.policy
+    assert not [attrs for _, attrs in parts.tags if {"src", "href"} & set(attrs)]
+    assert "innerHTML" not in program
+    assert json.loads(data)["headline"] == "1 of 1 scenario not as stated: 1 VIOLATED"
+
+
+def test_long_values_are_cut_and_say_so_and_long_commands_are_left_out():
+    made = page_data(
+        document_of(violated(stale_set(old="x" * 100_000), replay_command="y" * 30_000))
+    )
+    conflict = made["groups"][0]["variants"][0]["conflict"]
+    assert conflict["command"] is None
+    assert conflict["token"][1].startswith("sc1:")
+    (value,) = {frame["values"][0] for frame in conflict["player"]["frames"][5:]}
+    assert value.startswith("xxx")
+    assert value.endswith("... (99,800 more characters in verdict.json)")
+
+
+def test_what_does_not_fit_the_player_is_counted():
+    run = Recorder({"existing_cache": {}, "origin": {"k": 0}})
+    for number in range(FRAMES_MAX + 9):
+        run.step("alice", f"SET {number}", existing_cache=(f"k{number % 40}", number))
+    execution = stale_set()
+    execution.start, execution.steps = {"existing_cache": {}, "origin": {"k": 0}}, run.steps
+    made = player_of(violated(execution))
+    assert len(made["frames"]) == FRAMES_MAX
+    assert len(made["cells"]) == CELLS_MAX
+    assert made["left_out"] == ("not shown, but in verdict.json: the first 10 steps, 16 keys")
+    assert made["frames"][-1]["text"] == f"SET {FRAMES_MAX + 8}"
+    assert player_of(violated())["left_out"] == ""
+
+
+def test_variants_of_one_scenario_stand_together():
+    fixed, naive = holds(system="reference.fixed"), violated()
+    (group,) = page_data(document_of(naive, fixed))["groups"]
+    assert group["id"] == "PRICE-07"
+    assert {v["id"]: (v["verdict"], bool(v["conflict"])) for v in group["variants"]} == {
+        "PRICE-07[reference.fixed]": ("holds", False),
+        "PRICE-07[reference.naive]": ("violated", True),
+    }
+    other = page_data(document_of(naive, holds(item="PRICE-08", node_id="z")))
+    assert [group["id"] for group in other["groups"]] == ["PRICE-07", "PRICE-08"]
+
+
+@pytest.mark.parametrize(
+    ("findings", "expected"),
+    [
+        ([], "No scenario was run"),
+        ([holds()], "1 scenario, all as stated: 1 HOLDS"),
+        ([holds(), violated(as_stated=True)], "2 scenarios, all as stated: 1 VIOLATED, 1 HOLDS"),
+        ([holds(), unknown()], "1 of 2 scenarios not as stated: 1 UNKNOWN, 1 HOLDS"),
+    ],
+)
+def test_the_headline_names_first_what_is_not_as_stated(findings, expected):
+    document = document_of(*findings)
+    assert headline(document) == expected
+    assert page_data(document)["as_stated"] is ("not as stated" not in expected)
+
+
+def test_every_scenario_has_its_coverage_and_unknown_its_reasons():
+    made = page_data(document_of(holds(), unknown()))
+    told = [(v["coverage"], v["why"]) for group in made["groups"] for v in group["variants"]]
+    assert told == [
+        (holds().result.coverage, []), (unknown().result.coverage, [*unknown().result.reasons]),
+    ]  # fmt: skip
+
+
+def test_a_report_of_a_hundred_scenarios_stays_small():
+    findings = [violated(item=f"S-{at}", node_id=f"v{at}") for at in range(20)]
+    findings += [holds(item=f"H-{at}", node_id=f"h{at}", story="s" * 500) for at in range(80)]
+    assert len(page(document_of(*findings))) < 400_000  # 2 MB leave room for ten times the steps
+
+
+def test_the_page_is_made_from_the_file_that_others_read(tmp_path):
+    write_verdict(tmp_path / "verdict.json", [finding_row(violated())], {"build": "b7"})
+    write_page(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "verdict.json"]
+    written = (tmp_path / "index.html").read_text(encoding="ascii")
+    assert written == page(json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8")))
+    assert '["build","b7"]' in written
+
+
+def test_who_waits_for_ever_and_what_nodes_answer_is_said():
+    execution = stale_set()
+    execution.settled.probes[("a", "product:42")] = 100
+    found = counterexample_of(execution)
+    row = finding_row(violated(execution))
+    row["counterexample"]["blocked"] = [{"actor": "bob", "label": "acquire x"}]
+    (group,) = page_data(verdict_document([row], {}))["groups"]
+    assert group["variants"][0]["conflict"]["player"]["end"] == [
+        "bob waits for ever: acquire x", "afterwards node a answers 100 for product:42",
+    ]  # fmt: skip
+    assert group["variants"][0]["conflict"]["summary"] == found.violation.summary
