@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_supercache.checking import check
     from pytest_supercache.core.errors import SupercacheError
+    from pytest_supercache.core.fault import Faults
     from pytest_supercache.core.operation import Commit, History, Operation
     from pytest_supercache.core.result import CheckResult, Counterexample
     from pytest_supercache.core.settings import Assume
@@ -55,6 +56,7 @@ __all__ = [
     "CheckResult",
     "Commit",
     "Counterexample",
+    "Faults",
     "Guarantee",
     "History",
     "Label",
@@ -91,6 +93,7 @@ _HOMES = {
     "CheckResult": "core.result",
     "Commit": "core.operation",
     "Counterexample": "core.result",
+    "Faults": "core.fault",
     "Guarantee": "oracle.guarantee",
     "History": "core.operation",
     "Label": "core.verdict",

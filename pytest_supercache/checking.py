@@ -5,8 +5,10 @@ search decides what comes next. What is found is made small, replayed, and only 
 """
 
 from collections.abc import Iterable
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 from pytest_supercache import coverage
 from pytest_supercache.core.errors import (
@@ -14,6 +16,7 @@ from pytest_supercache.core.errors import (
     ReplayDivergedError,
     SupercacheError,
 )
+from pytest_supercache.core.fault import Faults, Vector
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
@@ -35,7 +38,9 @@ from pytest_supercache.trial import (
     repeat_first,
     take_turns,
 )
+from pytest_supercache.vectors import Unit, search_vectors
 from pytest_supercache.witness import DoesNotReplay, confirm, simplest, smallest
+from pytest_supercache.workers import Place, Work, here, sent_to
 
 
 def check(
@@ -49,11 +54,11 @@ def check(
     ticks: int | str = "auto",
     preemptions: int | None = None,
     memory: str = "auto",
-    faults: Any = None,
+    faults: Faults | None = None,
     guarantees: Iterable[Guarantee] = (),
     assume: Assume | None = None,
     stop_at_first: bool = True,
-    executor: Any = None,
+    executor: Executor | None = None,
 ) -> CheckResult:
     """Run ``body`` under every schedule that the search chooses, and judge each execution.
 
@@ -69,11 +74,11 @@ def check(
             code under test started a sleep, a timed wait or a lock lease.
         preemptions: try only schedules with at most so many; HOLDS only if there are no others.
         memory: ``declared``, ``shared`` or ``auto`` (docs/architecture.md, "Memory").
-        faults: not available in this version.
+        faults: what may go wrong meanwhile; None: nothing (docs/faults.md).
         guarantees: what must hold beside the body's own checks; ``answers`` is always on.
         assume: what production promises.
         stop_at_first: stop at the first violation instead of counting all.
-        executor: not available in this version.
+        executor: searches fault vectors, in other processes; it must be able to import the body.
 
     Returns:
         The verdict, with a counterexample if it is VIOLATED.
@@ -81,15 +86,14 @@ def check(
     Raises:
         SupercacheError: an option is wrong, or the body misuses its world.
     """
-    for name, value in (("faults", faults), ("executor", executor)):
-        if value is not None:
-            raise SupercacheError(f"check({name}=...): not available in this version")
     settings = Exploration(
         search=search, grain=grain, seed=seed, executions=executions, time=time, ticks=ticks,
-        preemptions=preemptions, memory=memory, assume=assume, stop_at_first=stop_at_first,
+        preemptions=preemptions, memory=memory, faults=faults, assume=assume,
+        stop_at_first=stop_at_first,
     )  # fmt: skip
+    place = sent_to(executor, search_unit)
     server = start_server("fakeredis")
-    return check_on(server, body, settings, guarantees=tuple(guarantees))
+    return check_on(server, body, settings, guarantees=tuple(guarantees), on=place)
 
 
 def check_on(
@@ -108,26 +112,28 @@ def check_on(
     hypothesis_seed: int | None = None,
     reproduce: tuple[str, bytes] | None = None,
     core: int = 0,
+    on: Place = here,
 ) -> CheckResult:
     """Check ``body`` with everything spelled out; :func:`check` and the plugin both come here."""
     refuse_unavailable(settings)
     guarantees = complete(guarantees)
-    with test_stand(
-        server, settings, given or {}, state=state, clients=clients, isolate=isolate, core=core
-    ) as stand:
+    work = Work(
+        body=body, settings=settings, guarantees=guarantees, given=given or {}, state=tuple(state),
+        clients=tuple(clients), item=item, hypothesis=(hypothesis_seed, reproduce), core=core,
+        isolate=tuple(isolate), backend=server.backend,
+    )  # fmt: skip
+    place = here if replay is not None else on
+    with place(work) as elsewhere, _stand_for(server, work) as stand:
         if preflight is not None:
             _look_ahead(stand, preflight)
 
         def explore(*, shared: bool) -> CheckResult:
-            trial = Trial(
-                stand=stand, body=body, settings=settings, guarantees=guarantees, shared=shared
+            return search_vectors(
+                settings,
+                partial(_search_one, stand, work, shared),
+                replay,
+                None if elsewhere is None else partial(elsewhere, shared),
             )
-            one = _Check(trial, item, replay, (hypothesis_seed, reproduce))
-            try:
-                result = one.result()
-            except StepsHaveChanged:  # each library and each mapping can do this once
-                return explore(shared=shared)
-            return replace(result, notes=(*result.notes, *one.notes()))
 
         try:
             return explore(shared=settings.memory == "shared")
@@ -142,6 +148,54 @@ def check_on(
             note = "the token fits only with memory treated as shared"
         result = explore(shared=True)
         return replace(result, notes=(*result.notes, note))
+
+
+def search_unit(work: Work, shared: bool, vector: Vector, within: Exploration) -> Unit:
+    """Search one vector on a stand of its own: what a worker does."""
+    server = start_server(work.backend)
+    try:
+        with _stand_for(server, work) as stand:
+            return _search_one(stand, work, shared, vector, within, None)
+    finally:
+        server.close()
+
+
+def _stand_for(server: AnyServer, work: Work) -> AbstractContextManager[Stand]:
+    return test_stand(
+        server,
+        work.settings,
+        work.given,
+        state=work.state,
+        clients=work.clients,
+        isolate=work.isolate,
+        core=work.core,
+    )
+
+
+def _search_one(
+    stand: Stand,
+    work: Work,
+    shared: bool,
+    vector: Vector,
+    within: Exploration,
+    replay: Schedule | None,
+) -> Unit:
+    trial = Trial(
+        stand=stand, body=work.body, settings=within,
+        guarantees=work.guarantees, shared=shared, vector=vector,
+    )  # fmt: skip
+    one = _Check(trial, work.item, replay, work.hypothesis)
+    try:
+        result = one.result()
+    except StepsHaveChanged:  # each library and each mapping can do this once
+        return _search_one(stand, work, shared, vector, within, replay)
+    return Unit(
+        vector=vector,
+        result=replace(result, notes=(*result.notes, *one.notes())),
+        reduction=one.reduction(),
+        points=tuple(trial.points),
+        idle=trial.idle,
+    )
 
 
 def _look_ahead(stand: Stand, preflight: Body) -> None:
@@ -233,7 +287,7 @@ class _Check:
             blocked=trial.blocked,
             interleavings=self._interleavings(),
             exhausted=True,
-            coverage=coverage.exhausted(trial.executions, self._reduction(), trial.scope()),
+            coverage=coverage.exhausted(trial.executions, self.reduction(), trial.scope()),
             seconds=trial.seconds(),
             scope=trial.scope(),
         )
@@ -298,7 +352,7 @@ class _Check:
             doubt.failing, doubt.interleavings, doubt.failing_schedules, doubt.schedules
         )
 
-    def _reduction(self) -> coverage.Reduction | None:
+    def reduction(self) -> coverage.Reduction | None:
         """Tell what the reduction, if there was one, rests on."""
         doubt = self._searched.doubt
         if doubt is None:

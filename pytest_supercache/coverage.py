@@ -20,6 +20,7 @@ def scope_of(
     shared: bool,
     timers_started: bool,
     simplified: tuple[str, ...],
+    faults: int = 0,
 ) -> Scope:
     """Describe within which bounds a verdict is meant."""
     keys = {operation.key for operation in execution.history if operation.key is not None}
@@ -29,7 +30,7 @@ def scope_of(
     scope: Scope = {
         "users": len(execution.users),
         "keys": len(keys),
-        "faults": 0,
+        "faults": faults,
         "early ticks": ticks,
         "memory": "shared" if shared else "declared",
         "grain": settings.grain,
@@ -47,12 +48,20 @@ def bounds(scope: Scope) -> str:
     """Write the bounds in brackets."""
     parts = [_count(scope, "users"), _count(scope, "keys")]
     parts = [part for part in parts if not part.startswith("0")]
-    parts += [f"faults {scope['faults']}", f"early ticks {scope['early ticks']}"]
+    parts += [_faults(scope), f"early ticks {scope['early ticks']}"]
     atomic = "code between cache commands atomic"
     if scope["memory"] == "shared":
         atomic = "code between cache commands and their answers atomic"
     parts += [atomic, *([str(scope["simplified"])] if "simplified" in scope else [])]
     return f"({', '.join([*parts, str(scope['backend'])])})"
+
+
+def _faults(scope: Scope) -> str:
+    if "fault vectors" not in scope:
+        return f"faults {scope['faults']}"
+    count = scope["fault vectors"]
+    sets = f"{count} set{'' if count == 1 else 's'} of {scope['fault kinds']}"
+    return f"faults {scope['faults']} in {sets}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +140,15 @@ def _share(share: Share) -> str:
     return (
         f"{text}, {share.failing_schedules:,} of {share.schedules:,} schedules ({percent:.3g} % of "
         "schedules, not of production)"
+    )
+
+
+def found_by_turns(executions: int, scope: Scope) -> str:
+    """Say that what was tried before held, and that with this fault taking turns is enough."""
+    counted = "1 schedule was" if executions == 1 else f"{executions:,} schedules were"
+    return (
+        f"{counted} executed before, and held; under this fault users who simply take turns show "
+        f"it {bounds(scope)}"
     )
 
 

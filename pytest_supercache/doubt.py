@@ -51,6 +51,7 @@ class Doubt:
         self._outcomes: dict[TraceKey, int] = {}
         self.schedules: int | None = 0
         """How many schedules the interleavings have, all together; None: too many to count."""
+        self._idle_schedules = 0  # in which a fault had nothing to strike
         self.further = 0
         """Runs that were made to check, beside those of the search."""
         self.evidence = Evidence()
@@ -74,8 +75,15 @@ class Doubt:
         violations = self._trial.violations
         outcome = self._outcomes[key] = outcome_of(execution, self._of_trace(execution, violations))
         ways = linear_extensions(events) if self.schedules is not None else None
-        self.schedules = None if ways is None or self.schedules is None else self.schedules + ways
-        fails = bool(violations) or self._breaks_in_another_order(execution)
+        if ways is None or self.schedules is None:
+            self.schedules = None
+        elif execution.missed:
+            self._idle_schedules += ways
+        else:
+            self.schedules += ways
+        fails = bool(violations) or (
+            not execution.missed and self._breaks_in_another_order(execution)
+        )
         self.evidence.add(orders_of(events, self.search.dependence), fails=fails)
         self.failing += fails
         if violations:
@@ -135,7 +143,7 @@ class Doubt:
             HiddenState: a schedule ended differently.
             SearchEnded: there is no time left.
         """
-        if self.schedules is not None and self.schedules <= EXACT_MAX:
+        if self.schedules is not None and self.schedules + self._idle_schedules <= EXACT_MAX:
             self._execute_all()
             self.is_exact = True
             return
@@ -184,6 +192,8 @@ class Doubt:
         return execution, events
 
     def _outcome(self, execution: Execution) -> int:
+        if execution.missed:
+            return outcome_of(execution, ())
         violations = self._trial.judge(execution).violations
         alike = self._of_trace(execution, violations)
         if len(alike) < len(violations) and self._trial.found is None:

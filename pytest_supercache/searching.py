@@ -50,7 +50,7 @@ def search(trial: Trial, item: str, hypothesis: OfHypothesis) -> Searched:
         SharedMemoryNeeded: steps share memory that nobody declared.
     """
     searched = Searched()
-    if trial.settings.search in {"auto", "exhaustive"} and trial.settings.preemptions is None:
+    if _may_reduce(trial):
         _reduced(trial, searched)
         if searched.end is not End.OUT_OF_BUDGET or trial.is_over_budget():
             return searched
@@ -79,6 +79,14 @@ def _no_reduction(trial: Trial) -> str | None:
                 "does not say which orders of independent steps may break it"
             )
     return None
+
+
+def _may_reduce(trial: Trial) -> bool:
+    return (
+        trial.settings.search in {"auto", "exhaustive"}
+        and trial.settings.preemptions is None
+        and trial.is_reducible
+    )
 
 
 def _reduced(trial: Trial, searched: Searched) -> None:
@@ -121,9 +129,11 @@ def _searches(
         from pytest_supercache.search.generated import Generated
 
         trial.outside = True  # Hypothesis draws on the thread that called it only
-        searched.generated = Generated(settings.executions, item, *hypothesis)
+        vector = "".join(f";{fault}" for fault in trial.vector)
+        searched.generated = Generated(settings.executions, f"{item}{vector}", *hypothesis)
         yield searched.generated
     all_of_them = settings.search == "all-schedules" or settings.preemptions is not None
+    all_of_them |= not trial.is_reducible and settings.search in {"auto", "exhaustive"}
     if (all_of_them and settings.search not in SAMPLERS) or searched.note is not None:
         yield AllSchedules(settings.preemptions, trial.is_hopeless if is_auto else _never)
     if settings.search in SAMPLERS - {"hypothesis"} or (is_auto and settings.preemptions is None):

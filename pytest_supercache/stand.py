@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from pytest_supercache import adapters
+from pytest_supercache.core.fault import Vector
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution, Layers
@@ -25,6 +26,7 @@ from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.doors import Doors, clients_replaced
 from pytest_supercache.runtime.driving import driven
 from pytest_supercache.runtime.expiries import Expiries
+from pytest_supercache.runtime.faults import Injection
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
 from pytest_supercache.runtime.isolation import Isolation
 from pytest_supercache.runtime.loop_tools import async_pairs, tools_watched
@@ -84,6 +86,7 @@ class Stand:
         record: bool = False,
         outside: bool = False,
         look: bool = False,
+        vector: Vector = (),
     ) -> Execution:
         """Run ``body`` once.
 
@@ -95,6 +98,7 @@ class Stand:
             record: keep the content of all layers after every step.
             outside: ask the scheduler on the calling thread (Hypothesis).
             look: take stock of all layers in the end, even if the body does not settle.
+            vector: the faults that are to strike.
 
         Raises:
             SupercacheError: the body or the schedule is at fault, not the code under test.
@@ -107,28 +111,24 @@ class Stand:
                 return world.content()
 
         expiries = Expiries()
-        time = Timekeeper(
-            self.stack.clock,
-            ticks=self._settings.ticks,
-            unlimited=unlimited_ticks,
-            assume=self._settings.assume,
-            expiry=lambda leases_only: self._next_expiry(expiries, leases_only),
-        )
+        time = self._timekeeper(expiries, unlimited=unlimited_ticks)
+        faults = Injection(vector, assume=self._settings.assume)
         kept = Record(self.stack.clock, snapshot if record else None)
         controller = Controller(
             scheduler,
             time,
             kept,
             shared_memory=shared_memory,
-            enter_node=self._enter_node,
+            enter_node=self._entering(faults),
             swaps_state=self._state.is_declared or self._isolation.is_used,
         )
-        execution = Stepping(controller, expiries)
+        execution = Stepping(controller, expiries, faults)
         world = World(self.stack, execution, self._given)
         self._seeding.start(self._settings.seed)
         self._state.reset()
         self._isolation.reset()
         self.stack.reset(self._given, lambda: (len(kept.steps), _current_name()))
+        self.stack.open_to_faults(execution.published, faults.skews)
         actor = guard(
             execution,
             lambda: driven(controller, body(world)),
@@ -142,10 +142,22 @@ class Stand:
             world.take_stock()
         return world.execution(failure or world.misuse())
 
+    def _timekeeper(self, expiries: Expiries, *, unlimited: bool) -> Timekeeper:
+        return Timekeeper(
+            self.stack.clock,
+            ticks=self._settings.ticks,
+            unlimited=unlimited,
+            assume=self._settings.assume,
+            expiry=lambda leases_only: self._next_expiry(expiries, leases_only),
+            held=self.stack.bus.held_until,
+            last_lease=self.stack.existing_cache.last_deadline,
+        )
+
     def _forget(self) -> None:
         """Take back what an execution has left: connections, contents of state, modules."""
         for door in self._doors:
             door.forget_connections()
+        self.stack.close_to_faults()
         self._state.leave()
         self._isolation.leave()
 
@@ -170,10 +182,27 @@ class Stand:
         self._rebinding.rebind_new_modules()
         return True
 
+    def _entering(self, faults: Injection) -> Callable[[str | None], None]:
+        """Return what is done whenever code of a node runs: its state is there, and its time."""
+        if not faults.skews:
+            return self._enter_node
+
+        def enter(node: str | None) -> None:
+            self._enter_node(node)
+            self.stack.clock.show_ahead(faults.ahead(node))
+
+        return enter
+
     def _name_real_time(self, controller: Controller) -> None:
         """On a server whose time we cannot move, a TTL that matters is a reason for UNKNOWN."""
         cache = self.stack.existing_cache
-        matters = bool(cache.leases) or self._settings.ticks != "auto" or self.stack.clock.now() > 0
+        expires = self._settings.faults is not None and "expire" in self._settings.faults.named()
+        matters = (
+            bool(cache.leases)
+            or expires
+            or self._settings.ticks != "auto"
+            or self.stack.clock.now() > 0
+        )
         if cache.keeps_real_time() and cache.timed and matters:
             controller.hazard(
                 f"{min(cache.timed)}: keys of {self.backend} expire by real time, which cannot be "

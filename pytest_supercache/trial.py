@@ -1,6 +1,6 @@
 """One body tried under many schedules: executes, judges, counts, and owns the budget."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter as real_perf_counter
 from typing import Any
@@ -11,6 +11,9 @@ from pytest_supercache.core.errors import (
     ReplayDivergedError,
     SupercacheError,
 )
+from pytest_supercache.core.fault import Fault, Vector
+from pytest_supercache.core.fault_points import points
+from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.schedule import Schedule, Scheduler
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution
@@ -34,6 +37,11 @@ KEPT_SHARE = 0.1
 
 KEPT_MIN = 10
 """Fewer runs than this are not kept: they would say nothing."""
+
+_ORDERED = frozenset({"pause", "expire", "reorder_invalidations"})
+
+FAULTS_AFTER_MAX = 8
+"""After how many operations of a serial order a fault may come at most."""
 
 
 class SharedMemoryNeeded(Exception):  # noqa: N818 - a change of plan, not an error
@@ -70,11 +78,14 @@ class Trial:
     settings: Exploration
     guarantees: tuple[Guarantee, ...]
     shared: bool  # treat memory as shared
+    vector: Vector = ()  # the faults that strike in every execution that counts
     started: float = field(default_factory=real_perf_counter)
     outside: bool = False  # ask the scheduler on the calling thread
     executions: int = 0
     violating: int = 0
     blocked: int = 0
+    idle: int = 0  # executions in which a fault had nothing to strike: they do not count
+    points: dict[Fault, None] = field(default_factory=dict)  # where others could strike
     first: Execution | None = None
     timers_started: bool = False
     simplified: dict[str, None] = field(default_factory=dict)
@@ -96,8 +107,12 @@ class Trial:
         if not is_enough and self.is_over_budget():
             raise SearchEnded(End.OUT_OF_BUDGET)
         execution = self.execute(scheduler, look=self.goes_on)
+        self.violations = ()
         if not execution.complete:
             return execution  # the search gave it up: there is nothing to judge
+        if execution.missed:
+            self.idle += 1
+            return execution
         violations = self.violations = self.judge(execution).violations
         if is_enough:
             self.further += 1
@@ -124,7 +139,7 @@ class Trial:
         It is when the rest of the budget cannot be enough; and when the last tenth begins, because
         nobody knows how much is ahead, and a search that was cut off says nothing of the rest.
         """
-        done, seconds = self.executions, self.seconds()
+        done, seconds = self.executions + self.idle, self.seconds()
         executions, time = self.settings.executions, self.settings.time
         used = max(done / executions, seconds / time)
         if self.found is not None or not done or used < 0.5:
@@ -132,9 +147,18 @@ class Trial:
         left = min(executions - done, done * (time - seconds) / seconds)
         return owed > left or (used >= 1 - KEPT_SHARE and left >= KEPT_MIN)
 
+    @property
+    def is_reducible(self) -> bool:
+        """Whether equivalent schedules stay so under the faults.
+
+        How long a pause lasts, what comes due with a key that expires, and which message overtakes
+        which depends on the order of steps that have nothing else in common.
+        """
+        return not any(fault.kind in _ORDERED for fault in self.vector)
+
     def forget_findings(self) -> None:
         """Begin anew with another search."""
-        self.executions = self.violating = self.further = 0
+        self.executions = self.violating = self.further = self.idle = 0
         self.found = None
         self.not_judged.clear()
 
@@ -153,6 +177,7 @@ class Trial:
             shared_memory=self.shared,
             outside=self.outside,
             record=record or any(guarantee.needs_contents for guarantee in self.guarantees),
+            vector=self.vector,
             **options,
         )
         if isinstance(execution.failure, SupercacheError):
@@ -168,6 +193,8 @@ class Trial:
             )
         if execution.unseen and self.settings.memory == "auto" and not self.shared:
             raise SharedMemoryNeeded(execution.unseen[0])
+        if self.settings.faults is not None and not execution.missed:
+            self.points.update(dict.fromkeys(points(execution, self.settings.faults)))
         self.first = self.first or execution
         self.timers_started |= execution.timers_started
         self.simplified.update(dict.fromkeys(execution.simplified))
@@ -186,6 +213,11 @@ class Trial:
                 f"everybody had ended when {left} of the {len(schedule.choices)} recorded choices "
                 "were left. The scenario or the code under test has changed since."
             )
+        if execution.missed or execution.schedule.strikes != schedule.strikes:
+            raise ReplayDivergedError(
+                f"the faults {', '.join(map(str, self.vector))} do not strike any more where they "
+                "struck. The scenario or the code under test has changed since."
+            )
         return execution
 
     def judge(self, execution: Execution) -> Judgement:
@@ -197,7 +229,8 @@ class Trial:
 
     def is_over_budget(self) -> bool:
         """Say whether executions or time are used up."""
-        return self.executions >= self.settings.executions or self.seconds() > self.settings.time
+        tried = self.executions + self.idle
+        return tried >= self.settings.executions or self.seconds() > self.settings.time
 
     def seconds(self) -> float:
         """Return the real seconds since the check began."""
@@ -214,6 +247,7 @@ class Trial:
             shared=self.shared,
             timers_started=self.timers_started,
             simplified=tuple(self.simplified),
+            faults=len(self.vector),
         )
 
 
@@ -227,16 +261,32 @@ def take_turns(trial: Trial) -> tuple[Label, Found | None]:
     """
     failing = total = 0
     found: Found | None = None
-    for order in serial_orders(_users(trial), trial.settings.seed):
-        execution = trial.execute(Serial(order), unlimited_ticks=True)
+    for turns in _turns(trial):
+        execution = trial.execute(turns, unlimited_ticks=True)
+        if execution.missed:
+            continue
         violations = trial.judge(execution).violations
         total += 1
         failing += bool(violations)
         if violations and found is None:
             found = Found(execution, violations, serial=True)
-    if failing == total:
-        return Label.PLAIN_BUG, found
+    if failing and failing == total:
+        return (Label.FAULT_BUG if trial.vector else Label.PLAIN_BUG), found
     return (Label.ORDER_BUG if failing else Label.CONFLICT), found
+
+
+def _turns(trial: Trial) -> Iterator[Serial]:
+    """Yield every way in which users take turns; a fault that may come any time comes in between.
+
+    That is: before the first operation, or after so many.
+    """
+    first = _first_turns(trial)
+    has_move = any(fault.is_move for fault in trial.vector)
+    racing = sum(operation.phase == RACE for operation in first.history)
+    most = min(max(len(first.users), racing), FAULTS_AFTER_MAX) if has_move else 0
+    for order in serial_orders(first.users, trial.settings.seed):
+        for after in range(most + 1):
+            yield Serial(order, after)
 
 
 def repeat_first(trial: Trial) -> None:
@@ -249,14 +299,14 @@ def repeat_first(trial: Trial) -> None:
     _compare(trial.first, trial.execute(Serial(()), unlimited_ticks=True))
 
 
-def _users(trial: Trial) -> tuple[str, ...]:
+def _first_turns(trial: Trial) -> Execution:
     first = trial.execute(Serial(()), unlimited_ticks=True)
     if trial.stand.notice_new_modules():
         trial.first = None  # its locks were not ours yet
         first = trial.execute(Serial(()), unlimited_ticks=True)
     for _ in range(REPEATS):
         _compare(first, trial.execute(Serial(()), unlimited_ticks=True))
-    return first.users
+    return first
 
 
 def _compare(first: Execution, again: Execution) -> None:

@@ -1,6 +1,7 @@
 """A finding is made small and repeated before anybody hears of it."""
 
 from pytest_supercache.core.errors import ReplayDivergedError
+from pytest_supercache.core.fault_points import described
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.trace import Execution
@@ -39,6 +40,8 @@ def smallest(trial: Trial, found: Found, *, is_smallest: bool) -> tuple[Found, b
             raise SearchEnded(End.OUT_OF_BUDGET)
         tried += 1
         execution = trial.execute(scheduler)
+        if execution.missed:
+            return execution
         violations = judge(execution, trial.guarantees).violations
         if violations:
             best = Found(execution, violations)
@@ -56,7 +59,7 @@ def simplest(trial: Trial, found: Found, follow: Follow) -> Found:
     """Execute an order of steps that is known to fail; what was found if it does not after all."""
     execution = trial.execute(follow, unlimited_ticks=True)
     violations = judge(execution, trial.guarantees).violations
-    if not violations or not execution.complete:
+    if not violations or not execution.complete or execution.missed:
         return found
     return Found(execution, violations)
 
@@ -94,4 +97,5 @@ def confirm(trial: Trial, found: Found, item: str, *, minimal: bool) -> Countere
         replays=f"{again}/{REPLAYS}",
         minimal=minimal,
         serial=found.serial,
+        faults=tuple(described(fault, executions[0].race) for fault in schedule.vector),
     )

@@ -6,15 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pytest_supercache import losses
 from pytest_supercache.calls import ran
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint, Resources, footprint_of
 from pytest_supercache.core.schedule import Schedule
-from pytest_supercache.core.switch import CONDITION
+from pytest_supercache.core.switch import CONDITION, Background
 from pytest_supercache.core.trace import Execution, Layers, Settled
 from pytest_supercache.layers.clock import VirtualClock
 from pytest_supercache.layers.existing_cache import ExistingCache
-from pytest_supercache.layers.messages import Mailbox
 from pytest_supercache.layers.origin import Origin
 from pytest_supercache.layers.stack import NodeLayers, Stack
 from pytest_supercache.layers.super_cache import SuperCache
@@ -139,24 +139,39 @@ class World(Recording):
             return self._run_on(loop)
         if any(actor.is_task for actor in self._actors):
             return run_coroutine(self._controller, self._run_on(None))
-        mailboxes = self._before_race()
-        self._controller.race(self._actors, mailboxes)
+        backgrounds = self._before_race()
+        self._controller.race(self._actors, backgrounds)
         return self._results()
 
     async def _run_on(self, loop: Any) -> dict[str, Any]:
-        mailboxes = self._before_race()
+        backgrounds = self._before_race()
         loop = loop or loop_of_body(self._controller)
-        await race(loop, self._actors, mailboxes)
+        await race(loop, self._actors, backgrounds)
         return self._results()
 
-    def _before_race(self) -> list[Mailbox]:
+    def _before_race(self) -> list[Background]:
         if self._record.snapshot is not None:
             with looking():
                 self._start = self.content()
-        return list(self.stack.bus.mailboxes.values())
+        moves = losses.moves(self.stepping, self.stack, self._sights)
+        return [*self.stack.bus.mailboxes.values(), *moves]
 
     def _results(self) -> dict[str, Any]:
         return {actor.name: actor.result for actor in self._actors if actor.error is None}
+
+    def restart(self, node: str = "a", layer: str = "super_cache") -> Any:
+        """Restart the super cache of a node as a step of the caller: it comes up cold.
+
+        Its content is lost, and the messages that are on their way to it. In a coroutine:
+        ``await world.restart(...)``.
+
+        Raises:
+            SupercacheError: the layer is not one that restarts.
+        """
+        restarting = losses.restarting(self.stack, self._sights, f"{layer}@{node}")
+        if self.is_on_a_loop:
+            return losses.arestart(self.stepping, *restarting)
+        return losses.restart(self.stepping, *restarting)
 
     def settle(self) -> "Settling":
         """Deliver what is still on its way and take stock of every layer.
@@ -248,6 +263,7 @@ class World(Recording):
 
     def deliver(self) -> None:
         """Deliver every message that is on its way, outside the race."""
+        self.stack.bus.hurry()
         self._controller.drain(list(self.stack.bus.mailboxes.values()))
 
     def forget_everything(self) -> None:
@@ -297,28 +313,29 @@ class World(Recording):
             self._unseen.append(
                 f"a read of {key} on node {node} after settling was answered without a step"
             )
-        if any(_writes_shared(step.footprint.writes) for step in steps):
+        if any(losses.is_shared(step.footprint.writes) for step in steps):
             self.stack.restore_shared(self._shared)
 
     def show(self, place: str, content: Callable[[], Mapping[str, Any]]) -> None:
         """Make a layer of the system's own visible: ``content`` is called to look into it."""
         self._sights[place] = content
 
-    def shown(self, place: str) -> Mapping[str, Any] | None:
-        """Return the layer that a system shows at ``place``, itself and not a copy."""
-        look = self._sights.get(place)
-        return None if look is None else look()
+    @property
+    def sights(self) -> Mapping[str, Callable[[], Mapping[str, Any]]]:
+        """The layers that systems show: themselves, and not copies."""
+        return self._sights
 
     def content(self) -> Layers:
         """Return what every layer holds, without taking a step."""
-        shown = {place: dict(look()) for place, look in self._sights.items()}
-        return {**self.stack.content(), **shown}
+        with self.stack.clock.true():
+            shown = {place: dict(look()) for place, look in self._sights.items()}
+            return {**self.stack.content(), **shown}
 
     def execution(self, failure: BaseException | None) -> Execution:
         """Return everything that was recorded."""
         controller = self._controller
         return Execution(
-            schedule=Schedule(tuple(controller.choices)),
+            schedule=Schedule(tuple(controller.choices), tuple(self.stepping.faults.strikes)),
             steps=self._record.steps,
             history=history_of(self._calls, self._record, self.stack, self._given, self._owners),
             settled=self._settled,
@@ -347,6 +364,8 @@ class World(Recording):
             errors=self._unrecorded_errors(),
             actors=tuple(actor.name for actor in self._actors),
             failure=failure,
+            missed=self.stepping.faults.missed,
+            **losses.open_to(self.stack, self._sights),
             start=self._start,
             stock=self._stock,
             results={actor.name: actor.result for actor in self._actors},
@@ -363,7 +382,3 @@ class World(Recording):
             for name, error in (*ended, *self._controller.lost)
             if error is not None and id(error) not in recorded
         }
-
-
-def _writes_shared(writes: frozenset[str]) -> bool:
-    return any(resource.startswith(("existing_cache:", "origin:", "*")) for resource in writes)

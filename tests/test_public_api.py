@@ -12,8 +12,8 @@ NAMES = {
     "BOUNDED_STALENESS", "COHERENT_WHEN_SETTLED", "DURABLE_WRITES", "ISOLATED_USERS", "MAX_LOADS",
     "MONOTONIC_READS", "MONOTONIC_WRITES", "NO_DIRTY_READS", "NO_LOST_INVALIDATION",
     "NO_RESURRECTION", "READ_ATOMIC", "READ_YOUR_WRITES", "SEQUENTIALLY_CONSISTENT",
-    "TTL_RESPECTED", "Assume", "CheckResult", "Commit", "Counterexample", "Guarantee", "History",
-    "Label", "Operation", "SupercacheError", "Verdict", "Violation", "World", "check",
+    "TTL_RESPECTED", "Assume", "CheckResult", "Commit", "Counterexample", "Faults", "Guarantee",
+    "History", "Label", "Operation", "SupercacheError", "Verdict", "Violation", "World", "check",
     "check_history", "explore", "system", "verb", "watch",
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ class Counterexample:
     replays: str  # "10/10"
     minimal: bool  # every schedule with fewer preemptions was executed and held
     serial: bool = False  # the users took turns: no concurrency is needed
+    faults: tuple[str, ...] = ()  # each with its place, in words
     conflict_class: str | None = None
     explanation: str | None = None
     fingerprint: str | None = None

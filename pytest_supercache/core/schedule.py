@@ -1,8 +1,9 @@
 """Who goes next: a schedule as data, the choices it was made from, and the token people paste.
 
 A token is ``sc1:ITEM:alice,bob*2,alice/1`` and, for each tick of the clock, ``;tick@3``: the clock
-moved after three choices had been made. Every choice of an actor lets it run to its next switch
-point; the first one also runs the code before its first switch point.
+moved after three choices had been made. So for faults: ``;evict(existing_cache,k)@3`` happened
+then, ``;error_after(bob,1,2)@3`` struck in the step that the third choice took. Every choice of an
+actor lets it run to its next switch point; the first one also runs the code before its first one.
 """
 
 import re
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote
 
 from pytest_supercache.core.errors import TokenError
+from pytest_supercache.core.fault import Fault, Vector, read_fault
 
 if TYPE_CHECKING:
     from pytest_supercache.core.trace import Step
@@ -54,25 +56,65 @@ class Scheduler(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Strike:
+    """A fault that struck when so many choices of actors had been made."""
+
+    fault: Fault
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
-    """The choices of one execution in order: names of actors, and ``@clock`` for ticks."""
+    """The choices of one execution in order: names of actors, and of pseudo-actors with an ``@``.
+
+    ``@clock`` is a tick, ``@evict(...)`` and the like are faults that the schedule places;
+    ``strikes`` are the faults that have a place of their own.
+    """
 
     choices: tuple[str, ...] = ()
+    strikes: tuple[Strike, ...] = ()
+
+    @property
+    def vector(self) -> Vector:
+        """Every fault that struck."""
+        moves = [read_move(choice) for choice in self.choices]
+        return (*(fault for fault in moves if fault), *(strike.fault for strike in self.strikes))
 
     def token(self, item: str) -> str:
         """Write the schedule as a replay token bound to ``item`` (a scenario id or a node id)."""
-        actors = [choice for choice in self.choices if choice != CLOCK]
+        actors = [choice for choice in self.choices if not _is_extra(choice)]
         runs = [
             quote(name, safe=_SAFE) + (f"*{count}" if count > 1 else "")
             for name, count in ((name, len(list(group))) for name, group in groupby(actors))
         ]
-        ticks, moves = [], 0
+        extras, moves = [], 0
         for choice in self.choices:
-            if choice == CLOCK:
-                ticks.append(f";tick@{moves}")
+            if _is_extra(choice):
+                extras.append(f";{'tick' if choice == CLOCK else choice[1:]}@{moves}")
             else:
                 moves += 1
-        return f"{VERSION}:{quote(item, safe=_SAFE_ITEM)}:{','.join(runs)}{''.join(ticks)}"
+        extras += [f";{strike.fault}@{strike.at}" for strike in self.strikes]
+        return f"{VERSION}:{quote(item, safe=_SAFE_ITEM)}:{','.join(runs)}{''.join(extras)}"
+
+
+def read_move(choice: str) -> Fault | None:
+    """Return the fault that a choice stands for, if it is one."""
+    match = re.fullmatch(r"@([a-z_]+)\((.*)\)", choice)
+    return read_fault(match[1], match[2]) if match else None
+
+
+def moves_made(choices: list[str]) -> int:
+    """Count the choices of actors: what a place in a token is counted in."""
+    return sum(not _is_extra(choice) for choice in choices)
+
+
+def is_fault(choice: str) -> bool:
+    """Say whether a choice is a fault that the schedule places."""
+    return choice.startswith("@") and choice.endswith(")")
+
+
+def _is_extra(choice: str) -> bool:
+    return choice == CLOCK or is_fault(choice)
 
 
 def read_token(token: str) -> tuple[str, Schedule]:
@@ -98,9 +140,21 @@ def read_token(token: str) -> tuple[str, Schedule]:
         )
     runs, *extras = rest.split(";")
     choices = _read_runs(runs, token)
-    for tick in _read_ticks(extras, token, len(choices)):
-        choices.insert(tick, CLOCK)
-    return unquote(item), Schedule(tuple(choices))
+    moves, strikes = len(choices), []
+    placed: list[int] = []  # positions of the choices that are not actors'
+    for extra in extras:
+        fault, at = _read_extra(extra, token, moves)
+        if fault is not None and not fault.is_move:
+            strikes.append(Strike(fault, at))
+            continue
+        if placed and at < placed[-1] - len(placed) + 1:
+            raise TokenError(f"{extra!r} stands after a later one in token {token!r}")
+        placed.append(at + len(placed))
+        choices.insert(placed[-1], CLOCK if fault is None else fault.name)
+    schedule = Schedule(tuple(choices), tuple(strikes))
+    if len(set(schedule.vector)) < len(schedule.vector):
+        raise TokenError(f"the same fault is there twice in token {token!r}")
+    return unquote(item), schedule
 
 
 def _read_runs(runs: str, token: str) -> list[str]:
@@ -115,17 +169,17 @@ def _read_runs(runs: str, token: str) -> list[str]:
     return choices
 
 
-def _read_ticks(extras: list[str], token: str, moves: int) -> list[int]:
-    """Return list positions at which to insert ticks, already shifted by earlier ones."""
-    positions: list[int] = []
-    for extra in extras:
-        match = re.fullmatch(r"tick@([0-9]{1,7})", extra)
-        if match is None:
-            raise TokenError(
-                f"cannot read {extra!r} in token {token!r}: this version knows only tick@N"
-            )
-        at = int(match[1])
-        if at > moves or (positions and at < positions[-1] - len(positions) + 1):
-            raise TokenError(f"{extra!r} does not fit the {moves} choices of token {token!r}")
-        positions.append(at + len(positions))
-    return positions
+def _read_extra(extra: str, token: str, moves: int) -> tuple[Fault | None, int]:
+    """Read ``tick@3`` or ``evict(existing_cache,k)@3``; a tick is no fault."""
+    match = re.fullmatch(r"([a-z_]+)(?:\(([^()]*)\))?@([0-9]{1,7})", extra)
+    if match is None:
+        raise TokenError(
+            f"cannot read {extra!r} in token {token!r}: expected tick@N or FAULT(PLACE)@N"
+        )
+    kind, words, at = match[1], match[2], int(match[3])
+    fault = None if kind == "tick" and words is None else read_fault(kind, words or "")
+    if fault is None and (kind != "tick" or words is not None):
+        raise TokenError(f"cannot read {extra!r} in token {token!r}: there is no such fault")
+    if at > moves:
+        raise TokenError(f"{extra!r} does not fit the {moves} choices of token {token!r}")
+    return fault, at

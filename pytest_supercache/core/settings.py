@@ -1,9 +1,9 @@
 """How to explore: every knob of a check with its default, in one frozen value."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.fault import Faults
 
 SEARCHES = ("auto", "exhaustive", "all-schedules", "pct", "random", "uniform", "hypothesis")
 GRAINS = ("command", "wire", "await", "line")
@@ -31,7 +31,7 @@ class Exploration:
     ticks: int | str = "auto"
     preemptions: int | None = None
     memory: str = "auto"
-    faults: Any = None
+    faults: Faults | None = None
     assume: Assume | None = None
     stop_at_first: bool = True
     step_timeout: float = 5.0
@@ -55,7 +55,7 @@ def refuse_unavailable(settings: Exploration) -> None:
         raise SupercacheError(f"ticks={settings.ticks!r}: expected 'auto', 0, 1 or 2")
     if settings.memory not in MEMORIES:
         raise SupercacheError(f"memory={settings.memory!r}: expected one of {', '.join(MEMORIES)}")
-    if settings.faults is not None:
-        raise SupercacheError("faults are not available in this version; leave them out")
+    if settings.faults is not None and not isinstance(settings.faults, Faults):
+        raise SupercacheError(f"faults={settings.faults!r}: expected Faults(max=1, kinds=(...))")
     if settings.executions < 1 or settings.time <= 0:
         raise SupercacheError("executions must be at least 1 and time more than 0 s")

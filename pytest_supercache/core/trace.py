@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_supercache.core.fault import Vector
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.schedule import Schedule
@@ -54,6 +55,7 @@ class Step:
     recheck: bool = False  # a condition checked again, after one of its reads was written
     cause: StepId | None = None  # the step without which it could not be taken
     fires: tuple[str, ...] = ()  # timers whose deadline came with this tick
+    point: tuple[int, int] | None = None  # operation and index in it: where a fault can strike
 
     @property
     def signature(self) -> tuple[str, str, Footprint]:
@@ -105,6 +107,9 @@ class Execution:
     actors: tuple[str, ...] = ()  # that took part in the race, pseudo-actors left out
     failure: BaseException | None = None  # raised by the test body itself, outside of actors
     results: dict[str, Any] = field(default_factory=dict)  # what the actors' functions returned
+    missed: Vector = ()  # faults that were to strike and did not: the run does not count
+    places: dict[str, str] = field(default_factory=dict)  # that can lose content: whose they are
+    expiring: tuple[str, ...] = ()  # resources that were ever given a time to live
     start: Layers = field(default_factory=dict)  # content before the race, when layers are recorded
     stock: Layers = field(default_factory=dict)  # at the very end, settled or not, when asked for
     waits: dict[str, WaitState] = field(default_factory=dict)  # as they were when the race began

@@ -20,6 +20,7 @@ class Label(Enum):
     """What fails when users take turns (search.md section 4 of the design)."""
 
     PLAIN_BUG = "plain bug"  # every serial order fails
+    FAULT_BUG = "fault bug"  # every serial order fails under the fault
     ORDER_BUG = "order bug"  # some serial orders fail
     CONFLICT = "conflict"  # no serial order fails
 

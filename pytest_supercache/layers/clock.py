@@ -1,7 +1,8 @@
 """One virtual clock for everything: it moves only when the scheduler moves it."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 """Where virtual time begins in every execution."""
@@ -12,6 +13,7 @@ class VirtualClock:
 
     def __init__(self) -> None:
         self._now = 0.0
+        self._ahead = 0.0
         self._listeners: list[Callable[[dt.datetime], None]] = []
 
     def now(self) -> float:
@@ -31,8 +33,25 @@ class VirtualClock:
         """Stop calling ``listener``."""
         self._listeners.remove(listener)
 
+    def show_ahead(self, seconds: float) -> None:
+        """Show listeners an instant so far ahead of the true one: a node whose clock is wrong."""
+        if seconds != self._ahead:
+            self._ahead = seconds
+            self._tell()
+
+    @contextmanager
+    def true(self) -> Iterator[None]:
+        """Show the true instant meanwhile."""
+        ahead = self._ahead
+        self.show_ahead(0.0)
+        try:
+            yield
+        finally:
+            self.show_ahead(ahead)
+
     def reset(self) -> None:
         """Go back to the epoch: a new execution begins."""
+        self._ahead = 0.0
         self._set(0.0)
 
     def move_to(self, seconds: float) -> None:
@@ -46,5 +65,30 @@ class VirtualClock:
 
     def _set(self, seconds: float) -> None:
         self._now = seconds
+        self._tell()
+
+    def _tell(self) -> None:
+        shown = self.datetime() + dt.timedelta(seconds=self._ahead)
         for listener in self._listeners:
-            listener(self.datetime())
+            listener(shown)
+
+
+class AheadClock(VirtualClock):
+    """The clock as a node sees it that is ahead of the true time."""
+
+    def __init__(self, true: VirtualClock, seconds: float) -> None:
+        super().__init__()
+        self._true = true
+        self._ahead = seconds
+
+    def now(self) -> float:
+        """Return the virtual seconds since the start, as this node sees them."""
+        return self._true.now() + self._ahead
+
+    def datetime(self) -> dt.datetime:
+        """Return the virtual instant, in UTC, as this node sees it."""
+        return self._true.datetime() + dt.timedelta(seconds=self._ahead)
+
+    def move_to(self, seconds: float) -> None:
+        """Move the one clock forward, for a test that drives time by hand."""
+        self._true.move_to(seconds - self._ahead)

@@ -32,6 +32,8 @@ class ExistingCache:
     def __init__(self, server: AnyServer) -> None:
         self.server = server
         self.timed: set[str] = set()  # commands that set or read a TTL in this execution
+        self.expiring: set[str] = set()  # keys of commands that set or read a TTL
+        self.history: list[Any] = []  # before each write, when a fault asks for it
         self.leases: set[str] = set()  # keys set with NX and a TTL: a lock that runs out
         self._admin: redis.Redis | None = None  # for our own looks; made when needed
         self._pools: WeakSet[Any] = WeakSet()  # of the clients we made
@@ -74,6 +76,8 @@ class ExistingCache:
             forget_pool(pool)
         self.leases.clear()
         self.timed.clear()
+        self.expiring.clear()
+        self.history.clear()
         self._admin = None
         for key, value in given.items():
             self._look_in().set(key, encoded(value))
@@ -113,6 +117,23 @@ class ExistingCache:
             ),
             default=None,
         )
+
+    def last_deadline(self) -> float | None:
+        """Return the virtual second at which the last lock lease runs out."""
+        start = EPOCH.timestamp()
+        return max(
+            (
+                at - start + EXPIRED_AFTER
+                for key, at in self.server.expiries().items()
+                if key in self.leases
+            ),
+            default=None,
+        )
+
+    def expires_at(self, key: str) -> float | None:
+        """Return the virtual second at which ``key`` is gone; None: it has no time to live."""
+        at = self.server.expiries().get(key)
+        return None if at is None else at - EPOCH.timestamp() + EXPIRED_AFTER
 
     def close(self) -> None:
         """Stop the server, if it is ours."""

@@ -51,6 +51,7 @@ class FakeRedisServer:
     """fakeredis: the default, in this process, on virtual time."""
 
     url = "redis://localhost:6379/0"
+    backend = "fakeredis"
 
     def __init__(self) -> None:
         import fakeredis
@@ -135,6 +136,7 @@ class RealServer:
     moves_time = False
 
     def __init__(self, program: str = "redis-server") -> None:
+        self.backend = program
         path = shutil.which(program)
         if path is None:
             raise SupercacheError(
@@ -233,7 +235,7 @@ class ForeignServer:
     def __init__(self, url: str) -> None:
         import redis
 
-        self.url = url
+        self.url = self.backend = url
         self._pool = redis.ConnectionPool.from_url(url)
         self._admin = private_client(lambda: owned(self.connection({})))
         try:

@@ -8,9 +8,9 @@ from typing import Any
 
 from pytest_supercache.core.switch import Switch
 from pytest_supercache.core.trace import Layers
-from pytest_supercache.layers.clock import VirtualClock
+from pytest_supercache.layers.clock import AheadClock, VirtualClock
 from pytest_supercache.layers.existing_cache import ExistingCache
-from pytest_supercache.layers.messages import Bus
+from pytest_supercache.layers.messages import Bus, Published, nothing_more
 from pytest_supercache.layers.origin import Origin
 from pytest_supercache.layers.servers import AnyServer
 from pytest_supercache.layers.super_cache import SuperCache
@@ -26,7 +26,8 @@ class NodeLayers:
         self.origin = stack.origin
         self.existing_cache = stack.existing_cache
         self.super_cache = stack.super_caches[node]
-        self.clock = stack.clock
+        ahead = stack.ahead.get(node)
+        self.clock = stack.clock if ahead is None else AheadClock(stack.clock, ahead)
         self._stack = stack
 
     @property
@@ -42,9 +43,10 @@ class Stack:
         self.clock = VirtualClock()
         self.origin = Origin(switch)
         self.existing_cache = ExistingCache(server)
-        self.bus = Bus(switch)
+        self.bus = Bus(switch, self.clock.now)
         self.super_caches: dict[str, SuperCache] = {}
         self._switch = switch
+        self.ahead: dict[str, float] = {}  # nodes whose clock is wrong
         self._given: dict[str, Any] = {}
         self._folder: Path | None = None
 
@@ -118,6 +120,23 @@ class Stack:
             self.existing_cache.drop(key)
         else:
             self.node(node).super_cache.drop(key)
+
+    def close_to_faults(self) -> None:
+        """Let go of the execution whose faults had a part in what happened."""
+        self.bus.published = nothing_more
+
+    def open_to_faults(self, published: Published, ahead: dict[str, float]) -> None:
+        """Let faults have what is published, and the clocks of nodes be ahead."""
+        self.bus.published, self.ahead = published, ahead
+
+    def fail_over(self, missed: int) -> bool:
+        """Go on with a replica that lacks the last writes; False when it lacks nothing."""
+        cache = self.existing_cache
+        if len(cache.history) < missed:
+            return False
+        before = cache.content()
+        cache.server.load(cache.history[-missed])
+        return cache.content() != before
 
     def close(self) -> None:
         """Remove what is left on disk; the server belongs to whoever started it."""

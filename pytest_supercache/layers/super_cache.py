@@ -74,12 +74,18 @@ class SuperCache:
         else:
             self._content.pop(key, None)
 
-    def restart(self) -> None:
-        """Come up cold: no content, no leases, and messages on their way are lost. Not a step."""
+    def restart(self) -> bool:
+        """Come up cold: no content, no leases, and messages on their way are lost. Not a step.
+
+        Returns:
+            Whether anything was lost.
+        """
+        had = bool(self._content or self._leases or self.mailbox.pending() is not None)
         granted = self._granted
         self.reset({})
         self._granted = granted  # a lease of before must never equal one granted from now on
         self.used = True
+        return had
 
     def invalidate(self, *keys: str) -> None:
         """Tell every node, this one included, to drop ``keys``; they do it when they hear of it."""

@@ -1,5 +1,6 @@
 """``answers``: every operation is answered, and no answer is an exception nobody expects."""
 
+from pytest_supercache.core.fault import is_injected
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation, described
 from pytest_supercache.oracle.guarantee import Guarantee
@@ -7,17 +8,19 @@ from pytest_supercache.oracle.guarantee import Guarantee
 
 def _find_missing_answer(execution: Execution) -> Violation | None:
     for operation in execution.history:
-        if operation.error is not None and not operation.error_expected:
+        error = operation.error
+        if error is not None and not (operation.error_expected or is_injected(error)):
             return Violation(
                 guarantee="answers",
                 summary=f"{operation.user} {_named(operation.kind, operation.key)} raised "
-                f"{described(operation.error)}",
+                f"{described(error)}",
                 key=operation.key,
                 user=operation.user,
                 node=operation.node,
-                evidence={"step": operation.step, "error": operation.error},
+                evidence={"step": operation.step, "error": error},
             )
-    for actor, error in execution.errors.items():
+    own = [(who, error) for who, error in execution.errors.items() if not is_injected(error)]
+    for actor, error in own:
         return Violation(
             guarantee="answers",
             summary=f"{actor} raised {described(error)}",

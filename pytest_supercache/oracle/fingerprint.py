@@ -34,6 +34,7 @@ def fingerprint_of(
         for operation in execution.history
         if operation.phase == "race" and (key is None or _touches(operation, key))
     }
+    faults = execution.schedule.vector
     parts = [
         violation.guarantee,
         None if label is None else label.value,
@@ -41,6 +42,7 @@ def fingerprint_of(
         layer_role(classified),
         sorted(kinds),
         sorted(verbs),
+        *([sorted(fault.kind for fault in faults)] if faults else []),
     ]
     return sha256(json.dumps(parts).encode()).hexdigest()[:LENGTH]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_supercache.calls import Call
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.fault import is_injected
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.playing.awaiting import called
 from pytest_supercache.registry import Verb
@@ -56,6 +57,8 @@ class Scene:
             raise
         except Exception as raised:  # noqa: BLE001 - compared with what the step expects
             error = raised
+        if is_injected(error):
+            return False  # an error that a fault brought is an answer; the flow ends with it
         self._compare(step, user, call, error)
         if step.keep_as is not None:
             user.vars[step.keep_as] = call.answer

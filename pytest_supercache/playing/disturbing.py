@@ -1,10 +1,9 @@
 """Steps that are not operations: users wait for each other, pause, and layers lose content."""
 
-from typing import Any
-
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
+from pytest_supercache.losses import arestart, lose, restarting, touched
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.world import World
 
@@ -48,17 +47,13 @@ async def disturb(
         SupercacheError: the layer is the origin, or one that we cannot reach into.
     """
     place = layer if layer == "existing_cache" else f"{layer}@{node}"
-    shown = world.shown(place)
-    _refuse(world, verb, layer, node, is_shown=shown is not None)
-    touched = frozenset({f"{place}:{'*' if key is None else key}"})
+    _refuse(world, verb, layer, node, is_shown=place in world.sights)
+    if verb == "restart":
+        await arestart(world.stepping, *restarting(world.stack, world.sights, place))
+        return
     label = f"{verb} {place}" if key is None else f"{verb} {key} in {place}"
-    await async_stepping.step(world.stepping, label, Footprint(touched, touched), kind="user")
-    if shown is not None:
-        _forget(shown, key, label)
-    elif verb == "restart":
-        world.node(node).super_cache.restart()
-    else:
-        world.stack.drop(layer, key, node)
+    await async_stepping.step(world.stepping, label, touched(world.sights, place, key), kind="user")
+    lose(world.stack, world.sights, place, key)
 
 
 def _refuse(world: World, verb: str, layer: str, node: str, *, is_shown: bool) -> None:
@@ -73,13 +68,3 @@ def _refuse(world: World, verb: str, layer: str, node: str, *, is_shown: bool) -
             f"{verb}: there is nothing to reach into at {layer} on node {node}. Show a mapping "
             f"there: the system's layers() -> {{{layer!r}: mapping}}"
         )
-
-
-def _forget(mapping: Any, key: str | None, label: str) -> None:
-    """Drop a key from a layer that a system shows, in place."""
-    if not hasattr(mapping, "pop"):
-        raise SupercacheError(f"{label}: layers() shows a copy that cannot be changed")
-    if key is None:
-        mapping.clear()
-    else:
-        mapping.pop(key, None)

@@ -77,6 +77,7 @@ class Bench:
 
     def _check_item(self, node: pytest.Item, item: "ScenarioItem", **limits: Any) -> CheckResult:
         """Check a scenario item, within tighter limits than its own if need be."""
+        from pytest_supercache.core.fault import Faults
         from pytest_supercache.oracle.judge import DEFAULT, KNOWN
         from pytest_supercache.playing import Play
         from pytest_supercache.registry import REGISTRY
@@ -84,7 +85,9 @@ class Bench:
         scenario = item.scenario
         system = REGISTRY.systems[item.system.name]
         play = Play(item, system, REGISTRY.verbs)
-        own = {**scenario.explore, "assume": item.assume, "faults": scenario.faults}
+        spec = scenario.faults
+        faults = None if spec is None else Faults(max=spec.max, kinds=spec.kinds)
+        own = {**scenario.explore, "assume": item.assume, "faults": faults}
         settings = self._session.options.exploration(own)
         tighter = {name: min(limit, getattr(settings, name)) for name, limit in limits.items()}
         guarantees: tuple[Guarantee, ...] = DEFAULT
@@ -188,7 +191,8 @@ class Bench:
         **own: Any,
     ) -> CheckResult:
         """Check a body with what the run says; a replay that no longer fits leaves it undecided."""
-        from pytest_supercache.checking import check_on
+        from pytest_supercache.checking import check_on, search_unit
+        from pytest_supercache.workers import forked
 
         try:
             result = check_on(
@@ -198,6 +202,7 @@ class Bench:
                 replay=_replay(node),
                 hypothesis_seed=self._session.hypothesis_seed,
                 core=self._session.core,
+                on=forked(self._session.options.value("workers") or 1, search_unit),
                 **own,
             )
         except ReplayDivergedError as error:

@@ -6,6 +6,7 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, overload
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.settings import Assume
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.plugin.fixtures import LAYER_FIXTURES
@@ -32,6 +33,7 @@ def explore(
     ticks: int | str = ...,
     preemptions: int | None = ...,
     memory: str = ...,
+    faults: Faults | None = ...,
     guarantees: Iterable[Guarantee] = ...,
     assume: Assume | None = ...,
     stop_at_first: bool = ...,
@@ -61,8 +63,8 @@ def explore(
 
 
 _OPTIONS = frozenset(
-    {"search", "grain", "seed", "executions", "time", "ticks", "preemptions", "memory", "assume",
-     "stop_at_first"}
+    {"search", "grain", "seed", "executions", "time", "ticks", "preemptions", "memory", "faults",
+     "assume", "stop_at_first"}
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.settings import SEARCHES, Exploration
 from pytest_supercache.plugin.gating import GATE_NAMES, add_gate_options
 
@@ -20,6 +21,8 @@ _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("executions", "N", int, "schedules an item may execute (default: 20000)"),
     ("preemptions", "N", int, "try only schedules with at most N preemptions"),
     ("ticks", "N", str, "early moves of the clock: auto, 0, 1 or 2 (default: auto)"),
+    ("faults", "N", int, "faults in one execution at most (default: none, or what a file says)"),
+    ("workers", "N", int, "processes that search for faults side by side (default: 1)"),
     ("seed", "N", int, "seed of the random search and of the code's own randomness (default: 0)"),
     ("step_timeout", "SECONDS", float, "real seconds a step may take to arrive (default: 5)"),
     ("backend", "NAME", str, "fakeredis (default), redis-server, valkey-server or redis://..."),
@@ -87,8 +90,18 @@ class Options:
         for source in (self._ini, own.get, self.command_line):
             known = {name: source(name) for name in _EXPLORATION}
             settings = replace(settings, **{n: v for n, v in known.items() if v is not None})
+        faults = self._faults(own.get("faults"))
         rest = {name: value for name, value in own.items() if name not in _EXPLORATION}
-        return replace(settings, **rest)
+        return replace(settings, **{**rest, "faults": faults})
+
+    def _faults(self, own: Faults | None) -> Faults | None:
+        """Let the command line say how many faults there are; the file says which kinds."""
+        most = self.command_line("faults")
+        if most is None and own is None:
+            most = self._ini("faults")
+        if most is None:
+            return own
+        return replace(own or Faults(), max=most)
 
     def _ini(self, name: str) -> Any:
         given = self._config.getini(PREFIX + name)

@@ -14,6 +14,7 @@ WIDTH = 120
 
 _LABELS = {
     Label.PLAIN_BUG: "plain bug: every serial order fails; it takes no concurrency",
+    Label.FAULT_BUG: "fault bug: every serial order fails under the fault; it takes no concurrency",
     Label.ORDER_BUG: "order bug: some serial orders fail; it takes no concurrency",
     Label.CONFLICT: "conflict: no serial order fails; it takes concurrency",
 }
@@ -76,6 +77,7 @@ def _classes(finding: Finding) -> str:
 
 def _violations(result: CheckResult, found: Counterexample) -> list[str]:
     lines = [f"  {_LABELS[result.label]}"] if result.label is not None else []
+    lines += [f"  fault: {clean(fault)}" for fault in found.faults]
     lines += [f"  {clean(line)}" for line in found.violation.summary.splitlines()]
     lines += [f"  {clean(line)}" for line in (found.explanation or "").splitlines()]
     others = [other for other in found.violations if other.identity != found.violation.identity]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pytest_supercache.core.operation import RACE, Operation
 from pytest_supercache.core.result import Counterexample
-from pytest_supercache.core.schedule import CLOCK
+from pytest_supercache.core.schedule import CLOCK, is_fault
 from pytest_supercache.core.trace import Execution, Layers, Pending, Step
 from pytest_supercache.core.waits import LockState
 from pytest_supercache.report.agreement import first_disagreement
@@ -129,6 +129,8 @@ def actor_title(actor: str, node: str | None = None) -> str:
     """Name an actor for people: ``alice @a``, ``messages to b``, ``clock``."""
     if actor == CLOCK:
         return "clock"
+    if is_fault(actor):
+        return "fault"
     if actor.startswith(_MESSAGES):
         return clean(f"messages to {actor.removeprefix(_MESSAGES)}")
     return clean(f"{actor} @{node}") if node and "@" not in actor else clean(actor)

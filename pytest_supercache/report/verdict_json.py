@@ -130,6 +130,7 @@ def _counterexample(found: Counterexample) -> Row:
         "minimal": found.minimal,
         "serial": found.serial,
         "replays": found.replays,
+        "faults": list(found.faults),
         "conflict_class": found.conflict_class,
         "fingerprint": found.fingerprint,
         "explanation": plain((found.explanation or "").splitlines()),

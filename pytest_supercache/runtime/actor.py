@@ -44,7 +44,9 @@ class Announced:
     wait: Wait | None = None
     deadline: float | None = None  # virtual seconds; the step may be taken from then on
     fired: bool = False  # the deadline has passed
+    is_paused: bool = False  # a fault holds it back until its deadline
     recheck_from: int | None = None  # wait_until: enabled after a step from here on wrote its reads
+    plan: Any = None  # what faults do to it
     polls: bool = False  # asks again what it was just told; see runtime.polling
 
 
@@ -67,6 +69,9 @@ class Actor:
     error: BaseException | None = None
     taken: int = 0  # steps so far
     operation: int | None = None
+    operations: int = 0  # begun so far
+    outside: int = 0  # steps outside of any operation
+    late: BaseException | None = None  # raised as the answer of its present step
     operation_began: int = 0  # ``taken`` when the present operation began
     carried: float = 0.0  # virtual seconds that passed while the present operation could go on
     inherited: list[Footprint] = field(default_factory=list)  # of the watched calls it is inside
@@ -107,8 +112,27 @@ class Actor:
         pending = self.pending
         return pending is not None and pending.deadline is not None and not pending.fired
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether a fault holds it back."""
+        return self.pending is not None and self.pending.is_paused and not self.pending.fired
+
+    @property
+    def point(self) -> tuple[int, int]:
+        """Where it is: the number of its operation (0: outside of any) and of the step there."""
+        if self.operation is None or not self.operations:  # or in that of who has started it
+            return 0, self.outside
+        return self.operations, self.taken - self.operation_began
+
+    def move_on(self) -> None:
+        """Count the step that it takes now."""
+        self.outside += self.operation is None or not self.operations
+        self.taken += 1
+        self.pending = None
+
     def begin_operation(self, position: int | None) -> None:
         """Count the steps that follow towards the operation at ``position``."""
+        self.operations += position is not None
         self.operation = position
         self.operation_began = self.taken
         self.carried = 0.0
@@ -148,7 +172,7 @@ class BackgroundActor:
         if pending is None:
             return None
         label, footprint = pending
-        return Announced(label, "message", footprint)
+        return Announced(label, getattr(self.work, "kind", "message"), footprint)
 
 
 def name_of_child(parent: Actor) -> str:

@@ -4,14 +4,16 @@ The switch point stands before the command and nowhere inside it: what redis-py 
 differs from version to version and is no chance for anybody else.
 """
 
+from collections.abc import Callable
 from typing import Any
 
+from pytest_supercache.core.fault import is_injected
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.layers.servers import OWNED
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.doors import Doors, _Method, address, execution_for
+from pytest_supercache.runtime.doors import Doors, _Method, address, broken, execution_for, speak
 from pytest_supercache.runtime.stepping import Stepping
 
 
@@ -41,10 +43,13 @@ class AsyncDoors(Doors):
             execution = execution_for(client)
             if execution is None or not args:
                 return await method(client, *args, **options)
+            dialect = execution.dialect()
+            args = dialect.sent(args) if dialect else args
             label, footprint = self.announce(execution, args)
-            return await _call(
+            answer = await self._call(
                 execution, label, footprint, lambda: method(client, *args, **options)
             )
+            return dialect.received(answer) if dialect else answer
 
         return execute_command
 
@@ -53,11 +58,18 @@ class AsyncDoors(Doors):
             execution = execution_for(pipeline)
             if execution is None or not pipeline.command_stack:
                 return await method(pipeline, *args, **options)
+            dialect = speak(execution, pipeline)
             is_atomic = pipeline.is_transaction or pipeline.explicit_transaction
             label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
-            return await _call(
-                execution, label, footprint, lambda: method(pipeline, *args, **options)
-            )
+            try:
+                answer = await self._call(
+                    execution, label, footprint, lambda: method(pipeline, *args, **options)
+                )
+            except BaseException as error:
+                if is_injected(error):
+                    await pipeline.reset()  # it starts over, as after a connection that broke
+                raise
+            return dialect.received(answer) if dialect else answer
 
         return execute
 
@@ -107,17 +119,21 @@ class AsyncDoors(Doors):
 
         return send_packed_command
 
+    async def _call(
+        self, execution: Stepping, label: str, footprint: Footprint, make: Callable[[], Any]
+    ) -> Any:
+        """Take the step of a command and wait for its answer before anybody is chosen again."""
 
-async def _call(execution: Stepping, label: str, footprint: Footprint, make: Any) -> Any:
-    """Take the step of a command and wait for its answer before anybody is chosen again."""
-
-    async def expecting() -> Any:
-        for loop in execution.controller.loops:
-            loop.answers_awaited += 1
-        try:
-            return await make()
-        finally:
+        async def expecting() -> Any:
+            self._keep(execution, footprint)
             for loop in execution.controller.loops:
-                loop.answers_awaited -= 1
+                loop.answers_awaited += 1
+            try:
+                return await make()
+            finally:
+                for loop in execution.controller.loops:
+                    loop.answers_awaited -= 1
 
-    return await async_stepping.call(execution, label, footprint, expecting, kind="command")
+        return await async_stepping.call(
+            execution, label, footprint, expecting, kind="command", failure=broken(None)
+        )

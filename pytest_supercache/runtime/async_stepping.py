@@ -11,7 +11,8 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.calling import current_actor
-from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.faults import Failure
+from pytest_supercache.runtime.stepping import Stepping, raise_late
 from pytest_supercache.runtime.task_actor import TaskActor
 
 
@@ -24,6 +25,7 @@ async def step(
     wait: Wait | None = None,
     deadline: float | None = None,
     recheck_from: int | None = None,
+    failure: Failure = ConnectionError,
 ) -> bool:
     """Announce a step of the calling task; returns when it may run.
 
@@ -33,28 +35,50 @@ async def step(
     actor = current_actor()
     assert actor is not None, f"{label!r} was announced by code that is not an actor's"
     announced = execution.announced(
-        actor, label, footprint, kind, wait, deadline, recheck_from=recheck_from
-    )
+        actor, label, footprint, kind, wait, deadline,
+        recheck_from=recheck_from, failure=failure,
+    )  # fmt: skip
     if isinstance(actor, TaskActor):
+        _name_skew(execution)
         await actor.home.arrive(actor, announced)
     else:
         if get_running_loop() is not None and not actor.direct:
             execution.controller.simplify("tasks of a loop that a thread runs in their own order")
         execution.controller.arrive(actor, announced)
+    execution.begun(actor, announced)
     return not announced.fired
 
 
+def _name_skew(execution: Stepping) -> None:
+    if execution.faults.skews:
+        execution.controller.hazard(
+            "the fault clock_skew is not available for coroutines in this version: tasks of all "
+            "nodes share one thread, whose clock cannot be ahead for some of them"
+        )
+
+
 async def call(
-    execution: Stepping, label: str, footprint: Footprint, make: Callable[[], Any], *, kind: str
+    execution: Stepping,
+    label: str,
+    footprint: Footprint,
+    make: Callable[[], Any],
+    *,
+    kind: str,
+    failure: Failure = ConnectionError,
 ) -> Any:
     """Take the step of a call, make it, and part its answer, be it an error, from what follows."""
-    await step(execution, label, footprint, kind=kind)
+    await step(execution, label, footprint, kind=kind, failure=failure)
+    actor = current_actor()
+    assert actor is not None, "a call is made by an actor"
+    late, actor.late = actor.late, None
     try:
         answer = await make()
     except Exception:
         await answered(execution, label)
         raise
     await answered(execution, label)
+    if late is not None:
+        raise late
     return answer
 
 
@@ -62,6 +86,7 @@ async def answered(execution: Stepping, label: str) -> None:
     """Part the answer of a step from what the code does with it, in shared memory only."""
     if execution.controller.shared_memory:
         await step(execution, f"answer of {label}", Footprint(), kind="memory")
+    raise_late(current_actor())
 
 
 async def inside(

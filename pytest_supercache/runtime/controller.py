@@ -151,7 +151,7 @@ class Controller(Notes):
         self.progress += 1
         self.leave_if_over(actor)
         self.record.close()
-        if announced.deadline is not None and announced.kind != "user":
+        if announced.deadline is not None and not announced.is_paused and announced.kind != "user":
             self.time.timers_started = True
         if self.fused is actor and announced.deadline is not None:
             read_clock(self, actor, announced)
@@ -318,9 +318,9 @@ class Controller(Notes):
             choice=len(self.choices) - 1 if racing else None,
             cause=actor.cause,
             pending=self.all_pending() if racing else (),
+            point=actor.point if racing else None,
         )  # fmt: skip
-        actor.taken += 1
-        actor.pending = None
+        actor.move_on()
         self.enter_node(actor.node)
 
     def all_pending(self) -> tuple[Pending, ...]:

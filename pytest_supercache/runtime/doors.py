@@ -18,6 +18,7 @@ from pytest_supercache.layers import redis_commands
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache, forget_pool
 from pytest_supercache.layers.servers import OWNED, PRIVATE
 from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.dialect import Dialect
 from pytest_supercache.runtime.state import find_object
 from pytest_supercache.runtime.stepping import Stepping
 
@@ -80,9 +81,13 @@ class Doors:
             execution = execution_for(client)
             if execution is None or not args:
                 return method(client, *args, **options)
+            dialect = execution.dialect()
+            args = dialect.sent(args) if dialect else args
             label, footprint = self.announce(execution, args)
-            with execution.call(label, footprint, kind="command"):
-                return method(client, *args, **options)
+            with execution.call(label, footprint, kind="command", failure=broken(client)):
+                self._keep(execution, footprint)
+                answer = method(client, *args, **options)
+            return dialect.received(answer) if dialect else answer
 
         return execute_command
 
@@ -91,10 +96,13 @@ class Doors:
             execution = execution_for(pipeline)
             if execution is None or not pipeline.command_stack:
                 return method(pipeline, *args, **options)
+            dialect = speak(execution, pipeline)
             is_atomic = pipeline.transaction or pipeline.explicit_transaction
             label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
-            with execution.call(label, footprint, kind="command"):
-                return method(pipeline, *args, **options)
+            with execution.call(label, footprint, kind="command", failure=broken(pipeline)):
+                self._keep(execution, footprint)
+                answer = method(pipeline, *args, **options)
+            return dialect.received(answer) if dialect else answer
 
         return execute
 
@@ -141,7 +149,7 @@ class Doors:
         label = redis_commands.normalised(args)
         self._note_lease(args)
         self._name_missing_scripts(execution, label)
-        footprint = redis_commands.footprint(args, PLACE)
+        footprint = execution.logged(redis_commands.footprint(args, PLACE))
         self._note_time(label, footprint)
         return label, footprint
 
@@ -153,7 +161,7 @@ class Doors:
         label = "; ".join(redis_commands.normalised(command) for command in commands)
         for command in commands:
             self._note_lease(command)
-        footprint = redis_commands.pipeline_footprint(commands, PLACE)
+        footprint = execution.logged(redis_commands.pipeline_footprint(commands, PLACE))
         self._note_time(label, footprint)
         if pipeline.watching:
             footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
@@ -166,6 +174,12 @@ class Doors:
     def _note_time(self, label: str, footprint: Footprint) -> None:
         if "clock:now" in footprint.reads:
             self._cache.timed.add(label)
+            self._cache.expiring.update(r for r in footprint.reads if r.startswith(f"{PLACE}:"))
+
+    def _keep(self, execution: Stepping, footprint: Footprint) -> None:
+        """Keep what there is before a write: a replica may have missed it."""
+        if execution.faults.keeps_history and any(r.startswith(PLACE) for r in footprint.writes):
+            self._cache.history.append(self._cache.server.save())
 
     def _name_missing_scripts(self, execution: Stepping, label: str) -> None:
         if label.partition(" ")[0] in _SCRIPTS and not self._cache.server.runs_scripts:
@@ -189,6 +203,36 @@ def execution_for(client: Any) -> Stepping | None:
     if execution is None or getattr(pool, PRIVATE, False):
         return None
     return execution
+
+
+def broken(client: Any) -> Callable[[str], BaseException]:
+    """Return what makes the error of a connection that broke; a pipeline starts over then."""
+
+    def failure(text: str) -> BaseException:
+        from redis.exceptions import ConnectionError as BrokenConnectionError
+
+        if hasattr(client, "command_stack"):
+            client.reset()
+        return BrokenConnectionError(text)
+
+    return failure
+
+
+def speak(execution: Stepping, pipeline: Any) -> Dialect | None:
+    """Return how the calling actor's node speaks; what a pipeline has collected is said so."""
+    dialect = execution.dialect()
+    if dialect:
+        commands = [dialect.sent(_arguments(command)) for command in pipeline.command_stack]
+        _replace_commands(pipeline, commands)
+    return dialect
+
+
+def _replace_commands(pipeline: Any, commands: Sequence[Sequence[Any]]) -> None:
+    for at, (command, words) in enumerate(zip(pipeline.command_stack, commands, strict=True)):
+        if hasattr(command, "args"):
+            command.args = tuple(words)
+        else:
+            pipeline.command_stack[at] = (tuple(words), *command[1:])
 
 
 def _arguments(command: Any) -> Sequence[Any]:

@@ -72,7 +72,7 @@ def tick(controller: Controller) -> None:
     """Move the clock to the next deadline: a step of its own."""
     pending = controller.all_pending()
     index = controller.time.moved
-    moved = controller.time.tick(controller.actors.values(), controller.ready)
+    moved = controller.time.tick(controller.actors.values())
     fires = controller.time.fired(controller.actors.values())
     controller.record.waits.fire(fires)
     everything = frozenset({EVERYTHING})

@@ -38,6 +38,7 @@ class Record:
         choice: int | None = None,
         pending: tuple[Pending, ...] = (),
         cause: StepId | None = None,
+        point: tuple[int, int] | None = None,
     ) -> None:
         """Record that ``actor`` takes the step it announced."""
         step = Step(
@@ -45,6 +46,7 @@ class Record:
             operation, choice, announced.wait, pending=pending, time=self._clock.now(),
             deadline=announced.deadline, fired=announced.fired,
             recheck=announced.recheck_from is not None, cause=cause,
+            point=point,
         )  # fmt: skip
         if announced.wait is not None:
             step.wait_before, step.wait_after = self.waits.perform(actor, announced.wait)

@@ -6,13 +6,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from pytest_supercache.core.fault import DELAY_SECONDS
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.schedule import moves_made
 from pytest_supercache.core.trace import StepId
 from pytest_supercache.core.waits import Wait, WaitState
+from pytest_supercache.layers.messages import Mailbox
 from pytest_supercache.runtime.actor import Actor, Announced
 from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.dialect import Dialect
 from pytest_supercache.runtime.expiries import Expiries
+from pytest_supercache.runtime.faults import Failure, Injection, Plan
+
+WRITES = frozenset({"existing_cache.log:writes"})
+"""What every write touches when the order of all writes matters."""
 
 SHARED_LAYERS = frozenset({"origin", "existing_cache"})
 """Layers that exist once; every other one exists once per node."""
@@ -21,12 +29,18 @@ SHARED_LAYERS = frozenset({"origin", "existing_cache"})
 class Stepping:
     """The face of one execution towards code that runs in it."""
 
-    def __init__(self, controller: Controller, expiries: Expiries | None = None) -> None:
+    def __init__(
+        self,
+        controller: Controller,
+        expiries: Expiries | None = None,
+        faults: Injection | None = None,
+    ) -> None:
         self.controller = controller
         self.record = controller.record
         self.expiries = Expiries() if expiries is None else expiries
         self.contents: dict[str, Any] = {}  # of queues and the like, by wait object
         self.threads: dict[threading.Thread, Actor] = {}  # that code under test has started
+        self.faults = faults or Injection()
 
     def step(
         self,
@@ -38,6 +52,7 @@ class Stepping:
         deadline: float | None = None,
         recheck_from: int | None = None,
         polls: bool = False,
+        failure: Failure = ConnectionError,
     ) -> bool:
         """Announce a step of the calling actor; returns when it may run.
 
@@ -47,9 +62,18 @@ class Stepping:
         actor = current_actor()
         assert actor is not None, f"{label!r} was announced by a thread that is not an actor's"
         announced = self.announced(
-            actor, label, footprint, kind, wait, deadline, recheck_from=recheck_from, polls=polls
+            actor,
+            label,
+            footprint,
+            kind,
+            wait,
+            deadline,
+            recheck_from=recheck_from,
+            polls=polls,
+            failure=failure,
         )
         self.controller.arrive(actor, announced)
+        self.begun(actor, announced)
         return not announced.fired
 
     def announced(
@@ -63,23 +87,89 @@ class Stepping:
         *,
         recheck_from: int | None,
         polls: bool = False,
+        failure: Failure = ConnectionError,
     ) -> Announced:
-        """Make the announcement of a step, with all that surrounds it."""
+        """Make the announcement of a step, with all that surrounds it and what faults do to it."""
+        plan = self._plan(actor, label, kind, failure)
+        if plan is not None:
+            label, deadline = plan.label, deadline or plan.deadline
         return Announced(
             label, kind, self._widened(actor, footprint), _guard(actor, wait, deadline), deadline,
-            recheck_from=recheck_from, polls=polls,
+            recheck_from=recheck_from, polls=polls, plan=plan,
+            is_paused=plan is not None and plan.deadline is not None,
         )  # fmt: skip
 
+    def begun(self, actor: Actor, announced: Announced) -> None:
+        """Let faults strike a step, now that it is its turn."""
+        self.faults.forget_publication()
+        if announced.plan is not None:
+            self.faults.carry_out(announced.plan, actor, self.moves_made())
+
+    def _plan(self, actor: Actor, label: str, kind: str, failure: Failure) -> Plan | None:
+        """Ask what faults do to a step of the race."""
+        if self.controller.phase != "race" or actor.direct or kind == "memory":
+            return None
+        return self.faults.plan(actor, label, failure, self)
+
+    def logged(self, footprint: Footprint) -> Footprint:
+        """Where a replica may have missed the last writes, their order matters between all keys."""
+        if not self.faults.keeps_history or not any(
+            resource.startswith("existing_cache:") for resource in footprint.writes
+        ):
+            return footprint
+        return footprint | Footprint(WRITES, WRITES)
+
+    def dialect(self) -> Dialect | None:
+        """Return how the calling actor's node speaks, if it is of another version."""
+        actor = current_actor()
+        if not self.faults.versions or actor is None:
+            return None
+        fault = self.faults.versions.get(actor.node or "")
+        if fault is None:
+            return None
+        return Dialect(fault.words[1], lambda: self.faults.strike(fault, 0))
+
+    def published(self, mailbox: Mailbox, count: int) -> None:
+        """Let faults have the last ``count`` messages that were put into a mailbox."""
+        self.faults.published(mailbox, count, self.moves_made(), self.now())
+
+    def moves_made(self) -> int:
+        """Count the choices of actors so far."""
+        return moves_made(self.controller.choices)
+
+    def farthest(self) -> float:
+        """Return when the last timer or lease in sight has run out, else a while from now."""
+        controller = self.controller
+        farthest = controller.time.farthest(controller.actors.values())
+        now = self.now()
+        return now + DELAY_SECONDS if farthest is None or farthest <= now else farthest
+
     @contextmanager
-    def call(self, label: str, footprint: Footprint, *, kind: str) -> Iterator[None]:
+    def call(
+        self,
+        label: str,
+        footprint: Footprint,
+        *,
+        kind: str,
+        failure: Failure = ConnectionError,
+    ) -> Iterator[None]:
         """Take the step of a call, and part its answer, be it an error, from what follows."""
-        self.step(label, footprint, kind=kind)
+        self.step(label, footprint, kind=kind, failure=failure)
+        actor = current_actor()
+        assert actor is not None, "a call is made by an actor"
+        late, actor.late = actor.late, None
         try:
-            yield
+            if kind == "command" and self.faults.skews:
+                with self.controller.time.clock.true():  # the server's clock is right
+                    yield
+            else:
+                yield
         except Exception:
             self.answered(label)
             raise
         self.answered(label)
+        if late is not None:
+            raise late
 
     def last_step(self) -> StepId | None:
         """Name the last step that the calling actor has taken in the race."""
@@ -92,6 +182,7 @@ class Stepping:
         """Part the answer of a step from what the code does with it, in shared memory only."""
         if self.controller.shared_memory:
             self.step(f"answer of {label}", Footprint(), kind="memory")
+        raise_late(current_actor())
 
     @contextmanager
     def inside(self, label: str, footprint: Footprint) -> Iterator[None]:
@@ -138,6 +229,13 @@ class Stepping:
             memory = frozenset({f"memory:{actor.node}"})
             footprint = footprint | Footprint(memory, memory)
         return footprint
+
+
+def raise_late(actor: Actor | None) -> None:
+    """Raise the error that a fault brings as the answer of the present step, if it does."""
+    if actor is not None and actor.late is not None:
+        late, actor.late = actor.late, None
+        raise late
 
 
 def _guard(actor: Actor, wait: Wait | None, deadline: float | None) -> Wait | None:

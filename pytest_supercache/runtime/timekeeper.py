@@ -7,6 +7,7 @@ rules of search in docs/architecture.md.
 
 from collections.abc import Callable, Iterable
 
+from pytest_supercache.core.schedule import is_fault
 from pytest_supercache.core.settings import Assume
 from pytest_supercache.layers.clock import VirtualClock
 from pytest_supercache.runtime.actor import Actor, State
@@ -31,6 +32,8 @@ class Timekeeper:
         unlimited: for replays and serial runs, which are not limited by the budget.
         assume: how far an operation in flight may be carried.
         expiry: returns when the next key expires; asked with whether only lock leases count.
+        held: returns when the next message comes that a fault holds back.
+        last_lease: returns when the last lock lease runs out.
     """
 
     def __init__(
@@ -41,9 +44,12 @@ class Timekeeper:
         unlimited: bool,
         assume: Assume | None,
         expiry: Callable[[bool], float | None],
+        held: Callable[[], float | None] = lambda: None,
+        last_lease: Callable[[], float | None] = lambda: None,
     ) -> None:
         self.clock = clock
         self.timers_started = False
+        self.ready: frozenset[str] = frozenset()  # who could go on at the last choice, no faults
         self.saw_deadline = False  # there was one while early ticks were left
         self.moved = 0
         self.alarms: list[Callable[[], float | None]] = []  # timers of event loops
@@ -52,6 +58,8 @@ class Timekeeper:
         self._early = TICKS_MAX if unlimited else 1 if ticks == "auto" else int(ticks)
         self._assume = assume
         self._expiry = expiry
+        self._held = held
+        self._last_lease = last_lease
 
     @property
     def is_exhausted(self) -> bool:
@@ -75,19 +83,39 @@ class Timekeeper:
         expiry = self._expiry(self._auto)
         if expiry is not None and expiry > self.clock.now():
             deadlines.append(expiry)
+        held = self._held()
+        if held is not None:
+            deadlines.append(held)
         return min(deadlines, default=None)
 
     def may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
         """Say whether a tick is possible now, given who is ready to go on."""
+        self.clock.show_ahead(0.0)  # whose code ran last saw the clock of its node
         actors = list(actors)
         if self.is_exhausted:
             return False
+        open_to_faults = any(map(is_fault, ready))
+        ready = self.ready = frozenset(name for name in ready if not is_fault(name))
         may_be_early = self._early > 0 and (not self._auto or self._has_timer())
-        deadline = self.deadline(actors) if may_be_early else None
+        deadline = self.deadline(actors) if may_be_early or open_to_faults else None
         self.saw_deadline = self.saw_deadline or deadline is not None
         if not ready:
-            return self._is_worth_waiting(actors)
+            return self._is_worth_waiting(actors) or self._held() is not None
+        if _only_waits_for_a_pause(actors, ready):
+            deadline = self.deadline(actors)
+        elif not may_be_early:
+            return False
         return deadline is not None and self._is_assumed(deadline, actors, ready)
+
+    def farthest(self, actors: Iterable[Actor]) -> float | None:
+        """Return when the last timer or lease that is in sight has run out."""
+        pending = (actor.pending for actor in actors)
+        deadlines = [p.deadline for p in pending if p is not None and p.deadline is not None]
+        deadlines += self._alarms()
+        lease = self._last_lease()
+        if lease is not None:
+            deadlines.append(lease)
+        return max(deadlines, default=None)
 
     def _is_worth_waiting(self, actors: list[Actor]) -> bool:
         """Say whether time can bring on somebody whose end or whose work matters.
@@ -135,27 +163,37 @@ class Timekeeper:
         return all(
             actor.carried + moved < self._assume.pause
             for actor in actors
-            if actor.in_flight and actor.name in ready
+            if _is_carried(actor, ready)
         )
 
-    def tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> float:
+    def tick(self, actors: Iterable[Actor]) -> float:
         """Move the clock to the next deadline; return by how many seconds it moved."""
         actors = list(actors)
         deadline = self.deadline(actors)
         assert deadline is not None, "the clock was chosen without a deadline"
         moved = max(deadline - self.clock.now(), 0.0)
-        self._early -= bool(ready)
+        self._early -= bool(self.ready) and not _only_waits_for_a_pause(actors, self.ready)
+        self.pass_to(deadline, actors)
+        return moved
+
+    def can_pass_to(self, instant: float, actors: Iterable[Actor]) -> bool:
+        """Say whether what production promises lets the clock move so far."""
+        return self._is_assumed(instant, list(actors), self.ready)
+
+    def pass_to(self, instant: float, actors: Iterable[Actor]) -> None:
+        """Move the clock to ``instant``, past whatever comes due on the way."""
+        actors = list(actors)
+        moved = max(instant - self.clock.now(), 0.0)
         self.moved += 1
         self.clock.move_to(self.clock.now() + moved)
         users_have_ended = _users_have_ended(actors)
         for actor in actors:
-            if actor.in_flight and actor.name in ready:
+            if _is_carried(actor, self.ready):
                 actor.carried += moved
             pending = actor.pending
             if pending is not None and actor.waits_for_time:
                 pending.fired = _deadline(actor) <= self.clock.now()
                 actor.periods += users_have_ended and pending.fired
-        return moved
 
 
 def _users_have_ended(actors: list[Actor]) -> bool:
@@ -166,3 +204,17 @@ def _deadline(actor: Actor) -> float:
     assert actor.pending is not None, "who waits for time has announced a step"
     assert actor.pending.deadline is not None, "who waits for time has a deadline"
     return actor.pending.deadline
+
+
+def _is_carried(actor: Actor, ready: frozenset[str]) -> bool:
+    """Say whether time that passes now is a pause of its operation."""
+    return actor.in_flight and (actor.name in ready or actor.is_paused)
+
+
+def _only_waits_for_a_pause(actors: list[Actor], ready: frozenset[str]) -> bool:
+    """Say whether a fault holds somebody back and nobody else would be slow if the clock moved.
+
+    Whoever could go on has not begun an operation yet: it begins later then.
+    """
+    resting = {actor.name for actor in actors if not actor.in_flight}
+    return ready <= resting and any(actor.is_paused for actor in actors)

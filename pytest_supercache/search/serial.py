@@ -4,27 +4,38 @@ import random
 from collections.abc import Iterator
 from itertools import islice, permutations
 
-from pytest_supercache.core.schedule import CLOCK, Choices
+from pytest_supercache.core.schedule import CLOCK, Choices, is_fault
 
 ORDERS_MAX = 120
 """All orders of up to five users; of more, a sample."""
+
+
+MESSAGES = "messages@"
 
 
 class Serial:
     """Runs users to completion in the given order.
 
     A user that cannot go on lets the threads run that it has started, then those of the system, and
-    then yields to the next; messages are delivered and threads run after each operation; the clock
-    moves rather than that a sleeping user yields.
+    then yields to the next; messages are delivered and threads run after each operation, messages
+    also before the clock moves, which it does rather than that a sleeping user yields. Faults that
+    may happen at any time do so once ``faults_after`` operations have ended.
     """
 
-    def __init__(self, order: tuple[str, ...]) -> None:
+    def __init__(self, order: tuple[str, ...], faults_after: int = 0) -> None:
         self._order = order
+        self._faults_after = faults_after
+        self._ended = 0  # operations
         self._acting: str | None = None  # the user that is inside an operation
 
     def choose(self, choices: Choices) -> str | None:
         """Name who goes on when users take turns."""
-        enabled = choices.enabled
+        self._ended += choices.resting and choices.last in self._order
+        is_early = self._ended < self._faults_after
+        usual = [name for name in choices.enabled if not (is_early and is_fault(name))]
+        return self._choose(choices, tuple(usual) or choices.enabled)
+
+    def _choose(self, choices: Choices, enabled: tuple[str, ...]) -> str:
         background = [name for name in enabled if name not in self._order and name != CLOCK]
         if choices.last in self._order:
             self._acting = None if choices.resting else choices.last
@@ -43,9 +54,13 @@ class Serial:
         """Name who goes on inside a user's operation."""
         if acting in enabled:
             return acting
-        started = [name for name in enabled if "/" in name]
+        started = [name for name in enabled if "/" in name and not is_fault(name)]
         own = [name for name in started if name.startswith(f"{acting}/")]
-        return next(iter([*own, *started, *(name for name in enabled if name == CLOCK)]), None)
+        on_time = (
+            [name for name in enabled if name.startswith(MESSAGES)] if CLOCK in enabled else []
+        )
+        clock = [name for name in enabled if name == CLOCK]
+        return next(iter([*own, *started, *on_time, *clock]), None)
 
 
 def serial_orders(users: tuple[str, ...], seed: int) -> Iterator[tuple[str, ...]]:

@@ -5,21 +5,50 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_supercache.core.errors import TokenError
-from pytest_supercache.core.schedule import CLOCK, Schedule, read_token
+from pytest_supercache.core.fault import Fault
+from pytest_supercache.core.schedule import CLOCK, Schedule, Strike, read_token
 
 NAMES = st.text(min_size=1).filter(lambda name: "@" not in name)  # what world.actor permits
 BACKGROUNDS = st.text(min_size=1).map("messages@{}".format)
 ITEMS = st.text() | st.sampled_from(["PRICE-07[warm]", "tests/test_a.py::test_b[x:y,z*2;tick@3]"])
-SCHEDULES = st.lists(NAMES | BACKGROUNDS | st.just(CLOCK)).map(tuple).map(Schedule)
+WORDS = st.text(min_size=1, max_size=6)
+MOVES = st.builds(lambda place, key: Fault("evict", (place, key)), WORDS, WORDS)
+POINTS = st.builds(
+    lambda kind, actor, operation, index, word: Fault(
+        kind, (actor, str(operation), str(index), word)
+    ),
+    st.sampled_from(["drop_invalidation", "error_after", "pause"]),
+    NAMES,
+    st.integers(0, 9),
+    st.integers(0, 9),
+    WORDS,
+)
+CHOICES = st.lists(NAMES | BACKGROUNDS | st.just(CLOCK))
+SCHEDULES = CHOICES.map(tuple).map(Schedule)
+
+
+@st.composite
+def faulty(draw):
+    """Draw a schedule with faults: moves among its choices, and points that struck in it."""
+    choices = draw(CHOICES)
+    moves = len([choice for choice in choices if choice != CLOCK])
+    for move in draw(st.lists(MOVES, max_size=2, unique=True)):
+        choices.insert(draw(st.integers(0, len(choices))), move.name)
+    struck = draw(st.lists(POINTS, max_size=2, unique=True))
+    return Schedule(
+        tuple(choices), tuple(Strike(fault, draw(st.integers(0, moves))) for fault in struck)
+    )
+
+
 FEW = st.lists(st.sampled_from(["alice", "bob", CLOCK])).map(tuple).map(Schedule)
 
 
-@given(ITEMS, SCHEDULES | FEW)
+@given(ITEMS, SCHEDULES | FEW | faulty())
 def test_a_schedule_and_its_item_survive_the_token(item, schedule):
     assert read_token(schedule.token(item)) == (item, schedule)
 
 
-@given(ITEMS, SCHEDULES)
+@given(ITEMS, SCHEDULES | faulty())
 def test_a_token_is_one_shell_word_without_quotes(item, schedule):
     token = schedule.token(item)
     assert token.isascii()
@@ -32,12 +61,12 @@ def test_different_schedules_have_different_tokens(one, other):
     assert (one == other) == (one.token("x") == other.token("x"))
 
 
-@given(SCHEDULES | FEW, st.data())
+@given(SCHEDULES | FEW | faulty(), st.data())
 def test_a_mutated_token_is_read_or_refused_and_never_a_traceback(schedule, data):
     token = schedule.token("item")
     at = data.draw(st.integers(0, len(token)))
     cut = data.draw(st.integers(0, 3))
-    mutated = token[:at] + data.draw(st.text("abc:*,;@%0159\n", max_size=4)) + token[at + cut :]
+    mutated = token[:at] + data.draw(st.text("abc:*,;@%0159()\n", max_size=4)) + token[at + cut :]
     try:
         item, again = read_token(mutated)
     except TokenError:
@@ -52,6 +81,9 @@ def test_a_mutated_token_is_read_or_refused_and_never_a_traceback(schedule, data
         "", "sc1", "sc1:x", "sc2:x:a", "SC1:x:a", ":::", "sc1:x:a,,b", "sc1:x:a*", "sc1:x:a*0",
         "sc1:x:a*-1", "sc1:x:a*2*3", "sc1:x:a*9999999", "sc1:x:,", "sc1:x:a;", "sc1:x:a;tick",
         "sc1:x:a;tick@2", "sc1:x:a*3;tick@2;tick@1", "sc1:x:a;evict(x)@1", "sc1:x:a;tick@-1",
+        "sc1:x:a;evict(x,y)@2", "sc1:x:a;evict(x,y)", "sc1:x:a;evict(x,y)@1;evict(x,y)@1",
+        "sc1:x:a;evict(x,y@1", "sc1:x:a;evct(x,y)@1", "sc1:x:a;tick()@1", "sc1:x:a;pause(a,b,0)@1",
+        "sc1:x:a;pause(a,0)@1", "sc1:x:a;evict(x,y)@1;tick@0", "sc1:x:a;clock_skew(a)@0",
     ],
 )  # fmt: skip
 def test_what_is_no_token_is_refused(token):
@@ -67,6 +99,10 @@ def test_what_is_no_token_is_refused(token):
         ((CLOCK,), "sc1:P:;tick@0"),
         (("messages@a",), "sc1:P:messages@a"),
         ((), "sc1:P:"),
+        (
+            ("a", "@evict(existing_cache,product:42)", CLOCK, "a"),
+            "sc1:P:a*2;evict(existing_cache,product:42)@1;tick@1",
+        ),
     ],
 )
 def test_a_token_reads_as_it_is_documented(choices, token):

@@ -67,3 +67,51 @@ def test_ctrl_c_ends_the_run_and_its_server(project: Project, backend: str) -> N
     assert monotonic() - begin < 60  # left alone, it would go on for an hour
     assert "KeyboardInterrupt" in out
     assert not any(map(is_running, servers))
+
+
+STUBBORN = """
+import os, pathlib
+from redis.exceptions import ConnectionError as Broken
+
+class Stubborn(Uncached):
+    def get(self, key):
+        try:
+            return self.redis.get(key)
+        except Broken:
+            pathlib.Path(f"worker-{os.getpid()}").touch()
+            for _ in range(12):
+                self.redis.get(key)
+    set = lambda self, key, value: [self.redis.set(key, value) for _ in range(6)]
+
+@sc.system("stubborn")
+def stubborn(layers):
+    return Stubborn(layers.existing_cache.client(), layers.origin)
+"""
+
+
+def test_ctrl_c_ends_the_workers_too_and_keeps_what_was_found(project: Project) -> None:
+    project.add_to_conftest(STUBBORN)
+    project.scenario(race("I-1", "shop"), "a")
+    more = "guarantees: []\nfaults: {kinds: [error_before]}\nexplore: {executions: 1000000}\n"
+    users = "  carol: [{read: other}]\n"
+    project.scenario(race("I-2", "stubborn", users + more), "b")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--supercache-workers=2"],
+        cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=_hear_ctrl_c,
+    )  # fmt: skip
+    try:
+        end = monotonic() + 30
+        while len(found := list(project.path.glob("worker-*"))) < 2 and monotonic() < end:
+            assert process.poll() is None, process.communicate()
+            select.select([], [], [], 0.05)
+        workers = [int(path.name.removeprefix("worker-")) for path in found]
+        assert len(workers) == 2
+        assert process.pid not in workers
+        os.kill(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 2, out + err
+    assert not any(map(is_running, workers))
+    assert project.row()["id"] == "I-1"

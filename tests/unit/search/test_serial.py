@@ -48,6 +48,29 @@ def test_the_clock_moves_rather_than_that_a_sleeping_user_yields():
     assert chosen("b", CLOCK, last="a", resting=True) == "b"
 
 
+def test_the_network_is_faster_than_a_sleep_and_the_sleeper_stays_the_one_whose_turn_it_is():
+    turns = Serial(("a", "b"))
+    answers = [
+        turns.choose(Choices(enabled, last, 5, resting))
+        for enabled, last, resting in (
+            (("b", "messages@a", CLOCK), "a", False),
+            (("b", CLOCK), "messages@a", True),  # the message is no user between two operations
+            (("a", "b"), "messages@a", True),
+        )
+    ]
+    assert answers == ["messages@a", CLOCK, "a"]
+
+
+def test_a_fault_comes_between_operations_once_so_many_have_ended():
+    fault = "@evict(existing_cache,k)"
+    for after, expected in ((0, [fault, fault]), (1, ["b", fault]), (2, ["b", "b"])):
+        turns = Serial(("a", "b"), after)
+        first = turns.choose(Choices(("b", fault), None, 0, resting=True))
+        second = turns.choose(Choices(("b", fault), "a", 5, resting=True))
+        assert [first, second] == expected
+    assert Serial(("a",), 9).choose(Choices((fault,), "a", 5, resting=True)) == fault
+
+
 @pytest.mark.parametrize("users", [0, 1, 2, 3, 5])
 def test_few_users_have_every_order_once(users):
     orders = list(serial_orders(tuple("abcde"[:users]), seed=0))

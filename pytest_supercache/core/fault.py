@@ -1,0 +1,202 @@
+"""What may go wrong meanwhile: kinds of faults, the places where one can strike, and vectors.
+
+A fault is a value: its kind and where it strikes. *Point* faults strike one step of one actor,
+named by (actor, operation, local index): that means the same in every schedule. *Moves* happen to a
+layer at any moment, so they are pseudo-actors with a single step: the schedule says when. *Ambient*
+faults are there from the start. A vector is a set of faults, all of which must strike.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from pytest_supercache.core.errors import SupercacheError
+
+RAISING = ("error_before", "error_after", "cancel", "exception")
+MESSAGES = (
+    "drop_invalidation",
+    "delay_invalidation",
+    "duplicate_invalidation",
+    "reorder_invalidations",
+)
+POINTS = (*MESSAGES, *RAISING, "pause")
+LASTING = ("pause", "clock_skew", "delay_invalidation")
+MOVES = ("evict", "expire", "restart", "failover")
+AMBIENT = ("clock_skew", "mixed_version")
+KINDS = (*POINTS, *MOVES, *AMBIENT)
+
+USUAL = (*MESSAGES, "error_before", "error_after", *MOVES, "pause")
+"""The kinds that are meant when a number of faults is asked for, but no kinds are named."""
+
+FAULTS_MAX = 3
+"""How many faults a vector may hold: their number grows with this power."""
+
+MISSED_WRITES = 1
+"""How many writes a lagging replica has missed, if not said."""
+
+SKEW_SECONDS = 1.0
+"""How far a node's clock is ahead, if not said."""
+
+DELAY_SECONDS = 1.0
+"""How long a message is on its way, and a pause without a timer in sight lasts, if not said."""
+
+VERSIONS = ("key", "serializer")
+
+Kind = str | Mapping[str, Any]
+"""A kind, or a kind with what it needs: ``{"cancel": "gevent.Timeout"}``, ``{"pause": 2.0}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Which faults a check tries, besides the clean runs: every set of at most ``max`` of them.
+
+    Args:
+        max: how many may strike in one execution.
+        kinds: which; :data:`USUAL` when none is named. A mapping says more than a name:
+            ``{"pause": seconds}``, ``{"clock_skew": seconds}``,
+            ``{"delay_invalidation": seconds}``, ``{"failover": writes}``,
+            ``{"cancel": "module.Class"}`` and so for the other kinds that raise.
+
+    Raises:
+        SupercacheError: a kind is not known, or what it is given does not fit it.
+    """
+
+    max: int = 1
+    kinds: tuple[Kind, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max <= FAULTS_MAX or isinstance(self.max, bool):
+            raise SupercacheError(
+                f"Faults(max={self.max!r}): expected a whole number from 0 to {FAULTS_MAX}"
+            )
+        given = (self.kinds,) if isinstance(self.kinds, str | Mapping) else tuple(self.kinds)
+        object.__setattr__(self, "kinds", given)
+        for name, more in self.named().items():
+            problem, hint = what_is_wrong(name, more)
+            if problem:
+                raise SupercacheError(f"Faults(kinds=...): {problem}; {hint}")
+
+    def named(self) -> dict[str, Any]:
+        """Return every kind with what it was given (None: nothing)."""
+        found: dict[str, Any] = {}
+        for kind in self.kinds or USUAL:
+            found.update(kind if isinstance(kind, Mapping) else {kind: None})
+        return found
+
+
+def what_is_wrong(kind: str, given: Any) -> tuple[str, str]:
+    """Say what is wrong with a kind and what it was given, and what to write; empty: nothing."""
+    if kind not in KINDS:
+        return f"there is no fault {kind!r}", f"one of {', '.join(KINDS)}"
+    if kind == "cancel" and given is None:
+        problem = "in threads 'cancel' must name what is raised"
+        return problem, "write {cancel: gevent.Timeout}"
+    takes, is_fine = _TAKES.get(kind, ("nothing", lambda _given: False))
+    if given is None or is_fine(given):
+        return "", ""
+    hint = f"write `{kind}` alone" if kind not in _TAKES else f"not {given!r}"
+    return f"{kind!r} takes {takes}", hint
+
+
+def _is_class_name(given: Any) -> bool:
+    return isinstance(given, str) and bool(given)
+
+
+def _is_seconds(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool) and 0 < given < math.inf
+
+
+_TAKES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(RAISING, ("the name of an exception class", _is_class_name)),
+    **dict.fromkeys(LASTING, ("a duration", _is_seconds)),
+    "failover": ("a number of writes", lambda given: type(given) is int and given >= 1),
+    "mixed_version": ("'key' or 'serializer'", lambda given: given in VERSIONS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: its kind, and its place as words.
+
+    Points: actor, operation (from 1; 0 is outside of any), local index (from 0); then for messages
+    the node that should be told, for what raises the class, for a pause or a delay the seconds.
+    Moves: the place and the key, or how many writes are missed. Ambient: the node and how much.
+    """
+
+    kind: str
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        shown = ",".join(quote(word, safe=_SAFE) for word in self.words)
+        return f"{self.kind}({shown})"
+
+    @property
+    def name(self) -> str:
+        """The pseudo-actor whose step it is, if it is a move."""
+        return f"@{self}"
+
+    @property
+    def is_move(self) -> bool:
+        """Whether the schedule says when it happens."""
+        return self.kind in MOVES
+
+    @property
+    def point(self) -> tuple[str, int, int]:
+        """The step that a point fault strikes."""
+        return self.words[0], int(self.words[1]), int(self.words[2])
+
+    @property
+    def rest(self) -> tuple[str, ...]:
+        """What a point fault says besides its point."""
+        return self.words[3:]
+
+    def excludes(self, other: "Fault") -> bool:
+        """Say whether two faults can never both strike: one step fails in one way only."""
+        if self.kind in POINTS and other.kind in POINTS and self.point == other.point:
+            same_message = self.kind in MESSAGES and other.kind in MESSAGES
+            both_raise = self.kind in RAISING and other.kind in RAISING
+            return both_raise or (same_message and self.rest[0] == other.rest[0])
+        return self.kind == other.kind and self.kind in AMBIENT and self.words[0] == other.words[0]
+
+
+Vector = tuple[Fault, ...]
+"""Faults that must all strike in an execution; () is the clean one."""
+
+_SAFE = "@:._-/"
+
+
+def read_fault(kind: str, shown: str) -> Fault | None:
+    """Read a fault as :class:`Fault` writes it; None when it is none."""
+    words = tuple(unquote(word) for word in shown.split(",")) if shown else ()
+    fault = Fault(kind, words)
+    if kind in POINTS:
+        lengths = {4, 5} if kind in MESSAGES else {3, 4}
+        is_point = len(words) in lengths and words[1].isdecimal() and words[2].isdecimal()
+        return fault if is_point else None
+    return fault if kind in KINDS and len(words) == (1 if kind == "restart" else 2) else None
+
+
+_MARK = "_supercache_injected"
+
+
+def inject(error: BaseException) -> BaseException:
+    """Mark an error as one that a fault has brought."""
+    setattr(error, _MARK, True)
+    return error
+
+
+def is_injected(error: BaseException | None) -> bool:
+    """Say whether a fault has brought this error, or one that it was raised ``from``.
+
+    An error that was raised while an injected one was dealt with, without ``from``, is the code's
+    own: it may well be the bug.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if getattr(error, _MARK, False):
+            return True
+        seen.add(id(error))
+        error = error.__cause__
+    return False

@@ -1,0 +1,156 @@
+"""What layers lose: by a step of a scenario, by hand, or as a fault that the schedule places."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
+from pytest_supercache.core.fault import Fault
+from pytest_supercache.core.fault_points import REFERENCE, SHOWN, described
+from pytest_supercache.core.footprint import ANYTHING, Footprint
+from pytest_supercache.layers.existing_cache import PLACE
+from pytest_supercache.layers.stack import Stack
+from pytest_supercache.runtime import async_stepping
+from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.faults import Move
+from pytest_supercache.runtime.stepping import WRITES, Stepping
+
+Sights = Mapping[str, Callable[[], Mapping[str, Any]]]
+
+Effect = Callable[[], bool]
+"""Makes something happen; False when it made no difference."""
+
+
+def open_to(stack: Stack, sights: Sights) -> dict[str, Any]:
+    """Say what can lose content: every place with whose it is, and what has a time to live."""
+    ours = {cache.name: REFERENCE for cache in stack.super_caches.values() if cache.used}
+    shown = {place: SHOWN for place in sights if place != "origin"}
+    return {
+        "places": {PLACE: PLACE, **ours, **shown},
+        "expiring": tuple(sorted(stack.existing_cache.expiring)),
+    }
+
+
+def restarting(stack: Stack, sights: Sights, place: str) -> tuple[str, Footprint, Effect]:
+    """Return label, footprint and effect of the step in which a super cache of ours restarts.
+
+    Raises:
+        SupercacheError: the layer is not one that restarts.
+    """
+    layer, _, node = place.partition("@")
+    if layer != "super_cache" or place in sights:
+        raise SupercacheError(f"restart: only the reference super_cache restarts, not {layer}")
+    return f"restart {place}", _whole(node), stack.node(node).super_cache.restart
+
+
+def restart(stepping: Stepping, label: str, footprint: Footprint, happen: Effect) -> None:
+    """Take the step of a restart."""
+    stepping.step(label, footprint, kind="user")
+    happen()
+
+
+async def arestart(stepping: Stepping, label: str, footprint: Footprint, happen: Effect) -> None:
+    """Take the step of a restart in a coroutine."""
+    await async_stepping.step(stepping, label, footprint, kind="user")
+    happen()
+
+
+def moves(stepping: Stepping, stack: Stack, sights: Sights) -> list[Move]:
+    """Make the pseudo-actors of those faults that the schedule places."""
+    faults = stepping.faults
+    faults.moves = [
+        _move_of(fault, stack, sights, stepping.controller)
+        for fault in faults.vector
+        if fault.is_move
+    ]
+    return faults.moves
+
+
+def _move_of(fault: Fault, stack: Stack, sights: Sights, controller: Controller) -> Move:
+    """Make the pseudo-actor whose step is ``fault``.
+
+    Raises:
+        ReplayDivergedError: it is to happen to a layer that there is not, or cannot happen there.
+    """
+    place = fault.words[0]
+    known = {PLACE, *sights, *(cache.name for cache in stack.super_caches.values())}
+    is_reference = place.startswith("super_cache@") and place not in sights
+    if place not in known or (fault.kind == "restart" and not is_reference):
+        raise ReplayDivergedError(f"{fault}: there is no such layer for it in this flow")
+    if fault.kind == "restart":
+        node = place.partition("@")[2]
+        return _move(fault, _whole(node), stack.node(node).super_cache.restart)
+    if fault.kind == "failover":
+        everything = frozenset({f"{PLACE}:*"}) | WRITES
+        missed = int(fault.words[1])
+        return _move(fault, Footprint(everything, everything), lambda: stack.fail_over(missed))
+    key = fault.words[1]
+    if fault.kind == "expire" and place == PLACE:
+        return _move(fault, ANYTHING, lambda: _expire(key, stack, controller))
+    return _move(fault, touched(sights, place, key), lambda: lose(stack, sights, place, key))
+
+
+def lose(stack: Stack, sights: Sights, place: str, key: str | None) -> bool:
+    """Take ``key`` (None: everything) out of a layer; False when it was not there.
+
+    Raises:
+        SupercacheError: the layer is a copy that cannot be changed.
+    """
+    look = sights.get(place)
+    if look is not None:
+        return _forget(look(), place, key)
+    layer, _, node = place.partition("@")
+    content = stack.content().get(place, {})
+    stack.drop(layer, key, node)
+    return bool(content) if key is None else key in content
+
+
+def _whole(node: str) -> Footprint:
+    """A super cache that restarts loses its content and the messages on their way to it."""
+    touched = frozenset({f"super_cache@{node}:*", f"messages@{node}"})
+    return Footprint(touched, touched)
+
+
+def touched(sights: Sights, place: str, key: str | None) -> Footprint:
+    """Say what is touched when ``key`` (None: everything) is lost at a place.
+
+    A layer that a system shows may be read by code that announces nothing.
+    """
+    if place in sights:
+        return ANYTHING
+    resources = frozenset({f"{place}:{'*' if key is None else key}"})
+    return Footprint(resources, resources)
+
+
+def _move(fault: Fault, footprint: Footprint, happen: Callable[[], bool]) -> Move:
+    return Move(fault, described(fault), footprint, happen)
+
+
+def _expire(key: str, stack: Stack, controller: Controller) -> bool:
+    """Let the clock move to where ``key`` expires: whatever else comes due until then does too."""
+    instant = stack.existing_cache.expires_at(key)
+    actors, time = controller.actors.values(), controller.time
+    if instant is None or not time.can_pass_to(instant, actors):
+        return False
+    time.pass_to(instant, actors)
+    fires = time.fired(actors)
+    controller.record.waits.fire(fires)
+    controller.record.steps[-1].fires = fires  # that is the step of this fault
+    return True
+
+
+def _forget(mapping: Any, place: str, key: str | None) -> bool:
+    """Drop a key from a layer that a system shows, in place."""
+    if not hasattr(mapping, "pop"):
+        raise SupercacheError(f"{place}: layers() shows a copy that cannot be changed")
+    if key is None:
+        had = bool(mapping)
+        mapping.clear()
+        return had
+    had = key in mapping
+    mapping.pop(key, None)
+    return had
+
+
+def is_shared(writes: frozenset[str]) -> bool:
+    """Say whether a step may have changed a layer that all nodes share."""
+    return any(resource.startswith(("existing_cache:", "origin:", "*")) for resource in writes)

@@ -1,0 +1,205 @@
+"""Fault vectors in other processes: what is sent there, what comes back, and who ends them.
+
+A worker searches a vector on a stand of its own. What it finds comes back as a schedule and is
+replayed here, ten times like every finding: what only a worker has seen is not reported.
+"""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import pickle
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from itertools import count
+from time import monotonic as real_monotonic
+from time import sleep as real_sleep  # noqa: TID251 - processes are waited for in real time
+from types import SimpleNamespace
+from typing import Any
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.fault import Vector
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.oracle.guarantee import Guarantee
+from pytest_supercache.searching import OfHypothesis
+from pytest_supercache.stand import Body, Given
+from pytest_supercache.vectors import Unit
+
+LEAVE_SECONDS = 2.0
+"""How long a worker may take to leave before it is asked again, and then killed."""
+
+
+ORPHAN_SECONDS = 0.5
+"""How often a worker looks whether it is still needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A body and how it is explored: all that a worker needs to know."""
+
+    body: Body
+    settings: Exploration
+    guarantees: tuple[Guarantee, ...]
+    given: Given = field(default_factory=dict)
+    state: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    isolate: tuple[str, ...] = ()
+    item: str = "check"
+    hypothesis: OfHypothesis = (None, None)
+    core: int = 0
+    backend: str = "fakeredis"
+
+
+SearchUnit = Callable[[Work, bool, Vector, Exploration], Unit]
+"""Search a vector with memory shared or not."""
+
+Elsewhere = Callable[[bool, Vector, Exploration], "Future[Unit]"]
+"""Have a vector searched elsewhere."""
+
+Place = Callable[[Work], AbstractContextManager[Elsewhere | None]]
+"""Where the vectors of some work are searched; None: here, one after the other."""
+
+
+def here(_work: Work) -> AbstractContextManager[None]:
+    """Search in this process."""
+    return nullcontext()
+
+
+def sent_to(executor: Executor | None, search: SearchUnit) -> Place:
+    """Search wherever an executor does its work; the body must be importable there.
+
+    Raises:
+        SupercacheError: its workers are threads: executions share the clock of their process.
+    """
+    if executor is None:
+        return here
+    if isinstance(executor, ThreadPoolExecutor):
+        raise SupercacheError(
+            f"executor={type(executor).__name__}: expected one whose workers are processes, such "
+            "as concurrent.futures.ProcessPoolExecutor; threads share one clock"
+        )
+
+    @contextmanager
+    def place(work: Work) -> Iterator[Elsewhere]:
+        try:
+            pickle.dumps(work)
+        except Exception as error:
+            raise SupercacheError(
+                f"executor: the body and its options cannot be sent to another process: {error}. "
+                "Define the body at the top level of a module"
+            ) from error
+        with _real_time_for_pipes():
+            yield lambda shared, vector, within: executor.submit(
+                _search_lean, search, work, shared, vector, within
+            )
+
+    return place
+
+
+@contextmanager
+def _real_time_for_pipes() -> Iterator[None]:
+    """Let pipes between processes wait by real time: while it is frozen no wait would ever end."""
+    pipes: Any = multiprocessing.connection
+    usual, pipes.time = pipes.time, SimpleNamespace(monotonic=real_monotonic, sleep=real_sleep)
+    try:
+        yield
+    finally:
+        pipes.time = usual
+
+
+# -- a pool of our own ----------------------------------------------------------------------------
+
+_inherited: dict[int, tuple[SearchUnit, Work]] = {}
+_numbers = count()
+
+
+def forked(workers: int, search: SearchUnit) -> Place:
+    """Search in ``workers`` processes that are forked from this one: they know what it knows.
+
+    Raises:
+        SupercacheError: this system cannot fork.
+    """
+    if workers < 2:
+        return here
+    if "fork" not in multiprocessing.get_all_start_methods():
+        raise SupercacheError("--supercache-workers: this system cannot fork processes; use -n")
+
+    @contextmanager
+    def place(work: Work) -> Iterator[Elsewhere | None]:
+        if work.settings.faults is None or not work.settings.faults.max:
+            yield None  # a single vector
+            return
+        if "://" in work.backend:
+            raise SupercacheError(
+                f"--supercache-workers: {work.backend} is one server, and each worker needs one of "
+                "its own; use fakeredis or redis-server"
+            )
+        number = next(_numbers)
+        _inherited[number] = search, work
+        try:
+            with _real_time_for_pipes(), _pool(workers) as pool:
+                yield lambda shared, vector, within: pool.submit(
+                    _search_inherited, number, shared, vector, within
+                )
+        finally:
+            del _inherited[number]
+
+    return place
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Fork workers now, while nothing is frozen or wrapped, and leave none of them behind."""
+    before = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+    try:
+        with warnings.catch_warnings():  # of threads that a fork does not take along: none of ours
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pool.submit(os.getpid).result()
+        yield pool
+    finally:
+        children = set(multiprocessing.active_children()) - before
+        pool.shutdown(wait=False, cancel_futures=True)
+        for end in ("terminate", "terminate", "kill"):
+            for child in children:
+                getattr(child, end)()
+            for child in children:
+                child.join(LEAVE_SECONDS)
+            children = {child for child in children if child.is_alive()}
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the process that began this one; being ended stops a worker's server too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    threading.Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
+
+
+def _outlive_nobody(parent: int) -> None:
+    """End this process when the one that forked it was killed and could not say so."""
+    while os.getppid() == parent:
+        real_sleep(ORPHAN_SECONDS)
+    os._exit(1)
+
+
+def _search_inherited(number: int, shared: bool, vector: Vector, within: Exploration) -> Unit:
+    search, work = _inherited[number]
+    return _search_lean(search, replace(work, core=os.getpid()), shared, vector, within)
+
+
+def _search_lean(
+    search: SearchUnit, work: Work, shared: bool, vector: Vector, within: Exploration
+) -> Unit:
+    """Send back what can be sent: of a counterexample its schedule."""
+    unit = search(work, shared, vector, within)
+    found = unit.result.counterexample
+    if found is None:
+        return unit
+    result = replace(unit.result, counterexample=None)
+    return replace(unit, result=result, found=found.schedule, minimal=found.minimal)

@@ -1,0 +1,69 @@
+"""Fault vectors on several processes: the same result whoever was faster, and nobody left."""
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from pytest_supercache import Faults, SupercacheError, Verdict, check
+from pytest_supercache.checking import check_on, search_unit
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.layers.servers import start_server
+from pytest_supercache.workers import forked
+from tests import fault_programs as programs
+
+WITHSTOOD = Faults(max=2, kinds=("evict",))
+BROKEN = Faults(kinds=("evict", "drop_invalidation", "error_before"))
+
+
+def told(result):
+    """Return everything that must not depend on who searched."""
+    found = result.counterexample
+    return (
+        result.verdict,
+        result.label,
+        result.executions,
+        result.interleavings,
+        result.exhausted,
+        result.coverage,
+        result.notes,
+        found
+        and (found.token, found.replays, found.minimal, found.faults, found.violation.summary),
+    )
+
+
+def by(workers, faults):
+    body = partial(programs.suppressed_message, fixed=True)
+    settings = Exploration(faults=faults, ticks=0)
+    server = start_server("fakeredis")
+    on = forked(workers, search_unit)
+    return check_on(server, body, settings, guarantees=(), on=on)
+
+
+@pytest.mark.parametrize(
+    ("faults", "verdict"), [(WITHSTOOD, Verdict.HOLDS), (BROKEN, Verdict.VIOLATED)]
+)
+def test_several_processes_come_to_the_same_as_one_and_are_gone_then(faults, verdict):
+    before = set(multiprocessing.active_children())
+    alone, together = by(1, faults), by(2, faults)
+    assert alone.verdict is verdict
+    assert told(together) == told(alone)
+    assert set(multiprocessing.active_children()) == before
+
+
+def test_an_executor_of_ones_own_does_the_same():
+    body = partial(programs.suppressed_message, fixed=True)
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        pool.submit(int).result()  # its worker is there before anything is frozen
+        result = check(body, faults=WITHSTOOD, ticks=0, executor=pool)
+    assert told(result) == told(by(1, WITHSTOOD))
+
+
+def test_threads_and_a_body_that_cannot_be_sent_are_refused():
+    body = partial(programs.suppressed_message, fixed=True)
+    with ThreadPoolExecutor(1) as threads, pytest.raises(SupercacheError, match="processes"):
+        check(body, faults=BROKEN, executor=threads)
+    with ProcessPoolExecutor(1) as pool, pytest.raises(SupercacheError, match="top level"):
+        check(lambda world: body(world), faults=BROKEN, executor=pool)
