@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -186,9 +187,10 @@ def test_a_verdict_that_cannot_be_written_is_none(
     replace = os.replace
 
     def full(source: Any, target: Any) -> None:
-        document = json.loads((project.path / source).read_text())
-        if document["run"].get("exit_status") is not None:
-            raise OSError(28, "No space left on device")
+        if Path(target).name == "verdict.json":  # pytest replaces files of its own
+            document = json.loads((project.path / source).read_text())
+            if document["run"].get("exit_status") is not None:
+                raise OSError(28, "No space left on device")
         replace(source, target)
 
     monkeypatch.setattr("pathlib.os.replace", full)
