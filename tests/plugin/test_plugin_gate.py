@@ -193,7 +193,7 @@ def test_a_verdict_that_cannot_be_written_is_none(
                 raise OSError(28, "No space left on device")
         replace(source, target)
 
-    monkeypatch.setattr("pathlib.os.replace", full)
+    monkeypatch.setattr("os.replace", full)
     result = project.run("--supercache-gate")
     assert result.ret == 6
     result.stdout.fnmatch_lines(["NO VERDICT", "*could not be written*No space left*"])
