@@ -4,6 +4,7 @@ Layers, wrapped methods, frozen time and cooperative locks are made once; an exe
 them. Nothing of it is left when the stand is taken down.
 """
 
+import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -157,6 +158,7 @@ class Stand:
         """Take back what an execution has left: connections, contents of state, modules."""
         for door in self._doors:
             door.forget_connections()
+        self.stack.existing_cache.forget_connections()
         self.stack.close_to_faults()
         self._state.leave()
         self._isolation.leave()
@@ -170,7 +172,9 @@ class Stand:
         """Return when the next entry ends: a key of the existing cache, or what a watch wrote."""
         watched = expiries.next(self.stack.clock.now(), leases_only=leases_only)
         known = self.stack.existing_cache.deadline(leases_only)
-        return min((at for at in (watched, known) if at is not None), default=None)
+        if watched is None or known is None:
+            return known if watched is None else watched
+        return min(watched, known)
 
     def steps_have_changed(self) -> bool:
         """Say whether something was imported or learnt that makes footprints differ from now on."""
@@ -238,6 +242,7 @@ def test_stand(
     """
     with ExitStack() as undo:
         undo.enter_context(pinned(core))
+        undo.enter_context(_past_is_no_garbage())
         stack = Stack(server, ActiveSwitch())
         undo.callback(stack.close)
         doors = (Doors(stack.existing_cache), AsyncDoors(stack.existing_cache))
@@ -265,6 +270,19 @@ def test_stand(
         yield Stand(
             stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given
         )
+
+
+@contextmanager
+def _past_is_no_garbage() -> Iterator[None]:
+    """Let the collector look only at what executions make, not at all that was there before."""
+    if gc.get_freeze_count():  # somebody else's decision
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _current_name() -> str | None:

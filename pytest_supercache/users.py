@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
-from inspect import iscoroutinefunction
+from inspect import CO_COROUTINE, iscoroutinefunction
+from types import FunctionType
 from typing import Any, Protocol
 
 from pytest_supercache.calls import Call
@@ -92,6 +93,8 @@ def is_async(function: Callable[..., Any] | None) -> bool:
 
     The methods of redis-py's asyncio clients do, although they are not coroutine functions.
     """
+    if type(function) is FunctionType and not vars(function):  # most are, and inspect is slow
+        return bool(function.__code__.co_flags & CO_COROUTINE)
     call = type(function).__dict__.get("__call__")
     if iscoroutinefunction(function) or iscoroutinefunction(call):
         return True

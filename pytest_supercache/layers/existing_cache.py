@@ -1,12 +1,13 @@
 """The cache that was there before: Redis-like, shared by all nodes."""
 
 import json
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from pytest_supercache.layers.clock import EPOCH
+from pytest_supercache.layers.reuse import Moulds
 from pytest_supercache.layers.servers import (
     AnyServer,
     owned,
@@ -35,8 +36,10 @@ class ExistingCache:
         self.expiring: set[str] = set()  # keys of commands that set or read a TTL
         self.history: list[Any] = []  # before each write, when a fault asks for it
         self.leases: set[str] = set()  # keys set with NX and a TTL: a lock that runs out
+        self.is_plain = True  # nothing but reads and writes of keys went through connections
         self._admin: redis.Redis | None = None  # for our own looks; made when needed
-        self._pools: WeakSet[Any] = WeakSet()  # of the clients we made
+        self._moulds = Moulds()
+        self._pools: set[Any] = set()  # of clients we made, that have a connection
 
     @property
     def url(self) -> str:
@@ -48,9 +51,9 @@ class ExistingCache:
         import redis
 
         pool = redis.ConnectionPool(**options)
-        pool.make_connection = lambda: self.connect(options)  # type: ignore[method-assign]
-        self._pools.add(pool)
-        return redis.Redis(connection_pool=pool)
+        self._lead_here(pool, lambda: self.connect(options))
+        client: redis.Redis = self._moulds.client(redis.Redis, pool, options)
+        return client
 
     def connect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection that leads here, with the ``arguments`` of whichever pool asks."""
@@ -61,9 +64,18 @@ class ExistingCache:
         import redis.asyncio
 
         pool = redis.asyncio.ConnectionPool(**options)
-        pool.make_connection = lambda: self.aconnect(options)  # type: ignore[method-assign]
-        self._pools.add(pool)
+        self._lead_here(pool, lambda: self.aconnect(options))
         return redis.asyncio.Redis(connection_pool=pool)
+
+    def _lead_here(self, pool: Any, connect: Callable[[], Any]) -> None:
+        """Let a pool open its connections here, and remember it from then on."""
+        found = weakref.ref(pool)
+
+        def make_connection() -> Any:
+            self._pools.add(found())
+            return connect()
+
+        pool.make_connection = make_connection
 
     def aconnect(self, arguments: Mapping[str, Any]) -> Any:
         """Make an asyncio connection that leads here."""
@@ -71,9 +83,8 @@ class ExistingCache:
 
     def reset(self, given: Mapping[str, Any]) -> None:
         """Start an execution with ``given``: text and bytes as they are, anything else as JSON."""
-        self.server.reset()
-        for pool in list(self._pools):  # a client that was kept must not see the old content
-            forget_pool(pool)
+        self.forget_connections()  # a client that was kept must not see the old content
+        self.server.reset(was_plain=self.is_plain)
         self.leases.clear()
         self.timed.clear()
         self.expiring.clear()
@@ -81,6 +92,7 @@ class ExistingCache:
         self._admin = None
         for key, value in given.items():
             self._look_in().set(key, encoded(value))
+        self.is_plain = True
 
     def peek(self, key: str) -> Any:
         """Look at ``key`` without taking a step; text where it is text, None when absent."""
@@ -95,6 +107,19 @@ class ExistingCache:
         admin = self._look_in()
         return {key: _look(admin, key) for key in sorted(map(_text, admin.keys("*")))}
 
+    def forget_connections(self) -> None:
+        """Close what the pools of clients that we made have opened."""
+        for pool in self._pools:
+            self.forget_pool(pool)
+        self._pools.clear()
+
+    def forget_pool(self, pool: Any) -> None:
+        """Take a pool's connections away; those of asyncio went with the loop they belonged to."""
+        is_async = iscoroutinefunction(pool.disconnect)
+        if not is_async and not (self.is_plain and self.server.reuses_connections):
+            pool.disconnect()
+        pool.reset()
+
     def keeps_real_time(self) -> bool:
         """Say whether keys expire by a clock that nobody here moves."""
         return not self.server.moves_time
@@ -108,6 +133,8 @@ class ExistingCache:
 
     def deadline(self, leases_only: bool) -> float | None:
         """Return the virtual second at which the next key expires, if the clock can be moved."""
+        if leases_only and not self.leases:
+            return None
         start = EPOCH.timestamp()
         return min(
             (
@@ -120,6 +147,8 @@ class ExistingCache:
 
     def last_deadline(self) -> float | None:
         """Return the virtual second at which the last lock lease runs out."""
+        if not self.leases:
+            return None
         start = EPOCH.timestamp()
         return max(
             (
@@ -142,14 +171,8 @@ class ExistingCache:
     def _look_in(self) -> "redis.Redis":
         if self._admin is None:
             self._admin = private_client(lambda: self.connect({}))
+        self._pools.add(self._admin.connection_pool)
         return self._admin
-
-
-def forget_pool(pool: Any) -> None:
-    """Close a pool's connections; those of asyncio went with the loop that they belonged to."""
-    if not iscoroutinefunction(pool.disconnect):
-        pool.disconnect()
-    pool.reset()
 
 
 def encoded(value: Any) -> str | bytes:

@@ -11,9 +11,8 @@ Besides ``place:key`` there are ``place.channels:*`` (who listens, and what is p
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Sequence
-from functools import reduce
-from operator import or_
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
@@ -32,7 +31,7 @@ TABLE = {name: (kind, keys) for kind, keys, names in GROUPS for name in _names(n
 _CONTAINERS = frozenset(name for name, (kind, _) in TABLE.items() if kind == "container")
 
 # Commands about one connection: no other connection can tell whether they ran. WATCH is not among
-# them, it reads its keys; the commands between MULTI and EXEC are joined by pipeline_footprint.
+# them, it reads its keys; the commands between MULTI and EXEC are joined by whoever sends them.
 _CONNECTION = _names(
     "PING, ECHO, HELLO, AUTH, QUIT, SELECT, ASKING, READONLY, READWRITE, MULTI, EXEC, DISCARD, "
     "UNWATCH, CLIENT SETINFO, CLIENT SETNAME, CLIENT GETNAME, CLIENT ID, CLIENT INFO, "
@@ -126,9 +125,38 @@ def footprint(args: Sequence[Any], place: str = PLACE, script: str | None = None
     return result
 
 
-def pipeline_footprint(commands: Iterable[Sequence[Any]], place: str = PLACE) -> Footprint:
-    """Say what commands sent as one (a pipeline, a transaction) may read and write."""
-    return reduce(or_, (footprint(args, place) for args in commands), NOTHING)
+class Described(NamedTuple):
+    """What a command says about itself before it is sent."""
+
+    label: str  # "GET product:42"
+    footprint: Footprint
+    lease: str | None  # the key, if it is set only where there was none
+    is_script: bool
+    is_plain: bool  # reads or writes keys at once, and the connection remembers nothing of it
+
+
+def described(args: Sequence[Any], place: str = PLACE) -> Described:
+    """Describe a command; short ones are remembered, because every execution sends the same."""
+    is_short = len(args) < 8 and all(
+        type(arg) is int or (type(arg) in {str, bytes} and len(arg) < 100) for arg in args
+    )
+    return (_remembered if is_short else _described)(place, *args)
+
+
+def _described(place: str, *args: Any) -> Described:
+    label = normalised(args)
+    name, words = _parse(args)
+    is_lease = name == "SETNX" or (name == "SET" and "NX" in map(str.upper, words[3:]))
+    return Described(
+        label,
+        footprint(args, place),
+        words[1] if is_lease else None,
+        name.startswith(("EVAL", "SCRIPT ")),
+        TABLE.get(name, ("", ()))[0] in {"read", "write"},
+    )
+
+
+_remembered = lru_cache(maxsize=1_000, typed=True)(_described)
 
 
 def blocking(args: Sequence[Any]) -> float | None:

@@ -16,6 +16,7 @@ from time import sleep as real_sleep  # noqa: TID251 - a server of our own start
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.layers.reuse import Reuse, shape_of
 
 if TYPE_CHECKING:
     import redis
@@ -52,6 +53,7 @@ class FakeRedisServer:
 
     url = "redis://localhost:6379/0"
     backend = "fakeredis"
+    reuses_connections = True
 
     def __init__(self) -> None:
         import fakeredis
@@ -61,15 +63,23 @@ class FakeRedisServer:
         self.moves_time = True  # it reads the clock that the scheduler moves
         self._make = fakeredis.FakeServer
         self._server = self._make()
+        self._reuse = Reuse()
 
     def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection to the present server, of redis-py or valkey-py."""
         import fakeredis
 
+        arguments = portable_arguments(arguments)
+        shape = shape_of(arguments, library)
+        connection = self._reuse.take(shape, self._server)
+        if connection is not None:
+            return connection
         make: Any = fakeredis.FakeRedisConnection
         if library == "valkey":
             make = fakeredis.FakeValkey(server=self._server).connection_pool.connection_class
-        return make(server=self._server, **portable_arguments(arguments))
+        connection = make(server=self._server, **arguments)
+        self._reuse.lend(shape, connection)
+        return connection
 
     def aconnection(self, arguments: Mapping[str, Any]) -> Any:
         """Make an asyncio connection to the present server."""
@@ -79,8 +89,13 @@ class FakeRedisServer:
         make = getattr(aioredis, "FakeAsyncRedisConnection", None) or aioredis.FakeConnection
         return make(server=self._server, **portable_arguments(arguments))
 
-    def reset(self) -> None:
-        """Start over with a new server: nothing can be left in it by definition."""
+    def reset(self, *, was_plain: bool = False) -> None:
+        """Start over with a new server: nothing can be left in it by definition.
+
+        Args:
+            was_plain: connections saw nothing but reads and writes of keys.
+        """
+        self._reuse.collect(are_plain=was_plain)
         self._server = self._make()
 
     def strings(self) -> dict[str, str] | None:
@@ -116,13 +131,20 @@ class FakeRedisServer:
         fakeredis forgets a key when it is next looked at; until then it is here and must not count,
         or it would hide the deadlines that are still to come.
         """
+        timed = [
+            (key, item.expireat)
+            for database in self._server.dbs.values()
+            for key, item in database._dict.items()  # noqa: SLF001 - no public way to the deadline
+            if item.expireat is not None
+        ]
+        if not timed:
+            return {}
         now = time.time()  # noqa: TID251 - frozen: virtual time, as fakeredis sees it
         found: dict[str, float] = {}
-        for database in self._server.dbs.values():
-            for key, item in database._dict.items():  # noqa: SLF001 - no public way to the deadline
-                if item.expireat is not None and item.expireat >= now:
-                    name = _text(key)
-                    found[name] = min(item.expireat, found.get(name, item.expireat))
+        for key, at in timed:
+            if at >= now:
+                name = _text(key)
+                found[name] = min(at, found.get(name, at))
         return found
 
     def close(self) -> None:
@@ -134,6 +156,7 @@ class RealServer:
 
     runs_scripts = True
     moves_time = False
+    reuses_connections = False
 
     def __init__(self, program: str = "redis-server") -> None:
         self.backend = program
@@ -175,7 +198,7 @@ class RealServer:
         make: Any = redis.asyncio.connection.UnixDomainSocketConnection
         return make(path=self._socket, **portable_arguments(arguments))
 
-    def reset(self) -> None:
+    def reset(self, *, was_plain: bool = False) -> None:  # noqa: ARG002 - they are closed anyway
         """Drop all data, scripts and functions; connections are closed by those who made them."""
         self._admin.flushall()
         self._admin.script_flush()
@@ -231,6 +254,7 @@ class ForeignServer:
 
     runs_scripts = True
     moves_time = False
+    reuses_connections = False
 
     def __init__(self, url: str) -> None:
         import redis
@@ -265,7 +289,7 @@ class ForeignServer:
         pool = redis.asyncio.ConnectionPool.from_url(self.url)
         return pool.connection_class(**{**pool.connection_kwargs, **own})
 
-    def reset(self) -> None:
+    def reset(self, *, was_plain: bool = False) -> None:  # noqa: ARG002 - they are closed anyway
         """Empty the database."""
         self._admin.flushdb()
 

@@ -139,7 +139,8 @@ class Stack:
         return cache.content() != before
 
     def close(self) -> None:
-        """Remove what is left on disk; the server belongs to whoever started it."""
+        """Remove what is left on disk and close connections; the server is somebody else's."""
+        self.existing_cache.forget_connections()
         self._remove_folder()
 
     def _remove_folder(self) -> None:

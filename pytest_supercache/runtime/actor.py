@@ -13,8 +13,30 @@ from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.baton import Baton
 
 
+class _Begun(threading.Event):
+    """Says that a thread has begun; whoever starts it does not wait for that."""
+
+    def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 - of the base class
+        """Return at once: the baton says when the thread has got somewhere."""
+        return True
+
+
 class ActorThread(threading.Thread):
-    """A thread that runs an actor; every other one is the code under test's own."""
+    """A thread that runs an actor; every other one is the code under test's own.
+
+    Its methods are those of before any check: nobody has to ask whether it is under control. And
+    its start is no handoff of its own: the thread begins when the starter waits for the baton.
+    """
+
+    start = threading.Thread.start
+    join = threading.Thread.join
+    is_alive = threading.Thread.is_alive
+
+    def __init__(
+        self, *, target: Callable[..., Any], name: str, args: tuple[Any, ...] = ()
+    ) -> None:
+        super().__init__(target=target, args=args, name=name, daemon=True)
+        self._started: threading.Event = _Begun()  # the base class asks it, in every version
 
 
 class Abandoned(BaseException):  # noqa: N818 - not an error: the execution is over, unwind
@@ -83,13 +105,14 @@ class Actor:
     baton: Any = field(default_factory=Baton)
     thread: threading.Thread | None = None
     loop: Any = None  # the event loop that its thread runs now
+    described: tuple[Announced | None, Pending | None] = (None, None)
 
     def begin(self, live: Callable[["Actor"], None]) -> None:
         """Start its code."""
         if self.thread is not None:  # it waits on its thread already
             self.baton.give()
             return
-        self.thread = ActorThread(target=live, args=(self,), name=self.name, daemon=True)
+        self.thread = ActorThread(target=live, args=(self,), name=self.name)
         self.thread.start()
 
     def wake(self) -> None:
@@ -138,7 +161,14 @@ class Actor:
         self.carried = 0.0
 
     def as_pending(self, *, enabled: bool) -> Pending:
-        """Describe what it is about to do, for the record."""
+        """Describe what it is about to do, for the record; the same as long as that is true."""
+        about, known = self.described
+        if known is None or about is not self.pending or known.enabled is not enabled:
+            known = self._as_pending(enabled=enabled)
+            self.described = self.pending, known
+        return known
+
+    def _as_pending(self, *, enabled: bool) -> Pending:
         if self.pending is None and self.born:
             footprint = Footprint(reads=frozenset({self.born}))
             return Pending(self.name, "start", footprint, enabled, Wait(flags=(self.born,)))

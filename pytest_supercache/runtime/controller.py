@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.footprint import ANYTHING
-from pytest_supercache.core.schedule import CLOCK, Choices, Scheduler
+from pytest_supercache.core.schedule import CLOCK, Choices, Scheduler, is_fault
 from pytest_supercache.core.switch import Background
 from pytest_supercache.core.trace import Pending
 from pytest_supercache.runtime.actor import (
@@ -104,6 +104,7 @@ class Controller(Notes):
         self.record.waits.mark()
         self.actors = {actor.name: actor for actor in actors} | self.actors
         self._backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
+        self.time.has_moves = any(map(is_fault, self._backgrounds))
 
     def end_race(self) -> None:
         """Let threads leave their code, and raise what ended the race before its end."""

@@ -6,23 +6,21 @@ whatever address they name; one that was opened before, or without a pool, is a 
 """
 
 import sys
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from functools import reduce, wraps
 from importlib import import_module
+from operator import or_
 from typing import Any
 
-from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.layers import redis_commands
-from pytest_supercache.layers.existing_cache import PLACE, ExistingCache, forget_pool
+from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.servers import OWNED, PRIVATE
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.dialect import Dialect
 from pytest_supercache.runtime.state import find_object
 from pytest_supercache.runtime.stepping import Stepping
-
-_SCRIPTS = frozenset({"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "SCRIPT"})
 
 _Method = Callable[..., Any]
 
@@ -32,9 +30,10 @@ class Doors:
 
     def __init__(self, cache: ExistingCache) -> None:
         self._cache = cache
-        self._pools: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._pools: set[Any] = set()
         self._undo: list[tuple[type, str, Any]] = []
         self._is_valkey_open = False
+        self._commands = 0  # that are being sent, or wait for their answer
 
     def open(self) -> None:
         """Wrap the methods of redis-py, and those of valkey-py if it is imported."""
@@ -67,8 +66,8 @@ class Doors:
 
     def forget_connections(self) -> None:
         """Close what pools of the code under test opened: the next execution starts without."""
-        for pool in list(self._pools):
-            forget_pool(pool)
+        for pool in self._pools:
+            self._cache.forget_pool(pool)
         self._pools.clear()
 
     def _wrap(self, owner: type, name: str, make: Callable[[_Method], _Method]) -> None:
@@ -86,7 +85,14 @@ class Doors:
             label, footprint = self.announce(execution, args)
             with execution.call(label, footprint, kind="command", failure=broken(client)):
                 self._keep(execution, footprint)
-                answer = method(client, *args, **options)
+                self._commands += 1
+                try:
+                    answer = method(client, *args, **options)
+                except BaseException:
+                    self._cache.is_plain = False
+                    raise
+                finally:
+                    self._commands -= 1
             return dialect.received(answer) if dialect else answer
 
         return execute_command
@@ -134,6 +140,8 @@ class Doors:
     def _sending(self, method: _Method) -> _Method:
         def send_packed_command(connection: Any, *args: Any, **options: Any) -> Any:
             execution = controlled()
+            if not self._commands:  # a pipeline, a subscription, somebody who has the connection
+                self._cache.is_plain = False
             if execution is not None and not getattr(connection, OWNED, False):
                 execution.controller.hazard(
                     f"a command went to a Redis elsewhere: {address(connection)}. That connection "
@@ -146,22 +154,25 @@ class Doors:
 
     def announce(self, execution: Stepping, args: Sequence[Any]) -> tuple[str, Footprint]:
         """Return label and footprint of a command, and note what it says about time."""
-        label = redis_commands.normalised(args)
-        self._note_lease(args)
-        self._name_missing_scripts(execution, label)
-        footprint = execution.logged(redis_commands.footprint(args, PLACE))
-        self._note_time(label, footprint)
-        return label, footprint
+        command = redis_commands.described(args, PLACE)
+        self._note(execution, command)
+        footprint = execution.logged(command.footprint)
+        self._note_time(command.label, footprint)
+        return command.label, footprint
 
     def announce_pipeline(
         self, execution: Stepping, pipeline: Any, *, is_atomic: bool
     ) -> tuple[str, Footprint]:
         """Return label and footprint of the commands that a pipeline has collected."""
-        commands = [_arguments(command) for command in pipeline.command_stack]
-        label = "; ".join(redis_commands.normalised(command) for command in commands)
+        commands = [
+            redis_commands.described(_arguments(command), PLACE)
+            for command in pipeline.command_stack
+        ]
+        label = "; ".join(command.label for command in commands)
         for command in commands:
-            self._note_lease(command)
-        footprint = execution.logged(redis_commands.pipeline_footprint(commands, PLACE))
+            self._note(execution, command)
+        together = reduce(or_, (command.footprint for command in commands), NOTHING)
+        footprint = execution.logged(together)
         self._note_time(label, footprint)
         if pipeline.watching:
             footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
@@ -181,19 +192,17 @@ class Doors:
         if execution.faults.keeps_history and any(r.startswith(PLACE) for r in footprint.writes):
             self._cache.history.append(self._cache.server.save())
 
-    def _name_missing_scripts(self, execution: Stepping, label: str) -> None:
-        if label.partition(" ")[0] in _SCRIPTS and not self._cache.server.runs_scripts:
+    def _note(self, execution: Stepping, command: redis_commands.Described) -> None:
+        """Remember keys set with NX (with a TTL they are locks that run out); name missing Lua."""
+        if not command.is_plain:
+            self._cache.is_plain = False
+        if command.lease is not None:
+            self._cache.leases.add(command.lease)
+        if command.is_script and not self._cache.server.runs_scripts:
             execution.controller.hazard(
-                f"{label}: this fakeredis runs no scripts. Install fakeredis[lua], or use "
+                f"{command.label}: this fakeredis runs no scripts. Install fakeredis[lua], or use "
                 "--supercache-backend=redis-server"
             )
-
-    def _note_lease(self, args: Sequence[Any]) -> None:
-        """Remember keys set with NX: with a TTL they are locks that run out (ticks: auto)."""
-        name = str(_text(args[0])).upper()
-        words = {str(_text(arg)).upper() for arg in args[3:]}
-        if name == "SETNX" or (name == "SET" and "NX" in words):
-            self._cache.leases.add(str(_text(args[1])))
 
 
 def execution_for(client: Any) -> Stepping | None:
@@ -239,10 +248,6 @@ def _arguments(command: Any) -> Sequence[Any]:
     """Return a buffered command's words; redis-py has kept them in two shapes."""
     words: Sequence[Any] = command.args if hasattr(command, "args") else command[0]
     return words
-
-
-def _text(value: Any) -> Any:
-    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else value
 
 
 def address(connection: Any) -> str:

@@ -25,6 +25,8 @@ class Expiries:
 
     def next(self, now: float, *, leases_only: bool) -> float | None:
         """Return the next deadline after ``now``."""
+        if not self._at:
+            return None
         return min(
             (
                 at

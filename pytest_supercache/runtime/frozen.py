@@ -5,9 +5,11 @@ time to code called from our frames; its list of ignored modules decides at patc
 own timings must stay real.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
@@ -42,8 +44,11 @@ def frozen(clock: VirtualClock) -> Iterator[None]:
     # code under test that our own frames call must see virtual time.
     freezegun.api.ignore_lists[-1] = ()
 
+    quick = _Quick(freezer, factory)
+
     def move(instant: datetime) -> None:
         factory.time_to_freeze = instant.replace(tzinfo=None)
+        quick.seconds = instant.timestamp()
 
     clock.listen(move)
     try:
@@ -51,3 +56,30 @@ def frozen(clock: VirtualClock) -> Iterator[None]:
     finally:
         clock.silence(move)
         freezer.stop()
+
+
+class _Quick:
+    """``time.time`` and its like without freezegun's way through a date and back, at every call.
+
+    Client libraries ask the time several times a command. Who freezes time once more, on top of
+    ours, gets that time: then freezegun is asked as before.
+    """
+
+    def __init__(self, freezer: Any, factory: Any) -> None:
+        self.seconds = 0.0
+        for name in ("time", "monotonic", "perf_counter"):
+            # What a module imported meanwhile has kept, freezegun puts back by this table.
+            slow = getattr(time, name)
+            stand_in = self._stand_in(slow, factory)
+            freezer.reals[id(stand_in)] = freezer.reals[id(slow)]
+            setattr(time, name, stand_in)
+
+    def _stand_in(self, slow: Callable[[], float], factory: Any) -> Callable[[], float]:
+        from freezegun.api import freeze_factories
+
+        @wraps(slow)
+        def show() -> float:
+            is_ours = bool(freeze_factories) and freeze_factories[-1] is factory
+            return self.seconds if is_ours else slow()
+
+        return show

@@ -51,4 +51,6 @@ def release_polls(controller: Controller) -> bool:
         return False
     for pending in waiting:
         pending.recheck_from = None
+    for actor in controller.actors.values():
+        actor.described = None, None
     return True

@@ -64,9 +64,8 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         )  # fmt: skip
         job.state = State.PARKED
         thread = ActorThread(
-            target=execution.controller.live, args=(job,), name=f"{self._prefix}-{job.name}",
-            daemon=True,
-        )  # fmt: skip
+            target=execution.controller.live, args=(job,), name=f"{self._prefix}-{job.name}"
+        )
         adopt(execution, job, thread, threading.Thread.start)
 
     def _live(

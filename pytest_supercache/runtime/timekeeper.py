@@ -53,6 +53,7 @@ class Timekeeper:
         self.saw_deadline = False  # there was one while early ticks were left
         self.moved = 0
         self.alarms: list[Callable[[], float | None]] = []  # timers of event loops
+        self.has_moves = False  # faults that the schedule places
         self.cut_short = False  # a thread that repeats would have gone on
         self._auto = ticks == "auto"
         self._early = TICKS_MAX if unlimited else 1 if ticks == "auto" else int(ticks)
@@ -91,12 +92,14 @@ class Timekeeper:
     def may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
         """Say whether a tick is possible now, given who is ready to go on."""
         self.clock.show_ahead(0.0)  # whose code ran last saw the clock of its node
-        actors = list(actors)
         if self.is_exhausted:
             return False
-        open_to_faults = any(map(is_fault, ready))
-        ready = self.ready = frozenset(name for name in ready if not is_fault(name))
+        open_to_faults = self.has_moves and any(map(is_fault, ready))
+        if open_to_faults:
+            ready = frozenset(name for name in ready if not is_fault(name))
+        self.ready = ready
         may_be_early = self._early > 0 and (not self._auto or self._has_timer())
+        actors = list(actors)
         deadline = self.deadline(actors) if may_be_early or open_to_faults else None
         self.saw_deadline = self.saw_deadline or deadline is not None
         if not ready:
@@ -216,5 +219,6 @@ def _only_waits_for_a_pause(actors: list[Actor], ready: frozenset[str]) -> bool:
 
     Whoever could go on has not begun an operation yet: it begins later then.
     """
-    resting = {actor.name for actor in actors if not actor.in_flight}
-    return ready <= resting and any(actor.is_paused for actor in actors)
+    if not any(actor.is_paused for actor in actors):
+        return False
+    return ready <= {actor.name for actor in actors if not actor.in_flight}

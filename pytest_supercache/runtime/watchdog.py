@@ -121,7 +121,7 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
         controller.progress += 1
         actor.baton.give()
 
-    actor.thread = ActorThread(target=live, name="body", daemon=True)
+    actor.thread = ActorThread(target=live, name="body")
     return actor
 
 

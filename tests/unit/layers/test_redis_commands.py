@@ -10,9 +10,9 @@ from pytest_supercache.layers import redis_command_table
 from pytest_supercache.layers.redis_commands import (
     TABLE,
     blocking,
+    described,
     footprint,
     normalised,
-    pipeline_footprint,
 )
 from tools.redis_commands import grouped, server
 
@@ -238,9 +238,45 @@ def test_a_name_of_two_words_may_be_one_argument():
     assert footprint(["CLIENT SETNAME", "me"], "c") == of("CLIENT SETNAME me") == NOTHING
 
 
-def test_a_pipeline_is_the_union_of_its_commands():
-    assert pipeline_footprint([["GET", "a"], ["SET", "b", 1]], "c") == writes("c:b", reads=["c:a"])
-    assert pipeline_footprint([], "c") == NOTHING
+def test_what_is_remembered_of_a_command_is_what_it_says_each_time():
+    for args in (
+        ["GET", "k"],
+        ["SET", "k", 1],
+        ["SET", "k", "1", "NX", "EX", 9],
+        ["MGET", "a", "b"],
+    ):
+        for _ in range(2):
+            said = described(args, "c")
+            assert (said.label, said.footprint) == (normalised(args), footprint(args, "c"))
+    assert described(["SET", 1, "v"], "c").label == "SET 1"
+    assert described(["SET", True, "v"], "c").label == "SET True"
+    assert described(["SET", 1.0, "v"], "c").label == "SET 1.0"
+
+
+@pytest.mark.parametrize(
+    ("command", "lease", "is_script", "is_plain"),
+    [
+        ("GET k", None, False, True),
+        ("SET k v", None, False, True),
+        ("SET k v EX 9", None, False, True),
+        ("set k v ex 9 nx", "k", False, True),
+        ("SETNX k v", "k", False, True),
+        ("EVAL code 1 k", None, True, False),
+        ("SCRIPT LOAD code", None, True, False),
+        ("SELECT 1", None, False, False),
+        ("WATCH k", None, False, False),
+        ("MULTI", None, False, False),
+        ("BLPOP k 1", None, False, False),
+        ("SUBSCRIBE news", None, False, False),
+        ("CLIENT SETNAME me", None, False, False),
+        ("NOSUCH k", None, False, False),
+    ],
+)
+def test_a_command_says_whether_it_is_a_lease_a_script_or_plain(
+    command, lease, is_script, is_plain
+):
+    said = described(command.split(), "c")
+    assert (said.lease, said.is_script, said.is_plain) == (lease, is_script, is_plain)
 
 
 @pytest.mark.parametrize(
