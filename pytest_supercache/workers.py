@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -172,6 +172,14 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             for child in children:
                 child.join(LEAVE_SECONDS)
             children = {child for child in children if child.is_alive()}
+        _until_known(before)
+
+
+def _until_known(others: Collection[multiprocessing.process.BaseProcess]) -> None:
+    """Wait until the pool's own thread, which asks after its workers too, knows that all ended."""
+    end = real_monotonic() + LEAVE_SECONDS
+    while set(multiprocessing.active_children()).difference(others) and real_monotonic() < end:
+        real_sleep(0.001)
 
 
 def _begin() -> None:
