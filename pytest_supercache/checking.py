@@ -111,7 +111,6 @@ def check_on(
     replay: Schedule | None = None,
     hypothesis_seed: int | None = None,
     reproduce: tuple[str, bytes] | None = None,
-    core: int = 0,
     on: Place = here,
 ) -> CheckResult:
     """Check ``body`` with everything spelled out; :func:`check` and the plugin both come here."""
@@ -119,7 +118,7 @@ def check_on(
     guarantees = complete(guarantees)
     work = Work(
         body=body, settings=settings, guarantees=guarantees, given=given or {}, state=tuple(state),
-        clients=tuple(clients), item=item, hypothesis=(hypothesis_seed, reproduce), core=core,
+        clients=tuple(clients), item=item, hypothesis=(hypothesis_seed, reproduce),
         isolate=tuple(isolate), backend=server.backend,
     )  # fmt: skip
     place = here if replay is not None else on

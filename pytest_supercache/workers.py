@@ -51,7 +51,7 @@ class Work:
     isolate: tuple[str, ...] = ()
     item: str = "check"
     hypothesis: OfHypothesis = (None, None)
-    core: int = 0
+    core: int | None = None
     backend: str = "fakeredis"
 
 

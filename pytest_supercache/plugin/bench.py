@@ -201,7 +201,6 @@ class Bench:
                 settings,
                 replay=_replay(node),
                 hypothesis_seed=self._session.hypothesis_seed,
-                core=self._session.core,
                 on=forked(self._session.options.value("workers") or 1, search_unit),
                 **own,
             )

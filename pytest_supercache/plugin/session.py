@@ -91,12 +91,6 @@ class Session:
         given = self._config.getoption("--hypothesis-seed", default=None)
         return int(given) if given is not None and str(given).isdecimal() else None
 
-    @property
-    def core(self) -> int:
-        """Which processor this process should stay on: xdist workers get different ones."""
-        worker = str(getattr(self._config, "workerinput", {}).get("workerid", "gw0"))
-        return int(worker[2:]) if worker[2:].isdecimal() else 0
-
     def _register_watches(self) -> None:
         for entry in self.options.project.get("watch", []):
             table = dict(entry) if isinstance(entry, dict) else {"target": entry}
