@@ -6,6 +6,8 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.left_behind import traces
+
 # Our own properties draw the same in every run and are not timed: what fails, fails everywhere.
 # Fresh draws: `pytest --hypothesis-profile=default`.
 settings.register_profile(
@@ -25,3 +27,13 @@ def module():
     sys.modules[made.__name__] = made
     yield made
     del sys.modules[made.__name__]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_behind():
+    """After all tests there is no thread, process, socket, patch or frozen clock too many."""
+    before = traces()
+    yield
+    after = traces()
+    left = {what: (was, after[what]) for what, was in before.items() if after[what] != was}
+    assert not left

@@ -1,0 +1,67 @@
+"""What a run of tests could leave in its process, to be compared before and after."""
+
+import builtins
+import gc
+import os
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+REPLACED = (
+    "time:time", "time:sleep", "time:monotonic", "time:perf_counter", "datetime:datetime",
+    "uuid:uuid1", "uuid:uuid4", "threading:Thread.start", "threading:Thread.join",
+    "threading:Thread.is_alive", "threading:Condition.wait", "threading:Lock", "threading:Event",
+    "queue:Queue", "asyncio:sleep", "asyncio:new_event_loop", "asyncio:Lock",
+    "concurrent.futures:ThreadPoolExecutor", "redis.client:Redis.execute_command",
+    "redis.client:Pipeline.execute", "redis.connection:ConnectionPool.make_connection",
+    "redis.connection:AbstractConnection.send_packed_command",
+)  # fmt: skip
+"""What a check replaces while it runs."""
+
+
+def traces() -> dict[str, Any]:
+    """Return what must be the same afterwards."""
+    found: dict[str, Any] = {name: _value(name) for name in REPLACED}
+    found["import"] = builtins.__import__
+    found["threads"] = {thread.name for thread in threading.enumerate()}
+    found["processes"] = _children()
+    found["cores"] = os.sched_getaffinity(0)
+    found["sockets"] = _sockets()
+    found["frozen objects"] = gc.get_freeze_count()
+    shown = time.time()  # noqa: TID251 - whether it is the real one is the question
+    found["is time frozen"] = abs(shown - _boot_and_uptime()) > 60
+    return found
+
+
+def _value(name: str) -> Any:
+    module, _, path = name.partition(":")
+    __import__(module)
+    value: Any = sys.modules[module]
+    for part in path.split("."):
+        value = vars(value)[part] if isinstance(value, type) else getattr(value, part)
+    return value
+
+
+def _children() -> set[str]:
+    tasks = Path("/proc/self/task")
+    return {pid for task in tasks.iterdir() for pid in (task / "children").read_text().split()}
+
+
+def _sockets() -> set[str]:
+    """Name the connections that some object still holds open."""
+    gc.collect()
+    return {
+        repr(thing)
+        for thing in gc.get_objects()
+        if type(thing) is socket.socket and thing.fileno() >= 0
+    }
+
+
+def _boot_and_uptime() -> float:
+    """Return the time of day as the kernel tells it to those who do not ask `time`."""
+    lines = Path("/proc/stat").read_text().splitlines()
+    boot = next(line for line in lines if line.startswith("btime"))
+    return float(boot.split()[1]) + float(Path("/proc/uptime").read_text().split()[0])
