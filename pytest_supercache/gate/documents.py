@@ -199,6 +199,7 @@ def _response(decision: Decision) -> list[str]:
         condition = f", while {' and '.join(waiver.assumptions)}" if waiver.assumptions else ""
         lines += [
             f"- Workaround ({issue.id}), until {issue.expires}{condition}: {issue.workaround}",
+            *([f"- The waiver was {waiver.committed}"] if waiver.committed else []),
             f"- Checked by {issue.workaround_checked_by}: HOLDS in this run",
             f"- Permanent fix: {issue.permanent_fix}",
         ]

@@ -51,10 +51,11 @@ def screen(decision: Decision, document: Mapping[str, Any], rules: Rules) -> lis
         lines.append(f"  and {len(rest)} more reason{'' if len(rest) == 1 else 's'}: verdict.json")
     for waiver in decision.waivers:
         issue = waiver.issue
+        who = f"owner {issue.owner}, approved by {issue.approved_by}"
+        who += f", {waiver.committed}" if waiver.committed else ""
         lines += [
             f"  workaround: {issue.workaround}",
-            f"    until {issue.expires}, owner {issue.owner}, approved by {issue.approved_by}; "
-            f"then: {issue.permanent_fix}",
+            f"    until {issue.expires}, {who}; then: {issue.permanent_fix}",
         ]
     lines += _odds_lines(decision, document, rules)
     lines += [f"  note: {note}" for note in decision.notes]
@@ -127,4 +128,5 @@ def _waiver_part(waiver: Waiver) -> dict[str, Plain]:
         "renewals": waiver.renewals,
         "scenarios": list(waiver.scenarios),
         "assumptions": list(waiver.assumptions),
+        "committed": plain(asdict(waiver.committed)) if waiver.committed else None,
     }

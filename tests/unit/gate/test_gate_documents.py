@@ -1,5 +1,7 @@
 """What people read: the screen, the message, the post-mortem, and what has changed."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +142,31 @@ def test_recipes_for_ci_are_yaml_whose_gate_decides_and_whose_reports_stay(name:
     assert "||" not in gate
     kept = job["artifacts"] if "artifacts" in job else job["steps"][-1]["with"]
     assert "reports/" in (kept.get("paths") or kept["path"])
+
+
+@pytest.mark.parametrize(
+    ("name", "schema", "mistake"),
+    [
+        ("github-actions.yml", ["vendor.github-workflows"], ("runs-on:", "run-on:")),
+        (
+            "gitlab-ci.yml",
+            ["vendor.gitlab-ci", "--data-transform", "gitlab-ci"],
+            ("when: always", "when: ever"),
+        ),
+    ],
+)
+def test_recipes_for_ci_pass_the_schema_of_their_host_and_a_mistake_would_not(
+    name: str, schema: list[str], mistake: tuple[str, str], tmp_path: Path
+) -> None:
+    def status(path: Path) -> int:
+        command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *schema, str(path)]
+        return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode
+
+    assert status(RECIPES / name) == 0
+    text = (RECIPES / name).read_text(encoding="utf-8")
+    assert mistake[0] in text
+    (tmp_path / name).write_text(text.replace(*mistake), encoding="utf-8")
+    assert status(tmp_path / name) == 1
 
 
 def test_the_screen_in_the_documentation_is_a_real_one() -> None:
