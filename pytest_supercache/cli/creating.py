@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -18,6 +19,33 @@ from pytest_supercache.scenario.grammar import Vocabulary
 _SCHEMA = "scenario.schema.json"
 
 
+_history = click.option(
+    "--from-history",
+    "recording",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draft it from a recording instead: the calls that have no order, if there are some.",
+)
+_model = click.option(
+    "--model",
+    type=click.Choice([model.value for model in Model]),
+    default=Model.REGISTER.value,
+    help="What was recorded (default: register); see `supercache check-history`.",
+)
+_format = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(sorted(FORMATS)),
+    default="jsonl",
+    help="How it was recorded (default: jsonl).",
+)
+
+
+def _recorded(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command be told of a recording."""
+    return _history(_model(_format(command)))
+
+
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
@@ -31,26 +59,7 @@ _SCHEMA = "scenario.schema.json"
 @click.option("--id", "scenario_id", help="The scenario's id; made from the file's name if unsaid.")
 @click.option("--system", help="The system under test; the project's own one if there is one.")
 @click.option("--key", default="product:42", help="The key that the users fight over.")
-@click.option(
-    "--from-history",
-    "recording",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Draft it from a recording instead: the calls that have no order, if there are some.",
-)
-@click.option(
-    "--model",
-    type=click.Choice([model.value for model in Model]),
-    default=Model.REGISTER.value,
-    help="What was recorded (default: register); see `supercache check-history`.",
-)
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(sorted(FORMATS)),
-    default="jsonl",
-    help="How it was recorded (default: jsonl).",
-)
+@_recorded
 def new(
     path: Path,
     conflict: str,

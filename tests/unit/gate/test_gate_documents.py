@@ -12,7 +12,7 @@ from pytest_supercache.gate.documents import WORDS_MAX, message, postmortem
 from pytest_supercache.gate.overview import compare, extent, variants
 from pytest_supercache.gate.policy import Rules, decide
 from pytest_supercache.gate.screen import screen
-from tests.unit.gate.runs import OTHER, TODAY, document, row, waiver
+from tests.unit.gate.runs import ODDS, OTHER, TODAY, document, row, waiver
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 PAUSE = "no operation pauses 500 ms or more"
@@ -99,6 +99,11 @@ def test_variants_stand_side_by_side_and_only_exhausted_ones_remove_a_conflict()
     heading, naive, off, delay, luck = variants(found)
     assert heading == "S: After a price change nobody is shown the old price"
     assert naive.startswith("  naive: has it: VIOLATED with 1 preemptions; 3 of 10 executions")
+    odds = f"{ODDS['share']}, {ODDS['condition']}"
+    assert naive.endswith(f"not of production); {odds}")
+    leaning = row("S[off]", assumption=PAUSE, odds=ODDS)
+    *_, told = variants(document(row("S[naive]", "violated"), leaning))
+    assert told.endswith(f"exhausted after 10 executions; without that, {odds}")
     assert off == f"  off: removes it while {PAUSE}: HOLDS, exhausted after 10 executions"
     assert delay == "  delay: not decided: UNKNOWN after 10 executions"
     assert luck.startswith("  luck: not decided")
