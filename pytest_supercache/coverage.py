@@ -209,8 +209,11 @@ def _estimated(size: TreeSize) -> str | None:
         return None
     # Below that the estimate is exact but for rounding: every walk gave the same.
     is_exact = size.error < max(size.mean * 1e-6, 0.5)
-    spread = "" if is_exact else f" +- {_rounded(size.error)}"
-    return f"{_rounded(size.mean)}{spread}"
+    if is_exact:
+        return _rounded(size.mean)
+    unit = 10.0 ** max(floor(log10(size.error)) - 1, 0)  # two digits of the error are enough
+    mean, error = (round(number / unit) * unit for number in (size.mean, size.error))
+    return f"{_rounded(mean)} +- {_rounded(error)}"
 
 
 def _chances(executions: int, sampler: Sampler | None) -> list[str]:
