@@ -6,6 +6,7 @@ with the same random numbers.
 
 from dataclasses import replace
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.trace import Execution
@@ -14,6 +15,9 @@ from pytest_supercache.oracle.judge import judge
 from pytest_supercache.oracle.odds import sentence
 from pytest_supercache.search.traffic import Traffic
 from pytest_supercache.trial import HazardMet, StepsHaveChanged, Trial
+
+TIME_SHARE = 0.1
+"""Of the time that an item may search: simulating takes so much more at most."""
 
 CHANGES_MAX = 3
 """How often one run begins anew because what is a step has become known."""
@@ -29,13 +33,15 @@ def with_odds(trial: Trial, result: CheckResult) -> CheckResult:
     if not trial.settings.odds.runs or not _is_asked(result):
         return result
     try:
-        odds = simulated(trial, result)
-    except HazardMet as hazard:
-        note = f"odds were not simulated: {hazard.reasons[0]}"
+        odds, is_whole = simulated(trial, result)
+    except (HazardMet, SupercacheError) as error:
+        note = f"odds were not simulated: {error}"
         return replace(result, notes=(*result.notes, note))
-    if not odds.runs:
-        return result
     found, notes = result.counterexample, result.notes
+    if not is_whole:
+        notes = (*notes, f"only {odds.runs} runs were simulated for the odds: they take long")
+    if not odds.runs:
+        return replace(result, notes=notes)
     if found is None:
         notes = (*notes, f"without the assumption, {sentence(odds)}")
     else:
@@ -44,28 +50,38 @@ def with_odds(trial: Trial, result: CheckResult) -> CheckResult:
     return replace(result, odds=odds, counterexample=found, notes=notes)
 
 
-def simulated(trial: Trial, result: CheckResult) -> Odds:
-    """Run the traffic, and count the runs that break a guarantee.
+def simulated(trial: Trial, result: CheckResult) -> tuple[Odds, bool]:
+    """Run the traffic, and count the runs that break a guarantee; say whether there was time.
 
     Raises:
         HazardMet: a run proves nothing.
+        SupercacheError: a run went where no search has been, and could not be finished.
     """
     settings = trial.settings
     runs = failing = 0
+    is_whole = True
     for number in range(settings.odds.runs):
+        is_whole = trial.seconds() <= _seconds_max(trial)
+        if not is_whole:
+            break
         execution = _run(trial, number)
         if execution is None or not execution.complete or execution.missed:
             continue
         runs += 1
         failing += bool(judge(execution, trial.guarantees).violations)
     found = result.counterexample
-    return Odds(
+    odds = Odds(
         runs=runs,
         failing=failing,
         within=settings.odds.within,
         latencies=settings.odds.latencies,
         faults=() if found is None else found.faults,
     )
+    return odds, is_whole
+
+
+def _seconds_max(trial: Trial) -> float:
+    return trial.settings.time * TIME_SHARE
 
 
 def _is_asked(result: CheckResult) -> bool:
