@@ -73,3 +73,44 @@ def test_a_wrong_latency_is_one_message(project: Project, table: str, said: str)
     text = output.stdout.str() + output.stderr.str()
     assert said in text
     assert "Traceback" not in text
+
+
+def test_what_is_tried_on_the_way_is_not_simulated(project: Project) -> None:
+    """Candidates of --supercache-save and examples of @given: there are many of them."""
+    project.add_to_conftest(
+        "import pytest_supercache.simulating as simulating\n"
+        "calls, simulated = [], simulating.simulated\n"
+        "def counted(trial, result):\n"
+        "    calls.append(1)\n"
+        "    return simulated(trial, result)\n"
+        "simulating.simulated = counted\n"
+        "def pytest_unconfigure():\n"
+        "    simulating.simulated = simulated\n"
+        "    print('simulated', len(calls))\n"
+    )
+    project.scenario(race("O-1"))
+    saved = project.run("--supercache-odds=3", "--supercache-save=saved")
+    assert "simulated 1" in saved.stdout.str()
+    assert project.row()["odds"]["runs"] == 3
+    project.test_file(GIVEN)
+    given = project.run("--supercache-odds=3", "test_it.py")
+    given.assert_outcomes(failed=1)
+    assert "simulated 0" in given.stdout.str()
+
+
+GIVEN = """
+from hypothesis import given, settings, strategies as st
+from pytest_supercache import explore
+
+@settings(max_examples=5)
+@given(st.integers(1, 3))
+@explore
+def test_counter(world, step):
+    world.origin.set("n", 0)
+    def add():
+        world.origin.set("n", world.origin.get("n") + step)
+    world.actor("a", add)
+    world.actor("b", add)
+    world.run()
+    assert world.origin.peek("n") == 2 * step
+"""
