@@ -28,6 +28,7 @@ from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.runtime.state import changed_globals, fingerprint
 from pytest_supercache.search.serial import Serial
 from pytest_supercache.searching import OfHypothesis, Searched, search
+from pytest_supercache.simulating import with_odds
 from pytest_supercache.stand import Body, Given, Stand, test_stand
 from pytest_supercache.trial import (
     Found,
@@ -127,12 +128,13 @@ def check_on(
             _look_ahead(stand, preflight)
 
         def explore(*, shared: bool) -> CheckResult:
-            return search_vectors(
+            result = search_vectors(
                 settings,
                 partial(_search_one, stand, work, shared),
                 replay,
                 None if elsewhere is None else partial(elsewhere, shared),
             )
+            return result if replay is not None else _with_odds(stand, work, shared, result)
 
         try:
             return explore(shared=settings.memory == "shared")
@@ -195,6 +197,16 @@ def _search_one(
         points=tuple(trial.points),
         idle=trial.idle,
     )
+
+
+def _with_odds(stand: Stand, work: Work, shared: bool, result: CheckResult) -> CheckResult:
+    found = result.counterexample
+    trial = Trial(
+        stand=stand, body=work.body, guarantees=work.guarantees, shared=shared,
+        settings=replace(work.settings, memory="shared" if shared else "declared"),
+        vector=() if found is None else found.schedule.vector,
+    )  # fmt: skip
+    return with_odds(trial, result)
 
 
 def _look_ahead(stand: Stand, preflight: Body) -> None:

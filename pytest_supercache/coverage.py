@@ -5,7 +5,7 @@ from math import ceil, floor, log10
 
 from pytest_supercache.core.settings import SAMPLERS, Exploration
 from pytest_supercache.core.trace import Execution
-from pytest_supercache.search.counting import merges_of, schedules_like
+from pytest_supercache.search.counting import TreeSize, merges_of, schedules_like
 from pytest_supercache.search.pct import MissBound, Pct
 from pytest_supercache.search.sampler import Sampler
 
@@ -192,15 +192,28 @@ def why_unfinished(
 def _size(first: Execution, sampler: Sampler | None) -> str:
     """Say how many schedules there are: estimated if anything drew some, else by the first run."""
     size = None if sampler is None else sampler.size
-    if size is not None and size.mean is not None and size.error is not None:
-        # Below that the estimate is exact but for rounding: every walk gave the same.
-        spread = f" +- {_rounded(size.error)}" if size.error > size.mean * 1e-6 else ""
-        walks = f"{size.walks:,} random walks"
-        return f"there are about {_rounded(size.mean)}{spread} schedules (estimated by {walks})"
+    schedules = None if size is None else _estimated(size.schedules)
+    if size is not None and schedules is not None:
+        interleavings = None if size.interleavings is None else _estimated(size.interleavings)
+        make = f", which make about {interleavings} interleavings" if interleavings else ""
+        walks = f"{size.schedules.walks:,} random walks"
+        return f"there are about {schedules} schedules{make} (estimated by {walks})"
     exact = schedules_like(first)
     if exact is not None:
         return f"the steps of the first run can be ordered in {_rounded(exact)} ways"
     return f"the steps of the first run can be ordered in {_rounded(merges_of(first))} ways at most"
+
+
+def _estimated(size: TreeSize) -> str | None:
+    if size.mean is None or size.error is None:
+        return None
+    # Below that the estimate is exact but for rounding: every walk gave the same.
+    is_exact = size.error < max(size.mean * 1e-6, 0.5)
+    if is_exact:
+        return _rounded(size.mean)
+    unit = 10.0 ** max(floor(log10(size.error)) - 1, 0)  # two digits of the error are enough
+    mean, error = (round(number / unit) * unit for number in (size.mean, size.error))
+    return f"{_rounded(mean)} +- {_rounded(error)}"
 
 
 def _chances(executions: int, sampler: Sampler | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -9,9 +10,40 @@ import click
 from pytest_supercache.cli.project import SUFFIX, Project, ProjectError, describe
 from pytest_supercache.cli.show import own_systems, schema_text
 from pytest_supercache.cli.templates import DEFAULT, TEMPLATES, written
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.oracle.linear.call import Model
+from pytest_supercache.oracle.linear.formats import FORMATS
+from pytest_supercache.report.values import clean
 from pytest_supercache.scenario.grammar import Vocabulary
 
 _SCHEMA = "scenario.schema.json"
+
+
+_history = click.option(
+    "--from-history",
+    "recording",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draft it from a recording instead: the calls that have no order, if there are some.",
+)
+_model = click.option(
+    "--model",
+    type=click.Choice([model.value for model in Model]),
+    default=Model.REGISTER.value,
+    help="What was recorded (default: register); see `supercache check-history`.",
+)
+_format = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(sorted(FORMATS)),
+    default="jsonl",
+    help="How it was recorded (default: jsonl).",
+)
+
+
+def _recorded(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command be told of a recording."""
+    return _history(_model(_format(command)))
 
 
 @click.command()
@@ -27,8 +59,18 @@ _SCHEMA = "scenario.schema.json"
 @click.option("--id", "scenario_id", help="The scenario's id; made from the file's name if unsaid.")
 @click.option("--system", help="The system under test; the project's own one if there is one.")
 @click.option("--key", default="product:42", help="The key that the users fight over.")
-def new(path: Path, conflict: str, scenario_id: str | None, system: str | None, key: str) -> None:
-    """Write a new scenario file from a template. It asks nothing.
+@_recorded
+def new(
+    path: Path,
+    conflict: str,
+    scenario_id: str | None,
+    system: str | None,
+    key: str,
+    recording: Path | None,
+    model: str,
+    format_: str,
+) -> None:
+    """Write a new scenario file from a template or a recording. It asks nothing.
 
     PATH may leave `.supercache.yaml` out. The file names the schema for editors, which is written
     to the project's root unless it is there.
@@ -36,6 +78,7 @@ def new(path: Path, conflict: str, scenario_id: str | None, system: str | None, 
     \b
       supercache new scenarios/price-change
       supercache new scenarios/deleted --class resurrection --id SHOP-3 --system shop
+      supercache new scenarios/incident --from-history trace.jsonl
 
     Then run it: pytest scenarios/price-change.supercache.yaml
     """
@@ -46,26 +89,41 @@ def new(path: Path, conflict: str, scenario_id: str | None, system: str | None, 
         raise click.UsageError(f"--key {key!r}: write a key without blanks, as product:42")
     project = _project()
     needed = TEMPLATES[conflict].needs
-    if needed is not None and needed not in project.vocabulary.guarantees:
+    if recording is None and needed is not None and needed not in project.vocabulary.guarantees:
         raise click.UsageError(
             f"--class {conflict} needs the guarantee {needed}, which is not available here"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
     schema = project.root / _SCHEMA
-    text = written(
-        conflict,
-        scenario_id=scenario_id or _id_of(path, project),
-        system=_system(system, project),
-        key=key,
-        schema=Path(os.path.relpath(schema, path.resolve().parent)),
-        guarantees=project.vocabulary.guarantees,
-    )
+    beside = Path(os.path.relpath(schema, path.resolve().parent))
+    scenario_id = scenario_id or _id_of(path, project)
+    system = _system(system, project)
+    if recording is not None:
+        text = _drafted(recording, Model(model), format_, scenario_id, system, beside)
+    else:
+        text = written(
+            conflict, scenario_id=scenario_id, system=system, key=key, schema=beside,
+            guarantees=project.vocabulary.guarantees,
+        )  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     click.echo(f"written: {path}")
     if not schema.exists():
         schema.write_text(schema_text(project.vocabulary), encoding="utf-8")
         click.echo(f"written: {schema} (for editors; `supercache schema -o {_SCHEMA}` renews it)")
     click.echo(f"run it:  pytest {path}")
+
+
+def _drafted(
+    recording: Path, model: Model, format_: str, scenario_id: str, system: str, schema: Path
+) -> str:
+    from pytest_supercache.cli.drafting import draft
+
+    try:
+        return draft(
+            recording, model, format_, scenario_id=scenario_id, system=system, schema=schema
+        )
+    except SupercacheError as error:
+        raise click.UsageError(clean(str(error))) from error
 
 
 def _project() -> Project:

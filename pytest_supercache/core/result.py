@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.trace import Execution, Step
@@ -61,3 +62,4 @@ class CheckResult:
     scope: dict[str, str | int] = field(default_factory=dict)
     reproduce: str = ""  # the decorator that repeats a schedule which Hypothesis found
     statistics: str = ""  # what Hypothesis says of a search that it drove
+    odds: Odds | None = None  # of the conflict in simulated traffic, if that was simulated

@@ -1,9 +1,10 @@
 """How to explore: every knob of a check with its default, in one frozen value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
+from pytest_supercache.core.odds import Simulation
 
 SEARCHES = ("auto", "exhaustive", "all-schedules", "pct", "random", "uniform", "hypothesis")
 GRAINS = ("command", "wire", "await", "line")
@@ -35,6 +36,7 @@ class Exploration:
     assume: Assume | None = None
     stop_at_first: bool = True
     step_timeout: float = 5.0
+    odds: Simulation = field(default_factory=Simulation)
 
 
 def refuse_unavailable(settings: Exploration) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_supercache.gate.evidence import blocks, counting_systems, rows_of
-from pytest_supercache.gate.overview import extent, variants
+from pytest_supercache.gate.overview import extent, how_often_missed, variants
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules
 
 WORDS_MAX = 120
@@ -157,7 +157,7 @@ def _timeline(row: Mapping[str, Any]) -> list[str]:
 def _trigger(row: Mapping[str, Any]) -> list[str]:
     explanation = (row.get("counterexample") or {}).get("explanation") or ()
     named = (row.get("counterexample") or {}).get("conflict_class")
-    told = [f"- {line}" for line in explanation]
+    told = [f"- {line}" for line in explanation if not str(line).startswith("odds: ")]
     class_ = [f"Class of the conflict: {named}."] if named else []
     return [*class_, *told, "TODO(owner): what made it happen in production at that time?"]
 
@@ -187,6 +187,8 @@ def _detection(row: Mapping[str, Any]) -> list[str]:
             f"A test would have missed it unless somebody was interrupted {times}, at exactly "
             "these steps; tests whose users take turns miss it always."
         )
+    missed = how_often_missed(row)
+    told += [f"{missed}."] if missed else []
     return [*told, "TODO(owner): which test or alarm could have shown it earlier?"]
 
 
@@ -197,6 +199,7 @@ def _response(decision: Decision) -> list[str]:
         condition = f", while {' and '.join(waiver.assumptions)}" if waiver.assumptions else ""
         lines += [
             f"- Workaround ({issue.id}), until {issue.expires}{condition}: {issue.workaround}",
+            *([f"- The waiver was {waiver.committed}"] if waiver.committed else []),
             f"- Checked by {issue.workaround_checked_by}: HOLDS in this run",
             f"- Permanent fix: {issue.permanent_fix}",
         ]

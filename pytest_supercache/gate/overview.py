@@ -44,6 +44,26 @@ def variants(document: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def odds_of(row: Mapping[str, Any]) -> str | None:
+    """Return how likely a conflict is in simulated traffic, with the condition."""
+    odds = row.get("odds") or {}
+    if not odds.get("share") or not odds.get("condition"):
+        return None
+    return f"{odds['share']}, {odds['condition']}"
+
+
+def how_often_missed(row: Mapping[str, Any]) -> str | None:
+    """Return how often a test that just runs the users would not have shown the conflict."""
+    odds = row.get("odds") or {}
+    if not odds.get("runs"):
+        return None
+    missed = odds["runs"] - odds.get("failing", 0)
+    return (
+        f"An ordinary test, which runs these users once, would have missed it {missed:,} times of "
+        f"{odds['runs']:,} (simulated, {odds.get('condition')})"
+    )
+
+
 def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return what is new, gone, unchanged or worse since another run."""
     old, new = _conflicts(before), _conflicts(now)
@@ -111,13 +131,16 @@ def _variant(row: Mapping[str, Any]) -> str:
     scope, system = row.get("scope") or {}, row.get("system")
     condition = f" while {scope['assumption']}" if scope.get("assumption") else ""
     executions = row.get("executions", 0)
+    odds = odds_of(row)
     if row.get("verdict") == "holds" and row.get("exhausted") is True:
-        return f"{system}: removes it{condition}: HOLDS, exhausted after {executions} executions"
+        told = f"{system}: removes it{condition}: HOLDS, exhausted after {executions} executions"
+        return f"{told}; without that, {odds}" if odds else told
     if row.get("verdict") == "violated":
         found = row.get("counterexample") or {}
         share = f"{row.get('violating', 0)} of {executions} executions show it"
         return (
             f"{system}: has it{condition}: VIOLATED with {found.get('preemptions')} preemptions; "
             f"{share} (of those the search chose, not of production)"
+            f"{f'; {odds}' if odds else ''}"
         )
     return f"{system}: not decided{condition}: UNKNOWN after {executions} executions"

@@ -6,11 +6,12 @@ each system that ships at least one scenario says something.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from typing import Any
 
+from pytest_supercache.gate.blame import Committed
 from pytest_supercache.gate.evidence import Row, blocks, counting_systems, named, rows_of
 from pytest_supercache.gate.known import KnownIssue, renewals
 from pytest_supercache.gate.lock import missing_from
@@ -46,6 +47,7 @@ class Rules:
     issues: tuple[KnownIssue, ...] = ()
     lock: Mapping[str, bool] | None = None
     lock_digest: str | None = None
+    committed: Mapping[str, Committed] = field(default_factory=dict)  # by the id of the issue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class Waiver:
     assumptions: tuple[str, ...]
     renewals: int
     days_left: int
+    committed: Committed | None = None  # None: git does not know
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +175,7 @@ def _waiver(issue: KnownIssue, ids: tuple[str, ...], rows: list[Row], rules: Rul
         assumptions=tuple(assumptions),
         renewals=renewals(issue, rules.issues),
         days_left=(issue.expires - rules.today).days,
+        committed=rules.committed.get(issue.id),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.gate.blame import committers
 from pytest_supercache.gate.evidence import SEVERITIES
 from pytest_supercache.gate.known import KnownIssue, read_known_issues
 from pytest_supercache.gate.lock import digest_of, read_lock
@@ -26,11 +27,13 @@ def read_rules(
         SupercacheError: a file or a setting is wrong, or a file that was named is not there.
     """
     text = _text(root / LOCK)
+    issues = read_issues(root, table, known_issues)
     return Rules(
         today=today,
         release=_release(table.get("release", [])),
         minimum_severity=_severity(table.get("minimum_severity")),
-        issues=read_issues(root, table, known_issues),
+        issues=issues,
+        committed=committers(issues_path(root, table, known_issues), issues),
         lock=None if text is None else read_lock(text, LOCK),
         lock_digest=None if text is None else digest_of(text),
     )

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pytest_supercache.gate.evidence import Row, is_below, rows_of
+from pytest_supercache.gate.evidence import Row, blocks, is_below, rows_of
+from pytest_supercache.gate.overview import odds_of
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
 from pytest_supercache.report.plain import Plain, plain
 
@@ -50,13 +51,26 @@ def screen(decision: Decision, document: Mapping[str, Any], rules: Rules) -> lis
         lines.append(f"  and {len(rest)} more reason{'' if len(rest) == 1 else 's'}: verdict.json")
     for waiver in decision.waivers:
         issue = waiver.issue
+        who = f"owner {issue.owner}, approved by {issue.approved_by}"
+        who += f", {waiver.committed}" if waiver.committed else ""
         lines += [
             f"  workaround: {issue.workaround}",
-            f"    until {issue.expires}, owner {issue.owner}, approved by {issue.approved_by}; "
-            f"then: {issue.permanent_fix}",
+            f"    until {issue.expires}, {who}; then: {issue.permanent_fix}",
         ]
+    lines += _odds_lines(decision, document, rules)
     lines += [f"  note: {note}" for note in decision.notes]
     return [*lines, *(f"  scope: {line}" for line in scope_lines(decision, document, rules))]
+
+
+def _odds_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -> Iterator[str]:
+    """Yield how likely the conflicts are that need a waiver; it makes no verdict better."""
+    counting, shown = set(decision.counting), 0
+    for raw, row in zip(document.get("scenarios") or (), rows_of(document), strict=True):
+        odds = odds_of(raw)
+        is_asked = row.violated and blocks(row, counting, rules.minimum_severity)
+        if odds and is_asked and shown < _REASONS_SHOWN:
+            shown += 1
+            yield f"  odds of {row.id}: {odds}"
 
 
 def scope_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -> Iterator[str]:
@@ -114,4 +128,5 @@ def _waiver_part(waiver: Waiver) -> dict[str, Plain]:
         "renewals": waiver.renewals,
         "scenarios": list(waiver.scenarios),
         "assumptions": list(waiver.assumptions),
+        "committed": plain(asdict(waiver.committed)) if waiver.committed else None,
     }

@@ -90,6 +90,8 @@ class Bench:
         own = {**scenario.explore, "assume": item.assume, "faults": faults}
         settings = self._session.options.exploration(own)
         tighter = {name: min(limit, getattr(settings, name)) for name, limit in limits.items()}
+        if limits:
+            settings = _without_odds(settings)  # of a smaller flow, on the way
         guarantees: tuple[Guarantee, ...] = DEFAULT
         if scenario.guarantees is not None:
             named = scenario.guarantees
@@ -141,6 +143,8 @@ class Bench:
         from pytest_supercache.report.finding import Finding
 
         settings = self._session.options.exploration(own)
+        if hasattr(getattr(node, "obj", None), "hypothesis"):
+            settings = _without_odds(settings)  # each example would be simulated
         if reproduce is not None:
             settings = replace(settings, search="hypothesis")
         result = self._check(
@@ -230,6 +234,12 @@ class Bench:
             attach(finding)
         if not finding.as_stated:
             raise NotAsExpected(failure_text(finding, _width()))
+
+
+def _without_odds(settings: "Exploration") -> "Exploration":
+    from pytest_supercache.core.odds import Simulation
+
+    return replace(settings, odds=Simulation())
 
 
 def _as_example(node: pytest.Item, result: CheckResult) -> CheckResult:

@@ -55,6 +55,7 @@ class Gate:
         self._rules: Rules | None = None
         self._screen: list[str] = []
         self._texts: dict[str, str] = {}
+        self.is_written = False  # the verdict of this run is in its file
         given = config.getoption("supercache_gate")
         always = config.getini("supercache_gate") or project.get("gate")
         # A replay, or a run that only lists what there is, never was meant to be a verdict.
@@ -160,7 +161,10 @@ class Gate:
             write_whole(self._path.with_name(name), text)
 
     def cannot_write(self, session: pytest.Session, error: OSError) -> None:
-        """A verdict that nobody can read later is none."""
+        """A verdict that nobody can read later is none; what is made of one may be missing."""
+        if self.is_written:
+            self._screen.append(f"  note: the reports beside verdict.json are not whole: {error}")
+            return
         said = f"verdict.json could not be written: {error}"
         if int(session.exitstatus) == int(pytest.ExitCode.TESTS_FAILED):
             self._screen.append(f"  note: {said}")

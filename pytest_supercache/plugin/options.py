@@ -12,6 +12,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.settings import SEARCHES, Exploration
 from pytest_supercache.plugin.gating import GATE_NAMES, add_gate_options
+from pytest_supercache.plugin.latencies import simulation
 
 PREFIX = "supercache_"
 
@@ -23,6 +24,7 @@ _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("ticks", "N", str, "early moves of the clock: auto, 0, 1 or 2 (default: auto)"),
     ("faults", "N", int, "faults in one execution at most (default: none, or what a file says)"),
     ("workers", "N", int, "processes that search for faults side by side (default: 1)"),
+    ("odds", "N", int, "simulated runs for the odds of a conflict; 0: none (default: 100)"),
     ("seed", "N", int, "seed of the random search and of the code's own randomness (default: 0)"),
     ("step_timeout", "SECONDS", float, "real seconds a step may take to arrive (default: 5)"),
     ("backend", "NAME", str, "fakeredis (default), redis-server, valkey-server or redis://..."),
@@ -92,7 +94,8 @@ class Options:
             settings = replace(settings, **{n: v for n, v in known.items() if v is not None})
         faults = self._faults(own.get("faults"))
         rest = {name: value for name, value in own.items() if name not in _EXPLORATION}
-        return replace(settings, **{**rest, "faults": faults})
+        odds = simulation(self.value("odds"), self.project.get("traffic", {}))
+        return replace(settings, **{**rest, "faults": faults, "odds": odds})
 
     def _faults(self, own: Faults | None) -> Faults | None:
         """Let the command line say how many faults there are; the file says which kinds."""
@@ -149,7 +152,7 @@ def _tool_table(config: pytest.Config) -> dict[str, Any]:
     table = tools.get("supercache", {})
     if not isinstance(table, dict):
         raise pytest.UsageError(f"{path}: supercache = {table!r}: expected a table")
-    known = {*_KINDS, "watch", *GATE_NAMES}
+    known = {*_KINDS, "watch", "traffic", *GATE_NAMES}
     unknown = sorted(set(table) - known)
     if unknown:
         raise pytest.UsageError(

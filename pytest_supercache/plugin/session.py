@@ -174,6 +174,7 @@ class Session:
         scope = {**self.circumstances, **self.gate.finish(session, self._findings)}
         try:
             write_verdict(self.report_folder / "verdict.json", self._findings, scope)
+            self.gate.is_written = True
             write_page(self.report_folder)
             self.gate.write_texts()
         except OSError as error:

@@ -93,6 +93,7 @@ def _variant(row: Json) -> dict[str, Plain]:
         ("severity", row.get("severity")),
         ("owner", row.get("owner")),
         ("tags", ", ".join(map(str, row.get("tags") or ()))),
+        ("odds", _odds(row)),
         ("file", f"{row['path']}:{row['line']}" if row.get("path") and row.get("line") else None),
     ]
     return {
@@ -108,6 +109,11 @@ def _variant(row: Json) -> dict[str, Plain]:
         "links": [[short(kind), short(where)] for kind, where in (row.get("links") or {}).items()],
         "conflict": _conflict(row, found) if found else None,
     }
+
+
+def _odds(row: Json) -> str | None:
+    odds = row.get("odds")
+    return f"{odds['share']}, {odds['condition']}" if odds else None
 
 
 def _conflict(row: Json, found: Json) -> dict[str, Plain]:

@@ -7,12 +7,15 @@ controller as text; the document only collects such rows. Version 1; later versi
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
+from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.trace import Layers, Step
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.odds import condition, interval, share
 from pytest_supercache.report.agreement import apart, compared_places, first_disagreement
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.plain import Plain, plain
@@ -98,7 +101,23 @@ def finding_row(finding: Finding) -> Row:
         "tags": list(finding.tags),
         "links": plain(finding.links),
         "replay": finding.replay_command or None,
+        "odds": _odds(result.odds) if result.odds else None,
         "counterexample": _counterexample(found) if found else None,
+    }
+
+
+def _odds(odds: Odds) -> Row:
+    low, high = interval(odds.failing, odds.runs)
+    return {
+        "runs": odds.runs,
+        "failing": odds.failing,
+        "at_least": low,
+        "at_most": high,
+        "share": share(odds),
+        "condition": condition(odds),
+        "faults": list(odds.faults),
+        "within_seconds": odds.within,
+        "latencies": plain(asdict(odds.latencies)),
     }
 
 

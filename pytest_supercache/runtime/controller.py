@@ -27,6 +27,7 @@ from pytest_supercache.runtime.calling import be, current_actor
 from pytest_supercache.runtime.ending import is_over_limit, let_leave, note_blocked
 from pytest_supercache.runtime.moves import add_move, begin, perform, read_clock, tick
 from pytest_supercache.runtime.notes import Notes
+from pytest_supercache.runtime.pacing import hand_over
 from pytest_supercache.runtime.passing import pass_by, turn_of_loop
 from pytest_supercache.runtime.polling import release_polls
 from pytest_supercache.runtime.record import Record
@@ -74,7 +75,7 @@ class Controller(Notes):
         self.given_up = False  # by the watchdog
         self.progress = 0  # moves at every switch point; the watchdog reads it
         self.finished: Any = Baton()  # given when the race is over
-        self._backgrounds: dict[str, BackgroundActor] = {}
+        self.backgrounds: dict[str, BackgroundActor] = {}
         self.ready: frozenset[str] = frozenset()  # at the last choice
         self.fused: Actor | None = None  # was chosen for the first time: entry and first step
         self._crash: BaseException | None = None
@@ -103,8 +104,9 @@ class Controller(Notes):
         self.phase = "race"
         self.record.waits.mark()
         self.actors = {actor.name: actor for actor in actors} | self.actors
-        self._backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
-        self.time.has_moves = any(map(is_fault, self._backgrounds))
+        self.backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
+        self.time.has_moves = any(map(is_fault, self.backgrounds))
+        hand_over(self)
 
     def end_race(self) -> None:
         """Let threads leave their code, and raise what ended the race before its end."""
@@ -198,8 +200,8 @@ class Controller(Notes):
                 return None
             if chosen == CLOCK:
                 tick(self)
-            elif chosen in self._backgrounds:
-                perform(self, self._backgrounds[chosen])
+            elif chosen in self.backgrounds:
+                perform(self, self.backgrounds[chosen])
             else:
                 actor = self.actors[chosen]
                 if actor.state is State.NEW:
@@ -234,7 +236,7 @@ class Controller(Notes):
 
     def _enabled(self) -> list[str]:
         enabled = [actor.name for actor in self.actors.values() if self.is_ready(actor)]
-        enabled += [name for name, work in self._backgrounds.items() if work.announced()]
+        enabled += [name for name, work in self.backgrounds.items() if work.announced()]
         self.ready = frozenset(enabled)
         if self.time.may_tick(self.actors.values(), self.ready):
             enabled.append(CLOCK)
@@ -332,6 +334,6 @@ class Controller(Notes):
             if actor.state is not State.DONE
         ) + tuple(
             Pending(name, announced.label, announced.footprint, enabled=True)
-            for name, work in self._backgrounds.items()
+            for name, work in self.backgrounds.items()
             if (announced := work.announced()) is not None
         )

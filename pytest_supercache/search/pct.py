@@ -94,7 +94,7 @@ class Pct:
         self._steps = max(len(first), 1)
         self._runs = dict.fromkeys(DEPTHS, 0)
         self.size = self._uniform.size
-        """How many schedules there are, as far as the uniform walks can tell."""
+        """How much there is, as far as the uniform walks can tell."""
 
     @property
     def bound(self) -> MissBound:

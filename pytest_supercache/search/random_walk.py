@@ -4,7 +4,7 @@ import random
 
 from pytest_supercache.core.schedule import Choices
 from pytest_supercache.core.verdict import End
-from pytest_supercache.search.counting import TreeSize
+from pytest_supercache.search.estimate import Estimate
 from pytest_supercache.search.search import Attempt
 
 
@@ -23,12 +23,11 @@ class RandomWalk:
 
     def __init__(self, seed: int) -> None:
         self._source = random.Random(seed)
-        self.size = TreeSize()
-        """How many schedules there are, as far as the walks can tell."""
+        self.size = Estimate()
+        """How much there is, as far as the walks can tell."""
 
     def explore(self, attempt: Attempt) -> End:
         """Try schedules for ever; the same seed tries the same ones."""
         while True:
             walk = _Walk(random.Random(self._source.getrandbits(64)))
-            attempt(walk)
-            self.size.add(walk.one_over_p)
+            self.size.add(attempt(walk), walk.one_over_p)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pytest_supercache.core.schedule import Choices
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
-from pytest_supercache.search.counting import TreeSize
+from pytest_supercache.search.estimate import Estimate
 from pytest_supercache.search.search import Attempt
 
 
@@ -45,8 +45,8 @@ class Uniform:
         self._source = random.Random(seed)
         self._taken = Counter(first)
         self._runs = 1
-        self.size = TreeSize()
-        """How many schedules there are, as far as the walks can tell."""
+        self.size = Estimate()
+        """How much there is, as far as the walks can tell."""
 
     def explore(self, attempt: Attempt) -> End:
         """Try schedules for ever."""
@@ -58,7 +58,7 @@ class Uniform:
         expected = {name: count / self._runs for name, count in self._taken.items()}
         walk = _Walk(random.Random(self._source.getrandbits(64)), expected)
         execution = attempt(walk)
-        self.size.add(walk.one_over_p)
+        self.size.add(execution, walk.one_over_p)
         self._taken.update(execution.schedule.choices)
         self._runs += 1
         return execution

@@ -37,7 +37,7 @@ class Project:
         self.pytester = pytester
         self.path: Path = pytester.path
         # The root is here, whatever is above; a busy machine is not a step that never arrives.
-        pytester.makeini("[pytest]\nsupercache_step_timeout = 60\n")
+        pytester.makeini("[pytest]\nsupercache_step_timeout = 60\nsupercache_odds = 0\n")
         self.conftest(SHOP)
 
     def conftest(self, *parts: str) -> None:

@@ -1,11 +1,16 @@
 """A scenario file that cannot be read: one failing item with every mistake; the others run."""
 
+import json
+import random
 import re
+import sys
 
 import pytest
 
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
+from tests.unit.scenario.conftest import GOOD
+from tests.unit.scenario.mistakes import ALL, marked
 
 BAD: dict[str, tuple[str | bytes, str]] = {
     "typo": (
@@ -97,3 +102,61 @@ def test_a_bad_file_is_found_under_its_node_id(project: Project) -> None:
     result = project.run("typo.supercache.yaml::typo")
     assert result.ret == 1
     result.assert_outcomes(failed=1)
+
+
+def test_two_hundred_broken_files_are_each_named_at_the_right_line_without_a_traceback(
+    project: Project,
+) -> None:
+    """What the unit tests say of one text, for users: all files in one run of the command."""
+    project.conftest(WORDS)
+    known = "[coherent, {monotonic_reads: {for: alice}}]", "[coherent_when_settled]"
+    project.scenario(GOOD.replace(*known), "good")
+    source, lines = random.Random(5), {}
+    for number, given in enumerate(ALL):
+        text, place = marked(GOOD, given.values[0])
+        lines[f"m{number:03}"] = place and place[0]
+        text = text.replace(*known).replace("id: PRICE-07", f"id: P-{number}")
+        project.scenario(text, f"m{number:03}")
+    for number in range(60):
+        rows = GOOD.replace(*known).replace("id: PRICE-07", f"id: Z-{number}").splitlines()
+        at = source.randrange(3, len(rows))
+        rows[at] = source.choice(["{", "- [", "a: b: c", "\t- x", "who: knows", "*none", "!!set"])
+        project.scenario("\n".join(rows), f"z{number:03}")
+    done = project.pytester.run(
+        sys.executable, "-m", "pytest_supercache.cli", "lint", "--format", "json"
+    )
+    assert done.ret == 1
+    assert "Traceback" not in done.stdout.str() + done.stderr.str()
+    found: dict[str, set[int]] = {}
+    for problem in json.loads(done.stdout.str()):
+        found.setdefault(problem["path"].partition(".")[0], set()).add(problem["line"])
+    assert set(found) == set(lines) | {f"z{number:03}" for number in range(60)}
+    placed = [name for name, line in lines.items() if line is not None]
+    right = [name for name in placed if lines[name] in found[name]]
+    assert len(right) >= 0.95 * len(placed)
+    ran = project.run("-q", "--tb=no")
+    assert ran.ret == 1
+    ran.assert_outcomes(failed=len(found) + 2)  # two cases of a system that is none
+    assert "Traceback" not in ran.stdout.str()
+
+
+WORDS = """
+from typing import Literal
+import pytest_supercache as sc
+
+@sc.system("shop")
+def shop(layers): ...
+
+@sc.verb("checkout")
+def checkout(shop, user, item: str, coupon: str = ""): ...
+
+@sc.verb("transfer")
+def transfer(shop, user, source: str, target: str): ...
+
+@sc.verb("log_out")
+def log_out(shop, user): ...
+
+@sc.verb("pay")
+def pay(shop, user, amount: float, times: int = 1, how: Literal["card", "cash"] = "card",
+        again: bool = False, to: list = [], note: str | None = None, extra: dict = {}): ...
+"""

@@ -201,6 +201,23 @@ def test_a_verdict_that_cannot_be_written_is_none(
     assert [path.name for path in (project.path / "reports").iterdir()] == ["verdict.json"]
 
 
+def test_a_report_that_cannot_be_written_takes_nothing_from_a_verdict_that_is(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.scenario(race("G-7", "uncached"))
+    replace = os.replace
+
+    def full(source: Any, target: Any) -> None:
+        if Path(target).name == "message.md":
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", full)
+    result = project.run("--supercache-gate")
+    assert result.ret == gate(project)["exit_status"] == 0
+    result.stdout.fnmatch_lines(["GO", "*beside verdict.json are not whole*No space left*"])
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
@@ -233,13 +250,19 @@ def test_another_day_can_be_looked_at_without_the_gate(project: Project) -> None
 
 
 def test_two_runs_into_one_folder_never_mix(project: Project) -> None:
-    project.scenario(race("G-10", "uncached"))
+    project.scenario(race("G-10", "uncached"), "good")
+    project.scenario(race("G-10-BAD"), "bad")
     command = [sys.executable, "-m", "pytest", "-p", "supercache", "-q", "--supercache-gate"]
     running = [
-        subprocess.Popen(command, cwd=project.path, stdout=subprocess.DEVNULL) for _ in range(2)
+        subprocess.Popen(
+            [*command, f"{name}.supercache.yaml"], cwd=project.path, stdout=subprocess.DEVNULL
+        )
+        for name in ("good", "bad")
     ]
-    assert [process.wait(timeout=120) for process in running] == [0, 0]
-    assert gate(project)["verdict"] == "GO"
+    assert [process.wait(timeout=120) for process in running] == [0, 1]
+    whole = {"G-10": "GO", "G-10-BAD": "NO-GO"}  # whoever came last
+    (row,) = project.verdict()["scenarios"]
+    assert gate(project)["verdict"] == whole[row["id"]]
     assert [path.name for path in (project.path / "reports").glob("*.part")] == []
 
 
@@ -254,3 +277,53 @@ def test_the_gate_can_be_on_by_ini_and_workers_do_not_decide(project: Project) -
     project.pytester.makeini("[pytest]\n")
     project.run()
     assert project.verdict()["gate"] is None
+
+
+def test_a_gate_run_with_everything_left_out_by_k_on_workers_is_no_verdict(
+    project: Project,
+) -> None:
+    project.scenario(race("G-12", "uncached"))
+    assert project.run_apart("--supercache-gate", "-n", "2", "-k", "nothing").ret == 5
+    assert gate(project)["verdict"] == "NO VERDICT"
+
+
+def test_the_report_says_who_committed_a_waiver(project: Project) -> None:
+    def git(*words: str) -> str:
+        name = ["-c", "user.name=Betty B.", "-c", "user.email=b@example.org"]
+        done = subprocess.run(
+            ["git", *name, *words], cwd=project.path, capture_output=True, text=True, check=True,
+            timeout=60, env={**os.environ, "GIT_COMMITTER_DATE": "2026-03-02T12:00:00+0000"},
+        )  # fmt: skip
+        return done.stdout
+
+    project.scenario(race("G-13"))
+    project.scenario(race("G-W", "uncached"), "workaround")
+    project.run()
+    fingerprint = project.rows()["G-13"]["counterexample"]["fingerprint"]
+    waive(project, fingerprint, TODAY)
+
+    def waiver() -> dict[str, Any] | None:
+        (one,) = gate(project)["waivers"]
+        committed: dict[str, Any] | None = one["committed"]
+        return committed
+
+    assert project.run("--supercache-gate").ret == 0
+    assert waiver() is None  # no repository
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "all")
+    result = project.run("--supercache-gate")
+    commit = git("rev-parse", "HEAD").strip()
+    assert waiver() == {"commit": commit, "author": "Betty B.", "on": "2026-03-02"}
+    said = f"approved by betty, committed by Betty B. on 2026-03-02 ({commit[:10]}); then:"
+    assert said in result.stdout.str()
+    assert (
+        said.split(", ")[1].split(";")[0]
+        in (project.path / "reports" / "postmortem.md").read_text()
+    )
+    waive(project, fingerprint, TODAY, approved_by='"karim"')
+    project.run("--supercache-gate")
+    assert waiver() == {"commit": "", "author": "", "on": ""}
+    assert "approved by karim, not committed; then:" in "\n".join(
+        line for line in project.run("--supercache-gate").outlines
+    )

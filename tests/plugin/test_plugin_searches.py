@@ -1,5 +1,7 @@
 """The searches as users choose them: what they find, what they remember, what repeats."""
 
+import re
+
 import pytest
 
 from tests.plugin.conftest import Project
@@ -112,3 +114,24 @@ def test_all_searches_agree_on_the_label_and_the_guarantee(project: Project) -> 
         row = project.row()
         seen.add((row["label"], row["guarantee"], row["counterexample"]["preemptions"]))
     assert seen == {("conflict", "coherent_when_settled", 1)}
+
+
+def test_a_scenario_too_large_for_its_budget_is_unknown_and_says_how_much_there_is(
+    project: Project,
+) -> None:
+    users = "\n".join(
+        f'  u{n}: [{{read: "product:42"}}, {{write: {{key: "product:42", value: {n}}}}}]'
+        for n in range(4)
+    )
+    project.scenario(
+        "scenario: Four users read and write\nid: L-1\nsystem: uncached\n"
+        f"guarantees: [coherent_when_settled]\nusers:\n{users}\n"
+    )
+    assert project.run("--supercache-executions=150").ret == 1
+    row = project.row()
+    assert (row["verdict"], row["exhausted"], row["odds"]) == ("unknown", False, None)
+    (reason,) = row["reasons"]
+    assert reason.startswith("the budget of 150 executions ran out; 150 of at most 150")
+    assert re.search(r"about [0-9,]+( \+- [0-9,]+)? schedules, which make about [0-9,]+", reason)
+    assert "a violation was missed" in reason
+    assert "Give more with --supercache-executions, or make the flow smaller" in reason

@@ -1,13 +1,16 @@
 """What the sentences about coverage count."""
 
 import re
+from dataclasses import replace
+from random import Random
 
 import pytest
 
 from pytest_supercache import Verdict, check
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.coverage import why_unfinished
-from pytest_supercache.search.pct import hit_bound
+from pytest_supercache.search.estimate import Estimate
+from pytest_supercache.search.pct import Priorities, hit_bound
 from pytest_supercache.search.sampler import sampler
 from pytest_supercache.trial import Trial
 from tests.programs import Simulator, straight
@@ -26,7 +29,10 @@ def _straight(*lengths):
 def test_a_budget_that_ran_out_is_set_against_the_number_of_orders():
     result = check(_straight(5, 5), search="uniform", executions=9)
     assert result.verdict is Verdict.UNKNOWN
-    assert "about 252 schedules (estimated by " in result.reasons[0]
+    assert (
+        "about 252 schedules, which make about 252 interleavings (estimated by 9 random walks)"
+        in result.reasons[0]
+    )
     assert "252 ways" in check(_straight(5, 5), search="all-schedules", executions=9).reasons[0]
     assert "252" in check(_straight(5, 5)).coverage
 
@@ -59,7 +65,8 @@ def test_auto_on_a_flow_too_large_says_what_was_missed_how_much_there_is_and_wha
     done = f"{result.executions:,} of at most {budget.get('executions', 20_000):,} executions"
     assert done in reason
     assert f"of at most {budget.get('time', 120):g} s were used" in reason
-    assert "there are about 756,756 schedules" in reason  # 15! / 5!^3
+    # 15! / 5!^3, and as many interleavings, because every step is about the same key
+    assert "about 756,756 schedules, which make about 756,756 interleavings" in reason
     found = re.search(
         r"by ([0-9]+) runs of PCT .*: 3 actors, at most 15 steps.* was missed", reason
     )
@@ -69,6 +76,39 @@ def test_auto_on_a_flow_too_large_says_what_was_missed_how_much_there_is_and_wha
     assert [depth for depth, _ in stated] == ["2", "3"]
     for depth, missed in stated:  # at least what all runs together could do, at most nothing
         assert (1 - hit_bound(3, 15, int(depth))) ** int(found[1]) <= float(missed.rstrip(".")) <= 1
+
+
+def _partly_shared(world):
+    """Two users whose last steps meet: 70 schedules, 6 interleavings."""
+    for name in "ab":
+        cache = world.existing_cache.client()
+        keys = [f"{name}1", f"{name}2", "k", "k"]
+        world.actor(name, lambda c=cache, keys=keys: [c.incr(key) for key in keys])
+    world.run()
+
+
+def test_the_number_of_interleavings_is_estimated_when_a_search_stops_early():
+    exact = check(_partly_shared)
+    assert (exact.executions, exact.interleavings) == (6, 70)
+    reason = check(_partly_shared, search="random", executions=400).reasons[0]
+    found = re.search(
+        r"about (\d+) \+- (\d+) schedules, which make about (\d+)(?: \+- (\d+))? inter", reason
+    )
+    assert found, reason
+    schedules, error, interleavings, spread = (int(number or 0) for number in found.groups())
+    assert abs(schedules - 70) <= 3 * error
+    assert abs(interleavings - 6) <= 3 * spread + 1
+
+
+def test_what_cannot_be_counted_is_not_estimated():
+    size = Estimate()
+    simulator = Simulator(lambda: {"a": straight(2), "b": straight(2)})
+    execution = simulator.attempt(Priorities(Random(0), 2, 4))
+    size.add(execution, 6.0)
+    assert size.interleavings.walks == 1
+    size.add(replace(execution, complete=False), 6.0)
+    assert size.interleavings is None
+    assert size.schedules.walks == 2
 
 
 @pytest.mark.parametrize(("lengths", "number"), [((3, 3), 20), ((3, 6), 84)])

@@ -7,6 +7,12 @@ from pytest_supercache.gate.known import KnownIssue
 from pytest_supercache.gate.policy import Decision, Rules, decide
 
 TODAY = date(2026, 3, 10)
+ODDS = {
+    "runs": 200,
+    "failing": 13,
+    "share": "13 of 200 simulated runs fail (6.5 %; 95 % interval 3.8 % to 11 %)",
+    "condition": "given that all users start within 50 ms",
+}
 CONFLICT, OTHER = "c0ffee000001", "c0ffee000002"
 
 
@@ -50,6 +56,7 @@ def row(name: str, verdict: str = "holds", **more: Any) -> dict[str, Any]:
         "interleavings": None,
         "reasons": ["the budget ran out"] if verdict == "unknown" else [],
         "scope": {"users": 2, **({"assumption": assumption} if assumption else {})},
+        "odds": ODDS if verdict == "violated" else None,
         "counterexample": found if verdict == "violated" else None,
         "replay": f"pytest s.supercache.yaml --supercache-replay='sc1:{name}:alice'",
         **more,

@@ -1,5 +1,7 @@
 """What people read: the screen, the message, the post-mortem, and what has changed."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from pytest_supercache.gate.documents import WORDS_MAX, message, postmortem
 from pytest_supercache.gate.overview import compare, extent, variants
 from pytest_supercache.gate.policy import Rules, decide
 from pytest_supercache.gate.screen import screen
-from tests.unit.gate.runs import OTHER, TODAY, document, row, waiver
+from tests.unit.gate.runs import ODDS, OTHER, TODAY, document, row, waiver
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 PAUSE = "no operation pauses 500 ms or more"
@@ -97,6 +99,11 @@ def test_variants_stand_side_by_side_and_only_exhausted_ones_remove_a_conflict()
     heading, naive, off, delay, luck = variants(found)
     assert heading == "S: After a price change nobody is shown the old price"
     assert naive.startswith("  naive: has it: VIOLATED with 1 preemptions; 3 of 10 executions")
+    odds = f"{ODDS['share']}, {ODDS['condition']}"
+    assert naive.endswith(f"not of production); {odds}")
+    leaning = row("S[off]", assumption=PAUSE, odds=ODDS)
+    *_, told = variants(document(row("S[naive]", "violated"), leaning))
+    assert told.endswith(f"exhausted after 10 executions; without that, {odds}")
     assert off == f"  off: removes it while {PAUSE}: HOLDS, exhausted after 10 executions"
     assert delay == "  delay: not decided: UNKNOWN after 10 executions"
     assert luck.startswith("  luck: not decided")
@@ -142,7 +149,32 @@ def test_recipes_for_ci_are_yaml_whose_gate_decides_and_whose_reports_stay(name:
     assert "reports/" in (kept.get("paths") or kept["path"])
 
 
+@pytest.mark.parametrize(
+    ("name", "schema", "mistake"),
+    [
+        ("github-actions.yml", ["vendor.github-workflows"], ("runs-on:", "run-on:")),
+        (
+            "gitlab-ci.yml",
+            ["vendor.gitlab-ci", "--data-transform", "gitlab-ci"],
+            ("when: always", "when: ever"),
+        ),
+    ],
+)
+def test_recipes_for_ci_pass_the_schema_of_their_host_and_a_mistake_would_not(
+    name: str, schema: list[str], mistake: tuple[str, str], tmp_path: Path
+) -> None:
+    def status(path: Path) -> int:
+        command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *schema, str(path)]
+        return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode
+
+    assert status(RECIPES / name) == 0
+    text = (RECIPES / name).read_text(encoding="utf-8")
+    assert mistake[0] in text
+    (tmp_path / name).write_text(text.replace(*mistake), encoding="utf-8")
+    assert status(tmp_path / name) == 1
+
+
 def test_the_screen_in_the_documentation_is_a_real_one() -> None:
     page = (RECIPES.parent / "gate.md").read_text(encoding="utf-8")
-    first = screen(decide(WAIVED, RULES), WAIVED, RULES)[:5]
+    first = screen(decide(WAIVED, RULES), WAIVED, RULES)[:6]
     assert "\n".join(first) in page

@@ -155,11 +155,13 @@ def test_walks_estimate_the_number_of_schedules(programs):
     for name in NAMES:
         search = sampler(name, 5, first)
         explored(search, 2_000, programs)
-        assert search.size.mean == pytest.approx(number, abs=max(3 * search.size.error, 1e-6))
-        assert search.size.error < number / 10
+        assert search.size.schedules.mean == pytest.approx(
+            number, abs=max(3 * search.size.schedules.error, 1e-6)
+        )
+        assert search.size.schedules.error < number / 10
     exact = Uniform(5, FIRST)
     explored(exact, 20, PROGRAMS)
-    assert exact.size.mean == pytest.approx(60)
+    assert exact.size.schedules.mean == pytest.approx(60)
 
 
 def test_the_bound_counts_only_runs_that_knew_how_long_a_run_can_be():

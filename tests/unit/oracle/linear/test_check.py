@@ -180,3 +180,22 @@ def test_of_a_long_violation_only_what_matters_is_shown():
     ]  # fmt: skip
     assert core.minimal
     assert core.since == end + 3
+
+
+def test_a_write_that_may_have_made_a_compare_and_set_fail_is_not_left_out_of_the_proof():
+    """Without the read of 2 the 2 may come last, and then nothing is wrong with the failure."""
+    without = """
+        d 5-12 read -> 1
+        e 13-14 cas 1 3 failed
+        a 1-20 write = 1
+        b 2-11 write = 2
+    """
+    made = calls(f"c 3-4 read -> 2 \n {without}")
+    found = check_calls(made, (None,))
+    assert found.verdict is Verdict.VIOLATED
+    assert holds(without)
+    core = smallest_core(made, found.clash, (None,))
+    assert [(call.kind, call.value or call.answer) for call in core.calls] == [
+        ("read", 2), ("read", 1), ("cas", (1, 3)),
+    ]  # fmt: skip
+    assert core.minimal

@@ -1,0 +1,47 @@
+"""What a scheduler is told and given that lets time pass between steps, as production does."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from pytest_supercache.core.footprint import Footprint
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """A step that somebody is about to take; ``number`` counts the steps of the actor."""
+
+    actor: str
+    number: int
+    label: str
+    kind: str  # as of a Step; "start" for code that has not begun
+    footprint: Footprint
+
+
+class Flow(Protocol):
+    """The race as it stands at a choice, with its clock; seconds are virtual."""
+
+    def upcoming(self) -> Iterator[Upcoming]:
+        """Yield what everybody is about to do, whoever has to wait included."""
+        ...
+
+    def now(self) -> float:
+        """Return the seconds since the start."""
+        ...
+
+    def deadline(self) -> float | None:
+        """Return when the next timer comes due."""
+        ...
+
+    def pass_to(self, seconds: float) -> None:
+        """Let time pass in which nothing comes due."""
+        ...
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A scheduler that moves the clock by itself."""
+
+    def start(self, flow: Flow) -> None:
+        """Begin with a race: nobody has been chosen yet."""
+        ...

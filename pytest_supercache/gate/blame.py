@@ -1,0 +1,86 @@
+"""Who committed a waiver: git's answer for the lines of its entry, where git knows.
+
+``approved_by`` is what somebody has typed; who put it into the project's history is a second name,
+that the report shows beside it.
+"""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pytest_supercache.gate.known import KnownIssue
+
+_SECONDS_MAX = 10
+_UNCOMMITTED = "0" * 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Committed:
+    """The last commit that touched an entry; an empty ``commit``: it was changed since."""
+
+    commit: str = ""
+    author: str = ""
+    on: str = ""  # a date, UTC
+
+    def __str__(self) -> str:
+        if not self.commit:
+            return "not committed"
+        return f"committed by {self.author} on {self.on} ({self.commit[:10]})"
+
+
+def committers(path: Path, issues: Sequence[KnownIssue]) -> dict[str, Committed]:
+    """Return who committed each issue, by its id; nothing where git does not know the file."""
+    if not issues:
+        return {}
+    lines = _blamed(path)
+    starts = sorted(issue.line for issue in issues)
+    found = {}
+    for issue in issues:
+        end = min(
+            (start for start in starts if start > issue.line), default=max(lines, default=0) + 1
+        )
+        own = [lines[number] for number in range(issue.line, end) if number in lines]
+        if own:
+            found[issue.id] = max(own)[1]
+    return found
+
+
+def _blamed(path: Path) -> dict[int, tuple[float, Committed]]:
+    """Return when and by whom each line that says something was written; later is larger."""
+    text = _git(path)
+    found: dict[int, tuple[float, Committed]] = {}
+    commit, number, facts = "", 0, dict[str, str]()
+    for line in text.splitlines():
+        if line.startswith("\t"):
+            said = line.strip()
+            if said and not said.startswith("#"):
+                found[number] = _entry(commit, facts)
+            facts = {}
+        elif len(words := line.split()) >= 3 and len(words[0]) >= 40 and not facts:
+            commit, number, facts = words[0], int(words[2]), {"": ""}
+        else:
+            name, _, value = line.partition(" ")
+            facts[name] = value
+    return found
+
+
+def _entry(commit: str, facts: Mapping[str, str]) -> tuple[float, Committed]:
+    if commit.startswith(_UNCOMMITTED):
+        return float("inf"), Committed()
+    at = float(facts.get("committer-time", "0"))
+    day = str(datetime.fromtimestamp(at, UTC).date())
+    return at, Committed(commit=commit, author=facts.get("author", "unknown"), on=day)
+
+
+def _git(path: Path) -> str:
+    """Return what git says of a file's lines; nothing without git, or outside a repository."""
+    command = ["git", "blame", "--line-porcelain", "--", path.name]
+    try:
+        done = subprocess.run(
+            command, cwd=path.parent, capture_output=True, check=True, timeout=_SECONDS_MAX
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode(errors="replace")

@@ -1,0 +1,58 @@
+"""How traffic is simulated: ``--supercache-odds=N`` and ``[tool.supercache.traffic]``."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.odds import RUNS, Latencies, Latency, Simulation
+from pytest_supercache.scenario.durations import HINT, parse_seconds
+
+NAMES = tuple(field.name for field in fields(Latencies))
+
+
+def simulation(runs: int | None, table: Mapping[str, Any]) -> Simulation:
+    """Return what is to be simulated.
+
+    Args:
+        runs: how many runs; None: as many as usual.
+        table: ``within`` and a latency by its name, each ``{median = "1ms", p99 = "20ms"}``.
+
+    Raises:
+        SupercacheError: a name or a duration is wrong.
+    """
+    usual = Simulation(runs=RUNS if runs is None else runs)
+    if not isinstance(table, Mapping):
+        raise SupercacheError(f"[tool.supercache] traffic = {table!r}: expected a table")
+    unknown = sorted(set(table) - {*NAMES, "within"})
+    if unknown:
+        raise SupercacheError(
+            f"[tool.supercache.traffic] has unknown names: {', '.join(unknown)}. Expected "
+            f"within, {', '.join(NAMES)}."
+        )
+    given = {name: _latency(name, table[name]) for name in NAMES if name in table}
+    named = {name: getattr(usual.latencies, name) for name in NAMES}
+    return Simulation(
+        runs=usual.runs,
+        within=_seconds("within", table["within"]) if "within" in table else usual.within,
+        latencies=Latencies(**{**named, **given}),
+    )
+
+
+def _latency(name: str, given: object) -> Latency:
+    if not isinstance(given, Mapping) or set(given) != {"median", "p99"}:
+        raise SupercacheError(
+            f"[tool.supercache.traffic] {name} = {given!r}: expected "
+            '{median = "1ms", p99 = "20ms"}'
+        )
+    try:
+        return Latency(*(_seconds(f"{name}.{which}", given[which]) for which in ("median", "p99")))
+    except SupercacheError as error:
+        raise SupercacheError(f"[tool.supercache.traffic] {name}: {error}") from error
+
+
+def _seconds(name: str, given: object) -> float:
+    seconds = parse_seconds(given)
+    if seconds is None:
+        raise SupercacheError(f"[tool.supercache.traffic] {name} = {given!r}: {HINT}")
+    return seconds
