@@ -4,7 +4,7 @@ Read this first. A body is run under one schedule after another; every execution
 search decides what comes next. What is found is made small, replayed, and only then reported.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -20,6 +20,7 @@ from pytest_supercache.core.fault import Faults, Vector
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
+from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import End, Label, Verdict
 from pytest_supercache.diagnosis import diagnosed
 from pytest_supercache.layers.servers import AnyServer, start_server
@@ -113,6 +114,7 @@ def check_on(
     reproduce: tuple[str, bytes] | None = None,
     core: int = 0,
     on: Place = here,
+    on_step: Callable[[Step], None] | None = None,
 ) -> CheckResult:
     """Check ``body`` with everything spelled out; :func:`check` and the plugin both come here."""
     refuse_unavailable(settings)
@@ -124,6 +126,7 @@ def check_on(
     )  # fmt: skip
     place = here if replay is not None else on
     with place(work) as elsewhere, _stand_for(server, work) as stand:
+        stand.on_step = on_step
         if preflight is not None:
             _look_ahead(stand, preflight)
 

@@ -55,6 +55,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(session.gate, session.gate.NAME)
 
 
+def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> None:
+    """Introduce the fixtures of the project that a reproducer brings along."""
+    if hasattr(obj, "supercache_flow"):
+        from pytest_supercache.plugin.reproducing import introduce
+
+        introduce(collector.config, obj)
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave test modules out when only scenario files are asked for."""
     if config.getoption("supercache_describe") is None or collection_path.is_dir():

@@ -125,7 +125,14 @@ class Session:
                 from pytest_supercache.plugin.exploring import prepare
 
                 prepare(getattr(test, "__func__", test))
+        recorded = any(hasattr(getattr(i, "obj", None), "supercache_flow") for i in items)
+        if recorded:
+            _drop_other_cases(config, items)
         token = config.getoption("supercache_replay")
+        if config.getoption("supercache_break"):
+            from pytest_supercache.plugin.debugging import refuse_without_replay
+
+            refuse_without_replay(config, replays=recorded or bool(token))
         if token:
             from pytest_supercache.plugin.collection import select_for_replay
 
@@ -173,14 +180,14 @@ class Session:
         """Write ``verdict.json`` and its page, once, where all findings are; the gate decides."""
         if hasattr(self._config, "workerinput") or not (self._findings or self.gate.is_on):
             return
-        from pytest_supercache.report.page import write_page
+        from pytest_supercache.report.folder import write_reports
         from pytest_supercache.report.verdict_json import write_verdict
 
         self._findings.sort(key=lambda finding: str(finding["node_id"]))
         scope = {**self.circumstances, **self.gate.finish(session, self._findings)}
         try:
             write_verdict(self.report_folder / "verdict.json", self._findings, scope)
-            write_page(self.report_folder)
+            write_reports(self.report_folder, self._config.rootpath)
             self.gate.write_texts()
         except OSError as error:
             if not self.gate.is_on:
@@ -226,6 +233,16 @@ class Session:
             "seed": self.options.exploration({}).seed,
             **_commit(self._config.rootpath),
         }
+
+
+def _drop_other_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep of a reproducer's parametrized test what its token names."""
+    from pytest_supercache.plugin.reproducing import is_recorded
+
+    others = [item for item in items if not is_recorded(item)]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
 
 
 def _description(config: pytest.Config) -> "Description | None":

@@ -98,6 +98,7 @@ def finding_row(finding: Finding) -> Row:
         "tags": list(finding.tags),
         "links": plain(finding.links),
         "replay": finding.replay_command or None,
+        "flow": plain(finding.flow),
         "counterexample": _counterexample(found) if found else None,
     }
 

@@ -1,0 +1,19 @@
+"""What stands beside ``verdict.json``, each file made from it and nothing else."""
+
+import json
+from pathlib import Path
+
+from pytest_supercache.report.page import write_page
+from pytest_supercache.report.reproducer import reproducers
+from pytest_supercache.report.verdict_json import write_whole
+
+
+def write_reports(folder: Path, root: Path) -> None:
+    """Write the page and the reproducers, each whole or not at all.
+
+    Reproducers of earlier runs stay: they are regression tests now.
+    """
+    write_page(folder)
+    document = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+    for name, text in reproducers(document["scenarios"], root, folder).items():
+        write_whole(folder / name, text)
