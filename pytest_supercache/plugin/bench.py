@@ -244,6 +244,7 @@ class Bench:
 
     def _report(self, node: pytest.Item, finding: "Finding") -> None:
         """Attach the finding to its item, then pass or fail the item."""
+        from pytest_supercache.report.junit import properties
         from pytest_supercache.report.text import failure_text, line_of_text
         from pytest_supercache.report.verdict_json import finding_row
 
@@ -253,9 +254,7 @@ class Bench:
         if result.counterexample is not None and finding.as_stated:
             row["picture"] = failure_text(finding, _width())
         node.stash[FINDING] = row
-        node.user_properties.append(("supercache_verdict", result.verdict.value))
-        if result.counterexample is not None:
-            node.user_properties.append(("supercache_token", result.counterexample.token))
+        node.user_properties += properties(row)
         if node.config.getoption("--alluredir", default=None):
             from pytest_supercache.report.allure import attach
 

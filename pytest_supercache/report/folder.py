@@ -3,17 +3,29 @@
 import json
 from pathlib import Path
 
+from pytest_supercache.report.code_quality import code_quality
 from pytest_supercache.report.page import write_page
 from pytest_supercache.report.reproducer import reproducers
+from pytest_supercache.report.sarif import sarif
+from pytest_supercache.report.summary import summary
 from pytest_supercache.report.verdict_json import write_whole
+
+MADE = {
+    "job-summary.md": summary,
+    "supercache.sarif": sarif,
+    "gl-code-quality-report.json": code_quality,
+}
+"""Files of a run for systems that collect files; each is a function of the document."""
 
 
 def write_reports(folder: Path, root: Path) -> None:
-    """Write the page and the reproducers, each whole or not at all.
+    """Write the page, what CI systems collect, and the reproducers; each whole or not at all.
 
     Reproducers of earlier runs stay: they are regression tests now.
     """
     write_page(folder)
     document = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+    for name, make in MADE.items():
+        write_whole(folder / name, make(document))
     for name, text in reproducers(document["scenarios"], root, folder).items():
         write_whole(folder / name, text)
