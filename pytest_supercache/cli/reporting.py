@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pytest_supercache.cli.gating import mistakes_exit_2, project_root, project_table
+from pytest_supercache.cli.rendering import install, render
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.report.annotations import annotations
 from pytest_supercache.report.code_quality import code_quality
@@ -31,13 +32,15 @@ TEXTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--to", "kind", type=click.Choice([*TEXTS, "folder"]), required=True)
+@click.option("--to", "kind", type=click.Choice(["html", *TEXTS, "folder"]), default="html")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--install", "installs", is_flag=True, help="Install the pinned Allure and stop.")
 @mistakes_exit_2
-def report(file: Path | None, kind: str, output: Path | None) -> None:
+def report(file: Path | None, kind: str, output: Path | None, installs: bool) -> None:
     """Make a report from FILE (default: reports/verdict.json), on standard output or in a file.
 
     \b
+      html     the default: one HTML file by Allure (allure-report.html), without analytics
       summary  Markdown for a job summary: the verdict, a table, each conflict folded
       github   workflow commands: notes beside the lines of scenarios
       junit    JUnit XML with properties
@@ -47,8 +50,16 @@ def report(file: Path | None, kind: str, output: Path | None) -> None:
       folder   all files that a run leaves beside verdict.json
     """
     root = project_root()
+    if installs:
+        click.echo(f"installed: {install(root)}")
+        return
     path = file or root / str(project_table(root).get("report") or "reports") / "verdict.json"
     document = read_document(path)
+    if kind == "html":
+        target = output or path.parent / "allure-report.html"
+        render(root, path.parent, target)
+        click.echo(f"written: {target}")
+        return
     if kind == "folder":
         write_reports(path.parent, root)
         return

@@ -53,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     session = Session(config)
     config.pluginmanager.register(session, Session.NAME)
     config.pluginmanager.register(session.gate, session.gate.NAME)
+    config.pluginmanager.register(session.allure, session.allure.NAME)
 
 
 def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> None:

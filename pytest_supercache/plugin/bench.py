@@ -12,6 +12,7 @@ from pytest_supercache.core.errors import ReplayDivergedError
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.verdict import Verdict
+from pytest_supercache.plugin.allure_results import show
 from pytest_supercache.plugin.reproducing import REPLAYED, attempted, recorded_of
 from pytest_supercache.plugin.session import FINDING, NotAsExpected, Session
 
@@ -255,10 +256,7 @@ class Bench:
             row["picture"] = failure_text(finding, _width())
         node.stash[FINDING] = row
         node.user_properties += properties(row)
-        if node.config.getoption("--alluredir", default=None):
-            from pytest_supercache.report.allure import attach
-
-            attach(finding)
+        show(node, finding, row, self._session.report_folder)
         if not finding.as_stated:
             raise NotAsExpected(failure_text(finding, _width()))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.plugin.allure_results import AllureResults
 from pytest_supercache.plugin.gating import Gate
 from pytest_supercache.plugin.options import Options
 from pytest_supercache.registry import REGISTRY, Registry, Watch, refuse_nonsense
@@ -55,6 +56,7 @@ class Session:
         self.options = Options(config)
         self.description = _description(config)
         self.gate = Gate(config, self.options.project, self.report_folder)
+        self.allure = AllureResults(config, self.report_folder)
         self._register_watches()
 
     @classmethod
@@ -187,7 +189,7 @@ class Session:
         scope = {**self.circumstances, **self.gate.finish(session, self._findings)}
         try:
             write_verdict(self.report_folder / "verdict.json", self._findings, scope)
-            write_reports(self.report_folder, self._config.rootpath)
+            self.allure.write(write_reports(self.report_folder, self._config.rootpath))
             self.gate.write_texts()
         except OSError as error:
             if not self.gate.is_on:
