@@ -77,13 +77,14 @@ def read_document(path: Path) -> Mapping[str, Any]:
         SupercacheError: there is none, or it is not one.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SupercacheError(
             f"there is no {path}: run `pytest -p supercache` first, or name a verdict.json"
         ) from error
     except (OSError, ValueError) as error:
         raise SupercacheError(f"{path} cannot be read: {error}") from error
-    if not isinstance(document, dict) or document.get("version") != 1:
+    is_ours = isinstance(document, dict) and isinstance(document.get("scenarios"), list)
+    if not is_ours or document.get("version") != 1:
         raise SupercacheError(f"{path} is not a verdict.json of version 1")
-    return document
+    return dict(document)

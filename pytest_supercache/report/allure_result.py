@@ -93,7 +93,7 @@ def result(
     title, steps = step_titles(row)
     failed = not row["as_stated"]
     done = {"status": "passed", "stage": "finished", **times}
-    inner = [{"name": step, **done} for step in steps]
+    inner = [{"name": step, **done, "stop": times["start"]} for step in steps]
     return {
         **_identity(str(row["node_id"])),
         "name": title_of(row),
