@@ -17,6 +17,7 @@ from pytest_supercache.core.errors import (
     SupercacheError,
 )
 from pytest_supercache.core.fault import Faults, Vector
+from pytest_supercache.core.progress import Progress
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
@@ -115,6 +116,7 @@ def check_on(
     core: int = 0,
     on: Place = here,
     on_step: Callable[[Step], None] | None = None,
+    on_execution: Callable[[Progress], None] | None = None,
 ) -> CheckResult:
     """Check ``body`` with everything spelled out; :func:`check` and the plugin both come here."""
     refuse_unavailable(settings)
@@ -126,7 +128,7 @@ def check_on(
     )  # fmt: skip
     place = here if replay is not None else on
     with place(work) as elsewhere, _stand_for(server, work) as stand:
-        stand.on_step = on_step
+        stand.on_step, stand.on_execution = on_step, on_execution
         if preflight is not None:
             _look_ahead(stand, preflight)
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_supercache import adapters
 from pytest_supercache.core.fault import Vector
@@ -43,6 +43,9 @@ from pytest_supercache.runtime.watching import Watching
 from pytest_supercache.search.replay import Replay
 from pytest_supercache.world import World
 
+if TYPE_CHECKING:
+    from pytest_supercache.core.progress import Progress
+
 Body = Callable[[World], Any]
 Given = Mapping[str, Mapping[str, Any]]
 
@@ -73,6 +76,8 @@ class Stand:
         self._given = given
         self.on_step: Callable[[Step], None] | None = None
         """Called with each step of a race under a recorded schedule, before its effect."""
+        self.on_execution: Callable[[Progress], None] | None = None
+        """Called after each execution of a search."""
 
     @property
     def backend(self) -> str:

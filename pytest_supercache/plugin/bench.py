@@ -1,7 +1,6 @@
 """Runs one item: explores it, holds the verdict against what is stated, and reports."""
 
 import shlex
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,10 @@ from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.plugin.allure_results import show
+from pytest_supercache.plugin.progress import progressing
 from pytest_supercache.plugin.reproducing import REPLAYED, attempted, recorded_of
 from pytest_supercache.plugin.session import FINDING, NotAsExpected, Session
+from pytest_supercache.plugin.terminal import picture_width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -216,6 +217,7 @@ class Bench:
         from pytest_supercache.checking import check_on, search_unit
         from pytest_supercache.workers import forked
 
+        progress = progressing(node.config, str(own["item"]))
         stop = _breakpoint(node)
         if stop is not None:
             from pytest_supercache.plugin.debugging import PATIENCE
@@ -231,10 +233,14 @@ class Bench:
                 core=self._session.core,
                 on=forked(self._session.options.value("workers") or 1, search_unit),
                 on_step=stop,
+                on_execution=progress,
                 **own,
             )
         except ReplayDivergedError as error:
             return CheckResult(verdict=Verdict.UNKNOWN, reasons=(str(error),))
+        finally:
+            if progress is not None:
+                progress.clear()
         if stop is not None and stop.has_quit:
             pytest.exit("the debugger was left")
         if stop is not None and stop.complaint is not None:
@@ -253,12 +259,12 @@ class Bench:
         row = finding_row(finding)
         row["line_of_text"] = line_of_text(finding)
         if result.counterexample is not None and finding.as_stated:
-            row["picture"] = failure_text(finding, _width())
+            row["picture"] = failure_text(finding, picture_width(node.config))
         node.stash[FINDING] = row
         node.user_properties += properties(row)
         show(node, finding, row, self._session.report_folder)
         if not finding.as_stated:
-            raise NotAsExpected(failure_text(finding, _width()))
+            raise NotAsExpected(failure_text(finding, picture_width(node.config)))
 
 
 def _as_example(node: pytest.Item, result: CheckResult) -> CheckResult:
@@ -330,8 +336,3 @@ def _replay_command(node: pytest.Item, path: str, result: CheckResult) -> str:
         return f"pytest {shlex.quote(node.location[0])}"
     token = result.counterexample.token
     return f"pytest {shlex.quote(path)} --supercache-replay={shlex.quote(token)}"
-
-
-def _width() -> int:
-    """Return how wide pictures may be: what the terminal has, within reason."""
-    return max(100, min(shutil.get_terminal_size((120, 24)).columns, 240))

@@ -15,6 +15,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.allure_results import AllureResults
 from pytest_supercache.plugin.gating import Gate
 from pytest_supercache.plugin.options import Options
+from pytest_supercache.plugin.terminal import columns
 from pytest_supercache.registry import REGISTRY, Registry, Watch, refuse_nonsense
 
 if TYPE_CHECKING:
@@ -197,20 +198,15 @@ class Session:
             self.gate.cannot_write(session, error)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """List what every item said; with ``-v`` also the pictures of stated conflicts."""
+        """List what every item said, and where the reports are."""
         if not self._findings:
             return
+        from pytest_supercache.report.terminal import section
+
         terminalreporter.section("supercache")
-        for finding in self._findings:
-            if self._config.getoption("verbose") > 0 and finding.get("picture"):
-                terminalreporter.line(str(finding["picture"]))
-                terminalreporter.line("")
-        for finding in self._findings:
-            terminalreporter.line(str(finding["line_of_text"]))
-            if finding["verdict"] == "holds":
-                terminalreporter.line(f"  {finding['coverage']}")
-            for note in finding["notes"] if finding["as_stated"] else ():
-                terminalreporter.line(f"  note: {note}")
+        verbosity, width = self._config.get_verbosity(), columns(self._config)
+        for text, colour in section(self._findings, verbosity=verbosity, width=width):
+            terminalreporter.line(text, **({colour: True} if colour else {}))
         terminalreporter.line(f"written: {self.report_folder / 'verdict.json'}")
 
     def pytest_unconfigure(self) -> None:
