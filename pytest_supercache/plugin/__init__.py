@@ -7,6 +7,7 @@ project nothing.
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
@@ -58,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> None:
     """Introduce the fixtures of the project that a reproducer brings along."""
-    if hasattr(obj, "supercache_flow"):
+    if type(obj) is FunctionType and "supercache_flow" in vars(obj):  # proxies are left alone
         from pytest_supercache.plugin.reproducing import introduce
 
         introduce(collector.config, obj)

@@ -14,13 +14,25 @@ import jsonschema
 import pytest
 
 from pytest_supercache.cli.reporting import TEXTS
+from pytest_supercache.report.allure_result import (
+    broken,
+    categories,
+    completed,
+    config,
+    environment,
+    result,
+)
 from pytest_supercache.report.annotations import annotations
 from pytest_supercache.report.code_quality import code_quality
+from pytest_supercache.report.complaints import sentence
+from pytest_supercache.report.evidence import layers_table
 from pytest_supercache.report.junit import junit
 from pytest_supercache.report.reproducer import reproducers
 from pytest_supercache.report.sarif import sarif
+from pytest_supercache.report.step_lines import steps_of
 from pytest_supercache.report.summary import BYTES_MAX, summary
-from tests.unit.report.report_stories import violated
+from pytest_supercache.report.terminal import section
+from tests.unit.report.report_stories import stale_set, violated
 from tests.unit.report.run_of_all_kinds import GATE, HOSTILE, classified, document, hostile
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -30,6 +42,32 @@ def only_reproducer(made: dict[str, Any]) -> str:
     return "".join(reproducers(made["scenarios"], Path("/p"), Path("/p/reports")).values())
 
 
+def as_json(data: Any) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def allure(made: dict[str, Any]) -> str:
+    rows = made["scenarios"]
+    told = {"words": "Given nothing", "start": 0.0, "stop": 1.5, "trace": "the text"}
+    found = [result(row, **told) for row in rows]
+    by_name = {row["node_id"][:300]: row for row in rows}
+    waivers = {one["match"]: one for one in made["gate"]["waivers"]}
+    for one in found:
+        completed(one, by_name, waivers)
+    return as_json([*found, broken("p::x", "X-1", start=0.0, stop=0.0, text="no server\nmore")])
+
+
+def tables(made: dict[str, Any]) -> str:
+    found = (row["counterexample"] for row in made["scenarios"] if row["counterexample"])
+    return "\n".join(layers_table(steps_of(one)) for one in found)
+
+
+def terminal(made: dict[str, Any]) -> str:
+    rows = [{**row, "line_of_text": sentence(row)} for row in made["scenarios"]]
+    lines = section(rows, verbosity=0, width=70)
+    return "".join(f"{colour:7}{text}\n" for text, colour in lines)
+
+
 OUTPUTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "summary.md": summary,
     "annotations.txt": annotations,
@@ -37,6 +75,12 @@ OUTPUTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "run.sarif": sarif,
     "code-quality.json": code_quality,
     "repro.txt": only_reproducer,
+    "allure-results.json": allure,
+    "allure-categories.json": lambda made: as_json(categories(made)),
+    "allurerc.json": lambda made: as_json(config(made, "allure-results")),
+    "environment.properties": environment,
+    "layers.csv": tables,
+    "terminal.txt": terminal,
 }
 
 # GitLab's parser wants these four of each entry; severities and uniqueness are in its manual.
@@ -171,6 +215,20 @@ def test_a_reproducer_is_a_program_whatever_names_and_values_are(text: str) -> N
     assert isinstance(flow, ast.Assign)
     kept = hostile(text)["scenarios"][0]["flow"]["scenario"]
     assert ast.literal_eval(flow.value).lstrip("\n") == kept.lstrip("\n")
+
+
+def test_no_cell_of_a_table_is_a_formula() -> None:
+    made = document([violated(stale_set(key="=cmd()", old="@sum", new="-1+1"))])
+    cells = [cell for line in tables(made).splitlines() for cell in line.split(",")]
+    assert "'@sum" in cells
+    assert "'-1+1" in cells
+    assert [cell for cell in cells if cell.startswith(("=", "+", "@"))] == []
+    assert "-" in cells, "a layer that holds nothing"
+
+
+def test_categories_are_expressions_whatever_a_class_is_called() -> None:
+    for rule in categories(hostile("a)(b*[")):
+        re.compile(rule.get("messageRegex", ""))
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
