@@ -48,19 +48,15 @@ class Breakpoint:
 
     def __call__(self, step: "Step") -> None:
         """Look at a step that is about to have its effect."""
-        number = 0 if step.choice is None else step.choice + 1
-        named = f"{number}. {step.actor}: {step.label}"
         if self.is_met:
             return
-        self._seen.append(named)
-        if self._wanted != str(number) and self._wanted not in {
-            step.label,
-            f"{step.actor}: {step.label}",
-        }:
+        number, label = names = names_of(step)
+        self._seen.append(f"{number}. {step.actor}: {label}")
+        if self._wanted not in {*names, f"{step.actor}: {label}"}:
             return
         self.is_met = True
         frame = _code_under_test(sys._getframe(1))
-        _Debugger(self._config, self).stop_at(frame, named)
+        _Debugger(self._config, self).stop_at(frame, self._seen[-1])
 
     @property
     def complaint(self) -> str | None:
@@ -72,6 +68,11 @@ class Breakpoint:
             f"--supercache-break={self._wanted}: no step of a user is called so. Give its number, "
             f"its text, or USER: TEXT, as in{steps or ' the picture'}"
         )
+
+
+def names_of(step: "Step") -> tuple[str, str]:
+    """Return the number of a step in pictures, and its text."""
+    return str(0 if step.choice is None else step.choice + 1), step.label
 
 
 def refuse_without_replay(config: pytest.Config, *, replays: bool) -> None:

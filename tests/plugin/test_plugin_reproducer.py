@@ -23,7 +23,7 @@ def test_a_reproducer_fails_on_the_naive_system_and_passes_on_the_fixed_one(
     project: Project,
 ) -> None:
     project.scenario(STATED)
-    project.run_apart().assert_outcomes(passed=2)
+    project.run().assert_outcomes(passed=2)
     (written,) = (project.path / "reports").glob("repro_*.py")
     assert written.name == "repro_S-1_shop.py"
     assert "# 3. bob @a: origin write product:42" in written.read_text()
@@ -88,7 +88,7 @@ def test_a_conftest_in_a_folder_of_its_own_is_found_until_somebody_moves_it(
     (folder / "story.supercache.yaml").write_text(race())
     project.run().assert_outcomes(failed=1)
     repro = project.path / "reports" / "repro_S-1.py"
-    project.run_apart(str(repro)).assert_outcomes(failed=1)
+    project.run(str(repro)).assert_outcomes(failed=1)
     assert project.row()["verdict"] == "violated"
     moved = project.path / "other" / "folder" / "repro_moved.py"
     moved.parent.mkdir(parents=True)
@@ -128,9 +128,9 @@ def test_a_python_test_has_a_reproducer_for_each_of_its_cases(project: Project) 
     repros = sorted((project.path / "reports").glob("repro_*.py"))
     assert [path.name for path in repros] == ["repro_test_stale_100.py", "repro_test_stale_a_b.py"]
     arguments = [str(path) for path in repros]
-    project.run_apart(*arguments).assert_outcomes(failed=2, deselected=2)
+    project.run(*arguments).assert_outcomes(failed=2, deselected=2)
     mended(project, "self.redis.get(key)")
-    project.run_apart(*arguments).assert_outcomes(passed=2, deselected=2)
+    project.run(*arguments).assert_outcomes(passed=2, deselected=2)
 
 
 def test_what_the_command_line_asked_for_is_part_of_the_flow(project: Project) -> None:
@@ -153,22 +153,14 @@ def stop(project: Project, step: str, typed: str) -> str:
     return result.stdout.str()
 
 
-@pytest.mark.parametrize("step", ["4", "DEL product:42", "bob: DEL product:42"])
-def test_a_debugger_opens_in_the_code_under_test_at_the_named_step(
-    project: Project, step: str
-) -> None:
-    said = stop(project, step, "p key, value\np 6 * 7\nc\nq\n")
-    assert "supercache: before step 4. bob: DEL product:42" in said
-    assert re.search(r"> .*conftest\.py\(\d+\)set\(\)\n-> self\.redis\.delete\(key\)", said)
-    assert "('product:42', 120)" in said
-    assert "42\n" in said
+def test_a_debugger_opens_in_the_code_under_test_and_steps_on_there(project: Project) -> None:
+    said = stop(project, "alice: origin read product:42", "p key\nn\np value\nn\np 6 * 7\nc\nq\n")
+    assert "supercache: before step 2. alice: origin read product:42" in said
+    assert re.search(r"> .*conftest\.py\(\d+\)get\(\)\n-> value = self\.db\.get\(key\)", said)
+    assert "(Pdb) 'product:42'" in said
+    assert "(Pdb) 100" in said, "the step has had its effect"
+    assert "(Pdb) 42" in said
     assert "S-1: VIOLATED coherent_when_settled" in said, "the replay goes on as recorded"
-
-
-def test_the_debugger_steps_on_in_the_code_under_test(project: Project) -> None:
-    said = stop(project, "2", "n\np value\nn\np 'filled', value\nc\nq\n")
-    assert "(Pdb) 100" in said
-    assert "('filled', 100)" in said
 
 
 def test_leaving_the_debugger_ends_the_run(project: Project) -> None:
