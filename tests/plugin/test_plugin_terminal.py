@@ -8,6 +8,8 @@ import struct
 import subprocess
 import sys
 import termios
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -34,9 +36,13 @@ def at_a_terminal(project: Project, *arguments: str, columns: int = 90) -> str:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     kept = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
     with subprocess.Popen(
-        [sys.executable, "-c", AT_ONCE, *arguments], cwd=project.path, env={**kept, "TERM": "xterm"},
-        stdin=theirs, stdout=theirs, stderr=theirs,
-    ) as process:  # fmt: skip
+        [sys.executable, "-c", AT_ONCE, *arguments],
+        cwd=project.path,
+        env={**kept, "TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
         os.close(theirs)
         sent = b""
         while True:
@@ -80,12 +86,12 @@ def test_a_quiet_run_sees_no_progress(project: Project) -> None:
 
 @pytest.mark.parametrize(("term", "is_shown"), [("xterm", True), ("dumb", False)])
 def test_a_terminal_that_cannot_move_its_cursor_sees_no_progress(
-    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, term: str, is_shown: bool
+    monkeypatch: pytest.MonkeyPatch, term: str, is_shown: bool
 ) -> None:
+    config: Any = SimpleNamespace(get_verbosity=lambda: 0)
     monkeypatch.setattr(progress, "columns", lambda _config: 80)
-    monkeypatch.setattr(pytestconfig, "get_verbosity", lambda: 0)
     monkeypatch.setenv("TERM", term)
-    assert (progress.progressing(pytestconfig, "T-1") is not None) is is_shown
+    assert (progress.progressing(config, "T-1") is not None) is is_shown
 
 
 def test_nothing_is_wider_than_the_terminal(project: Project) -> None:
