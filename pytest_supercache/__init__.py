@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_supercache.oracle.staleness import BOUNDED_STALENESS
     from pytest_supercache.oracle.ttl import TTL_RESPECTED
     from pytest_supercache.plugin.exploring import explore
+    from pytest_supercache.plugin.reproducing import reproduce
     from pytest_supercache.registry import system, verb, watch
     from pytest_supercache.world import World
 
@@ -68,6 +69,7 @@ __all__ = [
     "check",
     "check_history",
     "explore",
+    "reproduce",
     "system",
     "verb",
     "watch",
@@ -105,6 +107,7 @@ _HOMES = {
     "check": "checking",
     "check_history": "oracle.guarantee",
     "explore": "plugin.exploring",
+    "reproduce": "plugin.reproducing",
     "system": "registry",
     "verb": "registry",
     "watch": "registry",

@@ -4,7 +4,7 @@ Read this first. A body is run under one schedule after another; every execution
 search decides what comes next. What is found is made small, replayed, and only then reported.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -17,9 +17,11 @@ from pytest_supercache.core.errors import (
     SupercacheError,
 )
 from pytest_supercache.core.fault import Faults, Vector
+from pytest_supercache.core.progress import Progress
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
+from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import End, Label, Verdict
 from pytest_supercache.diagnosis import diagnosed
 from pytest_supercache.layers.servers import AnyServer, start_server
@@ -113,6 +115,8 @@ def check_on(
     hypothesis_seed: int | None = None,
     reproduce: tuple[str, bytes] | None = None,
     on: Place = here,
+    on_step: Callable[[Step], None] | None = None,
+    on_execution: Callable[[Progress], None] | None = None,
 ) -> CheckResult:
     """Check ``body`` with everything spelled out; :func:`check` and the plugin both come here."""
     refuse_unavailable(settings)
@@ -124,6 +128,7 @@ def check_on(
     )  # fmt: skip
     place = here if replay is not None else on
     with place(work) as elsewhere, _stand_for(server, work) as stand:
+        stand.on_step, stand.on_execution = on_step, on_execution
         if preflight is not None:
             _look_ahead(stand, preflight)
 

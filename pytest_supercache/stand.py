@@ -9,13 +9,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_supercache import adapters
 from pytest_supercache.core.fault import Vector
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.settings import Exploration
-from pytest_supercache.core.trace import Execution, Layers
+from pytest_supercache.core.trace import Execution, Layers, Step
 from pytest_supercache.layers.servers import AnyServer
 from pytest_supercache.layers.stack import Stack
 from pytest_supercache.registry import REGISTRY
@@ -41,7 +41,11 @@ from pytest_supercache.runtime.surroundings import surroundings_watched
 from pytest_supercache.runtime.timekeeper import Timekeeper
 from pytest_supercache.runtime.watchdog import guard
 from pytest_supercache.runtime.watching import Watching
+from pytest_supercache.search.replay import Replay
 from pytest_supercache.world import World
+
+if TYPE_CHECKING:
+    from pytest_supercache.core.progress import Progress
 
 Body = Callable[[World], Any]
 Given = Mapping[str, Mapping[str, Any]]
@@ -71,6 +75,10 @@ class Stand:
         self._seeding = seeding
         self._settings = settings
         self._given = given
+        self.on_step: Callable[[Step], None] | None = None
+        """Called with each step of a race under a recorded schedule, before its effect."""
+        self.on_execution: Callable[[Progress], None] | None = None
+        """Called after each execution of a search."""
 
     @property
     def backend(self) -> str:
@@ -124,6 +132,7 @@ class Stand:
             swaps_state=self._state.is_declared or self._isolation.is_used,
         )
         execution = Stepping(controller, expiries, faults)
+        execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
         self._seeding.start(self._settings.seed)
         self._state.reset()

@@ -14,12 +14,14 @@ from pytest_supercache.core.errors import (
 from pytest_supercache.core.fault import Fault, Vector
 from pytest_supercache.core.fault_points import points
 from pytest_supercache.core.operation import RACE
+from pytest_supercache.core.progress import Progress
 from pytest_supercache.core.schedule import Schedule, Scheduler
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End, Label, Violation
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.oracle.judge import Judgement, judge
+from pytest_supercache.search.counting import merges_of
 from pytest_supercache.search.replay import Replay
 from pytest_supercache.search.search import SearchEnded
 from pytest_supercache.search.serial import Serial, serial_orders
@@ -91,6 +93,7 @@ class Trial:
     simplified: dict[str, None] = field(default_factory=dict)
     found: Found | None = None
     violations: tuple[Violation, ...] = ()  # of the last execution
+    owed: int = 0  # runs that the search still has to do at least
     goes_on: bool = False  # after a finding, to find the smallest one
     further: int = 0  # executions since the finding
     not_judged: dict[str, None] = field(default_factory=dict)
@@ -118,12 +121,33 @@ class Trial:
             self.further += 1
             return execution
         self.executions += 1
+        self._tell()
         if violations:
             self.violating += 1
             self.found = self.found or Found(execution, violations)
             if self.settings.stop_at_first and not self.goes_on:
                 raise SearchEnded(End.FOUND)
         return execution
+
+    def _tell(self) -> None:
+        """Tell whoever is waiting how far the search has come."""
+        if self.stand.on_execution is None:
+            return
+        found = self.found
+        self.stand.on_execution(
+            Progress(
+                executions=self.executions,
+                executions_max=self.settings.executions,
+                seconds=self.seconds(),
+                seconds_max=self.settings.time,
+                owed=self.owed,
+                schedules=merges_of(self.first) if self.first else 0,
+                violating=self.violating,
+                best=found.execution.preemptions if found else None,
+                guarantee=found.violations[0].guarantee if found else None,
+                faults=" and ".join(map(str, self.vector)),
+            )
+        )
 
     def report(self, execution: Execution, violations: tuple[Violation, ...]) -> None:
         """Note what was found in an execution beside those of the search."""
@@ -139,6 +163,7 @@ class Trial:
         It is when the rest of the budget cannot be enough; and when the last tenth begins, because
         nobody knows how much is ahead, and a search that was cut off says nothing of the rest.
         """
+        self.owed = owed
         done, seconds = self.executions + self.idle, self.seconds()
         executions, time = self.settings.executions, self.settings.time
         used = max(done / executions, seconds / time)

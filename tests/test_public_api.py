@@ -14,7 +14,7 @@ NAMES = {
     "NO_RESURRECTION", "READ_ATOMIC", "READ_YOUR_WRITES", "SEQUENTIALLY_CONSISTENT",
     "TTL_RESPECTED", "Assume", "CheckResult", "Commit", "Counterexample", "Faults", "Guarantee",
     "History", "Label", "Operation", "SupercacheError", "Verdict", "Violation", "World", "check",
-    "check_history", "explore", "system", "verb", "watch",
+    "check_history", "explore", "reproduce", "system", "verb", "watch",
 }  # fmt: skip
 
 

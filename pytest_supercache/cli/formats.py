@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 
+from pytest_supercache.report.annotations import command
 from pytest_supercache.scenario.problems import Problem
 
 _RULE = "scenario"
@@ -88,14 +89,15 @@ FORMATS: Mapping[str, Callable[[Sequence[Problem]], str]] = {
 
 def _github_line(problem: Problem) -> str:
     kind = "warning" if problem.is_warning else "error"
-    place = f"line={problem.line},col={problem.column},endColumn={problem.column + problem.width}"
-    path = _escaped(problem.path).replace(":", "%3A").replace(",", "%2C")
-    return f"::{kind} file={path},{place}::{_escaped(_sentence(problem))}"
+    return command(
+        kind,
+        _sentence(problem),
+        file=problem.path,
+        line=problem.line,
+        col=problem.column,
+        endColumn=problem.column + problem.width,
+    )
 
 
 def _sentence(problem: Problem) -> str:
     return f"{problem.message}: {problem.hint}" if problem.hint else problem.message
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

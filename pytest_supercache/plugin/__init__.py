@@ -7,6 +7,7 @@ project nothing.
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
@@ -53,6 +54,15 @@ def pytest_configure(config: pytest.Config) -> None:
     session = Session(config)
     config.pluginmanager.register(session, Session.NAME)
     config.pluginmanager.register(session.gate, session.gate.NAME)
+    config.pluginmanager.register(session.allure, session.allure.NAME)
+
+
+def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> None:
+    """Introduce the fixtures of the project that a reproducer brings along."""
+    if type(obj) is FunctionType and "supercache_flow" in vars(obj):  # proxies are left alone
+        from pytest_supercache.plugin.reproducing import introduce
+
+        introduce(collector.config, obj)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -1,7 +1,6 @@
 """Runs one item: explores it, holds the verdict against what is stated, and reports."""
 
 import shlex
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,11 @@ from pytest_supercache.core.errors import ReplayDivergedError
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.verdict import Verdict
+from pytest_supercache.plugin.allure_results import show
+from pytest_supercache.plugin.progress import progressing
+from pytest_supercache.plugin.reproducing import REPLAYED, attempted, recorded_of
 from pytest_supercache.plugin.session import FINDING, NotAsExpected, Session
+from pytest_supercache.plugin.terminal import picture_width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,8 +23,10 @@ if TYPE_CHECKING:
     from pytest_supercache.core.schedule import Schedule
     from pytest_supercache.core.settings import Exploration
     from pytest_supercache.oracle.guarantee import Guarantee
+    from pytest_supercache.plugin.debugging import Breakpoint
+    from pytest_supercache.plugin.flow import Flow
     from pytest_supercache.report.finding import Finding
-    from pytest_supercache.scenario.scenario import ScenarioItem, Stated
+    from pytest_supercache.scenario.scenario import Scenario, ScenarioItem, Stated
     from pytest_supercache.world import World
 
 
@@ -46,7 +51,7 @@ class Bench:
         from pytest_supercache.scenario.prose import explain
 
         scenario = item.scenario
-        result = self._check_item(node, item)
+        result = attempted(node, lambda: self._check_item(node, item))
         if result.counterexample is not None and _replay(node) is None:
             result = self._saved(node, item, result)
         result = replace(result, notes=(*result.notes, *_warnings(item)))
@@ -60,24 +65,23 @@ class Bench:
                 story=scenario.story,
                 words=explain(scenario),
                 node_id=node.nodeid,
-                path=scenario.path,
-                line=scenario.where.line,
+                **_place(node, scenario),
                 system=item.system.name,
                 stated=stated.verdict.value if stated else None,
                 stated_class=stated.conflict_class if stated else None,
                 as_stated=_is_as_stated(result, stated),
-                replay_command=_replay_command(scenario.path, result),
+                replay_command=_replay_command(node, scenario.path, result),
                 severity=scenario.severity,
                 owner=scenario.owner,
                 tags=scenario.tags,
                 links=scenario.links,
+                flow=self._flow(node, item),
                 result=result,
             ),
         )
 
     def _check_item(self, node: pytest.Item, item: "ScenarioItem", **limits: Any) -> CheckResult:
         """Check a scenario item, within tighter limits than its own if need be."""
-        from pytest_supercache.core.fault import Faults
         from pytest_supercache.oracle.judge import DEFAULT, KNOWN
         from pytest_supercache.playing import Play
         from pytest_supercache.registry import REGISTRY
@@ -85,10 +89,7 @@ class Bench:
         scenario = item.scenario
         system = REGISTRY.systems[item.system.name]
         play = Play(item, system, REGISTRY.verbs)
-        spec = scenario.faults
-        faults = None if spec is None else Faults(max=spec.max, kinds=spec.kinds)
-        own = {**scenario.explore, "assume": item.assume, "faults": faults}
-        settings = self._session.options.exploration(own)
+        settings = self._settings(item)
         tighter = {name: min(limit, getattr(settings, name)) for name, limit in limits.items()}
         if limits:
             settings = _without_odds(settings)  # of a smaller flow, on the way
@@ -108,6 +109,26 @@ class Bench:
             item=item.name,
             preflight=play.look_ahead,
         )
+
+    def _settings(self, item: "ScenarioItem") -> "Exploration":
+        """Return how an item is searched: what its file says, and what the command line does."""
+        from pytest_supercache.core.fault import Faults
+
+        spec = item.scenario.faults
+        faults = None if spec is None else Faults(max=spec.max, kinds=spec.kinds)
+        own = {**item.scenario.explore, "assume": item.assume, "faults": faults}
+        return self._session.options.exploration(own)
+
+    def _flow(self, node: pytest.Item, item: "ScenarioItem | None" = None) -> "Flow | None":
+        """Return what a reproducer needs; a replay or a reproducer leaves no other one behind."""
+        if _replay(node) is not None or recorded_of(node) is not None:
+            return None
+        from pytest_supercache.plugin.flow import flow_of_item, flow_of_test
+
+        folder = self._session.report_folder
+        if item is None:
+            return flow_of_test(node, folder)
+        return flow_of_item(item, self._settings(item), node, folder)
 
     def _saved(self, node: pytest.Item, item: "ScenarioItem", result: CheckResult) -> CheckResult:
         """With ``--supercache-save``, keep what was found as a scenario, and note where."""
@@ -147,13 +168,16 @@ class Bench:
             settings = _without_odds(settings)  # each example would be simulated
         if reproduce is not None:
             settings = replace(settings, search="hypothesis")
-        result = self._check(
+        result = attempted(
             node,
-            body,
-            settings,
-            guarantees=tuple(guarantees),
-            item=node.nodeid,
-            reproduce=reproduce,
+            lambda: self._check(
+                node,
+                body,
+                settings,
+                guarantees=tuple(guarantees),
+                item=node.nodeid,
+                reproduce=reproduce,
+            ),
         )
         if hasattr(getattr(node, "obj", None), "hypothesis"):
             result = _as_example(node, result)
@@ -164,7 +188,6 @@ class Bench:
         if result.counterexample is not None and self._session.options.value("save"):
             said = "not saved: a Python test cannot be written as a scenario; keep its token"
             result = _with_note(result, said)
-        path, line, _ = node.location
         document = (getattr(node, "obj", None).__doc__ or node.name).strip()
         self._report(
             node,
@@ -173,16 +196,16 @@ class Bench:
                 title=document.partition("\n")[0],
                 story="",
                 node_id=node.nodeid,
-                path=path,
-                line=(line or 0) + 1,
+                **_place(node),
                 system="",
                 stated=None,
                 as_stated=result.verdict is Verdict.HOLDS,
-                replay_command=_replay_command(path, result),
+                replay_command=_replay_command(node, node.location[0], result),
                 severity="normal",
                 owner=None,
                 tags=(),
                 links={},
+                flow=self._flow(node),
                 result=result,
             ),
         )
@@ -198,6 +221,12 @@ class Bench:
         from pytest_supercache.checking import check_on, search_unit
         from pytest_supercache.workers import forked
 
+        progress = progressing(node.config, str(own["item"]))
+        stop = _breakpoint(node)
+        if stop is not None:
+            from pytest_supercache.plugin.debugging import PATIENCE
+
+            settings = replace(settings, step_timeout=PATIENCE)
         try:
             result = check_on(
                 self._session.server,
@@ -206,16 +235,26 @@ class Bench:
                 replay=_replay(node),
                 hypothesis_seed=self._session.hypothesis_seed,
                 on=forked(self._session.options.value("workers") or 1, search_unit),
+                on_step=stop,
+                on_execution=progress,
                 **own,
             )
         except ReplayDivergedError as error:
             return CheckResult(verdict=Verdict.UNKNOWN, reasons=(str(error),))
+        finally:
+            if progress is not None:
+                progress.clear()
+        if stop is not None and stop.has_quit:
+            pytest.exit("the debugger was left")
+        if stop is not None and stop.complaint is not None:
+            result = _with_note(result, stop.complaint)
         if result.statistics:
             node.hypothesis_statistics = result.statistics  # type: ignore[attr-defined]
         return result
 
     def _report(self, node: pytest.Item, finding: "Finding") -> None:
         """Attach the finding to its item, then pass or fail the item."""
+        from pytest_supercache.report.junit import properties
         from pytest_supercache.report.text import failure_text, line_of_text
         from pytest_supercache.report.verdict_json import finding_row
 
@@ -223,17 +262,12 @@ class Bench:
         row = finding_row(finding)
         row["line_of_text"] = line_of_text(finding)
         if result.counterexample is not None and finding.as_stated:
-            row["picture"] = failure_text(finding, _width())
+            row["picture"] = failure_text(finding, picture_width(node.config))
         node.stash[FINDING] = row
-        node.user_properties.append(("supercache_verdict", result.verdict.value))
-        if result.counterexample is not None:
-            node.user_properties.append(("supercache_token", result.counterexample.token))
-        if node.config.getoption("--alluredir", default=None):
-            from pytest_supercache.report.allure import attach
-
-            attach(finding)
+        node.user_properties += properties(row)
+        show(node, finding, row, self._session.report_folder)
         if not finding.as_stated:
-            raise NotAsExpected(failure_text(finding, _width()))
+            raise NotAsExpected(failure_text(finding, picture_width(node.config)))
 
 
 def _without_odds(settings: "Exploration") -> "Exploration":
@@ -280,18 +314,34 @@ def _is_as_stated(result: CheckResult, stated: "Stated | None") -> bool:
     return is_named and result.verdict is stated.verdict
 
 
+def _breakpoint(node: pytest.Item) -> "Breakpoint | None":
+    wanted = node.config.getoption("supercache_break")
+    if wanted is None or _replay(node) is None:
+        return None
+    from pytest_supercache.plugin.debugging import Breakpoint
+
+    return Breakpoint(str(wanted).strip(), node.config)
+
+
 def _replay(node: pytest.Item) -> "Schedule | None":
+    if REPLAYED in node.stash:
+        return node.stash[REPLAYED]
     token = node.config.getoption("supercache_replay")
     return read_token(token)[1] if token else None
 
 
-def _replay_command(path: str, result: CheckResult) -> str:
+def _place(node: pytest.Item, scenario: "Scenario | None" = None) -> dict[str, Any]:
+    """Say where an item is written down."""
+    if scenario is not None and recorded_of(node) is None:
+        return {"path": scenario.path, "line": scenario.where.line}
+    path, line, _ = node.location
+    return {"path": path, "line": (line or 0) + 1}
+
+
+def _replay_command(node: pytest.Item, path: str, result: CheckResult) -> str:
     if result.counterexample is None:
         return ""
+    if recorded_of(node) is not None:
+        return f"pytest {shlex.quote(node.location[0])}"
     token = result.counterexample.token
     return f"pytest {shlex.quote(path)} --supercache-replay={shlex.quote(token)}"
-
-
-def _width() -> int:
-    """Return how wide pictures may be: what the terminal has, within reason."""
-    return max(100, min(shutil.get_terminal_size((120, 24)).columns, 240))

@@ -53,6 +53,13 @@ def add_options(parser: pytest.Parser) -> None:
         help="replay one recorded schedule; runs only the item that the token names",
     )
     group.addoption(
+        "--supercache-break",
+        metavar="STEP",
+        dest="supercache_break",
+        default=None,
+        help="with --supercache-replay and --pdb: stop in the code under test at this step",
+    )
+    group.addoption(
         "--supercache-describe",
         dest="supercache_describe",
         default=None,

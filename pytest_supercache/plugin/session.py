@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.plugin.allure_results import AllureResults
 from pytest_supercache.plugin.gating import Gate
 from pytest_supercache.plugin.options import Options
+from pytest_supercache.plugin.terminal import columns
 from pytest_supercache.registry import REGISTRY, Registry, Watch, refuse_nonsense
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class Session:
         self.options = Options(config)
         self.description = _description(config)
         self.gate = Gate(config, self.options.project, self.report_folder)
+        self.allure = AllureResults(config, self.report_folder)
         self._register_watches()
 
     @classmethod
@@ -119,7 +122,14 @@ class Session:
                 from pytest_supercache.plugin.exploring import prepare
 
                 prepare(getattr(test, "__func__", test))
+        recorded = any(hasattr(getattr(i, "obj", None), "supercache_flow") for i in items)
+        if recorded:
+            _drop_other_cases(config, items)
         token = config.getoption("supercache_replay")
+        if config.getoption("supercache_break"):
+            from pytest_supercache.plugin.debugging import refuse_without_replay
+
+            refuse_without_replay(config, replays=recorded or bool(token))
         if token:
             from pytest_supercache.plugin.collection import select_for_replay
 
@@ -167,7 +177,7 @@ class Session:
         """Write ``verdict.json`` and its page, once, where all findings are; the gate decides."""
         if hasattr(self._config, "workerinput") or not (self._findings or self.gate.is_on):
             return
-        from pytest_supercache.report.page import write_page
+        from pytest_supercache.report.folder import write_reports
         from pytest_supercache.report.verdict_json import write_verdict
 
         self._findings.sort(key=lambda finding: str(finding["node_id"]))
@@ -175,7 +185,7 @@ class Session:
         try:
             write_verdict(self.report_folder / "verdict.json", self._findings, scope)
             self.gate.is_written = True
-            write_page(self.report_folder)
+            self.allure.write(write_reports(self.report_folder, self._config.rootpath))
             self.gate.write_texts()
         except OSError as error:
             if not self.gate.is_on:
@@ -183,20 +193,15 @@ class Session:
             self.gate.cannot_write(session, error)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """List what every item said; with ``-v`` also the pictures of stated conflicts."""
+        """List what every item said, and where the reports are."""
         if not self._findings:
             return
+        from pytest_supercache.report.terminal import section
+
         terminalreporter.section("supercache")
-        for finding in self._findings:
-            if self._config.getoption("verbose") > 0 and finding.get("picture"):
-                terminalreporter.line(str(finding["picture"]))
-                terminalreporter.line("")
-        for finding in self._findings:
-            terminalreporter.line(str(finding["line_of_text"]))
-            if finding["verdict"] == "holds":
-                terminalreporter.line(f"  {finding['coverage']}")
-            for note in finding["notes"] if finding["as_stated"] else ():
-                terminalreporter.line(f"  note: {note}")
+        verbosity, width = self._config.get_verbosity(), columns(self._config)
+        for text, colour in section(self._findings, verbosity=verbosity, width=width):
+            terminalreporter.line(text, **({colour: True} if colour else {}))
         terminalreporter.line(f"written: {self.report_folder / 'verdict.json'}")
 
     def pytest_unconfigure(self) -> None:
@@ -221,6 +226,16 @@ class Session:
             "seed": self.options.exploration({}).seed,
             **_commit(self._config.rootpath),
         }
+
+
+def _drop_other_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep of a reproducer's parametrized test what its token names."""
+    from pytest_supercache.plugin.reproducing import is_recorded
+
+    others = [item for item in items if not is_recorded(item)]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
 
 
 def _description(config: pytest.Config) -> "Description | None":

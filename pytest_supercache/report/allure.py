@@ -1,52 +1,53 @@
 """The one door to Allure: called once an item is finished, because a step an execution is too many.
 
-Allure's history is kept per name and parameters, so the token, which changes, is excluded from it.
-Scripts do not run in Allure's attachments: the picture is a static SVG.
+Allure's history is kept per name and parameters, so what changes is excluded from it. Scripts do
+not run in Allure's attachments: the picture is a static SVG.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import ModuleType
+from typing import Any
 
+from pytest_supercache.report.allure_result import labels_of, step_titles, title_of
+from pytest_supercache.report.evidence import Attachment
 from pytest_supercache.report.finding import Finding
-from pytest_supercache.report.history_text import history_text
-from pytest_supercache.report.text import failure_text, line_of_text
-from pytest_supercache.report.timeline import Row, Timeline, timeline
-from pytest_supercache.report.timeline_svg import timeline_svg
-from pytest_supercache.report.verdict_json import finding_row
 
-STEPS_MAX = 60
+_ONCE = frozenset({"epic", "feature", "story", "severity"})
 
 
-def attach(finding: Finding) -> None:
-    """Describe the running test and attach its evidence; call it only with allure-pytest active."""
+def attach(
+    finding: Finding,
+    row: Mapping[str, Any],
+    attachments: Iterable[Attachment],
+    marked: Collection[str] = (),
+) -> None:
+    """Describe the running test and attach its evidence; call it only with allure-pytest active.
+
+    Args:
+        finding: the item.
+        row: the same as in ``verdict.json``.
+        attachments: its evidence.
+        marked: kinds of labels that the test carries itself: they win.
+    """
     import allure  # optional, and loading the plugin must not import it
 
-    _describe(allure, finding)
-    kind = allure.attachment_type
-    allure.attach(failure_text(finding), "verdict", kind.TEXT)
-    found = finding.result.counterexample
-    if found is not None:
-        drawn = timeline(found)
-        allure.dynamic.parameter("token", found.token, excluded=True)
-        allure.attach(timeline_svg(drawn, line_of_text(finding)), "timeline", kind.SVG)
-        allure.attach(history_text(found.history), "history", kind.TEXT)
-        _emit_steps(allure, drawn)
-    row = json.dumps(finding_row(finding), indent=2, ensure_ascii=False)
-    allure.attach(row, "verdict.json", kind.JSON)
-
-
-def _describe(allure: ModuleType, finding: Finding) -> None:
-    dynamic = allure.dynamic
-    dynamic.title(f"{finding.item}: {finding.title}" if finding.title else finding.item)
+    dynamic: Any = allure.dynamic
+    dynamic.title(title_of(row))
     dynamic.description(finding.words or finding.story or finding.result.coverage)
-    if finding.severity is not None:
-        dynamic.severity(finding.severity)
-    if finding.owner is not None:
-        dynamic.label("owner", finding.owner)
-    if finding.tags:
-        dynamic.tag(*finding.tags)
+    for kind, value in labels_of(row):
+        if not (kind in _ONCE and kind in marked):
+            dynamic.label(kind, value)
     _link(allure, finding.links)
+    if finding.result.counterexample is not None:
+        dynamic.parameter("token", finding.result.counterexample.token, excluded=True)
+    dynamic.parameter("executions", finding.result.executions, excluded=True)
+    for one in attachments:
+        allure.attach(one.text, one.name, one.type, one.suffix)
+    title, steps = step_titles(row)
+    with allure.step(title):
+        for step in steps:
+            with allure.step(step):
+                pass
 
 
 def _link(allure: ModuleType, links: Mapping[str, str]) -> None:
@@ -57,23 +58,3 @@ def _link(allure: ModuleType, links: Mapping[str, str]) -> None:
             allure.dynamic.testcase(target, target)
         else:
             allure.dynamic.link(target, name=kind)
-
-
-def _emit_steps(allure: ModuleType, drawn: Timeline) -> None:
-    """Emit the failing interleaving, one Allure step a row."""
-    steps = [row for row in drawn.rows if row.number is not None]
-    with allure.step(f"the failing interleaving: {len(steps)} steps"):
-        for row in steps[:STEPS_MAX]:
-            with allure.step(_step_title(drawn, row)):
-                pass
-        if len(steps) > STEPS_MAX:
-            with allure.step(f"{len(steps) - STEPS_MAX} more: see the attachment 'timeline'"):
-                pass
-
-
-def _step_title(drawn: Timeline, row: Row) -> str:
-    lane = drawn.lanes[row.lane].title if row.lane is not None else ""
-    calls = "".join(f" [{call}]" for call in row.before)
-    answers = "".join(f" {answer}" for answer in row.after)
-    mark = " (from here on the layers never agree again)" if row.never_agree_again else ""
-    return f"{row.number}. {lane}: {row.text}{calls}{answers}{mark}"

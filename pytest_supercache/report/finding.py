@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pytest_supercache.core.result import CheckResult
 
@@ -31,3 +32,4 @@ class Finding:
     owner: str | None = None
     tags: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    flow: Mapping[str, Any] | None = None  # how a reproducer finds the flow; None: there is none

@@ -102,6 +102,7 @@ def finding_row(finding: Finding) -> Row:
         "links": plain(finding.links),
         "replay": finding.replay_command or None,
         "odds": _odds(result.odds) if result.odds else None,
+        "flow": plain(finding.flow),
         "counterexample": _counterexample(found) if found else None,
     }
 

@@ -1,7 +1,7 @@
 """How code comes to a switch point: the calls that doors, locks, watches and layers make."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from pytest_supercache.core.fault import DELAY_SECONDS
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.schedule import moves_made
-from pytest_supercache.core.trace import StepId
+from pytest_supercache.core.trace import Step, StepId
 from pytest_supercache.core.waits import Wait, WaitState
 from pytest_supercache.layers.messages import Mailbox
 from pytest_supercache.runtime.actor import Actor, Announced
@@ -41,6 +41,7 @@ class Stepping:
         self.contents: dict[str, Any] = {}  # of queues and the like, by wait object
         self.threads: dict[threading.Thread, Actor] = {}  # that code under test has started
         self.faults = faults or Injection()
+        self.on_step: Callable[[Step], None] | None = None  # called by the actor that takes it
 
     def step(
         self,
@@ -102,6 +103,8 @@ class Stepping:
     def begun(self, actor: Actor, announced: Announced) -> None:
         """Let faults strike a step, now that it is its turn."""
         self.faults.forget_publication()
+        if self.on_step is not None and self.controller.phase == "race":
+            self.on_step(self.record.steps[-1])
         if announced.plan is not None:
             self.faults.carry_out(announced.plan, actor, self.moves_made())
 

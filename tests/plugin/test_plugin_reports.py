@@ -154,9 +154,12 @@ def test_allure_gets_text_history_and_a_picture_and_few_steps(project: Project) 
     (conflict,) = [r for name, r in results.items() if "J-10[shop]" in name]
     kinds = {a["name"]: a["type"] for a in conflict["attachments"]}
     assert kinds == {
-        "verdict": "text/plain",
         "timeline": "image/svg+xml",
-        "history": "text/plain",
+        "layers after each step": "text/csv",
+        "explanation": "text/markdown",
+        "history": "application/json",
+        "reproducer": "text/plain",
+        "verdict": "text/plain",
         "verdict.json": "application/json",
     }
     for attachment in conflict["attachments"]:
@@ -167,7 +170,7 @@ def test_allure_gets_text_history_and_a_picture_and_few_steps(project: Project) 
     assert {("severity", "critical"), ("owner", "karim"), ("tag", "gate")} <= labels
     (proved,) = [r for name, r in results.items() if "J-10[uncached]" in name]
     assert {a["name"] for a in proved["attachments"]} == {"verdict", "verdict.json"}
-    assert steps_below(proved) == 0
+    assert steps_below(proved) == 1, "how far the search went"
 
 
 def test_allure_shows_a_conflict_as_failed_and_not_as_broken(project: Project) -> None:

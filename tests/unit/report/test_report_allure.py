@@ -10,12 +10,18 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 ITEM = """
+from pathlib import Path
 from tests.unit.report.report_stories import violated
 from pytest_supercache.report.allure import attach
+from pytest_supercache.report.evidence import evidence
+from pytest_supercache.report.verdict_json import finding_row
 
 def test_item():
-    attach(violated(story="Bob lowers a price.", severity="critical", owner="karim",
-                    tags=("pricing", "gate"), links={"issue": "CACHE-412"}))
+    finding = violated(story="Bob lowers a price.", severity="critical", owner="karim",
+                       tags=("pricing", "gate"), links={"issue": "CACHE-412"},
+                       flow={"scenario": "id: x\\n", "conftests": []})
+    row = finding_row(finding)
+    attach(finding, row, evidence(finding, row, Path("/p"), Path("/p/reports")), {"story"})
 """
 
 
@@ -39,9 +45,12 @@ def result(tmp_path_factory):
 
 def test_allure_gets_the_evidence_as_few_attachments(result):
     assert [(a["name"], a["type"]) for a in result["attachments"]] == [
-        ("verdict", "text/plain"),
         ("timeline", "image/svg+xml"),
-        ("history", "text/plain"),
+        ("layers after each step", "text/csv"),
+        ("explanation", "text/markdown"),
+        ("history", "application/json"),
+        ("reproducer", "text/plain"),
+        ("verdict", "text/plain"),
         ("verdict.json", "application/json"),
     ]
 
@@ -51,13 +60,14 @@ def test_allure_gets_title_story_severity_owner_tags_and_links(result):
     assert result["name"].startswith("PRICE-07[reference.naive]: After a price change")
     assert result["description"] == "Bob lowers a price."
     assert {("severity", "critical"), ("owner", "karim"), ("tag", "gate")} <= labels
+    assert ("feature", "PRICE-07: After a price change nobody is charged the old price") in labels
+    assert "story" not in {name for name, _ in labels}, "the test has one itself"
     assert result["links"][0]["type"] == "issue"
 
 
 def test_token_is_excluded_so_that_allures_history_does_not_break(result):
-    (token,) = result["parameters"]
-    assert token["name"] == "token"
-    assert token["excluded"] is True
+    excluded = {one["name"]: one["excluded"] for one in result["parameters"]}
+    assert excluded == {"token": True, "executions": True}
 
 
 def test_allure_gets_one_step_for_each_row_of_the_failing_interleaving(result):

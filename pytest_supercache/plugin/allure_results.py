@@ -1,0 +1,101 @@
+"""Allure results of a run: through allure-pytest when it is asked for, else written by ourselves.
+
+Without ``--alluredir`` the evidence travels with the reports, so that under xdist the controller
+writes one folder; with it allure-pytest writes, in every worker, and we complete its folder.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_supercache.report.finding import Finding
+
+EVIDENCE: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+"""What we shall write about an item: the words of its scenario, and its attachments."""
+
+
+def show(node: pytest.Item, finding: "Finding", row: dict[str, Any], folder: Path) -> None:
+    """Give an item's evidence to allure-pytest, or keep it for the report of the item."""
+    from pytest_supercache.report.evidence import evidence
+
+    attachments = evidence(finding, row, node.config.rootpath, folder)
+    if _folder_of_allure(node.config) is not None:
+        from pytest_supercache.report.allure import attach
+
+        marked = {str(mark.kwargs.get("label_type")) for mark in node.iter_markers("allure_label")}
+        attach(finding, row, attachments, {one.rpartition(".")[2].lower() for one in marked})
+        return
+    node.stash[EVIDENCE] = {
+        "words": finding.words,
+        "attachments": [[one.name, one.type, one.suffix, one.text] for one in attachments],
+    }
+
+
+class AllureResults:
+    """Writes one folder, where all reports arrive."""
+
+    NAME = "supercache-allure"
+
+    def __init__(self, config: pytest.Config, folder: Path) -> None:
+        self._config = config
+        self._reports = folder
+        self._results: dict[str, dict[str, Any]] = {}  # by node id
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Any:
+        """Let the evidence travel with the report, also between processes."""
+        report = yield
+        if report.when == "call" and EVIDENCE in item.stash:
+            report.supercache_evidence = item.stash[EVIDENCE]
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what an item of ours has come to."""
+        name = getattr(report, "supercache_item", None)
+        if name is None or hasattr(self._config, "workerinput"):
+            return
+        times = {"start": report.start, "stop": report.stop, "text": report.longreprtext}
+        evidence = getattr(report, "supercache_evidence", None)
+        if evidence is not None:
+            kept = {"row": getattr(report, "supercache", None), **evidence, **times}
+            self._results[report.nodeid] = kept
+        elif report.failed and report.nodeid not in self._results:
+            self._results[report.nodeid] = {"row": None, "name": name, **times}
+
+    def write(self, document: dict[str, Any]) -> None:
+        """Write results, or complete those of allure-pytest."""
+        from pytest_supercache.report.allure_folder import complete, empty, write_config
+
+        given = _folder_of_allure(self._config)
+        folder = self._reports / "allure-results" if given is None else given
+        if given is None:
+            empty(folder)
+            for node_id, kept in self._results.items():
+                _write(folder, node_id, kept)
+        complete(folder, document)
+        write_config(self._reports / "allurerc.json", folder, document)
+
+
+def _write(folder: Path, node_id: str, kept: dict[str, Any]) -> None:
+    from pytest_supercache.report.allure_folder import write_attachments, write_result
+    from pytest_supercache.report.allure_result import broken, result
+    from pytest_supercache.report.evidence import Attachment
+
+    times = {"start": kept["start"], "stop": kept["stop"]}
+    if kept["row"] is None:
+        write_result(folder, broken(node_id, kept["name"], text=kept["text"], **times))
+        return
+    data = result(kept["row"], words=kept["words"], trace=kept["text"], **times)
+    attachments = [
+        Attachment(name=name, type=kind, suffix=suffix, text=text)
+        for name, kind, suffix, text in kept["attachments"]
+    ]
+    data["attachments"] = write_attachments(folder, data["uuid"], attachments)
+    write_result(folder, data)
+
+
+def _folder_of_allure(config: pytest.Config) -> Path | None:
+    given = config.getoption("--alluredir", default=None)
+    return config.invocation_params.dir / given if given else None

@@ -1,0 +1,140 @@
+"""``--supercache-break=STEP``: a debugger in the code under test, at a step of a replay.
+
+It opens on the thread of the user who takes the step, when it is that user's turn and before the
+step has its effect; everybody else stands still.
+"""
+
+import pdb
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_supercache.runtime.under_test import is_under_test_name
+
+if TYPE_CHECKING:
+    from pytest_supercache.core.trace import Step
+
+PATIENCE = 86_400.0
+"""Seconds that a step may take while somebody thinks."""
+
+_OURS = (
+    "adapters",
+    "core",
+    "layers",
+    "operations",
+    "plugin",
+    "runtime",
+    "search",
+    "stand",
+    "world",
+)
+_NOT_STEPPED = [
+    *(f"pytest_supercache.{room}*" for room in _OURS),
+    *("redis", "redis.*", "fakeredis", "fakeredis.*", "freezegun.*", "threading", "contextlib"),
+]
+
+
+class Breakpoint:
+    """Stops once, at the first step that fits."""
+
+    def __init__(self, wanted: str, config: pytest.Config) -> None:
+        self._wanted = wanted
+        self._config = config
+        self._seen: list[str] = []
+        self.is_met = False
+        self.has_quit = False
+
+    def __call__(self, step: "Step") -> None:
+        """Look at a step that is about to have its effect."""
+        if self.is_met:
+            return
+        number, label = names = names_of(step)
+        self._seen.append(f"{number}. {step.actor}: {label}")
+        if self._wanted not in {*names, f"{step.actor}: {label}"}:
+            return
+        self.is_met = True
+        frame = _code_under_test(sys._getframe(1))
+        _Debugger(self._config, self).stop_at(frame, self._seen[-1])
+
+    @property
+    def complaint(self) -> str | None:
+        """Say that no step fitted, and which there were."""
+        if self.is_met:
+            return None
+        steps = "".join(f"\n  {one}" for one in self._seen)
+        return (
+            f"--supercache-break={self._wanted}: no step of a user is called so. Give its number, "
+            f"its text, or USER: TEXT, as in{steps or ' the picture'}"
+        )
+
+
+def names_of(step: "Step") -> tuple[str, str]:
+    """Return the number of a step in pictures, and its text."""
+    return str(0 if step.choice is None else step.choice + 1), step.label
+
+
+def refuse_without_replay(config: pytest.Config, *, replays: bool) -> None:
+    """Refuse to stop where nothing is replayed, or nobody is there to talk to.
+
+    Raises:
+        UsageError: naming the option that is missing.
+    """
+    if config.getoption("supercache_break") is None:
+        return
+    if not replays:
+        raise pytest.UsageError(
+            "--supercache-break=STEP is about a replay: give --supercache-replay=TOKEN as well, or "
+            "run a reproducer (reports/repro_*.py)"
+        )
+    if not config.getoption("usepdb"):
+        raise pytest.UsageError("--supercache-break=STEP opens a debugger: give --pdb as well")
+
+
+def _code_under_test(frame: FrameType) -> FrameType:
+    """Return the innermost frame of code under test, or of whoever is there instead."""
+    found: FrameType | None = frame
+    while found is not None:
+        if is_under_test_name(str(found.f_globals.get("__name__", "?"))):
+            return found
+        found = found.f_back
+    return frame
+
+
+class _Debugger(pdb.Pdb):
+    """A debugger for one thread that begins inside of a call, in the frame of the caller."""
+
+    def __init__(self, config: pytest.Config, stop: Breakpoint) -> None:
+        self._stop = stop
+        self._capture: Any = config.pluginmanager.getplugin("capturemanager")
+        if self._capture is not None:
+            self._capture.suspend(in_=True)
+        super().__init__(nosigint=True, skip=_NOT_STEPPED)
+        self._is_over = False
+
+    def stop_at(self, frame: FrameType, named: str) -> None:
+        """Talk to the user at ``frame``; trace on from there if they step."""
+        self.reset()
+        outer: FrameType | None = frame
+        while outer is not None:
+            outer.f_trace = self.trace_dispatch
+            self.botframe = outer
+            outer = outer.f_back
+        self.message(f"\nsupercache: before step {named}")
+        self.interaction(frame, None)
+        if not self._is_over:
+            sys.settrace(self.trace_dispatch)
+
+    def set_continue(self) -> None:
+        """Go on without the user, unless there are breakpoints of theirs."""
+        super().set_continue()
+        self._is_over = not self.breaks
+        if self._is_over and self._capture is not None:
+            self._capture.resume()
+
+    def set_quit(self) -> None:
+        """Leave the execution alone: an exception would look like the code's own."""
+        self._stop.has_quit = True
+        self.clear_all_breaks()
+        self.set_continue()

@@ -1,0 +1,92 @@
+"""The flow of an item as data: what a reproducer needs to search it again, and nothing more."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_supercache.core.settings import SAMPLERS, Exploration
+
+if TYPE_CHECKING:
+    from pytest_supercache.scenario.scenario import Scenario, ScenarioItem
+
+Flow = dict[str, Any]
+
+_OPTIONS = ("ticks", "seed", "memory")
+"""What the command line may change, and what a search must not do without."""
+
+
+def flow_of_item(
+    item: "ScenarioItem", settings: Exploration, node: pytest.Item, folder: Path
+) -> Flow:
+    """Return a scenario item as a file of its own, searched the way it was; made for ``folder``."""
+    from pytest_supercache.scenario.writing import written
+
+    return {
+        "scenario": written(_alone(item, settings)),
+        "conftests": _conftests(node, folder),
+    }
+
+
+def flow_of_test(node: pytest.Item, folder: Path) -> Flow | None:
+    """Say where an explored test is; None: it cannot be run apart (an example of ``@given``)."""
+    test = getattr(node, "obj", None)
+    if hasattr(test, "hypothesis") or not hasattr(test, "is_explored"):
+        return None
+    owner = getattr(node, "cls", None)
+    name = getattr(node, "originalname", None) or node.name
+    return {
+        "file": _shown(node.path, node),
+        "test": f"{owner.__qualname__}.{name}" if owner else name,
+        "conftests": _conftests(node, folder),
+    }
+
+
+def _alone(item: "ScenarioItem", settings: Exploration) -> "Scenario":
+    """Return the scenario of this item only, under its name, so that its token stays valid."""
+    scenario = item.scenario
+    default = Exploration()
+    explore = {
+        name: value
+        for name, value in scenario.explore.items()
+        if name != "preemptions" and not (name == "search" and value in SAMPLERS)  # never a proof
+    }
+    for name in _OPTIONS:
+        value = getattr(settings, name)
+        if value != getattr(default, name):
+            explore[name] = value
+    return replace(
+        scenario,
+        systems=(replace(item.system, stated=None),),
+        assume=item.assume,
+        explore=explore,
+        faults=_faults(scenario, settings),
+        cases=(item.case,) if item.case else (),
+    )
+
+
+def _faults(scenario: "Scenario", settings: Exploration) -> Any:
+    from pytest_supercache.scenario.scenario import FaultsSpec
+
+    faults = settings.faults
+    if faults is None or not faults.max:
+        return None
+    return replace(scenario.faults or FaultsSpec(), max=faults.max)
+
+
+def _conftests(node: pytest.Item, folder: Path) -> list[str]:
+    """Name the conftest files that pytest would not find by itself from ``folder``."""
+    root, folder = node.config.rootpath, folder.resolve()
+    above = [one for one in (node.path.parent, *node.path.parents) if one.is_relative_to(root)]
+    files = [one / "conftest.py" for one in dict.fromkeys(reversed(above))]
+    return [
+        _shown(file, node)
+        for file in files
+        if file.is_file() and not folder.is_relative_to(file.parent)
+    ]
+
+
+def _shown(path: Path, node: pytest.Item) -> str:
+    root = node.config.rootpath
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

@@ -1,0 +1,68 @@
+"""Progress of a long search, below the line that pytest is writing; on a terminal only.
+
+The line is drawn with cursor movements that every terminal since the VT100 knows, and taken away
+before pytest goes on. Nothing is written when output goes to a file or a pipe, with ``-q``, or from
+a worker of xdist.
+"""
+
+import os
+import sys
+from time import perf_counter as real_perf_counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_supercache.plugin.terminal import columns, uncaptured
+
+if TYPE_CHECKING:
+    from pytest_supercache.core.progress import Progress
+
+AFTER_SECONDS = 1.0
+"""A search that takes no longer says nothing."""
+
+EVERY_SECONDS = 0.25
+
+_ROOM = "\x1bD\x1bM"  # make room for a line below, and come back to where we were
+_DOWN, _BACK = "\x1b7\x1bD\r", "\x1b[K\x1b8"  # to its beginning; clear the rest and come back
+
+
+class Progressing:
+    """What is told about one item; called after each execution."""
+
+    def __init__(self, config: pytest.Config, name: str, width: int) -> None:
+        self._config = config
+        self._name = name
+        self._width = width
+        self._next = real_perf_counter() + AFTER_SECONDS
+        self._is_shown = False
+
+    def __call__(self, now: "Progress") -> None:
+        """Show how far the search has come, a few times a second."""
+        at = real_perf_counter()
+        if at < self._next:
+            return
+        self._next = at + EVERY_SECONDS
+        from pytest_supercache.report.progress_line import progress_line
+
+        room = "" if self._is_shown else _ROOM
+        self._is_shown = True
+        self._write(f"{room}{_DOWN}{progress_line(self._name, now, self._width)}{_BACK}")
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._is_shown:
+            self._write(f"{_DOWN}{_BACK}")
+            self._is_shown = False
+
+    def _write(self, text: str) -> None:
+        with uncaptured(self._config):
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+
+def progressing(config: pytest.Config, name: str) -> Progressing | None:
+    """Return what shows the progress of an item; None: nobody is there to see it."""
+    width = columns(config)
+    if width is None or config.get_verbosity() < 0 or os.environ.get("TERM") == "dumb":
+        return None
+    return Progressing(config, name, width - 1)

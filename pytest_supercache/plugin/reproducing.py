@@ -1,0 +1,187 @@
+"""``sc.reproduce``: what a written reproducer calls, to become a test of one recorded conflict.
+
+The schedule is replayed first. When it no longer fails, or no longer fits, the flow is searched: a
+fix that adds steps must not break the regression test. The search decides.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_supercache.core.errors import SupercacheError, TokenError
+from pytest_supercache.core.schedule import read_token
+from pytest_supercache.core.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pytest_supercache.core.result import CheckResult
+    from pytest_supercache.core.schedule import Schedule
+    from pytest_supercache.plugin.bench import Bench
+
+REPLAYED: pytest.StashKey["Schedule"] = pytest.StashKey()
+"""The schedule that a reproducer replays at the moment."""
+
+_FLOW = "supercache_flow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What a reproducer holds."""
+
+    token: str
+    modules: tuple[ModuleType, ...]  # with fixtures of the project
+
+
+def reproduce(
+    token: str,
+    *,
+    scenario: str | None = None,
+    file: str | None = None,
+    test: str | None = None,
+    conftests: Iterable[str] = (),
+) -> Callable[..., None]:
+    """Make a test that replays ``token`` and, when it does not fail any more, searches the flow.
+
+    The test passes only when the search was exhausted and every guarantee held.
+
+    Args:
+        token: the recorded schedule.
+        scenario: the flow as the text of a scenario file; or else:
+        file: the Python file with the flow, as seen from the reproducer.
+        test: the explored test in it: ``test_stale`` or ``TestShop.test_stale``.
+        conftests: conftest files that register the systems, as seen from the reproducer.
+
+    Raises:
+        SupercacheError: a file is not there, or holds no such test, or the token cannot be read.
+    """
+    read_token(token)
+    caller = sys._getframe(1)
+    here = Path(caller.f_code.co_filename).parent
+    modules = tuple(_loaded(here / path) for path in conftests)
+    if scenario is not None:
+        made = _of_scenario(Recorded(token=token, modules=modules), scenario)
+    elif file is None or test is None:
+        raise SupercacheError("reproduce() needs scenario=..., or file=... and test=...")
+    else:
+        module = _loaded(here / file)
+        made = _of_test(Recorded(token=token, modules=(*modules, module)), module, test)
+    # Reports shall point to the reproducer.
+    made.__code__ = made.__code__.replace(
+        co_filename=caller.f_code.co_filename, co_firstlineno=caller.f_lineno
+    )
+    return made
+
+
+def attempted(node: pytest.Item, check: "Callable[[], CheckResult]") -> "CheckResult":
+    """Check; for a reproducer replay first, and search when that shows no violation."""
+    recorded = recorded_of(node)
+    if recorded is None:
+        return check()
+    node.stash[REPLAYED] = read_token(recorded.token)[1]
+    try:
+        result = check()
+    finally:
+        del node.stash[REPLAYED]
+    return result if result.verdict is Verdict.VIOLATED else check()
+
+
+def recorded_of(node: pytest.Item) -> Recorded | None:
+    """Return what a reproducer replays; None: the item is none."""
+    recorded = getattr(getattr(node, "obj", None), _FLOW, None)
+    return recorded if isinstance(recorded, Recorded) else None
+
+
+def introduce(config: pytest.Config, test: object) -> None:
+    """Let pytest know the fixtures of the project that a reproducer brings along."""
+    recorded = getattr(test, _FLOW, None)
+    for module in recorded.modules if isinstance(recorded, Recorded) else ():
+        if not config.pluginmanager.is_registered(module):
+            config.pluginmanager.register(module, f"supercache:{module.__file__}")
+
+
+def is_recorded(item: pytest.Item) -> bool:
+    """Say whether an item is worth running: a reproducer runs what its token names, no other."""
+    recorded = recorded_of(item)
+    if recorded is None or not hasattr(item.obj, "is_explored"):  # type: ignore[attr-defined]
+        return True
+    return read_token(recorded.token)[0].endswith(f"::{item.name}")
+
+
+def _of_scenario(recorded: Recorded, text: str) -> FunctionType:
+    def test(request: pytest.FixtureRequest, supercache_bench: "Bench") -> None:
+        from pytest_supercache.plugin.collection import vocabulary
+        from pytest_supercache.scenario.scenario import items
+        from pytest_supercache.scenario.validate import load
+
+        shown = request.node.nodeid.partition("::")[0]
+        (item,) = items(load(f"{shown} (SCENARIO)", text, vocabulary()))
+        named = read_token(recorded.token)[0]
+        if named != item.name:
+            raise TokenError(f"the token is for {named!r}, the scenario is {item.name!r}")
+        supercache_bench.play(item, request.node)
+
+    setattr(test, _FLOW, recorded)
+    assert isinstance(test, FunctionType), "a function was made"
+    return test
+
+
+def _of_test(recorded: Recorded, module: ModuleType, name: str) -> FunctionType:
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not getattr(found, "is_explored", False):
+        raise SupercacheError(f"{module.__file__} holds no explored test {name!r}")
+    signature = inspect.signature(found)
+    owner = name.rpartition(".")[0]
+
+    def test(**given: Any) -> None:
+        instance = [getattr(module, owner)()] if owner else []
+        found(*instance, **given)
+
+    vars(test).update({key: value for key, value in vars(found).items() if key != "__wrapped__"})
+    parameters = [one for one in signature.parameters.values() if one.name != "self"]
+    test.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    setattr(test, _FLOW, recorded)
+    assert isinstance(test, FunctionType), "a function was made"
+    return test
+
+
+def _loaded(path: Path) -> ModuleType:
+    """Import a file of the project once, the way pytest does by default.
+
+    Raises:
+        SupercacheError: it is not there.
+    """
+    path = path.resolve()
+    if not path.is_file():
+        raise SupercacheError(
+            f"there is no {path}: the reproducer was moved, or this file. Correct its path in the "
+            "call of sc.reproduce(...)"
+        )
+    for module in list(sys.modules.values()):
+        if type(module) is ModuleType and vars(module).get("__file__") == str(path):
+            return module
+    top = path.parent
+    while (top / "__init__.py").exists():
+        top = top.parent
+    if str(top) not in sys.path:
+        sys.path.insert(0, str(top))
+    name = ".".join(path.relative_to(top).with_suffix("").parts)
+    if name not in sys.modules:
+        module = importlib.import_module(name)
+        if module.__file__ == str(path):
+            return module
+    spec = importlib.util.spec_from_file_location(f"{name}_{len(sys.modules)}", path)
+    assert spec is not None, "a Python file can be imported"
+    assert spec.loader is not None, "a Python file can be imported"
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,74 @@
+"""A folder of Allure results: what we put into it, and what the end of a run adds.
+
+With allure-pytest the results are its own; then only what is known at the end is added: which
+conflicts a waiver accepts, the circumstances, the categories.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_supercache.report.allure_result import (
+    NAME_MAX,
+    categories,
+    completed,
+    config,
+    environment,
+)
+from pytest_supercache.report.evidence import Attachment
+from pytest_supercache.report.page_data import short
+from pytest_supercache.report.verdict_json import write_whole
+
+Json = Mapping[str, Any]
+
+
+def empty(folder: Path) -> None:
+    """Take away the results of an earlier run."""
+    for pattern in ("*-result.json", "*-attachment.*"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def write_attachments(
+    folder: Path, uuid: str, attachments: Iterable[Attachment]
+) -> list[dict[str, str]]:
+    """Write attachments, and return what a result says of them."""
+    written = []
+    for number, one in enumerate(attachments, start=1):
+        source = f"{uuid}-{number}-attachment.{one.suffix}"
+        write_whole(folder / source, one.text)
+        written.append({"name": one.name, "type": one.type, "source": source})
+    return written
+
+
+def write_result(folder: Path, data: Json) -> None:
+    """Write one result."""
+    write_whole(folder / f"{data['uuid']}-result.json", json.dumps(data, ensure_ascii=False))
+
+
+def complete(folder: Path, document: Json) -> None:
+    """Add to a folder of results what is only known at the end of a run."""
+    waivers = {one["match"]: one for one in (document.get("gate") or {}).get("waivers") or ()}
+    rows = {short(row["node_id"], NAME_MAX): row for row in document["scenarios"]}
+    for path in sorted(folder.glob("*-result.json")):
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            continue  # somebody else's, and broken
+        if isinstance(data, dict) and completed(data, rows, waivers):
+            write_whole(path, json.dumps(data, ensure_ascii=False))
+    properties = folder / "environment.properties"
+    before = properties.read_text(encoding="utf-8") if properties.exists() else ""
+    write_whole(properties, environment(document, before))
+    text = json.dumps(categories(document), indent=2, ensure_ascii=False)
+    write_whole(folder / "categories.json", f"{text}\n")
+
+
+def write_config(path: Path, folder: Path, document: Json) -> None:
+    """Write the configuration of Allure 3 for a folder of results."""
+    text = json.dumps(
+        config(document, os.path.relpath(folder, path.parent)), indent=2, ensure_ascii=False
+    )
+    write_whole(path, f"{text}\n")

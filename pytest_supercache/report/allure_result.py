@@ -1,0 +1,243 @@
+"""An item as a result file of Allure, whoever writes it; and the files that go with results.
+
+Names follow Allure's own format (version 2 of it, which Allure 3 reads as well). The id of the
+history is made from the item's name only: token and seed change, the story does not.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pytest_supercache.report.complaints import sentence, short_lines
+from pytest_supercache.report.page_data import headline, short
+from pytest_supercache.report.step_lines import steps_of
+
+Json = Mapping[str, Any]
+
+ITEM = "_supercache_item"
+"""The label by which the end of a run finds its results; Allure hides such names."""
+
+NAME_MAX = 300
+STEPS_MAX = 60
+_BROKEN = "The stand or the scenario is broken"
+
+
+def labels_of(row: Json) -> list[tuple[str, str]]:
+    """Return labels: the scenario is the feature, its systems and cases are the stories."""
+    found = row["counterexample"] or {}
+    name = str(row["id"])
+    base, _, variant = name.partition("[")
+    title = title_of({**row, "id": base})
+    said = [
+        ("epic", "supercache"),
+        ("feature", title),
+        ("story", variant.removesuffix("]") or row["system"] or base),
+        ("severity", row["severity"]),
+        ("owner", row["owner"]),
+        *(("tag", tag) for tag in row["tags"]),
+        ("tag", row["verdict"]),
+        ("conflict_class", found.get("conflict_class")),
+        (ITEM, row["node_id"]),
+    ]
+    return [(kind, short(value, NAME_MAX)) for kind, value in said if value]
+
+
+def title_of(row: Json) -> str:
+    """Return the name of an item for people."""
+    name, title = str(row["id"]), str(row["title"])
+    return short(f"{name}: {title}" if title and not name.startswith(title) else name)
+
+
+def step_titles(row: Json) -> tuple[str, list[str]]:
+    """Return the steps of the failing interleaving, below one title that counts them."""
+    found = row["counterexample"]
+    if not found:
+        return row["coverage"] or "nothing was executed", []
+    lines = [line for line in steps_of(found).lines[1:] if line.number is not None]
+    titles = [
+        f"{line.text}{' (from here on the layers never agree again)' * line.parts}"
+        for line in lines[:STEPS_MAX]
+    ]
+    if len(lines) > STEPS_MAX:
+        titles.append(f"{len(lines) - STEPS_MAX} more: see the attachment 'timeline'")
+    return f"the failing interleaving: {len(lines)} steps", titles
+
+
+def message_of(row: Json) -> str:
+    """Return what Allure shows first and sorts by: the verdict, the class, the evidence."""
+    found = row["counterexample"] or {}
+    named = f" (class {found['conflict_class']})" if found.get("conflict_class") else ""
+    said = [f"{sentence(row)}{named}"]
+    said += short_lines(found["violation"]["summary"], 10) if found else row["reasons"]
+    return "\n".join(short(line) for line in said)
+
+
+def result(
+    row: Json,
+    *,
+    words: str,
+    start: float,
+    stop: float,
+    trace: str,
+) -> dict[str, Any]:
+    """Return the result of one item, still without attachments.
+
+    Args:
+        row: the item as in ``verdict.json``.
+        words: the scenario in words, Markdown.
+        start: Unix time in seconds.
+        stop: likewise.
+        trace: the whole text of the failure.
+    """
+    times = {"start": int(start * 1000), "stop": int(stop * 1000)}
+    title, steps = step_titles(row)
+    failed = not row["as_stated"]
+    done = {"status": "passed", "stage": "finished", **times}
+    inner = [{"name": step, **done, "stop": times["start"]} for step in steps]
+    return {
+        **_identity(str(row["node_id"])),
+        "name": title_of(row),
+        "description": words or row["story"] or row["coverage"],
+        "status": "failed" if failed else "passed",
+        "statusDetails": {"message": message_of(row), "trace": trace} if failed else {},
+        "stage": "finished",
+        **times,
+        "labels": [
+            *({"name": name, "value": value} for name, value in labels_of(row)),
+            *_suite(str(row["path"])),
+        ],
+        "links": [_link(kind, str(target)) for kind, target in (row["links"] or {}).items()],
+        "parameters": list(_parameters(row)),
+        "steps": [{"name": title, **done, "steps": inner}],
+    }
+
+
+def broken(node_id: str, name: str, *, start: float, stop: float, text: str) -> dict[str, Any]:
+    """Return the result of an item that could not be run: neither a pass nor a conflict."""
+    first = text.strip().splitlines() or ["no message"]
+    return {
+        **_identity(node_id),
+        "name": short(name),
+        "status": "broken",
+        "statusDetails": {"message": short(first[0]), "trace": text},
+        "stage": "finished",
+        "start": int(start * 1000),
+        "stop": int(stop * 1000),
+        "labels": [{"name": "epic", "value": "supercache"}, *_suite(node_id.partition("::")[0])],
+    }
+
+
+def environment(document: Json, before: str = "") -> str:
+    """Return ``environment.properties``; lines of somebody else that were there stay."""
+    gate = document.get("gate") or {}
+    run = {name: document.get(name) for name in ("build", "commit", "dirty", "seed")}
+    said = {
+        "supercache.verdict": gate.get("verdict") or headline(document),
+        **{f"supercache.{name}": value for name, value in run.items()},
+        **{f"version.{name}": value for name, value in (document.get("versions") or {}).items()},
+    }
+    ours = {name: value for name, value in said.items() if value is not None}
+    kept = [line for line in before.splitlines() if line.partition("=")[0].strip() not in ours]
+    lines = [*kept, *(f"{name}={_escaped(short(value))}" for name, value in ours.items())]
+    return "\n".join(lines) + "\n"
+
+
+def categories(document: Json) -> list[dict[str, Any]]:
+    """Return how defects are grouped; Allure 2 and 3 read the same list."""
+    rows = [row["counterexample"] for row in document["scenarios"] if row["counterexample"]]
+    classes = sorted({str(found["conflict_class"]) for found in rows if found["conflict_class"]})
+    failed = {"matchedStatuses": ["failed"]}
+    return [
+        {
+            "name": "Known, with a workaround in force",
+            "messageRegex": ".*accepted until.*",
+            **failed,
+        },
+        *(
+            {
+                "name": f"Conflict: {short(name, 100)}",
+                "messageRegex": f".*[(]class {_literal(name)}[)].*",
+                **failed,
+            }
+            for name in classes
+        ),
+        {"name": "UNKNOWN: nothing was proved", "messageRegex": ".*: .*UNKNOWN.*", **failed},
+        {"name": _BROKEN, "matchedStatuses": ["broken"]},
+    ]
+
+
+def config(document: Json, results: str) -> dict[str, Any]:
+    """Return the configuration that makes Allure 3 show categories and the verdict."""
+    verdict = (document.get("gate") or {}).get("verdict") or headline(document)
+    return {
+        "name": "supercache",
+        "output": "allure-report",
+        "resultsDir": results,
+        "variables": {"verdict": short(verdict)},
+        "categories": {"rules": categories(document)},
+        "plugins": {
+            "awesome": {
+                "options": {
+                    "singleFile": True,
+                    "reportLanguage": "en",
+                    "groupBy": ["epic", "feature", "story"],
+                }
+            }
+        },
+    }
+
+
+def completed(data: dict[str, Any], rows: Mapping[str, Json], waivers: Mapping[str, Json]) -> bool:
+    """Say first what a failed result is about, and mark it as known if a waiver accepts it.
+
+    Returns:
+        Whether it is one of ours, and has failed.
+    """
+    names = [label["value"] for label in data.get("labels") or () if label["name"] == ITEM]
+    row = rows.get(names[0]) if names else None
+    if row is None or data.get("status") != "failed":
+        return False
+    details = data.setdefault("statusDetails", {})
+    details["message"] = message_of(row)
+    found = row["counterexample"] or {}
+    waiver = waivers.get(str(found.get("fingerprint")))
+    if waiver is not None:
+        details["known"] = True
+        said = f"accepted until {waiver['expires']} by {waiver['id']}: {waiver['workaround']}"
+        details["message"] += f"\n{short(said)}"
+    return True
+
+
+def _identity(node_id: str) -> dict[str, str]:
+    name = node_id.replace("::", "#")
+    mark = hashlib.md5(name.encode(errors="replace"), usedforsecurity=False).hexdigest()
+    uuid = "-".join([mark[:8], mark[8:12], mark[12:16], mark[16:20], mark[20:]])
+    return {"uuid": uuid, "fullName": short(name), "testCaseId": mark, "historyId": mark}
+
+
+def _suite(path: str) -> list[dict[str, str]]:
+    said = (("suite", short(path)), ("framework", "pytest-supercache"), ("language", "python"))
+    return [{"name": name, "value": value} for name, value in said]
+
+
+def _link(kind: str, target: str) -> dict[str, str]:
+    return {
+        "type": kind if kind in {"issue", "tms"} else "link",
+        "name": short(kind if target.startswith("http") else target),
+        "url": short(target),
+    }
+
+
+def _parameters(row: Json) -> Iterable[dict[str, Any]]:
+    found = row["counterexample"] or {}
+    for name, value in (("token", found.get("token")), ("executions", row["executions"])):
+        if value is not None:
+            yield {"name": name, "value": short(value, 4_000), "excluded": True}
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\")
+
+
+def _literal(text: str) -> str:
+    return "".join(char if char.isalnum() or char in "-_ " else "." for char in text)

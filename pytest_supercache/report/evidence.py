@@ -1,0 +1,103 @@
+"""What stands beside a verdict in Allure: pictures and tables that need no script to be read."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_supercache.report.finding import Finding
+from pytest_supercache.report.page_data import short
+from pytest_supercache.report.reproducer import reproducer
+from pytest_supercache.report.step_lines import Steps, steps_of
+from pytest_supercache.report.text import failure_text, line_of_text
+from pytest_supercache.report.timeline import timeline
+from pytest_supercache.report.timeline_svg import timeline_svg
+
+Row = Mapping[str, Any]
+
+BYTES_MAX = 1_000_000
+"""Of one attachment: reports of hundreds of megabytes cannot be opened."""
+
+_FORMULA = ("=", "+", "@", "\t")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A named text with its media type."""
+
+    name: str
+    type: str
+    suffix: str
+    text: str
+
+
+def evidence(finding: Finding, row: Row, root: Path, folder: Path) -> list[Attachment]:
+    """Return everything that is known about an item, the picture first.
+
+    Args:
+        finding: the item.
+        row: the same as in ``verdict.json``.
+        root: the project.
+        folder: where reproducers are written.
+    """
+    found = list(_of_conflict(finding, row, root, folder) if row["counterexample"] else ())
+    return [
+        *found,
+        Attachment(name="verdict", type="text/plain", suffix="txt", text=failure_text(finding)),
+        _json("verdict.json", row),
+    ]
+
+
+def _of_conflict(finding: Finding, row: Row, root: Path, folder: Path) -> Iterator[Attachment]:
+    counterexample = finding.result.counterexample
+    assert counterexample is not None, "a row with a counterexample was made from one"
+    picture = timeline_svg(timeline(counterexample), line_of_text(finding))
+    yield Attachment(name="timeline", type="image/svg+xml", suffix="svg", text=picture)
+    found = row["counterexample"]
+    table = layers_table(steps_of(found))
+    yield Attachment(name="layers after each step", type="text/csv", suffix="csv", text=table)
+    yield Attachment(
+        name="explanation", type="text/markdown", suffix="md", text=_explanation(row, found)
+    )
+    if found["history"]:
+        yield _json("history", found["history"])
+    if row.get("flow"):
+        program = reproducer(row, root, folder)
+        yield Attachment(name="reproducer", type="text/plain", suffix="py", text=program)
+
+
+def layers_table(steps: Steps) -> str:
+    """Return what each layer holds after each step, as CSV; nothing in it is a formula."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(["step", "what", *(_cell(f"{place} {key}") for place, key in steps.cells)])
+    for line in steps.lines:
+        number = "" if line.number is None else line.number
+        text = line.text.removeprefix(f"{number}. ")
+        table.writerow([number, _cell(text), *map(_cell, line.values)])
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    is_formula = text.startswith(_FORMULA) or (text.startswith("-") and len(text) > 1)
+    return f"'{text}" if is_formula else text
+
+
+def _explanation(row: Row, found: Row) -> str:
+    from pytest_supercache.report.summary import escaped
+
+    said = [found["violation"]["summary"], *(found.get("explanation") or ())]
+    lines = [f"- {escaped(line)}" for text in said for line in str(text).splitlines()]
+    if row["replay"]:
+        lines += ["", f"    {short(row['replay'], 20_000)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _json(name: str, data: Any) -> Attachment:
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    if len(text.encode(errors="replace")) > BYTES_MAX:
+        text = json.dumps({"left out": f"{len(text):,} characters; see verdict.json of the run"})
+    return Attachment(name=name, type="application/json", suffix="json", text=text)

@@ -1,0 +1,33 @@
+"""What stands beside ``verdict.json``, each file made from it and nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pytest_supercache.report.code_quality import code_quality
+from pytest_supercache.report.page import write_page
+from pytest_supercache.report.reproducer import reproducers
+from pytest_supercache.report.sarif import sarif
+from pytest_supercache.report.summary import summary
+from pytest_supercache.report.verdict_json import write_whole
+
+MADE = {
+    "job-summary.md": summary,
+    "supercache.sarif": sarif,
+    "gl-code-quality-report.json": code_quality,
+}
+"""Files of a run for systems that collect files; each is a function of the document."""
+
+
+def write_reports(folder: Path, root: Path) -> dict[str, Any]:
+    """Write the page, what CI systems collect, and the reproducers; each whole or not at all.
+
+    Reproducers of earlier runs stay: they are regression tests now. Returns the document.
+    """
+    write_page(folder)
+    document: dict[str, Any] = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+    for name, make in MADE.items():
+        write_whole(folder / name, make(document))
+    for name, text in reproducers(document["scenarios"], root, folder).items():
+        write_whole(folder / name, text)
+    return document

@@ -1,0 +1,59 @@
+"""The section at the end of a run, as lines with a colour each; a row of ``verdict.json`` a line.
+
+``-q`` leaves the details out, ``-qq`` everything that is as stated as well.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pytest_supercache.report.values import width_of, wrap
+
+Row = Mapping[str, Any]
+Line = tuple[str, str]
+"""A text, and the name of its colour as pytest knows it; ``""``: none."""
+
+_INDENT = "  "
+
+
+def section(rows: Iterable[Row], *, verbosity: int, width: int | None) -> Iterator[Line]:
+    """Yield the lines.
+
+    Args:
+        rows: what every item has found.
+        verbosity: of pytest: 1 is ``-v``, -1 is ``-q``.
+        width: columns of the terminal; None: there is none, and no line is cut or broken.
+    """
+    rows = list(rows)
+    for row in rows if verbosity > 0 else ():
+        if row.get("picture"):
+            yield from ((line, "") for line in str(row["picture"]).splitlines())
+            yield "", ""
+    for row in rows:
+        if verbosity < -1 and row["as_stated"]:
+            continue
+        yield _fitting(str(row["line_of_text"]), None if verbosity > 0 else width), _colour(row)
+        if verbosity >= 0:
+            yield from ((line, "") for line in _details(row, width))
+
+
+def _colour(row: Row) -> str:
+    if not row["as_stated"]:
+        return "red"
+    return "green" if row["verdict"] == "holds" else "yellow"
+
+
+def _details(row: Row, width: int | None) -> Iterator[str]:
+    said = [row["coverage"]] if row["verdict"] == "holds" else []
+    said += [f"note: {note}" for note in row["notes"]] if row["as_stated"] else []
+    for text in said:
+        lines = [text] if width is None else wrap(text, max(20, width - len(_INDENT)))
+        yield from (f"{_INDENT}{line}" for line in lines)
+
+
+def _fitting(text: str, width: int | None) -> str:
+    """Cut a line to the width of a terminal, so that one item is one line."""
+    if width is None or width_of(text) <= width:
+        return text
+    while width_of(text) > width - 3:
+        text = text[:-1]
+    return f"{text}..."

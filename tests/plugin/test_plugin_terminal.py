@@ -1,0 +1,146 @@
+"""What a person sees, at a terminal and in a file: one line an item, colours, progress, widths."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_supercache.plugin import progress
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+
+AT_ONCE = """
+import sys
+import pytest
+import pytest_supercache.plugin.progress as progress
+progress.AFTER_SECONDS = progress.EVERY_SECONDS = 0
+sys.exit(pytest.main(["-p", "no:cacheprovider", "-W", "ignore", *sys.argv[1:]]))
+"""
+"""A run that tells its progress after every execution."""
+
+STATED = race("T-1").replace("system: shop", "systems: {shop: violated, uncached: holds}")
+ESCAPE = re.compile(r"\x1b\[[0-9;]*[mK]")
+
+
+def at_a_terminal(project: Project, *arguments: str, columns: int = 90) -> str:
+    """Run under a pseudo-terminal and return every byte that it was sent."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    kept = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    with subprocess.Popen(
+        [sys.executable, "-c", AT_ONCE, *arguments],
+        cwd=project.path,
+        env={**kept, "TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        sent = b""
+        while True:
+            try:
+                piece = os.read(ours, 65_536)
+            except OSError:  # the other end is closed
+                break
+            if not piece:
+                break
+            sent += piece
+        process.wait()
+    os.close(ours)
+    return sent.decode().replace("\r\n", "\n")
+
+
+def shown(sent: str) -> list[str]:
+    """Return the lines that stay: what was drawn below and taken away again is not one."""
+    below = re.compile(r"(\x1bD\x1bM)?\x1b7\x1bD\r[^\n]*?\x1b\[K\x1b8")
+    return [ESCAPE.sub("", line).rpartition("\r")[2] for line in below.sub("", sent).split("\n")]
+
+
+def test_a_terminal_sees_progress_and_nothing_of_it_stays(project: Project) -> None:
+    project.scenario(STATED)
+    sent = at_a_terminal(project)
+    told = re.findall(r"\x1b7\x1bD\r(.*?)\x1b\[K\x1b8", sent)
+    first = r"T-1\[shop\]: 1 run, (\d+/s, )?nothing found, at most 10 schedules.*"
+    assert re.fullmatch(first, told[0])
+    assert any(line.startswith("T-1[uncached]: 2 runs") for line in told)
+    assert told[-1] == "", "the line is taken away"
+    lines = shown(sent)
+    assert next(line for line in lines if line.startswith("story")).split() == [
+        "story.supercache.yaml", "..", "[100%]",
+    ]  # fmt: skip
+    assert "T-1[shop]: VIOLATED coherent_when_settled, as stated" in lines
+
+
+def test_a_quiet_run_sees_no_progress(project: Project) -> None:
+    project.scenario(race("T-1", "uncached"))
+    assert "\x1b7" not in at_a_terminal(project, "-q")
+
+
+@pytest.mark.parametrize(("term", "is_shown"), [("xterm", True), ("dumb", False)])
+def test_a_terminal_that_cannot_move_its_cursor_sees_no_progress(
+    monkeypatch: pytest.MonkeyPatch, term: str, is_shown: bool
+) -> None:
+    config: Any = SimpleNamespace(get_verbosity=lambda: 0)
+    monkeypatch.setattr(progress, "columns", lambda _config: 80)
+    monkeypatch.setenv("TERM", term)
+    assert (progress.progressing(config, "T-1") is not None) is is_shown
+
+
+def test_nothing_is_wider_than_the_terminal(project: Project) -> None:
+    project.scenario(STATED + "tags: [a]\n")
+    project.scenario(race("A-scenario-with-a-very-long-name-that-does-not-fit"), "second")
+    lines = shown(at_a_terminal(project, columns=70))
+    begin = next(at for at, line in enumerate(lines) if "= supercache =" in line)
+    section = [line for line in lines[begin:] if not line.startswith(("written:", "FAILED"))]
+    assert max(map(len, section)) <= 70
+    (cut,) = (line for line in section if line.startswith("A-scenario"))
+    assert re.fullmatch(r"A-scenario.*-fit: VIOLATED coher.*\.\.\.", cut)
+    assert len(cut) == 70
+    assert "  key, faults 0, early ticks 0, code between cache commands atomic," in section
+
+
+def test_a_file_gets_whole_lines_without_colours_unless_they_are_asked_for(
+    project: Project,
+) -> None:
+    project.scenario(STATED)
+    plain = project.run()
+    assert "\x1b" not in plain.stdout.str()
+    plain.stdout.fnmatch_lines(["  all 2 interleavings *, fakeredis *)"])
+    coloured = project.run("--color=yes").stdout.str()
+    assert "\x1b[33mT-1[shop]: VIOLATED coherent_when_settled, as stated\x1b[0m" in coloured
+    assert "\x1b[32mT-1[uncached]: HOLDS, as stated\x1b[0m" in coloured
+    assert "\x1b7" not in coloured, "no progress in a file"
+
+
+def test_what_is_not_as_stated_is_red(project: Project) -> None:
+    project.scenario(race("T-2"))
+    assert "\x1b[31mT-2: VIOLATED coherent_when_settled\x1b[0m" in (
+        project.run("--color=yes").stdout.str()
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        (["-q"], ["T-1[shop]: VIOLATED coherent_when_settled, as stated",
+                  "T-1[uncached]: HOLDS, as stated", "T-2: VIOLATED coherent_when_settled"]),
+        (["-qq"], ["T-2: VIOLATED coherent_when_settled"]),
+    ],
+)  # fmt: skip
+def test_a_quiet_run_has_one_line_an_item_and_a_quieter_one_only_what_is_wrong(
+    project: Project, options: list[str], lines: list[str]
+) -> None:
+    project.scenario(STATED, "first")
+    project.scenario(race("T-2"), "second")
+    found = project.run(*options).outlines
+    begin = next(at for at, line in enumerate(found) if "= supercache =" in line) + 1
+    end = next(at for at, line in enumerate(found) if line.startswith("written:"))
+    assert found[begin:end] == lines
