@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pytest_supercache.core.operation import Operation
+from pytest_supercache.core.orders import Pair
 from pytest_supercache.core.result import Counterexample
-from pytest_supercache.core.trace import Layers, Step
+from pytest_supercache.core.trace import Execution, Layers, Step
 from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.explain import named
 from pytest_supercache.report.agreement import apart, compared_places, first_disagreement
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.plain import Plain, plain
@@ -89,6 +91,7 @@ def finding_row(finding: Finding) -> Row:
         "violating": result.violating,
         "blocked": result.blocked,
         "interleavings": result.interleavings,
+        "share": plain(result.share),
         "exhausted": result.exhausted,
         "reasons": list(result.reasons),
         "notes": list(result.notes),
@@ -122,8 +125,7 @@ def operation_to_json(operation: Operation) -> Row:
 
 
 def _counterexample(found: Counterexample) -> Row:
-    execution = found.execution
-    compared = compared_places(execution)
+    passing = found.passing
     return {
         "token": found.token,
         "preemptions": found.preemptions,
@@ -137,7 +139,26 @@ def _counterexample(found: Counterexample) -> Row:
         "violation": _violation(found.violation),
         "violations": [_violation(violation) for violation in found.violations],
         "schedule": list(found.schedule.choices),
-        "history": [operation_to_json(operation) for operation in found.history],
+        **_recorded(found.execution),
+        "forced_by": [
+            {"orders": [_order(pair) for pair in cause.pairs], "is_fewest": cause.is_fewest}
+            for cause in found.causes
+        ],
+        "forced_by_all": found.causes_are_all,
+        "passing": None
+        if passing is None
+        else {
+            "schedule": list(passing.execution.schedule.choices),
+            "turned": [_order(pair) for pair in passing.turned],
+            **_recorded(passing.execution),
+        },
+    }
+
+
+def _recorded(execution: Execution) -> Row:
+    compared = compared_places(execution)
+    return {
+        "history": [operation_to_json(operation) for operation in execution.history],
         "start": plain(execution.start),
         "apart_at_start": _apart(execution.start, compared),
         "never_agree_from": first_disagreement(execution),
@@ -153,6 +174,12 @@ def _counterexample(found: Counterexample) -> Row:
             for (node, key), answer in execution.settled.probes.items()
         ],
     }
+
+
+def _order(pair: Pair) -> Plain:
+    return [
+        {"actor": name[0], "index": name[1], "label": name[2], "text": named(name)} for name in pair
+    ]
 
 
 def _violation(violation: Violation) -> Row:
