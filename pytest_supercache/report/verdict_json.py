@@ -61,7 +61,8 @@ def write_whole(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        unfinished.write_text(text, encoding="utf-8")
+        # Half of a surrogate pair becomes \\udXXX, which JSON reads as the same half.
+        unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -111,7 +112,7 @@ def operation_to_json(operation: Operation) -> Row:
         "user": operation.user,
         "node": operation.node,
         "kind": operation.kind,
-        "key": operation.key,
+        "key": plain(operation.key),
         "value": plain(operation.value),
         "answer": plain(operation.answer),
         "error": plain(operation.error),
@@ -186,7 +187,7 @@ def _violation(violation: Violation) -> Row:
     return {
         "guarantee": violation.guarantee,
         "summary": violation.summary,
-        "key": violation.key,
+        "key": plain(violation.key),
         "user": violation.user,
         "node": violation.node,
         "evidence": plain(violation.evidence),
@@ -213,6 +214,6 @@ def _apart(layers: Layers, compared: dict[str, list[str]]) -> list[Plain]:
     if not layers:
         return []
     return [
-        {"place": place, "key": key, "against": against}
+        {"place": plain(place), "key": plain(key), "against": against}
         for place, key, against in apart(layers, compared)
     ]

@@ -231,12 +231,14 @@
     function step(by) { go(now + by); }
     function start() {
       play.textContent = "Pause";
+      live.setAttribute("aria-live", "off");  // a step a second is too fast to be read out
       timer = setInterval(() => { move(now + 1); if (now === last) { stop(); } }, 1200);
       if (now === last) { move(0); }
     }
     function stop() {
       if (timer !== null) { clearInterval(timer); }
       timer = null;
+      live.setAttribute("aria-live", "polite");
       play.textContent = "Play";
     }
     range.addEventListener("input", () => go(Number(range.value)));
