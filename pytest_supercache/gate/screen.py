@@ -7,6 +7,7 @@ from typing import Any
 from pytest_supercache.gate.evidence import Row, is_below, rows_of
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
 from pytest_supercache.report.plain import Plain, plain
+from pytest_supercache.report.values import short
 
 _REASONS_SHOWN = 2
 _BOUNDS = ("users", "keys", "faults", "early ticks", "backend")
@@ -56,7 +57,8 @@ def screen(decision: Decision, document: Mapping[str, Any], rules: Rules) -> lis
             f"then: {issue.permanent_fix}",
         ]
     lines += [f"  note: {note}" for note in decision.notes]
-    return [*lines, *(f"  scope: {line}" for line in scope_lines(decision, document, rules))]
+    lines += [f"  scope: {line}" for line in scope_lines(decision, document, rules)]
+    return [short(line) for line in lines]
 
 
 def scope_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -> Iterator[str]:

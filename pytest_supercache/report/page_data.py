@@ -11,11 +11,10 @@ from typing import Any
 
 from pytest_supercache.report.plain import Plain
 from pytest_supercache.report.player_data import players
-from pytest_supercache.report.values import clean
+from pytest_supercache.report.values import TEXT_MAX, short
 
 Json = Mapping[str, Any]
 
-TEXT_MAX = 1_000
 COMMAND_MAX = 20_000  # longer ones are not cut but left out: half a token is none
 _NAMED = re.compile(r"([a-z ]{3,20}): (.+)")
 _VERDICTS = ("violated", "unknown", "holds")
@@ -44,14 +43,6 @@ def headline(document: Json) -> str:
         return "No scenario was run"
     stated = f"{wrong} of {total} not as stated" if wrong else f"{total}, all as stated"
     return f"{stated}: {found}"
-
-
-def short(value: object, limit: int = TEXT_MAX) -> str:
-    """Return text for one line of the page, and say what was left out."""
-    text = value if isinstance(value, str) else str(value)
-    if len(text) <= limit:
-        return clean(text)
-    return f"{clean(text[:limit])} ... ({len(text) - limit:,} more characters in verdict.json)"
 
 
 def _count(number: int, noun: str) -> str:
