@@ -5,6 +5,7 @@ keys and values belong to the code under test: here they lose what a screen cann
 too long to read; the page itself sets them as text, never as markup.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from pytest_supercache.report.values import TEXT_MAX, short
 
 Json = Mapping[str, Any]
 
+PLAYERS_MAX = 1_500_000  # characters of all steps; a page over 2 MB is no page
 COMMAND_MAX = 20_000  # longer ones are not cut but left out: half a token is none
 _NAMED = re.compile(r"([a-z ]{3,20}): (.+)")
 _VERDICTS = ("violated", "unknown", "holds")
@@ -23,13 +25,29 @@ _VERDICTS = ("violated", "unknown", "holds")
 def page_data(document: Json) -> dict[str, Plain]:
     """Return everything that the page says, in the order in which it says it."""
     rows = document["scenarios"]
+    groups = [_group(name, members) for name, members in _grouped(rows).items()]
+    _fit([variant for group in groups for variant in group["variants"]])
     return {
         "headline": headline(document),
         "as_stated": not any(not row["as_stated"] for row in rows),
         "gate": _gate(document.get("gate")),
         "about": _about(document),
-        "groups": [_group(name, members) for name, members in _grouped(rows).items()],
+        "groups": list[Plain](groups),
     }
+
+
+def _fit(variants: list[dict[str, Any]]) -> None:
+    """Leave out steps of the last conflicts when there are too many for one page."""
+    left = PLAYERS_MAX
+    for variant in sorted(variants, key=lambda one: bool(one["as_stated"])):
+        conflict = variant["conflict"]
+        if conflict is None:
+            continue
+        size = len(json.dumps([conflict["player"], conflict["passing"]]))
+        if size > left:
+            conflict["player"] = conflict["passing"] = None
+        else:
+            left -= size
 
 
 def headline(document: Json) -> str:
@@ -87,7 +105,7 @@ def _grouped(rows: list[Json]) -> dict[str, list[Json]]:
     return groups
 
 
-def _group(name: str, rows: list[Json]) -> dict[str, Plain]:
+def _group(name: str, rows: list[Json]) -> dict[str, Any]:
     return {
         "id": short(name),
         "title": short(rows[0]["title"]),

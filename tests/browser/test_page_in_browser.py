@@ -140,6 +140,17 @@ def test_what_is_printed_has_every_step_of_every_conflict_and_no_buttons(context
         assert len(watched.page.pdf()) > 10_000
 
 
+def test_a_conflict_without_its_steps_says_where_they_are(context, tmp_path, monkeypatch):
+    monkeypatch.setattr("pytest_supercache.report.page_data.PLAYERS_MAX", 10)
+    with opened(context, tmp_path, compared()) as watched:
+        conflict = watched.page.locator("article.conflict").inner_text()
+        assert "They are in verdict.json" in conflict
+        assert "alice's SET product:42" in conflict
+        assert watched.page.locator(".player, button.to").count() == 0
+        watched.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert watched.is_quiet()
+
+
 def hostile(text, at):
     execution = stale_set(old=text, new=f"{text}2", users=(f"{text}a", f"{text}b"), key=text)
     return violated(
