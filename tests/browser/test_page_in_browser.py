@@ -42,7 +42,11 @@ def test_buttons_step_through_what_each_layer_holds(context, tmp_path, scheme, s
             assert STEPS[at] in watched.step("fails")
             if at < len(FAILS) - 1:
                 watched.press("fails", "forward")
-        assert watched.page.locator(".fails .live").inner_text().startswith("Step 6 of 6. 6.")
+        assert (
+            watched.page.locator(".fails .live")
+            .inner_text()
+            .startswith("Step 6 of 6. messages to b:")
+        )
         assert watched.page.locator(".fails [data-act=forward]").is_disabled()
         for at in range(5, -1, -1):
             watched.press("passes", "back")  # both go together, whichever is asked

@@ -213,7 +213,8 @@
     function show(number) {
       now = Math.max(0, Math.min(last, number));
       const frame = player.frames[now];
-      live.textContent = "Step " + now + " of " + last + ". " + sentences(player, frame);
+      const said = frame.number === now ? { ...frame, number: null } : frame;  // not the same number twice
+      live.textContent = "Step " + now + " of " + last + ". " + sentences(player, said);
       put(tiles, [tiles.replaceChildren(), tilesOf(player, frame)]);
       rows.forEach((row, at) => {
         row.className = [at === now ? "now" : at > now ? "later" : "",
