@@ -21,7 +21,7 @@ from pytest_supercache.search.follow import Follow, Order
 from pytest_supercache.search.replay import Replay
 from pytest_supercache.trial import HazardMet, SharedMemoryNeeded, StepsHaveChanged, Trial
 
-TRIES_MAX = 100
+TRIES_MAX = 50
 """Executions with steps elsewhere."""
 
 

@@ -46,6 +46,17 @@ class Watched:
         assert rows.count() == 1
         return " ".join(rows.inner_text().split())
 
+    def is_in_sight(self, player: str) -> bool:
+        """Whether the present step is inside of what the list of steps shows, below its head."""
+        seen: bool = self.page.locator(f".{player} .steps").evaluate(
+            """box => {
+                const row = box.querySelector("[aria-current=step]").getBoundingClientRect();
+                const top = box.querySelector(".heads").getBoundingClientRect().bottom;
+                return row.top >= top - 1 && row.top < box.getBoundingClientRect().bottom;
+            }"""
+        )
+        return seen
+
     def press(self, player: str, act: str) -> None:
         """Press a button of a player."""
         self.page.locator(f".{player} [data-act={act}]").click()

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.pages import SIZES, browser, opened
-from tests.unit.report.report_stories import compared, holds, stale_set, violated
+from tests.unit.report.report_stories import Recorder, compared, holds, stale_set, violated
 from tests.unit.report.test_page import HOSTILE
 
 pytestmark = pytest.mark.chromium
@@ -40,6 +40,7 @@ def test_buttons_step_through_what_each_layer_holds(context, tmp_path, scheme, s
         for at, (fails, passes) in enumerate(zip(FAILS, PASSES, strict=True)):
             assert (watched.tiles("fails"), watched.tiles("passes")) == (fails, passes)
             assert STEPS[at] in watched.step("fails")
+            assert watched.is_in_sight("fails")
             if at < len(FAILS) - 1:
                 watched.press("fails", "forward")
         assert (
@@ -58,6 +59,24 @@ def test_buttons_step_through_what_each_layer_holds(context, tmp_path, scheme, s
         red = int(background.partition("(")[2].partition(",")[0])
         assert (red > 128) is (scheme == "light")
         assert watched.is_quiet()
+
+
+def test_the_present_step_is_kept_in_sight_among_many(context, tmp_path):
+    run = Recorder({"existing_cache": {}, "origin": {"product:42": 1}})
+    for number in range(80):
+        run.step("alice", f"SET {number}", existing_cache=("product:42", number))
+    execution = stale_set()
+    execution.start, execution.steps = (
+        {"existing_cache": {}, "origin": {"product:42": 1}},
+        run.steps,
+    )
+    with opened(context, tmp_path, violated(execution)) as watched:
+        assert watched.is_in_sight("fails")
+        for key, at in (("End", 80), ("ArrowLeft", 79), ("Home", 0)):
+            watched.page.locator(".fails").focus()
+            watched.page.keyboard.press(key)
+            assert watched.page.locator(".fails .live").inner_text().startswith(f"Step {at} of 80.")
+            assert watched.is_in_sight("fails")
 
 
 def test_players_go_alone_when_nobody_wants_them_together(context, tmp_path):
@@ -117,14 +136,16 @@ def test_a_checker_of_accessibility_finds_nothing_and_would_find_what_is_wrong(c
     from axe_playwright_python.sync_playwright import Axe
 
     axe, gate = Axe(), {"verdict": "NO-GO", "exit_status": 1, "reasons": ["because of it"]}
-    with opened(context, tmp_path, compared(), holds(), gate=gate) as watched:
-        watched.press("fails", "part")
+    findings = compared(), violated(item="OTHER-1", node_id="o"), holds()
+    with opened(context, tmp_path, *findings, gate=gate) as watched:
         watched.page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+        watched.page.locator("[data-act=part]").evaluate_all("all => all.forEach(b => b.click())")
+        assert watched.page.locator(".player").count() == 3
         for scheme in ("light", "dark"):
             watched.page.emulate_media(color_scheme=scheme)
             found = axe.run(watched.page).response["violations"]
             assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
-        watched.page.locator(".fails [data-act=play]").evaluate("one => { one.textContent = '' }")
+        watched.page.locator(".passes [data-act=play]").evaluate("one => { one.textContent = '' }")
         found = axe.run(watched.page).response["violations"]
         assert [(one["id"], one["impact"]) for one in found] == [("button-name", "critical")]
 

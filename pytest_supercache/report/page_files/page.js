@@ -71,7 +71,7 @@
       setTimeout(() => { node.textContent = "Copy " + what; }, 1500);
     });
     return el("div", { class: "copy" },
-      el("code", { tabindex: 0, role: "region", "aria-label": what }, pair[0]), node);
+      el("code", { tabindex: 0, role: "group", "aria-label": what }, pair[0]), node);
   }
 
   // -- one step in words -------------------------------------------------------------------
@@ -206,7 +206,7 @@
     const forward = button("Forward", { "data-act": "forward" }, () => step(1));
     const rows = player.frames.map((frame) => rowOf(player, lanes, frame));
     rows.forEach((row, number) => row.addEventListener("click", () => go(number)));
-    const box = el("div", { class: "steps", tabindex: 0, role: "region", "aria-label": "Steps of " + name },
+    const box = el("div", { class: "steps", tabindex: 0, role: "group", "aria-label": "Steps of " + name },
       heads(player, lanes), el("ol", { class: "rows" }, rows));
     box.style.setProperty("--lanes", lanes.width + "px");
 
