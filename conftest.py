@@ -7,7 +7,11 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-PROGRAMS = {"redis_server": "redis-server", "valkey_server": "valkey-server"}
+PROGRAMS = {
+    "redis_server": "redis-server",
+    "valkey_server": "valkey-server",
+    "chromium": "chromium",
+}
 
 _deselected: dict[str, list[str]] = {}
 

@@ -18,6 +18,7 @@ from pytest_supercache.core.errors import (
 )
 from pytest_supercache.core.fault import Faults, Vector
 from pytest_supercache.core.progress import Progress
+from pytest_supercache.core.orders import Share
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
@@ -27,6 +28,7 @@ from pytest_supercache.diagnosis import diagnosed
 from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee, complete
 from pytest_supercache.oracle.judge import DEFAULT
+from pytest_supercache.passing import find_passing
 from pytest_supercache.runtime.state import changed_globals, fingerprint
 from pytest_supercache.search.serial import Serial
 from pytest_supercache.searching import OfHypothesis, Searched, search
@@ -321,7 +323,8 @@ class _Check:
             found, minimal = smallest(trial, trial.found, is_smallest=is_smallest)
         counterexample = confirm(trial, found, self._item, minimal=minimal and self._replay is None)
         counterexample = diagnosed(counterexample, label, doubt, exhausted=exhausted)
-        return CheckResult(
+        share = self._share() if exhausted else None
+        result = CheckResult(
             verdict=Verdict.VIOLATED,
             label=label,
             executions=trial.executions,
@@ -332,13 +335,16 @@ class _Check:
             coverage=coverage.found(
                 trial.executions,
                 trial.violating,
-                self._share() if exhausted else None,
+                share,
                 trial.scope(),
             ),
             counterexample=counterexample,
             seconds=trial.seconds(),
             scope=trial.scope(),
+            share=share,
         )
+        passing = find_passing(trial, counterexample, doubt)
+        return replace(result, counterexample=replace(counterexample, passing=passing))
 
     def _unknown(self, reasons: Iterable[str]) -> CheckResult:
         trial = self._trial
@@ -359,13 +365,16 @@ class _Check:
         doubt = self._searched.doubt
         return self._trial.executions if doubt is None else doubt.schedules
 
-    def _share(self) -> coverage.Share | None:
+    def _share(self) -> Share | None:
         """Return how much of everything fails, if everything was executed."""
         doubt = self._searched.doubt
         if doubt is None or doubt.is_mixed:
             return None
-        return coverage.Share(
-            doubt.failing, doubt.interleavings, doubt.failing_schedules, doubt.schedules
+        return Share(
+            failing=doubt.failing,
+            interleavings=doubt.interleavings,
+            failing_schedules=doubt.failing_schedules,
+            schedules=doubt.schedules,
         )
 
     def reduction(self) -> coverage.Reduction | None:

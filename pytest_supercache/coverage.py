@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
+from pytest_supercache.core.orders import Share
 from pytest_supercache.core.settings import SAMPLERS, Exploration
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.search.counting import TreeSize, merges_of, schedules_like
@@ -108,16 +109,6 @@ def cut_off(executions: int, scope: Scope, level: int | None) -> str:
     if scope["search"] in SAMPLERS:
         complete = "some of them perhaps more than once; "
     return f"{counted} executed, {complete}not all {bounds(scope)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """How many of all interleavings fail, and how many of all schedules, if these are counted."""
-
-    failing: int
-    interleavings: int
-    failing_schedules: int
-    schedules: int | None
 
 
 def found(executions: int, violating: int, share: Share | None, scope: Scope) -> str:

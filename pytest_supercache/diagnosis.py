@@ -5,7 +5,7 @@ from dataclasses import replace
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.verdict import Label
 from pytest_supercache.doubt import Doubt
-from pytest_supercache.oracle.cause import find_causes
+from pytest_supercache.oracle.cause import Causes, find_causes
 from pytest_supercache.oracle.classify import classify
 from pytest_supercache.oracle.explain import advice, cause_sentences, class_sentence, story
 from pytest_supercache.oracle.fingerprint import fingerprint_of
@@ -21,6 +21,7 @@ def diagnosed(
     lines = [class_sentence(classified.slug)]
     told = story(classified)
     lines += [told] if told is not None else []
+    causes: Causes | None = None
     if doubt is not None and not found.serial:
         events, _ = events_of(execution.race, found.schedule.choices, doubt.search.dependence)
         order(events, 0, doubt.search.dependence)
@@ -32,4 +33,6 @@ def diagnosed(
         conflict_class=classified.slug,
         explanation="\n".join(lines),
         fingerprint=fingerprint_of(execution, found.violation, label, classified),
+        causes=() if causes is None else causes.sets,
+        causes_are_all=causes is not None and causes.is_complete and exhausted,
     )

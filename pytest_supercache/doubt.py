@@ -84,7 +84,11 @@ class Doubt:
         fails = bool(violations) or (
             not execution.missed and self._breaks_in_another_order(execution)
         )
-        self.evidence.add(orders_of(events, self.search.dependence), fails=fails)
+        self.evidence.add(
+            orders_of(events, self.search.dependence),
+            fails=fails,
+            schedule=None if execution.missed else execution.schedule,
+        )
         self.failing += fails
         if violations:
             self.failing_schedules += ways or 0

@@ -44,3 +44,18 @@ def test_every_page_that_the_readme_links_to_exists() -> None:
     linked = re.findall(r"\]\(([^)#]+)\)", README)
     assert linked
     assert [page for page in linked if not (ROOT / page).exists()] == []
+
+
+def test_every_picture_is_small_and_shown_and_every_one_that_is_shown_is_there():
+    root = Path(__file__).parents[1]
+    kept = {picture.name: picture for picture in (root / "docs" / "pictures").iterdir()}
+    pages = [root / "README.md", *(root / "docs").glob("*.md")]
+    shown = {
+        name
+        for page in pages
+        for name in re.findall(r"pictures/([\w.-]+)", page.read_text(encoding="utf-8"))
+    }
+    assert shown == set(kept)
+    for picture in kept.values():
+        assert picture.read_bytes().startswith(b"\x89PNG"), picture.name
+        assert picture.stat().st_size < 250_000, picture.name

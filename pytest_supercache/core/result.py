@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import History
+from pytest_supercache.core.orders import Cause, Passing, Share
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.trace import Execution, Step
 from pytest_supercache.core.verdict import Label, Verdict, Violation
@@ -26,6 +27,9 @@ class Counterexample:
     conflict_class: str | None = None
     explanation: str | None = None
     fingerprint: str | None = None
+    causes: tuple[Cause, ...] = ()  # which orders of steps force the violation
+    causes_are_all: bool = False  # they explain every failing interleaving there is
+    passing: Passing | None = None  # what is most like it and breaks nothing, if any was found
 
     @property
     def history(self) -> History:
@@ -61,5 +65,6 @@ class CheckResult:
     seconds: float = 0.0
     scope: dict[str, str | int] = field(default_factory=dict)
     reproduce: str = ""  # the decorator that repeats a schedule which Hypothesis found
+    share: Share | None = None  # how much of everything fails, if everything was executed
     statistics: str = ""  # what Hypothesis says of a search that it drove
     odds: Odds | None = None  # of the conflict in simulated traffic, if that was simulated

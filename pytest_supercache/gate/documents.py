@@ -4,14 +4,17 @@ Only what the run knows is told; the rest is a question to somebody, ``TODO(owne
 is ever sent.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_supercache.gate.evidence import blocks, counting_systems, rows_of
 from pytest_supercache.gate.overview import extent, how_often_missed, variants
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules
+from pytest_supercache.report.values import harmless
 
 WORDS_MAX = 120
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _DRAFT = "DRAFT, not sent"
 
 _DELAY = {
@@ -32,7 +35,10 @@ def texts(document: Mapping[str, Any], decision: Decision, rules: Rules) -> dict
 
 def message(document: Mapping[str, Any], decision: Decision, rules: Rules) -> str:
     """Return a message to the team, of at most 120 words."""
-    parts = list(_message_parts(document, decision, rules))
+    parts = [
+        (_as_text(part), may_be_cut)
+        for part, may_be_cut in _message_parts(harmless(document), decision, rules)
+    ]
     while True:
         text = "\n\n".join(part for part, _ in parts) + "\n"
         if len(text.split()) <= WORDS_MAX:
@@ -74,6 +80,7 @@ def _message_parts(
 
 def postmortem(document: Mapping[str, Any], decision: Decision, rules: Rules) -> str:
     """Return a blameless post-mortem with what the run knows filled in."""
+    document = harmless(document)
     rows = _standing_in_the_way(document, rules) or [
         row for row in document.get("scenarios") or () if row.get("verdict") == "violated"
     ]
@@ -108,7 +115,12 @@ def postmortem(document: Mapping[str, Any], decision: Decision, rules: Rules) ->
         f"{row.get('severity') or 'TODO(owner)'}. Authors: TODO(owner): who?",
     ]
     told = [f"## {name}\n\n{_paragraphs(lines)}" for name, lines in sections.items()]
-    return "\n\n".join([*head, *told]) + "\n"
+    return _as_text("\n\n".join([*head, *told]) + "\n")
+
+
+def _as_text(markdown: str) -> str:
+    """Let nothing begin a tag: what the code under test holds is no markup."""
+    return _TAG.sub("&lt;", markdown)
 
 
 def _standing_in_the_way(document: Mapping[str, Any], rules: Rules) -> list[Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from pytest_supercache.gate.evidence import Row, blocks, is_below, rows_of
 from pytest_supercache.gate.overview import odds_of
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
 from pytest_supercache.report.plain import Plain, plain
+from pytest_supercache.report.values import short
 
 _REASONS_SHOWN = 2
 _BOUNDS = ("users", "keys", "faults", "early ticks", "backend")
@@ -59,7 +60,8 @@ def screen(decision: Decision, document: Mapping[str, Any], rules: Rules) -> lis
         ]
     lines += _odds_lines(decision, document, rules)
     lines += [f"  note: {note}" for note in decision.notes]
-    return [*lines, *(f"  scope: {line}" for line in scope_lines(decision, document, rules))]
+    lines += [f"  scope: {line}" for line in scope_lines(decision, document, rules)]
+    return [short(line) for line in lines]
 
 
 def _odds_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -> Iterator[str]:

@@ -8,27 +8,13 @@ fails. Interleavings are bits of an integer, so that sets of them are compared a
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-StepName = tuple[str, int, str]
-"""Actor, the how-manieth event of it, label."""
-
-Pair = tuple[StepName, StepName]
-"""The first of the two comes before the second."""
+from pytest_supercache.core.orders import Cause, Pair
+from pytest_supercache.core.schedule import Schedule
 
 PAIRS_MAX = 70
 INTERLEAVINGS_MAX = 5_000
 SIZE_MAX = 4
 CAUSES_MAX = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """Orders that force the violation, together.
-
-    ``is_fewest``: no smaller set does; otherwise none of them can be left out.
-    """
-
-    pairs: tuple[Pair, ...]
-    is_fewest: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +34,10 @@ class Evidence:
     size: int = 0
     failing: int = 0
     orders: dict[Pair, int] = field(default_factory=dict)
+    schedules: dict[int, Schedule] = field(default_factory=dict)
+    """Of those that can be executed again, a schedule of each."""
 
-    def add(self, pairs: Iterable[Pair], *, fails: bool) -> None:
+    def add(self, pairs: Iterable[Pair], *, fails: bool, schedule: Schedule | None = None) -> None:
         """Note one interleaving; more than :data:`INTERLEAVINGS_MAX` are not kept."""
         if self.size >= INTERLEAVINGS_MAX:
             return
@@ -57,6 +45,8 @@ class Evidence:
         for pair in pairs:
             self.orders[pair] = self.orders.get(pair, 0) | bit
         self.failing |= bit * fails
+        if schedule is not None:
+            self.schedules[self.size] = schedule
         self.size += 1
 
     @property
@@ -77,7 +67,7 @@ def find_causes(evidence: Evidence, witness: Sequence[Pair]) -> Causes:
         found.append(cause)
         left &= ~covered
         pairs = _orders_of(evidence, left)
-    return Causes(sets=tuple(found), is_complete=not left, passing=_nearest(evidence, witness))
+    return Causes(sets=tuple(found), is_complete=not left, passing=nearest(evidence, witness)[0])
 
 
 def _forcing(evidence: Evidence, witness: Sequence[Pair]) -> tuple[Cause, int]:
@@ -146,10 +136,15 @@ def _orders_of(evidence: Evidence, interleavings: int) -> list[Pair]:
     return sorted(pair for pair, mask in evidence.orders.items() if mask & first)
 
 
-def _nearest(evidence: Evidence, witness: Sequence[Pair]) -> tuple[Pair, ...]:
-    """Return what is the other way round in the passing interleaving that is most like it."""
+def nearest(
+    evidence: Evidence, witness: Sequence[Pair]
+) -> tuple[tuple[Pair, ...], Schedule | None]:
+    """Return what is the other way round in the passing interleaving that is most like it.
+
+    And a schedule of that interleaving, if it is known.
+    """
     passing = evidence.all & ~evidence.failing
-    best: tuple[int, int, tuple[Pair, ...]] | None = None
+    best: tuple[int, int, tuple[Pair, ...], int] | None = None
     while passing:
         bit = passing & -passing
         passing ^= bit
@@ -161,7 +156,7 @@ def _nearest(evidence: Evidence, witness: Sequence[Pair]) -> tuple[Pair, ...]:
                 turned.append((second, first))
             else:
                 missing += 1
-        size = (len(turned) + missing, missing, tuple(turned))
+        size = (len(turned) + missing, missing, tuple(turned), bit.bit_length() - 1)
         if turned and (best is None or size[:2] < best[:2]):
             best = size
-    return best[2] if best is not None else ()
+    return (best[2], evidence.schedules.get(best[3])) if best is not None else ((), None)

@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
+from pytest_supercache.core.orders import Pair, StepName
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.oracle.catalogue import CATALOGUE
-from pytest_supercache.oracle.cause import Causes, Pair, StepName
+from pytest_supercache.oracle.cause import Causes
 from pytest_supercache.oracle.classify import Classified
 from pytest_supercache.oracle.roles import Act, Role
 from pytest_supercache.oracle.versions import canonical
@@ -65,10 +66,11 @@ def cause_sentences(causes: Causes, *, executed: int, exhausted: bool) -> list[s
 
 
 def _order(pair: Pair) -> str:
-    return f"{_named(pair[0])} comes before {_named(pair[1])}"
+    return f"{named(pair[0])} comes before {named(pair[1])}"
 
 
-def _named(name: StepName) -> str:
+def named(name: StepName) -> str:
+    """Write which step is meant."""
     actor, _, label = name
     if actor == CLOCK:
         return "a tick of the clock"

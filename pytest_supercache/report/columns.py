@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.trace import Execution, Layers
-from pytest_supercache.report.values import clean, shown
+from pytest_supercache.report.values import short, shown
 
 _INITIALS = {"super_cache": "S", "existing_cache": "E", "origin": "O"}
+TITLE_MAX = 100
 _LAST = ("existing_cache", "origin")
 
 
@@ -39,8 +40,8 @@ def columns_of(execution: Execution, violated_key: str | None) -> tuple[Column, 
         Column(
             place=place,
             key=key,
-            title=clean(f"{place} {key}".rstrip() if several else place),
-            short=clean(shorts[place] + (order.get(key, "") if several else "")),
+            title=short(f"{place} {key}".rstrip() if several else place, TITLE_MAX),
+            short=short(shorts[place] + (order.get(key, "") if several else ""), TITLE_MAX),
             shows_key=several,
         )
         for place, key in pairs

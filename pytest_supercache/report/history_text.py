@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 from pytest_supercache.core.operation import RACE, History, Operation
 from pytest_supercache.report.plain import error_text
-from pytest_supercache.report.values import clean, shown
+from pytest_supercache.report.values import clean, short, shown
+
+KEY_MAX = 300
 
 
 def history_text(history: History) -> str:
@@ -19,16 +21,15 @@ def history_text(history: History) -> str:
 
 def call_text(operation: Operation, shorten: Callable[[str], str] = str) -> str:
     """Write what was called: ``write product:42 = 120``; a picture may shorten the value."""
-    text = f"{operation.kind} {operation.key}" if operation.key is not None else operation.kind
-    if operation.value is not None:
-        text += f" = {shorten(shown(operation.value))}"
-    return clean(text)
+    key = "" if operation.key is None else f" {short(operation.key, KEY_MAX)}"
+    value = "" if operation.value is None else f" = {shorten(shown(operation.value))}"
+    return f"{clean(operation.kind)}{key}{value}"
 
 
 def answer_text(operation: Operation, shorten: Callable[[str], str] = str) -> str:
     """Write what came back: ``-> 100``, ``done``, ``raised KeyError: ...``, ``no answer``."""
     if operation.error is not None:
-        return clean(f"raised {error_text(operation.error)}")
+        return f"raised {short(error_text(operation.error))}"
     if not operation.returned:
         return "no answer"
     if operation.answer is not None:

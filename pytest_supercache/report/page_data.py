@@ -5,29 +5,49 @@ keys and values belong to the code under test: here they lose what a screen cann
 too long to read; the page itself sets them as text, never as markup.
 """
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_supercache.report.plain import Plain
-from pytest_supercache.report.player_data import player
-from pytest_supercache.report.values import clean
+from pytest_supercache.report.player_data import players
+from pytest_supercache.report.values import TEXT_MAX, short
 
 Json = Mapping[str, Any]
 
-TEXT_MAX = 1_000
+PLAYERS_MAX = 1_500_000  # characters of all steps; a page over 2 MB is no page
 COMMAND_MAX = 20_000  # longer ones are not cut but left out: half a token is none
+_NAMED = re.compile(r"([a-z ]{3,20}): (.+)")
 _VERDICTS = ("violated", "unknown", "holds")
 
 
 def page_data(document: Json) -> dict[str, Plain]:
     """Return everything that the page says, in the order in which it says it."""
     rows = document["scenarios"]
+    groups = [_group(name, members) for name, members in _grouped(rows).items()]
+    _fit([variant for group in groups for variant in group["variants"]])
     return {
         "headline": headline(document),
         "as_stated": not any(not row["as_stated"] for row in rows),
+        "gate": _gate(document.get("gate")),
         "about": _about(document),
-        "groups": [_group(name, members) for name, members in _grouped(rows).items()],
+        "groups": list[Plain](groups),
     }
+
+
+def _fit(variants: list[dict[str, Any]]) -> None:
+    """Leave out steps of the last conflicts when there are too many for one page."""
+    left = PLAYERS_MAX
+    for variant in sorted(variants, key=lambda one: bool(one["as_stated"])):
+        conflict = variant["conflict"]
+        if conflict is None:
+            continue
+        size = len(json.dumps([conflict["player"], conflict["passing"]]))
+        if size > left:
+            conflict["player"] = conflict["passing"] = None
+        else:
+            left -= size
 
 
 def headline(document: Json) -> str:
@@ -43,16 +63,24 @@ def headline(document: Json) -> str:
     return f"{stated}: {found}"
 
 
-def short(value: object, limit: int = TEXT_MAX) -> str:
-    """Return text for one line of the page, and say what was left out."""
-    text = value if isinstance(value, str) else str(value)
-    if len(text) <= limit:
-        return clean(text)
-    return f"{clean(text[:limit])} ... ({len(text) - limit:,} more characters in verdict.json)"
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _gate(gate: Json | None) -> Plain:
+    if not gate:
+        return None
+    until = f" until {gate['until']}" if gate.get("until") else ""
+    assumptions = [f"while {text}" for text in gate.get("assumptions") or ()]
+    waived = [
+        f"workaround: {waiver['workaround']} (until {waiver['expires']}, owner {waiver['owner']})"
+        for waiver in gate.get("waivers") or ()
+    ]
+    return {
+        "verdict": f"{gate['verdict']}{until}",
+        "goes": gate["exit_status"] == 0,
+        "said": [short(text) for text in (*gate["reasons"], *assumptions, *waived)],
+    }
 
 
 def _about(document: Json) -> list[Plain]:
@@ -77,13 +105,18 @@ def _grouped(rows: list[Json]) -> dict[str, list[Json]]:
     return groups
 
 
-def _group(name: str, rows: list[Json]) -> dict[str, Plain]:
+def _group(name: str, rows: list[Json]) -> dict[str, Any]:
     return {
         "id": short(name),
         "title": short(rows[0]["title"]),
         "story": short(rows[0].get("story") or "", 4 * TEXT_MAX),
-        "variants": [_variant(row) for row in rows],
+        "variants": [_variant(row) for row in sorted(rows, key=_rank)],
     }
+
+
+def _rank(row: Json) -> tuple[int, float]:
+    """Put what fails first, and of that what fails most."""
+    return _VERDICTS.index(row["verdict"]), -(_percent(row) or 0.0)
 
 
 def _variant(row: Json) -> dict[str, Plain]:
@@ -93,16 +126,18 @@ def _variant(row: Json) -> dict[str, Plain]:
         ("severity", row.get("severity")),
         ("owner", row.get("owner")),
         ("tags", ", ".join(map(str, row.get("tags") or ()))),
-        ("odds", _odds(row)),
         ("file", f"{row['path']}:{row['line']}" if row.get("path") and row.get("line") else None),
     ]
     return {
         "id": short(row["id"]),
+        "name": short(_difference(row)),
         "verdict": row["verdict"],
         "as_stated": row["as_stated"],
         "stated": row["stated"],
         "label": row["label"],
         "guarantee": row["guarantee"],
+        "percent": _percent(row),
+        "counts": [[name, short(value)] for name, value in _counts(row) if value],
         "coverage": short(row["coverage"]),
         "why": [short(text) for text in (*row["reasons"], *row["notes"])],
         "facts": [[name, short(value)] for name, value in facts if value],
@@ -111,22 +146,70 @@ def _variant(row: Json) -> dict[str, Plain]:
     }
 
 
-def _odds(row: Json) -> str | None:
+def _difference(row: Json) -> str:
+    """Return what tells a variant from the others of its scenario, or its whole name."""
+    inside = str(row["id"]).partition("[")[2].removesuffix("]")
+    return inside or str(row["id"])
+
+
+def _percent(row: Json) -> float | None:
+    """Return the percentage of all schedules that fail, if everything was executed."""
+    share = row.get("share")
+    if share and share["schedules"]:
+        return float(round(100 * share["failing_schedules"] / share["schedules"], 3))
+    return 0.0 if row["verdict"] == "holds" and row["exhausted"] else None
+
+
+def _counts(row: Json) -> list[tuple[str, str | None]]:
+    """Return what stands side by side: how much fails, how likely that is, on what condition."""
+    share, found = row.get("share"), row["counterexample"]
     odds = row.get("odds")
-    return f"{odds['share']}, {odds['condition']}" if odds else None
+    told: list[tuple[str, str | None]] = []
+    if share:
+        told.append(("interleavings", f"{share['failing']:,} of {share['interleavings']:,} fail"))
+    elif row["verdict"] == "holds" and row["exhausted"]:
+        told.append(("interleavings", f"0 of {row['executions']:,} fail"))
+    else:
+        told.append(("executed", f"{row['executions']:,}, not all: {row['violating']:,} fail"))
+    total = share["schedules"] if share else row["interleavings"] if row["exhausted"] else None
+    if total is not None:
+        failing, percent = share["failing_schedules"] if share else 0, _percent(row) or 0
+        told.append(("schedules", f"{failing:,} of {total:,} ({percent:.3g} %)"))
+    return [
+        *told,
+        ("odds", f"{odds['share']}, {odds['condition']}" if odds else None),
+        ("takes", _count(found["preemptions"], "preemption") if found else None),
+        ("while", (row.get("scope") or {}).get("assumption")),
+    ]
 
 
 def _conflict(row: Json, found: Json) -> dict[str, Plain]:
     count = found["preemptions"]
     fewest = ", and no schedule with fewer fails" if found["minimal"] else ""
+    told, other = _told(found.get("explanation") or ())
+    if found.get("faults"):
+        told.insert(0, ("fault", "; ".join(map(str, found["faults"]))))
     return {
         "summary": short(found["violation"]["summary"]),
         "replays": f"replays {found['replays']}; {_count(count, 'preemption')}{fewest}",
-        "explanation": [short(line) for line in found.get("explanation") or ()],
+        "told": [[name, short(text)] for name, text in told],
+        "other": [] if found.get("forced_by") else [short(line) for line in other],
         "token": _copied(found["token"]),
         "command": _copied(row.get("replay")),
-        "player": player(found, short),
+        **players(found, short),
     }
+
+
+def _told(lines: Iterable[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Part an explanation into what has a name (``class: ...``) and the other sentences."""
+    told, other = [], []
+    for line in lines:
+        match = _NAMED.fullmatch(line)
+        if match:
+            told.append((match[1], match[2]))
+        else:
+            other.append(line)
+    return told, other
 
 
 def _copied(text: str | None) -> Plain:

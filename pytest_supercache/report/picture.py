@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pytest_supercache.report.timeline import START, Row, Timeline
 from pytest_supercache.report.values import pad, width_of, wrap
+from pytest_supercache.report.values import short as one_line
 
 LANE_WIDTHS = (34, 26, 20, 16, 13)
 _FULL_TITLES_FROM = 20  # below, initials of the layers read better than labels in shreds
@@ -238,7 +239,9 @@ def _legend(timeline: Timeline, blocks: list[_Layout], width: int) -> list[str]:
     lines: list[str] = []
     keys = {column.key for column in timeline.columns if column.key}
     if len(keys) == 1:
-        lines += wrap(f"values of {timeline.columns[0].key or keys.pop()} after each step", width)
+        lines += wrap(
+            f"values of {one_line(timeline.columns[0].key or keys.pop())} after each step", width
+        )
     if any(any(row.changed) for row in timeline.rows):
         lines.append("* changed by this step")
     if any(block.short for block in blocks):

@@ -1,10 +1,10 @@
-"""A counterexample as frames: for each step who did what to whom, and what each layer holds then.
+"""A counterexample, and what passes, as frames: each step, and what each layer holds then.
 
 Frames are complete, so that a page can go to any of them without having seen those before.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pytest_supercache.report.plain import Plain
@@ -28,11 +28,13 @@ _PHASES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Player:
-    found: Json
+    found: Json  # one recording: the counterexample, or what passes
+    steps: list[tuple[int, Json]]
     short: Short
     places: tuple[str, ...]
     cells: tuple[tuple[str, str], ...]  # (place, key)
-    actors: dict[str, str] = field(default_factory=dict)  # actor -> title
+    actors: dict[str, str]  # actor -> title
+    turned: frozenset[tuple[str, int]]  # steps that come the other way round in the other one
 
     def name(self, text: object) -> str:
         return self.short(text, NAME_MAX)
@@ -42,37 +44,109 @@ class _Player:
         return self.short(shown(content[key]), VALUE_MAX) if key in content else NOTHING
 
 
-def player(found: Json, short: Short) -> dict[str, Plain]:
-    """Return lanes, cells and frames; ``found`` is the ``counterexample`` of a row."""
-    steps = [(at, step) for at, step in enumerate(found["steps"]) if step["phase"] in _PHASES]
-    states = [found.get("start") or {}, *(step["layers"] or {} for _, step in steps)]
-    places = _places(states)
+def players(found: Json, short: Short) -> dict[str, Plain]:
+    """Return a player for the counterexample and one for what passes, with the same lanes.
+
+    ``found`` is the ``counterexample`` of a row. ``forced`` are the orders that force it, each with
+    the frames of its two steps, where they have one.
+    """
+    passing = found.get("passing")
+    recordings = [found, passing] if passing else [found]
+    steps = [
+        [(at, step) for at, step in enumerate(recording["steps"]) if step["phase"] in _PHASES]
+        for recording in recordings
+    ]
+    states = [
+        state
+        for recording, own in zip(recordings, steps, strict=True)
+        for state in (recording.get("start") or {}, *(step["layers"] or {} for _, step in own))
+    ]
+    places = _places(states, [step for recording in recordings for step in recording["steps"]])
     cells = _cells(found, states, places)
-    made = _Player(
-        found=found,
-        short=short,
-        places=places,
-        cells=tuple(cells[:CELLS_MAX]),
-        actors=_actors(steps, found),
+    turned = frozenset(
+        (step["actor"], step["index"])
+        for order in (passing or {}).get("turned", ())
+        for step in order
     )
-    frames = list(_frames(made, steps))
+    made = [
+        _Player(
+            found=recording,
+            steps=own,
+            short=short,
+            places=places,
+            cells=tuple(cells[:CELLS_MAX]),
+            actors=_actors([one for each in steps for one in each], found),
+            turned=turned,
+        )
+        for recording, own in zip(recordings, steps, strict=True)
+    ]
+    failing = _player(made[0], len(cells))
+    return {
+        "player": failing,
+        "passing": _player(made[1], len(cells)) if passing else None,
+        "turned": _orders(made[1], passing["turned"]) if passing else [],
+        "forced": [_orders(made[0], cause["orders"]) for cause in found.get("forced_by") or ()],
+        "forced_by_all": bool(found.get("forced_by_all")),
+    }
+
+
+def _player(made: _Player, cells: int) -> dict[str, Plain]:
+    frames = list(_frames(made))
     left_out = []
     if len(frames) > FRAMES_MAX:
         left_out.append(f"the first {len(frames) - FRAMES_MAX:,} steps")
-    if len(cells) > CELLS_MAX:
-        left_out.append(f"{len(cells) - CELLS_MAX:,} keys")
+    if cells > CELLS_MAX:
+        left_out.append(f"{cells - CELLS_MAX:,} keys")
     return {
         "actors": [made.name(title) for title in made.actors.values()],
-        "places": [made.name(place) for place in places],
-        "cells": [[places.index(place), made.name(key)] for place, key in made.cells],
+        "places": [made.name(place) for place in made.places],
+        "cells": [[made.places.index(place), made.name(key)] for place, key in made.cells],
         "frames": [*frames[-FRAMES_MAX:]],
         "left_out": f"not shown, but in verdict.json: {', '.join(left_out)}" if left_out else "",
         "end": [*_end(made)],
     }
 
 
-def _places(states: list[Json]) -> tuple[str, ...]:
+def _orders(made: _Player, orders: list[list[Json]]) -> list[Plain]:
+    """Return ``[text, frame, text, frame]`` for each order of two steps."""
+    shown_steps = [step for _, step in made.steps if step["phase"] != "before"]
+    left_out = max(0, len(shown_steps) + 1 - FRAMES_MAX)
+    frames = {}
+    for at, (name, _) in enumerate(_named(shown_steps)):
+        if name is not None and at + 1 >= left_out:
+            frames[name] = at + 1 - left_out
+    found: list[Plain] = []
+    for order in orders:
+        told: list[Plain] = []
+        for step in order:
+            told += [
+                made.short(step["text"], VALUE_MAX),
+                frames.get((step["actor"], step["index"])),
+            ]
+        found.append(told)
+    return found
+
+
+def _named(steps: list[Json]) -> Iterator[tuple[tuple[str, int] | None, Json]]:
+    """Yield each step with its actor and the how-manieth one of it it is in the race."""
+    counts: dict[str, int] = {}
+    for step in steps:
+        if step["choice"] is None:
+            yield None, step
+            continue
+        number = counts.get(step["actor"], 0)
+        counts[step["actor"]] = number + 1
+        yield (step["actor"], number), step
+
+
+def _places(states: list[Json], steps: list[Json]) -> tuple[str, ...]:
+    """Return every layer, those of nodes that were only asked afterwards included."""
     places = dict.fromkeys(place for layers in states for place in layers)
+    for step in steps:
+        for resource in (*(step.get("reads") or ()), *(step.get("writes") or ())):
+            place = resource.partition(":")[0]
+            if place.startswith("super_cache@"):
+                places[place] = None
     return tuple(sorted(places, key=lambda p: (_LAST.index(p) if p in _LAST else -1, p)))
 
 
@@ -98,7 +172,8 @@ def _actors(steps: list[tuple[int, Json]], found: Json) -> dict[str, str]:
     return {actor: titles[actor] for actor in order}
 
 
-def _frames(made: _Player, steps: list[tuple[int, Json]]) -> Iterator[dict[str, Plain]]:
+def _frames(made: _Player) -> Iterator[dict[str, Plain]]:
+    steps = made.steps
     start = made.found.get("start") or {}
     last = {cell: made.value(start, *cell) for cell in made.cells}
     raced = any(step["phase"] == "race" for _, step in steps)
@@ -114,8 +189,10 @@ def _frames(made: _Player, steps: list[tuple[int, Json]]) -> Iterator[dict[str, 
         "changed": [],
         "apart": _marks(made, made.found.get("apart_at_start")),
         "parts": False,
+        "turned": False,
     }
-    for at, step in steps:
+    names = [name for name, _ in _named([step for _, step in steps])]
+    for (at, step), name in zip(steps, names, strict=True):
         if step["phase"] == "before":
             continue  # the start shows what became of it
         layers = step["layers"]
@@ -136,6 +213,7 @@ def _frames(made: _Player, steps: list[tuple[int, Json]]) -> Iterator[dict[str, 
             ],
             "apart": _marks(made, step.get("apart")) if layers else [],
             "parts": at == made.found.get("never_agree_from"),
+            "turned": name in made.turned,
         }
         last = now
 

@@ -8,7 +8,7 @@ from pytest_supercache.core.verdict import Label, Verdict, Violation
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.picture import picture
 from pytest_supercache.report.timeline import timeline
-from pytest_supercache.report.values import clean
+from pytest_supercache.report.values import LEGEND_MAX, clean, short
 
 WIDTH = 120
 
@@ -29,7 +29,7 @@ def failure_text(finding: Finding, width: int = WIDTH) -> str:
     result = finding.result
     lines = [line_of_text(finding)]
     if finding.title and finding.title != finding.item:
-        lines.append(f"  {clean(finding.title)}")
+        lines.append(f"  {_line(finding.title)}")
     found = result.counterexample
     if found is not None:
         lines += _violations(result, found)
@@ -38,7 +38,7 @@ def failure_text(finding: Finding, width: int = WIDTH) -> str:
     lines += _coverage(result)
     if found is not None:
         lines.append(f"  {_confirmation(found)}")
-    lines += [f"  note: {clean(note)}" for note in result.notes]
+    lines += [f"  note: {_line(note)}" for note in result.notes]
     return "\n".join([*lines, *_replay(finding)])
 
 
@@ -59,12 +59,16 @@ def line_of_text(finding: Finding) -> str:
     if result.counterexample is not None:
         verdict += f" {result.counterexample.violation.guarantee}"
     if finding.stated is None:
-        return clean(f"{finding.item}: {verdict}")
+        return _line(f"{finding.item}: {verdict}")
     if finding.as_stated:
-        return clean(f"{finding.item}: {verdict}, as stated")
+        return _line(f"{finding.item}: {verdict}, as stated")
     if finding.stated == result.verdict.value:
-        return clean(f"{finding.item}: {verdict}, but not as stated{_classes(finding)}")
-    return clean(f"{finding.item}: stated {finding.stated.upper()}, but {verdict}")
+        return _line(f"{finding.item}: {verdict}, but not as stated{_classes(finding)}")
+    return _line(f"{finding.item}: stated {finding.stated.upper()}, but {verdict}")
+
+
+def _line(text: str) -> str:
+    return short(text, LEGEND_MAX)
 
 
 def _classes(finding: Finding) -> str:
@@ -77,29 +81,29 @@ def _classes(finding: Finding) -> str:
 
 def _violations(result: CheckResult, found: Counterexample) -> list[str]:
     lines = [f"  {_LABELS[result.label]}"] if result.label is not None else []
-    lines += [f"  fault: {clean(fault)}" for fault in found.faults]
-    lines += [f"  {clean(line)}" for line in found.violation.summary.splitlines()]
-    lines += [f"  {clean(line)}" for line in (found.explanation or "").splitlines()]
+    lines += [f"  fault: {_line(fault)}" for fault in found.faults]
+    lines += [f"  {_line(line)}" for line in found.violation.summary.splitlines()]
+    lines += [f"  {_line(line)}" for line in (found.explanation or "").splitlines()]
     others = [other for other in found.violations if other.identity != found.violation.identity]
     return [*lines, *(f"  also violated: {_named(other)}" for other in others)]
 
 
 def _named(violation: Violation) -> str:
-    return clean(f"{violation.guarantee}: {violation.summary}")
+    return _line(f"{violation.guarantee}: {violation.summary}")
 
 
 def _reasons(result: CheckResult) -> list[str]:
     lines = []
     for reason in result.reasons:
         first, *rest = reason.splitlines() or [""]
-        lines += [f"  - {clean(first)}", *(f"    {clean(line)}" for line in rest)]
+        lines += [f"  - {_line(first)}", *(f"    {_line(line)}" for line in rest)]
     if result.verdict is Verdict.UNKNOWN:
         lines.append(f"  {_NEXT_WHEN_UNKNOWN}")
     return lines
 
 
 def _coverage(result: CheckResult) -> list[str]:
-    return [f"  {clean(result.coverage)}"] if result.coverage else []
+    return [f"  {_line(result.coverage)}"] if result.coverage else []
 
 
 def _confirmation(found: Counterexample) -> str:
@@ -111,4 +115,4 @@ def _confirmation(found: Counterexample) -> str:
 
 
 def _replay(finding: Finding) -> list[str]:
-    return ["", f"replay: {finding.replay_command}"] if finding.replay_command else []
+    return ["", f"replay: {clean(finding.replay_command)}"] if finding.replay_command else []

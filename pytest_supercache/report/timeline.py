@@ -14,10 +14,11 @@ from pytest_supercache.core.waits import LockState
 from pytest_supercache.report.agreement import first_disagreement
 from pytest_supercache.report.columns import Column, columns_of
 from pytest_supercache.report.history_text import answer_text, call_text
-from pytest_supercache.report.values import MISSING, Legend, clean, shown
+from pytest_supercache.report.values import MISSING, Legend, short, shown
 
 START = "start"
 NOT_RECORDED = "?"
+LABEL_MAX = 300
 _MESSAGES = "messages@"
 _GROUPS = {
     "before": "before the race",
@@ -132,8 +133,12 @@ def actor_title(actor: str, node: str | None = None) -> str:
     if is_fault(actor):
         return "fault"
     if actor.startswith(_MESSAGES):
-        return clean(f"messages to {actor.removeprefix(_MESSAGES)}")
-    return clean(f"{actor} @{node}") if node and "@" not in actor else clean(actor)
+        return _text(f"messages to {actor.removeprefix(_MESSAGES)}")
+    return _text(f"{actor} @{node}") if node and "@" not in actor else _text(actor)
+
+
+def _text(text: str) -> str:
+    return short(text, LABEL_MAX)
 
 
 def _lanes(execution: Execution) -> tuple[Lane, ...]:
@@ -182,7 +187,7 @@ def _race_row(drawing: _Drawing, position: int, step: Step, own: list[Operation]
     return Row(
         number=None if step.choice is None else step.choice + 1,
         lane=drawing.lane(step.actor),
-        text=clean(step.label),
+        text=_text(step.label),
         inside=bool(own),
         before=tuple(drawing.call(op) for op in own if op.called_at == position),
         after=tuple(drawing.answer(op) for op in own if op.returned_at == position + 1),
@@ -207,11 +212,11 @@ def _draw_stepless(drawing: _Drawing, operations: list[Operation]) -> None:
 def _draw_blocked(drawing: _Drawing) -> None:
     for pending in drawing.execution.blocked:
         holder = _holder(drawing.execution, pending)
-        held = f" (held by {clean(holder)})" if holder else ""
+        held = f" (held by {_text(holder)})" if holder else ""
         drawing.rows.append(
             Row(
                 lane=drawing.lane(pending.actor),
-                text=f"waits for: {clean(pending.label)}{held}",
+                text=f"waits for: {_text(pending.label)}{held}",
                 values=drawing.values(drawing.last),
                 changed=tuple(False for _ in drawing.columns),
             )
@@ -259,12 +264,12 @@ def _operation_of(execution: Execution, step: Step) -> Operation | None:
 
 def _alone_text(drawing: _Drawing, step: Step, operation: Operation | None) -> str:
     if operation is None:
-        return f"{actor_title(step.actor, step.node)}: {clean(step.label)}"
+        return f"{actor_title(step.actor, step.node)}: {_text(step.label)}"
     return _on_node(drawing, operation)
 
 
 def _on_node(drawing: _Drawing, operation: Operation) -> str:
-    return f"node {clean(operation.node)}: {drawing.call(operation)} {drawing.answer(operation)}"
+    return f"node {_text(operation.node)}: {drawing.call(operation)} {drawing.answer(operation)}"
 
 
 def _draw_probes(drawing: _Drawing) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from typing import Any
 
 from pytest_supercache.report.plain import plain
 
@@ -11,6 +12,8 @@ MISSING = object()
 NOTHING = "-"
 CELL_MAX = 22
 LEGEND_MAX = 2_000
+TEXT_MAX = 1_000
+_PASTED = frozenset({"token", "replay"})
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -29,6 +32,30 @@ def shown(value: object) -> str:
     if as_plain == NOTHING or as_plain.strip() != as_plain or not as_plain:
         return clean(json.dumps(as_plain, ensure_ascii=False))
     return clean(as_plain)
+
+
+def short(value: object, limit: int = TEXT_MAX) -> str:
+    """Return text for one line, and say what was left out of it."""
+    text = value if isinstance(value, str) else str(value)
+    if len(text) <= limit:
+        return clean(text)
+    return f"{clean(text[:limit])} ... ({len(text) - limit:,} more characters in verdict.json)"
+
+
+def harmless(value: Any) -> Any:
+    """Return JSON whose texts are short lines; what is pasted is left as it is, but printable."""
+    if isinstance(value, str):
+        return short(value)
+    if isinstance(value, list):
+        return [harmless(member) for member in value]
+    if isinstance(value, dict):
+        return {
+            short(name): clean(member)
+            if name in _PASTED and isinstance(member, str)
+            else harmless(member)
+            for name, member in value.items()
+        }
+    return value
 
 
 def width_of(text: str) -> int:

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import Operation
+from pytest_supercache.core.orders import Pair
 from pytest_supercache.core.result import Counterexample
-from pytest_supercache.core.trace import Layers, Step
+from pytest_supercache.core.trace import Execution, Layers, Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.odds import condition, interval, share
+from pytest_supercache.oracle.explain import named
 from pytest_supercache.report.agreement import apart, compared_places, first_disagreement
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.plain import Plain, plain
@@ -62,7 +64,8 @@ def write_whole(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        unfinished.write_text(text, encoding="utf-8")
+        # Half of a surrogate pair becomes \\udXXX, which JSON reads as the same half.
+        unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -92,6 +95,7 @@ def finding_row(finding: Finding) -> Row:
         "violating": result.violating,
         "blocked": result.blocked,
         "interleavings": result.interleavings,
+        "share": plain(result.share),
         "exhausted": result.exhausted,
         "reasons": list(result.reasons),
         "notes": list(result.notes),
@@ -128,7 +132,7 @@ def operation_to_json(operation: Operation) -> Row:
         "user": operation.user,
         "node": operation.node,
         "kind": operation.kind,
-        "key": operation.key,
+        "key": plain(operation.key),
         "value": plain(operation.value),
         "answer": plain(operation.answer),
         "error": plain(operation.error),
@@ -142,8 +146,7 @@ def operation_to_json(operation: Operation) -> Row:
 
 
 def _counterexample(found: Counterexample) -> Row:
-    execution = found.execution
-    compared = compared_places(execution)
+    passing = found.passing
     return {
         "token": found.token,
         "preemptions": found.preemptions,
@@ -157,7 +160,26 @@ def _counterexample(found: Counterexample) -> Row:
         "violation": _violation(found.violation),
         "violations": [_violation(violation) for violation in found.violations],
         "schedule": list(found.schedule.choices),
-        "history": [operation_to_json(operation) for operation in found.history],
+        **_recorded(found.execution),
+        "forced_by": [
+            {"orders": [_order(pair) for pair in cause.pairs], "is_fewest": cause.is_fewest}
+            for cause in found.causes
+        ],
+        "forced_by_all": found.causes_are_all,
+        "passing": None
+        if passing is None
+        else {
+            "schedule": list(passing.execution.schedule.choices),
+            "turned": [_order(pair) for pair in passing.turned],
+            **_recorded(passing.execution),
+        },
+    }
+
+
+def _recorded(execution: Execution) -> Row:
+    compared = compared_places(execution)
+    return {
+        "history": [operation_to_json(operation) for operation in execution.history],
         "start": plain(execution.start),
         "apart_at_start": _apart(execution.start, compared),
         "never_agree_from": first_disagreement(execution),
@@ -175,11 +197,17 @@ def _counterexample(found: Counterexample) -> Row:
     }
 
 
+def _order(pair: Pair) -> Plain:
+    return [
+        {"actor": name[0], "index": name[1], "label": name[2], "text": named(name)} for name in pair
+    ]
+
+
 def _violation(violation: Violation) -> Row:
     return {
         "guarantee": violation.guarantee,
         "summary": violation.summary,
-        "key": violation.key,
+        "key": plain(violation.key),
         "user": violation.user,
         "node": violation.node,
         "evidence": plain(violation.evidence),
@@ -206,6 +234,6 @@ def _apart(layers: Layers, compared: dict[str, list[str]]) -> list[Plain]:
     if not layers:
         return []
     return [
-        {"place": place, "key": key, "against": against}
+        {"place": plain(place), "key": plain(key), "against": against}
         for place, key, against in apart(layers, compared)
     ]

@@ -5,6 +5,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.operation import History, Operation
+from pytest_supercache.core.orders import Cause, Passing, Share
 from pytest_supercache.core.result import CheckResult, Counterexample
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.trace import Execution, Layers, Step
@@ -160,3 +161,65 @@ def unknown() -> Finding:
         reasons=("the budget of 20,000 executions ran out", "alice never arrived"),
     )
     return Finding(item="PRICE-07", title="", node_id="p::u", as_stated=False, result=result)
+
+
+def held(key: str = "product:42", old: Any = 100, new: Any = 120) -> Execution:
+    """The nearest that passes: the reader fills before the writer deletes."""
+    run = Recorder(
+        {"super_cache@a": {}, "super_cache@b": {}, "existing_cache": {}, "origin": {key: old}}
+    )
+    start = run.layers
+    run.step("alice", f"GET {key}", operation=0, node="a", existing_cache=(key, None))
+    run.step("alice", f"origin: read {key}", operation=0, node="a")
+    run.step("bob", f"origin: write {key}", operation=1, node="b", origin=(key, new))
+    run.step(
+        "alice", f"SET {key}", operation=0, node="a",
+        existing_cache=(key, old), super_cache__a=(key, old),
+    )  # fmt: skip
+    run.step(
+        "bob", f"DEL {key}", operation=1, node="b",
+        existing_cache=(key, None), super_cache__a=(key, None),
+    )  # fmt: skip
+    run.step("messages@b", f"deliver invalidation of {key}", super_cache__b=(key, None))
+    operations = (
+        Operation(
+            user="alice", node="a", kind="read", key=key, answer=old, called_at=0, returned_at=4,
+            steps=3,
+        ),
+        Operation(
+            user="bob", node="b", kind="write", key=key, value=new, called_at=2, returned_at=5,
+            steps=2,
+        ),
+    )  # fmt: skip
+    return Execution(
+        schedule=Schedule(("alice", "alice", "bob", "alice", "bob", "messages@b")),
+        steps=run.steps,
+        history=History(operations=operations, origin_watched=True, given={key: old}),
+        start=start,
+    )
+
+
+def compared(**changed: Any) -> Finding:
+    """The stale set beside what passes, with what forces it and how much of everything fails."""
+    read, write = ("alice", 1, "origin: read product:42"), ("bob", 0, "origin: write product:42")
+    fill, delete = ("alice", 2, "SET product:42"), ("bob", 1, "DEL product:42")
+    finding = violated(**changed)
+    found = finding.result.counterexample
+    assert found is not None
+    found = replace(
+        found,
+        conflict_class="stale-set",
+        explanation=(
+            "class: stale-set (01): A fill stores what an invalidation should have removed\n"
+            "fails exactly when somebody says so\npermanent fix: take a lease"
+        ),
+        causes=(
+            Cause(pairs=((read, write), (delete, fill)), is_fewest=True),
+            Cause(pairs=((read, ("carol", 0, "FLUSH")),), is_fewest=False),
+        ),
+        causes_are_all=True,
+        passing=Passing(execution=held(), turned=((fill, delete),)),
+    )
+    share = Share(failing=3, interleavings=11, failing_schedules=26, schedules=504)
+    result = replace(finding.result, counterexample=found, share=share, exhausted=True)
+    return replace(finding, result=result)

@@ -9,11 +9,12 @@ from html.parser import HTMLParser
 import pytest
 
 from pytest_supercache.report.page import page, write_page
-from pytest_supercache.report.page_data import COMMAND_MAX, headline, page_data
+from pytest_supercache.report.page_data import COMMAND_MAX, PLAYERS_MAX, headline, page_data
 from pytest_supercache.report.player_data import CELLS_MAX, FRAMES_MAX
 from pytest_supercache.report.verdict_json import finding_row, verdict_document, write_verdict
 from tests.unit.report.report_stories import (
     Recorder,
+    compared,
     counterexample_of,
     holds,
     stale_set,
@@ -214,14 +215,35 @@ def test_every_scenario_has_its_coverage_and_unknown_its_reasons():
     made = page_data(document_of(holds(), unknown()))
     told = [(v["coverage"], v["why"]) for group in made["groups"] for v in group["variants"]]
     assert told == [
-        (holds().result.coverage, []), (unknown().result.coverage, [*unknown().result.reasons]),
+        (unknown().result.coverage, [*unknown().result.reasons]), (holds().result.coverage, []),
     ]  # fmt: skip
 
 
 def test_a_report_of_a_hundred_scenarios_stays_small():
-    findings = [violated(item=f"S-{at}", node_id=f"v{at}") for at in range(20)]
+    findings = [compared(item=f"S-{at}", node_id=f"v{at}") for at in range(20)]
     findings += [holds(item=f"H-{at}", node_id=f"h{at}", story="s" * 500) for at in range(80)]
-    assert len(page(document_of(*findings))) < 400_000  # 2 MB leave room for ten times the steps
+    made = page(document_of(*findings))
+    assert len(made) < 400_000
+    conflicts = [v["conflict"] for v in variants_of(document_of(*findings)) if v["conflict"]]
+    assert len(conflicts) == 20
+    assert all(conflict["player"] and conflict["passing"] for conflict in conflicts)
+
+
+def test_what_would_make_it_too_big_is_left_out_and_what_is_not_as_stated_stays(monkeypatch):
+    row = finding_row(compared())
+    rows = [row | {"id": f"S-{at}", "node_id": str(at), "as_stated": at < 9} for at in range(10)]
+    document = verdict_document(rows, {})
+    assert all(variant["conflict"]["player"] for variant in variants_of(document))
+    conflict = variants_of(document)[0]["conflict"]
+    size = len(json.dumps([conflict["player"], conflict["passing"]]))
+    monkeypatch.setattr("pytest_supercache.report.page_data.PLAYERS_MAX", 4 * size + 1)
+    kept = [bool(variant["conflict"]["player"]) for variant in variants_of(document)]
+    assert kept == [True] * 3 + [False] * 6 + [True]
+    assert PLAYERS_MAX < 2_000_000
+
+
+def variants_of(document):
+    return [v for group in page_data(document)["groups"] for v in group["variants"]]
 
 
 def test_the_page_is_made_from_the_file_that_others_read(tmp_path):

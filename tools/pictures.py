@@ -1,0 +1,51 @@
+"""Make the pictures of README.md and docs/ from a run of the shipped story.
+
+python -m tools.pictures
+
+Needs the packages of the tests and Debian's chromium.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.browser.pages import browser
+
+ROOT = Path(__file__).parents[1]
+PICTURES = ROOT / "docs" / "pictures"
+STORY = "scenarios/story/price-change.supercache.yaml"
+
+
+def main() -> None:
+    """Run the story, open its page in both colour schemes, and keep what is seen."""
+    PICTURES.mkdir(exist_ok=True)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        command = [sys.executable, "-m", "pytest", "-q", STORY, f"--supercache-report={folder}"]
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        with browser(folder / "profile") as context:
+            for scheme in ("light", "dark"):
+                _take(context.new_page(), folder / "index.html", scheme)
+    for picture in sorted(PICTURES.iterdir()):
+        sys.stdout.write(f"written: {picture.name}, {picture.stat().st_size:,} bytes\n")
+
+
+def _take(tab: Any, page: Path, scheme: str) -> None:
+    tab.set_viewport_size({"width": 1200, "height": 900})
+    tab.emulate_media(color_scheme=scheme)
+    tab.goto(page.as_uri())
+    tab.locator(".fails [data-act=part]").click()
+    tab.locator(".pair").first.screenshot(path=PICTURES / f"player-{scheme}.png")
+    if scheme == "light":
+        tab.locator(".variants").first.screenshot(path=PICTURES / "variants.png")
+        return
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.reload()
+    tab.locator(".fails [data-act=part]").click()
+    tab.locator(".fails").screenshot(path=PICTURES / "phone.png")
+
+
+if __name__ == "__main__":
+    main()
