@@ -34,6 +34,7 @@ from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.seeded import Seeding, seeded
+from pytest_supercache.runtime.sql import SqlDoors
 from pytest_supercache.runtime.state import ModuleState
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.surroundings import surroundings_watched
@@ -52,7 +53,7 @@ class Stand:
     def __init__(
         self,
         stack: Stack,
-        doors: tuple[Doors, ...],
+        doors: tuple[Doors | SqlDoors, ...],
         rebinding: Rebinding,
         seeding: Seeding,
         state: ModuleState,
@@ -178,7 +179,8 @@ class Stand:
         if not any(noticed):
             return False
         self._state.add_empty(adapters.state(sys.modules))
-        self._rebinding.add(self._watching.pairs)
+        pairs = [pair for door in self._doors for pair in door.pairs]
+        self._rebinding.add([*self._watching.pairs, *pairs])
         self._rebinding.rebind_new_modules()
         return True
 
@@ -240,7 +242,8 @@ def test_stand(
         undo.enter_context(pinned(core))
         stack = Stack(server, ActiveSwitch())
         undo.callback(stack.close)
-        doors = (Doors(stack.existing_cache), AsyncDoors(stack.existing_cache))
+        sql = SqlDoors()
+        doors = (Doors(stack.existing_cache), AsyncDoors(stack.existing_cache), sql)
         for door in doors:
             undo.callback(door.close)
             door.open()
@@ -250,7 +253,7 @@ def test_stand(
         watching = Watching(REGISTRY.watches.values())
         undo.callback(watching.stop)
         watching.start()
-        pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs()]
+        pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs(), *sql.pairs]
         rebinding = undo.enter_context(cooperative(pairs))
         undo.enter_context(tools_watched())
         undo.enter_context(surroundings_watched(getattr(server, "socket", None)))

@@ -34,6 +34,7 @@ class Doors:
         self._cache = cache
         self._pools: weakref.WeakSet[Any] = weakref.WeakSet()
         self._undo: list[tuple[type, str, Any]] = []
+        self.pairs: list[tuple[Any, Any]] = []  # methods are found where they are
         self._is_valkey_open = False
 
     def open(self) -> None:

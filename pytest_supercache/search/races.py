@@ -135,10 +135,10 @@ class Races:
         step = late.step
         if step.cause is not None and not self._is_there(step.cause, at, kept):
             return False
-        if step.recheck:
-            return self._is_news(late, at, kept)
         if step.deadline is not None and self._has_fired(step.deadline, at):
             return True
+        if step.recheck:
+            return self._is_news(late, at, kept)
         if step.wait is None:
             return step.deadline is None
         return allows(
