@@ -29,12 +29,12 @@ from pytest_supercache.runtime.expiries import Expiries
 from pytest_supercache.runtime.faults import Injection
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
 from pytest_supercache.runtime.isolation import Isolation
+from pytest_supercache.runtime.library_doors import LibraryDoors
 from pytest_supercache.runtime.loop_tools import async_pairs, tools_watched
 from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.seeded import Seeding, seeded
-from pytest_supercache.runtime.sql import SqlDoors
 from pytest_supercache.runtime.state import ModuleState
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.surroundings import surroundings_watched
@@ -53,7 +53,7 @@ class Stand:
     def __init__(
         self,
         stack: Stack,
-        doors: tuple[Doors | SqlDoors, ...],
+        doors: tuple[Doors | LibraryDoors, ...],
         rebinding: Rebinding,
         seeding: Seeding,
         state: ModuleState,
@@ -242,8 +242,8 @@ def test_stand(
         undo.enter_context(pinned(core))
         stack = Stack(server, ActiveSwitch())
         undo.callback(stack.close)
-        sql = SqlDoors()
-        doors = (Doors(stack.existing_cache), AsyncDoors(stack.existing_cache), sql)
+        libraries = LibraryDoors()
+        doors = (Doors(stack.existing_cache), AsyncDoors(stack.existing_cache), libraries)
         for door in doors:
             undo.callback(door.close)
             door.open()
@@ -253,7 +253,7 @@ def test_stand(
         watching = Watching(REGISTRY.watches.values())
         undo.callback(watching.stop)
         watching.start()
-        pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs(), *sql.pairs]
+        pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs(), *libraries.pairs]
         rebinding = undo.enter_context(cooperative(pairs))
         undo.enter_context(tools_watched())
         undo.enter_context(surroundings_watched(getattr(server, "socket", None)))

@@ -5,10 +5,8 @@ of its own, until somebody has written the lock or the time-out that the code ha
 """
 
 import re
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from pytest_supercache.core.footprint import ANYTHING, Footprint
@@ -109,38 +107,3 @@ def perform(
         return attempt()
     with execution.call(label, footprint, kind="origin", failure=failure):
         return attempt()
-
-
-class SqlDoors:
-    """The doors of SQL databases, open as soon as their libraries are imported."""
-
-    def __init__(self) -> None:
-        self._doors: list[Any] = []  # modules
-        self.pairs: list[tuple[Any, Any]] = []  # (real, stand-in)
-
-    def open(self) -> None:
-        """Open the doors of what is imported."""
-        self.notice()
-
-    def notice(self) -> bool:
-        """Open the doors of what was imported since; True when there was something."""
-        names = [name for library, name in _DOORS.items() if library in sys.modules]
-        new = [import_module(name) for name in names if sys.modules.get(name) not in self._doors]
-        for door in new:
-            self._doors.append(door)
-            self.pairs += door.open()
-        return bool(new)
-
-    def close(self) -> None:
-        """Close them."""
-        for door in self._doors:
-            door.close()
-
-    def forget_connections(self) -> None:
-        """Close what an execution has left open."""
-        for door in self._doors:
-            door.close_opened()
-
-
-_DOORS = {"sqlite3": "pytest_supercache.runtime.sqlite"}
-"""By library, the module that knows it; it offers `open`, `close` and `close_opened`."""
