@@ -7,12 +7,19 @@ pairs of the real and its stand-in, for names imported elsewhere; ``close`` take
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 _DOORS = {
     "sqlite3": "pytest_supercache.runtime.sqlite",
     "anyio.to_thread": "pytest_supercache.runtime.worker_threads",
 }
+
+_BEFOREHAND = {"fastapi": "pydantic.v1", "anyio": "anyio._backends._asyncio"}
+"""What libraries import when they are used first, and what must not see what an execution replaces.
+
+One derives classes from those of `datetime`, the other keeps ``asyncio.sleep``.
+"""
 
 
 class LibraryDoors:
@@ -24,6 +31,9 @@ class LibraryDoors:
 
     def open(self) -> None:
         """Open the doors of what is imported."""
+        for library, name in _BEFOREHAND.items():
+            if library in sys.modules and find_spec(name) is not None:
+                import_module(name)
         self.notice()
 
     def notice(self) -> bool:

@@ -17,7 +17,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.runtime import async_stepping, threads
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.actor import Abandoned, ActorThread
+from pytest_supercache.runtime.actor import Abandoned, Actor, ActorThread
 from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.task_actor import TaskActor
@@ -49,17 +49,24 @@ async def run_sync(
 ) -> Any:
     """Stand in for ``anyio.to_thread.run_sync``: in a race the thread is an actor."""
     execution, parent = controlled(), current_actor()
+    context = copy_context()
+    if execution is not None and parent is not None and _is_alone(parent):
+        return context.run(func, *args)
     if execution is None or not isinstance(parent, TaskActor):
         return await _real_run_sync(
             func, *args, abandon_on_cancel=abandon_on_cancel, cancellable=cancellable,
             limiter=limiter,
         )  # fmt: skip
-    context = copy_context()
-    if not parent.home.racing or parent.dismissed:
-        return context.run(func, *args)
     async with limiter or anyio.to_thread.current_default_thread_limiter():
         with anyio.CancelScope(shield=not (abandon_on_cancel or cancellable)):
             return await _run_as_actor(execution, parent, lambda: context.run(func, *args))
+
+
+def _is_alone(actor: Actor) -> bool:
+    """Say whether nobody else runs: then the function may as well run here."""
+    if isinstance(actor, TaskActor):
+        return actor.dismissed or not actor.home.racing
+    return actor.direct
 
 
 async def _run_as_actor(execution: Stepping, parent: TaskActor, function: Callable[[], Any]) -> Any:
