@@ -136,7 +136,7 @@ class Stand:
             self._settings.step_timeout,
             outside=outside,
         )
-        self._name_real_time(controller)
+        self._name_real_time(controller, expiries)
         self._forget()
         failure = None if isinstance(actor.error, Abandoned) else actor.error
         if look:
@@ -195,8 +195,13 @@ class Stand:
 
         return enter
 
-    def _name_real_time(self, controller: Controller) -> None:
+    def _name_real_time(self, controller: Controller, expiries: Expiries) -> None:
         """On a server whose time we cannot move, a TTL that matters is a reason for UNKNOWN."""
+        if controller.real_servers and expiries.has_any("existing_cache"):
+            controller.hazard(
+                f"a time to live was sent to a real server ({', '.join(controller.real_servers)}), "
+                "whose time cannot be moved"
+            )
         cache = self.stack.existing_cache
         expires = self._settings.faults is not None and "expire" in self._settings.faults.named()
         matters = (

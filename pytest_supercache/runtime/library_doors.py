@@ -12,6 +12,7 @@ from typing import Any
 
 _DOORS = {
     "sqlite3": "pytest_supercache.runtime.sqlite",
+    "psycopg": "pytest_supercache.runtime.postgres",
     "anyio.to_thread": "pytest_supercache.runtime.worker_threads",
 }
 

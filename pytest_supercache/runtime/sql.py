@@ -96,6 +96,7 @@ def perform(
                 waiting = must_wait(error)
                 if waiting is None:
                     raise
+                execution.record.note_futile(("origin", "busy"))
                 waiting = waiting | Footprint(reads=LOCK) if is_step else ANYTHING
                 if not execution.step(
                     f"{label} (was locked)", waiting, kind="busy", deadline=deadline,

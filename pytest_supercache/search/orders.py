@@ -121,7 +121,8 @@ class _Ability:
         reads = step.footprint.reads
         if EVERYTHING in reads:
             return bool(later)
-        return any(touches(self._events[z].step.footprint.writes, reads) for z in positions(later))
+        others = (self._events[z].step for z in positions(later))
+        return any(touches(one.footprint.writes, reads) and not one.futile for one in others)
 
     def _is_allowed(self, actor: str, step: Step | Pending, mask: int) -> bool:
         if self._has_fired(step.deadline, mask):
