@@ -19,6 +19,7 @@ from pytest_supercache.layers.existing_cache import PLACE, ExistingCache, forget
 from pytest_supercache.layers.servers import OWNED, PRIVATE
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.dialect import Dialect
+from pytest_supercache.runtime.retrying import attempts, without_default
 from pytest_supercache.runtime.state import find_object
 from pytest_supercache.runtime.stepping import Stepping
 
@@ -85,9 +86,12 @@ class Doors:
             dialect = execution.dialect()
             args = dialect.sent(args) if dialect else args
             label, footprint = self.announce(execution, args)
-            with execution.call(label, footprint, kind="command", failure=broken(client)):
-                self._keep(execution, footprint)
-                answer = method(client, *args, **options)
+            answer = None
+            for attempt in attempts(execution, client):
+                failure, shown = broken(client), f"{label}{attempt.mark}"
+                with attempt, execution.call(shown, footprint, kind="command", failure=failure):
+                    self._keep(execution, footprint)
+                    answer = method(client, *args, **options)
             return dialect.received(answer) if dialect else answer
 
         return execute_command
@@ -125,7 +129,8 @@ class Doors:
                 return method(pool)
             self._pools.add(pool)
             library = method.__module__.partition(".")[0]
-            connection = self._cache.connect(pool.connection_kwargs, library)
+            arguments = without_default(pool.connection_kwargs)
+            connection = self._cache.connect(arguments, library)
             if hasattr(pool, "_connections"):  # a blocking pool keeps its own list
                 pool._connections.append(connection)  # noqa: SLF001
             return connection
