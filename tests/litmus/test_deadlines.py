@@ -1,4 +1,4 @@
-"""No actor, of whatever kind, keeps an execution for ever: not in virtual time, not in real time."""
+"""No actor of whatever kind keeps an execution for ever: not in virtual time, nor in real time."""
 
 import asyncio
 import os
