@@ -30,6 +30,7 @@ from pytest_supercache.runtime.expiries import Expiries
 from pytest_supercache.runtime.faults import Injection
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
 from pytest_supercache.runtime.isolation import Isolation
+from pytest_supercache.runtime.library_doors import LibraryDoors
 from pytest_supercache.runtime.loop_tools import async_pairs, tools_watched
 from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
@@ -57,7 +58,7 @@ class Stand:
     def __init__(
         self,
         stack: Stack,
-        doors: tuple[Doors, ...],
+        doors: tuple[Doors | LibraryDoors, ...],
         rebinding: Rebinding,
         seeding: Seeding,
         state: ModuleState,
@@ -145,7 +146,7 @@ class Stand:
             self._settings.step_timeout,
             outside=outside,
         )
-        self._name_real_time(controller)
+        self._name_real_time(controller, expiries)
         self._forget()
         failure = None if isinstance(actor.error, Abandoned) else actor.error
         if look:
@@ -191,7 +192,8 @@ class Stand:
         if not any(noticed):
             return False
         self._state.add_empty(adapters.state(sys.modules))
-        self._rebinding.add(self._watching.pairs)
+        pairs = [pair for door in self._doors for pair in door.pairs]
+        self._rebinding.add([*self._watching.pairs, *pairs])
         self._rebinding.rebind_new_modules()
         return True
 
@@ -206,8 +208,13 @@ class Stand:
 
         return enter
 
-    def _name_real_time(self, controller: Controller) -> None:
+    def _name_real_time(self, controller: Controller, expiries: Expiries) -> None:
         """On a server whose time we cannot move, a TTL that matters is a reason for UNKNOWN."""
+        if controller.real_servers and expiries.has_any("existing_cache"):
+            controller.hazard(
+                f"a time to live was sent to a real server ({', '.join(controller.real_servers)}), "
+                "whose time cannot be moved"
+            )
         cache = self.stack.existing_cache
         expires = self._settings.faults is not None and "expire" in self._settings.faults.named()
         matters = (
@@ -254,7 +261,8 @@ def test_stand(
         undo.enter_context(_past_is_no_garbage())
         stack = Stack(server, ActiveSwitch())
         undo.callback(stack.close)
-        doors = (Doors(stack.existing_cache), AsyncDoors(stack.existing_cache))
+        libraries = LibraryDoors()
+        doors = (Doors(stack.existing_cache), AsyncDoors(stack.existing_cache), libraries)
         for door in doors:
             undo.callback(door.close)
             door.open()
@@ -264,7 +272,7 @@ def test_stand(
         watching = Watching(REGISTRY.watches.values())
         undo.callback(watching.stop)
         watching.start()
-        pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs()]
+        pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs(), *libraries.pairs]
         rebinding = undo.enter_context(cooperative(pairs))
         undo.enter_context(tools_watched())
         undo.enter_context(surroundings_watched(getattr(server, "socket", None)))

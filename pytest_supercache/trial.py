@@ -205,10 +205,10 @@ class Trial:
             vector=self.vector,
             **options,
         )
+        if self.stand.steps_have_changed():  # a replay may have failed for this
+            raise StepsHaveChanged
         if isinstance(execution.failure, SupercacheError):
             raise execution.failure
-        if self.stand.steps_have_changed():
-            raise StepsHaveChanged
         if execution.hazards:
             raise HazardMet(execution.hazards)
         if not execution.actors and execution.failure is None:

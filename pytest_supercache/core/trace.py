@@ -53,6 +53,7 @@ class Step:
     deadline: float | None = None  # virtual seconds; could be taken from then on in any case
     fired: bool = False  # it was taken because its deadline had passed
     recheck: bool = False  # a condition checked again, after one of its reads was written
+    futile: bool = False  # it met a lock and changed nothing, so it ends nobody's wait
     cause: StepId | None = None  # the step without which it could not be taken
     fires: tuple[str, ...] = ()  # timers whose deadline came with this tick
     point: tuple[int, int] | None = None  # operation and index in it: where a fault can strike

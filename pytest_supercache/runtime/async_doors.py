@@ -14,6 +14,7 @@ from pytest_supercache.layers.servers import OWNED
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.doors import Doors, _Method, address, broken, execution_for, speak
+from pytest_supercache.runtime.retrying import attempts, without_default
 from pytest_supercache.runtime.stepping import Stepping
 
 
@@ -46,9 +47,13 @@ class AsyncDoors(Doors):
             dialect = execution.dialect()
             args = dialect.sent(args) if dialect else args
             label, footprint = self.announce(execution, args)
-            answer = await self._call(
-                execution, label, footprint, lambda: method(client, *args, **options)
-            )
+            answer = None
+            for attempt in attempts(execution, client):
+                with attempt:
+                    answer = await self._call(
+                        execution, f"{label}{attempt.mark}", footprint,
+                        lambda: method(client, *args, **options),
+                    )  # fmt: skip
             return dialect.received(answer) if dialect else answer
 
         return execute_command
@@ -100,7 +105,7 @@ class AsyncDoors(Doors):
             if controlled() is None:
                 return method(pool)
             self._pools.add(pool)
-            return self._cache.aconnect(pool.connection_kwargs)
+            return self._cache.aconnect(without_default(pool.connection_kwargs))
 
         return make_connection
 

@@ -33,6 +33,9 @@ from pytest_supercache.runtime.polling import release_polls
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.timekeeper import Timekeeper
 
+_NO_TIMERS = frozenset({"user", "busy"})
+"""Kinds of steps whose deadlines are no reason to let the clock move early."""
+
 
 class Controller(Notes):
     """The state of one execution.
@@ -154,7 +157,11 @@ class Controller(Notes):
         self.progress += 1
         self.leave_if_over(actor)
         self.record.close()
-        if announced.deadline is not None and not announced.is_paused and announced.kind != "user":
+        if (
+            announced.deadline is not None
+            and not announced.is_paused
+            and announced.kind not in _NO_TIMERS
+        ):
             self.time.timers_started = True
         if self.fused is actor and announced.deadline is not None:
             read_clock(self, actor, announced)

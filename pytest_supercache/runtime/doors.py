@@ -19,6 +19,7 @@ from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.servers import OWNED, PRIVATE
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.dialect import Dialect
+from pytest_supercache.runtime.retrying import attempts, without_default
 from pytest_supercache.runtime.state import find_object
 from pytest_supercache.runtime.stepping import Stepping
 
@@ -32,6 +33,7 @@ class Doors:
         self._cache = cache
         self._pools: set[Any] = set()
         self._undo: list[tuple[type, str, Any]] = []
+        self.pairs: list[tuple[Any, Any]] = []  # methods are found where they are
         self._is_valkey_open = False
         self._commands = 0  # that are being sent, or wait for their answer
 
@@ -83,19 +85,26 @@ class Doors:
             dialect = execution.dialect()
             args = dialect.sent(args) if dialect else args
             label, footprint = self.announce(execution, args)
-            with execution.call(label, footprint, kind="command", failure=broken(client)):
-                self._keep(execution, footprint)
-                self._commands += 1
-                try:
-                    answer = method(client, *args, **options)
-                except BaseException:
-                    self._cache.is_plain = False
-                    raise
-                finally:
-                    self._commands -= 1
+            answer = None
+            for attempt in attempts(execution, client):
+                failure, shown = broken(client), f"{label}{attempt.mark}"
+                with attempt, execution.call(shown, footprint, kind="command", failure=failure):
+                    self._keep(execution, footprint)
+                    answer = self._ask(method, client, args, options)
             return dialect.received(answer) if dialect else answer
 
         return execute_command
+
+    def _ask(self, method: _Method, client: Any, args: Any, options: Any) -> Any:
+        """Send a command and wait for its answer; an error may leave its connection in any state."""
+        self._commands += 1
+        try:
+            return method(client, *args, **options)
+        except BaseException:
+            self._cache.is_plain = False
+            raise
+        finally:
+            self._commands -= 1
 
     def _pipeline(self, method: _Method) -> _Method:
         def execute(pipeline: Any, *args: Any, **options: Any) -> Any:
@@ -130,7 +139,8 @@ class Doors:
                 return method(pool)
             self._pools.add(pool)
             library = method.__module__.partition(".")[0]
-            connection = self._cache.connect(pool.connection_kwargs, library)
+            arguments = without_default(pool.connection_kwargs)
+            connection = self._cache.connect(arguments, library)
             if hasattr(pool, "_connections"):  # a blocking pool keeps its own list
                 pool._connections.append(connection)  # noqa: SLF001
             return connection

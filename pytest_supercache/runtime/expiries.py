@@ -23,6 +23,10 @@ class Expiries:
             known.append((at + EXPIRED_AFTER, lease))
         self._at[resource] = known
 
+    def has_any(self, place: str) -> bool:
+        """Say whether something there will end."""
+        return any(self._at[name] for name in self._at if name.startswith(f"{place}:"))
+
     def next(self, now: float, *, leases_only: bool) -> float | None:
         """Return the next deadline after ``now``."""
         if not self._at:

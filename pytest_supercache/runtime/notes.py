@@ -14,6 +14,7 @@ class Notes:
         self.simplified: list[str] = []
         self.undeclared: list[str] = []
         self.unseen: list[str] = []
+        self.real_servers: set[str] = set()  # libraries that have connected to one
         self.lost: list[tuple[str, BaseException]] = []  # raised in a task, seen by nobody
         self.left_over: list[tuple[str, str]] = []  # actor, and what it never finished
 

@@ -75,4 +75,12 @@ class Record:
         """
         if EVERYTHING in resources:
             return len(self.steps) > position
-        return any(touches(step.footprint.writes, resources) for step in self.steps[position:])
+        return any(
+            touches(step.footprint.writes, resources) and not step.futile
+            for step in self.steps[position:]
+        )
+
+    def note_futile(self, kinds: tuple[str, ...]) -> None:
+        """Note that the step that was just taken has changed nothing, if it is of such a kind."""
+        if self.steps and self.steps[-1].kind in kinds:
+            self.steps[-1].futile = True

@@ -20,6 +20,9 @@ from pytest_supercache.runtime.calling import current_actor
 
 _PROCESS_STARTS = frozenset({"subprocess.Popen", "os.fork", "os.posix_spawn"})
 
+_STEPWISE = frozenset({"pymemcache.client.base"})
+"""Clients whose every request is a declared step: their server answers to nobody else."""
+
 _Method = Callable[..., Any]
 
 _own_sockets: list[str | None] = []
@@ -97,14 +100,16 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
     if not _own_sockets or current_actor() is None:
         return
     if event == "socket.connect" and args[1] != _own_sockets[-1]:
-        _name_connection(args[1])
+        _name_connection(args[1], str(sys._getframe(1).f_globals.get("__name__")))
     elif event in _PROCESS_STARTS:
         _name_start("a process")
 
 
-def _name_connection(address: Any) -> None:
+def _name_connection(address: Any, caller: str) -> None:
     execution = controlled()
-    if execution is not None:
+    if execution is not None and caller in _STEPWISE:
+        execution.controller.real_servers.add(caller.partition(".")[0])
+    elif execution is not None:
         shown = ":".join(map(str, address[:2])) if isinstance(address, tuple) else address
         execution.controller.hazard(
             f"the code under test connected to {shown}, which is not controlled: its answers may "

@@ -60,7 +60,9 @@ def start_under_control(thread: threading.Thread, start: Start) -> bool:
         return False  # started already: the real method says so
     _make_cooperative(thread)
     run = thread.run
-    child = child_of(this_actor(), lambda: _live(execution, child, run), daemon=thread.daemon)
+    child = child_of(
+        this_actor(), lambda: live_to_the_end(execution, child, run), daemon=thread.daemon
+    )
     flag = frozenset({child.born})
     execution.step(
         f"start {child.name}", Footprint(writes=flag), kind="thread", wait=Wait(sets=(child.born,))
@@ -71,7 +73,7 @@ def start_under_control(thread: threading.Thread, start: Start) -> bool:
     return True
 
 
-def _live(execution: Stepping, child: Actor, run: Callable[[], None]) -> None:
+def live_to_the_end(execution: Stepping, child: Actor, run: Callable[[], None]) -> None:
     """Run a thread's own code and take the step that says it has ended."""
     error: BaseException | None = None
     try:

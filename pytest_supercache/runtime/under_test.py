@@ -15,6 +15,15 @@ _TOOLS = frozenset(
     }
 )  # fmt: skip
 
+_FRAMEWORKS = frozenset(
+    {
+        "sqlalchemy", "greenlet", "psycopg", "psycopg_binary", "psycopg_pool", "anyio", "sniffio",
+        "fastapi", "starlette", "uvicorn", "opentelemetry", "pydantic", "pydantic_core",
+        "annotated_types", "typing_inspection", "httpx", "httpcore", "h11", "idna", "certifi",
+    }
+)  # fmt: skip
+"""They call the code under test, or are called by it, and lock only what is their own."""
+
 _SHIPPED_SYSTEMS = "pytest_supercache.reference"
 
 
@@ -31,7 +40,7 @@ def is_under_test_name(name: str) -> bool:
     if name.startswith(_SHIPPED_SYSTEMS):
         return True
     top = name.partition(".")[0]
-    return top not in _TOOLS and top not in sys.stdlib_module_names
+    return not (top in _TOOLS or top in _FRAMEWORKS or top in sys.stdlib_module_names)
 
 
 def members_of(value: Any) -> dict[str, Any]:

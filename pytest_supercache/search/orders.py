@@ -108,7 +108,7 @@ class _Ability:
         step = self._events[coming].step
         if step.cause is not None and not self._is_in(step.cause, mask):
             return False
-        if step.recheck:
+        if step.recheck and not self._has_fired(step.deadline, mask):
             return self._is_news(step, [at for at in own if mask >> at & 1][-1], mask)
         return self._is_allowed(actor, step, mask)
 
@@ -121,13 +121,12 @@ class _Ability:
         reads = step.footprint.reads
         if EVERYTHING in reads:
             return bool(later)
-        return any(touches(self._events[z].step.footprint.writes, reads) for z in positions(later))
+        others = (self._events[z].step for z in positions(later))
+        return any(touches(one.footprint.writes, reads) and not one.futile for one in others)
 
     def _is_allowed(self, actor: str, step: Step | Pending, mask: int) -> bool:
-        if step.deadline is not None:
-            ticks = (self._events[z] for z in positions(mask) if self._events[z].is_tick)
-            if any(tick.step.time >= step.deadline for tick in ticks):
-                return True
+        if self._has_fired(step.deadline, mask):
+            return True
         if step.wait is None:
             return step.deadline is None
         return allows(
@@ -136,6 +135,12 @@ class _Ability:
             lambda flag: self._is_set(flag, mask),
             lambda name: self._state(name, mask),
         )
+
+    def _has_fired(self, deadline: float | None, mask: int) -> bool:
+        if deadline is None:
+            return False
+        ticks = (self._events[z] for z in positions(mask) if self._events[z].is_tick)
+        return any(tick.step.time >= deadline for tick in ticks)
 
     def _is_set(self, flag: str, mask: int) -> bool:
         if self._waits.get(flag) == SET:

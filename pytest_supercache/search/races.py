@@ -135,10 +135,10 @@ class Races:
         step = late.step
         if step.cause is not None and not self._is_there(step.cause, at, kept):
             return False
-        if step.recheck:
-            return self._is_news(late, at, kept)
         if step.deadline is not None and self._has_fired(step.deadline, at):
             return True
+        if step.recheck:
+            return self._is_news(late, at, kept)
         if step.wait is None:
             return step.deadline is None
         return allows(
@@ -170,7 +170,8 @@ class Races:
         reads = late.step.footprint.reads
         if EVERYTHING in reads:
             return bool(seen)
-        return any(touches(self._events[z].step.footprint.writes, reads) for z in positions(seen))
+        steps = (self._events[z].step for z in positions(seen))
+        return any(touches(step.footprint.writes, reads) and not step.futile for step in steps)
 
     def _is_disabled_by(self, late: _Late, at: int) -> bool:
         """Say whether the event at ``at`` is what made ``late`` wait."""

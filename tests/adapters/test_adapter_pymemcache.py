@@ -1,10 +1,14 @@
 """pymemcache: every request is a step; a counter is safe with ``incr`` or ``cas`` only."""
 
+from contextlib import closing
+
 import pytest
 from pymemcache.client.base import Client, PooledClient
 
+from pytest_supercache import check
 from tests.adapters.flows import counting, is_conflict
 from tests.adapters.memcached import Memory
+from tests.adapters.servers import memcached
 
 
 def read_and_store(client):
@@ -45,3 +49,23 @@ def test_a_pool_of_clients_is_watched_too():
         client.set("n", int(client.get("n")) + 1, noreply=False)
 
     assert is_conflict(counting(made, bump, lambda client: client.get("n")))
+
+
+@pytest.mark.memcached
+def test_a_real_memcached_is_raced_like_the_one_in_the_process():
+    with memcached() as socket, closing(Client(socket, default_noreply=False)) as client:
+
+        def made(_world):
+            client.close()  # it connects again, in this execution
+            client.set("n", 0)
+            return client
+
+        for bump, conflict in ((read_and_store, True), (increment, False)):
+            result = counting(made, bump, lambda client: client.get("n"))
+            assert is_conflict(result) is conflict
+
+        def body(world):
+            world.actor("a", lambda: made(world).set("n", 1, expire=9))
+            world.run()
+
+        assert "time to live" in check(body, guarantees=()).reasons[0]

@@ -1,0 +1,57 @@
+"""Doors of libraries that a table of declarations cannot describe, open when they are imported.
+
+Each is a module of its own with three functions: ``open`` puts stand-ins in place and returns
+pairs of the real and its stand-in, for names imported elsewhere; ``close`` takes them back;
+``close_opened`` closes what an execution has left open.
+"""
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+_DOORS = {
+    "sqlite3": "pytest_supercache.runtime.sqlite",
+    "psycopg": "pytest_supercache.runtime.postgres",
+    "anyio.to_thread": "pytest_supercache.runtime.worker_threads",
+}
+
+_BEFOREHAND = {"fastapi": "pydantic.v1", "anyio": "anyio._backends._asyncio"}
+"""What libraries import when they are used first, and what must not see what an execution replaces.
+
+One derives classes from those of `datetime`, the other keeps ``asyncio.sleep``.
+"""
+
+
+class LibraryDoors:
+    """The doors that are open in one check."""
+
+    def __init__(self) -> None:
+        self._doors: list[Any] = []  # modules
+        self.pairs: list[tuple[Any, Any]] = []  # (real, stand-in)
+
+    def open(self) -> None:
+        """Open the doors of what is imported."""
+        for library, name in _BEFOREHAND.items():
+            if library in sys.modules and find_spec(name) is not None:
+                import_module(name)
+        self.notice()
+
+    def notice(self) -> bool:
+        """Open the doors of what was imported since; True when there was something."""
+        names = [name for library, name in _DOORS.items() if library in sys.modules]
+        new = [import_module(name) for name in names if sys.modules.get(name) not in self._doors]
+        for door in new:
+            self._doors.append(door)
+            self.pairs += door.open()
+        return bool(new)
+
+    def close(self) -> None:
+        """Close them."""
+        for door in self._doors:
+            door.close()
+
+    def forget_connections(self) -> None:
+        """Close what an execution has left open."""
+        for door in self._doors:
+            door.close_opened()

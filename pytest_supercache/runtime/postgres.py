@@ -1,0 +1,267 @@
+"""PostgreSQL under control: statements, commits and rollbacks of psycopg are steps.
+
+The server never makes anybody wait: ``lock_timeout`` is a millisecond, and who meets a lock waits
+at a step of its own, until somebody has written or a transaction has ended. A statement that failed
+so inside of a transaction is taken back to a savepoint, then made again, which finds what
+PostgreSQL would have found after waiting. Which tables a statement touches is not known: it is all
+of them.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.sql import EVERYTHING, Tables, first_word, perform
+from pytest_supercache.runtime.stepping import Stepping
+
+_LOCK_NOT_AVAILABLE = "55P03"
+_READS = Tables(reads=frozenset({"*"}))
+_READ_WORDS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
+_OWN_AFFAIR = frozenset({"", "BEGIN", "START", "SET", "SHOW", "RESET", "SAVEPOINT", "EXPLAIN"})
+_ENDS = frozenset({"COMMIT", "END", "ROLLBACK", "ABORT"})
+_WRITES_TOO = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|INTO|FOR|CALL)\b", re.IGNORECASE)
+_CALL = re.compile(r"\b(\w+)\s*\(")
+_HARMLESS = frozenset(
+    {
+        "count", "sum", "min", "max", "avg", "coalesce", "lower", "upper", "length", "abs", "round",
+        "cast", "exists", "in", "any", "all", "some", "values", "nullif", "greatest", "least", "as",
+        "and", "or", "not", "where", "on", "select", "from", "over", "version", "current_schema",
+        "varchar", "numeric",
+    }
+)  # fmt: skip
+_AT_CONNECT = re.compile(
+    r"\s*select\s+((pg_catalog\.version\(\)|current_schema\(\)|1)\s*;?\s*$|.*\bfrom pg_type\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What SQLAlchemy asks when it connects: it holds a lock of its own then, so these are no steps."""
+_NOWAIT = re.compile(r"\bNOWAIT\b", re.IGNORECASE)
+
+_undo: list[tuple[Any, str, Any]] = []
+_opened: dict[int, tuple[Any, Tables]] = {}  # connections, and what their transactions touched
+
+_Method = Callable[..., Any]
+
+
+def open() -> list[tuple[Any, Any]]:
+    """Put steps before what psycopg sends."""
+    real = psycopg.connect
+    connect = _connect(psycopg.Connection.connect)
+    _put(psycopg.Connection, "connect", connect)
+    _put(psycopg, "connect", connect)
+    _put(psycopg.AsyncConnection, "connect", _named(psycopg.AsyncConnection.connect))
+    for cursor in (psycopg.Cursor, psycopg.ServerCursor):
+        for name in ("execute", "executemany"):
+            _put(cursor, name, _statement(getattr(cursor, name)))
+    for name in ("copy", "stream"):
+        _put(psycopg.Cursor, name, _named(getattr(psycopg.Cursor, name)))
+    for name, word in (("commit", "COMMIT"), ("rollback", "ROLLBACK"), ("close", "ROLLBACK")):
+        _put(psycopg.Connection, name, _end(getattr(psycopg.Connection, name), word))
+    _put(psycopg.Transaction, "__exit__", _leave(psycopg.Transaction.__exit__))
+    return [(real, connect)]
+
+
+def close() -> None:
+    """Put everything back."""
+    while _undo:
+        owner, name, real = _undo.pop()
+        setattr(owner, name, real)
+
+
+def close_opened() -> None:
+    """Close what an execution has left open; its transactions are rolled back."""
+    while _opened:
+        connection, _ = _opened.popitem()[1]
+        _roll_back(connection)
+        connection.pgconn.finish()
+
+
+def _roll_back(connection: Any) -> None:
+    """End a transaction and wait for it: who merely hangs up holds its locks for a while."""
+    if not connection.closed and connection.info.transaction_status is not TransactionStatus.IDLE:
+        connection.pgconn.exec_(b"ROLLBACK")
+
+
+def _put(owner: Any, name: str, stand_in: Any) -> None:
+    _undo.append((owner, name, vars(owner)[name]))
+    setattr(owner, name, stand_in)
+
+
+def _connect(connect: _Method) -> _Method:
+    @wraps(connect)
+    def connected(conninfo: str = "", **kwargs: Any) -> Any:
+        if controlled() is None:
+            return connect(conninfo, **kwargs)
+        said = psycopg.conninfo.conninfo_to_dict(conninfo).get("options")
+        options = kwargs.pop("options", said) or ""
+        connection = connect(conninfo, options=f"{options} -c lock_timeout=1".strip(), **kwargs)
+        _opened[id(connection)] = (connection, Tables())
+        return connection
+
+    return connected
+
+
+def _named(method: _Method) -> _Method:
+    """Let a call through that is not controlled, and name it."""
+
+    @wraps(method)
+    def named(*args: Any, **kwargs: Any) -> Any:
+        execution = controlled()
+        if execution is not None:
+            execution.controller.hazard(
+                f"the code under test called psycopg's {method.__qualname__}, which this version "
+                "does not control. Use a Connection and execute()"
+            )
+        return method(*args, **kwargs)
+
+    return named
+
+
+def _under_control(connection: Any) -> Stepping | None:
+    execution = controlled()
+    if execution is not None and id(connection) not in _opened:
+        execution.controller.hazard(
+            "a statement went to PostgreSQL through a connection that was opened before: open it "
+            "in the system's factory"
+        )
+        return None
+    return execution
+
+
+def _statement(method: _Method) -> _Method:
+    @wraps(method)
+    def execute(cursor: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        call = partial(method, cursor, query, *args, **kwargs)
+        execution = _under_control(cursor.connection)
+        if execution is None:
+            return call()
+        text = query if isinstance(query, str) else _text(query, cursor)
+        word = first_word(text)
+        if word in _OWN_AFFAIR or _AT_CONNECT.match(text):
+            return call()
+        if word in _ENDS:
+            return _take(execution, cursor.connection, word, EVERYTHING, call)
+        tables = _READS if word in _READ_WORDS and _only_reads(text) else EVERYTHING
+        again = partial(_attempt, cursor.connection, call)
+        return _take(
+            execution, cursor.connection, _label(text, word), tables, again,
+            waits=not _NOWAIT.search(text),
+        )  # fmt: skip
+
+    return execute
+
+
+def _attempt(connection: Any, call: Callable[[], Any]) -> Any:
+    """Make a statement so that it can be made again when it met a lock."""
+    before = connection.info.transaction_status
+    if before is TransactionStatus.INTRANS:
+        connection.pgconn.exec_(b"SAVEPOINT supercache")
+    try:
+        answer = call()
+    except psycopg.errors.LockNotAvailable:
+        if before is TransactionStatus.INTRANS:
+            connection.pgconn.exec_(b"ROLLBACK TO SAVEPOINT supercache")
+        elif connection.info.transaction_status is not TransactionStatus.IDLE:
+            connection.pgconn.exec_(b"ROLLBACK")
+        raise
+    if before is TransactionStatus.INTRANS:
+        connection.pgconn.exec_(b"RELEASE SAVEPOINT supercache")
+    return answer
+
+
+def _take(
+    execution: Stepping,
+    connection: Any,
+    label: str,
+    tables: Tables,
+    call: Callable[[], Any],
+    *,
+    waits: bool = True,
+) -> Any:
+    writes = bool(tables.writes)
+    footprint = tables.footprint(reads_lock=writes, writes_lock=writes)
+
+    def must_wait(error: BaseException) -> Footprint | None:
+        is_locked = getattr(error, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+        return footprint if waits and is_locked else None
+
+    answer = perform(
+        execution, label, footprint, call, failure=psycopg.OperationalError, must_wait=must_wait,
+        timeout=None,
+    )  # fmt: skip
+    if id(connection) in _opened:
+        is_open = connection.info.transaction_status is not TransactionStatus.IDLE
+        touched = _opened[id(connection)][1] | tables if is_open else Tables()
+        _opened[id(connection)] = (connection, touched)
+    return answer
+
+
+def _end(method: _Method, word: str) -> _Method:
+    @wraps(method)
+    def end(connection: Any) -> Any:
+        execution = controlled()
+        if execution is None or id(connection) not in _opened:
+            return method(connection)
+
+        def call() -> Any:
+            if method.__name__ == "close":
+                _roll_back(connection)
+            return method(connection)
+
+        released = _released(connection)
+        if released is None or connection.closed or execution.controller.leaving():
+            return call()
+        return _take(execution, connection, word, released, call)
+
+    return end
+
+
+def _leave(method: _Method) -> _Method:
+    """The end of ``with connection.transaction():`` sends its COMMIT by itself."""
+
+    @wraps(method)
+    def leave(transaction: Any, kind: Any, error: Any, traceback: Any) -> Any:
+        call = partial(method, transaction, kind, error, traceback)
+        execution = controlled()
+        connection = transaction.connection
+        is_inner = not getattr(transaction, "_outer_transaction", True)
+        released = _released(connection)
+        if execution is None or is_inner or released is None or execution.controller.leaving():
+            return call()
+        word = "COMMIT" if kind is None else "ROLLBACK"
+        return _take(execution, connection, word, released, call)
+
+    return leave
+
+
+def _released(connection: Any) -> Tables | None:
+    """What the end of a transaction lets others see and lock; None: it has done nothing."""
+    _, touched = _opened.get(id(connection), (None, Tables()))
+    if not touched.reads | touched.writes:
+        return None
+    return EVERYTHING if touched.writes else Tables(writes=frozenset({"(locks)"}))
+
+
+def _only_reads(text: str) -> bool:
+    """Say whether a SELECT can write nothing: it locks no rows and calls nothing unknown."""
+    called = {name.lower() for name in _CALL.findall(text)}
+    return not _WRITES_TOO.search(text) and called <= _HARMLESS
+
+
+def _label(text: str, word: str) -> str:
+    shown = " ".join(text.split())
+    return shown if len(shown) <= _SHOWN_MAX else f"{word} ... {shown[-_SHOWN_MAX // 2 :]}"
+
+
+_SHOWN_MAX = 40
+
+
+def _text(query: Any, cursor: Any) -> str:
+    if isinstance(query, bytes):
+        return query.decode(errors="replace")
+    return str(query.as_string(cursor)) if hasattr(query, "as_string") else str(query)

@@ -1,0 +1,92 @@
+"""PostgreSQL and memcached for adapter tests: on a unix socket, ended by their process handle."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+READY_SECONDS = 60
+
+
+@contextmanager
+def folder_of(owner):
+    """Make a folder with a short path, for a socket has little room; remove it afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="supercache-", dir="/tmp"))
+    if owner is not None:
+        os.chown(path, owner.pw_uid, owner.pw_gid)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+def unprivileged():
+    """Return somebody who is not root, which servers refuse to be; None: we are not."""
+    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+
+@contextmanager
+def running(command, owner, *, is_ready, cwd, ends_by=signal.SIGTERM):
+    """Run a server until the end of the block."""
+    who = {} if owner is None else {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+    with (cwd / "log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log, **who)
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while not is_ready():
+            assert server.poll() is None, (cwd / "log").read_text()
+            assert time.monotonic() < deadline, f"{command[0]} is not ready"
+            time.sleep(0.02)  # noqa: TID251 - a real server takes real time
+        yield
+    finally:
+        server.send_signal(ends_by)
+        server.wait(READY_SECONDS)
+
+
+@contextmanager
+def postgresql():
+    """Run a PostgreSQL of its own; the value is how to connect to it."""
+    import psycopg
+
+    owner = unprivileged()
+    who = {} if owner is None else {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+    programs = max(Path("/usr/lib").glob("postgresql/*/bin"))
+    with folder_of(owner) as folder:
+        subprocess.run(
+            [programs / "initdb", "-D", folder / "data", "-U", "shop", "-A", "trust", "--no-sync",
+             "-E", "UTF8", "--locale=C", "--no-instructions"],
+            cwd=folder, check=True, capture_output=True, timeout=READY_SECONDS, **who,
+        )  # fmt: skip
+        settings = {
+            "listen_addresses": "", "fsync": "off", "full_page_writes": "off", "autovacuum": "off",
+            "synchronous_commit": "off", "shared_buffers": "16MB", "max_connections": "20",
+        }  # fmt: skip
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        command = [programs / "postgres", "-D", folder / "data", "-k", folder, *options]
+        address = f"host={folder} user=shop dbname=postgres"
+
+        def is_ready():
+            try:
+                psycopg.connect(address).close()
+            except psycopg.OperationalError:
+                return False
+            return True
+
+        with running(command, owner, is_ready=is_ready, cwd=folder, ends_by=signal.SIGQUIT):
+            yield address
+
+
+@contextmanager
+def memcached():
+    """Run a memcached of its own; the value is its socket."""
+    owner = unprivileged()
+    with folder_of(owner) as folder:
+        socket = folder / "socket"
+        command = [shutil.which("memcached"), "-s", socket, "-a", "0777", "-m", "8", "-t", "1"]
+        with running(command, owner, is_ready=socket.exists, cwd=folder):
+            yield str(socket)

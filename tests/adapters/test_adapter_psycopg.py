@@ -1,0 +1,195 @@
+"""psycopg on a real PostgreSQL: statements and commits are steps, row locks are waited for."""
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine, text
+
+from pytest_supercache import check
+from tests.adapters.flows import counting, is_conflict, judged
+from tests.adapters.servers import postgresql
+
+pytestmark = pytest.mark.postgresql
+SEARCHES = ("exhaustive", "all-schedules")
+
+
+@pytest.fixture(scope="module")
+def address():
+    """A server for this file, with counters n and m."""
+    with postgresql() as where:
+        with psycopg.connect(where) as connection:
+            connection.execute("CREATE TABLE counters (name TEXT PRIMARY KEY, n INTEGER)")
+        yield where
+
+
+@pytest.fixture
+def opened(address):
+    """Open a connection; ``anew`` puts the counters back to 0."""
+
+    def connect(*, anew=False, **options):
+        connection = psycopg.connect(address, **options)
+        if anew:
+            connection.execute("TRUNCATE counters")
+            connection.execute("INSERT INTO counters VALUES ('n', 0), ('m', 0)")
+            connection.commit()
+        return connection
+
+    return connect
+
+
+def value(connection, name="n", lock=""):
+    query = f"SELECT n FROM counters WHERE name = %s {lock}"
+    return connection.execute(query, (name,)).fetchone()[0]
+
+
+def read_then_write(connect):
+    with connect() as connection:
+        n = value(connection)
+        connection.execute("UPDATE counters SET n = %s WHERE name = 'n'", (n + 1,))
+
+
+def let_the_database_count(connect):
+    with connect() as connection:
+        connection.execute("UPDATE counters SET n = n + 1 WHERE name = 'n'")
+
+
+def read_under_a_lock(connect):
+    with connect() as connection, connection.transaction():
+        n = value(connection, lock="FOR UPDATE")
+        connection.execute("UPDATE counters SET n = %s WHERE name = 'n'", (n + 1,))
+
+
+@pytest.mark.parametrize(
+    ("bump", "conflict"),
+    [(read_then_write, True), (let_the_database_count, False), (read_under_a_lock, False)],
+)
+def test_two_users_lose_a_count_unless_they_read_under_a_lock(opened, bump, conflict):
+    def made(_world):
+        opened(anew=True).close()
+        return opened
+
+    result = counting(made, bump, lambda connect: value(connect()))
+    assert is_conflict(result) is conflict
+    assert conflict or result.exhausted
+
+
+def test_sqlalchemy_takes_the_same_steps(address, opened):
+    def made(_world):
+        opened(anew=True).close()
+        return create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(address))
+
+    def bump(engine):
+        with engine.begin() as connection:
+            n = connection.scalar(text("SELECT n FROM counters WHERE name = 'n'"))
+            connection.execute(text(f"UPDATE counters SET n = {n + 1} WHERE name = 'n'"))
+
+    def count(engine):
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE counters SET n = n + 1 WHERE name = 'n'"))
+
+    def total(engine):
+        with engine.begin() as connection:
+            return connection.scalar(text("SELECT n FROM counters WHERE name = 'n'"))
+
+    assert is_conflict(counting(made, bump, total))
+    assert not is_conflict(counting(made, count, total))
+
+
+def outcomes(opened, *flows, before=lambda _: None, **options):
+    """Return everything that can come of flows: the same with and without the reduction."""
+    reduced, everything = (_tried(search, opened, flows, options) for search in SEARCHES)
+    assert reduced == everything
+    return reduced
+
+
+def _tried(search, opened, flows, options):
+    seen = set()
+
+    def body(world):
+        opened(anew=True).close()
+        for name, flow in zip("ab", flows, strict=True):
+            world.actor(name, _said, flow, opened, options)
+        results = world.run()
+        seen.add((results["a"], results["b"], value(opened()), value(opened(), "m")))
+
+    result = judged(body, search=search, ticks=0)
+    assert result.exhausted, result
+    return seen
+
+
+def _said(flow, opened, options):
+    with opened(**options) as connection:
+        try:
+            return flow(connection)
+        except psycopg.Error as error:
+            connection.rollback()
+            return error.sqlstate
+
+
+def test_who_meets_a_row_lock_waits_and_finds_what_was_committed(opened):
+    def twice(connection):
+        connection.execute("UPDATE counters SET n = n + 1 WHERE name = 'n'")
+        connection.execute("UPDATE counters SET n = n * 2 WHERE name = 'n'")
+
+    assert outcomes(opened, twice, twice) == {(None, None, 6, 0)}
+
+
+def test_a_snapshot_that_was_overtaken_cannot_be_written_to(opened):
+    def bump(connection):
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.execute("UPDATE counters SET n = %s WHERE name = 'n'", (value(connection) + 1,))
+
+    one_fails = {("40001", None, 1, 0), (None, "40001", 1, 0)}
+    assert outcomes(opened, bump, bump) == {(None, None, 2, 0)} | one_fails
+
+
+def test_nowait_is_told_at_once_and_another_row_is_nobodys_business(opened):
+    def slowly(connection):
+        connection.execute("UPDATE counters SET n = n + 1 WHERE name = 'n'")
+        connection.execute("UPDATE counters SET n = n + 1 WHERE name = 'n'")
+
+    def at_once(connection):
+        return value(connection, lock="FOR UPDATE NOWAIT")
+
+    def other_row(connection):
+        connection.execute("UPDATE counters SET n = n + 1 WHERE name = 'm'")
+
+    found = outcomes(opened, slowly, at_once)
+    assert found == {(None, "55P03", 2, 0), (None, 0, 2, 0), (None, 2, 2, 0)}
+    assert outcomes(opened, slowly, other_row) == {(None, None, 2, 1)}
+
+
+def test_two_who_lock_the_same_rows_in_another_order_wait_for_each_other(opened):
+    def lock(*names):
+        def flow():
+            with opened() as connection:
+                for name in names:
+                    value(connection, name, lock="FOR UPDATE")
+
+        return flow
+
+    def body(second):
+        def run(world):
+            opened(anew=True).close()
+            world.actor("a", lock("n", "m"))
+            world.actor("b", lock(*second))
+            world.run()
+
+        return run
+
+    assert judged(body(("n", "m"))).exhausted
+    deadlock = judged(body(("m", "n")))
+    assert deadlock.counterexample.violation.guarantee == "answers"
+    assert is_conflict(deadlock)
+
+
+def test_a_connection_from_before_is_named(opened):
+    connection = opened(anew=True)
+
+    def body(world):
+        world.actor("a", value, connection)
+        world.run()
+
+    result = check(body, guarantees=())
+    connection.close()
+    assert result.verdict.value == "unknown"
+    assert "opened before" in result.reasons[0]
