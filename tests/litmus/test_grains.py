@@ -3,12 +3,13 @@
 Each race has a twin: the same code at grain `command`, and the fixed code at the finer grain.
 """
 
+import asyncio
 import sys
 import threading
 
 import pytest
 
-from pytest_supercache import SupercacheError, Verdict, check, watch
+from pytest_supercache import Faults, SupercacheError, Verdict, check, watch
 from pytest_supercache.checking import check_on
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.settings import Exploration
@@ -142,3 +143,127 @@ def test_a_token_says_its_grain_and_is_replayed_at_it():
 def test_a_token_of_another_grain_is_refused(grain):
     with pytest.raises(SupercacheError, match="expected wire, await, line"):
         read_token(f"sc1:check:alice,bob;grain={grain}")
+
+
+class AsyncNear:
+    """The same cache for coroutines: what it awaits is no layer that anybody has declared."""
+
+    def __init__(self):
+        self.entries = {}
+        self.loads = 0
+        self.lock = asyncio.Lock()
+
+    async def get(self, key):
+        if key not in self.entries:
+            self.entries[key] = await self.load()
+        return self.entries[key]
+
+    async def get_locked(self, key):
+        async with self.lock:
+            return await self.get(key)
+
+    async def load(self):
+        self.loads += 1
+        answer = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(answer.set_result, "loaded")
+        return await answer
+
+
+def awaited_once(method):
+    async def body(world):
+        near = AsyncNear()
+        for name in ("alice", "bob"):
+            world.actor(name, getattr(near, method), "k")
+        await world.run()
+        assert near.loads == 1
+
+    return body
+
+
+def test_check_then_act_around_an_await_is_found_at_grain_await():
+    found = check(awaited_once("get"), grain="await")
+    assert found.verdict is Verdict.VIOLATED
+    assert found.label is Label.CONFLICT
+    assert found.counterexample.replays == "10/10"
+    assert found.counterexample.token.endswith(";grain=await")
+    labels = [step.label for step in found.counterexample.execution.race if step.kind == "await"]
+    assert labels
+    assert all("in load" in label for label in labels)
+
+
+def test_check_then_act_around_an_await_is_not_found_at_grain_command():
+    result = check(awaited_once("get"), memory="declared")
+    assert result.verdict is Verdict.HOLDS, result.reasons
+
+
+def test_the_same_under_a_lock_of_asyncio_holds_at_grain_await():
+    result = check(awaited_once("get_locked"), grain="await")
+    assert result.verdict is Verdict.HOLDS, result.reasons
+    assert "awaits" in result.coverage
+
+
+class Counted:
+    """Says how many are inside; whoever is cancelled there must not be counted for ever."""
+
+    def __init__(self, *, is_fixed):
+        self.inside = 0
+        self.is_fixed = is_fixed
+
+    async def visit(self):
+        self.inside += 1
+        if not self.is_fixed:
+            await self.pause()
+            self.inside -= 1
+            return
+        try:
+            await self.pause()
+        finally:
+            self.inside -= 1
+
+    async def pause(self):
+        answer = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(answer.set_result, None)
+        await answer
+
+
+@pytest.mark.parametrize("is_fixed", [False, True])
+def test_a_task_can_be_cancelled_at_an_await(is_fixed):
+    async def body(world):
+        counted = Counted(is_fixed=is_fixed)
+        world.actor("alice", counted.visit)
+        await world.run()
+        assert counted.inside == 0
+
+    faults = Faults(max=1, kinds=({"cancel": "asyncio.CancelledError"},))
+    result = check(body, grain="await", faults=faults)
+    assert result.verdict is (Verdict.HOLDS if is_fixed else Verdict.VIOLATED), result.reasons
+    if not is_fixed:
+        assert result.label is Label.FAULT_BUG
+        assert "go on after await" in result.counterexample.faults[0]
+
+
+def test_a_task_that_is_cancelled_before_it_begins_is_no_forgotten_coroutine():
+    async def body(world):
+        async def parent():
+            child = asyncio.get_running_loop().create_task(asyncio.sleep(1))
+            child.cancel()
+            await asyncio.wait([child])
+
+        world.actor("alice", parent)
+        await world.run()
+
+    result = check(body, grain="await")
+    assert result.verdict is Verdict.HOLDS, (result.reasons, result.counterexample)
+
+
+def test_where_a_task_waits_for_ever_is_still_named_at_grain_await():
+    async def body(world):
+        async def waits():
+            await asyncio.Event().wait()
+
+        world.actor("alice", waits)
+        await world.run()
+
+    result = check(body, grain="await")
+    assert result.verdict is Verdict.VIOLATED
+    assert "in waits" in result.counterexample.violation.summary
