@@ -40,6 +40,7 @@ class System:
     redis: tuple[str, ...] = ()
     isolate: tuple[str, ...] = ()
     roles: dict[str, str] = field(default_factory=dict)
+    backend: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,7 @@ def system(
     redis: Iterable[str] = (),
     isolate: Iterable[str] = (),
     roles: dict[str, str] | None = None,
+    backend: str | None = None,
 ) -> Callable[[_Function], _Function]:
     """Register a factory of a system under test.
 
@@ -96,6 +98,8 @@ def system(
         redis: clients that cannot be caught otherwise, ``"package.module:name"`` each.
         isolate: modules that each node imports for itself; import them inside the factory.
         roles: what a layer name of the system stands for, as in ``{"dry": "existing_cache"}``.
+        backend: what must stand behind its existing cache, unless the command line says otherwise:
+            ``redis-server`` for a client that caches on its own side.
 
     Raises:
         SupercacheError: the name is taken by another factory.
@@ -115,6 +119,7 @@ def system(
             redis=tuple(redis),
             isolate=tuple(isolate),
             roles=dict(roles or {}),
+            backend=backend,
         )
         return factory
 

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.layers.clock import EPOCH
 from pytest_supercache.layers.servers import (
+    TRACKED,
     AnyServer,
     owned,
     private_client,
@@ -48,9 +51,32 @@ class ExistingCache:
         import redis
 
         pool = redis.ConnectionPool(**options)
-        pool.make_connection = lambda: self.connect(options)  # type: ignore[method-assign]
+        pool.make_connection = lambda: self.join(pool, options)  # type: ignore[method-assign]
         self._pools.add(pool)
         return redis.Redis(connection_pool=pool)
+
+    def join(self, pool: Any, arguments: Mapping[str, Any], library: str = "redis") -> Any:
+        """Make a connection for a pool; one that caches on the client's side gets its proxy.
+
+        Raises:
+            SupercacheError: the server cannot tell clients of changes.
+        """
+        connection = self.connect(arguments, library)
+        cache = getattr(pool, "cache", None)
+        if cache is None:
+            return connection
+        if not self.server.tells_of_changes:
+            raise SupercacheError(
+                f"client-side caching needs a server that tells of changes, and "
+                f"{self.server.description} does not. Use --supercache-backend=redis-server, or "
+                "say so once: @system(..., backend='redis-server')"
+            )
+        setattr(connection, TRACKED, True)
+        for name, usual in (("host", "localhost"), ("port", 6379)):  # the proxy asks for them
+            if not hasattr(connection, name):
+                setattr(connection, name, arguments.get(name, usual))
+        proxy = import_module(f"{library}.connection").CacheProxyConnection
+        return owned(proxy(connection, cache, pool._lock))  # noqa: SLF001 - as the pool does
 
     def connect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection that leads here, with the ``arguments`` of whichever pool asks."""
@@ -149,6 +175,8 @@ def forget_pool(pool: Any) -> None:
     """Close a pool's connections; those of asyncio went with the loop that they belonged to."""
     if not iscoroutinefunction(pool.disconnect):
         pool.disconnect()
+    if getattr(pool, "cache", None) is not None:
+        pool.cache.flush()
     pool.reset()
 
 

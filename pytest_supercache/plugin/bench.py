@@ -105,6 +105,7 @@ class Bench:
             isolate=system.isolate,
             item=item.name,
             preflight=play.look_ahead,
+            backend=system.backend,
         )
 
     def _saved(self, node: pytest.Item, item: "ScenarioItem", result: CheckResult) -> CheckResult:
@@ -188,6 +189,8 @@ class Bench:
         node: pytest.Item,
         body: "Callable[[World], Any]",
         settings: "Exploration",
+        *,
+        backend: str | None = None,
         **own: Any,
     ) -> CheckResult:
         """Check a body with what the run says; a replay that no longer fits leaves it undecided."""
@@ -196,7 +199,7 @@ class Bench:
 
         try:
             result = check_on(
-                self._session.server,
+                self._session.server_for(backend),
                 body,
                 settings,
                 replay=_replay(node),

@@ -21,6 +21,7 @@ from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.dialect import Dialect
 from pytest_supercache.runtime.state import find_object
 from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.wire import SENDS, Wire, under_way
 
 _SCRIPTS = frozenset({"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "SCRIPT"})
 
@@ -35,6 +36,7 @@ class Doors:
         self._pools: weakref.WeakSet[Any] = weakref.WeakSet()
         self._undo: list[tuple[type, str, Any]] = []
         self._is_valkey_open = False
+        self._wire = Wire(cache.server.quiesce)
 
     def open(self) -> None:
         """Wrap the methods of redis-py, and those of valkey-py if it is imported."""
@@ -58,6 +60,11 @@ class Doors:
         self._wrap(connection.ConnectionPool, "make_connection", self._connection)
         self._wrap(connection.BlockingConnectionPool, "make_connection", self._connection)
         self._wrap(connection.AbstractConnection, "send_packed_command", self._sending)
+        self._wrap(connection.AbstractConnection, "connect", self._wire.connecting)
+        self._wrap(connection.AbstractConnection, "read_response", self._wire.receiving)
+        own = self._cache.server.own_reader(name)
+        if own is not None:
+            self._wrap(own, "read_response", self._wire.receiving)
 
     def close(self) -> None:
         """Unwrap them."""
@@ -84,9 +91,11 @@ class Doors:
             dialect = execution.dialect()
             args = dialect.sent(args) if dialect else args
             label, footprint = self.announce(execution, args)
+            footprint = _widened(execution, client, footprint)
             with execution.call(label, footprint, kind="command", failure=broken(client)):
                 self._keep(execution, footprint)
-                answer = method(client, *args, **options)
+                with under_way(execution, label):
+                    answer = method(client, *args, **options)
             return dialect.received(answer) if dialect else answer
 
         return execute_command
@@ -99,9 +108,11 @@ class Doors:
             dialect = speak(execution, pipeline)
             is_atomic = pipeline.transaction or pipeline.explicit_transaction
             label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
+            footprint = _widened(execution, pipeline, footprint)
             with execution.call(label, footprint, kind="command", failure=broken(pipeline)):
                 self._keep(execution, footprint)
-                answer = method(pipeline, *args, **options)
+                with under_way(execution, label):
+                    answer = method(pipeline, *args, **options)
             return dialect.received(answer) if dialect else answer
 
         return execute
@@ -124,7 +135,7 @@ class Doors:
                 return method(pool)
             self._pools.add(pool)
             library = method.__module__.partition(".")[0]
-            connection = self._cache.connect(pool.connection_kwargs, library)
+            connection = self._cache.join(pool, pool.connection_kwargs, library)
             if hasattr(pool, "_connections"):  # a blocking pool keeps its own list
                 pool._connections.append(connection)  # noqa: SLF001
             return connection
@@ -140,7 +151,12 @@ class Doors:
                     "was not made by a pool inside an execution; name its client in "
                     "@system(redis=[...]), or make the client in the system's factory"
                 )
-            return method(connection, *args, **options)
+            if execution is None or getattr(connection, PRIVATE, False):
+                return method(connection, *args, **options)
+            self._wire.sending(execution, connection)
+            answer = method(connection, *args, **options)
+            self._wire.sent(execution, connection)
+            return answer
 
         return send_packed_command
 
@@ -203,6 +219,15 @@ def execution_for(client: Any) -> Stepping | None:
     if execution is None or getattr(pool, PRIVATE, False):
         return None
     return execution
+
+
+def _widened(execution: Stepping, client: Any, footprint: Footprint) -> Footprint:
+    """A client that caches on its side may look at anything there, and is told of all changes."""
+    pool = getattr(client, "connection_pool", None)
+    if getattr(pool, "cache", None) is not None:
+        execution.tracks = True
+        return footprint | SENDS
+    return footprint | SENDS if execution.controller.grain == "wire" else footprint
 
 
 def broken(client: Any) -> Callable[[str], BaseException]:
