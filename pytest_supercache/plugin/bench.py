@@ -65,6 +65,7 @@ class Bench:
                 system=item.system.name,
                 stated=stated.verdict.value if stated else None,
                 stated_class=stated.conflict_class if stated else None,
+                stated_label=stated.label if stated else None,
                 as_stated=_is_as_stated(result, stated),
                 replay_command=_replay_command(scenario.path, result),
                 severity=scenario.severity,
@@ -271,7 +272,8 @@ def _is_as_stated(result: CheckResult, stated: "Stated | None") -> bool:
     is_named = stated.conflict_class is None or found is None
     # A class that was not found out is not the stated one.
     is_named = is_named or fits(str(found and found.conflict_class), str(stated.conflict_class))
-    return is_named and result.verdict is stated.verdict
+    is_labelled = stated.label is None or result.label is None or result.label.value == stated.label
+    return is_named and is_labelled and result.verdict is stated.verdict
 
 
 def _replay(node: pytest.Item) -> "Schedule | None":

@@ -79,6 +79,7 @@ def finding_row(finding: Finding) -> Row:
         "system": finding.system,
         "stated": finding.stated,
         "stated_class": finding.stated_class,
+        "stated_label": finding.stated_label,
         "as_stated": finding.as_stated,
         "verdict": result.verdict.value,
         "label": result.label.value if result.label else None,
