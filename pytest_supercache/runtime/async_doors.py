@@ -123,6 +123,8 @@ class AsyncDoors(Doors):
         self, execution: Stepping, label: str, footprint: Footprint, make: Callable[[], Any]
     ) -> Any:
         """Take the step of a command and wait for its answer before anybody is chosen again."""
+        if execution.controller.grain == "wire":
+            execution.controller.simplify("commands of asyncio clients atomic")
 
         async def expecting() -> Any:
             self._keep(execution, footprint)

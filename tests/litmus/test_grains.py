@@ -4,6 +4,7 @@ Each race has a twin: the same code at grain `command`, and the fixed code at th
 """
 
 import asyncio
+import contextlib
 import sys
 import threading
 
@@ -16,6 +17,8 @@ from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.verdict import Label
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.registry import REGISTRY
+
+BACKENDS = ["fakeredis", pytest.param("redis-server", marks=pytest.mark.redis_server)]
 
 
 @pytest.fixture(autouse=True)
@@ -267,3 +270,89 @@ def test_where_a_task_waits_for_ever_is_still_named_at_grain_await():
     result = check(body, grain="await")
     assert result.verdict is Verdict.VIOLATED
     assert "in waits" in result.counterexample.violation.summary
+
+
+class OneConnection:
+    """A tiny client: all of its users share one connection, in turn or not."""
+
+    def __init__(self, layers, *, is_fixed):
+        client = layers.client(decode_responses=True)
+        self.connection = client.connection_pool.get_connection()
+        self.lock = threading.Lock() if is_fixed else contextlib.nullcontext()
+
+    def get(self, key):
+        with self.lock:
+            self.connection.send_command("GET", key)
+            return self.connection.read_response()
+
+
+def own_replies(*, is_fixed):
+    def body(world):
+        for key in ("alice", "bob"):
+            world.existing_cache.client().set(key, f"{key}-secret")
+        client = OneConnection(world.existing_cache, is_fixed=is_fixed)
+        for key in ("alice", "bob"):
+            world.actor(key, client.get, key)
+        assert world.run() == {"alice": "alice-secret", "bob": "bob-secret"}
+
+    return body
+
+
+@pytest.mark.parametrize("is_fixed", [False, True])
+def test_replies_that_are_mixed_up_are_found_at_grain_wire(is_fixed):
+    result = check(own_replies(is_fixed=is_fixed), grain="wire")
+    assert result.verdict is (Verdict.HOLDS if is_fixed else Verdict.VIOLATED), result.reasons
+    if not is_fixed:
+        assert result.label is Label.CONFLICT
+        assert result.counterexample.replays == "10/10"
+        assert "bob-secret" in result.counterexample.violation.summary
+
+
+def test_replies_are_not_mixed_up_where_a_command_is_one_step():
+    assert check(own_replies(is_fixed=False)).verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("grain", "schedules"), [("command", 2), ("wire", 6)])
+def test_at_grain_wire_a_reply_is_a_step_of_its_own(backend, grain, schedules):
+    seen = set()
+
+    def body(world):
+        client = world.existing_cache.client(decode_responses=True)
+        for name in ("alice", "bob"):
+            world.actor(name, client.incr, "visits")
+        seen.add(tuple(world.run().values()))
+
+    server = start_server(backend)
+    settings = Exploration(grain=grain, memory="declared", search="all-schedules")
+    try:
+        result = check_on(server, body, settings, guarantees=())
+    finally:
+        server.close()
+    assert (result.verdict, result.interleavings) == (Verdict.HOLDS, schedules)
+    assert seen == {(1, 2), (2, 1)}
+
+
+def test_a_pipeline_is_received_in_one_step():
+    def body(world):
+        pipeline = world.existing_cache.client().pipeline()
+        for key in ("a", "b", "c"):
+            pipeline.get(key)
+        world.actor("alice", pipeline.execute)
+        world.actor("bob", world.existing_cache.client().get, "a")
+        world.run()
+
+    result = check(body, grain="wire", memory="declared", search="all-schedules")
+    assert (result.verdict, result.interleavings) == (Verdict.HOLDS, 6)
+
+
+def test_a_client_that_caches_on_its_side_needs_a_server_that_tells_of_changes():
+    from redis.cache import CacheConfig
+
+    def body(world):
+        client = world.existing_cache.client(protocol=3, cache_config=CacheConfig())
+        world.actor("alice", client.get, "k")
+        world.run()
+
+    with pytest.raises(SupercacheError, match="redis-server"):
+        check(body)
