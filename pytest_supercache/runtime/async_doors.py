@@ -15,6 +15,7 @@ from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.doors import Doors, _Method, address, broken, execution_for, speak
 from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.wire import SENDS
 
 
 class AsyncDoors(Doors):
@@ -125,6 +126,7 @@ class AsyncDoors(Doors):
         """Take the step of a command and wait for its answer before anybody is chosen again."""
         if execution.controller.grain == "wire":
             execution.controller.simplify("commands of asyncio clients atomic")
+            footprint = footprint | SENDS
 
         async def expecting() -> Any:
             self._keep(execution, footprint)

@@ -21,7 +21,7 @@ from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.dialect import Dialect
 from pytest_supercache.runtime.state import find_object
 from pytest_supercache.runtime.stepping import Stepping
-from pytest_supercache.runtime.wire import SENDS, Wire, under_way
+from pytest_supercache.runtime.wire import CACHES, SENDS, Wire, under_way
 
 _SCRIPTS = frozenset({"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "SCRIPT"})
 
@@ -226,7 +226,7 @@ def _widened(execution: Stepping, client: Any, footprint: Footprint) -> Footprin
     pool = getattr(client, "connection_pool", None)
     if getattr(pool, "cache", None) is not None:
         execution.tracks = True
-        return footprint | SENDS
+        return footprint | CACHES
     return footprint | SENDS if execution.controller.grain == "wire" else footprint
 
 

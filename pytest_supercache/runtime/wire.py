@@ -19,12 +19,19 @@ from pytest_supercache.runtime.actor import Actor
 from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.stepping import Stepping
 
-ANY_KEY = Footprint(frozenset({f"{PLACE}:*"}), frozenset({f"{PLACE}:*"}))
-"""What a client may touch that keeps answers and hears of changes."""
-
+_CLIENT = frozenset({"wire:client"})
 _UNDER_WAY = frozenset({"wire:under way"})
-SENDS = ANY_KEY | Footprint(_UNDER_WAY, _UNDER_WAY)
-"""What such a client touches when it sends: an answer may come of it."""
+
+RECEIVES = Footprint(_CLIENT, _CLIENT)
+"""What receiving touches beside its key: connections, and what the client keeps."""
+
+SENDS = RECEIVES | Footprint(_UNDER_WAY, _UNDER_WAY)
+"""What sending touches beside its key: an answer may come of it."""
+
+CACHES = SENDS | Footprint(reads=frozenset({f"{PLACE}:*"}))
+"""What a command of a client touches that is told of every change."""
+
+_SENDS_ANYTHING = SENDS | Footprint(frozenset({f"{PLACE}:*"}), frozenset({f"{PLACE}:*"}))
 
 _CONNECTING = "_supercache_connecting"
 
@@ -75,7 +82,7 @@ class Wire:
         if actor is None or actor.is_task or not is_open or actor.name in execution.commands:
             return
         if execution.controller.grain == "wire":
-            execution.step("send", SENDS, kind="command")
+            execution.step("send", _SENDS_ANYTHING, kind="command")
 
 
 @contextmanager
@@ -109,7 +116,7 @@ def _receive(execution: Stepping, connection: Any) -> None:
     deadline = None if timeout is None else execution.now() + timeout
     while True:
         if is_step:
-            execution.step(f"receive the reply to {label}".rstrip(), ANY_KEY, kind="reply")
+            execution.step(f"receive the reply to {label}".rstrip(), RECEIVES, kind="reply")
             if actor.name in execution.commands:
                 execution.commands[actor.name] = ""  # the replies behind it have come with it
                 execution.received.add(actor.name)

@@ -10,12 +10,13 @@ import threading
 
 import pytest
 
-from pytest_supercache import Faults, SupercacheError, Verdict, check, watch
+from pytest_supercache import COHERENT_WHEN_SETTLED, Faults, SupercacheError, Verdict, check, watch
 from pytest_supercache.checking import check_on
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.verdict import Label
 from pytest_supercache.layers.servers import start_server
+from pytest_supercache.reference import NaiveShop
 from pytest_supercache.registry import REGISTRY
 
 BACKENDS = ["fakeredis", pytest.param("redis-server", marks=pytest.mark.redis_server)]
@@ -356,3 +357,18 @@ def test_a_client_that_caches_on_its_side_needs_a_server_that_tells_of_changes()
 
     with pytest.raises(SupercacheError, match="redis-server"):
         check(body)
+
+
+@pytest.mark.parametrize("grain", ["command", "wire"])
+def test_a_conflict_of_layers_has_the_same_class_at_grain_wire(grain):
+    def body(world):
+        world.origin.set("k", "old")
+        shop = NaiveShop(world.node("a"))
+        world.actor("alice", shop.get, "k")
+        world.actor("bob", shop.set, "k", "new")
+        world.run()
+        world.settle()
+
+    found = check(body, grain=grain, guarantees=[COHERENT_WHEN_SETTLED], memory="declared")
+    assert found.verdict is Verdict.VIOLATED, found.reasons
+    assert found.counterexample.conflict_class == "stale-set"
