@@ -184,10 +184,6 @@ class RealServer:
         make: Any = import_module(f"{library}.connection").UnixDomainSocketConnection
         return make(path=self._socket, **portable_arguments(arguments))
 
-    def own_reader(self, _client: str) -> type | None:
-        """Clients read from it as they always do."""
-        return None
-
     def aconnection(self, arguments: Mapping[str, Any]) -> Any:
         """Make an asyncio connection to the server."""
         import redis.asyncio.connection
@@ -281,10 +277,6 @@ class ForeignServer:
         if library != "redis":
             pool = import_module(library).ConnectionPool.from_url(self.url)
         return pool.connection_class(**{**pool.connection_kwargs, **own})
-
-    def own_reader(self, _client: str) -> type | None:
-        """Clients read from it as they always do."""
-        return None
 
     def aconnection(self, arguments: Mapping[str, Any]) -> Any:
         """Make an asyncio connection to the server."""

@@ -16,7 +16,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers import redis_commands
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache, forget_pool
-from pytest_supercache.layers.servers import OWNED, PRIVATE
+from pytest_supercache.layers.servers import OWNED, PRIVATE, FakeRedisServer
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.dialect import Dialect
 from pytest_supercache.runtime.state import find_object
@@ -62,7 +62,8 @@ class Doors:
         self._wrap(connection.AbstractConnection, "send_packed_command", self._sending)
         self._wrap(connection.AbstractConnection, "connect", self._wire.connecting)
         self._wrap(connection.AbstractConnection, "read_response", self._wire.receiving)
-        own = self._cache.server.own_reader(name)
+        server = self._cache.server
+        own = server.own_reader(name) if isinstance(server, FakeRedisServer) else None
         if own is not None:
             self._wrap(own, "read_response", self._wire.receiving)
 
