@@ -131,6 +131,7 @@ class ExistingCache:
             self._look_in().flushdb()
         else:
             self._look_in().delete(key)
+        self.server.quiesce()  # clients that cache on their side are told
 
     def deadline(self, leases_only: bool) -> float | None:
         """Return the virtual second at which the next key expires, if the clock can be moved."""

@@ -88,9 +88,9 @@ class Parted(Coroutine[Any, Any, Any]):
 
 
 def _is_real(actor: TaskActor, future: Any) -> bool:
-    loop = actor.home
     is_ours = future is not None and future is actor.gate
-    return loop.racing and not (is_ours or actor.direct or actor.dismissed or loop.answers_awaited)
+    is_real = not (is_ours or actor.in_command or actor.dismissed or actor.direct)
+    return is_real and bool(actor.home.racing)
 
 
 async def _part(place: str) -> None:

@@ -21,7 +21,7 @@ from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.dialect import Dialect
 from pytest_supercache.runtime.state import find_object
 from pytest_supercache.runtime.stepping import Stepping
-from pytest_supercache.runtime.wire import CACHES, SENDS, Wire, under_way
+from pytest_supercache.runtime.wire import CACHES, SENDS, Wire
 
 _SCRIPTS = frozenset({"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "SCRIPT"})
 
@@ -95,8 +95,9 @@ class Doors:
             footprint = _widened(execution, client, footprint)
             with execution.call(label, footprint, kind="command", failure=broken(client)):
                 self._keep(execution, footprint)
-                with under_way(execution, label):
-                    answer = method(client, *args, **options)
+                answer = self._wire.under_way(
+                    execution, label, lambda: method(client, *args, **options)
+                )
             return dialect.received(answer) if dialect else answer
 
         return execute_command
@@ -112,8 +113,9 @@ class Doors:
             footprint = _widened(execution, pipeline, footprint)
             with execution.call(label, footprint, kind="command", failure=broken(pipeline)):
                 self._keep(execution, footprint)
-                with under_way(execution, label):
-                    answer = method(pipeline, *args, **options)
+                answer = self._wire.under_way(
+                    execution, label, lambda: method(pipeline, *args, **options)
+                )
             return dialect.received(answer) if dialect else answer
 
         return execute
@@ -154,10 +156,9 @@ class Doors:
                 )
             if execution is None or getattr(connection, PRIVATE, False):
                 return method(connection, *args, **options)
-            self._wire.sending(execution, connection)
-            answer = method(connection, *args, **options)
-            self._wire.sent(execution, connection)
-            return answer
+            return self._wire.sent(
+                execution, connection, lambda: method(connection, *args, **options)
+            )
 
         return send_packed_command
 

@@ -6,8 +6,7 @@ what it has answered and pushed meanwhile is there. So it is known when a client
 connection on which nothing is under way: then it waits, in virtual time, for an answer to come.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -62,48 +61,53 @@ class Wire:
             execution = None if getattr(connection, PRIVATE, False) else controlled()
             if (
                 execution is not None
-                and not options.get("push_request")
                 and _is_watched(execution, connection)
+                and not options.get("push_request")
             ):
                 _receive(execution, connection)
             return method(connection, *args, **options)
 
         return read_response
 
-    def sent(self, execution: Stepping, connection: Any) -> None:
-        """Wait until a real server has dealt with what was sent and with what follows from it."""
-        if execution.controller.grain == "wire" or execution.tracks:
+    def sent(self, execution: Stepping, connection: Any, send: Callable[[], Any]) -> Any:
+        """Send, and wait until a real server has dealt with it and with what follows from it.
+
+        What is sent without a command, on a connection in somebody's hands, is a step of its own.
+        """
+        is_wire = execution.controller.grain == "wire"
+        if is_wire:
+            _send_by_hand(execution, connection)
+        answer = send()
+        if is_wire or execution.tracks:
             self._quiesce()
+        return answer
 
-    def sending(self, execution: Stepping, connection: Any) -> None:
-        """Take the step of what is sent without a command, on a connection in somebody's hands."""
+    def under_way(self, execution: Stepping, label: str, make: Callable[[], Any]) -> Any:
+        """Send a command and receive its answer, which may be two steps."""
         actor = current_actor()
-        is_open = not getattr(connection, _CONNECTING, False)
-        if actor is None or actor.is_task or not is_open or actor.name in execution.commands:
-            return
-        if execution.controller.grain == "wire":
-            execution.step("send", _SENDS_ANYTHING, kind="command")
+        if actor is None or execution.controller.grain != "wire":
+            return make()
+        execution.commands[actor.name] = label
+        try:
+            return make()
+        finally:
+            execution.commands.pop(actor.name, None)
 
 
-@contextmanager
-def under_way(execution: Stepping, label: str) -> Iterator[None]:
-    """Note the command that the calling actor has under way."""
+def _send_by_hand(execution: Stepping, connection: Any) -> None:
     actor = current_actor()
-    if actor is None or execution.controller.grain != "wire":
-        yield
+    if actor is None or actor.is_task or getattr(connection, _CONNECTING, False):
         return
-    execution.commands[actor.name] = label
-    try:
-        yield
-    finally:
-        execution.commands.pop(actor.name, None)
+    if actor.name not in execution.commands:
+        execution.step("send", _SENDS_ANYTHING, kind="command")
 
 
 def _is_watched(execution: Stepping, connection: Any) -> bool:
-    is_fine = execution.controller.grain == "wire" or getattr(connection, TRACKED, False)
-    is_ours = getattr(connection, OWNED, False) and not getattr(connection, _CONNECTING, False)
+    if execution.controller.grain != "wire" and not getattr(connection, TRACKED, False):
+        return False
     actor = current_actor()
-    return is_fine and is_ours and actor is not None and not actor.is_task
+    is_open = getattr(connection, OWNED, False) and not getattr(connection, _CONNECTING, False)
+    return is_open and actor is not None and not actor.is_task
 
 
 def _receive(execution: Stepping, connection: Any) -> None:
