@@ -12,6 +12,7 @@ from typing import Any
 from pytest_supercache.core.footprint import ANYTHING
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.moves import add_move
 from pytest_supercache.runtime.task_actor import TaskActor, place_of
 
 Acting = Callable[[], TaskActor | None]
@@ -84,6 +85,7 @@ class Parted(Coroutine[Any, Any, Any]):
         actor = self._acting()
         if actor is not None and _is_real(actor, future):
             self._place = place_of(self._coroutine)
+            _end_first_lines(actor)
         return future
 
 
@@ -91,6 +93,15 @@ def _is_real(actor: TaskActor, future: Any) -> bool:
     is_ours = future is not None and future is actor.gate
     is_real = not (is_ours or actor.in_command or actor.dismissed or actor.direct)
     return is_real and bool(actor.home.racing)
+
+
+def _end_first_lines(actor: TaskActor) -> None:
+    """Who suspends before its first step has had its first turn: what follows is another."""
+    controller = actor.home.controller
+    if controller.fused is actor:
+        controller.fused = None
+        add_move(controller, actor, "start", "await", ANYTHING)
+        actor.operation_began = actor.taken
 
 
 async def _part(place: str) -> None:

@@ -184,13 +184,15 @@ def awaited_once(method):
     return body
 
 
-def test_check_then_act_around_an_await_is_found_at_grain_await():
-    found = check(awaited_once("get"), grain="await")
+@pytest.mark.parametrize("memory", ["auto", "declared"])
+def test_check_then_act_around_an_await_is_found_at_grain_await(memory):
+    found = check(awaited_once("get"), grain="await", memory=memory)
     assert found.verdict is Verdict.VIOLATED
     assert found.label is Label.CONFLICT
     assert found.counterexample.replays == "10/10"
     assert found.counterexample.token.endswith(";grain=await")
-    labels = [step.label for step in found.counterexample.execution.race if step.kind == "await"]
+    race = found.counterexample.execution.race
+    labels = [s.label for s in race if s.kind == "await" and s.label != "start"]
     assert labels
     assert all("in load" in label for label in labels)
 
@@ -200,8 +202,9 @@ def test_check_then_act_around_an_await_is_not_found_at_grain_command():
     assert result.verdict is Verdict.HOLDS, result.reasons
 
 
-def test_the_same_under_a_lock_of_asyncio_holds_at_grain_await():
-    result = check(awaited_once("get_locked"), grain="await")
+@pytest.mark.parametrize("memory", ["auto", "declared"])
+def test_the_same_under_a_lock_of_asyncio_holds_at_grain_await(memory):
+    result = check(awaited_once("get_locked"), grain="await", memory=memory)
     assert result.verdict is Verdict.HOLDS, result.reasons
     assert "awaits" in result.coverage
 
