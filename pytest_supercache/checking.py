@@ -17,8 +17,8 @@ from pytest_supercache.core.errors import (
     SupercacheError,
 )
 from pytest_supercache.core.fault import Faults, Vector
-from pytest_supercache.core.progress import Progress
 from pytest_supercache.core.orders import Share
+from pytest_supercache.core.progress import Progress
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
@@ -71,7 +71,8 @@ def check(
         body: called with a :class:`~pytest_supercache.world.World`, once per execution.
         search: ``auto``, ``exhaustive``, ``all-schedules``, ``pct``, ``random``, ``uniform`` or
             ``hypothesis``.
-        grain: where switch points are; this version knows ``command``.
+        grain: where switch points are: ``command``, ``wire``, ``await`` or ``line``
+            (docs/grains.md).
         seed: of the random search, and of ``random`` and ``uuid`` in the code under test.
         executions: how many schedules to execute at most.
         time: real seconds after which the search stops.
@@ -123,6 +124,7 @@ def check_on(
     """Check ``body`` with everything spelled out; :func:`check` and the plugin both come here."""
     refuse_unavailable(settings)
     guarantees = complete(guarantees)
+    settings = settings if replay is None else replace(settings, grain=replay.grain)
     work = Work(
         body=body, settings=settings, guarantees=guarantees, given=given or {}, state=tuple(state),
         clients=tuple(clients), item=item, hypothesis=(hypothesis_seed, reproduce),
@@ -144,14 +146,14 @@ def check_on(
             return result if replay is not None else _with_odds(stand, work, shared, result)
 
         try:
-            return explore(shared=settings.memory == "shared")
+            return explore(shared=settings.shares_memory)
         except SharedMemoryNeeded as needed:
             note = (
                 f"memory is treated as shared: {needed}. Declare what it looks into with "
                 "watch(...) to make the search cheaper"
             )
         except ReplayDivergedError:
-            if replay is None or settings.memory != "auto":
+            if replay is None or settings.memory != "auto" or settings.shares_memory:
                 raise
             note = "the token fits only with memory treated as shared"
         result = explore(shared=True)

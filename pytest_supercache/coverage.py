@@ -50,11 +50,19 @@ def bounds(scope: Scope) -> str:
     parts = [_count(scope, "users"), _count(scope, "keys")]
     parts = [part for part in parts if not part.startswith("0")]
     parts += [_faults(scope), f"early ticks {scope['early ticks']}"]
-    atomic = "code between cache commands atomic"
-    if scope["memory"] == "shared":
+    atomic = _ATOMIC.get(str(scope["grain"]), "code between cache commands atomic")
+    if scope["memory"] == "shared" and scope["grain"] not in _ATOMIC:
         atomic = "code between cache commands and their answers atomic"
     parts += [atomic, *([str(scope["simplified"])] if "simplified" in scope else [])]
     return f"({', '.join([*parts, str(scope['backend'])])})"
+
+
+_ATOMIC = {
+    "wire": "code between what is sent and what is received atomic",
+    "await": "code between commands, answers and awaits atomic",
+    "line": "code between commands and answers atomic, but for the functions whose lines are steps",
+}
+"""What a step is at the finer grains."""
 
 
 def _faults(scope: Scope) -> str:

@@ -27,6 +27,7 @@ class Watch:
     expires: _Seconds = None
     lease: bool = False  # what expires is a lock: it may run out early with ``ticks: auto``
     clock: bool = False
+    lines: bool = False  # not the call: its lines are steps, where the grain is `line`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class System:
     redis: tuple[str, ...] = ()
     isolate: tuple[str, ...] = ()
     roles: dict[str, str] = field(default_factory=dict)
+    backend: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ def system(
     redis: Iterable[str] = (),
     isolate: Iterable[str] = (),
     roles: dict[str, str] | None = None,
+    backend: str | None = None,
 ) -> Callable[[_Function], _Function]:
     """Register a factory of a system under test.
 
@@ -95,6 +98,8 @@ def system(
         redis: clients that cannot be caught otherwise, ``"package.module:name"`` each.
         isolate: modules that each node imports for itself; import them inside the factory.
         roles: what a layer name of the system stands for, as in ``{"dry": "existing_cache"}``.
+        backend: what must stand behind its existing cache, unless the command line says otherwise:
+            ``redis-server`` for a client that caches on its own side.
 
     Raises:
         SupercacheError: the name is taken by another factory.
@@ -114,6 +119,7 @@ def system(
             redis=tuple(redis),
             isolate=tuple(isolate),
             roles=dict(roles or {}),
+            backend=backend,
         )
         return factory
 
@@ -161,6 +167,7 @@ def watch(
     expires: _Seconds = None,
     lease: bool = False,
     clock: bool = False,
+    lines: bool = False,
 ) -> None:
     """Make every call of a function or method, or every access to a mapping, a step.
 
@@ -175,13 +182,14 @@ def watch(
             callable of the arguments; None means never.
         lease: what expires is a lock, so that its end is tried early (``ticks: auto``).
         clock: it reads a clock: a step, and strictly later than the reading before it.
+        lines: every line of the function is a step, where the grain is ``line``; the call is none.
 
     Raises:
         SupercacheError: the options say nothing, or contradict each other.
     """
     declared = Watch(
         target=target, layer=layer, reads=reads, writes=writes, expires=expires, lease=lease,
-        clock=clock,
+        clock=clock, lines=lines,
     )  # fmt: skip
     refuse_nonsense(declared)
     REGISTRY.watches[target] = declared
@@ -198,6 +206,11 @@ def refuse_nonsense(watch: Watch) -> None:
         raise SupercacheError(
             f"{named}: clock=True is for a function that only reads a clock; leave reads, writes "
             "and expires out"
+        )
+    if watch.lines and (watch.clock or not (watch.reads is watch.writes is watch.expires is None)):
+        raise SupercacheError(
+            f"{named}: with lines=True the lines are steps that may touch anything; leave reads, "
+            "writes, expires and clock out"
         )
     if watch.lease and watch.expires is None:
         raise SupercacheError(f"{named}: lease=True needs expires=, the time after which it ends")

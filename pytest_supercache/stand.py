@@ -31,6 +31,7 @@ from pytest_supercache.runtime.faults import Injection
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
 from pytest_supercache.runtime.isolation import Isolation
 from pytest_supercache.runtime.library_doors import LibraryDoors
+from pytest_supercache.runtime.lines import lines_parted
 from pytest_supercache.runtime.loop_tools import async_pairs, tools_watched
 from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
@@ -132,6 +133,7 @@ class Stand:
             enter_node=self._entering(faults),
             swaps_state=self._state.is_declared or self._isolation.is_used,
         )
+        controller.grain = self._settings.grain
         execution = Stepping(controller, expiries, faults)
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
@@ -269,7 +271,9 @@ def test_stand(
         module_state = ModuleState(dict.fromkeys([*adapters.state(sys.modules), *state]))
         seeding = undo.enter_context(seeded())
         undo.enter_context(frozen(stack.clock))  # first: a clock that is watched shows frozen time
-        watching = Watching(REGISTRY.watches.values())
+        watches = REGISTRY.watches.values()
+        lines = undo.enter_context(lines_parted(watches, settings.grain))
+        watching = Watching(watch for watch in watches if not watch.lines)
         undo.callback(watching.stop)
         watching.start()
         pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs(), *libraries.pairs]
@@ -279,6 +283,7 @@ def test_stand(
         undo.enter_context(clients_replaced(clients, stack.existing_cache))
 
         def prepare(copies: dict[str, ModuleType]) -> None:
+            lines.add_copies(copies)
             pairs = watching.apply_to_copies(copies)
             for module in copies.values():
                 rebinding.rebind_copy(module, pairs)

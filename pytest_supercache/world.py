@@ -335,7 +335,9 @@ class World(Recording):
         """Return everything that was recorded."""
         controller = self._controller
         return Execution(
-            schedule=Schedule(tuple(controller.choices), tuple(self.stepping.faults.strikes)),
+            schedule=Schedule(
+                tuple(controller.choices), tuple(self.stepping.faults.strikes), controller.grain
+            ),
             steps=self._record.steps,
             history=history_of(self._calls, self._record, self.stack, self._given, self._owners),
             settled=self._settled,

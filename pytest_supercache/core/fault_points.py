@@ -30,7 +30,7 @@ def points(execution: Execution, faults: Faults) -> Iterator[Fault]:
 
 
 _CALLS = frozenset({"command", "origin", "watched"})
-_CODE = _CALLS | {"super_cache", "hand"}
+_CODE = _CALLS | {"super_cache", "hand", "await", "reply"}
 
 
 def _at_step(kind: str, given: Any, step: Step) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ A token is ``sc1:ITEM:alice,bob*2,alice/1`` and, for each tick of the clock, ``;
 moved after three choices had been made. So for faults: ``;evict(existing_cache,k)@3`` happened
 then, ``;error_after(bob,1,2)@3`` struck in the step that the third choice took. Every choice of an
 actor lets it run to its next switch point; the first one also runs the code before its first one.
+Where these points are is said by ``;grain=line`` at the end; without it they are at commands.
 """
 
 import re
@@ -15,6 +16,7 @@ from urllib.parse import quote, unquote
 
 from pytest_supercache.core.errors import TokenError
 from pytest_supercache.core.fault import Fault, Vector, read_fault
+from pytest_supercache.core.settings import GRAINS
 
 if TYPE_CHECKING:
     from pytest_supercache.core.trace import Step
@@ -23,6 +25,7 @@ CLOCK = "@clock"
 """The pseudo-actor whose move is a tick: the clock jumps to the next deadline."""
 
 VERSION = "sc1"
+_GRAIN = "grain="
 _SAFE = "@._-/"
 _SAFE_ITEM = "@._-[]"
 
@@ -68,11 +71,13 @@ class Schedule:
     """The choices of one execution in order: names of actors, and of pseudo-actors with an ``@``.
 
     ``@clock`` is a tick, ``@evict(...)`` and the like are faults that the schedule places;
-    ``strikes`` are the faults that have a place of their own.
+    ``strikes`` are the faults that have a place of their own; ``grain`` is where the points are at
+    which choices were made.
     """
 
     choices: tuple[str, ...] = ()
     strikes: tuple[Strike, ...] = ()
+    grain: str = "command"
 
     @property
     def vector(self) -> Vector:
@@ -94,6 +99,8 @@ class Schedule:
             else:
                 moves += 1
         extras += [f";{strike.fault}@{strike.at}" for strike in self.strikes]
+        if self.grain != "command":
+            extras.append(f";{_GRAIN}{self.grain}")
         return f"{VERSION}:{quote(item, safe=_SAFE_ITEM)}:{','.join(runs)}{''.join(extras)}"
 
 
@@ -139,6 +146,7 @@ def read_token(token: str) -> tuple[str, Schedule]:
             "Run the search again to get a new token."
         )
     runs, *extras = rest.split(";")
+    grain = _read_grain(extras, token)
     choices = _read_runs(runs, token)
     moves, strikes = len(choices), []
     placed: list[int] = []  # positions of the choices that are not actors'
@@ -151,10 +159,23 @@ def read_token(token: str) -> tuple[str, Schedule]:
             raise TokenError(f"{extra!r} stands after a later one in token {token!r}")
         placed.append(at + len(placed))
         choices.insert(placed[-1], CLOCK if fault is None else fault.name)
-    schedule = Schedule(tuple(choices), tuple(strikes))
+    schedule = Schedule(tuple(choices), tuple(strikes), grain)
     if len(set(schedule.vector)) < len(schedule.vector):
         raise TokenError(f"the same fault is there twice in token {token!r}")
     return unquote(item), schedule
+
+
+def _read_grain(extras: list[str], token: str) -> str:
+    """Take the grain from the end of a token's extras."""
+    if not extras or not extras[-1].startswith(_GRAIN):
+        return "command"
+    grain = extras.pop().removeprefix(_GRAIN)
+    if grain not in GRAINS or grain == "command":
+        raise TokenError(
+            f"cannot read {_GRAIN}{grain!s} in token {token!r}: expected "
+            f"{', '.join(known for known in GRAINS if known != 'command')}"
+        )
+    return grain
 
 
 def _read_runs(runs: str, token: str) -> list[str]:

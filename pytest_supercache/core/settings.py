@@ -8,6 +8,7 @@ from pytest_supercache.core.odds import Simulation
 
 SEARCHES = ("auto", "exhaustive", "all-schedules", "pct", "random", "uniform", "hypothesis")
 GRAINS = ("command", "wire", "await", "line")
+"""Where switch points are; at all but the first, code between two commands parts too."""
 SAMPLERS = frozenset({"pct", "random", "uniform", "hypothesis"})
 """Searches that can prove nothing: they do not know what is left."""
 MEMORIES = ("auto", "declared", "shared")
@@ -38,6 +39,11 @@ class Exploration:
     step_timeout: float = 5.0
     odds: Simulation = field(default_factory=Simulation)
 
+    @property
+    def shares_memory(self) -> bool:
+        """Whether memory is treated as shared from the start: finer grains look into it."""
+        return self.memory == "shared" or (self.memory == "auto" and self.grain != "command")
+
 
 def refuse_unavailable(settings: Exploration) -> None:
     """Refuse what this version cannot do.
@@ -49,9 +55,9 @@ def refuse_unavailable(settings: Exploration) -> None:
         raise SupercacheError(
             f"search={settings.search!r} is not known; expected one of {', '.join(SEARCHES)}"
         )
-    if settings.grain != "command":
+    if settings.grain not in GRAINS:
         raise SupercacheError(
-            f"grain={settings.grain!r} is not available in this version; 'command' is"
+            f"grain={settings.grain!r} is not known; expected one of {', '.join(GRAINS)}"
         )
     if settings.ticks != "auto" and settings.ticks not in {0, 1, 2}:
         raise SupercacheError(f"ticks={settings.ticks!r}: expected 'auto', 0, 1 or 2")

@@ -3,12 +3,15 @@
 import json
 import weakref
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.layers.clock import EPOCH
 from pytest_supercache.layers.reuse import Moulds
 from pytest_supercache.layers.servers import (
+    TRACKED,
     AnyServer,
     owned,
     private_client,
@@ -51,9 +54,32 @@ class ExistingCache:
         import redis
 
         pool = redis.ConnectionPool(**options)
-        self._lead_here(pool, lambda: self.connect(options))
+        self._lead_here(pool, lambda pool: self.join(pool, options))
         client: redis.Redis = self._moulds.client(redis.Redis, pool, options)
         return client
+
+    def join(self, pool: Any, arguments: Mapping[str, Any], library: str = "redis") -> Any:
+        """Make a connection for a pool; one that caches on the client's side gets its proxy.
+
+        Raises:
+            SupercacheError: the server cannot tell clients of changes.
+        """
+        connection = self.connect(arguments, library)
+        cache = getattr(pool, "cache", None)
+        if cache is None:
+            return connection
+        if not self.server.tells_of_changes:
+            raise SupercacheError(
+                f"client-side caching needs a server that tells of changes, and "
+                f"{self.server.description} does not. Use --supercache-backend=redis-server, or "
+                "say so once: @system(..., backend='redis-server')"
+            )
+        setattr(connection, TRACKED, True)
+        for name, usual in (("host", "localhost"), ("port", 6379)):  # the proxy asks for them
+            if not hasattr(connection, name):
+                setattr(connection, name, arguments.get(name, usual))
+        proxy = import_module(f"{library}.connection").CacheProxyConnection
+        return owned(proxy(connection, cache, pool._lock))  # noqa: SLF001 - as the pool does
 
     def connect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection that leads here, with the ``arguments`` of whichever pool asks."""
@@ -64,16 +90,17 @@ class ExistingCache:
         import redis.asyncio
 
         pool = redis.asyncio.ConnectionPool(**options)
-        self._lead_here(pool, lambda: self.aconnect(options))
+        self._lead_here(pool, lambda _pool: self.aconnect(options))
         return redis.asyncio.Redis(connection_pool=pool)
 
-    def _lead_here(self, pool: Any, connect: Callable[[], Any]) -> None:
+    def _lead_here(self, pool: Any, connect: Callable[[Any], Any]) -> None:
         """Let a pool open its connections here, and remember it from then on."""
         found = weakref.ref(pool)
 
         def make_connection() -> Any:
-            self._pools.add(found())
-            return connect()
+            pool = found()
+            self._pools.add(pool)
+            return connect(pool)
 
         pool.make_connection = make_connection
 
@@ -118,6 +145,8 @@ class ExistingCache:
         is_async = iscoroutinefunction(pool.disconnect)
         if not is_async and not (self.is_plain and self.server.reuses_connections):
             pool.disconnect()
+        if getattr(pool, "cache", None) is not None:
+            pool.cache.flush()
         pool.reset()
 
     def keeps_real_time(self) -> bool:
@@ -130,6 +159,7 @@ class ExistingCache:
             self._look_in().flushdb()
         else:
             self._look_in().delete(key)
+        self.server.quiesce()  # clients that cache on their side are told
 
     def deadline(self, leases_only: bool) -> float | None:
         """Return the virtual second at which the next key expires, if the clock can be moved."""

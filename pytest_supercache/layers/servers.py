@@ -30,8 +30,12 @@ OWNED = "_supercache_owned"
 PRIVATE = "_supercache_private"
 """Marks a pool whose commands are our own looks, never steps."""
 
+TRACKED = "_supercache_tracked"
+"""Marks a connection whose client keeps answers and is told of changes."""
+
 _ADDRESS_ARGUMENTS = frozenset(
-    {"host", "port", "path", "socket_keepalive", "socket_keepalive_options", "socket_type",
+    {"cache", "cache_config",
+     "host", "port", "path", "socket_keepalive", "socket_keepalive_options", "socket_type",
      "server", "server_type", "version", "username", "password", "credential_provider",
      "client_class", "lua_modules", "connected", "writer", "ssl_context", "event_dispatcher",
      "maint_notifications_config", "maint_notifications_pool_handler",
@@ -54,6 +58,7 @@ class FakeRedisServer:
     url = "redis://localhost:6379/0"
     backend = "fakeredis"
     reuses_connections = True
+    tells_of_changes = False  # no client-side caching
 
     def __init__(self) -> None:
         import fakeredis
@@ -80,6 +85,13 @@ class FakeRedisServer:
         connection = make(server=self._server, **arguments)
         self._reuse.lend(shape, connection)
         return connection
+
+    def own_reader(self, client: str) -> type | None:
+        """Return the class that reads replies in its own way, for one client library at a time."""
+        import fakeredis
+
+        kinds = fakeredis.FakeRedisConnection.__mro__ if client == "Redis" else ()
+        return next((kind for kind in kinds if "read_response" in vars(kind)), None)
 
     def aconnection(self, arguments: Mapping[str, Any]) -> Any:
         """Make an asyncio connection to the present server."""
@@ -147,6 +159,9 @@ class FakeRedisServer:
                 found[name] = min(at, found.get(name, at))
         return found
 
+    def quiesce(self) -> None:
+        """It answers at once."""
+
     def close(self) -> None:
         """Nothing to stop."""
 
@@ -157,6 +172,7 @@ class RealServer:
     runs_scripts = True
     moves_time = False
     reuses_connections = False
+    tells_of_changes = True
 
     def __init__(self, program: str = "redis-server") -> None:
         self.backend = program
@@ -227,6 +243,10 @@ class RealServer:
         """Real time cannot be moved, so no expiry is a deadline here."""
         return {}
 
+    def quiesce(self) -> None:
+        """Return when everything that was sent before is answered, and all has been told of it."""
+        _quiesce(self._admin)
+
     def close(self) -> None:
         """Stop the process and remove its folder."""
         self._admin.close()
@@ -255,6 +275,7 @@ class ForeignServer:
     runs_scripts = True
     moves_time = False
     reuses_connections = False
+    tells_of_changes = True
 
     def __init__(self, url: str) -> None:
         import redis
@@ -310,6 +331,10 @@ class ForeignServer:
         """Real time cannot be moved, so no expiry is a deadline here."""
         return {}
 
+    def quiesce(self) -> None:
+        """Return when everything that was sent before is answered, and all has been told of it."""
+        _quiesce(self._admin)
+
     def close(self) -> None:
         """Close our own connections; the server stays."""
         self._admin.close()
@@ -347,10 +372,21 @@ def private_client(connect: Callable[[], Any]) -> "redis.Redis":
     """Make a client for our own looks: its commands are no steps."""
     import redis
 
+    def private() -> Any:
+        connection = connect()
+        setattr(connection, PRIVATE, True)
+        return connection
+
     pool = redis.ConnectionPool()
-    pool.make_connection = connect  # type: ignore[method-assign]
+    pool.make_connection = private  # type: ignore[method-assign]
     setattr(pool, PRIVATE, True)
     return redis.Redis(connection_pool=pool)
+
+
+def _quiesce(admin: "redis.Redis") -> None:
+    """Ask twice: a server writes the answers of one turn in any order, then begins the next."""
+    admin.ping()
+    admin.ping()
 
 
 def _dump(admin: "redis.Redis") -> dict[Any, tuple[bytes, int]]:

@@ -43,7 +43,7 @@ class Act:
 _NO_LAYERS = frozenset(
     {
         "lock", "memory", "clock", "ended", "started", "done", "event", "semaphore", "queue",
-        "barrier", "pool",
+        "barrier", "pool", "wire",
     }
 )  # fmt: skip
 
@@ -96,7 +96,7 @@ def _place(step: Step, key: str) -> tuple[str | None, str]:
         is_it = key in step.label.partition(" ")[2].split(", ")
         return ("messages@", key) if is_it else (None, "")
     for resources in (step.footprint.writes, step.footprint.reads):
-        for resource in sorted(resources):
+        for resource in sorted(resources, key=lambda each: (each.endswith(EVERYTHING), each)):
             place, _, name = resource.partition(":")
             if place not in _NO_LAYERS and (name == EVERYTHING or is_name_of(name, key)):
                 return place, name

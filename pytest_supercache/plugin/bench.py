@@ -69,6 +69,7 @@ class Bench:
                 system=item.system.name,
                 stated=stated.verdict.value if stated else None,
                 stated_class=stated.conflict_class if stated else None,
+                stated_label=stated.label if stated else None,
                 as_stated=_is_as_stated(result, stated),
                 replay_command=_replay_command(node, scenario.path, result),
                 severity=scenario.severity,
@@ -108,6 +109,7 @@ class Bench:
             isolate=system.isolate,
             item=item.name,
             preflight=play.look_ahead,
+            backend=system.backend,
         )
 
     def _settings(self, item: "ScenarioItem") -> "Exploration":
@@ -215,6 +217,8 @@ class Bench:
         node: pytest.Item,
         body: "Callable[[World], Any]",
         settings: "Exploration",
+        *,
+        backend: str | None = None,
         **own: Any,
     ) -> CheckResult:
         """Check a body with what the run says; a replay that no longer fits leaves it undecided."""
@@ -229,7 +233,7 @@ class Bench:
             settings = replace(settings, step_timeout=PATIENCE)
         try:
             result = check_on(
-                self._session.server,
+                self._session.server_for(backend),
                 body,
                 settings,
                 replay=_replay(node),
@@ -311,7 +315,8 @@ def _is_as_stated(result: CheckResult, stated: "Stated | None") -> bool:
     is_named = stated.conflict_class is None or found is None
     # A class that was not found out is not the stated one.
     is_named = is_named or fits(str(found and found.conflict_class), str(stated.conflict_class))
-    return is_named and result.verdict is stated.verdict
+    is_labelled = stated.label is None or result.label is None or result.label.value == stated.label
+    return is_named and is_labelled and result.verdict is stated.verdict
 
 
 def _breakpoint(node: pytest.Item) -> "Breakpoint | None":

@@ -51,7 +51,7 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._server: AnyServer | None = None
+        self._servers: dict[str, AnyServer] = {}
         self._findings: list[dict[str, Any]] = []
         self._ids: dict[str, Scenario] = {}
         self.options = Options(config)
@@ -70,11 +70,17 @@ class Session:
     @property
     def server(self) -> "AnyServer":
         """The server behind the existing cache, started when it is first needed."""
-        if self._server is None:
+        return self.server_for(None)
+
+    def server_for(self, backend: str | None) -> "AnyServer":
+        """Return the server for what needs this one; the command line has the last word."""
+        options = self.options
+        name = options.command_line("backend") or backend or options.value("backend") or "fakeredis"
+        if name not in self._servers:
             from pytest_supercache.layers.servers import start_server
 
-            self._server = start_server(self.options.value("backend") or "fakeredis")
-        return self._server
+            self._servers[name] = start_server(name)
+        return self._servers[name]
 
     def claim(self, scenario: "Scenario") -> None:
         """Take a scenario's id: tokens and known issues point to it, so it is there once.
@@ -205,9 +211,9 @@ class Session:
         terminalreporter.line(f"written: {self.report_folder / 'verdict.json'}")
 
     def pytest_unconfigure(self) -> None:
-        """Stop the server."""
-        if self._server is not None:
-            self._server.close()
+        """Stop the servers."""
+        for server in self._servers.values():
+            server.close()
 
     # -- reports -------------------------------------------------------------------------------
 

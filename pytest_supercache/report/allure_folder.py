@@ -18,7 +18,7 @@ from pytest_supercache.report.allure_result import (
     environment,
 )
 from pytest_supercache.report.evidence import Attachment
-from pytest_supercache.report.page_data import short
+from pytest_supercache.report.values import short
 from pytest_supercache.report.verdict_json import write_whole
 
 Json = Mapping[str, Any]

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_supercache.report.complaints import sentence, short_lines
-from pytest_supercache.report.page_data import headline, short
+from pytest_supercache.report.page_data import headline
 from pytest_supercache.report.step_lines import steps_of
+from pytest_supercache.report.values import short
 
 Json = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_supercache.report.page_data import short
+from pytest_supercache.report.values import short
 
 Json = Mapping[str, Any]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.report.finding import Finding
-from pytest_supercache.report.page_data import short
 from pytest_supercache.report.reproducer import reproducer
 from pytest_supercache.report.step_lines import Steps, steps_of
 from pytest_supercache.report.text import failure_text, line_of_text
 from pytest_supercache.report.timeline import timeline
 from pytest_supercache.report.timeline_svg import timeline_svg
+from pytest_supercache.report.values import short
 
 Row = Mapping[str, Any]
 

@@ -27,6 +27,7 @@ class Finding:
     system: str = ""
     stated: str | None = None
     stated_class: str | None = None  # the conflict class or family, beside `violated`
+    stated_label: str | None = None  # likewise
     replay_command: str = ""  # "pytest FILE --supercache-replay='TOKEN'"
     severity: str | None = None
     owner: str | None = None

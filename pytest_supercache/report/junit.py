@@ -5,7 +5,7 @@ from typing import Any
 from xml.etree import ElementTree as Xml
 
 from pytest_supercache.report.complaints import complaints, path_of, sentence
-from pytest_supercache.report.page_data import short
+from pytest_supercache.report.values import short
 
 Json = Mapping[str, Any]
 

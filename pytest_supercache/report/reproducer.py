@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_supercache.report.page_data import short
 from pytest_supercache.report.step_lines import steps_of
-from pytest_supercache.report.values import wrap
+from pytest_supercache.report.values import short, wrap
 
 Row = Mapping[str, Any]
 

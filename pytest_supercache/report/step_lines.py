@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_supercache.report.page_data import short
 from pytest_supercache.report.player_data import player
+from pytest_supercache.report.values import short
 
 LINE_MAX = 200
 

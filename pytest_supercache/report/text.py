@@ -72,11 +72,13 @@ def _line(text: str) -> str:
 
 
 def _classes(finding: Finding) -> str:
-    if finding.stated_class is None:
+    stated = [word for word in (finding.stated_label, finding.stated_class) if word]
+    if not stated:
         return ""
-    found = finding.result.counterexample
-    named = found and found.conflict_class
-    return f": stated {finding.stated_class}, found {named or 'a conflict without a class'}"
+    found, label = finding.result.counterexample, finding.result.label
+    named = (found and found.conflict_class) or "a conflict without a class"
+    kind = f"{label.value}, " if finding.stated_label and label else ""
+    return f": stated {', '.join(stated)}, found {kind}{named}"
 
 
 def _violations(result: CheckResult, found: Counterexample) -> list[str]:

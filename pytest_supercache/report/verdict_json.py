@@ -16,8 +16,8 @@ from pytest_supercache.core.orders import Pair
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.trace import Execution, Layers, Step
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.odds import condition, interval, share
 from pytest_supercache.oracle.explain import named
+from pytest_supercache.oracle.odds import condition, interval, share
 from pytest_supercache.report.agreement import apart, compared_places, first_disagreement
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.plain import Plain, plain
@@ -85,6 +85,7 @@ def finding_row(finding: Finding) -> Row:
         "system": finding.system,
         "stated": finding.stated,
         "stated_class": finding.stated_class,
+        "stated_label": finding.stated_label,
         "as_stated": finding.as_stated,
         "verdict": result.verdict.value,
         "label": result.label.value if result.label else None,

@@ -13,9 +13,11 @@ from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.layers.servers import OWNED
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.doors import Doors, _Method, address, broken, execution_for, speak
 from pytest_supercache.runtime.retrying import attempts, without_default
 from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.wire import SENDS
 
 
 class AsyncDoors(Doors):
@@ -128,14 +130,21 @@ class AsyncDoors(Doors):
         self, execution: Stepping, label: str, footprint: Footprint, make: Callable[[], Any]
     ) -> Any:
         """Take the step of a command and wait for its answer before anybody is chosen again."""
+        if execution.controller.grain == "wire":
+            execution.controller.simplify("commands of asyncio clients atomic")
+            footprint = footprint | SENDS
 
         async def expecting() -> Any:
             self._keep(execution, footprint)
+            actor = current_actor()
+            assert actor is not None, "a command is sent by an actor"
+            actor.in_command += 1
             for loop in execution.controller.loops:
                 loop.answers_awaited += 1
             try:
                 return await make()
             finally:
+                actor.in_command -= 1
                 for loop in execution.controller.loops:
                     loop.answers_awaited -= 1
 

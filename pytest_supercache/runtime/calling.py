@@ -1,13 +1,17 @@
 """Whose code the calling thread runs."""
 
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from pytest_supercache.runtime.actor import Actor
 
 _local = threading.local()
+
+tracers: list[Callable[..., Any]] = []
+"""The trace function of every actor's thread, if there is one: see :mod:`runtime.lines`."""
 
 
 def current_actor() -> Actor | None:
@@ -27,6 +31,8 @@ def be(actor: Actor, controller: Any) -> None:
     threading.current_thread()._daemonic = actor.daemon  # type: ignore[attr-defined] # noqa: SLF001
     _local.actor = actor
     _local.controller = controller
+    if tracers:
+        sys.settrace(tracers[-1])
 
 
 def current_controller() -> Any:

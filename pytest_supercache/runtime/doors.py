@@ -8,7 +8,7 @@ whatever address they name; one that was opened before, or without a pool, is a 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import reduce, wraps
+from functools import partial, reduce, wraps
 from importlib import import_module
 from operator import or_
 from typing import Any
@@ -16,12 +16,13 @@ from typing import Any
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.layers import redis_commands
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
-from pytest_supercache.layers.servers import OWNED, PRIVATE
+from pytest_supercache.layers.servers import OWNED, PRIVATE, FakeRedisServer
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.dialect import Dialect
 from pytest_supercache.runtime.retrying import attempts, without_default
 from pytest_supercache.runtime.state import find_object
 from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.wire import CACHES, SENDS, Wire
 
 _Method = Callable[..., Any]
 
@@ -36,6 +37,7 @@ class Doors:
         self.pairs: list[tuple[Any, Any]] = []  # methods are found where they are
         self._is_valkey_open = False
         self._commands = 0  # that are being sent, or wait for their answer
+        self._wire = Wire(cache.server.quiesce)
 
     def open(self) -> None:
         """Wrap the methods of redis-py, and those of valkey-py if it is imported."""
@@ -59,6 +61,12 @@ class Doors:
         self._wrap(connection.ConnectionPool, "make_connection", self._connection)
         self._wrap(connection.BlockingConnectionPool, "make_connection", self._connection)
         self._wrap(connection.AbstractConnection, "send_packed_command", self._sending)
+        self._wrap(connection.AbstractConnection, "connect", self._wire.connecting)
+        self._wrap(connection.AbstractConnection, "read_response", self._wire.receiving)
+        server = self._cache.server
+        own = server.own_reader(name) if isinstance(server, FakeRedisServer) else None
+        if own is not None:
+            self._wrap(own, "read_response", self._wire.receiving)
 
     def close(self) -> None:
         """Unwrap them."""
@@ -85,18 +93,20 @@ class Doors:
             dialect = execution.dialect()
             args = dialect.sent(args) if dialect else args
             label, footprint = self.announce(execution, args)
+            footprint = _widened(execution, client, footprint)
+            ask = partial(self._ask, method, client, args, options)
             answer = None
             for attempt in attempts(execution, client):
                 failure, shown = broken(client), f"{label}{attempt.mark}"
                 with attempt, execution.call(shown, footprint, kind="command", failure=failure):
                     self._keep(execution, footprint)
-                    answer = self._ask(method, client, args, options)
+                    answer = self._wire.under_way(execution, label, ask)
             return dialect.received(answer) if dialect else answer
 
         return execute_command
 
     def _ask(self, method: _Method, client: Any, args: Any, options: Any) -> Any:
-        """Send a command and wait for its answer; an error may leave its connection in any state."""
+        """Send a command and wait for its answer; an error may leave the connection in any state."""
         self._commands += 1
         try:
             return method(client, *args, **options)
@@ -114,9 +124,12 @@ class Doors:
             dialect = speak(execution, pipeline)
             is_atomic = pipeline.transaction or pipeline.explicit_transaction
             label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
+            footprint = _widened(execution, pipeline, footprint)
             with execution.call(label, footprint, kind="command", failure=broken(pipeline)):
                 self._keep(execution, footprint)
-                answer = method(pipeline, *args, **options)
+                answer = self._wire.under_way(
+                    execution, label, lambda: method(pipeline, *args, **options)
+                )
             return dialect.received(answer) if dialect else answer
 
         return execute
@@ -140,7 +153,7 @@ class Doors:
             self._pools.add(pool)
             library = method.__module__.partition(".")[0]
             arguments = without_default(pool.connection_kwargs)
-            connection = self._cache.connect(arguments, library)
+            connection = self._cache.join(pool, arguments, library)
             if hasattr(pool, "_connections"):  # a blocking pool keeps its own list
                 pool._connections.append(connection)  # noqa: SLF001
             return connection
@@ -158,7 +171,11 @@ class Doors:
                     "was not made by a pool inside an execution; name its client in "
                     "@system(redis=[...]), or make the client in the system's factory"
                 )
-            return method(connection, *args, **options)
+            if execution is None or getattr(connection, PRIVATE, False):
+                return method(connection, *args, **options)
+            return self._wire.sent(
+                execution, connection, lambda: method(connection, *args, **options)
+            )
 
         return send_packed_command
 
@@ -204,7 +221,7 @@ class Doors:
 
     def _note(self, execution: Stepping, command: redis_commands.Described) -> None:
         """Remember keys set with NX (with a TTL they are locks that run out); name missing Lua."""
-        if not command.is_plain:
+        if not command.is_plain or execution.controller.grain == "wire":
             self._cache.is_plain = False
         if command.lease is not None:
             self._cache.leases.add(command.lease)
@@ -222,6 +239,15 @@ def execution_for(client: Any) -> Stepping | None:
     if execution is None or getattr(pool, PRIVATE, False):
         return None
     return execution
+
+
+def _widened(execution: Stepping, client: Any, footprint: Footprint) -> Footprint:
+    """A client that caches on its side may look at anything there, and is told of all changes."""
+    pool = getattr(client, "connection_pool", None)
+    if getattr(pool, "cache", None) is not None:
+        execution.tracks = True
+        return footprint | CACHES
+    return footprint | SENDS if execution.controller.grain == "wire" else footprint
 
 
 def broken(client: Any) -> Callable[[str], BaseException]:

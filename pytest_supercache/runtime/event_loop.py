@@ -27,6 +27,7 @@ from pytest_supercache.runtime.actor import (
     name_of_child,
 )
 from pytest_supercache.runtime.alone import let_run
+from pytest_supercache.runtime.awaits import Parted
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.passing import take_alone
@@ -133,9 +134,8 @@ class ControlledLoop(asyncio.SelectorEventLoop):
                 task.add_done_callback(self._forget)
             return task
         child = self._child(parent)
-        task = super().create_task(
-            coro, name=child.name if name is None else name, context=context, **rest
-        )
+        name = child.name if name is None else name
+        task = super().create_task(self._parted(coro), name=name, context=context, **rest)
         self._adopt(child, task, context)
         task.add_done_callback(self._ended)
         return task
@@ -179,7 +179,8 @@ class ControlledLoop(asyncio.SelectorEventLoop):
     def begin(self, actor: TaskActor) -> None:
         """Start the task of a user who was chosen for the first time."""
         context = copy_context()
-        task = super().create_task(live(actor, self.controller), name=actor.name, context=context)
+        flow = self._parted(live(actor, self.controller))
+        task = super().create_task(flow, name=actor.name, context=context)
         self._adopt(actor, task, context)
         self.wake()
 
@@ -224,6 +225,10 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         child.inherited = list(parent.inherited)
         child.dismissed = parent.dismissed
         return child
+
+    def _parted(self, coro: Any) -> Any:
+        """Make a switch point of each suspension, where the grain is that fine."""
+        return Parted(coro, self.acting) if self.controller.grain == "await" else coro
 
     def _adopt(self, actor: TaskActor, task: asyncio.Task[Any], context: Context) -> None:
         actor.task = task

@@ -10,6 +10,7 @@ class Notes:
 
     def __init__(self, *, shared_memory: bool) -> None:
         self.shared_memory = shared_memory
+        self.grain = "command"
         self.hazards: list[str] = []
         self.simplified: list[str] = []
         self.undeclared: list[str] = []

@@ -42,6 +42,9 @@ class Stepping:
         self.threads: dict[threading.Thread, Actor] = {}  # that code under test has started
         self.faults = faults or Injection()
         self.on_step: Callable[[Step], None] | None = None  # called by the actor that takes it
+        self.commands: dict[str, str] = {}  # by actor: what it has sent and not received
+        self.received: set[str] = set()  # actors whose last reply was a step
+        self.tracks = False  # whether a client caches on its side, told of changes by the server
 
     def step(
         self,
@@ -183,9 +186,12 @@ class Stepping:
 
     def answered(self, label: str) -> None:
         """Part the answer of a step from what the code does with it, in shared memory only."""
-        if self.controller.shared_memory:
+        actor = current_actor()
+        if actor is not None and actor.name in self.received:
+            self.received.remove(actor.name)
+        elif self.controller.shared_memory:
             self.step(f"answer of {label}", Footprint(), kind="memory")
-        raise_late(current_actor())
+        raise_late(actor)
 
     @contextmanager
     def inside(self, label: str, footprint: Footprint) -> Iterator[None]:

@@ -73,12 +73,12 @@ class TaskActor(Actor):
         """Describe where it waits for ever."""
         found = self.as_pending(enabled=False)
         if self.pending is None and self.task is not None:
-            place = _place(self.task.get_coro())
+            place = place_of(self.task.get_coro())
             found.label = f"await {place}" if place else "await"
         return found
 
 
-def _place(coroutine: Any) -> str:
+def place_of(coroutine: Any) -> str:
     """Name the innermost line of the code under test that awaits."""
     place = ""
     for frame in _frames(coroutine):

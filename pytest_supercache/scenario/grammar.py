@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from pytest_supercache.core.settings import GRAINS, MEMORIES, SEARCHES
+from pytest_supercache.core.verdict import Label
 
 
 class Kind(Enum):
@@ -202,10 +203,15 @@ STATED_FIELDS = {
     "violated": Field(kind=Kind.ASSUME, description="The documented conflict must be found."),
 }
 
+LABELS = tuple(label.value for label in Label)
+
 _OWN_ASSUMPTION = Field(kind=Kind.ASSUME, description="What this system relies on.")
 HOLDS_FIELDS = {"assume": _OWN_ASSUMPTION}
 VIOLATED_FIELDS = {
     "class": Field(kind=Kind.CLASS, description="The conflict's class, or its family."),
+    "label": Field(
+        kind=Kind.CHOICE, choices=LABELS, description="What fails when users take turns."
+    ),
     "assume": _OWN_ASSUMPTION,
 }
 

@@ -81,6 +81,7 @@ class Stated:
 
     verdict: Verdict
     conflict_class: str | None = None
+    label: str | None = None
     assume: Assume | None = None
 
 

@@ -9,6 +9,7 @@ from pytest_supercache.scenario.fields import (
     kind_of,
     location,
     pairs,
+    read_choice,
     read_fields,
     read_name,
     read_table,
@@ -16,6 +17,7 @@ from pytest_supercache.scenario.fields import (
 from pytest_supercache.scenario.grammar import (
     ASSUME_FIELDS,
     HOLDS_FIELDS,
+    LABELS,
     STATED_FIELDS,
     VIOLATED_FIELDS,
 )
@@ -151,6 +153,9 @@ def _read_violated(node: Node, classes: Classes, findings: Findings) -> Stated:
         verdict=Verdict.VIOLATED,
         conflict_class=_read_class(fields["class"], classes, findings)
         if "class" in fields
+        else None,
+        label=read_choice(fields["label"], "label", LABELS, findings)
+        if "label" in fields
         else None,
         assume=read_assume(fields["assume"], findings) if "assume" in fields else None,
     )

@@ -91,6 +91,8 @@ def _stated(spec: SystemSpec) -> str:
     more: dict[str, Any] = {}
     if spec.stated.conflict_class is not None:
         more["class"] = spec.stated.conflict_class
+    if spec.stated.label is not None:
+        more["label"] = spec.stated.label
     if spec.stated.assume is not None:
         more["assume"] = {"pause": spec.stated.assume.pause}
     verdict = spec.stated.verdict.value

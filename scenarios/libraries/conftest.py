@@ -4,16 +4,19 @@
 left out. `python3 dev.py libraries` makes an environment for each `SYSTEM.lock` and runs them all.
 """
 
+import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 
+from pytest_supercache.registry import REGISTRY
+
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what needs other versions than those that are installed."""
+    """Leave out what needs other versions than those that are installed, or another server."""
     out = [item for item in items if HERE in item.path.parents and not _is_here(item)]
     if out:
         config.hook.pytest_deselected(items=out)
@@ -24,6 +27,9 @@ def _is_here(item: pytest.Item) -> bool:
     scenario = getattr(item, "scenario_item", None)
     if scenario is None:
         return True
+    backend = REGISTRY.systems[scenario.system.name].backend
+    if backend is not None and shutil.which(backend) is None:
+        return False
     needs = item.path.parent / f"{scenario.system.name}.in"
     return all(map(_is_installed, needs.read_text(encoding="utf-8").split()))
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 HERE = "scenarios/libraries"
 
@@ -25,8 +27,30 @@ def test_every_library_that_is_here_shows_its_conflict(tmp_path):
     assert {row["id"].partition("[")[0] for row in rows} >= {
         "LIB-01", "LIB-08", "LIB-09", "LIB-15", "LIB-28", "MLC-01",
     }  # fmt: skip
-    assert {(row["verdict"], row["label"]) for row in rows} == {("violated", "conflict")}
-    assert {row["counterexample"]["replays"] for row in rows} == {"10/10"}
+    violated = [row for row in rows if row["verdict"] == "violated"]
+    assert {row["label"] for row in violated} == {"conflict"}
+    assert {row["counterexample"]["replays"] for row in violated} == {"10/10"}
+
+
+@pytest.mark.redis_server
+def test_a_reply_that_never_comes_is_found_and_replays_in_another_process(tmp_path):
+    found = run(tmp_path, f"{HERE}/redis-py")
+    assert found.returncode == 0, found.stdout
+    scenarios = json.loads((tmp_path / "verdict.json").read_text())["scenarios"]
+    rows = {row["id"]: row for row in scenarios}
+    assert rows["LIB-20[redis.drain_8]"]["verdict"] == "holds"
+    assert rows["LIB-34[redis.pipeline_8]"]["verdict"] == "holds"
+    hangs = rows["LIB-21[redis.reader_8]"]
+    assert (hangs["stated_label"], hangs["stated_class"]) == ("conflict", "lost-wakeup")
+    replayed = run(tmp_path, HERE, f"--supercache-replay={hangs['counterexample']['token']}")
+    assert replayed.returncode == 1, replayed.stdout
+    assert "LIB-21[redis.reader_8]: VIOLATED answers" in replayed.stdout
+
+
+def test_every_library_states_its_label():
+    for path in (ROOT / HERE).glob("*/*.supercache.yaml"):
+        stated = re.search("^systems: (.*)$", path.read_text(encoding="utf-8"), re.M)[1]
+        assert "label: " in stated, path.name
 
 
 def test_a_documented_conflict_replays_in_another_process(tmp_path):

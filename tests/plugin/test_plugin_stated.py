@@ -83,3 +83,14 @@ def test_a_stated_class_or_family_must_be_the_one_that_is_found(project: Project
     result.stdout.fnmatch_lines(
         ["S-C[[]shop[]]: VIOLATED *, but not as stated: stated resurrection, found stale-set"]
     )
+
+
+def test_a_stated_label_must_be_the_one_that_is_found(project: Project) -> None:
+    for name, label in (("A", "conflict"), ("B", "order bug")):
+        systems = f"systems: {{shop: {{violated: {{label: {label}}}}}}}"
+        project.scenario(race(f"S-{name}").replace("system: shop", systems), name)
+    result = project.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["S-B[[]shop[]]: VIOLATED *, but not as stated: stated order bug, found conflict, *"]
+    )

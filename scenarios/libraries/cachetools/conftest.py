@@ -31,23 +31,14 @@ def memo(layers):
     """A function whose answers are kept."""
     from cachetools import func
 
-    loads = []
-
     @func.ttl_cache(maxsize=8, ttl=60)
     def load(key):
-        loads.append(key)
         return layers.origin.get(key)
 
-    return SimpleNamespace(load=load, loads=loads)
+    return SimpleNamespace(load=load)
 
 
 @sc.verb("load")
 def load(system, _user, key):
     """Ask the memoized function."""
     return system.load(key)
-
-
-@sc.verb("count_loads")
-def count_loads(system, _user):
-    """Say how often the origin was asked."""
-    return len(system.loads)
