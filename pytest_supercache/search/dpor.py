@@ -111,6 +111,8 @@ class Exhaustive:
             if walk.is_impossible:
                 self.probes += 1
                 return True
+            if isinstance(execution.failure, ReductionAlarm):
+                raise execution.failure  # it came up in the midst of a run, under the body
             if execution.undeclared:
                 raise ReductionAlarm(f"steps touch more than they say: {execution.undeclared[0]}")
             walk.finish(execution)
