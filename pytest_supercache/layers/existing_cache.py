@@ -65,9 +65,9 @@ class ExistingCache:
         self._pools.add(pool)
         return redis.asyncio.Redis(connection_pool=pool)
 
-    def aconnect(self, arguments: Mapping[str, Any]) -> Any:
+    def aconnect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make an asyncio connection that leads here."""
-        return owned(self.server.aconnection(arguments))
+        return owned(self.server.aconnection(arguments, library))
 
     def reset(self, given: Mapping[str, Any]) -> None:
         """Start an execution with ``given``: text and bytes as they are, anything else as JSON."""

@@ -71,12 +71,15 @@ class FakeRedisServer:
             make = fakeredis.FakeValkey(server=self._server).connection_pool.connection_class
         return make(server=self._server, **portable_arguments(arguments))
 
-    def aconnection(self, arguments: Mapping[str, Any]) -> Any:
-        """Make an asyncio connection to the present server."""
+    def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
+        """Make an asyncio connection to the present server, of redis-py or valkey-py."""
+        import fakeredis
         from fakeredis import aioredis
 
         # Older versions have the same class by its first name.
-        make = getattr(aioredis, "FakeAsyncRedisConnection", None) or aioredis.FakeConnection
+        make: Any = getattr(aioredis, "FakeAsyncRedisConnection", None) or aioredis.FakeConnection
+        if library == "valkey":
+            make = fakeredis.FakeAsyncValkey(server=self._server).connection_pool.connection_class
         return make(server=self._server, **portable_arguments(arguments))
 
     def reset(self) -> None:
@@ -168,11 +171,9 @@ class RealServer:
         make: Any = import_module(f"{library}.connection").UnixDomainSocketConnection
         return make(path=self._socket, **portable_arguments(arguments))
 
-    def aconnection(self, arguments: Mapping[str, Any]) -> Any:
-        """Make an asyncio connection to the server."""
-        import redis.asyncio.connection
-
-        make: Any = redis.asyncio.connection.UnixDomainSocketConnection
+    def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
+        """Make an asyncio connection to the server, of redis-py or valkey-py."""
+        make: Any = import_module(f"{library}.asyncio.connection").UnixDomainSocketConnection
         return make(path=self._socket, **portable_arguments(arguments))
 
     def reset(self) -> None:
@@ -257,12 +258,10 @@ class ForeignServer:
             pool = import_module(library).ConnectionPool.from_url(self.url)
         return pool.connection_class(**{**pool.connection_kwargs, **own})
 
-    def aconnection(self, arguments: Mapping[str, Any]) -> Any:
-        """Make an asyncio connection to the server."""
-        import redis.asyncio
-
+    def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
+        """Make an asyncio connection to the server, of redis-py or valkey-py."""
         own = {name: value for name, value in portable_arguments(arguments).items() if name != "db"}
-        pool = redis.asyncio.ConnectionPool.from_url(self.url)
+        pool = import_module(f"{library}.asyncio").ConnectionPool.from_url(self.url)
         return pool.connection_class(**{**pool.connection_kwargs, **own})
 
     def reset(self) -> None:

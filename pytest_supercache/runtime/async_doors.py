@@ -1,10 +1,11 @@
-"""The doors of ``redis.asyncio``: the same steps as those of redis-py, awaited.
+"""The doors of ``redis.asyncio`` and ``valkey.asyncio``: the same steps as those of redis-py, awaited.
 
 The switch point stands before the command and nowhere inside it: what redis-py awaits on the way
 differs from version to version and is no chance for anybody else.
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from pytest_supercache.core.fault import is_injected
@@ -13,30 +14,37 @@ from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.layers.servers import OWNED
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.doors import Doors, _Method, address, broken, execution_for, speak
+from pytest_supercache.runtime.doors import (
+    Doors,
+    _Method,
+    address,
+    any_connection,
+    broken,
+    execution_for,
+    speak,
+)
 from pytest_supercache.runtime.stepping import Stepping
 
 
 class AsyncDoors(Doors):
-    """The wrapped methods of ``redis.asyncio``."""
+    """The wrapped methods of the asynchronous clients."""
+
+    VALKEY = ("valkey.asyncio.client", "valkey.asyncio.connection")
 
     def open(self) -> None:
-        """Wrap the methods."""
-        from redis.asyncio import Redis
-        from redis.asyncio.client import Pipeline, PubSub
-        from redis.asyncio.connection import AbstractConnection, ConnectionPool
+        """Wrap the methods, and those of ``valkey.asyncio`` if it is imported."""
+        client = import_module("redis.asyncio.client")
+        self._open(client, import_module("redis.asyncio.connection"), "Redis")
+        self.notice()
 
-        self._wrap(Redis, "execute_command", self._command)
-        self._wrap(Pipeline, "immediate_execute_command", self._command)
-        self._wrap(Pipeline, "execute", self._pipeline)
-        self._wrap(PubSub, "execute_command", self._command)
-        self._wrap(PubSub, "parse_response", self._subscription)
-        self._wrap(ConnectionPool, "make_connection", self._connection)
-        self._wrap(AbstractConnection, "send_packed_command", self._sending)
-
-    def notice(self) -> bool:
-        """Say that nothing was imported since that has doors here."""
-        return False
+    def _open(self, client: Any, connection: Any, name: str) -> None:
+        self._wrap(getattr(client, name), "execute_command", self._command)
+        self._wrap(client.Pipeline, "immediate_execute_command", self._command)
+        self._wrap(client.Pipeline, "execute", self._pipeline)
+        self._wrap(client.PubSub, "execute_command", self._command)
+        self._wrap(client.PubSub, "parse_response", self._subscription)
+        self._wrap(connection.ConnectionPool, "make_connection", self._connection)
+        self._wrap(any_connection(connection), "send_packed_command", self._sending)
 
     def _command(self, method: _Method) -> _Method:
         async def execute_command(client: Any, *args: Any, **options: Any) -> Any:
@@ -100,7 +108,8 @@ class AsyncDoors(Doors):
             if controlled() is None:
                 return method(pool)
             self._pools.add(pool)
-            return self._cache.aconnect(pool.connection_kwargs)
+            library = method.__module__.partition(".")[0]
+            return self._cache.aconnect(pool.connection_kwargs, library)
 
         return make_connection
 

@@ -30,6 +30,9 @@ _Method = Callable[..., Any]
 class Doors:
     """The wrapped methods of one check, and the pools that were led to the existing cache."""
 
+    VALKEY = ("valkey.client", "valkey.connection")
+    """Where valkey-py has what is wrapped."""
+
     def __init__(self, cache: ExistingCache) -> None:
         self._cache = cache
         self._pools: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -43,10 +46,11 @@ class Doors:
 
     def notice(self) -> bool:
         """Open the doors of valkey-py when it has been imported; True when it was just now."""
-        if self._is_valkey_open or "valkey.client" not in sys.modules:
+        client, connection = self.VALKEY
+        if self._is_valkey_open or client not in sys.modules:
             return False
         self._is_valkey_open = True
-        self._open(sys.modules["valkey.client"], sys.modules["valkey.connection"], "Valkey")
+        self._open(sys.modules[client], sys.modules[connection], "Valkey")
         return True
 
     def _open(self, client: Any, connection: Any, name: str) -> None:
@@ -57,7 +61,7 @@ class Doors:
         self._wrap(client.PubSub, "parse_response", self._subscription)
         self._wrap(connection.ConnectionPool, "make_connection", self._connection)
         self._wrap(connection.BlockingConnectionPool, "make_connection", self._connection)
-        self._wrap(connection.AbstractConnection, "send_packed_command", self._sending)
+        self._wrap(any_connection(connection), "send_packed_command", self._sending)
 
     def close(self) -> None:
         """Unwrap them."""
@@ -194,6 +198,12 @@ class Doors:
         words = {str(_text(arg)).upper() for arg in args[3:]}
         if name == "SETNX" or (name == "SET" and "NX" in words):
             self._cache.leases.add(str(_text(args[1])))
+
+
+def any_connection(module: Any) -> type:
+    """Return the class of every connection; before redis-py 5 that was the one to a host."""
+    kind: type = getattr(module, "AbstractConnection", None) or module.Connection
+    return kind
 
 
 def execution_for(client: Any) -> Stepping | None:
