@@ -27,6 +27,7 @@ class Watch:
     expires: _Seconds = None
     lease: bool = False  # what expires is a lock: it may run out early with ``ticks: auto``
     clock: bool = False
+    suspends: bool = True  # False: a coroutine that nobody can come before, once its caller runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The doors of ``redis.asyncio`` and ``valkey.asyncio``: the same steps as those of redis-py, awaited.
+"""The doors of ``redis.asyncio`` and ``valkey.asyncio``: the steps of their twins, awaited.
 
 The switch point stands before the command and nowhere inside it: what redis-py awaits on the way
 differs from version to version and is no chance for anybody else.
