@@ -23,6 +23,7 @@ from pytest_supercache.runtime.doors import (
     execution_for,
     speak,
 )
+from pytest_supercache.runtime.memory_net import is_in_memory
 from pytest_supercache.runtime.stepping import Stepping
 
 
@@ -118,13 +119,16 @@ class AsyncDoors(Doors):
             execution = controlled()
             for loop in () if execution is None else execution.controller.loops:
                 loop.keep(connection)
-            if execution is not None and not getattr(connection, OWNED, False):
-                execution.controller.hazard(
-                    f"a command went to a Redis elsewhere: {address(connection)}. That connection "
-                    "was not made by a pool inside an execution; name its client in "
-                    "@system(redis=[...]), or make the client in the system's factory"
-                )
-            return await method(connection, *args, **options)
+            was_ours = _is_ours(connection)
+            try:
+                return await method(connection, *args, **options)
+            finally:
+                if execution is not None and not (was_ours or _is_ours(connection)):
+                    execution.controller.hazard(
+                        f"a command went to a Redis elsewhere: {address(connection)}. That "
+                        "connection was not made by a pool inside an execution; name its client in "
+                        "@system(redis=[...]), or make the client in the system's factory"
+                    )
 
         return send_packed_command
 
@@ -146,3 +150,8 @@ class AsyncDoors(Doors):
         return await async_stepping.call(
             execution, label, footprint, expecting, kind="command", failure=broken(None)
         )
+
+
+def _is_ours(connection: Any) -> bool:
+    """Say whether a connection leads to the existing cache, or to a server on its own loop."""
+    return getattr(connection, OWNED, False) or is_in_memory(getattr(connection, "_writer", None))

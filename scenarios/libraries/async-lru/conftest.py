@@ -1,4 +1,4 @@
-"""async-lru, unmodified: a memoizing decorator for coroutines, which share one task for each key."""
+"""async-lru, unmodified: a memoizing decorator for coroutines, one task for each key."""
 
 from types import SimpleNamespace
 

@@ -14,6 +14,7 @@ def fastapi_cache(layers):
 
     FastAPICache.reset()
     FastAPICache.init(InMemoryBackend(), prefix="shop")
+
     @cache(expire=60)
     async def load(key: str):
         return await layers.origin.aio.get(key)
@@ -25,4 +26,3 @@ def fastapi_cache(layers):
 async def load(system, _user, key):
     """Ask the cached function."""
     return await system.load(key)
-
