@@ -1,8 +1,8 @@
 """Connections in memory: what a server and its clients on one event loop send to each other.
 
 Nothing leaves the process, so nothing arrives by itself: what is written is received as soon as the
-loop has its turn, in the order it was written. A server that answers late says so with a step of its
-own, as ``asyncio.sleep`` is. What passes here is in no footprint, so it counts as shared memory.
+loop has its turn, in the order it was written. A server that answers late says so with a step of
+its own, as ``asyncio.sleep`` is. What passes here is in no footprint, so it counts as shared memory.
 """
 
 import asyncio
