@@ -165,6 +165,10 @@ class ControlledLoop(asyncio.SelectorEventLoop):
             return self._network.connect(protocol_factory, port)
         return await super().create_connection(protocol_factory, host, port, **options)
 
+    def serves(self, port: int | None) -> bool:
+        """Say whether the code under test has a server of its own on a port."""
+        return self._network.serves(port)
+
     def note_exchange(self) -> None:
         """Note that tasks tell each other something that no footprint declares."""
         if self.racing:

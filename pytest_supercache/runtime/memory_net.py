@@ -2,7 +2,7 @@
 
 Nothing leaves the process, so nothing arrives by itself: what is written is received as soon as the
 loop has its turn, in the order it was written. A server that answers late says so with a step of
-its own, as ``asyncio.sleep`` is. What passes here is in no footprint, so it counts as shared memory.
+its own, like ``asyncio.sleep``. What passes here is in no footprint, so it counts as shared memory.
 """
 
 import asyncio
