@@ -20,6 +20,7 @@ class Network:
     def __init__(self, loop: Any) -> None:
         self._loop = loop
         self._servers: dict[int, Server] = {}
+        self._pipes: list[Pipe] = []
 
     def listen(self, make: Callable[[], Any], host: str | None, port: int | None) -> "Server":
         """Serve on a port; a free one when none is named.
@@ -46,7 +47,7 @@ class Network:
         near = Pipe(self._loop, ours, copy_context(), server.address)
         far = Pipe(self._loop, theirs, server.context.copy(), ("127.0.0.1", 0))
         near.peer, far.peer = far, near
-        server.pipes.append(far)
+        self._pipes += [near, far]
         ours.connection_made(near)
         far.later(theirs.connection_made, far)
         return near, ours
@@ -56,9 +57,10 @@ class Network:
         self._servers.pop(server.address[1], None)
 
     def close(self) -> None:
-        """Let go of everything when the loop is over."""
-        for server in self._servers.values():
-            server.pipes.clear()
+        """Let go of everything: the loop is over."""
+        for pipe in self._pipes:
+            pipe.drop()
+        self._pipes.clear()
         self._servers.clear()
 
 
@@ -69,7 +71,6 @@ class Server(asyncio.AbstractServer):
         self.make = make
         self.address = address
         self.context = copy_context()
-        self.pipes: list[Pipe] = []
         self._network = network
 
     @property
@@ -174,6 +175,11 @@ class Pipe(asyncio.Transport):
             self._closing = True
             self.write_eof()
             self.later(self._protocol.connection_lost, None)
+
+    def drop(self) -> None:
+        """Be closed without telling anybody: nobody is left."""
+        self._closing = True
+        self.peer = self._loop = self._protocol = None
 
     def later(self, callback: Callable[..., None], *args: Any) -> None:
         """Call in this end's context, when the loop has its turn."""
