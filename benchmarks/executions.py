@@ -6,14 +6,19 @@ The yardstick runs the same workload (two refreshers and a writer, three steps e
 fakeredis server that is flushed between runs) as generators in every order, one after the other, on
 one thread. Every round measures all of them, so that what else the machine does meets all alike;
 the median of the ratios is printed. A ratio of 1 would mean that control costs nothing.
+
+The yardstick of the asyncio rows is an event loop of asyncio's own: the same flows as coroutines on
+``fakeredis.aioredis``, each run three tasks that asyncio interleaves as it likes.
 """
 
 import argparse
+import asyncio
 import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import fakeredis
@@ -91,9 +96,59 @@ def body(world: World) -> None:
     assert world.existing_cache.peek("k") in {None, world.origin.peek("k")}
 
 
-def controlled(search: str) -> int:
+ASYNCIO_RUNS = 500
+"""How many runs of the uncontrolled loop a round measures."""
+
+
+def uncontrolled_asyncio() -> int:
+    """Run the flows as tasks of asyncio's own loop, again and again; return how often."""
+
+    async def refresh(client: Any, origin: dict[str, str]) -> None:
+        await client.get("k")
+        await client.set("k", origin["k"])
+
+    async def write(client: Any, origin: dict[str, str]) -> None:
+        await client.delete("k")
+        origin["k"] = "2"
+        await client.delete("k")
+
+    async def every_run() -> None:
+        client = fakeredis.FakeAsyncRedis(decode_responses=True)
+        for _ in range(ASYNCIO_RUNS):
+            await client.flushall()
+            origin = {"k": "1"}
+            flows = [refresh(client, origin), refresh(client, origin), write(client, origin)]
+            await asyncio.gather(*flows)
+        await client.aclose()
+
+    asyncio.run(every_run())
+    return ASYNCIO_RUNS
+
+
+async def async_body(world: World) -> None:
+    """Run the same under control."""
+    client = world.existing_cache.aclient(decode_responses=True)
+    world.origin.restore({"k": "1"})
+
+    async def refresh() -> None:
+        await client.get("k")
+        await client.set("k", await world.origin.aio.get("k"))
+
+    async def write() -> None:
+        await client.delete("k")
+        await world.origin.aio.set("k", "2")
+        await client.delete("k")
+
+    world.actor("one", refresh)
+    world.actor("two", refresh)
+    world.actor("writer", write)
+    await world.run()
+    assert world.existing_cache.peek("k") in {None, world.origin.peek("k")}
+
+
+def controlled(search: str, flows: Any = body) -> int:
     """Run every schedule, or every interleaving, and the runs that check the reduction."""
-    result = check(body, search=search, stop_at_first=False)
+    result = check(flows, search=search, stop_at_first=False)
     assert result.exhausted, result.reasons
     return result.executions
 
@@ -110,12 +165,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    searches = {"all-schedules": "all-schedules", "exhaustive": "exhaustive"}
-    ratios: dict[str, list[float]] = {name: [] for name in searches}
+    rows = {
+        f"{kind}{search}": (yardstick, search, flows)
+        for kind, yardstick, flows in (
+            ("", uncontrolled, body),
+            ("asyncio, ", uncontrolled_asyncio, async_body),
+        )
+        for search in ("all-schedules", "exhaustive")
+    }
+    ratios: dict[str, list[float]] = {name: [] for name in rows}
     for _ in range(rounds):
-        yardstick = rate(uncontrolled)
-        for name, search in searches.items():
-            ratios[name].append(rate(lambda search=search: controlled(search)) / yardstick)
+        measured = {yardstick: rate(yardstick) for yardstick, _, _ in rows.values()}
+        for name, (yardstick, search, flows) in rows.items():
+            run = partial(controlled, search, flows)
+            ratios[name].append(rate(run) / measured[yardstick])
     for name, found in ratios.items():
         sys.stdout.write(f"{name}: {statistics.median(found):.2f} of the uncontrolled loop\n")
     sys.stdout.write(f"executions to exhaust: {controlled('all-schedules'):,} schedules, ")

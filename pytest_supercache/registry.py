@@ -28,6 +28,7 @@ class Watch:
     lease: bool = False  # what expires is a lock: it may run out early with ``ticks: auto``
     clock: bool = False
     lines: bool = False  # not the call: its lines are steps, where the grain is `line`
+    suspends: bool = True  # False: a coroutine that nobody can come before, once its caller runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,10 @@ from types import ModuleType
 
 from pytest_supercache.registry import Watch
 
-LIBRARIES = ("cachelib", "cachetools", "diskcache", "django", "dogpile", "pymemcache")
+LIBRARIES = (
+    "aiocache", "async_lru", "cachelib", "cachetools", "cashews", "diskcache", "django", "dogpile",
+    "pymemcache",
+)  # fmt: skip
 """The libraries that have a table; each is a module of this package."""
 
 

@@ -104,9 +104,9 @@ class ExistingCache:
 
         pool.make_connection = make_connection
 
-    def aconnect(self, arguments: Mapping[str, Any]) -> Any:
+    def aconnect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make an asyncio connection that leads here."""
-        return owned(self.server.aconnection(arguments))
+        return owned(self.server.aconnection(arguments, library))
 
     def reset(self, given: Mapping[str, Any]) -> None:
         """Start an execution with ``given``: text and bytes as they are, anything else as JSON."""

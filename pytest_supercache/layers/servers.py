@@ -93,12 +93,15 @@ class FakeRedisServer:
         kinds = fakeredis.FakeRedisConnection.__mro__ if client == "Redis" else ()
         return next((kind for kind in kinds if "read_response" in vars(kind)), None)
 
-    def aconnection(self, arguments: Mapping[str, Any]) -> Any:
-        """Make an asyncio connection to the present server."""
+    def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
+        """Make an asyncio connection to the present server, of redis-py or valkey-py."""
+        import fakeredis
         from fakeredis import aioredis
 
         # Older versions have the same class by its first name.
-        make = getattr(aioredis, "FakeAsyncRedisConnection", None) or aioredis.FakeConnection
+        make: Any = getattr(aioredis, "FakeAsyncRedisConnection", None) or aioredis.FakeConnection
+        if library == "valkey":
+            make = fakeredis.FakeAsyncValkey(server=self._server).connection_pool.connection_class
         return make(server=self._server, **portable_arguments(arguments))
 
     def reset(self, *, was_plain: bool = False) -> None:
@@ -207,11 +210,9 @@ class RealServer:
         make: Any = import_module(f"{library}.connection").UnixDomainSocketConnection
         return make(path=self._socket, **portable_arguments(arguments))
 
-    def aconnection(self, arguments: Mapping[str, Any]) -> Any:
-        """Make an asyncio connection to the server."""
-        import redis.asyncio.connection
-
-        make: Any = redis.asyncio.connection.UnixDomainSocketConnection
+    def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
+        """Make an asyncio connection to the server, of redis-py or valkey-py."""
+        make: Any = import_module(f"{library}.asyncio.connection").UnixDomainSocketConnection
         return make(path=self._socket, **portable_arguments(arguments))
 
     def reset(self, *, was_plain: bool = False) -> None:  # noqa: ARG002 - they are closed anyway
@@ -302,12 +303,10 @@ class ForeignServer:
             pool = import_module(library).ConnectionPool.from_url(self.url)
         return pool.connection_class(**{**pool.connection_kwargs, **own})
 
-    def aconnection(self, arguments: Mapping[str, Any]) -> Any:
-        """Make an asyncio connection to the server."""
-        import redis.asyncio
-
+    def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
+        """Make an asyncio connection to the server, of redis-py or valkey-py."""
         own = {name: value for name, value in portable_arguments(arguments).items() if name != "db"}
-        pool = redis.asyncio.ConnectionPool.from_url(self.url)
+        pool = import_module(f"{library}.asyncio").ConnectionPool.from_url(self.url)
         return pool.connection_class(**{**pool.connection_kwargs, **own})
 
     def reset(self, *, was_plain: bool = False) -> None:  # noqa: ARG002 - they are closed anyway

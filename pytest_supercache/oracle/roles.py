@@ -49,7 +49,7 @@ _NO_LAYERS = frozenset(
 
 _DROPPING = (
     "del", "unlink", "getdel", "hdel", "delete", "pop", "remove", "invalidate", "evict", "clear",
-    "purge", "discard", "flush", "flushdb", "flushall", "drop", "expire", "__delitem__",
+    "purge", "discard", "flush", "flushdb", "flushall", "drop", "expire",
 )  # fmt: skip
 
 
@@ -79,7 +79,8 @@ def role_of(step: Step, place: str) -> Role:
         return Role.COMMIT if writes else Role.LOAD
     if not writes:
         return Role.LOOK_UP
-    verb = step.label.split()[0].lower() if step.label else ""
+    verb = step.label.split()[0].lower().lstrip("_") if step.label else ""
+    verb = verb.removeprefix("cache_")
     if verb == "look":  # up or lease: takes a lease on a miss, which nobody sees
         return Role.LOOK_UP
     return Role.DROP if verb.startswith(_DROPPING) else Role.STORE

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_supercache.report.player_data import player
+from pytest_supercache.report.player_data import players
 from pytest_supercache.report.values import short
 
 LINE_MAX = 200
@@ -30,7 +30,7 @@ class Steps:
 
 def steps_of(found: Mapping[str, Any]) -> Steps:
     """Return the steps of the ``counterexample`` of a row; the first line is the start."""
-    drawn: Any = player(found, short)
+    drawn: Any = players({**found, "passing": None}, short)["player"]
     actors, places = drawn["actors"], drawn["places"]
     lines = [
         StepLine(

@@ -1,10 +1,11 @@
-"""The doors of ``redis.asyncio``: the same steps as those of redis-py, awaited.
+"""The doors of ``redis.asyncio`` and ``valkey.asyncio``: the steps of their twins, awaited.
 
 The switch point stands before the command and nowhere inside it: what redis-py awaits on the way
 differs from version to version and is no chance for anybody else.
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from pytest_supercache.core.fault import is_injected
@@ -14,32 +15,40 @@ from pytest_supercache.layers.servers import OWNED
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.calling import current_actor
-from pytest_supercache.runtime.doors import Doors, _Method, address, broken, execution_for, speak
+from pytest_supercache.runtime.doors import (
+    Doors,
+    _Method,
+    address,
+    any_connection,
+    broken,
+    execution_for,
+    speak,
+)
+from pytest_supercache.runtime.memory_net import is_in_memory
 from pytest_supercache.runtime.retrying import attempts, without_default
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.wire import SENDS
 
 
 class AsyncDoors(Doors):
-    """The wrapped methods of ``redis.asyncio``."""
+    """The wrapped methods of the asynchronous clients."""
+
+    VALKEY = ("valkey.asyncio.client", "valkey.asyncio.connection")
 
     def open(self) -> None:
-        """Wrap the methods."""
-        from redis.asyncio import Redis
-        from redis.asyncio.client import Pipeline, PubSub
-        from redis.asyncio.connection import AbstractConnection, ConnectionPool
+        """Wrap the methods, and those of ``valkey.asyncio`` if it is imported."""
+        client = import_module("redis.asyncio.client")
+        self._open(client, import_module("redis.asyncio.connection"), "Redis")
+        self.notice()
 
-        self._wrap(Redis, "execute_command", self._command)
-        self._wrap(Pipeline, "immediate_execute_command", self._command)
-        self._wrap(Pipeline, "execute", self._pipeline)
-        self._wrap(PubSub, "execute_command", self._command)
-        self._wrap(PubSub, "parse_response", self._subscription)
-        self._wrap(ConnectionPool, "make_connection", self._connection)
-        self._wrap(AbstractConnection, "send_packed_command", self._sending)
-
-    def notice(self) -> bool:
-        """Say that nothing was imported since that has doors here."""
-        return False
+    def _open(self, client: Any, connection: Any, name: str) -> None:
+        self._wrap(getattr(client, name), "execute_command", self._command)
+        self._wrap(client.Pipeline, "immediate_execute_command", self._command)
+        self._wrap(client.Pipeline, "execute", self._pipeline)
+        self._wrap(client.PubSub, "execute_command", self._command)
+        self._wrap(client.PubSub, "parse_response", self._subscription)
+        self._wrap(connection.ConnectionPool, "make_connection", self._connection)
+        self._wrap(any_connection(connection), "send_packed_command", self._sending)
 
     def _command(self, method: _Method) -> _Method:
         async def execute_command(client: Any, *args: Any, **options: Any) -> Any:
@@ -104,10 +113,13 @@ class AsyncDoors(Doors):
 
     def _connection(self, method: _Method) -> _Method:
         def make_connection(pool: Any) -> Any:
-            if controlled() is None:
-                return method(pool)
+            execution = controlled()
+            port = pool.connection_kwargs.get("port")
+            if execution is None or any(loop.serves(port) for loop in execution.controller.loops):
+                return method(pool)  # to a server of the code under test itself
             self._pools.add(pool)
-            return self._cache.aconnect(without_default(pool.connection_kwargs))
+            library = method.__module__.partition(".")[0]
+            return self._cache.aconnect(without_default(pool.connection_kwargs), library)
 
         return make_connection
 
@@ -116,13 +128,16 @@ class AsyncDoors(Doors):
             execution = controlled()
             for loop in () if execution is None else execution.controller.loops:
                 loop.keep(connection)
-            if execution is not None and not getattr(connection, OWNED, False):
-                execution.controller.hazard(
-                    f"a command went to a Redis elsewhere: {address(connection)}. That connection "
-                    "was not made by a pool inside an execution; name its client in "
-                    "@system(redis=[...]), or make the client in the system's factory"
-                )
-            return await method(connection, *args, **options)
+            was_ours = _is_ours(connection)
+            try:
+                return await method(connection, *args, **options)
+            finally:
+                if execution is not None and not (was_ours or _is_ours(connection)):
+                    execution.controller.hazard(
+                        f"a command went to a Redis elsewhere: {address(connection)}. That "
+                        "connection was not made by a pool inside an execution; name its client in "
+                        "@system(redis=[...]), or make the client in the system's factory"
+                    )
 
         return send_packed_command
 
@@ -151,3 +166,8 @@ class AsyncDoors(Doors):
         return await async_stepping.call(
             execution, label, footprint, expecting, kind="command", failure=broken(None)
         )
+
+
+def _is_ours(connection: Any) -> bool:
+    """Say whether a connection leads to the existing cache, or to a server on its own loop."""
+    return getattr(connection, OWNED, False) or is_in_memory(getattr(connection, "_writer", None))

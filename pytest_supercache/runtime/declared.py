@@ -36,6 +36,7 @@ class Declared:
     timed: frozenset[str] = frozenset()  # what is written with a TTL, or with none for ever
     seconds: float | None = None
     lease: bool = False
+    suspends: bool = True
 
     def take_effect(self, execution: Stepping) -> None:
         """Note when what is written now ends."""
@@ -63,6 +64,7 @@ def declared_call(
         timed=frozenset() if watch.expires is None else writes,
         seconds=seconds,
         lease=watch.lease,
+        suspends=watch.suspends,
     )
 
 

@@ -30,6 +30,9 @@ _Method = Callable[..., Any]
 class Doors:
     """The wrapped methods of one check, and the pools that were led to the existing cache."""
 
+    VALKEY = ("valkey.client", "valkey.connection")
+    """Where valkey-py has what is wrapped."""
+
     def __init__(self, cache: ExistingCache) -> None:
         self._cache = cache
         self._pools: set[Any] = set()
@@ -46,10 +49,11 @@ class Doors:
 
     def notice(self) -> bool:
         """Open the doors of valkey-py when it has been imported; True when it was just now."""
-        if self._is_valkey_open or "valkey.client" not in sys.modules:
+        client, connection = self.VALKEY
+        if self._is_valkey_open or client not in sys.modules:
             return False
         self._is_valkey_open = True
-        self._open(sys.modules["valkey.client"], sys.modules["valkey.connection"], "Valkey")
+        self._open(sys.modules[client], sys.modules[connection], "Valkey")
         return True
 
     def _open(self, client: Any, connection: Any, name: str) -> None:
@@ -60,9 +64,10 @@ class Doors:
         self._wrap(client.PubSub, "parse_response", self._subscription)
         self._wrap(connection.ConnectionPool, "make_connection", self._connection)
         self._wrap(connection.BlockingConnectionPool, "make_connection", self._connection)
-        self._wrap(connection.AbstractConnection, "send_packed_command", self._sending)
-        self._wrap(connection.AbstractConnection, "connect", self._wire.connecting)
-        self._wrap(connection.AbstractConnection, "read_response", self._wire.receiving)
+        every = any_connection(connection)
+        self._wrap(every, "send_packed_command", self._sending)
+        self._wrap(every, "connect", self._wire.connecting)
+        self._wrap(every, "read_response", self._wire.receiving)
         server = self._cache.server
         own = server.own_reader(name) if isinstance(server, FakeRedisServer) else None
         if own is not None:
@@ -106,7 +111,7 @@ class Doors:
         return execute_command
 
     def _ask(self, method: _Method, client: Any, args: Any, options: Any) -> Any:
-        """Send a command and wait for its answer; an error may leave the connection in any state."""
+        """Send a command and wait for its answer; after an error its connection is in any state."""
         self._commands += 1
         try:
             return method(client, *args, **options)
@@ -230,6 +235,12 @@ class Doors:
                 f"{command.label}: this fakeredis runs no scripts. Install fakeredis[lua], or use "
                 "--supercache-backend=redis-server"
             )
+
+
+def any_connection(module: Any) -> type:
+    """Return the class of every connection; before redis-py 5 that was the one to a host."""
+    kind: type = getattr(module, "AbstractConnection", None) or module.Connection
+    return kind
 
 
 def execution_for(client: Any) -> Stepping | None:

@@ -30,6 +30,7 @@ from pytest_supercache.runtime.alone import let_run
 from pytest_supercache.runtime.awaits import Parted
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.memory_net import Network, Server
 from pytest_supercache.runtime.passing import take_alone
 from pytest_supercache.runtime.task_actor import ACTING, TaskActor
 from pytest_supercache.runtime.tasks import fill, is_inner, live
@@ -83,6 +84,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self.actors: dict[asyncio.Task[Any], TaskActor] = {}
         self.connections: WeakSet[Any] = WeakSet()  # of redis-py, on sockets
         self.lost: list[tuple[str, BaseException]] = []
+        self._network = Network(self)
         self.tools: dict[int, tuple[TaskActor, Any]] = {}  # who was the first to use it
         self.stuck: BaseException | None = None
         self._baton = Baton()
@@ -148,6 +150,29 @@ class ControlledLoop(asyncio.SelectorEventLoop):
             if is_under_test_name(caller):
                 self.controller.note_memory(f"{actor.name} made a future")
         return super().create_future()
+
+    async def create_server(  # type: ignore[override] # less precise types
+        self, protocol_factory: Any, host: Any = None, port: Any = None, **_options: Any
+    ) -> Server:
+        """Serve in memory: what is asked from elsewhere could not be controlled."""
+        return self._network.listen(protocol_factory, host, port)
+
+    async def create_connection(  # type: ignore[override] # less precise types
+        self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
+    ) -> tuple[Any, Any]:
+        """Connect to a server of this loop in memory; elsewhere as usual."""
+        if self._network.serves(port):
+            return self._network.connect(protocol_factory, port)
+        return await super().create_connection(protocol_factory, host, port, **options)
+
+    def serves(self, port: int | None) -> bool:
+        """Say whether the code under test has a server of its own on a port."""
+        return self._network.serves(port)
+
+    def note_exchange(self) -> None:
+        """Note that tasks tell each other something that no footprint declares."""
+        if self.racing:
+            self.controller.note_memory("tasks talk over a connection in memory")
 
     def run_in_executor(  # type: ignore[override] # less precise types
         self, executor: Any, func: Any, *args: Any
@@ -331,17 +356,18 @@ class ControlledLoop(asyncio.SelectorEventLoop):
             actor.task = actor.home = None  # nothing in a circle: batons are closed now
         self.actors.clear()
         self.tools.clear()
+        self._network.close()
         with suppress(RuntimeError):
             self.close()
         self._swaps_state = False  # fakeredis keeps the loop for a while: it holds nothing more
-        del self._gate, self.controller, self.host, self.turn, self._baton
+        del self._gate, self._network, self.controller, self.host, self.turn, self._baton
 
 
 def _hear(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Keep what asyncio would only log."""
     assert isinstance(loop, ControlledLoop), "the exception hook of another loop"
     error = context.get("exception")
-    if error is not None and not isinstance(error, Abandoned):
+    if error is not None and not isinstance(error, Abandoned | asyncio.CancelledError):
         handle = context.get("handle")
         actor = loop.acting() if handle is None else handle._context.get(ACTING)  # noqa: SLF001
         loop.lost.append((loop.host.name if actor is None else actor.name, error))

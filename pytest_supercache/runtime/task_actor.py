@@ -36,7 +36,10 @@ class TaskActor(Actor):
     @property
     def in_flight(self) -> bool:
         """Whether it is inside an operation, also while it waits inside asyncio."""
-        return self.state in {State.PARKED, State.RUNNING} and self.taken > self.operation_began
+        is_alive = (
+            self.state is State.PARKED or self.state is State.RUNNING
+        )  # hashing an enum is slow
+        return is_alive and self.taken > self.operation_began
 
     def begin(self, live: Any) -> None:  # noqa: ARG002 - the same call for every kind of actor
         """Start its coroutine."""

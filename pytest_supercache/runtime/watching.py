@@ -229,6 +229,9 @@ class _Site:
                 declared.take_effect(execution)
                 return await function(*args, **kwargs)
 
+            if not declared.suspends:
+                with execution.inside(declared.label, declared.footprint):
+                    return await run()
             return await async_stepping.inside(execution, declared.label, declared.footprint, run)
 
         return watched

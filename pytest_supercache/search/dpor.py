@@ -111,8 +111,7 @@ class Exhaustive:
             if walk.is_impossible:
                 self.probes += 1
                 return True
-            if execution.undeclared:
-                raise ReductionAlarm(f"steps touch more than they say: {execution.undeclared[0]}")
+            _heed_alarms(execution)
             walk.finish(execution)
             events = self._absorb(events[:known], execution)
             base = len(events) - len(nodes)
@@ -188,6 +187,14 @@ class Exhaustive:
                 self._parts[place] = may_be
                 if may_be:
                     self._roots.append(Root((*choices, CLOCK), len(part), begun))
+
+
+def _heed_alarms(execution: Execution) -> None:
+    """Raise what a run said against the reduction, be it in its midst, under the body."""
+    if isinstance(execution.failure, ReductionAlarm):
+        raise execution.failure
+    if execution.undeclared:
+        raise ReductionAlarm(f"steps touch more than they say: {execution.undeclared[0]}")
 
 
 def _back_up(nodes: list[Node]) -> bool:

@@ -1,7 +1,7 @@
 """valkey-py goes through the same doors as redis-py, to the same cache, with its own errors."""
 
 import pytest
-import valkey
+import valkey.asyncio
 
 from tests.adapters.flows import counting, is_conflict, judged
 
@@ -42,3 +42,35 @@ def test_both_libraries_see_one_cache_and_valkey_raises_its_own_errors():
             client.incr("text")
 
     assert not is_conflict(judged(body))
+
+
+async def read_and_store_awaited(client):
+    await client.set("n", int(await client.get("n") or 0) + 1)
+
+
+async def increment_awaited(client):
+    await client.incr("n")
+
+
+async def transaction_awaited(client):
+    async def count(pipeline):
+        number = int(await pipeline.get("n") or 0)
+        pipeline.multi()
+        pipeline.set("n", number + 1)
+
+    await client.transaction(count, "n")
+
+
+@pytest.mark.parametrize(
+    ("bump", "conflict"),
+    [(read_and_store_awaited, True), (increment_awaited, False), (transaction_awaited, False)],
+)
+def test_two_coroutines_lose_a_count_unless_the_server_counts(bump, conflict):
+    async def body(world):
+        client = valkey.asyncio.Valkey(host="production")
+        world.actor("a", bump, client)
+        world.actor("b", bump, client)
+        await world.run()
+        assert await client.get("n") == b"2"
+
+    assert is_conflict(judged(body)) is conflict
