@@ -103,14 +103,14 @@ class Bus:
 
     def __init__(self, switch: Switch, now: Callable[[], float] = float) -> None:
         self._switch = switch
-        self._now = now
+        self.now = now
         self.mailboxes: dict[str, Mailbox] = {}
         self.published: Published = nothing_more
 
     def join(self, mailbox: Mailbox) -> None:
         """Let a node hear what is published from now on."""
         assert mailbox.node is not None, "a mailbox belongs to a node"
-        mailbox.now = self._now
+        mailbox.now = self.now
         self.mailboxes[mailbox.node] = mailbox
 
     def hurry(self) -> None:

@@ -48,17 +48,19 @@ class Origin:
         self._switch.answered(f"read {key}")
         return answer
 
-    def set(self, key: str, value: Any) -> None:
-        """Commit ``value`` as the next version of ``key``."""
+    def set(self, key: str, value: Any) -> int:
+        """Commit ``value`` as the next version of ``key``, and return that version."""
         self._step("write", key)
-        self._commit(key, value)
+        version = self._commit(key, value)
         self._switch.answered(f"write {key}")
+        return version
 
-    def delete(self, key: str) -> None:
-        """Commit the absence of ``key`` as its next version."""
+    def delete(self, key: str) -> int:
+        """Commit the absence of ``key`` as its next version, and return that version."""
         self._step("delete", key)
-        self._commit(key, None)
+        version = self._commit(key, None)
         self._switch.answered(f"delete {key}")
+        return version
 
     def version(self, key: str) -> int:
         """Return how often ``key`` was committed in this execution; given content is version 0."""
@@ -105,7 +107,7 @@ class Origin:
         self.loads.append(Load(key, deepcopy(answer), step, actor))
         return answer
 
-    def _commit(self, key: str, value: Any) -> None:
+    def _commit(self, key: str, value: Any) -> int:
         self._versions[key] = version = self._versions.get(key, 0) + 1
         if value is None:
             self._content.pop(key, None)
@@ -113,6 +115,7 @@ class Origin:
             self._content[key] = deepcopy(value)
         step, actor = self._position()
         self.commits.append(Commit(key, deepcopy(value), version, step, actor))
+        return version
 
     def _draft(self, key: str, value: Any) -> int:
         """Note a change that is not committed yet; return its number."""
@@ -185,17 +188,19 @@ class AsyncOrigin:
         await self._switch.aanswered(f"read {key}")
         return answer
 
-    async def set(self, key: str, value: Any) -> None:
-        """Commit ``value`` as the next version of ``key``."""
+    async def set(self, key: str, value: Any) -> int:
+        """Commit ``value`` as the next version of ``key``, and return that version."""
         await self._step("write", key)
-        self._origin._commit(key, value)  # noqa: SLF001
+        version = self._origin._commit(key, value)  # noqa: SLF001
         await self._switch.aanswered(f"write {key}")
+        return version
 
-    async def delete(self, key: str) -> None:
-        """Commit the absence of ``key`` as its next version."""
+    async def delete(self, key: str) -> int:
+        """Commit the absence of ``key`` as its next version, and return that version."""
         await self._step("delete", key)
-        self._origin._commit(key, None)  # noqa: SLF001
+        version = self._origin._commit(key, None)  # noqa: SLF001
         await self._switch.aanswered(f"delete {key}")
+        return version
 
     async def version(self, key: str) -> int:
         """Return how often ``key`` was committed in this execution."""

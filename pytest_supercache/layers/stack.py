@@ -92,6 +92,12 @@ class Stack:
         """Whether anything was put into the folder."""
         return self._folder is not None and any(self._folder.iterdir())
 
+    def deadlines(self, leases_only: bool) -> list[float]:
+        """Return when the next entry of each layer ends, or the next lock lease."""
+        found = [self.existing_cache.deadline(leases_only)]
+        found += [] if leases_only else [cache.deadline() for cache in self.super_caches.values()]
+        return [at for at in found if at is not None]
+
     def content(self) -> Layers:
         """Return what every layer holds, without taking a step; layers nobody used are left out."""
         content: Layers = {

@@ -9,7 +9,10 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.switch import Switch
+from pytest_supercache.layers.existing_cache import EXPIRED_AFTER
 from pytest_supercache.layers.messages import Bus, Mailbox
+
+_CLOCK = frozenset({"clock:now"})
 
 
 class SuperCache:
@@ -21,6 +24,7 @@ class SuperCache:
         self._switch = switch
         self._bus = bus
         self._content: dict[str, Any] = {}
+        self._ends: dict[str, float] = {}  # when an entry with a time to live is gone
         self._leases: dict[str, int] = {}
         self._granted = 0
         self.used = False  # whether this execution ever touched it
@@ -31,6 +35,7 @@ class SuperCache:
     def reset(self, given: dict[str, Any]) -> None:
         """Start an execution with ``given`` as content."""
         self._content = deepcopy(given)
+        self._ends = {}
         self._leases = {}
         self._granted = 0
         self.used = bool(given)
@@ -39,14 +44,14 @@ class SuperCache:
     def get(self, key: str) -> Any:
         """Look ``key`` up; None when it is absent."""
         self._step("look up", key, reads=True)
-        answer = deepcopy(self._content.get(key))
+        answer = self.peek(key)
         self._switch.answered(f"look up {key}")
         return answer
 
-    def put(self, key: str, value: Any) -> None:
-        """Store ``value``."""
-        self._step("store", key)
-        self._content[key] = deepcopy(value)
+    def put(self, key: str, value: Any, ttl: float | None = None) -> None:
+        """Store ``value``, for ``ttl`` seconds if given."""
+        self._switch.step(*self._stored(key, ttl), kind="super_cache")
+        self._store(key, value, ttl)
         self._switch.answered(f"store {key}")
 
     def get_or_lease(self, key: str) -> tuple[Any, int | None]:
@@ -71,8 +76,10 @@ class SuperCache:
         """Remove ``key``, or everything, as eviction does; leases stay. Not a step."""
         if key is None:
             self._content.clear()
+            self._ends.clear()
         else:
             self._content.pop(key, None)
+            self._ends.pop(key, None)
 
     def restart(self) -> bool:
         """Come up cold: no content, no leases, and messages on their way are lost. Not a step.
@@ -98,18 +105,38 @@ class SuperCache:
 
     def peek(self, key: str) -> Any:
         """Look at ``key`` without taking a step."""
-        return deepcopy(self._content.get(key))
+        return None if self._is_over(key) else deepcopy(self._content.get(key))
 
     def content(self) -> dict[str, Any]:
         """Return everything that is stored, without taking a step."""
-        return deepcopy(self._content)
+        return {key: deepcopy(v) for key, v in self._content.items() if not self._is_over(key)}
+
+    def deadline(self) -> float | None:
+        """Return the virtual second at which the next entry ends."""
+        now = self._bus.now()
+        return min((at for at in self._ends.values() if at > now), default=None)
+
+    def _is_over(self, key: str) -> bool:
+        return key in self._ends and self._bus.now() >= self._ends[key]
+
+    def _store(self, key: str, value: Any, ttl: float | None = None) -> None:
+        self._content[key] = deepcopy(value)
+        self._ends.pop(key, None)
+        if ttl is not None:
+            self._ends[key] = self._bus.now() + ttl + EXPIRED_AFTER
+
+    def _stored(self, key: str, ttl: float | None) -> tuple[str, Footprint]:
+        label, footprint = self._announced("store", key)
+        if ttl is None:
+            return label, footprint
+        return label, Footprint(footprint.reads | _CLOCK, footprint.writes)
 
     def _drop(self, key: str) -> None:
-        self._content.pop(key, None)
+        self.drop(key)
         self._leases.pop(key, None)
 
     def _look_up_or_lease(self, key: str) -> tuple[Any, int | None]:
-        value = deepcopy(self._content.get(key))
+        value = self.peek(key)
         lease = None
         if value is None:
             self._granted += 1
@@ -120,7 +147,7 @@ class SuperCache:
         in_force = self._leases.get(key) == lease
         if in_force:
             del self._leases[key]
-            self._content[key] = deepcopy(value)
+            self._store(key, value)
         return in_force
 
     def _announced(self, verb: str, key: str, *, reads: bool = False) -> tuple[str, Footprint]:
@@ -148,10 +175,11 @@ class AsyncSuperCache:
         await self._switch.aanswered(f"look up {key}")
         return answer
 
-    async def put(self, key: str, value: Any) -> None:
-        """Store ``value``."""
-        await self._step("store", key)
-        self._cache._content[key] = deepcopy(value)  # noqa: SLF001 - one idea in two classes
+    async def put(self, key: str, value: Any, ttl: float | None = None) -> None:
+        """Store ``value``, for ``ttl`` seconds if given."""
+        announced = self._cache._stored(key, ttl)  # noqa: SLF001 - one idea in two classes
+        await self._switch.astep(*announced, kind="super_cache")
+        self._cache._store(key, value, ttl)  # noqa: SLF001
         await self._switch.aanswered(f"store {key}")
 
     async def get_or_lease(self, key: str) -> tuple[Any, int | None]:
