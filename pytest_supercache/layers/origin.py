@@ -62,6 +62,13 @@ class Origin:
         self._switch.answered(f"delete {key}")
         return version
 
+    def replace(self, key: str, value: Any, version: int) -> bool:
+        """Commit ``value`` if ``key`` is still of this version, and say whether it was."""
+        self._step("replace", key)
+        was_still = self._replace(key, value, version)
+        self._switch.answered(f"replace {key}")
+        return was_still
+
     def version(self, key: str) -> int:
         """Return how often ``key`` was committed in this execution; given content is version 0."""
         self._step("version of", key, reads=True)
@@ -116,6 +123,12 @@ class Origin:
         step, actor = self._position()
         self.commits.append(Commit(key, deepcopy(value), version, step, actor))
         return version
+
+    def _replace(self, key: str, value: Any, version: int) -> bool:
+        is_still = self._versions.get(key, 0) == version
+        if is_still:
+            self._commit(key, value)
+        return is_still
 
     def _draft(self, key: str, value: Any) -> int:
         """Note a change that is not committed yet; return its number."""
@@ -201,6 +214,13 @@ class AsyncOrigin:
         version = self._origin._commit(key, None)  # noqa: SLF001
         await self._switch.aanswered(f"delete {key}")
         return version
+
+    async def replace(self, key: str, value: Any, version: int) -> bool:
+        """Commit ``value`` if ``key`` is still of this version, and say whether it was."""
+        await self._step("replace", key)
+        was_still = self._origin._replace(key, value, version)  # noqa: SLF001
+        await self._switch.aanswered(f"replace {key}")
+        return was_still
 
     async def version(self, key: str) -> int:
         """Return how often ``key`` was committed in this execution."""

@@ -30,6 +30,10 @@ class NodeLayers:
         self.clock = stack.clock if ahead is None else AheadClock(stack.clock, ahead)
         self._stack = stack
 
+    def at(self, node: str) -> "NodeLayers":
+        """Return the layers of another node: where a balancer may send a request as well."""
+        return self._stack.node(node)
+
     @property
     def tmp_path(self) -> Path:
         """One folder per execution, shared by all nodes."""

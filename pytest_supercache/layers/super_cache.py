@@ -10,7 +10,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.switch import Switch
 from pytest_supercache.layers.existing_cache import EXPIRED_AFTER
-from pytest_supercache.layers.messages import Bus, Mailbox
+from pytest_supercache.layers.messages import Bus, Mailbox, Update
 
 _CLOCK = frozenset({"clock:now"})
 
@@ -26,10 +26,12 @@ class SuperCache:
         self._content: dict[str, Any] = {}
         self._ends: dict[str, float] = {}  # when an entry with a time to live is gone
         self._leases: dict[str, int] = {}
+        self._versions: dict[str, int] = {}  # of what updates brought, if they said so
         self._granted = 0
         self.used = False  # whether this execution ever touched it
         self.mailbox = Mailbox(node, lambda key: frozenset({f"{self.name}:{key}"}))
         self.mailbox.subscribe(self._drop)
+        self.mailbox.update = self._apply
         bus.join(self.mailbox)
 
     def reset(self, given: dict[str, Any]) -> None:
@@ -37,6 +39,7 @@ class SuperCache:
         self._content = deepcopy(given)
         self._ends = {}
         self._leases = {}
+        self._versions = {}
         self._granted = 0
         self.used = bool(given)
         self.mailbox.clear()
@@ -98,6 +101,13 @@ class SuperCache:
         """Tell every node, this one included, to drop ``keys``; they do it when they hear of it."""
         self._bus.publish(keys)
 
+    def send(self, key: str, value: Any, version: int | None = None) -> None:
+        """Tell every node, this one included, to store ``value`` when it hears of it.
+
+        With a ``version`` a node refuses what is older than what it was sent before.
+        """
+        self._bus.send(key, Update(deepcopy(value), version))
+
     @property
     def aio(self) -> "AsyncSuperCache":
         """The same super cache for coroutines: its calls are awaited, so others can go between."""
@@ -130,6 +140,13 @@ class SuperCache:
         if ttl is None:
             return label, footprint
         return label, Footprint(footprint.reads | _CLOCK, footprint.writes)
+
+    def _apply(self, key: str, update: Update) -> None:
+        if update.version is not None:
+            if update.version < self._versions.get(key, 0):
+                return
+            self._versions[key] = update.version
+        self._store(key, update.value)
 
     def _drop(self, key: str) -> None:
         self.drop(key)

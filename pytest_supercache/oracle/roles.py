@@ -95,7 +95,7 @@ def layer_of(place: str) -> str:
 
 def _place(step: Step, key: str) -> tuple[str | None, str]:
     """Return the layer in which a step touches ``key``, and its name there; writes come first."""
-    if step.kind == "super_cache" and step.label.startswith("invalidate"):
+    if step.kind == "super_cache" and step.label.startswith(("invalidate ", "send ")):
         is_it = key in step.label.partition(" ")[2].split(", ")
         return ("messages@", key) if is_it else (None, "")
     for resources in (step.footprint.writes, step.footprint.reads):

@@ -1,0 +1,112 @@
+"""A database with a replica that is behind: read at any time, only later, or only when it is there.
+
+The replica is a table of its own that a user of the scenario, the replication, brings up to date.
+"""
+
+import json
+from typing import Any
+
+import pytest_supercache as sc
+from pytest_supercache.layers.stack import NodeLayers
+
+MARK_SECONDS = 1
+LIFE_SECONDS = 60
+
+
+class Replica:
+    """Rows as they were when the replication came by last."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Any] = {}
+
+    def read(self, key: str, default: Any) -> Any:
+        """Read a row; ``default`` is what it was from the start."""
+        return self.rows.get(key, default)
+
+    def store(self, key: str, value: Any) -> None:
+        """Bring a row up to date."""
+        self.rows[key] = value
+
+
+class ReadsReplica:
+    """A miss loads from the replica; a write commits to the primary and deletes the entry."""
+
+    def __init__(self, layers: NodeLayers) -> None:
+        self.far = layers.existing_cache.client(decode_responses=True)
+        self.origin = layers.origin
+        self.replica = Replica()
+        self.first = {key: layers.origin.peek(key) for key in layers.origin.content()}
+
+    def get(self, key: str) -> Any:
+        """Answer from Redis, else from the replica, and keep the answer."""
+        text = self.far.get(key)
+        if text is not None:
+            return json.loads(text)
+        value = self.load(key)
+        self.far.set(key, json.dumps(value))
+        return value
+
+    def load(self, key: str) -> Any:
+        """Read the replica."""
+        return self.replica.read(key, self.first.get(key))
+
+    def set(self, key: str, value: Any) -> None:
+        """Commit to the primary, then delete the entry."""
+        self.origin.set(key, value)
+        self.far.delete(key)
+
+    def replicate(self, key: str) -> None:
+        """Copy a row from the primary."""
+        self.replica.store(key, self.origin.get(key))
+
+
+class AsksPrimaryForASecond(ReadsReplica):
+    """For a second after a write, misses load from the primary."""
+
+    def load(self, key: str) -> Any:
+        """Read the primary if something was written just now."""
+        if self.far.exists(f"{key}/recent"):
+            return self.origin.get(key)
+        return super().load(key)
+
+    def set(self, key: str, value: Any) -> None:
+        """Remember that something is written, commit, then delete the entry."""
+        self.far.set(f"{key}/recent", 1, ex=MARK_SECONDS)
+        super().set(key, value)
+
+
+class MarksUntilReplicated(ReadsReplica):
+    """A mark sends misses to the primary until the replication has come by.
+
+    The replication deletes the entry too: who has looked for the mark just before a write may
+    have filled from a replica that did not have it.
+    """
+
+    def load(self, key: str) -> Any:
+        """Read the primary while the replica is known to be behind."""
+        if self.far.exists(f"{key}/marked"):
+            return self.origin.get(key)
+        return super().load(key)
+
+    def set(self, key: str, value: Any) -> None:
+        """Mark, commit, then delete the entry."""
+        self.far.set(f"{key}/marked", 1)
+        super().set(key, value)
+
+    def replicate(self, key: str) -> None:
+        """Copy a row, then take the mark and whatever was filled before."""
+        super().replicate(key)
+        self.far.delete(f"{key}/marked", key)
+
+
+sc.watch("scenarios.conflicts.replicas:Replica.read", "replica", reads="key")
+sc.watch("scenarios.conflicts.replicas:Replica.store", "replica", writes="key")
+sc.system("replica.naive")(ReadsReplica)
+sc.system("replica.primary")(AsksPrimaryForASecond)
+sc.system("replica.mark")(MarksUntilReplicated)
+
+
+@sc.verb("replicate")
+def replicate(system, _user, key: str):
+    """Bring a row of the replica up to date."""
+    system.replicate(key)
