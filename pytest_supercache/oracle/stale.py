@@ -66,6 +66,9 @@ _SETTLED = frozenset(
 
 def stale(scene: Scene, violation: Violation) -> Classified | None:
     """Name the class of a value that is older than it should be."""
+    flushed = _flushed_over(scene, _seen(violation))
+    if flushed is not None:
+        return flushed
     for place, name in scene.wrong:
         store = _left_behind(scene.acts, place, name)
         found = None if store is None else _stale_store(scene, store)
@@ -77,10 +80,15 @@ def stale(scene: Scene, violation: Violation) -> Classified | None:
     return None
 
 
+def _seen(violation: Violation) -> Any:
+    """Return the wrong value."""
+    return violation.evidence.get("value", violation.evidence.get("answer"))
+
+
 def _wrong_entries(
     execution: Execution, violation: Violation, key: str, acts: list[Act]
 ) -> list[tuple[str, str]]:
-    value = violation.evidence.get("value", violation.evidence.get("answer"))
+    value = _seen(violation)
     found = [
         (place, name)
         for place, content in execution.settled.layers.items()
@@ -120,7 +128,7 @@ def _stale_store(scene: Scene, store: Act) -> Classified | None:
     source = load or _source(own, store)
     if source is None:
         return None
-    theirs = [act for act in scene.of_role(Role.COMMIT) if act.step.actor != store.step.actor]
+    theirs = [act for act in scene.of_role(Role.COMMIT) if not same_operation(act, store)]
     return (
         _dropped_too_early(scene, source, theirs, store)
         or _late_fill(scene, source, theirs, store, loaded=load is not None)
@@ -199,6 +207,30 @@ def _older_over_newer(scene: Scene, own: list[Act], store: Act) -> Classified | 
         if theirs is not None and not same_operation(commit, store):
             return told("dual-write", store.place, mine, commit, theirs, store)
     return None
+
+
+def _flushed_over(scene: Scene, seen: Any) -> Classified | None:
+    """The origin itself is wrong: what a cache had kept was committed over a newer change."""
+    commits = scene.of_role(Role.COMMIT)
+    truth = scene.execution.settled.layers.get("origin", {}).get(scene.key)
+    if len(commits) < 2 or not same(seen, truth):
+        return None
+    newer, flush = commits[-2:]
+    kept_in = [
+        act
+        for act in scene.of_role(Role.LOOK_UP, before=flush.at)
+        if act.step.actor == flush.step.actor
+    ]
+    if not kept_in or same_operation(newer, flush):
+        return None
+    kept = [
+        act
+        for act in scene.of_role(Role.STORE, before=newer.at)
+        if act.place == kept_in[-1].place and act.step.operation == flush.step.operation
+    ]
+    if not kept:
+        return None
+    return told("write-behind-overwrite", "origin", kept[-1], newer, flush)
 
 
 # -- fills that come too late ---------------------------------------------------------------------

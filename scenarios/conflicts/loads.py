@@ -1,6 +1,7 @@
 """How often the origin is asked when an entry is missing: by everybody, less at once, or once."""
 
 import json
+import time
 from typing import Any
 
 import pytest_supercache as sc
@@ -8,7 +9,8 @@ from pytest_supercache.layers.stack import NodeLayers
 from scenarios.conflicts.lookaside import LookAside
 
 LIFE_SECONDS = 10
-TURN_SECONDS = 60
+CLAIM_SECONDS = 5
+PAUSE_SECONDS = 0.2
 
 
 class FillsForAWhile(LookAside):
@@ -32,19 +34,22 @@ class Jittered(FillsForAWhile):
 
 
 class OneAtATime(FillsForAWhile):
-    """Whoever misses waits for a turn, of which there is one in Redis, and looks again."""
+    """Whoever misses and is first loads; the others wait a little and look again.
+
+    The claim has an end, so that a node that dies does not leave everybody waiting.
+    """
 
     def get(self, key: str) -> Any:
-        """Answer from Redis, else from the origin in one's turn."""
-        text = self.far.get(key)
-        if text is not None:
-            return json.loads(text)
-        if not self.far.set(f"{key}/made", 1, nx=True):
-            self.far.blpop(f"{key}/turn")
-        try:
-            return super().get(key)
-        finally:
-            self.far.rpush(f"{key}/turn", 1)
+        """Answer from Redis; else load, or wait for whoever does."""
+        while True:
+            text = self.far.get(key)
+            if text is not None:
+                return json.loads(text)
+            if self.far.set(f"{key}/claimed", 1, nx=True, ex=CLAIM_SECONDS):
+                value = self.origin.get(key)
+                self.fill(key, value)
+                return value
+            time.sleep(PAUSE_SECONDS)
 
 
 class Near:
@@ -79,13 +84,13 @@ class NearOneAtATime(Near):
     """Behind the near caches one at a time loads."""
 
     def far(self, layers: NodeLayers) -> FillsForAWhile:
-        """Load in one's turn."""
+        """Load if nobody else does."""
         return OneAtATime(layers)
 
 
 sc.system("load.naive")(FillsForAWhile)
 sc.system("load.jitter")(Jittered)
-sc.system("load.turns")(OneAtATime)
+sc.system("load.claim")(OneAtATime)
 sc.system("spike.naive")(Near)
 sc.system("spike.jitter")(NearJittered)
-sc.system("spike.turns")(NearOneAtATime)
+sc.system("spike.claim")(NearOneAtATime)

@@ -10,7 +10,6 @@ import pytest_supercache as sc
 from pytest_supercache.layers.stack import NodeLayers
 
 MARK_SECONDS = 1
-LIFE_SECONDS = 60
 
 
 class Replica:
@@ -29,7 +28,7 @@ class Replica:
 
 
 class ReadsReplica:
-    """A miss loads from the replica; a write commits to the primary and deletes the entry."""
+    """A miss loads from the replica unless a mark says that it is behind; a write deletes."""
 
     def __init__(self, layers: NodeLayers) -> None:
         self.far = layers.existing_cache.client(decode_responses=True)
@@ -39,16 +38,15 @@ class ReadsReplica:
 
     def get(self, key: str) -> Any:
         """Answer from Redis, else from the replica, and keep the answer."""
-        text = self.far.get(key)
+        text, mark = self.far.mget(key, f"{key}/mark")
         if text is not None:
             return json.loads(text)
-        value = self.load(key)
+        if mark is None:
+            value = self.replica.read(key, self.first.get(key))
+        else:
+            value = self.origin.get(key)
         self.far.set(key, json.dumps(value))
         return value
-
-    def load(self, key: str) -> Any:
-        """Read the replica."""
-        return self.replica.read(key, self.first.get(key))
 
     def set(self, key: str, value: Any) -> None:
         """Commit to the primary, then delete the entry."""
@@ -63,15 +61,9 @@ class ReadsReplica:
 class AsksPrimaryForASecond(ReadsReplica):
     """For a second after a write, misses load from the primary."""
 
-    def load(self, key: str) -> Any:
-        """Read the primary if something was written just now."""
-        if self.far.exists(f"{key}/recent"):
-            return self.origin.get(key)
-        return super().load(key)
-
     def set(self, key: str, value: Any) -> None:
-        """Remember that something is written, commit, then delete the entry."""
-        self.far.set(f"{key}/recent", 1, ex=MARK_SECONDS)
+        """Mark for a second, commit, then delete the entry."""
+        self.far.set(f"{key}/mark", 1, ex=MARK_SECONDS)
         super().set(key, value)
 
 
@@ -82,21 +74,15 @@ class MarksUntilReplicated(ReadsReplica):
     have filled from a replica that did not have it.
     """
 
-    def load(self, key: str) -> Any:
-        """Read the primary while the replica is known to be behind."""
-        if self.far.exists(f"{key}/marked"):
-            return self.origin.get(key)
-        return super().load(key)
-
     def set(self, key: str, value: Any) -> None:
         """Mark, commit, then delete the entry."""
-        self.far.set(f"{key}/marked", 1)
+        self.far.set(f"{key}/mark", 1)
         super().set(key, value)
 
     def replicate(self, key: str) -> None:
         """Copy a row, then take the mark and whatever was filled before."""
         super().replicate(key)
-        self.far.delete(f"{key}/marked", key)
+        self.far.delete(f"{key}/mark", key)
 
 
 sc.watch("scenarios.conflicts.replicas:Replica.read", "replica", reads="key")
