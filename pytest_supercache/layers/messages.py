@@ -161,6 +161,13 @@ class Bus:
         self._put(keys)
         await self._switch.aanswered(label)
 
+    async def asend(self, key: str, update: Update) -> None:
+        """Publish a new value in a coroutine."""
+        label, footprint = self._announced([key], "send")
+        await self._switch.astep(label, footprint, kind="super_cache")
+        self._put([key], update)
+        await self._switch.aanswered(label)
+
     def _announced(self, keys: Sequence[str], verb: str = "invalidate") -> tuple[str, Footprint]:
         queues = frozenset(mailbox.name for mailbox in self.mailboxes.values())
         return f"{verb} {', '.join(keys)}", Footprint(queues, queues)

@@ -237,6 +237,10 @@ class AsyncSuperCache:
         """Tell every node, this one included, to drop ``keys``."""
         await self._bus.apublish(keys)
 
+    async def send(self, key: str, value: Any, version: int | None = None) -> None:
+        """Tell every node, this one included, to store ``value`` when it hears of it."""
+        await self._bus.asend(key, Update(deepcopy(value), version))
+
     async def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
         announced = self._cache._announced(verb, key, reads=reads)  # noqa: SLF001
         await self._switch.astep(*announced, kind="super_cache")
