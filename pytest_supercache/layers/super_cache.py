@@ -160,6 +160,7 @@ class SuperCache:
             if update.version < self._versions.get(key, 0):
                 return
             self._versions[key] = update.version
+        self.used = True
         self._store(key, update.value)
 
     @property

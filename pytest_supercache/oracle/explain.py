@@ -92,6 +92,8 @@ def _deed(act: Act, *, is_last: bool) -> str:
     value, told = _value_after(act), _DEEDS.get(act.role, "{who}: {label}")
     if act.role is Role.COMMIT and value == _NOTHING:
         told = "{who} deletes it from the origin"
+    if act.role is Role.STORE and act.step.kind == "message":
+        told = "a message brings {value} to {place}"
     told = told.format(who=act.step.actor, label=act.step.label, place=_place(act), value=value)
     return f"{told}, where it stays" if is_last and act.role is Role.STORE else told
 

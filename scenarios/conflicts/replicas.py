@@ -15,12 +15,12 @@ MARK_SECONDS = 1
 class Replica:
     """Rows as they were when the replication came by last."""
 
-    def __init__(self) -> None:
-        self.rows: dict[str, Any] = {}
+    def __init__(self, rows: dict[str, Any]) -> None:
+        self.rows = rows
 
-    def read(self, key: str, default: Any) -> Any:
-        """Read a row; ``default`` is what it was from the start."""
-        return self.rows.get(key, default)
+    def read(self, key: str) -> Any:
+        """Read a row."""
+        return self.rows.get(key)
 
     def store(self, key: str, value: Any) -> None:
         """Bring a row up to date."""
@@ -33,18 +33,18 @@ class ReadsReplica:
     def __init__(self, layers: NodeLayers) -> None:
         self.far = layers.existing_cache.client(decode_responses=True)
         self.origin = layers.origin
-        self.replica = Replica()
-        self.first = {key: layers.origin.peek(key) for key in layers.origin.content()}
+        self.replica = Replica(layers.origin.content())
+
+    def layers(self) -> dict[str, Any]:
+        """Let the picture show the replica."""
+        return {"replica": self.replica.rows}
 
     def get(self, key: str) -> Any:
         """Answer from Redis, else from the replica, and keep the answer."""
         text, mark = self.far.mget(key, f"{key}/mark")
         if text is not None:
             return json.loads(text)
-        if mark is None:
-            value = self.replica.read(key, self.first.get(key))
-        else:
-            value = self.origin.get(key)
+        value = self.replica.read(key) if mark is None else self.origin.get(key)
         self.far.set(key, json.dumps(value))
         return value
 
