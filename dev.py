@@ -2,7 +2,8 @@
 """Set up and run everything with nothing but python3 (with pip or venv). Standard library only.
 
 python3 dev.py setup      make the environment: hash-checked packages and this package, editable
-python3 dev.py demo       set up, then run the shipped scenarios; results go to reports/
+python3 dev.py demo       set up, then run the shipped scenarios: the catalogue of conflict classes
+                          (results go to reports/conflicts/), then the story (to reports/)
 python3 dev.py test       set up, then formatter, linter, types, import contracts, and pytest last
 python3 dev.py libraries  run the scenarios of published libraries, each version in its environment
 
@@ -33,7 +34,16 @@ LOCKS = {
     "libraries": "requirements-test.lock",
 }
 LIBRARIES = ROOT / "scenarios/libraries"
-DEMO = ["-p", "supercache", "-v", "scenarios"]
+NOTHING_SELECTED = 5  # pytest's exit status
+CONFLICTS = ROOT / "reports/conflicts"
+CATALOGUE = [
+    "-p",
+    "supercache",
+    "-q",
+    "scenarios/conflicts",
+    "--supercache-report=reports/conflicts",
+]
+DEMO = ["-p", "supercache", "-v", "scenarios/story", "scenarios/libraries"]
 DEMO += ["--alluredir=reports/allure-results", "--clean-alluredir"]
 CHECKS = {
     "formatter": ["ruff", "format", "--check", "."],
@@ -79,10 +89,35 @@ def main() -> int:
         say(f"ready: {short(venv)}/bin/python")
         return 0
     if options.job == "demo":
-        return call(venv, "pytest", *DEMO, *extra)
+        return demo(venv, extra)
     if options.job == "libraries":
         return libraries(venv, python, extra)
     return test(venv, extra)
+
+
+def demo(venv: Path, extra: list[str]) -> int:
+    """Run the catalogue and list it by class; then the story, whose summary ends the output."""
+    shutil.rmtree(CONFLICTS, ignore_errors=True)
+    catalogue = call(venv, "pytest", *CATALOGUE, *extra, quietly=True)
+    found = CONFLICTS / "verdict.json"
+    if found.exists():
+        list_by_class(json.loads(found.read_text(encoding="utf-8"))["scenarios"])
+    ends = {catalogue, call(venv, "pytest", *DEMO, *extra)}
+    return max(ends - {NOTHING_SELECTED}, default=NOTHING_SELECTED)
+
+
+def list_by_class(rows: list[dict]) -> None:
+    """Print a line for each scenario file: what each of its systems did."""
+    lines: dict[str, list[str]] = {}
+    rows = sorted(rows, key=lambda row: (row["verdict"] == "holds", "naive" not in row["system"]))
+    for row in rows:
+        name = Path(row["path"]).name.removesuffix(".supercache.yaml")
+        word = row["verdict"].upper() + ("" if row["as_stated"] else " (NOT AS STATED)")
+        lines.setdefault(name, []).append(f"{row['system']} {word}")
+    for name, systems in sorted(lines.items()):
+        print(f"  {name:31} {', '.join(systems)}")
+    right = sum(row["as_stated"] for row in rows)
+    print(f"  {len(lines)} classes, {right} of {len(rows)} verdicts as stated", flush=True)
 
 
 def libraries(venv: Path, python: Python, extra: list[str]) -> int:
@@ -203,13 +238,17 @@ def environment(venv: Path | None = None) -> dict[str, str]:
     return clean
 
 
-def call(venv: Path, tool: str, *arguments: str) -> int:
-    """Run a tool of the environment and return its exit status."""
+def call(venv: Path, tool: str, *arguments: str, quietly: bool = False) -> int:
+    """Run a tool of the environment and return its exit status; ``quietly``: show only failures."""
     say(" ".join(["$", tool, *arguments]))
     # Not by their scripts: these name the folder in which the environment was made.
     module = [venv / "bin/lint-imports"] if tool == "lint-imports" else ["-m", tool]
     command = [venv / "bin/python", *module]
-    return subprocess.run([*command, *arguments], cwd=ROOT, env=environment(venv)).returncode
+    output = subprocess.PIPE if quietly else None
+    done = subprocess.run([*command, *arguments], cwd=ROOT, env=environment(venv), stdout=output)
+    if quietly and done.returncode not in {0, NOTHING_SELECTED}:
+        print(done.stdout.decode(errors="replace"), flush=True)
+    return done.returncode
 
 
 def run(*command: str | Path) -> None:

@@ -183,10 +183,8 @@ class Stand:
     def _next_expiry(self, expiries: Expiries, leases_only: bool) -> float | None:
         """Return when the next entry ends: a key of the existing cache, or what a watch wrote."""
         watched = expiries.next(self.stack.clock.now(), leases_only=leases_only)
-        known = self.stack.existing_cache.deadline(leases_only)
-        if watched is None or known is None:
-            return known if watched is None else watched
-        return min(watched, known)
+        known = self.stack.deadlines(leases_only)
+        return min([*known, *([] if watched is None else [watched])], default=None)
 
     def steps_have_changed(self) -> bool:
         """Say whether something was imported or learnt that makes footprints differ from now on."""

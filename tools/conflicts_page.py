@@ -6,9 +6,10 @@ python tools/conflicts_page.py
 import sys
 from pathlib import Path
 
-from pytest_supercache.oracle.catalogue import CATALOGUE
+from pytest_supercache.oracle.catalogue import CATALOGUE, ConflictClass
 
 PAGE = Path(__file__).parents[1] / "docs" / "conflicts.md"
+SCENARIOS = "../scenarios/conflicts"
 HEAD = "| | class | what it is | users notice | usual workaround | permanent fix |"
 
 
@@ -19,10 +20,17 @@ def table() -> str:
         name = f"`{each.slug}`" + (f" ({each.family})" if each.family else "")
         effect = "removes it" if each.removes else "lowers the odds"
         rows.append(
-            f"| {each.number} | {name} | {each.title} | {each.symptom} | "
+            f"| {_scenario_of(each)} | {name} | {each.title} | {each.symptom} | "
             f"{each.workaround} ({effect}) | {each.fix} |"
         )
     return "\n".join(rows)
+
+
+def _scenario_of(each: ConflictClass) -> str:
+    """Return a class's number as a link to its scenario file."""
+    if not each.number:
+        return ""
+    return f"[{each.number}]({SCENARIOS}/{each.number}-{each.slug}.supercache.yaml)"
 
 
 def main() -> None:

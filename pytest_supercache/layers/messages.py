@@ -1,7 +1,12 @@
-"""Invalidation messages: published in one step, delivered to each node in a step of its own."""
+"""Messages between nodes: published in one step, delivered to each node in a step of its own.
+
+Usually they name what to forget; a message may also carry a new value.
+"""
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.switch import Switch
@@ -10,8 +15,16 @@ from pytest_supercache.core.trace import StepId
 PREFIX = "messages@"
 
 
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a message brings that does not merely invalidate; of which version, if it says so."""
+
+    value: Any
+    version: int | None = None
+
+
 class Mailbox:
-    """One node's queue of invalidations; its deliveries are moves of a pseudo-actor.
+    """One node's queue of messages; its deliveries are moves of a pseudo-actor.
 
     Messages of one node arrive in the order they were published; between nodes every order is
     possible.
@@ -20,20 +33,22 @@ class Mailbox:
     def __init__(self, node: str, resources: Callable[[str], frozenset[str]]) -> None:
         self.node: str | None = node
         self.name = f"{PREFIX}{node}"
-        self._queue: deque[tuple[str, StepId | None]] = deque()
+        self._queue: deque[tuple[str, StepId | None, Update | None]] = deque()
         self._resources = resources
         self._deliver: Callable[[str], None] | None = None
+        self.update: Callable[[str, Update], None] = _ignored
         self._held_until = 0.0  # when messages after the first ``_free`` may be delivered
         self._free = 0
+        self.is_open = True  # whether it is told what is published
         self.now: Callable[[], float] = float
 
     def subscribe(self, deliver: Callable[[str], None]) -> None:
         """Call ``deliver`` with the key of each message when its turn comes."""
         self._deliver = deliver
 
-    def put(self, key: str, cause: StepId | None = None) -> None:
-        """Queue an invalidation of ``key`` that the step ``cause`` has published."""
-        self._queue.append((key, cause))
+    def put(self, key: str, cause: StepId | None = None, update: Update | None = None) -> None:
+        """Queue an invalidation or an update of ``key`` that the step ``cause`` has published."""
+        self._queue.append((key, cause, update))
 
     @property
     def cause(self) -> StepId | None:
@@ -82,15 +97,17 @@ class Mailbox:
         """Announce the delivery of the oldest message."""
         if not self._queue or (not self._free and self.held_until is not None):
             return None
-        key, _ = self._queue[0]
+        key, _, update = self._queue[0]
         touched = self._resources(key) | {self.name}
-        return f"deliver {key}", Footprint(touched, touched)
+        return f"{'deliver' if update is None else 'update'} {key}", Footprint(touched, touched)
 
     def perform(self) -> None:
         """Deliver the oldest message."""
-        key, _ = self._queue.popleft()
+        key, _, update = self._queue.popleft()
         self._free = max(self._free - 1, 0)
-        if self._deliver is not None:
+        if update is not None:
+            self.update(key, update)
+        elif self._deliver is not None:
             self._deliver(key)
 
 
@@ -103,14 +120,14 @@ class Bus:
 
     def __init__(self, switch: Switch, now: Callable[[], float] = float) -> None:
         self._switch = switch
-        self._now = now
+        self.now = now
         self.mailboxes: dict[str, Mailbox] = {}
         self.published: Published = nothing_more
 
     def join(self, mailbox: Mailbox) -> None:
         """Let a node hear what is published from now on."""
         assert mailbox.node is not None, "a mailbox belongs to a node"
-        mailbox.now = self._now
+        mailbox.now = self.now
         self.mailboxes[mailbox.node] = mailbox
 
     def hurry(self) -> None:
@@ -130,6 +147,13 @@ class Bus:
         self._put(keys)
         self._switch.answered(label)
 
+    def send(self, key: str, update: Update) -> None:
+        """Publish a new value of ``key`` to every node, the publisher's own included."""
+        label, footprint = self._announced([key], "send")
+        self._switch.step(label, footprint, kind="super_cache")
+        self._put([key], update)
+        self._switch.answered(label)
+
     async def apublish(self, keys: Sequence[str]) -> None:
         """Publish in a coroutine."""
         label, footprint = self._announced(keys)
@@ -137,17 +161,32 @@ class Bus:
         self._put(keys)
         await self._switch.aanswered(label)
 
-    def _announced(self, keys: Sequence[str]) -> tuple[str, Footprint]:
-        queues = frozenset(mailbox.name for mailbox in self.mailboxes.values())
-        return f"invalidate {', '.join(keys)}", Footprint(queues, queues)
+    async def asend(self, key: str, update: Update) -> None:
+        """Publish a new value in a coroutine."""
+        label, footprint = self._announced([key], "send")
+        await self._switch.astep(label, footprint, kind="super_cache")
+        self._put([key], update)
+        await self._switch.aanswered(label)
 
-    def _put(self, keys: Sequence[str]) -> None:
+    def _announced(self, keys: Sequence[str], verb: str = "invalidate") -> tuple[str, Footprint]:
+        queues = frozenset(mailbox.name for mailbox in self.mailboxes.values())
+        return f"{verb} {', '.join(keys)}", Footprint(queues, queues)
+
+    def _put(self, keys: Sequence[str], update: Update | None = None) -> None:
         cause = self._switch.last_step()
-        for mailbox in self.mailboxes.values():
+        for mailbox in filter(_is_open, self.mailboxes.values()):
             for key in keys:
-                mailbox.put(key, cause)
+                mailbox.put(key, cause, update)
             self.published(mailbox, len(keys))
+
+
+def _is_open(mailbox: Mailbox) -> bool:
+    return mailbox.is_open
 
 
 def nothing_more(_mailbox: Mailbox, _count: int) -> None:
     """Messages take their way without a fault."""
+
+
+def _ignored(_key: str, _update: Update) -> None:
+    """Nobody here takes values from messages."""

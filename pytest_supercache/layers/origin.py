@@ -48,17 +48,26 @@ class Origin:
         self._switch.answered(f"read {key}")
         return answer
 
-    def set(self, key: str, value: Any) -> None:
-        """Commit ``value`` as the next version of ``key``."""
+    def set(self, key: str, value: Any) -> int:
+        """Commit ``value`` as the next version of ``key``, and return that version."""
         self._step("write", key)
-        self._commit(key, value)
+        version = self._commit(key, value)
         self._switch.answered(f"write {key}")
+        return version
 
-    def delete(self, key: str) -> None:
-        """Commit the absence of ``key`` as its next version."""
+    def delete(self, key: str) -> int:
+        """Commit the absence of ``key`` as its next version, and return that version."""
         self._step("delete", key)
-        self._commit(key, None)
+        version = self._commit(key, None)
         self._switch.answered(f"delete {key}")
+        return version
+
+    def replace(self, key: str, value: Any, version: int) -> bool:
+        """Commit ``value`` if ``key`` is still of this version, and say whether it was."""
+        self._step("replace", key)
+        was_still = self._replace(key, value, version)
+        self._switch.answered(f"replace {key}")
+        return was_still
 
     def version(self, key: str) -> int:
         """Return how often ``key`` was committed in this execution; given content is version 0."""
@@ -105,7 +114,7 @@ class Origin:
         self.loads.append(Load(key, deepcopy(answer), step, actor))
         return answer
 
-    def _commit(self, key: str, value: Any) -> None:
+    def _commit(self, key: str, value: Any) -> int:
         self._versions[key] = version = self._versions.get(key, 0) + 1
         if value is None:
             self._content.pop(key, None)
@@ -113,6 +122,13 @@ class Origin:
             self._content[key] = deepcopy(value)
         step, actor = self._position()
         self.commits.append(Commit(key, deepcopy(value), version, step, actor))
+        return version
+
+    def _replace(self, key: str, value: Any, version: int) -> bool:
+        is_still = self._versions.get(key, 0) == version
+        if is_still:
+            self._commit(key, value)
+        return is_still
 
     def _draft(self, key: str, value: Any) -> int:
         """Note a change that is not committed yet; return its number."""
@@ -185,17 +201,26 @@ class AsyncOrigin:
         await self._switch.aanswered(f"read {key}")
         return answer
 
-    async def set(self, key: str, value: Any) -> None:
-        """Commit ``value`` as the next version of ``key``."""
+    async def set(self, key: str, value: Any) -> int:
+        """Commit ``value`` as the next version of ``key``, and return that version."""
         await self._step("write", key)
-        self._origin._commit(key, value)  # noqa: SLF001
+        version = self._origin._commit(key, value)  # noqa: SLF001
         await self._switch.aanswered(f"write {key}")
+        return version
 
-    async def delete(self, key: str) -> None:
-        """Commit the absence of ``key`` as its next version."""
+    async def delete(self, key: str) -> int:
+        """Commit the absence of ``key`` as its next version, and return that version."""
         await self._step("delete", key)
-        self._origin._commit(key, None)  # noqa: SLF001
+        version = self._origin._commit(key, None)  # noqa: SLF001
         await self._switch.aanswered(f"delete {key}")
+        return version
+
+    async def replace(self, key: str, value: Any, version: int) -> bool:
+        """Commit ``value`` if ``key`` is still of this version, and say whether it was."""
+        await self._step("replace", key)
+        was_still = self._origin._replace(key, value, version)  # noqa: SLF001
+        await self._switch.aanswered(f"replace {key}")
+        return was_still
 
     async def version(self, key: str) -> int:
         """Return how often ``key`` was committed in this execution."""

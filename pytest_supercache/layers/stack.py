@@ -30,6 +30,10 @@ class NodeLayers:
         self.clock = stack.clock if ahead is None else AheadClock(stack.clock, ahead)
         self._stack = stack
 
+    def at(self, node: str) -> "NodeLayers":
+        """Return the layers of another node: where a balancer may send a request as well."""
+        return self._stack.node(node)
+
     @property
     def tmp_path(self) -> Path:
         """One folder per execution, shared by all nodes."""
@@ -91,6 +95,12 @@ class Stack:
     def has_files(self) -> bool:
         """Whether anything was put into the folder."""
         return self._folder is not None and any(self._folder.iterdir())
+
+    def deadlines(self, leases_only: bool) -> list[float]:
+        """Return when the next entry of each layer ends, or the next lock lease."""
+        found = [self.existing_cache.deadline(leases_only)]
+        found += [] if leases_only else [cache.deadline() for cache in self.super_caches.values()]
+        return [at for at in found if at is not None]
 
     def content(self) -> Layers:
         """Return what every layer holds, without taking a step; layers nobody used are left out."""

@@ -9,7 +9,10 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.switch import Switch
-from pytest_supercache.layers.messages import Bus, Mailbox
+from pytest_supercache.layers.existing_cache import EXPIRED_AFTER
+from pytest_supercache.layers.messages import Bus, Mailbox, Update
+
+_CLOCK = frozenset({"clock:now"})
 
 
 class SuperCache:
@@ -21,32 +24,38 @@ class SuperCache:
         self._switch = switch
         self._bus = bus
         self._content: dict[str, Any] = {}
+        self._ends: dict[str, float] = {}  # when an entry with a time to live is gone
         self._leases: dict[str, int] = {}
+        self._versions: dict[str, int] = {}  # of what updates brought, if they said so
         self._granted = 0
         self.used = False  # whether this execution ever touched it
         self.mailbox = Mailbox(node, lambda key: frozenset({f"{self.name}:{key}"}))
         self.mailbox.subscribe(self._drop)
+        self.mailbox.update = self._apply
         bus.join(self.mailbox)
 
     def reset(self, given: dict[str, Any]) -> None:
         """Start an execution with ``given`` as content."""
         self._content = deepcopy(given)
+        self._ends = {}
         self._leases = {}
+        self._versions = {}
         self._granted = 0
         self.used = bool(given)
         self.mailbox.clear()
+        self.mailbox.is_open = True
 
     def get(self, key: str) -> Any:
         """Look ``key`` up; None when it is absent."""
         self._step("look up", key, reads=True)
-        answer = deepcopy(self._content.get(key))
+        answer = self.peek(key)
         self._switch.answered(f"look up {key}")
         return answer
 
-    def put(self, key: str, value: Any) -> None:
-        """Store ``value``."""
-        self._step("store", key)
-        self._content[key] = deepcopy(value)
+    def put(self, key: str, value: Any, ttl: float | None = None) -> None:
+        """Store ``value``, for ``ttl`` seconds if given."""
+        self._switch.step(*self._stored(key, ttl), kind="super_cache")
+        self._store(key, value, ttl)
         self._switch.answered(f"store {key}")
 
     def get_or_lease(self, key: str) -> tuple[Any, int | None]:
@@ -67,12 +76,27 @@ class SuperCache:
         self._switch.answered(f"store if leased {key}")
         return in_force
 
+    def unsubscribe(self) -> None:
+        """Hear of no invalidation any more, as a process that has not connected yet."""
+        self._switch.step("unsubscribe", self._subscribing, kind="super_cache")
+        self.mailbox.clear()
+        self.mailbox.is_open = False
+        self._switch.answered("unsubscribe")
+
+    def subscribe(self) -> None:
+        """Hear of what is published from now on; a super cache does so from the start."""
+        self._switch.step("subscribe", self._subscribing, kind="super_cache")
+        self.mailbox.is_open = True
+        self._switch.answered("subscribe")
+
     def drop(self, key: str | None) -> None:
         """Remove ``key``, or everything, as eviction does; leases stay. Not a step."""
         if key is None:
             self._content.clear()
+            self._ends.clear()
         else:
             self._content.pop(key, None)
+            self._ends.pop(key, None)
 
     def restart(self) -> bool:
         """Come up cold: no content, no leases, and messages on their way are lost. Not a step.
@@ -91,6 +115,13 @@ class SuperCache:
         """Tell every node, this one included, to drop ``keys``; they do it when they hear of it."""
         self._bus.publish(keys)
 
+    def send(self, key: str, value: Any, version: int | None = None) -> None:
+        """Tell every node, this one included, to store ``value`` when it hears of it.
+
+        With a ``version`` a node refuses what is older than what it was sent before.
+        """
+        self._bus.send(key, Update(deepcopy(value), version))
+
     @property
     def aio(self) -> "AsyncSuperCache":
         """The same super cache for coroutines: its calls are awaited, so others can go between."""
@@ -98,18 +129,52 @@ class SuperCache:
 
     def peek(self, key: str) -> Any:
         """Look at ``key`` without taking a step."""
-        return deepcopy(self._content.get(key))
+        return None if self._is_over(key) else deepcopy(self._content.get(key))
 
     def content(self) -> dict[str, Any]:
         """Return everything that is stored, without taking a step."""
-        return deepcopy(self._content)
+        return {key: deepcopy(v) for key, v in self._content.items() if not self._is_over(key)}
+
+    def deadline(self) -> float | None:
+        """Return the virtual second at which the next entry ends."""
+        now = self._bus.now()
+        return min((at for at in self._ends.values() if at > now), default=None)
+
+    def _is_over(self, key: str) -> bool:
+        return key in self._ends and self._bus.now() >= self._ends[key]
+
+    def _store(self, key: str, value: Any, ttl: float | None = None) -> None:
+        self._content[key] = deepcopy(value)
+        self._ends.pop(key, None)
+        if ttl is not None:
+            self._ends[key] = self._bus.now() + ttl + EXPIRED_AFTER
+
+    def _stored(self, key: str, ttl: float | None) -> tuple[str, Footprint]:
+        label, footprint = self._announced("store", key)
+        if ttl is None:
+            return label, footprint
+        return label, Footprint(footprint.reads | _CLOCK, footprint.writes)
+
+    def _apply(self, key: str, update: Update) -> None:
+        if update.version is not None:
+            if update.version < self._versions.get(key, 0):
+                return
+            self._versions[key] = update.version
+        self.used = True
+        self._store(key, update.value)
+
+    @property
+    def _subscribing(self) -> Footprint:
+        """What comes before or after a publication; but it publishes nothing itself."""
+        own = frozenset({f"subscription@{self.node}"})
+        return Footprint(own | {self.mailbox.name}, own)
 
     def _drop(self, key: str) -> None:
-        self._content.pop(key, None)
+        self.drop(key)
         self._leases.pop(key, None)
 
     def _look_up_or_lease(self, key: str) -> tuple[Any, int | None]:
-        value = deepcopy(self._content.get(key))
+        value = self.peek(key)
         lease = None
         if value is None:
             self._granted += 1
@@ -120,7 +185,7 @@ class SuperCache:
         in_force = self._leases.get(key) == lease
         if in_force:
             del self._leases[key]
-            self._content[key] = deepcopy(value)
+            self._store(key, value)
         return in_force
 
     def _announced(self, verb: str, key: str, *, reads: bool = False) -> tuple[str, Footprint]:
@@ -148,10 +213,11 @@ class AsyncSuperCache:
         await self._switch.aanswered(f"look up {key}")
         return answer
 
-    async def put(self, key: str, value: Any) -> None:
-        """Store ``value``."""
-        await self._step("store", key)
-        self._cache._content[key] = deepcopy(value)  # noqa: SLF001 - one idea in two classes
+    async def put(self, key: str, value: Any, ttl: float | None = None) -> None:
+        """Store ``value``, for ``ttl`` seconds if given."""
+        announced = self._cache._stored(key, ttl)  # noqa: SLF001 - one idea in two classes
+        await self._switch.astep(*announced, kind="super_cache")
+        self._cache._store(key, value, ttl)  # noqa: SLF001
         await self._switch.aanswered(f"store {key}")
 
     async def get_or_lease(self, key: str) -> tuple[Any, int | None]:
@@ -171,6 +237,10 @@ class AsyncSuperCache:
     async def invalidate(self, *keys: str) -> None:
         """Tell every node, this one included, to drop ``keys``."""
         await self._bus.apublish(keys)
+
+    async def send(self, key: str, value: Any, version: int | None = None) -> None:
+        """Tell every node, this one included, to store ``value`` when it hears of it."""
+        await self._bus.asend(key, Update(deepcopy(value), version))
 
     async def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
         announced = self._cache._announced(verb, key, reads=reads)  # noqa: SLF001

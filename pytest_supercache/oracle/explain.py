@@ -7,8 +7,8 @@ from pytest_supercache.core.orders import Pair, StepName
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.oracle.catalogue import CATALOGUE
 from pytest_supercache.oracle.cause import Causes
-from pytest_supercache.oracle.classify import Classified
 from pytest_supercache.oracle.roles import Act, Role
+from pytest_supercache.oracle.stale import Classified
 from pytest_supercache.oracle.versions import canonical
 
 VALUE_MAX = 60
@@ -94,6 +94,8 @@ def _deed(act: Act, *, is_last: bool) -> str:
     value, told = _value_after(act), _DEEDS.get(act.role, "{who}: {label}")
     if act.role is Role.COMMIT and value == _NOTHING:
         told = "{who} deletes it from the origin"
+    if act.role is Role.STORE and act.step.kind == "message":
+        told = "a message brings {value} to {place}"
     told = told.format(who=act.step.actor, label=act.step.label, place=_place(act), value=value)
     return f"{told}, where it stays" if is_last and act.role is Role.STORE else told
 

@@ -338,3 +338,23 @@ def test_a_node_made_late_begins_with_what_is_given(switch):
     stack = Stack(FakeRedisServer(), switch)
     stack.reset(GIVEN, lambda: (0, None))
     assert stack.node("late").super_cache.peek("x") == 1
+
+
+def test_an_entry_with_an_end_is_stored_by_the_clock(nodes, switch):
+    cache = nodes["a"]
+    cache.put("k", 1, 5)
+    cache.put("k", 2)
+    first, second = (footprint for _, footprint in switch.steps)
+    assert first.reads - second.reads == {"clock:now"}
+    assert first.writes == second.writes
+
+
+def test_storing_anew_forgets_when_the_old_entry_would_have_ended(nodes):
+    cache = nodes["a"]
+    cache.put("k", 1, 1)
+    cache.put("other", 3, 5)
+    assert cache.deadline() == pytest.approx(1)
+    cache.put("k", 2)
+    assert cache.deadline() == pytest.approx(5)
+    cache.drop("other")
+    assert cache.deadline() is None

@@ -146,12 +146,12 @@ CLASSES = {
 }
 
 
-def explored(slug, make=None):
+def explored(slug, make=None, **how):
     naive, first, second, options = CLASSES[slug]
     if make is Uncached:
         options = {**options, "cached": None}
     body = shop_of(make or naive, first, second, **options)
-    return check(body, guarantees=[COHERENT_WHEN_SETTLED])
+    return check(body, guarantees=[COHERENT_WHEN_SETTLED], **how)
 
 
 @pytest.mark.parametrize("slug", CLASSES)
@@ -170,6 +170,27 @@ def test_a_conflict_is_named_with_its_class_and_told(slug):
 @pytest.mark.parametrize("slug", CLASSES)
 def test_without_a_cache_the_same_flow_holds(slug):
     assert explored(slug, Uncached).verdict is Verdict.HOLDS
+
+
+# schedules, those that fail, interleavings: as enumerated by brute force for the bare class
+COUNTS = {
+    "stale-set": (10, 1, 5),
+    "invalidate-before-write": (5, 2, 3),
+    "double-delete": (11, 1, 6),
+    "dual-write": (6, 2, 4),
+    "resurrection": (8, 1, 4),
+    "negative-poisoning": (10, 1, 5),
+}
+
+
+@pytest.mark.parametrize("slug", COUNTS)
+def test_on_the_real_stack_a_class_has_the_schedules_that_were_worked_out_for_it(slug):
+    schedules, failing, interleavings = COUNTS[slug]
+    reduced = explored(slug, stop_at_first=False)
+    assert (reduced.executions, reduced.interleavings) == (interleavings, schedules)
+    assert f"{failing} of {schedules} schedules" in reduced.coverage
+    every = explored(slug, search="all-schedules", stop_at_first=False)
+    assert (every.executions, every.violating) == (schedules, failing)
 
 
 def test_the_explanation_of_a_stale_set_says_who_did_what_and_what_to_change():
