@@ -6,8 +6,8 @@ from typing import Any
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.oracle.catalogue import CATALOGUE
 from pytest_supercache.oracle.cause import Causes, Pair, StepName
-from pytest_supercache.oracle.classify import Classified
 from pytest_supercache.oracle.roles import Act, Role
+from pytest_supercache.oracle.stale import Classified
 from pytest_supercache.oracle.versions import canonical
 
 VALUE_MAX = 60

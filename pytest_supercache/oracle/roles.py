@@ -22,6 +22,7 @@ class Role(Enum):
     DROP = "drop"  # takes a value out of a cache
     PUBLISH = "publish"  # sends an invalidation
     DELIVER = "deliver"  # an invalidation arrives
+    PROMOTE = "promote"  # a replica takes over, with what it has missed
     LOCK = "lock"
     TICK = "tick"
     OTHER = "other"
@@ -69,7 +70,9 @@ def acts_on(race: list[Step], key: str) -> list[Act]:
 def role_of(step: Step, place: str) -> Role:
     """Return what a step does to the layer at ``place``."""
     if step.kind == "message":
-        return Role.DELIVER
+        return Role.DELIVER if step.label.startswith("deliver ") else Role.STORE
+    if step.kind == "fault":
+        return Role.PROMOTE if step.label.startswith("failover") else Role.DROP
     if step.kind == "lock":
         return Role.LOCK
     if place.startswith("messages@"):
@@ -96,11 +99,19 @@ def _place(step: Step, key: str) -> tuple[str | None, str]:
         is_it = key in step.label.partition(" ")[2].split(", ")
         return ("messages@", key) if is_it else (None, "")
     for resources in (step.footprint.writes, step.footprint.reads):
+        found = []
         for resource in sorted(resources):
             place, _, name = resource.partition(":")
             if place not in _NO_LAYERS and (name == EVERYTHING or is_name_of(name, key)):
-                return place, name
+                found.append((place, name))
+        if found:  # the entry itself rather than what lies beside it, such as its lock
+            return min(found, key=lambda each: (each[1] != key, len(each[1])))
     return None, ""
+
+
+def is_entry(act: Act, place: str, name: str) -> bool:
+    """Say whether a step touches the entry that a layer knows by ``name``."""
+    return act.place == place and act.name in {name, EVERYTHING}
 
 
 def is_name_of(name: str, key: str) -> bool:

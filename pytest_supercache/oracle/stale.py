@@ -1,0 +1,286 @@
+"""An older value stays: who put it there, and what should have removed it?
+
+The rows of section 10 of the rules of search that begin with a value that is out of date: what
+never removed it, what stored the older over the newer, and what filled too late.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_supercache.core.footprint import EVERYTHING
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, is_name_of
+from pytest_supercache.oracle.struck import Struck, why_missing, why_older
+from pytest_supercache.oracle.versions import same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classified:
+    """The class by its slug, the layer that went wrong, and the steps that made it so."""
+
+    slug: str
+    place: str | None = None
+    acts: tuple[Act, ...] = field(default=(), compare=False)
+
+
+def told(slug: str, place: str | None, *acts: Act) -> Classified:
+    """Return a class with the steps that made it so, in their order."""
+    ordered = sorted({act.at: act for act in acts}.items())
+    return Classified(slug=slug, place=place, acts=tuple(act for _, act in ordered))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a class is read from: the execution, its steps that touch the key, and its faults."""
+
+    execution: Execution
+    key: str
+    acts: list[Act]
+    struck: Struck
+    wrong: list[tuple[str, str]]
+    """The entries that hold the wrong value in the end: place and name, the node's first."""
+
+    @classmethod
+    def of(cls, execution: Execution, violation: Violation, key: str) -> "Scene":
+        """Return what can be seen of ``key``."""
+        acts = acts_on(execution.race, key)
+        return cls(
+            execution=execution,
+            key=key,
+            acts=acts,
+            struck=Struck.of(execution),
+            wrong=_wrong_entries(execution, violation, key, acts),
+        )
+
+    def of_role(self, *roles: Role, after: int = -1, before: int | None = None) -> list[Act]:
+        """Return the steps of these roles between two positions of the race."""
+        end = len(self.execution.steps) if before is None else before
+        return [act for act in self.acts if act.role in roles and after < act.at < end]
+
+
+_SETTLED = frozenset(
+    {"coherent_when_settled", "no_lost_invalidation", "bounded_staleness", "expect"}
+)
+
+
+def stale(scene: Scene, violation: Violation) -> Classified | None:
+    """Name the class of a value that is older than it should be."""
+    for place, name in scene.wrong:
+        store = _left_behind(scene.acts, place, name)
+        found = None if store is None else _stale_store(scene, store)
+        if found is not None:
+            return found
+    commits = scene.of_role(Role.COMMIT)
+    if scene.wrong and commits and violation.guarantee in _SETTLED:
+        return _never_removed(scene, *scene.wrong[0], commits)
+    return None
+
+
+def _wrong_entries(
+    execution: Execution, violation: Violation, key: str, acts: list[Act]
+) -> list[tuple[str, str]]:
+    value = violation.evidence.get("value", violation.evidence.get("answer"))
+    found = [
+        (place, name)
+        for place, content in execution.settled.layers.items()
+        if place != "origin"
+        for name, held in content.items()
+        if is_name_of(name, key) and same(held, value)
+    ]
+    mine = f"@{violation.node}"
+    found.sort(key=lambda entry: (not entry[0].endswith(mine), "@" not in entry[0]))
+    stored = {(act.place, act.name) for act in acts if act.role is Role.STORE}
+    return found or sorted((place, name) for place, name in stored if place is not None)
+
+
+def _left_behind(acts: list[Act], place: str, name: str) -> Act | None:
+    """Return what last put an entry into a place, unless something removed it again."""
+    for act in reversed(acts):
+        if not is_entry(act, place, name):
+            continue
+        if act.role in {Role.STORE, Role.PROMOTE}:
+            return act
+        if act.role in {Role.DROP, Role.DELIVER}:
+            return None
+    return None
+
+
+def _stale_store(scene: Scene, store: Act) -> Classified | None:
+    """Classify what left an older value."""
+    if store.role is Role.PROMOTE:
+        return _promoted(scene, store)
+    own = [act for act in scene.acts if same_operation(act, store)]
+    if store.step.kind == "message" or any(act.role is Role.COMMIT for act in own):
+        return _older_over_newer(scene, own, store)
+    load = next((act for act in own if act.role is Role.LOAD and act.at < store.at), None)
+    source = load or _source(own, store)
+    if source is None:
+        return None
+    theirs = [act for act in scene.of_role(Role.COMMIT) if act.step.actor != store.step.actor]
+    return (
+        _dropped_too_early(scene, source, theirs, store)
+        or _late_fill(scene, source, theirs, store, loaded=load is not None)
+        or _from_behind(scene, source, theirs, store)
+    )
+
+
+def same_operation(act: Act, other: Act) -> bool:
+    """Say whether two steps belong to one operation of one actor."""
+    if act.step.actor != other.step.actor:
+        return False
+    return act.step.operation == other.step.operation
+
+
+def _source(own: list[Act], store: Act) -> Act | None:
+    """Return the look-up in another cache whose value was stored."""
+    return next(
+        (
+            act
+            for act in reversed(own)
+            if act.role is Role.LOOK_UP and act.at < store.at and act.place != store.place
+        ),
+        None,
+    )
+
+
+def _promoted(scene: Scene, promotion: Act) -> Classified | None:
+    """A replica took over that had missed what removed the entry."""
+    removed = [a for a in scene.of_role(Role.DROP, before=promotion.at) if a.place != "origin"]
+    if not removed:
+        return None
+    commits = scene.of_role(Role.COMMIT, before=promotion.at)[-1:]
+    return told("failover-missed-delete", promotion.place, *commits, removed[-1], promotion)
+
+
+# -- the older over the newer ---------------------------------------------------------------------
+
+
+def _older_over_newer(scene: Scene, own: list[Act], store: Act) -> Classified | None:
+    """A store brings an older value than the one that was there."""
+    before = [
+        act
+        for act in scene.of_role(Role.STORE, before=store.at)
+        if is_entry(act, store.place or "", store.name) and act.step is not store.step
+    ]
+    by_fault = why_older(scene.struck, store)
+    if by_fault is not None and before:
+        return told(by_fault, store.place, *scene.of_role(Role.COMMIT), before[-1], store)
+    mine = next((act for act in own if act.role is Role.COMMIT), None)
+    if mine is None:
+        return None
+    for commit in scene.of_role(Role.COMMIT, after=mine.at):
+        theirs = next((act for act in before if same_operation(act, commit)), None)
+        if theirs is not None and not same_operation(commit, store):
+            return told("dual-write", store.place, mine, commit, theirs, store)
+    return None
+
+
+# -- fills that come too late ---------------------------------------------------------------------
+
+
+def _dropped_too_early(
+    scene: Scene, source: Act, commits: list[Act], store: Act
+) -> Classified | None:
+    """The writer removes the entry before it commits; a fill comes between."""
+    commit = next((act for act in commits if act.at > source.at), None)
+    if commit is None:
+        return None
+    drops = [
+        act
+        for act in scene.of_role(Role.DROP, Role.PUBLISH)
+        if same_operation(act, commit) and act.place in {store.place, "messages@"}
+    ]
+    early = [act for act in drops if act.at < source.at]
+    again = [act for act in drops if act.at > commit.at]
+    if not early or (again and again[-1].at > store.at):
+        return None
+    slug = "double-delete" if again else "invalidate-before-write"
+    return told(slug, store.place, early[-1], source, commit, *again[-1:], store)
+
+
+def _late_fill(
+    scene: Scene, source: Act, commits: list[Act], store: Act, *, loaded: bool
+) -> Classified | None:
+    """The value was read before the commit, and stored after what should have removed it."""
+    commit = next((act for act in commits if source.at < act.at < store.at), None)
+    if commit is None and not loaded:  # from a cache that the writer had not reached yet
+        commit = next((act for act in reversed(commits) if act.at < source.at), None)
+    if commit is None:
+        return None
+    place, name = store.place or "", store.name
+    since = max(commit.at, source.at)
+    newer = [a for a in scene.of_role(Role.STORE, after=since, before=store.at) if a.place == place]
+    removed = [
+        act
+        for act in scene.of_role(Role.DROP, Role.DELIVER, after=since, before=store.at)
+        if is_entry(act, place, name)
+    ]
+    if removed:
+        slug = _late_fill_slug(scene, source, commit, removed[-1], loaded=loaded)
+        return told(slug, place, source, commit, removed[-1], store)
+    if newer:
+        return told("refresh-overwrite", place, source, commit, newer[-1], store)
+    return None
+
+
+def _late_fill_slug(scene: Scene, source: Act, commit: Act, by: Act, *, loaded: bool) -> str:
+    if by.role is Role.DELIVER and not loaded:
+        return "in-flight-fill"
+    values = [c.value for c in scene.execution.history.commits if c.key in commit.step.label]
+    if values and values[-1] is None:
+        return "resurrection"
+    key = commit.step.label.rpartition(" ")[2]
+    if loaded and _origin_at(scene.execution, key, source) is None:
+        return "negative-poisoning"
+    if any(resource.endswith(f":{EVERYTHING}") for resource in by.step.footprint.writes):
+        return "purge-misses-fill"
+    return "stale-set"
+
+
+def _origin_at(execution: Execution, key: str, act: Act) -> Any:
+    """Return what the origin had for a key when a step was taken."""
+    at = next(n for n, step in enumerate(execution.steps) if step is act.step)
+    value = execution.history.given.get(key)
+    for commit in execution.history.commits:
+        if commit.key == key and commit.at <= at:
+            value = commit.value
+    return value
+
+
+def _from_behind(scene: Scene, source: Act, commits: list[Act], store: Act) -> Classified | None:
+    """The value was read after the commit, from a copy that did not have it yet but got it later.
+
+    A copy that is wrong in the end is another cache, and what made it wrong names the class.
+    """
+    before = [act for act in commits if act.at < source.at]
+    if not before or source.role is not Role.LOOK_UP:
+        return None
+    if any(place == source.place for place, _ in scene.wrong):
+        return None
+    later = [
+        act
+        for act in scene.of_role(Role.STORE, after=source.at)
+        if is_entry(act, source.place or "", source.name)
+    ]
+    return told("stale-replica-refill", store.place, before[-1], source, store, *later[:1])
+
+
+# -- nothing removed it ---------------------------------------------------------------------------
+
+
+def _never_removed(scene: Scene, place: str, name: str, commits: list[Act]) -> Classified | None:
+    """Nothing took the old entry out after the commit."""
+    commit = commits[-1]
+    published = scene.of_role(Role.PUBLISH, after=commit.at)
+    dropped = scene.of_role(Role.DROP, after=commit.at)
+    by_fault = why_missing(scene.struck, place, published=bool(published))
+    if by_fault is not None:
+        return told(by_fault, place, commit, *dropped[:1], *published[:1])
+    if any(operation.error is not None for operation in scene.execution.history):
+        slug = "layer-divergence" if dropped or published else "partial-write"
+        return told(slug, place, commit)
+    before = [a for a in scene.of_role(Role.DROP, before=commit.at) if is_entry(a, place, name)]
+    if before and not dropped and not published:
+        return told("invalidate-before-write", place, before[-1], commit)
+    return None

@@ -1,0 +1,68 @@
+"""What the faults that struck have to do with it: a lost message, a clock that is ahead.
+
+A fault is part of the cause: the runs without it come first, and they held. It names the class only
+together with what the trace shows, so that a conflict that a fault merely made possible keeps its
+own name.
+"""
+
+from dataclasses import dataclass
+
+from pytest_supercache.core.fault import MESSAGES, Fault
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.oracle.roles import Act, layer_of
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """The faults of one execution, by kind."""
+
+    faults: tuple[Fault, ...]
+
+    @classmethod
+    def of(cls, execution: Execution) -> "Struck":
+        """Return the faults that struck in ``execution``."""
+        return cls(execution.schedule.vector)
+
+    def has(self, *kinds: str) -> bool:
+        """Say whether a fault of one of these kinds struck."""
+        return any(fault.kind in kinds for fault in self.faults)
+
+    def of_version(self, version: str) -> bool:
+        """Say whether a node was of another version: ``key`` or ``serializer``."""
+        return any(f.kind == "mixed_version" and f.words[1] == version for f in self.faults)
+
+    def message_to(self, place: str, *kinds: str) -> bool:
+        """Say whether a message to the node of ``place`` met a fault of one of these kinds."""
+        node = place.partition("@")[2]
+        return any(
+            fault.kind in (kinds or MESSAGES) and fault.rest[0] == node
+            for fault in self.faults
+            if fault.kind in MESSAGES
+        )
+
+
+def why_missing(struck: Struck, place: str, *, published: bool) -> str | None:
+    """Name the class when nothing took the old entry out of ``place`` after the commit.
+
+    ``published``: an invalidation was sent all the same.
+    """
+    if struck.message_to(place, "drop_invalidation"):
+        return "dropped-invalidation"
+    if struck.of_version("key"):
+        return "key-format-mix"
+    if struck.has("evict") and not published and layer_of(place) != "existing_cache":
+        return "eviction-hides-invalidation"
+    if struck.has("clock_skew"):
+        return "clock-skew"
+    return None
+
+
+def why_older(struck: Struck, store: Act) -> str | None:
+    """Name the class when ``store`` put an older value over a newer one, by what struck."""
+    if struck.has("clock_skew"):
+        return "clock-skew"
+    if struck.has("reorder_invalidations") and store.step.kind == "message":
+        return "reordered-update"
+    if struck.has("error_after", "duplicate_invalidation"):
+        return "late-duplicate"
+    return None
