@@ -44,10 +44,19 @@ def _at_step(kind: str, given: Any, step: Step) -> Iterator[Fault]:
         for node in told if is_publication else ():
             yield Fault(kind, (*words, node, *_said(given)))
     elif kind in {"error_before", "error_after"}:
-        if step.kind in _CALLS or is_publication:
+        if step.kind == "command" or (not _is_of_redis(given) and _is_call(step, is_publication)):
             yield Fault(kind, (*words, *_said(given)))
     elif step.kind in _CODE and (step.wait is None or not step.wait.object):
         yield Fault(kind, (*words, *_said(given)))
+
+
+def _is_call(step: Step, is_publication: bool) -> bool:
+    return step.kind in _CALLS or is_publication
+
+
+def _is_of_redis(given: Any) -> bool:
+    """Say whether an error is one that only a command to Redis can bring."""
+    return isinstance(given, str) and given.startswith("redis.")
 
 
 def _said(given: Any) -> tuple[str, ...]:
