@@ -25,6 +25,7 @@ class Mailbox:
         self._deliver: Callable[[str], None] | None = None
         self._held_until = 0.0  # when messages after the first ``_free`` may be delivered
         self._free = 0
+        self.is_open = True  # whether it is told what is published
         self.now: Callable[[], float] = float
 
     def subscribe(self, deliver: Callable[[str], None]) -> None:
@@ -143,10 +144,14 @@ class Bus:
 
     def _put(self, keys: Sequence[str]) -> None:
         cause = self._switch.last_step()
-        for mailbox in self.mailboxes.values():
+        for mailbox in filter(_is_open, self.mailboxes.values()):
             for key in keys:
                 mailbox.put(key, cause)
             self.published(mailbox, len(keys))
+
+
+def _is_open(mailbox: Mailbox) -> bool:
+    return mailbox.is_open
 
 
 def nothing_more(_mailbox: Mailbox, _count: int) -> None:

@@ -35,6 +35,7 @@ class SuperCache:
         self._granted = 0
         self.used = bool(given)
         self.mailbox.clear()
+        self.mailbox.is_open = True
 
     def get(self, key: str) -> Any:
         """Look ``key`` up; None when it is absent."""
@@ -66,6 +67,19 @@ class SuperCache:
         in_force = self._store_if_leased(key, value, lease)
         self._switch.answered(f"store if leased {key}")
         return in_force
+
+    def unsubscribe(self) -> None:
+        """Hear of no invalidation any more, as a process that has not connected yet."""
+        self._switch.step("unsubscribe", self._subscribing, kind="super_cache")
+        self.mailbox.clear()
+        self.mailbox.is_open = False
+        self._switch.answered("unsubscribe")
+
+    def subscribe(self) -> None:
+        """Hear of what is published from now on; a super cache does so from the start."""
+        self._switch.step("subscribe", self._subscribing, kind="super_cache")
+        self.mailbox.is_open = True
+        self._switch.answered("subscribe")
 
     def drop(self, key: str | None) -> None:
         """Remove ``key``, or everything, as eviction does; leases stay. Not a step."""
@@ -103,6 +117,12 @@ class SuperCache:
     def content(self) -> dict[str, Any]:
         """Return everything that is stored, without taking a step."""
         return deepcopy(self._content)
+
+    @property
+    def _subscribing(self) -> Footprint:
+        """What comes before or after a publication; but it publishes nothing itself."""
+        own = frozenset({f"subscription@{self.node}"})
+        return Footprint(own | {self.mailbox.name}, own)
 
     def _drop(self, key: str) -> None:
         self._content.pop(key, None)
