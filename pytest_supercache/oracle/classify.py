@@ -7,6 +7,7 @@ The rows follow section 10 of the rules of search (docs/conflicts.md shows them)
 from collections.abc import Iterable
 
 from pytest_supercache.core.footprint import EVERYTHING
+from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Execution, Pending, Step
 from pytest_supercache.core.verdict import Violation
@@ -38,6 +39,8 @@ def classify(execution: Execution, violation: Violation) -> Classified:
     if violation.guarantee == "max_loads":
         has_expired = _both_expired(execution, violation.key)
         return Classified(slug="aligned-expiry" if has_expired else "stampede")
+    if violation.guarantee == "no_dirty_reads" and not _read_in_the_race(execution, violation):
+        return Classified(slug="dirty-fill")
     if violation.guarantee in _BY_GUARANTEE:
         return Classified(slug=_BY_GUARANTEE[violation.guarantee])
     for key in [violation.key] if violation.key is not None else _keys(execution):
@@ -51,6 +54,16 @@ def classify(execution: Execution, violation: Violation) -> Classified:
 def layer_role(classified: Classified) -> str:
     """Name the layer that went wrong, without its node."""
     return layer_of(classified.place) if classified.place is not None else "none"
+
+
+def _read_in_the_race(execution: Execution, violation: Violation) -> bool:
+    """Say whether a user was shown it, rather than somebody who looked afterwards."""
+    read = violation.evidence.get("read")
+    return any(
+        operation.phase == RACE and operation.user == violation.user
+        for operation in execution.history
+        if operation.step == read
+    )
 
 
 def _keys(execution: Execution) -> list[str]:

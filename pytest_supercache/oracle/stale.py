@@ -11,7 +11,7 @@ from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, is_name_of
-from pytest_supercache.oracle.struck import Struck, why_missing, why_older
+from pytest_supercache.oracle.struck import NO_EFFECT, Struck, why_missing, why_older
 from pytest_supercache.oracle.versions import same
 
 
@@ -110,6 +110,9 @@ def _stale_store(scene: Scene, store: Act) -> Classified | None:
     """Classify what left an older value."""
     if store.role is Role.PROMOTE:
         return _promoted(scene, store)
+    repeated = _repeated(scene, store)
+    if repeated is not None:
+        return repeated
     own = [act for act in scene.acts if same_operation(act, store)]
     if store.step.kind == "message" or any(act.role is Role.COMMIT for act in own):
         return _older_over_newer(scene, own, store)
@@ -151,6 +154,28 @@ def _promoted(scene: Scene, promotion: Act) -> Classified | None:
         return None
     commits = scene.of_role(Role.COMMIT, before=promotion.at)[-1:]
     return told("failover-missed-delete", promotion.place, *commits, removed[-1], promotion)
+
+
+def _repeated(scene: Scene, store: Act) -> Classified | None:
+    """What got no answer was sent once more, and something newer was stored in between."""
+    for first in scene.of_role(Role.STORE, before=store.at):
+        if not scene.struck.at_step(first.step, "error_before", "error_after"):
+            continue
+        if not is_entry(first, store.place or "", store.name) or not _begot(first, store):
+            continue
+        newer = [
+            act
+            for act in scene.of_role(Role.STORE, after=first.at, before=store.at)
+            if is_entry(act, store.place or "", store.name) and not same_operation(act, store)
+        ]
+        if newer:
+            return told("late-duplicate", store.place, first, newer[-1], store)
+    return None
+
+
+def _begot(act: Act, other: Act) -> bool:
+    """Say whether the second step is of the same actor, or of one that it has started."""
+    return f"{other.step.actor}/".startswith(f"{act.step.actor}/")
 
 
 # -- the older over the newer ---------------------------------------------------------------------
@@ -274,13 +299,32 @@ def _never_removed(scene: Scene, place: str, name: str, commits: list[Act]) -> C
     commit = commits[-1]
     published = scene.of_role(Role.PUBLISH, after=commit.at)
     dropped = scene.of_role(Role.DROP, after=commit.at)
+    if published and _subscribes(scene, place, after=published[0].at):
+        return told("subscribe-gap", place, commit, published[0])
     by_fault = why_missing(scene.struck, place, published=bool(published))
     if by_fault is not None:
         return told(by_fault, place, commit, *dropped[:1], *published[:1])
     if any(operation.error is not None for operation in scene.execution.history):
-        slug = "layer-divergence" if dropped or published else "partial-write"
-        return told(slug, place, commit)
+        done = _done_after(scene, commit)
+        slug = "layer-divergence" if done else "partial-write"
+        return told(slug, place, commit, *done[:1])
     before = [a for a in scene.of_role(Role.DROP, before=commit.at) if is_entry(a, place, name)]
     if before and not dropped and not published:
         return told("invalidate-before-write", place, before[-1], commit)
     return None
+
+
+def _done_after(scene: Scene, commit: Act) -> list[Act]:
+    """Return what the writer did to caches after the commit, failed attempts left out."""
+    return [
+        act
+        for act in scene.of_role(Role.DROP, Role.PUBLISH, Role.STORE, after=commit.at)
+        if same_operation(act, commit) and not scene.struck.at_step(act.step, *NO_EFFECT)
+    ]
+
+
+def _subscribes(scene: Scene, place: str, *, after: int) -> bool:
+    """Say whether the node of a place began to listen only after a position of the race."""
+    node = place.partition("@")[2]
+    race = scene.execution.race[after + 1 :]
+    return any(step.label == "subscribe" and step.node == node for step in race)

@@ -8,8 +8,11 @@ own name.
 from dataclasses import dataclass
 
 from pytest_supercache.core.fault import MESSAGES, Fault
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.trace import Execution, Step
 from pytest_supercache.oracle.roles import Act, layer_of
+
+NO_EFFECT = ("error_before", "cancel", "exception")
+"""A step that one of these struck has done nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,11 @@ class Struck:
     def has(self, *kinds: str) -> bool:
         """Say whether a fault of one of these kinds struck."""
         return any(fault.kind in kinds for fault in self.faults)
+
+    def at_step(self, step: Step, *kinds: str) -> bool:
+        """Say whether a fault of one of these kinds struck this step of its actor."""
+        point = step.point and (step.actor, *step.point)
+        return any(fault.kind in kinds and fault.point == point for fault in self.faults)
 
     def of_version(self, version: str) -> bool:
         """Say whether a node was of another version: ``key`` or ``serializer``."""
