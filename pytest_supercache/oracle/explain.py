@@ -41,7 +41,8 @@ def story(classified: Classified) -> str | None:
     if not classified.acts:
         return None
     last = classified.acts[-1]
-    parts = [f"{act.at + 1}. {_deed(act, is_last=act is last)}" for act in classified.acts]
+    stays = last if last.place == classified.place else None
+    parts = [f"{act.at + 1}. {_deed(act, stays=act is stays)}" for act in classified.acts]
     return f"what happened: {'; '.join(parts)}"
 
 
@@ -85,15 +86,17 @@ _DEEDS = {
     Role.DROP: "{who} removes it from {place}",
     Role.PUBLISH: "{who} publishes the invalidation",
     Role.DELIVER: "a message brings the invalidation to {place}",
+    Role.PROMOTE: "a replica of {place} takes over, which has missed that",
+    Role.LOCK: "{who} takes the lock",
 }
 
 
-def _deed(act: Act, *, is_last: bool) -> str:
+def _deed(act: Act, *, stays: bool) -> str:
     value, told = _value_after(act), _DEEDS.get(act.role, "{who}: {label}")
     if act.role is Role.COMMIT and value == _NOTHING:
         told = "{who} deletes it from the origin"
     told = told.format(who=act.step.actor, label=act.step.label, place=_place(act), value=value)
-    return f"{told}, where it stays" if is_last and act.role is Role.STORE else told
+    return f"{told}, where it stays" if stays and act.role is Role.STORE else told
 
 
 def _place(act: Act) -> str:
