@@ -53,7 +53,7 @@ def cause_sentences(causes: Causes, *, executed: int, exhausted: bool) -> list[s
         if not cause.pairs:
             lines.append("fails in every order of the steps")
             continue
-        orders = ", and ".join(_order(pair) for pair in cause.pairs)
+        orders = ", and ".join(_order(pair, cause.never) for pair in cause.pairs)
         exactly = "exactly " if causes.is_complete and exhausted else ""
         begin = f"fails {exactly}when" if not number else "  or when"
         lines.append(f"{begin} {orders}{'' if cause.is_fewest else ' (sufficient, not fewest)'}")
@@ -65,8 +65,9 @@ def cause_sentences(causes: Causes, *, executed: int, exhausted: bool) -> list[s
     return lines
 
 
-def _order(pair: Pair) -> str:
-    return f"{_named(pair[0])} comes before {_named(pair[1])}"
+def _order(pair: Pair, never: frozenset[StepName] = frozenset()) -> str:
+    told = f"{_named(pair[0])} comes before {_named(pair[1])}"
+    return f"{told}, which then never comes" if pair[1] in never else told
 
 
 def _named(name: StepName) -> str:
