@@ -20,6 +20,8 @@ class Cause:
 
     pairs: tuple[Pair, ...]
     is_fewest: bool
+    never: frozenset[StepName] = frozenset()
+    """Steps that are held back for good: they do not come in the failing interleaving."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

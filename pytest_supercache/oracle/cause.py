@@ -1,8 +1,10 @@
 """What forces a violation: the fewest orders of two steps that lead to it whatever else happens.
 
-Two dependent steps of different actors come one way or the other in every interleaving that has
-both. A set of such orders forces a violation when every interleaving that agrees with all of them
-fails. Interleavings are bits of an integer, so that sets of them are compared at once.
+An order "a before b" holds b back until a has been: it is kept by every interleaving that does not
+take b before a, also by one in which b never comes. A set of orders forces a violation when every
+interleaving that keeps all of them fails. So the size of a smallest set is the depth of the bug in
+the sense of PCT (Burckhardt et al., ASPLOS 2010). Interleavings are bits of an integer, so that
+sets of them are compared at once.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -71,28 +73,55 @@ def find_causes(evidence: Evidence, witness: Sequence[Pair]) -> Causes:
 
 
 def _forcing(evidence: Evidence, witness: Sequence[Pair]) -> tuple[Cause, int]:
-    """Return a smallest forcing set among the orders of a failing interleaving."""
+    """Return a smallest forcing set among the orders that a failing interleaving keeps."""
     everything = evidence.all
     if evidence.failing == everything:
         return Cause(pairs=(), is_fewest=True), everything
     candidates = _candidates(evidence, witness)
-    if len(candidates) <= PAIRS_MAX:
-        for size in range(1, SIZE_MAX + 1):
-            for chosen, covered in _sets(candidates, size, everything):
-                if covered and not covered & ~evidence.failing:
-                    return Cause(pairs=chosen, is_fewest=True), covered
-    return _irreducible(evidence, candidates)
+    more = _candidates(evidence, [*witness, *_never_both(evidence, witness)])
+    for chosen in (candidates, more):
+        if len(chosen) <= PAIRS_MAX:
+            for size in range(1, SIZE_MAX + 1):
+                for pairs, covered in _sets(chosen, size, everything):
+                    if covered and not covered & ~evidence.failing:
+                        return _cause(pairs, witness, is_fewest=True), covered
+    pairs, covered = _irreducible(evidence, more)
+    return _cause(pairs, witness, is_fewest=False), covered
+
+
+def _cause(pairs: tuple[Pair, ...], witness: Sequence[Pair], *, is_fewest: bool) -> Cause:
+    never = frozenset(pair[1] for pair in pairs if pair not in witness)
+    return Cause(pairs=pairs, is_fewest=is_fewest, never=never)
+
+
+def _kept(evidence: Evidence, pair: Pair) -> int:
+    """Return the interleavings that keep an order: those that do not have it the other way."""
+    return evidence.all & ~evidence.orders.get((pair[1], pair[0]), 0)
+
+
+def _never_both(evidence: Evidence, witness: Sequence[Pair]) -> list[Pair]:
+    """Return the orders that a failing interleaving keeps because its second step never comes."""
+    having = evidence.failing
+    for pair in witness:
+        having &= evidence.orders.get(pair, 0)
+    one = having & -having
+    steps = {step for pair in witness for step in pair}
+    return sorted(
+        pair
+        for pair, mask in evidence.orders.items()
+        if one and pair[0] in steps and not (mask | evidence.orders.get(pair[::-1], 0)) & one
+    )
 
 
 def _candidates(evidence: Evidence, witness: Sequence[Pair]) -> list[tuple[Pair, int]]:
-    """Return the orders that some interleaving does not have, one of each kind."""
+    """Return the orders that some interleaving does not keep, one of each kind."""
     seen: set[int] = set()
     found = []
     for pair in witness:
-        covered = evidence.orders.get(pair, 0)
-        if covered != evidence.all and covered not in seen:
-            seen.add(covered)
-            found.append((pair, covered))
+        kept = _kept(evidence, pair)
+        if kept != evidence.all and kept not in seen:
+            seen.add(kept)
+            found.append((pair, kept))
     return found
 
 
@@ -110,7 +139,9 @@ def _sets(
                 yield (pair, *rest), left
 
 
-def _irreducible(evidence: Evidence, candidates: Sequence[tuple[Pair, int]]) -> tuple[Cause, int]:
+def _irreducible(
+    evidence: Evidence, candidates: Sequence[tuple[Pair, int]]
+) -> tuple[tuple[Pair, ...], int]:
     """Leave out one order after the other as long as the rest still forces."""
     kept = list(candidates)
     for each in list(candidates):
@@ -120,7 +151,7 @@ def _irreducible(evidence: Evidence, candidates: Sequence[tuple[Pair, int]]) -> 
     covered = _covered(evidence, kept)
     if covered & ~evidence.failing:
         covered = 0  # nothing that was recorded tells this interleaving from a passing one
-    return Cause(pairs=tuple(pair for pair, _ in kept), is_fewest=False), covered
+    return tuple(pair for pair, _ in kept), covered
 
 
 def _covered(evidence: Evidence, candidates: Iterable[tuple[Pair, int]]) -> int:

@@ -135,8 +135,14 @@ def _lease_expired(scene: Scene) -> Classified | None:
                 if other.actor != holder.actor and ran_out:
                     late = _writes_after(scene, holder.actor, lock, second)
                     if late is not None:
-                        return told("lease-expired", late.place, late)
+                        taken = [_taking(first, holder, lock), _taking(second, other, lock)]
+                        return told("lease-expired", late.place, *taken, late)
     return None
+
+
+def _taking(at: int, step: Step, lock: str) -> Act:
+    place, _, name = lock.partition(":")
+    return Act(at, step, Role.LOCK, place, name)
 
 
 def _takes(step: Step, lock: str) -> bool:

@@ -42,7 +42,8 @@ def story(classified: Classified) -> str | None:
     if not classified.acts:
         return None
     last = classified.acts[-1]
-    parts = [f"{act.at + 1}. {_deed(act, is_last=act is last)}" for act in classified.acts]
+    stays = last if last.place == classified.place else None
+    parts = [f"{act.at + 1}. {_deed(act, stays=act is stays)}" for act in classified.acts]
     return f"what happened: {'; '.join(parts)}"
 
 
@@ -53,7 +54,7 @@ def cause_sentences(causes: Causes, *, executed: int, exhausted: bool) -> list[s
         if not cause.pairs:
             lines.append("fails in every order of the steps")
             continue
-        orders = ", and ".join(_order(pair) for pair in cause.pairs)
+        orders = ", and ".join(_order(pair, cause.never) for pair in cause.pairs)
         exactly = "exactly " if causes.is_complete and exhausted else ""
         begin = f"fails {exactly}when" if not number else "  or when"
         lines.append(f"{begin} {orders}{'' if cause.is_fewest else ' (sufficient, not fewest)'}")
@@ -65,8 +66,9 @@ def cause_sentences(causes: Causes, *, executed: int, exhausted: bool) -> list[s
     return lines
 
 
-def _order(pair: Pair) -> str:
-    return f"{named(pair[0])} comes before {named(pair[1])}"
+def _order(pair: Pair, never: frozenset[StepName] = frozenset()) -> str:
+    told = f"{named(pair[0])} comes before {named(pair[1])}"
+    return f"{told}, which then never comes" if pair[1] in never else told
 
 
 def named(name: StepName) -> str:
@@ -87,17 +89,19 @@ _DEEDS = {
     Role.DROP: "{who} removes it from {place}",
     Role.PUBLISH: "{who} publishes the invalidation",
     Role.DELIVER: "a message brings the invalidation to {place}",
+    Role.PROMOTE: "a replica of {place} takes over, which has missed that",
+    Role.LOCK: "{who} takes the lock",
 }
 
 
-def _deed(act: Act, *, is_last: bool) -> str:
+def _deed(act: Act, *, stays: bool) -> str:
     value, told = _value_after(act), _DEEDS.get(act.role, "{who}: {label}")
     if act.role is Role.COMMIT and value == _NOTHING:
         told = "{who} deletes it from the origin"
     if act.role is Role.STORE and act.step.kind == "message":
         told = "a message brings {value} to {place}"
     told = told.format(who=act.step.actor, label=act.step.label, place=_place(act), value=value)
-    return f"{told}, where it stays" if is_last and act.role is Role.STORE else told
+    return f"{told}, where it stays" if stays and act.role is Role.STORE else told
 
 
 def _place(act: Act) -> str:

@@ -267,7 +267,11 @@ def _late_fill(
         return None
     place, name = store.place or "", store.name
     since = max(commit.at, source.at)
-    newer = [a for a in scene.of_role(Role.STORE, after=since, before=store.at) if a.place == place]
+    newer = [
+        act
+        for act in scene.of_role(Role.STORE, after=since, before=store.at)
+        if is_entry(act, place, name)
+    ]
     removed = [
         act
         for act in scene.of_role(Role.DROP, Role.DELIVER, after=since, before=store.at)
@@ -331,8 +335,9 @@ def _never_removed(scene: Scene, place: str, name: str, commits: list[Act]) -> C
     commit = commits[-1]
     published = scene.of_role(Role.PUBLISH, after=commit.at)
     dropped = scene.of_role(Role.DROP, after=commit.at)
-    if published and _subscribes(scene, place, after=published[0].at):
-        return told("subscribe-gap", place, commit, published[0])
+    late = _subscription(scene, place, after=published[0].at) if published else None
+    if late is not None:
+        return told("subscribe-gap", place, commit, published[0], late)
     by_fault = why_missing(scene.struck, place, published=bool(published))
     if by_fault is not None:
         return told(by_fault, place, commit, *dropped[:1], *published[:1])
@@ -355,8 +360,10 @@ def _done_after(scene: Scene, commit: Act) -> list[Act]:
     ]
 
 
-def _subscribes(scene: Scene, place: str, *, after: int) -> bool:
-    """Say whether the node of a place began to listen only after a position of the race."""
+def _subscription(scene: Scene, place: str, *, after: int) -> Act | None:
+    """Return the step by which the node of a place began to listen after so much of the race."""
     node = place.partition("@")[2]
-    race = scene.execution.race[after + 1 :]
-    return any(step.label == "subscribe" and step.node == node for step in race)
+    for at, step in enumerate(scene.execution.race):
+        if at > after and step.label == "subscribe" and step.node == node:
+            return Act(at, step, Role.OTHER, place)
+    return None

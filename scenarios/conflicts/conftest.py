@@ -1,13 +1,26 @@
 """The systems of the conflict classes: each module registers its own."""
 
 from scenarios.conflicts import (  # noqa: F401
+    accounts,
     buffers,
+    counters,
+    deploys,
+    evictions,
     expiries,
+    failovers,
     fills,
+    leased_locks,
     loads,
     near_over_far,
+    purges,
+    refreshes,
     replicas,
+    replies,
+    retries,
     sessions,
+    stamps,
+    transactions,
+    two_layers,
     updates,
     writers,
 )

@@ -152,7 +152,7 @@ def forcing_sets(every: Every, pairs: set[Order], size: int) -> Iterator[tuple[O
         (one, two): sum(
             1 << at
             for at, (names, _, _) in enumerate(every.schedules)
-            if one in names and two in names and names.index(one) < names.index(two)
+            if not (one in names and two in names and names.index(two) < names.index(one))
         )
         for one, two in pairs
     }
@@ -172,16 +172,6 @@ FAULTLESS = {
     "purge_misses_fill", "refresh_overwrite",
 }  # fmt: skip
 """They need no fault: the flows as they are written are enough."""
-
-FEWER = {
-    "invalidate_first": 1, "double_delete": 2, "lagging_replica": 1, "stampede": 1,
-    "aligned_expiry": 1, "resurrection": 1,
-}  # fmt: skip
-"""Sizes of causes that count only schedules which have all their steps: that a conditional step is
-taken at all says something too."""
-
-UNEXPLAINED = {"write_behind_loss"}
-"""What forces it is that a step comes never, which is no order of two steps."""
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -213,9 +203,14 @@ def test_with_the_fix_a_class_is_silent_whatever_is_at_fault(name):
     assert is_silent(CASES[name](True, True))
 
 
-@pytest.mark.parametrize("name", sorted(CASES.keys() - UNEXPLAINED))
+DEPENDENT = {"aligned_expiry": 4}
+"""Where orders of two steps that touch nothing in common would do with fewer: those are no property
+of an interleaving, so they force nothing."""
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_what_forces_a_class_is_as_small_as_can_be(name):
-    case, size = CASES[name](False, True), FEWER.get(name, EXPECTED[name][5])
+    case, size = CASES[name](False, True), DEPENDENT.get(name, EXPECTED[name][5])
     every, found = Every().add(case), searched(case)
     cause = find_causes(found.evidence, found.witness).sets[0]
     assert (len(cause.pairs), cause.is_fewest) == (size, True)
@@ -223,10 +218,3 @@ def test_what_forces_a_class_is_as_small_as_can_be(name):
     pairs = {(one[2], two[2]) for one, two in found.evidence.orders}
     assert chosen in set(forcing_sets(every, pairs, size))
     assert not any(set(forcing_sets(every, pairs, fewer)) for fewer in range(size))
-
-
-def test_no_order_of_two_steps_forces_what_a_missing_step_does():
-    case = classes.write_behind_loss(False, True)
-    found = searched(case)
-    causes = find_causes(found.evidence, found.witness)
-    assert (causes.sets, causes.is_complete) == ((), False)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_supercache.oracle.cause import Evidence, find_causes
+from pytest_supercache.oracle.explain import cause_sentences
 
 
 def step(actor, number=0):
@@ -72,6 +73,31 @@ def test_more_orders_than_can_be_combined_are_thinned_out_and_called_sufficient(
     found = find_causes(evidence(*runs), pairs)
     assert found.sets[0].pairs == (pairs[0], pairs[1])
     assert not found.sets[0].is_fewest
+
+
+def test_a_step_that_never_comes_is_held_back_for_good():
+    write, crash, flush = step("writer"), step("crash"), step("flush")
+    runs = [
+        ([(write, flush), (flush, crash), (write, crash)], False),
+        ([(crash, write), (crash, flush), (write, flush)], False),
+        ([(write, crash)], True),  # the flush never comes
+    ]
+    found = find_causes(evidence(*runs), [(write, crash)])
+    (cause,) = found.sets
+    assert (cause.pairs, cause.never) == (((write, crash), (crash, flush)), {flush})
+    assert found.is_complete
+    assert cause_sentences(found, executed=3, exhausted=True)[:1] == [
+        "fails exactly when writer's writer0 comes before crash's crash0, and crash's crash0 comes "
+        "before flush's flush0, which then never comes"
+    ]
+    never_made = [run for run in runs if run[0][0][0] != crash]
+    assert find_causes(evidence(*never_made), [(write, crash)]).sets == ()
+
+
+def test_an_order_is_kept_where_a_step_of_it_never_comes():
+    runs = [([(A, B), (C, D)], True), ([(C, D)], False), ([(A, B), (D, C)], False)]
+    found = find_causes(evidence(*runs), [(A, B), (C, D)])
+    assert found.sets == ()  # A before B is kept by the second one as well
 
 
 PAIRS = [(step("a", n), step("b", n)) for n in range(4)]

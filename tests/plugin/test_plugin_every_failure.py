@@ -1,0 +1,69 @@
+"""Not only the failure that is shown: every failing execution of a class is named with its slug."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from tests.plugin.conftest import Project
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "scenarios" / "conflicts"
+
+WATCHING = f"""
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, {str(ROOT)!r})
+
+from scenarios.conflicts.conftest import *
+from pytest_supercache import trial
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.oracle.classify import classify
+
+found = {{}}
+judge = trial.Trial.judge
+
+
+def judged(self, execution):
+    judgement = judge(self, execution)
+    if judgement.violations and not execution.missed:
+        classes = found.setdefault(running[0], {{}})
+        slug = classify(execution, judgement.violations[0]).slug
+        classes[slug] = classes.get(slug, 0) + 1
+    return judgement
+
+
+def explores_all(self, **options):
+    make(self, **{{**options, "stop_at_first": False}})
+
+
+make = Exploration.__init__
+Exploration.__init__ = explores_all
+trial.Trial.judge = judged
+running = [""]
+
+
+def pytest_runtest_setup(item):
+    running[0] = item.scenario_item.system.stated.conflict_class
+
+
+def pytest_sessionfinish():
+    Path("found.json").write_text(json.dumps(found))
+"""
+
+
+def test_every_failing_execution_of_a_naive_system_has_the_class_of_its_file(
+    project: Project,
+) -> None:
+    slugs = set()
+    for path in sorted(FOLDER.glob("*.supercache.yaml")):
+        shutil.copy(path, project.path)
+        slugs.add(re.sub(r"^\w+-|\.supercache\.yaml$", "", path.name))
+    project.conftest(WATCHING)
+    result = project.run_apart("-k", "naive")
+    assert result.ret == 0, result.stdout.str()
+    found = json.loads((project.path / "found.json").read_text())
+    assert {slug: set(classes) for slug, classes in found.items()} == {s: {s} for s in slugs}
+    assert found["lease-expired"] == {"lease-expired": 6}  # it does not stop at the first one
