@@ -157,7 +157,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         """Serve in memory: what is asked from elsewhere could not be controlled."""
         return self._network.listen(protocol_factory, host, port)
 
-    async def create_connection(  # type: ignore[override] # less precise types
+    async def create_connection(
         self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
     ) -> tuple[Any, Any]:
         """Connect to a server of this loop in memory; elsewhere as usual."""

@@ -82,6 +82,10 @@ class Server(asyncio.AbstractServer):
         """Take no new connections."""
         self._network.forget(self)
 
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop that it serves on: the one that runs."""
+        return asyncio.get_running_loop()
+
     def is_serving(self) -> bool:
         """Say whether it takes new connections."""
         return self._network.serves(self.address[1])
