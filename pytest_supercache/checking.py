@@ -29,7 +29,7 @@ from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee, complete
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.passing import find_passing
-from pytest_supercache.runtime.state import changed_globals, fingerprint
+from pytest_supercache.runtime.state import fingerprint, not_deterministic
 from pytest_supercache.search.serial import Serial
 from pytest_supercache.searching import OfHypothesis, Searched, search
 from pytest_supercache.simulating import with_odds
@@ -257,7 +257,7 @@ class _Check:
         except HazardMet as hazard:
             return self._unknown(hazard.reasons)
         except NotDeterministicError as error:
-            return self._unknown((_not_deterministic(error, before),))
+            return self._unknown((not_deterministic(error, before),))
         except DoesNotReplay as error:
             return self._unknown((str(error),))
 
@@ -370,14 +370,7 @@ class _Check:
     def _share(self) -> Share | None:
         """Return how much of everything fails, if everything was executed."""
         doubt = self._searched.doubt
-        if doubt is None or doubt.is_mixed:
-            return None
-        return Share(
-            failing=doubt.failing,
-            interleavings=doubt.interleavings,
-            failing_schedules=doubt.failing_schedules,
-            schedules=doubt.schedules,
-        )
+        return None if doubt is None else doubt.share()
 
     def reduction(self) -> coverage.Reduction | None:
         """Tell what the reduction, if there was one, rests on."""
@@ -385,18 +378,6 @@ class _Check:
         if doubt is None:
             return None
         return coverage.Reduction(doubt.schedules, doubt.further, is_exact=doubt.is_exact)
-
-
-def _not_deterministic(error: NotDeterministicError, before: dict[str, str]) -> str:
-    """Write the reason, with the module globals that may be it."""
-    changed = changed_globals(before, fingerprint())
-    hint = ""
-    if changed:
-        hint = (
-            f". Module globals that have changed meanwhile: {', '.join(changed)}; if they are "
-            "state of the code under test, declare them with @system(state=[...])"
-        )
-    return f"the code under test is not deterministic: {error}{hint}"
 
 
 _REPLAYED_AND_HELD = (

@@ -9,6 +9,7 @@ there are few, all.
 import re
 from collections.abc import Sequence
 
+from pytest_supercache.core.orders import Share
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End, Violation
@@ -127,6 +128,17 @@ class Doubt:
     def interleavings(self) -> int:
         """How many interleavings were executed."""
         return len(self._outcomes)
+
+    def share(self) -> Share | None:
+        """Return how much of everything fails; None: sorts of schedules were mixed."""
+        if self.is_mixed:
+            return None
+        return Share(
+            failing=self.failing,
+            interleavings=self.interleavings,
+            failing_schedules=self.failing_schedules,
+            schedules=self.schedules,
+        )
 
     def _consider(self, events: Sequence[Event], execution: Execution) -> None:
         """Keep the smallest failing schedule: fewest preemptions, then steps, then users."""

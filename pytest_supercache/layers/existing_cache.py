@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.layers.clock import EPOCH
+from pytest_supercache.layers.connections import TRACKED, owned, private_client
 from pytest_supercache.layers.reuse import Moulds
-from pytest_supercache.layers.servers import (
-    TRACKED,
-    AnyServer,
-    owned,
-    private_client,
-)
+from pytest_supercache.layers.servers import AnyServer
 
 if TYPE_CHECKING:
     import redis

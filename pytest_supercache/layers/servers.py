@@ -1,172 +1,25 @@
 """What stands behind the existing cache: fakeredis in this process, or a real server we start."""
 
-import copy
 import shutil
 import subprocess
 import tempfile
-import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic as real_monotonic
 from time import sleep as real_sleep  # noqa: TID251 - a server of our own starts in real time
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.layers.reuse import Reuse, shape_of
+from pytest_supercache.layers.connections import owned, portable_arguments, private_client
+from pytest_supercache.layers.fake_server import FakeRedisServer
 
 if TYPE_CHECKING:
     import redis
 
 START_SECONDS = 10.0
 """How long a server may take to answer its first PING."""
-
-OWNED = "_supercache_owned"
-"""Marks a connection as one that leads to the existing cache."""
-
-PRIVATE = "_supercache_private"
-"""Marks a pool whose commands are our own looks, never steps."""
-
-TRACKED = "_supercache_tracked"
-"""Marks a connection whose client keeps answers and is told of changes."""
-
-_ADDRESS_ARGUMENTS = frozenset(
-    {"cache", "cache_config",
-     "host", "port", "path", "socket_keepalive", "socket_keepalive_options", "socket_type",
-     "server", "server_type", "version", "username", "password", "credential_provider",
-     "client_class", "lua_modules", "connected", "writer", "ssl_context", "event_dispatcher",
-     "maint_notifications_config", "maint_notifications_pool_handler",
-     "oss_cluster_maint_notifications_handler"}
-)  # fmt: skip
-
-
-def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what shapes a connection's behaviour and drop what says where it goes."""
-    return {
-        name: value
-        for name, value in arguments.items()
-        if name not in _ADDRESS_ARGUMENTS and not name.startswith("ssl_")
-    }
-
-
-class FakeRedisServer:
-    """fakeredis: the default, in this process, on virtual time."""
-
-    url = "redis://localhost:6379/0"
-    backend = "fakeredis"
-    reuses_connections = True
-    tells_of_changes = False  # no client-side caching
-
-    def __init__(self) -> None:
-        import fakeredis
-
-        self.description = f"fakeredis {version('fakeredis')}"
-        self.runs_scripts = find_spec("lupa") is not None
-        self.moves_time = True  # it reads the clock that the scheduler moves
-        self._make = fakeredis.FakeServer
-        self._server = self._make()
-        self._reuse = Reuse()
-
-    def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
-        """Make a connection to the present server, of redis-py or valkey-py."""
-        import fakeredis
-
-        arguments = portable_arguments(arguments)
-        shape = shape_of(arguments, library)
-        connection = self._reuse.take(shape, self._server)
-        if connection is not None:
-            return connection
-        make: Any = fakeredis.FakeRedisConnection
-        if library == "valkey":
-            make = fakeredis.FakeValkey(server=self._server).connection_pool.connection_class
-        connection = make(server=self._server, **arguments)
-        self._reuse.lend(shape, connection)
-        return connection
-
-    def own_reader(self, client: str) -> type | None:
-        """Return the class that reads replies in its own way, for one client library at a time."""
-        import fakeredis
-
-        kinds = fakeredis.FakeRedisConnection.__mro__ if client == "Redis" else ()
-        return next((kind for kind in kinds if "read_response" in vars(kind)), None)
-
-    def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
-        """Make an asyncio connection to the present server, of redis-py or valkey-py."""
-        import fakeredis
-        from fakeredis import aioredis
-
-        # Older versions have the same class by its first name.
-        make: Any = getattr(aioredis, "FakeAsyncRedisConnection", None) or aioredis.FakeConnection
-        if library == "valkey":
-            make = fakeredis.FakeAsyncValkey(server=self._server).connection_pool.connection_class
-        return make(server=self._server, **portable_arguments(arguments))
-
-    def reset(self, *, was_plain: bool = False) -> None:
-        """Start over with a new server: nothing can be left in it by definition.
-
-        Args:
-            was_plain: connections saw nothing but reads and writes of keys.
-        """
-        self._reuse.collect(are_plain=was_plain)
-        self._server = self._make()
-
-    def strings(self) -> dict[str, str] | None:
-        """Return the content of database 0 if all of it is plain strings, else None."""
-        now = time.time()  # noqa: TID251 - frozen: virtual time, as fakeredis sees it
-        found = {}
-        for key, item in self._server.dbs[0]._dict.items():  # noqa: SLF001 - no public way to the items
-            if not isinstance(item.value, bytes):
-                return None
-            if item.expireat is None or item.expireat >= now:
-                found[_text(key)] = _text(item.value)
-        return found
-
-    def save(self) -> Any:
-        """Return the content of every database, to be given to :meth:`load`."""
-        return {
-            number: copy.deepcopy(database._dict)  # noqa: SLF001 - no public way to the items
-            for number, database in self._server.dbs.items()
-        }
-
-    def load(self, saved: Any) -> None:
-        """Put back what :meth:`save` returned; connections stay."""
-        for number in {*self._server.dbs, *saved}:
-            database = self._server.dbs[number]
-            for key in list(database):
-                del database[key]
-            for key, item in copy.deepcopy(saved.get(number, {})).items():
-                database[key] = item
-
-    def expiries(self) -> dict[str, float]:
-        """Return key -> the Unix time at which it expires, for keys that have a TTL.
-
-        fakeredis forgets a key when it is next looked at; until then it is here and must not count,
-        or it would hide the deadlines that are still to come.
-        """
-        timed = [
-            (key, item.expireat)
-            for database in self._server.dbs.values()
-            for key, item in database._dict.items()  # noqa: SLF001 - no public way to the deadline
-            if item.expireat is not None
-        ]
-        if not timed:
-            return {}
-        now = time.time()  # noqa: TID251 - frozen: virtual time, as fakeredis sees it
-        found: dict[str, float] = {}
-        for key, at in timed:
-            if at >= now:
-                name = _text(key)
-                found[name] = min(at, found.get(name, at))
-        return found
-
-    def quiesce(self) -> None:
-        """It answers at once."""
-
-    def close(self) -> None:
-        """Nothing to stop."""
 
 
 class RealServer:
@@ -361,27 +214,6 @@ def start_server(backend: str) -> AnyServer:
     )
 
 
-def owned(connection: Any) -> Any:
-    """Mark a connection as one that leads to the existing cache."""
-    setattr(connection, OWNED, True)
-    return connection
-
-
-def private_client(connect: Callable[[], Any]) -> "redis.Redis":
-    """Make a client for our own looks: its commands are no steps."""
-    import redis
-
-    def private() -> Any:
-        connection = connect()
-        setattr(connection, PRIVATE, True)
-        return connection
-
-    pool = redis.ConnectionPool()
-    pool.make_connection = private  # type: ignore[method-assign]
-    setattr(pool, PRIVATE, True)
-    return redis.Redis(connection_pool=pool)
-
-
 def _quiesce(admin: "redis.Redis") -> None:
     """Ask twice: a server writes the answers of one turn in any order, then begins the next."""
     admin.ping()
@@ -401,10 +233,6 @@ def _dump(admin: "redis.Redis") -> dict[Any, tuple[bytes, int]]:
 def _restore(admin: "redis.Redis", saved: dict[Any, tuple[bytes, int]]) -> None:
     for key, (body, ttl) in saved.items():
         admin.restore(key, ttl, body)
-
-
-def _text(value: bytes) -> str:
-    return value.decode(errors="backslashreplace")
 
 
 def _stop(process: "subprocess.Popen[bytes]", folder: str) -> None:

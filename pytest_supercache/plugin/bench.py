@@ -190,12 +190,11 @@ class Bench:
         if result.counterexample is not None and self._session.options.value("save"):
             said = "not saved: a Python test cannot be written as a scenario; keep its token"
             result = _with_note(result, said)
-        document = (getattr(node, "obj", None).__doc__ or node.name).strip()
         self._report(
             node,
             Finding(
                 item=node.name,
-                title=document.partition("\n")[0],
+                title=_first_line(node),
                 story="",
                 node_id=node.nodeid,
                 **_place(node),
@@ -272,6 +271,12 @@ class Bench:
         show(node, finding, row, self._session.report_folder)
         if not finding.as_stated:
             raise NotAsExpected(failure_text(finding, picture_width(node.config)))
+
+
+def _first_line(node: pytest.Item) -> str:
+    """Return what a test says of itself."""
+    said: str = (getattr(node, "obj", None).__doc__ or node.name).strip()
+    return said.partition("\n")[0]
 
 
 def _without_odds(settings: "Exploration") -> "Exploration":

@@ -10,8 +10,8 @@ from typing import Any
 
 from pytest_supercache.core.fault import is_injected
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.layers.connections import OWNED
 from pytest_supercache.layers.existing_cache import PLACE
-from pytest_supercache.layers.servers import OWNED
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.calling import current_actor

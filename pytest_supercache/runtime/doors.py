@@ -15,8 +15,9 @@ from typing import Any
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.layers import redis_commands
+from pytest_supercache.layers.connections import OWNED, PRIVATE
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
-from pytest_supercache.layers.servers import OWNED, PRIVATE, FakeRedisServer
+from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.dialect import Dialect
 from pytest_supercache.runtime.retrying import attempts, without_default

@@ -17,7 +17,7 @@ from itertools import islice
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-from pytest_supercache.core.errors import UndeclaredStateError
+from pytest_supercache.core.errors import NotDeterministicError, UndeclaredStateError
 from pytest_supercache.runtime.under_test import members_of, modules_under_test
 from pytest_supercache.runtime.watched_mapping import unwatched
 
@@ -178,6 +178,18 @@ def fingerprint() -> dict[str, str]:
 def changed_globals(before: dict[str, str], after: dict[str, str]) -> list[str]:
     """Name the module globals whose content differs between two fingerprints."""
     return sorted(name for name in after if before.get(name) != after[name])
+
+
+def not_deterministic(error: NotDeterministicError, before: dict[str, str]) -> str:
+    """Write why nothing can be concluded, with the module globals that may be the reason."""
+    changed = changed_globals(before, fingerprint())
+    hint = ""
+    if changed:
+        hint = (
+            f". Module globals that have changed meanwhile: {', '.join(changed)}; if they are "
+            "state of the code under test, declare them with @system(state=[...])"
+        )
+    return f"the code under test is not deterministic: {error}{hint}"
 
 
 def is_memo(name: str) -> bool:

@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.layers.connections import OWNED, PRIVATE, TRACKED
 from pytest_supercache.layers.existing_cache import PLACE
-from pytest_supercache.layers.servers import OWNED, PRIVATE, TRACKED
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import Actor
 from pytest_supercache.runtime.calling import current_actor

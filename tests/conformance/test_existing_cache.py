@@ -7,14 +7,10 @@ import redis
 
 from pytest_supercache import SupercacheError, Verdict, check
 from pytest_supercache.layers.clock import VirtualClock
+from pytest_supercache.layers.connections import private_client
 from pytest_supercache.layers.existing_cache import ExistingCache
-from pytest_supercache.layers.servers import (
-    FakeRedisServer,
-    ForeignServer,
-    RealServer,
-    private_client,
-    start_server,
-)
+from pytest_supercache.layers.fake_server import FakeRedisServer
+from pytest_supercache.layers.servers import ForeignServer, RealServer, start_server
 from pytest_supercache.runtime.frozen import frozen
 
 PROGRAMS = [

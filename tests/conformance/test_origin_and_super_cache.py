@@ -7,9 +7,9 @@ import pytest
 
 from pytest_supercache.core.footprint import dependent
 from pytest_supercache.core.operation import Commit, Draft, Load
+from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.layers.messages import Bus
 from pytest_supercache.layers.origin import Origin
-from pytest_supercache.layers.servers import FakeRedisServer
 from pytest_supercache.layers.stack import Stack
 from pytest_supercache.layers.super_cache import SuperCache
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from redis.exceptions import RedisError
 
 from pytest_supercache.core.footprint import dependent
+from pytest_supercache.layers.connections import private_client
 from pytest_supercache.layers.redis_commands import footprint
-from pytest_supercache.layers.servers import RealServer, private_client
+from pytest_supercache.layers.servers import RealServer
 
 COMMANDS = [
     *("GET k", "SET k v", "SET k v NX", "SET k w XX", "SETNX k v", "GETSET k w", "GETDEL k"),

@@ -5,7 +5,7 @@ from redis.exceptions import ResponseError
 
 from pytest_supercache import Verdict, check
 from pytest_supercache.layers.existing_cache import ExistingCache
-from pytest_supercache.layers.servers import FakeRedisServer
+from pytest_supercache.layers.fake_server import FakeRedisServer
 
 
 @pytest.fixture

@@ -1,0 +1,55 @@
+"""Connections that we make: what they are asked for, and the marks by which others know them."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import redis
+
+OWNED = "_supercache_owned"
+"""Marks a connection as one that leads to the existing cache."""
+
+PRIVATE = "_supercache_private"
+"""Marks a pool whose commands are our own looks, never steps."""
+
+TRACKED = "_supercache_tracked"
+"""Marks a connection whose client keeps answers and is told of changes."""
+
+_ADDRESS_ARGUMENTS = frozenset(
+    {"cache", "cache_config",
+     "host", "port", "path", "socket_keepalive", "socket_keepalive_options", "socket_type",
+     "server", "server_type", "version", "username", "password", "credential_provider",
+     "client_class", "lua_modules", "connected", "writer", "ssl_context", "event_dispatcher",
+     "maint_notifications_config", "maint_notifications_pool_handler",
+     "oss_cluster_maint_notifications_handler"}
+)  # fmt: skip
+
+
+def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what shapes a connection's behaviour and drop what says where it goes."""
+    return {
+        name: value
+        for name, value in arguments.items()
+        if name not in _ADDRESS_ARGUMENTS and not name.startswith("ssl_")
+    }
+
+
+def owned(connection: Any) -> Any:
+    """Mark a connection as one that leads to the existing cache."""
+    setattr(connection, OWNED, True)
+    return connection
+
+
+def private_client(connect: Callable[[], Any]) -> "redis.Redis":
+    """Make a client for our own looks: its commands are no steps."""
+    import redis
+
+    def private() -> Any:
+        connection = connect()
+        setattr(connection, PRIVATE, True)
+        return connection
+
+    pool = redis.ConnectionPool()
+    pool.make_connection = private  # type: ignore[method-assign]
+    setattr(pool, PRIVATE, True)
+    return redis.Redis(connection_pool=pool)

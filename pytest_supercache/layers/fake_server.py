@@ -1,0 +1,132 @@
+"""fakeredis behind the existing cache: in this process, on the time that the scheduler moves."""
+
+import copy
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+from pytest_supercache.layers.connections import portable_arguments
+from pytest_supercache.layers.reuse import Reuse, shape_of
+
+
+class FakeRedisServer:
+    """fakeredis: the default, in this process, on virtual time."""
+
+    url = "redis://localhost:6379/0"
+    backend = "fakeredis"
+    reuses_connections = True
+    tells_of_changes = False  # no client-side caching
+
+    def __init__(self) -> None:
+        import fakeredis
+
+        self.description = f"fakeredis {version('fakeredis')}"
+        self.runs_scripts = find_spec("lupa") is not None
+        self.moves_time = True  # it reads the clock that the scheduler moves
+        self._make = fakeredis.FakeServer
+        self._server = self._make()
+        self._reuse = Reuse()
+
+    def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
+        """Make a connection to the present server, of redis-py or valkey-py."""
+        import fakeredis
+
+        arguments = portable_arguments(arguments)
+        shape = shape_of(arguments, library)
+        connection = self._reuse.take(shape, self._server)
+        if connection is not None:
+            return connection
+        make: Any = fakeredis.FakeRedisConnection
+        if library == "valkey":
+            make = fakeredis.FakeValkey(server=self._server).connection_pool.connection_class
+        connection = make(server=self._server, **arguments)
+        self._reuse.lend(shape, connection)
+        return connection
+
+    def own_reader(self, client: str) -> type | None:
+        """Return the class that reads replies in its own way, for one client library at a time."""
+        import fakeredis
+
+        kinds = fakeredis.FakeRedisConnection.__mro__ if client == "Redis" else ()
+        return next((kind for kind in kinds if "read_response" in vars(kind)), None)
+
+    def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
+        """Make an asyncio connection to the present server, of redis-py or valkey-py."""
+        import fakeredis
+        from fakeredis import aioredis
+
+        # Older versions have the same class by its first name.
+        make: Any = getattr(aioredis, "FakeAsyncRedisConnection", None) or aioredis.FakeConnection
+        if library == "valkey":
+            make = fakeredis.FakeAsyncValkey(server=self._server).connection_pool.connection_class
+        return make(server=self._server, **portable_arguments(arguments))
+
+    def reset(self, *, was_plain: bool = False) -> None:
+        """Start over with a new server: nothing can be left in it by definition.
+
+        Args:
+            was_plain: connections saw nothing but reads and writes of keys.
+        """
+        self._reuse.collect(are_plain=was_plain)
+        self._server = self._make()
+
+    def strings(self) -> dict[str, str] | None:
+        """Return the content of database 0 if all of it is plain strings, else None."""
+        now = time.time()  # noqa: TID251 - frozen: virtual time, as fakeredis sees it
+        found = {}
+        for key, item in self._server.dbs[0]._dict.items():  # noqa: SLF001 - no public way to the items
+            if not isinstance(item.value, bytes):
+                return None
+            if item.expireat is None or item.expireat >= now:
+                found[_text(key)] = _text(item.value)
+        return found
+
+    def save(self) -> Any:
+        """Return the content of every database, to be given to :meth:`load`."""
+        return {
+            number: copy.deepcopy(database._dict)  # noqa: SLF001 - no public way to the items
+            for number, database in self._server.dbs.items()
+        }
+
+    def load(self, saved: Any) -> None:
+        """Put back what :meth:`save` returned; connections stay."""
+        for number in {*self._server.dbs, *saved}:
+            database = self._server.dbs[number]
+            for key in list(database):
+                del database[key]
+            for key, item in copy.deepcopy(saved.get(number, {})).items():
+                database[key] = item
+
+    def expiries(self) -> dict[str, float]:
+        """Return key -> the Unix time at which it expires, for keys that have a TTL.
+
+        fakeredis forgets a key when it is next looked at; until then it is here and must not count,
+        or it would hide the deadlines that are still to come.
+        """
+        timed = [
+            (key, item.expireat)
+            for database in self._server.dbs.values()
+            for key, item in database._dict.items()  # noqa: SLF001 - no public way to the deadline
+            if item.expireat is not None
+        ]
+        if not timed:
+            return {}
+        now = time.time()  # noqa: TID251 - frozen: virtual time, as fakeredis sees it
+        found: dict[str, float] = {}
+        for key, at in timed:
+            if at >= now:
+                name = _text(key)
+                found[name] = min(at, found.get(name, at))
+        return found
+
+    def quiesce(self) -> None:
+        """It answers at once."""
+
+    def close(self) -> None:
+        """Nothing to stop."""
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="backslashreplace")
