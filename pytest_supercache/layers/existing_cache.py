@@ -191,7 +191,8 @@ class ExistingCache:
         return None if at is None else at - EPOCH.timestamp() + EXPIRED_AFTER
 
     def close(self) -> None:
-        """Stop the server, if it is ours."""
+        """Close our connections, and stop the server if it is ours."""
+        self.forget_connections()
         self.server.close()
 
     def _look_in(self) -> "redis.Redis":
