@@ -24,6 +24,7 @@ from pytest_supercache.runtime.actor import Abandoned
 from pytest_supercache.runtime.async_doors import AsyncDoors
 from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.crew import Crew
 from pytest_supercache.runtime.doors import Doors, clients_replaced
 from pytest_supercache.runtime.driving import driven
 from pytest_supercache.runtime.expiries import Expiries
@@ -67,8 +68,10 @@ class Stand:
         watching: Watching,
         settings: Exploration,
         given: Given,
+        crew: Crew,
     ) -> None:
         self.stack = stack
+        self._crew = crew
         self._watching = watching
         self._state = state
         self._isolation = isolation
@@ -134,6 +137,7 @@ class Stand:
             swaps_state=self._state.is_declared or self._isolation.is_used,
         )
         controller.grain = self._settings.grain
+        controller.new_thread = self._crew.thread
         execution = Stepping(controller, expiries, faults)
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
@@ -259,6 +263,8 @@ def test_stand(
     with ExitStack() as undo:
         undo.enter_context(pinned(core))
         undo.enter_context(_past_is_no_garbage())
+        crew = Crew()
+        undo.callback(crew.close)
         stack = Stack(server, ActiveSwitch())
         undo.callback(stack.close)
         libraries = LibraryDoors()
@@ -288,8 +294,9 @@ def test_stand(
 
         isolation = Isolation(isolate, prepare)
         yield Stand(
-            stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given
-        )
+            stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given,
+            crew,
+        )  # fmt: skip
 
 
 @contextmanager

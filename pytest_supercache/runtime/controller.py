@@ -6,6 +6,7 @@ baton, so nothing is locked. Only the watchdog (:mod:`pytest_supercache.runtime.
 from outside.
 """
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -17,6 +18,7 @@ from pytest_supercache.core.trace import Pending
 from pytest_supercache.runtime.actor import (
     Abandoned,
     Actor,
+    ActorThread,
     Announced,
     BackgroundActor,
     State,
@@ -71,6 +73,7 @@ class Controller(Notes):
         self.choices: list[str] = []
         self.preemptions = 0
         self.loops: list[Any] = []  # event loops that run in this execution
+        self.new_thread: Callable[..., threading.Thread] = ActorThread
         self.releases = 0  # of polls, see runtime.polling
         self.blocked: tuple[Pending, ...] = ()
         self.waiting: tuple[Pending, ...] = ()
@@ -275,7 +278,7 @@ class Controller(Notes):
         elif chosen.state is State.NEW:
             chosen.state = State.RUNNING
             self.enter_node(chosen.node)
-            chosen.begin(self.live)
+            chosen.begin(self.live, self.new_thread)
         else:
             chosen.wake()
 
