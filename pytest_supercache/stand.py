@@ -186,9 +186,11 @@ class Stand:
 
     def _next_expiry(self, expiries: Expiries, leases_only: bool) -> float | None:
         """Return when the next entry ends: a key of the existing cache, or what a watch wrote."""
-        watched = expiries.next(self.stack.clock.now(), leases_only=leases_only)
         known = self.stack.deadlines(leases_only)
-        return min([*known, *([] if watched is None else [watched])], default=None)
+        watched = expiries.next(self.stack.clock.now(), leases_only=leases_only)
+        if watched is not None:
+            known.append(watched)
+        return min(known) if known else None
 
     def steps_have_changed(self) -> bool:
         """Say whether something was imported or learnt that makes footprints differ from now on."""

@@ -6,9 +6,8 @@ baton, so nothing is locked. Only the watchdog (:mod:`pytest_supercache.runtime.
 from outside.
 """
 
-import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.footprint import ANYTHING
@@ -34,6 +33,9 @@ from pytest_supercache.runtime.passing import pass_by, turn_of_loop
 from pytest_supercache.runtime.polling import release_polls
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.timekeeper import Timekeeper
+
+if TYPE_CHECKING:
+    import threading
 
 _NO_TIMERS = frozenset({"user", "busy"})
 """Kinds of steps whose deadlines are no reason to let the clock move early."""
@@ -265,7 +267,7 @@ class Controller(Notes):
 
     def may_take(self, actor: Actor, announced: Announced) -> bool:
         """Say whether an actor may take the step that it has announced."""
-        if announced.fired:
+        if announced.fired or (announced.wait is None and announced.recheck_from is None):
             return True
         if announced.recheck_from is not None:
             return self.record.wrote_since(announced.recheck_from, announced.footprint.reads)

@@ -31,6 +31,8 @@ class Crew:
         self._idle: list[_Worker] = []
         self._is_closed = False
         self._renews = renews_locals()
+        self._blank = ActorThread(target=_nothing, name="")  # what every thread begins with
+        self._blank._started.set()  # noqa: SLF001 - one event serves all: they start at once
 
     def thread(
         self, target: Callable[..., Any], name: str, args: tuple[Any, ...] = ()
@@ -38,7 +40,7 @@ class Crew:
         """Make what an actor sees as its thread; ``start()`` lets one of the crew run it."""
         if not self._renews:
             return ActorThread(target=target, name=name, args=args)
-        return _Seen(self, target=target, name=name, args=args)
+        return _Seen(self, self._blank, target, name, args)
 
     def give(self, work: "_Seen") -> None:
         """Let a thread run ``work``; a new one if all are busy."""
@@ -69,15 +71,16 @@ class Crew:
 class _Seen(ActorThread):
     """A thread as its actor's code sees it: there is one for each actor and execution."""
 
-    def __init__(self, crew: Crew, **what: Any) -> None:
-        super().__init__(**what)
+    def __init__(
+        self, crew: Crew, blank: threading.Thread, target: Any, name: str, args: tuple[Any, ...]
+    ) -> None:
+        vars(self).update(vars(blank), _target=target, _name=name, _args=args)
         self._crew = crew
         self._is_over = False
         self._waiter: Any = None
 
     def start(self) -> None:
         """Let somebody of the crew run it."""
-        self._started.set()
         self._crew.give(self)
 
     def live(self) -> None:
@@ -101,11 +104,11 @@ class _Seen(ActorThread):
         if self._waiter is not None:
             self._waiter.release()
 
-    def is_alive(self) -> bool:  # type: ignore[override]
+    def is_alive(self) -> bool:
         """Say whether it runs, or has not taken away yet what it leaves."""
-        return self._started.is_set() and not self._is_over
+        return self.ident is not None and not self._is_over
 
-    def join(self, timeout: float | None = None) -> None:  # type: ignore[override]
+    def join(self, timeout: float | None = None) -> None:
         """Wait until nothing of it is left."""
         if self._is_over:
             return
@@ -139,6 +142,10 @@ class _Worker(ActorThread):
             work.end()
             del work
         present[self.ident] = self
+
+
+def _nothing() -> None:
+    pass
 
 
 def _renew(state: dict[Any, Any]) -> bool:
