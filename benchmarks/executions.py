@@ -6,7 +6,8 @@ The yardstick runs the same workload (two refreshers and a writer, three steps e
 fakeredis server that is flushed between runs, with the same look at what is left) as generators in
 every order, one after the other, on one thread. Every execution counts, those that check the
 reduction too. Time is that of the processor. Every round measures all of them, so that what else
-the machine does meets all alike; the median of the ratios is printed. A ratio of 1 would mean that control costs nothing.
+the machine does meets all alike; the median of the ratios is printed. A ratio of 1 would mean that
+control costs nothing.
 
 The yardstick of the asyncio rows is an event loop of asyncio's own: the same flows as coroutines on
 ``fakeredis.aioredis``, each run three tasks that asyncio interleaves as it likes.
