@@ -20,7 +20,7 @@ from pytest_supercache.layers.servers import AnyServer
 from pytest_supercache.layers.stack import Stack
 from pytest_supercache.registry import REGISTRY
 from pytest_supercache.runtime.active import ActiveSwitch
-from pytest_supercache.runtime.actor import Abandoned
+from pytest_supercache.runtime.actor import Abandoned, Actor
 from pytest_supercache.runtime.async_doors import AsyncDoors
 from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.controller import Controller
@@ -157,7 +157,9 @@ class Stand:
         failure = None if isinstance(actor.error, Abandoned) else actor.error
         if look:
             world.take_stock()
-        return world.execution(failure or world.misuse())
+        found = world.execution(failure or world.misuse())
+        _let_go(kept, actor, *controller.actors.values())
+        return found
 
     def _timekeeper(self, expiries: Expiries, *, unlimited: bool) -> Timekeeper:
         return Timekeeper(
@@ -312,6 +314,13 @@ def _past_is_no_garbage() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+def _let_go(record: Record, *actors: Actor) -> None:
+    """Open the circles of an execution: what it holds, descriptors too, shall go with it."""
+    record.snapshot = None
+    for actor in actors:
+        actor.error = None  # its traceback leads to the code that has the actor
 
 
 def _current_name() -> str | None:
