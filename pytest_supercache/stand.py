@@ -4,7 +4,6 @@ Layers, wrapped methods, frozen time and cooperative locks are made once; an exe
 them. Nothing of it is left when the stand is taken down.
 """
 
-import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -20,7 +19,7 @@ from pytest_supercache.layers.servers import AnyServer
 from pytest_supercache.layers.stack import Stack
 from pytest_supercache.registry import REGISTRY
 from pytest_supercache.runtime.active import ActiveSwitch
-from pytest_supercache.runtime.actor import Abandoned, Actor
+from pytest_supercache.runtime.actor import Abandoned
 from pytest_supercache.runtime.async_doors import AsyncDoors
 from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.controller import Controller
@@ -30,6 +29,7 @@ from pytest_supercache.runtime.driving import driven
 from pytest_supercache.runtime.expiries import Expiries
 from pytest_supercache.runtime.faults import Injection
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
+from pytest_supercache.runtime.garbage import let_go, past_is_no_garbage
 from pytest_supercache.runtime.isolation import Isolation
 from pytest_supercache.runtime.library_doors import LibraryDoors
 from pytest_supercache.runtime.lines import lines_parted
@@ -158,7 +158,7 @@ class Stand:
         if look:
             world.take_stock()
         found = world.execution(failure or world.misuse())
-        _let_go(kept, actor, *controller.actors.values())
+        let_go(controller, actor)
         return found
 
     def _timekeeper(self, expiries: Expiries, *, unlimited: bool) -> Timekeeper:
@@ -266,7 +266,7 @@ def test_stand(
     """
     with ExitStack() as undo:
         undo.enter_context(pinned(core))
-        undo.enter_context(_past_is_no_garbage())
+        undo.enter_context(past_is_no_garbage())
         crew = Crew()
         undo.callback(crew.close)
         stack = Stack(server, ActiveSwitch())
@@ -301,26 +301,6 @@ def test_stand(
             stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given,
             crew,
         )  # fmt: skip
-
-
-@contextmanager
-def _past_is_no_garbage() -> Iterator[None]:
-    """Let the collector look only at what executions make, not at all that was there before."""
-    if gc.get_freeze_count():  # somebody else's decision
-        yield
-        return
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-def _let_go(record: Record, *actors: Actor) -> None:
-    """Open the circles of an execution: what it holds, descriptors too, shall go with it."""
-    record.snapshot = None
-    for actor in actors:
-        actor.error = None  # its traceback leads to the code that has the actor
 
 
 def _current_name() -> str | None:
