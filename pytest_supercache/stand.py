@@ -141,11 +141,7 @@ class Stand:
         execution = Stepping(controller, expiries, faults)
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
-        self._seeding.start(self._settings.seed)
-        self._state.reset()
-        self._isolation.reset()
-        self.stack.reset(self._given, lambda: (len(kept.steps), _current_name()))
-        self.stack.open_to_faults(execution.published, faults.skews)
+        self._start_over(execution)
         actor = guard(
             execution,
             lambda: driven(controller, body(world)),
@@ -171,6 +167,15 @@ class Stand:
             held=self.stack.bus.held_until,
             last_lease=self.stack.existing_cache.last_deadline,
         )
+
+    def _start_over(self, execution: Stepping) -> None:
+        """Give everything the content that it has at the start of every execution."""
+        self._seeding.start(self._settings.seed)
+        self._state.reset()
+        self._isolation.reset()
+        steps = execution.record.steps
+        self.stack.reset(self._given, lambda: (len(steps), _current_name()))
+        self.stack.open_to_faults(execution.published, execution.faults.skews)
 
     def _forget(self) -> None:
         """Take back what an execution has left: connections, contents of state, modules."""
