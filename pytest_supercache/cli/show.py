@@ -58,7 +58,7 @@ def _print_table(files: list[dict[str, Any]]) -> None:
                 " ".join(file["tags"]),
                 file["path"],
             )
-            table.add_row(*(Text(str(cell)) for cell in cells))
+            table.add_row(*(Text(clean(str(cell))) for cell in cells))
     console = Console()
     console = console if console.is_terminal else Console(width=240)
     console.print(table)

@@ -77,7 +77,7 @@ def description_of(row: Json, words: str) -> str:
     lines = str(words or row["story"] or row["coverage"] or "").split("\n")
     said = [_item(line) for line in lines[:LINES_MAX]]
     if len(lines) > LINES_MAX:
-        said.append(f"and {len(lines) - LINES_MAX} more lines, in the scenario file")
+        said.append(f"and {len(lines) - LINES_MAX:,} more lines, in the scenario file")
     return "\n".join(said)
 
 
