@@ -107,6 +107,18 @@ def test_list_shows_items_and_says_which_file_is_broken(tmp_path, monkeypatch):
     assert json.loads(run("list", "--format", "json", "--tag", "y")) == []
 
 
+def test_hostile_text_is_listed_and_told_and_reaches_no_terminal(tmp_path, monkeypatch):
+    path = tmp_path / "a.supercache.yaml"
+    title = "\\e[31mred\\u202e"
+    path.write_text(GOOD.replace("After a price change nobody", f'"{title} nobody', 1).replace(
+        "charged the old price\n", 'charged the old price"\n', 1))  # fmt: skip
+    row = ROW | {"file": str(path), "title": "\x1b[31mred\u202e nobody"}
+    monkeypatch.setattr(show, "describe", lambda paths=(): described(tmp_path, row))
+    for said in (run("list"), run("explain", str(path))):
+        assert "\\x1b[31mred\\u202e nobody" in said
+        assert all(char.isprintable() or char == "\n" for char in said)
+
+
 def test_fmt_changes_files_once_and_check_changes_none(tmp_path):
     path = tmp_path / "x.supercache.yaml"
     path.write_text(GOOD.replace("users:\n  alice", "users:\n\n\n  alice"))
