@@ -104,6 +104,7 @@ def main() -> int:
 def demo(venv: Path, extra: list[str]) -> int:
     """Show one conflict step by step, then the catalogue by class, then what libraries do."""
     shutil.rmtree(CONFLICTS, ignore_errors=True)
+    (CONFLICTS.parent / "verdict.json").unlink(missing_ok=True)
     say("1 of 3: two users, two caches, every interleaving; one that fails, step by step")
     ends = {call(venv, "pytest", "-p", "supercache", *SHOWN, *extra)}
     say(

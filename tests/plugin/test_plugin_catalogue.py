@@ -57,6 +57,23 @@ def test_a_file_of_the_catalogue_begins_with_its_story(path: Path) -> None:
     assert f"{{violated: {slug}}}" in path.read_text()
 
 
+def test_the_catalogue_says_which_module_has_a_system() -> None:
+    page = (FOLDER / "README.md").read_text()
+    for module in FOLDER.glob("*.py"):
+        for prefix in re.findall(r'sc\.system\("(\w+)\.', module.read_text()):
+            assert re.search(rf"`{prefix}\.\*`.*\({module.name}\)", page)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: _class_of(path)[0])
+def test_a_file_of_the_catalogue_says_which_system_is_which(path: Path) -> None:
+    block = path.read_text().partition("\nsystems:\n")[2].partition("\nowner:")[0]
+    naive, workaround, mended = block.splitlines()
+    assert "violated" in naive
+    assert "workaround" in workaround.partition("#")[2]
+    assert ": holds" in mended or ": {holds: " in mended
+    assert mended.endswith("# mended")
+
+
 def test_each_template_of_new_shows_its_class_in_the_naive_system(project: Project) -> None:
     shutil.copy(FOLDER / "conftest.py", project.path)
     for path in FILES:
