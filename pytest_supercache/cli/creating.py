@@ -15,7 +15,6 @@ from pytest_supercache.oracle.catalogue import CATALOGUE
 from pytest_supercache.oracle.linear.call import Model
 from pytest_supercache.oracle.linear.formats import FORMATS
 from pytest_supercache.report.values import clean
-from pytest_supercache.scenario.grammar import Vocabulary
 
 _SCHEMA = "scenario.schema.json"
 
@@ -131,11 +130,13 @@ def _drafted(
 
 
 def _project() -> Project:
+    from pytest_supercache.words import built_in_words
+
     try:
         return describe()
     except ProjectError as error:
         click.echo(f"{error.message}\n\nGoing on without the project's own words.", err=True)
-        return Project(root=Path.cwd(), vocabulary=Vocabulary(), files=())
+        return Project(root=Path.cwd(), vocabulary=built_in_words(), files=())
 
 
 def _system(named: str | None, project: Project) -> str:
