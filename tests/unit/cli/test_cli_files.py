@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import jsonschema
 import pytest
+from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
 from pytest_supercache.cli import creating, files, main, show
@@ -285,3 +286,19 @@ def test_help_teaches_each_command():
         assert command in said
         assert "Usage" in run(command, "--help")
     assert "git bisect run" in run("replay", "--help")
+
+
+@pytest.mark.parametrize(
+    ("typed", "begun", "offered"),
+    [
+        ((), "re", ["replay", "report"]),
+        (("new", "--class"), "st", ["stale-replica-refill", "stale-set", "stampede"]),
+        (("new", "--class"), "x", []),
+        (("lint", "--format"), "", sorted(FORMATS)),
+        (("fmt",), "--c", ["--check"]),
+    ],
+)
+def test_the_shell_completes_what_the_command_would_take(typed, begun, offered):
+    shell = BashComplete(main, {}, "supercache", "_SUPERCACHE_COMPLETE")
+    found = shell.get_completions(list(typed), begun)
+    assert sorted(each.value for each in found) == offered
