@@ -3,7 +3,7 @@
 import asyncio
 
 from pytest_supercache import check
-from pytest_supercache.report.timeline import timeline
+from pytest_supercache.report.timeline import NOT_RECORDED, timeline
 
 
 def phases(body):
@@ -60,3 +60,20 @@ def test_tasks_that_go_on_while_a_coroutine_settles_are_not_after_settling():
     assert len(said) == 2
     assert said[-1] == ("last", "finally")
     assert "finally" not in [phase for _, phase in said[:-1]]
+
+
+def test_what_the_layers_hold_after_the_very_last_step_is_shown():
+    def body(world):
+        cache = world.existing_cache.client()
+        world.actor("alice", cache.set, "k", "old")
+        world.run()
+        world.settle()
+        with world.operation("change", "k"):
+            cache.set("k", "new")
+        raise AssertionError
+
+    found = check(body, executions=50).counterexample
+    assert found is not None
+    *_, before, last = timeline(found).rows
+    assert NOT_RECORDED not in last.values
+    assert ("old" in before.values, "new" in last.values) == (True, True)
