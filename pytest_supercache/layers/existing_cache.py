@@ -190,10 +190,6 @@ class ExistingCache:
         at = self.server.expiries().get(key)
         return None if at is None else at - EPOCH.timestamp() + EXPIRED_AFTER
 
-    def close(self) -> None:
-        """Stop the server, if it is ours."""
-        self.server.close()
-
     def _look_in(self) -> "redis.Redis":
         if self._admin is None:
             self._admin = private_client(lambda: self.connect({}))
