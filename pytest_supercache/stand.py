@@ -148,6 +148,7 @@ class Stand:
             self._settings.step_timeout,
             outside=outside,
         )
+        kept.close()  # the last step: no other one has followed
         self._name_real_time(controller, expiries)
         self._forget()
         failure = None if isinstance(actor.error, Abandoned) else actor.error

@@ -99,7 +99,9 @@ def schema(output: Path | None, markdown: bool, builtin: bool) -> None:
     \b
       supercache schema -o scenario.schema.json
     """
-    text = schema_text(Vocabulary() if builtin else describe().vocabulary, markdown=markdown)
+    from pytest_supercache.words import built_in_words
+
+    text = schema_text(built_in_words() if builtin else describe().vocabulary, markdown=markdown)
     if output is None:
         click.echo(text, nl=False)
     else:
