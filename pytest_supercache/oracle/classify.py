@@ -136,7 +136,9 @@ def _lease_expired(scene: Scene) -> Classified | None:
                     late = _writes_after(scene, holder.actor, lock, second)
                     if late is not None:
                         taken = [_taking(first, holder, lock), _taking(second, other, lock)]
-                        return told("lease-expired", late.place, *taken, late)
+                        known = scene.of_role(Role.TICK, Role.LOAD, Role.COMMIT, before=late.at)
+                        since = [act for act in known if act.at > first]
+                        return told("lease-expired", late.place, *taken, *since, late)
     return None
 
 

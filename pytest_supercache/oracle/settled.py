@@ -112,10 +112,11 @@ def _violation(
     where: str, key: str, value: Any, truth: Any, *, node: str | None = None
 ) -> Violation:
     verb = "answers" if node is not None else "holds"
+    told = "nothing" if value is None else repr(value)
     right = "the origin has nothing" if truth is None else f"the origin has {truth!r}"
     return Violation(
         guarantee="coherent_when_settled",
-        summary=f"{where} {verb} {value!r} for {key} although everything has settled; {right}",
+        summary=f"{where} {verb} {told} for {key} although everything has settled; {right}",
         key=key,
         node=node,
         evidence={"where": where, "value": value, "origin": truth},
