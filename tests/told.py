@@ -1,6 +1,7 @@
 """What a person reads of a conflict, without its odds: compared with ``tests/snapshots``.
 
-After ``pytest scenarios/conflicts``: ``python -m tests.told reports/verdict.json`` writes them anew.
+They are written anew by ``pytest scenarios/conflicts`` and then ``python -m tests.told
+reports/verdict.json``.
 """
 
 import json

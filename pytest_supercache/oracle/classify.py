@@ -12,7 +12,7 @@ from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Execution, Pending, Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
-from pytest_supercache.oracle.roles import Act, Role, layer_of
+from pytest_supercache.oracle.roles import Act, Role, acts_on, layer_of
 from pytest_supercache.oracle.stale import Classified, Scene, stale, told
 from pytest_supercache.oracle.struck import Struck
 
@@ -31,6 +31,11 @@ _BY_GUARANTEE = {
     "no_dirty_reads": "uncommitted-visible",
 }
 
+NAMED_BY_GUARANTEE = frozenset(
+    {*_BY_GUARANTEE.values(), "dirty-fill", "stampede", "aligned-expiry"}
+)
+"""Classes that are read from the guarantee; ``resurrection`` can be read from steps as well."""
+
 
 def classify(execution: Execution, violation: Violation) -> Classified:
     """Name the conflict behind a violation."""
@@ -40,9 +45,10 @@ def classify(execution: Execution, violation: Violation) -> Classified:
         has_expired = _both_expired(execution, violation.key)
         return Classified(slug="aligned-expiry" if has_expired else "stampede")
     if violation.guarantee == "no_dirty_reads" and not _read_in_the_race(execution, violation):
-        return Classified(slug="dirty-fill")
+        return Classified(slug="dirty-fill", place=_shown_by(execution, violation))
     if violation.guarantee in _BY_GUARANTEE:
-        return Classified(slug=_BY_GUARANTEE[violation.guarantee])
+        slug = _BY_GUARANTEE[violation.guarantee]
+        return Classified(slug=slug, place=_shown_by(execution, violation))
     for key in [violation.key] if violation.key is not None else _keys(execution):
         scene = Scene.of(execution, violation, key)
         found = _lease_expired(scene) or _lost_update(scene.acts) or stale(scene, violation)
@@ -64,6 +70,24 @@ def _read_in_the_race(execution: Execution, violation: Violation) -> bool:
         for operation in execution.history
         if operation.step == read
     )
+
+
+def _shown_by(execution: Execution, violation: Violation) -> str | None:
+    """Return the layer from which the answer came that breaks a guarantee."""
+    if violation.key is None:
+        return None
+    wanted = violation.evidence.get("read", violation.evidence.get("then"))
+    read = [
+        at
+        for at, operation in enumerate(execution.history)
+        if operation.step == wanted and operation.user == violation.user
+    ]
+    looks = [
+        act
+        for act in acts_on(execution.steps, violation.key)
+        if act.step.operation in read and act.role in {Role.LOOK_UP, Role.LOAD}
+    ]
+    return looks[-1].place if looks else None
 
 
 def _keys(execution: Execution) -> list[str]:
