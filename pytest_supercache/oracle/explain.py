@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from pytest_supercache.core.orders import Pair, StepName
 from pytest_supercache.core.schedule import CLOCK
@@ -85,7 +86,7 @@ def ambiguous(race: Sequence[Step]) -> Numbers:
     return {name: at for name, at in numbers.items() if times[name[0], without_fault(name[2])] > 1}
 
 
-def named(name: StepName, numbers: Numbers) -> str:
+def named(name: StepName, numbers: Numbers = MappingProxyType({})) -> str:
     """Write which step is meant, with its number in the picture if its actor has another one."""
     actor, _, label = name
     number = f" (step {numbers[name]})" if name in numbers else ""

@@ -5,6 +5,7 @@ dynamic program; there are few of them when there are few actors.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from heapq import heappop, heappush
 from itertools import count
 
@@ -76,6 +77,35 @@ def fewest_preemptions(
             following = last if actor == CLOCK else actor
             heappush(queue, (more, next(number), mask | 1 << at, following, (*path, at)))
     return None
+
+
+def walk_chance(
+    events: Sequence[Event], waiting: Sequence[Pending], waits: Mapping[str, WaitState]
+) -> Fraction | None:
+    """Return the chance that whoever draws evenly who goes next takes this interleaving.
+
+    None: that takes too long, or it is not known who else could have gone.
+    """
+    if any(event.lead for event in events):
+        return None
+    ability = _Ability(events, waiting, waits)
+    actors = {event.actor for event in events if not event.is_tick}
+    actors |= {pending.actor for pending in waiting}
+    level, seen = {0: Fraction(1)}, 0
+    for _ in events:
+        following: dict[int, Fraction] = {}
+        for mask, chance in level.items():
+            able = {actor for actor in actors if ability.can_go_on(actor, mask)} or {CLOCK}
+            for at in _ready(events, mask):
+                if events[at].actor not in able:
+                    return None  # an early tick
+                larger = mask | 1 << at
+                following[larger] = following.get(larger, Fraction(0)) + chance / len(able)
+        level = following
+        seen += len(level)
+        if seen > STATES_MAX:
+            return None
+    return sum(level.values(), Fraction(0))
 
 
 def _ready(events: Sequence[Event], mask: int) -> Iterator[int]:
