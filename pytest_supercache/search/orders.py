@@ -122,9 +122,15 @@ class _Ability:
         self, events: Sequence[Event], waiting: Sequence[Pending], waits: Mapping[str, WaitState]
     ) -> None:
         self._events = events
+        self._all = (1 << len(events)) - 1
         self._waits = waits
         self._waiting = {pending.actor: pending for pending in waiting}
         self._own: dict[str, list[int]] = {}
+        self._first = {
+            event.step.wait.object: event.step.wait_before
+            for event in reversed(events)
+            if event.step.wait is not None
+        }
         self._ids = {(event.step.actor, event.step.index): at for at, event in enumerate(events)}
         for at, event in enumerate(events):
             self._own.setdefault(event.actor, []).append(at)
@@ -132,21 +138,20 @@ class _Ability:
     def can_go_on(self, actor: str, mask: int) -> bool:
         own = self._own.get(actor, [])
         coming = next((at for at in own if not mask >> at & 1), None)
-        if coming is None:
-            pending = self._waiting.get(actor)
-            return pending is not None and self._is_allowed(actor, pending, mask)
-        step = self._events[coming].step
-        if step.cause is not None and not self._is_in(step.cause, mask):
+        step = self._waiting.get(actor) if coming is None else self._events[coming].step
+        if step is None or (step.cause is not None and not self._is_in(step.cause, mask)):
             return False
         if step.recheck and not self._has_fired(step.deadline, mask):
             return self._is_news(step, [at for at in own if mask >> at & 1][-1], mask)
+        if coming is None and self._is_allowed(actor, step, self._all):
+            return False  # it cannot at the end: nobody has ever touched what it waits for
         return self._is_allowed(actor, step, mask)
 
     def _is_in(self, cause: tuple[str, int], mask: int) -> bool:
         at = self._ids.get(cause)
         return at is None or bool(mask >> at & 1)
 
-    def _is_news(self, step: Step, checked: int, mask: int) -> bool:
+    def _is_news(self, step: Step | Pending, checked: int, mask: int) -> bool:
         later = mask & ~((2 << checked) - 1)
         reads = step.footprint.reads
         if EVERYTHING in reads:
@@ -179,7 +184,7 @@ class _Ability:
         return any(flag in wait.sets for wait in taken if wait is not None)
 
     def _state(self, name: str, mask: int) -> WaitState | None:
-        state = self._waits.get(name)
+        state = self._waits.get(name, self._first.get(name))
         for z in positions(mask):
             other = self._events[z].step
             if other.wait is not None and other.wait.object == name:
