@@ -225,3 +225,18 @@ def test_what_forces_a_class_is_as_small_as_can_be(name):
     pairs = {(one[2], two[2]) for one, two in found.evidence.orders}
     assert chosen in set(forcing_sets(every, pairs, size))
     assert not any(set(forcing_sets(every, pairs, fewer)) for fewer in range(size))
+
+
+@pytest.mark.parametrize("name", DEPENDENT)
+def test_with_orders_of_independent_steps_it_would_be_as_small_as_its_depth(name):
+    depth = EXPECTED[name][5]
+    every = Every().add(CASES[name](False, True))
+    labels = {label for names, _, _ in every.schedules for label in names}
+    pairs = {
+        (one, two)
+        for one in labels
+        for two in labels
+        if one.rstrip("0123456789") != two.rstrip("0123456789")
+    }
+    assert set(forcing_sets(every, pairs, depth))
+    assert not any(set(forcing_sets(every, pairs, fewer)) for fewer in range(depth))
