@@ -1,4 +1,7 @@
-"""The catalogue: each file's verdicts are as stated, each naive system shows the file's class."""
+"""The catalogue: each file's verdicts are as stated, each naive system shows the file's class.
+
+What is told of it is compared with ``tests/snapshots/explanations``.
+"""
 
 import re
 import shutil
@@ -9,6 +12,7 @@ import pytest
 from pytest_supercache.cli.templates import written
 from pytest_supercache.oracle.catalogue import CATALOGUE
 from tests.plugin.conftest import Project
+from tests.told import snapshot, told
 
 FOLDER = Path(__file__).parents[2] / "scenarios" / "conflicts"
 SYSTEMS_OF_TEMPLATES = {"read-your-writes": ("told.naive", "told.numbered")}  # no own verbs
@@ -32,6 +36,7 @@ def test_a_class_is_found_in_the_naive_system_and_gone_in_the_mended_one(
     rows = project.rows()
     naive, *_, mended = _in_order(path, rows)
     assert naive["counterexample"]["conflict_class"] == _class_of(path)[1]
+    assert told(naive) == snapshot(naive).read_text(encoding="utf-8")
     assert mended["verdict"] == "holds"
     assert mended["exhausted"]
     assert all(row["as_stated"] and not row["reasons"] for row in rows.values())
