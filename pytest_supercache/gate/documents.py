@@ -14,6 +14,9 @@ from pytest_supercache.gate.policy import Decision, GateVerdict, Rules
 from pytest_supercache.report.values import harmless
 
 WORDS_MAX = 120
+NAMES = ("message.md", "postmortem.md")
+"""The files that the drafts are written to."""
+
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _DRAFT = "DRAFT, not sent"
 
@@ -27,10 +30,8 @@ _DELAY = {
 
 def texts(document: Mapping[str, Any], decision: Decision, rules: Rules) -> dict[str, str]:
     """Return the drafts by the names of their files."""
-    return {
-        "message.md": message(document, decision, rules),
-        "postmortem.md": postmortem(document, decision, rules),
-    }
+    drafts = (message(document, decision, rules), postmortem(document, decision, rules))
+    return dict(zip(NAMES, drafts, strict=True))
 
 
 def message(document: Mapping[str, Any], decision: Decision, rules: Rules) -> str:

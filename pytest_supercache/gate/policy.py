@@ -12,7 +12,14 @@ from enum import Enum
 from typing import Any
 
 from pytest_supercache.gate.blame import Committed
-from pytest_supercache.gate.evidence import Row, blocks, counting_systems, named, rows_of
+from pytest_supercache.gate.evidence import (
+    Row,
+    blocks,
+    contradictions,
+    counting_systems,
+    named,
+    rows_of,
+)
 from pytest_supercache.gate.known import KnownIssue, renewals
 from pytest_supercache.gate.lock import missing_from
 
@@ -94,6 +101,7 @@ def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
     against = [*unwaived, *_failed_tests(run)]
     undecided = [
         *_of_the_run(run),
+        *contradictions(document),
         *_unknown(rows, counting, rules),
         *missing_from(rules.lock or {}, counted_scenarios(rows, rules.release)),
     ]
@@ -119,10 +127,13 @@ def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
 
 
 def counted_scenarios(rows: Iterable[Row], release: tuple[str, ...]) -> dict[str, bool]:
-    """Return every scenario that was run, and whether it counts for the release."""
+    """Return every scenario that was run, and whether it counts for the release.
+
+    Python tests go by their node ids: two files may have a test of the same name.
+    """
     rows = list(rows)
     counting = counting_systems(rows, release)
-    return {row.id: row.system in counting for row in rows}
+    return {row.id if row.system else row.node_id or row.id: row.system in counting for row in rows}
 
 
 def _weigh(rows: list[Row], counting: set[str], rules: Rules) -> tuple[list[Waiver], list[str]]:
@@ -212,7 +223,7 @@ def _unusual_status(status: object) -> Iterator[str]:
 
 _HAPPENED = {
     "crashed": "was running when its worker crashed",
-    "broken": "could not be run: the file, a fixture or the stand is broken",
+    "broken": "could not be run whole: the file, a fixture, a plugin or the stand is broken",
     "skipped": "was skipped",
 }
 
