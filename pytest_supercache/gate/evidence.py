@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SEVERITIES = ("trivial", "minor", "normal", "critical", "blocker")
+MALFORMED = (AttributeError, TypeError, ValueError, LookupError)
+"""What reading a document raises that does not have the form of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ def contradictions(document: Mapping[str, Any]) -> Iterator[str]:
                 f"verdict.json contradicts itself: it counts {told} {verdict.upper()} and has "
                 f"{verdicts.count(verdict)}"
             )
-    run = document.get("run") or {}
+    run = document["run"] if isinstance(document.get("run"), Mapping) else {}
     failures = ("failed", "broken", "crashed", "unexplained")
     explained = any(run.get(name) for name in failures)
     if run.get("exit_status") == 1 and not explained and all(row.get("as_stated") for row in rows):

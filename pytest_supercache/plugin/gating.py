@@ -48,6 +48,11 @@ def add_gate_options(parser: pytest.Parser) -> None:
     group.addoption("--supercache-today", metavar="DATE", default=None, help=text)
 
 
+_COLOURS = {
+    "GO": "green", "GO WITH KNOWN WORKAROUND": "yellow", "NO-GO": "red", "NO VERDICT": "red"
+}  # fmt: skip
+
+
 class Gate:
     """What a run tells the gate; hooks that need it are methods here."""
 
@@ -106,12 +111,12 @@ class Gate:
 
     def _mark(self) -> None:
         """Put a verdict that says nothing in the place of the last one and of what tells of it."""
-        from pytest_supercache.gate.documents import NAMES
+        from pytest_supercache.gate.documents import DRAFTS
         from pytest_supercache.report.folder import MADE, PAGE
         from pytest_supercache.report.verdict_json import write_verdict
 
         folder = self._path.parent
-        for name in (PAGE, *MADE, *NAMES) if folder.is_dir() else ():
+        for name in (PAGE, *MADE, *DRAFTS) if folder.is_dir() else ():
             (folder / name).unlink(missing_ok=True)
         try:
             write_verdict(self._path, (), {"run": {"finished": False}})
@@ -183,10 +188,11 @@ class Gate:
         run = self._run(session)
         if self._rules is None:
             return {"run": run}
-        from pytest_supercache.gate.documents import texts
+        from pytest_supercache.gate.documents import DRAFTS
         from pytest_supercache.gate.policy import decide
         from pytest_supercache.gate.screen import gate_part, screen
         from pytest_supercache.plugin.session import Session
+        from pytest_supercache.plugin.terminal import columns
 
         circumstances = dict(Session.of(self._config).circumstances)
         rules = self._rules
@@ -197,11 +203,11 @@ class Gate:
                 rules = replace(rules, today=max(rules.today, now.date()))  # midnight has passed
         document = {"scenarios": findings, "run": run, **circumstances}
         decision = decide(document, rules)
-        self._screen = screen(decision, document, rules)
+        self._screen = screen(decision, document, rules, columns(self._config))
         if self.is_on:
             session.exitstatus = decision.exit_status
             self._says_go = decision.exit_status == 0
-            self._texts = texts(document, decision, rules)
+            self._texts = {n: draft(document, decision, rules) for n, draft in DRAFTS.items()}
         gate = gate_part(decision, document, rules)
         return {"when": circumstances["when"], "run": run, "gate": gate}
 
@@ -239,7 +245,8 @@ class Gate:
         day = f" on {self._today} (not today, so no evidence)" if self._today else ""
         terminalreporter.section(f"gate{day}")
         for line in self._screen:
-            terminalreporter.line(line)
+            colour = _COLOURS.get(line.partition(" until ")[0])
+            terminalreporter.line(line, **({colour: True, "bold": True} if colour else {}))
 
     # -- what happened -------------------------------------------------------------------------
 

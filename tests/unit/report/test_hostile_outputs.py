@@ -6,8 +6,9 @@ from datetime import date
 
 import pytest
 
-from pytest_supercache.gate.documents import message, postmortem
+from pytest_supercache.gate.message import message
 from pytest_supercache.gate.policy import Rules, decide
+from pytest_supercache.gate.postmortem import postmortem
 from pytest_supercache.gate.screen import screen
 from pytest_supercache.report.text import failure_text, summary_text
 from pytest_supercache.report.values import harmless
