@@ -33,7 +33,15 @@ from pytest_supercache.gate.screen import screen
 from pytest_supercache.report.verdict_json import write_whole
 
 _USAGE = 2
-_MARKS = ("pyproject.toml", "pytest.ini", "pytest.toml", ".pytest.ini", ".pytest.toml", LOCK)
+_MARKS = (
+    "pyproject.toml",
+    "pytest.ini",
+    "pytest.toml",
+    ".pytest.ini",
+    ".pytest.toml",
+    "tox.ini",
+    LOCK,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +184,8 @@ def _document(path: Path) -> Mapping[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(document, dict) and document.get("version") == 1:
             rows_of(document)
-            return document
+            if isinstance(document.get("run") or {}, dict):
+                return document
         said = "is not a verdict.json of version 1"
     except FileNotFoundError:
         said = "is not there; run `pytest -p supercache` first"

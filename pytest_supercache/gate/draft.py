@@ -65,7 +65,8 @@ def _notes(issues: Sequence[KnownIssue], today: date) -> Iterator[str]:
     for issue in issues:
         left = (issue.expires - today).days
         if 0 <= left <= _SOON_DAYS:
-            yield f"line {issue.line}: {issue.id} expires in {left} days, on {issue.expires}"
+            soon = f"in {left} day{'' if left == 1 else 's'}, on {issue.expires}"
+            yield f"line {issue.line}: {issue.id} expires {soon if left else 'today'}"
         if issue.approved_by == issue.owner:
             yield f"line {issue.line}: {issue.id} is approved by its owner, {issue.owner}"
         if today < issue.opened:

@@ -290,7 +290,8 @@ def _notes(
         if issue.match in seen:
             left = (issue.expires - rules.today).days
             if 0 <= left <= _WARN_DAYS:
-                yield f"{issue.id} expires in {_count(left, 'day')}, on {issue.expires}"
+                soon = f"in {_count(left, 'day')}, on {issue.expires}" if left else "today"
+                yield f"{issue.id} expires {soon}"
         elif issue.id in fixed:
             yield (
                 f"{issue.id} no longer occurs and every search was exhausted: fixed, close it "
