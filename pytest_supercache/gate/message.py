@@ -55,7 +55,7 @@ def _parts(document: Raw, decision: Decision, rules: Rules) -> Iterator[Part]:
     found = conflicts(document, decision, rules)
     is_decided = decision.verdict is not GateVerdict.NO_VERDICT
     if not is_decided or (decision.verdict is GateVerdict.NO_GO and not found):
-        yield f"Why: {decision.reasons[0].rstrip('.')}.", True
+        yield f"Why: {decision.reasons[0].partition(';')[0].rstrip('.')}.", True
     if found:
         yield from _conflict(found, document)
         yield from _workarounds(decision)
@@ -63,6 +63,8 @@ def _parts(document: Raw, decision: Decision, rules: Rules) -> Iterator[Part]:
         yield f"{decision.reasons[0]} ({what_was_tested(document)}).", True
         yield from ((f"{told}?", True) for told in _left_over(decision, rules))
         return
+    elif not is_decided and document.get("scenarios"):
+        yield "No conflict was seen so far; that is no proof that there is none.", False
     yield f"Next update: TODO({_asked(found, decision)}): when?", False
 
 

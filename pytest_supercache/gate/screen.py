@@ -14,6 +14,7 @@ _REASONS_SHOWN = 2
 _WAIVERS_SHOWN = 3
 _NOTES_SHOWN = 4
 _SCOPE_SHOWN = 7
+_NOT_COVERED = "not covered: "
 _HANGING = "      "
 _BOUNDS = ("users", "keys", "faults", "early ticks", "backend")
 
@@ -71,7 +72,8 @@ def screen(
         lines.append(f"  and {len(decision.waivers) - _WAIVERS_SHOWN} more in verdict.json")
     lines += _odds_lines(decision, document, rules)
     lines += _first(_NOTES_SHOWN, [f"  note: {note}" for note in decision.notes])
-    scope = [f"  scope: {line}" for line in scope_lines(decision, document, rules)]
+    told = scope_lines(decision, document, rules)
+    scope = [f"  {line}" if line.startswith(_NOT_COVERED) else f"  scope: {line}" for line in told]
     lines += _first(_SCOPE_SHOWN, scope)
     return [line for text in lines for line in _within(width, short(text))]
 
@@ -123,7 +125,7 @@ def _what_was_tested(document: Mapping[str, Any]) -> str:
     if commit and document.get("dirty") is None:
         dirty = ", and whether the work tree differs from it is unknown"
     when = f"; run on {document['when']}" if document.get("when") else ""
-    return f"{build}commit {commit or 'unknown'}{dirty}{when}"
+    return f"{build}commit {str(commit)[:10] if commit else 'unknown'}{dirty}{when}"
 
 
 def _what_was_run(rows: list[Row], decision: Decision) -> str:
@@ -149,14 +151,15 @@ def _not_covered(
 ) -> Iterator[str]:
     deselected = (document.get("run") or {}).get("deselected")
     if deselected:
-        yield f"not covered: {deselected} items were deselected"
+        items = "1 item was" if deselected == 1 else f"{deselected} items were"
+        yield f"{_NOT_COVERED}{items} deselected"
     if rules.lock is None:
-        yield "not covered: there is no gate.lock, so nobody knows whether scenarios are missing"
+        yield f"{_NOT_COVERED}there is no gate.lock, so nobody knows whether scenarios are missing"
     below = [row.id for row in rows if not row.holds and is_below(row, rules.minimum_severity)]
     if below:
-        yield f"not covered: below severity {rules.minimum_severity}: {', '.join(below)}"
+        yield f"{_NOT_COVERED}below severity {rules.minimum_severity}: {', '.join(below)}"
     if decision.waivers:
-        yield "not covered: a search stops at its first conflict, so a waived one may hide others"
+        yield f"{_NOT_COVERED}a search stops at its first conflict, so a waived one may hide others"
     for waiver in decision.waivers:
         yield from _less_than_the_conflict(waiver, rows)
 
@@ -168,7 +171,7 @@ def _less_than_the_conflict(waiver: Waiver, rows: list[Row]) -> Iterator[str]:
     flows = {base_id(row.id) for row in found} - {base_id(row.id) for row in checks}
     if flows:
         yield (
-            f"not covered: {', '.join(sorted(flows))} itself was not run with the workaround of "
+            f"{_NOT_COVERED}{', '.join(sorted(flows))} itself was not run with the workaround of "
             f"{waiver.issue.id}, but {waiver.issue.workaround_checked_by} was"
         )
     for bound in ("faults", "early ticks"):
@@ -176,7 +179,7 @@ def _less_than_the_conflict(waiver: Waiver, rows: list[Row]) -> Iterator[str]:
         of_checks = sorted({str(row.scope.get(bound, 0)) for row in checks})
         if of_found != of_checks:
             yield (
-                f"not covered: {waiver.issue.id} was found with {bound} {' or '.join(of_found)}, "
+                f"{_NOT_COVERED}{waiver.issue.id} was found with {bound} {' or '.join(of_found)}, "
                 f"its workaround was checked with {bound} {' or '.join(of_checks)}"
             )
 

@@ -233,7 +233,9 @@ def test_recipes_for_ci_are_yaml_whose_gate_decides_and_whose_reports_stay(name:
     scripts = [step.get("run", "") for step in job["steps"]] if "steps" in job else job["script"]
     (gate,) = [line for line in scripts if "--supercache-gate" in line]
     assert gate.startswith("pytest -p supercache scenarios -n 2 --supercache-gate ")
-    assert "||" not in gate
+    (again,) = [line for line in scripts if "supercache verdict" in line]
+    assert "||" not in gate + again
+    assert scripts.index(again) > scripts.index(gate)
     kept = job["artifacts"] if "artifacts" in job else job["steps"][-1]["with"]
     assert "reports/" in (kept.get("paths") or kept["path"])
 
