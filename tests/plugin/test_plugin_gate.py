@@ -485,3 +485,56 @@ def test_the_report_says_who_committed_a_waiver(project: Project) -> None:
     assert "approved by karim, not committed; then:" in "\n".join(
         line for line in project.run("--supercache-gate").outlines
     )
+
+
+EXPECTS = """
+scenario: A reader and a writer
+id: {id}
+system: uncached
+given: {{origin: {{k: 1}}}}
+users:
+  alice: [{{read: k}}, {{read: k, {first}}}, {{read: k, {second}}}]
+  bob: [{{write: {{key: k, value: 120}}}}]
+"""
+
+
+def test_a_waiver_for_one_failed_expectation_lets_no_other_pass(project: Project) -> None:
+    """What no class names is known by its flow and its step."""
+    fails, passes = "expect: 7", "expect: any"
+    wrongs = {"E-1": (fails, passes), "E-2": (fails, passes), "E-3": (passes, fails)}
+    for name, (first, second) in wrongs.items():
+        project.scenario(EXPECTS.format(id=name, first=first, second=second), name)
+    project.scenario(race("G-W", "uncached"), "workaround")
+    project.run()
+    found = {name: project.rows()[name]["counterexample"]["fingerprint"] for name in wrongs}
+    assert len(set(found.values())) == 3
+    waive(project, found["E-1"], TODAY)
+    project.scenario(EXPECTS.format(id="E-1", first=passes, second=fails), "E-1")
+    assert project.run("--supercache-gate").ret == 1
+    against = [reason[:3] for reason in gate(project)["reasons"]]
+    assert against == ["E-1", "E-2", "E-3"]
+    project.scenario(EXPECTS.format(id="E-1", first="expect: 8", second=passes), "E-1")
+    project.run("--supercache-gate")
+    against = [reason[:3] for reason in gate(project)["reasons"]]
+    assert against == ["E-2", "E-3"]  # the same expectation with another value is still known
+
+
+RAISES = """
+import pytest_supercache as sc
+
+@sc.explore
+def {name}(world):
+    world.actor("alice", world.origin.get, "k")
+    world.actor("bob", world.origin.set, "k", 1)
+    world.run()
+    raise {error}
+"""
+
+
+def test_a_waiver_for_one_failing_test_lets_no_other_pass(project: Project) -> None:
+    fingerprints = {}
+    for name, error in (("test_a", "KeyError"), ("test_b", "KeyError"), ("test_a", "ValueError")):
+        project.test_file(RAISES.format(name=name, error=error), "test_it")
+        project.run()
+        fingerprints[name, error] = project.row()["counterexample"]["fingerprint"]
+    assert len(set(fingerprints.values())) == 3
