@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import count
 from typing import Any
 
 from pytest_supercache.gate.known import DAYS_MAX, KnownIssue, renewals
@@ -16,9 +17,9 @@ def draft_entry(row: Mapping[str, Any], today: date, before: str = "") -> str:
     """Return an entry for the conflict of a row; what only people know is TODO."""
     found = row.get("counterexample") or {}
     links = row.get("links") or {}
-    number = 1 + before.count("[[known]]")
+    names = (links.get("issue"), *(f"KI-{number}" for number in count(1)))
     fields = {
-        "id": links.get("issue") or f"KI-{number}",
+        "id": next(name for name in names if name and _text(name) not in before),
         "match": found.get("fingerprint"),
         "workaround": "TODO(owner): the switch, as somebody must set it at night",
         "workaround_checked_by": "TODO(owner): the scenario run with the workaround on",

@@ -149,10 +149,13 @@ def _bounds(rows: list[Row]) -> str:
 def _not_covered(
     rows: list[Row], document: Mapping[str, Any], decision: Decision, rules: Rules
 ) -> Iterator[str]:
-    deselected = (document.get("run") or {}).get("deselected")
+    run = document.get("run") or {}
+    deselected = run.get("deselected")
     if deselected:
         items = "1 item was" if deselected == 1 else f"{deselected} items were"
         yield f"{_NOT_COVERED}{items} deselected"
+    for option in run.get("overriding") or ():
+        yield f"{_NOT_COVERED}what scenario files say beyond {option}"
     if rules.lock is None:
         yield f"{_NOT_COVERED}there is no gate.lock, so nobody knows whether scenarios are missing"
     below = [row.id for row in rows if not row.holds and is_below(row, rules.minimum_severity)]

@@ -27,6 +27,7 @@ GATE_NAMES = ("release", "minimum_severity", "known_issues", "gate")
 """What ``[tool.supercache]`` may say about the gate."""
 
 _CRASHED = "???"  # what xdist reports instead of setup, call or teardown
+_BOUNDS = ("faults", "ticks")  # fewer of them, and HOLDS says less
 _DESELECTED = "supercache_deselected"
 _LISTINGS = (
     "help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow",
@@ -263,7 +264,13 @@ class Gate:
             "deselected": self._deselected,
             "stopped": self._stopped(session),
             "replay": bool(self._config.getoption("supercache_replay")),
+            "overriding": self._overriding(),
         }
+
+    def _overriding(self) -> list[str]:
+        """Return what the command line says in the place of the scenario files."""
+        given = {name: self._config.getoption(f"supercache_{name}") for name in _BOUNDS}
+        return [f"--supercache-{name}={value}" for name, value in given.items() if value]
 
     def _stopped(self, session: pytest.Session) -> str | None:
         """Say that items were left; the controller of xdist has none and is interrupted instead."""

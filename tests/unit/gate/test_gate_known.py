@@ -95,6 +95,21 @@ def test_a_draft_is_refused_until_people_have_filled_it_in() -> None:
     assert issue.expires - issue.opened == timedelta(days=14)
 
 
+@pytest.mark.parametrize(
+    ("links", "before", "name"),
+    [
+        ({}, "", "KI-1"),
+        ({}, ENTRY, "KI-2"),
+        ({}, ENTRY.replace("KI-1", "KI-2"), "KI-1"),
+        ({"issue": "CACHE-412"}, ENTRY, "CACHE-412"),
+        ({"issue": "CACHE-412"}, ENTRY.replace("KI-1", "CACHE-412"), "KI-1"),
+    ],
+)
+def test_a_draft_has_an_id_of_its_own(links: dict[str, str], before: str, name: str) -> None:
+    draft = draft_entry(row("S[shop]", "violated", links=links), TODAY, before)
+    assert f'\nid = "{name}"\n' in draft
+
+
 def test_check_finds_stale_and_overlapping_entries() -> None:
     old = waiver(id="KI-0", opened=date(2026, 2, 1), expires=date(2026, 3, 5), line=3)
     other = waiver(id="KI-2", match=OTHER, opened=date(2026, 2, 1), expires=date(2026, 3, 9))
