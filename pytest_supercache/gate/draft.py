@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 from pytest_supercache.gate.known import DAYS_MAX, KnownIssue, renewals
@@ -17,7 +17,7 @@ def draft_entry(row: Mapping[str, Any], today: date, before: str = "") -> str:
     """Return an entry for the conflict of a row; what only people know is TODO."""
     found = row.get("counterexample") or {}
     links = row.get("links") or {}
-    names = (links.get("issue"), *(f"KI-{number}" for number in count(1)))
+    names = chain([links.get("issue")], (f"KI-{number}" for number in count(1)))
     fields = {
         "id": next(name for name in names if name and _text(name) not in before),
         "match": found.get("fingerprint"),
