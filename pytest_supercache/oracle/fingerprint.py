@@ -53,6 +53,11 @@ def fingerprint_of(
     return sha256(json.dumps(parts).encode()).hexdigest()[:LENGTH]
 
 
+def _touches(operation: Operation, key: str) -> bool:
+    named = {name for name, _ in (*operation.sightings, *operation.writes)}
+    return operation.key == key or key in named
+
+
 def _particulars(violation: Violation, flow: str) -> list[str]:
     """Return what else counts where no class names the conflict.
 
@@ -64,8 +69,3 @@ def _particulars(violation: Violation, flow: str) -> list[str]:
     place = str(step).removeprefix(violation.user or "") if isinstance(step, str) else ""
     raised = type(error).__name__ if isinstance(error, BaseException) else ""
     return [flow.partition("[")[0], place, raised]
-
-
-def _touches(operation: Operation, key: str) -> bool:
-    named = {name for name, _ in (*operation.sightings, *operation.writes)}
-    return operation.key == key or key in named
