@@ -324,7 +324,9 @@ class _Check:
             is_smallest = self._searched.level is not None
             found, minimal = smallest(trial, trial.found, is_smallest=is_smallest)
         counterexample = confirm(trial, found, self._item, minimal=minimal and self._replay is None)
-        counterexample = diagnosed(counterexample, label, doubt, exhausted=exhausted)
+        counterexample = diagnosed(
+            counterexample, label, doubt, exhausted=exhausted, flow=self._item
+        )
         share = self._share() if exhausted else None
         result = CheckResult(
             verdict=Verdict.VIOLATED,

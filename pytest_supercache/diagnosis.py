@@ -14,9 +14,9 @@ from pytest_supercache.search.events import events_of, order, orders_of
 
 
 def diagnosed(
-    found: Counterexample, label: Label | None, doubt: Doubt | None, *, exhausted: bool
+    found: Counterexample, label: Label | None, doubt: Doubt | None, *, exhausted: bool, flow: str
 ) -> Counterexample:
-    """Say what is known about a finding; ``doubt`` knows the other interleavings."""
+    """Say what is known about a finding in a flow; ``doubt`` knows the other interleavings."""
     execution = found.execution
     classified = classify(execution, found.violation)
     lines = [class_sentence(classified.slug)]
@@ -35,7 +35,7 @@ def diagnosed(
         found,
         conflict_class=classified.slug,
         explanation="\n".join(lines),
-        fingerprint=fingerprint_of(execution, found.violation, label, classified),
+        fingerprint=fingerprint_of(execution, found.violation, label, classified, flow),
         causes=() if causes is None else causes.sets,
         causes_are_all=causes is not None and causes.is_complete and exhausted,
     )

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 import click
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.gate import documents
-from pytest_supercache.gate.evidence import rows_of
+from pytest_supercache.gate.checkout import commit_of
+from pytest_supercache.gate.evidence import MALFORMED, rows_of
 from pytest_supercache.gate.lock import write_lock
+from pytest_supercache.gate.message import message as draft_of_message
 from pytest_supercache.gate.overview import compare, extent, variants
 from pytest_supercache.gate.policy import (
     NO_EVIDENCE,
@@ -25,11 +27,21 @@ from pytest_supercache.gate.policy import (
     counted_scenarios,
     decide,
 )
+from pytest_supercache.gate.postmortem import postmortem as draft_of_postmortem
 from pytest_supercache.gate.project import LOCK, read_rules
 from pytest_supercache.gate.screen import screen
 from pytest_supercache.report.verdict_json import write_whole
 
 _USAGE = 2
+_MARKS = (
+    "pyproject.toml",
+    "pytest.ini",
+    "pytest.toml",
+    ".pytest.ini",
+    ".pytest.toml",
+    "tox.ini",
+    LOCK,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +57,7 @@ class Judged:
 def project_root() -> Path:
     """Return the nearest folder above that has settings of a project, or this one."""
     here = Path.cwd()
-    marks = ("pyproject.toml", "pytest.ini")
-    found = (one for one in (here, *here.parents) if any((one / mark).exists() for mark in marks))
+    found = (one for one in (here, *here.parents) if any((one / mark).exists() for mark in _MARKS))
     return next(found, here)
 
 
@@ -110,11 +121,13 @@ def verdict(
     if lock:
         _write_lock(judged)
         return
-    lines = screen(judged.decision, judged.document, judged.rules)
+    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    lines = screen(judged.decision, judged.document, judged.rules, width)
+    lines += _of_another_commit(judged)
     if details:
         lines += [*extent(judged.document), *variants(judged.document)]
     if against is not None:
-        lines += compare(_read(against), judged.document)
+        lines += compare(_earlier(against), judged.document)
     click.echo("\n".join(lines))
     sys.exit(judged.decision.exit_status)
 
@@ -126,7 +139,7 @@ def verdict(
 def message(file: Path | None, known_issues: str | None) -> None:
     """Draft a message to the team, of at most 120 words; nothing is sent."""
     judged = _judge(file, known_issues)
-    click.echo(documents.message(judged.document, judged.decision, judged.rules), nl=False)
+    click.echo(draft_of_message(judged.document, judged.decision, judged.rules), nl=False)
 
 
 @click.command()
@@ -136,7 +149,7 @@ def message(file: Path | None, known_issues: str | None) -> None:
 def postmortem(file: Path | None, known_issues: str | None) -> None:
     """Draft a post-mortem: filled where the run knows, questions where it does not."""
     judged = _judge(file, known_issues)
-    click.echo(documents.postmortem(judged.document, judged.decision, judged.rules), nl=False)
+    click.echo(draft_of_postmortem(judged.document, judged.decision, judged.rules), nl=False)
 
 
 def _judge(file: Path | None, known_issues: str | None) -> Judged:
@@ -144,24 +157,49 @@ def _judge(file: Path | None, known_issues: str | None) -> Judged:
     table = project_table(root)
     rules = read_rules(root, table, datetime.now(UTC).date(), known_issues)
     path = file or root / str(table.get("report") or "reports") / "verdict.json"
-    document = _read(path)
-    return Judged(root=root, document=document, rules=rules, decision=decide(document, rules))
+    try:
+        document = _document(path)
+        decision = decide(document, rules)
+    except (SupercacheError, *MALFORMED) as error:  # what cannot be read is no evidence
+        said = error if isinstance(error, SupercacheError) else f"{path} cannot be read: {error}"
+        click.echo(f"{GateVerdict.NO_VERDICT.value}\n  because {said}")
+        sys.exit(NO_EVIDENCE)
+    return Judged(root=root, document=document, rules=rules, decision=decision)
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    """Read a verdict; one that cannot be read is no evidence."""
+def _earlier(path: Path) -> Mapping[str, Any]:
+    try:
+        return _document(path)
+    except SupercacheError as error:
+        raise SupercacheError(f"--against: {error}") from error
+
+
+def _document(path: Path) -> Mapping[str, Any]:
+    """Read a verdict.
+
+    Raises:
+        SupercacheError: there is none, or it is not one.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(document, dict) and document.get("version") == 1:
             rows_of(document)
-            return document
+            if isinstance(document.get("run") or {}, dict):
+                return document
         said = "is not a verdict.json of version 1"
     except FileNotFoundError:
         said = "is not there; run `pytest -p supercache` first"
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, RecursionError, *MALFORMED) as error:
         said = f"cannot be read: {error}"
-    click.echo(f"{GateVerdict.NO_VERDICT.value}\n  because {path} {said}")
-    sys.exit(NO_EVIDENCE)
+    raise SupercacheError(f"{path} {said}")
+
+
+def _of_another_commit(judged: Judged) -> list[str]:
+    """Say when the run is about something else than what is checked out here."""
+    tested, here = judged.document.get("commit"), commit_of(judged.root)
+    if not tested or not here or tested == here:
+        return []
+    return [f"  note: this is about commit {tested}, and {here} is checked out here"]
 
 
 def _write_lock(judged: Judged) -> None:

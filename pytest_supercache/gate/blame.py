@@ -4,15 +4,15 @@
 that the report shows beside it.
 """
 
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pytest_supercache.gate.checkout import git
 from pytest_supercache.gate.known import KnownIssue
 
-_SECONDS_MAX = 10
+_IS_SHALLOW = "--is-shallow-repository"
 _UNCOMMITTED = "0" * 40
 
 
@@ -49,7 +49,9 @@ def committers(path: Path, issues: Sequence[KnownIssue]) -> dict[str, Committed]
 
 def _blamed(path: Path) -> dict[int, tuple[float, Committed]]:
     """Return when and by whom each line that says something was written; later is larger."""
-    text = _git(path)
+    text = git(path.parent, "blame", "--line-porcelain", "--", path.name) or ""
+    if "\nboundary\n" in text and git(path.parent, "rev-parse", _IS_SHALLOW) == "true":
+        return {}  # whoever made the oldest commit of a shallow clone did not write all of it
     found: dict[int, tuple[float, Committed]] = {}
     commit, number, facts = "", 0, dict[str, str]()
     for line in text.splitlines():
@@ -72,15 +74,3 @@ def _entry(commit: str, facts: Mapping[str, str]) -> tuple[float, Committed]:
     at = float(facts.get("committer-time", "0"))
     day = str(datetime.fromtimestamp(at, UTC).date())
     return at, Committed(commit=commit, author=facts.get("author", "unknown"), on=day)
-
-
-def _git(path: Path) -> str:
-    """Return what git says of a file's lines; nothing without git, or outside a repository."""
-    command = ["git", "blame", "--line-porcelain", "--", path.name]
-    try:
-        done = subprocess.run(
-            command, cwd=path.parent, capture_output=True, check=True, timeout=_SECONDS_MAX
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.decode(errors="replace")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import chain, count
 from typing import Any
 
 from pytest_supercache.gate.known import DAYS_MAX, KnownIssue, renewals
@@ -16,9 +17,9 @@ def draft_entry(row: Mapping[str, Any], today: date, before: str = "") -> str:
     """Return an entry for the conflict of a row; what only people know is TODO."""
     found = row.get("counterexample") or {}
     links = row.get("links") or {}
-    number = 1 + before.count("[[known]]")
+    names = chain([links.get("issue")], (f"KI-{number}" for number in count(1)))
     fields = {
-        "id": links.get("issue") or f"KI-{number}",
+        "id": next(name for name in names if name and _text(name) not in before),
         "match": found.get("fingerprint"),
         "workaround": "TODO(owner): the switch, as somebody must set it at night",
         "workaround_checked_by": "TODO(owner): the scenario run with the workaround on",
@@ -65,7 +66,8 @@ def _notes(issues: Sequence[KnownIssue], today: date) -> Iterator[str]:
     for issue in issues:
         left = (issue.expires - today).days
         if 0 <= left <= _SOON_DAYS:
-            yield f"line {issue.line}: {issue.id} expires in {left} days, on {issue.expires}"
+            soon = f"in {left} day{'' if left == 1 else 's'}, on {issue.expires}"
+            yield f"line {issue.line}: {issue.id} expires {soon if left else 'today'}"
         if issue.approved_by == issue.owner:
             yield f"line {issue.line}: {issue.id} is approved by its owner, {issue.owner}"
         if today < issue.opened:

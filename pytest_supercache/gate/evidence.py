@@ -3,11 +3,13 @@
 Only HOLDS after an exhausted search is evidence. Whatever is not understood here is unknown.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 SEVERITIES = ("trivial", "minor", "normal", "critical", "blocker")
+MALFORMED = (AttributeError, TypeError, ValueError, LookupError)
+"""What reading a document raises that does not have the form of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ def _row(row: Mapping[str, Any]) -> Row:
     reasons = tuple(str(reason) for reason in row.get("reasons") or ())
     if verdict == "holds" and row.get("exhausted") is not True:
         verdict, reasons = "unknown", ("HOLDS without an exhausted search is no proof",)
+    elif verdict == "holds" and (found or row.get("violating")):
+        verdict, reasons = "unknown", ("HOLDS with a counterexample contradicts itself",)
     return Row(
         id=str(row.get("id")),
         node_id=str(row.get("node_id", "")),
@@ -65,13 +69,31 @@ def _row(row: Mapping[str, Any]) -> Row:
         stated=row.get("stated"),
         as_stated=row.get("as_stated") is True,
         severity=row.get("severity"),
-        fingerprint=found.get("fingerprint"),
+        fingerprint=str(found["fingerprint"]) if found.get("fingerprint") else None,
         guarantee=row.get("guarantee"),
         conflict_class=found.get("conflict_class"),
         assumption=scope.get("assumption"),
         reasons=reasons,
         scope=scope,
     )
+
+
+def contradictions(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where a document does not agree with itself: it was edited, or is not whole."""
+    rows = document.get("scenarios") or ()
+    verdicts = [row.get("verdict") for row in rows]
+    for verdict in ("holds", "violated", "unknown"):
+        told = (document.get("counts") or {}).get(verdict, verdicts.count(verdict))
+        if told != verdicts.count(verdict):
+            yield (
+                f"verdict.json contradicts itself: it counts {told} {verdict.upper()} and has "
+                f"{verdicts.count(verdict)}"
+            )
+    run = document["run"] if isinstance(document.get("run"), Mapping) else {}
+    failures = ("failed", "broken", "crashed", "unexplained")
+    explained = any(run.get(name) for name in failures)
+    if run.get("exit_status") == 1 and not explained and all(row.get("as_stated") for row in rows):
+        yield "verdict.json contradicts itself: pytest ended with 1 and nothing in it failed"
 
 
 def counting_systems(rows: Iterable[Row], release: Sequence[str]) -> set[str]:

@@ -26,7 +26,7 @@ def read_lock(text: str, path: str = "gate.lock") -> dict[str, bool]:
     Raises:
         SupercacheError: a line is not one of ours.
     """
-    scenarios = {}
+    scenarios: dict[str, bool] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -36,6 +36,8 @@ def read_lock(text: str, path: str = "gate.lock") -> dict[str, bool]:
                 f"{path}:{number}: {line!r}: expected `{_COUNTS} NAME` or `{_DOCUMENTED} NAME`; "
                 "write the file anew with `supercache verdict --lock`"
             )
+        if name.strip() in scenarios:
+            raise SupercacheError(f"{path}:{number}: {name.strip()} is there twice; keep one line")
         scenarios[name.strip()] = kind == _COUNTS
     if not scenarios:
         raise SupercacheError(

@@ -3,7 +3,7 @@
 A conflict is counted once, by its fingerprint, however many scenarios show it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pytest_supercache.gate.evidence import Row, base_id, rows_of
@@ -22,13 +22,23 @@ def extent(document: Mapping[str, Any]) -> list[str]:
 
 def affected_users(row: Mapping[str, Any]) -> list[str]:
     """Return whom a violation names, or else who worked on its key."""
-    found = row.get("counterexample") or {}
-    violation = found.get("violation") or {}
+    violation = (row.get("counterexample") or {}).get("violation") or {}
     if violation.get("user"):
         return [str(violation["user"])]
-    key = violation.get("key")
-    race = [one for one in found.get("history") or () if one.get("phase", "race") == "race"]
-    return list(dict.fromkeys(str(one["user"]) for one in race if one.get("key") == key))
+    return users_of(row, violation.get("key"))
+
+
+def users_of(row: Mapping[str, Any], key: object = None) -> list[str]:
+    """Return who took part in a counterexample, or who worked on a key."""
+    history = (row.get("counterexample") or {}).get("history") or ()
+    race = [one for one in history if one.get("phase", "race") == "race"]
+    return list(dict.fromkeys(str(one["user"]) for one in race if key in (None, one.get("key"))))
+
+
+def in_words(names: Iterable[object]) -> str:
+    """Return names as a list in a sentence."""
+    *most, last = [str(name) for name in names] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def variants(document: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,14 @@ from enum import Enum
 from typing import Any
 
 from pytest_supercache.gate.blame import Committed
-from pytest_supercache.gate.evidence import Row, blocks, counting_systems, named, rows_of
+from pytest_supercache.gate.evidence import (
+    Row,
+    blocks,
+    contradictions,
+    counting_systems,
+    named,
+    rows_of,
+)
 from pytest_supercache.gate.known import KnownIssue, renewals
 from pytest_supercache.gate.lock import missing_from
 
@@ -72,6 +79,8 @@ class Decision:
     waivers: tuple[Waiver, ...] = ()
     notes: tuple[str, ...] = ()
     counting: tuple[str, ...] = ()
+    without_force: tuple[str, ...] = ()  # why a waiver for a conflict of this run does not count
+    fixed: tuple[str, ...] = ()  # known issues that no longer occur, by an exhausted search
 
     @property
     def until(self) -> date | None:
@@ -87,17 +96,20 @@ class Decision:
 def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
     """Judge a run; ``document`` is a verdict document with its ``run``."""
     rows = rows_of(document)
-    run = document.get("run")
+    run = document.get("run") if isinstance(document.get("run"), Mapping) else None
     counting = counting_systems(rows, rules.release)
-    waivers, unwaived = _weigh(rows, counting, rules)
+    waivers, unwaived, without_force = _weigh(rows, counting, rules)
     waived = {name for waiver in waivers for name in waiver.scenarios}
     against = [*unwaived, *_failed_tests(run)]
     undecided = [
         *_of_the_run(run),
+        *contradictions(document),
         *_unknown(rows, counting, rules),
         *missing_from(rules.lock or {}, counted_scenarios(rows, rules.release)),
     ]
     without = list(_without_evidence(rows, counting, waived, rules))
+    is_whole = not undecided and not (run or {}).get("deselected")
+    fixed = _fixed(rows, counting, rules) if is_whole else ()
     if against:
         verdict, status, reasons = GateVerdict.NO_GO, 1, [*against, *undecided]
     elif undecided or without:
@@ -113,25 +125,36 @@ def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
         exit_status=status,
         reasons=tuple(reasons),
         waivers=tuple(waivers),
-        notes=tuple(_notes(rows, counting, rules)),
+        notes=tuple(_notes(rows, rules, fixed, _seen(rows, counting))),
         counting=tuple(sorted(name for name in counting if name)),
+        without_force=tuple(without_force),
+        fixed=fixed,
     )
 
 
 def counted_scenarios(rows: Iterable[Row], release: tuple[str, ...]) -> dict[str, bool]:
-    """Return every scenario that was run, and whether it counts for the release."""
+    """Return every scenario that was run, and whether it counts for the release.
+
+    Python tests go by their node ids: two files may have a test of the same name.
+    """
     rows = list(rows)
     counting = counting_systems(rows, release)
-    return {row.id: row.system in counting for row in rows}
+    return {row.id if row.system else row.node_id or row.id: row.system in counting for row in rows}
 
 
-def _weigh(rows: list[Row], counting: set[str], rules: Rules) -> tuple[list[Waiver], list[str]]:
-    """Hold each conflict, once however many scenarios show it, against the waivers."""
+def _weigh(
+    rows: list[Row], counting: set[str], rules: Rules
+) -> tuple[list[Waiver], list[str], list[str]]:
+    """Hold each conflict, once however many scenarios show it, against the waivers.
+
+    Returns the waivers that are in force, what stands against the release, and why waivers for
+    that have no force.
+    """
     groups: dict[str, list[Row]] = {}
     for row in rows:
         if row.violated and blocks(row, counting, rules.minimum_severity):
             groups.setdefault(row.fingerprint or f"no fingerprint: {row.id}", []).append(row)
-    waivers, against = [], []
+    waivers, against, without_force = list[Waiver](), list[str](), list[str]()
     for fingerprint, group in groups.items():
         ids = tuple(dict.fromkeys(row.id for row in group))
         asked = [issue for issue in rules.issues if issue.match == group[0].fingerprint]
@@ -141,14 +164,15 @@ def _weigh(rows: list[Row], counting: set[str], rules: Rules) -> tuple[list[Waiv
             best = max(good, key=lambda issue: issue.expires)
             waivers.append(_waiver(best, ids, rows, rules))
         elif answers:
-            why = "; ".join(f"{issue.id} {said}" for issue, said in answers)
-            against.append(f"{', '.join(ids)}: {group[0].what_broke}: {why}")
+            why = [f"{issue.id} {said}" for issue, said in answers]
+            against.append(f"{', '.join(ids)}: {group[0].what_broke}: {'; '.join(why)}")
+            without_force += why
         else:
             against.append(
                 f"{', '.join(ids)}: {group[0].what_broke} is broken and nobody has waived it "
                 f"(fingerprint {fingerprint})"
             )
-    return waivers, against
+    return waivers, against, without_force
 
 
 def _why_no_force(issue: KnownIssue, rows: list[Row], today: date) -> str | None:
@@ -212,7 +236,7 @@ def _unusual_status(status: object) -> Iterator[str]:
 
 _HAPPENED = {
     "crashed": "was running when its worker crashed",
-    "broken": "could not be run: the file, a fixture or the stand is broken",
+    "broken": "could not be run whole: the file, a fixture, a plugin or the stand is broken",
     "skipped": "was skipped",
 }
 
@@ -246,7 +270,8 @@ def _status_of(run: Mapping[str, Any] | None) -> int:
 
 def _all_hold(rows: list[Row], counting: set[str]) -> str:
     held = sum(row.holds and row.system in counting for row in rows)
-    return f"{_count(held, 'scenario')} of the release HOLD, each after an exhausted search"
+    holds = "HOLDS" if held == 1 else "HOLD"
+    return f"{_count(held, 'scenario')} of the release {holds}, each after an exhausted search"
 
 
 def _in_words(waiver: Waiver) -> str:
@@ -258,16 +283,16 @@ def _in_words(waiver: Waiver) -> str:
     )
 
 
-def _notes(rows: list[Row], counting: set[str], rules: Rules) -> Iterator[str]:
-    counted = [row for row in rows if row.system in counting]
-    seen = {row.fingerprint for row in rows if blocks(row, counting, None)}
-    proved = bool(counted) and all(row.holds for row in counted)
+def _notes(
+    rows: list[Row], rules: Rules, fixed: tuple[str, ...], seen: set[str | None]
+) -> Iterator[str]:
     for issue in rules.issues:
         if issue.match in seen:
             left = (issue.expires - rules.today).days
             if 0 <= left <= _WARN_DAYS:
-                yield f"{issue.id} expires in {_count(left, 'day')}, on {issue.expires}"
-        elif proved:
+                soon = f"in {_count(left, 'day')}, on {issue.expires}" if left else "today"
+                yield f"{issue.id} expires {soon}"
+        elif issue.id in fixed:
             yield (
                 f"{issue.id} no longer occurs and every search was exhausted: fixed, close it "
                 f"(remove it from the known issues)"
@@ -277,6 +302,19 @@ def _notes(rows: list[Row], counting: set[str], rules: Rules) -> Iterator[str]:
     for row in rows:
         if row.holds and row.stated == "violated":
             yield f"{row.id} states VIOLATED and HOLDS: correct the scenario file"
+
+
+def _seen(rows: list[Row], counting: set[str]) -> set[str | None]:
+    return {row.fingerprint for row in rows if blocks(row, counting, None)}
+
+
+def _fixed(rows: list[Row], counting: set[str], rules: Rules) -> tuple[str, ...]:
+    """Return the issues that no longer occur where all that counts was searched to the end."""
+    counted = [row for row in rows if row.system in counting]
+    if not counted or not all(row.holds for row in counted):
+        return ()
+    seen = _seen(rows, counting)
+    return tuple(issue.id for issue in rules.issues if issue.match not in seen)
 
 
 def _count(number: int, what: str) -> str:

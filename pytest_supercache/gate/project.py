@@ -39,6 +39,25 @@ def read_rules(
     )
 
 
+def refuse_other_root(root: Path, started: Path) -> None:
+    """Refuse a root without the gate's files when they lie where the run was started.
+
+    Which folder is pytest's root depends on its arguments; without lock and settings the gate
+    would ask for less than the project wants.
+
+    Raises:
+        SupercacheError: a file of the gate would not be read.
+    """
+    for name in (LOCK, KNOWN_ISSUES, "pyproject.toml"):
+        here = started / name
+        is_ours = name != "pyproject.toml" or "[tool.supercache" in (_text(here) or "")
+        if started != root and here.exists() and is_ours and not (root / name).exists():
+            raise SupercacheError(
+                f"{here} would not be read: pytest's root is {root}; give --rootdir={started}, or "
+                "start pytest in the folder that is meant"
+            )
+
+
 def read_issues(
     root: Path, table: Mapping[str, Any], known_issues: str | None = None
 ) -> tuple[KnownIssue, ...]:
@@ -93,7 +112,7 @@ def _severity(given: object) -> str | None:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # with or without a mark of byte order
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:

@@ -4,13 +4,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pytest_supercache.gate.evidence import Row, blocks, is_below, rows_of
+from pytest_supercache.gate.evidence import Row, base_id, blocks, is_below, named, rows_of
 from pytest_supercache.gate.overview import odds_of
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
 from pytest_supercache.report.plain import Plain, plain
-from pytest_supercache.report.values import short
+from pytest_supercache.report.values import short, width_of, wrap
 
 _REASONS_SHOWN = 2
+_WAIVERS_SHOWN = 3
+_NOTES_SHOWN = 4
+_SCOPE_SHOWN = 7
+_NOT_COVERED = "not covered: "
+_HANGING = "      "
 _BOUNDS = ("users", "keys", "faults", "early ticks", "backend")
 
 
@@ -44,13 +49,18 @@ def headline(decision: Decision) -> str:
     return f"{text}, while {' and '.join(decision.assumptions)}" if decision.assumptions else text
 
 
-def screen(decision: Decision, document: Mapping[str, Any], rules: Rules) -> list[str]:
-    """Return the lines: verdict, two reasons, the switch, the date, the scope."""
-    shown, rest = decision.reasons[:_REASONS_SHOWN], decision.reasons[_REASONS_SHOWN:]
-    lines = [headline(decision), *(f"  because {reason}" for reason in shown)]
-    if rest:
-        lines.append(f"  and {len(rest)} more reason{'' if len(rest) == 1 else 's'}: verdict.json")
-    for waiver in decision.waivers:
+def screen(
+    decision: Decision, document: Mapping[str, Any], rules: Rules, width: int | None = None
+) -> list[str]:
+    """Return the lines: verdict, two reasons, the switch, the date, the scope.
+
+    ``width`` is that of the terminal; None: it goes elsewhere, and no line is broken.
+    """
+    lines = [
+        headline(decision),
+        *_first(_REASONS_SHOWN, [f"  because {reason}" for reason in decision.reasons]),
+    ]
+    for waiver in decision.waivers[:_WAIVERS_SHOWN]:
         issue = waiver.issue
         who = f"owner {issue.owner}, approved by {issue.approved_by}"
         who += f", {waiver.committed}" if waiver.committed else ""
@@ -58,10 +68,32 @@ def screen(decision: Decision, document: Mapping[str, Any], rules: Rules) -> lis
             f"  workaround: {issue.workaround}",
             f"    until {issue.expires}, {who}; then: {issue.permanent_fix}",
         ]
+    if len(decision.waivers) > _WAIVERS_SHOWN:
+        lines.append(f"  and {len(decision.waivers) - _WAIVERS_SHOWN} more in verdict.json")
     lines += _odds_lines(decision, document, rules)
-    lines += [f"  note: {note}" for note in decision.notes]
-    lines += [f"  scope: {line}" for line in scope_lines(decision, document, rules)]
-    return [short(line) for line in lines]
+    lines += _first(_NOTES_SHOWN, [f"  note: {note}" for note in decision.notes])
+    told = scope_lines(decision, document, rules)
+    scope = [f"  {line}" if line.startswith(_NOT_COVERED) else f"  scope: {line}" for line in told]
+    lines += _first(_SCOPE_SHOWN, scope)
+    return [line for text in lines for line in _within(width, short(text))]
+
+
+def _first(most: int, lines: list[str]) -> list[str]:
+    """Keep what fits the screen, and say how much does not."""
+    rest = len(lines) - most
+    return [*lines[:most], f"  and {rest} more in verdict.json"] if rest > 0 else lines
+
+
+def _within(width: int | None, line: str) -> list[str]:
+    """Break a line at spaces; what follows stands further in than what begins."""
+    if width is None or width_of(line) <= width:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()))
+    room = max(20, width - len(indent))
+    first, *_ = wrap(line.lstrip(), room)
+    rest = line.lstrip()[len(first) :].lstrip()
+    following = wrap(rest, max(20, width - len(_HANGING)))
+    return [f"{indent}{first}", *(f"{_HANGING}{text}" for text in following)]
 
 
 def _odds_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -> Iterator[str]:
@@ -82,19 +114,26 @@ def scope_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -
     bounds = _bounds([row for row in rows if row.system in decision.counting or not row.system])
     if bounds:
         yield f"within {bounds}"
-    commit, dirty = document.get("commit"), document.get("dirty")
-    build = f"build {document['build']}, " if document.get("build") else ""
-    yield f"{build}commit {commit or 'unknown'}" + (
-        ", and the work tree differs from it" if dirty else ""
-    )
+    yield _what_was_tested(document)
     yield from _not_covered(rows, document, decision, rules)
+
+
+def _what_was_tested(document: Mapping[str, Any]) -> str:
+    build = f"build {document['build']}, " if document.get("build") else ""
+    commit = document.get("commit")
+    dirty = ", and the work tree differs from it" if document.get("dirty") else ""
+    if commit and document.get("dirty") is None:
+        dirty = ", and whether the work tree differs from it is unknown"
+    when = f"; run on {document['when']}" if document.get("when") else ""
+    return f"{build}commit {str(commit)[:10] if commit else 'unknown'}{dirty}{when}"
 
 
 def _what_was_run(rows: list[Row], decision: Decision) -> str:
     held, broken = sum(row.holds for row in rows), sum(row.violated for row in rows)
     said = f"{held} HOLDS, {broken} VIOLATED, {len(rows) - held - broken} UNKNOWN"
     systems = ", ".join(decision.counting) or "no system"
-    return f"{len(rows)} scenario runs ({said}); for the release count: {systems}"
+    runs = "scenario run" if len(rows) == 1 else "scenario runs"
+    return f"{len(rows)} {runs} ({said}); for the release count: {systems}"
 
 
 def _bounds(rows: list[Row]) -> str:
@@ -110,16 +149,42 @@ def _bounds(rows: list[Row]) -> str:
 def _not_covered(
     rows: list[Row], document: Mapping[str, Any], decision: Decision, rules: Rules
 ) -> Iterator[str]:
-    deselected = (document.get("run") or {}).get("deselected")
+    run = document.get("run") or {}
+    deselected = run.get("deselected")
     if deselected:
-        yield f"not covered: {deselected} items were deselected"
+        items = "1 item was" if deselected == 1 else f"{deselected} items were"
+        yield f"{_NOT_COVERED}{items} deselected"
+    for option in run.get("overriding") or ():
+        yield f"{_NOT_COVERED}what scenario files say beyond {option}"
     if rules.lock is None:
-        yield "not covered: there is no gate.lock, so nobody knows whether scenarios are missing"
+        yield f"{_NOT_COVERED}there is no gate.lock, so nobody knows whether scenarios are missing"
     below = [row.id for row in rows if not row.holds and is_below(row, rules.minimum_severity)]
     if below:
-        yield f"not covered: below severity {rules.minimum_severity}: {', '.join(below)}"
+        yield f"{_NOT_COVERED}below severity {rules.minimum_severity}: {', '.join(below)}"
     if decision.waivers:
-        yield "not covered: a search stops at its first conflict, so a waived one may hide others"
+        yield f"{_NOT_COVERED}a search stops at its first conflict, so a waived one may hide others"
+    for waiver in decision.waivers:
+        yield from _less_than_the_conflict(waiver, rows)
+
+
+def _less_than_the_conflict(waiver: Waiver, rows: list[Row]) -> Iterator[str]:
+    """Yield how the check of a workaround is about something else than the conflict."""
+    found = [row for row in rows if row.id in waiver.scenarios]
+    checks = named(rows, waiver.issue.workaround_checked_by)
+    flows = {base_id(row.id) for row in found} - {base_id(row.id) for row in checks}
+    if flows:
+        yield (
+            f"{_NOT_COVERED}{', '.join(sorted(flows))} itself was not run with the workaround of "
+            f"{waiver.issue.id}, but {waiver.issue.workaround_checked_by} was"
+        )
+    for bound in ("faults", "early ticks"):
+        of_found = sorted({str(row.scope.get(bound, 0)) for row in found})
+        of_checks = sorted({str(row.scope.get(bound, 0)) for row in checks})
+        if of_found != of_checks:
+            yield (
+                f"{_NOT_COVERED}{waiver.issue.id} was found with {bound} {' or '.join(of_found)}, "
+                f"its workaround was checked with {bound} {' or '.join(of_checks)}"
+            )
 
 
 def _waiver_part(waiver: Waiver) -> dict[str, Plain]:

@@ -12,7 +12,12 @@ from hashlib import sha256
 from pytest_supercache.core.operation import RACE, Operation
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Label, Violation
-from pytest_supercache.oracle.classify import NAMED_BY_GUARANTEE, Classified, layer_role
+from pytest_supercache.oracle.classify import (
+    NAMED_BY_GUARANTEE,
+    UNCLASSIFIED,
+    Classified,
+    layer_role,
+)
 from pytest_supercache.oracle.roles import Role, acts_on, layer_of
 
 LENGTH = 12
@@ -20,9 +25,13 @@ _MATTER = {Role.LOAD, Role.COMMIT, Role.STORE, Role.DROP, Role.PUBLISH, Role.DEL
 
 
 def fingerprint_of(
-    execution: Execution, violation: Violation, label: Label | None, classified: Classified
+    execution: Execution,
+    violation: Violation,
+    label: Label | None,
+    classified: Classified,
+    flow: str,
 ) -> str:
-    """Return the fingerprint of a finding, as hexadecimal digits."""
+    """Return the fingerprint of a finding in a flow, as hexadecimal digits."""
     key = violation.key
     acts = list(classified.acts)
     if not acts and key is not None and classified.slug not in NAMED_BY_GUARANTEE:
@@ -42,6 +51,8 @@ def fingerprint_of(
         sorted(_verbs(execution, violation, classified)),
         *([sorted(fault.kind for fault in faults)] if faults else []),
     ]
+    if classified.slug == UNCLASSIFIED:
+        parts.append(_particulars(violation, flow))
     return sha256(json.dumps(parts).encode()).hexdigest()[:LENGTH]
 
 
@@ -62,3 +73,16 @@ def _verbs(execution: Execution, violation: Violation, classified: Classified) -
 def _touches(operation: Operation, key: str) -> bool:
     named = {name for name, _ in (*operation.sightings, *operation.writes)}
     return operation.key == key or key in named
+
+
+def _particulars(violation: Violation, flow: str) -> list[str]:
+    """Return what else counts where no class names the conflict.
+
+    Guarantee and verbs alone are alike in most of what breaks, and a waiver for one failed
+    expectation would let all others pass.
+    """
+    evidence = violation.evidence or {}
+    step, error = evidence.get("step"), evidence.get("error")
+    place = str(step).removeprefix(violation.user or "") if isinstance(step, str) else ""
+    raised = type(error).__name__ if isinstance(error, BaseException) else ""
+    return [flow.partition("[")[0], place, raised]

@@ -20,6 +20,7 @@ from pytest_supercache.plugin.fixtures import (
     supercache_stack,
     virtual_clock,
 )
+from pytest_supercache.plugin.gating import is_asked, not_ended
 from pytest_supercache.plugin.options import add_options
 from pytest_supercache.plugin.session import Session, come_back_to
 from pytest_supercache.registry import REGISTRY
@@ -47,6 +48,16 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     """Let what conftest files register end with the run, however it ends."""
     early_config.add_cleanup(partial(come_back_to, REGISTRY.copy()))
     return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+    """Let a gate run end with 0 only when the gate says so, whoever ends it and how."""
+    status = yield
+    session = config.pluginmanager.get_plugin(Session.NAME)
+    if isinstance(session, Session):
+        return session.gate.guarded(status)
+    return not_ended() if status == 0 and is_asked(config, {}) else status
 
 
 def pytest_configure(config: pytest.Config) -> None:

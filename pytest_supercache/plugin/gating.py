@@ -4,7 +4,10 @@ Decided where all reports arrive, on xdist's controller. Before a gate run a mar
 last ``verdict.json``, so that a run which dies leaves no old GO behind.
 """
 
+import sys
 from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +16,7 @@ import pytest
 from pytest_supercache.core.errors import SupercacheError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_supercache.gate.policy import Rules
@@ -23,6 +27,13 @@ GATE_NAMES = ("release", "minimum_severity", "known_issues", "gate")
 """What ``[tool.supercache]`` may say about the gate."""
 
 _CRASHED = "???"  # what xdist reports instead of setup, call or teardown
+_BOUNDS = ("faults", "ticks")  # fewer of them, and HOLDS says less
+_DESELECTED = "supercache_deselected"
+_LISTINGS = (
+    "help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow",
+    "collectonly", "setupplan", "supercache_replay", "supercache_describe",
+)  # fmt: skip
+"""Options of runs that never were meant to be a verdict."""
 
 
 def add_gate_options(parser: pytest.Parser) -> None:
@@ -36,6 +47,11 @@ def add_gate_options(parser: pytest.Parser) -> None:
     parser.addini("supercache_known_issues", text, default=None)
     text = "what the gate would say on another day (refused with --supercache-gate)"
     group.addoption("--supercache-today", metavar="DATE", default=None, help=text)
+
+
+_COLOURS = {
+    "GO": "green", "GO WITH KNOWN WORKAROUND": "yellow", "NO-GO": "red", "NO VERDICT": "red"
+}  # fmt: skip
 
 
 class Gate:
@@ -55,12 +71,9 @@ class Gate:
         self._rules: Rules | None = None
         self._screen: list[str] = []
         self._texts: dict[str, str] = {}
+        self._says_go = False
         self.is_written = False  # the verdict of this run is in its file
-        given = config.getoption("supercache_gate")
-        always = config.getini("supercache_gate") or project.get("gate")
-        # A replay, or a run that only lists what there is, never was meant to be a verdict.
-        is_other = config.getoption("supercache_replay") or config.getoption("supercache_describe")
-        self.is_on = bool(given or (always and not is_other))
+        self.is_on = is_asked(config, project)
         if not hasattr(config, "workerinput"):
             self._prepare()
 
@@ -77,24 +90,52 @@ class Gate:
         """
         if not (self.is_on or self._today):
             return
-        from pytest_supercache.gate.project import read_day, read_rules
-        from pytest_supercache.report.verdict_json import write_verdict
+        from pytest_supercache.gate.project import read_day, read_rules, refuse_other_root
 
+        root = self._config.rootpath
         try:
             if self.is_on:
-                write_verdict(self._path, (), {"when": _now(), "run": {"finished": False}})
+                self._mark()
+                refuse_other_root(root, self._config.invocation_params.dir)
             for name in ("today", "replay") if self.is_on else ():
                 if self._config.getoption(f"supercache_{name}"):
                     raise SupercacheError(
                         f"--supercache-{name} with the gate: a verdict must be about today and "
                         "about whole searches; leave one of both out"
                     )
-            today = read_day(self._today) if self._today else datetime.now(UTC).date()
+            today = read_day(self._today) if self._today else self._now().date()
             known: str | None = self._config.getoption("supercache_known_issues")
             known = known or self._config.getini("supercache_known_issues")
-            self._rules = read_rules(self._config.rootpath, self._project, today, known)
+            self._rules = read_rules(root, self._project, today, known)
         except (SupercacheError, OSError) as error:
             raise pytest.UsageError(f"gate: {error}") from error
+
+    def _mark(self) -> None:
+        """Put a verdict that says nothing in the place of the last one and of what tells of it."""
+        from pytest_supercache.gate.documents import DRAFTS
+        from pytest_supercache.report.folder import MADE, PAGE
+        from pytest_supercache.report.verdict_json import write_verdict
+
+        folder = self._path.parent
+        for name in (PAGE, *MADE, *DRAFTS) if folder.is_dir() else ():
+            (folder / name).unlink(missing_ok=True)
+        try:
+            write_verdict(self._path, (), {"run": {"finished": False}})
+        except OSError:
+            with suppress(OSError):  # on a full disk nothing can be written, but this can go
+                self._path.unlink(missing_ok=True)
+            raise
+
+    def _now(self) -> datetime:
+        """Return the kernel's time, as it stamps files.
+
+        A conftest may have frozen the clock of the process; an expired waiver must not come to
+        life by that.
+        """
+        if not self.is_on:
+            return datetime.now(UTC)
+        self._path.touch()
+        return datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
 
     # -- hooks ---------------------------------------------------------------------------------
 
@@ -113,15 +154,16 @@ class Gate:
         self._ran.add(report.nodeid)
         is_expected = hasattr(report, "wasxfail")
         ours = getattr(report, "supercache_item", None)
+        found = getattr(report, "supercache", None)
         if report.failed and not is_expected:
             self._failures += 1
             if report.when == _CRASHED:
                 self._facts["crashed"].append(report.nodeid)
             elif ours is None:
                 self._facts["failed"].append(report.nodeid)
-            elif not hasattr(report, "supercache"):
+            elif found is None or found["as_stated"]:  # what failed is not its verdict
                 self._facts["broken"].append(ours)
-        elif report.skipped and ours is not None and not hasattr(report, "supercache"):
+        elif ours is not None and found is None and (report.skipped or report.when == "call"):
             self._facts["skipped"].append(ours)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -133,25 +175,42 @@ class Gate:
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Remember how much was left out."""
         self._deselected += len(items)
+        if hasattr(self._config, "workeroutput"):
+            self._config.workeroutput[_DESELECTED] = self._deselected
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Learn from a worker how much was left out; each of them has collected everything."""
+        told = getattr(node, "workeroutput", None) or {}
+        self._deselected = max(self._deselected, told.get(_DESELECTED, 0))
 
     def finish(self, session: pytest.Session, findings: "Findings") -> dict[str, Any]:
         """Decide, set the exit status when the gate is on, and return what the file says."""
         run = self._run(session)
         if self._rules is None:
             return {"run": run}
-        from pytest_supercache.gate.documents import texts
+        from pytest_supercache.gate.documents import DRAFTS
         from pytest_supercache.gate.policy import decide
         from pytest_supercache.gate.screen import gate_part, screen
         from pytest_supercache.plugin.session import Session
+        from pytest_supercache.plugin.terminal import columns
 
-        circumstances = Session.of(self._config).circumstances
+        circumstances = dict(Session.of(self._config).circumstances)
+        rules = self._rules
+        if self.is_on:
+            with suppress(OSError):  # then nothing can be written either, which is told below
+                now = self._now()
+                circumstances["when"] = _text(now)
+                rules = replace(rules, today=max(rules.today, now.date()))  # midnight has passed
         document = {"scenarios": findings, "run": run, **circumstances}
-        decision = decide(document, self._rules)
-        self._screen = screen(decision, document, self._rules)
+        decision = decide(document, rules)
+        self._screen = screen(decision, document, rules, columns(self._config))
         if self.is_on:
             session.exitstatus = decision.exit_status
-            self._texts = texts(document, decision, self._rules)
-        return {"run": run, "gate": gate_part(decision, document, self._rules)}
+            self._says_go = decision.exit_status == 0
+            self._texts = {n: draft(document, decision, rules) for n, draft in DRAFTS.items()}
+        gate = gate_part(decision, document, rules)
+        return {"when": circumstances["when"], "run": run, "gate": gate}
 
     def write_texts(self) -> None:
         """Write the drafts of the message and the post-mortem beside the verdict."""
@@ -174,6 +233,11 @@ class Gate:
         self._screen = [GateVerdict.NO_VERDICT.value, f"  because {said}"]
         session.exitstatus = int(session.exitstatus) or NO_EVIDENCE
 
+    def guarded(self, status: object) -> object:
+        """Return pytest's exit status, but never 0 unless the verdict is GO and in its file."""
+        is_decided = self._says_go and self.is_written
+        return not_ended() if self.is_on and status == 0 and not is_decided else status
+
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the one screen."""
@@ -182,7 +246,8 @@ class Gate:
         day = f" on {self._today} (not today, so no evidence)" if self._today else ""
         terminalreporter.section(f"gate{day}")
         for line in self._screen:
-            terminalreporter.line(line)
+            colour = _COLOURS.get(line.partition(" until ")[0])
+            terminalreporter.line(line, **({colour: True, "bold": True} if colour else {}))
 
     # -- what happened -------------------------------------------------------------------------
 
@@ -199,7 +264,13 @@ class Gate:
             "deselected": self._deselected,
             "stopped": self._stopped(session),
             "replay": bool(self._config.getoption("supercache_replay")),
+            "overriding": self._overriding(),
         }
+
+    def _overriding(self) -> list[str]:
+        """Return what the command line says in the place of the scenario files."""
+        given = {name: self._config.getoption(f"supercache_{name}") for name in _BOUNDS}
+        return [f"--supercache-{name}={value}" for name, value in given.items() if value]
 
     def _stopped(self, session: pytest.Session) -> str | None:
         """Say that items were left; the controller of xdist has none and is interrupted instead."""
@@ -209,10 +280,25 @@ class Gate:
         return f"{why} ({len(self._ran)} of {session.testscollected} items were run)"
 
 
+def is_asked(config: pytest.Config, project: "Mapping[str, Any]") -> bool:
+    """Say whether a run has to be decided."""
+    always = config.getini("supercache_gate") or project.get("gate")
+    is_other = any(config.getoption(name, default=None) for name in _LISTINGS)
+    return bool(config.getoption("supercache_gate") or (always and not is_other))
+
+
+def not_ended() -> int:
+    """Say that a run is over which nobody has decided, and return its exit status."""
+    from pytest_supercache.gate.policy import NO_EVIDENCE, GateVerdict
+
+    sys.stderr.write(f"{GateVerdict.NO_VERDICT.value}\n  because the run ended undecided\n")
+    return NO_EVIDENCE
+
+
 def _is_ours(item: pytest.Item) -> bool:
     explored = getattr(getattr(item, "obj", None), "is_explored", False)
     return bool(explored or hasattr(item, "scenario_item") or hasattr(item, "is_broken_file"))
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")

@@ -225,12 +225,14 @@ class Session:
     @cached_property
     def circumstances(self) -> dict[str, Any]:
         """What was tested, with what, and when."""
+        from pytest_supercache.gate.checkout import state_of
+
         return {
             "build": self.options.value("build"),
             "versions": {"python": python_version(), **_versions()},
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": self.options.exploration({}).seed,
-            **_commit(self._config.rootpath),
+            **state_of(self._config.rootpath, self.report_folder),
         }
 
 
@@ -287,22 +289,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _commit(folder: Path) -> dict[str, Any]:
-    """Return the commit and whether the work tree differs from it; nothing without git."""
-    import subprocess
-
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", *words], cwd=folder, capture_output=True, text=True, check=True, timeout=10
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
-    commit = git("rev-parse", "HEAD")
-    if commit is None:
-        return {}
-    return {"commit": commit, "dirty": bool(git("status", "--porcelain"))}

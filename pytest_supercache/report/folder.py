@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.report.code_quality import code_quality
-from pytest_supercache.report.page import write_page
+from pytest_supercache.report.page import PAGE, write_page
 from pytest_supercache.report.reproducer import reproducers
 from pytest_supercache.report.sarif import sarif
 from pytest_supercache.report.summary import summary
 from pytest_supercache.report.verdict_json import write_whole
+
+__all__ = ["MADE", "PAGE", "write_reports"]
 
 MADE = {
     "job-summary.md": summary,

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.report.page_data import page_data
+from pytest_supercache.report.verdict_json import write_whole
 
+PAGE = "index.html"
 _FILES = Path(__file__).parent / "page_files"
 _DANGEROUS = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
@@ -50,9 +52,7 @@ def json_block(data: object) -> str:
 def write_page(folder: Path) -> None:
     """Make the page from the ``verdict.json`` in ``folder``, whole or not at all."""
     document = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
-    unfinished = folder / "index.html.part"
-    unfinished.write_text(page(document), encoding="ascii")
-    unfinished.replace(folder / "index.html")
+    write_whole(folder / PAGE, page(document))
 
 
 def _digest(text: str) -> str:

@@ -5,7 +5,7 @@ controller as text; the document only collects such rows. Version 1; later versi
 """
 
 import json
-import os
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -62,7 +62,8 @@ def write_verdict(path: Path, rows: Iterable[Row], scope: Mapping[str, object]) 
 def write_whole(path: Path, text: str) -> None:
     """Write a file whole or not at all, also while another run writes the same one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    # Not the process's number: containers that share a folder have the same ones.
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
     try:
         # Half of a surrogate pair becomes \\udXXX, which JSON reads as the same half.
         unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -1,6 +1,9 @@
 """The gate's commands: verdict, its lock and its comparison, known issues, drafts."""
 
+import json
+import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,6 +50,47 @@ def test_a_verdict_that_cannot_be_read_is_no_verdict(
     assert (result.exit_code, result.output.partition("\n")[0]) == (6, "NO VERDICT")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("counts", {"holds": 2, "violated": 0, "unknown": 0}),
+        ("run", "fine"),
+        ("scenarios", [7]),
+        ("scenarios", [{"id": "V-1", "verdict": "holds", "exhausted": True, "scope": 7}]),
+    ],
+)
+def test_a_verdict_that_was_edited_is_no_go(
+    project: Project, supercache: Command, name: str, value: object
+) -> None:
+    project.scenario(race("V-1", "uncached"))
+    project.run()
+    assert supercache("verdict").exit_code == 0
+    path = project.path / "reports" / "verdict.json"
+    path.write_text(json.dumps({**project.verdict(), name: value}))
+    assert supercache("verdict").exit_code == 6
+
+
+def test_a_verdict_about_another_commit_says_so(project: Project, supercache: Command) -> None:
+    project.scenario(race("V-1", "uncached"))
+    project.run()
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+        name = ["-c", "user.name=Betty", "-c", "user.email=b@example.org"]
+        subprocess.run(["git", *name, *words], cwd=project.path, check=True, timeout=60)
+    project.run()
+    assert "is checked out here" not in supercache("verdict").output
+    path = project.path / "reports" / "verdict.json"
+    path.write_text(json.dumps({**project.verdict(), "commit": "abc1234"}))
+    assert "note: this is about commit abc1234, and " in supercache("verdict").output
+
+
+def test_a_comparison_with_nothing_is_a_wrong_call(project: Project, supercache: Command) -> None:
+    project.scenario(race("V-1", "uncached"))
+    project.run()
+    result = supercache("verdict", "--against", "before.json")
+    assert result.exit_code == 2
+    assert "--against: before.json is not there" in result.output
+
+
 def test_a_scenario_that_the_lock_has_is_missed(project: Project, supercache: Command) -> None:
     project.scenario(race("V-2", "uncached"), "one")
     project.scenario(race("V-3", "uncached"), "two")
@@ -61,11 +105,12 @@ def test_a_scenario_that_the_lock_has_is_missed(project: Project, supercache: Co
 def test_a_run_of_a_part_cannot_be_locked(project: Project, supercache: Command) -> None:
     project.scenario(race("V-4", "uncached"), "one")
     project.scenario(race("V-5", "uncached"), "two")
-    project.run("-k", "V-4")
-    result = supercache("verdict", "--lock")
-    assert result.exit_code == 2
-    assert "run every scenario first" in result.output
-    assert not (project.path / "gate.lock").exists()
+    for run in (project.run, partial(project.run_apart, "-n", "2")):
+        run("-k", "V-4")
+        result = supercache("verdict", "--lock")
+        assert result.exit_code == 2
+        assert "run every scenario first" in result.output
+        assert not (project.path / "gate.lock").exists()
 
 
 def test_two_runs_are_compared_before_and_after_a_fix(

@@ -6,12 +6,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from pytest_supercache.cli import main
+from pytest_supercache.gate.blame import committers
+from pytest_supercache.gate.known import read_known_issues
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_reports import SCHEMA, mismatches
@@ -162,21 +167,21 @@ def test_the_crash_of_a_worker_is_no_verdict_and_what_the_others_found_counts(
     assert [row["id"] for row in project.verdict()["scenarios"]] == ["G-5"]
 
 
-def test_a_run_that_is_killed_leaves_no_old_go_behind(project: Project) -> None:
+@pytest.mark.parametrize("end", [f"os.kill(os.getpid(), {signal.SIGKILL:d})", "os._exit(0)"])
+def test_a_run_that_is_killed_leaves_no_old_go_behind(
+    project: Project, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
     project.scenario(race("G-6", "uncached"))
     assert project.run("--supercache-gate").ret == 0
-    project.test_file(
-        f"import os, signal\ndef test_dies(): os.kill(os.getpid(), {signal.SIGKILL:d})", "test_a"
-    )
-    assert project.run_apart("--supercache-gate").ret not in {0, 1}
+    project.test_file(f"import os\ndef test_dies(): {end}", "test_a")
+    ended = project.run_apart("--supercache-gate")
+    assert "gate" not in ended.stdout.str()
     document = project.verdict()
     assert (document["run"], document["scenarios"]) == ({"finished": False}, [])
-    decided = subprocess.run(
-        [sys.executable, "-m", "pytest_supercache.cli", "verdict"],
-        cwd=project.path, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert decided.returncode == 6
-    assert "the run did not finish" in decided.stdout
+    monkeypatch.chdir(project.path)
+    decided = CliRunner().invoke(main, ["verdict"])  # as the recipes for CI do
+    assert decided.exit_code == 6
+    assert "the run did not finish" in decided.output
 
 
 def test_a_verdict_that_cannot_be_written_is_none(
@@ -249,6 +254,157 @@ def test_another_day_can_be_looked_at_without_the_gate(project: Project) -> None
     assert gate(project)["verdict"] == "GO WITH KNOWN WORKAROUND"
 
 
+HOOKS = {
+    "the run is left before it begins": (
+        "import pytest\ndef pytest_sessionstart(session): pytest.exit('enough', 0)",
+        6, {"finished": False}, ""),
+    "the run is left before the plugin is there": (
+        "import pytest\ndef pytest_configure(config): pytest.exit('enough', 0)", 6, None, ""),
+    "an item passes that was not run": (
+        "def pytest_pyfunc_call(pyfuncitem): return True", 6, ..., "G-14 was skipped"),
+    "an item fails though its verdict is as stated": (
+        """
+import pytest
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.when == "call":
+        report.outcome, report.longrepr = "failed", "no"
+    return report
+""", 6, ..., "G-14 could not be run whole"),
+    "an item is made to pass": (
+        """
+import pytest
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    report.outcome = "passed"
+    return report
+""", 0, ..., "1 scenario of the release HOLDS"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_no_other_plugin_makes_a_go(project: Project, name: str) -> None:
+    hook, status, run, reason = HOOKS[name]
+    project.scenario(race("G-14", "uncached"))
+    project.add_to_conftest(hook)
+    assert project.run("--supercache-gate").ret == status
+    if run is ...:
+        assert reason in "\n".join(gate(project)["reasons"])
+    elif run is None:
+        assert not (project.path / "reports").exists()
+    else:
+        assert project.verdict()["run"] == run
+
+
+def test_a_violation_that_another_plugin_lets_pass_is_one(project: Project) -> None:
+    project.scenario(race("G-14"))
+    project.add_to_conftest(HOOKS["an item is made to pass"][0])
+    assert project.run("--supercache-gate").ret == 1
+    assert "nobody has waived it" in gate(project)["reasons"][0]
+
+
+def test_a_frozen_clock_brings_no_waiver_back_to_life(project: Project) -> None:
+    project.scenario(race("G-15"))
+    project.scenario(race("G-W", "uncached"), "workaround")
+    project.run()
+    yesterday = TODAY - timedelta(days=1)
+    waive(project, project.rows()["G-15"]["counterexample"]["fingerprint"], yesterday)
+    project.add_to_conftest(f"""
+from freezegun import freeze_time
+FROZEN = freeze_time("{yesterday}")
+FROZEN.start()
+def pytest_collection(): FROZEN.stop()
+""")
+    assert project.run("--supercache-gate").ret == 1
+    assert gate(project)["today"] == str(datetime.now(UTC).date())
+    assert f"KI-1 expired on {yesterday}" in gate(project)["reasons"][0]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])  # 25 hours apart
+def test_the_day_is_that_of_utc_wherever_the_clock_is(
+    project: Project, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert project.run("--supercache-gate").ret == 5
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert gate(project)["today"] == project.verdict()["when"][:10]
+    assert project.verdict()["when"].endswith("+00:00")
+
+
+def test_a_gate_run_takes_away_what_tells_of_the_last_one(project: Project) -> None:
+    project.scenario(race("G-16", "uncached"))
+    assert project.run("--supercache-gate").ret == 0
+    project.add_to_conftest(HOOKS["the run is left before it begins"][0])
+    assert project.run("--supercache-gate").ret == 6
+    left = {path.name for path in (project.path / "reports").iterdir() if path.is_file()}
+    assert left == {"verdict.json", "allurerc.json"}
+
+
+def test_an_old_go_goes_even_when_nothing_can_be_written(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.scenario(race("G-17", "uncached"))
+    assert project.run("--supercache-gate").ret == 0
+    replace = os.replace
+
+    def full(source: Any, target: Any) -> None:
+        if Path(target).name == "verdict.json":
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", full)
+    result = project.run("--supercache-gate")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*gate: *No space left on device*"])
+    assert not (project.path / "reports" / "verdict.json").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(project: Project) -> None:
+    (project.path / "reports").write_text("a file where the folder should be")
+    project.scenario(race("G-18", "uncached"))
+    result = project.run("--supercache-gate")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*gate: *reports*"])
+
+
+@pytest.mark.parametrize("name", ["gate.lock", "known-issues.toml", "pyproject.toml"])
+def test_settings_that_would_not_be_read_are_told(project: Project, name: str) -> None:
+    inner = project.path / "inner"
+    inner.mkdir()
+    (inner / "pytest.ini").write_text("[pytest]\n")
+    (project.path / "tox.ini").unlink()
+    (project.path / name).write_text("[tool.supercache]\n")
+    result = project.run("--supercache-gate", "inner")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*{name} would not be read: pytest's root is */inner;*"])
+
+
+@pytest.mark.parametrize("listing", ["--collect-only", "--fixtures", "--markers", "--help"])
+def test_what_only_lists_is_no_gate_run_by_ini(project: Project, listing: str) -> None:
+    project.pytester.makeini("[pytest]\nsupercache_gate = true\n")
+    project.scenario(race("G-19", "uncached"))
+    assert project.run(listing).ret == 0
+    assert not (project.path / "reports").exists()
+    assert project.run("--supercache-gate", listing).ret == 6
+
+
+def test_what_workers_left_out_is_told(project: Project) -> None:
+    project.scenario(race("G-20", "uncached"), "one")
+    project.scenario(race("G-21"), "two")
+    partly = ("-n", "2", "-k", "G-20", "--supercache-faults=0")
+    assert project.run_apart("--supercache-gate", *partly).ret == 0
+    assert project.verdict()["run"]["deselected"] == 1
+    beyond = "not covered: what scenario files say beyond --supercache-faults=0"
+    assert beyond in gate(project)["scope"]
+    assert "not covered: 1 item was deselected" in gate(project)["scope"]
+
+
 def test_two_runs_into_one_folder_never_mix(project: Project) -> None:
     project.scenario(race("G-10", "uncached"), "good")
     project.scenario(race("G-10-BAD"), "bad")
@@ -315,15 +471,73 @@ def test_the_report_says_who_committed_a_waiver(project: Project) -> None:
     result = project.run("--supercache-gate")
     commit = git("rev-parse", "HEAD").strip()
     assert waiver() == {"commit": commit, "author": "Betty B.", "on": "2026-03-02"}
+    assert project.verdict()["dirty"] is False  # our own reports are no change
     said = f"approved by betty, committed by Betty B. on 2026-03-02 ({commit[:10]}); then:"
     assert said in result.stdout.str()
     assert (
         said.split(", ")[1].split(";")[0]
         in (project.path / "reports" / "postmortem.md").read_text()
     )
+    git("clone", "-q", "--depth=1", f"file://{project.path}", ".shallow")
+    shallow = project.path / ".shallow" / "known-issues.toml"
+    assert committers(shallow, read_known_issues(shallow.read_text())) == {}  # git cannot know
     waive(project, fingerprint, TODAY, approved_by='"karim"')
     project.run("--supercache-gate")
+    assert project.verdict()["dirty"] is True
     assert waiver() == {"commit": "", "author": "", "on": ""}
     assert "approved by karim, not committed; then:" in "\n".join(
         line for line in project.run("--supercache-gate").outlines
     )
+
+
+EXPECTS = """
+scenario: A reader and a writer
+id: {id}
+system: uncached
+given: {{origin: {{k: 1}}}}
+users:
+  alice: [{{read: k}}, {{read: k, {first}}}, {{read: k, {second}}}]
+  bob: [{{write: {{key: k, value: 120}}}}]
+"""
+
+
+def test_a_waiver_for_one_failed_expectation_lets_no_other_pass(project: Project) -> None:
+    """What no class names is known by its flow and its step."""
+    fails, passes = "expect: 7", "expect: any"
+    wrongs = {"E-1": (fails, passes), "E-2": (fails, passes), "E-3": (passes, fails)}
+    for name, (first, second) in wrongs.items():
+        project.scenario(EXPECTS.format(id=name, first=first, second=second), name)
+    project.scenario(race("G-W", "uncached"), "workaround")
+    project.run()
+    found = {name: project.rows()[name]["counterexample"]["fingerprint"] for name in wrongs}
+    assert len(set(found.values())) == 3
+    waive(project, found["E-1"], TODAY)
+    project.scenario(EXPECTS.format(id="E-1", first=passes, second=fails), "E-1")
+    assert project.run("--supercache-gate").ret == 1
+    against = [reason[:3] for reason in gate(project)["reasons"]]
+    assert against == ["E-1", "E-2", "E-3"]
+    project.scenario(EXPECTS.format(id="E-1", first="expect: 8", second=passes), "E-1")
+    project.run("--supercache-gate")
+    against = [reason[:3] for reason in gate(project)["reasons"]]
+    assert against == ["E-2", "E-3"]  # the same expectation with another value is still known
+
+
+RAISES = """
+import pytest_supercache as sc
+
+@sc.explore
+def {name}(world):
+    world.actor("alice", world.origin.get, "k")
+    world.actor("bob", world.origin.set, "k", 1)
+    world.run()
+    raise {error}
+"""
+
+
+def test_a_waiver_for_one_failing_test_lets_no_other_pass(project: Project) -> None:
+    fingerprints = {}
+    for name, error in (("test_a", "KeyError"), ("test_b", "KeyError"), ("test_a", "ValueError")):
+        project.test_file(RAISES.format(name=name, error=error), "test_it")
+        project.run()
+        fingerprints[name, error] = project.row()["counterexample"]["fingerprint"]
+    assert len(set(fingerprints.values())) == 3

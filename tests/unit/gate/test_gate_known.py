@@ -95,6 +95,21 @@ def test_a_draft_is_refused_until_people_have_filled_it_in() -> None:
     assert issue.expires - issue.opened == timedelta(days=14)
 
 
+@pytest.mark.parametrize(
+    ("links", "before", "name"),
+    [
+        ({}, "", "KI-1"),
+        ({}, ENTRY, "KI-2"),
+        ({}, ENTRY.replace("KI-1", "KI-2"), "KI-1"),
+        ({"issue": "CACHE-412"}, ENTRY, "CACHE-412"),
+        ({"issue": "CACHE-412"}, ENTRY.replace("KI-1", "CACHE-412"), "KI-1"),
+    ],
+)
+def test_a_draft_has_an_id_of_its_own(links: dict[str, str], before: str, name: str) -> None:
+    draft = draft_entry(row("S[shop]", "violated", links=links), TODAY, before)
+    assert f'\nid = "{name}"\n' in draft
+
+
 def test_check_finds_stale_and_overlapping_entries() -> None:
     old = waiver(id="KI-0", opened=date(2026, 2, 1), expires=date(2026, 3, 5), line=3)
     other = waiver(id="KI-2", match=OTHER, opened=date(2026, 2, 1), expires=date(2026, 3, 9))
@@ -130,6 +145,32 @@ def test_a_lock_reads_as_it_was_written() -> None:
 def test_a_lock_that_says_nothing_is_refused(text: str) -> None:
     with pytest.raises(SupercacheError, match="supercache verdict --lock"):
         read_lock(text)
+
+
+def test_a_lock_that_names_a_scenario_twice_is_refused() -> None:
+    with pytest.raises(SupercacheError, match=r"gate\.lock:3: S is there twice"):
+        read_lock("counts S\n\ndocumented S\n")
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_files_may_begin_with_a_byte_order_mark(
+    mark: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("root")
+    fix = "Größe prüfen, 価格, \N{TELEPHONE RECEIVER}"
+    (root / "known-issues.toml").write_text(mark + ENTRY.replace("CACHE-401", fix), "utf-8")
+    (root / "gate.lock").write_text(f"{mark}counts Größe[shop]\n", "utf-8")
+    rules = read_rules(root, {}, TODAY)
+    assert [issue.permanent_fix for issue in rules.issues] == [fix]
+    assert rules.lock == {"Größe[shop]": True}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("value", ["1", "true", "[]", "1.5", "{}", "[{}]", "12:00:00", '""', "nan"])
+def test_a_field_of_a_wrong_type_is_told_and_nothing_breaks(name: str, value: str) -> None:
+    lines = [f"{name} = {value}" if x.startswith(f"{name} ") else x for x in ENTRY.splitlines()]
+    with pytest.raises(KnownIssuesError, match=rf"^known-issues\.toml:\d+: {name} "):
+        read_known_issues("\n".join(lines))
 
 
 @pytest.mark.parametrize(

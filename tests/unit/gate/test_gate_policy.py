@@ -1,11 +1,14 @@
 """Every combination that the gate may meet: its verdict, its exit status, its reason."""
 
+import copy
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import pytest
 
-from pytest_supercache.gate.policy import GateVerdict, Rules, decide
+from pytest_supercache.gate.evidence import MALFORMED, rows_of
+from pytest_supercache.gate.policy import GateVerdict, Rules, counted_scenarios, decide
 from tests.unit.gate.runs import OTHER, TODAY, document, judge, row, waiver
 
 FOUND = row("S[shop]", "violated")
@@ -31,6 +34,8 @@ CASES: dict[str, Case] = {
     "one waived and one new": (
         [FOUND, row("T[shop]", "violated", fingerprint=OTHER), WORKS], {"issues": (waiver(),)},
         NO_GO, "T[shop]"),
+    "last day but one": (
+        [FOUND, WORKS], {"issues": (waiver(expires=date(2026, 3, 11)),)}, WITH, "KI-1"),
     "last day": ([FOUND, WORKS], {"issues": (waiver(expires=TODAY),)}, WITH, "KI-1"),
     "expired yesterday": (
         [FOUND, WORKS], {"issues": (waiver(expires=date(2026, 3, 9)),)},
@@ -105,6 +110,11 @@ CASES: dict[str, Case] = {
     "a verdict that nobody knows": ([row("S[shop]", "fine")], {}, NONE, "S[shop] is UNKNOWN"),
     "HOLDS without exhausting": (
         [row("S[shop]", exhausted=False)], {}, NONE, "without an exhausted search"),
+    "HOLDS with a counterexample": (
+        [{**FOUND, "verdict": "holds", "exhausted": True, "as_stated": True}], {},
+        NONE, "S[shop] is UNKNOWN: HOLDS with a counterexample contradicts itself"),
+    "HOLDS with violating executions": (
+        [row("S[shop]", violating=1)], {}, NONE, "contradicts itself"),
     "UNKNOWN beside a waiver in force": (
         [FOUND, WORKS, row("T[shop]", "unknown")], {"issues": (waiver(),)}, NONE, "T[shop]"),
     "UNKNOWN beside a new conflict": ([FOUND, row("T[shop]", "unknown")], {}, NO_GO, "S[shop]"),
@@ -150,6 +160,9 @@ CASES: dict[str, Case] = {
     "an ordinary test failed beside a waiver": (
         [FOUND, WORKS], {"issues": (waiver(),), "failed": ["t"]}, NO_GO, "the test t failed"),
     "something else failed": ([HELD], {"exit_status": 1, "unexplained": 1}, NONE, "neither"),
+    "pytest failed and nothing says why": (
+        [HELD], {"exit_status": 1}, NONE, "pytest ended with 1 and nothing in it failed"),
+    "a run that is no table": ([HELD], {"finished": 1}, NONE, "did not finish"),
     "killed in the middle": ([HELD], {"finished": False}, NONE, "did not finish"),
     "replay": ([HELD], {"replay": True}, NONE, "no evidence"),
 }  # fmt: skip
@@ -174,6 +187,63 @@ def test_no_combination_of_a_run_gives_exit_status_0_without_evidence() -> None:
         assert judge(bare).exit_status != 0, name
     for name in ("finished", "exit_status"):
         assert judge(HELD, **{name: None}).exit_status != 0, name
+
+
+def test_a_document_with_fewer_rows_than_it_counts_is_no_evidence() -> None:
+    whole = document(HELD, row("T[shop]"))
+    counted = {**whole, "counts": {"holds": 2, "violated": 0, "unknown": 0}}
+    assert decide(counted, Rules(today=TODAY)).exit_status == 0
+    edited = {**counted, "scenarios": whole["scenarios"][:1]}
+    decision = decide(edited, Rules(today=TODAY))
+    assert (decision.verdict.value, decision.exit_status) == NONE
+    assert decision.reasons == ("verdict.json contradicts itself: it counts 2 HOLDS and has 1",)
+
+
+JUNK: tuple[Any, ...] = (None, True, 0, 7, "", "holds", [], ["x"], {}, {"x": 1})
+BAD = {
+    "NO-GO": document(FOUND, WORKS),
+    "NO VERDICT": document(HELD, row("T[shop]", "unknown")),
+}
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield where each value of a document is."""
+    if path:
+        yield path
+    pairs: Any = ()
+    if isinstance(value, dict):
+        pairs = value.items()
+    elif isinstance(value, list):
+        pairs = enumerate(value)
+    for key, member in pairs:
+        yield from places(member, (*path, key))
+
+
+@pytest.mark.parametrize("verdict", BAD)
+def test_no_single_edit_of_a_document_makes_it_a_go(verdict: str) -> None:
+    """Forged by hand in one place, whatever it then says, it says no GO and nothing breaks."""
+    for path in places(BAD[verdict]):
+        for junk in JUNK:
+            forged = copy.deepcopy(BAD[verdict])
+            *most, last = path
+            holder: Any = forged
+            for key in most:
+                holder = holder[key]
+            holder[last] = junk
+            try:
+                decision = decide(forged, Rules(today=TODAY))
+            except MALFORMED:
+                continue
+            assert decision.exit_status != 0, (path, junk)
+
+
+def test_python_tests_of_one_name_are_two_in_the_lock() -> None:
+    tests = [row("test_it", system="", node_id=f"{file}::test_it") for file in ("a.py", "b.py")]
+    scenarios = counted_scenarios(rows_of(document(HELD, *tests)), ())
+    assert scenarios == {"S[shop]": True, "a.py::test_it": True, "b.py::test_it": True}
+    assert judge(HELD, tests[0], lock=scenarios).reasons == (
+        "b.py::test_it is in gate.lock and was not run",
+    )
 
 
 def test_the_conditions_of_a_workaround_are_part_of_the_verdict() -> None:
@@ -213,6 +283,13 @@ def test_a_known_issue_that_was_not_seen_is_fixed_only_when_all_was_searched(
     rows: list[Any], said: str
 ) -> None:
     assert any(said in note for note in judge(*rows, issues=(waiver(),)).notes)
+
+
+@pytest.mark.parametrize("more", [{"deselected": 1}, {"lock": {"T[shop]": True}}])
+def test_a_known_issue_is_not_called_fixed_by_a_run_of_a_part(more: dict[str, Any]) -> None:
+    decision = judge(HELD, issues=(waiver(),), **more)
+    assert decision.fixed == ()
+    assert decision.notes == ("KI-1 was not seen, but not everything was searched to the end",)
 
 
 def test_a_conflict_that_still_occurs_is_not_called_fixed() -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from pytest_supercache.gate.documents import message, postmortem
+from pytest_supercache.gate.message import message
 from pytest_supercache.gate.policy import Rules, decide
+from pytest_supercache.gate.postmortem import postmortem
 from pytest_supercache.gate.screen import screen
 from pytest_supercache.report.allure_result import (
     broken,

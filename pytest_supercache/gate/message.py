@@ -1,0 +1,114 @@
+"""The message to the team: what breaks, for whom, the workaround, whether the release waits.
+
+At most 120 words, a draft that a person finishes; nothing is ever sent.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pytest_supercache.gate.overview import in_words
+from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
+from pytest_supercache.gate.telling import (
+    DRAFT,
+    Raw,
+    as_text,
+    conflicts,
+    promise,
+    seen,
+    what_was_tested,
+    whom,
+)
+from pytest_supercache.report.values import harmless
+
+WORDS_MAX = 120
+
+_DELAY = {
+    GateVerdict.GO: "The release can go.",
+    GateVerdict.GO_WITH_WORKAROUND: "The release can go with a workaround.",
+    GateVerdict.NO_GO: "The release has to wait.",
+    GateVerdict.NO_VERDICT: "Nobody can say yet whether the release may go.",
+}
+
+Part = tuple[str, bool]
+"""A paragraph, and whether it may be cut when the message gets too long."""
+
+
+def message(document: Mapping[str, Any], decision: Decision, rules: Rules) -> str:
+    """Return a message to the team, of at most 120 words."""
+    parts = [
+        (as_text(part), may_be_cut)
+        for part, may_be_cut in _parts(harmless(document), decision, rules)
+    ]
+    while True:
+        text = "\n\n".join(part for part, _ in parts) + "\n"
+        if len(text.split()) <= WORDS_MAX:
+            return text
+        longest = max(parts, key=lambda part: (part[1], len(part[0].split())))
+        at = parts.index(longest)
+        words = longest[0].split()
+        keep = max(5, len(words) - 1 - (len(text.split()) - WORDS_MAX))
+        parts[at] = (f"{' '.join(words[:keep])} ...", False)
+
+
+def _parts(document: Raw, decision: Decision, rules: Rules) -> Iterator[Part]:
+    yield f"{DRAFT}. {_DELAY[decision.verdict]}", False
+    found = conflicts(document, decision, rules)
+    is_decided = decision.verdict is not GateVerdict.NO_VERDICT
+    if not is_decided or (decision.verdict is GateVerdict.NO_GO and not found):
+        yield f"Why: {decision.reasons[0].partition(';')[0].rstrip('.')}.", True
+    if found:
+        yield from _conflict(found, document)
+        yield from _workarounds(decision)
+    elif decision.verdict is GateVerdict.GO:
+        yield f"{decision.reasons[0]} ({what_was_tested(document)}).", True
+        yield from ((f"{told}?", True) for told in _left_over(decision, rules))
+        return
+    elif not is_decided and document.get("scenarios"):
+        yield "No conflict was seen so far; that is no proof that there is none.", False
+    yield f"Next update: TODO({_asked(found, decision)}): when?", False
+
+
+def _conflict(found: list[list[Raw]], document: Raw) -> Iterator[Part]:
+    first, others = found[0], len(found) - 1
+    told = seen(first[0])
+    evidence = f" Seen in a test of {what_was_tested(document)}: {told}." if told else ""
+    yield f"What breaks: {promise(first[0])}.{evidence}", True
+    yield f"Who is affected: {whom(first)}.", True
+    if others:
+        plural = "conflict" if others == 1 else "conflicts"
+        yield f"There {'is' if others == 1 else 'are'} {others} more {plural} in the report.", False
+
+
+def _workarounds(decision: Decision) -> Iterator[Part]:
+    if decision.verdict is GateVerdict.NO_GO:
+        why = f" ({in_words(decision.without_force)})" if decision.without_force else ""
+        yield f"Workaround: none that is in force{why}.", True
+        return
+    for waiver in decision.waivers:
+        yield from _workaround(waiver)
+
+
+def _workaround(waiver: Waiver) -> Iterator[Part]:
+    issue = waiver.issue
+    yield f"Workaround until {issue.expires}: {issue.workaround.rstrip('.')}.", True
+    condition = f" while {in_words(waiver.assumptions)}" if waiver.assumptions else ""
+    checked = f"It was tested in {issue.workaround_checked_by}, and holds{condition}."
+    yield f"{checked} The permanent fix comes with {issue.permanent_fix.rstrip('.')}.", True
+
+
+def _left_over(decision: Decision, rules: Rules) -> Iterator[str]:
+    """Yield what is to be asked about known issues that are fixed."""
+    for issue in rules.issues:
+        if issue.id in decision.fixed:
+            yield (
+                f"{issue.id} no longer occurs and can be closed. TODO({issue.owner}): is its "
+                f"workaround ({issue.workaround.rstrip('.')}) still on"
+            )
+
+
+def _asked(found: list[list[Raw]], decision: Decision) -> str:
+    """Return who has to say more."""
+    owners = {waiver.issue.owner for waiver in decision.waivers}
+    if decision.verdict is not GateVerdict.GO_WITH_WORKAROUND:
+        owners = {str(row["owner"]) for group in found for row in group if row.get("owner")}
+    return ", ".join(sorted(owners)) or "owner"

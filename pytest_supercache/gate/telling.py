@@ -1,0 +1,69 @@
+"""What the drafts have in common: which conflict they are about, in words that a run can stand for.
+
+Only what the run knows is told; the rest is a question to somebody, ``TODO(owner): ...``.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_supercache.gate.evidence import base_id, blocks, counting_systems, rows_of
+from pytest_supercache.gate.overview import in_words, users_of
+from pytest_supercache.gate.policy import Decision, Rules
+
+DRAFT = "DRAFT, not sent"
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
+Raw = Mapping[str, Any]
+"""A row of ``verdict.json`` as it is."""
+
+
+def conflicts(document: Raw, decision: Decision, rules: Rules) -> list[list[Raw]]:
+    """Return the rows that need a waiver, by conflict; those that nobody has waived come first."""
+    rows = rows_of(document)
+    counting = counting_systems(rows, rules.release)
+    waived = {name for waiver in decision.waivers for name in waiver.scenarios}
+    groups: dict[str, list[Raw]] = {}
+    for raw, row in zip(document.get("scenarios") or (), rows, strict=True):
+        if row.violated and blocks(row, counting, rules.minimum_severity):
+            groups.setdefault(row.fingerprint or row.id, []).append(raw)
+    return sorted(groups.values(), key=lambda group: str(group[0].get("id")) in waived)
+
+
+def promise(row: Raw) -> str:
+    """Say what does not hold, in the words of the scenario."""
+    title = str(row.get("title") or row.get("id")).rstrip(".")
+    return f'"{title}" does not always hold'
+
+
+def seen(row: Raw) -> str | None:
+    """Return what was seen in the test, as the guarantee tells it."""
+    summary = ((row.get("counterexample") or {}).get("violation") or {}).get("summary")
+    return str(summary).rstrip(".") if summary else None
+
+
+def whom(group: Sequence[Raw]) -> str:
+    """Say which users meet the conflict."""
+    systems = sorted({str(row["system"]) for row in group if row.get("system")})
+    of = f" of {in_words(systems)}" if systems else ""
+    names = in_words(sorted({base_id(str(row["id"])) for row in group}))
+    users = users_of(group[0])
+    if all(row.get("label") == "conflict" for row in group) and len(users) > 1:
+        return (
+            f"users{of} who do what {in_words(users)} do in {names}, at the same time; one after "
+            "the other, nothing goes wrong"
+        )
+    return f"users{of} who do what {names} describes"
+
+
+def what_was_tested(document: Raw) -> str:
+    """Name the build and the commit."""
+    build = f"build {document['build']}, " if document.get("build") else ""
+    dirty = " with changes that are not committed" if document.get("dirty") else ""
+    commit = document.get("commit")
+    return f"{build}commit {str(commit)[:10]}{dirty}" if commit else f"{build}commit unknown"
+
+
+def as_text(markdown: str) -> str:
+    """Let nothing begin a tag: what the code under test holds is no markup."""
+    return _TAG.sub("&lt;", markdown)
