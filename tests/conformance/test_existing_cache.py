@@ -30,7 +30,9 @@ def server(request):
 
 @pytest.fixture
 def cache(server):
-    return ExistingCache(server)
+    cache = ExistingCache(server)
+    yield cache
+    cache.forget_connections()
 
 
 def client_of(server, **options):
