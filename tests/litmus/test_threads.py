@@ -544,6 +544,6 @@ def test_executions_close_their_descriptors_without_the_collector_whatever_is_ra
     try:
         before = len(list(Path("/proc/self/fd").iterdir()))
         assert violation_of(body, stop_at_first=False).executions == 6
-        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before
     finally:
         gc.enable()
