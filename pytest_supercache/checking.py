@@ -43,8 +43,8 @@ from pytest_supercache.trial import (
     repeat_first,
     take_turns,
 )
-from pytest_supercache.vectors import Unit, search_vectors
-from pytest_supercache.witness import DoesNotReplay, confirm, simplest, smallest
+from pytest_supercache.vectors import Again, Unit, schedule_of, search_vectors
+from pytest_supercache.witness import DoesNotReplay, confirm, recorded, simplest, smallest
 from pytest_supercache.workers import Place, Work, here, sent_to
 
 
@@ -114,7 +114,7 @@ def check_on(
     isolate: Iterable[str] = (),
     item: str = "check",
     preflight: Body | None = None,
-    replay: Schedule | None = None,
+    replay: Again | None = None,
     hypothesis_seed: int | None = None,
     reproduce: tuple[str, bytes] | None = None,
     on: Place = here,
@@ -124,7 +124,7 @@ def check_on(
     """Check ``body`` with everything spelled out; :func:`check` and the plugin both come here."""
     refuse_unavailable(settings)
     guarantees = complete(guarantees)
-    settings = settings if replay is None else replace(settings, grain=replay.grain)
+    settings = settings if replay is None else replace(settings, grain=schedule_of(replay).grain)
     work = Work(
         body=body, settings=settings, guarantees=guarantees, given=given or {}, state=tuple(state),
         clients=tuple(clients), item=item, hypothesis=(hypothesis_seed, reproduce),
@@ -157,7 +157,8 @@ def check_on(
                 raise
             note = "the token fits only with memory treated as shared"
         result = explore(shared=True)
-        return replace(result, notes=(*result.notes, note))
+        is_said = isinstance(replay, CheckResult)  # by the worker
+        return result if is_said else replace(result, notes=(*result.notes, note))
 
 
 def search_unit(work: Work, shared: bool, vector: Vector, within: Exploration) -> Unit:
@@ -178,7 +179,6 @@ def _stand_for(server: AnyServer, work: Work) -> AbstractContextManager[Stand]:
         state=work.state,
         clients=work.clients,
         isolate=work.isolate,
-        core=work.core,
     )
 
 
@@ -188,17 +188,17 @@ def _search_one(
     shared: bool,
     vector: Vector,
     within: Exploration,
-    replay: Schedule | None,
+    again: Again | None,
 ) -> Unit:
     trial = Trial(
         stand=stand, body=work.body, settings=within,
         guarantees=work.guarantees, shared=shared, vector=vector,
     )  # fmt: skip
-    one = _Check(trial, work.item, replay, work.hypothesis)
+    one = _Check(trial, work.item, again, work.hypothesis)
     try:
         result = one.result()
     except StepsHaveChanged:  # each library and each mapping can do this once
-        return _search_one(stand, work, shared, vector, within, replay)
+        return _search_one(stand, work, shared, vector, within, again)
     return Unit(
         vector=vector,
         result=replace(result, notes=(*result.notes, *one.notes())),
@@ -231,11 +231,11 @@ class _Check:
     """One check from the first serial run to the result."""
 
     def __init__(
-        self, trial: Trial, item: str, replay: Schedule | None, hypothesis: OfHypothesis
+        self, trial: Trial, item: str, again: Again | None, hypothesis: OfHypothesis
     ) -> None:
         self._trial = trial
         self._item = item
-        self._replay = replay
+        self._again = again
         self._hypothesis = hypothesis
         self._searched = Searched()
 
@@ -247,8 +247,10 @@ class _Check:
         """Explore and conclude."""
         trial, before = self._trial, fingerprint()
         try:
-            if self._replay is not None:
-                return self._replayed(self._replay)
+            if isinstance(self._again, CheckResult):
+                return recorded(trial, self._again, self._item)
+            if self._again is not None:
+                return self._replayed(self._again)
             label, trial.found = take_turns(trial)
             if trial.found is not None and trial.settings.stop_at_first:
                 return self._violated(End.FOUND, label)
@@ -323,7 +325,7 @@ class _Check:
         else:
             is_smallest = self._searched.level is not None
             found, minimal = smallest(trial, trial.found, is_smallest=is_smallest)
-        counterexample = confirm(trial, found, self._item, minimal=minimal and self._replay is None)
+        counterexample = confirm(trial, found, self._item, minimal=minimal and self._again is None)
         counterexample = diagnosed(
             counterexample, label, doubt, exhausted=exhausted, flow=self._item
         )

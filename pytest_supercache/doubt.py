@@ -90,7 +90,7 @@ class Doubt:
         else:
             self.schedules += ways
         fails = bool(violations) or (
-            not execution.missed and self._breaks_in_another_order(execution)
+            not execution.missed and self._breaks_in_another_order(key, events, execution)
         )
         self.evidence.add(
             orders_of(events, self.search.dependence),
@@ -105,15 +105,18 @@ class Doubt:
         elif not fails and not self._is_small and ways != 1 and self._trial.found is None:
             self._compare(list(events), anti_order(events), key, outcome)
 
-    def _breaks_in_another_order(self, execution: Execution) -> bool:
+    def _breaks_in_another_order(
+        self, key: TraceKey, events: Sequence[Event], execution: Execution
+    ) -> bool:
         """Execute the orders of an interleaving in which a real-time guarantee may not hold."""
+        begun = tuple(event.begun for event in events if event.is_tick)
         for guarantee in self._trial.guarantees:
             if guarantee.find_patterns is None:
                 continue
             for actors in possible_orders(execution, guarantee.find_patterns):
-                follow = Follow(Order(tuple(actors)))
-                other, _ = self._run(follow)
-                if follow.is_lost:
+                follow = Follow(Order(actors, begun), self.search.can_wait)
+                other, again = self._run(follow)
+                if follow.is_lost or trace_key(again) != key:
                     raise HiddenState("an order that must be possible is not")
                 violations = self._trial.judge(other).violations
                 if violations:

@@ -257,7 +257,6 @@ def test_stand(
     state: Iterable[str] = (),
     clients: Iterable[str] = (),
     isolate: Iterable[str] = (),
-    core: int | None = None,
 ) -> Iterator[Stand]:
     """Set up a stand on ``server`` and take it down afterwards.
 
@@ -268,10 +267,9 @@ def test_stand(
         state: module-level state of the code under test, ``"package.module:name"`` each.
         clients: Redis clients to lead to the existing cache, likewise.
         isolate: modules that each node imports for itself.
-        core: chooses the processor to stay on; None: each worker of xdist has its own.
     """
     with ExitStack() as undo:
-        undo.enter_context(pinned(core))
+        undo.enter_context(pinned())
         undo.enter_context(past_is_no_garbage())
         crew = Crew()
         undo.callback(crew.close)

@@ -25,7 +25,8 @@ class Unit:
     """The search of one vector.
 
     ``points`` are the faults that could have struck besides; ``idle`` counts executions in which
-    one of the vector's faults had nothing to strike: they are no executions of this vector.
+    one of the vector's faults had nothing to strike: they are no executions of this vector. What a
+    worker found comes without its executions: they are recorded here.
     """
 
     vector: Vector
@@ -33,12 +34,22 @@ class Unit:
     reduction: coverage.Reduction | None = None
     points: tuple[Fault, ...] = ()
     idle: int = 0
-    found: Schedule | None = None  # what a worker found, to be replayed
-    minimal: bool = False
 
 
-SearchOne = Callable[[Vector, Exploration, Schedule | None], Unit]
-"""Search one vector within these settings, or replay a schedule of it."""
+Again = Schedule | CheckResult
+"""What is not searched: a schedule to be replayed, or what a worker found, to be recorded."""
+
+
+def schedule_of(again: Again) -> Schedule:
+    """Return the schedule that is executed again."""
+    if isinstance(again, Schedule):
+        return again
+    assert again.counterexample is not None, "only a finding is executed again"
+    return again.counterexample.schedule
+
+
+SearchOne = Callable[[Vector, Exploration, Again | None], Unit]
+"""Search one vector within these settings; or do ``Again`` what was done before."""
 
 Elsewhere = Callable[[Vector, Exploration], "Future[Unit]"]
 """Have a vector searched by somebody else."""
@@ -47,16 +58,17 @@ Elsewhere = Callable[[Vector, Exploration], "Future[Unit]"]
 def search_vectors(
     settings: Exploration,
     search_one: SearchOne,
-    replay: Schedule | None,
+    replay: Again | None,
     elsewhere: Elsewhere | None = None,
 ) -> CheckResult:
     """Search the clean vector and then all others, smaller ones first, within one budget.
 
-    A replay has the faults of its schedule and no others. What is searched elsewhere is taken in
-    the same order, so that the result does not depend on who was faster.
+    What is done again has the faults of its schedule and no others. What is searched elsewhere is
+    taken in the same order, so that the result does not depend on who was faster.
     """
     if replay is not None or settings.faults is None:
-        return search_one(replay.vector if replay else (), settings, replay).result
+        vector = () if replay is None else schedule_of(replay).vector
+        return search_one(vector, settings, replay).result
     progress = _Progress(settings)
     level: list[Vector] = [()]
     while level:
@@ -111,19 +123,14 @@ def _result_of(future: "Future[Unit]") -> Unit:
 
 
 def _confirmed(unit: Unit, search_one: SearchOne, within: Exploration) -> Unit:
-    """Replay here what a worker has found: only what repeats may be reported."""
-    if unit.found is None:
+    """Record here what a worker has found: only what repeats may be reported."""
+    if unit.result.counterexample is None:
         return unit
     try:
-        again = search_one(unit.vector, within, unit.found).result
+        return replace(unit, result=search_one(unit.vector, within, unit.result).result)
     except ReplayDivergedError as error:
-        again = replace(unit.result, verdict=Verdict.UNKNOWN, reasons=(str(error),))
-    if again.counterexample is None:
-        reasons = (f"a worker found a violation that does not repeat here: {again.reasons[0]}",)
-        result = replace(unit.result, verdict=Verdict.UNKNOWN, label=None, reasons=reasons)
-        return replace(unit, result=replace(result, exhausted=False))
-    found = replace(again.counterexample, minimal=unit.minimal)
-    return replace(unit, result=replace(unit.result, counterexample=found))
+        reasons = (f"a worker found a violation that does not repeat here: {error}",)
+        return replace(unit, result=CheckResult(verdict=Verdict.UNKNOWN, reasons=reasons))
 
 
 class _Progress:

@@ -1,8 +1,10 @@
 """A finding is made small and repeated before anybody hears of it."""
 
+from dataclasses import replace
+
 from pytest_supercache.core.errors import ReplayDivergedError
 from pytest_supercache.core.fault_points import described
-from pytest_supercache.core.result import Counterexample
+from pytest_supercache.core.result import CheckResult, Counterexample
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
@@ -99,3 +101,31 @@ def confirm(trial: Trial, found: Found, item: str, *, minimal: bool) -> Countere
         serial=found.serial,
         faults=tuple(described(fault, executions[0].race) for fault in schedule.vector),
     )
+
+
+def recorded(trial: Trial, told: CheckResult, item: str) -> CheckResult:
+    """Record the executions of what another process has found.
+
+    Raises:
+        DoesNotReplay: here it does not repeat every time, so it may not be reported.
+    """
+    found = told.counterexample
+    assert found is not None, "only a finding has executions to be recorded"
+    execution = trial.replay(found.schedule)
+    violations = trial.judge(execution).violations
+    if not violations:
+        raise DoesNotReplay("a worker found a violation that does not repeat here")
+    once = Found(execution, violations, serial=found.serial)
+    again = confirm(trial, once, item, minimal=found.minimal)
+    passing = found.passing
+    if passing is not None:
+        other = trial.replay(passing.execution.schedule, record=True)
+        passing = replace(passing, execution=other)
+    whole = replace(
+        found,
+        execution=again.execution,
+        violation=again.violation,
+        violations=again.violations,
+        passing=passing,
+    )
+    return replace(told, counterexample=whole)

@@ -1,7 +1,8 @@
-"""Fault vectors in other processes: what is sent there, what comes back, and who ends them.
+"""Work in other processes: what is sent there, what comes back, and who ends them.
 
-A worker searches a vector on a stand of its own. What it finds comes back as a schedule and is
-replayed here, ten times like every finding: what only a worker has seen is not reported.
+A worker searches a vector of faults, or a whole scenario, on a stand of its own. What it finds
+comes back as schedules and is recorded here, ten times like every finding: what only a worker has
+seen is not reported, and values of the code under test need not be sent.
 """
 
 import multiprocessing
@@ -16,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from time import monotonic as real_monotonic
 from time import sleep as real_sleep  # noqa: TID251 - processes are waited for in real time
@@ -24,7 +26,10 @@ from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Vector
+from pytest_supercache.core.operation import History
+from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.settings import Exploration
+from pytest_supercache.core.trace import Execution
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.searching import OfHypothesis
 from pytest_supercache.stand import Body, Given
@@ -51,7 +56,6 @@ class Work:
     isolate: tuple[str, ...] = ()
     item: str = "check"
     hypothesis: OfHypothesis = (None, None)
-    core: int | None = None
     backend: str = "fakeredis"
 
 
@@ -114,7 +118,7 @@ def _real_time_for_pipes() -> Iterator[None]:
 
 # -- a pool of our own ----------------------------------------------------------------------------
 
-_inherited: dict[int, tuple[SearchUnit, Work]] = {}
+_inherited: dict[int, Callable[..., Any]] = {}
 _numbers = count()
 
 
@@ -126,8 +130,7 @@ def forked(workers: int, search: SearchUnit) -> Place:
     """
     if workers < 2:
         return here
-    if "fork" not in multiprocessing.get_all_start_methods():
-        raise SupercacheError("--supercache-workers: this system cannot fork processes; use -n")
+    refuse_without_forks()
 
     @contextmanager
     def place(work: Work) -> Iterator[Elsewhere | None]:
@@ -139,17 +142,35 @@ def forked(workers: int, search: SearchUnit) -> Place:
                 f"--supercache-workers: {work.backend} is one server, and each worker needs one of "
                 "its own; use fakeredis or redis-server"
             )
-        number = next(_numbers)
-        _inherited[number] = search, work
-        try:
-            with _real_time_for_pipes(), _pool(workers) as pool:
-                yield lambda shared, vector, within: pool.submit(
-                    _search_inherited, number, shared, vector, within
-                )
-        finally:
-            del _inherited[number]
+        with forks(workers, partial(_search_lean, search, work)) as searched:
+            yield searched
 
     return place
+
+
+def refuse_without_forks() -> None:
+    """Raise where processes cannot be forked."""
+    if "fork" not in multiprocessing.get_all_start_methods():
+        raise SupercacheError("--supercache-workers: this system cannot fork processes; use -n")
+
+
+@contextmanager
+def forks(workers: int, function: Callable[..., Any]) -> Iterator[Callable[..., "Future[Any]"]]:
+    """Fork workers that know what this process knows, and yield ``function`` as they do it.
+
+    They are silent, and gone when the context is left.
+    """
+    number = next(_numbers)
+    _inherited[number] = function
+    try:
+        with _real_time_for_pipes(), _pool(workers) as pool:
+            yield partial(pool.submit, _call_inherited, number)
+    finally:
+        del _inherited[number]
+
+
+def _call_inherited(number: int, *given: Any) -> Any:
+    return _inherited[number](*given)
 
 
 @contextmanager
@@ -183,7 +204,15 @@ def _until_known(others: Collection[multiprocessing.process.BaseProcess]) -> Non
 
 
 def _begin() -> None:
-    """Leave Ctrl-C to the process that began this one; being ended stops a worker's server too."""
+    """Leave Ctrl-C to the process that began this one; being ended stops a worker's server too.
+
+    What the code under test prints would come between the lines of other items; what is found is
+    recorded where it may be printed.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    sys.stdout = sys.stderr = os.fdopen(nowhere, "w", encoding="utf-8")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     threading.Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
@@ -196,18 +225,27 @@ def _outlive_nobody(parent: int) -> None:
     os._exit(1)
 
 
-def _search_inherited(number: int, shared: bool, vector: Vector, within: Exploration) -> Unit:
-    search, work = _inherited[number]
-    return _search_lean(search, replace(work, core=os.getpid()), shared, vector, within)
-
-
 def _search_lean(
     search: SearchUnit, work: Work, shared: bool, vector: Vector, within: Exploration
 ) -> Unit:
-    """Send back what can be sent: of a counterexample its schedule."""
     unit = search(work, shared, vector, within)
-    found = unit.result.counterexample
+    return replace(unit, result=lean(unit.result))
+
+
+def lean(result: CheckResult) -> CheckResult:
+    """Leave of a result what can be sent: of each execution its schedule."""
+    found = result.counterexample
     if found is None:
-        return unit
-    result = replace(unit.result, counterexample=None)
-    return replace(unit, result=result, found=found.schedule, minimal=found.minimal)
+        return result
+    bare = replace(
+        found,
+        violation=replace(found.violation, evidence={}),
+        violations=(),
+        execution=_bare(found.execution),
+        passing=found.passing and replace(found.passing, execution=_bare(found.passing.execution)),
+    )
+    return replace(result, counterexample=bare)
+
+
+def _bare(execution: Execution) -> Execution:
+    return Execution(schedule=execution.schedule, steps=[], history=History())

@@ -66,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(session, Session.NAME)
     config.pluginmanager.register(session.gate, session.gate.NAME)
     config.pluginmanager.register(session.allure, session.allure.NAME)
+    config.pluginmanager.register(session.ahead, session.ahead.NAME)
 
 
 def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> None:

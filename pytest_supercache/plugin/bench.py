@@ -51,7 +51,8 @@ class Bench:
         from pytest_supercache.scenario.prose import explain
 
         scenario = item.scenario
-        result = attempted(node, lambda: self._check_item(node, item))
+        told = self._session.ahead.result_of(node)
+        result = attempted(node, lambda: self.search(node, item, told=told))
         if result.counterexample is not None and _replay(node) is None:
             result = self._saved(node, item, result)
         result = replace(result, notes=(*result.notes, *_warnings(item)))
@@ -81,8 +82,19 @@ class Bench:
             ),
         )
 
-    def _check_item(self, node: pytest.Item, item: "ScenarioItem", **limits: Any) -> CheckResult:
-        """Check a scenario item, within tighter limits than its own if need be."""
+    def search(
+        self,
+        node: pytest.Item,
+        item: "ScenarioItem",
+        told: CheckResult | None = None,
+        **limits: Any,
+    ) -> CheckResult:
+        """Check a scenario item, within tighter limits than its own if need be.
+
+        What a worker was ``told`` to search is only to be recorded, if there is anything to record.
+        """
+        if told is not None and told.counterexample is None:
+            return told
         from pytest_supercache.oracle.judge import DEFAULT, KNOWN
         from pytest_supercache.playing import Play
         from pytest_supercache.registry import REGISTRY
@@ -90,7 +102,7 @@ class Bench:
         scenario = item.scenario
         system = REGISTRY.systems[item.system.name]
         play = Play(item, system, REGISTRY.verbs)
-        settings = self._settings(item)
+        settings = self.settings_of(item)
         tighter = {name: min(limit, getattr(settings, name)) for name, limit in limits.items()}
         if limits:
             settings = _without_odds(settings)  # of a smaller flow, on the way
@@ -110,9 +122,10 @@ class Bench:
             item=item.name,
             preflight=play.look_ahead,
             backend=system.backend,
+            told=told,
         )
 
-    def _settings(self, item: "ScenarioItem") -> "Exploration":
+    def settings_of(self, item: "ScenarioItem") -> "Exploration":
         """Return how an item is searched: what its file says, and what the command line does."""
         from pytest_supercache.core.fault import Faults
 
@@ -130,7 +143,7 @@ class Bench:
         folder = self._session.report_folder
         if item is None:
             return flow_of_test(node, folder)
-        return flow_of_item(item, self._settings(item), node, folder)
+        return flow_of_item(item, self.settings_of(item), node, folder)
 
     def _saved(self, node: pytest.Item, item: "ScenarioItem", result: CheckResult) -> CheckResult:
         """With ``--supercache-save``, keep what was found as a scenario, and note where."""
@@ -141,7 +154,7 @@ class Bench:
         from pytest_supercache.plugin.saving import EXECUTIONS_MAX, SECONDS_MAX, Saver
 
         def check(smaller: "ScenarioItem") -> CheckResult:
-            return self._check_item(node, smaller, executions=EXECUTIONS_MAX, time=SECONDS_MAX)
+            return self.search(node, smaller, executions=EXECUTIONS_MAX, time=SECONDS_MAX)
 
         folder = node.config.invocation_params.dir / name
         path = Saver(vocabulary(), check).save(item, result, folder, Path(name))
@@ -218,6 +231,7 @@ class Bench:
         settings: "Exploration",
         *,
         backend: str | None = None,
+        told: CheckResult | None = None,
         **own: Any,
     ) -> CheckResult:
         """Check a body with what the run says; a replay that no longer fits leaves it undecided."""
@@ -235,7 +249,7 @@ class Bench:
                 self._session.server_for(backend),
                 body,
                 settings,
-                replay=_replay(node),
+                replay=_replay(node) if told is None else told,
                 hypothesis_seed=self._session.hypothesis_seed,
                 on=forked(self._session.options.value("workers") or 1, search_unit),
                 on_step=stop,

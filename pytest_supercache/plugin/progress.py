@@ -2,9 +2,10 @@
 
 The line is drawn with cursor movements that every terminal since the VT100 knows, and taken away
 before pytest goes on. Nothing is written when output goes to a file or a pipe, with ``-q``, or from
-a worker of xdist.
+a worker, be it of xdist or of ours.
 """
 
+import multiprocessing
 import os
 import sys
 from time import perf_counter as real_perf_counter
@@ -62,6 +63,8 @@ class Progressing:
 
 def progressing(config: pytest.Config, name: str) -> Progressing | None:
     """Return what shows the progress of an item; None: nobody is there to see it."""
+    if multiprocessing.parent_process() is not None:
+        return None
     width = columns(config)
     if width is None or config.get_verbosity() < 0 or os.environ.get("TERM") == "dumb":
         return None

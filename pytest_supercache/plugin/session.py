@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.plugin.ahead import Ahead
 from pytest_supercache.plugin.allure_results import AllureResults
 from pytest_supercache.plugin.gating import Gate
 from pytest_supercache.plugin.options import Options
@@ -58,6 +59,7 @@ class Session:
         self.description = _description(config)
         self.gate = Gate(config, self.options.project, self.report_folder)
         self.allure = AllureResults(config, self.report_folder)
+        self.ahead = Ahead(config, self)
         self._register_watches()
 
     @classmethod
@@ -73,14 +75,25 @@ class Session:
         return self.server_for(None)
 
     def server_for(self, backend: str | None) -> "AnyServer":
-        """Return the server for what needs this one; the command line has the last word."""
-        options = self.options
-        name = options.command_line("backend") or backend or options.value("backend") or "fakeredis"
+        """Return the server for what needs this one."""
+        name = self.backend(backend)
         if name not in self._servers:
             from pytest_supercache.layers.servers import start_server
 
             self._servers[name] = start_server(name)
         return self._servers[name]
+
+    def backend(self, own: str | None) -> str:
+        """Return what stands behind the existing cache; the command line has the last word."""
+        options = self.options
+        return str(
+            options.command_line("backend") or own or options.value("backend") or "fakeredis"
+        )
+
+    def stop_servers(self) -> None:
+        """Stop what was started; it starts again when it is needed."""
+        while self._servers:
+            self._servers.popitem()[1].close()
 
     def claim(self, scenario: "Scenario") -> None:
         """Take a scenario's id: tokens and known issues point to it, so it is there once.
@@ -173,6 +186,11 @@ class Session:
         if finding is not None:
             self._findings.append(finding)
 
+    def keep(self, node: pytest.Item) -> None:
+        """Keep what was found for an item that will have no report: the run is interrupted."""
+        if FINDING in node.stash:
+            self._findings.append(node.stash[FINDING])
+
     def pytest_report_header(self) -> str | None:
         """Say which backend is used, when it is not the default."""
         backend = self.options.value("backend")
@@ -212,8 +230,7 @@ class Session:
 
     def pytest_unconfigure(self) -> None:
         """Stop the servers."""
-        for server in self._servers.values():
-            server.close()
+        self.stop_servers()
 
     # -- reports -------------------------------------------------------------------------------
 

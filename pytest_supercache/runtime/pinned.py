@@ -1,31 +1,31 @@
 """One core while exploring: a handoff between threads is three times cheaper on the same core."""
 
+import multiprocessing
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def pinned(worker: int | None = None) -> Iterator[None]:
+def pinned() -> Iterator[None]:
     """Keep this thread, and those it starts, on one core; then undo it.
 
-    Args:
-        worker: chooses the core; None: the number of this process among the workers of xdist.
+    The workers of xdist, and those of a process pool, take turns with the cores.
     """
-    worker = _number_in_xdist() if worker is None else worker
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
     allowed = os.sched_getaffinity(0)
     cores = sorted(allowed)
-    os.sched_setaffinity(0, {cores[worker % len(cores)]})
+    os.sched_setaffinity(0, {cores[_number() % len(cores)]})
     try:
         yield
     finally:
         os.sched_setaffinity(0, allowed)
 
 
-def _number_in_xdist() -> int:
-    """Return 1 for ``gw1``, and 0 where there are no workers."""
-    number = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+def _number() -> int:
+    """Return 1 for ``gw1`` and for ``ForkProcess-1``, and 0 where there are no workers."""
+    names = os.environ.get("PYTEST_XDIST_WORKER", ""), multiprocessing.current_process().name
+    number = names[0].removeprefix("gw") or names[1].rpartition("-")[2]
     return int(number) if number.isdecimal() else 0

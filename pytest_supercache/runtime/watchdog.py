@@ -90,12 +90,19 @@ def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside
 
 
 def _join(execution: Stepping, body: Actor) -> None:
-    """Let threads that have done their work end, so that none is left when the check returns."""
-    for actor in (*execution.controller.actors.values(), body):
+    """Let threads that have done their work end, so that none is left when the check returns.
+
+    Their batons are closed now and not at some time: an error that code under test has raised is in
+    a circle with all that its frames have seen.
+    """
+    everybody = (*execution.controller.actors.values(), body)
+    for actor in everybody:
         if actor.thread is not None and actor.state is State.DONE:
             actor.thread.join(1.0)
-            actor.thread = None  # nothing in a circle: batons are closed now, not at some time
+            actor.thread = actor.baton = None
             actor.target = _nothing
+    if all(actor.state is State.DONE for actor in everybody):
+        execution.controller.finished = None
     execution.threads.clear()
 
 

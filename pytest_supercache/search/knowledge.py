@@ -14,20 +14,27 @@ class Knowledge:
     """What earlier executions told about the program."""
 
     dependence: Dependence = field(default_factory=Dependence)
-    firsts: dict[str, Step | Pending] = field(default_factory=dict)  # each actor's first step
+    firsts: dict[str, Step | Pending] = field(default_factory=dict)  # see `learn`
     waits: dict[str, WaitState] = field(default_factory=dict)  # wait objects before any step
 
     def learn(self, events: Sequence[Event], execution: Execution) -> None:
-        """Note what is the same in every execution."""
+        """Note what is the same in every execution, and each actor's first step in this one.
+
+        What somebody does first may depend on what its starter has seen: it is the same wherever
+        the same steps came before, so it is known of the parts of this execution.
+        """
         self.waits.update(execution.waits)
+        begun: set[str] = set()
         for event in events:
             step = event.step
             if not event.index:
-                self.firsts.setdefault(event.actor, step)
+                self.firsts[event.actor] = step
+                begun.add(event.actor)
             if step.wait is not None and step.wait_before is not None:
                 self.waits.setdefault(step.wait.object, step.wait_before)
         for pending in execution.waiting:
-            self.firsts.setdefault(pending.actor, pending)  # it has no event
+            if pending.actor not in begun:  # it has no event
+                self.firsts[pending.actor] = pending
 
     def can_wait(self, actor: str, steps: Sequence[Step]) -> bool:
         """Say whether an actor that begins after these steps takes none of its own."""

@@ -1,11 +1,13 @@
 """Threads, timers and pools that code under test starts: every order, and nobody left behind."""
 
+import gc
 import os
 import signal
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, as_completed, wait
 from math import comb
+from pathlib import Path
 from time import sleep  # noqa: TID251 - what code under test does
 
 import pytest
@@ -524,3 +526,24 @@ def test_threads_are_gone_after_an_interrupt():
 
     with pytest.raises(KeyboardInterrupt):
         check(body, search="all-schedules")
+
+
+def test_executions_close_their_descriptors_without_the_collector_whatever_is_raised():
+    def body(world):
+        def flow(name):
+            world.step(name, reads=())
+            raise LookupError(name)  # its frames know the world, and the world knows it
+
+        for name in "abc":
+            world.actor(name, flow, name)
+        world.run()
+
+    check(body, executions=1)
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        assert violation_of(body, stop_at_first=False).executions == 6
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before
+    finally:
+        gc.enable()

@@ -5,6 +5,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 
 import pytest
+from redis.exceptions import ConnectionError
 
 from pytest_supercache import Faults, SupercacheError, Verdict, check
 from pytest_supercache.checking import check_on, search_unit
@@ -29,12 +30,52 @@ def told(result):
         result.coverage,
         result.notes,
         found
-        and (found.token, found.replays, found.minimal, found.faults, found.violation.summary),
+        and (
+            found.token,
+            found.replays,
+            found.minimal,
+            found.faults,
+            (found.violation.identity, set(found.violation.evidence)),
+            found.conflict_class,
+            found.explanation,
+            found.fingerprint,
+            found.causes,
+            found.passing
+            and (found.passing.turned, [step.label for step in found.passing.execution.steps]),
+            [step.layers for step in found.trace],
+        ),
     )
 
 
-def by(workers, faults):
-    body = partial(programs.suppressed_message, fixed=True)
+def refills_after_an_error(world):
+    """Who could not reach the cache loads and fills it, perhaps after a change."""
+    client = world.existing_cache.client(decode_responses=True)
+    world.origin.set("k", "old")
+    client.set("k", "old")
+
+    def reads():
+        try:
+            client.get("k")
+        except ConnectionError:
+            client.set("k", world.origin.get("k"))
+
+    def writes():
+        world.origin.set("k", "new")
+        try:
+            client.set("k", "new")
+        except ConnectionError:
+            client.delete("k")
+
+    world.actor("reads", reads)
+    world.actor("writes", writes)
+    world.run()
+    assert world.existing_cache.peek("k") in (None, world.origin.peek("k"))
+
+
+FIXED = partial(programs.suppressed_message, fixed=True)
+
+
+def by(workers, faults, body=FIXED):
     settings = Exploration(faults=faults, ticks=0)
     server = start_server("fakeredis")
     on = forked(workers, search_unit)
@@ -50,6 +91,14 @@ def test_several_processes_come_to_the_same_as_one_and_are_gone_then(faults, ver
     assert alone.verdict is verdict
     assert told(together) == told(alone)
     assert set(multiprocessing.active_children()) == before
+
+
+def test_what_a_worker_found_out_about_all_interleavings_is_told():
+    faults = Faults(kinds=("error_before",))
+    alone, together = (by(workers, faults, refills_after_an_error) for workers in (1, 2))
+    assert alone.counterexample.causes
+    assert alone.counterexample.passing is not None
+    assert told(together) == told(alone)
 
 
 def test_an_executor_of_ones_own_does_the_same():

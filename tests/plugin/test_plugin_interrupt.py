@@ -33,7 +33,7 @@ def long_system(layers):
 """
 
 
-def _hear_ctrl_c() -> None:
+def hear_ctrl_c() -> None:
     """A shell starts background jobs with SIGINT ignored, and their children inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -50,7 +50,7 @@ def test_ctrl_c_ends_the_run_and_its_server(project: Project, backend: str) -> N
         [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider",
          f"--supercache-backend={backend}"],
         cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=_hear_ctrl_c,
+        preexec_fn=hear_ctrl_c,
     )  # fmt: skip
     try:
         assert process.stderr is not None
@@ -98,7 +98,7 @@ def test_ctrl_c_ends_the_workers_too_and_keeps_what_was_found(project: Project) 
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--supercache-workers=2"],
         cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=_hear_ctrl_c,
+        preexec_fn=hear_ctrl_c,
     )  # fmt: skip
     try:
         end = monotonic() + 30

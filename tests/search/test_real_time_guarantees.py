@@ -1,15 +1,20 @@
 """A guarantee about real time is found by a search that runs each interleaving once."""
 
+import threading
+import time
+
 import pytest
 
 from pytest_supercache import (
     COHERENT_WHEN_SETTLED,
     NO_RESURRECTION,
     Guarantee,
+    Label,
     Verdict,
     Violation,
     check,
 )
+from pytest_supercache.oracle.real_time import Pattern
 
 
 def deleted_meanwhile(read):
@@ -101,3 +106,59 @@ def test_content_after_a_body_that_does_not_settle_is_not_taken_for_settled():
     result = check(deleted_meanwhile(far), guarantees=[COHERENT_WHEN_SETTLED], search="exhaustive")
     assert result.verdict is Verdict.UNKNOWN
     assert "call world.settle()" in result.reasons[0]
+
+
+def last_steps(execution):
+    """Return where bob deleted, where alice looked, and where the clock moved; if they did."""
+    last = {(s.actor, s.index): at for at, s in enumerate(execution.steps) if s.phase == "race"}
+    return [last.get(step) for step in (("bob", 1), ("alice", 1), ("@clock", 0))]
+
+
+def waited_then(execution):
+    """Alice read after the delete, and somebody waited for a lock already when the clock moved."""
+    deleted, read, tick = last_steps(execution)
+    if deleted is not None and deleted < read < tick and execution.results["waits"] == (0.0, 1.0):
+        return Violation(guarantee="waited_then", summary="read after the delete")
+    return None
+
+
+def deletes_first(execution):
+    deleted, read, _ = last_steps(execution)
+    if deleted is not None:
+        yield Pattern(((deleted, read),))
+
+
+@pytest.mark.parametrize("search", ["exhaustive", "all-schedules"])
+def test_in_another_order_the_same_users_have_begun_when_the_clock_moves(monkeypatch, search):
+    for module in ("doubt", "searching"):
+        monkeypatch.setattr(f"pytest_supercache.{module}.EXACT_MAX", 0)
+
+    def body(world):
+        started, lock = time.monotonic(), threading.Lock()
+
+        def holds():
+            with lock:
+                time.sleep(1)  # noqa: TID251 - what code under test does
+
+        def waits():
+            looked = time.monotonic() - started
+            with lock:
+                return looked, time.monotonic() - started
+
+        def alice():
+            world.origin.set("flag", 1)
+            near(world)
+
+        def bob():
+            if world.origin.get("flag"):
+                world.origin.delete("x")
+
+        world.actor("alice", alice)
+        world.actor("bob", bob)
+        world.actor("holds", holds)
+        world.actor("waits", waits)
+        world.run()
+
+    guarantee = Guarantee("waited_then", waited_then, real_time=True, find_patterns=deletes_first)
+    found = check(body, guarantees=[guarantee], search=search, ticks=1, memory="declared")
+    assert (found.verdict, found.label, found.notes) == (Verdict.VIOLATED, Label.CONFLICT, ())

@@ -206,6 +206,42 @@ def test_the_same_outcomes_come_in_no_more_executions(name, ticks):
     assert len(reduced) <= len(every)
 
 
+def test_what_a_thread_does_first_may_depend_on_what_its_starter_read():
+    """5,948 schedules have this outcome too: it began before the clock moved, while one is slow."""
+
+    def run(world):
+        client, lock, started = world.existing_cache.client(), threading.Lock(), time.monotonic()
+        seen = {}
+
+        def looks():
+            looked = time.monotonic() - started
+            with lock:
+                seen["looked"] = looked, time.monotonic() - started
+
+        def starts():
+            found = client.get("k")
+            threading.Thread(target=looks if found else lambda: client.get("x")).start()
+
+        def holds():
+            with lock:
+                time.sleep(1)  # noqa: TID251 - what code under test does
+
+        def is_slow():
+            client.get("z")
+            seen["slow"] = time.monotonic() - started
+
+        world.actor("starts", starts)
+        world.actor("sets", client.set, "k", 1)
+        world.actor("holds", holds)
+        world.actor("is slow", is_slow)
+        world.run()
+        return sorted(seen.items())
+
+    reduced = outcomes_of(run, Exhaustive(), ticks=1)
+    assert len(reduced) == 32
+    assert "[('looked', (0.0, 1.0)), ('slow', 1.0)]" in reduced
+
+
 @pytest.mark.parametrize(
     ("body", "executions", "failing", "schedules"),
     [

@@ -1,10 +1,16 @@
 """Each process of a test run stays on a core of its own."""
 
+import multiprocessing
 import os
 
 import pytest
 
 from pytest_supercache.runtime.pinned import pinned
+
+
+def core_of(number):
+    cores = sorted(os.sched_getaffinity(0))
+    return cores[number % len(cores)]
 
 
 @pytest.mark.parametrize(
@@ -15,7 +21,16 @@ def test_workers_of_xdist_take_turns_with_the_cores_and_give_them_back(monkeypat
     if worker is not None:
         monkeypatch.setenv("PYTEST_XDIST_WORKER", worker)
     allowed = os.sched_getaffinity(0)
-    cores = sorted(allowed)
+    expected = core_of(number)
     with pinned():
-        assert os.sched_getaffinity(0) == {cores[number % len(cores)]}
+        assert os.sched_getaffinity(0) == {expected}
     assert os.sched_getaffinity(0) == allowed
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_workers_of_a_pool_take_turns_too(monkeypatch, number):
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    monkeypatch.setattr(multiprocessing.current_process(), "name", f"ForkProcess-{number}")
+    expected = core_of(number)
+    with pinned():
+        assert os.sched_getaffinity(0) == {expected}

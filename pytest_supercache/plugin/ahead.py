@@ -1,0 +1,112 @@
+"""Scenarios in other processes: they are searched while pytest plays those that come before.
+
+pytest goes through its items one after the other. With ``--supercache-workers`` those that need
+nothing of the project's fixtures are searched ahead; when their turn comes, what was found is
+recorded here and reported as always. A flow with faults is searched in its turn: its sets of faults
+are work for all workers.
+"""
+
+from collections.abc import Generator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from pytest_supercache.core.result import CheckResult
+    from pytest_supercache.plugin.session import Session
+
+_OURS = {"request", "supercache_bench"}
+_MARKS = ("skip", "skipif", "xfail")
+"""Items with one of these may not be meant to run."""
+
+
+class Ahead:
+    """What workers search, and what has come back."""
+
+    NAME = "supercache-ahead"
+
+    def __init__(self, config: pytest.Config, session: "Session") -> None:
+        self._config = config
+        self._session = session
+        self._coming: dict[pytest.Item, Future[CheckResult | None]] = {}
+
+    def result_of(self, node: pytest.Item) -> "CheckResult | None":
+        """Wait for what a worker came to; None: the item is to be searched here.
+
+        So it is after any error in a worker: it comes again where it can be seen.
+        """
+        future = self._coming.pop(node, None)
+        return None if future is None or future.exception() is not None else future.result()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Let workers search while items run; what they found is kept when that is interrupted."""
+        workers = self._workers()
+        items = [item for item in session.items if workers > 1 and self._is_for_workers(item)]
+        if len(items) < 2 or session.testsfailed or self._config.option.collectonly:
+            return (yield)
+        from pytest_supercache.workers import forks, refuse_without_forks
+
+        refuse_without_forks()
+        with forks(workers, lambda at: self._search(items[at])) as searched:
+            self._coming = {item: searched(at) for at, item in enumerate(items)}
+            try:
+                return (yield)
+            except KeyboardInterrupt:
+                self._keep_what_was_found()
+                raise
+            finally:
+                self._coming = {}
+
+    def _workers(self) -> int:
+        """Return how many there may be; one item that is replayed, or xdist, needs none of ours."""
+        if self._config.getoption("supercache_replay") or hasattr(self._config, "workerinput"):
+            return 1
+        return int(self._session.options.value("workers") or 1)
+
+    def _is_for_workers(self, node: pytest.Item) -> bool:
+        """Say whether an item is searched the same without being set up."""
+        item: Any = getattr(node, "scenario_item", None)
+        if item is None or set(getattr(node, "fixturenames", ())) - _OURS:
+            return False
+        from pytest_supercache.core.errors import SupercacheError
+        from pytest_supercache.plugin.bench import Bench
+        from pytest_supercache.registry import REGISTRY
+
+        try:
+            faults = Bench(self._session).settings_of(item).faults
+            backend = self._session.backend(REGISTRY.systems[item.system.name].backend)
+        except SupercacheError:
+            return False  # it says so in its turn
+        return (
+            not any(node.get_closest_marker(mark) for mark in _MARKS)
+            and not (faults is not None and faults.max)
+            and "://" not in backend  # a server that nobody else may use
+        )
+
+    def _search(self, node: pytest.Item) -> "CheckResult":
+        from pytest_supercache.plugin.bench import Bench
+        from pytest_supercache.workers import lean
+
+        try:
+            item = node.scenario_item  # type: ignore[attr-defined]
+            return lean(Bench(self._session).search(node, item))
+        finally:
+            self._session.stop_servers()
+
+    def _keep_what_was_found(self) -> None:
+        """Report findings of items whose turn has not come."""
+        from pytest_supercache.core.errors import SupercacheError
+        from pytest_supercache.plugin.bench import Bench
+        from pytest_supercache.plugin.session import NotAsExpected
+
+        for node, future in list(self._coming.items()):
+            told = future.result() if future.done() and not future.exception() else None
+            if told is None or told.counterexample is None:
+                continue
+            with suppress(NotAsExpected, SupercacheError):  # it is in the report
+                Bench(self._session).play(node.scenario_item, node)  # type: ignore[attr-defined]
+            self._session.keep(node)

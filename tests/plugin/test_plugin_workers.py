@@ -1,0 +1,171 @@
+"""``--supercache-workers``: scenarios side by side, reported as if there had been one process."""
+
+import multiprocessing
+import os
+import select
+import signal
+import subprocess
+import sys
+from time import monotonic
+
+import pytest
+
+from tests.plugin.conftest import Project, is_running
+from tests.plugin.projects import race
+from tests.plugin.test_plugin_interrupt import hear_ctrl_c
+
+NOTED = """
+import os, pathlib
+
+def noted(name, times=1):
+    path = pathlib.Path(f"{name}-{os.getpid()}")
+    noted.times[name] = noted.times.get(name, 0) + 1
+    if noted.times[name] == times:
+        path.touch()
+
+noted.times = {}
+
+@sc.system("quick")
+def quick(layers):
+    noted("quick")
+    return Uncached(layers.existing_cache.client(), layers.origin)
+
+@sc.system("wrong")
+def wrong(layers):
+    noted("wrong")
+    return Shop(layers.existing_cache.client(), layers.origin)
+
+class Secret(Exception):
+    def __init__(self, one, two):  # it can be sent, but not received
+        super().__init__(one)
+
+class Raising(Shop):
+    def get(self, key):
+        raise Secret(key, lambda: None)
+
+@sc.system("raising")
+def raising(layers):
+    noted("raising")
+    return Raising(layers.existing_cache.client(), layers.origin)
+
+class Unhelpful(Shop):
+    def set(self, key, value):
+        noted("unhelpful")
+        raise sc.SupercacheError("never mind")
+
+@sc.system("unhelpful")
+def unhelpful(layers):
+    return Unhelpful(layers.existing_cache.client(), layers.origin)
+"""
+
+
+def who(project: Project, name: str) -> set[int]:
+    """Return the processes that built a system."""
+    return {int(path.name.rpartition("-")[2]) for path in project.path.glob(f"{name}-*")}
+
+
+def rows(project: Project, *args: str) -> tuple[dict, list[str]]:
+    """Return what a run wrote about its items, without how long they took, and its summary."""
+    result = project.run(*args)
+    found = project.rows()
+    for row in found.values():
+        del row["seconds"]
+    lines = [line for line in result.stdout.lines if line.startswith(("FAILED", "ERROR", "E "))]
+    return found, lines
+
+
+def test_workers_search_scenarios_and_the_run_tells_the_same(project: Project) -> None:
+    project.add_to_conftest(NOTED)
+    for name in ("quick", "wrong", "raising", "unhelpful"):
+        project.scenario(race(name, name), name)
+    alone = rows(project)
+    for path in project.path.glob("*-*"):
+        path.unlink()
+    before = set(multiprocessing.active_children())
+    assert rows(project, "--supercache-workers=2") == alone
+    assert set(multiprocessing.active_children()) == before
+    assert [alone[0][name]["verdict"] for name in ("quick", "wrong", "raising")] == [
+        "holds", "violated", "violated"
+    ]  # fmt: skip
+    assert who(project, "quick").isdisjoint({os.getpid()})  # nothing to record
+    assert len(who(project, "wrong")) == 2  # searched there, recorded here
+    assert who(project, "wrong") > {os.getpid()} < who(project, "unhelpful")
+
+
+@pytest.mark.parametrize(
+    ("conftest", "more"),
+    [
+        ("@pytest.fixture(autouse=True)\ndef needed(): pass", ""),
+        ("def pytest_collection_modifyitems(items): items[-1].add_marker(pytest.mark.skip)", ""),
+        ("", "faults: {max: 1, kinds: [error_before]}\n"),
+    ],
+)
+def test_what_needs_more_than_its_file_is_searched_in_its_turn(
+    project: Project, conftest: str, more: str
+) -> None:
+    project.add_to_conftest(f"{NOTED}\nimport pytest\n{conftest}")
+    project.scenario(race("A-1", "wrong"), "a")
+    project.scenario(race("B-1", "quick", more), "b")
+    project.run("--supercache-workers=2")
+    assert who(project, "wrong") == {os.getpid()}
+
+
+def test_an_item_whose_worker_died_is_searched_in_its_turn(project: Project) -> None:
+    project.add_to_conftest(NOTED)
+    project.add_to_conftest("""
+import multiprocessing
+
+@sc.system("deadly")
+def deadly(layers):
+    if multiprocessing.parent_process() is not None:
+        os._exit(7)
+    return Uncached(layers.existing_cache.client(), layers.origin)
+""")
+    project.scenario(race("A-1", "deadly"), "a")
+    project.scenario(race("B-1", "quick"), "b")
+    assert project.run("--supercache-workers=2").ret == 0
+    assert {row["verdict"] for row in project.rows().values()} == {"holds"}
+
+
+LONG = """
+class Long(Uncached):
+    def get(self, key):
+        noted("long", 100)
+        for _ in range(6):
+            self.redis.get(key)
+    set = lambda self, key, value: [self.redis.set(key, value) for _ in range(6)]
+
+@sc.system("long")
+def long(layers):
+    return Long(layers.existing_cache.client(), layers.origin)
+"""
+
+
+def test_ctrl_c_keeps_what_workers_found_and_leaves_none_of_them(project: Project) -> None:
+    project.add_to_conftest(NOTED + LONG)
+    users = "  carol: [{read: other}]\nguarantees: []\n"
+    endless = f"{users}explore: {{executions: 1000000, time: 3600s}}\n"
+    for name in "ac":
+        project.scenario(race(f"{name}-1", "long", endless), name)
+    project.scenario(race("b-1", "wrong"), "b")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--supercache-workers=2"],
+        cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=hear_ctrl_c,
+    )  # fmt: skip
+    try:
+        end = monotonic() + 120
+        while len(who(project, "long")) < 2 and monotonic() < end:
+            assert process.poll() is None, process.communicate()
+            select.select([], [], [], 0.05)
+        workers = who(project, "long")
+        assert len(workers) == 2
+        assert process.pid not in workers
+        os.kill(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 2, out + err
+    assert not any(map(is_running, workers))
+    assert (project.row()["id"], project.row()["verdict"]) == ("b-1", "violated")
+    assert "b-1: VIOLATED" in out
