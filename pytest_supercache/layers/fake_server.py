@@ -16,6 +16,7 @@ class FakeRedisServer:
 
     url = "redis://localhost:6379/0"
     backend = "fakeredis"
+    addresses: frozenset[Any] = frozenset()
     reuses_connections = True
     tells_of_changes = False  # no client-side caching
 
