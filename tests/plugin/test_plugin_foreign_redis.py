@@ -22,6 +22,9 @@ ADDRESS = {address!r}
 EARLY = redis.Redis(unix_socket_path=ADDRESS)
 EARLY.ping()
 
+def pytest_unconfigure():
+    EARLY.close()
+
 class Direct:
     def __init__(self, layers):
         self.own = layers.existing_cache.client()
