@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import fakeredis
 import pytest
 import redis
 
@@ -345,3 +346,13 @@ def test_a_password_is_not_printed():
         ForeignServer("redis://shop:secret@127.0.0.1:1/0")
     assert "redis://127.0.0.1:1/0" in str(told.value)
     assert "secret" not in str(told.value)
+
+
+def test_older_fakeredis_has_its_connections_by_another_name(monkeypatch):
+    kind = fakeredis.FakeRedisConnection
+    monkeypatch.delattr(fakeredis, "FakeRedisConnection")
+    monkeypatch.setattr(fakeredis, "FakeConnection", kind, raising=False)
+    server = FakeRedisServer()
+    client_of(server).set("k", "v")
+    assert client_of(server).get("k") == b"v"
+    assert server.own_reader("Redis") is not None
