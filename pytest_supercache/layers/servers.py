@@ -172,9 +172,11 @@ class ForeignServer:
 
     def _is_anybody_elses(self) -> bool:
         """Say whether who was here before us has made the same claim; claims end with their run."""
-        claims = [each for each in self._admin.client_list() if each["name"] == CLAIM]
-        own = next(each for each in claims if int(each["id"]) == self._admin.client_id())
-        return any(int(each["id"]) < int(own["id"]) for each in claims if each["db"] == own["db"])
+        own, database = self._admin.client_id(), self._pool.connection_kwargs.get("db", 0)
+        return any(
+            each["name"] == CLAIM and each["db"] == str(database) and int(each["id"]) < own
+            for each in self._admin.client_list()
+        )
 
     def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection to the server, of redis-py or valkey-py."""
