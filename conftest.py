@@ -14,9 +14,14 @@ PROGRAMS = {
     "chromium": "chromium",
     "postgresql": "postgres",
     "memcached": "memcached",
+    "npm": "npm",
+    "java": "java",
 }
 _DEBIAN = [str(path) for path in sorted(Path("/usr/lib").glob("postgresql/*/bin"))]
-PACKAGES = {"postgres": "postgresql"}  # where Debian calls it otherwise
+PACKAGES = {
+    "postgres": "postgresql",
+    "java": "default-jre-headless",
+}  # where Debian calls it otherwise
 
 _deselected: dict[str, list[str]] = {}
 

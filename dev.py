@@ -2,8 +2,9 @@
 """Set up and run everything with nothing but python3 (with pip or venv). Standard library only.
 
 python3 dev.py setup      make the environment: hash-checked packages and this package, editable
-python3 dev.py demo       set up, then run the shipped scenarios: the catalogue of conflict classes
-                          (results go to reports/conflicts/), then the story (to reports/)
+python3 dev.py demo       set up, then run the shipped scenarios: a conflict step by step, the
+                          catalogue of conflict classes (results go to reports/conflicts/), and
+                          the story with published libraries (to reports/)
 python3 dev.py test       set up, then formatter, linter, types, import contracts, and pytest last
 python3 dev.py libraries  run the scenarios of published libraries, each version in its environment
 
@@ -40,15 +41,21 @@ REPLAYS = 10
 FAILS_ALIKE = 1  # exit status of `supercache replay`
 NOTHING_SELECTED = 5  # pytest's exit status
 CONFLICTS = ROOT / "reports/conflicts"
-CATALOGUE = [
-    "-p",
-    "supercache",
-    "-q",
-    "scenarios/conflicts",
-    "--supercache-report=reports/conflicts",
-]
-DEMO = ["-p", "supercache", "-v", "scenarios/story", "scenarios/libraries"]
-DEMO += ["--alluredir=reports/allure-results", "--clean-alluredir"]
+STORY = "scenarios/story"
+SHOWN = ["-v", "--no-header", f"{STORY}/price-change.supercache.yaml", "-k", "naive"]
+SHOWN += ["--supercache-report=reports/shown"]
+CATALOGUE = ["scenarios/conflicts", "--supercache-report=reports/conflicts", "-n2"]
+CATALOGUE += ["--supercache-odds=30"]  # simulated runs: fewer than usual, to be quick
+RELEASED = [STORY, "scenarios/libraries", "-n2"]
+RELEASED += ["-W", "ignore::DeprecationWarning"]  # of libraries
+RELEASED += ["--alluredir=reports/allure-results", "--clean-alluredir"]
+NEXT = """
+What next:
+  reports/index.html            the story and the libraries, to be stepped through in a browser
+  reports/conflicts/index.html  the catalogue; its files are scenarios/conflicts/*.supercache.yaml
+  source {bin}/activate
+  pytest -p supercache scenarios/story -v    the same by hand
+  supercache new --help         a scenario of your own; docs/scenarios.md says more"""
 CHECKS = {
     "formatter": ["ruff", "format", "--check", "."],
     "linter": ["ruff", "check", "."],
@@ -100,27 +107,53 @@ def main() -> int:
 
 
 def demo(venv: Path, extra: list[str]) -> int:
-    """Run the catalogue and list it by class; then the story, whose summary ends the output."""
+    """Show one conflict step by step, then the catalogue by class, then what libraries do."""
     shutil.rmtree(CONFLICTS, ignore_errors=True)
-    catalogue = call(venv, "pytest", *CATALOGUE, *extra, quietly=True)
-    if rows := rows_of(CONFLICTS):
-        list_by_class(rows)
-    ends = {catalogue, call(venv, "pytest", *DEMO, *extra)}
+    (CONFLICTS.parent / "verdict.json").unlink(missing_ok=True)
+    say("1 of 3: two users, two caches, every interleaving; one that fails, step by step")
+    ends = {call(venv, "pytest", "-p", "supercache", *SHOWN, *extra)}
+    say(
+        "2 of 3: the catalogue: each conflict class without help, with the usual workaround, mended"
+    )
+    ends.add(call(venv, "pytest", "-p", "supercache", "-q", *CATALOGUE, *extra, quietly=True))
+    list_by_class(rows_of(CONFLICTS))
+    say("3 of 3: the story's other systems, and published libraries, unmodified")
+    ends.add(call(venv, "pytest", "-p", "supercache", "-q", *RELEASED, *extra, quietly=True))
+    for row in rows_of(CONFLICTS.parent):
+        print(f"  {row['id']:32} {verdict_of(row):10} {row['title']}")
+    print(NEXT.format(bin=f"{short(venv)}/bin"), flush=True)
     return max(ends - {NOTHING_SELECTED}, default=NOTHING_SELECTED)
 
 
+def rows_of(report: Path) -> list[dict]:
+    """Read what a run has found, item by item."""
+    found = report / "verdict.json"
+    return json.loads(found.read_text(encoding="utf-8"))["scenarios"] if found.exists() else []
+
+
 def list_by_class(rows: list[dict]) -> None:
-    """Print a line for each scenario file: what each of its systems did."""
+    """Print a line for each scenario file: what its systems did, in the order of the file."""
     lines: dict[str, list[str]] = {}
-    rows = sorted(rows, key=lambda row: (row["verdict"] == "holds", "naive" not in row["system"]))
-    for row in rows:
+    for row in sorted(rows, key=place_in_file):
         name = Path(row["path"]).name.removesuffix(".supercache.yaml")
-        word = row["verdict"].upper() + ("" if row["as_stated"] else " (NOT AS STATED)")
-        lines.setdefault(name, []).append(f"{row['system']} {word}")
+        lines.setdefault(name, []).append(f"{row['system']} {verdict_of(row)}")
+    print(f"  {'class':30} {'without help':27} {'usual workaround':33} mended")
     for name, systems in sorted(lines.items()):
-        print(f"  {name:31} {', '.join(systems)}")
+        shown = (f"{text:{width}}" for text, width in zip(systems, (27, 33, 0), strict=False))
+        print(f"  {name:30} {' '.join(shown)}".rstrip())
     right = sum(row["as_stated"] for row in rows)
     print(f"  {len(lines)} classes, {right} of {len(rows)} verdicts as stated", flush=True)
+
+
+def place_in_file(row: dict) -> tuple[str, int]:
+    """Say where an item's system stands: naive first, then the workaround, then the mended one."""
+    text = (ROOT / row["path"]).read_text(encoding="utf-8")
+    return row["path"], text.find(f"  {row['system']}:")
+
+
+def verdict_of(row: dict) -> str:
+    """Say what an item did, and whether its file says so."""
+    return row["verdict"].upper() + ("" if row["as_stated"] else " (NOT AS STATED)")
 
 
 def libraries(venv: Path, python: Python, extra: list[str]) -> int:
@@ -153,12 +186,6 @@ def libraries(venv: Path, python: Python, extra: list[str]) -> int:
         failed.append(f"never run: {', '.join(sorted(missing))}")
     say(f"FAILED: {', '.join(failed)}" if failed else f"{len(others) + 1} environments as stated")
     return int(bool(failed))
-
-
-def rows_of(report: Path) -> list[dict]:
-    """Return what a run wrote about each scenario, nothing if it wrote nothing."""
-    verdict = report / "verdict.json"
-    return json.loads(verdict.read_text(encoding="utf-8"))["scenarios"] if verdict.exists() else []
 
 
 def is_as_documented(venv: Path, row: dict) -> bool:

@@ -136,9 +136,10 @@ def _share(share: Share) -> str:
     if share.schedules is None:
         return text
     percent = 100 * share.failing_schedules / share.schedules
+    walks = "" if share.walk is None else f" and {100 * share.walk:.3g} % of random walks"
     return (
         f"{text}, {share.failing_schedules:,} of {share.schedules:,} schedules ({percent:.3g} % of "
-        "schedules, not of production)"
+        f"schedules{walks}, not of production)"
     )
 
 

@@ -7,8 +7,9 @@ from pytest_supercache.core.verdict import Label
 from pytest_supercache.doubt import Doubt
 from pytest_supercache.oracle.cause import Causes, find_causes
 from pytest_supercache.oracle.classify import classify
-from pytest_supercache.oracle.explain import advice, cause_sentences, class_sentence, story
+from pytest_supercache.oracle.explain import advice, cause_sentences, class_sentence
 from pytest_supercache.oracle.fingerprint import fingerprint_of
+from pytest_supercache.oracle.story import story
 from pytest_supercache.search.events import events_of, order, orders_of
 
 
@@ -19,14 +20,16 @@ def diagnosed(
     execution = found.execution
     classified = classify(execution, found.violation)
     lines = [class_sentence(classified.slug)]
-    told = story(classified)
+    told = story(execution, found.violation, classified)
     lines += [told] if told is not None else []
     causes: Causes | None = None
     if doubt is not None and not found.serial:
         events, _ = events_of(execution.race, found.schedule.choices, doubt.search.dependence)
         order(events, 0, doubt.search.dependence)
         causes = find_causes(doubt.evidence, list(orders_of(events, doubt.search.dependence)))
-        lines += cause_sentences(causes, executed=doubt.evidence.size, exhausted=exhausted)
+        lines += cause_sentences(
+            causes, execution.race, executed=doubt.evidence.size, exhausted=exhausted
+        )
     lines += advice(classified.slug)
     return replace(
         found,

@@ -8,6 +8,7 @@ there are few, all.
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.schedule import Scheduler
@@ -19,7 +20,12 @@ from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.events import Event, TraceKey, events_of, order, orders_of, trace_key
 from pytest_supercache.search.follow import Follow, Order
-from pytest_supercache.search.orders import anti_order, fewest_preemptions, linear_extensions
+from pytest_supercache.search.orders import (
+    anti_order,
+    fewest_preemptions,
+    linear_extensions,
+    walk_chance,
+)
 from pytest_supercache.search.random_walk import RandomWalk
 from pytest_supercache.search.search import SearchEnded
 from pytest_supercache.search.walk import ReductionAlarm
@@ -61,6 +67,7 @@ class Doubt:
         """How many interleavings fail."""
         self.failing_schedules = 0
         """How many schedules these have."""
+        self._walk: Fraction | None = Fraction(0)  # the chance that a random walk fails
         self.smallest: tuple[int, int, int, tuple[str, ...]] | None = None
         """Preemptions, steps, users, and the order of the smallest failing schedule."""
         self.is_mixed = False
@@ -93,6 +100,7 @@ class Doubt:
         self.failing += fails
         if violations:
             self.failing_schedules += ways or 0
+            self._walk = self._longer_walk(events, execution)
             self._consider(events, execution)
         elif not fails and not self._is_small and ways != 1 and self._trial.found is None:
             self._compare(list(events), anti_order(events), key, outcome)
@@ -138,7 +146,15 @@ class Doubt:
             interleavings=self.interleavings,
             failing_schedules=self.failing_schedules,
             schedules=self.schedules,
+            walk=None if self._walk is None or self._idle_schedules else float(self._walk),
         )
+
+    def _longer_walk(self, events: Sequence[Event], execution: Execution) -> Fraction | None:
+        """Add the chance of an interleaving; None where the clock might have moved early."""
+        if self._walk is None or execution.saw_deadline:
+            return None
+        chance = walk_chance(events, execution.waiting, self.search.waits)
+        return None if chance is None else self._walk + chance
 
     def _consider(self, events: Sequence[Event], execution: Execution) -> None:
         """Keep the smallest failing schedule: fewest preemptions, then steps, then users."""

@@ -26,9 +26,9 @@ def history_of(
     looked = record.snapshot is not None
     return History(
         operations=tuple(call.operation() for call in calls),
-        commits=tuple(replace(c, operation=_operation_at(steps, c.at)) for c in origin.commits),
+        commits=tuple(_with(c, operation=_operation_at(steps, c.at)) for c in origin.commits),
         loads=tuple(
-            replace(load, phase=steps[load.at - 1].phase if load.at else load.phase)
+            _with(load, phase=steps[load.at - 1].phase if load.at else load.phase)
             for load in origin.loads
         ),
         drafts=tuple(origin.drafts),
@@ -39,6 +39,12 @@ def history_of(
         owners=dict(owners),
         times=(0.0, *(step.time for step in steps)),
     )
+
+
+def _with(known: Any, **what: Any) -> Any:
+    """Return ``known`` with one field as said; itself if it is so already."""
+    ((name, value),) = what.items()
+    return known if getattr(known, name) == value else replace(known, **what)
 
 
 def _given_contents(stack: Stack, given: Given) -> Layers:

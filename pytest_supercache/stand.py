@@ -4,7 +4,6 @@ Layers, wrapped methods, frozen time and cooperative locks are made once; an exe
 them. Nothing of it is left when the stand is taken down.
 """
 
-import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -24,11 +23,13 @@ from pytest_supercache.runtime.actor import Abandoned
 from pytest_supercache.runtime.async_doors import AsyncDoors
 from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.crew import Crew
 from pytest_supercache.runtime.doors import Doors, clients_replaced
 from pytest_supercache.runtime.driving import driven
 from pytest_supercache.runtime.expiries import Expiries
 from pytest_supercache.runtime.faults import Injection
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
+from pytest_supercache.runtime.garbage import let_go, past_is_no_garbage
 from pytest_supercache.runtime.isolation import Isolation
 from pytest_supercache.runtime.library_doors import LibraryDoors
 from pytest_supercache.runtime.lines import lines_parted
@@ -67,8 +68,10 @@ class Stand:
         watching: Watching,
         settings: Exploration,
         given: Given,
+        crew: Crew,
     ) -> None:
         self.stack = stack
+        self._crew = crew
         self._watching = watching
         self._state = state
         self._isolation = isolation
@@ -134,26 +137,26 @@ class Stand:
             swaps_state=self._state.is_declared or self._isolation.is_used,
         )
         controller.grain = self._settings.grain
+        controller.new_thread = self._crew.thread
         execution = Stepping(controller, expiries, faults)
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
-        self._seeding.start(self._settings.seed)
-        self._state.reset()
-        self._isolation.reset()
-        self.stack.reset(self._given, lambda: (len(kept.steps), _current_name()))
-        self.stack.open_to_faults(execution.published, faults.skews)
+        self._start_over(execution)
         actor = guard(
             execution,
             lambda: driven(controller, body(world)),
             self._settings.step_timeout,
             outside=outside,
         )
+        kept.close()  # the last step: no other one has followed
         self._name_real_time(controller, expiries)
         self._forget()
         failure = None if isinstance(actor.error, Abandoned) else actor.error
         if look:
             world.take_stock()
-        return world.execution(failure or world.misuse())
+        found = world.execution(failure or world.misuse())
+        let_go(controller, actor)
+        return found
 
     def _timekeeper(self, expiries: Expiries, *, unlimited: bool) -> Timekeeper:
         return Timekeeper(
@@ -165,6 +168,15 @@ class Stand:
             held=self.stack.bus.held_until,
             last_lease=self.stack.existing_cache.last_deadline,
         )
+
+    def _start_over(self, execution: Stepping) -> None:
+        """Give everything the content that it has at the start of every execution."""
+        self._seeding.start(self._settings.seed)
+        self._state.reset()
+        self._isolation.reset()
+        steps = execution.record.steps
+        self.stack.reset(self._given, lambda: (len(steps), _current_name()))
+        self.stack.open_to_faults(execution.published, execution.faults.skews)
 
     def _forget(self) -> None:
         """Take back what an execution has left: connections, contents of state, modules."""
@@ -182,9 +194,11 @@ class Stand:
 
     def _next_expiry(self, expiries: Expiries, leases_only: bool) -> float | None:
         """Return when the next entry ends: a key of the existing cache, or what a watch wrote."""
-        watched = expiries.next(self.stack.clock.now(), leases_only=leases_only)
         known = self.stack.deadlines(leases_only)
-        return min([*known, *([] if watched is None else [watched])], default=None)
+        watched = expiries.next(self.stack.clock.now(), leases_only=leases_only)
+        if watched is not None:
+            known.append(watched)
+        return min(known) if known else None
 
     def steps_have_changed(self) -> bool:
         """Say whether something was imported or learnt that makes footprints differ from now on."""
@@ -258,7 +272,9 @@ def test_stand(
     """
     with ExitStack() as undo:
         undo.enter_context(pinned(core))
-        undo.enter_context(_past_is_no_garbage())
+        undo.enter_context(past_is_no_garbage())
+        crew = Crew()
+        undo.callback(crew.close)
         stack = Stack(server, ActiveSwitch())
         undo.callback(stack.close)
         libraries = LibraryDoors()
@@ -288,21 +304,9 @@ def test_stand(
 
         isolation = Isolation(isolate, prepare)
         yield Stand(
-            stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given
-        )
-
-
-@contextmanager
-def _past_is_no_garbage() -> Iterator[None]:
-    """Let the collector look only at what executions make, not at all that was there before."""
-    if gc.get_freeze_count():  # somebody else's decision
-        yield
-        return
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
+            stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given,
+            crew,
+        )  # fmt: skip
 
 
 def _current_name() -> str | None:

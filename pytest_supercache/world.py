@@ -181,10 +181,14 @@ class World(Recording):
         self.deliver()
         with looking():
             self._settled.layers = self.content()
+        if self._controller.phase == "settle":
+            self._controller.phase = "finally"
         return Settling(self.settle_again)
 
     async def settle_again(self) -> None:
         """Settle after all tasks have gone as far as they can."""
+        if self._controller.phase == "finally":
+            self._controller.phase = "settle"
         await self.settle_down()
         self.settle()
 

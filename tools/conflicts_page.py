@@ -19,9 +19,10 @@ def table() -> str:
     for each in CATALOGUE.values():
         name = f"`{each.slug}`" + (f" ({each.family})" if each.family else "")
         effect = "removes it" if each.removes else "lowers the odds"
+        workaround = f"{each.workaround} ({effect})" if each.workaround else "none is known"
         rows.append(
             f"| {_scenario_of(each)} | {name} | {each.title} | {each.symptom} | "
-            f"{each.workaround} ({effect}) | {each.fix} |"
+            f"{workaround} | {each.fix} |"
         )
     return "\n".join(rows)
 

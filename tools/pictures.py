@@ -2,7 +2,7 @@
 
 python -m tools.pictures
 
-Needs the packages of the tests and Debian's chromium.
+Needs the packages of the tests, Debian's chromium, and npm and java for what Allure shows.
 """
 
 import subprocess
@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.browser.allures import ALLURES, render, run
 from tests.browser.pages import browser
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +20,7 @@ STORY = "scenarios/story/price-change.supercache.yaml"
 
 
 def main() -> None:
-    """Run the story, open its page in both colour schemes, and keep what is seen."""
+    """Run the story, open its page in both colour schemes and Allure's, and keep what is seen."""
     PICTURES.mkdir(exist_ok=True)
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -28,6 +29,7 @@ def main() -> None:
         with browser(folder / "profile") as context:
             for scheme in ("light", "dark"):
                 _take(context.new_page(), folder / "index.html", scheme)
+            _take_allures(context, folder)
     for picture in sorted(PICTURES.iterdir()):
         sys.stdout.write(f"written: {picture.name}, {picture.stat().st_size:,} bytes\n")
 
@@ -45,6 +47,22 @@ def _take(tab: Any, page: Path, scheme: str) -> None:
     tab.reload()
     tab.locator(".fails [data-act=part]").click()
     tab.locator(".fails").screenshot(path=PICTURES / "phone.png")
+
+
+def _take_allures(context: Any, folder: Path) -> None:
+    project = folder / "project"
+    project.mkdir()
+    run(project)
+    for name, allure in ALLURES.items():
+        home = folder / name
+        home.mkdir()
+        file = render(project, home, allure.lock)
+        tab = context.new_page()
+        tab.set_viewport_size({"width": 1000, "height": 1450})
+        allure.open(tab, file, "CONFLICT-1[shop]")
+        allure.told_in_steps(tab)
+        allure.drawn(tab)
+        tab.screenshot(path=PICTURES / f"{name}.png")
 
 
 if __name__ == "__main__":

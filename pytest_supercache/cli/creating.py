@@ -9,12 +9,12 @@ import click
 
 from pytest_supercache.cli.project import SUFFIX, Project, ProjectError, describe
 from pytest_supercache.cli.show import own_systems, schema_text
-from pytest_supercache.cli.templates import DEFAULT, TEMPLATES, written
+from pytest_supercache.cli.templates import DEFAULT, TEMPLATES, verbs_to_bind, written
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.oracle.catalogue import CATALOGUE
 from pytest_supercache.oracle.linear.call import Model
 from pytest_supercache.oracle.linear.formats import FORMATS
 from pytest_supercache.report.values import clean
-from pytest_supercache.scenario.grammar import Vocabulary
 
 _SCHEMA = "scenario.schema.json"
 
@@ -41,20 +41,26 @@ _format = click.option(
 )
 
 
+def _classes() -> str:
+    """List the classes as users notice them: who meets a conflict seldom knows its name."""
+    rows = (f"  {slug:30}{known.symptom}" for slug, known in CATALOGUE.items() if slug in TEMPLATES)
+    return "\b\nClasses, and what users notice (docs/conflicts.md says more):\n" + "\n".join(rows)
+
+
 def _recorded(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command be told of a recording."""
     return _history(_model(_format(command)))
 
 
-@click.command()
+@click.command(epilog=_classes())
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
     "--class",
     "conflict",
-    type=click.Choice(list(TEMPLATES)),
+    type=click.Choice(TEMPLATES),
     default=DEFAULT,
     metavar="NAME",
-    help=f"Which conflict the flow may show (default: {DEFAULT}): {', '.join(TEMPLATES)}.",
+    help=f"Which conflict the flow may show (default: {DEFAULT}); they are listed below.",
 )
 @click.option("--id", "scenario_id", help="The scenario's id; made from the file's name if unsaid.")
 @click.option("--system", help="The system under test; the project's own one if there is one.")
@@ -88,11 +94,6 @@ def new(
     if not re.fullmatch(r"[A-Za-z0-9_.:/-]+", key) or key.endswith(":"):
         raise click.UsageError(f"--key {key!r}: write a key without blanks, as product:42")
     project = _project()
-    needed = TEMPLATES[conflict].needs
-    if recording is None and needed is not None and needed not in project.vocabulary.guarantees:
-        raise click.UsageError(
-            f"--class {conflict} needs the guarantee {needed}, which is not available here"
-        )
     schema = project.root / _SCHEMA
     beside = Path(os.path.relpath(schema, path.resolve().parent))
     scenario_id = scenario_id or _id_of(path, project)
@@ -100,16 +101,18 @@ def new(
     if recording is not None:
         text = _drafted(recording, Model(model), format_, scenario_id, system, beside)
     else:
-        text = written(
-            conflict, scenario_id=scenario_id, system=system, key=key, schema=beside,
-            guarantees=project.vocabulary.guarantees,
-        )  # fmt: skip
+        text = written(conflict, scenario_id=scenario_id, system=system, key=key, schema=beside)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     click.echo(f"written: {path}")
     if not schema.exists():
         schema.write_text(schema_text(project.vocabulary), encoding="utf-8")
         click.echo(f"written: {schema} (for editors; `supercache schema -o {_SCHEMA}` renews it)")
+    for verb in verbs_to_bind(text):
+        if verb not in project.vocabulary.verbs:
+            click.echo(
+                f"note: bind the verb {verb!r} in conftest.py; the file's end shows how", err=True
+            )
     click.echo(f"run it:  pytest {path}")
 
 
@@ -127,16 +130,13 @@ def _drafted(
 
 
 def _project() -> Project:
+    from pytest_supercache.words import built_in_words
+
     try:
         return describe()
     except ProjectError as error:
         click.echo(f"{error.message}\n\nGoing on without the project's own words.", err=True)
-        known = ("coherent_when_settled", "read_your_writes")
-        return Project(
-            root=Path.cwd(),
-            vocabulary=Vocabulary(guarantees={name: {} for name in known}),
-            files=(),
-        )
+        return Project(root=Path.cwd(), vocabulary=built_in_words(), files=())
 
 
 def _system(named: str | None, project: Project) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from urllib.parse import quote
 
 from pytest_supercache.report.annotations import command
 from pytest_supercache.scenario.problems import Problem
@@ -58,7 +59,7 @@ def as_sarif(problems: Sequence[Problem]) -> str:
                 "locations": [
                     {
                         "physicalLocation": {
-                            "artifactLocation": {"uri": problem.path.replace("\\", "/")},
+                            "artifactLocation": {"uri": quote(problem.path.replace("\\", "/"))},
                             "region": {
                                 "startLine": problem.line,
                                 "startColumn": problem.column,

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pytest_supercache.cli.project import Project, describe
+from pytest_supercache.report.values import clean
 from pytest_supercache.scenario.grammar import Vocabulary
 
 _PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
@@ -57,7 +58,7 @@ def _print_table(files: list[dict[str, Any]]) -> None:
                 " ".join(file["tags"]),
                 file["path"],
             )
-            table.add_row(*(Text(str(cell)) for cell in cells))
+            table.add_row(*(Text(clean(str(cell))) for cell in cells))
     console = Console()
     console = console if console.is_terminal else Console(width=240)
     console.print(table)
@@ -82,7 +83,8 @@ def explain(path: Path) -> None:
         except (ScenarioProblems, OSError) as error:
             click.echo(str(error), err=True)
             sys.exit(1)
-        click.echo(("\n" if number else "") + in_words(scenario), nl=False)
+        words = "\n".join(clean(line) for line in in_words(scenario).split("\n"))
+        click.echo(("\n" if number else "") + words, nl=False)
 
 
 @click.command()
@@ -97,7 +99,9 @@ def schema(output: Path | None, markdown: bool, builtin: bool) -> None:
     \b
       supercache schema -o scenario.schema.json
     """
-    text = schema_text(Vocabulary() if builtin else describe().vocabulary, markdown=markdown)
+    from pytest_supercache.words import built_in_words
+
+    text = schema_text(built_in_words() if builtin else describe().vocabulary, markdown=markdown)
     if output is None:
         click.echo(text, nl=False)
     else:

@@ -37,9 +37,14 @@ class Passing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """How many of all interleavings fail, and how many of all schedules, if these are counted."""
+    """How many of all interleavings fail, and how many of all schedules, if these are counted.
+
+    ``walk`` is the chance that a random walk fails, which draws evenly who goes next; None: it is
+    not known everywhere who could have gone.
+    """
 
     failing: int
     interleavings: int
     failing_schedules: int
     schedules: int | None
+    walk: float | None = None

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
 from pytest_supercache.core.errors import TokenError
@@ -30,8 +30,7 @@ _SAFE = "@._-/"
 _SAFE_ITEM = "@._-[]"
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(NamedTuple):
     """What a scheduler is asked.
 
     Who may go on now, who took the last step, and how many choices were made before.

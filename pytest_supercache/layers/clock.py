@@ -51,8 +51,9 @@ class VirtualClock:
 
     def reset(self) -> None:
         """Go back to the epoch: a new execution begins."""
-        self._ahead = 0.0
-        self._set(0.0)
+        if self._now or self._ahead:
+            self._ahead = 0.0
+            self._set(0.0)
 
     def move_to(self, seconds: float) -> None:
         """Move forward to ``seconds`` since the start; time never goes back."""

@@ -35,7 +35,8 @@ class ExistingCache:
         self.expiring: set[str] = set()  # keys of commands that set or read a TTL
         self.history: list[Any] = []  # before each write, when a fault asks for it
         self.leases: set[str] = set()  # keys set with NX and a TTL: a lock that runs out
-        self.is_plain = True  # nothing but reads and writes of keys went through connections
+        self.is_observed = False  # every command of a client is looked at
+        self.is_plain = False  # and they were nothing but reads and writes of keys
         self._admin: redis.Redis | None = None  # for our own looks; made when needed
         self._moulds = Moulds()
         self._pools: set[Any] = set()  # of clients we made, that have a connection
@@ -102,6 +103,7 @@ class ExistingCache:
 
     def aconnect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make an asyncio connection that leads here."""
+        self.is_plain = False  # what pipelines and subscriptions send there is not looked at
         return owned(self.server.aconnection(arguments, library))
 
     def reset(self, given: Mapping[str, Any]) -> None:
@@ -115,7 +117,7 @@ class ExistingCache:
         self._admin = None
         for key, value in given.items():
             self._look_in().set(key, encoded(value))
-        self.is_plain = True
+        self.is_plain = self.is_observed
 
     def peek(self, key: str) -> Any:
         """Look at ``key`` without taking a step; text where it is text, None when absent."""
@@ -189,10 +191,6 @@ class ExistingCache:
         """Return the virtual second at which ``key`` is gone; None: it has no time to live."""
         at = self.server.expiries().get(key)
         return None if at is None else at - EPOCH.timestamp() + EXPIRED_AFTER
-
-    def close(self) -> None:
-        """Stop the server, if it is ours."""
-        self.server.close()
 
     def _look_in(self) -> "redis.Redis":
         if self._admin is None:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from pytest_supercache.layers.connections import portable_arguments
-from pytest_supercache.layers.reuse import Reuse, shape_of
+from pytest_supercache.layers.reuse import Reuse, is_emptied, shape_of
 
 
 class FakeRedisServer:
@@ -63,13 +63,14 @@ class FakeRedisServer:
         return make(server=self._server, **portable_arguments(arguments))
 
     def reset(self, *, was_plain: bool = False) -> None:
-        """Start over with a new server: nothing can be left in it by definition.
+        """Start over, with a new server unless the old one only needs to forget its keys.
 
         Args:
             was_plain: connections saw nothing but reads and writes of keys.
         """
         self._reuse.collect(are_plain=was_plain)
-        self._server = self._make()
+        if not (was_plain and is_emptied(self._server)):
+            self._server = self._make()
 
     def strings(self) -> dict[str, str] | None:
         """Return the content of database 0 if all of it is plain strings, else None."""

@@ -1,4 +1,4 @@
-"""Clients and connections to fakeredis that serve one execution after the other.
+"""Clients, connections and servers of fakeredis that serve one execution after the other.
 
 To make a client costs as much as two commands, because it writes down anew how every answer is to
 be read: one is a copy of the first that was made with the same options. To connect costs as much as
@@ -7,7 +7,6 @@ them, so it may be led to the next execution's server as if it had been opened t
 else (a transaction, a subscription, SELECT, a script, a client option, an error) it is closed.
 """
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -71,6 +70,25 @@ def _lead(connection: Any, server: Any) -> None:
     server.sockets.append(socket)
 
 
+_KEPT = frozenset(
+    {"_next_client_id", "acl", "clients", "closed_sockets", "config", "connected", "dbs",
+     "lastsave", "lock", "pause_mode", "pause_until", "psubscribers", "scan_cursors",
+     "script_cache", "server_type", "sockets", "ssubscribers", "subscribers", "version"}
+)  # fmt: skip
+"""What a fakeredis server consists of, in the versions that we know how to empty."""
+
+
+def is_emptied(server: Any) -> bool:
+    """Make a server new through which only plain reads and writes went; False: it is another."""
+    if vars(server).keys() != _KEPT or server.lock.locked():
+        return False
+    server.dbs.clear()
+    server.sockets.clear()
+    server.closed_sockets.clear()
+    server._next_client_id = 1  # noqa: SLF001 - fakeredis has no public way to empty one
+    return True
+
+
 _PARTS = frozenset(
     {"_event_dispatcher", "auto_close_connection_pool", "connection_pool", "single_connection_lock",
      "connection", "_single_connection_client", "response_callbacks"}
@@ -99,8 +117,8 @@ class Moulds:
 
 
 def _like(mould: Any, pool: Any) -> Any:
-    client = copy.copy(mould)
-    client.connection_pool = pool
+    client = object.__new__(type(mould))
+    vars(client).update(vars(mould), connection_pool=pool)
     callbacks = mould.response_callbacks
     make: Any = type(callbacks)
     client.response_callbacks = own = make.__new__(make)

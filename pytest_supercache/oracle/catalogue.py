@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictClass:
-    """One class; ``removes`` says whether the usual workaround ends it or only lowers the odds."""
+    """One class; ``removes`` says whether the usual workaround ends it or only lowers the odds.
+
+    The workaround is empty where none is known.
+    """
 
     slug: str
     number: str
@@ -203,7 +206,7 @@ CATALOGUE = {
         ),
         _class(
             "33", "uncommitted-visible", "Somebody reads what was never committed",
-            "a value is seen and then gone", "none is known", "store after the commit only",
+            "a value is seen and then gone", "", "store after the commit only",
             family=_DIRTY,
         ),
         _class(

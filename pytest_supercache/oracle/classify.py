@@ -12,7 +12,7 @@ from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Execution, Pending, Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
-from pytest_supercache.oracle.roles import Act, Role, layer_of
+from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, layer_of
 from pytest_supercache.oracle.stale import Classified, Scene, stale, told
 from pytest_supercache.oracle.struck import Struck
 
@@ -31,6 +31,11 @@ _BY_GUARANTEE = {
     "no_dirty_reads": "uncommitted-visible",
 }
 
+NAMED_BY_GUARANTEE = frozenset(
+    {*_BY_GUARANTEE.values(), "dirty-fill", "stampede", "aligned-expiry"}
+)
+"""Classes that are read from the guarantee; ``resurrection`` can be read from steps as well."""
+
 
 def classify(execution: Execution, violation: Violation) -> Classified:
     """Name the conflict behind a violation."""
@@ -40,9 +45,10 @@ def classify(execution: Execution, violation: Violation) -> Classified:
         has_expired = _both_expired(execution, violation.key)
         return Classified(slug="aligned-expiry" if has_expired else "stampede")
     if violation.guarantee == "no_dirty_reads" and not _read_in_the_race(execution, violation):
-        return Classified(slug="dirty-fill")
+        return Classified(slug="dirty-fill", place=_shown_by(execution, violation))
     if violation.guarantee in _BY_GUARANTEE:
-        return Classified(slug=_BY_GUARANTEE[violation.guarantee])
+        slug = _BY_GUARANTEE[violation.guarantee]
+        return Classified(slug=slug, place=_shown_by(execution, violation))
     for key in [violation.key] if violation.key is not None else _keys(execution):
         scene = Scene.of(execution, violation, key)
         found = _lease_expired(scene) or _lost_update(scene.acts) or stale(scene, violation)
@@ -64,6 +70,24 @@ def _read_in_the_race(execution: Execution, violation: Violation) -> bool:
         for operation in execution.history
         if operation.step == read
     )
+
+
+def _shown_by(execution: Execution, violation: Violation) -> str | None:
+    """Return the layer from which the answer came that breaks a guarantee."""
+    if violation.key is None:
+        return None
+    wanted = violation.evidence.get("read", violation.evidence.get("then"))
+    read = [
+        at
+        for at, operation in enumerate(execution.history)
+        if operation.step == wanted and operation.user == violation.user
+    ]
+    looks = [
+        act
+        for act in acts_on(execution.steps, violation.key)
+        if act.step.operation in read and act.role in {Role.LOOK_UP, Role.LOAD}
+    ]
+    return looks[-1].place if looks else None
 
 
 def _keys(execution: Execution) -> list[str]:
@@ -129,6 +153,8 @@ def _lease_expired(scene: Scene) -> Classified | None:
     ticks = [at for at, step in enumerate(race) if _moves_time(step)]
     for lock in scene.execution.expiring:
         takes = [(at, step) for at, step in enumerate(race) if _takes(step, lock)]
+        if _is_data(scene, lock, takes):
+            continue
         for first, holder in takes:
             for second, other in takes:
                 ran_out = any(first < tick < second for tick in ticks)
@@ -136,8 +162,28 @@ def _lease_expired(scene: Scene) -> Classified | None:
                     late = _writes_after(scene, holder.actor, lock, second)
                     if late is not None:
                         taken = [_taking(first, holder, lock), _taking(second, other, lock)]
-                        return told("lease-expired", late.place, *taken, late)
+                        known = scene.of_role(Role.TICK, Role.LOAD, Role.COMMIT, before=late.at)
+                        since = [act for act in known if act.at > first]
+                        return told("lease-expired", late.place, *taken, *since, late)
     return None
+
+
+def _is_data(scene: Scene, resource: str, sets: list[tuple[int, Step]]) -> bool:
+    """Say whether an entry with a time to live is no lock: it is the key's, or somebody missed it.
+
+    Who takes a lock does not look it up before.
+    """
+    place, _, name = resource.partition(":")
+    if name == scene.key:
+        return True
+    return any(
+        act.role is Role.LOOK_UP
+        and act.at < at
+        and (act.place, act.name) == (place, name)
+        and (act.step.actor, act.step.operation) == (step.actor, step.operation)
+        for at, step in sets
+        for act in scene.acts
+    )
 
 
 def _taking(at: int, step: Step, lock: str) -> Act:
@@ -168,12 +214,14 @@ def _lost_update(acts: list[Act]) -> Classified | None:
     if any(act.role in {Role.LOAD, Role.COMMIT} for act in acts):
         return None
     for last in (act for act in acts if act.role is Role.STORE):
-        mine = _before(acts, last, Role.LOOK_UP, actor=last.step.actor, place=last.place)
+        entry = (last.place or "", last.name)
+        mine = _before(acts, last, Role.LOOK_UP, actor=last.step.actor, entry=entry)
         if mine is None:
             continue
         for other in acts:
             between = mine.at < other.at < last.at and other.role is Role.STORE
-            if between and other.step.actor != last.step.actor and other.place == last.place:
+            is_same = is_entry(other, *entry)
+            if between and is_same and other.step.actor != last.step.actor:
                 theirs = _before(acts, other, Role.LOOK_UP, actor=other.step.actor)
                 if theirs is not None:
                     return told("cached-rmw", last.place, theirs, mine, other, last)
@@ -181,11 +229,11 @@ def _lost_update(acts: list[Act]) -> Classified | None:
 
 
 def _before(
-    acts: list[Act], act: Act, role: Role, *, actor: str, place: str | None = None
+    acts: list[Act], act: Act, role: Role, *, actor: str, entry: tuple[str, str] | None = None
 ) -> Act | None:
     """Return the last act of a role and an actor before another one."""
     for earlier in reversed(acts[: acts.index(act)]):
         is_theirs = earlier.role is role and earlier.step.actor == actor
-        if is_theirs and place in {None, earlier.place}:
+        if is_theirs and (entry is None or is_entry(earlier, *entry)):
             return earlier
     return None

@@ -9,7 +9,7 @@ before or after the commit; the pattern is "the last step of the read before the
 
 from collections.abc import Iterator
 
-from pytest_supercache.core.operation import Draft
+from pytest_supercache.core.operation import RACE, Draft
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
@@ -60,10 +60,11 @@ def _drafts(observed: Observed, sight: Sight) -> list[Draft]:
 
 def _violation(sight: Sight, draft: Draft) -> Violation:
     operation = sight.operation
+    who = operation.user if operation.phase == RACE else operation.step or operation.user
     fate = "was committed only later" if draft.committed else "was never committed"
     return Violation(
         guarantee="no_dirty_reads",
-        summary=f"{operation.user} read {sight.key} = {sight.value!r}, which {fate}",
+        summary=f"{who} read {sight.key} = {sight.value!r}, which {fate}",
         key=sight.key,
         user=operation.user,
         node=operation.node,

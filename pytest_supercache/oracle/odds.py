@@ -46,7 +46,7 @@ def share(odds: Odds) -> str:
 
 def condition(odds: Odds) -> str:
     """Say what the odds take for given."""
-    struck = f", that {' and '.join(odds.faults)}" if odds.faults else ""
+    struck = f", that this strikes: {'; '.join(odds.faults)}" if odds.faults else ""
     return (
         f"given that all users start within {odds.within * 1000:g} ms{struck}, and that latencies "
         f"are as assumed ({latencies_in_words(odds.latencies)})"

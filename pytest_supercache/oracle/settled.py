@@ -12,7 +12,7 @@ from typing import Any
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.trace import Execution, Layers
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
+from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
 from pytest_supercache.oracle.versions import (
     candidates,
     is_from_somewhere,
@@ -20,6 +20,9 @@ from pytest_supercache.oracle.versions import (
     same,
     written,
 )
+
+Finding = Violation | NotJudgedError
+"""A violation outranks what could not be judged."""
 
 
 def _find_incoherence(execution: Execution) -> Violation | None:
@@ -29,11 +32,11 @@ def _find_incoherence(execution: Execution) -> Violation | None:
     if not settled.layers and not settled.probes:
         raise NotJudgedError("nobody looked at the layers after the race; call world.settle()")
     if history.origin_watched:
-        return _against_origin(execution)
-    return _against_writes(history, settled.probes)
+        return decided(_against_origin(execution))
+    return decided(_against_writes(history, settled.probes))
 
 
-def _against_origin(execution: Execution) -> Violation | None:
+def _against_origin(execution: Execution) -> Iterator[Finding]:
     history, settled = execution.history, execution.settled
     truth = settled.layers.get("origin", {})
     asked_of = truth if settled.truth is None else settled.truth
@@ -41,44 +44,42 @@ def _against_origin(execution: Execution) -> Violation | None:
         place: a for place, a in settled.probes.items() if is_known_to_origin(history, place[1])
     }
     others = {place: a for place, a in settled.probes.items() if place not in known}
-    return (
-        _wrong_answer(execution, known, asked_of)
-        or (_against_writes(history, others) if others else None)
-        or _outdated_content(execution, truth)
-    )
+    yield from _wrong_answers(execution, known, asked_of)
+    if others:
+        yield from _against_writes(history, others)
+    yield from _outdated_content(execution, truth)
 
 
-def _wrong_answer(
+def _wrong_answers(
     execution: Execution, probes: dict[tuple[str, str], Any], truth: dict[str, Any]
-) -> Violation | None:
+) -> Iterator[Finding]:
     history = execution.history
     for (node, key), answer in probes.items():
         if isinstance(answer, BaseException) or same(answer, truth.get(key)):
             continue
         if answer is None:
             if _loads(execution, key):
-                return _violation(f"node {node}", key, None, truth.get(key), node=node)
-            continue
-        if candidates(history, key, answer):
-            return _violation(f"node {node}", key, answer, truth.get(key), node=node)
-        raise NotJudgedError(
-            f"node {node} answers {answer!r} for {key}, which is no version that the origin ever "
-            "had; the oracle cannot compare it"
-        )
-    return None
+                yield _violation(f"node {node}", key, None, truth.get(key), node=node)
+        elif candidates(history, key, answer):
+            yield _violation(f"node {node}", key, answer, truth.get(key), node=node)
+        else:
+            yield NotJudgedError(
+                f"node {node} answers {answer!r} for {key}, which is no version that the origin "
+                "ever had; the oracle cannot compare it"
+            )
 
 
-def _outdated_content(execution: Execution, truth: dict[str, Any]) -> Violation | None:
+def _outdated_content(execution: Execution, truth: dict[str, Any]) -> Iterator[Finding]:
     unread = []
     for place, key, value in _differing(execution.settled.layers, truth):
         if candidates(execution.history, key, value):
-            return _violation(place, key, value, truth.get(key))
-        unread.append(f"{place}:{key}")
+            yield _violation(place, key, value, truth.get(key))
+        else:
+            unread.append(f"{place}:{key}")
     if unread and not execution.settled.probes:
-        raise NotJudgedError(
+        yield NotJudgedError(
             f"{unread[0]} holds no version of a key of the origin, and no system was asked with get"
         )
-    return None
 
 
 def _loads(execution: Execution, key: str) -> bool:
@@ -112,33 +113,37 @@ def _violation(
     where: str, key: str, value: Any, truth: Any, *, node: str | None = None
 ) -> Violation:
     verb = "answers" if node is not None else "holds"
+    told = "nothing" if value is None else repr(value)
     right = "the origin has nothing" if truth is None else f"the origin has {truth!r}"
     return Violation(
         guarantee="coherent_when_settled",
-        summary=f"{where} {verb} {value!r} for {key} although everything has settled; {right}",
+        summary=f"{where} {verb} {told} for {key} although everything has settled; {right}",
         key=key,
         node=node,
         evidence={"where": where, "value": value, "origin": truth},
     )
 
 
-def _against_writes(history: History, probes: dict[tuple[str, str], Any]) -> Violation | None:
+def _against_writes(history: History, probes: dict[tuple[str, str], Any]) -> Iterator[Finding]:
     if not probes:
-        raise NotJudgedError(
+        yield NotJudgedError(
             "coherent_when_settled: the system uses no origin and could not be asked on its nodes; "
             "it needs get(key)"
         )
+    comparable = dict(probes)
     for (node, key), answer in probes.items():
         if _says_nothing(answer):
             continue
         last = _last_written(history, key)
         if last and not any(same(answer, value) for value in last):
             if not is_from_somewhere(history, key, answer):
-                raise NotJudgedError(
+                yield NotJudgedError(
                     f"node {node} answers {answer!r} for {key}, which was neither given nor "
                     "written; the oracle cannot compare it"
                 )
-            return Violation(
+                del comparable[node, key]
+                continue
+            yield Violation(
                 guarantee="coherent_when_settled",
                 summary=f"node {node} answers {answer!r} for {key} although everything has "
                 f"settled; the last acknowledged write left {' or '.join(map(repr, last))}",
@@ -146,17 +151,17 @@ def _against_writes(history: History, probes: dict[tuple[str, str], Any]) -> Vio
                 node=node,
                 evidence={"value": answer, "last": last},
             )
-    return _disagreement(probes)
+    yield from _disagreements(comparable)
 
 
-def _disagreement(probes: dict[tuple[str, str], Any]) -> Violation | None:
+def _disagreements(probes: dict[tuple[str, str], Any]) -> Iterator[Finding]:
     first: dict[str, tuple[str, Any]] = {}
     for (node, key), answer in probes.items():
         if _says_nothing(answer):
             continue
         other, seen = first.setdefault(key, (node, answer))
         if not same(seen, answer):
-            return Violation(
+            yield Violation(
                 guarantee="coherent_when_settled",
                 summary=f"node {other} answers {seen!r} and node {node} {answer!r} for {key} "
                 "although everything has settled",
@@ -164,7 +169,6 @@ def _disagreement(probes: dict[tuple[str, str], Any]) -> Violation | None:
                 node=node,
                 evidence={"nodes": {other: seen, node: answer}},
             )
-    return None
 
 
 def _last_written(history: History, key: str) -> list[Any]:

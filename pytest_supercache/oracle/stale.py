@@ -337,7 +337,9 @@ def _never_removed(scene: Scene, place: str, name: str, commits: list[Act]) -> C
     dropped = scene.of_role(Role.DROP, after=commit.at)
     late = _subscription(scene, place, after=published[0].at) if published else None
     if late is not None:
-        return told("subscribe-gap", place, commit, published[0], late)
+        fill = _left_behind(scene.acts, place, name)
+        filled = [] if fill is None else [fill]
+        return told("subscribe-gap", place, *filled, commit, published[0], late)
     by_fault = why_missing(scene.struck, place, published=bool(published))
     if by_fault is not None:
         return told(by_fault, place, commit, *dropped[:1], *published[:1])

@@ -93,10 +93,15 @@ class Scene:
             call_shape = f"{method}(key, value)" if method == "set" else f"{method}(key)"
             raise SupercacheError(
                 f"{step.where}: {step.verb!r} calls {call_shape}, which system {self.system!r} "
-                "does not have"
+                f"does not have. Give it one, or {self._take_a_verb()} (docs/systems.md, Verbs)"
             )
         call.value = arguments.get("value")
         call.answer = await self.call(function, *arguments.values())
+
+    def _take_a_verb(self) -> str:
+        if not self.verbs:
+            return "bind a verb to what it has: @sc.verb"
+        return f"take a verb of the project: {', '.join(sorted(self.verbs))}"
 
     async def _call_verb(
         self, verb: Verb, arguments: dict[str, Any], user: ActingUser, call: Call

@@ -15,7 +15,7 @@ from pytest_supercache.plugin.allure_results import show
 from pytest_supercache.plugin.progress import progressing
 from pytest_supercache.plugin.reproducing import REPLAYED, attempted, recorded_of
 from pytest_supercache.plugin.session import FINDING, NotAsExpected, Session
-from pytest_supercache.plugin.terminal import picture_width
+from pytest_supercache.plugin.terminal import whole_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -258,19 +258,19 @@ class Bench:
     def _report(self, node: pytest.Item, finding: "Finding") -> None:
         """Attach the finding to its item, then pass or fail the item."""
         from pytest_supercache.report.junit import properties
-        from pytest_supercache.report.text import failure_text, line_of_text
+        from pytest_supercache.report.text import line_of_text
         from pytest_supercache.report.verdict_json import finding_row
 
         result = finding.result
         row = finding_row(finding)
         row["line_of_text"] = line_of_text(finding)
         if result.counterexample is not None and finding.as_stated:
-            row["picture"] = failure_text(finding, picture_width(node.config))
+            row["picture"] = whole_text(node.config, finding)
         node.stash[FINDING] = row
         node.user_properties += properties(row)
         show(node, finding, row, self._session.report_folder)
         if not finding.as_stated:
-            raise NotAsExpected(failure_text(finding, picture_width(node.config)))
+            raise NotAsExpected(whole_text(node.config, finding))
 
 
 def _first_line(node: pytest.Item) -> str:

@@ -1,6 +1,7 @@
 """Scenario files become pytest items: marks, ``-k``, fixtures, xdist, JUnit work as for tests."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -89,33 +90,11 @@ class BrokenFile(pytest.Item):
 def vocabulary() -> "Vocabulary":
     """Return the words that scenario files of this project may use."""
     from pytest_supercache import reference  # noqa: F401 - registers the reference systems
-    from pytest_supercache.oracle.catalogue import CATALOGUE, FAMILIES
-    from pytest_supercache.oracle.guarantee import Unit
-    from pytest_supercache.oracle.judge import KNOWN
-    from pytest_supercache.scenario.grammar import Field, Kind, Vocabulary
     from pytest_supercache.scenario.signatures import signature_of
+    from pytest_supercache.words import built_in_words
 
-    families = {
-        family: f"One of {', '.join(k.slug for k in CATALOGUE.values() if k.family == family)}"
-        for family in sorted(FAMILIES)
-    }
-    kinds = {Unit.SECONDS: Kind.DURATION, Unit.COUNT: Kind.COUNT, Unit.KEY: Kind.TEXT}
-    return Vocabulary(
-        systems=tuple(REGISTRY.systems),
-        verbs={name: signature_of(verb.function) for name, verb in REGISTRY.verbs.items()},
-        guarantees={
-            name: {
-                parameter.name: Field(
-                    kind=kinds[parameter.unit],
-                    description=parameter.description,
-                    is_required=parameter.is_required,
-                )
-                for parameter in guarantee.parameters
-            }
-            for name, guarantee in KNOWN.items()
-        },
-        classes={**families, **{known.slug: known.title for known in CATALOGUE.values()}},
-    )
+    verbs = {name: signature_of(verb.function) for name, verb in REGISTRY.verbs.items()}
+    return replace(built_in_words(), systems=tuple(REGISTRY.systems), verbs=verbs)
 
 
 def select_for_replay(config: pytest.Config, items: list[pytest.Item], token: str) -> None:

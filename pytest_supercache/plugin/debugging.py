@@ -21,18 +21,23 @@ PATIENCE = 86_400.0
 
 _OURS = (
     "adapters",
+    "calls",
     "core",
     "layers",
     "operations",
+    "playing",
     "plugin",
+    "recording",
     "runtime",
     "search",
     "stand",
+    "users",
     "world",
 )
 _NOT_STEPPED = [
     *(f"pytest_supercache.{room}*" for room in _OURS),
     *("redis", "redis.*", "fakeredis", "fakeredis.*", "freezegun.*", "threading", "contextlib"),
+    *("asyncio", "asyncio.*"),
 ]
 
 
@@ -125,6 +130,11 @@ class _Debugger(pdb.Pdb):
         self.interaction(frame, None)
         if not self._is_over:
             sys.settrace(self.trace_dispatch)
+
+    def user_exception(self, frame: FrameType, exc_info: Any) -> None:
+        """Stop at errors of the code under test; to who awaits it a coroutine's end is one."""
+        if not self.is_skipped_module(str(frame.f_globals.get("__name__"))):
+            super().user_exception(frame, exc_info)
 
     def set_continue(self) -> None:
         """Go on without the user, unless there are breakpoints of theirs."""

@@ -250,6 +250,8 @@ def _description(config: pytest.Config) -> "Description | None":
         return None
     from pytest_supercache.plugin.describing import Description
 
+    if config.pluginmanager.has_plugin("hypothesispytest"):  # it would load Hypothesis at the end
+        config.pluginmanager.unregister(name="hypothesispytest")
     return Description(Path(target), project_root(config))
 
 

@@ -2,9 +2,12 @@
 
 import shutil
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from pytest_supercache.report.finding import Finding
 
 WIDTHS = (100, 240)
 """Of pictures: at least, where nothing limits them, and at most."""
@@ -28,6 +31,14 @@ def picture_width(config: pytest.Config) -> int:
     if seen is not None:
         return max(_NARROWEST, min(seen, most))
     return max(least, min(shutil.get_terminal_size((120, 24)).columns, most))
+
+
+def whole_text(config: pytest.Config, finding: "Finding") -> str:
+    """Return all that is to say about an item, as wide as fits where it is read."""
+    from pytest_supercache.report.text import failure_text
+
+    is_wrapped = columns(config) is not None
+    return failure_text(finding, picture_width(config), is_wrapped=is_wrapped)
 
 
 def uncaptured(config: pytest.Config) -> Any:

@@ -8,9 +8,16 @@ from collections.abc import Collection, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
-from pytest_supercache.report.allure_result import labels_of, step_titles, title_of
+from pytest_supercache.report.allure_result import (
+    address_of,
+    description_of,
+    labels_of,
+    step_titles,
+    title_of,
+)
 from pytest_supercache.report.evidence import Attachment
 from pytest_supercache.report.finding import Finding
+from pytest_supercache.report.values import short
 
 _ONCE = frozenset({"epic", "feature", "story", "severity"})
 
@@ -33,7 +40,7 @@ def attach(
 
     dynamic: Any = allure.dynamic
     dynamic.title(title_of(row))
-    dynamic.description(finding.words or finding.story or finding.result.coverage)
+    dynamic.description(description_of(row, finding.words))
     for kind, value in labels_of(row):
         if not (kind in _ONCE and kind in marked):
             dynamic.label(kind, value)
@@ -52,9 +59,10 @@ def attach(
 
 def _link(allure: ModuleType, links: Mapping[str, str]) -> None:
     for kind, target in links.items():
+        address = address_of(target)
         if kind == "issue":
-            allure.dynamic.issue(target, target)
+            allure.dynamic.issue(address, short(target))
         elif kind == "tms":
-            allure.dynamic.testcase(target, target)
+            allure.dynamic.testcase(address, short(target))
         else:
-            allure.dynamic.link(target, name=kind)
+            allure.dynamic.link(address, name=kind)

@@ -5,13 +5,15 @@ history is made from the item's name only: token and seed change, the story does
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_supercache.report.complaints import sentence, short_lines
 from pytest_supercache.report.page_data import headline
 from pytest_supercache.report.step_lines import steps_of
-from pytest_supercache.report.values import short
+from pytest_supercache.report.summary import escaped
+from pytest_supercache.report.values import TEXT_MAX, short
 
 Json = Mapping[str, Any]
 
@@ -20,6 +22,7 @@ ITEM = "_supercache_item"
 
 NAME_MAX = 300
 STEPS_MAX = 60
+LINES_MAX = 300
 _BROKEN = "The stand or the scenario is broken"
 
 
@@ -64,6 +67,26 @@ def step_titles(row: Json) -> tuple[str, list[str]]:
     return f"the failing interleaving: {len(lines)} steps", titles
 
 
+def description_of(row: Json, words: str) -> str:
+    """Return the scenario in words as Markdown, in which only its lists are markup.
+
+    Args:
+        row: the item as in ``verdict.json``.
+        words: the scenario in words; ``""``: there are none.
+    """
+    lines = str(words or row["story"] or row["coverage"] or "").split("\n")
+    said = [_item(line) for line in lines[:LINES_MAX]]
+    if len(lines) > LINES_MAX:
+        said.append(f"and {len(lines) - LINES_MAX:,} more lines, in the scenario file")
+    return "\n".join(said)
+
+
+def _item(line: str) -> str:
+    mark = re.match(r"(- |\d+\. )?", line)
+    assert mark is not None, "an optional group always matches"
+    return f"{mark[0]}{escaped(line[mark.end() :], TEXT_MAX)}"
+
+
 def message_of(row: Json) -> str:
     """Return what Allure shows first and sorts by: the verdict, the class, the evidence."""
     found = row["counterexample"] or {}
@@ -98,7 +121,7 @@ def result(
     return {
         **_identity(str(row["node_id"])),
         "name": title_of(row),
-        "description": words or row["story"] or row["coverage"],
+        "description": description_of(row, words),
         "status": "failed" if failed else "passed",
         "statusDetails": {"message": message_of(row), "trace": trace} if failed else {},
         "stage": "finished",
@@ -225,8 +248,14 @@ def _link(kind: str, target: str) -> dict[str, str]:
     return {
         "type": kind if kind in {"issue", "tms"} else "link",
         "name": short(kind if target.startswith("http") else target),
-        "url": short(target),
+        "url": address_of(target),
     }
+
+
+def address_of(target: str) -> str:
+    """Return what a click on a link may open: a page of the web, or what a pattern makes of it."""
+    text = short(target)
+    return text if text.startswith(("http://", "https://")) else text.replace(":", "%3A")
 
 
 def _parameters(row: Json) -> Iterable[dict[str, Any]]:

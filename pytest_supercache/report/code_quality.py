@@ -38,5 +38,5 @@ def _entry(one: Complaint, fingerprint: str) -> dict[str, Any]:
         "check_name": f"supercache/{one.rule}",
         "fingerprint": fingerprint,
         "severity": "info" if one.waiver is not None else _SEVERITIES.get(one.severity, "major"),
-        "location": {"path": one.path.replace("\\", "/"), "lines": {"begin": one.line}},
+        "location": {"path": one.path.replace("\\", "/") or ".", "lines": {"begin": one.line}},
     }

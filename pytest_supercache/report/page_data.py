@@ -17,6 +17,7 @@ from pytest_supercache.report.values import TEXT_MAX, short
 Json = Mapping[str, Any]
 
 PLAYERS_MAX = 1_500_000  # characters of all steps; a page over 2 MB is no page
+COMMIT_SHOWN = 12
 COMMAND_MAX = 20_000  # longer ones are not cut but left out: half a token is none
 _NAMED = re.compile(r"([a-z ]{3,20}): (.+)")
 _VERDICTS = ("violated", "unknown", "holds")
@@ -26,6 +27,7 @@ def page_data(document: Json) -> dict[str, Plain]:
     """Return everything that the page says, in the order in which it says it."""
     rows = document["scenarios"]
     groups = [_group(name, members) for name, members in _grouped(rows).items()]
+    groups.sort(key=lambda group: all(one["as_stated"] for one in group["variants"]))
     _fit([variant for group in groups for variant in group["variants"]])
     return {
         "headline": headline(document),
@@ -88,13 +90,19 @@ def _about(document: Json) -> list[Plain]:
     changed = " with changes" if document.get("dirty") else ""
     versions = document.get("versions") or {}
     said = [
-        ("when", document.get("when")),
+        ("when", _minute(document.get("when"))),
         ("build", document.get("build")),
-        ("commit", f"{commit}{changed}" if commit else None),
+        ("commit", f"{str(commit)[:COMMIT_SHOWN]}{changed}" if commit else None),
         ("seed", document.get("seed")),
         ("versions", ", ".join(f"{name} {number}" for name, number in versions.items()) or None),
     ]
     return [[name, short(value)] for name, value in said if value is not None]
+
+
+def _minute(when: str | None) -> str | None:
+    """Return a time as people write it, if it is one of ours."""
+    ours = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:[.]\d+)?[+]00:00", when or "")
+    return f"{ours[1]} {ours[2]} UTC" if ours else when
 
 
 def _grouped(rows: list[Json]) -> dict[str, list[Json]]:

@@ -271,6 +271,7 @@ def _end(made: _Player) -> Iterator[str]:
     for pending in made.found.get("blocked") or ():
         yield f"{made.name(pending['actor'])} waits for ever: {made.name(pending['label'])}"
     for probe in made.found.get("probes") or ():
-        answer = made.short(shown(probe["answer"]), VALUE_MAX)
+        none = probe["answer"] is None
+        answer = "nothing" if none else made.short(shown(probe["answer"]), VALUE_MAX)
         node, key = made.name(probe["node"]), made.name(probe["key"])
         yield f"afterwards node {node} answers {answer} for {key}"

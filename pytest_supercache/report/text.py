@@ -8,9 +8,10 @@ from pytest_supercache.core.verdict import Label, Verdict, Violation
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.picture import picture
 from pytest_supercache.report.timeline import timeline
-from pytest_supercache.report.values import LEGEND_MAX, clean, short
+from pytest_supercache.report.values import LEGEND_MAX, clean, short, wrap
 
 WIDTH = 120
+_INDENT = "  "
 
 _LABELS = {
     Label.PLAIN_BUG: "plain bug: every serial order fails; it takes no concurrency",
@@ -24,22 +25,38 @@ _NEXT_WHEN_UNKNOWN = (
 )
 
 
-def failure_text(finding: Finding, width: int = WIDTH) -> str:
-    """Write everything a developer needs to understand one item and to see it again."""
+def failure_text(finding: Finding, width: int = WIDTH, *, is_wrapped: bool = False) -> str:
+    """Write everything a developer needs to understand one item and to see it again.
+
+    Args:
+        finding: the item.
+        width: columns that the picture may have.
+        is_wrapped: whether sentences keep to them as well; what is pasted never does.
+    """
     result = finding.result
-    lines = [line_of_text(finding)]
-    if finding.title and finding.title != finding.item:
-        lines.append(f"  {_line(finding.title)}")
     found = result.counterexample
+    above, below = [], [*_reasons(result), *_coverage(result)]
+    if finding.title and finding.title != finding.item:
+        above.append(f"  {_line(finding.title)}")
     if found is not None:
-        lines += _violations(result, found)
-        lines += ["", picture(timeline(found), width), ""]
-    lines += _reasons(result)
-    lines += _coverage(result)
-    if found is not None:
-        lines.append(f"  {_confirmation(found)}")
-    lines += [f"  note: {_line(note)}" for note in result.notes]
-    return "\n".join([*lines, *_replay(finding)])
+        above += _violations(result, found)
+        below.append(f"  {_confirmation(found)}")
+    below += [f"  note: {_line(note)}" for note in result.notes]
+    if is_wrapped:
+        above, below = _wrapped(above, width), _wrapped(below, width)
+    drawn = ["", picture(timeline(found), width), ""] if found is not None else []
+    return "\n".join([line_of_text(finding), *above, *drawn, *below, *_replay(finding)])
+
+
+def _wrapped(lines: list[str], width: int) -> list[str]:
+    """Break lines at spaces; what goes on stands further in than where it began."""
+    broken = []
+    for line in lines:
+        text = line.lstrip(" ")
+        room = line[: len(line) - len(text)]
+        first, *rest = wrap(text, max(20, width - len(room) - len(_INDENT)))
+        broken += [f"{room}{first}", *(f"{room}{_INDENT}{part}" for part in rest)]
+    return broken
 
 
 def summary_text(finding: Finding) -> str:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from html import escape
 
 from pytest_supercache.report.timeline import START, Row, Timeline
-from pytest_supercache.report.values import clean, width_of, wrap
+from pytest_supercache.report.values import short, width_of, wrap
 
 CHAR = 7.3  # one monospace character at 12 px, with a little room for wider fonts
 LINE = 16
 LANE_CHARS_MAX = 26
 COLUMN_CHARS_MAX = 30
+TITLE_MAX = 300
+KEY_MAX = 100
 TITLE_CHARS_MIN = 40
 _PAD = 10
 _NUMBERS = 44
@@ -37,9 +39,10 @@ def timeline_svg(timeline: Timeline, title: str) -> str:
     """Draw the same grid as the text: actors left, layers right, time downwards."""
     grid = _grid(timeline)
     chars = int((grid.width - 2 * _PAD) / CHAR)
+    title = short(title, TITLE_MAX)
     body: list[str] = []
     y = float(_PAD)
-    for line in wrap(clean(title), chars * 12 // 14):
+    for line in wrap(title, chars * 12 // 14):
         body.append(_text(_PAD, y + 14, line, size=14, bold=True))
         y += LINE + 4
     y = _head(timeline, grid, y + 4, body)
@@ -53,7 +56,7 @@ def _document(width: float, height: float, title: str, body: list[str]) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{_FONT}">',
-            f"<title>{escape(clean(title))}</title>",
+            f"<title>{escape(title)}</title>",
             f'<rect width="100%" height="100%" fill="{_PAPER}"/>',
             *body,
             "</svg>",
@@ -189,7 +192,9 @@ def _foot(timeline: Timeline, chars: int, y: float, body: list[str]) -> float:
     notes: list[str] = []
     keys = {column.key for column in timeline.columns if column.key}
     if len(keys) == 1:
-        notes.append(f"right: what each layer holds for {clean(keys.pop())} after each step")
+        notes.append(
+            f"right: what each layer holds for {short(keys.pop(), KEY_MAX)} after each step"
+        )
     notes += [f"{mark} {text}" for mark, text in timeline.legend]
     y += 6
     for line in _wrapped(notes, chars):

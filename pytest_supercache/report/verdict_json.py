@@ -16,7 +16,7 @@ from pytest_supercache.core.orders import Pair
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.trace import Execution, Layers, Step
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.explain import named
+from pytest_supercache.oracle.explain import Numbers, ambiguous, named
 from pytest_supercache.oracle.odds import condition, interval, share
 from pytest_supercache.report.agreement import apart, compared_places, first_disagreement
 from pytest_supercache.report.finding import Finding
@@ -148,6 +148,7 @@ def operation_to_json(operation: Operation) -> Row:
 
 def _counterexample(found: Counterexample) -> Row:
     passing = found.passing
+    numbers = ambiguous(found.execution.race)
     return {
         "token": found.token,
         "preemptions": found.preemptions,
@@ -163,7 +164,10 @@ def _counterexample(found: Counterexample) -> Row:
         "schedule": list(found.schedule.choices),
         **_recorded(found.execution),
         "forced_by": [
-            {"orders": [_order(pair) for pair in cause.pairs], "is_fewest": cause.is_fewest}
+            {
+                "orders": [_order(pair, numbers) for pair in cause.pairs],
+                "is_fewest": cause.is_fewest,
+            }
             for cause in found.causes
         ],
         "forced_by_all": found.causes_are_all,
@@ -171,7 +175,7 @@ def _counterexample(found: Counterexample) -> Row:
         if passing is None
         else {
             "schedule": list(passing.execution.schedule.choices),
-            "turned": [_order(pair) for pair in passing.turned],
+            "turned": [_order(pair, numbers) for pair in passing.turned],
             **_recorded(passing.execution),
         },
     }
@@ -198,9 +202,10 @@ def _recorded(execution: Execution) -> Row:
     }
 
 
-def _order(pair: Pair) -> Plain:
+def _order(pair: Pair, numbers: Numbers) -> Plain:
     return [
-        {"actor": name[0], "index": name[1], "label": name[2], "text": named(name)} for name in pair
+        {"actor": name[0], "index": name[1], "label": name[2], "text": named(name, numbers)}
+        for name in pair
     ]
 
 

@@ -108,12 +108,14 @@ class Actor:
     loop: Any = None  # the event loop that its thread runs now
     described: tuple[Announced | None, Pending | None] = (None, None)
 
-    def begin(self, live: Callable[["Actor"], None]) -> None:
+    def begin(
+        self, live: Callable[["Actor"], None], new_thread: Callable[..., threading.Thread]
+    ) -> None:
         """Start its code."""
         if self.thread is not None:  # it waits on its thread already
             self.baton.give()
             return
-        self.thread = ActorThread(target=live, args=(self,), name=self.name)
+        self.thread = new_thread(target=live, args=(self,), name=self.name)
         self.thread.start()
 
     def wake(self) -> None:

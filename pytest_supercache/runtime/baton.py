@@ -10,18 +10,24 @@ import threading
 
 
 class _EventBaton:
-    """A counter in the kernel; ``EFD_SEMAPHORE`` keeps two wake-ups from merging into one."""
+    """A counter in the kernel; ``EFD_SEMAPHORE`` keeps two wake-ups from merging into one.
 
-    __slots__ = ("_descriptor",)
+    The counter of a baton that was taken as often as given serves the next one.
+    """
+
+    __slots__ = ("_descriptor", "_given", "_taken")
 
     def __init__(self) -> None:
-        self._descriptor = os.eventfd(0, os.EFD_SEMAPHORE | os.EFD_CLOEXEC)
+        self._descriptor = _spare.pop() if _spare else _counter()
+        self._given = self._taken = 0
 
     def give(self) -> None:
+        self._given += 1
         os.eventfd_write(self._descriptor, 1)
 
     def take(self) -> None:
         os.eventfd_read(self._descriptor)
+        self._taken += 1
 
     def take_within(self, seconds: float) -> bool:
         poll = select.poll()  # not select.select: descriptors may be above 1,023
@@ -29,10 +35,25 @@ class _EventBaton:
         if not poll.poll(seconds * 1000):
             return False
         os.eventfd_read(self._descriptor)
+        self._taken += 1
         return True
 
     def __del__(self) -> None:
-        os.close(self._descriptor)
+        if self._given == self._taken and len(_spare) < SPARE_MAX:
+            _spare.append(self._descriptor)
+        else:
+            os.close(self._descriptor)
+
+
+SPARE_MAX = 16
+"""How many counters are kept for the next batons."""
+
+_spare: list[int] = []
+os.register_at_fork(after_in_child=_spare.clear)  # those are the counters of the other process
+
+
+def _counter() -> int:
+    return os.eventfd(0, os.EFD_SEMAPHORE | os.EFD_CLOEXEC)
 
 
 class _SemaphoreBaton:

@@ -7,7 +7,7 @@ from outside.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.footprint import ANYTHING
@@ -17,6 +17,7 @@ from pytest_supercache.core.trace import Pending
 from pytest_supercache.runtime.actor import (
     Abandoned,
     Actor,
+    ActorThread,
     Announced,
     BackgroundActor,
     State,
@@ -32,6 +33,9 @@ from pytest_supercache.runtime.passing import pass_by, turn_of_loop
 from pytest_supercache.runtime.polling import release_polls
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.timekeeper import Timekeeper
+
+if TYPE_CHECKING:
+    import threading
 
 _NO_TIMERS = frozenset({"user", "busy"})
 """Kinds of steps whose deadlines are no reason to let the clock move early."""
@@ -71,6 +75,7 @@ class Controller(Notes):
         self.choices: list[str] = []
         self.preemptions = 0
         self.loops: list[Any] = []  # event loops that run in this execution
+        self.new_thread: Callable[..., threading.Thread] = ActorThread
         self.releases = 0  # of polls, see runtime.polling
         self.blocked: tuple[Pending, ...] = ()
         self.waiting: tuple[Pending, ...] = ()
@@ -262,7 +267,7 @@ class Controller(Notes):
 
     def may_take(self, actor: Actor, announced: Announced) -> bool:
         """Say whether an actor may take the step that it has announced."""
-        if announced.fired:
+        if announced.fired or (announced.wait is None and announced.recheck_from is None):
             return True
         if announced.recheck_from is not None:
             return self.record.wrote_since(announced.recheck_from, announced.footprint.reads)
@@ -275,7 +280,7 @@ class Controller(Notes):
         elif chosen.state is State.NEW:
             chosen.state = State.RUNNING
             self.enter_node(chosen.node)
-            chosen.begin(self.live)
+            chosen.begin(self.live, self.new_thread)
         else:
             chosen.wake()
 

@@ -52,6 +52,7 @@ class Doors:
     def open(self) -> None:
         """Wrap the methods of redis-py, and those of valkey-py if it is imported."""
         self._open(import_module("redis.client"), import_module("redis.connection"), "Redis")
+        self._cache.is_observed = True
         self.notice()
 
     def notice(self) -> bool:
@@ -82,6 +83,7 @@ class Doors:
 
     def close(self) -> None:
         """Unwrap them."""
+        self._cache.is_observed = self._cache.is_plain = False
         while self._undo:
             owner, name, method = self._undo.pop()
             setattr(owner, name, method)

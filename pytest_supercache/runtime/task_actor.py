@@ -41,7 +41,7 @@ class TaskActor(Actor):
         )  # hashing an enum is slow
         return is_alive and self.taken > self.operation_began
 
-    def begin(self, live: Any) -> None:  # noqa: ARG002 - the same call for every kind of actor
+    def begin(self, live: Any, new_thread: Any) -> None:  # noqa: ARG002 - as every kind of actor
         """Start its coroutine."""
         self.home.begin(self)
 

@@ -14,7 +14,7 @@ from typing import Any
 from pytest_supercache.core.schedule import Choices, Scheduler
 from pytest_supercache.runtime import ending
 from pytest_supercache.runtime.active import begin, end
-from pytest_supercache.runtime.actor import Actor, ActorThread, State
+from pytest_supercache.runtime.actor import Actor, State
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.calling import be
 from pytest_supercache.runtime.controller import Controller
@@ -121,7 +121,7 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
         controller.progress += 1
         actor.baton.give()
 
-    actor.thread = ActorThread(target=live, name="body")
+    actor.thread = controller.new_thread(target=live, name="body")
     return actor
 
 

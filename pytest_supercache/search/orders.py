@@ -5,6 +5,7 @@ dynamic program; there are few of them when there are few actors.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from heapq import heappop, heappush
 from itertools import count
 
@@ -78,6 +79,35 @@ def fewest_preemptions(
     return None
 
 
+def walk_chance(
+    events: Sequence[Event], waiting: Sequence[Pending], waits: Mapping[str, WaitState]
+) -> Fraction | None:
+    """Return the chance that whoever draws evenly who goes next takes this interleaving.
+
+    None: that takes too long, or it is not known who else could have gone.
+    """
+    if any(event.lead for event in events):
+        return None
+    ability = _Ability(events, waiting, waits)
+    actors = {event.actor for event in events if not event.is_tick}
+    actors |= {pending.actor for pending in waiting}
+    level, seen = {0: Fraction(1)}, 0
+    for _ in events:
+        following: dict[int, Fraction] = {}
+        for mask, chance in level.items():
+            able = {actor for actor in actors if ability.can_go_on(actor, mask)} or {CLOCK}
+            for at in _ready(events, mask):
+                if events[at].actor not in able:
+                    return None  # an early tick
+                larger = mask | 1 << at
+                following[larger] = following.get(larger, Fraction(0)) + chance / len(able)
+        level = following
+        seen += len(level)
+        if seen > STATES_MAX:
+            return None
+    return sum(level.values(), Fraction(0))
+
+
 def _ready(events: Sequence[Event], mask: int) -> Iterator[int]:
     """Yield the events outside a closed set that may come next."""
     for at, event in enumerate(events):
@@ -92,9 +122,15 @@ class _Ability:
         self, events: Sequence[Event], waiting: Sequence[Pending], waits: Mapping[str, WaitState]
     ) -> None:
         self._events = events
+        self._all = (1 << len(events)) - 1
         self._waits = waits
         self._waiting = {pending.actor: pending for pending in waiting}
         self._own: dict[str, list[int]] = {}
+        self._first = {
+            event.step.wait.object: event.step.wait_before
+            for event in reversed(events)
+            if event.step.wait is not None
+        }
         self._ids = {(event.step.actor, event.step.index): at for at, event in enumerate(events)}
         for at, event in enumerate(events):
             self._own.setdefault(event.actor, []).append(at)
@@ -102,21 +138,20 @@ class _Ability:
     def can_go_on(self, actor: str, mask: int) -> bool:
         own = self._own.get(actor, [])
         coming = next((at for at in own if not mask >> at & 1), None)
-        if coming is None:
-            pending = self._waiting.get(actor)
-            return pending is not None and self._is_allowed(actor, pending, mask)
-        step = self._events[coming].step
-        if step.cause is not None and not self._is_in(step.cause, mask):
+        step = self._waiting.get(actor) if coming is None else self._events[coming].step
+        if step is None or (step.cause is not None and not self._is_in(step.cause, mask)):
             return False
         if step.recheck and not self._has_fired(step.deadline, mask):
             return self._is_news(step, [at for at in own if mask >> at & 1][-1], mask)
+        if coming is None and self._is_allowed(actor, step, self._all):
+            return False  # it cannot at the end: nobody has ever touched what it waits for
         return self._is_allowed(actor, step, mask)
 
     def _is_in(self, cause: tuple[str, int], mask: int) -> bool:
         at = self._ids.get(cause)
         return at is None or bool(mask >> at & 1)
 
-    def _is_news(self, step: Step, checked: int, mask: int) -> bool:
+    def _is_news(self, step: Step | Pending, checked: int, mask: int) -> bool:
         later = mask & ~((2 << checked) - 1)
         reads = step.footprint.reads
         if EVERYTHING in reads:
@@ -149,7 +184,7 @@ class _Ability:
         return any(flag in wait.sets for wait in taken if wait is not None)
 
     def _state(self, name: str, mask: int) -> WaitState | None:
-        state = self._waits.get(name)
+        state = self._waits.get(name, self._first.get(name))
         for z in positions(mask):
             other = self._events[z].step
             if other.wait is not None and other.wait.object == name:

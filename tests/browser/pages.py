@@ -84,27 +84,36 @@ def opened(
     context: Any, folder: Path, *findings: Any, scheme: str = "light", size: str = "desktop",
     **document: Any,
 ) -> Iterator[Watched]:  # fmt: skip
-    """Open the page of some findings from a file; nothing else can be loaded."""
+    """Open the page of some findings from a file, with a clock that only the test moves."""
     file = folder / "index.html"
     rows = [finding_row(finding) for finding in findings]
     file.write_text(page(verdict_document(rows, {}) | document), encoding="ascii")
+    with watched(context, file, scheme=scheme, size=size) as found:
+        found.page.clock.install()
+        found.page.goto(file.as_uri())
+        yield found
+
+
+@contextmanager
+def watched(
+    context: Any, file: Path, *, scheme: str = "light", size: str = "desktop"
+) -> Iterator[Watched]:
+    """Make a tab that can load one file and nothing else, and that remembers what was tried."""
     tab = context.new_page()
-    watched = Watched(tab)
-    tab.on("console", lambda said: watched.complaints.append(said.text))
-    tab.on("pageerror", lambda error: watched.complaints.append(str(error)))
-    tab.on("dialog", lambda dialog: (watched.complaints.append("dialog"), dialog.dismiss()))
+    found = Watched(tab)
+    tab.on("console", lambda said: found.complaints.append(said.text))
+    tab.on("pageerror", lambda error: found.complaints.append(str(error)))
+    tab.on("dialog", lambda dialog: (found.complaints.append("dialog"), dialog.dismiss()))
 
     def only_itself(route: Any) -> None:
-        watched.requests.append(route.request.url)
+        found.requests.append(route.request.url)
         route.continue_() if route.request.url == file.as_uri() else route.abort()
 
     tab.route("**/*", only_itself)
     width, height = SIZES[size]
     tab.set_viewport_size({"width": width, "height": height})
     tab.emulate_media(color_scheme=scheme)
-    tab.clock.install()
     try:
-        tab.goto(file.as_uri())
-        yield watched
+        yield found
     finally:
         tab.close()

@@ -8,8 +8,8 @@ from tests.unit.report.test_page import HOSTILE
 
 pytestmark = pytest.mark.chromium
 
-NOTHING = {"super_cache@a": ("-", False), "super_cache@b": ("", False)}
-OLD = {**NOTHING, "existing_cache": ("-", False), "origin": ("100", False)}
+NOTHING = {"super_cache@a": ("nothing", False), "super_cache@b": ("", False)}
+OLD = {**NOTHING, "existing_cache": ("nothing", False), "origin": ("100", False)}
 NEW = {**OLD, "origin": ("120", False)}
 STALE = {
     **NEW, "super_cache@a": ("100", True), "existing_cache": ("100", True),
@@ -162,7 +162,25 @@ def test_what_is_printed_has_every_step_of_every_conflict_and_no_buttons(context
         assert [tile for tile in watched.tiles("fails") if watched.tiles("fails")[tile][1]] == [
             "super_cache@a", "existing_cache",
         ]  # fmt: skip
+        assert watched.page.locator("summary:visible").count() == 0
         assert len(watched.page.pdf()) > 10_000
+
+
+def test_what_was_not_to_be_expected_is_filled_and_an_empty_run_is_not_green(context, tmp_path):
+    def colours(one):
+        return one.evaluate("one => [getComputedStyle(one).backgroundColor, one.textContent]")
+
+    stated = violated(item="DOC-1", node_id="d", as_stated=True, stated="violated")
+    with opened(context, tmp_path, stated, compared(), holds()) as watched:
+        badges = [colours(one) for one in watched.page.locator("nav .badge").all()]
+        assert [text for _, text in badges] == ["VIOLATED, not as stated", "HOLDS", "VIOLATED"]
+        assert len({colour for colour, _ in badges}) == 3
+        assert "NOT as stated: holds" in watched.page.locator(".card").first.inner_text()
+        assert watched.page.locator(".banner.bad").count() == 1
+        assert watched.is_quiet()
+    with opened(context, tmp_path) as watched:
+        assert "So nothing was proved." in watched.page.locator(".banner.open").inner_text()
+        assert watched.is_quiet()
 
 
 def test_a_conflict_without_its_steps_says_where_they_are(context, tmp_path, monkeypatch):

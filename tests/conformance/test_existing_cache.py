@@ -31,7 +31,9 @@ def server(request):
 
 @pytest.fixture
 def cache(server):
-    return ExistingCache(server)
+    cache = ExistingCache(server)
+    yield cache
+    cache.forget_connections()
 
 
 def client_of(server, **options):

@@ -1,6 +1,7 @@
 """Conflicts that look alike are told apart: each beside the nearest one of another class."""
 
 import threading
+import time
 from functools import partial
 
 import pytest
@@ -197,3 +198,37 @@ def stored_in(world, *, layers):
 @pytest.mark.parametrize(("layers", "slug"), [(1, "partial-write"), (2, "layer-divergence")])
 def test_a_write_that_failed_reached_one_layer_or_none(layers, slug):
     assert class_of(explored(partial(stored_in, layers=layers), *_before())) == slug
+
+
+# -- what has a time to live ----------------------------------------------------------------------
+
+
+def refilled(world):
+    """Entries end by themselves; a user pauses between a read and a write that removes nothing."""
+    world.origin.set(KEY, 1)
+    far = world.existing_cache.client(decode_responses=True)
+
+    def read():
+        value = far.get(KEY)
+        if value is None:
+            value = world.origin.get(KEY)
+            far.set(KEY, value, ex=1)
+        return value
+
+    def flow():
+        read()
+        time.sleep(2)  # noqa: TID251 - what code under test does
+        world.origin.set(KEY, 2)
+
+    world.actor("alice", flow)
+    world.actor("bob", read)
+    world.run()
+    world.settle()
+    assert far.get(KEY) in {None, "2"}
+
+
+def test_an_entry_that_ends_by_itself_is_no_lock():
+    """Two users store it, a tick between them, and the first one writes: as with a lost lease."""
+    found = check(refilled, guarantees=[], ticks=1).counterexample
+    assert found.conflict_class == "unclassified"
+    assert "takes the lock" not in found.explanation

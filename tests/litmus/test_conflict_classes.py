@@ -172,23 +172,26 @@ def test_without_a_cache_the_same_flow_holds(slug):
     assert explored(slug, Uncached).verdict is Verdict.HOLDS
 
 
-# schedules, those that fail, interleavings: as enumerated by brute force for the bare class
+# schedules, those that fail, interleavings, chance of a random walk: as enumerated by brute force
+# for the bare class
 COUNTS = {
-    "stale-set": (10, 1, 5),
-    "invalidate-before-write": (5, 2, 3),
-    "double-delete": (11, 1, 6),
-    "dual-write": (6, 2, 4),
-    "resurrection": (8, 1, 4),
-    "negative-poisoning": (10, 1, 5),
+    "stale-set": (10, 1, 5, 1 / 16),
+    "invalidate-before-write": (5, 2, 3, 1 / 8),
+    "double-delete": (11, 1, 6, 1 / 32),
+    "dual-write": (6, 2, 4, 1 / 4),
+    "resurrection": (8, 1, 4, 1 / 16),
+    "negative-poisoning": (10, 1, 5, 1 / 16),
 }
 
 
 @pytest.mark.parametrize("slug", COUNTS)
 def test_on_the_real_stack_a_class_has_the_schedules_that_were_worked_out_for_it(slug):
-    schedules, failing, interleavings = COUNTS[slug]
+    schedules, failing, interleavings, walk = COUNTS[slug]
     reduced = explored(slug, stop_at_first=False)
     assert (reduced.executions, reduced.interleavings) == (interleavings, schedules)
     assert f"{failing} of {schedules} schedules" in reduced.coverage
+    assert reduced.share.walk == walk
+    assert f" and {100 * walk:.3g} % of random walks, not of production" in reduced.coverage
     every = explored(slug, search="all-schedules", stop_at_first=False)
     assert (every.executions, every.violating) == (schedules, failing)
 

@@ -1,4 +1,7 @@
-"""The catalogue: each file's verdicts are as stated, each naive system shows the file's class."""
+"""The catalogue: each file's verdicts are as stated, each naive system shows the file's class.
+
+What is told of it is compared with ``tests/snapshots/explanations``.
+"""
 
 import re
 import shutil
@@ -6,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from pytest_supercache.cli.templates import written
 from pytest_supercache.oracle.catalogue import CATALOGUE
 from tests.plugin.conftest import Project
+from tests.told import snapshot, told
 
 FOLDER = Path(__file__).parents[2] / "scenarios" / "conflicts"
+SYSTEMS_OF_TEMPLATES = {"read-your-writes": ("told.naive", "told.numbered")}  # no own verbs
+QUICK = {"stale-set", "dual-write", "resurrection", "dirty-fill"}  # tried on mended systems, too
 FILES = sorted(FOLDER.glob("*.supercache.yaml"))
 
 
@@ -29,15 +36,20 @@ def test_a_class_is_found_in_the_naive_system_and_gone_in_the_mended_one(
     rows = project.rows()
     naive, *_, mended = _in_order(path, rows)
     assert naive["counterexample"]["conflict_class"] == _class_of(path)[1]
+    assert told(naive) == snapshot(naive).read_text(encoding="utf-8")
     assert mended["verdict"] == "holds"
     assert mended["exhausted"]
     assert all(row["as_stated"] and not row["reasons"] for row in rows.values())
 
 
 def _in_order(path: Path, rows: dict) -> list[dict]:
-    named = re.findall(r"^  ([\w.]+): ", path.read_text(), flags=re.MULTILINE)
     found = {row["system"]: row for row in rows.values()}
-    return [found[name] for name in named if name in found]
+    return [found[name] for name in _systems(path)]
+
+
+def _systems(path: Path) -> list[str]:
+    block = path.read_text().partition("\nsystems:\n")[2].partition("\nowner:")[0]
+    return re.findall(r"^  ([\w.]+): ", block, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: _class_of(path)[0])
@@ -48,3 +60,38 @@ def test_a_file_of_the_catalogue_begins_with_its_story(path: Path) -> None:
     assert f"id: CONF-{number}" in lines
     assert [line.startswith("# ") for line in lines[:5]] == [True] * 4 + [False]
     assert f"{{violated: {slug}}}" in path.read_text()
+
+
+def test_the_catalogue_says_which_module_has_a_system() -> None:
+    page = (FOLDER / "README.md").read_text()
+    for module in FOLDER.glob("*.py"):
+        for prefix in re.findall(r'sc\.system\("(\w+)\.', module.read_text()):
+            assert re.search(rf"`{prefix}\.\*`.*\({module.name}\)", page)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: _class_of(path)[0])
+def test_a_file_of_the_catalogue_says_which_system_is_which(path: Path) -> None:
+    block = path.read_text().partition("\nsystems:\n")[2].partition("\nowner:")[0]
+    naive, workaround, mended = block.splitlines()
+    assert "violated" in naive
+    assert "workaround" in workaround.partition("#")[2]
+    assert ": holds" in mended or ": {holds: " in mended
+    assert mended.endswith("# mended")
+
+
+def test_each_template_of_new_shows_its_class_in_the_naive_system(project: Project) -> None:
+    shutil.copy(FOLDER / "conftest.py", project.path)
+    for path in FILES:
+        slug = _class_of(path)[1]
+        naive, *_, mended = SYSTEMS_OF_TEMPLATES.get(slug) or _systems(path)
+        text = written(slug, scenario_id=slug, system="NAMED", key="product:42", schema=Path("x"))
+        stated = {naive: f"{{violated: {slug}}}"} | dict.fromkeys(
+            [mended] * (slug in QUICK), "holds"
+        )
+        named = ", ".join(f"{system}: {verdict}" for system, verdict in stated.items())
+        project.scenario(text.replace("system: NAMED", f"systems: {{{named}}}"), slug)
+    result = project.run("--supercache-odds=0")
+    assert result.ret == 0, result.stdout.str()
+    rows = project.rows()
+    assert len(rows) == len(FILES) + len(QUICK)
+    assert all(row["as_stated"] and not row["reasons"] for row in rows.values())

@@ -107,7 +107,8 @@ def test_the_page_is_written_beside_verdict_json(project: Project) -> None:
     page = (project.path / "reports" / "index.html").read_text(encoding="ascii")
     assert '"id":"J-16"' in page
     assert "1 of 1 scenario not as stated: 1 VIOLATED" in page
-    assert f'"when","{project.verdict()["when"]}"' in page
+    minute = project.verdict()["when"][:16].replace("T", " ")
+    assert f'"when","{minute} UTC"' in page
 
 
 def test_the_terminal_names_every_item_and_its_verdict(project: Project) -> None:

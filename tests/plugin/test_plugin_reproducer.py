@@ -142,9 +142,29 @@ def test_what_the_command_line_asked_for_is_part_of_the_flow(project: Project) -
     assert "faults: {max: 1}" in flow
 
 
-def stop(project: Project, step: str, typed: str) -> str:
+COROUTINES = """
+class AsyncShop(Shop):
+    async def get(self, key):
+        found = await self.redis.get(key)
+        if found is not None:
+            return json.loads(found)
+        value = await self.db.get(key)
+        await self.redis.set(key, json.dumps(value))
+        return value
+
+    async def set(self, key, value):
+        await self.db.set(key, value)
+        await self.redis.delete(key)
+
+@sc.system("awaited")
+def awaited(layers):
+    return AsyncShop(layers.existing_cache.aclient(), layers.origin.aio)
+"""
+
+
+def stop(project: Project, step: str, typed: str, system: str = "shop") -> str:
     """Replay with a debugger that is told what to do; return what it said."""
-    project.scenario(race())
+    project.scenario(race(system=system))
     token = "sc1:S-1:alice*2,bob*2,alice"
     arguments = ["-m", "pytest", "-p", "no:cacheprovider", f"--supercache-replay={token}"]
     result = project.pytester.run(
@@ -161,6 +181,18 @@ def test_a_debugger_opens_in_the_code_under_test_and_steps_on_there(project: Pro
     assert "(Pdb) 100" in said, "the step has had its effect"
     assert "(Pdb) 42" in said
     assert "S-1: VIOLATED coherent_when_settled" in said, "the replay goes on as recorded"
+
+
+def test_a_debugger_opens_in_a_coroutine_and_never_outside_of_the_code_under_test(
+    project: Project,
+) -> None:
+    project.add_to_conftest(COROUTINES)
+    said = stop(project, "bob: DEL product:42", "p value\nn\nn\nn\nn\nc\nq\n", "awaited")
+    assert re.search(r"> .*conftest\.py\(\d+\)set\(\)\n-> await self\.redis\.delete\(key\)", said)
+    assert "(Pdb) 120" in said
+    stepped, found, _ = said.partition("S-1: VIOLATED coherent_when_settled")
+    assert found
+    assert not re.search("^> .*pytest_supercache/", stepped, re.MULTILINE)
 
 
 def test_leaving_the_debugger_ends_the_run(project: Project) -> None:

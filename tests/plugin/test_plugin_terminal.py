@@ -27,6 +27,9 @@ sys.exit(pytest.main(["-p", "no:cacheprovider", "-W", "ignore", *sys.argv[1:]]))
 """A run that tells its progress after every execution."""
 
 STATED = race("T-1").replace("system: shop", "systems: {shop: violated, uncached: holds}")
+DECIDES = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PY_COLORS"}
+"""What could decide instead of the terminal."""
+
 ESCAPE = re.compile(r"\x1b\[[0-9;]*[mK]")
 
 
@@ -34,7 +37,7 @@ def at_a_terminal(project: Project, *arguments: str, columns: int = 90) -> str:
     """Run under a pseudo-terminal and return every byte that it was sent."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    kept = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    kept = {name: value for name, value in os.environ.items() if name not in DECIDES}
     with subprocess.Popen(
         [sys.executable, "-c", AT_ONCE, *arguments],
         cwd=project.path,
@@ -71,12 +74,25 @@ def test_a_terminal_sees_progress_and_nothing_of_it_stays(project: Project) -> N
     first = r"T-1\[shop\]: 1 run, (\d+/s, )?nothing found, at most 10 schedules.*"
     assert re.fullmatch(first, told[0])
     assert any(line.startswith("T-1[uncached]: 2 runs") for line in told)
+    assert max(map(len, told)) < 90
     assert told[-1] == "", "the line is taken away"
     lines = shown(sent)
     assert next(line for line in lines if line.startswith("story")).split() == [
         "story.supercache.yaml", "..", "[100%]",
     ]  # fmt: skip
     assert "T-1[shop]: VIOLATED coherent_when_settled, as stated" in lines
+    assert "\x1b[33mT-1[shop]: VIOLATED coherent_when_settled, as stated\x1b[0m" in sent
+    assert "\x1b[32mT-1[uncached]: HOLDS, as stated\x1b[0m" in sent
+
+
+def test_pictures_and_sentences_fit_a_narrow_terminal(project: Project) -> None:
+    project.scenario(STATED)
+    lines = shown(at_a_terminal(project, "-v", columns=64))
+    begin = next(at for at, line in enumerate(lines) if "= supercache =" in line)
+    drawn = [line for line in lines[begin:] if line.startswith("  ")]
+    assert any("from here on the layers never agree again" in line for line in drawn)
+    assert any(line.split()[:2] == ["3", "write"] for line in drawn)
+    assert max(map(len, drawn)) <= 64
 
 
 def test_a_quiet_run_sees_no_progress(project: Project) -> None:

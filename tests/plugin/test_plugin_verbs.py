@@ -113,7 +113,10 @@ def test_a_step_that_the_system_cannot_do_is_an_error_that_says_so(project: Proj
     with_verbs(project, "{read: k}", "writeonly")
     result = project.run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*:6:*'read' calls get(key), which system 'writeonly' does not*"])
+    said = (
+        "*:6:*'read' calls get(key), which system 'writeonly' does not have. Give it one, or take*"
+    )
+    result.stdout.fnmatch_lines([f"{said} checkout,*"])
     assert "Traceback" not in result.stdout.str()
 
 

@@ -6,6 +6,7 @@ than it happens to touch there are more interleavings than that enumeration told
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from heapq import heappop, heappush
 from itertools import combinations
 from math import isclose
@@ -16,7 +17,7 @@ from pytest_supercache.core.verdict import End
 from pytest_supercache.oracle.cause import Evidence, find_causes
 from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.events import orders_of
-from pytest_supercache.search.orders import fewest_preemptions, linear_extensions
+from pytest_supercache.search.orders import fewest_preemptions, linear_extensions, walk_chance
 from tests.random_programs import WAITS, Run, Upto
 from tests.search import conflict_classes as classes
 from tests.search.conflict_classes import Case, LeaseState
@@ -101,6 +102,8 @@ class Searched:
     switches: list[int] = field(default_factory=list)
     evidence: Evidence = field(default_factory=Evidence)
     witness: tuple = ()
+    chance: Fraction = Fraction(0)  # that a random walk fails
+    certain: Fraction = Fraction(0)  # that it ends at all
 
 
 def searched(case: Case) -> Searched:
@@ -114,6 +117,9 @@ def searched(case: Case) -> Searched:
     def seen(_key, events, execution):
         ways = linear_extensions(events)
         fails = case.fails(runs[-1].state, runs[-1].local)
+        chance = walk_chance(events, execution.waiting, found.search.waits)
+        found.certain += chance
+        found.chance += chance * fails
         pairs = list(orders_of(events, found.search.dependence))
         found.interleavings += 1
         found.schedules += ways
@@ -184,6 +190,7 @@ def test_a_class_is_found_in_as_many_executions_as_it_has_interleavings(name):
     assert (found.schedules, found.failing_schedules) == (schedules, failing)
     assert (min(found.preemptions), min(found.switches)) == (preemptions, switches)
     assert isclose(sum(odds for _, fails, odds in every.schedules if fails), chance / 192)
+    assert (found.chance, found.certain) == (Fraction(chance, 192), 1)
 
 
 def is_silent(case: Case) -> bool:
@@ -218,3 +225,18 @@ def test_what_forces_a_class_is_as_small_as_can_be(name):
     pairs = {(one[2], two[2]) for one, two in found.evidence.orders}
     assert chosen in set(forcing_sets(every, pairs, size))
     assert not any(set(forcing_sets(every, pairs, fewer)) for fewer in range(size))
+
+
+@pytest.mark.parametrize("name", DEPENDENT)
+def test_with_orders_of_independent_steps_it_would_be_as_small_as_its_depth(name):
+    depth = EXPECTED[name][5]
+    every = Every().add(CASES[name](False, True))
+    labels = {label for names, _, _ in every.schedules for label in names}
+    pairs = {
+        (one, two)
+        for one in labels
+        for two in labels
+        if one.rstrip("0123456789") != two.rstrip("0123456789")
+    }
+    assert set(forcing_sets(every, pairs, depth))
+    assert not any(set(forcing_sets(every, pairs, fewer)) for fewer in range(depth))

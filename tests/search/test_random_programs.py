@@ -1,8 +1,26 @@
 """The exhaustive search against brute force on random programs with waiting."""
 
+from fractions import Fraction
+from random import Random
+
 import pytest
 
-from tests.random_programs import KINDS, Move, disagreements, explore, reading, writing
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.search.dpor import Exhaustive
+from pytest_supercache.search.events import Event
+from pytest_supercache.search.orders import walk_chance
+from tests.random_programs import (
+    KINDS,
+    Move,
+    Programs,
+    Run,
+    brute_force,
+    disagreements,
+    explore,
+    random_programs,
+    reading,
+    writing,
+)
 
 SEED = 20_261_125
 EACH = 300
@@ -25,3 +43,28 @@ def test_a_search_that_believes_in_false_independence_disagrees(
     assert len(explore(programs)[0]) == 1
     monkeypatch.undo()
     assert len(explore(programs)[0]) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_random_walk_takes_one_of_all_interleavings_for_certain(kind: str) -> None:
+    """So who could have gone on is known at every moment of every schedule."""
+    random = Random(kind)
+    small = 0
+    while small < 20:
+        programs = random_programs(random, KINDS[kind].split())
+        if brute_force(programs, 0, 60) is None:
+            continue
+        small += 1
+        chances = chances_of(programs)
+        assert sum(chances) == Fraction(1), programs
+
+
+def chances_of(programs: Programs) -> list[Fraction | None]:
+    chances = []
+
+    def see(_key: object, events: list[Event], run: Execution) -> None:
+        chances.append(walk_chance(events, run.waiting, search.waits))
+
+    search = Exhaustive(see)
+    search.explore(lambda scheduler: Run(programs).play(scheduler).execution())
+    return chances

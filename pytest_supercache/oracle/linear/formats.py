@@ -1,6 +1,7 @@
 """The ways in which a recording is written down: Jepsen's, in two dresses, and our JSON lines."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -49,7 +50,14 @@ def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
 
 
-_decode = json.JSONDecoder(parse_constant=_no_number).decode
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):  # as would be every other such number
+        raise ValueError(f"{digits} is too large for a number, write it as a text")
+    return number
+
+
+_decode = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite).decode
 _PLAIN = frozenset({int, str, type(None)})
 
 

@@ -4,6 +4,7 @@ Everything in a file is a stranger's: each line is checked, its length and the n
 bounded, and a mistake is an error that begins with ``file:line:``.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +92,7 @@ def _text(raw: bytes, number: int, size: int) -> str:
             "judged one by one, so the recording can be split by key"
         )
     try:
-        return raw.decode()
+        return raw.removeprefix(BOM_UTF8 if number == 1 else b"").decode()
     except UnicodeDecodeError as error:
         raise LineError(f"not UTF-8: byte 0x{raw[error.start]:02x} at {error.start + 1}") from None
 

@@ -4,7 +4,7 @@
   // Everything here comes from the code under test: it is set as text and as nothing else.
   const data = JSON.parse(document.getElementById("data").textContent);
   const SVG = "http://www.w3.org/2000/svg";
-  const HEAD = 92, DOT = 15, HEAD_MAX = 16, COLOURS = 6;
+  const HEAD = 92, DOT = 15, HEAD_MAX = 16, COLOURS = 6, NOTHING = "-";
   const prints = [];
 
   function put(node, children) {
@@ -45,6 +45,17 @@
   }
   function badge(verdict, text) {
     return el("span", { class: "badge " + verdict }, text || verdict.toUpperCase());
+  }
+  function badgeOf(variant) {  // what was not to be expected is filled
+    const node = badge(variant.verdict);
+    if (!variant.as_stated) {
+      node.classList.add("wrong");
+      node.append(el("span", { class: "unseen" }, ", not as stated"));
+    }
+    return node;
+  }
+  function valueOf(text, name, limit) {  // a text that is only a dash comes in quotes
+    return el("span", { class: text === NOTHING ? name + " none" : name }, text === NOTHING ? "nothing" : cut(text, limit));
   }
   function link([kind, where]) {
     const safe = /^https?:\/\//.test(where);  // no javascript:, no data:
@@ -95,7 +106,8 @@
     if (frame.answers.length) { said.push("Ends: " + frame.answers.join(", ") + "."); }
     for (const at of frame.changed) {
       const mark = markOf(frame, at);
-      said.push(cellName(player, at) + " is now " + frame.values[at]
+      const value = frame.values[at];
+      said.push(cellName(player, at) + (value === NOTHING ? " now holds nothing" : " is now " + value)
         + (mark ? " (" + mark + ")" : "") + ".");
     }
     if (frame.parts) { said.push("From this step on the layers never agree again."); }
@@ -156,7 +168,7 @@
       const [place, key] = player.cells[at];
       const single = player.cells.every(([, other]) => other === key);
       return el("span", { class: stale ? "chip stale" : "chip" }, stale ? "\u2260 " : "",
-        player.places[place] + (single ? "" : " " + key) + " = ", el("span", { class: "mono" }, cut(frame.values[at], 60)));
+        player.places[place] + (single ? "" : " " + key) + " = ", valueOf(frame.values[at], "mono", 60));
     });
     if (frame.turned) {
       made.push(el("span", { class: "chip turned" }, "\u21c5 order differs"));
@@ -182,11 +194,11 @@
       const own = player.cells.map(([at], cell) => (at === number ? cell : -1)).filter((cell) => cell >= 0);
       const stale = own.some((cell) => markOf(frame, cell));
       return el("li", { class: stale ? "tile stale" : "tile", "data-place": place }, el("strong", {}, place),
-        own.length ? null : el("p", { class: "dim" }, "nothing changes here"),
+        own.length ? null : el("p", { class: "dim" }, "not touched"),
         own.map((cell) => {
           const mark = markOf(frame, cell), changed = frame.changed.includes(cell);
           return el("p", {}, el("span", { class: "key" }, player.cells[cell][1]),
-            el("span", { class: changed ? "value changed" : "value" }, frame.values[cell]),
+            valueOf(frame.values[cell], changed ? "value changed" : "value", Infinity),
             el("span", { class: "note" }, [changed ? "changed" : "", mark].filter(Boolean).join("; ")));
         }));
     });
@@ -318,7 +330,7 @@
     if (first) { box.open = true; }
     prints.push(() => { for (const one of build()) { one.stop(); one.show(one.last); } box.open = true; });
     return el("article", { class: "conflict" },
-      el("h3", {}, badge("violated"), " ", variant.name),
+      el("h3", {}, badgeOf(variant), " ", variant.name),
       el("p", { class: "summary" }, found.summary),
       pairs(found.told), forcedOf(found, found.player ? go : null), found.player ? box : place,
       copied("command", found.command), copied("token", found.token));
@@ -333,12 +345,11 @@
       draw("rect", { class: "all", width: 100, height: 1 }), draw("rect", { class: "part", width: part, height: 1 }));
   }
   function cardOf(variant) {
-    const stated = variant.stated
-      ? (variant.as_stated ? "as stated" : "NOT as stated: " + variant.stated)
-      : (variant.as_stated ? "" : "nothing else was stated");
+    const stated = variant.as_stated ? (variant.stated ? "as stated" : "")
+      : "NOT as stated: " + (variant.stated || "holds");
     const what = [variant.guarantee, variant.label, stated].filter(Boolean).join(", ");
     return el("article", { class: "card " + variant.verdict },
-      el("header", {}, el("h3", {}, variant.name), badge(variant.verdict)),
+      el("header", {}, el("h3", {}, variant.name), badgeOf(variant)),
       what ? el("p", {}, what) : null,
       bar(variant.percent), pairs(variant.counts),
       el("p", { class: "coverage dim" }, variant.coverage), list(variant.why),
@@ -349,13 +360,16 @@
   function overview() {
     return el("nav", { "aria-label": "Scenarios" }, el("ul", {}, data.groups.map((group, number) => el("li", {},
       el("a", { href: "#s" + number }, group.id), el("span", { class: "title" }, group.title),
-      el("span", { class: "verdicts" }, group.variants.map((variant) => badge(variant.verdict)))))));
+      el("span", { class: "verdicts" }, group.variants.map(badgeOf))))));
   }
   function banner() {
     const gate = data.gate, good = gate ? gate.goes : data.as_stated;
-    return el("div", { class: "banner " + (good ? "good" : "bad") },
+    const name = !good ? "bad" : data.groups.length ? "good" : "open";  // nothing run is nothing proved
+    return el("div", { class: "banner " + name },
       el("h1", {}, gate ? gate.verdict : data.headline),
-      gate ? [el("p", {}, data.headline), list(gate.said)] : null);
+      gate ? [el("p", {}, data.headline), list(gate.said)] : null,
+      data.groups.length ? null : el("p", {}, "So nothing was proved. Scenarios are files named *.supercache.yaml; "
+        + "the command \u201csupercache new\u201d writes one."));
   }
 
   const failing = data.groups.flatMap((group) => group.variants).filter((variant) => variant.conflict);

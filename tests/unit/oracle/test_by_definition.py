@@ -6,8 +6,10 @@ anything but broken in between. Fixed seeds: the same histories in every run.
 """
 
 import random
+import re
 from collections import Counter
 from itertools import combinations, pairwise, permutations, product
+from pathlib import Path
 
 import pytest
 
@@ -472,3 +474,107 @@ def test_no_dirty_reads_says_what_its_definition_says():
         assert said == ("breaks" if is_broken(history) else "holds"), history
         counts[is_broken(history)] += 1
     assert min(counts.values()) > 20
+
+
+@BOTH
+def test_coherent_when_settled_says_what_its_definition_says(values):
+    """Layers and nodes show versions, nothing, or what nobody can read (9)."""
+
+    def is_outdated(history, settled, key, value):
+        known = [history.given[key], *(c.value for c in history.commits if c.key == key)]
+        return value is not None and value != settled.layers["origin"][key] and value in known
+
+    def is_unknown(history, settled, key, value):
+        known = [history.given[key], *(c.value for c in history.commits if c.key == key)]
+        return value is not None and value not in known
+
+    counts = Counter()
+    for seed in range(COUNT):
+        story = Story(seed, values).play(4)
+        rng, history = story.rng, story.history()
+        shows = {key: [None, 9, *story.version_values(key)[-3:]] for key in KEYS}
+        settled = Settled(layers={"origin": {k: story.version_values(k)[-1] for k in KEYS}})
+        for place in ("existing_cache", "super_cache@a"):
+            held = {key: rng.choice(shows[key]) for key in rng.choice([KEYS, ("x",), ()])}
+            settled.layers[place] = {k: v for k, v in held.items() if v is not None}
+        asked = [("a", "x"), ("b", "x"), ("a", "y")] if rng.random() < 0.8 else []
+        for place in asked:
+            truth = settled.layers["origin"][place[1]]
+            settled.probes[place] = rng.choice([truth, truth, *shows[place[1]]])
+        contents = [
+            (key, value)
+            for place, content in settled.layers.items()
+            for key, value in content.items()
+            if place != "origin"
+        ]
+        answers = [(key, value) for (_, key), value in settled.probes.items()]
+        strange = answers if asked else contents  # content is read by asking, where one can
+        expected = "holds"
+        if any(is_unknown(history, settled, *each) for each in strange):
+            expected = "not judged"
+        if any(is_outdated(history, settled, *each) for each in contents + answers):
+            expected = "breaks"
+        said = verdict(history, KNOWN["coherent_when_settled"], settled)
+        assert said == expected, (history, settled)
+        counts[said] += 1
+    assert min(counts[each] for each in ("breaks", "holds", "not judged")) > 20
+
+
+def in_real_time(seed, values):
+    """Make a history whose operations overlap; reads answer any version."""
+    story = Story(seed, values)
+    free = dict.fromkeys(USERS, 0)
+    for number in range(story.rng.randint(3, 5)):
+        user, key = story.rng.choice(USERS), story.rng.choice("xxy")
+        called = free[user] + story.rng.randint(0, 1)
+        free[user] = called + story.rng.randint(1, 4)
+        common = {"user": user, "node": "a", "key": key, "steps": 1, "step": f"{number}"}
+        common |= {"called_at": called, "returned_at": free[user]}
+        if story.rng.random() < 0.45:
+            written = Operation(kind="write", value=story.value(), **common)
+            story.commit(free[user], key, written.value, operation=len(story.operations))
+            story.operations.append(written)
+        else:
+            answer = story.rng.choice(story.version_values(key))
+            story.operations.append(Operation(kind="read", answer=answer, **common))
+    return story.history()
+
+
+def is_register(initial, order):
+    """Say whether a register answers so, called in this order, within real time."""
+    held = initial
+    for at, operation in enumerate(order):
+        if any(later.returned_at <= operation.called_at for later in order[at + 1 :]):
+            return False
+        if operation.kind == "write":
+            held = operation.value
+        elif operation.answer != held:
+            return False
+    return True
+
+
+@BOTH
+def test_linearizable_says_what_its_definition_says(values):
+    def is_broken(history):
+        return any(
+            not any(
+                is_register(history.given[key], order)
+                for order in permutations([one for one in history if one.key == key])
+            )
+            for key in KEYS
+        )
+
+    counts = Counter()
+    for seed in range(COUNT):
+        history = in_real_time(seed, values)
+        said = verdict(history, KNOWN["linearizable"])
+        assert said == ("breaks" if is_broken(history) else "holds"), history
+        counts[said] += 1
+    assert min(counts["breaks"], counts["holds"]) > 20
+
+
+def test_every_guarantee_is_compared_with_its_definition():
+    """``read_your_writes`` in test_session.py, all others here."""
+    text = Path(__file__).read_text(encoding="utf-8")
+    compared = set(re.findall(r'KNOWN\["(\w+)"\]', text))
+    assert compared == KNOWN.keys() - {"read_your_writes"}

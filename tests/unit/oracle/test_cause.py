@@ -86,7 +86,7 @@ def test_a_step_that_never_comes_is_held_back_for_good():
     (cause,) = found.sets
     assert (cause.pairs, cause.never) == (((write, crash), (crash, flush)), {flush})
     assert found.is_complete
-    assert cause_sentences(found, executed=3, exhausted=True)[:1] == [
+    assert cause_sentences(found, [], executed=3, exhausted=True)[:1] == [
         "fails exactly when writer's writer0 comes before crash's crash0, and crash's crash0 comes "
         "before flush's flush0, which then never comes"
     ]

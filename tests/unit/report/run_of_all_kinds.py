@@ -41,7 +41,8 @@ def document(rows: list[Any] | None = None, gate: dict[str, Any] | None = None) 
 
 
 def all_kinds() -> list[Any]:
-    new = classified(violated(line=3, severity="critical"), "0badc0ffee00")
+    words = "PRICE-07: a *price* change\n\nGiven\n\n- the origin holds product:42 = 100\n"
+    new = classified(violated(line=3, severity="critical", words=words), "0badc0ffee00")
     known = classified(
         violated(
             item="PRICE-08",
@@ -73,7 +74,12 @@ def classified(finding: Any, fingerprint: str) -> Any:
 
 
 def hostile(text: str = HOSTILE) -> dict[str, Any]:
-    """Return a run in which every name, key and value is ``text``."""
+    """Return the document of a run in which every name, key and value is ``text``."""
+    return document([hostile_finding(text)], {**GATE, "reasons": [text]})
+
+
+def hostile_finding(text: str) -> Any:
+    """Return a finding in which every name, key and value is ``text``."""
     execution = stale_set(old=text, new=text + "2", users=(text, text + "b"), key=text)
     finding = violated(
         execution, item=text, title=text, story=text, path=text, line=1, owner=text, tags=(text,),
@@ -91,4 +97,4 @@ def hostile(text: str = HOSTILE) -> dict[str, Any]:
     result = replace(
         finding.result, counterexample=found, coverage=text, notes=(text,), reasons=(text,)
     )
-    return document([replace(finding, result=result)], {**GATE, "reasons": [text]})
+    return replace(finding, result=result, words=f"S: {text}\n\n- holds {text}\n1. reads {text}\n")

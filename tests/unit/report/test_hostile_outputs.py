@@ -1,78 +1,50 @@
-"""Whatever the code under test holds, what people read stays lines of printable, short text."""
+"""Whatever the code under test holds, an output stays what it is: printable, short, well formed."""
 
 import json
-from dataclasses import replace
-from datetime import date
 
 import pytest
 
-from pytest_supercache.gate.documents import message, postmortem
-from pytest_supercache.gate.policy import Rules, decide
-from pytest_supercache.gate.screen import screen
-from pytest_supercache.report.text import failure_text, summary_text
 from pytest_supercache.report.values import harmless
-from pytest_supercache.report.verdict_json import finding_row, verdict_document, write_verdict
-from tests.unit.report.report_stories import counterexample_of, stale_set, violated
-from tests.unit.report.test_page import HOSTILE
+from pytest_supercache.report.verdict_json import finding_row, write_verdict
+from tests.unit.report.outputs import OF_THE_GATE, OUTPUTS, Run, form_of
+from tests.unit.report.run_of_all_kinds import GATE, HOSTILE, document, hostile_finding
+from tests.unit.report.test_page import HOSTILE as KINDS
 
-RULES = Rules(today=date(2026, 3, 10))
-
-
-def hostile(text):
-    """A finding with ``text`` wherever the project may put one."""
-    execution = stale_set(old=text, new=f"{text}2", users=(f"{text}a", f"{text}b"), key=text)
-    found = counterexample_of(execution, key=text)
-    found = replace(
-        found,
-        violation=replace(found.violation, summary=f"node a answers {text}"),
-        explanation=f"class: unclassified\nwhat happened: {text}",
-        faults=(text,),
-    )
-    finding = violated(
-        execution, item=f"S[{text}]", title=text, story=text, owner=text, tags=(text,),
-        system=text, links={text: text}, replay_command="pytest s --supercache-replay='sc1:S:a'",
-    )  # fmt: skip
-    result = replace(finding.result, counterexample=found, reasons=(text,), notes=(text,))
-    return replace(finding, result=result)
+ALL = {**OUTPUTS, **OF_THE_GATE}
+del ALL["verdict.json"], ALL["page.json"]  # they keep what is exact; the page is made of the latter
+EXACT = {  # commands, tokens and the flow are pasted or run; expressions must match
+    "allure-categories.json", "allurerc.json", "failure.txt", "index.html", "postmortem.md",
+    "repro.txt",
+}  # fmt: skip
+TEXTS = [*KINDS, HOSTILE, '"""', "'''\\", "::error::x", "%0A::stop::", "=1+1", "a\r\nb\n\nc"]
+LETTERS = {"\n", "\u200b"}  # the latter keeps addresses in Markdown from becoming links
 
 
-def document_of(finding):
-    return verdict_document([finding_row(finding)], {"commit": None})
+def made(name, text):
+    finding = hostile_finding(text)
+    gate = {**GATE, "reasons": [text]}
+    whole = document([finding], gate) | {"build": text, "commit": text}
+    return ALL[name](Run(findings=[finding], document=whole))
 
 
-OUTPUTS = {
-    "terminal": failure_text,
-    "summary": summary_text,
-    "screen": lambda one: "\n".join(screen(_decided(one), document_of(one), RULES)),
-    "message": lambda one: message(document_of(one), _decided(one), RULES),
-    "postmortem": lambda one: postmortem(document_of(one), _decided(one), RULES),
-}
-
-
-def _decided(finding):
-    return decide(document_of(finding), RULES)
-
-
-@pytest.mark.parametrize("output", OUTPUTS)
-def test_an_output_is_printable_short_and_no_markup(output):
-    usual = OUTPUTS[output](hostile("old"))
-    assert "old" in usual
-    for text in HOSTILE:
-        made = OUTPUTS[output](hostile(text))
-        assert [char for char in made if not char.isprintable() and char != "\n"] == []
-        assert len(made) < 40_000
-        assert max(map(len, made.splitlines())) < 5_000
-        if output in {"message", "postmortem"}:
-            assert "<script" not in made
-            assert "</script" not in made
-            assert "<!--" not in made
-    told = OUTPUTS[output](hostile("\x1b[31mred\x1b[0m"))
-    assert "\\x1b[31mred" in told
+@pytest.mark.parametrize("name", ALL)
+def test_hostile_text_harms_no_output(name):
+    usual = made(name, "usual")
+    assert "usual" in usual
+    for text in TEXTS:
+        shown = made(name, text)
+        odd = {char for char in shown if not char.isprintable()} - LETTERS
+        assert odd == set(), text[:40]
+        exact = 4 * len(text) if name in EXACT else 0
+        assert len(shown.encode()) < len(usual) + 60_000 + exact, text[:40]
+        assert form_of(name, shown) == form_of(name, usual), text[:40]
 
 
 def test_verdict_json_keeps_every_character_and_other_tools_can_read_it(tmp_path):
-    for text in HOSTILE:
-        write_verdict(tmp_path / "verdict.json", [finding_row(hostile(text))], {"commit": text})
+    for text in TEXTS:
+        write_verdict(
+            tmp_path / "verdict.json", [finding_row(hostile_finding(text))], {"commit": text}
+        )
         (row,) = json.loads((tmp_path / "verdict.json").read_bytes())["scenarios"]
         assert row["title"] == text
         whole = text.encode("utf-8", "backslashreplace").decode()  # as values are kept

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_supercache.report.allure_result import LINES_MAX, address_of, description_of
+
 ROOT = Path(__file__).parents[3]
 ITEM = """
 from pathlib import Path
@@ -76,6 +78,29 @@ def test_allure_gets_one_step_for_each_row_of_the_failing_interleaving(result):
     assert outer["steps"][4]["name"] == (
         "5. alice @a: SET product:42 -> 100 (from here on the layers never agree again)"
     )
+
+
+def test_a_description_is_markdown_in_which_only_lists_are_markup():
+    words = "S: *a* <b>\n\n- holds [x](y)\n1. reads `k`\n# no heading"
+    assert description_of({}, words) == (
+        "S: \\*a\\* \\<b\\>\n\n- holds \\[x\\](y)\n1. reads \\`k\\`\n\\# no heading"
+    )
+    long = description_of({}, "line\n" * 10_000)
+    assert long.splitlines()[-1] == f"and {10_001 - LINES_MAX:,} more lines, in the scenario file"
+
+
+@pytest.mark.parametrize(
+    ("target", "address"),
+    [
+        ("https://tracker.example/7", "https://tracker.example/7"),
+        ("CACHE-7", "CACHE-7"),
+        ("javascript:alert(1)", "javascript%3Aalert(1)"),
+        (" JavaScript:alert(1)", " JavaScript%3Aalert(1)"),
+        ("data:text/html,x", "data%3Atext/html,x"),
+    ],
+)
+def test_a_link_opens_a_page_of_the_web_or_what_a_pattern_makes_of_it(target, address):
+    assert address_of(target) == address
 
 
 def test_importing_the_reports_imports_no_optional_library(tmp_path):

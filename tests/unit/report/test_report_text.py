@@ -119,3 +119,13 @@ def test_history_shows_errors_missing_answers_and_what_a_verb_saw():
         "c [0-2] read x -> nothing  (finally, node a)",
         "d [0-3] pay done, saw x = 1",
     ]
+
+
+def test_sentences_keep_to_a_width_when_asked_and_what_is_pasted_does_not():
+    usual, narrow = (failure_text(violated(), 60, is_wrapped=wrapped) for wrapped in (False, True))
+    assert max(map(len, usual.splitlines()[:-1])) > 60
+    first, *middle, replay = narrow.splitlines()
+    assert max(map(len, middle)) <= 60
+    assert first == usual.splitlines()[0]
+    assert replay == usual.splitlines()[-1]
+    assert " ".join(narrow.split()) == " ".join(usual.split()), "no word is lost"

@@ -10,10 +10,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from pytest_supercache.scenario import nodes
-from pytest_supercache.scenario.grammar import BUILT_IN_VERBS, FIELDS, Vocabulary
+from pytest_supercache.scenario.grammar import BUILT_IN_VERBS, FIELDS
 from pytest_supercache.scenario.problems import ScenarioProblems
 from pytest_supercache.scenario.reference_page import reference_page
 from pytest_supercache.scenario.schema import json_schema
+from pytest_supercache.words import built_in_words
 from tests.unit.scenario.conftest import VOCABULARY
 from tests.unit.scenario.mistakes import ALL, marked
 
@@ -119,7 +120,7 @@ def _mutate(node, data):
 
 def test_the_reference_page_is_what_the_tables_say():
     page = Path(__file__).parents[3] / "docs" / "grammar.md"
-    assert page.read_text(encoding="utf-8") == reference_page(Vocabulary()), (
+    assert page.read_text(encoding="utf-8") == reference_page(built_in_words()), (
         "write it anew: supercache schema --builtin --markdown -o docs/grammar.md"
     )
     own = reference_page(VOCABULARY)

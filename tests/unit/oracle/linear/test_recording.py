@@ -151,6 +151,7 @@ DEEP = '{"process": 1, "type": "invoke", "f": "write", "value": ' + "[" * 100_00
         (event("invoke", "cas", 1), 1, "a cas needs two values"),
         ('{"process": 1, "type": "invoke", "f": "write"}', 1, "a write needs a value"),
         ('{"process": 1, "type": "invoke", "f": "write", "value": NaN}', 1, "NaN is no JSON"),
+        ('{"process": 1, "type": "invoke", "f": "write", "value": [1e999]}', 1, "too large"),
         (READ + '{"process": 1, "type": "ok", "f": "read"}', 2, "what it returned"),
         (event("ok", "write", 1), 1, "no call in progress"),
         (WRITE + event("ok", "read", 1), 2, "called write in line 1"),
@@ -203,6 +204,12 @@ def test_texts_are_what_a_key_value_store_holds(read):
         read(event("invoke", "get") + event("ok", "get", 1), model="kv")
     (call,) = read(event("invoke", "get") + event("ok", "get", None), model="kv")
     assert call.answer == ""
+
+
+def test_the_mark_that_some_programs_put_before_a_text_is_no_part_of_it(tmp_path):
+    path = tmp_path / "trace.jsonl"
+    path.write_text(WRITE, encoding="utf-8-sig")
+    assert len(read_calls(path, Model.REGISTER, FORMATS["jsonl"])) == 1
 
 
 def test_a_line_without_end_is_not_read_to_its_end(tmp_path):

@@ -1,0 +1,290 @@
+"""What happened, step by step, by the numbers of the picture.
+
+Told are the steps that made the class; where the class is read from the guarantee alone, every
+step that touches the keys in question. What a fault did is told with the step that it struck, and
+at the end where the wrong value was left.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from pytest_supercache.core.fault import POINTS
+from pytest_supercache.core.footprint import EVERYTHING
+from pytest_supercache.core.orders import StepName
+from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.oracle.roles import Act, Role, acts_on, is_name_of, layer_of
+from pytest_supercache.oracle.stale import Classified
+from pytest_supercache.oracle.struck import Struck
+from pytest_supercache.oracle.versions import canonical, same
+
+VALUE_MAX = 60
+ACTS_MAX = 14
+"""So many steps are told; of more, first those go that only look."""
+
+_NOTHING = "nothing"
+_UNTOLD = {Role.LOCK, Role.OTHER}
+_LOOKING = {Role.LOOK_UP, Role.LOAD}
+_OURS = {"origin", "existing_cache", "super_cache"}
+_ANY = "{who}: {label}"
+
+_EFFECT = re.compile(
+    r", (?:no effect, (?P<fails>\w+)|took effect, then (?P<late>\w+)|(?P<aside>(?:lost|late|"
+    r"overtaking others) on the way to .*|sent twice to .*|after a pause of .*))$"
+)
+"""What a fault adds to the label of the step that it strikes."""
+
+_DEEDS = {
+    Role.LOAD: "{who} finds {value} in the origin",
+    Role.LOOK_UP: "{who} finds {value} in {place}",
+    Role.STORE: "{who} stores {value} in {place}",
+    Role.DROP: "{who} removes {it} from {place}",
+    Role.DELIVER: "a message brings the invalidation to {place}",
+    Role.PROMOTE: "a replica of {place} takes over, which has missed that",
+    Role.LOCK: "{who} takes the lock",
+}
+
+_MOVES = {
+    "evict": "{place} evicts {it}",
+    "expire": "{it} expires in {place}",
+    "restart": "{place} restarts and forgets everything",
+}
+
+
+def story(execution: Execution, violation: Violation, classified: Classified) -> str | None:
+    """Tell in one line what the steps did; None when none of them can be named."""
+    keys = _keys(execution, violation)
+    acts = list(classified.acts)
+    if len(acts) < 2:  # the class says what is missing
+        acts = _all_of(execution, keys) or acts
+    struck = Struck.of(execution)
+    acts = sorted([*acts, *_struck(execution, struck, keys, acts)], key=lambda act: act.at)
+    if not acts:
+        return None
+    teller = _Teller(execution, struck, keys)
+    parts = []
+    for at, same_step in groupby(acts, key=lambda act: act.at):
+        deeds = [teller.deed(act) for act in same_step]
+        parts.append(f"{number_of(execution.race, at)}. {', '.join(deeds)}")
+    left = _left(execution, violation, classified, keys)
+    place = classified.place if left is None else left.place
+    if acts[-1].role is Role.STORE and acts[-1].place == place and not teller.is_struck(acts[-1]):
+        parts[-1] += ", where it stays"
+    elif left is not None:
+        parts.append(teller.end(left))
+    return f"what happened: {'; '.join(parts)}"
+
+
+def number_of(race: Sequence[Step], at: int) -> int:
+    """Return the number that the picture gives to a step of the race."""
+    choice = race[at].choice
+    return (at if choice is None else choice) + 1
+
+
+def step_numbers(race: Iterable[Step]) -> dict[StepName, int]:
+    """Return the number in the picture of every step, by the name that causes give it."""
+    found: dict[StepName, int] = {}
+    counts: dict[str, int] = {}
+    for step in race:
+        if step.choice is not None:
+            index = counts.get(step.actor, 0)
+            counts[step.actor] = index + 1
+            found[step.actor, index, step.label] = step.choice + 1
+    return found
+
+
+def without_fault(label: str) -> str:
+    """Return a label without what a fault has added to it."""
+    return _EFFECT.sub("", label)
+
+
+def place_in_words(place: str | None) -> str:
+    """Write a layer and its node."""
+    layer, at, node = (place or "a layer").partition("@")
+    words = layer.replace("_", " ")
+    return f"the {words} of node {node}" if at and node else f"the {words}"
+
+
+def shown(value: Any) -> str:
+    """Write a value as JSON, shortened."""
+    if value is None:
+        return _NOTHING
+    text = json.dumps(canonical(value), ensure_ascii=False, default=str)
+    return text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]}..."
+
+
+# -- which steps ----------------------------------------------------------------------------------
+
+
+def _keys(execution: Execution, violation: Violation) -> list[str]:
+    """Return the keys that a violation is about."""
+    evidence = violation.evidence
+    named = [violation.key, *(evidence.get(word) for word in ("source", "new", "old"))]
+    keys = list(dict.fromkeys(key for key in named if isinstance(key, str)))
+    if keys:
+        return keys
+    at = evidence.get("step")
+    return [op.key for op in execution.history if op.step == at and op.key is not None][:1]
+
+
+def _all_of(execution: Execution, keys: Iterable[str]) -> list[Act]:
+    found = {
+        (act.at, act.name): act
+        for key in keys
+        for act in acts_on(execution.race, key)
+        if act.role not in _UNTOLD
+    }
+    acts = [found[at] for at in sorted(found)]
+    if all(act.role is Role.TICK for act in acts):
+        return []
+    if len(acts) > ACTS_MAX:
+        acts = [act for act in acts if act.role not in _LOOKING]
+    return acts[:ACTS_MAX]
+
+
+def _struck(
+    execution: Execution, struck: Struck, keys: Iterable[str], told: Iterable[Act]
+) -> list[Act]:
+    """Return the steps that were struck and are not told yet."""
+    known = {act.at for act in told}
+    acts = {act.at: act for key in keys for act in acts_on(execution.race, key)}
+    return [
+        acts.get(at, Act(at, step, Role.OTHER, None))
+        for at, step in enumerate(execution.race)
+        if at not in known and (struck.at_step(step, *POINTS) or step.kind == "fault")
+    ]
+
+
+# -- in words -------------------------------------------------------------------------------------
+
+
+class _Teller:
+    """Turns steps into sentences; says once who began whom."""
+
+    def __init__(self, execution: Execution, struck: Struck, keys: Sequence[str]) -> None:
+        self._struck = struck
+        self._keys = keys
+        self._seen = {place for step in execution.steps for place in step.layers or ()}
+        self._known: set[str] = set()
+
+    def is_struck(self, act: Act) -> bool:
+        """Say whether a fault struck this very step."""
+        return self._struck.at_step(act.step, *POINTS)
+
+    def end(self, left: "_Left") -> str:
+        """Tell where the wrong value is in the end."""
+        value = shown(left.value)
+        if self._is_named(left.name):
+            value = f"{left.name} = {value}"
+        still = "" if left.place == "origin" else "still "
+        return f"in the end {place_in_words(left.place)} {still}holds {value}"
+
+    def deed(self, act: Act) -> str:
+        """Tell one step, with what a fault did to it."""
+        label = act.step.label
+        effect = _EFFECT.search(label) if self.is_struck(act) else None
+        if effect is None:
+            return self._plain(act, label)
+        plain = without_fault(label)
+        if effect["fails"]:
+            who = self._who(act.step.actor)
+            return f"{who}'s {plain} fails with {effect['fails']} and has no effect"
+        told = self._plain(act, plain)
+        if effect["late"]:
+            return f"{told}, but is told {effect['late']}"
+        return f"{told} ({effect['aside']})"
+
+    def _plain(self, act: Act, label: str) -> str:
+        it, place = self._it(act.name), place_in_words(act.place)
+        if act.step.kind == "fault" and act.role is not Role.PROMOTE:
+            move = _MOVES.get(act.step.actor.removeprefix("@").partition("(")[0], label)
+            return move.format(place=place, it=it)
+        if act.role is Role.TICK:
+            return f"the clock moves on to {act.step.time:g} s"
+        value = _value_after(act)
+        template = self._template(act, label, value)
+        if len(self._keys) > 1 and act.name not in {"", EVERYTHING}:
+            value = f"{act.name} = {value}"
+        who = self._who(act.step.actor)
+        return template.format(who=who, it=it, value=value, place=place, label=label)
+
+    def _template(self, act: Act, label: str, value: str) -> str:
+        if label == "subscribe":
+            return "{who} begins to listen"
+        if act.role is Role.COMMIT:
+            if value == _NOTHING:
+                return "{who} deletes {it} from the origin"
+            several = len(self._keys) > 1
+            return "{who} commits {value}" if several else "{who} makes it {value} in the origin"
+        if act.role is Role.PUBLISH:
+            sends = label.startswith("send ")
+            return "{who} sends the new value" if sends else "{who} publishes the invalidation"
+        if act.role is Role.STORE and act.step.kind == "message":
+            return "a message brings {value} to {place}"
+        is_known = act.place in self._seen or layer_of(act.place or "") in _OURS
+        return _DEEDS.get(act.role, _ANY) if is_known or act.role is Role.LOCK else _ANY
+
+    def _is_named(self, name: str) -> bool:
+        return len(self._keys) > 1 or name not in self._keys
+
+    def _it(self, name: str) -> str:
+        if name == EVERYTHING:
+            return "everything"
+        return name if name and self._is_named(name) else "it"
+
+    def _who(self, actor: str) -> str:
+        begun_by, slash, _ = actor.rpartition("/")
+        if not slash or actor in self._known:
+            return actor
+        self._known.add(actor)
+        return f"{actor} (begun by {begun_by})"
+
+
+def _value_after(act: Act) -> str:
+    layers = act.step.layers
+    if layers is None or (act.place or "") not in layers:
+        return "a value" if act.role in {Role.STORE, Role.COMMIT} or layers is None else _NOTHING
+    held = layers[act.place or ""].get(act.name)
+    return "a value" if held is None and act.role is Role.STORE else shown(held)
+
+
+# -- how it ends ----------------------------------------------------------------------------------
+
+
+class _Left(NamedTuple):
+    """An entry that has the wrong value in the end."""
+
+    place: str
+    name: str
+    value: Any
+
+
+def _left(
+    execution: Execution, violation: Violation, classified: Classified, keys: Sequence[str]
+) -> _Left | None:
+    """Return where the wrong value was left; None when no layer shows it."""
+    evidence = violation.evidence
+    value = evidence.get("value", evidence.get("answer"))
+    if violation.guarantee == "no_dirty_reads":
+        value = evidence.get("seen")
+    if value is None:
+        return None
+    found = [
+        _Left(place, name, held)
+        for place, content in execution.settled.layers.items()
+        for name, held in content.items()
+        if same(held, value) and any(is_name_of(name, key) for key in keys)
+    ]
+    mine = f"@{violation.node}"
+    found.sort(
+        key=lambda each: (
+            each.place != classified.place,
+            not each.place.endswith(mine),
+            "@" not in each.place,
+            each.place,
+        )
+    )
+    return found[0] if found else None

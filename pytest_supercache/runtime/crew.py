@@ -1,0 +1,194 @@
+"""Threads that run one actor after the other, and are new to each of them.
+
+To start a thread costs as much as ten handoffs, so those that run actors are kept for the next
+execution. What code can see of the thread it runs on is made anew for every actor: the ``Thread``
+object, what ``threading.local`` holds, context variables, the trace function. Where thread-locals
+cannot be taken away, every actor gets a thread of its own.
+"""
+
+import ctypes
+import sys
+import threading
+from collections.abc import Callable
+from contextvars import Context
+from functools import cache
+from typing import Any
+
+from pytest_supercache.runtime.actor import ActorThread
+from pytest_supercache.runtime.baton import Baton
+
+_LOCALS = "thread.local."
+"""How CPython names what a ``threading.local`` holds for one thread, in the thread's own dict."""
+
+_ROUNDS = 3
+"""How often thread-locals are taken away: destructors may have made new ones."""
+
+
+class Crew:
+    """The threads of one check after the other execution; :meth:`close` ends them."""
+
+    def __init__(self) -> None:
+        self._idle: list[_Worker] = []
+        self._is_closed = False
+        self._renews = renews_locals()
+        self._blank = ActorThread(target=_nothing, name="")  # what every thread begins with
+        self._blank._started.set()  # noqa: SLF001 - one event serves all: they start at once
+
+    def thread(
+        self, target: Callable[..., Any], name: str, args: tuple[Any, ...] = ()
+    ) -> threading.Thread:
+        """Make what an actor sees as its thread; ``start()`` lets one of the crew run it."""
+        if not self._renews:
+            return ActorThread(target=target, name=name, args=args)
+        return _Seen(self, self._blank, target, name, args)
+
+    def give(self, work: "_Seen") -> None:
+        """Let a thread run ``work``; a new one if all are busy."""
+        if self._idle:
+            worker = self._idle.pop()
+        else:
+            worker = _Worker(self)
+            worker.start()
+        worker.work = work
+        worker.baton.give()
+
+    def take_back(self, worker: "_Worker") -> bool:
+        """Let a thread wait for its next actor; False: there will be none."""
+        if not self._is_closed:
+            self._idle.append(worker)
+        return not self._is_closed
+
+    def close(self) -> None:
+        """End the threads that wait; one whose actor hangs ends when that does."""
+        self._is_closed = True
+        while self._idle:
+            worker = self._idle.pop()
+            worker.work = None
+            worker.baton.give()
+            worker.join(1.0)
+
+
+class _Seen(ActorThread):
+    """A thread as its actor's code sees it: there is one for each actor and execution."""
+
+    def __init__(
+        self, crew: Crew, blank: threading.Thread, target: Any, name: str, args: tuple[Any, ...]
+    ) -> None:
+        vars(self).update(vars(blank), _target=target, _name=name, _args=args)
+        self._crew = crew
+        self._is_over = False
+        self._waiter: Any = None
+
+    def start(self) -> None:
+        """Let somebody of the crew run it."""
+        self._crew.give(self)
+
+    def live(self) -> None:
+        """Run on the calling thread, as its present self."""
+        self._set_ident()  # type: ignore[attr-defined]
+        self._set_native_id()  # type: ignore[attr-defined]
+        present = threading._active  # type: ignore[attr-defined] # noqa: SLF001 - who is here
+        present[self.ident] = self
+        if sys.gettrace() is not threading.gettrace():
+            sys.settrace(threading.gettrace())
+        if sys.getprofile() is not threading.getprofile():
+            sys.setprofile(threading.getprofile())
+        try:
+            Context().run(self.run)
+        finally:
+            present.pop(self.ident, None)
+
+    def end(self) -> None:
+        """Say that nothing of it is left."""
+        self._is_over = True
+        if self._waiter is not None:
+            self._waiter.release()
+
+    def is_alive(self) -> bool:
+        """Say whether it runs, or has not taken away yet what it leaves."""
+        return self.ident is not None and not self._is_over
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until nothing of it is left."""
+        if self._is_over:
+            return
+        self._waiter = threading._allocate_lock()  # type: ignore[attr-defined] # noqa: SLF001
+        self._waiter.acquire()
+        if not self._is_over:
+            self._waiter.acquire(timeout=-1 if timeout is None else timeout)
+
+
+class _Worker(ActorThread):
+    """A thread of the crew."""
+
+    def __init__(self, crew: Crew) -> None:
+        super().__init__(target=self._work, name="supercache")
+        self.baton: Any = Baton()
+        self.work: _Seen | None = None
+        self._crew = crew
+
+    def _work(self) -> None:
+        present = threading._active  # type: ignore[attr-defined] # noqa: SLF001 - who is here
+        present.pop(self.ident, None)  # nobody is here who has nothing to do
+        state = _thread_state()
+        goes_on = True
+        while goes_on:
+            self.baton.take()
+            work, self.work = self.work, None
+            if work is None:
+                break
+            work.live()
+            goes_on = _renew(state) and self._crew.take_back(self)
+            work.end()
+            del work
+        present[self.ident] = self
+
+
+def _nothing() -> None:
+    pass
+
+
+def _renew(state: dict[Any, Any]) -> bool:
+    """Take away what ``threading.local`` objects hold for the calling thread; True: all is gone."""
+    for _ in range(_ROUNDS):
+        held = [key for key in state if isinstance(key, str) and key.startswith(_LOCALS)]
+        if not held:
+            return True
+        for key in held:
+            state.pop(key, None)
+    return False
+
+
+def _thread_state() -> dict[Any, Any]:
+    """Return the dict in which the interpreter keeps what belongs to the calling thread."""
+    get = ctypes.pythonapi.PyThreadState_GetDict
+    get.restype = ctypes.c_void_p  # a borrowed reference
+    found: dict[Any, Any] = ctypes.cast(get(), ctypes.py_object).value
+    return found
+
+
+@cache
+def renews_locals() -> bool:
+    """Say whether thread-locals can be taken away from a thread that goes on, in this Python."""
+    if sys.implementation.name != "cpython":
+        return False
+    seen: list[bool] = []
+
+    def try_it() -> None:
+        mine = threading.local()
+        mine.value = here = _Left()
+        gone = _renew(_thread_state())
+        seen.append(gone and not hasattr(mine, "value") and sys.getrefcount(here) == _ONE_OWNER)
+
+    trying = threading.Thread(target=try_it, name="supercache")
+    trying.start()
+    trying.join()
+    return seen == [True]
+
+
+class _Left:
+    """Something that a thread-local holds."""
+
+
+_ONE_OWNER = 2
+"""What ``sys.getrefcount`` says of what only one variable holds."""

@@ -1,0 +1,37 @@
+"""The words that every scenario file may use: guarantees with their parameters, conflict classes.
+
+The grammar does not know them, for they belong to the oracle. What a project registers comes on
+top.
+"""
+
+from functools import cache
+
+from pytest_supercache.oracle.catalogue import CATALOGUE, FAMILIES
+from pytest_supercache.oracle.guarantee import Unit
+from pytest_supercache.oracle.judge import KNOWN
+from pytest_supercache.scenario.grammar import Field, Kind, Vocabulary
+
+_KINDS = {Unit.SECONDS: Kind.DURATION, Unit.COUNT: Kind.COUNT, Unit.KEY: Kind.TEXT}
+
+
+@cache
+def built_in_words() -> Vocabulary:
+    """Return the words that need no conftest; any system and no further verb is among them."""
+    families = {
+        family: f"One of {', '.join(k.slug for k in CATALOGUE.values() if k.family == family)}"
+        for family in sorted(FAMILIES)
+    }
+    return Vocabulary(
+        guarantees={
+            name: {
+                parameter.name: Field(
+                    kind=_KINDS[parameter.unit],
+                    description=parameter.description,
+                    is_required=parameter.is_required,
+                )
+                for parameter in guarantee.parameters
+            }
+            for name, guarantee in KNOWN.items()
+        },
+        classes={**families, **{known.slug: known.title for known in CATALOGUE.values()}},
+    )

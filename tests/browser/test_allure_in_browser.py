@@ -1,0 +1,85 @@
+"""What Allure 3 and Allure 2 make of our results, looked at in a browser."""
+
+import pytest
+
+from tests.browser.allures import ALLURES, HOSTILE_KEY, HOSTILE_TITLE, STATUSES, render, run
+from tests.browser.pages import browser, watched
+
+pytestmark = [pytest.mark.chromium, pytest.mark.npm, pytest.mark.java]
+
+ATTACHMENTS = [
+    "timeline", "layers after each step", "explanation", "history", "reproducer", "verdict",
+    "verdict.json",
+]  # fmt: skip
+STEPS = [
+    "the failing interleaving: 5 steps",
+    "1. alice @a: GET product:42 (read product:42)",
+    "2. alice @a: origin read product:42",
+    "3. bob @a: origin write product:42 (write product:42 = 120)",
+    "4. bob @a: DEL product:42 done",
+    "5. alice @a: SET product:42 -> 100 (from here on the layers never agree again)",
+]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    made = tmp_path_factory.mktemp("project")
+    run(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory):
+    with browser(tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=ALLURES)
+def report(request, project, tmp_path_factory):
+    """An Allure, and what it has made of the run."""
+    allure = ALLURES[request.param]
+    return allure, render(project, tmp_path_factory.mktemp(request.param), allure.lock)
+
+
+def test_a_conflict_is_red_a_proof_is_green_and_a_broken_file_is_neither(context, report):
+    allure, file = report
+    with watched(context, file) as tab:
+        for name, status in STATUSES.items():
+            allure.open(tab.page, file, name)
+            assert tab.page.locator(allure.status).first.inner_text().lower() == status, name
+        assert tab.complaints == []
+        assert set(tab.requests) == {file.as_uri()}
+
+
+def test_a_conflict_has_its_steps_its_evidence_and_its_picture(context, report):
+    allure, file = report
+    with watched(context, file) as tab:
+        allure.open(tab.page, file, "CONFLICT-1[shop]")
+        assert allure.told_in_steps(tab.page)[: len(STEPS)] == STEPS
+        found = tab.page.locator(allure.attachments).all_inner_texts()
+        assert [name for text in found for name in ATTACHMENTS if name in text.split("\n")] == (
+            ATTACHMENTS
+        )
+        shown = tab.page.inner_text("body")
+        for said in ("node a answers 100 for product:42", "stale-set", "karim", "pricing"):
+            assert said in shown
+        width, source = allure.drawn(tab.page)
+        assert width > 300
+        assert "from here on the layers never agree again" in source
+        assert tab.is_quiet()
+
+
+def test_hostile_text_is_shown_as_it_is_and_does_nothing(context, report):
+    allure, file = report
+    with watched(context, file) as tab:
+        allure.open(tab.page, file, "HOSTILE-1")
+        told = allure.told(tab.page)
+        assert f"HOSTILE-1: {HOSTILE_TITLE} \\u202e\\x1b[31m" in told
+        assert f"the origin holds {HOSTILE_KEY} = </svg><script>pwned=6</script>" in told
+        assert len(told) < 10_000, "what is too long to read is cut"
+        width, _ = allure.drawn(tab.page)
+        assert width > 300
+        links = tab.page.locator("a[href*='pwned']").evaluate_all("all => all.map(a => a.protocol)")
+        assert set(links) <= {"file:"}
+        assert tab.page.evaluate("window.pwned") is None
+        assert tab.is_quiet()

@@ -1,0 +1,193 @@
+"""A fingerprint knows the conflict and nothing else, so that a waiver stays where it belongs.
+
+The flow is always the same: one reads a key, one changes it. What is drawn is what must not matter,
+or which other conflict the system has.
+"""
+
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_supercache import COHERENT_WHEN_SETTLED, READ_YOUR_WRITES, check
+from pytest_supercache.checking import check_on
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.layers.servers import start_server
+from tests.litmus.test_conflict_classes import (
+    CLASSES,
+    DeletesFirst,
+    NearOverFar,
+    Shop,
+    StoresWhatItWrites,
+)
+from tests.litmus.test_counts_and_workloads import BACKENDS
+
+SLUGS = st.sampled_from(sorted(CLASSES))
+NAMES = st.text(st.characters(categories=["L", "Nd"]), min_size=1, max_size=8)
+USERS = st.lists(NAMES, min_size=2, max_size=2, unique=True)
+KEYS = NAMES | st.builds("{}:{}".format, NAMES, NAMES)
+VALUES = st.lists(st.integers(-9, 99), min_size=3, max_size=3, unique=True)
+BYSTANDERS = st.sampled_from(
+    [("read", "other"), ("write", "other", 8), ("delete", "other"), ("read", None)]
+)
+"""What somebody else does meanwhile; None is the key itself."""
+
+
+def flow(
+    make, acts, *, users=("alice", "bob"), key="k", values=(1, 2, 3), cached=None, given=1, extra=()
+):
+    """Make a body; ``acts`` are the two users' methods with their number of values."""
+
+    def body(world):
+        if given is not None:
+            world.origin.set(key, values[0])
+        world.origin.set("other", 7)
+        if cached is not None:
+            world.existing_cache.client().set(key, str(values[0]))
+        world.existing_cache.client().set("other", "7")
+        shop = make(world.layers)
+        new = iter(values[1:])
+        for name, (act, *written) in zip(users, acts, strict=True):
+            chosen = [next(new) for _ in written]
+            world.actor(name, getattr(world.user(name, shop), act), key, *chosen)
+        for number, (act, what, *written) in enumerate(extra):
+            name = f"bystander-{number}"
+            world.actor(name, getattr(world.user(name, shop), act), what or key, *written)
+        world.run()
+        world.settle()
+
+    return body
+
+
+def found(body, slug, **how):
+    result = check(body, guarantees=[COHERENT_WHEN_SETTLED], **how)
+    assert result.counterexample is not None
+    assert result.counterexample.conflict_class == slug
+    return result.counterexample.fingerprint
+
+
+def of(slug, **drawn):
+    make, first, second, options = CLASSES[slug]
+    return flow(make, (first, second), **{**options, **drawn})
+
+
+@cache
+def original(slug):
+    return found(of(slug), slug)
+
+
+@given(SLUGS, USERS, KEYS)
+@settings(max_examples=10)
+def test_other_names_of_users_and_keys_leave_it(slug, users, key):
+    assert found(of(slug, users=users, key=key), slug) == original(slug)
+
+
+@given(SLUGS, VALUES)
+@settings(max_examples=8)
+def test_other_values_leave_it(slug, values):
+    assert found(of(slug, values=values), slug) == original(slug)
+
+
+@given(SLUGS, BYSTANDERS)
+@settings(max_examples=12)
+def test_steps_of_others_that_change_nothing_about_it_leave_it(slug, bystander):
+    if CLASSES[slug][0] is NearOverFar and bystander != ("read", None):
+        bystander = ("read", None)  # it knows no other key
+    assert found(of(slug, extra=[bystander]), slug) == original(slug)
+
+
+@given(SLUGS, st.sampled_from(["random", "uniform", "pct"]), st.integers(0, 99), BYSTANDERS)
+@settings(max_examples=10)
+def test_another_part_of_the_schedules_leaves_it(slug, search, seed, bystander):
+    """Whatever was found first, whoever else found or missed the entry before."""
+    extra = [("read", None)] if bystander[1] is None else []
+    body = of(slug, extra=extra)
+    result = check(
+        body, guarantees=[COHERENT_WHEN_SETTLED], search=search, seed=seed, executions=40
+    )
+    if result.counterexample is not None:
+        assert result.counterexample.fingerprint == original(slug)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_another_backend_leaves_it(backend):
+    server = start_server(backend)
+    try:
+        result = check_on(
+            server, of("stale-set"), Exploration(), guarantees=[COHERENT_WHEN_SETTLED]
+        )
+    finally:
+        server.close()
+    assert result.counterexample.fingerprint == original("stale-set")
+
+
+RIVALS = {
+    "invalidate-before-write": DeletesFirst,
+    "refresh-overwrite": StoresWhatItWrites,
+}
+
+
+@given(st.sampled_from(sorted(RIVALS)), USERS, VALUES)
+@settings(max_examples=4)
+def test_another_conflict_in_the_same_scenario_changes_it(slug, users, values):
+    """The system is changed, the flow, its users, keys and values stay."""
+    acts = (("read",), ("write", 2))
+    given_ = {"users": users, "values": values, "cached": "1"} if "before" in slug else {}
+    one = found(flow(Shop, acts, users=users, values=values), "stale-set")
+    other = found(flow(RIVALS[slug], acts, **{"users": users, "values": values, **given_}), slug)
+    assert one == original("stale-set") != other == original(slug)
+
+
+def test_the_same_conflict_in_another_layer_has_another_one():
+    class NearShop(Shop):
+        """A late fill of the near cache of a node instead of the far cache."""
+
+        def get(self, key):
+            value = self.near.get(key)
+            if value is None:
+                value = self.origin.get(key)
+                self.near.put(key, value)
+            return value
+
+        def set(self, key, value):
+            self.origin.set(key, value)
+            self.near.invalidate(key)
+
+    near = found(flow(NearShop, (("read",), ("write", 2))), "stale-set")
+    assert near != original("stale-set")
+
+
+def test_what_a_user_misses_has_another_one_when_another_layer_hid_it():
+    """Both read their own write too late: one from the near cache, one from the far one."""
+
+    class Forgetful(Shop):
+        def set(self, key, value):
+            self.origin.set(key, value)
+
+    class NearForgetful(Forgetful):
+        def get(self, key):
+            value = self.near.get(key)
+            if value is None:
+                value = self.origin.get(key)
+                self.near.put(key, value)
+            return value
+
+    def writes_and_reads(make):
+        def body(world):
+            world.origin.set("k", 1)
+            user = world.user("alice", make(world.layers))
+
+            def act():
+                user.read("k")
+                user.write("k", 2)
+                user.read("k")
+
+            world.actor("alice", act)
+            world.run()
+
+        return check(body, guarantees=[READ_YOUR_WRITES]).counterexample
+
+    far, near = writes_and_reads(Forgetful), writes_and_reads(NearForgetful)
+    assert far.conflict_class == near.conflict_class == "read-your-writes"
+    assert far.fingerprint != near.fingerprint

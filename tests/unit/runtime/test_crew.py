@@ -1,0 +1,174 @@
+"""Threads that serve one actor after the other look new to each of them."""
+
+import contextvars
+import threading
+
+import pytest
+
+from pytest_supercache import Verdict, check
+from pytest_supercache.runtime.crew import Crew, renews_locals
+
+NOTED = contextvars.ContextVar("noted", default="nothing")
+
+
+@pytest.fixture
+def crew():
+    crew = Crew()
+    yield crew
+    crew.close()
+
+
+def run(crew, target):
+    begun = threading.Event()
+
+    def live():
+        begun.set()
+        target()
+
+    thread = crew.thread(target=live, name="flow")
+    thread.start()
+    begun.wait()  # whoever starts an actor waits for a baton, too
+    thread.join()
+    return thread
+
+
+def test_what_a_thread_left_is_gone_for_the_next_actor(crew):
+    here = threading.local()
+    found = []
+
+    def flow():
+        thread = threading.current_thread()
+        found.append((getattr(here, "value", None), NOTED.get(), getattr(thread, "mark", None)))
+        here.value, thread.mark = "left", "left"
+        NOTED.set("left")
+
+    for _ in range(3):
+        run(crew, flow)
+    assert found == [(None, "nothing", None)] * 3
+
+
+def test_a_thread_local_with_a_default_of_its_own_begins_anew(crew):
+    class Counted(threading.local):
+        def __init__(self):
+            self.number = 0
+
+    here, found = Counted(), []
+
+    def flow():
+        here.number += 1
+        found.append(here.number)
+
+    for _ in range(3):
+        run(crew, flow)
+    assert found == [1, 1, 1]
+
+
+def test_what_a_thread_local_held_is_let_go_before_join_returns(crew):
+    here, ended = threading.local(), []
+
+    class Connection:
+        def __del__(self):
+            ended.append(True)
+
+    def flow():
+        here.connection = Connection()
+
+    run(crew, flow)
+    assert len(ended) == 1
+
+
+def test_code_sees_itself_as_its_thread(crew):
+    seen = []
+
+    def flow():
+        thread = threading.current_thread()
+        seen.append((thread, thread.name, thread.is_alive(), thread in threading.enumerate()))
+        assert thread.ident == threading.get_ident()
+        assert thread.native_id == threading.get_native_id()
+
+    threads = [run(crew, flow) for _ in range(2)]
+    assert seen == [(thread, "flow", True, True) for thread in threads]
+    assert threads[0] is not threads[1]
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_threads_that_wait_for_work_are_nowhere_to_be_seen(crew):
+    before = threading.enumerate()
+    run(crew, lambda: None)
+    assert threading.enumerate() == before
+
+
+def test_two_actors_at_once_have_a_thread_each(crew):
+    both, idents = threading.Barrier(3), set()
+
+    def flow():
+        idents.add(threading.get_ident())
+        both.wait(60)
+
+    threads = [crew.thread(target=flow, name=name) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    both.wait(60)
+    for thread in threads:
+        thread.join()
+    assert len(idents) == 2
+
+
+def test_a_trace_function_is_that_of_new_threads(crew):
+    calls = []
+
+    def trace(frame, event, _argument):
+        calls.append(frame.f_code.co_name)
+
+    def traced():
+        pass
+
+    run(crew, traced)
+    before = threading.gettrace()
+    threading.settrace(trace)
+    try:
+        run(crew, traced)
+    finally:
+        threading.settrace(before)
+    assert calls.count("traced") == (before is None)
+    calls.clear()
+    run(crew, traced)
+    assert "traced" not in calls
+
+
+def test_an_operating_system_thread_serves_again_where_python_allows_it(crew):
+    natives = []
+    for _ in range(3):
+        run(crew, lambda: natives.append(threading.get_native_id()))
+    assert not renews_locals() or len(set(natives)) == 1
+
+
+def test_threads_end_with_the_crew():
+    crew = Crew()
+    run(crew, lambda: None)
+    crew.close()
+    ended = []
+    run(crew, lambda: ended.append(True))
+    assert ended == [True]
+
+
+def test_a_connection_in_a_thread_local_does_not_outlive_its_execution():
+    here = threading.local()
+    made = []
+
+    def body(world):
+        def flow():
+            if not hasattr(here, "client"):
+                here.client = world.existing_cache.client()
+                made.append(True)
+            here.client.incr("count")
+
+        world.actor("alice", flow)
+        world.actor("bob", flow)
+        world.run()
+        assert world.existing_cache.peek("count") == "2"
+
+    result = check(body, search="all-schedules")
+    assert result.verdict is Verdict.HOLDS
+    assert len(made) % 2 == 0
+    assert len(made) >= 2 * result.executions
