@@ -35,6 +35,10 @@ LOCKS = {
     "libraries": "requirements-test.lock",
 }
 LIBRARIES = ROOT / "scenarios/libraries"
+PLAINLY = ["-p", "no:cacheprovider", "-W", "ignore", "--supercache-odds=0"]
+FOUND = ROOT / "docs/found.md"
+REPLAYS = 10
+FAILS_ALIKE = 1  # exit status of `supercache replay`
 NOTHING_SELECTED = 5  # pytest's exit status
 CONFLICTS = ROOT / "reports/conflicts"
 STORY = "scenarios/story"
@@ -153,24 +157,52 @@ def verdict_of(row: dict) -> str:
 
 
 def libraries(venv: Path, python: Python, extra: list[str]) -> int:
-    """Run the scenarios that fit the environment, then each lock's in an environment of its own."""
+    """Run the scenarios that fit the environment, then each lock's in an environment of its own.
+
+    What they find is replayed in new processes, and is what docs/found.md says.
+    """
     ours = ["here", venv, LIBRARIES]
     others = [
         (lock.stem, ROOT / f".venv-libraries/{lock.stem}", lock)
         for lock in sorted(LIBRARIES.glob("*/*.lock"))
     ]
-    failed = []
+    failed, missing = [], {path.stem for path in LIBRARIES.glob("*/*.in")}
+    passing = {0, NOTHING_SELECTED} if extra else {0}
     for name, folder, lock in [ours, *others]:
         where = lock
         if lock.suffix:
             set_up(folder, python, lock)
             where = lock.parent
-        report = f"--supercache-report=reports/libraries/{name}"
-        arguments = ["-p", "supercache", "-q", "-W", "ignore", report, str(where), *extra]
-        if call(folder, "pytest", *arguments):
+        report = ROOT / "reports/libraries" / name
+        shutil.rmtree(report, ignore_errors=True)
+        arguments = ["-p", "supercache", "-q", *PLAINLY, f"--supercache-report={report}"]
+        if call(folder, "pytest", *arguments, str(where), *extra) not in passing:
             failed.append(name)
+        for row in rows_of(report):
+            missing.discard(row["system"])
+            if row["verdict"] == "violated" and not is_as_documented(folder, row):
+                failed.append(row["id"])
+    if missing and not extra:
+        failed.append(f"never run: {', '.join(sorted(missing))}")
     say(f"FAILED: {', '.join(failed)}" if failed else f"{len(others) + 1} environments as stated")
     return int(bool(failed))
+
+
+def is_as_documented(venv: Path, row: dict) -> bool:
+    """Say whether a conflict is in docs/found.md, and fails alike in each of ten new processes."""
+    found = row["counterexample"]
+    command = [venv / "bin/python", "-m", "pytest_supercache.cli", "replay", "--no-search"]
+    command += ["--fingerprint", found["fingerprint"], found["token"], row["path"]]
+    command += ["--", *PLAINLY]
+    runs = [
+        subprocess.run(command, cwd=ROOT, env=environment(venv), stdout=subprocess.DEVNULL)
+        for _ in range(REPLAYS)
+    ]
+    alike = sum(run.returncode == FAILS_ALIKE for run in runs)
+    is_known = f"'{found['token']}'" in FOUND.read_text(encoding="utf-8")
+    known = "" if is_known else f"; docs/found.md does not have {found['token']}"
+    say(f"{row['id']}: replayed {alike}/{REPLAYS} in new processes{known}")
+    return is_known and alike == REPLAYS
 
 
 def test(venv: Path, extra: list[str]) -> int:

@@ -107,12 +107,8 @@ def system(
     """
 
     def register(factory: _Function) -> _Function:
-        known = REGISTRY.systems.get(name)
-        if known is not None and _where(known.factory) != _where(factory):
-            raise SupercacheError(
-                f"@system({name!r}): {_where(factory)} registers the name that "
-                f"{_where(known.factory)} has. Choose another name."
-            )
+        if known := REGISTRY.systems.get(name):
+            _refuse_another(f"@system({name!r})", known.factory, factory)
         REGISTRY.systems[name] = System(
             name=name,
             factory=factory,
@@ -140,7 +136,7 @@ def verb(
         writes: callable of the options; returns {key: value} that was written.
 
     Raises:
-        SupercacheError: scenario files could not name or call it.
+        SupercacheError: scenario files could not name or call it, or another function has the name.
     """
 
     def register(function: _Function) -> _Function:
@@ -148,6 +144,8 @@ def verb(
         for option, spec in (("observes", observes), ("writes", writes)):
             if spec is not None and not callable(spec):
                 raise SupercacheError(f"@verb({name!r}): {option} must be a callable")
+        if known := REGISTRY.verbs.get(name):
+            _refuse_another(f"@verb({name!r})", known.function, function)
         REGISTRY.verbs[name] = Verb(
             name=name,
             function=function,
@@ -232,6 +230,15 @@ def refuse_nonsense(watch: Watch) -> None:
             )
 
 
+def _refuse_another(named: str, known: Callable[..., Any], function: Callable[..., Any]) -> None:
+    """Raise when a name is taken; a conftest that is loaded twice registers the same again."""
+    if _where(known) != _where(function):
+        raise SupercacheError(
+            f"{named}: {_where(function)} registers the name that {_where(known)} has. "
+            "Choose another name."
+        )
+
+
 def _where(function: Callable[..., Any]) -> str:
-    code = getattr(function, "__code__", None)
+    code = getattr(function, "__code__", None) or getattr(function.__init__, "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)

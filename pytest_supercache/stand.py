@@ -291,7 +291,7 @@ def test_stand(
         pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs(), *libraries.pairs]
         rebinding = undo.enter_context(cooperative(pairs))
         undo.enter_context(tools_watched())
-        undo.enter_context(surroundings_watched(getattr(server, "socket", None)))
+        undo.enter_context(surroundings_watched(server.addresses))
         undo.enter_context(clients_replaced(clients, stack.existing_cache))
 
         def prepare(copies: dict[str, ModuleType]) -> None:

@@ -16,6 +16,7 @@ class FakeRedisServer:
 
     url = "redis://localhost:6379/0"
     backend = "fakeredis"
+    addresses: frozenset[Any] = frozenset()
     reuses_connections = True
     tells_of_changes = False  # no client-side caching
 
@@ -38,7 +39,7 @@ class FakeRedisServer:
         connection = self._reuse.take(shape, self._server)
         if connection is not None:
             return connection
-        make: Any = fakeredis.FakeRedisConnection
+        make: Any = _connection_class()
         if library == "valkey":
             make = fakeredis.FakeValkey(server=self._server).connection_pool.connection_class
         connection = make(server=self._server, **arguments)
@@ -47,9 +48,7 @@ class FakeRedisServer:
 
     def own_reader(self, client: str) -> type | None:
         """Return the class that reads replies in its own way, for one client library at a time."""
-        import fakeredis
-
-        kinds = fakeredis.FakeRedisConnection.__mro__ if client == "Redis" else ()
+        kinds = _connection_class().__mro__ if client == "Redis" else ()
         return next((kind for kind in kinds if "read_response" in vars(kind)), None)
 
     def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
@@ -127,6 +126,15 @@ class FakeRedisServer:
 
     def close(self) -> None:
         """Nothing to stop."""
+
+
+def _connection_class() -> type:
+    """Return the class of fakeredis's connections; older versions have it by its first name."""
+    import fakeredis
+
+    name = "FakeRedisConnection" if hasattr(fakeredis, "FakeRedisConnection") else "FakeConnection"
+    kind: type = getattr(fakeredis, name)
+    return kind
 
 
 def _text(value: bytes) -> str:

@@ -1,6 +1,7 @@
 """What stands behind the existing cache: fakeredis in this process, or a real server we start."""
 
 import shutil
+import socket
 import subprocess
 import tempfile
 import weakref
@@ -47,6 +48,7 @@ class RealServer:
         )  # fmt: skip
         self._stop = weakref.finalize(self, _stop, self._process, self._folder)
         self.url = f"unix://{self._socket}"
+        self.addresses = frozenset({self._socket})
         self._admin = self._wait_until_ready(program)
         facts = self._admin.info("server")
         number = facts.get("valkey_version") or facts["redis_version"]
@@ -123,8 +125,15 @@ class RealServer:
                 return admin
 
 
+CLAIM = "pytest-supercache"
+"""What our first connection to a database is called, so that others see whose it is."""
+
+
 class ForeignServer:
-    """A server that somebody else runs, named by a URL; its database is emptied at every reset."""
+    """A server that somebody else runs, named by a URL; its database is ours while we run.
+
+    It is emptied at every reset and in the end, so it must be empty, and nobody else's.
+    """
 
     runs_scripts = True
     moves_time = False
@@ -134,19 +143,40 @@ class ForeignServer:
     def __init__(self, url: str) -> None:
         import redis
 
-        self.url = self.backend = url
+        self.url = url
+        self.backend = shown = _without_password(url)
         self._pool = redis.ConnectionPool.from_url(url)
-        self._admin = private_client(lambda: owned(self.connection({})))
+        self._admin = private_client(lambda: owned(self.connection({"client_name": CLAIM})))
         try:
             facts = self._admin.info("server")
-        except redis.exceptions.RedisError as error:
-            raise SupercacheError(f"--supercache-backend={url}: no answer: {error}") from error
-        if self._admin.dbsize():
+            is_taken, is_used = self._is_anybody_elses(), self._admin.dbsize() > 0
+            self.addresses = _addresses(self._pool.connection_kwargs)
+        except (redis.exceptions.RedisError, OSError) as error:
+            self._disconnect()
+            raise SupercacheError(f"--supercache-backend={shown}: no answer: {error}") from error
+        if is_taken or is_used:
+            self._disconnect()
+        if is_taken:
             raise SupercacheError(
-                f"--supercache-backend={url}: the database is not empty. Every execution would "
-                "erase it; name an empty one (redis://host/9)."
+                f"--supercache-backend={shown}: another run uses this database, and each would "
+                "erase what the other one stores. Name another database; with -n leave it to "
+                "--supercache-backend=redis-server, which starts a server for each worker."
             )
-        self.description = f"redis {facts['redis_version']} at {url}"
+        if is_used:
+            raise SupercacheError(
+                f"--supercache-backend={shown}: the database is not empty. Every execution would "
+                "erase it; name an empty one (redis://host/9), or empty it yourself if a run that "
+                "was killed has left something there."
+            )
+        self.description = f"redis {facts['redis_version']} at {shown}"
+
+    def _is_anybody_elses(self) -> bool:
+        """Say whether who was here before us has made the same claim; claims end with their run."""
+        own, database = self._admin.client_id(), self._pool.connection_kwargs.get("db", 0)
+        return any(
+            each["name"] == CLAIM and each["db"] == str(database) and int(each["id"]) < own
+            for each in self._admin.client_list()
+        )
 
     def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection to the server, of redis-py or valkey-py."""
@@ -188,8 +218,13 @@ class ForeignServer:
         _quiesce(self._admin)
 
     def close(self) -> None:
-        """Close our own connections; the server stays."""
+        """Empty the database and close our own connections; the server stays."""
+        self._admin.flushdb()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         self._admin.close()
+        self._admin.connection_pool.disconnect()
         self._pool.disconnect()
 
 
@@ -212,6 +247,21 @@ def start_server(backend: str) -> AnyServer:
         f"--supercache-backend={backend!r} is not known. Expected fakeredis, redis-server, "
         "valkey-server or a redis:// URL."
     )
+
+
+def _without_password(url: str) -> str:
+    """Return a URL as it may be printed."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _addresses(arguments: Mapping[str, Any]) -> frozenset[Any]:
+    """Return what a socket may connect to for a pool with these arguments: paths, host and port."""
+    if "path" in arguments:
+        return frozenset({arguments["path"]})
+    host, port = arguments.get("host", "localhost"), arguments.get("port", 6379)
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return frozenset(address[:2] for *_, address in found)
 
 
 def _quiesce(admin: "redis.Redis") -> None:

@@ -16,6 +16,7 @@ from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.doors import (
+    UNTOLD,
     Doors,
     _Method,
     address,
@@ -97,10 +98,7 @@ class AsyncDoors(Doors):
             if execution is None:
                 return await method(subscription, block, timeout, **options)
             if not self._cache.server.moves_time:
-                execution.controller.hazard(
-                    "the code under test reads messages of a Redis channel on a real server; when "
-                    "they arrive is not controlled in this version"
-                )
+                execution.controller.hazard(UNTOLD)
             heard = Footprint(reads=frozenset({f"{PLACE}.channels:*"}))
             if not block and not timeout:
                 await async_stepping.step(execution, "poll for a message", heard, kind="command")

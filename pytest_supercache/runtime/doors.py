@@ -18,12 +18,18 @@ from pytest_supercache.layers import redis_commands
 from pytest_supercache.layers.connections import OWNED, PRIVATE
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
+from pytest_supercache.runtime import listening
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.dialect import Dialect
 from pytest_supercache.runtime.retrying import attempts, without_default
 from pytest_supercache.runtime.state import find_object
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.wire import CACHES, SENDS, Wire
+
+UNTOLD = (
+    "the code under test reads messages of a Redis channel on a real server; when they arrive is "
+    "not controlled in this version"
+)
 
 _Method = Callable[..., Any]
 
@@ -143,14 +149,22 @@ class Doors:
         return execute
 
     def _subscription(self, method: _Method) -> _Method:
-        def parse_response(subscription: Any, *args: Any, **options: Any) -> Any:
+        def parse_response(
+            subscription: Any, block: bool = True, timeout: float = 0, **options: Any
+        ) -> Any:
             execution = execution_for(subscription)
-            if execution is not None:
-                execution.controller.hazard(
-                    "the code under test reads messages of a Redis channel; when they arrive is "
-                    "not controlled in this version"
-                )
-            return method(subscription, *args, **options)
+            if execution is None or subscription.connection is None:
+                return method(subscription, block, timeout, **options)
+            if not self._cache.server.moves_time:
+                execution.controller.hazard(UNTOLD)
+                return method(subscription, block, timeout, **options)
+
+            def read() -> Any:
+                return method(subscription, False, 0, **options)
+
+            if not block and not timeout:
+                return listening.poll(execution, read)
+            return listening.receive(execution, read, None if block else timeout)
 
         return parse_response
 

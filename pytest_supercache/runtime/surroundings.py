@@ -25,21 +25,24 @@ _STEPWISE = frozenset({"pymemcache.client.base"})
 
 _Method = Callable[..., Any]
 
-_own_sockets: list[str | None] = []
+_own_addresses: list[frozenset[Any]] = []
 _starting: list[int] = []  # threads that are inside Thread.start
 _installed = False
 
 
 @contextmanager
-def surroundings_watched(own_socket: str | None) -> Iterator[None]:
-    """Name what leads out of control; a connection to ``own_socket`` does not."""
+def surroundings_watched(own_addresses: frozenset[Any]) -> Iterator[None]:
+    """Name what leads out of control; a connection to ``own_addresses`` does not.
+
+    An address is a path, or a host and a port.
+    """
     global _installed
     if not _installed:
         sys.addaudithook(_hear)  # cannot be taken back; it does nothing while nobody listens
         _installed = True
     with ExitStack() as undo:
-        _own_sockets.append(own_socket)
-        undo.callback(_own_sockets.pop)
+        _own_addresses.append(own_addresses)
+        undo.callback(_own_addresses.pop)
         for owner, name, make in (
             (threading.Thread, "start", _named_start),
             (threading.Thread, "join", _controlled_join),
@@ -97,10 +100,12 @@ def _named_wait(wait: _Method) -> _Method:
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:
-    if not _own_sockets or current_actor() is None:
+    if not _own_addresses or current_actor() is None:
         return
-    if event == "socket.connect" and args[1] != _own_sockets[-1]:
-        _name_connection(args[1], str(sys._getframe(1).f_globals.get("__name__")))
+    if event == "socket.connect":
+        address = args[1][:2] if isinstance(args[1], tuple) else args[1]
+        if address not in _own_addresses[-1]:
+            _name_connection(address, str(sys._getframe(1).f_globals.get("__name__")))
     elif event in _PROCESS_STARTS:
         _name_start("a process")
 
@@ -110,7 +115,7 @@ def _name_connection(address: Any, caller: str) -> None:
     if execution is not None and caller in _STEPWISE:
         execution.controller.real_servers.add(caller.partition(".")[0])
     elif execution is not None:
-        shown = ":".join(map(str, address[:2])) if isinstance(address, tuple) else address
+        shown = ":".join(map(str, address)) if isinstance(address, tuple) else address
         execution.controller.hazard(
             f"the code under test connected to {shown}, which is not controlled: its answers may "
             "differ from run to run"

@@ -54,7 +54,7 @@ def adopt(execution: Stepping, child: Actor, thread: threading.Thread, start: St
 def start_under_control(thread: threading.Thread, start: Start) -> bool:
     """Start a thread of the code under test as an actor; False: it is none of ours to control."""
     execution = controlled()
-    if execution is None or not _is_started_by_code_under_test():
+    if execution is None or not (_is_started_by_code_under_test() or _runs_its_code(thread)):
         return False
     if thread.ident is not None or thread in execution.threads:
         return False  # started already: the real method says so
@@ -99,6 +99,11 @@ def _is_started_by_code_under_test() -> bool:
     while frame.f_back is not None and _is_between(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
     return is_under_test_name(str(frame.f_globals.get("__name__", "?")))
+
+
+def _runs_its_code(thread: threading.Thread) -> bool:
+    """Say whether a library has started it to call the code under test: ``run_in_thread``."""
+    return type(thread).__name__ == "PubSubWorkerThread"
 
 
 def _is_between(name: str) -> bool:

@@ -1,17 +1,31 @@
-"""Django's caches: the same ``incr``, indivisible in the process, in parts on files."""
+"""Django's caches, and its database: ``incr`` is indivisible in some, in parts in others."""
 
+import threading
+
+import django
 import pytest
 from django.conf import settings
 
 from pytest_supercache import check
 from tests.adapters.flows import counting, is_conflict
+from tests.adapters.memcached import Memory
 
 if not settings.configured:
-    settings.configure()
+    settings.configure(
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "none yet"}},
+        DEFAULT_AUTO_FIELD="django.db.models.AutoField",
+    )
+    django.setup()
 
+from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.memcached import PyMemcacheCache
 from django.core.cache.backends.redis import RedisCache
+from django.db import connection, connections, models
+
+EXECUTIONS = 30
+"""Enough for what holds here; how many of the interleavings fail need not be counted."""
 
 
 def local(_world):
@@ -26,16 +40,98 @@ def redis(_world):
     return RedisCache("redis://production:6379", {})
 
 
+def memcached(_world):
+    return PyMemcacheCache("production", {"OPTIONS": {"socket_module": Memory().sockets()}})
+
+
+def database(world):
+    new_database(world)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE counters (cache_key TEXT PRIMARY KEY, value TEXT, expires TEXT)"
+        )
+    return DatabaseCache("counters", {})
+
+
+def new_database(world):
+    """Let the connections of this execution, one a thread, lead to a file of its own."""
+    connections.settings["default"]["NAME"] = str(world.tmp_path / "shop.db")
+
+
+def increment(cache):
+    cache.incr("n")
+
+
+def read_and_store(cache):
+    cache.set("n", int(cache.get("n")) + 1)
+
+
 @pytest.mark.parametrize(
-    ("open_cache", "conflict"), [(local, False), (files, True), (redis, False)]
+    ("open_cache", "bump", "conflict"),
+    [
+        (local, increment, False),
+        (local, read_and_store, True),
+        (files, increment, True),
+        (redis, increment, False),
+        (redis, read_and_store, True),
+        (memcached, increment, False),
+        (memcached, read_and_store, True),
+        (database, increment, True),
+    ],
 )
-def test_two_users_lose_a_count_on_files_and_nowhere_else(open_cache, conflict):
+def test_two_users_lose_a_count_where_it_is_taken_in_parts(open_cache, bump, conflict):
     def made(world):
         cache = open_cache(world)
         cache.set("n", 0)
         return cache
 
-    result = counting(made, lambda cache: cache.incr("n"), lambda cache: cache.get("n"))
+    result = counting(made, bump, lambda cache: cache.get("n"), executions=EXECUTIONS)
+    assert is_conflict(result) is conflict
+
+
+@pytest.mark.parametrize("open_cache", [files, database])
+def test_no_count_is_lost_under_a_lock(open_cache):
+    def made(world):
+        cache = open_cache(world)
+        cache.set("n", 0)
+        cache.guard = threading.Lock()
+        return cache
+
+    def bump(cache):
+        with cache.guard:
+            cache.incr("n")
+
+    assert not is_conflict(counting(made, bump, lambda cache: cache.get("n")))
+
+
+class Counter(models.Model):
+    n = models.IntegerField()
+
+    class Meta:
+        app_label = "shop"
+
+
+def load_and_save(key):
+    counter = Counter.objects.get(pk=key)
+    counter.n += 1
+    counter.save()
+
+
+def let_the_database_count(_key):
+    Counter.objects.update(n=models.F("n") + 1)
+
+
+@pytest.mark.parametrize(
+    ("bump", "conflict"), [(load_and_save, True), (let_the_database_count, False)]
+)
+def test_two_users_lose_a_count_unless_the_database_counts(bump, conflict):
+    def made(world):
+        new_database(world)
+        with connection.schema_editor() as editor:
+            editor.create_model(Counter)
+        return Counter.objects.create(n=0).pk
+
+    result = counting(made, bump, lambda key: Counter.objects.get(pk=key).n)
     assert is_conflict(result) is conflict
 
 

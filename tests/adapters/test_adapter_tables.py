@@ -1,5 +1,6 @@
 """The tables themselves: every target exists here, and none is loaded for who does not use it."""
 
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -11,6 +12,7 @@ from pytest_supercache.adapters import LIBRARIES
 from pytest_supercache.runtime.targets import find_target
 
 DECLARATIONS_MAX = 40
+ROOT = Path(__file__).parents[2]
 
 
 def table(library):
@@ -57,3 +59,12 @@ def test_a_library_that_is_imported_in_the_first_run_is_watched_from_then_on():
     verdict, loaded = done.stdout.splitlines()
     assert verdict == "violated"
     assert loaded == "[] pytest_supercache.adapters.cachetools pytest_supercache.adapters.table"
+
+
+def test_the_page_names_the_tests_of_each_library_and_counts_them():
+    page = (ROOT / "docs/adapters.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "](../tests/" in line]
+    named = set(re.findall(r"\(\.\./tests/adapters/(\w+\.py)\)", "".join(rows)))
+    tests = {path.name for path in Path(__file__).parent.glob("test_adapter_*.py")}
+    assert named == tests - {Path(__file__).name}
+    assert f"These are {len(rows)}." in page

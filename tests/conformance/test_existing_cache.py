@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import fakeredis
 import pytest
 import redis
 
@@ -317,3 +318,43 @@ def test_an_empty_database_is_used_and_left_running(foreign):
     assert client_of(server).get("k") == b"v"
     server.close()
     assert client.ping()
+
+
+@pytest.mark.redis_server
+def test_what_a_run_stored_is_gone_afterwards(foreign):
+    url, client = foreign
+    for _ in range(2):
+        server = start_server(url)
+        client_of(server).set("k", "v")
+        server.close()
+        assert client.dbsize() == 0
+
+
+@pytest.mark.redis_server
+def test_two_runs_cannot_share_a_database(foreign):
+    url, _ = foreign
+    first, other = start_server(url), start_server(f"{url}?db=3")
+    client_of(first).set("k", "v")
+    with pytest.raises(SupercacheError, match="another run uses this database"):
+        start_server(url)
+    assert client_of(first).get("k") == b"v"
+    first.close()
+    start_server(url).close()
+    other.close()
+
+
+def test_a_password_is_not_printed():
+    with pytest.raises(SupercacheError, match="no answer") as told:
+        ForeignServer("redis://shop:secret@127.0.0.1:1/0")
+    assert "redis://127.0.0.1:1/0" in str(told.value)
+    assert "secret" not in str(told.value)
+
+
+def test_older_fakeredis_has_its_connections_by_another_name(monkeypatch):
+    kind = fakeredis.FakeRedisConnection
+    monkeypatch.delattr(fakeredis, "FakeRedisConnection")
+    monkeypatch.setattr(fakeredis, "FakeConnection", kind, raising=False)
+    server = FakeRedisServer()
+    client_of(server).set("k", "v")
+    assert client_of(server).get("k") == b"v"
+    assert server.own_reader("Redis") is not None

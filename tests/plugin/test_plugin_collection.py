@@ -7,6 +7,8 @@ import pytest
 
 from tests.plugin.conftest import Project
 from tests.plugin.projects import one_reader, race
+from tests.plugin.test_plugin_async import ASYNC
+from tests.plugin.test_plugin_threads import BACKGROUND
 
 TAGGED = "tags: [pricing, gate]\n"
 CASES = """
@@ -120,24 +122,29 @@ def test_items_run_on_workers_and_their_findings_meet(project: Project) -> None:
     assert result.stdout.str().count("written: ") == 1
 
 
-def test_workers_find_the_same_as_one_process(project: Project) -> None:
-    for number in range(3):
-        project.scenario(race(f"C-7{number}"), f"s{number}")
-    project.run()
-    alone = {name: row["counterexample"] for name, row in project.rows().items()}
+def of_all_kinds(project: Project) -> list[str]:
+    """Write scenarios on threads, background threads, coroutines; return their files."""
+    project.add_to_conftest(BACKGROUND + ASYNC)
+    systems = ["shop", "uncached", "naive.worker", "plain.uncached"]
+    for system in systems:
+        project.scenario(race(f"C-7-{system}", system, "explore: {executions: 60}\n"), system)
+    return [f"{system}.supercache.yaml" for system in systems]
+
+
+def found(project: Project) -> dict[str, object]:
+    """Return what the last run has found, but for how long it took."""
+    times = {"seconds": None, "started": None}
+    return {name: row | times for name, row in project.rows().items()}
+
+
+def test_workers_find_the_same_as_one_process_in_any_order(project: Project) -> None:
+    files = of_all_kinds(project)
+    project.run(*files).assert_outcomes(failed=2, passed=2)
+    alone = found(project)
+    project.run(*reversed(files))
+    assert found(project) == alone
     project.run_apart("-n", "2")
-    assert {name: row["counterexample"] for name, row in project.rows().items()} == alone
-
-
-def test_the_order_of_the_files_does_not_matter(project: Project) -> None:
-    names = ["a", "b", "c"]
-    for name in names:
-        project.scenario(race(f"C-8{name}"), name)
-    found = []
-    for order in (names, names[::-1]):
-        project.run(*(f"{name}.supercache.yaml" for name in order))
-        found.append({name: row["counterexample"] for name, row in project.rows().items()})
-    assert found[0] == found[1]
+    assert found(project) == alone
 
 
 def test_junit_properties_carry_verdict_and_token(project: Project) -> None:

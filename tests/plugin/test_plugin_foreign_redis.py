@@ -1,12 +1,17 @@
 """A Redis that is not the existing cache: named as a reason; what can be led to it, is."""
 
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
+import redis
 
 from pytest_supercache.layers.servers import RealServer
 from tests.plugin.conftest import Project
 from tests.plugin.projects import one_reader, race
+
+FOUND_IN_THE_RACE = "sc1:S-1:alice*2,bob*2,alice"
 
 ELSEWHERE = """
 import socket
@@ -16,6 +21,9 @@ from redis.connection import UnixDomainSocketConnection
 ADDRESS = {address!r}
 EARLY = redis.Redis(unix_socket_path=ADDRESS)
 EARLY.ping()
+
+def pytest_unconfigure():
+    EARLY.close()
 
 class Direct:
     def __init__(self, layers):
@@ -123,12 +131,28 @@ def test_redis_of_an_unknown_name_is_an_error_that_says_so(project: Project) -> 
 
 
 @pytest.mark.redis_server
-def test_fakeredis_and_a_real_server_give_the_same_counterexample(project: Project) -> None:
-    project.scenario(race())
-    found = {}
-    for backend in ("fakeredis", "redis-server"):
-        project.run(f"--supercache-backend={backend}").assert_outcomes(failed=1)
-        row = project.row()
-        assert row["scope"]["backend"].startswith(backend)
-        found[backend] = (row["counterexample"]["token"], row["executions"])
-    assert found["fakeredis"] == found["redis-server"]
+@pytest.mark.parametrize("backend", ["fakeredis", "redis-server", "tcp", "unix"])
+def test_every_backend_gives_the_same_counterexample(
+    project: Project, elsewhere: str, backend: str
+) -> None:
+    text, twin = race(), race("U-1", "uncached")
+    project.scenario(text)
+    project.scenario(twin, "twin")
+    named = {"tcp": lambda: listening(elsewhere), "unix": lambda: f"unix://{elsewhere}?db=9"}
+    address = named.get(backend, lambda: backend)()
+    project.run(f"--supercache-backend={address}").assert_outcomes(failed=1, passed=1)
+    (row,) = [row for row in project.rows().values() if row["verdict"] == "violated"]
+    assert address in row["scope"]["backend"]
+    assert (row["counterexample"]["token"], row["executions"]) == (FOUND_IN_THE_RACE, 2)
+
+
+def listening(server: str) -> str:
+    """Let a server listen on a port of this machine too; return its URL."""
+    with redis.Redis(unix_socket_path=server) as client:
+        while True:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = free.getsockname()[1]
+            with suppress(redis.ResponseError):  # somebody else was faster
+                client.config_set("port", port)
+                return f"redis://127.0.0.1:{port}/9"

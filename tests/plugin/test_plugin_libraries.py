@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HERE = "scenarios/libraries"
+FOUND = ROOT / "docs/found.md"
 
 
 def run(tmp_path: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -25,7 +26,7 @@ def test_every_library_that_is_here_shows_its_conflict(tmp_path):
     assert found.returncode == 0, found.stdout
     rows = json.loads((tmp_path / "verdict.json").read_text())["scenarios"]
     assert {row["id"].partition("[")[0] for row in rows} >= {
-        "LIB-01", "LIB-08", "LIB-09", "LIB-15", "LIB-28", "MLC-01",
+        "LIB-01", "LIB-05", "LIB-08", "LIB-09", "LIB-11", "LIB-15", "LIB-28", "MLC-01",
     }  # fmt: skip
     violated = [row for row in rows if row["verdict"] == "violated"]
     assert {row["label"] for row in violated} == {"conflict"}
@@ -47,14 +48,23 @@ def test_a_reply_that_never_comes_is_found_and_replays_in_another_process(tmp_pa
     assert "LIB-21[redis.reader_8]: VIOLATED answers" in replayed.stdout
 
 
-def test_every_library_states_its_label():
-    for path in (ROOT / HERE).glob("*/*.supercache.yaml"):
-        stated = re.search("^systems: (.*)$", path.read_text(encoding="utf-8"), re.M)[1]
-        assert "label: " in stated, path.name
+SCENARIOS = sorted((ROOT / HERE).glob("*/*.supercache.yaml"))
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.parent.name)
+def test_every_library_states_its_label_and_is_documented_with_it(path):
+    text = path.read_text(encoding="utf-8")
+    name = re.search("^id: (.*)$", text, re.M)[1]
+    stated = re.search("^systems: (.*)$", text, re.M)[1]
+    conflict_class = re.search("class: ([a-z-]+), label: |label: ", stated)[1]
+    table, classes = FOUND.read_text(encoding="utf-8").split("## Labels and classes")
+    assert f"`pytest {path.relative_to(ROOT)} --supercache-replay='sc1:{name}[" in table
+    (row,) = [line for line in classes.splitlines() if line.startswith("|") and name in line]
+    assert (f"`{conflict_class}`" if conflict_class else "not classified") in row
 
 
 def test_a_documented_conflict_replays_in_another_process(tmp_path):
-    known = (ROOT / "docs/found.md").read_text(encoding="utf-8")
+    known = FOUND.read_text(encoding="utf-8")
     token = re.search(r"sc1:LIB-15[^']*", known)[0]
     replayed = run(tmp_path, HERE, f"--supercache-replay={token}")
     assert replayed.returncode == 1, replayed.stdout

@@ -7,7 +7,7 @@ import pytest_supercache as sc
 
 
 @sc.system("aiomcache")
-async def secrets(_layers):
+async def cache(_layers):
     """A client whose users do not wait for ever, and a server of twelve lines."""
     import aiomcache
 
@@ -26,9 +26,9 @@ async def secrets(_layers):
     server.close()
 
 
-@sc.verb("secret_of")
-async def secret_of(system, _user, name):
-    """Look up somebody's secret, for a second at most."""
+@sc.verb("fetch")
+async def fetch(system, _user, name):
+    """Ask for a key, for a second at most."""
     try:
         async with asyncio.timeout(1):
             return await system.client.get(name.encode())

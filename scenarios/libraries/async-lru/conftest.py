@@ -12,7 +12,7 @@ def _memo(layers, **options):
     async def load(key):
         return await layers.origin.aio.get(key)
 
-    return SimpleNamespace(load=load, clear=load.cache_clear)
+    return SimpleNamespace(get=load, clear=load.cache_clear)
 
 
 @sc.system("async_lru.cleared_2_0_3")
@@ -27,12 +27,6 @@ def cleared(layers):
 def evicted(layers):
     """A function of which one answer is kept, for a minute."""
     return _memo(layers, maxsize=1, ttl=60)
-
-
-@sc.verb("load")
-async def load(system, _user, key):
-    """Ask the memoized function."""
-    return await system.load(key)
 
 
 @sc.verb("clear")

@@ -15,10 +15,4 @@ def memo(layers):
     def load(key):
         return layers.origin.get(key)
 
-    return SimpleNamespace(load=load)
-
-
-@sc.verb("load")
-def load(system, _user, key):
-    """Ask the memoized function."""
-    return system.load(key)
+    return SimpleNamespace(get=load)

@@ -31,8 +31,8 @@ def files(layers):
     return FileBasedCache(str(layers.tmp_path), {})
 
 
-@sc.verb("count")
-def count(cache, _user, key):
+@sc.verb("add_one")
+def add_one(cache, _user, key):
     """Add one."""
     return cache.incr(key)
 

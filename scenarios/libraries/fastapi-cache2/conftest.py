@@ -19,10 +19,4 @@ def fastapi_cache(layers):
     async def load(key: str):
         return await layers.origin.aio.get(key)
 
-    return SimpleNamespace(load=load)
-
-
-@sc.verb("load")
-async def load(system, _user, key):
-    """Ask the cached function."""
-    return await system.load(key)
+    return SimpleNamespace(get=load)
