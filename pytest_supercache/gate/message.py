@@ -86,6 +86,10 @@ def _workarounds(decision: Decision) -> Iterator[Part]:
         return
     for waiver in decision.waivers:
         yield from _workaround(waiver)
+    told = {one for waiver in decision.waivers for one in waiver.assumptions}
+    rest = [one for one in decision.assumptions if one not in told]
+    if rest:
+        yield f"The rest holds while {in_words(rest)}.", True
 
 
 def _workaround(waiver: Waiver) -> Iterator[Part]:

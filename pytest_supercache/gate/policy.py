@@ -81,6 +81,7 @@ class Decision:
     counting: tuple[str, ...] = ()
     without_force: tuple[str, ...] = ()  # why a waiver for a conflict of this run does not count
     fixed: tuple[str, ...] = ()  # known issues that no longer occur, by an exhausted search
+    conditions: tuple[str, ...] = ()  # what a GO rests on besides the waivers
 
     @property
     def until(self) -> date | None:
@@ -89,8 +90,9 @@ class Decision:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """What must be true in production for the workarounds to hold."""
-        return tuple(dict.fromkeys(a for waiver in self.waivers for a in waiver.assumptions))
+        """What must be true in production for the workarounds, and for a GO, to hold."""
+        of_waivers = [told for waiver in self.waivers for told in waiver.assumptions]
+        return tuple(dict.fromkeys([*of_waivers, *self.conditions]))
 
 
 def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
@@ -129,6 +131,7 @@ def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
         counting=tuple(sorted(name for name in counting if name)),
         without_force=tuple(without_force),
         fixed=fixed,
+        conditions=() if status else _conditions(rows, counting),
     )
 
 
@@ -271,7 +274,15 @@ def _status_of(run: Mapping[str, Any] | None) -> int:
 def _all_hold(rows: list[Row], counting: set[str]) -> str:
     held = sum(row.holds and row.system in counting for row in rows)
     holds = "HOLDS" if held == 1 else "HOLD"
-    return f"{_count(held, 'scenario')} of the release {holds}, each after an exhausted search"
+    told = f"{_count(held, 'scenario')} of the release {holds}, each after an exhausted search"
+    conditions = _conditions(rows, counting)
+    return f"{told}, while {' and '.join(conditions)}" if conditions else told
+
+
+def _conditions(rows: list[Row], counting: set[str]) -> tuple[str, ...]:
+    """Return what the proofs of the release assume about production."""
+    proofs = [row for row in rows if row.holds and row.system in counting]
+    return tuple(dict.fromkeys(str(row.assumption) for row in proofs if row.assumption))
 
 
 def _in_words(waiver: Waiver) -> str:

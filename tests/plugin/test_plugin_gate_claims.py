@@ -1,4 +1,4 @@
-"""What the gate says in a run is true: what is below the minimum, under which condition it is GO."""
+"""What the gate says in a run is true: its conditions, what is below the minimum."""
 
 import pytest
 
@@ -43,3 +43,13 @@ def test_an_unknown_scenario_that_nobody_rated_is_never_below_the_minimum(
     project.scenario(race("C-2", "uncached", "explore: {executions: 1}\n"))
     assert project.run("--supercache-gate").ret == 6
     assert "C-2 is UNKNOWN" in gate(project)["reasons"][0]
+
+
+def test_a_go_that_rests_on_an_assumption_says_so(project: Project) -> None:
+    project.scenario(HELD + "assume: {pause: 500ms}\n")
+    result = project.run("--supercache-gate", "--color=yes")
+    pause = "no operation pauses 500 ms or more"
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"*\x1b[[]32m*GO, while {pause}*", f"*search, while {pause}"])
+    assert gate(project)["verdict"] == "GO"
+    assert gate(project)["assumptions"] == [pause]

@@ -150,6 +150,33 @@ def test_the_screen_says_what_the_check_of_a_workaround_did_not_cover() -> None:
     assert "its workaround" not in "\n".join(screen(decide(same, rules), same, rules)[2:])
 
 
+def test_a_go_shows_its_condition_and_what_was_atomic_or_simplified() -> None:
+    def told(**more: Any) -> list[str]:
+        scope = {"users": 2, "faults": 0, "search": "exhaustive", "backend": "fakeredis", **more}
+        found = document(row("S[shop]", scope=scope))
+        return screen(decide(found, Rules(today=TODAY)), found, Rules(today=TODAY))
+
+    lines = told(grain="wire", memory="shared", simplified="one table", assumption=PAUSE)
+    assert lines[0] == f"GO, while {PAUSE}"
+    assert lines[1].endswith(f"each after an exhausted search, while {PAUSE}")
+    assert (
+        "  scope: within users 2, faults 0, code between steps atomic at the grain wire, memory "
+        f"shared, simplified: one table, backend fakeredis, while {PAUSE}"
+    ) in lines
+    assert told()[0] == "GO"
+    assert "  scope: within users 2, faults 0, backend fakeredis" in told()
+
+
+def test_the_message_tells_every_condition_once() -> None:
+    slow = "no operation pauses 100 ms or more"
+    found = document(
+        row("S[shop]", "violated"), row("W[off]", assumption=PAUSE), row("T[shop]", assumption=slow)
+    )
+    text = message(found, decide(found, RULES), RULES)
+    assert text.count(f"while {PAUSE}") == text.count(f"The rest holds while {slow}.") == 1
+    assert "The rest" not in message(WAIVED, decide(WAIVED, RULES), RULES)
+
+
 def test_documents_name_only_what_the_run_knows() -> None:
     bare = row("S[shop]", "violated")
     bare |= {"counterexample": None, "title": "", "guarantee": None, "replay": None}

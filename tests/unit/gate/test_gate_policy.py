@@ -294,3 +294,24 @@ def test_a_known_issue_is_not_called_fixed_by_a_run_of_a_part(more: dict[str, An
 
 def test_a_conflict_that_still_occurs_is_not_called_fixed() -> None:
     assert judge(FOUND, WORKS, issues=(waiver(),)).notes == ()
+
+
+SLOW = "no operation pauses 100 ms or more"
+
+
+def test_a_go_names_the_condition_that_it_rests_on() -> None:
+    decision = judge(HELD, row("T[shop]", assumption=SLOW))
+    assert decision.reasons == (
+        f"2 scenarios of the release HOLD, each after an exhausted search, while {SLOW}",
+    )
+    assert decision.assumptions == (SLOW,)
+    elsewhere = judge(HELD, row("T[off]", assumption=SLOW), release=("shop",))
+    assert (elsewhere.verdict, elsewhere.assumptions) == (GateVerdict.GO, ())
+    assert "while" not in elsewhere.reasons[0]
+
+
+def test_a_workaround_does_not_hide_the_condition_of_what_else_holds() -> None:
+    rows = [FOUND, WORKS, row("T[shop]", assumption=SLOW)]
+    decision = judge(*rows, issues=(waiver(),))
+    assert decision.assumptions == ("no operation pauses 500 ms or more", SLOW)
+    assert judge(*rows).assumptions == ()  # NO-GO: nothing rests on anything
