@@ -15,6 +15,7 @@ from pytest_supercache.gate.telling import (
     conflicts,
     promise,
     seen,
+    waivers_of,
     what_was_tested,
     whom,
 )
@@ -53,6 +54,8 @@ def message(document: Mapping[str, Any], decision: Decision, rules: Rules) -> st
 def _parts(document: Raw, decision: Decision, rules: Rules) -> Iterator[Part]:
     yield f"{DRAFT}. {_DELAY[decision.verdict]}", False
     found = conflicts(document, decision, rules)
+    if decision.verdict is GateVerdict.NO_GO:  # what is waived is not what the release waits for
+        found = [group for group in found if not waivers_of(group[0], decision)]
     is_decided = decision.verdict is not GateVerdict.NO_VERDICT
     if not is_decided or (decision.verdict is GateVerdict.NO_GO and not found):
         yield f"Why: {decision.reasons[0].partition(';')[0].rstrip('.')}.", True
@@ -65,6 +68,9 @@ def _parts(document: Raw, decision: Decision, rules: Rules) -> Iterator[Part]:
         return
     elif not is_decided and document.get("scenarios"):
         yield "No conflict was seen so far; that is no proof that there is none.", False
+    if decision.verdict is GateVerdict.NO_GO and decision.waivers:
+        known = [f"{waiver.issue.id} until {waiver.issue.expires}" for waiver in decision.waivers]
+        yield f"Not in the way, for a workaround is in force: {in_words(known)}.", True
     yield f"Next update: TODO({_asked(found, decision)}): when?", False
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_supercache.gate.evidence import base_id, blocks, counting_systems, rows_of
 from pytest_supercache.gate.overview import in_words, users_of
-from pytest_supercache.gate.policy import Decision, Rules
+from pytest_supercache.gate.policy import Decision, Rules, Waiver
 
 DRAFT = "DRAFT, not sent"
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
@@ -22,12 +22,17 @@ def conflicts(document: Raw, decision: Decision, rules: Rules) -> list[list[Raw]
     """Return the rows that need a waiver, by conflict; those that nobody has waived come first."""
     rows = rows_of(document)
     counting = counting_systems(rows, rules.release)
-    waived = {name for waiver in decision.waivers for name in waiver.scenarios}
     groups: dict[str, list[Raw]] = {}
     for raw, row in zip(document.get("scenarios") or (), rows, strict=True):
         if row.violated and blocks(row, counting, rules.minimum_severity):
             groups.setdefault(row.fingerprint or row.id, []).append(raw)
-    return sorted(groups.values(), key=lambda group: str(group[0].get("id")) in waived)
+    return sorted(groups.values(), key=lambda group: bool(waivers_of(group[0], decision)))
+
+
+def waivers_of(row: Raw, decision: Decision) -> list[Waiver]:
+    """Return the waivers in force for the conflict of a row, which its fingerprint names."""
+    fingerprint = (row.get("counterexample") or {}).get("fingerprint")
+    return [waiver for waiver in decision.waivers if waiver.issue.match == fingerprint]
 
 
 def promise(row: Raw) -> str:

@@ -71,13 +71,36 @@ def test_a_message_of_a_new_conflict_beside_a_waived_one_is_about_the_new_one() 
     text = message(found, decision, RULES)
     assert "The release has to wait." in text
     assert 'What breaks: "Nobody pays twice" does not always hold.' in text
-    assert "There is 1 more conflict in the report." in text
+    assert "more conflict" not in text
     assert "Workaround: none that is in force." in text
+    assert "Not in the way, for a workaround is in force: KI-1 until 2026-03-20." in text
     assert text.endswith("Next update: TODO(ann): when?\n")
     told = postmortem(found, decision, RULES)
     assert told.startswith("# Post-mortem: Nobody pays twice")
     assert "want a post-mortem of their own: S[shop]." in told
     assert "No workaround is in force for it." in told
+
+
+def test_a_message_of_two_new_conflicts_counts_the_other_one() -> None:
+    second = row("T[shop]", "violated", fingerprint=OTHER)
+    found = document(row("S[shop]", "violated"), second)
+    text = message(found, decide(found, Rules(today=TODAY)), Rules(today=TODAY))
+    assert "There is 1 more conflict in the report." in text
+    assert "Not in the way" not in text
+
+
+def test_a_waived_conflict_is_not_what_breaks_when_a_test_failed() -> None:
+    found = document(row("S[shop]", "violated"), row("W[off]"), failed=["test_a.py::test_x"])
+    assert message(found, decide(found, RULES), RULES) == (
+        "DRAFT, not sent. The release has to wait.\n\n"
+        "Why: the test test_a.py::test_x failed.\n\n"
+        "Not in the way, for a workaround is in force: KI-1 until 2026-03-20.\n\n"
+        "Next update: TODO(owner): when?\n"
+    )
+    late = Rules(today=date(2026, 3, 21), issues=(waiver(),))
+    text = message(found, decide(found, late), late)
+    assert "What breaks" in text
+    assert "Not in the way" not in text
 
 
 def test_a_message_says_why_a_waiver_has_no_force() -> None:
