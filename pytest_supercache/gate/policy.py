@@ -110,8 +110,7 @@ def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
         *missing_from(rules.lock or {}, counted_scenarios(rows, rules.release)),
     ]
     without = list(_without_evidence(rows, counting, waived, rules))
-    is_whole = not undecided and not (run or {}).get("deselected")
-    fixed = _fixed(rows, counting, rules) if is_whole else ()
+    fixed = _fixed(rows, counting, rules) if not undecided and _is_whole(run, rules) else ()
     if against:
         verdict, status, reasons = GateVerdict.NO_GO, 1, [*against, *undecided]
     elif undecided or without:
@@ -309,7 +308,10 @@ def _notes(
                 f"(remove it from the known issues)"
             )
         else:
-            yield f"{issue.id} was not seen, but not everything was searched to the end"
+            yield (
+                f"{issue.id} was not seen; that is no proof: not everything was run and searched "
+                "to the end"
+            )
     for row in rows:
         if row.holds and row.stated == "violated":
             yield f"{row.id} states VIOLATED and HOLDS: correct the scenario file"
@@ -317,6 +319,12 @@ def _notes(
 
 def _seen(rows: list[Row], counting: set[str]) -> set[str | None]:
     return {row.fingerprint for row in rows if blocks(row, counting, None)}
+
+
+def _is_whole(run: Mapping[str, Any] | None, rules: Rules) -> bool:
+    """Say whether a run had all that there is, as the scenario files say it; only a lock knows."""
+    less = [name for name in ("deselected", "overriding") if (run or {}).get(name)]
+    return bool(rules.lock) and not less
 
 
 def _fixed(rows: list[Row], counting: set[str], rules: Rules) -> tuple[str, ...]:

@@ -93,9 +93,16 @@ def test_from_a_conflict_over_a_waiver_that_expires_to_its_fix(project: Project)
 
     project.conftest((project.path / "conftest.py").read_text().replace(
         "return Shop(", "return Uncached("))  # fmt: skip
+    unproved = project.run("--supercache-gate")
+    assert unproved.ret == 0
+    unproved.stdout.fnmatch_lines(["GO", "  note: KI-1 was not seen; that is no proof: *"])
+    (project.path / "gate.lock").write_text("counts G-1\ndocumented G-W\n")
     fixed = project.run("--supercache-gate")
     assert fixed.ret == 0
     fixed.stdout.fnmatch_lines(["GO", "  note: KI-1 no longer occurs *: fixed, close it *"])
+    for part in (["story.supercache.yaml"], ["--supercache-faults=0"], ["--supercache-ticks=0"]):
+        project.run("--supercache-gate", *part)
+        assert gate(project)["notes"][0].startswith("KI-1 was not seen; that is no proof")
 
 
 def test_a_waiver_whose_workaround_is_left_out_of_the_run_has_no_force(project: Project) -> None:

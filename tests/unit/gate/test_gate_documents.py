@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -111,12 +112,14 @@ def test_a_message_says_why_a_waiver_has_no_force() -> None:
 
 def test_a_message_of_a_fixed_conflict_asks_whether_the_workaround_is_still_on() -> None:
     found = document(row("S[shop]"), row("W[off]"))
-    assert message(found, decide(found, RULES), RULES) == (
+    rules = replace(RULES, lock={"S[shop]": True})
+    assert message(found, decide(found, rules), rules) == (
         "DRAFT, not sent. The release can go.\n\n"
         "2 scenarios of the release HOLD, each after an exhausted search (commit abc1234).\n\n"
         "KI-1 no longer occurs and can be closed. TODO(karim): is its workaround (set "
         "cache.l1=off) still on?\n"
     )
+    assert "can be closed" not in message(found, decide(found, RULES), RULES)  # no lock
 
 
 def test_a_message_beside_something_undecided_says_what_it_is() -> None:
