@@ -26,10 +26,12 @@ from pytest_supercache.gate.policy import (
     Rules,
     counted_scenarios,
     decide,
+    flaws_of,
 )
 from pytest_supercache.gate.postmortem import postmortem as draft_of_postmortem
 from pytest_supercache.gate.project import LOCK, read_rules
 from pytest_supercache.gate.screen import screen
+from pytest_supercache.report.values import short
 from pytest_supercache.report.verdict_json import write_whole
 
 _USAGE = 2
@@ -203,12 +205,14 @@ def _of_another_commit(judged: Judged) -> list[str]:
 
 
 def _write_lock(judged: Judged) -> None:
-    run = judged.document.get("run") or {}
-    whole = run.get("finished") and run.get("exit_status") in (0, 1) and not run.get("stopped")
-    if not whole or run.get("deselected") or run.get("replay") or run.get("crashed"):
+    run = judged.document.get("run") or None
+    flaws = list(flaws_of(run))
+    if (run or {}).get("deselected"):
+        flaws.append("items were deselected")
+    if flaws:
         raise SupercacheError(
-            "gate.lock: the run was not a whole one (interrupted, deselected items, a crash or a "
-            "replay); run every scenario first"
+            f"{LOCK}: the run was not a whole one: {short('; '.join(flaws))}; run every scenario "
+            "first"
         )
     scenarios = counted_scenarios(rows_of(judged.document), judged.rules.release)
     if not scenarios:

@@ -104,7 +104,7 @@ def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
     waived = {name for waiver in waivers for name in waiver.scenarios}
     against = [*unwaived, *_failed_tests(run)]
     undecided = [
-        *_of_the_run(run),
+        *flaws_of(run),
         *contradictions(document),
         *_unknown(rows, counting, rules),
         *missing_from(rules.lock or {}, counted_scenarios(rows, rules.release)),
@@ -210,7 +210,7 @@ def _failed_tests(run: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"the test {name} failed"
 
 
-def _of_the_run(run: Mapping[str, Any] | None) -> Iterator[str]:
+def flaws_of(run: Mapping[str, Any] | None) -> Iterator[str]:
     """Yield why a run as a whole decides nothing."""
     if not isinstance(run, Mapping):
         yield "verdict.json does not say how the run ended"

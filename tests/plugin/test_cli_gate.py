@@ -13,6 +13,7 @@ from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import TODAY, configure, waive
+from tests.unit.gate.runs import document, row
 
 Command = Callable[..., Result]
 
@@ -109,8 +110,46 @@ def test_a_run_of_a_part_cannot_be_locked(project: Project, supercache: Command)
         run("-k", "V-4")
         result = supercache("verdict", "--lock")
         assert result.exit_code == 2
-        assert "run every scenario first" in result.output
+        assert "items were deselected; run every scenario first" in result.output
         assert not (project.path / "gate.lock").exists()
+
+
+def test_a_run_with_a_scenario_that_was_not_run_cannot_be_locked(
+    project: Project, supercache: Command
+) -> None:
+    project.scenario(race("V-4", "uncached"), "one")
+    project.scenario("not: [a scenario", "two")
+    project.run()
+    result = supercache("verdict", "--lock")
+    assert result.exit_code == 2
+    assert "two could not be run whole: the file" in result.output
+    project.scenario(race("V-5"), "two")  # what was run and fails is there
+    project.run()
+    assert supercache("verdict", "--lock").output == "gate.lock: 2 scenarios; commit it\n"
+
+
+@pytest.mark.parametrize(
+    ("flaw", "said"),
+    [
+        ({"broken": ["V-5"]}, "V-5 could not be run whole"),
+        ({"skipped": ["V-5", "V-6"]}, "V-5 was skipped; V-6 was skipped"),
+        ({"crashed": ["V-5"]}, "V-5 was running when its worker crashed"),
+        ({"unexplained": 1}, "something failed that is neither a test nor a scenario"),
+        ({"stopped": "-x"}, "the run stopped before its end: -x"),
+        ({"replay": True}, "a replay is one schedule"),
+        ({"finished": False}, "the run did not finish"),
+        ({"exit_status": 2}, "the run was interrupted"),
+    ],
+)
+def test_a_lock_is_refused_with_what_the_run_lacked(
+    project: Project, supercache: Command, flaw: dict[str, object], said: str
+) -> None:
+    (project.path / "v.json").write_text(json.dumps(document(row("V-4"), **flaw)))
+    result = supercache("verdict", "--lock", "v.json")
+    assert result.exit_code == 2
+    assert result.output.startswith("gate.lock: the run was not a whole one: ")
+    assert said in result.output
+    assert not (project.path / "gate.lock").exists()
 
 
 def test_two_runs_are_compared_before_and_after_a_fix(
