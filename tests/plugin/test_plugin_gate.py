@@ -392,6 +392,22 @@ def test_settings_that_would_not_be_read_are_told(project: Project, name: str) -
     result.stderr.fnmatch_lines([f"*{name} would not be read: pytest's root is */inner;*"])
 
 
+def test_a_root_whose_pyproject_says_nothing_of_the_gate_hides_no_settings(
+    project: Project,
+) -> None:
+    inner = project.path / "inner"
+    inner.mkdir()
+    (project.path / "tox.ini").unlink()
+    configure(project, 'release = ["shop"]')
+    theirs = '[tool.pytest.ini_options]\naddopts = ""\n'
+    (inner / "pyproject.toml").write_text(theirs)
+    result = project.run("--supercache-gate", "inner")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*pyproject.toml would not be read: pytest's root is */inner;*"])
+    (inner / "pyproject.toml").write_text(f"{theirs}[tool.supercache]\n")  # settings of its own
+    assert project.run("--supercache-gate", "inner").ret == 5
+
+
 @pytest.mark.parametrize("listing", ["--collect-only", "--fixtures", "--markers", "--help"])
 def test_what_only_lists_is_no_gate_run_by_ini(project: Project, listing: str) -> None:
     project.pytester.makeini("[pytest]\nsupercache_gate = true\n")
