@@ -18,6 +18,7 @@ from pytest_supercache.gate.telling import (
     waivers_of,
     what_was_tested,
     whom,
+    without_force,
 )
 from pytest_supercache.report.values import harmless
 
@@ -61,7 +62,7 @@ def _parts(document: Raw, decision: Decision, rules: Rules) -> Iterator[Part]:
         yield f"Why: {decision.reasons[0].partition(';')[0].rstrip('.')}.", True
     if found:
         yield from _conflict(found, document)
-        yield from _workarounds(decision)
+        yield from _workarounds(found[0][0], decision)
     elif decision.verdict is GateVerdict.GO:
         yield f"{decision.reasons[0]} ({what_was_tested(document)}).", True
         yield from ((f"{told}?", True) for told in _left_over(decision, rules))
@@ -85,10 +86,11 @@ def _conflict(found: list[list[Raw]], document: Raw) -> Iterator[Part]:
         yield f"There {'is' if others == 1 else 'are'} {others} more {plural} in the report.", False
 
 
-def _workarounds(decision: Decision) -> Iterator[Part]:
+def _workarounds(found: Raw, decision: Decision) -> Iterator[Part]:
     if decision.verdict is GateVerdict.NO_GO:
-        why = f" ({in_words(decision.without_force)})" if decision.without_force else ""
-        yield f"Workaround: none that is in force{why}.", True
+        why = without_force(found, decision)
+        told = f" ({in_words(why)})" if why else ""
+        yield f"Workaround: none that is in force{told}.", True
         return
     for waiver in decision.waivers:
         yield from _workaround(waiver)

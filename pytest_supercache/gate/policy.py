@@ -79,7 +79,7 @@ class Decision:
     waivers: tuple[Waiver, ...] = ()
     notes: tuple[str, ...] = ()
     counting: tuple[str, ...] = ()
-    without_force: tuple[str, ...] = ()  # why a waiver for a conflict of this run does not count
+    without_force: tuple[tuple[str, str], ...] = ()  # fingerprint, why a waiver does not count
     fixed: tuple[str, ...] = ()  # known issues that no longer occur, by an exhausted search
     conditions: tuple[str, ...] = ()  # what a GO rests on besides the waivers
 
@@ -146,17 +146,17 @@ def counted_scenarios(rows: Iterable[Row], release: tuple[str, ...]) -> dict[str
 
 def _weigh(
     rows: list[Row], counting: set[str], rules: Rules
-) -> tuple[list[Waiver], list[str], list[str]]:
+) -> tuple[list[Waiver], list[str], list[tuple[str, str]]]:
     """Hold each conflict, once however many scenarios show it, against the waivers.
 
-    Returns the waivers that are in force, what stands against the release, and why waivers for
-    that have no force.
+    Returns the waivers that are in force, what stands against the release, and by fingerprint why
+    waivers for that have no force.
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:
         if row.violated and blocks(row, counting, rules.minimum_severity):
             groups.setdefault(row.fingerprint or f"no fingerprint: {row.id}", []).append(row)
-    waivers, against, without_force = list[Waiver](), list[str](), list[str]()
+    waivers, against, without_force = list[Waiver](), list[str](), list[tuple[str, str]]()
     for fingerprint, group in groups.items():
         ids = tuple(dict.fromkeys(row.id for row in group))
         asked = [issue for issue in rules.issues if issue.match == group[0].fingerprint]
@@ -168,7 +168,7 @@ def _weigh(
         elif answers:
             why = [f"{issue.id} {said}" for issue, said in answers]
             against.append(f"{', '.join(ids)}: {group[0].what_broke}: {'; '.join(why)}")
-            without_force += why
+            without_force += [(fingerprint, said) for said in why]
         else:
             against.append(
                 f"{', '.join(ids)}: {group[0].what_broke} is broken and nobody has waived it "

@@ -16,7 +16,9 @@ from pytest_supercache.gate.telling import (
     conflicts,
     promise,
     seen,
+    waivers_of,
     what_was_tested,
+    without_force,
 )
 from pytest_supercache.report.values import harmless
 
@@ -82,7 +84,8 @@ def _impact(document: Raw) -> list[str]:
 
 
 def _timeline(row: Raw) -> list[str]:
-    steps = (row.get("counterexample") or {}).get("steps") or ()
+    found = row.get("counterexample") or {}
+    steps = found.get("steps") or ()
     race = [step for step in steps if step.get("phase", "race") == "race"]
     lines = [
         f"{number}. {step.get('title') or step.get('actor')}: {step.get('label')}"
@@ -92,7 +95,8 @@ def _timeline(row: Raw) -> list[str]:
         return ["Not recorded."]
     causes = _explained(row).get(_CAUSE)
     told = [f"In words: {causes}."] if causes else []
-    return ["The smallest order of steps that shows it:", *lines, *told]
+    fewest = "; none with fewer interruptions does" if found.get("minimal") is True else ""
+    return [f"An order of steps that shows it{fewest}:", *lines, *told]
 
 
 def _trigger(row: Raw) -> list[str]:
@@ -130,8 +134,8 @@ def _detection(row: Raw) -> list[str]:
     if row.get("label") == "conflict" and needed:
         times = "once" if needed == 1 else f"{needed} times"
         told.append(
-            f"Tests whose users take turns always miss it: somebody has to be interrupted {times}, "
-            "at exactly these steps."
+            f"Tests whose users take turns always miss it: somebody has to be interrupted, {times} "
+            f"{'at least' if found.get('minimal') is True else 'in the order above'}."
         )
     missed = how_often_missed(row)
     told += [f"{missed}."] if missed else []
@@ -140,7 +144,7 @@ def _detection(row: Raw) -> list[str]:
 
 def _response(decision: Decision, row: Raw) -> list[str]:
     lines = []
-    for waiver in decision.waivers:
+    for waiver in waivers_of(row, decision):
         issue = waiver.issue
         condition = f", while {' and '.join(waiver.assumptions)}" if waiver.assumptions else ""
         lines += [
@@ -149,8 +153,8 @@ def _response(decision: Decision, row: Raw) -> list[str]:
             f"- Checked by {issue.workaround_checked_by}: HOLDS in this run",
             f"- Permanent fix: {issue.permanent_fix}",
         ]
-    lines = lines if _is_waived(decision, row) else ["No workaround is in force for it.", *lines]
-    lines += [f"- {why}" for why in decision.without_force]
+    lines = lines or ["No workaround is in force for it."]
+    lines += [f"- {why}" for why in without_force(row, decision)]
     return [*lines, "TODO(owner): what was done, by which team, and when?"]
 
 
@@ -163,13 +167,13 @@ def _replay(row: Raw, document: Raw) -> list[str]:
 
 def _actions(decision: Decision, row: Raw) -> list[str]:
     table = ["| action | kind | owner | ticket | due |", "|---|---|---|---|---|"]
-    for waiver in decision.waivers:
-        issue = waiver.issue
-        table.append(
-            f"| permanent fix | prevent | {issue.owner} | {issue.permanent_fix} | {issue.expires} |"
-        )
-    if not _is_waived(decision, row):
-        table.append("| permanent fix | prevent | TODO(owner): who? | TODO(owner) | TODO(owner) |")
+    fixes = [
+        f"| permanent fix | prevent | {issue.owner} | {issue.permanent_fix} | {issue.expires} |"
+        for issue in (waiver.issue for waiver in waivers_of(row, decision))
+    ]
+    table += fixes or [
+        "| permanent fix | prevent | TODO(owner): who? | TODO(owner) | TODO(owner) |"
+    ]
     table.append("| TODO(owner): how is it noticed earlier? | detect | | | |")
     usual = _explained(row).get(_FIX)
     known = [f"What usually fixes this class for good: {usual}."] if usual else []
@@ -186,10 +190,6 @@ def _explained(row: Raw) -> dict[str, str]:
     explanation = (row.get("counterexample") or {}).get("explanation") or ()
     pairs = [str(line).partition(": ") for line in explanation]
     return {name: told.rstrip(".") for name, colon, told in pairs if colon}
-
-
-def _is_waived(decision: Decision, row: Raw) -> bool:
-    return any(row.get("id") in waiver.scenarios for waiver in decision.waivers)
 
 
 def _paragraphs(lines: list[str]) -> str:

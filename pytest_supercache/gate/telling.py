@@ -31,8 +31,16 @@ def conflicts(document: Raw, decision: Decision, rules: Rules) -> list[list[Raw]
 
 def waivers_of(row: Raw, decision: Decision) -> list[Waiver]:
     """Return the waivers in force for the conflict of a row, which its fingerprint names."""
-    fingerprint = (row.get("counterexample") or {}).get("fingerprint")
-    return [waiver for waiver in decision.waivers if waiver.issue.match == fingerprint]
+    return [waiver for waiver in decision.waivers if waiver.issue.match == _fingerprint(row)]
+
+
+def without_force(row: Raw, decision: Decision) -> list[str]:
+    """Return why waivers for the conflict of a row do not count."""
+    return [why for match, why in decision.without_force if match == _fingerprint(row)]
+
+
+def _fingerprint(row: Raw) -> object:
+    return (row.get("counterexample") or {}).get("fingerprint")
 
 
 def promise(row: Raw) -> str:

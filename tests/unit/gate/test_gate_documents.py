@@ -104,6 +104,33 @@ def test_a_waived_conflict_is_not_what_breaks_when_a_test_failed() -> None:
     assert "Not in the way" not in text
 
 
+def test_a_post_mortem_tells_only_of_waivers_for_its_own_conflict() -> None:
+    second = row("T[shop]", "violated", fingerprint=OTHER, title="Nobody pays twice")
+    found = document(row("S[shop]", "violated"), second, row("W[off]"))
+    told = postmortem(found, decide(found, RULES), RULES)
+    assert told.startswith("# Post-mortem: Nobody pays twice")
+    assert "KI-1" not in told
+    assert told.count("| permanent fix |") == 1
+    late = waiver(id="KI-2", match=OTHER, expires=date(2026, 3, 9))
+    rules = Rules(today=TODAY, issues=(waiver(expires=date(2026, 3, 8)), late))
+    told = postmortem(found, decide(found, rules), rules)
+    assert told.startswith("# Post-mortem: After a price change")
+    assert "- KI-1 expired on 2026-03-08" in told
+    assert "KI-2" not in told
+    text = message(found, decide(found, rules), rules)
+    assert "none that is in force (KI-1 expired on 2026-03-08)." in text
+
+
+def test_a_post_mortem_claims_fewest_interruptions_only_when_they_are() -> None:
+    one = row("S[shop]", "violated")
+    for is_minimal in (True, False):
+        one["counterexample"] = {**one["counterexample"], "minimal": is_minimal, "preemptions": 3}
+        told = postmortem(document(one), decide(document(one), RULES), RULES)
+        assert ("it; none with fewer interruptions does:" in told) == is_minimal
+        assert ("has to be interrupted, 3 times at least." in told) == is_minimal
+        assert ("has to be interrupted, 3 times in the order above." in told) != is_minimal
+
+
 def test_a_message_says_why_a_waiver_has_no_force() -> None:
     rules = Rules(today=date(2026, 3, 21), issues=(waiver(),))
     text = message(WAIVED, decide(WAIVED, rules), rules)
