@@ -125,12 +125,12 @@ def verdict(
         return
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     lines = screen(judged.decision, judged.document, judged.rules, width)
-    lines += _of_another_commit(judged)
+    more = _of_another_commit(judged)
     if details:
-        lines += [*extent(judged.document), *variants(judged.document)]
+        more += [*extent(judged.document), *variants(judged.document)]
     if against is not None:
-        lines += compare(_earlier(against), judged.document)
-    click.echo("\n".join(lines))
+        more += compare(_earlier(against), judged.document)
+    click.echo("\n".join([*lines, *(short(line) for line in more)]))
     sys.exit(judged.decision.exit_status)
 
 
@@ -164,7 +164,7 @@ def _judge(file: Path | None, known_issues: str | None) -> Judged:
         decision = decide(document, rules)
     except (SupercacheError, *MALFORMED) as error:  # what cannot be read is no evidence
         said = error if isinstance(error, SupercacheError) else f"{path} cannot be read: {error}"
-        click.echo(f"{GateVerdict.NO_VERDICT.value}\n  because {said}")
+        click.echo(f"{GateVerdict.NO_VERDICT.value}\n  because {short(said)}")
         sys.exit(NO_EVIDENCE)
     return Judged(root=root, document=document, rules=rules, decision=decision)
 

@@ -20,7 +20,7 @@ from pytest_supercache.gate.telling import (
     whom,
     without_force,
 )
-from pytest_supercache.report.values import harmless
+from pytest_supercache.report.values import clean, harmless
 
 WORDS_MAX = 120
 
@@ -38,7 +38,7 @@ Part = tuple[str, bool]
 def message(document: Mapping[str, Any], decision: Decision, rules: Rules) -> str:
     """Return a message to the team, of at most 120 words."""
     parts = [
-        (as_text(part), may_be_cut)
+        (as_text(clean(part)), may_be_cut)
         for part, may_be_cut in _parts(harmless(document), decision, rules)
     ]
     while True:
@@ -94,8 +94,8 @@ def _workarounds(found: Raw, decision: Decision) -> Iterator[Part]:
         return
     for waiver in decision.waivers:
         yield from _workaround(waiver)
-    told = {one for waiver in decision.waivers for one in waiver.assumptions}
-    rest = [one for one in decision.assumptions if one not in told]
+    of_waivers = {one for waiver in decision.waivers for one in waiver.assumptions}
+    rest = [one for one in decision.assumptions if one not in of_waivers]
     if rest:
         yield f"The rest holds while {in_words(rest)}.", True
 

@@ -20,7 +20,7 @@ from pytest_supercache.gate.telling import (
     what_was_tested,
     without_force,
 )
-from pytest_supercache.report.values import harmless
+from pytest_supercache.report.values import clean, harmless
 
 _CLASS, _CAUSE, _FIX = "class", "what happened", "permanent fix"
 
@@ -60,7 +60,10 @@ def postmortem(document: Mapping[str, Any], decision: Decision, rules: Rules) ->
         f"{what_was_tested(document)}. Severity: {row.get('severity') or 'TODO(owner)'}. "
         "Authors: TODO(owner): who?",
     ]
-    told = [f"## {name}\n\n{_paragraphs(lines)}" for name, lines in sections.items()]
+    told = [
+        f"## {name}\n\n{_paragraphs([clean(line) for line in lines])}"
+        for name, lines in sections.items()
+    ]
     return as_text("\n\n".join([*head, *told]) + "\n")
 
 
@@ -168,7 +171,8 @@ def _replay(row: Raw, document: Raw) -> list[str]:
 def _actions(decision: Decision, row: Raw) -> list[str]:
     table = ["| action | kind | owner | ticket | due |", "|---|---|---|---|---|"]
     fixes = [
-        f"| permanent fix | prevent | {issue.owner} | {issue.permanent_fix} | {issue.expires} |"
+        f"| permanent fix | prevent | {_cell(issue.owner)} | {_cell(issue.permanent_fix)} "
+        f"| {issue.expires} |"
         for issue in (waiver.issue for waiver in waivers_of(row, decision))
     ]
     table += fixes or [
@@ -178,6 +182,10 @@ def _actions(decision: Decision, row: Raw) -> list[str]:
     usual = _explained(row).get(_FIX)
     known = [f"What usually fixes this class for good: {usual}."] if usual else []
     return [*table, *known]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
 
 
 def _data(document: Raw) -> list[str]:

@@ -13,6 +13,8 @@ from pytest_supercache.gate.policy import Decision, Rules, Waiver
 
 DRAFT = "DRAFT, not sent"
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_LINK = re.compile(r"(?<=\])\(")
+_DEFINITION = re.compile(r"^((?:- |\d+\. )? *)\[", re.MULTILINE)  # [name]: where a link goes
 
 Raw = Mapping[str, Any]
 """A row of ``verdict.json`` as it is."""
@@ -78,5 +80,6 @@ def what_was_tested(document: Raw) -> str:
 
 
 def as_text(markdown: str) -> str:
-    """Let nothing begin a tag: what the code under test holds is no markup."""
-    return _TAG.sub("&lt;", markdown)
+    """Let nothing begin a tag or a link: what the code under test holds is no markup."""
+    text = _LINK.sub(r"\\(", _TAG.sub("&lt;", markdown))
+    return _DEFINITION.sub(r"\1\\[", text)

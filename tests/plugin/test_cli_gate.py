@@ -214,3 +214,25 @@ def test_wrong_settings_are_one_message(project: Project, supercache: Command) -
     result = supercache("verdict")
     assert result.exit_code == 2
     assert "expected names of systems" in result.output
+
+
+def test_no_text_of_a_verdict_reaches_the_terminal_raw(
+    project: Project, supercache: Command
+) -> None:
+    """Whoever wrote the file: a line stays a line, and no escape is obeyed."""
+    bad = "A\x1b[2J\n GO"
+    rows = [row(f"{bad}[{name}]", "violated", title=bad, path=bad) for name in ("a", "b")]
+    for one in rows:
+        one["scope"] = {"assumption": bad}
+    text = json.dumps({**document(*rows), "commit": bad, "build": bad})
+    (project.path / "v.json").write_text(text)
+    (project.path / "old.json").write_text(json.dumps(document(row(bad))))
+    result = supercache("verdict", "v.json", "--details", "--against", "old.json")
+    assert result.exit_code == 1
+    assert "\x1b" not in result.output
+    assert "\n GO" not in result.output
+    assert "A\\x1b[2J\\n GO" in result.output
+    for name in ("message", "postmortem"):
+        told = supercache(name, "v.json").output
+        assert "\x1b" not in told
+        assert "\n GO" not in told

@@ -15,6 +15,7 @@ from pytest_supercache.gate.overview import compare, extent, variants
 from pytest_supercache.gate.policy import Rules, decide
 from pytest_supercache.gate.postmortem import postmortem
 from pytest_supercache.gate.screen import screen
+from pytest_supercache.gate.telling import as_text
 from tests.unit.gate.runs import ODDS, OTHER, TODAY, document, row, waiver
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -349,3 +350,34 @@ def test_the_screen_in_the_documentation_is_a_real_one() -> None:
     page = (RECIPES.parent / "gate.md").read_text(encoding="utf-8")
     first = screen(decide(WAIVED, RULES), WAIVED, RULES)[:6]
     assert "\n".join(first) in page
+
+
+HOSTILE = "a\n# b\x1b[2J [c](http://evil.example) <img src=x> ![d](e)"
+
+
+def test_waivers_and_reasons_bring_no_markup_and_no_line_of_their_own() -> None:
+    texts = ("workaround", "owner", "approved_by", "permanent_fix")
+    issue = waiver(**dict.fromkeys(texts, f"{HOSTILE} | f"))
+    rules = Rules(today=TODAY, issues=(issue,))
+    found = document(row("S[shop]", "violated"), row("W[off]", assumption=HOSTILE))
+    failed = document(row("S[shop]"), failed=[HOSTILE])
+    for one in (found, failed):
+        decision = decide(one, rules)
+        for told in (message(one, decision, rules), postmortem(one, decision, rules)):
+            assert "\x1b" not in told
+            assert "\n# b" not in told
+            assert "](" not in told
+            assert "<img" not in told
+    told = postmortem(found, decide(found, rules), rules)
+    (fix,) = [line for line in told.splitlines() if line.startswith("| permanent fix")]
+    assert fix.replace(r"\|", "").count("|") == 6
+
+
+def test_what_the_code_tells_defines_no_link() -> None:
+    one = row("S[shop]", "violated", title="[S]: http://evil.example")
+    one["counterexample"]["explanation"] = ["[x]: http://evil.example"]
+    found = document(one)
+    told = postmortem(found, decide(found, RULES), RULES)
+    assert "- \\[x]: http://evil.example" in told
+    assert as_text("- [x]: y\n[z]: y\n1. [a](b)") == "- \\[x]: y\n\\[z]: y\n1. \\[a]\\(b)"
+    assert as_text("S[shop]: 3 < 4, f(x)") == "S[shop]: 3 < 4, f(x)"
