@@ -6,7 +6,7 @@ At most 120 words, a draft that a person finishes; nothing is ever sent.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_supercache.gate.overview import in_words
+from pytest_supercache.gate.overview import in_words, what_was_tested
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
 from pytest_supercache.gate.telling import (
     DRAFT,
@@ -16,7 +16,6 @@ from pytest_supercache.gate.telling import (
     promise,
     seen,
     waivers_of,
-    what_was_tested,
     whom,
     without_force,
 )

@@ -20,7 +20,7 @@ from pytest_supercache.gate.evidence import (
     named,
     rows_of,
 )
-from pytest_supercache.gate.known import KnownIssue, renewals
+from pytest_supercache.gate.known import KnownIssue, ends_soon, renewals
 from pytest_supercache.gate.lock import missing_from
 
 NO_EVIDENCE = 6
@@ -32,7 +32,6 @@ _BY_PYTEST = {
     4: "pytest was called wrongly",
     5: "pytest ran no test",
 }
-_WARN_DAYS = 7
 
 
 class GateVerdict(Enum):
@@ -298,10 +297,8 @@ def _notes(
 ) -> Iterator[str]:
     for issue in rules.issues:
         if issue.match in seen:
-            left = (issue.expires - rules.today).days
-            if 0 <= left <= _WARN_DAYS:
-                soon = f"in {_count(left, 'day')}, on {issue.expires}" if left else "today"
-                yield f"{issue.id} expires {soon}"
+            soon = ends_soon(issue, rules.today)
+            yield from [soon] if soon else []
         elif issue.id in fixed:
             yield (
                 f"{issue.id} no longer occurs and every search was exhausted: fixed, close it "

@@ -7,7 +7,13 @@ invented: ``TODO(owner): question`` stands where the run has no answer.
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_supercache.gate.overview import extent, how_often_missed, in_words, variants
+from pytest_supercache.gate.overview import (
+    extent,
+    how_often_missed,
+    in_words,
+    variants,
+    what_was_tested,
+)
 from pytest_supercache.gate.policy import Decision, Rules
 from pytest_supercache.gate.telling import (
     DRAFT,
@@ -17,7 +23,6 @@ from pytest_supercache.gate.telling import (
     promise,
     seen,
     waivers_of,
-    what_was_tested,
     without_force,
 )
 from pytest_supercache.report.values import clean, harmless

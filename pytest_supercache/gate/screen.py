@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pytest_supercache.gate.evidence import Row, base_id, blocks, is_below, named, rows_of
-from pytest_supercache.gate.overview import odds_of
+from pytest_supercache.gate.overview import odds_of, what_was_tested
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
 from pytest_supercache.report.plain import Plain, plain
 from pytest_supercache.report.values import short, width_of, wrap
@@ -127,18 +127,9 @@ def scope_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -
     bounds = _bounds([row for row in rows if row.system in decision.counting or not row.system])
     if bounds:
         yield f"within {bounds}"
-    yield _what_was_tested(document)
-    yield from _not_covered(rows, document, decision, rules)
-
-
-def _what_was_tested(document: Mapping[str, Any]) -> str:
-    build = f"build {document['build']}, " if document.get("build") else ""
-    commit = document.get("commit")
-    dirty = ", and the work tree differs from it" if document.get("dirty") else ""
-    if commit and document.get("dirty") is None:
-        dirty = ", and whether the work tree differs from it is unknown"
     when = f"; run on {document['when']}" if document.get("when") else ""
-    return f"{build}commit {str(commit)[:10] if commit else 'unknown'}{dirty}{when}"
+    yield f"{what_was_tested(document)}{when}"
+    yield from _not_covered(rows, document, decision, rules)
 
 
 def _what_was_run(rows: list[Row], decision: Decision) -> str:

@@ -71,14 +71,6 @@ def whom(group: Sequence[Raw]) -> str:
     return f"users{of} who do what {names} describes"
 
 
-def what_was_tested(document: Raw) -> str:
-    """Name the build and the commit."""
-    build = f"build {document['build']}, " if document.get("build") else ""
-    dirty = " with changes that are not committed" if document.get("dirty") else ""
-    commit = document.get("commit")
-    return f"{build}commit {str(commit)[:10]}{dirty}" if commit else f"{build}commit unknown"
-
-
 def as_text(markdown: str) -> str:
     """Let nothing begin a tag or a link: what the code under test holds is no markup."""
     text = _LINK.sub(r"\\(", _TAG.sub("&lt;", markdown))

@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pytest_supercache.gate.message import WORDS_MAX, message
-from pytest_supercache.gate.overview import compare, extent, variants
+from pytest_supercache.gate.overview import compare, extent, variants, what_was_tested
 from pytest_supercache.gate.policy import Rules, decide
 from pytest_supercache.gate.postmortem import postmortem
 from pytest_supercache.gate.screen import screen
@@ -381,3 +381,21 @@ def test_what_the_code_tells_defines_no_link() -> None:
     assert "- \\[x]: http://evil.example" in told
     assert as_text("- [x]: y\n[z]: y\n1. [a](b)") == "- \\[x]: y\n\\[z]: y\n1. \\[a]\\(b)"
     assert as_text("S[shop]: 3 < 4, f(x)") == "S[shop]: 3 < 4, f(x)"
+
+
+@pytest.mark.parametrize(
+    ("is_dirty", "said"),
+    [
+        (False, "commit abc1234"),
+        (True, "commit abc1234, with changes that are not committed"),
+        (None, "commit abc1234, perhaps with changes that are not committed"),
+    ],
+)
+def test_screen_and_drafts_say_whether_all_was_committed(is_dirty: object, said: str) -> None:
+    found = {**document(row("S[shop]", "violated")), "dirty": is_dirty}
+    assert what_was_tested(found) == said
+    decision = decide(found, RULES)
+    assert f"  scope: {said}; run on {found['when']}" in screen(decision, found, RULES)
+    assert f"Seen in a test of {said}: the cache" in message(found, decision, RULES)
+    assert f"On {said}:" in postmortem(found, decision, RULES)
+    assert what_was_tested({"build": "7", "dirty": True}) == "build 7, commit unknown"
