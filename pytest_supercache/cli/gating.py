@@ -1,6 +1,5 @@
 """``supercache verdict``, ``message``, ``postmortem``: the gate, from what a run left behind."""
 
-import json
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 import click
 
+from pytest_supercache.cli.reading import read_document
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.gate.checkout import commit_of
 from pytest_supercache.gate.evidence import MALFORMED, rows_of
@@ -160,7 +160,7 @@ def _judge(file: Path | None, known_issues: str | None) -> Judged:
     rules = read_rules(root, table, datetime.now(UTC).date(), known_issues)
     path = file or root / str(table.get("report") or "reports") / "verdict.json"
     try:
-        document = _document(path)
+        document = read_document(path)
         decision = decide(document, rules)
     except (SupercacheError, *MALFORMED) as error:  # what cannot be read is no evidence
         said = error if isinstance(error, SupercacheError) else f"{path} cannot be read: {error}"
@@ -171,29 +171,9 @@ def _judge(file: Path | None, known_issues: str | None) -> Judged:
 
 def _earlier(path: Path) -> Mapping[str, Any]:
     try:
-        return _document(path)
+        return read_document(path)
     except SupercacheError as error:
         raise SupercacheError(f"--against: {error}") from error
-
-
-def _document(path: Path) -> Mapping[str, Any]:
-    """Read a verdict.
-
-    Raises:
-        SupercacheError: there is none, or it is not one.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(document, dict) and document.get("version") == 1:
-            rows_of(document)
-            if isinstance(document.get("run") or {}, dict):
-                return document
-        said = "is not a verdict.json of version 1"
-    except FileNotFoundError:
-        said = "is not there; run `pytest -p supercache` first"
-    except (OSError, RecursionError, *MALFORMED) as error:
-        said = f"cannot be read: {error}"
-    raise SupercacheError(f"{path} {said}")
 
 
 def _of_another_commit(judged: Judged) -> list[str]:

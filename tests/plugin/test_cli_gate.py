@@ -71,6 +71,22 @@ def test_a_verdict_that_was_edited_is_no_go(
     assert supercache("verdict").exit_code == 6
 
 
+REPORTS = ("summary", "github", "junit", "sarif", "gitlab", "page", "folder")
+
+
+@pytest.mark.parametrize("kind", REPORTS)
+@pytest.mark.parametrize("scenarios", [[{}], [7], {}])
+def test_a_report_of_what_is_no_verdict_is_one_message(
+    project: Project, supercache: Command, kind: str, scenarios: object
+) -> None:
+    path = project.path / "verdict.json"
+    path.write_text(json.dumps({"version": 1, "scenarios": scenarios}))
+    result = supercache("report", "verdict.json", "--to", kind)
+    assert result.exit_code == 2
+    assert result.output.startswith("verdict.json")
+    assert result.output.count("\n") == 1
+
+
 def test_a_verdict_about_another_commit_says_so(project: Project, supercache: Command) -> None:
     project.scenario(race("V-1", "uncached"))
     project.run()
