@@ -14,7 +14,7 @@ from pytest_supercache.gate.overview import (
     variants,
     what_was_tested,
 )
-from pytest_supercache.gate.policy import Decision, Rules
+from pytest_supercache.gate.policy import Decision, GateVerdict, Rules
 from pytest_supercache.gate.telling import (
     DRAFT,
     Raw,
@@ -76,7 +76,9 @@ def _summary(row: Raw, decision: Decision, others: list[Raw]) -> list[str]:
     told = seen(row)
     system = f" in {row['system']}" if row.get("system") else ""
     lines = [f"{promise(row)}{system}{f': {told}' if told else ''}."]
-    lines.append(f"The gate said {decision.verdict.value}.")
+    is_elsewhere = decision.verdict is GateVerdict.NO_GO and waivers_of(row, decision)
+    why = ", but not because of this conflict, which is waived" if is_elsewhere else ""
+    lines.append(f"The gate said {decision.verdict.value}{why}.")
     if others:
         names = in_words([str(other.get("id")) for other in others])
         lines.append(f"Other conflicts of this run want a post-mortem of their own: {names}.")

@@ -99,7 +99,10 @@ def test_a_waived_conflict_is_not_what_breaks_when_a_test_failed() -> None:
         "Not in the way, for a workaround is in force: KI-1 until 2026-03-20.\n\n"
         "Next update: TODO(owner): when?\n"
     )
+    elsewhere = "The gate said NO-GO, but not because of this conflict, which is waived."
+    assert elsewhere in postmortem(found, decide(found, RULES), RULES)
     late = Rules(today=date(2026, 3, 21), issues=(waiver(),))
+    assert "The gate said NO-GO." in postmortem(found, decide(found, late), late)
     text = message(found, decide(found, late), late)
     assert "What breaks" in text
     assert "Not in the way" not in text
