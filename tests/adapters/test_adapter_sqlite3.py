@@ -145,6 +145,48 @@ def test_who_does_not_wait_for_locks_is_told_at_once():
     assert outcomes(write_slowly, in_one_go) == {both}
 
 
+def test_a_connection_can_be_opened_while_another_keeps_everybody_out():
+    def alone(connection):
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("UPDATE counters SET n = 1")
+        connection.commit()
+
+    assert outcomes(alone, value) == {(None, 0, 1), (None, 1, 1)}
+    locked = (None, "database is locked", 1)
+    assert outcomes(alone, value, timeout=0) == {(None, 0, 1), (None, 1, 1), locked}
+
+
+def test_a_reader_that_does_not_wait_is_told_that_a_commit_keeps_it_out():
+    def read(connection):
+        connection.execute("BEGIN")
+        connection.execute("SELECT * FROM log").fetchall()
+        connection.commit()
+
+    def write(connection):
+        connection.execute("INSERT INTO log VALUES ('x')")
+        connection.commit()
+
+    def body(world):
+        ready = opened(world, timeout=0, check_same_thread=False)
+        assert value(ready) == 0
+        world.actor("reader", lambda: said(read, world, {}))
+        world.actor("writer", lambda: said(write, world, {}))
+        world.actor("other", lambda: look(ready))
+        seen.add(world.run()["other"])
+
+    def look(connection):
+        try:
+            return value(connection)
+        except sqlite3.OperationalError as error:
+            return str(error)
+
+    seen = set()
+    result = judged(body, search="exhaustive", ticks=0, executions=300)
+    assert result.exhausted
+    assert not any("treated as shared" in note for note in result.notes)
+    assert seen == {0, "database is locked"}
+
+
 def test_a_reader_inside_a_transaction_makes_a_commit_wait_and_a_new_reader_too():
     def look_twice(connection):
         connection.execute("BEGIN")
