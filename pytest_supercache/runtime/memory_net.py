@@ -6,6 +6,7 @@ its own, like ``asyncio.sleep``. What passes here is in no footprint, so it coun
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any
@@ -118,7 +119,8 @@ class Pipe(asyncio.Transport):
         self.peer: Pipe | None = None
         self._loop = loop
         self._protocol = protocol
-        self._kept: list[bytes] | None = None  # what came while reading is paused
+        self._is_paused = False
+        self._kept: deque[bytes | None] = deque()  # what has come; None: nothing more comes
         self._closing = False
 
     def set_protocol(self, protocol: Any) -> None:
@@ -157,17 +159,17 @@ class Pipe(asyncio.Transport):
 
     def is_reading(self) -> bool:
         """Say whether what comes is received at once."""
-        return self._kept is None and not self._closing
+        return not self._is_paused and not self._closing
 
     def pause_reading(self) -> None:
         """Keep what comes."""
-        self._kept = []
+        self._is_paused = True
 
     def resume_reading(self) -> None:
-        """Receive what has been kept."""
-        kept, self._kept = self._kept, None
-        for data in kept or ():
-            self.receive(data)
+        """Receive what has been kept, when the loop has its turn."""
+        if self._is_paused and not self._closing:
+            self._is_paused = False
+            self.later(self._deliver)
 
     def abort(self) -> None:
         """Close."""
@@ -191,17 +193,21 @@ class Pipe(asyncio.Transport):
 
     def receive(self, data: bytes) -> None:
         """Take what the other end has sent."""
-        if self._closing:
-            return
-        if self._kept is None:
-            self._protocol.data_received(data)
-        else:
-            self._kept.append(data)
+        self._kept.append(data)
+        self._deliver()
 
     def end(self) -> None:
-        """Learn that nothing more comes."""
-        if not self._closing and not self._protocol.eof_received():
-            self.close()
+        """Learn that nothing more comes, after all that has come."""
+        self._kept.append(None)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        while self._kept and not self._is_paused and not self._closing:
+            data = self._kept.popleft()
+            if data is not None:
+                self._protocol.data_received(data)
+            elif not self._protocol.eof_received():
+                self.close()
 
 
 def is_in_memory(writer: Any) -> bool:

@@ -23,8 +23,17 @@ from pytest_supercache.runtime.stepping import Stepping
 _LOCK_NOT_AVAILABLE = "55P03"
 _READS = Tables(reads=frozenset({"*"}))
 _READ_WORDS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
-_OWN_AFFAIR = frozenset({"", "BEGIN", "START", "SET", "SHOW", "RESET", "SAVEPOINT", "EXPLAIN"})
+_OWN_AFFAIR = frozenset(
+    {"", "BEGIN", "START", "SET", "SHOW", "RESET", "SAVEPOINT", "RELEASE", "EXPLAIN"}
+)
 _ENDS = frozenset({"COMMIT", "END", "ROLLBACK", "ABORT"})
+_MOVES_SAVEPOINTS = _ENDS | {"SAVEPOINT", "RELEASE", "PREPARE"}
+_QUOTED = re.compile(
+    r"""[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"[^"]*"|\$([A-Za-z_]\w*|)\$.*?\$\1\$"""
+    r"""|--[^\n]*|/\*.*?\*/""",
+    re.DOTALL,
+)
+_EXPLAINS_BY_DOING = re.compile(r"\bEXPLAIN\b[^;]*\bANALY[SZ]E\b", re.IGNORECASE)
 _WRITES_TOO = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|INTO|FOR|CALL)\b", re.IGNORECASE)
 _CALL = re.compile(r"\b(\w+)\s*\(")
 _HARMLESS = frozenset(
@@ -141,19 +150,50 @@ def _statement(method: _Method) -> _Method:
         if execution is None:
             return call()
         text = query if isinstance(query, str) else _text(query, cursor)
-        word = first_word(text)
-        if word in _OWN_AFFAIR or _AT_CONNECT.match(text):
+        bare = _QUOTED.sub(" ", text)
+        words = [word for part in bare.split(";") if (word := first_word(part))]
+        if _AT_CONNECT.match(text) or _is_own_affair(bare, words):
             return call()
-        if word in _ENDS:
-            return _take(execution, cursor.connection, word, EVERYTHING, call)
-        tables = _READS if word in _READ_WORDS and _only_reads(text) else EVERYTHING
-        again = partial(_attempt, cursor.connection, call)
+        is_alone = len(words) == 1
+        if is_alone and words[0] in _ENDS:
+            return _take(execution, cursor.connection, words[0], EVERYTHING, call)
+        only_reads = is_alone and words[0] in _READ_WORDS and _only_reads(text)
+        waits = not _NOWAIT.search(bare)
+        if waits and (is_alone or _can_be_made_again(cursor.connection, words)):
+            call = partial(_attempt, cursor.connection, call)
+        elif not is_alone:
+            call, waits = partial(_once, execution, call), False
         return _take(
-            execution, cursor.connection, _label(text, word), tables, again,
-            waits=not _NOWAIT.search(text),
+            execution, cursor.connection, _label(text, words[0]),
+            _READS if only_reads else EVERYTHING, call, waits=waits,
         )  # fmt: skip
 
     return execute
+
+
+def _is_own_affair(bare: str, words: list[str]) -> bool:
+    """Say whether nobody else can see what statements do, nor be seen by them."""
+    return set(words) <= _OWN_AFFAIR and not _EXPLAINS_BY_DOING.search(bare)
+
+
+def _can_be_made_again(connection: Any, words: list[str]) -> bool:
+    """Say whether all that several statements did can be undone when one of them meets a lock."""
+    if connection.info.transaction_status is TransactionStatus.INTRANS:
+        return not _MOVES_SAVEPOINTS & set(words)
+    return not (_ENDS | {"PREPARE"}) & set(words[:-1])
+
+
+def _once(execution: Stepping, call: Callable[[], Any]) -> Any:
+    """Make several statements that cannot be made again; a lock in the midst is named."""
+    try:
+        return call()
+    except psycopg.errors.LockNotAvailable:
+        execution.controller.hazard(
+            "several statements in one execute() met a lock, and some of them end a transaction, "
+            "move savepoints or say NOWAIT: what they did before it cannot be undone. Use an "
+            "execute() for each"
+        )
+        raise
 
 
 def _attempt(connection: Any, call: Callable[[], Any]) -> Any:

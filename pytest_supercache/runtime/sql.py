@@ -82,10 +82,12 @@ def perform(
         call: carries it out without waiting for locks.
         failure: makes the error of a database that broke.
         must_wait: says what a statement that failed so touches while it waits; None: it does not.
-        timeout: the virtual seconds after which it does not wait any longer; None: never.
+        timeout: the virtual seconds after which it does not wait any longer; 0 or less: it does not
+            wait at all; None: for ever.
         is_step: False when it is a part of the step before; it may have to wait all the same.
     """
     deadline = None if timeout is None else execution.now() + timeout
+    never_waits = timeout is not None and timeout <= 0
 
     def attempt() -> Any:
         while True:
@@ -93,7 +95,7 @@ def perform(
             try:
                 return call()
             except Exception as error:
-                waiting = must_wait(error)
+                waiting = None if never_waits else must_wait(error)
                 if waiting is None:
                     raise
                 execution.record.note_futile(("origin", "busy"))

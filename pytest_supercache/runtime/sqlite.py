@@ -12,6 +12,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
@@ -37,7 +38,7 @@ _SHARED_PRAGMA = re.compile(
     r"incremental_vacuum|auto_vacuum|page_size|optimize)\b",
     re.IGNORECASE,
 )
-_BUSY_PRAGMA = re.compile(r"PRAGMA\s+(\w+\.)?busy_timeout\s*[=(]\s*(\d+)", re.IGNORECASE)
+_BUSY_PRAGMA = re.compile(r"PRAGMA\s+(\w+\.)?busy_timeout\s*[=(]\s*(-?\d+)", re.IGNORECASE)
 _SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
 
 _DECLARED = ("diskcache.", "django.db.")
@@ -94,14 +95,20 @@ class Connection(sqlite3.Connection):
     def begin(self, timeout: float, *, checks_thread: bool) -> None:
         """Take over what the code wanted of the connection."""
         self.lock_timeout = timeout
-        self._thread = threading.get_ident() if checks_thread else None
+        self._thread = threading.current_thread() if checks_thread else None
         self._touched = Tables()  # written in the present transaction
         self._holds = False  # a lock, because of something done in it
         self._compiled: dict[str, Tables] = {}
         self._schema = _schema[0]
         self._heard: dict[str, set[str]] = {"reads": set(), "writes": set()}
         sqlite3.Connection.set_authorizer(self, self._hear)
-        self._plain("PRAGMA synchronous = OFF")  # nobody pulls the plug here
+        with suppress(sqlite3.Error):  # locked, or no database: the first statement will say so
+            self._plain("PRAGMA synchronous = OFF")  # nobody pulls the plug here
+
+    @property
+    def never_waits(self) -> bool:
+        """Say whether a lock is an error at once, because the code has set no time to wait."""
+        return self.lock_timeout <= 0
 
     def cursor(self, factory: Any = None) -> Any:
         """Return a cursor whose statements are steps."""
@@ -227,7 +234,8 @@ class Connection(sqlite3.Connection):
         writes = bool(tables.writes)
         inside = self.in_transaction or (begins and self._begins_itself()) or word[:5] == "BEGIN"
         footprint = tables.footprint(
-            reads_lock=writes or inside, writes_lock=(inside and (writes or ends or begins))
+            reads_lock=writes or inside or self.never_waits,
+            writes_lock=(inside and (writes or ends or begins)),
         )
         only_reads = self._holds and not self._touched.writes
 
@@ -252,11 +260,12 @@ class Connection(sqlite3.Connection):
         return self.isolation_level is not None or getattr(self, "autocommit", -1) is False
 
     def _check_thread(self) -> None:
-        if self._thread is not None and self._thread != threading.get_ident():
+        present = threading.current_thread()  # not its number: that of an actor may come again
+        if self._thread is not None and self._thread is not present:
             raise sqlite3.ProgrammingError(
                 "SQLite objects created in a thread can only be used in that same thread. The "
-                f"object was created in thread id {self._thread} and this is thread id "
-                f"{threading.get_ident()}."
+                f"object was created in thread id {self._thread.ident} and this is thread id "
+                f"{present.ident}."
             )
 
     # -- what a statement touches ------------------------------------------------------------------

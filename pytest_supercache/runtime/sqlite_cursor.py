@@ -36,11 +36,12 @@ class Cursor(sqlite3.Cursor):
                 return super(Cursor, self).executescript(sql_script)
             except sqlite3.OperationalError as error:
                 execution = controlled()
-                if execution is not None and is_busy(error):
-                    execution.controller.hazard(
-                        "executescript() met a lock: how far it came before it would wait is not "
-                        "known. Use execute() for what other connections may lock"
-                    )
+                if execution is None or connection.never_waits or not is_busy(error):
+                    raise
+                execution.controller.hazard(
+                    "executescript() met a lock: how far it came before it would wait is not "
+                    "known. Use execute() for what other connections may lock"
+                )
                 raise sqlite3.DatabaseError(*error.args) from error
 
         connection: Any = self.connection

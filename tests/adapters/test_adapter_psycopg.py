@@ -158,6 +158,119 @@ def test_nowait_is_told_at_once_and_another_row_is_nobodys_business(opened):
     assert outcomes(opened, slowly, other_row) == {(None, None, 2, 1)}
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        "SET work_mem = '4MB'; UPDATE counters SET n = {}",
+        "BEGIN; UPDATE counters SET n = {}; COMMIT",
+        "COMMIT; UPDATE counters SET n = {}",
+        "EXPLAIN (ANALYZE, COSTS off) UPDATE counters SET n = {}",
+    ],
+)
+def test_what_begins_with_a_harmless_word_and_writes_is_a_step(opened, write):
+    def bump(connection):
+        connection.execute(write.format(value(connection) + 1))
+
+    one_is_lost = {(None, None, 1, 1), (None, None, 2, 2)}
+    assert outcomes(opened, bump, bump, autocommit=True) == one_is_lost
+
+
+def test_what_is_only_asked_or_set_is_no_step(opened):
+    def steps(*statements):
+        def body(world):
+            opened(anew=True).close()
+            world.actor("a", several)
+            world.actor("b", lambda: _said(value, opened, {}))
+            world.run()
+
+        def several():
+            with opened(autocommit=True) as connection:
+                for statement in statements:
+                    connection.execute(statement)
+
+        return judged(body, search="all-schedules").executions
+
+    harmless = (
+        "SET work_mem = '4MB'; SET work_mem = '5MB';",
+        "EXPLAIN UPDATE counters SET n = 5",
+        "SET application_name = 'x; UPDATE'",
+        "/* a; b */ SHOW work_mem -- ; UPDATE",
+    )
+    assert steps(*harmless) == steps() < steps(*["EXPLAIN ANALYZE UPDATE counters SET n = 5"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [
+        ("UPDATE counters SET n = n + 1; UPDATE counters SET n = n * 2", {}),
+        ("UPDATE counters SET n = n + 1; UPDATE counters SET n = n * 2", {"autocommit": True}),
+        ("BEGIN; UPDATE counters SET n = n + 1; UPDATE counters SET n = n * 2; COMMIT",
+         {"autocommit": True}),
+    ],
+)  # fmt: skip
+def test_several_statements_that_meet_a_lock_wait_and_are_made_again(opened, script, options):
+    def made_again(connection):
+        connection.execute(script)
+
+    def two(connection):
+        with connection.transaction():
+            connection.execute("UPDATE counters SET n = n + 1 WHERE name = 'm'")
+            connection.execute("UPDATE counters SET n = n + 1 WHERE name = 'm'")
+
+    found = outcomes(opened, made_again, two, **options)
+    assert found == {(None, None, 2, 4), (None, None, 2, 6)}
+
+
+def test_several_statements_that_cannot_be_made_again_are_unknown_when_they_meet_a_lock(opened):
+    def body(world):
+        opened(anew=True).close()
+        world.actor("a", _said, slowly, opened, {})
+        world.actor("b", _said, script, opened, {"autocommit": True})
+        world.run()
+
+    def slowly(connection):
+        connection.execute("UPDATE counters SET n = n + 1")
+        connection.execute("UPDATE counters SET n = n + 1")
+
+    def script(connection):
+        connection.execute("SET work_mem = '4MB'; COMMIT; UPDATE counters SET n = n + 1")
+
+    result = check(body, guarantees=(), executions=50)
+    assert result.verdict.value == "unknown"
+    assert "several statements in one execute() met a lock" in result.reasons[0]
+
+
+def test_a_savepoint_of_the_code_can_be_released(opened):
+    def bump(connection):
+        connection.execute("UPDATE counters SET n = n + 1")
+        connection.execute("SAVEPOINT mine")
+        connection.execute("UPDATE counters SET n = n + 1 WHERE name = 'n'")
+        connection.execute("RELEASE SAVEPOINT mine")
+
+    assert outcomes(opened, bump, value) == {(None, 0, 2, 1), (None, 2, 2, 1)}
+
+
+def test_nowait_that_meets_a_lock_aborts_the_transaction_unless_a_savepoint_is_around_it(opened):
+    def slowly(connection):
+        connection.execute("UPDATE counters SET n = 2 WHERE name = 'n'")
+
+    def go_on(connection):
+        try:
+            value(connection, lock="FOR UPDATE NOWAIT")
+        except psycopg.errors.LockNotAvailable:
+            return value(connection, "m")
+
+    def with_a_savepoint(connection):
+        try:
+            with connection.transaction(), connection.transaction():
+                value(connection, lock="FOR UPDATE NOWAIT")
+        except psycopg.errors.LockNotAvailable:
+            return value(connection, "m")
+
+    assert outcomes(opened, slowly, go_on) == {(None, "25P02", 2, 0), (None, None, 2, 0)}
+    assert outcomes(opened, slowly, with_a_savepoint) == {(None, 0, 2, 0), (None, None, 2, 0)}
+
+
 def test_two_who_lock_the_same_rows_in_another_order_wait_for_each_other(opened):
     def lock(*names):
         def flow():

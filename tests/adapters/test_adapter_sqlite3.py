@@ -1,6 +1,7 @@
 """SQLite: statements and commits are steps by table, and a lock is waited for at a step."""
 
 import sqlite3
+import threading
 
 import pytest
 
@@ -123,6 +124,69 @@ def test_a_lock_that_nobody_gives_back_is_an_error_when_the_timeout_is_over():
     assert outcomes(keep, write_slowly, timeout=2) == {(None, locked, 0), (None, None, 1)}
 
 
+def test_who_does_not_wait_for_locks_is_told_at_once():
+    def in_one_go(connection):
+        connection.execute("UPDATE counters SET n = n + 10")
+        connection.commit()
+
+    def with_pragma(milliseconds):
+        def flow(connection):
+            connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+            in_one_go(connection)
+
+        return flow
+
+    locked = "database is locked"
+    both, second, first = (None, None, 11), (locked, None, 10), (None, locked, 1)
+    assert outcomes(write_slowly, in_one_go, timeout=0) == {both, first, second}
+    assert outcomes(write_slowly, with_pragma(0)) == {both, first}
+    assert outcomes(write_slowly, with_pragma(-1)) == {both, first}
+    assert outcomes(write_slowly, with_pragma(1), timeout=0) == {both, second}
+    assert outcomes(write_slowly, in_one_go) == {both}
+
+
+def test_a_connection_can_be_opened_while_another_keeps_everybody_out():
+    def alone(connection):
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("UPDATE counters SET n = 1")
+        connection.commit()
+
+    assert outcomes(alone, value) == {(None, 0, 1), (None, 1, 1)}
+    locked = (None, "database is locked", 1)
+    assert outcomes(alone, value, timeout=0) == {(None, 0, 1), (None, 1, 1), locked}
+
+
+def test_a_reader_that_does_not_wait_is_told_that_a_commit_keeps_it_out():
+    def read(connection):
+        connection.execute("BEGIN")
+        connection.execute("SELECT * FROM log").fetchall()
+        connection.commit()
+
+    def write(connection):
+        connection.execute("INSERT INTO log VALUES ('x')")
+        connection.commit()
+
+    def body(world):
+        ready = opened(world, timeout=0, check_same_thread=False)
+        assert value(ready) == 0
+        world.actor("reader", lambda: said(read, world, {}))
+        world.actor("writer", lambda: said(write, world, {}))
+        world.actor("other", lambda: look(ready))
+        seen.add(world.run()["other"])
+
+    def look(connection):
+        try:
+            return value(connection)
+        except sqlite3.OperationalError as error:
+            return str(error)
+
+    seen = set()
+    result = judged(body, search="exhaustive", ticks=0, executions=300)
+    assert result.exhausted
+    assert not any("treated as shared" in note for note in result.notes)
+    assert seen == {0, "database is locked"}
+
+
 def test_a_reader_inside_a_transaction_makes_a_commit_wait_and_a_new_reader_too():
     def look_twice(connection):
         connection.execute("BEGIN")
@@ -208,6 +272,60 @@ def test_a_script_that_meets_a_lock_is_unknown():
     result = check(body, guarantees=(), executions=50)
     assert result.verdict.value == "unknown"
     assert "executescript" in result.reasons[0]
+
+
+def test_a_script_fails_as_it_does_without_control():
+    def run(script):
+        def flow(connection):
+            with pytest.raises(sqlite3.Error) as caught:
+                connection.executescript(script)
+            return type(caught.value).__name__
+
+        return flow
+
+    wrong = run("UPDATE counters SET n = 9; UPDATE nowhere SET n = 9")
+    not_unique = run("INSERT INTO counters VALUES ('n', 1)")
+    found = outcomes(wrong, not_unique)
+    assert found == {("OperationalError", "IntegrityError", 9)}
+
+
+def test_a_script_that_does_not_wait_is_told_at_once():
+    def script(connection):
+        connection.executescript("UPDATE counters SET n = n + 10")
+
+    locked = "database is locked"
+    found = outcomes(write_slowly, script, timeout=0)
+    assert found == {(None, locked, 1), (None, None, 11)}
+
+
+def test_a_thread_that_comes_after_another_has_ended_is_another_one():
+    seen = []
+
+    def body(world):
+        opened(world)
+
+        def one_after_the_other():
+            made = []
+            for use in (lambda: made.append(opened(world, **options)), lambda: try_it(made[0])):
+                thread = threading.Thread(target=use)
+                thread.start()
+                thread.join()
+
+        world.actor("a", one_after_the_other)
+        world.run()
+
+    def try_it(connection):
+        try:
+            seen.append(value(connection))
+        except sqlite3.ProgrammingError as error:
+            seen.append("same thread" in str(error))
+
+    options = {}
+    check(body, guarantees=())
+    options["check_same_thread"] = False
+    check(body, guarantees=())
+    assert set(seen[: len(seen) // 2]) == {True}
+    assert set(seen[len(seen) // 2 :]) == {0}
 
 
 def test_nothing_of_it_is_left_behind():

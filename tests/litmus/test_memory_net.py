@@ -109,3 +109,74 @@ def test_a_large_answer_arrives_whole_although_reading_pauses():
 
     result = check(body, guarantees=())
     assert result.verdict is Verdict.HOLDS, result.reasons
+
+
+@pytest.mark.parametrize("wanted", [20, 30, -1])
+def test_a_reader_with_little_room_gets_all_that_was_sent_and_then_the_end(wanted):
+    sent = [letter * 10 for letter in (b"a", b"b", b"c")]
+
+    async def three(_reader, writer):
+        writer.writelines(sent[:1])
+        for data in sent[1:]:
+            writer.write(data)
+        writer.close()
+
+    async def body(world):
+        server = await asyncio.start_server(three, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+
+        async def ask():
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4)
+            first = b"" if wanted < 0 else await reader.readexactly(wanted)
+            rest = await reader.read()
+            writer.close()
+            return first + rest
+
+        world.actor("a", ask)
+        assert await world.run() == {"a": b"".join(sent)}
+
+    result = check(body, guarantees=())
+    assert result.verdict is Verdict.HOLDS, result.reasons
+
+
+@pytest.mark.parametrize("pauses", [0, 1, 2])
+def test_who_pauses_gets_what_is_kept_in_order_when_it_resumes(pauses):
+    class Listing(asyncio.Protocol):
+        def __init__(self):
+            self.got = []
+
+        def data_received(self, data):
+            self.got.append(data)
+
+        def eof_received(self):
+            self.got.append("end")
+
+    async def speak(_reader, writer):
+        writer.write(b"x")
+        writer.write(b"y")
+        writer.close()
+
+    async def body(world):
+        server = await asyncio.start_server(speak, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+
+        async def ask():
+            loop = asyncio.get_running_loop()
+            transport, listing = await loop.create_connection(Listing, "127.0.0.1", port)
+            for _ in range(pauses):
+                transport.pause_reading()
+                assert not transport.is_reading()
+                await asyncio.sleep(0.1)
+            before = list(listing.got)
+            transport.resume_reading()
+            assert listing.got == before
+            await asyncio.sleep(0.1)
+            return before, listing.got
+
+        world.actor("a", ask)
+        before, got = (await world.run())["a"]
+        assert before == []
+        assert got == [b"x", b"y", "end"]
+
+    result = check(body, guarantees=())
+    assert result.verdict is Verdict.HOLDS, result.reasons
