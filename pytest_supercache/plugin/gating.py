@@ -41,7 +41,7 @@ def add_gate_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("supercache")
     text = "decide whether the release may go; the exit status says it"
     group.addoption("--supercache-gate", action="store_true", default=None, help=text)
-    parser.addini("supercache_gate", text, type="bool", default=False)
+    parser.addini("supercache_gate", text, type="bool", default=None)
     text = "the waivers (default: known-issues.toml)"
     group.addoption("--supercache-known-issues", metavar="FILE", default=None, help=text)
     parser.addini("supercache_known_issues", text, default=None)
@@ -282,7 +282,8 @@ class Gate:
 
 def is_asked(config: pytest.Config, project: "Mapping[str, Any]") -> bool:
     """Say whether a run has to be decided."""
-    always = config.getini("supercache_gate") or project.get("gate")
+    by_ini = config.getini("supercache_gate")
+    always = project.get("gate") if by_ini is None else by_ini
     is_other = any(config.getoption(name, default=None) for name in _LISTINGS)
     return bool(config.getoption("supercache_gate") or (always and not is_other))
 
