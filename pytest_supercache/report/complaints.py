@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_supercache.report.values import short
+from pytest_supercache.report.values import pasted, short
 
 Json = Mapping[str, Any]
 
 UNKNOWN = "unknown"
 NOT_AS_STATED = "not-as-stated"
 
-COMMAND_MAX = 4_000
 _LINES_MAX = 20
 _NAME_MAX = 100
 
@@ -87,14 +86,9 @@ def _complaint(row: Json, waivers: Json) -> Complaint:
         line=row["line"] or 1,
         severity=str(row["severity"] or "normal"),
         fingerprint=fingerprint,
-        replay=_command(row["replay"]),
+        replay=pasted(row["replay"]),
         waiver=waivers.get(str(fingerprint)),
     )
-
-
-def _command(text: str | None) -> str | None:
-    """Return a command to copy; half of one is none."""
-    return short(text, COMMAND_MAX) if text and len(text) <= COMMAND_MAX else None
 
 
 def _rule(row: Json, found: Json) -> str:
