@@ -113,13 +113,17 @@ class Gate:
     def _mark(self) -> None:
         """Put a verdict that says nothing in the place of the last one and of what tells of it."""
         from pytest_supercache.gate.documents import DRAFTS
+        from pytest_supercache.plugin.allure_results import OWN, folder_of_allure
+        from pytest_supercache.report import allure_folder
         from pytest_supercache.report.folder import MADE, PAGE
         from pytest_supercache.report.verdict_json import write_verdict
 
         folder = self._path.parent
-        for name in (PAGE, *MADE, *DRAFTS) if folder.is_dir() else ():
+        for name in (PAGE, *MADE, *DRAFTS, *allure_folder.MADE) if folder.is_dir() else ():
             (folder / name).unlink(missing_ok=True)
         try:
+            for results in {folder / OWN, folder_of_allure(self._config) or folder / OWN}:
+                allure_folder.forget_verdict(results)
             write_verdict(self._path, (), {"run": {"finished": False}})
         except OSError:
             with suppress(OSError):  # on a full disk nothing can be written, but this can go
