@@ -58,16 +58,17 @@ class Bench:
         result = replace(result, notes=(*result.notes, *_warnings(item)))
         # A replay shows what one schedule does; whether that is documented does not matter then.
         stated = None if _replay(node) else item.system.stated
+        is_kept = recorded_of(node) is not None
         self._report(
             node,
             Finding(
-                item=item.name,
+                item=_row_name(node, item.name),
                 title=scenario.title,
                 story=scenario.story,
                 words=explain(scenario),
                 node_id=node.nodeid,
                 **_place(node, scenario),
-                system=item.system.name,
+                system="" if is_kept else item.system.name,
                 stated=stated.verdict.value if stated else None,
                 stated_class=stated.conflict_class if stated else None,
                 stated_label=stated.label if stated else None,
@@ -206,7 +207,7 @@ class Bench:
         self._report(
             node,
             Finding(
-                item=node.name,
+                item=_row_name(node, node.name),
                 title=_first_line(node),
                 story="",
                 node_id=node.nodeid,
@@ -360,6 +361,11 @@ def _place(node: pytest.Item, scenario: "Scenario | None" = None) -> dict[str, A
         return {"path": scenario.path, "line": scenario.where.line}
     path, line, _ = node.location
     return {"path": path, "line": (line or 0) + 1}
+
+
+def _row_name(node: pytest.Item, name: str) -> str:
+    """Return the id of an item in reports; a reproducer stands in for nothing but itself."""
+    return node.nodeid if recorded_of(node) is not None else name
 
 
 def _replay_command(node: pytest.Item, path: str, result: CheckResult) -> str:
