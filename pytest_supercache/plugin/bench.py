@@ -72,7 +72,7 @@ class Bench:
                 stated=stated.verdict.value if stated else None,
                 stated_class=stated.conflict_class if stated else None,
                 stated_label=stated.label if stated else None,
-                as_stated=_is_as_stated(result, stated),
+                as_stated=is_as_stated(result, stated),
                 replay_command=_replay_command(node, scenario.path, result),
                 severity=scenario.severity,
                 owner=scenario.owner,
@@ -326,16 +326,16 @@ def _warnings(item: "ScenarioItem") -> list[str]:
     ]
 
 
-def _is_as_stated(result: CheckResult, stated: "Stated | None") -> bool:
+def is_as_stated(result: CheckResult, stated: "Stated | None") -> bool:
+    """Say whether a verdict is the stated one; a class or a label not found out never is."""
     from pytest_supercache.oracle.catalogue import fits
 
     if stated is None:
         return result.verdict is Verdict.HOLDS
     found = result.counterexample
     is_named = stated.conflict_class is None or found is None
-    # A class that was not found out is not the stated one.
     is_named = is_named or fits(str(found and found.conflict_class), str(stated.conflict_class))
-    is_labelled = stated.label is None or result.label is None or result.label.value == stated.label
+    is_labelled = stated.label in {None, result.label and result.label.value}
     return is_named and is_labelled and result.verdict is stated.verdict
 
 

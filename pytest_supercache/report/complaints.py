@@ -68,7 +68,8 @@ def sentence(row: Json) -> str:
     elif row["as_stated"]:
         said = f"{verdict}, as stated"
     elif stated == row["verdict"]:
-        said = f"{verdict}, but not the stated {row['stated_class']}"
+        words = [word for word in (row.get("stated_label"), row["stated_class"]) if word]
+        said = f"{verdict}, but not the stated {', '.join(words)}"
     else:
         said = f"stated {str(stated).upper()}, but {verdict}"
     return short(f"{row['id']}: {said}")
