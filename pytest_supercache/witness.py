@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from pytest_supercache.core.errors import ReplayDivergedError
+from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.fault_points import described
+from pytest_supercache.core.orders import Passing
 from pytest_supercache.core.result import CheckResult, Counterexample
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.trace import Execution
@@ -12,7 +13,13 @@ from pytest_supercache.oracle.judge import judge
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.follow import Follow
 from pytest_supercache.search.search import SearchEnded
-from pytest_supercache.trial import Found, Trial
+from pytest_supercache.trial import (
+    Found,
+    HazardMet,
+    SharedMemoryNeeded,
+    StepsHaveChanged,
+    Trial,
+)
 
 REPLAYS = 10
 """How often a counterexample must repeat before its token is printed."""
@@ -111,16 +118,16 @@ def recorded(trial: Trial, told: CheckResult, item: str) -> CheckResult:
     """
     found = told.counterexample
     assert found is not None, "only a finding has executions to be recorded"
-    execution = trial.replay(found.schedule)
+    try:
+        execution = trial.replay(found.schedule)
+    except ReplayDivergedError as error:
+        raise DoesNotReplay(f"a worker found a violation that does not replay: {error}") from error
     violations = trial.judge(execution).violations
     if not violations:
         raise DoesNotReplay("a worker found a violation that does not repeat here")
     once = Found(execution, violations, serial=found.serial)
     again = confirm(trial, once, item, minimal=found.minimal)
-    passing = found.passing
-    if passing is not None:
-        other = trial.replay(passing.execution.schedule, record=True)
-        passing = replace(passing, execution=other)
+    passing = None if found.passing is None else _again(trial, found.passing)
     whole = replace(
         found,
         execution=again.execution,
@@ -129,3 +136,14 @@ def recorded(trial: Trial, told: CheckResult, item: str) -> CheckResult:
         passing=passing,
     )
     return replace(told, counterexample=whole)
+
+
+def _again(trial: Trial, passing: Passing) -> Passing | None:
+    """Execute what passes; None if it does not any more, which takes nothing from the finding."""
+    try:
+        execution = trial.replay(passing.execution.schedule, record=True)
+    except (SupercacheError, HazardMet, SharedMemoryNeeded, StepsHaveChanged):
+        return None
+    if judge(execution, trial.guarantees).violations:
+        return None
+    return replace(passing, execution=execution)

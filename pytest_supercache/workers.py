@@ -97,6 +97,7 @@ def sent_to(executor: Executor | None, search: SearchUnit) -> Place:
                 f"executor: the body and its options cannot be sent to another process: {error}. "
                 "Define the body at the top level of a module"
             ) from error
+        executor.submit(os.getpid).result()  # its processes begin before anything is frozen
         with _real_time_for_pipes():
             yield lambda shared, vector, within: executor.submit(
                 _search_lean, search, work, shared, vector, within

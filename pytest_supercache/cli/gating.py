@@ -1,6 +1,5 @@
 """``supercache verdict``, ``message``, ``postmortem``: the gate, from what a run left behind."""
 
-import json
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 import click
 
+from pytest_supercache.cli.reading import read_document
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.gate.checkout import commit_of
 from pytest_supercache.gate.evidence import MALFORMED, rows_of
@@ -26,10 +26,12 @@ from pytest_supercache.gate.policy import (
     Rules,
     counted_scenarios,
     decide,
+    flaws_of,
 )
 from pytest_supercache.gate.postmortem import postmortem as draft_of_postmortem
 from pytest_supercache.gate.project import LOCK, read_rules
 from pytest_supercache.gate.screen import screen
+from pytest_supercache.report.values import short
 from pytest_supercache.report.verdict_json import write_whole
 
 _USAGE = 2
@@ -123,12 +125,12 @@ def verdict(
         return
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     lines = screen(judged.decision, judged.document, judged.rules, width)
-    lines += _of_another_commit(judged)
+    more = _of_another_commit(judged)
     if details:
-        lines += [*extent(judged.document), *variants(judged.document)]
+        more += [*extent(judged.document), *variants(judged.document)]
     if against is not None:
-        lines += compare(_earlier(against), judged.document)
-    click.echo("\n".join(lines))
+        more += compare(_earlier(against), judged.document)
+    click.echo("\n".join([*lines, *(short(line) for line in more)]))
     sys.exit(judged.decision.exit_status)
 
 
@@ -158,40 +160,20 @@ def _judge(file: Path | None, known_issues: str | None) -> Judged:
     rules = read_rules(root, table, datetime.now(UTC).date(), known_issues)
     path = file or root / str(table.get("report") or "reports") / "verdict.json"
     try:
-        document = _document(path)
+        document = read_document(path)
         decision = decide(document, rules)
     except (SupercacheError, *MALFORMED) as error:  # what cannot be read is no evidence
         said = error if isinstance(error, SupercacheError) else f"{path} cannot be read: {error}"
-        click.echo(f"{GateVerdict.NO_VERDICT.value}\n  because {said}")
+        click.echo(f"{GateVerdict.NO_VERDICT.value}\n  because {short(said)}")
         sys.exit(NO_EVIDENCE)
     return Judged(root=root, document=document, rules=rules, decision=decision)
 
 
 def _earlier(path: Path) -> Mapping[str, Any]:
     try:
-        return _document(path)
+        return read_document(path)
     except SupercacheError as error:
         raise SupercacheError(f"--against: {error}") from error
-
-
-def _document(path: Path) -> Mapping[str, Any]:
-    """Read a verdict.
-
-    Raises:
-        SupercacheError: there is none, or it is not one.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(document, dict) and document.get("version") == 1:
-            rows_of(document)
-            if isinstance(document.get("run") or {}, dict):
-                return document
-        said = "is not a verdict.json of version 1"
-    except FileNotFoundError:
-        said = "is not there; run `pytest -p supercache` first"
-    except (OSError, RecursionError, *MALFORMED) as error:
-        said = f"cannot be read: {error}"
-    raise SupercacheError(f"{path} {said}")
 
 
 def _of_another_commit(judged: Judged) -> list[str]:
@@ -203,12 +185,14 @@ def _of_another_commit(judged: Judged) -> list[str]:
 
 
 def _write_lock(judged: Judged) -> None:
-    run = judged.document.get("run") or {}
-    whole = run.get("finished") and run.get("exit_status") in (0, 1) and not run.get("stopped")
-    if not whole or run.get("deselected") or run.get("replay") or run.get("crashed"):
+    run = judged.document.get("run") or None
+    flaws = list(flaws_of(run))
+    if (run or {}).get("deselected"):
+        flaws.append("items were deselected")
+    if flaws:
         raise SupercacheError(
-            "gate.lock: the run was not a whole one (interrupted, deselected items, a crash or a "
-            "replay); run every scenario first"
+            f"{LOCK}: the run was not a whole one: {short('; '.join(flaws))}; run every scenario "
+            "first"
         )
     scenarios = counted_scenarios(rows_of(judged.document), judged.rules.release)
     if not scenarios:

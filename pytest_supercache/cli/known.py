@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -55,15 +55,11 @@ def check(known_issues: str | None) -> None:
     """
     root = project_root()
     issues = read_issues(root, project_table(root), known_issues)
-    problems, notes = lint(issues, _today())
+    problems, notes = lint(issues, datetime.now(UTC).date())
     for line in (*problems, *notes):
         click.echo(line)
     click.echo(f"{len(issues)} known issues, {len(problems)} problems")
     sys.exit(1 if problems else 0)
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
 
 
 def _replay(token: str, scenario: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """``supercache report``: everything that is made from ``verdict.json``, again and elsewhere."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,8 +8,10 @@ from typing import Any
 import click
 
 from pytest_supercache.cli.gating import mistakes_exit_2, project_root, project_table
+from pytest_supercache.cli.reading import read_document
 from pytest_supercache.cli.rendering import install, render
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.gate.evidence import MALFORMED
 from pytest_supercache.report.annotations import annotations
 from pytest_supercache.report.code_quality import code_quality
 from pytest_supercache.report.folder import write_reports
@@ -60,31 +61,17 @@ def report(file: Path | None, kind: str, output: Path | None, installs: bool) ->
         render(root, path.parent, target)
         click.echo(f"written: {target}")
         return
-    if kind == "folder":
-        write_reports(path.parent, root)
-        return
-    text = TEXTS[kind](document)
+    try:
+        if kind == "folder":
+            write_reports(path.parent, root)
+            return
+        text = TEXTS[kind](document)
+    except MALFORMED as error:
+        raise SupercacheError(
+            f"{path}: a part of it is not as a run writes it ({type(error).__name__}: {error}); "
+            "run `pytest -p supercache` again"
+        ) from error
     if output is None:
         sys.stdout.buffer.write(text.encode())
     else:
         write_whole(output, text)
-
-
-def read_document(path: Path) -> Mapping[str, Any]:
-    """Read a verdict.
-
-    Raises:
-        SupercacheError: there is none, or it is not one.
-    """
-    try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise SupercacheError(
-            f"there is no {path}: run `pytest -p supercache` first, or name a verdict.json"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise SupercacheError(f"{path} cannot be read: {error}") from error
-    is_ours = isinstance(document, dict) and isinstance(document.get("scenarios"), list)
-    if not is_ours or document.get("version") != 1:
-        raise SupercacheError(f"{path} is not a verdict.json of version 1")
-    return dict(document)

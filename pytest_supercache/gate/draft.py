@@ -6,9 +6,8 @@ from datetime import date, timedelta
 from itertools import chain, count
 from typing import Any
 
-from pytest_supercache.gate.known import DAYS_MAX, KnownIssue, renewals
+from pytest_supercache.gate.known import DAYS_MAX, KnownIssue, ends_soon, renewals
 
-_SOON_DAYS = 7
 _RENEWALS_MAX = 2
 _FIRST_DAYS = 14
 
@@ -64,10 +63,9 @@ def _overlaps(issues: Sequence[KnownIssue]) -> Iterator[str]:
 
 def _notes(issues: Sequence[KnownIssue], today: date) -> Iterator[str]:
     for issue in issues:
-        left = (issue.expires - today).days
-        if 0 <= left <= _SOON_DAYS:
-            soon = f"in {left} day{'' if left == 1 else 's'}, on {issue.expires}"
-            yield f"line {issue.line}: {issue.id} expires {soon if left else 'today'}"
+        soon = ends_soon(issue, today)
+        if soon:
+            yield f"line {issue.line}: {soon}"
         if issue.approved_by == issue.owner:
             yield f"line {issue.line}: {issue.id} is approved by its owner, {issue.owner}"
         if today < issue.opened:

@@ -17,6 +17,7 @@ from pytest_supercache.core.errors import SupercacheError
 DAYS_MAX = 30
 """How long a waiver may last; who needs longer renews it, and that is shown."""
 
+_SOON_DAYS = 7
 _PLACEHOLDER = "TODO"
 _DATES = ("opened", "expires")
 
@@ -39,10 +40,6 @@ class KnownIssue:
     expires: date  # the last day on which it is in force
     permanent_fix: str
     line: int = 0
-
-    def is_valid_on(self, day: date) -> bool:
-        """Say whether the day lies within the waiver's dates."""
-        return self.opened <= day <= self.expires
 
 
 FIELDS = tuple(field.name for field in fields(KnownIssue) if field.name != "line")
@@ -83,6 +80,15 @@ def read_known_issues(text: str, path: str = "known-issues.toml") -> tuple[Known
 def renewals(issue: KnownIssue, issues: Iterable[KnownIssue]) -> int:
     """Count how often a conflict had been waived before this entry."""
     return sum(one.match == issue.match and one.opened < issue.opened for one in issues)
+
+
+def ends_soon(issue: KnownIssue, today: date) -> str | None:
+    """Say when a waiver ends, if it ends within a week."""
+    left = (issue.expires - today).days
+    if not 0 <= left <= _SOON_DAYS:
+        return None
+    days = f"in {left} day{'' if left == 1 else 's'}, on {issue.expires}"
+    return f"{issue.id} expires {days if left else 'today'}"
 
 
 def _mistakes(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -135,12 +141,10 @@ def _is_day(value: object) -> bool:
 
 def _values(table: Mapping[str, Any]) -> dict[str, Any]:
     fix = table["permanent_fix"]
-    told = ", ".join(f"{name} {part}" for name, part in fix.items()) if _is_table(fix) else fix
+    told = (
+        ", ".join(f"{name} {part}" for name, part in fix.items()) if isinstance(fix, dict) else fix
+    )
     return {**table, "permanent_fix": told}
-
-
-def _is_table(value: object) -> bool:
-    return isinstance(value, dict)
 
 
 def _repeated_ids(issues: list[KnownIssue]) -> Iterator[tuple[KnownIssue, str]]:

@@ -6,7 +6,7 @@ At most 120 words, a draft that a person finishes; nothing is ever sent.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_supercache.gate.overview import in_words
+from pytest_supercache.gate.overview import in_words, what_was_tested
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
 from pytest_supercache.gate.telling import (
     DRAFT,
@@ -15,10 +15,11 @@ from pytest_supercache.gate.telling import (
     conflicts,
     promise,
     seen,
-    what_was_tested,
+    waivers_of,
     whom,
+    without_force,
 )
-from pytest_supercache.report.values import harmless
+from pytest_supercache.report.values import clean, harmless
 
 WORDS_MAX = 120
 
@@ -36,7 +37,7 @@ Part = tuple[str, bool]
 def message(document: Mapping[str, Any], decision: Decision, rules: Rules) -> str:
     """Return a message to the team, of at most 120 words."""
     parts = [
-        (as_text(part), may_be_cut)
+        (as_text(clean(part)), may_be_cut)
         for part, may_be_cut in _parts(harmless(document), decision, rules)
     ]
     while True:
@@ -53,18 +54,23 @@ def message(document: Mapping[str, Any], decision: Decision, rules: Rules) -> st
 def _parts(document: Raw, decision: Decision, rules: Rules) -> Iterator[Part]:
     yield f"{DRAFT}. {_DELAY[decision.verdict]}", False
     found = conflicts(document, decision, rules)
+    if decision.verdict is GateVerdict.NO_GO:  # what is waived is not what the release waits for
+        found = [group for group in found if not waivers_of(group[0], decision)]
     is_decided = decision.verdict is not GateVerdict.NO_VERDICT
     if not is_decided or (decision.verdict is GateVerdict.NO_GO and not found):
         yield f"Why: {decision.reasons[0].partition(';')[0].rstrip('.')}.", True
     if found:
         yield from _conflict(found, document)
-        yield from _workarounds(decision)
+        yield from _workarounds(found[0][0], decision)
     elif decision.verdict is GateVerdict.GO:
         yield f"{decision.reasons[0]} ({what_was_tested(document)}).", True
         yield from ((f"{told}?", True) for told in _left_over(decision, rules))
         return
     elif not is_decided and document.get("scenarios"):
         yield "No conflict was seen so far; that is no proof that there is none.", False
+    if decision.verdict is GateVerdict.NO_GO and decision.waivers:
+        known = [f"{waiver.issue.id} until {waiver.issue.expires}" for waiver in decision.waivers]
+        yield f"Not in the way, for a workaround is in force: {in_words(known)}.", True
     yield f"Next update: TODO({_asked(found, decision)}): when?", False
 
 
@@ -79,13 +85,18 @@ def _conflict(found: list[list[Raw]], document: Raw) -> Iterator[Part]:
         yield f"There {'is' if others == 1 else 'are'} {others} more {plural} in the report.", False
 
 
-def _workarounds(decision: Decision) -> Iterator[Part]:
+def _workarounds(found: Raw, decision: Decision) -> Iterator[Part]:
     if decision.verdict is GateVerdict.NO_GO:
-        why = f" ({in_words(decision.without_force)})" if decision.without_force else ""
-        yield f"Workaround: none that is in force{why}.", True
+        why = without_force(found, decision)
+        told = f" ({in_words(why)})" if why else ""
+        yield f"Workaround: none that is in force{told}.", True
         return
     for waiver in decision.waivers:
         yield from _workaround(waiver)
+    of_waivers = {one for waiver in decision.waivers for one in waiver.assumptions}
+    rest = [one for one in decision.assumptions if one not in of_waivers]
+    if rest:
+        yield f"The rest holds while {in_words(rest)}.", True
 
 
 def _workaround(waiver: Waiver) -> Iterator[Part]:

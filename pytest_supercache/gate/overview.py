@@ -11,6 +11,18 @@ from pytest_supercache.gate.evidence import Row, base_id, rows_of
 _RANK = {"holds": 0, "violated": 2}  # anything else is unknown, between the two
 
 
+def what_was_tested(document: Mapping[str, Any]) -> str:
+    """Name the build and the commit, and say what is not committed or not known."""
+    build = f"build {document['build']}, " if document.get("build") else ""
+    commit = document.get("commit")
+    if not commit:
+        return f"{build}commit unknown"
+    is_dirty = document.get("dirty")
+    perhaps = "perhaps " if is_dirty is None else ""
+    more = f", {perhaps}with changes that are not committed" if is_dirty is not False else ""
+    return f"{build}commit {str(commit)[:10]}{more}"
+
+
 def extent(document: Mapping[str, Any]) -> list[str]:
     """Return one line for each conflict: its scenarios, users, keys and guarantees."""
     groups: dict[str, list[Mapping[str, Any]]] = {}

@@ -20,7 +20,7 @@ from pytest_supercache.gate.evidence import (
     named,
     rows_of,
 )
-from pytest_supercache.gate.known import KnownIssue, renewals
+from pytest_supercache.gate.known import KnownIssue, ends_soon, renewals
 from pytest_supercache.gate.lock import missing_from
 
 NO_EVIDENCE = 6
@@ -32,7 +32,6 @@ _BY_PYTEST = {
     4: "pytest was called wrongly",
     5: "pytest ran no test",
 }
-_WARN_DAYS = 7
 
 
 class GateVerdict(Enum):
@@ -79,8 +78,9 @@ class Decision:
     waivers: tuple[Waiver, ...] = ()
     notes: tuple[str, ...] = ()
     counting: tuple[str, ...] = ()
-    without_force: tuple[str, ...] = ()  # why a waiver for a conflict of this run does not count
+    without_force: tuple[tuple[str, str], ...] = ()  # fingerprint, why a waiver does not count
     fixed: tuple[str, ...] = ()  # known issues that no longer occur, by an exhausted search
+    conditions: tuple[str, ...] = ()  # what a GO rests on besides the waivers
 
     @property
     def until(self) -> date | None:
@@ -89,8 +89,9 @@ class Decision:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """What must be true in production for the workarounds to hold."""
-        return tuple(dict.fromkeys(a for waiver in self.waivers for a in waiver.assumptions))
+        """What must be true in production for the workarounds, and for a GO, to hold."""
+        of_waivers = [told for waiver in self.waivers for told in waiver.assumptions]
+        return tuple(dict.fromkeys([*of_waivers, *self.conditions]))
 
 
 def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
@@ -102,14 +103,13 @@ def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
     waived = {name for waiver in waivers for name in waiver.scenarios}
     against = [*unwaived, *_failed_tests(run)]
     undecided = [
-        *_of_the_run(run),
+        *flaws_of(run),
         *contradictions(document),
         *_unknown(rows, counting, rules),
         *missing_from(rules.lock or {}, counted_scenarios(rows, rules.release)),
     ]
     without = list(_without_evidence(rows, counting, waived, rules))
-    is_whole = not undecided and not (run or {}).get("deselected")
-    fixed = _fixed(rows, counting, rules) if is_whole else ()
+    fixed = _fixed(rows, counting, rules) if not undecided and _is_whole(run, rules) else ()
     if against:
         verdict, status, reasons = GateVerdict.NO_GO, 1, [*against, *undecided]
     elif undecided or without:
@@ -129,6 +129,7 @@ def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
         counting=tuple(sorted(name for name in counting if name)),
         without_force=tuple(without_force),
         fixed=fixed,
+        conditions=() if status else _conditions(rows, counting),
     )
 
 
@@ -144,17 +145,17 @@ def counted_scenarios(rows: Iterable[Row], release: tuple[str, ...]) -> dict[str
 
 def _weigh(
     rows: list[Row], counting: set[str], rules: Rules
-) -> tuple[list[Waiver], list[str], list[str]]:
+) -> tuple[list[Waiver], list[str], list[tuple[str, str]]]:
     """Hold each conflict, once however many scenarios show it, against the waivers.
 
-    Returns the waivers that are in force, what stands against the release, and why waivers for
-    that have no force.
+    Returns the waivers that are in force, what stands against the release, and by fingerprint why
+    waivers for that have no force.
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:
         if row.violated and blocks(row, counting, rules.minimum_severity):
             groups.setdefault(row.fingerprint or f"no fingerprint: {row.id}", []).append(row)
-    waivers, against, without_force = list[Waiver](), list[str](), list[str]()
+    waivers, against, without_force = list[Waiver](), list[str](), list[tuple[str, str]]()
     for fingerprint, group in groups.items():
         ids = tuple(dict.fromkeys(row.id for row in group))
         asked = [issue for issue in rules.issues if issue.match == group[0].fingerprint]
@@ -166,7 +167,7 @@ def _weigh(
         elif answers:
             why = [f"{issue.id} {said}" for issue, said in answers]
             against.append(f"{', '.join(ids)}: {group[0].what_broke}: {'; '.join(why)}")
-            without_force += why
+            without_force += [(fingerprint, said) for said in why]
         else:
             against.append(
                 f"{', '.join(ids)}: {group[0].what_broke} is broken and nobody has waived it "
@@ -208,7 +209,7 @@ def _failed_tests(run: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"the test {name} failed"
 
 
-def _of_the_run(run: Mapping[str, Any] | None) -> Iterator[str]:
+def flaws_of(run: Mapping[str, Any] | None) -> Iterator[str]:
     """Yield why a run as a whole decides nothing."""
     if not isinstance(run, Mapping):
         yield "verdict.json does not say how the run ended"
@@ -271,7 +272,15 @@ def _status_of(run: Mapping[str, Any] | None) -> int:
 def _all_hold(rows: list[Row], counting: set[str]) -> str:
     held = sum(row.holds and row.system in counting for row in rows)
     holds = "HOLDS" if held == 1 else "HOLD"
-    return f"{_count(held, 'scenario')} of the release {holds}, each after an exhausted search"
+    told = f"{_count(held, 'scenario')} of the release {holds}, each after an exhausted search"
+    conditions = _conditions(rows, counting)
+    return f"{told}, while {' and '.join(conditions)}" if conditions else told
+
+
+def _conditions(rows: list[Row], counting: set[str]) -> tuple[str, ...]:
+    """Return what the proofs of the release assume about production."""
+    proofs = [row for row in rows if row.holds and row.system in counting]
+    return tuple(dict.fromkeys(str(row.assumption) for row in proofs if row.assumption))
 
 
 def _in_words(waiver: Waiver) -> str:
@@ -288,17 +297,18 @@ def _notes(
 ) -> Iterator[str]:
     for issue in rules.issues:
         if issue.match in seen:
-            left = (issue.expires - rules.today).days
-            if 0 <= left <= _WARN_DAYS:
-                soon = f"in {_count(left, 'day')}, on {issue.expires}" if left else "today"
-                yield f"{issue.id} expires {soon}"
+            soon = ends_soon(issue, rules.today)
+            yield from [soon] if soon else []
         elif issue.id in fixed:
             yield (
                 f"{issue.id} no longer occurs and every search was exhausted: fixed, close it "
                 f"(remove it from the known issues)"
             )
         else:
-            yield f"{issue.id} was not seen, but not everything was searched to the end"
+            yield (
+                f"{issue.id} was not seen; that is no proof: not everything was run and searched "
+                "to the end"
+            )
     for row in rows:
         if row.holds and row.stated == "violated":
             yield f"{row.id} states VIOLATED and HOLDS: correct the scenario file"
@@ -306,6 +316,12 @@ def _notes(
 
 def _seen(rows: list[Row], counting: set[str]) -> set[str | None]:
     return {row.fingerprint for row in rows if blocks(row, counting, None)}
+
+
+def _is_whole(run: Mapping[str, Any] | None, rules: Rules) -> bool:
+    """Say whether a run had all that there is, as the scenario files say it; only a lock knows."""
+    less = [name for name in ("deselected", "overriding") if (run or {}).get(name)]
+    return bool(rules.lock) and not less
 
 
 def _fixed(rows: list[Row], counting: set[str], rules: Rules) -> tuple[str, ...]:

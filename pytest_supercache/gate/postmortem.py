@@ -7,8 +7,14 @@ invented: ``TODO(owner): question`` stands where the run has no answer.
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_supercache.gate.overview import extent, how_often_missed, in_words, variants
-from pytest_supercache.gate.policy import Decision, Rules
+from pytest_supercache.gate.overview import (
+    extent,
+    how_often_missed,
+    in_words,
+    variants,
+    what_was_tested,
+)
+from pytest_supercache.gate.policy import Decision, GateVerdict, Rules
 from pytest_supercache.gate.telling import (
     DRAFT,
     Raw,
@@ -16,9 +22,10 @@ from pytest_supercache.gate.telling import (
     conflicts,
     promise,
     seen,
-    what_was_tested,
+    waivers_of,
+    without_force,
 )
-from pytest_supercache.report.values import harmless
+from pytest_supercache.report.values import clean, harmless
 
 _CLASS, _CAUSE, _FIX = "class", "what happened", "permanent fix"
 
@@ -58,7 +65,10 @@ def postmortem(document: Mapping[str, Any], decision: Decision, rules: Rules) ->
         f"{what_was_tested(document)}. Severity: {row.get('severity') or 'TODO(owner)'}. "
         "Authors: TODO(owner): who?",
     ]
-    told = [f"## {name}\n\n{_paragraphs(lines)}" for name, lines in sections.items()]
+    told = [
+        f"## {name}\n\n{_paragraphs([clean(line) for line in lines])}"
+        for name, lines in sections.items()
+    ]
     return as_text("\n\n".join([*head, *told]) + "\n")
 
 
@@ -66,7 +76,9 @@ def _summary(row: Raw, decision: Decision, others: list[Raw]) -> list[str]:
     told = seen(row)
     system = f" in {row['system']}" if row.get("system") else ""
     lines = [f"{promise(row)}{system}{f': {told}' if told else ''}."]
-    lines.append(f"The gate said {decision.verdict.value}.")
+    is_elsewhere = decision.verdict is GateVerdict.NO_GO and waivers_of(row, decision)
+    why = ", but not because of this conflict, which is waived" if is_elsewhere else ""
+    lines.append(f"The gate said {decision.verdict.value}{why}.")
     if others:
         names = in_words([str(other.get("id")) for other in others])
         lines.append(f"Other conflicts of this run want a post-mortem of their own: {names}.")
@@ -82,7 +94,8 @@ def _impact(document: Raw) -> list[str]:
 
 
 def _timeline(row: Raw) -> list[str]:
-    steps = (row.get("counterexample") or {}).get("steps") or ()
+    found = row.get("counterexample") or {}
+    steps = found.get("steps") or ()
     race = [step for step in steps if step.get("phase", "race") == "race"]
     lines = [
         f"{number}. {step.get('title') or step.get('actor')}: {step.get('label')}"
@@ -92,7 +105,8 @@ def _timeline(row: Raw) -> list[str]:
         return ["Not recorded."]
     causes = _explained(row).get(_CAUSE)
     told = [f"In words: {causes}."] if causes else []
-    return ["The smallest order of steps that shows it:", *lines, *told]
+    fewest = "; none with fewer interruptions does" if found.get("minimal") is True else ""
+    return [f"An order of steps that shows it{fewest}:", *lines, *told]
 
 
 def _trigger(row: Raw) -> list[str]:
@@ -130,8 +144,8 @@ def _detection(row: Raw) -> list[str]:
     if row.get("label") == "conflict" and needed:
         times = "once" if needed == 1 else f"{needed} times"
         told.append(
-            f"Tests whose users take turns always miss it: somebody has to be interrupted {times}, "
-            "at exactly these steps."
+            f"Tests whose users take turns always miss it: somebody has to be interrupted, {times} "
+            f"{'at least' if found.get('minimal') is True else 'in the order above'}."
         )
     missed = how_often_missed(row)
     told += [f"{missed}."] if missed else []
@@ -140,7 +154,7 @@ def _detection(row: Raw) -> list[str]:
 
 def _response(decision: Decision, row: Raw) -> list[str]:
     lines = []
-    for waiver in decision.waivers:
+    for waiver in waivers_of(row, decision):
         issue = waiver.issue
         condition = f", while {' and '.join(waiver.assumptions)}" if waiver.assumptions else ""
         lines += [
@@ -149,8 +163,8 @@ def _response(decision: Decision, row: Raw) -> list[str]:
             f"- Checked by {issue.workaround_checked_by}: HOLDS in this run",
             f"- Permanent fix: {issue.permanent_fix}",
         ]
-    lines = lines if _is_waived(decision, row) else ["No workaround is in force for it.", *lines]
-    lines += [f"- {why}" for why in decision.without_force]
+    lines = lines or ["No workaround is in force for it."]
+    lines += [f"- {why}" for why in without_force(row, decision)]
     return [*lines, "TODO(owner): what was done, by which team, and when?"]
 
 
@@ -163,17 +177,22 @@ def _replay(row: Raw, document: Raw) -> list[str]:
 
 def _actions(decision: Decision, row: Raw) -> list[str]:
     table = ["| action | kind | owner | ticket | due |", "|---|---|---|---|---|"]
-    for waiver in decision.waivers:
-        issue = waiver.issue
-        table.append(
-            f"| permanent fix | prevent | {issue.owner} | {issue.permanent_fix} | {issue.expires} |"
-        )
-    if not _is_waived(decision, row):
-        table.append("| permanent fix | prevent | TODO(owner): who? | TODO(owner) | TODO(owner) |")
+    fixes = [
+        f"| permanent fix | prevent | {_cell(issue.owner)} | {_cell(issue.permanent_fix)} "
+        f"| {issue.expires} |"
+        for issue in (waiver.issue for waiver in waivers_of(row, decision))
+    ]
+    table += fixes or [
+        "| permanent fix | prevent | TODO(owner): who? | TODO(owner) | TODO(owner) |"
+    ]
     table.append("| TODO(owner): how is it noticed earlier? | detect | | | |")
     usual = _explained(row).get(_FIX)
     known = [f"What usually fixes this class for good: {usual}."] if usual else []
     return [*table, *known]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
 
 
 def _data(document: Raw) -> list[str]:
@@ -186,10 +205,6 @@ def _explained(row: Raw) -> dict[str, str]:
     explanation = (row.get("counterexample") or {}).get("explanation") or ()
     pairs = [str(line).partition(": ") for line in explanation]
     return {name: told.rstrip(".") for name, colon, told in pairs if colon}
-
-
-def _is_waived(decision: Decision, row: Raw) -> bool:
-    return any(row.get("id") in waiver.scenarios for waiver in decision.waivers)
 
 
 def _paragraphs(lines: list[str]) -> str:

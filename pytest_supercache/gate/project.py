@@ -14,8 +14,6 @@ from pytest_supercache.gate.policy import Rules
 
 KNOWN_ISSUES = "known-issues.toml"
 LOCK = "gate.lock"
-NAMES = ("release", "minimum_severity", "known_issues")
-"""What ``[tool.supercache]`` may say about the gate."""
 
 
 def read_rules(
@@ -50,12 +48,18 @@ def refuse_other_root(root: Path, started: Path) -> None:
     """
     for name in (LOCK, KNOWN_ISSUES, "pyproject.toml"):
         here = started / name
-        is_ours = name != "pyproject.toml" or "[tool.supercache" in (_text(here) or "")
-        if started != root and here.exists() and is_ours and not (root / name).exists():
+        if started != root and _is_ours(here) and not _is_ours(root / name):
             raise SupercacheError(
                 f"{here} would not be read: pytest's root is {root}; give --rootdir={started}, or "
                 "start pytest in the folder that is meant"
             )
+
+
+def _is_ours(path: Path) -> bool:
+    """Say whether a file is there and about the gate: most pyproject.toml are not."""
+    if path.name != "pyproject.toml":
+        return path.exists()
+    return "[tool.supercache" in (_text(path) or "")
 
 
 def read_issues(

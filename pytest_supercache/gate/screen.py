@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pytest_supercache.gate.evidence import Row, base_id, blocks, is_below, named, rows_of
-from pytest_supercache.gate.overview import odds_of
+from pytest_supercache.gate.overview import odds_of, what_was_tested
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
 from pytest_supercache.report.plain import Plain, plain
 from pytest_supercache.report.values import short, width_of, wrap
@@ -16,7 +16,19 @@ _NOTES_SHOWN = 4
 _SCOPE_SHOWN = 7
 _NOT_COVERED = "not covered: "
 _HANGING = "      "
-_BOUNDS = ("users", "keys", "faults", "early ticks", "backend")
+_BOUNDS = {
+    "users": "users",
+    "keys": "keys",
+    "faults": "faults",
+    "fault kinds": "faults of the kind",
+    "early ticks": "early ticks",
+    "grain": "code between steps atomic at the grain",
+    "memory": "memory",
+    "simplified": "simplified:",
+    "backend": "backend",
+    "assumption": "while",
+}
+"""What each bound of a scope is called on the screen; "while" comes last."""
 
 
 def gate_part(decision: Decision, document: Mapping[str, Any], rules: Rules) -> dict[str, Plain]:
@@ -40,12 +52,13 @@ def gate_part(decision: Decision, document: Mapping[str, Any], rules: Rules) -> 
 
 def headline(decision: Decision) -> str:
     """Return the verdict with its date and its condition."""
-    verdict = str(decision.verdict.value)
-    if decision.verdict is not GateVerdict.GO_WITH_WORKAROUND:
-        return verdict
-    left = min(waiver.days_left for waiver in decision.waivers)
-    days = "last day" if left == 0 else f"{left} day{'' if left == 1 else 's'}"
-    text = f"{verdict} until {decision.until} ({days})"
+    text = str(decision.verdict.value)
+    if decision.exit_status:
+        return text
+    if decision.verdict is GateVerdict.GO_WITH_WORKAROUND:
+        left = min(waiver.days_left for waiver in decision.waivers)
+        days = "last day" if left == 0 else f"{left} day{'' if left == 1 else 's'}"
+        text = f"{text} until {decision.until} ({days})"
     return f"{text}, while {' and '.join(decision.assumptions)}" if decision.assumptions else text
 
 
@@ -114,18 +127,9 @@ def scope_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -
     bounds = _bounds([row for row in rows if row.system in decision.counting or not row.system])
     if bounds:
         yield f"within {bounds}"
-    yield _what_was_tested(document)
-    yield from _not_covered(rows, document, decision, rules)
-
-
-def _what_was_tested(document: Mapping[str, Any]) -> str:
-    build = f"build {document['build']}, " if document.get("build") else ""
-    commit = document.get("commit")
-    dirty = ", and the work tree differs from it" if document.get("dirty") else ""
-    if commit and document.get("dirty") is None:
-        dirty = ", and whether the work tree differs from it is unknown"
     when = f"; run on {document['when']}" if document.get("when") else ""
-    return f"{build}commit {str(commit)[:10] if commit else 'unknown'}{dirty}{when}"
+    yield f"{what_was_tested(document)}{when}"
+    yield from _not_covered(rows, document, decision, rules)
 
 
 def _what_was_run(rows: list[Row], decision: Decision) -> str:
@@ -142,7 +146,9 @@ def _bounds(rows: list[Row]) -> str:
         for name, value in row.scope.items():
             if name in _BOUNDS:
                 found.setdefault(name, set()).add(str(value))
-    parts = [f"{name} {' or '.join(sorted(values))}" for name, values in sorted(found.items())]
+    parts = [
+        f"{_BOUNDS[name]} {' or '.join(sorted(found[name]))}" for name in _BOUNDS if name in found
+    ]
     return ", ".join(parts)
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from pytest_supercache.gate.evidence import base_id, blocks, counting_systems, rows_of
 from pytest_supercache.gate.overview import in_words, users_of
-from pytest_supercache.gate.policy import Decision, Rules
+from pytest_supercache.gate.policy import Decision, Rules, Waiver
 
 DRAFT = "DRAFT, not sent"
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_LINK = re.compile(r"(?<=\])\(")
+_DEFINITION = re.compile(r"^((?:- |\d+\. )? *)\[", re.MULTILINE)  # [name]: where a link goes
 
 Raw = Mapping[str, Any]
 """A row of ``verdict.json`` as it is."""
@@ -22,12 +24,25 @@ def conflicts(document: Raw, decision: Decision, rules: Rules) -> list[list[Raw]
     """Return the rows that need a waiver, by conflict; those that nobody has waived come first."""
     rows = rows_of(document)
     counting = counting_systems(rows, rules.release)
-    waived = {name for waiver in decision.waivers for name in waiver.scenarios}
     groups: dict[str, list[Raw]] = {}
     for raw, row in zip(document.get("scenarios") or (), rows, strict=True):
         if row.violated and blocks(row, counting, rules.minimum_severity):
             groups.setdefault(row.fingerprint or row.id, []).append(raw)
-    return sorted(groups.values(), key=lambda group: str(group[0].get("id")) in waived)
+    return sorted(groups.values(), key=lambda group: bool(waivers_of(group[0], decision)))
+
+
+def waivers_of(row: Raw, decision: Decision) -> list[Waiver]:
+    """Return the waivers in force for the conflict of a row, which its fingerprint names."""
+    return [waiver for waiver in decision.waivers if waiver.issue.match == _fingerprint(row)]
+
+
+def without_force(row: Raw, decision: Decision) -> list[str]:
+    """Return why waivers for the conflict of a row do not count."""
+    return [why for match, why in decision.without_force if match == _fingerprint(row)]
+
+
+def _fingerprint(row: Raw) -> object:
+    return (row.get("counterexample") or {}).get("fingerprint")
 
 
 def promise(row: Raw) -> str:
@@ -56,14 +71,7 @@ def whom(group: Sequence[Raw]) -> str:
     return f"users{of} who do what {names} describes"
 
 
-def what_was_tested(document: Raw) -> str:
-    """Name the build and the commit."""
-    build = f"build {document['build']}, " if document.get("build") else ""
-    dirty = " with changes that are not committed" if document.get("dirty") else ""
-    commit = document.get("commit")
-    return f"{build}commit {str(commit)[:10]}{dirty}" if commit else f"{build}commit unknown"
-
-
 def as_text(markdown: str) -> str:
-    """Let nothing begin a tag: what the code under test holds is no markup."""
-    return _TAG.sub("&lt;", markdown)
+    """Let nothing begin a tag or a link: what the code under test holds is no markup."""
+    text = _LINK.sub(r"\\(", _TAG.sub("&lt;", markdown))
+    return _DEFINITION.sub(r"\1\\[", text)

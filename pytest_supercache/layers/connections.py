@@ -37,6 +37,7 @@ def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def owned(connection: Any) -> Any:
     """Mark a connection as one that leads to the existing cache."""
     setattr(connection, OWNED, True)
+    setattr(connection, PRIVATE, False)  # it may have served our own looks before
     return connection
 
 

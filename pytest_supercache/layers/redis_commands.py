@@ -152,7 +152,7 @@ def _described(place: str, *args: Any) -> Described:
         footprint(args, place),
         words[1] if is_lease else None,
         name.startswith(("EVAL", "SCRIPT ")),
-        TABLE.get(name, ("", ()))[0] in {"read", "write"},
+        TABLE.get(name, ("", ()))[0] in {"read", "write"} and name not in _SCRIPTS,
     )
 
 

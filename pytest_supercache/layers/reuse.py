@@ -43,6 +43,8 @@ class Reuse:
         for shape, connection in self._lent:
             if are_plain and _is_clean(connection):
                 self._idle.setdefault(shape, []).append(connection)
+        if not are_plain:
+            self._idle.clear()
         self._lent.clear()
 
 
@@ -85,6 +87,7 @@ def is_emptied(server: Any) -> bool:
     server.dbs.clear()
     server.sockets.clear()
     server.closed_sockets.clear()
+    server.scan_cursors.clear()
     server._next_client_id = 1  # noqa: SLF001 - fakeredis has no public way to empty one
     return True
 

@@ -22,6 +22,9 @@ _OURS = {"request", "supercache_bench"}
 _MARKS = ("skip", "skipif", "xfail")
 """Items with one of these may not be meant to run."""
 
+_HOOKS = ("pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call")
+"""Through which a project can prepare an item."""
+
 
 class Ahead:
     """What workers search, and what has come back."""
@@ -83,6 +86,7 @@ class Ahead:
             return False  # it says so in its turn
         return (
             not any(node.get_closest_marker(mark) for mark in _MARKS)
+            and not _is_prepared_by_the_project(node)
             and not (faults is not None and faults.max)
             and "://" not in backend  # a server that nobody else may use
         )
@@ -110,3 +114,12 @@ class Ahead:
             with suppress(NotAsExpected, SupercacheError):  # it is in the report
                 Bench(self._session).play(node.scenario_item, node)  # type: ignore[attr-defined]
             self._session.keep(node)
+
+
+def _is_prepared_by_the_project(node: pytest.Item) -> bool:
+    """Say whether a conftest has hooks that may set something for an item in its turn."""
+    return any(
+        str(getattr(hook.plugin, "__file__", "")).endswith("conftest.py")
+        for name in _HOOKS
+        for hook in getattr(node.ihook, name).get_hookimpls()
+    )

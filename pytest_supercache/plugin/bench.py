@@ -216,7 +216,7 @@ class Bench:
                 stated=None,
                 as_stated=result.verdict is Verdict.HOLDS,
                 replay_command=_replay_command(node, node.location[0], result),
-                severity="normal",
+                severity=None,
                 owner=None,
                 tags=(),
                 links={},

@@ -250,7 +250,7 @@ class Gate:
         day = f" on {self._today} (not today, so no evidence)" if self._today else ""
         terminalreporter.section(f"gate{day}")
         for line in self._screen:
-            colour = _COLOURS.get(line.partition(" until ")[0])
+            colour = _COLOURS.get(line.partition(" until ")[0].partition(", while ")[0])
             terminalreporter.line(line, **({colour: True, "bold": True} if colour else {}))
 
     # -- what happened -------------------------------------------------------------------------

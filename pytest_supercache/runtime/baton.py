@@ -15,9 +15,10 @@ class _EventBaton:
     The counter of a baton that was taken as often as given serves the next one.
     """
 
-    __slots__ = ("_descriptor", "_given", "_taken")
+    __slots__ = ("_descriptor", "_given", "_home", "_taken")
 
     def __init__(self) -> None:
+        self._home = _spare  # of the process that made it
         self._descriptor = _spare.pop() if _spare else _counter()
         self._given = self._taken = 0
 
@@ -39,7 +40,7 @@ class _EventBaton:
         return True
 
     def __del__(self) -> None:
-        if self._given == self._taken and len(_spare) < SPARE_MAX:
+        if self._home is _spare and self._given == self._taken and len(_spare) < SPARE_MAX:
             _spare.append(self._descriptor)
         else:
             os.close(self._descriptor)
@@ -49,7 +50,17 @@ SPARE_MAX = 16
 """How many counters are kept for the next batons."""
 
 _spare: list[int] = []
-os.register_at_fork(after_in_child=_spare.clear)  # those are the counters of the other process
+
+
+def _begin_anew() -> None:
+    """After a fork: every counter is one of the other process, too."""
+    global _spare
+    for descriptor in _spare:
+        os.close(descriptor)
+    _spare = []
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _counter() -> int:

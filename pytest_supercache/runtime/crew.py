@@ -112,10 +112,11 @@ class _Seen(ActorThread):
         """Wait until nothing of it is left."""
         if self._is_over:
             return
-        self._waiter = threading._allocate_lock()  # type: ignore[attr-defined] # noqa: SLF001
-        self._waiter.acquire()
+        waiter = threading._allocate_lock()  # type: ignore[attr-defined] # noqa: SLF001
+        waiter.acquire()
+        self._waiter = waiter
         if not self._is_over:
-            self._waiter.acquire(timeout=-1 if timeout is None else timeout)
+            waiter.acquire(timeout=-1 if timeout is None else timeout)
 
 
 class _Worker(ActorThread):
@@ -131,17 +132,26 @@ class _Worker(ActorThread):
         present = threading._active  # type: ignore[attr-defined] # noqa: SLF001 - who is here
         present.pop(self.ident, None)  # nobody is here who has nothing to do
         state = _thread_state()
-        goes_on = True
-        while goes_on:
-            self.baton.take()
-            work, self.work = self.work, None
-            if work is None:
-                break
+        try:
+            while self._serve(state):
+                pass
+        finally:
+            present[self.ident] = self
+
+    def _serve(self, state: dict[Any, Any]) -> bool:
+        """Run the next actor; False: there is none, or nobody may come after it."""
+        self.baton.take()
+        work, self.work = self.work, None
+        if work is None:
+            return False
+        is_renewed = False
+        try:
             work.live()
-            goes_on = _renew(state) and self._crew.take_back(self)
+            is_renewed = _renew(state)
+        finally:
+            goes_on = is_renewed and self._crew.take_back(self)
             work.end()
-            del work
-        present[self.ident] = self
+        return goes_on
 
 
 def _nothing() -> None:

@@ -131,7 +131,7 @@ class Scenario:
     systems: tuple[SystemSpec, ...]
     names_systems: bool = False  # `systems:` was used, so an item's name says which it is
     owner: str | None = None
-    severity: str = "normal"
+    severity: str | None = None  # None: nobody has rated it
     tags: tuple[str, ...] = ()
     links: dict[str, str] = field(default_factory=dict)
     given: dict[str, dict[str, Any]] = field(default_factory=dict)  # layer -> key -> value

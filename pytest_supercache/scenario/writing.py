@@ -45,7 +45,7 @@ def written(scenario: Scenario, comments: Iterable[str] = ()) -> str:
     lines += [f"scenario: {_scalar(scenario.title)}", f"id: {_scalar(scenario.id)}"]
     lines += _systems(scenario)
     lines += _line("owner", scenario.owner)
-    lines += _line("severity", None if scenario.severity == "normal" else scenario.severity)
+    lines += _line("severity", scenario.severity)
     lines += _line("tags", list(scenario.tags))
     lines += _line("links", scenario.links)
     lines += _block("given", {layer: _flow(keys) for layer, keys in scenario.given.items()})

@@ -18,6 +18,7 @@ from pytest_supercache.checking import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.reference import FixedShop, NaiveShop
+from pytest_supercache.runtime.baton import SPARE_MAX
 from tests import async_shops
 
 KEY = "product:42"
@@ -758,6 +759,6 @@ def test_executions_close_their_descriptors_without_the_collector():
     try:
         before = len(list(Path("/proc/self/fd").iterdir()))
         assert every(body).executions > 20
-        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before + SPARE_MAX
     finally:
         gc.enable()

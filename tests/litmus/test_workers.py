@@ -105,7 +105,6 @@ def test_an_executor_of_ones_own_does_the_same():
     body = partial(programs.suppressed_message, fixed=True)
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        pool.submit(int).result()  # its worker is there before anything is frozen
         result = check(body, faults=WITHSTOOD, ticks=0, executor=pool)
     assert told(result) == told(by(1, WITHSTOOD))
 

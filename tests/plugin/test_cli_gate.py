@@ -13,6 +13,7 @@ from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import TODAY, configure, waive
+from tests.unit.gate.runs import document, row
 
 Command = Callable[..., Result]
 
@@ -70,6 +71,22 @@ def test_a_verdict_that_was_edited_is_no_go(
     assert supercache("verdict").exit_code == 6
 
 
+REPORTS = ("summary", "github", "junit", "sarif", "gitlab", "page", "folder")
+
+
+@pytest.mark.parametrize("kind", REPORTS)
+@pytest.mark.parametrize("scenarios", [[{}], [7], {}])
+def test_a_report_of_what_is_no_verdict_is_one_message(
+    project: Project, supercache: Command, kind: str, scenarios: object
+) -> None:
+    path = project.path / "verdict.json"
+    path.write_text(json.dumps({"version": 1, "scenarios": scenarios}))
+    result = supercache("report", "verdict.json", "--to", kind)
+    assert result.exit_code == 2
+    assert result.output.startswith("verdict.json")
+    assert result.output.count("\n") == 1
+
+
 def test_a_verdict_about_another_commit_says_so(project: Project, supercache: Command) -> None:
     project.scenario(race("V-1", "uncached"))
     project.run()
@@ -109,8 +126,46 @@ def test_a_run_of_a_part_cannot_be_locked(project: Project, supercache: Command)
         run("-k", "V-4")
         result = supercache("verdict", "--lock")
         assert result.exit_code == 2
-        assert "run every scenario first" in result.output
+        assert "items were deselected; run every scenario first" in result.output
         assert not (project.path / "gate.lock").exists()
+
+
+def test_a_run_with_a_scenario_that_was_not_run_cannot_be_locked(
+    project: Project, supercache: Command
+) -> None:
+    project.scenario(race("V-4", "uncached"), "one")
+    project.scenario("not: [a scenario", "two")
+    project.run()
+    result = supercache("verdict", "--lock")
+    assert result.exit_code == 2
+    assert "two could not be run whole: the file" in result.output
+    project.scenario(race("V-5"), "two")  # what was run and fails is there
+    project.run()
+    assert supercache("verdict", "--lock").output == "gate.lock: 2 scenarios; commit it\n"
+
+
+@pytest.mark.parametrize(
+    ("flaw", "said"),
+    [
+        ({"broken": ["V-5"]}, "V-5 could not be run whole"),
+        ({"skipped": ["V-5", "V-6"]}, "V-5 was skipped; V-6 was skipped"),
+        ({"crashed": ["V-5"]}, "V-5 was running when its worker crashed"),
+        ({"unexplained": 1}, "something failed that is neither a test nor a scenario"),
+        ({"stopped": "-x"}, "the run stopped before its end: -x"),
+        ({"replay": True}, "a replay is one schedule"),
+        ({"finished": False}, "the run did not finish"),
+        ({"exit_status": 2}, "the run was interrupted"),
+    ],
+)
+def test_a_lock_is_refused_with_what_the_run_lacked(
+    project: Project, supercache: Command, flaw: dict[str, object], said: str
+) -> None:
+    (project.path / "v.json").write_text(json.dumps(document(row("V-4"), **flaw)))
+    result = supercache("verdict", "--lock", "v.json")
+    assert result.exit_code == 2
+    assert result.output.startswith("gate.lock: the run was not a whole one: ")
+    assert said in result.output
+    assert not (project.path / "gate.lock").exists()
 
 
 def test_two_runs_are_compared_before_and_after_a_fix(
@@ -175,3 +230,25 @@ def test_wrong_settings_are_one_message(project: Project, supercache: Command) -
     result = supercache("verdict")
     assert result.exit_code == 2
     assert "expected names of systems" in result.output
+
+
+def test_no_text_of_a_verdict_reaches_the_terminal_raw(
+    project: Project, supercache: Command
+) -> None:
+    """Whoever wrote the file: a line stays a line, and no escape is obeyed."""
+    bad = "A\x1b[2J\n GO"
+    rows = [row(f"{bad}[{name}]", "violated", title=bad, path=bad) for name in ("a", "b")]
+    for one in rows:
+        one["scope"] = {"assumption": bad}
+    text = json.dumps({**document(*rows), "commit": bad, "build": bad})
+    (project.path / "v.json").write_text(text)
+    (project.path / "old.json").write_text(json.dumps(document(row(bad))))
+    result = supercache("verdict", "v.json", "--details", "--against", "old.json")
+    assert result.exit_code == 1
+    assert "\x1b" not in result.output
+    assert "\n GO" not in result.output
+    assert "A\\x1b[2J\\n GO" in result.output
+    for name in ("message", "postmortem"):
+        told = supercache(name, "v.json").output
+        assert "\x1b" not in told
+        assert "\n GO" not in told

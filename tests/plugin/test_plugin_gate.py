@@ -93,9 +93,16 @@ def test_from_a_conflict_over_a_waiver_that_expires_to_its_fix(project: Project)
 
     project.conftest((project.path / "conftest.py").read_text().replace(
         "return Shop(", "return Uncached("))  # fmt: skip
+    unproved = project.run("--supercache-gate")
+    assert unproved.ret == 0
+    unproved.stdout.fnmatch_lines(["GO", "  note: KI-1 was not seen; that is no proof: *"])
+    (project.path / "gate.lock").write_text("counts G-1\ndocumented G-W\n")
     fixed = project.run("--supercache-gate")
     assert fixed.ret == 0
     fixed.stdout.fnmatch_lines(["GO", "  note: KI-1 no longer occurs *: fixed, close it *"])
+    for part in (["story.supercache.yaml"], ["--supercache-faults=0"], ["--supercache-ticks=0"]):
+        project.run("--supercache-gate", *part)
+        assert gate(project)["notes"][0].startswith("KI-1 was not seen; that is no proof")
 
 
 def test_a_waiver_whose_workaround_is_left_out_of_the_run_has_no_force(project: Project) -> None:
@@ -396,6 +403,22 @@ def test_settings_that_would_not_be_read_are_told(project: Project, name: str) -
     result = project.run("--supercache-gate", "inner")
     assert result.ret == 4
     result.stderr.fnmatch_lines([f"*{name} would not be read: pytest's root is */inner;*"])
+
+
+def test_a_root_whose_pyproject_says_nothing_of_the_gate_hides_no_settings(
+    project: Project,
+) -> None:
+    inner = project.path / "inner"
+    inner.mkdir()
+    (project.path / "tox.ini").unlink()
+    configure(project, 'release = ["shop"]')
+    theirs = '[tool.pytest.ini_options]\naddopts = ""\n'
+    (inner / "pyproject.toml").write_text(theirs)
+    result = project.run("--supercache-gate", "inner")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*pyproject.toml would not be read: pytest's root is */inner;*"])
+    (inner / "pyproject.toml").write_text(f"{theirs}[tool.supercache]\n")  # settings of its own
+    assert project.run("--supercache-gate", "inner").ret == 5
 
 
 @pytest.mark.parametrize("listing", ["--collect-only", "--fixtures", "--markers", "--help"])

@@ -96,6 +96,7 @@ def test_workers_search_scenarios_and_the_run_tells_the_same(project: Project) -
     ("conftest", "more"),
     [
         ("@pytest.fixture(autouse=True)\ndef needed(): pass", ""),
+        ("def pytest_runtest_setup(item): pass", ""),
         ("def pytest_collection_modifyitems(items): items[-1].add_marker(pytest.mark.skip)", ""),
         ("", "faults: {max: 1, kinds: [error_before]}\n"),
     ],

@@ -26,6 +26,7 @@ def row(name: str, verdict: str = "holds", **more: Any) -> dict[str, Any]:
         "conflict_class": "stale-set",
         "token": f"sc1:{name}:alice,bob*2,alice",
         "preemptions": 1,
+        "minimal": True,
         "explanation": ["alice read 100 before bob's write and stored it after his delete."],
         "history": [
             {"user": "alice", "node": "a", "kind": "read", "key": "product:42", "phase": "race"},

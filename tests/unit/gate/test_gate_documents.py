@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from pytest_supercache.gate.message import WORDS_MAX, message
-from pytest_supercache.gate.overview import compare, extent, variants
+from pytest_supercache.gate.overview import compare, extent, variants, what_was_tested
 from pytest_supercache.gate.policy import Rules, decide
 from pytest_supercache.gate.postmortem import postmortem
 from pytest_supercache.gate.screen import screen
+from pytest_supercache.gate.telling import as_text
 from tests.unit.gate.runs import ODDS, OTHER, TODAY, document, row, waiver
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -71,13 +73,66 @@ def test_a_message_of_a_new_conflict_beside_a_waived_one_is_about_the_new_one() 
     text = message(found, decision, RULES)
     assert "The release has to wait." in text
     assert 'What breaks: "Nobody pays twice" does not always hold.' in text
-    assert "There is 1 more conflict in the report." in text
+    assert "more conflict" not in text
     assert "Workaround: none that is in force." in text
+    assert "Not in the way, for a workaround is in force: KI-1 until 2026-03-20." in text
     assert text.endswith("Next update: TODO(ann): when?\n")
     told = postmortem(found, decision, RULES)
     assert told.startswith("# Post-mortem: Nobody pays twice")
     assert "want a post-mortem of their own: S[shop]." in told
     assert "No workaround is in force for it." in told
+
+
+def test_a_message_of_two_new_conflicts_counts_the_other_one() -> None:
+    second = row("T[shop]", "violated", fingerprint=OTHER)
+    found = document(row("S[shop]", "violated"), second)
+    text = message(found, decide(found, Rules(today=TODAY)), Rules(today=TODAY))
+    assert "There is 1 more conflict in the report." in text
+    assert "Not in the way" not in text
+
+
+def test_a_waived_conflict_is_not_what_breaks_when_a_test_failed() -> None:
+    found = document(row("S[shop]", "violated"), row("W[off]"), failed=["test_a.py::test_x"])
+    assert message(found, decide(found, RULES), RULES) == (
+        "DRAFT, not sent. The release has to wait.\n\n"
+        "Why: the test test_a.py::test_x failed.\n\n"
+        "Not in the way, for a workaround is in force: KI-1 until 2026-03-20.\n\n"
+        "Next update: TODO(owner): when?\n"
+    )
+    elsewhere = "The gate said NO-GO, but not because of this conflict, which is waived."
+    assert elsewhere in postmortem(found, decide(found, RULES), RULES)
+    late = Rules(today=date(2026, 3, 21), issues=(waiver(),))
+    assert "The gate said NO-GO." in postmortem(found, decide(found, late), late)
+    text = message(found, decide(found, late), late)
+    assert "What breaks" in text
+    assert "Not in the way" not in text
+
+
+def test_a_post_mortem_tells_only_of_waivers_for_its_own_conflict() -> None:
+    second = row("T[shop]", "violated", fingerprint=OTHER, title="Nobody pays twice")
+    found = document(row("S[shop]", "violated"), second, row("W[off]"))
+    told = postmortem(found, decide(found, RULES), RULES)
+    assert told.startswith("# Post-mortem: Nobody pays twice")
+    assert "KI-1" not in told
+    assert told.count("| permanent fix |") == 1
+    late = waiver(id="KI-2", match=OTHER, expires=date(2026, 3, 9))
+    rules = Rules(today=TODAY, issues=(waiver(expires=date(2026, 3, 8)), late))
+    told = postmortem(found, decide(found, rules), rules)
+    assert told.startswith("# Post-mortem: After a price change")
+    assert "- KI-1 expired on 2026-03-08" in told
+    assert "KI-2" not in told
+    text = message(found, decide(found, rules), rules)
+    assert "none that is in force (KI-1 expired on 2026-03-08)." in text
+
+
+def test_a_post_mortem_claims_fewest_interruptions_only_when_they_are() -> None:
+    one = row("S[shop]", "violated")
+    for is_minimal in (True, False):
+        one["counterexample"] = {**one["counterexample"], "minimal": is_minimal, "preemptions": 3}
+        told = postmortem(document(one), decide(document(one), RULES), RULES)
+        assert ("it; none with fewer interruptions does:" in told) == is_minimal
+        assert ("has to be interrupted, 3 times at least." in told) == is_minimal
+        assert ("has to be interrupted, 3 times in the order above." in told) != is_minimal
 
 
 def test_a_message_says_why_a_waiver_has_no_force() -> None:
@@ -88,12 +143,14 @@ def test_a_message_says_why_a_waiver_has_no_force() -> None:
 
 def test_a_message_of_a_fixed_conflict_asks_whether_the_workaround_is_still_on() -> None:
     found = document(row("S[shop]"), row("W[off]"))
-    assert message(found, decide(found, RULES), RULES) == (
+    rules = replace(RULES, lock={"S[shop]": True})
+    assert message(found, decide(found, rules), rules) == (
         "DRAFT, not sent. The release can go.\n\n"
         "2 scenarios of the release HOLD, each after an exhausted search (commit abc1234).\n\n"
         "KI-1 no longer occurs and can be closed. TODO(karim): is its workaround (set "
         "cache.l1=off) still on?\n"
     )
+    assert "can be closed" not in message(found, decide(found, RULES), RULES)  # no lock
 
 
 def test_a_message_beside_something_undecided_says_what_it_is() -> None:
@@ -148,6 +205,33 @@ def test_the_screen_says_what_the_check_of_a_workaround_did_not_cover() -> None:
     same = document(row("S[shop]", "violated", scope=fault), row("S[off]", scope=fault))
     rules = Rules(today=TODAY, issues=(waiver(workaround_checked_by="S[off]"),))
     assert "its workaround" not in "\n".join(screen(decide(same, rules), same, rules)[2:])
+
+
+def test_a_go_shows_its_condition_and_what_was_atomic_or_simplified() -> None:
+    def told(**more: Any) -> list[str]:
+        scope = {"users": 2, "faults": 0, "search": "exhaustive", "backend": "fakeredis", **more}
+        found = document(row("S[shop]", scope=scope))
+        return screen(decide(found, Rules(today=TODAY)), found, Rules(today=TODAY))
+
+    lines = told(grain="wire", memory="shared", simplified="one table", assumption=PAUSE)
+    assert lines[0] == f"GO, while {PAUSE}"
+    assert lines[1].endswith(f"each after an exhausted search, while {PAUSE}")
+    assert (
+        "  scope: within users 2, faults 0, code between steps atomic at the grain wire, memory "
+        f"shared, simplified: one table, backend fakeredis, while {PAUSE}"
+    ) in lines
+    assert told()[0] == "GO"
+    assert "  scope: within users 2, faults 0, backend fakeredis" in told()
+
+
+def test_the_message_tells_every_condition_once() -> None:
+    slow = "no operation pauses 100 ms or more"
+    found = document(
+        row("S[shop]", "violated"), row("W[off]", assumption=PAUSE), row("T[shop]", assumption=slow)
+    )
+    text = message(found, decide(found, RULES), RULES)
+    assert text.count(f"while {PAUSE}") == text.count(f"The rest holds while {slow}.") == 1
+    assert "The rest" not in message(WAIVED, decide(WAIVED, RULES), RULES)
 
 
 def test_documents_name_only_what_the_run_knows() -> None:
@@ -269,3 +353,52 @@ def test_the_screen_in_the_documentation_is_a_real_one() -> None:
     page = (RECIPES.parent / "gate.md").read_text(encoding="utf-8")
     first = screen(decide(WAIVED, RULES), WAIVED, RULES)[:6]
     assert "\n".join(first) in page
+
+
+HOSTILE = "a\n# b\x1b[2J [c](http://evil.example) <img src=x> ![d](e)"
+
+
+def test_waivers_and_reasons_bring_no_markup_and_no_line_of_their_own() -> None:
+    texts = ("workaround", "owner", "approved_by", "permanent_fix")
+    issue = waiver(**dict.fromkeys(texts, f"{HOSTILE} | f"))
+    rules = Rules(today=TODAY, issues=(issue,))
+    found = document(row("S[shop]", "violated"), row("W[off]", assumption=HOSTILE))
+    failed = document(row("S[shop]"), failed=[HOSTILE])
+    for one in (found, failed):
+        decision = decide(one, rules)
+        for told in (message(one, decision, rules), postmortem(one, decision, rules)):
+            assert "\x1b" not in told
+            assert "\n# b" not in told
+            assert "](" not in told
+            assert "<img" not in told
+    told = postmortem(found, decide(found, rules), rules)
+    (fix,) = [line for line in told.splitlines() if line.startswith("| permanent fix")]
+    assert fix.replace(r"\|", "").count("|") == 6
+
+
+def test_what_the_code_tells_defines_no_link() -> None:
+    one = row("S[shop]", "violated", title="[S]: http://evil.example")
+    one["counterexample"]["explanation"] = ["[x]: http://evil.example"]
+    found = document(one)
+    told = postmortem(found, decide(found, RULES), RULES)
+    assert "- \\[x]: http://evil.example" in told
+    assert as_text("- [x]: y\n[z]: y\n1. [a](b)") == "- \\[x]: y\n\\[z]: y\n1. \\[a]\\(b)"
+    assert as_text("S[shop]: 3 < 4, f(x)") == "S[shop]: 3 < 4, f(x)"
+
+
+@pytest.mark.parametrize(
+    ("is_dirty", "said"),
+    [
+        (False, "commit abc1234"),
+        (True, "commit abc1234, with changes that are not committed"),
+        (None, "commit abc1234, perhaps with changes that are not committed"),
+    ],
+)
+def test_screen_and_drafts_say_whether_all_was_committed(is_dirty: object, said: str) -> None:
+    found = {**document(row("S[shop]", "violated")), "dirty": is_dirty}
+    assert what_was_tested(found) == said
+    decision = decide(found, RULES)
+    assert f"  scope: {said}; run on {found['when']}" in screen(decision, found, RULES)
+    assert f"Seen in a test of {said}: the cache" in message(found, decision, RULES)
+    assert f"On {said}:" in postmortem(found, decision, RULES)
+    assert what_was_tested({"build": "7", "dirty": True}) == "build 7, commit unknown"

@@ -271,26 +271,61 @@ def test_the_same_conflict_in_two_scenarios_is_one_reason() -> None:
     assert decision.reasons[0].startswith("S[shop], T[shop]: coherent_when_settled (stale-set)")
 
 
+LOCK = {"S[shop]": True}
+NOT_SEEN = "KI-1 was not seen; that is no proof: not everything was run and searched to the end"
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
         ([HELD, WORKS], "KI-1 no longer occurs and every search was exhausted: fixed, close it"),
         ([HELD, DOCUMENTED], "KI-1 no longer occurs"),
-        ([HELD, row("T[shop]", "unknown")], "KI-1 was not seen, but not everything was searched"),
+        ([HELD, row("T[shop]", "unknown")], NOT_SEEN),
     ],
 )
 def test_a_known_issue_that_was_not_seen_is_fixed_only_when_all_was_searched(
     rows: list[Any], said: str
 ) -> None:
-    assert any(said in note for note in judge(*rows, issues=(waiver(),)).notes)
+    decision = judge(*rows, issues=(waiver(),), lock=LOCK)
+    assert any(said in note for note in decision.notes)
+    assert decision.fixed == (() if said == NOT_SEEN else ("KI-1",))
 
 
-@pytest.mark.parametrize("more", [{"deselected": 1}, {"lock": {"T[shop]": True}}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"deselected": 1},
+        {"overriding": ["--supercache-faults=0"]},
+        {"lock": {"S[shop]": True, "T[shop]": True}},
+        {"lock": None},
+    ],
+)
 def test_a_known_issue_is_not_called_fixed_by_a_run_of_a_part(more: dict[str, Any]) -> None:
-    decision = judge(HELD, issues=(waiver(),), **more)
+    decision = judge(HELD, issues=(waiver(),), **{"lock": LOCK, **more})
     assert decision.fixed == ()
-    assert decision.notes == ("KI-1 was not seen, but not everything was searched to the end",)
+    assert decision.notes == (NOT_SEEN,)
 
 
 def test_a_conflict_that_still_occurs_is_not_called_fixed() -> None:
     assert judge(FOUND, WORKS, issues=(waiver(),)).notes == ()
+
+
+SLOW = "no operation pauses 100 ms or more"
+
+
+def test_a_go_names_the_condition_that_it_rests_on() -> None:
+    decision = judge(HELD, row("T[shop]", assumption=SLOW))
+    assert decision.reasons == (
+        f"2 scenarios of the release HOLD, each after an exhausted search, while {SLOW}",
+    )
+    assert decision.assumptions == (SLOW,)
+    elsewhere = judge(HELD, row("T[off]", assumption=SLOW), release=("shop",))
+    assert (elsewhere.verdict, elsewhere.assumptions) == (GateVerdict.GO, ())
+    assert "while" not in elsewhere.reasons[0]
+
+
+def test_a_workaround_does_not_hide_the_condition_of_what_else_holds() -> None:
+    rows = [FOUND, WORKS, row("T[shop]", assumption=SLOW)]
+    decision = judge(*rows, issues=(waiver(),))
+    assert decision.assumptions == ("no operation pauses 500 ms or more", SLOW)
+    assert judge(*rows).assumptions == ()  # NO-GO: nothing rests on anything

@@ -6,6 +6,9 @@ import pytest
 from redis.exceptions import ResponseError
 
 from pytest_supercache import Verdict, check
+from pytest_supercache.layers.connections import PRIVATE, private_client
+from pytest_supercache.layers.existing_cache import ExistingCache
+from pytest_supercache.layers.fake_server import FakeRedisServer
 
 COMMANDS = {
     "a subscription": lambda client: client.pubsub().subscribe("news"),
@@ -70,3 +73,23 @@ def test_a_server_that_is_emptied_has_no_keys_times_or_databases_left():
     result = check(body, search="all-schedules")
     assert result.verdict is Verdict.HOLDS
     assert set(sizes) == {0}
+
+
+def test_a_connection_that_served_our_own_looks_is_not_taken_for_one_of_them():
+    server = FakeRedisServer()
+    cache = ExistingCache(server)
+    cache.is_observed = True
+    cache.reset({"k": "v"})
+    cache.reset({})  # the one of our look at k is idle now
+    connections = [cache.connect({}) for _ in range(2)]
+    assert not any(getattr(connection, PRIVATE) for connection in connections)
+    assert getattr(private_client(lambda: cache.connect({})).connection_pool, PRIVATE)
+
+
+def test_after_anything_else_no_connection_is_used_again():
+    server = FakeRedisServer()
+    idle = server.connection({})
+    idle.connect()
+    server.reset(was_plain=True)
+    server.reset(was_plain=False)
+    assert server.connection({}) is not idle

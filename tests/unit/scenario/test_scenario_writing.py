@@ -62,3 +62,12 @@ def test_any_matcher_is_read_as_it_was_written(data):
     text, findings = decode("x", _flow(_data_of(matcher)))
     assert read_matcher(compose(text, findings), Scope(known={"x"}), findings) == matcher
     findings.raise_if_any()
+
+
+@pytest.mark.parametrize("severity", [None, "normal", "critical"])
+def test_a_severity_is_written_when_somebody_said_it(read, good, severity):
+    line = f"severity: {severity}\n" if severity else ""
+    scenario = read(good.replace("severity: critical\n", line))
+    assert scenario.severity == severity
+    assert line in written(scenario)
+    assert ("severity" in written(scenario)) == (severity is not None)
