@@ -22,6 +22,8 @@ TIME_SHARE = 0.1
 CHANGES_MAX = 3
 """How often one run begins anew because what is a step has become known."""
 
+_WITHOUT_END = "they were not played to their end"
+
 
 def with_odds(trial: Trial, result: CheckResult) -> CheckResult:
     """Add odds to a conflict, or to a HOLDS that leans on an assumption.
@@ -33,13 +35,11 @@ def with_odds(trial: Trial, result: CheckResult) -> CheckResult:
     if not trial.settings.odds.runs or not _is_asked(result):
         return result
     try:
-        odds, is_whole = simulated(trial, result)
+        odds, said = simulated(trial, result)
     except (HazardMet, SupercacheError) as error:
         note = f"odds were not simulated: {error}"
         return replace(result, notes=(*result.notes, note))
-    found, notes = result.counterexample, result.notes
-    if not is_whole:
-        notes = (*notes, f"only {odds.runs} runs were simulated for the odds: they take long")
+    found, notes = result.counterexample, (*result.notes, *said)
     if not odds.runs:
         return replace(result, notes=notes)
     if found is None:
@@ -50,22 +50,26 @@ def with_odds(trial: Trial, result: CheckResult) -> CheckResult:
     return replace(result, odds=odds, counterexample=found, notes=notes)
 
 
-def simulated(trial: Trial, result: CheckResult) -> tuple[Odds, bool]:
-    """Run the traffic, and count the runs that break a guarantee; say whether there was time.
+def simulated(trial: Trial, result: CheckResult) -> tuple[Odds, list[str]]:
+    """Run the traffic, and count the runs that break a guarantee; say which runs do not count.
 
     Raises:
         HazardMet: a run proves nothing.
         SupercacheError: a run went where no search has been, and could not be finished.
     """
     settings = trial.settings
-    runs = failing = 0
-    is_whole = True
+    runs = failing = without_end = missed = 0
+    notes: list[str] = []
     for number in range(settings.odds.runs):
-        is_whole = trial.seconds() <= _seconds_max(trial)
-        if not is_whole:
+        if trial.seconds() > _seconds_max(trial):
+            notes.append(f"only {number} runs were simulated for the odds: they take long")
             break
         execution = _run(trial, number)
-        if execution is None or not execution.complete or execution.missed:
+        if execution is None or not execution.complete:
+            without_end += 1
+            continue
+        if execution.missed:
+            missed += 1
             continue
         runs += 1
         failing += bool(judge(execution, trial.guarantees).violations)
@@ -77,7 +81,10 @@ def simulated(trial: Trial, result: CheckResult) -> tuple[Odds, bool]:
         latencies=settings.odds.latencies,
         faults=() if found is None else found.faults,
     )
-    return odds, is_whole
+    for count, why in ((missed, "the fault found no place in them"), (without_end, _WITHOUT_END)):
+        if count:
+            notes.append(f"{count} simulated runs do not count for the odds: {why}")
+    return odds, notes
 
 
 def _seconds_max(trial: Trial) -> float:

@@ -1,7 +1,10 @@
 """What users import: the names, that each is documented, and that loading them costs nothing."""
 
+import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +29,14 @@ def test_the_public_names_are_these() -> None:
 def test_every_public_name_exists_and_is_documented(name: str) -> None:
     value = getattr(pytest_supercache, name)
     assert isinstance(value, pytest_supercache.Guarantee) or value.__doc__
+
+
+def test_the_manual_names_what_check_takes() -> None:
+    page = Path(__file__).parent.parent / "docs" / "python.md"
+    told = re.search(r"`check\((body[^)]*)\)`", page.read_text(encoding="utf-8"))
+    assert told is not None
+    parameters = [name for name in re.split(r",\s+", told[1]) if name != "*"]
+    assert parameters == list(inspect.signature(pytest_supercache.check).parameters)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

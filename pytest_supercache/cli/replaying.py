@@ -38,8 +38,8 @@ class _Bisectable(click.Command):
 @click.argument("token")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
-@click.option("--fingerprint", metavar="HASH", help="Only this failure counts as the same.")
-@click.option("--no-search", is_flag=True, help="Replay only; whatever does not fail is 125.")
+@click.option("--fingerprint", metavar="HASH", help="Only this failure is 1; another one is 125.")
+@click.option("--no-search", is_flag=True, help="Replay only; what is not 1 is 125.")
 def replay(
     token: str,
     path: Path,
@@ -56,8 +56,9 @@ def replay(
       git bisect start HEAD v1.4
       git bisect run supercache replay 'TOKEN' scenarios/price-change.supercache.yaml
 
-    Exit status: 1 the recorded failure still occurs; 0 it does not, and the search was exhausted
-    and holds; 125 that could not be decided; 129 the call itself, or the project, is wrong.
+    Exit status: 1 the schedule fails, or the search finds a failure, whichever it is; 0 neither:
+    the search was exhausted and holds; 125 that could not be decided; 129 the call itself, or the
+    project, is wrong. With --fingerprint only that failure is 1, and another one is 125.
     """
     try:
         item, _ = read_token(token)
@@ -87,10 +88,13 @@ def _is_failure(found: dict[str, Any], fingerprint: str | None) -> bool:
 
 
 def _run(target: Path | str, options: list[str]) -> dict[str, Any]:
-    """Run one item and return what it says; a run that says nothing stops the bisection."""
+    """Run one item and return what it says; a run that says nothing stops the bisection.
+
+    A project whose gate is always on is asked about the item as well, not about its release.
+    """
     with TemporaryDirectory(prefix="supercache-") as folder:
-        report = f"--supercache-report={folder}"
-        status = _pytest(["-p", "supercache", str(target), report, *options])
+        own = ["-o", "supercache_gate=false", f"--supercache-report={folder}"]
+        status = _pytest(["-p", "supercache", str(target), *own, *options])
         try:
             document = json.loads((Path(folder) / "verdict.json").read_text(encoding="utf-8"))
         except FileNotFoundError:

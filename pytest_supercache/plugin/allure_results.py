@@ -12,6 +12,9 @@ import pytest
 if TYPE_CHECKING:
     from pytest_supercache.report.finding import Finding
 
+OWN = "allure-results"
+"""Our folder of results beside ``verdict.json``."""
+
 EVIDENCE: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 """What we shall write about an item: the words of its scenario, and its attachments."""
 
@@ -21,7 +24,7 @@ def show(node: pytest.Item, finding: "Finding", row: dict[str, Any], folder: Pat
     from pytest_supercache.report.evidence import evidence
 
     attachments = evidence(finding, row, node.config.rootpath, folder)
-    if _folder_of_allure(node.config) is not None:
+    if folder_of_allure(node.config) is not None:
         from pytest_supercache.report.allure import attach
 
         marked = {str(mark.kwargs.get("label_type")) for mark in node.iter_markers("allure_label")}
@@ -68,8 +71,8 @@ class AllureResults:
         """Write results, or complete those of allure-pytest."""
         from pytest_supercache.report.allure_folder import complete, empty, write_config
 
-        given = _folder_of_allure(self._config)
-        folder = self._reports / "allure-results" if given is None else given
+        given = folder_of_allure(self._config)
+        folder = self._reports / OWN if given is None else given
         if given is None:
             empty(folder)
             for node_id, kept in self._results.items():
@@ -96,6 +99,7 @@ def _write(folder: Path, node_id: str, kept: dict[str, Any]) -> None:
     write_result(folder, data)
 
 
-def _folder_of_allure(config: pytest.Config) -> Path | None:
+def folder_of_allure(config: pytest.Config) -> Path | None:
+    """Return where allure-pytest writes; None: it is not asked to."""
     given = config.getoption("--alluredir", default=None)
     return config.invocation_params.dir / given if given else None

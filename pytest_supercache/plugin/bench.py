@@ -58,20 +58,21 @@ class Bench:
         result = replace(result, notes=(*result.notes, *_warnings(item)))
         # A replay shows what one schedule does; whether that is documented does not matter then.
         stated = None if _replay(node) else item.system.stated
+        is_kept = recorded_of(node) is not None
         self._report(
             node,
             Finding(
-                item=item.name,
+                item=_row_name(node, item.name),
                 title=scenario.title,
                 story=scenario.story,
                 words=explain(scenario),
                 node_id=node.nodeid,
                 **_place(node, scenario),
-                system=item.system.name,
+                system="" if is_kept else item.system.name,
                 stated=stated.verdict.value if stated else None,
                 stated_class=stated.conflict_class if stated else None,
                 stated_label=stated.label if stated else None,
-                as_stated=_is_as_stated(result, stated),
+                as_stated=is_as_stated(result, stated),
                 replay_command=_replay_command(node, scenario.path, result),
                 severity=scenario.severity,
                 owner=scenario.owner,
@@ -206,7 +207,7 @@ class Bench:
         self._report(
             node,
             Finding(
-                item=node.name,
+                item=_row_name(node, node.name),
                 title=_first_line(node),
                 story="",
                 node_id=node.nodeid,
@@ -325,16 +326,16 @@ def _warnings(item: "ScenarioItem") -> list[str]:
     ]
 
 
-def _is_as_stated(result: CheckResult, stated: "Stated | None") -> bool:
+def is_as_stated(result: CheckResult, stated: "Stated | None") -> bool:
+    """Say whether a verdict is the stated one; a class or a label not found out never is."""
     from pytest_supercache.oracle.catalogue import fits
 
     if stated is None:
         return result.verdict is Verdict.HOLDS
     found = result.counterexample
     is_named = stated.conflict_class is None or found is None
-    # A class that was not found out is not the stated one.
     is_named = is_named or fits(str(found and found.conflict_class), str(stated.conflict_class))
-    is_labelled = stated.label is None or result.label is None or result.label.value == stated.label
+    is_labelled = stated.label in {None, result.label and result.label.value}
     return is_named and is_labelled and result.verdict is stated.verdict
 
 
@@ -360,6 +361,11 @@ def _place(node: pytest.Item, scenario: "Scenario | None" = None) -> dict[str, A
         return {"path": scenario.path, "line": scenario.where.line}
     path, line, _ = node.location
     return {"path": path, "line": (line or 0) + 1}
+
+
+def _row_name(node: pytest.Item, name: str) -> str:
+    """Return the id of an item in reports; a reproducer stands in for nothing but itself."""
+    return node.nodeid if recorded_of(node) is not None else name
 
 
 def _replay_command(node: pytest.Item, path: str, result: CheckResult) -> str:

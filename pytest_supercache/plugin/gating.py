@@ -41,7 +41,7 @@ def add_gate_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("supercache")
     text = "decide whether the release may go; the exit status says it"
     group.addoption("--supercache-gate", action="store_true", default=None, help=text)
-    parser.addini("supercache_gate", text, type="bool", default=False)
+    parser.addini("supercache_gate", text, type="bool", default=None)
     text = "the waivers (default: known-issues.toml)"
     group.addoption("--supercache-known-issues", metavar="FILE", default=None, help=text)
     parser.addini("supercache_known_issues", text, default=None)
@@ -113,13 +113,17 @@ class Gate:
     def _mark(self) -> None:
         """Put a verdict that says nothing in the place of the last one and of what tells of it."""
         from pytest_supercache.gate.documents import DRAFTS
+        from pytest_supercache.plugin.allure_results import OWN, folder_of_allure
+        from pytest_supercache.report import allure_folder
         from pytest_supercache.report.folder import MADE, PAGE
         from pytest_supercache.report.verdict_json import write_verdict
 
         folder = self._path.parent
-        for name in (PAGE, *MADE, *DRAFTS) if folder.is_dir() else ():
+        for name in (PAGE, *MADE, *DRAFTS, *allure_folder.MADE) if folder.is_dir() else ():
             (folder / name).unlink(missing_ok=True)
         try:
+            for results in {folder / OWN, folder_of_allure(self._config) or folder / OWN}:
+                allure_folder.forget_verdict(results)
             write_verdict(self._path, (), {"run": {"finished": False}})
         except OSError:
             with suppress(OSError):  # on a full disk nothing can be written, but this can go
@@ -282,7 +286,8 @@ class Gate:
 
 def is_asked(config: pytest.Config, project: "Mapping[str, Any]") -> bool:
     """Say whether a run has to be decided."""
-    always = config.getini("supercache_gate") or project.get("gate")
+    by_ini = config.getini("supercache_gate")
+    always = project.get("gate") if by_ini is None else by_ini
     is_other = any(config.getoption(name, default=None) for name in _LISTINGS)
     return bool(config.getoption("supercache_gate") or (always and not is_other))
 

@@ -23,7 +23,7 @@ _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("preemptions", "N", int, "try only schedules with at most N preemptions"),
     ("ticks", "N", str, "early moves of the clock: auto, 0, 1 or 2 (default: auto)"),
     ("faults", "N", int, "faults in one execution at most (default: none, or what a file says)"),
-    ("workers", "N", int, "processes that search for faults side by side (default: 1)"),
+    ("workers", "N", int, "processes that search scenarios and sets of faults (default: 1)"),
     ("odds", "N", int, "simulated runs for the odds of a conflict; 0: none (default: 100)"),
     ("seed", "N", int, "seed of the random search and of the code's own randomness (default: 0)"),
     ("step_timeout", "SECONDS", float, "real seconds a step may take to arrive (default: 5)"),

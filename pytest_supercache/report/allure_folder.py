@@ -23,12 +23,27 @@ from pytest_supercache.report.verdict_json import write_whole
 
 Json = Mapping[str, Any]
 
+MADE = ("allurerc.json", "allure-report.html")
+"""Files beside ``verdict.json`` that tell its verdict to readers of Allure."""
+
+_ENVIRONMENT = "environment.properties"
+_OURS = b"supercache."
+
 
 def empty(folder: Path) -> None:
     """Take away the results of an earlier run."""
     for pattern in ("*-result.json", "*-attachment.*"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
+
+
+def forget_verdict(folder: Path) -> None:
+    """Take what a run has said of itself out of the circumstances; lines of others stay."""
+    path = folder / _ENVIRONMENT
+    if not path.exists():
+        return
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(line for line in lines if not line.startswith(_OURS)))
 
 
 def write_attachments(
@@ -59,7 +74,7 @@ def complete(folder: Path, document: Json) -> None:
             continue  # somebody else's, and broken
         if isinstance(data, dict) and completed(data, rows, waivers):
             write_whole(path, json.dumps(data, ensure_ascii=False))
-    properties = folder / "environment.properties"
+    properties = folder / _ENVIRONMENT
     before = properties.read_text(encoding="utf-8") if properties.exists() else ""
     write_whole(properties, environment(document, before))
     text = json.dumps(categories(document), indent=2, ensure_ascii=False)

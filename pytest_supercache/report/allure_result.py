@@ -13,7 +13,7 @@ from pytest_supercache.report.complaints import sentence, short_lines
 from pytest_supercache.report.page_data import headline
 from pytest_supercache.report.step_lines import steps_of
 from pytest_supercache.report.summary import escaped
-from pytest_supercache.report.values import TEXT_MAX, short
+from pytest_supercache.report.values import TEXT_MAX, pasted, short
 
 Json = Mapping[str, Any]
 
@@ -260,9 +260,10 @@ def address_of(target: str) -> str:
 
 def _parameters(row: Json) -> Iterable[dict[str, Any]]:
     found = row["counterexample"] or {}
-    for name, value in (("token", found.get("token")), ("executions", row["executions"])):
+    executions = str(row["executions"])
+    for name, value in (("token", pasted(found.get("token"))), ("executions", executions)):
         if value is not None:
-            yield {"name": name, "value": short(value, 4_000), "excluded": True}
+            yield {"name": name, "value": value, "excluded": True}
 
 
 def _escaped(text: str) -> str:

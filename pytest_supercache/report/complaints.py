@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_supercache.report.values import short
+from pytest_supercache.report.values import pasted, short
 
 Json = Mapping[str, Any]
 
 UNKNOWN = "unknown"
 NOT_AS_STATED = "not-as-stated"
 
-COMMAND_MAX = 4_000
 _LINES_MAX = 20
 _NAME_MAX = 100
 
@@ -69,7 +68,8 @@ def sentence(row: Json) -> str:
     elif row["as_stated"]:
         said = f"{verdict}, as stated"
     elif stated == row["verdict"]:
-        said = f"{verdict}, but not the stated {row['stated_class']}"
+        words = [word for word in (row.get("stated_label"), row["stated_class"]) if word]
+        said = f"{verdict}, but not the stated {', '.join(words)}"
     else:
         said = f"stated {str(stated).upper()}, but {verdict}"
     return short(f"{row['id']}: {said}")
@@ -87,14 +87,9 @@ def _complaint(row: Json, waivers: Json) -> Complaint:
         line=row["line"] or 1,
         severity=str(row["severity"] or "normal"),
         fingerprint=fingerprint,
-        replay=_command(row["replay"]),
+        replay=pasted(row["replay"]),
         waiver=waivers.get(str(fingerprint)),
     )
-
-
-def _command(text: str | None) -> str | None:
-    """Return a command to copy; half of one is none."""
-    return short(text, COMMAND_MAX) if text and len(text) <= COMMAND_MAX else None
 
 
 def _rule(row: Json, found: Json) -> str:

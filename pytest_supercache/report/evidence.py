@@ -14,7 +14,7 @@ from pytest_supercache.report.step_lines import Steps, steps_of
 from pytest_supercache.report.text import failure_text, line_of_text
 from pytest_supercache.report.timeline import timeline
 from pytest_supercache.report.timeline_svg import timeline_svg
-from pytest_supercache.report.values import short
+from pytest_supercache.report.values import pasted
 
 Row = Mapping[str, Any]
 
@@ -91,8 +91,9 @@ def _explanation(row: Row, found: Row) -> str:
 
     said = [found["violation"]["summary"], *(found.get("explanation") or ())]
     lines = [f"- {escaped(line)}" for text in said for line in str(text).splitlines()]
-    if row["replay"]:
-        lines += ["", f"    {short(row['replay'], 20_000)}"]
+    command = pasted(row["replay"])
+    if command:
+        lines += ["", f"    {command}"]
     return "\n".join(lines) + "\n"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from xml.etree import ElementTree as Xml
 
 from pytest_supercache.report.complaints import complaints, path_of, sentence
-from pytest_supercache.report.values import short
+from pytest_supercache.report.values import pasted, short
 
 Json = Mapping[str, Any]
 
@@ -23,8 +23,8 @@ def properties(row: Json) -> list[tuple[str, str]]:
         ("class", found.get("conflict_class")),
         ("fingerprint", found.get("fingerprint")),
         ("coverage", row["coverage"]),
-        ("token", found.get("token")),
-        ("replay", row["replay"]),
+        ("token", pasted(found.get("token"))),
+        ("replay", pasted(row["replay"])),
     )
     return [(f"supercache_{name}", short(value, _VALUE_MAX)) for name, value in said if value]
 

@@ -12,13 +12,13 @@ from typing import Any
 
 from pytest_supercache.report.plain import Plain
 from pytest_supercache.report.player_data import players
-from pytest_supercache.report.values import TEXT_MAX, short
+from pytest_supercache.report.values import TEXT_MAX, pasted, short
 
 Json = Mapping[str, Any]
 
 PLAYERS_MAX = 1_500_000  # characters of all steps; a page over 2 MB is no page
 COMMIT_SHOWN = 12
-COMMAND_MAX = 20_000  # longer ones are not cut but left out: half a token is none
+COMMAND_MAX = 20_000
 _NAMED = re.compile(r"([a-z ]{3,20}): (.+)")
 _VERDICTS = ("violated", "unknown", "holds")
 
@@ -222,6 +222,5 @@ def _told(lines: Iterable[str]) -> tuple[list[tuple[str, str]], list[str]]:
 
 def _copied(text: str | None) -> Plain:
     """Return what is shown and what a button copies: the latter must be exact."""
-    if text is None or len(text) > COMMAND_MAX:
-        return None
-    return [short(text, COMMAND_MAX), text]
+    shown = pasted(text, COMMAND_MAX)
+    return None if shown is None else [shown, text]

@@ -7,16 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_supercache.report.complaints import (
-    COMMAND_MAX,
-    complaints,
-    path_of,
-    sentence,
-    short_lines,
-)
+from pytest_supercache.report.complaints import complaints, path_of, sentence, short_lines
 from pytest_supercache.report.page_data import headline
 from pytest_supercache.report.step_lines import steps_of
-from pytest_supercache.report.values import short
+from pytest_supercache.report.values import pasted, short
 
 Json = Mapping[str, Any]
 
@@ -103,9 +97,10 @@ def _detail(row: Json) -> Iterator[str]:
         marks = ("  <- from here on the layers never agree again", "")
         steps = steps_of(found).lines[1:]
         yield from _fenced([f"{step.text}{marks[not step.parts]}" for step in steps])
-        if row["replay"] and len(row["replay"]) <= COMMAND_MAX:
+        command = pasted(row["replay"])
+        if command:
             yield ""
-            yield from _fenced([short(row["replay"], COMMAND_MAX)])
+            yield from _fenced([command])
     yield ""
     yield "</details>"
 

@@ -13,6 +13,7 @@ NOTHING = "-"
 CELL_MAX = 22
 LEGEND_MAX = 2_000
 TEXT_MAX = 1_000
+PASTED_MAX = 4_000
 _PASTED = frozenset({"token", "replay"})
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -40,6 +41,12 @@ def short(value: object, limit: int = TEXT_MAX) -> str:
     if len(text) <= limit:
         return clean(text)
     return f"{clean(text[:limit])} ... ({len(text) - limit:,} more characters in verdict.json)"
+
+
+def pasted(text: str | None, limit: int = PASTED_MAX) -> str | None:
+    """Return a token or a command whole, or nothing when it is too long: half of one is none."""
+    shown = clean(text or "")
+    return shown if 0 < len(shown) <= limit else None
 
 
 def harmless(value: Any) -> Any:

@@ -204,6 +204,31 @@ def test_runs_that_take_too_long_are_left_out_and_a_note_says_so(monkeypatch):
     assert "only 30 runs were simulated for the odds: they take long" in some.notes
 
 
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"missed": (None,)}, "the fault found no place in them"),
+        ({"complete": False}, "they were not played to their end"),
+        ({}, ""),
+    ],
+)
+def test_runs_that_do_not_count_are_told_in_a_note(monkeypatch, changed, why):
+    run = simulating._run
+
+    def odd(trial, number):
+        execution = run(trial, number)
+        for name, value in changed.items() if number % 4 == 0 else ():
+            setattr(execution, name, value)
+        return execution
+
+    monkeypatch.setattr(simulating, "_run", odd)
+    result = checked(price_change(NaiveShop), 40, guarantees=[COHERENT_WHEN_SETTLED])
+    notes = [note for note in result.notes if "odds" in note]
+    assert result.odds.runs == (30 if changed else 40)
+    left_out = f"10 simulated runs do not count for the odds: {why}"
+    assert notes == ([left_out] if changed else [])
+
+
 def test_a_run_that_proves_nothing_leaves_a_note_and_the_verdict(monkeypatch):
     def hazard(_trial, _number):
         raise HazardMet(["a thread went its own way"])

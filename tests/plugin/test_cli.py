@@ -68,6 +68,23 @@ def test_what_the_schedule_no_longer_shows_is_searched(
     assert replay(token, STORY, "--", "--supercache-executions=1").exit_code == 125
 
 
+@pytest.mark.parametrize("where", ["pyproject.toml", "tox.ini"])
+def test_a_project_whose_gate_is_always_on_is_bisected_as_any_other(
+    project: Project, replay: Replay, token: str, where: str
+) -> None:
+    """What one item comes to is asked, not whether a release may go: a lock names many more."""
+    text = {"pyproject.toml": "[tool.supercache]\ngate = true\n",
+            "tox.ini": "[pytest]\nsupercache_gate = true\n"}  # fmt: skip
+    (project.path / where).write_text(text[where])
+    (project.path / "gate.lock").write_text("counts S-1\ncounts S-2\n")
+    assert replay(token, STORY).exit_code == 1
+    assert replay("--fingerprint", "another", token, STORY).exit_code == 125
+    project.scenario(race(system="uncached"))
+    assert replay(token, STORY).exit_code == 0
+    assert replay(token, STORY, "--", "--supercache-executions=1").exit_code == 125
+    assert project.run().ret == 6, "a run of the project itself is still decided"
+
+
 def test_git_bisect_finds_the_commit_that_brought_the_conflict(project: Project) -> None:
     def git(*words: str) -> str:
         done = subprocess.run(

@@ -344,13 +344,26 @@ def test_the_day_is_that_of_utc_wherever_the_clock_is(
     assert project.verdict()["when"].endswith("+00:00")
 
 
-def test_a_gate_run_takes_away_what_tells_of_the_last_one(project: Project) -> None:
+@pytest.mark.parametrize("place", [(), ("--alluredir=given",)])
+def test_a_gate_run_takes_away_what_tells_of_the_last_one(
+    project: Project, place: tuple[str, ...]
+) -> None:
+    """Also what Allure shows; but lines that others have put among its circumstances stay."""
+    run = project.run_apart if place else project.run
+    folder = project.path / ("given" if place else "reports/allure-results")
+    folder.mkdir(parents=True)
+    circumstances = folder / "environment.properties"
+    circumstances.write_text("stand=caf\\u00e9\n")
     project.scenario(race("G-16", "uncached"))
-    assert project.run("--supercache-gate").ret == 0
+    assert run("--supercache-gate", *place).ret == 0
+    (project.path / "reports" / "allure-report.html").write_text("GO")
+    assert "supercache.verdict=GO\n" in circumstances.read_text()
     project.add_to_conftest(HOOKS["the run is left before it begins"][0])
-    assert project.run("--supercache-gate").ret == 6
+    assert run("--supercache-gate", *place).ret == 6
     left = {path.name for path in (project.path / "reports").iterdir() if path.is_file()}
-    assert left == {"verdict.json", "allurerc.json"}
+    assert left == {"verdict.json"}
+    assert "stand=caf\\u00e9" in circumstances.read_text()
+    assert "supercache." not in circumstances.read_text()
 
 
 def test_an_old_go_goes_even_when_nothing_can_be_written(

@@ -32,7 +32,10 @@ def test_a_reproducer_fails_on_the_naive_system_and_passes_on_the_fixed_one(
     again = project.run_apart(str(written))
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines(
-        ["S-1[[]shop]: VIOLATED*", "replay: pytest reports/repro_S-1_shop.py"]
+        [
+            "reports/repro_S-1_shop.py::test_s_1_shop: VIOLATED*",
+            "replay: pytest reports/repro_S-1_shop.py",
+        ]
     )
     mended(project, "self.redis.get(key)")
     project.run_apart(str(written)).assert_outcomes(passed=1)
@@ -72,6 +75,35 @@ def test_a_search_that_was_cut_off_does_not_pass(project: Project, reproducer: s
     mended(project, "self.redis.get(key)")
     project.run(reproducer, "--supercache-executions=2").assert_outcomes(failed=1)
     assert project.row()["verdict"] == "unknown"
+
+
+def test_to_the_gate_a_reproducer_is_no_evidence_and_can_stand_against_a_release(
+    project: Project,
+) -> None:
+    """It stands in for no scenario: not in the lock, nor as evidence, nor for a workaround."""
+    (project.path / "pyproject.toml").write_text('[tool.supercache]\nrelease = ["shop"]\n')
+    (project.path / "gate.lock").write_text("counts S-1\n")
+    project.scenario(race())
+    project.run()
+    kept = project.path / "test_kept.py"
+    (project.path / "reports" / "repro_S-1.py").rename(kept)
+    kept.write_text(kept.read_text().replace("../conftest.py", "conftest.py"))
+    assert project.run("--supercache-gate").ret == 1
+    mended(project, "self.redis.get(key)")
+    assert project.run("--supercache-gate").ret == 0
+    (project.path / "story.supercache.yaml").unlink()
+    assert project.run("--supercache-gate").ret == 6
+    assert project.verdict()["gate"]["reasons"] == [
+        "S-1 is in gate.lock and was not run",
+        "nothing holds for shop, which the release contains",
+    ]
+    (row,) = project.verdict()["scenarios"]
+    assert (row["id"], row["system"]) == ("test_kept.py::test_s_1", "")
+    mended(project, FILL, "self.redis.get(key)")
+    project.scenario(race(system="uncached"))
+    (project.path / "pyproject.toml").unlink()
+    assert project.run("--supercache-gate").ret == 1
+    assert "test_kept.py::test_s_1: " in project.verdict()["gate"]["reasons"][0]
 
 
 def test_a_reproducer_leaves_no_other_one_behind(project: Project, reproducer: str) -> None:

@@ -2,6 +2,10 @@
 
 import pytest
 
+from pytest_supercache.core.result import CheckResult
+from pytest_supercache.core.verdict import Label, Verdict
+from pytest_supercache.plugin.bench import is_as_stated
+from pytest_supercache.scenario.scenario import Stated
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 
@@ -94,3 +98,13 @@ def test_a_stated_label_must_be_the_one_that_is_found(project: Project) -> None:
     result.stdout.fnmatch_lines(
         ["S-B[[]shop[]]: VIOLATED *, but not as stated: stated order bug, found conflict, *"]
     )
+    summary = (project.path / "reports" / "job-summary.md").read_text()
+    assert "VIOLATED coherent_when_settled, but not the stated order bug" in summary
+
+
+@pytest.mark.parametrize("label", [None, *Label])
+def test_a_label_that_was_not_found_out_is_not_the_stated_one(label: Label | None) -> None:
+    result = CheckResult(verdict=Verdict.VIOLATED, label=label)
+    stated = Stated(verdict=Verdict.VIOLATED, label=Label.CONFLICT.value)
+    assert is_as_stated(result, stated) == (label is Label.CONFLICT)
+    assert is_as_stated(result, Stated(verdict=Verdict.VIOLATED)), "any label will do"

@@ -1,6 +1,7 @@
 """Whatever the code under test holds, an output stays what it is: printable, short, well formed."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,11 @@ EXACT = {  # commands, tokens and the flow are pasted or run; expressions must m
     "repro.txt",
 }  # fmt: skip
 TEXTS = [*KINDS, HOSTILE, '"""', "'''\\", "::error::x", "%0A::stop::", "=1+1", "a\r\nb\n\nc"]
+TELL_TOKENS = {
+    "allure-results.json", "annotations.txt", "explanation.md", "failure.txt", "index.html",
+    "junit.xml", "page.json", "postmortem.md", "repro.txt", "run.sarif", "summary.md",
+    "verdict.json",
+}  # fmt: skip
 LETTERS = {"\n", "\u200b"}  # the latter keeps addresses in Markdown from becoming links
 
 
@@ -38,6 +44,26 @@ def test_hostile_text_harms_no_output(name):
         exact = 4 * len(text) if name in EXACT else 0
         assert len(shown.encode()) < len(usual) + 60_000 + exact, text[:40]
         assert form_of(name, shown) == form_of(name, usual), text[:40]
+
+
+@pytest.mark.parametrize("name", {**OUTPUTS, **OF_THE_GATE})
+@pytest.mark.parametrize("moves", [2, 450, 3_000])  # below 4,000 and 20,000 characters, and above
+def test_a_token_is_whole_or_left_out(name, moves):
+    """Where it is short it is there, so that leaving it out is no way to pass."""
+    token = f"sc1:P-7:{'alice,bob,' * moves}alice"
+    finding = hostile_finding("usual")
+    found = replace(finding.result.counterexample, token=token)
+    finding = replace(
+        finding,
+        result=replace(finding.result, counterexample=found),
+        replay_command=f"pytest p.yaml --supercache-replay='{token}'",
+    )
+    text = {**OUTPUTS, **OF_THE_GATE}[name](
+        Run(findings=[finding], document=document([finding], GATE))
+    )
+    assert text.count("sc1:P-7:") == text.count(token)
+    if moves == 2:
+        assert (token in text) == (name in TELL_TOKENS)
 
 
 def test_verdict_json_keeps_every_character_and_other_tools_can_read_it(tmp_path):
