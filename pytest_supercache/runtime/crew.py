@@ -89,13 +89,11 @@ class _Seen(ActorThread):
         self._set_native_id()  # type: ignore[attr-defined]
         present = threading._active  # type: ignore[attr-defined] # noqa: SLF001 - who is here
         present[self.ident] = self
-        if sys.gettrace() is not threading.gettrace():
-            sys.settrace(threading.gettrace())
-        if sys.getprofile() is not threading.getprofile():
-            sys.setprofile(threading.getprofile())
+        _trace(threading.gettrace(), threading.getprofile())
         try:
             Context().run(self.run)
         finally:
+            _trace(None, None)  # what follows is nobody's
             present.pop(self.ident, None)
 
     def end(self) -> None:
@@ -154,6 +152,14 @@ class _Worker(ActorThread):
         return goes_on
 
 
+def _trace(trace: Any, profile: Any) -> None:
+    """Let the calling thread be traced so from now on."""
+    if sys.gettrace() is not trace:
+        sys.settrace(trace)
+    if sys.getprofile() is not profile:
+        sys.setprofile(profile)
+
+
 def _nothing() -> None:
     pass
 
@@ -161,7 +167,7 @@ def _nothing() -> None:
 def _renew(state: dict[Any, Any]) -> bool:
     """Take away what ``threading.local`` objects hold for the calling thread; True: all is gone."""
     for _ in range(_ROUNDS):
-        held = [key for key in state if isinstance(key, str) and key.startswith(_LOCALS)]
+        held = [key for key in list(state) if isinstance(key, str) and key.startswith(_LOCALS)]
         if not held:
             return True
         for key in held:
