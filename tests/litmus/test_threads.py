@@ -512,6 +512,15 @@ def test_threads_that_hang_or_outlive_their_user_are_gone_after_the_check():
     os.close(there)
 
 
+@pytest.fixture
+def _interrupts():
+    """Hear SIGINT, which a shell lets its background jobs ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interrupts")
 def test_threads_are_gone_after_an_interrupt():
     def body(world):
         def flow():
