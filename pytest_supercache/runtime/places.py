@@ -2,129 +2,209 @@
 
 A lock, a clock or a watched function may sit in a module's globals, a class, an instance, a
 container, a closure or a default argument. This walks them all, without running any of their code.
+All modules are walked at once and the nearest places come first: what many of them reach is looked
+into once, and as deep as the shortest way to it allows.
 """
 
+import builtins
 import types
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_supercache.runtime.under_test import is_under_test_name, members_of
 
 DEPTH_MAX = 8
 PLACES_MAX = 100_000
-"""How far the walk goes; a data structure beyond that holds data, not locks."""
-
-Put = Callable[[Any], None]
+"""How far the walk goes from one module; a data structure beyond that holds data, not locks."""
 
 
-def places(module: types.ModuleType, closed: Iterable[int]) -> Iterator[tuple[str, Any, Put]]:
-    """Yield every place reachable from a module: its name, the value there, and how to replace it.
+class _Kind(NamedTuple):
+    """How values of one kind of place are named, and put there."""
 
-    What has its identity in ``closed`` is yielded but not walked into.
+    form: str
+    put: Callable[[Any, Any, Any], None]
+
+
+class Place(NamedTuple):
+    """A place in ``holder`` where ``value`` was found."""
+
+    value: Any
+    holder: Any
+    kind: _Kind
+    at: Any
+    way: tuple[Any, ...]
+
+    @property
+    def name(self) -> str:
+        """Where it is, from its module on: ``"shop:_cache.locks[7]"``."""
+        return f"{_written(self.way)}{_written((self.kind, self.at))}"
+
+    def put(self, value: Any) -> None:
+        """Put another value there.
+
+        Raises:
+            AttributeError, TypeError: this place cannot be changed.
+        """
+        self.kind.put(self.holder, self.at, value)
+
+
+def places(
+    modules: Iterable[types.ModuleType], closed: Iterable[int], wanted: Callable[[Any], bool]
+) -> Iterator[Place]:
+    """Yield every place reachable from the modules whose value is wanted, the nearest first.
+
+    What has its identity in ``closed`` may be wanted but is not walked into.
     """
-    seen: set[int] = {id(module), *closed}
-    waiting = [(module.__name__, module, DEPTH_MAX)]
-    while waiting and len(seen) < PLACES_MAX:
-        path, holder, depth = waiting.pop()
-        for name, value, put in list(_inside(holder)):
-            label = f"{path}{name}"
-            yield label, value, put
-            if depth and id(value) not in seen and _is_walked(value):
+    modules = list(modules)
+    seen = {id(vars(builtins)), *map(id, modules), *closed}
+    left = [PLACES_MAX] * len(modules)
+    waiting: deque[tuple[Any, tuple[Any, ...], int, int]] = deque(
+        (module, (_MODULE, module.__name__), DEPTH_MAX, root) for root, module in enumerate(modules)
+    )
+    types_seen = _Types()
+    while waiting:
+        holder, way, depth, root = waiting.popleft()
+        for kind, at, value in types_seen.inside(holder):
+            if wanted(value):
+                yield Place(value, holder, kind, at, way)
+            if depth and left[root] and id(value) not in seen and types_seen.is_walked(value):
                 seen.add(id(value))
-                waiting.append((label, value, depth - 1))
+                left[root] -= 1
+                waiting.append((value, (*way, kind, at), depth - 1, root))
 
 
-def _is_walked(value: Any) -> bool:
-    kind = type(value)
-    if issubclass(kind, dict | list | types.FunctionType | staticmethod | classmethod | property):
-        return True
-    owner = value if issubclass(kind, type) else kind
-    module = type.__getattribute__(owner, "__module__")
+class _Types:
+    """What is known about the types met on one walk; it does not outlive the walk."""
+
+    def __init__(self) -> None:
+        self._is_walked: dict[type, bool] = {}
+        self._slots: dict[type, list[tuple[str, Any]]] = {}
+
+    def is_walked(self, value: Any) -> bool:
+        kind = type(value)
+        if kind is types.FunctionType:
+            return bool(
+                value.__closure__ or value.__defaults__ or value.__kwdefaults__ or value.__dict__
+            )
+        if issubclass(kind, type):
+            return _is_under_test(value)
+        known = self._is_walked.get(kind)
+        if known is None:
+            known = issubclass(kind, _ALWAYS_WALKED) or _is_under_test(kind)
+            self._is_walked[kind] = known
+        return known
+
+    def inside(self, holder: Any) -> Iterator[tuple[_Kind, Any, Any]]:
+        """Yield what is in one holder: the kind of place, where it is there, and the value."""
+        kind = type(holder)
+        if issubclass(kind, type):
+            for name, value in list(type.__getattribute__(holder, "__dict__").items()):
+                yield _CLASS_ATTRIBUTE, name, value
+        elif issubclass(kind, types.FunctionType):
+            yield from _inside_function(holder)
+        elif issubclass(kind, staticmethod | classmethod):
+            yield _FIXED, "__func__", holder.__func__
+        elif issubclass(kind, property):
+            yield _FIXED, "fget", holder.fget
+        else:
+            yield from _inside_container(holder, kind)
+            yield from self._attributes(holder, kind)
+
+    def _attributes(self, holder: Any, kind: type) -> Iterator[tuple[_Kind, Any, Any]]:
+        is_module = issubclass(kind, types.ModuleType)
+        for name, value in list(members_of(holder).items()):
+            yield _GLOBAL if is_module else _ATTRIBUTE, name, value
+        for name, slot in self._slots_of(kind):
+            try:
+                value = slot.__get__(holder)
+            except AttributeError:  # not filled
+                continue
+            yield _ATTRIBUTE, name, value
+
+    def _slots_of(self, kind: type) -> list[tuple[str, Any]]:
+        if kind not in self._slots:
+            self._slots[kind] = [
+                (name, slot)
+                for base in kind.__mro__
+                for name, slot in list(type.__getattribute__(base, "__dict__").items())
+                if type(slot) is types.MemberDescriptorType and name != "__dict__"
+            ]
+        return self._slots[kind]
+
+
+def _is_under_test(kind: Any) -> bool:
+    module = type.__getattribute__(kind, "__module__")
     return type(module) is str and is_under_test_name(module)
 
 
-def _inside(holder: Any) -> Iterator[tuple[str, Any, Put]]:
-    kind = type(holder)
-    if issubclass(kind, type):
-        for name, value in list(type.__getattribute__(holder, "__dict__").items()):
-            yield f".{name}", value, _setting(type.__setattr__, holder, name)
-    elif issubclass(kind, types.FunctionType):
-        yield from _inside_function(holder)
-    elif issubclass(kind, staticmethod | classmethod):
-        yield ".__func__", holder.__func__, _refuse
-    elif issubclass(kind, property):
-        yield ".fget", holder.fget, _refuse
-    else:
-        yield from _inside_container(holder)
-        yield from _attributes(holder)
-
-
-def _inside_container(holder: Any) -> Iterator[tuple[str, Any, Put]]:
-    kind = type(holder)
+def _inside_container(holder: Any, kind: type) -> Iterator[tuple[_Kind, Any, Any]]:
     if issubclass(kind, dict):
         for key, value in list(dict.items(holder)):
-            name = key[:40] if type(key) is str else type(key).__name__
-            yield f"[{name}]", value, _item(dict.__setitem__, holder, key)
+            yield _ITEM, key, value
     elif issubclass(kind, list):
         for at, value in enumerate(list.__iter__(holder)):
-            yield f"[{at}]", value, _item(list.__setitem__, holder, at)
+            yield _ELEMENT, at, value
     if issubclass(kind, defaultdict):
-        put = _setting(object.__setattr__, holder, "default_factory")
-        yield ".default_factory", holder.default_factory, put
+        yield _ATTRIBUTE, "default_factory", holder.default_factory
 
 
-def _attributes(holder: Any) -> Iterator[tuple[str, Any, Put]]:
-    separator = ":" if issubclass(type(holder), types.ModuleType) else "."
-    for name, value in list(members_of(holder).items()):
-        yield f"{separator}{name}", value, _setting(object.__setattr__, holder, name)
-    for base in type(holder).__mro__:
-        for name, slot in list(type.__getattribute__(base, "__dict__").items()):
-            if type(slot) is types.MemberDescriptorType:
-                try:
-                    value = slot.__get__(holder)
-                except AttributeError:  # not filled
-                    continue
-                yield f".{name}", value, _setting(object.__setattr__, holder, name)
-
-
-def _inside_function(function: types.FunctionType) -> Iterator[tuple[str, Any, Put]]:
+def _inside_function(function: types.FunctionType) -> Iterator[tuple[_Kind, Any, Any]]:
     for at, cell in enumerate(function.__closure__ or ()):
         try:
             value = cell.cell_contents
         except ValueError:  # not filled yet
             continue
-        yield f".closure[{at}]", value, _setting(setattr, cell, "cell_contents")
+        yield _CELL, at, value
     for at, value in enumerate(function.__defaults__ or ()):
-        yield f".default[{at}]", value, _default(function, at)
+        yield _DEFAULT, at, value
     for name, value in list((function.__kwdefaults__ or {}).items()):
-        yield f".default[{name}]", value, _item(dict.__setitem__, function.__kwdefaults__, name)
+        yield _KEYWORD_DEFAULT, name, value
     for name, value in list(function.__dict__.items()):
-        yield f".{name}", value, _setting(setattr, function, name)
+        yield _FUNCTION_ATTRIBUTE, name, value
 
 
-def _setting(set_attribute: Callable[[Any, str, Any], None], holder: Any, name: str) -> Put:
-    def put(value: Any) -> None:
-        set_attribute(holder, name, value)
-
-    return put
+def _written(way: tuple[Any, ...]) -> str:
+    pairs = zip(way[::2], way[1::2], strict=True)
+    return "".join(kind.form.format(_plain(at)) for kind, at in pairs)
 
 
-def _item(set_item: Callable[[Any, Any, Any], None], holder: Any, key: Any) -> Put:
-    def put(value: Any) -> None:
-        set_item(holder, key, value)
-
-    return put
-
-
-def _default(function: types.FunctionType, at: int) -> Put:
-    def put(value: Any) -> None:
-        present = list(function.__defaults__ or ())
-        present[at] = value
-        function.__defaults__ = tuple(present)
-
-    return put
+def _plain(at: Any) -> str:
+    if type(at) is str:
+        return at[:40]
+    return str(at) if type(at) is int else type(at).__name__
 
 
-def _refuse(_value: Any) -> None:
+def _put_cell(function: types.FunctionType, at: int, value: Any) -> None:
+    assert function.__closure__ is not None
+    function.__closure__[at].cell_contents = value
+
+
+def _put_default(function: types.FunctionType, at: int, value: Any) -> None:
+    present = list(function.__defaults__ or ())
+    present[at] = value
+    function.__defaults__ = tuple(present)
+
+
+def _put_keyword_default(function: types.FunctionType, name: str, value: Any) -> None:
+    assert function.__kwdefaults__ is not None
+    function.__kwdefaults__[name] = value
+
+
+def _refuse(_holder: Any, _at: Any, _value: Any) -> None:
     raise TypeError("this place cannot be changed")
+
+
+_ALWAYS_WALKED = (dict, list, types.FunctionType, staticmethod, classmethod, property)
+
+_MODULE = _Kind("{}", _refuse)
+_GLOBAL = _Kind(":{}", object.__setattr__)
+_ATTRIBUTE = _Kind(".{}", object.__setattr__)
+_CLASS_ATTRIBUTE = _Kind(".{}", type.__setattr__)
+_FUNCTION_ATTRIBUTE = _Kind(".{}", setattr)
+_ITEM = _Kind("[{}]", dict.__setitem__)
+_ELEMENT = _Kind("[{}]", list.__setitem__)
+_CELL = _Kind(".closure[{}]", _put_cell)
+_DEFAULT = _Kind(".default[{}]", _put_default)
+_KEYWORD_DEFAULT = _Kind(".default[{}]", _put_keyword_default)
+_FIXED = _Kind(".{}", _refuse)

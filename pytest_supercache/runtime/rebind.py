@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from pytest_supercache.runtime import locks
-from pytest_supercache.runtime.places import Put, places
-from pytest_supercache.runtime.replacing import PAIRS, VIEWS, Replacements
+from pytest_supercache.runtime.places import Place, places
+from pytest_supercache.runtime.replacing import PAIRS, REPLACED, VIEWS, Replacements
 from pytest_supercache.runtime.under_test import is_under_test, is_under_test_name
 
 
@@ -29,7 +29,7 @@ class Rebinding:
     """
 
     def __init__(self, pairs: Iterable[tuple[Any, Any]]) -> None:
-        self._undo: list[tuple[Put, Any]] = []
+        self._undo: list[Place] = []
         self._done: set[int] = set()
         self._pairs: tuple[tuple[Any, Any], ...] = ()
         self._stand_ins: dict[int, Any] = {}
@@ -52,14 +52,11 @@ class Rebinding:
 
     def rebind_new_modules(self) -> bool:
         """Rebind modules imported since the last call; True when there were any."""
-        found = False
-        for _, module in sorted(sys.modules.items()):
-            if id(module) not in self._done:
-                self._done.add(id(module))
-                if is_under_test(module):
-                    found = True
-                    self._rebind(module)
-        return found
+        unseen = [module for module in _all_modules() if id(module) not in self._done]
+        self._done.update(map(id, unseen))
+        new = [module for module in unseen if is_under_test(module)]
+        self._rebind(new)
+        return bool(new)
 
     def rebind_copy(self, module: types.ModuleType, pairs: Iterable[tuple[Any, Any]]) -> None:
         """Rebind a module that will be thrown away, with pairs of its own: nothing is kept."""
@@ -67,34 +64,43 @@ class Rebinding:
         kept, stand_ins, closed = len(self._undo), self._stand_ins, self._closed
         self._stand_ins = {**stand_ins, **{id(real): stand_in for real, stand_in in pairs}}
         self._closed = closed | {id(stand_in) for _, stand_in in pairs}
-        self._rebind(module)
+        self._rebind([module])
         self._stand_ins, self._closed = stand_ins, closed
         del self._undo[kept:]
 
     def undo(self) -> None:
         """Put everything back, also in modules that were imported meanwhile."""
-        for put, value in reversed(self._undo):
-            put(value)
+        for place in reversed(self._undo):
+            place.put(place.value)
         originals = {id(stand_in): real for real, stand_in in self._pairs}
-        for _, module in sorted(sys.modules.items()):
-            if id(module) not in self._at_start and is_under_test(module):
-                for _, value, put in places(module, self._closed):
-                    if id(value) in originals:
-                        _try(put, originals[id(value)])
+        new = [
+            module
+            for module in _all_modules()
+            if id(module) not in self._at_start and is_under_test(module)
+        ]
+        for place in places(new, self._closed, lambda value: id(value) in originals):
+            _try(place, originals[id(place.value)])
 
-    def _rebind(self, module: types.ModuleType) -> None:
-        for name, value, put in places(module, self._closed):
-            stand_in = self._stand_ins.get(id(value))
+    def _rebind(self, modules: list[types.ModuleType]) -> None:
+        for place in places(modules, self._closed, self._has_stand_in):
+            stand_in = self._stand_ins.get(id(place.value))
             if stand_in is None:
-                stand_in = self._replacements.of(value, name)
-            if stand_in is not None and _try(put, stand_in):
-                self._undo.append((put, value))
+                stand_in = self._replacements.of(place.value, place.name)
+            if stand_in is not None and _try(place, stand_in):
+                self._undo.append(place)
+
+    def _has_stand_in(self, value: Any) -> bool:
+        return id(value) in self._stand_ins or type(value) in REPLACED
 
 
-def _try(put: Put, value: Any) -> bool:
+def _all_modules() -> list[types.ModuleType]:
+    return [module for _, module in sorted(sys.modules.items())]
+
+
+def _try(place: Place, value: Any) -> bool:
     """Put a value where that is allowed; a mapping proxy or a read-only place is left alone."""
     try:
-        put(value)
+        place.put(value)
     except (AttributeError, TypeError):
         return False
     return True

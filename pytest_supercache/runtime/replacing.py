@@ -171,3 +171,6 @@ _MAKERS: dict[type, Callable[[Any, Replacements, str], Any]] = {
     queue.SimpleQueue: _simple_queue,
     concurrent.futures.ThreadPoolExecutor: _pool,
 }
+
+REPLACED = frozenset(_MAKERS)
+"""The classes whose objects have stand-ins."""

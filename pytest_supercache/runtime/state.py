@@ -165,22 +165,23 @@ def _find(name: str) -> Any:
     return value
 
 
-def fingerprint() -> dict[str, str]:
-    """Describe the module-level data of all code under test: name -> content."""
+def fingerprint() -> dict[str, int]:
+    """Sum up the module-level data of all code under test: name -> a hash of the content."""
+    summing = _Summing()
     found = {}
     for module in modules_under_test():
         for name, value in list(vars(module).items()):
             if not name.startswith("__") and _is_data(value):
-                found[f"{module.__name__}:{name}"] = _describe(value, 4)
+                found[f"{module.__name__}:{name}"] = summing.up(value, _DEPTH_MAX)
     return found
 
 
-def changed_globals(before: dict[str, str], after: dict[str, str]) -> list[str]:
+def changed_globals(before: dict[str, int], after: dict[str, int]) -> list[str]:
     """Name the module globals whose content differs between two fingerprints."""
     return sorted(name for name in after if before.get(name) != after[name])
 
 
-def not_deterministic(error: NotDeterministicError, before: dict[str, str]) -> str:
+def not_deterministic(error: NotDeterministicError, before: dict[str, int]) -> str:
     """Write why nothing can be concluded, with the module globals that may be the reason."""
     changed = changed_globals(before, fingerprint())
     hint = ""
@@ -202,46 +203,59 @@ def _is_data(value: Any) -> bool:
     return not issubclass(kind, _CODE) and (issubclass(kind, _SWAPPABLE) or bool(members_of(value)))
 
 
-def _describe(value: Any, depth: int) -> str:
-    """Describe content without running code of the object, and not more of it than can be seen."""
-    value = unwatched(value)
-    kind = type(value)
-    if issubclass(kind, str | bytes | bytearray | int | float | None):
-        return f"{kind.__name__}:{_plain(value)}"
-    if kind is _Memo:
-        return f"{kind.__name__}({value.cache_info().currsize} answers)"
-    if depth == 0 or issubclass(kind, _CODE):
-        return kind.__name__
-    return f"{kind.__name__}({', '.join(_content(value, depth - 1))})"
+class _Summing:
+    """Hashes of content, made without running code of the objects; none outlives the walk.
 
+    Not more of an object is looked at than ``_DEPTH_MAX`` levels and ``_ITEMS_MAX`` items of each.
+    """
 
-def _plain(value: Any) -> str:
-    for base in (str, bytes, bytearray, int, float):
-        if isinstance(value, base):
-            return base.__repr__(value)[:_TEXT_MAX]
-    return ""
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], int] = {}
 
+    def up(self, value: Any, depth: int) -> int:
+        """Return the hash of a value, looked into ``depth`` levels deep."""
+        value = unwatched(value)
+        kind = type(value)
+        for base in _PLAIN:
+            if issubclass(kind, base):
+                return hash((kind.__name__, base.__hash__(value)))
+        if issubclass(kind, bytearray):
+            return hash((kind.__name__, len(value), bytes(value[:_BYTES_MAX])))
+        if kind is _Memo:
+            return hash((kind.__name__, value.cache_info().currsize))
+        if value is None or depth == 0 or issubclass(kind, _CODE):
+            return hash(kind.__name__)
+        key = (id(value), depth)
+        if key not in self._known:
+            items = self._items(value, kind, depth - 1)
+            self._known[key] = hash((kind.__name__, *items, *self._members(value, depth - 1)))
+        return self._known[key]
 
-def _content(value: Any, depth: int) -> Iterator[str]:
-    kind = type(value)
-    if issubclass(kind, dict):
-        yield str(dict.__len__(value))
-        for key, member in islice(list(dict.items(value)), _ITEMS_MAX):
-            yield f"{_describe(key, depth)}: {_describe(member, depth)}"
-    for base in (list, tuple, deque):
-        if issubclass(kind, base):
-            yield str(base.__len__(value))
-            yield from (_describe(item, depth) for item in islice(base.__iter__(value), _ITEMS_MAX))
-    for unordered in (set, frozenset):
-        if issubclass(kind, unordered):
-            yield str(unordered.__len__(value))
-            shown = sorted(_describe(item, depth) for item in unordered.__iter__(value))
-            yield from shown[:_ITEMS_MAX]
-    for name, member in list(members_of(value).items()):
-        yield f"{name}={_describe(member, depth)}"
+    def _items(self, value: Any, kind: type, depth: int) -> Iterator[int]:
+        if issubclass(kind, dict):
+            yield dict.__len__(value)
+            for key, member in islice(list(dict.items(value)), _ITEMS_MAX):
+                yield self.up(key, depth)
+                yield self.up(member, depth)
+        for base in (list, tuple, deque):
+            if issubclass(kind, base):
+                yield base.__len__(value)
+                for item in islice(base.__iter__(value), _ITEMS_MAX):
+                    yield self.up(item, depth)
+        for unordered in (set, frozenset):
+            if issubclass(kind, unordered):
+                yield unordered.__len__(value)
+                yield from sorted(self.up(i, depth) for i in unordered.__iter__(value))[:_ITEMS_MAX]
+
+    def _members(self, value: Any, depth: int) -> Iterator[int | str]:
+        for name, member in list(members_of(value).items()):
+            yield name
+            yield self.up(member, depth)
 
 
 _Memo = type(lru_cache(len))
 _CODE = (FunctionType, BuiltinFunctionType, ModuleType, type)
+_PLAIN = (str, bytes, int, float)
+_DEPTH_MAX = 4
 _ITEMS_MAX = 200
-_TEXT_MAX = 500
+_BYTES_MAX = 500
