@@ -171,7 +171,12 @@ def forks(workers: int, function: Callable[..., Any]) -> Iterator[Callable[..., 
 
 
 def _call_inherited(number: int, *given: Any) -> Any:
-    return _inherited[number](*given)
+    try:
+        return _inherited[number](*given)
+    except SystemExit:
+        if _asked_to_leave.is_set():
+            os._exit(1)  # the pool would send it as an answer, and this process would go on
+        raise
 
 
 @contextmanager
@@ -215,14 +220,29 @@ def _begin() -> None:
         os.dup2(nowhere, stream)
     sys.stdout = sys.stderr = os.fdopen(nowhere, "w", encoding="utf-8")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
 
 
+_asked_to_leave = threading.Event()
+
+
+def _leave(*_: Any) -> None:
+    """Unwind, wherever the signal has come: what is open is closed."""
+    _asked_to_leave.set()
+    sys.exit(1)
+
+
 def _outlive_nobody(parent: int) -> None:
-    """End this process when the one that forked it was killed and could not say so."""
+    """End this process when the one that forked it was killed and could not say so.
+
+    Also when it was asked to leave and something has kept it here: the pool, and code under test,
+    may take the exception for an error like any other.
+    """
     while os.getppid() == parent:
-        real_sleep(ORPHAN_SECONDS)
+        if _asked_to_leave.wait(ORPHAN_SECONDS):
+            real_sleep(LEAVE_SECONDS)
+            break
     os._exit(1)
 
 

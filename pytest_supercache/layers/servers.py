@@ -5,7 +5,8 @@ import socket
 import subprocess
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from time import monotonic as real_monotonic
@@ -84,16 +85,26 @@ class RealServer:
     def save(self) -> Any:
         """Return the content of every database, to be given to :meth:`load`."""
         numbers = (int(name.removeprefix("db")) for name in self._admin.info("keyspace"))
-        return {number: _dump(self._database(number)) for number in numbers}
+        saved = {}
+        for number in numbers:
+            with self._database(number) as database:
+                saved[number] = _dump(database)
+        return saved
 
     def load(self, saved: Any) -> None:
         """Put back what :meth:`save` returned."""
         self._admin.flushall()
         for number, content in saved.items():
-            _restore(self._database(number), content)
+            with self._database(number) as database:
+                _restore(database, content)
 
-    def _database(self, number: int) -> "redis.Redis":
-        return private_client(lambda: owned(self.connection({"db": number})))
+    @contextmanager
+    def _database(self, number: int) -> Iterator["redis.Redis"]:
+        client = private_client(lambda: owned(self.connection({"db": number})))
+        try:
+            yield client
+        finally:
+            client.connection_pool.disconnect()
 
     def expiries(self) -> dict[str, float]:
         """Real time cannot be moved, so no expiry is a deadline here."""
@@ -105,7 +116,7 @@ class RealServer:
 
     def close(self) -> None:
         """Stop the process and remove its folder."""
-        self._admin.close()
+        self._admin.connection_pool.disconnect()  # the client itself leaves a given pool alone
         self._stop()
 
     def _wait_until_ready(self, program: str) -> "redis.Redis":
@@ -223,7 +234,6 @@ class ForeignServer:
         self._disconnect()
 
     def _disconnect(self) -> None:
-        self._admin.close()
         self._admin.connection_pool.disconnect()
         self._pool.disconnect()
 

@@ -9,7 +9,7 @@ into once, and as deep as the shortest way to it allows.
 import builtins
 import types
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pytest_supercache.runtime.under_test import is_under_test_name, members_of
@@ -50,11 +50,18 @@ class Place(NamedTuple):
 
 
 def places(
-    modules: Iterable[types.ModuleType], closed: Iterable[int], wanted: Callable[[Any], bool]
+    modules: Iterable[types.ModuleType],
+    closed: Iterable[int],
+    ids: Container[int],
+    kinds: Container[type] = (),
 ) -> Iterator[Place]:
-    """Yield every place reachable from the modules whose value is wanted, the nearest first.
+    """Yield every place reachable from the modules whose value is looked for, the nearest first.
 
-    What has its identity in ``closed`` may be wanted but is not walked into.
+    Args:
+        modules: where to begin.
+        closed: identities of what is not walked into.
+        ids: identities of the values that are looked for.
+        kinds: their types, likewise.
     """
     modules = list(modules)
     seen = {id(vars(builtins)), *map(id, modules), *closed}
@@ -62,13 +69,16 @@ def places(
     waiting: deque[tuple[Any, tuple[Any, ...], int, int]] = deque(
         (module, (_MODULE, module.__name__), DEPTH_MAX, root) for root, module in enumerate(modules)
     )
-    types_seen = _Types()
+    met = _Types()
     while waiting:
         holder, way, depth, root = waiting.popleft()
-        for kind, at, value in types_seen.inside(holder):
-            if wanted(value):
+        for kind, at, value in met.inside(holder):
+            type_of_it = type(value)
+            if id(value) in ids or type_of_it in kinds:
                 yield Place(value, holder, kind, at, way)
-            if depth and left[root] and id(value) not in seen and types_seen.is_walked(value):
+            if type_of_it in _LEAVES or id(value) in seen or not depth or not left[root]:
+                continue  # most of what there is, so it is seen to without a call
+            if met.is_walked(value):
                 seen.add(id(value))
                 left[root] -= 1
                 waiting.append((value, (*way, kind, at), depth - 1, root))
@@ -194,6 +204,14 @@ def _put_keyword_default(function: types.FunctionType, name: str, value: Any) ->
 def _refuse(_holder: Any, _at: Any, _value: Any) -> None:
     raise TypeError("this place cannot be changed")
 
+
+_LEAVES = frozenset(
+    {
+        str, bytes, int, float, bool, type(None), tuple, frozenset, set, types.ModuleType,
+        types.BuiltinFunctionType, types.CodeType,
+    }
+)  # fmt: skip
+"""What nothing can be put into, or where nobody keeps a lock."""
 
 _ALWAYS_WALKED = (dict, list, types.FunctionType, staticmethod, classmethod, property)
 

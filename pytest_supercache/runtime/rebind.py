@@ -18,6 +18,7 @@ from typing import Any
 from pytest_supercache.runtime import locks
 from pytest_supercache.runtime.places import Place, places
 from pytest_supercache.runtime.replacing import PAIRS, REPLACED, VIEWS, Replacements
+from pytest_supercache.runtime.room import with_room
 from pytest_supercache.runtime.under_test import is_under_test, is_under_test_name
 
 
@@ -78,19 +79,20 @@ class Rebinding:
             for module in _all_modules()
             if id(module) not in self._at_start and is_under_test(module)
         ]
-        for place in places(new, self._closed, lambda value: id(value) in originals):
+        for place in _found(new, self._closed, originals):
             _try(place, originals[id(place.value)])
 
     def _rebind(self, modules: list[types.ModuleType]) -> None:
-        for place in places(modules, self._closed, self._has_stand_in):
+        for place in _found(modules, self._closed, self._stand_ins, REPLACED):
             stand_in = self._stand_ins.get(id(place.value))
             if stand_in is None:
                 stand_in = self._replacements.of(place.value, place.name)
             if stand_in is not None and _try(place, stand_in):
                 self._undo.append(place)
 
-    def _has_stand_in(self, value: Any) -> bool:
-        return id(value) in self._stand_ins or type(value) in REPLACED
+
+def _found(modules: list[types.ModuleType], *what: Any) -> list[Place]:
+    return with_room(lambda: list(places(modules, *what))) if modules else []
 
 
 def _all_modules() -> list[types.ModuleType]:

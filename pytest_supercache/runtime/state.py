@@ -18,6 +18,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from pytest_supercache.core.errors import NotDeterministicError, UndeclaredStateError
+from pytest_supercache.runtime.room import with_room
 from pytest_supercache.runtime.under_test import members_of, modules_under_test
 from pytest_supercache.runtime.watched_mapping import unwatched
 
@@ -167,6 +168,10 @@ def _find(name: str) -> Any:
 
 def fingerprint() -> dict[str, int]:
     """Sum up the module-level data of all code under test: name -> a hash of the content."""
+    return with_room(_fingerprint)
+
+
+def _fingerprint() -> dict[str, int]:
     summing = _Summing()
     found = {}
     for module in modules_under_test():

@@ -1,7 +1,10 @@
 """Fault vectors on several processes: the same result whoever was faster, and nobody left."""
 
 import multiprocessing
+import os
+import signal
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 import pytest
@@ -11,7 +14,7 @@ from pytest_supercache import Faults, SupercacheError, Verdict, check
 from pytest_supercache.checking import check_on, search_unit
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
-from pytest_supercache.workers import forked
+from pytest_supercache.workers import forked, forks
 from tests import fault_programs as programs
 
 WITHSTOOD = Faults(max=2, kinds=("evict",))
@@ -115,3 +118,23 @@ def test_threads_and_a_body_that_cannot_be_sent_are_refused():
         check(body, faults=BROKEN, executor=threads)
     with ProcessPoolExecutor(1) as pool, pytest.raises(SupercacheError, match="top level"):
         check(lambda world: body(world), faults=BROKEN, executor=pool)
+
+
+def dies_or_goes_on(dies):
+    """End like a process that was killed, or work for longer than anybody waits."""
+    if dies:
+        os._exit(7)
+    while True:
+        try:
+            signal.pause()
+        except SystemExit:  # as a careless handler in code under test does
+            continue
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_after_a_worker_died_no_other_one_is_waited_for(_round):
+    with forks(2, dies_or_goes_on) as place:
+        place(False)
+        with pytest.raises(BrokenProcessPool):
+            place(True).result()
+    assert not multiprocessing.active_children()
