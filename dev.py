@@ -46,7 +46,7 @@ SHOWN = ["-v", "--no-header", f"{STORY}/price-change.supercache.yaml", "-k", "na
 SHOWN += ["--supercache-report=reports/shown"]
 CATALOGUE = ["scenarios/conflicts", "--supercache-report=reports/conflicts", "-n2"]
 CATALOGUE += ["--supercache-odds=30"]  # simulated runs: fewer than usual, to be quick
-RELEASED = [STORY, "scenarios/libraries", "-n2", "-W", "ignore"]  # what libraries deprecate
+RELEASED = [STORY, "scenarios/libraries", "-n2", "-W", "ignore::DeprecationWarning"]
 RELEASED += ["--alluredir=reports/allure-results", "--clean-alluredir"]
 NEXT = """
 What next:
