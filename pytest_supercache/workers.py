@@ -36,7 +36,7 @@ from pytest_supercache.stand import Body, Given
 from pytest_supercache.vectors import Unit
 
 LEAVE_SECONDS = 2.0
-"""How long a worker may take to leave before it is asked again, and then killed."""
+"""How long a worker may take to leave before it is asked again; after twice that it is ended."""
 
 
 ORPHAN_SECONDS = 0.5
@@ -120,6 +120,7 @@ def _real_time_for_pipes() -> Iterator[None]:
 # -- a pool of our own ----------------------------------------------------------------------------
 
 _inherited: dict[int, Callable[..., Any]] = {}
+_is_leaving = False  # a worker that was asked to
 _numbers = count()
 
 
@@ -174,9 +175,9 @@ def _call_inherited(number: int, *given: Any) -> Any:
     try:
         return _inherited[number](*given)
     except SystemExit:
-        if _asked_to_leave.is_set():
-            os._exit(1)  # the pool would send it as an answer, and this process would go on
-        raise
+        if not _is_leaving:
+            raise
+    os._exit(1)  # the pool would take it for an answer; here the frames and what they held are gone
 
 
 @contextmanager
@@ -224,12 +225,10 @@ def _begin() -> None:
     threading.Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
 
 
-_asked_to_leave = threading.Event()
-
-
 def _leave(*_: Any) -> None:
     """Unwind, wherever the signal has come: what is open is closed."""
-    _asked_to_leave.set()
+    global _is_leaving
+    _is_leaving = True
     sys.exit(1)
 
 
@@ -239,10 +238,10 @@ def _outlive_nobody(parent: int) -> None:
     Also when it was asked to leave and something has kept it here: the pool, and code under test,
     may take the exception for an error like any other.
     """
-    while os.getppid() == parent:
-        if _asked_to_leave.wait(ORPHAN_SECONDS):
-            real_sleep(LEAVE_SECONDS)
-            break
+    while os.getppid() == parent and not _is_leaving:
+        real_sleep(ORPHAN_SECONDS)
+    if _is_leaving:
+        real_sleep(2 * LEAVE_SECONDS)  # to close what is open, which a second request may have cut
     os._exit(1)
 
 

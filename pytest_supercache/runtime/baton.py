@@ -27,7 +27,12 @@ class _EventBaton:
         os.eventfd_write(self._descriptor, 1)
 
     def take(self) -> None:
-        os.eventfd_read(self._descriptor)
+        while True:
+            try:
+                os.eventfd_read(self._descriptor)
+                break
+            except InterruptedError:  # a signal whose handler has returned
+                continue
         self._taken += 1
 
     def take_within(self, seconds: float) -> bool:

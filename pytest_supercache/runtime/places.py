@@ -16,7 +16,7 @@ from pytest_supercache.runtime.under_test import is_under_test_name, members_of
 
 DEPTH_MAX = 8
 PLACES_MAX = 100_000
-"""How far the walk goes from one module; a data structure beyond that holds data, not locks."""
+"""How far the walk goes, and into how much for each module; beyond that is data, not locks."""
 
 
 class _Kind(NamedTuple):
@@ -26,34 +26,38 @@ class _Kind(NamedTuple):
     put: Callable[[Any, Any, Any], None]
 
 
+_Way = tuple[tuple[_Kind, Any], ...]
+"""The kinds of places on the way from a module, and where it goes on at each."""
+
+
 class Place(NamedTuple):
-    """A place in ``holder`` where ``value`` was found."""
+    """A place in ``holder``, at the end of a way, where ``value`` was found."""
 
     value: Any
     holder: Any
-    kind: _Kind
-    at: Any
-    way: tuple[Any, ...]
+    way: _Way
 
     @property
     def name(self) -> str:
         """Where it is, from its module on: ``"shop:_cache.locks[7]"``."""
-        return f"{_written(self.way)}{_written((self.kind, self.at))}"
+        return "".join(kind.form.format(_plain(at)) for kind, at in self.way)
 
     def put(self, value: Any) -> None:
         """Put another value there.
 
         Raises:
             AttributeError, TypeError: this place cannot be changed.
+            IndexError: it is not there any more.
         """
-        self.kind.put(self.holder, self.at, value)
+        kind, at = self.way[-1]
+        kind.put(self.holder, at, value)
 
 
 def places(
     modules: Iterable[types.ModuleType],
     closed: Iterable[int],
     ids: Container[int],
-    kinds: Container[type] = (),
+    of_types: Container[int] = (),
 ) -> Iterator[Place]:
     """Yield every place reachable from the modules whose value is looked for, the nearest first.
 
@@ -61,35 +65,35 @@ def places(
         modules: where to begin.
         closed: identities of what is not walked into.
         ids: identities of the values that are looked for.
-        kinds: their types, likewise.
+        of_types: identities of their types, likewise.
     """
     modules = list(modules)
     seen = {id(vars(builtins)), *map(id, modules), *closed}
-    left = [PLACES_MAX] * len(modules)
-    waiting: deque[tuple[Any, tuple[Any, ...], int, int]] = deque(
-        (module, (_MODULE, module.__name__), DEPTH_MAX, root) for root, module in enumerate(modules)
+    most = len(seen) + PLACES_MAX * len(modules)
+    waiting: deque[tuple[Any, _Way, int]] = deque(
+        (module, ((_MODULE, module.__name__),), DEPTH_MAX) for module in modules
     )
     met = _Types()
     while waiting:
-        holder, way, depth, root = waiting.popleft()
+        holder, way, depth = waiting.popleft()
         for kind, at, value in met.inside(holder):
-            type_of_it = type(value)
-            if id(value) in ids or type_of_it in kinds:
-                yield Place(value, holder, kind, at, way)
-            if type_of_it in _LEAVES or id(value) in seen or not depth or not left[root]:
-                continue  # most of what there is, so it is seen to without a call
+            of_type = id(type(value))
+            if id(value) in ids or of_type in of_types:
+                yield Place(value, holder, (*way, (kind, at)))
+            # No calls for what is met most: there are hundreds of thousands of them.
+            if of_type in _LEAVES or id(value) in seen or not depth or len(seen) >= most:
+                continue
             if met.is_walked(value):
                 seen.add(id(value))
-                left[root] -= 1
-                waiting.append((value, (*way, kind, at), depth - 1, root))
+                waiting.append((value, (*way, (kind, at)), depth - 1))
 
 
 class _Types:
     """What is known about the types met on one walk; it does not outlive the walk."""
 
     def __init__(self) -> None:
-        self._is_walked: dict[type, bool] = {}
-        self._slots: dict[type, list[tuple[str, Any]]] = {}
+        self._is_walked: dict[int, bool] = {}  # by identity: not every class can be hashed
+        self._slots: dict[int, list[tuple[str, Any]]] = {}
 
     def is_walked(self, value: Any) -> bool:
         kind = type(value)
@@ -99,10 +103,10 @@ class _Types:
             )
         if issubclass(kind, type):
             return _is_under_test(value)
-        known = self._is_walked.get(kind)
+        known = self._is_walked.get(id(kind))
         if known is None:
             known = issubclass(kind, _ALWAYS_WALKED) or _is_under_test(kind)
-            self._is_walked[kind] = known
+            self._is_walked[id(kind)] = known
         return known
 
     def inside(self, holder: Any) -> Iterator[tuple[_Kind, Any, Any]]:
@@ -133,14 +137,14 @@ class _Types:
             yield _ATTRIBUTE, name, value
 
     def _slots_of(self, kind: type) -> list[tuple[str, Any]]:
-        if kind not in self._slots:
-            self._slots[kind] = [
+        if id(kind) not in self._slots:
+            self._slots[id(kind)] = [
                 (name, slot)
                 for base in kind.__mro__
                 for name, slot in list(type.__getattribute__(base, "__dict__").items())
                 if type(slot) is types.MemberDescriptorType and name != "__dict__"
             ]
-        return self._slots[kind]
+        return self._slots[id(kind)]
 
 
 def _is_under_test(kind: Any) -> bool:
@@ -174,11 +178,6 @@ def _inside_function(function: types.FunctionType) -> Iterator[tuple[_Kind, Any,
         yield _FUNCTION_ATTRIBUTE, name, value
 
 
-def _written(way: tuple[Any, ...]) -> str:
-    pairs = zip(way[::2], way[1::2], strict=True)
-    return "".join(kind.form.format(_plain(at)) for kind, at in pairs)
-
-
 def _plain(at: Any) -> str:
     if type(at) is str:
         return at[:40]
@@ -206,12 +205,13 @@ def _refuse(_holder: Any, _at: Any, _value: Any) -> None:
 
 
 _LEAVES = frozenset(
-    {
-        str, bytes, int, float, bool, type(None), tuple, frozenset, set, types.ModuleType,
-        types.BuiltinFunctionType, types.CodeType,
-    }
+    map(
+        id,
+        (str, bytes, int, float, bool, type(None), tuple, frozenset, set, types.ModuleType,
+         types.BuiltinFunctionType, types.CodeType),
+    )
 )  # fmt: skip
-"""What nothing can be put into, or where nobody keeps a lock."""
+"""Types into which nothing is walked: nothing can be put there, or nobody keeps a lock there."""
 
 _ALWAYS_WALKED = (dict, list, types.FunctionType, staticmethod, classmethod, property)
 

@@ -11,14 +11,14 @@ import builtins
 import sys
 import time
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from pytest_supercache.runtime import locks
 from pytest_supercache.runtime.places import Place, places
 from pytest_supercache.runtime.replacing import PAIRS, REPLACED, VIEWS, Replacements
-from pytest_supercache.runtime.room import with_room
+from pytest_supercache.runtime.room import on_a_fresh_stack
 from pytest_supercache.runtime.under_test import is_under_test, is_under_test_name
 
 
@@ -91,19 +91,27 @@ class Rebinding:
                 self._undo.append(place)
 
 
-def _found(modules: list[types.ModuleType], *what: Any) -> list[Place]:
-    return with_room(lambda: list(places(modules, *what))) if modules else []
+def _found(
+    modules: list[types.ModuleType],
+    closed: set[int],
+    ids: Container[int],
+    of_types: Container[int] = (),
+) -> list[Place]:
+    if not modules:
+        return []
+    return on_a_fresh_stack(lambda: list(places(modules, closed, ids, of_types)))
 
 
 def _all_modules() -> list[types.ModuleType]:
-    return [module for _, module in sorted(sys.modules.items())]
+    """Return the imported modules in a stable order; one may have several names."""
+    return list({id(module): module for _, module in sorted(sys.modules.items())}.values())
 
 
 def _try(place: Place, value: Any) -> bool:
-    """Put a value where that is allowed; a mapping proxy or a read-only place is left alone."""
+    """Put a value where that is allowed; a read-only place, or one that is gone, is left alone."""
     try:
         place.put(value)
-    except (AttributeError, TypeError):
+    except (AttributeError, IndexError, TypeError):
         return False
     return True
 

@@ -16,7 +16,7 @@ from pytest_supercache.runtime.baton import Baton
 T = TypeVar("T")
 
 
-def with_room(function: Callable[[], T]) -> T:
+def on_a_fresh_stack(function: Callable[[], T]) -> T:
     """Return what ``function`` returns on a thread of its own, or raise what it raises."""
     result: list[T] = []
     raised: list[BaseException] = []
@@ -29,8 +29,10 @@ def with_room(function: Callable[[], T]) -> T:
             raised.append(error)
         done.give()
 
-    ActorThread(target=run, name="supercache").start()
-    done.take()
+    thread = ActorThread(target=run, name="supercache")
+    thread.start()
+    done.take()  # its start is not waited for, and who has not begun cannot be joined
+    thread.join()
     if raised:
         raise raised.pop()
     return result[0]

@@ -8,7 +8,7 @@ import copyreg
 import importlib
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from pytest_supercache.core.errors import NotDeterministicError, UndeclaredStateError
-from pytest_supercache.runtime.room import with_room
+from pytest_supercache.runtime.room import on_a_fresh_stack
 from pytest_supercache.runtime.under_test import members_of, modules_under_test
 from pytest_supercache.runtime.watched_mapping import unwatched
 
@@ -168,16 +168,16 @@ def _find(name: str) -> Any:
 
 def fingerprint() -> dict[str, int]:
     """Sum up the module-level data of all code under test: name -> a hash of the content."""
-    return with_room(_fingerprint)
+    return on_a_fresh_stack(_fingerprint)
 
 
 def _fingerprint() -> dict[str, int]:
-    summing = _Summing()
+    hashing = _Hashing()
     found = {}
     for module in modules_under_test():
         for name, value in list(vars(module).items()):
             if not name.startswith("__") and _is_data(value):
-                found[f"{module.__name__}:{name}"] = summing.up(value, _DEPTH_MAX)
+                found[f"{module.__name__}:{name}"] = hashing.of(value, _DEPTH_MAX)
     return found
 
 
@@ -208,24 +208,23 @@ def _is_data(value: Any) -> bool:
     return not issubclass(kind, _CODE) and (issubclass(kind, _SWAPPABLE) or bool(members_of(value)))
 
 
-class _Summing:
-    """Hashes of content, made without running code of the objects; none outlives the walk.
+class _Hashing:
+    """Hashes of content, made without running code of the objects.
 
     Not more of an object is looked at than ``_DEPTH_MAX`` levels and ``_ITEMS_MAX`` items of each.
+    What was met before is known by its identity, so nobody keeps this for longer than one walk.
     """
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], int] = {}
 
-    def up(self, value: Any, depth: int) -> int:
+    def of(self, value: Any, depth: int) -> int:
         """Return the hash of a value, looked into ``depth`` levels deep."""
         value = unwatched(value)
         kind = type(value)
-        for base in _PLAIN:
+        for base, shown in _PLAIN.items():
             if issubclass(kind, base):
-                return hash((kind.__name__, base.__hash__(value)))
-        if issubclass(kind, bytearray):
-            return hash((kind.__name__, len(value), bytes(value[:_BYTES_MAX])))
+                return hash((kind.__name__, shown(value)))
         if kind is _Memo:
             return hash((kind.__name__, value.cache_info().currsize))
         if value is None or depth == 0 or issubclass(kind, _CODE):
@@ -240,27 +239,33 @@ class _Summing:
         if issubclass(kind, dict):
             yield dict.__len__(value)
             for key, member in islice(list(dict.items(value)), _ITEMS_MAX):
-                yield self.up(key, depth)
-                yield self.up(member, depth)
+                yield self.of(key, depth)
+                yield self.of(member, depth)
         for base in (list, tuple, deque):
             if issubclass(kind, base):
                 yield base.__len__(value)
                 for item in islice(base.__iter__(value), _ITEMS_MAX):
-                    yield self.up(item, depth)
+                    yield self.of(item, depth)
         for unordered in (set, frozenset):
             if issubclass(kind, unordered):
                 yield unordered.__len__(value)
-                yield from sorted(self.up(i, depth) for i in unordered.__iter__(value))[:_ITEMS_MAX]
+                yield from sorted(self.of(i, depth) for i in unordered.__iter__(value))[:_ITEMS_MAX]
 
     def _members(self, value: Any, depth: int) -> Iterator[int | str]:
         for name, member in list(members_of(value).items()):
             yield name
-            yield self.up(member, depth)
+            yield self.of(member, depth)
 
 
 _Memo = type(lru_cache(len))
 _CODE = (FunctionType, BuiltinFunctionType, ModuleType, type)
-_PLAIN = (str, bytes, int, float)
+_BEGIN = slice(500)
+_PLAIN: dict[type, Callable[[Any], Any]] = {
+    str: str.__hash__,
+    bytes: bytes.__hash__,
+    int: lambda number: int.__format__(number, "x"),  # -1 and -2 have one hash
+    float: float.__repr__,  # as have two zeros; and not-a-number has many
+    bytearray: lambda data: (bytearray.__len__(data), bytes(bytearray.__getitem__(data, _BEGIN))),
+}
 _DEPTH_MAX = 4
 _ITEMS_MAX = 200
-_BYTES_MAX = 500
