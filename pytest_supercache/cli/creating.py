@@ -9,7 +9,13 @@ import click
 
 from pytest_supercache.cli.project import SUFFIX, Project, ProjectError, describe
 from pytest_supercache.cli.show import own_systems, schema_text
-from pytest_supercache.cli.templates import DEFAULT, TEMPLATES, verbs_to_bind, written
+from pytest_supercache.cli.templates import (
+    DEFAULT,
+    TEMPLATES,
+    is_about_one_key,
+    verbs_to_bind,
+    written,
+)
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.oracle.catalogue import CATALOGUE
 from pytest_supercache.oracle.linear.call import Model
@@ -17,7 +23,7 @@ from pytest_supercache.oracle.linear.formats import FORMATS
 from pytest_supercache.report.values import clean
 
 _SCHEMA = "scenario.schema.json"
-
+_KEY = "product:42"
 
 _history = click.option(
     "--from-history",
@@ -64,14 +70,14 @@ def _recorded(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--id", "scenario_id", help="The scenario's id; made from the file's name if unsaid.")
 @click.option("--system", help="The system under test; the project's own one if there is one.")
-@click.option("--key", default="product:42", help="The key that the users fight over.")
+@click.option("--key", help=f"The key that the users fight over (default: {_KEY}).")
 @_recorded
 def new(
     path: Path,
     conflict: str,
     scenario_id: str | None,
     system: str | None,
-    key: str,
+    key: str | None,
     recording: Path | None,
     model: str,
     format_: str,
@@ -91,8 +97,7 @@ def new(
     path = path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)
     if path.exists():
         raise click.UsageError(f"{path} is there already; choose another name")
-    if not re.fullmatch(r"[A-Za-z0-9_.:/-]+", key) or key.endswith(":"):
-        raise click.UsageError(f"--key {key!r}: write a key without blanks, as product:42")
+    key = _named(key, conflict, is_recorded=recording is not None)
     project = _project()
     schema = project.root / _SCHEMA
     beside = Path(os.path.relpath(schema, path.resolve().parent))
@@ -114,6 +119,21 @@ def new(
                 f"note: bind the verb {verb!r} in conftest.py; the file's end shows how", err=True
             )
     click.echo(f"run it:  pytest {path}")
+
+
+def _named(key: str | None, conflict: str, *, is_recorded: bool) -> str:
+    """Return the key that a new file is about."""
+    if key is None:
+        return _KEY
+    if is_recorded:
+        raise click.UsageError("--key: a draft has the keys of its recording; leave it out")
+    if not is_about_one_key(conflict):
+        raise click.UsageError(
+            f"--key: {conflict} is about several keys; leave it out and change them in the file"
+        )
+    if not re.fullmatch(r"[A-Za-z0-9_.:/-]+", key) or key.endswith(":"):
+        raise click.UsageError(f"--key {key!r}: write a key without blanks, as {_KEY}")
+    return key
 
 
 def _drafted(

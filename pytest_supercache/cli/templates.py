@@ -16,9 +16,17 @@ TEMPLATES = tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 def written(name: str, *, scenario_id: str, system: str, key: str, schema: Path) -> str:
     """Return the text of a new file; ``schema`` is where it lies, seen from the file."""
     said = {"ID": scenario_id, "SYSTEM": system, "KEY": key}
-    text = (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
-    text = re.sub(r"\b(ID|SYSTEM|KEY)\b", lambda word: said[word[0]], text)
+    text = re.sub(r"\b(ID|SYSTEM|KEY)\b", lambda word: said[word[0]], _template(name))
     return f"# yaml-language-server: $schema={schema.as_posix()}\n{text}"
+
+
+def is_about_one_key(name: str) -> bool:
+    """Say whether a class needs only one key, which may be any."""
+    return "KEY" in _template(name)
+
+
+def _template(name: str) -> str:
+    return (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def verbs_to_bind(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from pytest_supercache.cli import creating, files, main, show
 from pytest_supercache.cli.formats import FORMATS
 from pytest_supercache.cli.project import Project
-from pytest_supercache.cli.templates import TEMPLATES, verbs_to_bind, written
+from pytest_supercache.cli.templates import TEMPLATES, is_about_one_key, verbs_to_bind, written
 from pytest_supercache.oracle.catalogue import CATALOGUE
 from pytest_supercache.plugin.collection import vocabulary
 from pytest_supercache.scenario import nodes
@@ -196,6 +196,20 @@ def test_new_writes_a_file_and_the_schema_and_never_over_a_file(tmp_path, monkey
     assert "is there already" in run("new", "scenarios/my story", code=2)
     assert "note: 'other' is not registered yet" in run("new", "y", "--system", "other")
     assert "write a key without blanks" in run("new", "z", "--key", "a b", code=2)
+    said = run("new", "z", "--key", "a", "--class", "fractured-read", code=2)
+    assert "fractured-read is about several keys" in said
+    recording = tmp_path / "trace.jsonl"
+    recording.write_text("")
+    said = run("new", "z", "--key", "a", "--from-history", str(recording), code=2)
+    assert "a draft has the keys of its recording" in said
+    assert not (tmp_path / "z.supercache.yaml").exists()
+
+
+@pytest.mark.parametrize("name", [name for name in TEMPLATES if is_about_one_key(name)])
+def test_a_key_that_is_named_is_the_only_one(name):
+    text = written(name, scenario_id="A", system="shop", key="apple", schema=Path("x"))
+    assert "apple" in text
+    assert "product:42" not in text
 
 
 def test_new_says_which_verbs_are_to_be_bound_unless_they_are(tmp_path, monkeypatch):
