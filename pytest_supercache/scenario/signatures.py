@@ -48,6 +48,14 @@ def check_verb(name: str, function: Callable[..., Any]) -> None:
             f"@verb({name!r}): the function must take the system and the user first, then the "
             "step's options: def checkout(shop, user, item)"
         )
+    second = parameters[1]
+    hint = _hints(function).get(second.name)
+    if any(hint is kind for kind in _KINDS):
+        raise SupercacheError(
+            f"@verb({name!r}): the second parameter is the user who takes the step, and "
+            f"{str(second)!r} looks like an option. Put the user before it: "
+            f"def {function.__name__}({parameters[0].name}, user, {second})"
+        )
     for parameter in parameters[2:]:
         if parameter.kind not in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}:
             raise SupercacheError(

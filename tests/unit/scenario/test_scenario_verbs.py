@@ -1,0 +1,49 @@
+"""What a function must look like to be a verb, and what is said of one that does not."""
+
+import pytest
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.scenario.signatures import check_verb
+
+
+class Person:
+    """What somebody may call a user."""
+
+
+def only_the_system(shop): ...
+
+
+def without_user(shop, key: str, count: int = 1): ...
+
+
+def any_options(shop, user, *options): ...
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "message"),
+    [
+        ("read", lambda shop, user: None, "the name means something already"),
+        ("two words", lambda shop, user: None, "the name is no word"),
+        ("look", only_the_system, "must take the system and the user first"),
+        ("look", without_user, "Put the user before it: def without_user(shop, user, key: str)"),
+        ("look", any_options, "the option 'options' has no name of its own"),
+    ],
+)
+def test_a_function_that_is_no_verb_is_refused(name, function, message):
+    with pytest.raises(SupercacheError) as refused:
+        check_verb(name, function)
+    assert message in str(refused.value)
+
+
+def with_a_person(shop, who: Person, key: str): ...
+
+
+def without_types(shop, who, key): ...
+
+
+def with_unknown_types(shop, who: "Unknown", key: "Unknown"): ...  # noqa: F821
+
+
+@pytest.mark.parametrize("function", [with_a_person, without_types, with_unknown_types])
+def test_a_function_that_calls_its_user_otherwise_is_a_verb(function):
+    check_verb("look", function)
