@@ -72,7 +72,7 @@ class Rebinding:
     def undo(self) -> None:
         """Put everything back, also in modules that were imported meanwhile."""
         for place in reversed(self._undo):
-            place.put(place.value)
+            _try(place, place.value)
         originals = {id(stand_in): real for real, stand_in in self._pairs}
         new = [
             module
