@@ -1,10 +1,9 @@
 """Long loops get a stack of their own, where a call costs what it usually does.
 
-Since 3.11 CPython keeps the frames of Python functions in chunks of 16 KiB that it maps when a call
-does not fit and unmaps when that call returns. Where the stack below happens to end just before a
-boundary, every call of a loop is one that maps and unmaps: inside of pytest, which calls from some
-sixty frames deep, a walk over all modules then takes ten times as long. A new thread begins with
-a chunk that is nearly empty.
+Since 3.11 CPython keeps the frames of Python functions in chunks of memory: it maps one when a call
+does not fit into the last, and unmaps it when that call returns. Where the caller happens to stand
+just before the end of a chunk, every call of a loop maps and unmaps one, and the walk over all
+modules spends most of its time in the kernel. A new thread begins with a nearly empty chunk.
 """
 
 from collections.abc import Callable
@@ -25,7 +24,7 @@ def on_a_fresh_stack(function: Callable[[], T]) -> T:
     def run() -> None:
         try:
             result.append(function())
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised by the caller, who waits for it
             raised.append(error)
         done.give()
 

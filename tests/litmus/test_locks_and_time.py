@@ -7,6 +7,10 @@ from time import perf_counter, sleep  # noqa: TID251 - what code under test does
 import pytest
 
 from pytest_supercache import Assume, Label, SupercacheError, Verdict, check
+from pytest_supercache.checking import check_on
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.layers.servers import start_server
+from pytest_supercache.runtime import places, rebind
 from tests.searched import complete, violation_of
 
 
@@ -365,3 +369,23 @@ def test_a_name_that_cannot_stand_in_a_token_is_refused(name):
 
     with pytest.raises(SupercacheError, match=r"world\.actor"):
         check(body)
+
+
+@pytest.mark.parametrize(("bound", "verdict"), [(1_000, Verdict.HOLDS), (10, Verdict.UNKNOWN)])
+def test_a_lock_beyond_the_bound_of_the_walk_is_never_a_reason_to_hold(
+    module, monkeypatch, bound, verdict
+):
+    """What is not looked into keeps its real lock, on which somebody blocks; nothing is proved."""
+    monkeypatch.setattr(places, "PLACES_MAX", bound)
+    monkeypatch.setattr(places, "is_under_test_name", module.__name__.__eq__)
+    monkeypatch.setattr(rebind, "is_under_test", lambda one: one is module)
+    module.rows = [{"i": i} for i in range(20)]
+    module.kept = {"far": {"lock": threading.Lock()}}
+
+    def body(world):
+        assert counted(lambda: module.kept["far"]["lock"])(world) == 2
+
+    settings = Exploration(search="all-schedules", step_timeout=1.0)
+    result = check_on(start_server("fakeredis"), body, settings, guarantees=())
+    assert result.verdict is verdict
+    assert ("did not arrive" in "".join(result.reasons)) is (verdict is Verdict.UNKNOWN)

@@ -41,7 +41,7 @@ def with_a_person(shop, who: Person, key: str): ...
 def without_types(shop, who, key): ...
 
 
-def with_unknown_types(shop, who: "Unknown", key: "Unknown"): ...  # noqa: F821
+def with_unknown_types(shop, who: "Unknown", key: "Unknown"): ...  # noqa: F821 - on purpose
 
 
 @pytest.mark.parametrize("function", [with_a_person, without_types, with_unknown_types])
