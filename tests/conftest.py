@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.left_behind import traces
+from tests.left_behind import let_end, traces
 
 # Our own properties draw the same in every run and are not timed: what fails, fails everywhere.
 # Fresh draws: `pytest --hypothesis-profile=default`.
@@ -34,6 +34,7 @@ def _nothing_is_left_behind():
     """After all tests there is no thread, process, socket, patch or frozen clock too many."""
     before = traces()
     yield
+    let_end(before["threads"])
     after = traces()
     left = {what: (was, after[what]) for what, was in before.items() if after[what] != was}
     assert not left
