@@ -37,7 +37,7 @@ def history_of(
         given=dict(given.get("origin", {})),
         given_in_caches=_by_key(given),
         owners=dict(owners),
-        times=(0.0, *(step.time for step in steps)),
+        times=(0.0, *[step.time for step in steps]),
     )
 
 

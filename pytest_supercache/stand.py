@@ -7,6 +7,7 @@ them. Nothing of it is left when the stand is taken down.
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from pytest_supercache.runtime.active import ActiveSwitch
 from pytest_supercache.runtime.actor import Abandoned
 from pytest_supercache.runtime.async_doors import AsyncDoors
 from pytest_supercache.runtime.calling import current_actor, looking
-from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.controller import Controller, stay
 from pytest_supercache.runtime.crew import Crew
 from pytest_supercache.runtime.doors import Doors, clients_replaced
 from pytest_supercache.runtime.driving import driven
@@ -134,7 +135,7 @@ class Stand:
             kept,
             shared_memory=shared_memory,
             enter_node=self._entering(faults),
-            swaps_state=self._state.is_declared or self._isolation.is_used,
+            swaps_state=self._swaps_state(),
         )
         controller.grain = self._settings.grain
         controller.new_thread = self._crew.thread
@@ -164,7 +165,7 @@ class Stand:
             ticks=self._settings.ticks,
             unlimited=unlimited,
             assume=self._settings.assume,
-            expiry=lambda leases_only: self._next_expiry(expiries, leases_only),
+            expiry=partial(self._next_expiry, expiries),
             held=self.stack.bus.held_until,
             last_lease=self.stack.existing_cache.last_deadline,
         )
@@ -187,6 +188,9 @@ class Stand:
         self._state.leave()
         self._isolation.leave()
 
+    def _swaps_state(self) -> bool:
+        return self._state.is_declared or self._isolation.is_used
+
     def _enter_node(self, node: str | None) -> None:
         """Let code find what belongs to a node: contents of its state, its copies of modules."""
         self._state.enter(node)
@@ -194,6 +198,8 @@ class Stand:
 
     def _next_expiry(self, expiries: Expiries, leases_only: bool) -> float | None:
         """Return when the next entry ends: a key of the existing cache, or what a watch wrote."""
+        if leases_only and not expiries.at and not self.stack.existing_cache.leases:
+            return None
         known = self.stack.deadlines(leases_only)
         watched = expiries.next(self.stack.clock.now(), leases_only=leases_only)
         if watched is not None:
@@ -214,7 +220,7 @@ class Stand:
     def _entering(self, faults: Injection) -> Callable[[str | None], None]:
         """Return what is done whenever code of a node runs: its state is there, and its time."""
         if not faults.skews:
-            return self._enter_node
+            return self._enter_node if self._swaps_state() else stay
 
         def enter(node: str | None) -> None:
             self._enter_node(node)

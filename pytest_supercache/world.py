@@ -22,6 +22,7 @@ from pytest_supercache.operations import Recording, Settling, text
 from pytest_supercache.recording import history_of
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.actor import Actor, State
+from pytest_supercache.runtime.alone import drain
 from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.driving import loop_of_body, race
 from pytest_supercache.runtime.driving import run as run_coroutine
@@ -41,6 +42,7 @@ class World(Recording):
         self.stack = stack
         self._given = given
         self._actors: list[Actor] = []
+        self._names: set[str] = set()
         self._settled = Settled()
         self._start: Layers = {}
         self._stock: Layers = {}
@@ -116,11 +118,12 @@ class World(Recording):
         Raises:
             SupercacheError: the name is taken or cannot stand in a token.
         """
-        if any(actor.name == name for actor in self._actors):
+        if name in self._names:
             raise SupercacheError(f"world.actor({name!r}): there is an actor of this name already")
         if not name or "@" in name or "/" in name:
             raise SupercacheError(f"world.actor({name!r}): expected a name without '@' and '/'")
-        self.stack.node(node)
+        self.stack.provide(node)
+        self._names.add(name)
         if is_async(target):
             flow: Actor = TaskActor(name, node, lambda: target(*args, **kwargs), daemon=daemon)
         else:
@@ -268,7 +271,7 @@ class World(Recording):
     def deliver(self) -> None:
         """Deliver every message that is on its way, outside the race."""
         self.stack.bus.hurry()
-        self._controller.drain(list(self.stack.bus.mailboxes.values()))
+        drain(self._controller, list(self.stack.bus.mailboxes.values()))
 
     def forget_everything(self) -> None:
         """Empty every layer that the plugin can reach, messages included."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from pytest_supercache.core.footprint import Footprint
 
@@ -38,7 +38,6 @@ class Flow(Protocol):
         ...
 
 
-@runtime_checkable
 class Timed(Protocol):
     """A scheduler that moves the clock by itself."""
 

@@ -134,7 +134,7 @@ class Execution:
         A choice has no entry when it only ran an actor's first lines.
         """
         found: list[tuple[str, str, Footprint] | None] = [None] * len(self.schedule.choices)
-        for step in self.race:
+        for step in self.steps:
             if step.choice is not None:
-                found[step.choice] = step.signature
+                found[step.choice] = (step.actor, step.label, step.footprint)
         return found

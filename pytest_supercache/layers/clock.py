@@ -13,7 +13,7 @@ class VirtualClock:
 
     def __init__(self) -> None:
         self._now = 0.0
-        self._ahead = 0.0
+        self.ahead = 0.0  # how far ahead of the true instant listeners are shown
         self._listeners: list[Callable[[dt.datetime], None]] = []
 
     def now(self) -> float:
@@ -35,14 +35,14 @@ class VirtualClock:
 
     def show_ahead(self, seconds: float) -> None:
         """Show listeners an instant so far ahead of the true one: a node whose clock is wrong."""
-        if seconds != self._ahead:
-            self._ahead = seconds
+        if seconds != self.ahead:
+            self.ahead = seconds
             self._tell()
 
     @contextmanager
     def true(self) -> Iterator[None]:
         """Show the true instant meanwhile."""
-        ahead = self._ahead
+        ahead = self.ahead
         self.show_ahead(0.0)
         try:
             yield
@@ -51,8 +51,8 @@ class VirtualClock:
 
     def reset(self) -> None:
         """Go back to the epoch: a new execution begins."""
-        if self._now or self._ahead:
-            self._ahead = 0.0
+        if self._now or self.ahead:
+            self.ahead = 0.0
             self._set(0.0)
 
     def move_to(self, seconds: float) -> None:
@@ -69,7 +69,7 @@ class VirtualClock:
         self._tell()
 
     def _tell(self) -> None:
-        shown = self.datetime() + dt.timedelta(seconds=self._ahead)
+        shown = self.datetime() + dt.timedelta(seconds=self.ahead)
         for listener in self._listeners:
             listener(shown)
 
@@ -80,16 +80,16 @@ class AheadClock(VirtualClock):
     def __init__(self, true: VirtualClock, seconds: float) -> None:
         super().__init__()
         self._true = true
-        self._ahead = seconds
+        self.ahead = seconds
 
     def now(self) -> float:
         """Return the virtual seconds since the start, as this node sees them."""
-        return self._true.now() + self._ahead
+        return self._true.now() + self.ahead
 
     def datetime(self) -> dt.datetime:
         """Return the virtual instant, in UTC, as this node sees it."""
-        return self._true.datetime() + dt.timedelta(seconds=self._ahead)
+        return self._true.datetime() + dt.timedelta(seconds=self.ahead)
 
     def move_to(self, seconds: float) -> None:
         """Move the one clock forward, for a test that drives time by hand."""
-        self._true.move_to(seconds - self._ahead)
+        self._true.move_to(seconds - self.ahead)

@@ -129,12 +129,10 @@ class FakeRedisServer:
 
 
 def _connection_class() -> type:
-    """Return the class of fakeredis's connections; older versions have it by its first name."""
-    import fakeredis
+    """Return the class of connections; fakeredis is imported when the first one is made."""
+    from pytest_supercache.layers.fake_connection import FieldsConnection
 
-    name = "FakeRedisConnection" if hasattr(fakeredis, "FakeRedisConnection") else "FakeConnection"
-    kind: type = getattr(fakeredis, name)
-    return kind
+    return FieldsConnection
 
 
 def _text(value: bytes) -> str:

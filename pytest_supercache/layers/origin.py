@@ -1,6 +1,6 @@
 """The source of truth: versioned, and it knows the order of its commits."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from copy import deepcopy
 from dataclasses import replace
@@ -33,7 +33,7 @@ class Origin:
 
     def reset(self, given: dict[str, Any], position: Any) -> None:
         """Start an execution with ``given`` as version 0; ``position`` says (step, actor)."""
-        self._content = deepcopy(given)
+        self._content = _copied_values(given)
         self._versions = {}
         self.commits = []
         self.loads = []
@@ -94,24 +94,24 @@ class Origin:
 
     def peek(self, key: str) -> Any:
         """Look at ``key`` without taking a step."""
-        return deepcopy(self._content.get(key))
+        return _copied(self._content.get(key))
 
     def content(self) -> dict[str, Any]:
         """Return everything that is stored, without taking a step."""
-        return deepcopy(self._content)
+        return _copied_values(self._content)
 
     def restore(self, content: dict[str, Any]) -> None:
         """Put back what :meth:`content` returned; commits stay as they are."""
-        self._content = deepcopy(content)
+        self._content = _copied_values(content)
 
     def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
         self.watched = True
         self._switch.step(*_announced(verb, key, reads=reads), kind="origin")
 
     def _load(self, key: str) -> Any:
-        answer = deepcopy(self._content.get(key))
+        answer = _copied(self._content.get(key))
         step, actor = self._position()
-        self.loads.append(Load(key, deepcopy(answer), step, actor))
+        self.loads.append(Load(key, _copied(answer), step, actor))
         return answer
 
     def _commit(self, key: str, value: Any) -> int:
@@ -119,9 +119,9 @@ class Origin:
         if value is None:
             self._content.pop(key, None)
         else:
-            self._content[key] = deepcopy(value)
+            self._content[key] = _copied(value)
         step, actor = self._position()
-        self.commits.append(Commit(key, deepcopy(value), version, step, actor))
+        self.commits.append(Commit(key, _copied(value), version, step, actor))
         return version
 
     def _replace(self, key: str, value: Any, version: int) -> bool:
@@ -134,7 +134,7 @@ class Origin:
         """Note a change that is not committed yet; return its number."""
         self.watched = True
         step, _ = self._position()
-        self.drafts.append(Draft(key, deepcopy(value), step))
+        self.drafts.append(Draft(key, _copied(value), step))
         return len(self.drafts) - 1
 
     def _end(self, drafts: list[int], *, committed: bool) -> None:
@@ -167,12 +167,12 @@ class Transaction:
     def get(self, key: str) -> Any:
         """Read ``key`` as this transaction sees it."""
         if key in self._changes:
-            return deepcopy(self._changes[key])
+            return _copied(self._changes[key])
         return self._origin.get(key)
 
     def set(self, key: str, value: Any) -> None:
         """Change ``key`` when the transaction commits."""
-        self._change(key, deepcopy(value))
+        self._change(key, _copied(value))
 
     def delete(self, key: str) -> None:
         """Remove ``key`` when the transaction commits."""
@@ -266,12 +266,12 @@ class AsyncTransaction:
     async def get(self, key: str) -> Any:
         """Read ``key`` as this transaction sees it."""
         if key in self._changes:
-            return deepcopy(self._changes[key])
+            return _copied(self._changes[key])
         return await self._origin.get(key)
 
     async def set(self, key: str, value: Any) -> None:
         """Change ``key`` when the transaction commits."""
-        self._change(key, deepcopy(value))
+        self._change(key, _copied(value))
 
     async def delete(self, key: str) -> None:
         """Remove ``key`` when the transaction commits."""
@@ -295,3 +295,16 @@ def _announced(verb: str, key: str, *, reads: bool) -> tuple[str, Footprint]:
 def _announced_commit(changes: dict[str, Any]) -> tuple[str, Footprint]:
     resources = frozenset(f"{PLACE}:{key}" for key in changes)
     return f"origin commit {', '.join(changes) or 'nothing'}", Footprint(resources, resources)
+
+
+_ATOMS = frozenset({str, bytes, int, float, bool, type(None)})
+
+
+def _copied(value: Any) -> Any:
+    """Return a value that nobody else has."""
+    return value if type(value) in _ATOMS else deepcopy(value)
+
+
+def _copied_values(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same keys with values that nobody else has, not even among each other."""
+    return {key: _copied(value) for key, value in content.items()}

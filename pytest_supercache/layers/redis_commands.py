@@ -133,28 +133,40 @@ class Described(NamedTuple):
     lease: str | None  # the key, if it is set only where there was none
     is_script: bool
     is_plain: bool  # reads or writes keys at once, and the connection remembers nothing of it
+    is_timed: bool  # sets or reads a time to live
+    is_usual: bool  # plain, and nothing else is to be remembered of it
 
 
 def described(args: Sequence[Any], place: str = PLACE) -> Described:
     """Describe a command; short ones are remembered, because every execution sends the same."""
-    is_short = len(args) < 8 and all(
-        type(arg) is int or (type(arg) in {str, bytes} and len(arg) < 100) for arg in args
-    )
-    return (_remembered if is_short else _described)(place, *args)
+    if len(args) >= 8:
+        return _described(place, *args)
+    for arg in args:
+        kind = type(arg)
+        if kind is not int and (kind not in _TEXT or len(arg) >= 100):
+            return _described(place, *args)
+    return _remembered(place, *args)
 
 
 def _described(place: str, *args: Any) -> Described:
     label = normalised(args)
     name, words = _parse(args)
     is_lease = name == "SETNX" or (name == "SET" and "NX" in map(str.upper, words[3:]))
+    touched = footprint(args, place)
+    is_plain = TABLE.get(name, ("", ()))[0] in {"read", "write"} and name not in _SCRIPTS
+    is_timed = CLOCK in touched.reads
     return Described(
         label,
-        footprint(args, place),
+        touched,
         words[1] if is_lease else None,
         name.startswith(("EVAL", "SCRIPT ")),
-        TABLE.get(name, ("", ()))[0] in {"read", "write"} and name not in _SCRIPTS,
+        is_plain,
+        is_timed,
+        is_plain and not is_timed and not is_lease,
     )
 
+
+_TEXT = frozenset({str, bytes})
 
 _remembered = lru_cache(maxsize=1_000, typed=True)(_described)
 

@@ -56,11 +56,15 @@ class Stack:
 
     def node(self, name: str) -> NodeLayers:
         """Return the layers as the node ``name`` sees them."""
-        if name not in self.super_caches:
-            super_cache = SuperCache(name, self._switch, self.bus)
-            super_cache.reset(self._given)
-            self.super_caches[name] = super_cache
+        self.provide(name)
         return NodeLayers(name, self)
+
+    def provide(self, node: str) -> None:
+        """Give a node its super cache, if it has none yet."""
+        if node not in self.super_caches:
+            super_cache = SuperCache(node, self._switch, self.bus)
+            super_cache.reset(self._given)
+            self.super_caches[node] = super_cache
 
     def forget_nodes(self) -> None:
         """Forget every node: each hears messages, so one too many would be one too many actors."""

@@ -7,7 +7,7 @@ from pytest_supercache.core.trace import StepId
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.actor import Abandoned
-from pytest_supercache.runtime.calling import current_actor, current_controller, is_looking
+from pytest_supercache.runtime.calling import here
 from pytest_supercache.runtime.stepping import Stepping
 
 _running: list[tuple[Stepping, int, frozenset[int]]] = []
@@ -36,11 +36,11 @@ def controlled() -> Stepping | None:
     if not _running:
         return None
     execution, watchdog, others = _running[-1]
-    if current_actor() is not None:
-        if current_controller() is not execution.controller:
+    if here.actor is not None:
+        if here.controller is not execution.controller:
             raise Abandoned  # of an execution that was given up: it must not act in this one
         return execution
-    if not is_looking() and threading.get_ident() not in {watchdog, *others}:
+    if not here.is_looking and threading.get_ident() not in {watchdog, *others}:
         execution.name_foreign_thread()
     return None
 

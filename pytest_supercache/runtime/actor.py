@@ -56,6 +56,10 @@ class State(Enum):
     DONE = "done"
 
 
+NEW, PARKED, RUNNING, DONE = State
+"""The same by names that are found at once: to ask an enum is slow in Python 3.11."""
+
+
 @dataclass(slots=True, eq=False)
 class Announced:
     """A step that an actor has announced and not taken yet."""
@@ -125,7 +129,7 @@ class Actor:
     @property
     def in_flight(self) -> bool:
         """Whether it has begun an operation and not finished it."""
-        return self.state is State.PARKED and self.taken > self.operation_began
+        return self.state is PARKED and self.taken > self.operation_began
 
     @property
     def is_waiting(self) -> bool:
@@ -191,17 +195,18 @@ class Actor:
 class BackgroundActor:
     """A pseudo-actor around background work: it has no thread, whoever schedules performs it."""
 
-    __slots__ = ("name", "node", "taken", "work")
+    __slots__ = ("name", "node", "pending", "taken", "work")
 
     def __init__(self, work: Background) -> None:
         self.name = work.name
         self.node = work.node
         self.work = work
+        self.pending = work.pending
         self.taken = 0
 
     def announced(self) -> Announced | None:
         """Return what it would do next."""
-        pending = self.work.pending()
+        pending = self.pending()
         if pending is None:
             return None
         label, footprint = pending

@@ -13,12 +13,17 @@ from pytest_supercache.runtime.actor import (
     Abandoned,
     Actor,
     Announced,
+    BackgroundActor,
     State,
     WaitsForEverError,
 )
+from pytest_supercache.runtime.moves import perform
 from pytest_supercache.runtime.timekeeper import TICKS_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_supercache.core.switch import Background
     from pytest_supercache.runtime.controller import Controller
 
 MOVES_MAX = 10_000
@@ -61,6 +66,19 @@ def let_run(controller: Controller) -> bool:
                 raise Abandoned
             return True
     return False
+
+
+def drain(controller: Controller, works: Iterable[Background]) -> None:
+    """Perform background work outside the race until nothing is pending, in this order."""
+    backgrounds = [BackgroundActor(work) for work in works]
+    taken = True
+    while taken:
+        taken = False
+        for background in backgrounds:
+            if background.announced() is not None:
+                taken = True
+                perform(controller, background)
+        taken = taken or let_run(controller)
 
 
 def _pass_time(controller: Controller, announced: Announced) -> bool:

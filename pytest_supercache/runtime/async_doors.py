@@ -5,6 +5,7 @@ differs from version to version and is no chance for anybody else.
 """
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -148,7 +149,8 @@ class AsyncDoors(Doors):
             footprint = footprint | SENDS
 
         async def expecting() -> Any:
-            self._keep(execution, footprint)
+            if execution.faults.keeps_history:
+                self._keep(footprint)
             actor = current_actor()
             assert actor is not None, "a command is sent by an actor"
             actor.in_command += 1
@@ -162,7 +164,7 @@ class AsyncDoors(Doors):
                     loop.answers_awaited -= 1
 
         return await async_stepping.call(
-            execution, label, footprint, expecting, kind="command", failure=broken(None)
+            execution, label, footprint, expecting, kind="command", failure=partial(broken, None)
         )
 
 

@@ -8,7 +8,16 @@ from typing import Any
 
 from pytest_supercache.runtime.actor import Actor
 
-_local = threading.local()
+
+class _Here(threading.local):
+    """What is known of the calling thread."""
+
+    actor: Actor | None = None
+    controller: Any = None
+    is_looking = False
+
+
+here = _Here()
 
 tracers: list[Callable[..., Any]] = []
 """The trace function of every actor's thread, if there is one: see :mod:`runtime.lines`."""
@@ -16,7 +25,7 @@ tracers: list[Callable[..., Any]] = []
 
 def current_actor() -> Actor | None:
     """Return the actor whose code the calling thread runs, if it is under control."""
-    actor: Actor | None = getattr(_local, "actor", None)
+    actor = here.actor
     if actor is None or actor.loop is None:
         return actor
     return actor.loop.acting() or actor
@@ -29,29 +38,19 @@ def be(actor: Actor, controller: Any) -> None:
     is a daemon by default when the one that makes it is.
     """
     threading.current_thread()._daemonic = actor.daemon  # type: ignore[attr-defined] # noqa: SLF001
-    _local.actor = actor
-    _local.controller = controller
+    here.actor = actor
+    here.controller = controller
     if tracers:
         sys.settrace(tracers[-1])
-
-
-def current_controller() -> Any:
-    """Return the execution that the calling thread's actor belongs to."""
-    return getattr(_local, "controller", None)
 
 
 @contextmanager
 def looking() -> Iterator[None]:
     """Let the calling thread look at layers: what it does meanwhile are no steps."""
-    actor, _local.actor = getattr(_local, "actor", None), None
-    _local.is_looking = True
+    actor, here.actor = here.actor, None
+    here.is_looking = True
     try:
         yield
     finally:
-        _local.is_looking = False
-        _local.actor = actor
-
-
-def is_looking() -> bool:
-    """Say whether the calling thread only looks."""
-    return getattr(_local, "is_looking", False)
+        here.is_looking = False
+        here.actor = actor

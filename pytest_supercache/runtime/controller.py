@@ -15,17 +15,20 @@ from pytest_supercache.core.schedule import CLOCK, Choices, Scheduler, is_fault
 from pytest_supercache.core.switch import Background
 from pytest_supercache.core.trace import Pending
 from pytest_supercache.runtime.actor import (
+    DONE,
+    NEW,
+    PARKED,
+    RUNNING,
     Abandoned,
     Actor,
     ActorThread,
     Announced,
     BackgroundActor,
-    State,
 )
-from pytest_supercache.runtime.alone import let_run, wait_alone
+from pytest_supercache.runtime.alone import wait_alone
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.calling import be, current_actor
-from pytest_supercache.runtime.ending import is_over_limit, let_leave, note_blocked
+from pytest_supercache.runtime.ending import STEPS_MAX, let_leave, note_blocked, note_limit
 from pytest_supercache.runtime.moves import add_move, begin, perform, read_clock, tick
 from pytest_supercache.runtime.notes import Notes
 from pytest_supercache.runtime.pacing import hand_over
@@ -39,6 +42,10 @@ if TYPE_CHECKING:
 
 _NO_TIMERS = frozenset({"user", "busy"})
 """Kinds of steps whose deadlines are no reason to let the clock move early."""
+
+
+def stay(_node: str | None) -> None:
+    """Enter a node where no node has anything of its own."""
 
 
 class Controller(Notes):
@@ -60,7 +67,7 @@ class Controller(Notes):
         record: Record,
         *,
         shared_memory: bool = False,
-        enter_node: Callable[[str | None], None] = lambda _node: None,
+        enter_node: Callable[[str | None], None] = stay,
         swaps_state: bool = False,
     ) -> None:
         super().__init__(shared_memory=shared_memory)
@@ -85,6 +92,7 @@ class Controller(Notes):
         self.finished: Any = Baton()  # given when the race is over
         self.backgrounds: dict[str, BackgroundActor] = {}
         self.ready: frozenset[str] = frozenset()  # at the last choice
+        self._announcing: list[BackgroundActor] = []  # likewise
         self.fused: Actor | None = None  # was chosen for the first time: entry and first step
         self._crash: BaseException | None = None
 
@@ -125,18 +133,6 @@ class Controller(Notes):
         if self._crash is not None:
             raise self._crash
 
-    def drain(self, works: Iterable[Background]) -> None:
-        """Perform background work outside the race until nothing is pending, in this order."""
-        backgrounds = [BackgroundActor(work) for work in works]
-        taken = True
-        while taken:
-            taken = False
-            for background in backgrounds:
-                if background.announced() is not None:
-                    taken = True
-                    perform(self, background)
-            taken = taken or let_run(self)
-
     # -- arriving and choosing -----------------------------------------------------------------
 
     def arrive(self, actor: Actor, announced: Announced) -> None:
@@ -154,22 +150,19 @@ class Controller(Notes):
         if chosen is not actor:
             self.pass_on(chosen)
             actor.baton.take()
-            self.leave_if_over(actor)
-        actor.state = State.RUNNING
+            if self.given_up or actor.dismissed:
+                raise Abandoned
+        actor.state = RUNNING
 
     def announce(self, actor: Actor, announced: Announced) -> bool:
         """Note what an actor is about to do; True when it is done at once, else it is parked."""
         self.progress += 1
-        self.leave_if_over(actor)
-        self.record.close()
-        if (
-            announced.deadline is not None
-            and not announced.is_paused
-            and announced.kind not in _NO_TIMERS
-        ):
-            self.time.timers_started = True
-        if self.fused is actor and announced.deadline is not None:
-            read_clock(self, actor, announced)
+        if self.given_up or actor.dismissed:
+            raise Abandoned
+        if self.record.is_open:
+            self.record.close()
+        if announced.deadline is not None:
+            self._note_deadline(actor, announced)
         actor.pending = announced
         if actor.direct:
             wait_alone(self, actor, announced)
@@ -180,8 +173,17 @@ class Controller(Notes):
             if self.may_take(actor, announced):
                 self.take(actor)
                 return True
-        actor.state = State.PARKED
+        actor.state = PARKED
         return False
+
+    def _note_deadline(self, actor: Actor, announced: Announced) -> None:
+        """Tell the clock that somebody waits for it."""
+        if announced.is_paused:
+            self.time.has_pauses = True
+        elif announced.kind not in _NO_TIMERS:
+            self.time.timers_started = True
+        if self.fused is actor:
+            read_clock(self, actor, announced)
 
     def ask(self) -> Actor | None:
         """Say who goes on, for an event loop that has nothing to do."""
@@ -199,39 +201,45 @@ class Controller(Notes):
         if self.phase != "race":
             return None  # the body goes on
         try:
-            return self._find_next()
+            while True:
+                if self.loops and (turn := turn_of_loop(self.loops)) is not None:
+                    return turn
+                chosen = self._choose()
+                if chosen is None:
+                    return None
+                actor = self.actors.get(chosen)
+                if actor is None:
+                    self._move(chosen)
+                    continue
+                if actor.state is NEW:
+                    begin(self, actor)
+                else:
+                    self.take(actor)
+                return actor
         except BaseException as error:  # noqa: BLE001 - raised again where the race was begun
             self._crash = self._crash or error
             self.complete = False
         return None
 
-    def _find_next(self) -> Actor | None:
-        while (turn := turn_of_loop(self.loops)) is None:
-            chosen = self._choose()
-            if chosen is None:
-                return None
-            if chosen == CLOCK:
-                tick(self)
-            elif chosen in self.backgrounds:
-                perform(self, self.backgrounds[chosen])
-            else:
-                actor = self.actors[chosen]
-                if actor.state is State.NEW:
-                    begin(self, actor)
-                else:
-                    self.take(actor)
-                return actor
-        return turn
+    def _move(self, chosen: str) -> None:
+        """Let a pseudo-actor move."""
+        if chosen == CLOCK:
+            tick(self)
+        else:
+            perform(self, self.backgrounds[chosen])
 
     def _choose(self) -> str | None:
+        record = self.record
         enabled = self._enabled()
         if not enabled and release_polls(self):
             enabled = self._enabled()
-        if is_over_limit(self, enabled) or not enabled:
+        if not enabled or len(record.steps) >= STEPS_MAX:
+            note_limit(self)
             return None
+        last = self.actors.get(record.last or "")
         choices = Choices(
-            tuple(enabled), self.record.last, len(self.choices), self._is_resting(),
-            self.record.steps,
+            tuple(enabled), record.last, len(self.choices), last is None or not last.in_flight,
+            record.steps,
         )  # fmt: skip
         choice = self.scheduler.choose(choices)
         if choice is None:
@@ -247,23 +255,33 @@ class Controller(Notes):
         return choice
 
     def _enabled(self) -> list[str]:
-        enabled = [actor.name for actor in self.actors.values() if self.is_ready(actor)]
-        enabled += [name for name, work in self.backgrounds.items() if work.announced()]
+        enabled = []
+        for name, actor in self.actors.items():
+            if actor.state is PARKED:
+                step = actor.pending
+                assert step is not None, f"{name} is parked without a pending step"
+                is_free = step.wait is None and step.recheck_from is None
+                if is_free or self.may_take(actor, step):
+                    enabled.append(name)
+            elif actor.state is NEW:
+                enabled.append(name)
+        self._announcing.clear()
+        for name, work in self.backgrounds.items():
+            if work.pending() is not None:
+                self._announcing.append(work)
+                enabled.append(name)
         self.ready = frozenset(enabled)
         if self.time.may_tick(self.actors.values(), self.ready):
             enabled.append(CLOCK)
         return enabled
 
-    def _is_resting(self) -> bool:
-        last = self.actors.get(self.record.last or "")
-        return last is None or not last.in_flight
-
     def is_ready(self, actor: Actor) -> bool:
         """Say whether an actor could go on."""
-        if actor.state is not State.PARKED:
-            return actor.state is State.NEW
-        assert actor.pending is not None, f"{actor.name} is parked without a pending step"
-        return self.may_take(actor, actor.pending)
+        if actor.state is not PARKED:
+            return actor.state is NEW
+        announced = actor.pending
+        assert announced is not None, f"{actor.name} is parked without a pending step"
+        return self.may_take(actor, announced)
 
     def may_take(self, actor: Actor, announced: Announced) -> bool:
         """Say whether an actor may take the step that it has announced."""
@@ -277,8 +295,8 @@ class Controller(Notes):
         """Hand the baton to an actor; None: to the body."""
         if chosen is None:
             self.finished.give()
-        elif chosen.state is State.NEW:
-            chosen.state = State.RUNNING
+        elif chosen.state is NEW:
+            chosen.state = RUNNING
             self.enter_node(chosen.node)
             chosen.begin(self.live, self.new_thread)
         else:
@@ -291,7 +309,7 @@ class Controller(Notes):
             if actor.born:
                 actor.baton.take()
                 self.leave_if_over(actor)
-                actor.state = State.RUNNING
+                actor.state = RUNNING
             actor.result = actor.target()
         except Abandoned:
             pass
@@ -313,7 +331,7 @@ class Controller(Notes):
     def ended(self, actor: Actor) -> None:
         """Note that an actor's code has come to its end."""
         self.progress += 1
-        actor.state = State.DONE
+        actor.state = DONE
         actor.pending = None
         if not actor.taken and not actor.dismissed and (self.fused is actor or not actor.is_task):
             add_move(self, actor, "run", "hand", ANYTHING)
@@ -328,24 +346,28 @@ class Controller(Notes):
         assert announced is not None, f"{actor.name} was chosen without a pending step"
         racing = self.phase == "race"
         self.record.take(
-            actor.name, actor.node, actor.taken, announced, phase=self.phase,
-            operation=actor.operation,
-            choice=len(self.choices) - 1 if racing else None,
-            cause=actor.cause,
-            pending=self.all_pending() if racing else (),
-            point=actor.point if racing else None,
+            actor.name, actor.node, actor.taken, announced, self.phase, actor.operation,
+            len(self.choices) - 1 if racing else None, self.all_pending() if racing else (),
+            actor.cause, actor.point if racing else None,
         )  # fmt: skip
         actor.move_on()
-        self.enter_node(actor.node)
+        if self.enter_node is not stay:
+            self.enter_node(actor.node)
 
     def all_pending(self) -> tuple[Pending, ...]:
         """Describe what everyone was about to do at the last choice."""
-        return tuple(
-            actor.as_pending(enabled=actor.name in self.ready)
-            for actor in self.actors.values()
-            if actor.state is not State.DONE
-        ) + tuple(
-            Pending(name, announced.label, announced.footprint, enabled=True)
-            for name, work in self.backgrounds.items()
-            if (announced := work.announced()) is not None
-        )
+        ready = self.ready
+        found = []
+        for name, actor in self.actors.items():
+            if actor.state is not DONE:
+                about, known = actor.described
+                is_enabled = name in ready
+                is_known = known is not None and about is actor.pending and not actor.is_task
+                if known is None or not is_known or known.enabled is not is_enabled:
+                    known = actor.as_pending(enabled=is_enabled)
+                found.append(known)
+        for work in self._announcing:
+            announced = work.announced()
+            if announced is not None:
+                found.append(Pending(work.name, announced.label, announced.footprint, enabled=True))
+        return tuple(found)

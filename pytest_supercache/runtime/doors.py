@@ -109,11 +109,13 @@ class Doors:
             label, footprint = self.announce(execution, args)
             footprint = _widened(execution, client, footprint)
             ask = partial(self._ask, method, client, args, options)
+            failure = partial(broken, client)
             answer = None
             for attempt in attempts(execution, client):
-                failure, shown = broken(client), f"{label}{attempt.mark}"
+                shown = f"{label}{attempt.mark}"
                 with attempt, execution.call(shown, footprint, kind="command", failure=failure):
-                    self._keep(execution, footprint)
+                    if execution.faults.keeps_history:
+                        self._keep(footprint)
                     answer = self._wire.under_way(execution, label, ask)
             return dialect.received(answer) if dialect else answer
 
@@ -139,8 +141,10 @@ class Doors:
             is_atomic = pipeline.transaction or pipeline.explicit_transaction
             label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
             footprint = _widened(execution, pipeline, footprint)
-            with execution.call(label, footprint, kind="command", failure=broken(pipeline)):
-                self._keep(execution, footprint)
+            failure = partial(broken, pipeline)
+            with execution.call(label, footprint, kind="command", failure=failure):
+                if execution.faults.keeps_history:
+                    self._keep(footprint)
                 answer = self._wire.under_way(
                     execution, label, lambda: method(pipeline, *args, **options)
                 )
@@ -193,7 +197,11 @@ class Doors:
                     "was not made by a pool inside an execution; name its client in "
                     "@system(redis=[...]), or make the client in the system's factory"
                 )
-            if execution is None or getattr(connection, PRIVATE, False):
+            if (
+                execution is None
+                or getattr(connection, PRIVATE, False)
+                or not (execution.tracks or execution.controller.grain == "wire")
+            ):
                 return method(connection, *args, **options)
             return self._wire.sent(
                 execution, connection, lambda: method(connection, *args, **options)
@@ -204,9 +212,11 @@ class Doors:
     def announce(self, execution: Stepping, args: Sequence[Any]) -> tuple[str, Footprint]:
         """Return label and footprint of a command, and note what it says about time."""
         command = redis_commands.described(args, PLACE)
-        self._note(execution, command)
-        footprint = execution.logged(command.footprint)
-        self._note_time(command.label, footprint)
+        if not command.is_usual or execution.controller.grain == "wire":
+            self._note(execution, command)
+        footprint = command.footprint
+        if execution.faults.keeps_history:
+            footprint = execution.logged(footprint)
         return command.label, footprint
 
     def announce_pipeline(
@@ -219,10 +229,9 @@ class Doors:
         ]
         label = "; ".join(command.label for command in commands)
         for command in commands:
-            self._note(execution, command)
+            self._note(execution, command, label)
         together = reduce(or_, (command.footprint for command in commands), NOTHING)
         footprint = execution.logged(together)
-        self._note_time(label, footprint)
         if pipeline.watching:
             footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
         if is_atomic:
@@ -231,20 +240,25 @@ class Doors:
             execution.controller.simplify("pipelines without a transaction atomic")
         return label, footprint
 
-    def _note_time(self, label: str, footprint: Footprint) -> None:
-        if "clock:now" in footprint.reads:
-            self._cache.timed.add(label)
-            self._cache.expiring.update(r for r in footprint.reads if r.startswith(f"{PLACE}:"))
-
-    def _keep(self, execution: Stepping, footprint: Footprint) -> None:
+    def _keep(self, footprint: Footprint) -> None:
         """Keep what there is before a write: a replica may have missed it."""
-        if execution.faults.keeps_history and any(r.startswith(PLACE) for r in footprint.writes):
+        if any(r.startswith(PLACE) for r in footprint.writes):
             self._cache.history.append(self._cache.server.save())
 
-    def _note(self, execution: Stepping, command: redis_commands.Described) -> None:
-        """Remember keys set with NX (with a TTL they are locks that run out); name missing Lua."""
+    def _note(
+        self, execution: Stepping, command: redis_commands.Described, within: str = ""
+    ) -> None:
+        """Remember keys set with NX (with a TTL they are locks that run out); name missing Lua.
+
+        ``within`` is the label of the pipeline that the command belongs to.
+        """
         if not command.is_plain or execution.controller.grain == "wire":
             self._cache.is_plain = False
+        if command.is_timed:
+            self._cache.timed.add(within or command.label)
+            self._cache.expiring.update(
+                r for r in command.footprint.reads if r.startswith(f"{PLACE}:")
+            )
         if command.lease is not None:
             self._cache.leases.add(command.lease)
         if command.is_script and not self._cache.server.runs_scripts:
@@ -278,17 +292,13 @@ def _widened(execution: Stepping, client: Any, footprint: Footprint) -> Footprin
     return footprint | SENDS if execution.controller.grain == "wire" else footprint
 
 
-def broken(client: Any) -> Callable[[str], BaseException]:
-    """Return what makes the error of a connection that broke; a pipeline starts over then."""
+def broken(client: Any, text: str) -> BaseException:
+    """Return the error of a client's connection that broke; a pipeline starts over then."""
+    from redis.exceptions import ConnectionError as BrokenConnectionError
 
-    def failure(text: str) -> BaseException:
-        from redis.exceptions import ConnectionError as BrokenConnectionError
-
-        if hasattr(client, "command_stack"):
-            client.reset()
-        return BrokenConnectionError(text)
-
-    return failure
+    if hasattr(client, "command_stack"):
+        client.reset()
+    return BrokenConnectionError(text)
 
 
 def speak(execution: Stepping, pipeline: Any) -> Dialect | None:

@@ -40,6 +40,8 @@ def run(controller: Controller, coroutine: Any) -> Any:
 
 def loop_of_body(controller: Controller) -> ControlledLoop | None:
     """Return the loop on which the calling code runs, if it does."""
+    if not controller.loops:
+        return None
     thread = threading.get_ident()
     return next((loop for loop in controller.loops if loop.runs_on(thread)), None)
 

@@ -25,23 +25,21 @@ STEPS_MAX = 10_000
 """Steps in one execution; more is UNKNOWN: something polls without waiting."""
 
 
-def is_over_limit(controller: Controller, enabled: list[str]) -> bool:
-    """Say whether the race has gone on for longer than it may: that proves nothing."""
+def note_limit(controller: Controller) -> None:
+    """Nobody is to go on: note it if the race has gone on for longer than it may.
+
+    That proves nothing.
+    """
     if len(controller.record.steps) >= STEPS_MAX:
         controller.hazard(
             f"an execution took {STEPS_MAX} steps without an end; something polls. Let it wait "
             "on a lock, an event or world.wait_until instead"
         )
-    elif (
-        controller.time.is_exhausted
-        and not enabled
-        and controller.time.is_awaited(controller.actors.values())
-    ):
+    elif controller.time.is_exhausted and controller.time.is_awaited(controller.actors.values()):
         controller.hazard(f"the clock has moved {TICKS_MAX} times and somebody still waits for it")
     else:
-        return False
+        return
     controller.complete = False
-    return True
 
 
 def note_blocked(controller: Controller) -> None:

@@ -10,7 +10,7 @@ class Expiries:
     """Deadlines of one execution, by resource (``super_cache@a:product:42``)."""
 
     def __init__(self) -> None:
-        self._at: dict[str, list[tuple[float, bool]]] = {}
+        self.at: dict[str, list[tuple[float, bool]]] = {}  # when, and whether that is a lease
 
     def note(self, resource: str, at: float | None, *, lease: bool) -> None:
         """Note when ``resource`` ends; None: never.
@@ -18,23 +18,23 @@ class Expiries:
         Who writes without a TTL may keep the old one, and ``place:*`` may be any key there: a
         deadline too many costs a tick at which nothing happens, one too few hides orders.
         """
-        known = self._at.setdefault(resource, []) if resource.endswith(":*") else []
+        known = self.at.setdefault(resource, []) if resource.endswith(":*") else []
         if at is not None:
             known.append((at + EXPIRED_AFTER, lease))
-        self._at[resource] = known
+        self.at[resource] = known
 
     def has_any(self, place: str) -> bool:
         """Say whether something there will end."""
-        return any(self._at[name] for name in self._at if name.startswith(f"{place}:"))
+        return any(self.at[name] for name in self.at if name.startswith(f"{place}:"))
 
     def next(self, now: float, *, leases_only: bool) -> float | None:
         """Return the next deadline after ``now``."""
-        if not self._at:
+        if not self.at:
             return None
         return min(
             (
                 at
-                for deadlines in self._at.values()
+                for deadlines in self.at.values()
                 for at, lease in deadlines
                 if at > now and (lease or not leases_only)
             ),

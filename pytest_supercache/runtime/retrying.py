@@ -6,7 +6,7 @@ that every attempt is a step of its own, which faults and other users can meet.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -17,9 +17,19 @@ RETRIES_MAX = 10
 """More attempts than this are not made; the scope of the verdict says so."""
 
 
-def attempts(execution: Stepping, client: Any) -> Iterator["Attempt"]:
-    """Yield the attempts that a client makes for a command, until one needs no other."""
-    wanted, errors = _wanted(client)
+def attempts(execution: Stepping, client: Any) -> Iterable["Attempt"]:
+    """Return the attempts that a client makes for a command, until one needs no other."""
+    pool = getattr(client, "connection_pool", None)
+    retry = getattr(pool, "connection_kwargs", {}).get("retry")
+    if retry is None or hasattr(client, "command_stack") or _is_default(retry):
+        return _ONE  # a pipeline starts over: the code has to say it again
+    wanted = int(getattr(retry, "_retries", 0))
+    return _several(execution, wanted, getattr(retry, "_supported_errors", ()))
+
+
+def _several(
+    execution: Stepping, wanted: int, errors: tuple[type[BaseException], ...]
+) -> Iterator["Attempt"]:
     if wanted < 0 or wanted > RETRIES_MAX:
         execution.controller.simplify(f"retries of a client limited to {RETRIES_MAX}")
         wanted = RETRIES_MAX
@@ -43,8 +53,13 @@ class Attempt:
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> bool:
-        self.has_failed = isinstance(error, self._errors) and is_injected(error)
+        if error is not None and self._errors:
+            self.has_failed = isinstance(error, self._errors) and is_injected(error)
         return self.has_failed
+
+
+_ONE = (Attempt(0, ()),)
+"""The only attempt, after which no error asks for another: it keeps nothing."""
 
 
 def without_default(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -55,15 +70,6 @@ def without_default(arguments: dict[str, Any]) -> dict[str, Any]:
     from redis.backoff import NoBackoff
 
     return {**arguments, "retry": type(retry)(NoBackoff(), 0)}
-
-
-def _wanted(client: Any) -> tuple[int, tuple[type[BaseException], ...]]:
-    """Return how often a client retries a command because the code asks for it, and on what."""
-    retry = getattr(client, "connection_pool", None)
-    retry = getattr(retry, "connection_kwargs", {}).get("retry")
-    if retry is None or hasattr(client, "command_stack") or _is_default(retry):
-        return 0, ()  # a pipeline starts over: the code has to say it again
-    return int(getattr(retry, "_retries", 0)), getattr(retry, "_supported_errors", ())
 
 
 def _is_default(retry: Any) -> bool:

@@ -25,17 +25,23 @@ def seeded() -> Iterator["Seeding"]:
     """Make ``random`` and ``uuid`` repeatable; put both back afterwards."""
     state = random.getstate()
     source = random.Random(0)
+    begun: list[int] = []  # the seed, until ``source`` has begun with it
     real: dict[str, Any] = {name: getattr(uuid, name) for name in ("uuid1", "uuid4")}
 
+    def bits() -> int:
+        if begun:
+            source.seed(begun.pop())
+        return source.getrandbits(128)
+
     def uuid1(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:  # noqa: ARG001
-        return uuid.UUID(int=source.getrandbits(128), version=1)
+        return uuid.UUID(int=bits(), version=1)
 
     def uuid4() -> uuid.UUID:
-        return uuid.UUID(int=source.getrandbits(128), version=4)
+        return uuid.UUID(int=bits(), version=4)
 
     def seed(number: int) -> None:
         random.seed(number)
-        source.seed(number)
+        begun[:] = [number]
 
     uuid.uuid1, uuid.uuid4 = uuid1, uuid4
     try:

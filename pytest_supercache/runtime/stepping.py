@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -77,7 +77,8 @@ class Stepping:
             failure=failure,
         )
         self.controller.arrive(actor, announced)
-        self.begun(actor, announced)
+        if self.on_step is not None or self.faults.vector:
+            self.begun(actor, announced)
         return not announced.fired
 
     def announced(
@@ -94,22 +95,27 @@ class Stepping:
         failure: Failure = ConnectionError,
     ) -> Announced:
         """Make the announcement of a step, with all that surrounds it and what faults do to it."""
-        plan = self._plan(actor, label, kind, failure)
+        plan = self._plan(actor, label, kind, failure) if self.faults.vector else None
         if plan is not None:
             label, deadline = plan.label, deadline or plan.deadline
+        is_first = actor.born and not actor.taken
+        if is_first or actor.inherited or self.controller.shared_memory:
+            footprint = self._widened(actor, footprint)
+        if is_first or deadline is not None:
+            wait = _guard(actor, wait, deadline)
         return Announced(
-            label, kind, self._widened(actor, footprint), _guard(actor, wait, deadline), deadline,
-            recheck_from=recheck_from, polls=polls, plan=plan,
-            is_paused=plan is not None and plan.deadline is not None,
+            label, kind, footprint, wait, deadline, recheck_from=recheck_from, polls=polls,
+            plan=plan, is_paused=plan is not None and plan.deadline is not None,
         )  # fmt: skip
 
     def begun(self, actor: Actor, announced: Announced) -> None:
-        """Let faults strike a step, now that it is its turn."""
-        self.faults.forget_publication()
+        """Let faults strike a step, and tell who is told of steps, now that it is its turn."""
         if self.on_step is not None and self.controller.phase == "race":
             self.on_step(self.record.steps[-1])
-        if announced.plan is not None:
-            self.faults.carry_out(announced.plan, actor, self.moves_made())
+        if self.faults.vector:
+            self.faults.forget_publication()
+            if announced.plan is not None:
+                self.faults.carry_out(announced.plan, actor, self.moves_made())
 
     def _plan(self, actor: Actor, label: str, kind: str, failure: Failure) -> Plan | None:
         """Ask what faults do to a step of the race."""
@@ -127,8 +133,10 @@ class Stepping:
 
     def dialect(self) -> Dialect | None:
         """Return how the calling actor's node speaks, if it is of another version."""
+        if not self.faults.versions:
+            return None
         actor = current_actor()
-        if not self.faults.versions or actor is None:
+        if actor is None:
             return None
         fault = self.faults.versions.get(actor.node or "")
         if fault is None:
@@ -150,7 +158,6 @@ class Stepping:
         now = self.now()
         return now + DELAY_SECONDS if farthest is None or farthest <= now else farthest
 
-    @contextmanager
     def call(
         self,
         label: str,
@@ -158,24 +165,9 @@ class Stepping:
         *,
         kind: str,
         failure: Failure = ConnectionError,
-    ) -> Iterator[None]:
+    ) -> "Call":
         """Take the step of a call, and part its answer, be it an error, from what follows."""
-        self.step(label, footprint, kind=kind, failure=failure)
-        actor = current_actor()
-        assert actor is not None, "a call is made by an actor"
-        late, actor.late = actor.late, None
-        try:
-            if kind == "command" and self.faults.skews:
-                with self.controller.time.clock.true():  # the server's clock is right
-                    yield
-            else:
-                yield
-        except Exception:
-            self.answered(label)
-            raise
-        self.answered(label)
-        if late is not None:
-            raise late
+        return Call(self, label, footprint, kind, failure)
 
     def last_step(self) -> StepId | None:
         """Name the last step that the calling actor has taken in the race."""
@@ -186,6 +178,8 @@ class Stepping:
 
     def answered(self, label: str) -> None:
         """Part the answer of a step from what the code does with it, in shared memory only."""
+        if not (self.received or self.controller.shared_memory or self.faults.vector):
+            return
         actor = current_actor()
         if actor is not None and actor.name in self.received:
             self.received.remove(actor.name)
@@ -238,6 +232,43 @@ class Stepping:
             memory = frozenset({f"memory:{actor.node}"})
             footprint = footprint | Footprint(memory, memory)
         return footprint
+
+
+class Call:
+    """A call of the code under test: its step when it begins, its answer when it ends."""
+
+    __slots__ = ("_execution", "_failure", "_footprint", "_kind", "_label", "_late", "_true")
+
+    def __init__(
+        self, execution: Stepping, label: str, footprint: Footprint, kind: str, failure: Failure
+    ) -> None:
+        self._execution = execution
+        self._label = label
+        self._footprint = footprint
+        self._kind = kind
+        self._failure = failure
+        self._late: BaseException | None = None
+        self._true: AbstractContextManager[None] | None = None
+
+    def __enter__(self) -> None:
+        execution = self._execution
+        execution.step(self._label, self._footprint, kind=self._kind, failure=self._failure)
+        if not execution.faults.vector:
+            return
+        actor = current_actor()
+        assert actor is not None, "a call is made by an actor"
+        self._late, actor.late = actor.late, None
+        if self._kind == "command" and execution.faults.skews:
+            self._true = execution.controller.time.clock.true()  # the server's clock is right
+            self._true.__enter__()
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if self._true is not None:
+            self._true.__exit__(None, None, None)
+        if error is None or isinstance(error, Exception):
+            self._execution.answered(self._label)
+        if error is None and self._late is not None:
+            raise self._late
 
 
 def raise_late(actor: Actor | None) -> None:

@@ -54,6 +54,7 @@ class Timekeeper:
         self.moved = 0
         self.alarms: list[Callable[[], float | None]] = []  # timers of event loops
         self.has_moves = False  # faults that the schedule places
+        self.has_pauses = False  # faults have held somebody back
         self.cut_short = False  # a thread that repeats would have gone on
         self._auto = ticks == "auto"
         self._early = TICKS_MAX if unlimited else 1 if ticks == "auto" else int(ticks)
@@ -95,14 +96,17 @@ class Timekeeper:
 
     def may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
         """Say whether a tick is possible now, given who is ready to go on."""
-        self.clock.show_ahead(0.0)  # whose code ran last saw the clock of its node
-        if self.is_exhausted:
+        if self.clock.ahead:
+            self.clock.show_ahead(0.0)  # whose code ran last saw the clock of its node
+        if self.moved >= TICKS_MAX:
             return False
         open_to_faults = self.has_moves and any(map(is_fault, ready))
         if open_to_faults:
             ready = frozenset(name for name in ready if not is_fault(name))
         self.ready = ready
         may_be_early = self._early > 0 and (not self._auto or self._has_timer())
+        if ready and not (may_be_early or open_to_faults or self.has_pauses):
+            return False
         actors = list(actors)
         deadline = self.deadline(actors) if may_be_early or open_to_faults else None
         self.saw_deadline = self.saw_deadline or deadline is not None
@@ -156,7 +160,8 @@ class Timekeeper:
     def _has_timer(self) -> bool:
         """Say whether code under test waits on time: a sleep, a timed wait, a lock lease."""
         if not self.timers_started:
-            self.timers_started = self._expiry(True) is not None or bool(self._alarms())
+            is_leased = self._expiry(True) is not None
+            self.timers_started = is_leased or (bool(self.alarms) and bool(self._alarms()))
         return self.timers_started
 
     def _alarms(self) -> list[float]:

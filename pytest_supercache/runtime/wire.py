@@ -61,7 +61,8 @@ class Wire:
             execution = None if getattr(connection, PRIVATE, False) else controlled()
             if (
                 execution is not None
-                and _is_watched(execution, connection)
+                and (execution.controller.grain == "wire" or getattr(connection, TRACKED, False))
+                and _is_watched(connection)
                 and not options.get("push_request")
             ):
                 _receive(execution, connection)
@@ -74,18 +75,16 @@ class Wire:
 
         What is sent without a command, on a connection in somebody's hands, is a step of its own.
         """
-        is_wire = execution.controller.grain == "wire"
-        if is_wire:
+        if execution.controller.grain == "wire":
             _send_by_hand(execution, connection)
         answer = send()
-        if is_wire or execution.tracks:
-            self._quiesce()
+        self._quiesce()
         return answer
 
     def under_way(self, execution: Stepping, label: str, make: Callable[[], Any]) -> Any:
         """Send a command and receive its answer, which may be two steps."""
-        actor = current_actor()
-        if actor is None or execution.controller.grain != "wire":
+        actor = current_actor() if execution.controller.grain == "wire" else None
+        if actor is None:
             return make()
         execution.commands[actor.name] = label
         try:
@@ -102,9 +101,7 @@ def _send_by_hand(execution: Stepping, connection: Any) -> None:
         execution.step("send", _SENDS_ANYTHING, kind="command")
 
 
-def _is_watched(execution: Stepping, connection: Any) -> bool:
-    if execution.controller.grain != "wire" and not getattr(connection, TRACKED, False):
-        return False
+def _is_watched(connection: Any) -> bool:
     actor = current_actor()
     is_open = getattr(connection, OWNED, False) and not getattr(connection, _CONNECTING, False)
     return is_open and actor is not None and not actor.is_task

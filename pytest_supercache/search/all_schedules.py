@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pytest_supercache.core.errors import NotDeterministicError
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.schedule import Choices
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
 from pytest_supercache.search.search import Attempt
 
@@ -89,19 +88,19 @@ class AllSchedules:
                 prefix = stack.pop()
                 following = _Following(prefix)
                 execution = attempt(following)
-                self._compare(prefix, following, execution)
-                for branch in _branches(prefix, following, execution):
+                repeated = execution.signatures()
+                self._compare(prefix, following, repeated)
+                for branch in _branches(prefix, following, repeated):
                     waiting[branch.preemptions].append(branch)
             del waiting[self.level]
         return End.EXHAUSTED
 
-    def _compare(self, prefix: _Prefix, following: _Following, execution: Execution) -> None:
+    def _compare(self, prefix: _Prefix, following: _Following, repeated: list[Signature]) -> None:
         if len(following.points) < len(prefix.choices):
             raise NotDeterministicError(
                 f"after the same {len(following.points)} choices nobody may go on where it was "
                 f"{', '.join(prefix.enabled[len(following.points)])} before"
             )
-        repeated = execution.signatures()
         for at in range(prefix.shared):
             if repeated[at] != prefix.signatures[at]:
                 raise NotDeterministicError(
@@ -110,11 +109,10 @@ class AllSchedules:
                 )
 
 
-def _branches(prefix: _Prefix, following: _Following, execution: Execution) -> list[_Prefix]:
+def _branches(prefix: _Prefix, following: _Following, signatures: list[Signature]) -> list[_Prefix]:
     """Return the prefixes that differ from this run in one choice after its own prefix."""
     enabled = [choices.enabled for choices, _ in following.points]
     taken = tuple(choice for _, choice in following.points)
-    signatures: list[Signature] = list(execution.signatures())
     branches = []
     preemptions = 0
     for at, (choices, chosen) in enumerate(following.points):

@@ -1,0 +1,116 @@
+"""Commands that go over as fields arrive as those do that go over as bytes."""
+
+import pytest
+import redis
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_supercache.layers.fake_connection import Fields, FieldsConnection
+from pytest_supercache.layers.fake_server import FakeRedisServer
+
+
+class Bytes(FieldsConnection):
+    """Sends what redis-py has written down."""
+
+    def send_command(self, *args, **options):
+        self.send_packed_command(self.pack_command(*args), **options)
+
+
+def arrived(kind, *args, encoding="utf-8"):
+    """Return the fields that a server has read of a command, or how the client refuses it."""
+    connection = kind(server=FakeRedisServer()._make(), encoding=encoding)
+    connection.connect()
+    got = []
+    connection._sock._process_command = lambda fields: got.append(list(fields))
+    try:
+        connection.send_command(*args)
+    except redis.DataError as error:
+        return str(error)
+    return got
+
+
+WORDS = st.one_of(
+    st.text(max_size=5),
+    st.binary(max_size=5),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.binary(max_size=5).map(bytearray),
+    st.binary(max_size=5).map(memoryview),
+    st.booleans(),
+    st.none(),
+)
+NAMES = st.sampled_from(
+    ["GET", "CONFIG GET", "  SET ", b"GET", b"CONFIG GET", b"X\tY", b" A  B ", "A\tB"]
+)
+
+
+@given(name=NAMES, args=st.lists(WORDS, max_size=4), encoding=st.sampled_from(["utf-8", "utf-16"]))
+def test_the_same_arrives_as_over_the_wire(name, args, encoding):
+    sent = arrived(FieldsConnection, name, *args, encoding=encoding)
+    assert sent == arrived(Bytes, name, *args, encoding=encoding)
+    assert all(type(field) is bytes for fields in sent if isinstance(sent, list) for field in fields)
+
+
+def test_a_large_value_arrives_in_one_piece():
+    value = b"v" * 1_000_000
+    assert arrived(FieldsConnection, "SET", "k", value) == [[b"SET", b"k", value]]
+
+
+def client_on(server):
+    connection = FieldsConnection(server=server._server)
+    pool = redis.ConnectionPool()
+    pool.make_connection = lambda: connection
+    return redis.Redis(connection_pool=pool), connection
+
+
+def test_fields_and_bytes_take_turns_on_one_connection():
+    server = FakeRedisServer()
+    client, connection = client_on(server)
+    sent = []
+    through = connection.send_packed_command
+    connection.send_packed_command = lambda command, **options: (
+        sent.extend(command),
+        through(command, **options),
+    )
+    client.set("a", 1)
+    with client.pipeline() as pipeline:
+        assert pipeline.set("b", 2).get("a").execute() == [True, b"1"]
+    assert client.get("b") == b"2"
+    kinds = [type(item) is Fields for item in sent]
+    assert kinds[0] and kinds[-1]
+    assert not all(kinds)
+
+
+def test_a_lost_connection_is_told_as_fakeredis_tells_it():
+    server = FakeRedisServer()
+    client, connection = client_on(server)
+    client.set("a", 1)
+    server._server.connected = False
+    assert connection.can_read()  # as redis-py expects it of a connection that is lost
+    with pytest.raises(redis.ConnectionError):
+        client.get("a")
+    server._server.connected = True
+    assert client.get("a") == b"1"
+
+
+def test_a_connection_that_was_killed_says_so_at_its_next_command():
+    server = FakeRedisServer()
+    client, connection = client_on(server)
+    other, _ = client_on(server)
+    client.set("a", 1)
+    other.client_kill_filter(_id=client.client_id())
+    connection.retry = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
+    with pytest.raises(redis.ConnectionError):
+        client.get("a")
+
+
+def test_an_answer_is_there_to_be_read_until_it_was_read():
+    connection = FieldsConnection(server=FakeRedisServer()._server)
+    connection.connect()
+    assert not connection.can_read()
+    connection.send_command("PING")
+    assert connection.can_read()
+    assert connection.can_read(1.0)
+    assert connection.read_response() == b"PONG"
+    assert not connection.can_read()
+    assert not connection.can_read(0.01)
