@@ -3,6 +3,7 @@
 import json
 import weakref
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.layers.clock import EPOCH
 from pytest_supercache.layers.connections import TRACKED, owned, private_client
-from pytest_supercache.layers.reuse import Moulds
+from pytest_supercache.layers.moulds import Moulds, of_tasks, of_threads
 from pytest_supercache.layers.servers import AnyServer
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class ExistingCache:
         self.is_observed = False  # every command of a client is looked at
         self.is_plain = False  # and they were nothing but reads and writes of keys
         self._admin: redis.Redis | None = None  # for our own looks; made when needed
-        self._moulds = Moulds()
+        self._moulds: Moulds | None = None  # of clients; made when needed
+        self._amoulds: Moulds | None = None
         self._pools: set[Any] = set()  # of clients we made, that have a connection
 
     @property
@@ -48,11 +50,9 @@ class ExistingCache:
 
     def client(self, **options: Any) -> "redis.Redis":
         """Make a ``redis.Redis`` with its own ``options``: decode_responses and others."""
-        import redis
-
-        pool = redis.ConnectionPool(**options)
-        self._lead_here(pool, lambda pool: self.join(pool, options))
-        client: redis.Redis = self._moulds.client(redis.Redis, pool, options)
+        self._moulds = self._moulds or of_threads()
+        client: redis.Redis = self._moulds.made(options)
+        self._lead_here(client.connection_pool, lambda pool: self.join(pool, options))
         return client
 
     def join(self, pool: Any, arguments: Mapping[str, Any], library: str = "redis") -> Any:
@@ -84,11 +84,10 @@ class ExistingCache:
 
     def aclient(self, **options: Any) -> "redis.asyncio.Redis":
         """Make a ``redis.asyncio.Redis`` of the same cache, with its own ``options``."""
-        import redis.asyncio
-
-        pool = redis.asyncio.ConnectionPool(**options)
-        self._lead_here(pool, lambda _pool: self.aconnect(options))
-        return redis.asyncio.Redis(connection_pool=pool)
+        self._amoulds = self._amoulds or of_tasks()
+        client: redis.asyncio.Redis = self._amoulds.made(options)
+        self._lead_here(client.connection_pool, lambda _pool: self.aconnect(options))
+        return client
 
     def _lead_here(self, pool: Any, connect: Callable[[Any], Any]) -> None:
         """Let a pool open its connections here, and remember it from then on."""
@@ -103,7 +102,6 @@ class ExistingCache:
 
     def aconnect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make an asyncio connection that leads here."""
-        self.is_plain = False  # what pipelines and subscriptions send there is not looked at
         return owned(self.server.aconnection(arguments, library))
 
     def reset(self, given: Mapping[str, Any]) -> None:
@@ -140,8 +138,8 @@ class ExistingCache:
 
     def forget_pool(self, pool: Any) -> None:
         """Take a pool's connections away; those of asyncio went with the loop they belonged to."""
-        is_async = iscoroutinefunction(pool.disconnect)
-        if not is_async and not (self.is_plain and self.server.reuses_connections):
+        kind: Any = type(pool)
+        if not _is_async(kind) and not (self.is_plain and self.server.reuses_connections):
             pool.disconnect()
         if getattr(pool, "cache", None) is not None:
             pool.cache.flush()
@@ -197,6 +195,11 @@ class ExistingCache:
             self._admin = private_client(lambda: self.connect({}))
         self._pools.add(self._admin.connection_pool)
         return self._admin
+
+
+@cache
+def _is_async(kind: Any) -> bool:
+    return iscoroutinefunction(kind.disconnect)
 
 
 def encoded(value: Any) -> str | bytes:

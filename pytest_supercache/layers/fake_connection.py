@@ -1,4 +1,4 @@
-"""A connection to fakeredis over which commands go as they are, and not as bytes.
+"""Connections to fakeredis over which commands go as they are, and not as bytes.
 
 redis-py writes a command down as bytes, and fakeredis, in the same process, reads it from them: a
 quarter of what a command costs. Here its fields go over in a list. Whatever else is sent (the
@@ -6,29 +6,39 @@ commands of a pipeline, what somebody has packed by hand) takes the way of the b
 take the way that they always take.
 """
 
+import asyncio
 import threading
+from collections.abc import Callable, Sequence
 from functools import cache
 from queue import SimpleQueue
 from typing import Any
 
 import fakeredis
+from fakeredis import aioredis
 from redis.connection import PythonRespSerializer
 
-# Older versions have the class of connections by its first name.
+# Older versions have the classes of connections by their first names.
 _Connection: Any = getattr(fakeredis, "FakeRedisConnection", None) or fakeredis.FakeConnection
+_AsyncConnection: Any = (
+    getattr(aioredis, "FakeAsyncRedisConnection", None) or aioredis.FakeConnection
+)
 
 
 class Fields(list[bytes]):
     """The fields of one command, as a server has them when it has read them."""
 
 
-class Ready(threading.Event):
-    """Is set after every answer; waiters, who are seldom there, are only woken when it was not."""
-
-    def set(self) -> None:
-        """Wake whoever waits for an answer."""
-        if not self._flag:  # type: ignore[attr-defined] # asked after every answer: no call for it
-            super().set()
+def fields_of(args: Sequence[Any], encode: Callable[[Any], Any]) -> Fields:
+    """Return the fields of a command as redis-py would write them; the first may be several."""
+    name = args[0]
+    if isinstance(name, str):
+        fields = Fields(name.encode().split())
+    else:
+        fields = Fields(name.split() if b" " in name else (name,))
+    for arg in args[1:]:
+        value = encode(arg)
+        fields.append(value if type(value) is bytes else bytes(value))
+    return fields
 
 
 class FieldsConnection(_Connection):  # type: ignore[misc] # either of two classes
@@ -36,31 +46,22 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
 
     def _connect(self) -> Any:
         socket = super()._connect()
-        if hasattr(socket, "_process_command") and hasattr(socket, "responses"):
-            kind: Any = type(socket)
-            socket.__class__ = _taking(kind)
+        if _is_known(socket):
+            _let_take_fields(socket, _TakesFields)
             socket.responses = SimpleQueue()  # as good a queue for what has one reader
             if hasattr(socket, "response_ready"):
-                socket.response_ready = Ready()
+                socket.response_ready = _Ready()
         return socket
 
     def send_command(self, *args: Any, **options: Any) -> None:
         """Send one command, by its fields if redis-py itself would write them down."""
         packer = self._command_packer
         takes_fields = getattr(self._sock, "takes_fields", False)
-        if not takes_fields or type(packer) is not PythonRespSerializer:
-            super().send_command(*args, **options)
-            return
-        name = args[0]
-        if isinstance(name, str):
-            fields = Fields(name.encode().split())
+        if takes_fields and type(packer) is PythonRespSerializer:
+            command = (fields_of(args, packer.encode),)
+            self.send_packed_command(command, check_health=options.get("check_health", True))
         else:
-            fields = Fields(name.split() if b" " in name else (name,))
-        encode = packer.encode
-        for arg in args[1:]:
-            value = encode(arg)
-            fields.append(value if type(value) is bytes else bytes(value))
-        self.send_packed_command((fields,), check_health=options.get("check_health", True))
+            super().send_command(*args, **options)
 
     def can_read(self, timeout: float | None = 0) -> bool:
         """Say whether an answer is there; a lost connection counts as one, for redis-py."""
@@ -70,18 +71,103 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
         return not socket.responses.empty()
 
 
-@cache
-def _taking(kind: Any) -> type:
-    """Return the class of sockets that take fields, too, for a class of fakeredis's sockets."""
+class AsyncFieldsConnection(_AsyncConnection):  # type: ignore[misc] # either of two classes
+    """Sends fields where fakeredis takes them, on asyncio."""
 
-    class FieldsSocket(kind):  # type: ignore[misc] # fakeredis has several
-        takes_fields = True
+    async def _connect(self) -> None:
+        await super()._connect()
+        if _is_known(self._sock) and hasattr(self._sock, "_response_available"):
+            _let_take_fields(self._sock, _TakesFieldsOnALoop)
+            self._sock.begin_on(asyncio.get_running_loop())
 
-        def sendall(self, data: Any) -> None:
-            if type(data) is not Fields:
-                super().sendall(data)
-                return
-            super().sendall(b"")  # raises what it raises when the connection is lost
+    async def send_command(self, *args: Any, **options: Any) -> None:
+        """Send one command."""
+        if getattr(self._sock, "takes_fields", False):
+            command = (fields_of(args, self.encoder.encode),)
+            await self.send_packed_command(command, check_health=options.get("check_health", True))
+        else:
+            await super().send_command(*args, **options)
+
+
+class _TakesFields:
+    """What a socket of fakeredis has to know to take fields, too."""
+
+    takes_fields = True
+    _paused: bool
+    _process_command: Callable[[Fields], None]
+
+    def sendall(self, data: Any) -> None:
+        """Deal with a command; what comes while another one blocks has to wait as bytes."""
+        deal: Any = super()
+        if type(data) is not Fields:
+            deal.sendall(data)
+        elif self._paused:
+            deal.sendall(_written(data))
+        else:
+            deal.sendall(b"")  # raises what it raises when the connection is lost
             self._process_command(data)
 
-    return FieldsSocket
+
+class _TakesFieldsOnALoop(_TakesFields):
+    """The same on asyncio, where a socket belongs to a loop."""
+
+    def begin_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Belong to ``loop``, with nothing unread."""
+        self.responses = _Answers()
+        self._response_available = _Heard()
+        self._event_loop = loop
+        self._loop_thread_ident = threading.get_ident()
+
+
+class _Answers(asyncio.Queue[Any]):
+    """A queue that is quick while nobody waits for what it will hold."""
+
+    _queue: Any
+    _getters: Any
+
+    def empty(self) -> bool:
+        return not self._queue
+
+    def put_nowait(self, item: Any) -> None:
+        if self._getters:
+            super().put_nowait(item)
+        else:
+            self._queue.append(item)
+
+    async def get(self) -> Any:
+        return self._queue.popleft() if self._queue else await super().get()
+
+
+class _Heard(asyncio.Event):
+    """Is set after every answer; waiters are only woken when it was not."""
+
+    def set(self) -> None:
+        if not self._value:  # type: ignore[attr-defined] # asked after every answer: no call for it
+            super().set()
+
+
+class _Ready(threading.Event):
+    """The same for threads."""
+
+    def set(self) -> None:
+        if not self._flag:  # type: ignore[attr-defined] # as above
+            super().set()
+
+
+def _is_known(socket: Any) -> bool:
+    return all(hasattr(socket, name) for name in ("_paused", "_process_command", "responses"))
+
+
+def _let_take_fields(socket: Any, how: type) -> None:
+    kind: Any = type(socket)
+    socket.__class__ = _both(how, kind)  # a connection makes its socket itself
+
+
+@cache
+def _both(how: Any, kind: Any) -> Any:
+    return type("FieldsSocket", (how, kind), {})
+
+
+def _written(fields: Fields) -> bytes:
+    lengths = [b"$%d\r\n%b\r\n" % (len(field), field) for field in fields]
+    return b"*%d\r\n%b" % (len(fields), b"".join(lengths))

@@ -32,8 +32,6 @@ class FakeRedisServer:
 
     def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection to the present server, of redis-py or valkey-py."""
-        import fakeredis
-
         arguments = portable_arguments(arguments)
         shape = shape_of(arguments, library)
         connection = self._reuse.take(shape, self._server)
@@ -41,6 +39,8 @@ class FakeRedisServer:
             return connection
         make: Any = _connection_class()
         if library == "valkey":
+            import fakeredis
+
             make = fakeredis.FakeValkey(server=self._server).connection_pool.connection_class
         connection = make(server=self._server, **arguments)
         self._reuse.lend(shape, connection)
@@ -53,14 +53,21 @@ class FakeRedisServer:
 
     def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make an asyncio connection to the present server, of redis-py or valkey-py."""
-        import fakeredis
-        from fakeredis import aioredis
+        from pytest_supercache.layers.fake_connection import AsyncFieldsConnection
 
-        # Older versions have the same class by its first name.
-        make: Any = getattr(aioredis, "FakeAsyncRedisConnection", None) or aioredis.FakeConnection
+        arguments = portable_arguments(arguments)
+        shape = shape_of(arguments, f"{library}.asyncio")
+        connection = self._reuse.take(shape, self._server)
+        if connection is not None:
+            return connection
+        make: Any = AsyncFieldsConnection
         if library == "valkey":
+            import fakeredis
+
             make = fakeredis.FakeAsyncValkey(server=self._server).connection_pool.connection_class
-        return make(server=self._server, **portable_arguments(arguments))
+        connection = make(server=self._server, **arguments)
+        self._reuse.lend(shape, connection)
+        return connection
 
     def reset(self, *, was_plain: bool = False) -> None:
         """Start over, with a new server unless the old one only needs to forget its keys.

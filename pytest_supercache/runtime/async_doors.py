@@ -60,16 +60,27 @@ class AsyncDoors(Doors):
             dialect = execution.dialect()
             args = dialect.sent(args) if dialect else args
             label, footprint = self.announce(execution, args)
+            ask = partial(self._ask, method, client, args, options)
             answer = None
             for attempt in attempts(execution, client):
                 with attempt:
-                    answer = await self._call(
-                        execution, f"{label}{attempt.mark}", footprint,
-                        lambda: method(client, *args, **options),
-                    )  # fmt: skip
+                    answer = await self._call(execution, f"{label}{attempt.mark}", footprint, ask)
             return dialect.received(answer) if dialect else answer
 
         return execute_command
+
+    async def _ask(self, method: _Method, client: Any, args: Any, options: Any) -> Any:
+        """Send a command and wait for its answer; after an error its connection is in any state."""
+        actor = current_actor()
+        assert actor is not None, "a command is sent by an actor"
+        actor.asks += 1
+        try:
+            return await method(client, *args, **options)
+        except BaseException:
+            self._cache.is_plain = False
+            raise
+        finally:
+            actor.asks -= 1
 
     def _pipeline(self, method: _Method) -> _Method:
         async def execute(pipeline: Any, *args: Any, **options: Any) -> Any:
@@ -125,6 +136,9 @@ class AsyncDoors(Doors):
     def _sending(self, method: _Method) -> _Method:
         async def send_packed_command(connection: Any, *args: Any, **options: Any) -> Any:
             execution = controlled()
+            actor = None if execution is None else current_actor()
+            if actor is None or not actor.asks:
+                self._cache.is_plain = False  # a pipeline, a subscription, by hand
             for loop in () if execution is None else execution.controller.loops:
                 loop.keep(connection)
             was_ours = _is_ours(connection)

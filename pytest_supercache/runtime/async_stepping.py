@@ -39,7 +39,8 @@ async def step(
         recheck_from=recheck_from, failure=failure,
     )  # fmt: skip
     if isinstance(actor, TaskActor):
-        _name_skew(execution)
+        if execution.faults.skews:
+            _name_skew(execution)
         await actor.home.arrive(actor, announced)
     else:
         if get_running_loop() is not None and not actor.direct:
@@ -50,11 +51,10 @@ async def step(
 
 
 def _name_skew(execution: Stepping) -> None:
-    if execution.faults.skews:
-        execution.controller.hazard(
-            "the fault clock_skew is not available for coroutines in this version: tasks of all "
-            "nodes share one thread, whose clock cannot be ahead for some of them"
-        )
+    execution.controller.hazard(
+        "the fault clock_skew is not available for coroutines in this version: tasks of all "
+        "nodes share one thread, whose clock cannot be ahead for some of them"
+    )
 
 
 async def call(
@@ -86,7 +86,8 @@ async def answered(execution: Stepping, label: str) -> None:
     """Part the answer of a step from what the code does with it, in shared memory only."""
     if execution.controller.shared_memory:
         await step(execution, f"answer of {label}", Footprint(), kind="memory")
-    raise_late(current_actor())
+    if execution.faults.vector:
+        raise_late(current_actor())
 
 
 async def inside(

@@ -12,7 +12,12 @@ from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.ending import note_blocked
 from pytest_supercache.runtime.event_loop import ControlledLoop
-from pytest_supercache.runtime.loop_ending import close_sockets, name_lost_exceptions, unwind
+from pytest_supercache.runtime.loop_ending import (
+    close_sockets,
+    is_at_rest,
+    name_lost_exceptions,
+    unwind,
+)
 from pytest_supercache.runtime.task_actor import TaskActor
 
 
@@ -56,8 +61,8 @@ def _complete(loop: ControlledLoop, coroutine: Any) -> Any:
         raise
     finally:
         loop.controller.lost += name_lost_exceptions(loop)
-        loop.run_until_complete(loop.main(_leave(loop, main)))
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        if not main.done() or not is_at_rest(loop):
+            loop.run_until_complete(loop.main(_leave(loop, main)))
 
 
 async def _leave(loop: ControlledLoop, main: asyncio.Task[Any]) -> None:
@@ -67,6 +72,7 @@ async def _leave(loop: ControlledLoop, main: asyncio.Task[Any]) -> None:
     await asyncio.wait([main])
     if not main.cancelled():
         main.exception()
+    await loop.shutdown_asyncgens()
 
 
 async def race(

@@ -9,7 +9,6 @@ order could not happen in production.
 import asyncio
 import heapq
 import math
-import selectors
 import sys
 import threading
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.memory_net import Network, Server
 from pytest_supercache.runtime.passing import take_alone
+from pytest_supercache.runtime.selector import Selector
 from pytest_supercache.runtime.task_actor import ACTING, TaskActor
 from pytest_supercache.runtime.tasks import fill, is_inner, live
 from pytest_supercache.runtime.timekeeper import TICKS_MAX
@@ -39,29 +39,6 @@ from pytest_supercache.runtime.under_test import is_under_test_name
 
 SOCKET_SECONDS = 0.05
 """How long to wait for sockets at a time, while a command is on its way to a real server."""
-
-
-class _Selector:
-    """What asyncio takes for a selector; sockets, if there are any, have a real one."""
-
-    def __init__(self, pause: Callable[[float | None], Any]) -> None:
-        self._pause = pause
-        self.sockets: selectors.BaseSelector | None = None
-
-    def select(self, timeout: float | None) -> Any:
-        return self._pause(timeout)
-
-    def close(self) -> None:
-        if self.sockets is not None:
-            self.sockets.close()
-
-    def get_map(self) -> Any:
-        return {} if self.sockets is None else self.sockets.get_map()
-
-    def __getattr__(self, name: str) -> Any:  # register, unregister, modify, get_key
-        if self.sockets is None:
-            self.sockets = selectors.DefaultSelector()
-        return getattr(self.sockets, name)
 
 
 class ControlledLoop(asyncio.SelectorEventLoop):
@@ -73,7 +50,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self, controller: Controller, host: Actor) -> None:
-        self._gate = _Selector(self._pause)
+        self._gate = Selector(self._pause)
         self._swaps_state = controller.swaps_state
         super().__init__(self._gate)  # type: ignore[arg-type] # all that asyncio asks of one
         self.controller = controller
@@ -121,7 +98,11 @@ class ControlledLoop(asyncio.SelectorEventLoop):
             actor = ACTING.get() if context is None else context.get(ACTING)
             if actor is not None:
                 callback, args = _on_node, (self.controller, actor.node, callback, args)
-        return super().call_soon(callback, *args, context=context)
+        if self._debug or self._closed:  # type: ignore[attr-defined] # asyncio has more to do then
+            return super().call_soon(callback, *args, context=context)
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)  # type: ignore[attr-defined] # as asyncio does
+        return handle
 
     def create_task(
         self, coro: Any, *, name: Any = None, context: Context | None = None, **rest: Any
@@ -233,6 +214,8 @@ class ControlledLoop(asyncio.SelectorEventLoop):
     def next_deadline(self) -> float | None:
         """Return the virtual second at which the next timer is due."""
         timers = self._scheduled  # type: ignore[attr-defined] # asyncio's own heap
+        if not timers:
+            return None
         while timers and timers[0].cancelled():
             self._timer_cancelled_count -= 1  # type: ignore[attr-defined] # as asyncio does
             heapq.heappop(timers)._scheduled = False  # noqa: SLF001
@@ -280,7 +263,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
             self.controller.fused = None  # these must have their chance before
         if self.controller.announce(actor, announced):
             return
-        actor.gate = self.create_future()
+        actor.gate = super().create_future()  # ours, and nobody's memory
         try:
             await actor.gate
         except BaseException:  # cancelled: the step is not taken, now or later
@@ -289,7 +272,8 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         finally:
             actor.gate = None
             actor.state = State.RUNNING
-        self.controller.leave_if_over(actor)
+        if self.controller.given_up or actor.dismissed:
+            raise Abandoned
 
     async def rest(self) -> None:
         """Wait until nothing can go on without the clock, outside of the race."""

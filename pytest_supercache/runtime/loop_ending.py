@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from pytest_supercache.runtime.actor import Abandoned
 from pytest_supercache.runtime.event_loop import ControlledLoop
@@ -16,6 +17,13 @@ def name_lost_exceptions(loop: ControlledLoop) -> list[tuple[str, BaseException]
             if error is not None and not isinstance(error, Abandoned):
                 loop.lost.append((actor.name, error))
     return loop.lost
+
+
+def is_at_rest(loop: ControlledLoop) -> bool:
+    """Say whether nothing is left on a loop whose body has ended: to run, to leave, to close."""
+    inner: Any = loop  # what asyncio keeps
+    is_quiet = not (inner._ready or inner._transports or inner._asyncgens)
+    return is_quiet and not loop.connections and all(task.done() for task in loop.actors)
 
 
 async def unwind(loop: ControlledLoop, wanted: Callable[[TaskActor], bool]) -> None:

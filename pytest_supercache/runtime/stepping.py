@@ -77,8 +77,7 @@ class Stepping:
             failure=failure,
         )
         self.controller.arrive(actor, announced)
-        if self.on_step is not None or self.faults.vector:
-            self.begun(actor, announced)
+        self.begun(actor, announced)
         return not announced.fired
 
     def announced(

@@ -48,7 +48,9 @@ NAMES = st.sampled_from(
 def test_the_same_arrives_as_over_the_wire(name, args, encoding):
     sent = arrived(FieldsConnection, name, *args, encoding=encoding)
     assert sent == arrived(Bytes, name, *args, encoding=encoding)
-    assert all(type(field) is bytes for fields in sent if isinstance(sent, list) for field in fields)
+    assert all(
+        type(field) is bytes for fields in sent if isinstance(sent, list) for field in fields
+    )
 
 
 def test_a_large_value_arrives_in_one_piece():
@@ -77,7 +79,8 @@ def test_fields_and_bytes_take_turns_on_one_connection():
         assert pipeline.set("b", 2).get("a").execute() == [True, b"1"]
     assert client.get("b") == b"2"
     kinds = [type(item) is Fields for item in sent]
-    assert kinds[0] and kinds[-1]
+    assert kinds[0]
+    assert kinds[-1]
     assert not all(kinds)
 
 

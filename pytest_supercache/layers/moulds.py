@@ -1,0 +1,109 @@
+"""Clients and pools of redis-py that are copies of the first one made with the same options.
+
+To make them costs as much as two commands, because a client writes down anew how every answer is to
+be read, and a pool who is to be told of what. Only what is known is copied; of what changes, every
+client and every pool has its own.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pytest_supercache.layers.reuse import Shape, shape_of
+
+_CLIENT = frozenset(
+    {"_event_dispatcher", "auto_close_connection_pool", "connection", "connection_pool",
+     "response_callbacks"}
+)  # fmt: skip
+_POOL = frozenset(
+    {"_available_connections", "_connection_kwargs", "_event_dispatcher", "_in_use_connections",
+     "_lock", "_maint_notifications_pool_handler", "_oss_cluster_maint_notifications_handler",
+     "connection_class", "himport_registry", "max_connections"}
+)  # fmt: skip
+
+_KNOWN = (
+    (
+        _CLIENT | {"_single_connection_client", "single_connection_lock"},
+        _POOL
+        | {"_cache_factory", "_created_connections", "_fork_lock", "_pool_id", "cache", "pid"},
+    ),
+    (
+        _CLIENT
+        | {"_single_conn_lock", "_usage_counter", "_usage_lock", "single_connection_client"},
+        _POOL | {"encoder_class"},
+    ),
+)
+"""What a client and its pool consist of, in the versions of redis-py that we know how to copy."""
+
+_RENEWED: dict[str, Callable[[], Any]] = {
+    "_available_connections": list,
+    "_fork_lock": threading.RLock,
+    "_in_use_connections": set,
+    "single_connection_lock": threading.RLock,
+}
+
+
+class Moulds:
+    """Clients of one library on pools of one class.
+
+    Args:
+        client: makes a client of a pool, given as ``connection_pool``.
+        pool: makes a pool of options.
+        lock: makes the locks that both have.
+    """
+
+    def __init__(
+        self, client: Callable[..., Any], pool: Callable[..., Any], lock: Callable[[], Any]
+    ) -> None:
+        self._client = client
+        self._pool = pool
+        self._renewed = _RENEWED | dict.fromkeys(
+            ("_lock", "_single_conn_lock", "_usage_lock"), lock
+        )
+        self._moulds: dict[Shape, Any] = {}
+
+    def made(self, options: Mapping[str, Any]) -> Any:
+        """Return a client on a pool of its own, made with ``options``, or the like of one."""
+        shape = shape_of(options, "redis")
+        mould = None if shape is None else self._moulds.get(shape)
+        if mould is not None:
+            return self._like(mould)
+        client = self._client(connection_pool=self._pool(**options))
+        parts = vars(client).keys(), vars(client.connection_pool).keys()
+        if shape is not None and parts in _KNOWN:
+            self._moulds[shape] = self._like(client)
+        return client
+
+    def _like(self, mould: Any) -> Any:
+        pool = self._copied(mould.connection_pool)
+        pool.himport_registry = registry = type(pool.himport_registry)()
+        pool.connection_kwargs = {**pool.connection_kwargs, "himport_registry": registry}
+        client = self._copied(mould)
+        client.connection_pool = pool
+        callbacks = mould.response_callbacks
+        make: Any = type(callbacks)
+        client.response_callbacks = own = make.__new__(make)
+        dict.update(own, callbacks)  # its own update would fold the case of every name again
+        return client
+
+    def _copied(self, mould: Any) -> Any:
+        copied = object.__new__(type(mould))
+        vars(copied).update(vars(mould))
+        for name in self._renewed.keys() & vars(copied).keys():
+            setattr(copied, name, self._renewed[name]())
+        return copied
+
+
+def of_threads() -> Moulds:
+    """Return moulds of ``redis.Redis``."""
+    import redis
+
+    return Moulds(redis.Redis, redis.ConnectionPool, threading.RLock)
+
+
+def of_tasks() -> Moulds:
+    """Return moulds of ``redis.asyncio.Redis``."""
+    import redis.asyncio
+
+    return Moulds(redis.asyncio.Redis, redis.asyncio.ConnectionPool, asyncio.Lock)

@@ -1,0 +1,31 @@
+"""What an event loop of ours waits at: the controller, and real sockets where there are any."""
+
+import selectors
+from collections.abc import Callable
+from typing import Any
+
+
+class Selector:
+    """What asyncio takes for a selector; sockets, if there are any, have a real one."""
+
+    def __init__(self, pause: Callable[[float | None], Any]) -> None:
+        self._pause = pause
+        self.sockets: selectors.BaseSelector | None = None
+
+    def select(self, timeout: float | None) -> Any:
+        """Say what is ready, after as long a pause as the loop can make."""
+        return self._pause(timeout)
+
+    def close(self) -> None:
+        """Close the real one."""
+        if self.sockets is not None:
+            self.sockets.close()
+
+    def get_map(self) -> Any:
+        """Return the sockets that are registered."""
+        return {} if self.sockets is None else self.sockets.get_map()
+
+    def __getattr__(self, name: str) -> Any:  # register, unregister, modify, get_key
+        if self.sockets is None:
+            self.sockets = selectors.DefaultSelector()
+        return getattr(self.sockets, name)
