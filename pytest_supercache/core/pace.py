@@ -41,6 +41,8 @@ class Flow(Protocol):
 class Timed(Protocol):
     """A scheduler that moves the clock by itself."""
 
+    moves_clock: bool
+
     def start(self, flow: Flow) -> None:
         """Begin with a race: nobody has been chosen yet."""
         ...

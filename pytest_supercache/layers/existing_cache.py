@@ -3,7 +3,6 @@
 import json
 import weakref
 from collections.abc import Callable, Mapping
-from functools import cache
 from importlib import import_module
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
@@ -137,9 +136,9 @@ class ExistingCache:
         self._pools.clear()
 
     def forget_pool(self, pool: Any) -> None:
-        """Take a pool's connections away; those of asyncio went with the loop they belonged to."""
-        kind: Any = type(pool)
-        if not _is_async(kind) and not (self.is_plain and self.server.reuses_connections):
+        """Take a pool's connections away; those of asyncio cannot be closed without their loop."""
+        is_async = iscoroutinefunction(pool.disconnect)
+        if not is_async and not (self.is_plain and self.server.reuses_connections):
             pool.disconnect()
         if getattr(pool, "cache", None) is not None:
             pool.cache.flush()
@@ -195,11 +194,6 @@ class ExistingCache:
             self._admin = private_client(lambda: self.connect({}))
         self._pools.add(self._admin.connection_pool)
         return self._admin
-
-
-@cache
-def _is_async(kind: Any) -> bool:
-    return iscoroutinefunction(kind.disconnect)
 
 
 def encoded(value: Any) -> str | bytes:

@@ -66,7 +66,8 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
     def can_read(self, timeout: float | None = 0) -> bool:
         """Say whether an answer is there; a lost connection counts as one, for redis-py."""
         socket = self._sock
-        if timeout or not self._server.connected or not getattr(socket, "takes_fields", False):
+        takes_fields = getattr(socket, "takes_fields", False)
+        if timeout != 0 or not takes_fields or not self._server.connected:
             return bool(super().can_read(timeout))
         return not socket.responses.empty()
 
@@ -78,7 +79,7 @@ class AsyncFieldsConnection(_AsyncConnection):  # type: ignore[misc] # either of
         await super()._connect()
         if _is_known(self._sock) and hasattr(self._sock, "_response_available"):
             _let_take_fields(self._sock, _TakesFieldsOnALoop)
-            self._sock.begin_on(asyncio.get_running_loop())
+            self._sock.enter_loop()
 
     async def send_command(self, *args: Any, **options: Any) -> None:
         """Send one command."""
@@ -111,12 +112,18 @@ class _TakesFields:
 class _TakesFieldsOnALoop(_TakesFields):
     """The same on asyncio, where a socket belongs to a loop."""
 
-    def begin_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Belong to ``loop``, with nothing unread."""
+    _event_loop: asyncio.AbstractEventLoop | None
+
+    def enter_loop(self) -> None:
+        """Belong to the loop that runs, with nothing unread."""
         self.responses = _Answers()
         self._response_available = _Heard()
-        self._event_loop = loop
+        self._event_loop = asyncio.get_running_loop()
         self._loop_thread_ident = threading.get_ident()
+
+    def leave_loop(self) -> None:
+        """Belong to no loop: what it holds may go."""
+        self._event_loop = None
 
 
 class _Answers(asyncio.Queue[Any]):
@@ -160,7 +167,7 @@ def _is_known(socket: Any) -> bool:
 
 def _let_take_fields(socket: Any, how: type) -> None:
     kind: Any = type(socket)
-    socket.__class__ = _both(how, kind)  # a connection makes its socket itself
+    socket.__class__ = _both(how, kind)  # fakeredis has no place where one could say so
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import copy
 import time
+from asyncio import _get_running_loop as get_running_loop
 from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -29,22 +30,17 @@ class FakeRedisServer:
         self._make = fakeredis.FakeServer
         self._server = self._make()
         self._reuse = Reuse()
+        self._reuse_on_loops = Reuse()
 
     def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection to the present server, of redis-py or valkey-py."""
         arguments = portable_arguments(arguments)
-        shape = shape_of(arguments, library)
-        connection = self._reuse.take(shape, self._server)
-        if connection is not None:
-            return connection
-        make: Any = _connection_class()
         if library == "valkey":
             import fakeredis
 
-            make = fakeredis.FakeValkey(server=self._server).connection_pool.connection_class
-        connection = make(server=self._server, **arguments)
-        self._reuse.lend(shape, connection)
-        return connection
+            pool = fakeredis.FakeValkey(server=self._server).connection_pool
+            return pool.connection_class(server=self._server, **arguments)
+        return self._lent(self._reuse, _connection_class(), arguments)
 
     def own_reader(self, client: str) -> type | None:
         """Return the class that reads replies in its own way, for one client library at a time."""
@@ -56,17 +52,22 @@ class FakeRedisServer:
         from pytest_supercache.layers.fake_connection import AsyncFieldsConnection
 
         arguments = portable_arguments(arguments)
-        shape = shape_of(arguments, f"{library}.asyncio")
-        connection = self._reuse.take(shape, self._server)
-        if connection is not None:
-            return connection
-        make: Any = AsyncFieldsConnection
         if library == "valkey":
             import fakeredis
 
-            make = fakeredis.FakeAsyncValkey(server=self._server).connection_pool.connection_class
-        connection = make(server=self._server, **arguments)
-        self._reuse.lend(shape, connection)
+            pool: Any = fakeredis.FakeAsyncValkey(server=self._server).connection_pool
+            return pool.connection_class(server=self._server, **arguments)
+        if get_running_loop() is None:  # it will belong to one that is not there yet
+            return AsyncFieldsConnection(server=self._server, **arguments)
+        return self._lent(self._reuse_on_loops, AsyncFieldsConnection, arguments)
+
+    def _lent(self, reuse: Reuse, make: Any, arguments: Mapping[str, Any]) -> Any:
+        """Return a connection that may serve the next execution, too: one that is idle, or new."""
+        shape = shape_of(arguments)
+        connection = reuse.take(shape, self._server)
+        if connection is None:
+            connection = make(server=self._server, **arguments)
+            reuse.lend(shape, connection)
         return connection
 
     def reset(self, *, was_plain: bool = False) -> None:
@@ -76,6 +77,7 @@ class FakeRedisServer:
             was_plain: connections saw nothing but reads and writes of keys.
         """
         self._reuse.collect(are_plain=was_plain)
+        self._reuse_on_loops.collect(are_plain=was_plain)
         if not (was_plain and is_emptied(self._server)):
             self._server = self._make()
 

@@ -1,8 +1,7 @@
 """Clients and pools of redis-py that are copies of the first one made with the same options.
 
 To make them costs as much as two commands, because a client writes down anew how every answer is to
-be read, and a pool who is to be told of what. Only what is known is copied; of what changes, every
-client and every pool has its own.
+be read. Only what is known is copied; of what changes, every client and every pool has its own.
 """
 
 import asyncio
@@ -36,13 +35,6 @@ _KNOWN = (
 )
 """What a client and its pool consist of, in the versions of redis-py that we know how to copy."""
 
-_RENEWED: dict[str, Callable[[], Any]] = {
-    "_available_connections": list,
-    "_fork_lock": threading.RLock,
-    "_in_use_connections": set,
-    "single_connection_lock": threading.RLock,
-}
-
 
 class Moulds:
     """Clients of one library on pools of one class.
@@ -58,14 +50,20 @@ class Moulds:
     ) -> None:
         self._client = client
         self._pool = pool
-        self._renewed = _RENEWED | dict.fromkeys(
-            ("_lock", "_single_conn_lock", "_usage_lock"), lock
-        )
+        self._renewed: dict[str, Callable[[], Any]] = {
+            "_available_connections": list,
+            "_fork_lock": lock,
+            "_in_use_connections": set,
+            "_lock": lock,
+            "_single_conn_lock": lock,
+            "_usage_lock": lock,
+            "single_connection_lock": lock,
+        }
         self._moulds: dict[Shape, Any] = {}
 
     def made(self, options: Mapping[str, Any]) -> Any:
         """Return a client on a pool of its own, made with ``options``, or the like of one."""
-        shape = shape_of(options, "redis")
+        shape = shape_of(options)
         mould = None if shape is None else self._moulds.get(shape)
         if mould is not None:
             return self._like(mould)
@@ -77,8 +75,16 @@ class Moulds:
 
     def _like(self, mould: Any) -> Any:
         pool = self._copied(mould.connection_pool)
-        pool.himport_registry = registry = type(pool.himport_registry)()
-        pool.connection_kwargs = {**pool.connection_kwargs, "himport_registry": registry}
+        pool.himport_registry = type(pool.himport_registry)()
+        pool.connection_kwargs = {
+            **pool.connection_kwargs,
+            "himport_registry": pool.himport_registry,
+        }
+        notified = pool._maint_notifications_pool_handler  # noqa: SLF001 - it has its pool
+        if notified is not None:
+            notified = type(notified)(pool, notified.config)
+            pool._maint_notifications_pool_handler = notified  # noqa: SLF001
+            pool.connection_kwargs["maint_notifications_pool_handler"] = notified
         client = self._copied(mould)
         client.connection_pool = pool
         callbacks = mould.response_callbacks
@@ -92,6 +98,7 @@ class Moulds:
         vars(copied).update(vars(mould))
         for name in self._renewed.keys() & vars(copied).keys():
             setattr(copied, name, self._renewed[name]())
+        copied._event_dispatcher = type(mould._event_dispatcher)()  # noqa: SLF001
         return copied
 
 

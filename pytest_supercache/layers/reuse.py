@@ -6,7 +6,6 @@ execution's server as if it had been opened there. After anything else (a transa
 subscription, SELECT, a script, a client option, an error) it is closed.
 """
 
-from asyncio import get_running_loop
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,18 +41,20 @@ class Reuse:
         """Take back what was lent: to use it again if only plain commands went through all."""
         for shape, connection in self._lent:
             if are_plain and _is_clean(connection):
+                if hasattr(connection._sock, "leave_loop"):  # noqa: SLF001
+                    connection._sock.leave_loop()  # noqa: SLF001
                 self._idle.setdefault(shape, []).append(connection)
         if not are_plain:
             self._idle.clear()
         self._lent.clear()
 
 
-def shape_of(arguments: Mapping[str, Any], library: str) -> Shape | None:
+def shape_of(arguments: Mapping[str, Any]) -> Shape | None:
     """Return what a connection was asked for; None: it is too special to be used again."""
     said = {name: value for name, value in arguments.items() if value is not None}
-    if not library.startswith("redis") or not _SHAPES.issuperset(said):
+    if not _SHAPES.issuperset(said):
         return None
-    return tuple(sorted([(name, repr(value)) for name, value in said.items()] + [("", library)]))
+    return tuple(sorted([(name, repr(value)) for name, value in said.items()]))
 
 
 _SOCKET = frozenset({"_client_info", "_db", "_db_num", "_server", "responses"})
@@ -62,7 +63,7 @@ _SOCKET = frozenset({"_client_info", "_db", "_db_num", "_server", "responses"})
 def _is_clean(connection: Any) -> bool:
     """Say whether a connection is open, of a fakeredis that we know, with nothing unread."""
     socket: Any = getattr(connection, "_sock", None)
-    if socket is None or not hasattr(connection, "_server"):
+    if not getattr(socket, "takes_fields", False) or not hasattr(connection, "_server"):
         return False
     return vars(socket).keys() >= _SOCKET and bool(socket.responses.empty())
 
@@ -74,8 +75,8 @@ def _lead(connection: Any, server: Any) -> None:
     socket._db = server.dbs[socket._db_num]  # noqa: SLF001
     socket._client_info["id"] = server.get_next_client_id()  # noqa: SLF001
     server.sockets.append(socket)
-    if hasattr(socket, "begin_on"):
-        socket.begin_on(get_running_loop())
+    if hasattr(socket, "enter_loop"):
+        socket.enter_loop()
 
 
 _DATABASE = frozenset(
@@ -95,9 +96,9 @@ def is_emptied(server: Any) -> bool:
     """Make a server new through which only plain reads and writes went; False: it is another."""
     if vars(server).keys() != _KEPT or server.lock.locked():
         return False
+    if not all(map(_is_idle, server.dbs.values())):
+        return False
     for database in server.dbs.values():
-        if vars(database).keys() != _DATABASE or database._watches:  # noqa: SLF001
-            return False
         database._dict.clear()  # noqa: SLF001 - fakeredis has no public way to empty one
         database._expiry_heap.clear()  # noqa: SLF001
         database.time = 0.0
@@ -106,3 +107,10 @@ def is_emptied(server: Any) -> bool:
     server.scan_cursors.clear()
     server._next_client_id = 1  # noqa: SLF001
     return True
+
+
+def _is_idle(database: Any) -> bool:
+    """Say whether nobody watches a database or waits for what it will hold."""
+    if vars(database).keys() != _DATABASE:
+        return False
+    return not (database._watches or database._change_callbacks)  # noqa: SLF001

@@ -96,7 +96,7 @@ class Actor:
     taken: int = 0  # steps so far
     operation: int | None = None
     operations: int = 0  # begun so far
-    asks: int = 0  # on an event loop: commands that it has sent, one by one
+    asks: int = 0  # on an event loop: commands under way; what else it sends is not looked at
     in_command: int = 0  # on an event loop: what it awaits meanwhile is the client's business
     outside: int = 0  # steps outside of any operation
     late: BaseException | None = None  # raised as the answer of its present step

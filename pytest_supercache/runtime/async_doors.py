@@ -163,8 +163,7 @@ class AsyncDoors(Doors):
             footprint = footprint | SENDS
 
         async def expecting() -> Any:
-            if execution.faults.keeps_history:
-                self._keep(footprint)
+            self._keep(execution, footprint)
             actor = current_actor()
             assert actor is not None, "a command is sent by an actor"
             actor.in_command += 1

@@ -92,7 +92,7 @@ class Controller(Notes):
         self.finished: Any = Baton()  # given when the race is over
         self.backgrounds: dict[str, BackgroundActor] = {}
         self.ready: frozenset[str] = frozenset()  # at the last choice
-        self._announcing: list[BackgroundActor] = []  # likewise
+        self._announcing: list[BackgroundActor] = []  # who could have moved then
         self.fused: Actor | None = None  # was chosen for the first time: entry and first step
         self._crash: BaseException | None = None
 
@@ -150,17 +150,14 @@ class Controller(Notes):
         if chosen is not actor:
             self.pass_on(chosen)
             actor.baton.take()
-            if self.given_up or actor.dismissed:
-                raise Abandoned
+            self.leave_if_over(actor)
         actor.state = RUNNING
 
     def announce(self, actor: Actor, announced: Announced) -> bool:
         """Note what an actor is about to do; True when it is done at once, else it is parked."""
         self.progress += 1
-        if self.given_up or actor.dismissed:
-            raise Abandoned
-        if self.record.is_open:
-            self.record.close()
+        self.leave_if_over(actor)
+        self.record.close()
         if announced.deadline is not None:
             self._note_deadline(actor, announced)
         actor.pending = announced
@@ -255,21 +252,9 @@ class Controller(Notes):
         return choice
 
     def _enabled(self) -> list[str]:
-        enabled = []
-        for name, actor in self.actors.items():
-            if actor.state is PARKED:
-                step = actor.pending
-                assert step is not None, f"{name} is parked without a pending step"
-                is_free = step.wait is None and step.recheck_from is None
-                if is_free or self.may_take(actor, step):
-                    enabled.append(name)
-            elif actor.state is NEW:
-                enabled.append(name)
-        self._announcing.clear()
-        for name, work in self.backgrounds.items():
-            if work.pending() is not None:
-                self._announcing.append(work)
-                enabled.append(name)
+        enabled = [name for name, actor in self.actors.items() if self.is_ready(actor)]
+        self._announcing = [work for work in self.backgrounds.values() if work.pending()]
+        enabled += [work.name for work in self._announcing]
         self.ready = frozenset(enabled)
         if self.time.may_tick(self.actors.values(), self.ready):
             enabled.append(CLOCK)
@@ -351,8 +336,7 @@ class Controller(Notes):
             actor.cause, actor.point if racing else None,
         )  # fmt: skip
         actor.move_on()
-        if self.enter_node is not stay:
-            self.enter_node(actor.node)
+        self.enter_node(actor.node)
 
     def all_pending(self) -> tuple[Pending, ...]:
         """Describe what everyone was about to do at the last choice."""
@@ -360,12 +344,7 @@ class Controller(Notes):
         found = []
         for name, actor in self.actors.items():
             if actor.state is not DONE:
-                about, known = actor.described
-                is_enabled = name in ready
-                is_known = known is not None and about is actor.pending and not actor.is_task
-                if known is None or not is_known or known.enabled is not is_enabled:
-                    known = actor.as_pending(enabled=is_enabled)
-                found.append(known)
+                found.append(actor.as_pending(enabled=name in ready))
         for work in self._announcing:
             announced = work.announced()
             if announced is not None:

@@ -114,8 +114,7 @@ class Doors:
             for attempt in attempts(execution, client):
                 shown = f"{label}{attempt.mark}"
                 with attempt, execution.call(shown, footprint, kind="command", failure=failure):
-                    if execution.faults.keeps_history:
-                        self._keep(footprint)
+                    self._keep(execution, footprint)
                     answer = self._wire.under_way(execution, label, ask)
             return dialect.received(answer) if dialect else answer
 
@@ -143,8 +142,7 @@ class Doors:
             footprint = _widened(execution, pipeline, footprint)
             failure = partial(broken, pipeline)
             with execution.call(label, footprint, kind="command", failure=failure):
-                if execution.faults.keeps_history:
-                    self._keep(footprint)
+                self._keep(execution, footprint)
                 answer = self._wire.under_way(
                     execution, label, lambda: method(pipeline, *args, **options)
                 )
@@ -212,12 +210,8 @@ class Doors:
     def announce(self, execution: Stepping, args: Sequence[Any]) -> tuple[str, Footprint]:
         """Return label and footprint of a command, and note what it says about time."""
         command = redis_commands.described(args, PLACE)
-        if not command.is_usual or execution.controller.grain == "wire":
-            self._note(execution, command)
-        footprint = command.footprint
-        if execution.faults.keeps_history:
-            footprint = execution.logged(footprint)
-        return command.label, footprint
+        self._note(execution, command)
+        return command.label, execution.logged(command.footprint)
 
     def announce_pipeline(
         self, execution: Stepping, pipeline: Any, *, is_atomic: bool
@@ -240,18 +234,22 @@ class Doors:
             execution.controller.simplify("pipelines without a transaction atomic")
         return label, footprint
 
-    def _keep(self, footprint: Footprint) -> None:
+    def _keep(self, execution: Stepping, footprint: Footprint) -> None:
         """Keep what there is before a write: a replica may have missed it."""
-        if any(r.startswith(PLACE) for r in footprint.writes):
+        if execution.faults.keeps_history and any(r.startswith(PLACE) for r in footprint.writes):
             self._cache.history.append(self._cache.server.save())
 
     def _note(
         self, execution: Stepping, command: redis_commands.Described, within: str = ""
     ) -> None:
-        """Remember keys set with NX (with a TTL they are locks that run out); name missing Lua.
+        """Remember what is special about a command.
 
-        ``within`` is the label of the pipeline that the command belongs to.
+        Whether its connection is good for the next execution; keys with a time to live; those set
+        with NX, which are locks that run out then; scripts that this server cannot run. ``within``
+        is the label of the pipeline that the command belongs to.
         """
+        if command.is_usual and execution.controller.grain != "wire":
+            return
         if not command.is_plain or execution.controller.grain == "wire":
             self._cache.is_plain = False
         if command.is_timed:

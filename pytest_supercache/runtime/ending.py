@@ -26,7 +26,7 @@ STEPS_MAX = 10_000
 
 
 def note_limit(controller: Controller) -> None:
-    """Nobody is to go on: note it if the race has gone on for longer than it may.
+    """Note it if a race that goes on no more has gone on for longer than it may.
 
     That proves nothing.
     """

@@ -272,8 +272,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         finally:
             actor.gate = None
             actor.state = State.RUNNING
-        if self.controller.given_up or actor.dismissed:
-            raise Abandoned
+        self.controller.leave_if_over(actor)
 
     async def rest(self) -> None:
         """Wait until nothing can go on without the clock, outside of the race."""

@@ -30,12 +30,13 @@ def add_move(
     controller: Controller, actor: Actor, label: str, kind: str, footprint: Footprint
 ) -> None:
     """Record a choice of an actor that had no step to announce."""
+    racing = controller.phase == "race"
     controller.record.close()
     controller.record.add(
         Step(
             actor.name, actor.taken, label, kind, footprint, actor.node,
-            phase=controller.phase, choice=len(controller.choices) - 1,
-            pending=controller.all_pending(),
+            phase=controller.phase, choice=len(controller.choices) - 1 if racing else None,
+            pending=controller.all_pending() if racing else (),
             time=controller.time.clock.now(), cause=actor.cause,
         )
     )  # fmt: skip

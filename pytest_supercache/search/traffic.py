@@ -39,6 +39,8 @@ class Traffic:
     in the first ``simulation.within`` seconds, and so is a fault that may come any time.
     """
 
+    moves_clock = True
+
     def __init__(self, simulation: Simulation, seed: int, run: int) -> None:
         self._simulation = simulation
         self._name = f"{seed}/{run}"

@@ -1,5 +1,6 @@
 """What serves the next execution is as good as new, or is not used again."""
 
+import asyncio
 from contextlib import suppress
 
 import pytest
@@ -93,3 +94,128 @@ def test_after_anything_else_no_connection_is_used_again():
     server.reset(was_plain=True)
     server.reset(was_plain=False)
     assert server.connection({}) is not idle
+
+
+def test_an_asyncio_connection_belongs_to_the_loop_of_each_execution():
+    server = FakeRedisServer()
+
+    async def use(expected=None):
+        connection = server.aconnection({})
+        assert expected is None or connection is expected
+        await connection.connect()
+        socket = connection._sock
+        assert socket._event_loop is asyncio.get_running_loop()
+        waiting = asyncio.create_task(connection.read_response())  # binds the queue to this loop
+        await asyncio.sleep(0)
+        await connection.send_command("PING")
+        assert await waiting == b"PONG"
+        return connection
+
+    connection = asyncio.run(use())
+    server.reset(was_plain=True)
+    assert connection._sock._event_loop is None
+    asyncio.run(use(connection))
+
+
+def test_an_asyncio_connection_that_cannot_change_its_loop_is_not_used_again():
+    server = FakeRedisServer()
+
+    async def use():
+        connection = server.aconnection({})
+        await connection.connect()
+        return connection
+
+    connection = asyncio.run(use())
+    connection._sock.takes_fields = False  # a fakeredis that we do not know
+    server.reset(was_plain=True)
+    assert asyncio.run(use()) is not connection
+
+
+def test_without_a_loop_an_asyncio_connection_is_a_new_one():
+    server = FakeRedisServer()
+
+    async def use():
+        connection = server.aconnection({})
+        await connection.connect()
+        return connection
+
+    connection = asyncio.run(use())
+    server.reset(was_plain=True)
+    assert server.aconnection({}) is not connection
+    assert asyncio.run(use()) is connection
+
+
+ASYNC_COMMANDS = {
+    "a subscription": lambda client: client.pubsub().subscribe("news"),
+    "a client's name": lambda client: client.client_setname("mine"),
+    "a pipeline": lambda client: client.pipeline().set("p", 1).client_setname("mine").execute(),
+    "an error": lambda client: client.incrby("k", "one"),
+    "by hand": lambda client: by_hand(client),
+}
+
+
+async def by_hand(client):
+    connection = await client.connection_pool.get_connection()
+    await connection.send_packed_command(connection.pack_command("CLIENT", "SETNAME", "mine"))
+    await connection.read_response()
+    await client.connection_pool.release(connection)
+
+
+@pytest.mark.parametrize("command", ASYNC_COMMANDS.values(), ids=ASYNC_COMMANDS)
+def test_every_execution_on_asyncio_begins_with_the_same_server(command):
+    seen, kept = [], []
+
+    async def body(world):
+        client = world.existing_cache.aclient(decode_responses=True)
+
+        async def look():
+            if await client.get("k") is None:
+                await client.set("another", "v")
+                await client.delete("another")
+                keys = [key for key in await client.keys("*") if key != "k"]
+                looks = await client.client_id(), await client.client_getname(), keys
+                seen.append((*looks, await client.pubsub_channels()))
+                with suppress(ResponseError):  # one of the commands is refused
+                    kept.append(await command(client))
+
+        async def fill():
+            await client.set("k", "v")
+
+        world.actor("alice", fill)
+        world.actor("bob", look)
+        await world.run()
+
+    result = check(body, search="all-schedules", guarantees=())
+    assert result.verdict is Verdict.HOLDS, result.reasons
+    assert len(seen) > 3
+    assert all(look == seen[0] for look in seen)
+    assert seen[0][2] == []
+
+
+def test_copies_of_a_client_share_nothing_that_changes():
+    cache = ExistingCache(FakeRedisServer())
+    for make in (cache.client, cache.aclient):
+        first, second, third = (make(decode_responses=True) for _ in range(3))
+        for one, other in ((first, second), (second, third)):
+            assert type(one) is type(other)
+            assert vars(one).keys() == vars(other).keys()
+            assert vars(one.connection_pool).keys() == vars(other.connection_pool).keys()
+            assert shared(one, other) <= {"connection_class", "encoder_class", "cache"}
+            assert shared(one.connection_pool, other.connection_pool) <= {
+                "connection_class", "encoder_class", "_pool_id",
+            }  # fmt: skip
+        handler = second.connection_pool.connection_kwargs.get("maint_notifications_pool_handler")
+        assert handler is None or handler.pool is second.connection_pool
+        second.set_response_callback("GET", lambda _answer: "mine")
+        assert "GET" in second.response_callbacks
+        assert "GET" not in third.response_callbacks
+
+
+def shared(one, other):
+    """Name what two objects have in common, plain values left out."""
+    plain = (type(None), bool, int, str)
+    return {
+        name
+        for name, value in vars(one).items()
+        if value is vars(other)[name] and not isinstance(value, plain)
+    }
