@@ -318,23 +318,24 @@ def repeat_first(trial: Trial) -> None:
     """Run the first schedule once more, last: code that has changed meanwhile proves nothing.
 
     Raises:
-        NotDeterministicError: it took other steps.
+        NotDeterministicError: it took other steps, or another end.
     """
     assert trial.first is not None, "a search has executed something"
-    _compare(trial.first, trial.execute(Serial(()), unlimited_ticks=True))
+    _compare(trial, trial.first, trial.execute(Serial(()), unlimited_ticks=True))
 
 
 def _first_turns(trial: Trial) -> Execution:
     first = trial.execute(Serial(()), unlimited_ticks=True)
     if trial.stand.notice_new_modules():
-        trial.first = None  # its locks were not ours yet
+        trial.first, cold = None, first  # its locks were not ours yet
         first = trial.execute(Serial(()), unlimited_ticks=True)
+        _compare_ends(trial, cold, first)
     for _ in range(REPEATS):
-        _compare(first, trial.execute(Serial(()), unlimited_ticks=True))
+        _compare(trial, first, trial.execute(Serial(()), unlimited_ticks=True))
     return first
 
 
-def _compare(first: Execution, again: Execution) -> None:
+def _compare(trial: Trial, first: Execution, again: Execution) -> None:
     if first.schedule != again.schedule:
         raise NotDeterministicError("users took turns in the same order, but others could go on")
     for one, other in zip(first.steps, again.steps, strict=False):
@@ -348,3 +349,13 @@ def _compare(first: Execution, again: Execution) -> None:
             f"the same schedule took {len(first.steps)} steps in one run and {len(again.steps)} "
             "in another"
         )
+    _compare_ends(trial, first, again)
+
+
+def _compare_ends(trial: Trial, first: Execution, again: Execution) -> None:
+    broken, broken_again = (
+        {v.guarantee for v in trial.judge(execution).violations} for execution in (first, again)
+    )
+    if broken != broken_again:
+        once = ", ".join(sorted(broken ^ broken_again))
+        raise NotDeterministicError(f"the same schedule broke {once} in one run and not in another")

@@ -1,0 +1,46 @@
+"""Code that fails at first and not later: it is not deterministic, and never HOLDS."""
+
+import pytest
+
+from pytest_supercache import Verdict, check
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _libraries_are_imported():
+    """An execution in which a library was imported is none: its commands were no steps yet."""
+    check(failing_at_first(0))
+
+
+def failing_at_first(times):
+    """Return a body that fails in its first executions, and a count of them."""
+    runs = []
+
+    def body(world):
+        client = world.existing_cache.client()
+        world.actor("reader", lambda: client.get("k") and None)
+        world.actor("writer", lambda: client.set("k", 1) and None)
+        world.run()
+        runs.append(1)
+        if len(runs) <= times:
+            pytest.fail("not warm yet")
+
+    return body
+
+
+@pytest.mark.parametrize("search", ["auto", "exhaustive", "all-schedules"])
+@pytest.mark.parametrize("times", range(1, 9))
+def test_a_failure_of_the_first_executions_is_not_forgotten(times, search):
+    result = check(failing_at_first(times), search=search)
+    assert result.verdict is Verdict.UNKNOWN
+    assert "not deterministic" in result.reasons[0]
+
+
+@pytest.mark.parametrize("search", ["auto", "exhaustive", "all-schedules"])
+def test_code_that_never_fails_holds(search):
+    assert check(failing_at_first(0), search=search).verdict is Verdict.HOLDS
+
+
+def test_code_that_always_fails_is_a_plain_bug():
+    result = check(failing_at_first(10_000))
+    assert result.verdict is Verdict.VIOLATED
+    assert result.label.value == "plain bug"
