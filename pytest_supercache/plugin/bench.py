@@ -12,9 +12,10 @@ from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.plugin.allure_results import show
+from pytest_supercache.plugin.exploring import is_given
 from pytest_supercache.plugin.progress import progressing
 from pytest_supercache.plugin.reproducing import REPLAYED, attempted, recorded_of
-from pytest_supercache.plugin.session import FINDING, NotAsExpected, Session
+from pytest_supercache.plugin.session import FINDING, Session, failure_like
 from pytest_supercache.plugin.terminal import whole_text
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ class Bench:
         from pytest_supercache.report.finding import Finding
 
         settings = self._session.options.exploration(own)
-        if hasattr(getattr(node, "obj", None), "hypothesis"):
+        if is_given(node):
             settings = _without_odds(settings)  # each example would be simulated
         if reproduce is not None:
             settings = replace(settings, search="hypothesis")
@@ -195,9 +196,9 @@ class Bench:
                 reproduce=reproduce,
             ),
         )
-        if hasattr(getattr(node, "obj", None), "hypothesis"):
+        if is_given(node):
             result = _as_example(node, result)
-        elif result.reproduce:
+        elif result.reproduce and reproduce is None:
             result = _with_note(
                 result, f"to try this schedule only, put {result.reproduce} on the test"
             )
@@ -281,11 +282,14 @@ class Bench:
         row["line_of_text"] = line_of_text(finding)
         if result.counterexample is not None and finding.as_stated:
             row["picture"] = whole_text(node.config, finding)
-        node.stash[FINDING] = row
-        node.user_properties += properties(row)
-        show(node, finding, row, self._session.report_folder)
+        kept = node.stash.get(FINDING, {}).get("verdict")
+        if kept != Verdict.VIOLATED.value or result.verdict is Verdict.VIOLATED:
+            node.stash[FINDING] = row  # of the last example of @given that failed, if any did
+            known = dict(node.user_properties) | dict(properties(row))
+            node.user_properties[:] = known.items()
+            show(node, finding, row, self._session.report_folder)
         if not finding.as_stated:
-            raise NotAsExpected(whole_text(node.config, finding))
+            raise failure_like(result)(whole_text(node.config, finding))
 
 
 def _first_line(node: pytest.Item) -> str:
@@ -307,7 +311,7 @@ def _as_example(node: pytest.Item, result: CheckResult) -> CheckResult:
 
         reject_example()
     node.stash[EXAMPLES] = count = node.stash.get(EXAMPLES, 0) + 1
-    return _with_note(result, f"this is about example {count} of @given, the last one tried")
+    return _with_note(result, f"this is about example {count} of @given")
 
 
 def _with_note(result: CheckResult, note: str) -> CheckResult:

@@ -10,6 +10,7 @@ from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.settings import Assume
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.plugin.fixtures import LAYER_FIXTURES
+from pytest_supercache.plugin.leaving import Leaving
 from pytest_supercache.world import World
 
 if TYPE_CHECKING:
@@ -73,16 +74,34 @@ _NEEDED = ("request", "supercache_bench")
 
 
 def _name(function: _Test) -> str:
-    return str(getattr(function, "__qualname__", repr(function)))
+    written = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    return str(getattr(written, "__qualname__", repr(written)))
+
+
+def _refuse_draws(name: str, wanted: dict[str, Any]) -> None:
+    from pytest_supercache.search.generated import draws
+
+    for parameter, value in wanted.items():
+        if draws(value):
+            raise SupercacheError(
+                f"@explore: {name} takes {parameter}=st.data(): its body runs once per "
+                "interleaving and would draw something else each time. Let @given draw what it "
+                "needs, for example st.integers() or st.lists(...)."
+            )
+
+
+def is_given(node: "pytest.Item") -> bool:
+    """Say whether ``@given`` stands around a test: each of its examples is explored."""
+    return hasattr(getattr(node, "obj", None), "hypothesis")
 
 
 def prepare(test: _Test) -> None:
     """Make a collected test ready for what Hypothesis's plugin will look at."""
     blob = "_hypothesis_internal_use_reproduce_failure"
     if hasattr(test, "hypothesis"):
-        from pytest_supercache.search.generated import without_deadline
+        from pytest_supercache.search.generated import suited
 
-        without_deadline(test)
+        suited(test)
     elif blob in vars(test):  # without @given it would be called pointless
         vars(test)["reproduce"] = vars(test).pop(blob)
 
@@ -112,7 +131,7 @@ def _wrapped(
     function: _Test, signature: inspect.Signature, own: dict[str, Any], guarantees: tuple[Any, ...]
 ) -> _Test:
     """Make the function that pytest calls, and Hypothesis when ``@given`` is put around it."""
-    parameters = dict(signature.parameters)
+    parameters, name_of_test = dict(signature.parameters), _name(function)
     is_method = next(iter(parameters)) == "self"
     asked = [p for p in parameters.values() if p.name not in {"world", "self", *_NEEDED}]
     positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -130,11 +149,16 @@ def _wrapped(
         node: pytest.Item = given["request"].node
         bench: Bench = given["supercache_bench"]
         wanted = {name: value for name, value in given.items() if name in parameters}
+        leaving = Leaving(is_example=is_given(node))
+        if is_given(node):
+            _refuse_draws(name_of_test, wanted)
 
         def body(world: World) -> Any:
-            return function(**wanted, world=world)
+            return leaving.run(lambda: function(**wanted, world=world))
 
-        bench.explore(body, node, own, guarantees, reproduce=vars(explored_test).get("reproduce"))
+        reproduce = vars(explored_test).get("reproduce")
+        with leaving.at_the_end():
+            bench.explore(body, node, own, guarantees, reproduce=reproduce)
 
     update_wrapper(explored_test, function)
     # Nobody may look through to the function, whose parameters are others; so the code itself says

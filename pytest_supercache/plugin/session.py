@@ -3,15 +3,17 @@
 from collections.abc import Generator
 from dataclasses import fields
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.verdict import Label, Verdict
 from pytest_supercache.plugin.ahead import Ahead
 from pytest_supercache.plugin.allure_results import AllureResults
 from pytest_supercache.plugin.gating import Gate
@@ -20,6 +22,7 @@ from pytest_supercache.plugin.terminal import columns
 from pytest_supercache.registry import REGISTRY, Registry, Watch, refuse_nonsense
 
 if TYPE_CHECKING:
+    from pytest_supercache.core.result import CheckResult
     from pytest_supercache.layers.servers import AnyServer
     from pytest_supercache.plugin.describing import Description
     from pytest_supercache.scenario.scenario import Scenario
@@ -30,6 +33,21 @@ FINDING: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 
 class NotAsExpected(AssertionError):  # noqa: N818 - what testers call a failure
     """A verdict other than the one that lets the item pass; its text is the whole story."""
+
+
+def failure_like(result: "CheckResult") -> type[NotAsExpected]:
+    """Return the class of failures like this one.
+
+    Hypothesis tells failures apart by class and place, and looks for the smallest example of each:
+    it must not take something undecided for a smaller example of a conflict.
+    """
+    return _failure_like(result.verdict, result.label)
+
+
+@cache
+def _failure_like(_verdict: Verdict, _label: Label | None) -> type[NotAsExpected]:
+    about = {"__module__": NotAsExpected.__module__, "__doc__": NotAsExpected.__doc__}
+    return type(NotAsExpected.__name__, (NotAsExpected,), about)
 
 
 _LIBRARIES = ("pytest", "pytest-supercache", "redis", "fakeredis", "hypothesis")
@@ -109,9 +127,11 @@ class Session:
 
     @property
     def hypothesis_seed(self) -> int | None:
-        """What ``--hypothesis-seed`` says, if Hypothesis is loaded and a number was given."""
+        """What ``--hypothesis-seed`` says, if Hypothesis is loaded; a word stands for a number."""
         given = self._config.getoption("--hypothesis-seed", default=None)
-        return int(given) if given is not None and str(given).isdecimal() else None
+        if given is None or str(given).isdecimal():
+            return None if given is None else int(given)
+        return Random(str(given)).getrandbits(64)
 
     def _register_watches(self) -> None:
         for entry in self.options.project.get("watch", []):

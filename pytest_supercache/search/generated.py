@@ -6,9 +6,11 @@ next run; every item has a key of its own there. Its shrinker stops at local min
 ours runs afterwards.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Any, NoReturn
+from unittest import SkipTest
 
 from hypothesis import (
     HealthCheck,
@@ -24,7 +26,13 @@ from hypothesis import (
 )
 from hypothesis import strategies as st
 from hypothesis._settings import local_settings
-from hypothesis.errors import DidNotReproduce, InvalidArgument, NoSuchExample
+from hypothesis.control import _current_build_context
+from hypothesis.errors import (
+    DidNotReproduce,
+    InvalidArgument,
+    NoSuchExample,
+    UnsatisfiedAssumption,
+)
 from hypothesis.statistics import collector, describe_statistics
 
 from pytest_supercache.core.errors import SupercacheError
@@ -136,7 +144,10 @@ class Generated:
         try:
             with local_settings(profile), _COLLECTOR.with_value(self._keep_statistics):
                 self._run(trial.fails)
-        except NoSuchExample:
+        except (
+            NoSuchExample,
+            SkipTest,
+        ):  # it skips a test of which the profile lets it try nothing
             return End.OUT_OF_BUDGET
         except BaseException:
             if trial.stopped is not None:  # whatever Hypothesis makes of having been left
@@ -240,12 +251,54 @@ def _reproduced(fails: Callable[[st.DataObject], bool], version: str, blob: byte
         raise SupercacheError(f"@reproduce_failure: {error}") from error
 
 
-def without_deadline(test: Any) -> None:
-    """Take the default deadline from a test with ``@given``: an exploration takes what it takes."""
-    applied = test._hypothesis_internal_use_settings  # noqa: SLF001 - the plugin of Hypothesis does
-    if settings.default is not None and applied.deadline == settings.default.deadline:
-        changed = settings(applied, deadline=None)
-        test._hypothesis_internal_use_settings = changed  # noqa: SLF001
+def suited(test: Any) -> None:
+    """Give a test with ``@given`` settings that suit an exploration, where it has the usual ones.
+
+    It takes what time it takes; and which lines only failing examples run says nothing, because
+    these are lines of the search.
+    """
+    applied, usual = test._hypothesis_internal_use_settings, settings.default  # noqa: SLF001 - as its plugin does
+    if usual is None:
+        return
+    if applied.deadline == usual.deadline:
+        applied = settings(applied, deadline=None)
+    if applied.phases == usual.phases:
+        applied = settings(applied, phases=[p for p in usual.phases if p is not Phase.explain])
+    test._hypothesis_internal_use_settings = applied  # noqa: SLF001
+
+
+Rejected = UnsatisfiedAssumption
+"""Raised by ``assume`` and ``reject``: the example is none of those that are looked for."""
+
+
+class Example:
+    """The example of ``@given`` that the calling thread tries; its body runs on others."""
+
+    def __init__(self) -> None:
+        self._context: Any = _current_build_context.value
+        self._is_first = True
+
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """Let the calling thread take part; what was told once is told to nobody again."""
+        example = self._context
+        told = vars(example) | {"observations": example.data.target_observations}
+        with _current_build_context.with_value(example):
+            if not self._is_first:
+                example.is_final = False
+                example.data.target_observations = {}
+            try:
+                yield
+            finally:
+                if not self._is_first:
+                    example.is_final = told["is_final"]
+                    example.data.target_observations = told["observations"]
+                self._is_first = False
+
+
+def draws(value: Any) -> bool:
+    """Say whether a value is what ``st.data()`` gives."""
+    return isinstance(value, st.DataObject)
 
 
 def reject_example() -> None:

@@ -257,6 +257,7 @@ PROFILES = """
 from hypothesis import Phase, settings
 settings.register_profile("derandomized", derandomize=True, database=None)
 settings.register_profile("nothing", phases=[Phase.explicit])
+settings.register_profile("known", phases=[Phase.reuse])
 settings.register_profile("few", max_examples=1)
 """
 
@@ -271,6 +272,8 @@ def test_a_profile_counts_but_for_the_number_of_executions(project: Project) -> 
 
     assert executions("derandomized") > 1
     assert not (project.path / ".hypothesis" / "examples").exists()
+    assert executions("known") == 0
+    assert project.row()["verdict"] == "unknown"  # and not skipped
     assert executions("few") > 1
     assert executions("few") == 1  # it was kept
     assert executions("nothing") == 0
@@ -323,3 +326,154 @@ def test_it(world):
     result = project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["world.actor('a') returned a coroutine, which nobody runs*"])
+
+
+def test_a_body_tells_hypothesis_what_a_test_may_tell_it(project: Project) -> None:
+    project.test_file(
+        HEAD
+        + """
+from hypothesis import assume, event, example, note, reject, target
+
+@settings(max_examples=20, database=None)
+@example(n=4)
+@given(n=st.integers(1, 4))
+@sc.explore
+def test_it(world, n):
+    assume(n != 3)
+    event(f"n is {n}")
+    target(n, label="n")
+    reads(world, 1)
+    if n == 4:
+        note("told once")
+    assert n < 4
+
+@settings(max_examples=20)
+@given(n=st.integers(1, 4))
+@sc.explore
+async def test_that_runs_on_a_loop(world, n):
+    async def user():
+        assert await world.origin.aio.get("k") is None
+    world.actor("a", user)
+    await world.run()
+    if n > 2:
+        reject()
+    event(f"on a loop {n}")
+
+@given(n=st.integers(1, 2))
+@sc.explore
+def test_that_wants_nothing_it_is_given(world, n):
+    reject()
+"""
+    )
+    result = project.run("--hypothesis-show-statistics")
+    result.assert_outcomes(passed=1, failed=2)
+    text = result.stdout.str()
+    assert text.count("told once") == 1
+    result.stdout.fnmatch_lines(["*n=4,"])
+    result.stdout.fnmatch_lines_random(["*%, on a loop 1", "*%, on a loop 2"])
+    assert "on a loop 3" not in text
+    assert "n is 3" not in text
+    result.stdout.fnmatch_lines(["E*Unsatisfiable*"])
+
+
+def test_what_ends_a_test_ends_its_exploration(project: Project) -> None:
+    project.test_file(
+        HEAD
+        + """
+import pytest
+
+@sc.explore
+def test_skipped(world):
+    reads(world, 1)
+    pytest.skip("not here")
+
+@given(st.just(1))
+@sc.explore
+def test_skipped_as_an_example(world, n):
+    pytest.skip("nor here")
+
+@sc.explore
+async def test_skipped_on_a_loop(world):
+    pytest.skip("nor there")
+
+@sc.explore
+def test_expected_to_fail(world):
+    reads(world, 1)
+    pytest.xfail("known")
+"""
+    )
+    result = project.run("-rs")
+    result.assert_outcomes(skipped=3, xfailed=1)
+    result.stdout.fnmatch_lines_random(["*not here", "*nor here", "*nor there"])
+
+
+def test_a_conflict_is_not_lost_to_a_smaller_example_that_is_undecided(project: Project) -> None:
+    project.test_file(
+        HEAD
+        + """
+@settings(phases=QUICK, database=None, max_examples=60, derandomize=True)
+@given(n=st.integers(1, 9))
+@sc.explore(search="exhaustive", executions=30)
+def test_it(world, n):
+    if n in {3, 4}:
+        reads(world, 6, "abcd")  # too large for the budget
+        for name in "xy":
+            world.actor(name, world.origin.set, "k", 1)
+        world.run()
+    elif n > 4:
+        torn(world)
+    else:
+        reads(world, 1)
+"""
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert "2 distinct failures" in text
+    assert {"n=3,", "n=5,"} <= set(re.findall(r"n=\d,", text))
+    assert project.row()["verdict"] == "violated"
+
+
+def test_lines_of_the_search_are_no_explanation(project: Project) -> None:
+    project.test_file(
+        HEAD
+        + """
+@settings(database=None)
+@given(st.integers(1, 9))
+@sc.explore
+def test_it(world, n):
+    reads(world, 1)
+    assert n < 4
+"""
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*n=4,"])
+    assert "Explanation:" not in result.stdout.str()
+
+
+def test_a_body_may_not_draw(project: Project) -> None:
+    project.test_file(
+        HEAD
+        + """
+@given(st.data())
+@sc.explore
+def test_it(world, data):
+    reads(world, data.draw(st.integers(1, 3)))
+"""
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*test_it takes data=st.data()*Let @given draw*"])
+
+
+def test_a_word_is_a_seed_like_any_number(project: Project) -> None:
+    project.test_file(
+        HEAD + "@sc.explore(search='hypothesis')\ndef test_it(world):\n    torn(world, 6)\n"
+    )
+    tokens = []
+    for seed in ("banana", "banana"):
+        project.run(f"--hypothesis-seed={seed}", HYPOTHESIS).assert_outcomes(failed=1)
+        tokens.append(project.token())
+    assert tokens[0] == tokens[1]
+    assert not list(project.path.glob(".hypothesis/examples/*"))
