@@ -4,6 +4,7 @@ import copy
 import time
 from asyncio import _get_running_loop as get_running_loop
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
@@ -24,7 +25,7 @@ class FakeRedisServer:
     def __init__(self) -> None:
         import fakeredis
 
-        self.description = f"fakeredis {version('fakeredis')}"
+        self.description = f"fakeredis {_version()}"
         self.runs_scripts = find_spec("lupa") is not None
         self.moves_time = True  # it reads the clock that the scheduler moves
         self._make = fakeredis.FakeServer
@@ -135,6 +136,11 @@ class FakeRedisServer:
 
     def close(self) -> None:
         """Nothing to stop."""
+
+
+@cache
+def _version() -> str:
+    return version("fakeredis")  # reads a file
 
 
 def _connection_class() -> type:
