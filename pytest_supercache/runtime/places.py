@@ -26,6 +26,9 @@ class _Kind(NamedTuple):
     put: Callable[[Any, Any, Any], None]
 
 
+_Members = tuple[_Kind, list[tuple[Any, Any]]]
+"""What is in one holder at places of one kind: where there, and the value."""
+
 _Way = tuple[tuple[_Kind, Any], ...]
 """The kinds of places on the way from a module, and where it goes on at each."""
 
@@ -76,16 +79,19 @@ def places(
     met = _Types()
     while waiting:
         holder, way, depth = waiting.popleft()
-        for kind, at, value in met.inside(holder):
-            of_type = id(type(value))
-            if id(value) in ids or of_type in of_types:
-                yield Place(value, holder, (*way, (kind, at)))
-            # No calls for what is met most: there are hundreds of thousands of them.
-            if of_type in _LEAVES or id(value) in seen or not depth or len(seen) >= most:
-                continue
-            if met.is_walked(value):
-                seen.add(id(value))
-                waiting.append((value, (*way, (kind, at)), depth - 1))
+        for kind, members in met.inside(holder):
+            for at, value in members:
+                # No calls for what is met most: there are hundreds of thousands of them.
+                of_type = id(type(value))
+                if of_type in _PLAIN:
+                    continue
+                if id(value) in ids or of_type in of_types:
+                    yield Place(value, holder, (*way, (kind, at)))
+                if of_type in _LEAVES or id(value) in seen or not depth or len(seen) >= most:
+                    continue
+                if met.is_walked(value):
+                    seen.add(id(value))
+                    waiting.append((value, (*way, (kind, at)), depth - 1))
 
 
 class _Types:
@@ -109,32 +115,30 @@ class _Types:
             self._is_walked[id(kind)] = known
         return known
 
-    def inside(self, holder: Any) -> Iterator[tuple[_Kind, Any, Any]]:
-        """Yield what is in one holder: the kind of place, where it is there, and the value."""
+    def inside(self, holder: Any) -> Iterator[_Members]:
+        """Yield what is in one holder: of each kind of place, where it is there, and the value."""
         kind = type(holder)
         if issubclass(kind, type):
-            for name, value in list(type.__getattribute__(holder, "__dict__").items()):
-                yield _CLASS_ATTRIBUTE, name, value
+            yield _CLASS_ATTRIBUTE, list(type.__getattribute__(holder, "__dict__").items())
         elif issubclass(kind, types.FunctionType):
             yield from _inside_function(holder)
         elif issubclass(kind, staticmethod | classmethod):
-            yield _FIXED, "__func__", holder.__func__
+            yield _FIXED, [("__func__", holder.__func__)]
         elif issubclass(kind, property):
-            yield _FIXED, "fget", holder.fget
+            yield _FIXED, [("fget", holder.fget)]
         else:
             yield from _inside_container(holder, kind)
             yield from self._attributes(holder, kind)
 
-    def _attributes(self, holder: Any, kind: type) -> Iterator[tuple[_Kind, Any, Any]]:
+    def _attributes(self, holder: Any, kind: type) -> Iterator[_Members]:
         is_module = issubclass(kind, types.ModuleType)
-        for name, value in list(members_of(holder).items()):
-            yield _GLOBAL if is_module else _ATTRIBUTE, name, value
+        yield _GLOBAL if is_module else _ATTRIBUTE, list(members_of(holder).items())
         for name, slot in self._slots_of(kind):
             try:
                 value = slot.__get__(holder)
             except AttributeError:  # not filled
                 continue
-            yield _ATTRIBUTE, name, value
+            yield _ATTRIBUTE, [(name, value)]
 
     def _slots_of(self, kind: type) -> list[tuple[str, Any]]:
         if id(kind) not in self._slots:
@@ -152,30 +156,28 @@ def _is_under_test(kind: Any) -> bool:
     return type(module) is str and is_under_test_name(module)
 
 
-def _inside_container(holder: Any, kind: type) -> Iterator[tuple[_Kind, Any, Any]]:
+def _inside_container(holder: Any, kind: type) -> Iterator[_Members]:
     if issubclass(kind, dict):
-        for key, value in list(dict.items(holder)):
-            yield _ITEM, key, value
+        yield _ITEM, list(dict.items(holder))
     elif issubclass(kind, list):
-        for at, value in enumerate(list.__iter__(holder)):
-            yield _ELEMENT, at, value
+        yield _ELEMENT, list(enumerate(list.__iter__(holder)))
     if issubclass(kind, defaultdict):
-        yield _ATTRIBUTE, "default_factory", holder.default_factory
+        yield _ATTRIBUTE, [("default_factory", holder.default_factory)]
 
 
-def _inside_function(function: types.FunctionType) -> Iterator[tuple[_Kind, Any, Any]]:
+def _inside_function(function: types.FunctionType) -> Iterator[_Members]:
     for at, cell in enumerate(function.__closure__ or ()):
         try:
             value = cell.cell_contents
         except ValueError:  # not filled yet
             continue
-        yield _CELL, at, value
-    for at, value in enumerate(function.__defaults__ or ()):
-        yield _DEFAULT, at, value
-    for name, value in list((function.__kwdefaults__ or {}).items()):
-        yield _KEYWORD_DEFAULT, name, value
-    for name, value in list(function.__dict__.items()):
-        yield _FUNCTION_ATTRIBUTE, name, value
+        yield _CELL, [(at, value)]
+    if function.__defaults__:
+        yield _DEFAULT, list(enumerate(function.__defaults__))
+    if function.__kwdefaults__:
+        yield _KEYWORD_DEFAULT, list(function.__kwdefaults__.items())
+    if function.__dict__:
+        yield _FUNCTION_ATTRIBUTE, list(function.__dict__.items())
 
 
 def _plain(at: Any) -> str:
@@ -204,13 +206,10 @@ def _refuse(_holder: Any, _at: Any, _value: Any) -> None:
     raise TypeError("this place cannot be changed")
 
 
-_LEAVES = frozenset(
-    map(
-        id,
-        (str, bytes, int, float, bool, type(None), tuple, frozenset, set, types.ModuleType,
-         types.BuiltinFunctionType, types.CodeType),
-    )
-)  # fmt: skip
+_PLAIN = frozenset(map(id, (str, bytes, int, float, bool, type(None), types.CodeType)))
+"""Types of data: nothing of them is looked for."""
+
+_LEAVES = frozenset(map(id, (tuple, frozenset, set, types.ModuleType, types.BuiltinFunctionType)))
 """Types into which nothing is walked: nothing can be put there, or nobody keeps a lock there."""
 
 _ALWAYS_WALKED = (dict, list, types.FunctionType, staticmethod, classmethod, property)
