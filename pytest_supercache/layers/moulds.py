@@ -41,15 +41,21 @@ class Moulds:
 
     Args:
         client: makes a client of a pool, given as ``connection_pool``.
-        pool: makes a pool of options.
+        pool: makes a pool of usual options.
+        any_pool: makes one of others.
         lock: makes the locks that both have.
     """
 
     def __init__(
-        self, client: Callable[..., Any], pool: Callable[..., Any], lock: Callable[[], Any]
+        self,
+        client: Callable[..., Any],
+        pool: Callable[..., Any],
+        any_pool: Callable[..., Any],
+        lock: Callable[[], Any],
     ) -> None:
         self._client = client
         self._pool = pool
+        self._any_pool = any_pool
         self._renewed: dict[str, Callable[[], Any]] = {
             "_available_connections": list,
             "_fork_lock": lock,
@@ -67,7 +73,8 @@ class Moulds:
         mould = None if shape is None else self._moulds.get(shape)
         if mould is not None:
             return self._like(mould)
-        client = self._client(connection_pool=self._pool(**options))
+        pool = (self._any_pool if shape is None else self._pool)(**options)
+        client = self._client(connection_pool=pool)
         parts = vars(client).keys(), vars(client.connection_pool).keys()
         if shape is not None and parts in _KNOWN:
             self._moulds[shape] = self._like(client)
@@ -106,11 +113,15 @@ def of_threads() -> Moulds:
     """Return moulds of ``redis.Redis``."""
     import redis
 
-    return Moulds(redis.Redis, redis.ConnectionPool, threading.RLock)
+    from pytest_supercache.layers.pools import Pool
+
+    return Moulds(redis.Redis, Pool, redis.ConnectionPool, threading.RLock)
 
 
 def of_tasks() -> Moulds:
     """Return moulds of ``redis.asyncio.Redis``."""
     import redis.asyncio
 
-    return Moulds(redis.asyncio.Redis, redis.asyncio.ConnectionPool, asyncio.Lock)
+    from pytest_supercache.layers.pools import AsyncPool
+
+    return Moulds(redis.asyncio.Redis, AsyncPool, redis.asyncio.ConnectionPool, asyncio.Lock)

@@ -36,8 +36,21 @@ def cache(server):
     cache.forget_connections()
 
 
+_opened = []
+
+
+@pytest.fixture(autouse=True)
+def _clients_are_closed():
+    """A pool is in a circle: what it leaves open is found by the collector, at any time."""
+    yield
+    while _opened:
+        _opened.pop().disconnect()
+
+
 def client_of(server, **options):
-    return private_client(lambda: server.connection(options))
+    client = private_client(lambda: server.connection(options))
+    _opened.append(client.connection_pool)
+    return client
 
 
 def fill(client):

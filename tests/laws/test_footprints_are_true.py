@@ -117,7 +117,9 @@ def test_what_is_called_dependent_often_does_matter():
 @pytest.fixture(scope="module")
 def real_client():
     server = RealServer("redis-server")
-    yield private_client(lambda: server.connection({}))
+    client = private_client(lambda: server.connection({}))
+    yield client
+    client.connection_pool.disconnect()
     server.close()
 
 

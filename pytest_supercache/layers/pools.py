@@ -1,0 +1,112 @@
+"""Pools of the clients that we make: those of redis-py, which report to nobody.
+
+redis-py tells its metrics and its listeners of every connection that is handed out and taken back,
+and on asyncio waits for a lock where nothing can come between: a quarter of what a command costs.
+Nobody is there who would hear of it from a client of ours.
+"""
+
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.exceptions import ConnectionError as BrokenConnectionError
+from redis.exceptions import TimeoutError as LateError
+
+_BROKEN = (BrokenConnectionError, LateError, OSError)
+
+
+class Pool(redis.ConnectionPool):
+    """Hands out connections that are ready to send a command, as the pool of redis-py does."""
+
+    def get_connection(
+        self,
+        command_name: Any = None,
+        *keys: Any,
+        **options: Any,  # noqa: ARG002 - of redis-py
+    ) -> Any:
+        """Return a connection that nobody else has; a broken one is connected anew.
+
+        Raises:
+            redis.ConnectionError: the server cannot be reached.
+        """
+        self._checkpid()
+        with self._lock:
+            idle = self._available_connections
+            connection: Any = idle.pop() if idle else self.make_connection()
+            self._in_use_connections.add(connection)
+        try:
+            connection.connect()
+            try:
+                self._refuse_unread(connection)
+            except _BROKEN:
+                connection.disconnect()
+                connection.connect()
+                self._refuse_unread(connection)
+        except BaseException:
+            self.release(connection)
+            raise
+        return connection
+
+    def _refuse_unread(self, connection: Any) -> None:
+        if connection.can_read() and not _may_be_told(self):
+            raise BrokenConnectionError("Connection has data")
+
+    def release(self, connection: Any) -> None:
+        """Take a connection back; one that is somebody else's is left alone."""
+        self._checkpid()
+        with self._lock:
+            if connection not in self._in_use_connections:
+                return
+            self._in_use_connections.remove(connection)
+            if not self.owns_connection(connection):
+                connection.disconnect()
+                return
+            if _is_worn(connection):
+                connection.disconnect()
+            self._available_connections.append(connection)
+
+
+class AsyncPool(redis.asyncio.ConnectionPool):
+    """The same on asyncio, where nothing comes between what is not awaited."""
+
+    async def get_connection(
+        self,
+        command_name: Any = None,
+        *keys: Any,
+        **options: Any,  # noqa: ARG002 - of redis-py
+    ) -> Any:
+        """Return a connection that nobody else has; a broken one is connected anew.
+
+        Raises:
+            redis.ConnectionError: the server cannot be reached.
+        """
+        connection = self.get_available_connection()  # type: ignore[no-untyped-call]
+        try:
+            await self.ensure_connection(connection)
+        except BaseException:
+            await self.release(connection)
+            raise
+        return connection
+
+    async def release(self, connection: Any) -> None:
+        """Take a connection back.
+
+        Raises:
+            KeyError: it is somebody else's.
+        """
+        self._in_use_connections.remove(connection)
+        if _is_worn(connection):
+            await connection.disconnect()
+        self._available_connections.append(connection)
+
+
+def _may_be_told(pool: Any) -> bool:
+    """Say whether what is unread may be news of the server, in versions of redis-py that hear."""
+    enabled = getattr(pool, "maint_notifications_enabled", None)
+    return enabled is not None and bool(enabled())
+
+
+def _is_worn(connection: Any) -> bool:
+    """Say whether a connection is to be made anew, in versions of redis-py that know that."""
+    should_reconnect = getattr(connection, "should_reconnect", None)
+    return should_reconnect is not None and bool(should_reconnect())
