@@ -354,7 +354,8 @@ def _compare(trial: Trial, first: Execution, again: Execution) -> None:
 
 def _compare_ends(trial: Trial, first: Execution, again: Execution) -> None:
     broken, broken_again = (
-        {v.guarantee for v in trial.judge(execution).violations} for execution in (first, again)
+        {violation.guarantee for violation in judge(execution, trial.guarantees).violations}
+        for execution in (first, again)
     )
     if broken != broken_again:
         once = ", ".join(sorted(broken ^ broken_again))
