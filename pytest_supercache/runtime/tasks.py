@@ -8,8 +8,8 @@ from pytest_supercache.runtime.actor import Abandoned
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.task_actor import TaskActor
 
-_INNER = frozenset({"redis", "fakeredis", "valkey"})
-"""A task that these start for themselves is no flow of its own."""
+_INNER = ("redis.", "fakeredis.", "valkey.", "pytest_supercache.layers.")
+"""A task that these start for themselves is no flow of its own; layers are what they work on."""
 
 
 async def live(actor: TaskActor, controller: Controller) -> None:
@@ -44,4 +44,4 @@ def is_inner(coro: Any) -> bool:
     """Say whether a coroutine is a library's own."""
     frame = getattr(coro, "cr_frame", None)
     name = "" if frame is None else frame.f_globals.get("__name__", "")
-    return name.partition(".")[0] in _INNER
+    return f"{name}.".startswith(_INNER)
