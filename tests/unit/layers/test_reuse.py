@@ -117,32 +117,28 @@ def test_an_asyncio_connection_belongs_to_the_loop_of_each_execution():
     asyncio.run(use(connection))
 
 
+async def connected(server):
+    connection = server.aconnection({})
+    await connection.connect()
+    return connection
+
+
 def test_an_asyncio_connection_that_cannot_change_its_loop_is_not_used_again():
     server = FakeRedisServer()
 
-    async def use():
-        connection = server.aconnection({})
-        await connection.connect()
-        return connection
-
-    connection = asyncio.run(use())
+    connection = asyncio.run(connected(server))
     connection._sock.takes_fields = False  # a fakeredis that we do not know
     server.reset(was_plain=True)
-    assert asyncio.run(use()) is not connection
+    assert asyncio.run(connected(server)) is not connection
 
 
 def test_without_a_loop_an_asyncio_connection_is_a_new_one():
     server = FakeRedisServer()
 
-    async def use():
-        connection = server.aconnection({})
-        await connection.connect()
-        return connection
-
-    connection = asyncio.run(use())
+    connection = asyncio.run(connected(server))
     server.reset(was_plain=True)
     assert server.aconnection({}) is not connection
-    assert asyncio.run(use()) is connection
+    assert asyncio.run(connected(server)) is connection
 
 
 ASYNC_COMMANDS = {
