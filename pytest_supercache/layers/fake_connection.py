@@ -108,6 +108,12 @@ class _TakesFields:
             deal.sendall(b"")  # raises what it raises when the connection is lost
             self._process_command(data)
 
+    def enter_loop(self) -> None:
+        """Belong to the loop that runs: on a thread there is none."""
+
+    def leave_loop(self) -> None:
+        """Belong to no loop."""
+
 
 class _TakesFieldsOnALoop(_TakesFields):
     """The same on asyncio, where a socket belongs to a loop."""
@@ -149,7 +155,7 @@ class _Heard(asyncio.Event):
     """Is set after every answer; waiters are only woken when it was not."""
 
     def set(self) -> None:
-        if not self._value:  # type: ignore[attr-defined] # asked after every answer: no call for it
+        if not self.is_set():
             super().set()
 
 
@@ -157,7 +163,7 @@ class _Ready(threading.Event):
     """The same for threads."""
 
     def set(self) -> None:
-        if not self._flag:  # type: ignore[attr-defined] # as above
+        if not self.is_set():
             super().set()
 
 

@@ -87,11 +87,11 @@ class Moulds:
             **pool.connection_kwargs,
             "himport_registry": pool.himport_registry,
         }
-        notified = pool._maint_notifications_pool_handler  # noqa: SLF001 - it has its pool
-        if notified is not None:
-            notified = type(notified)(pool, notified.config)
-            pool._maint_notifications_pool_handler = notified  # noqa: SLF001
-            pool.connection_kwargs["maint_notifications_pool_handler"] = notified
+        told = "maint_notifications_pool_handler"
+        handler = vars(pool)[f"_{told}"]
+        if handler is not None:  # it has its pool
+            handler = type(handler)(pool, handler.config)
+            vars(pool)[f"_{told}"] = pool.connection_kwargs[told] = handler
         client = self._copied(mould)
         client.connection_pool = pool
         callbacks = mould.response_callbacks
@@ -102,10 +102,11 @@ class Moulds:
 
     def _copied(self, mould: Any) -> Any:
         copied = object.__new__(type(mould))
-        vars(copied).update(vars(mould))
-        for name in self._renewed.keys() & vars(copied).keys():
-            setattr(copied, name, self._renewed[name]())
-        copied._event_dispatcher = type(mould._event_dispatcher)()  # noqa: SLF001
+        parts = vars(copied)
+        parts.update(vars(mould))
+        for name in self._renewed.keys() & parts.keys():
+            parts[name] = self._renewed[name]()
+        parts["_event_dispatcher"] = type(parts["_event_dispatcher"])()
         return copied
 
 

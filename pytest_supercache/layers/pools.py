@@ -18,12 +18,7 @@ _BROKEN = (BrokenConnectionError, LateError, OSError)
 class Pool(redis.ConnectionPool):
     """Hands out connections that are ready to send a command, as the pool of redis-py does."""
 
-    def get_connection(
-        self,
-        command_name: Any = None,
-        *keys: Any,
-        **options: Any,  # noqa: ARG002 - of redis-py
-    ) -> Any:
+    def get_connection(self, *_command: Any, **_options: Any) -> Any:
         """Return a connection that nobody else has; a broken one is connected anew.
 
         Raises:
@@ -69,18 +64,13 @@ class Pool(redis.ConnectionPool):
 class AsyncPool(redis.asyncio.ConnectionPool):
     """The same on asyncio, where nothing comes between what is not awaited."""
 
-    async def get_connection(
-        self,
-        command_name: Any = None,
-        *keys: Any,
-        **options: Any,  # noqa: ARG002 - of redis-py
-    ) -> Any:
+    async def get_connection(self, *_command: Any, **_options: Any) -> Any:
         """Return a connection that nobody else has; a broken one is connected anew.
 
         Raises:
             redis.ConnectionError: the server cannot be reached.
         """
-        connection = self.get_available_connection()  # type: ignore[no-untyped-call]
+        connection = self.get_available_connection()  # type: ignore[no-untyped-call] # of redis-py
         try:
             await self.ensure_connection(connection)
         except BaseException:

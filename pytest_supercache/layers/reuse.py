@@ -41,8 +41,7 @@ class Reuse:
         """Take back what was lent: to use it again if only plain commands went through all."""
         for shape, connection in self._lent:
             if are_plain and _is_clean(connection):
-                if hasattr(connection._sock, "leave_loop"):  # noqa: SLF001
-                    connection._sock.leave_loop()  # noqa: SLF001
+                connection._sock.leave_loop()  # noqa: SLF001 - as below
                 self._idle.setdefault(shape, []).append(connection)
         if not are_plain:
             self._idle.clear()
@@ -75,8 +74,7 @@ def _lead(connection: Any, server: Any) -> None:
     socket._db = server.dbs[socket._db_num]  # noqa: SLF001
     socket._client_info["id"] = server.get_next_client_id()  # noqa: SLF001
     server.sockets.append(socket)
-    if hasattr(socket, "enter_loop"):
-        socket.enter_loop()
+    socket.enter_loop()
 
 
 _DATABASE = frozenset(
