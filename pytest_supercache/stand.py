@@ -136,8 +136,8 @@ class Stand:
             shared_memory=shared_memory,
             enter_node=self._entering(faults),
             swaps_state=self._swaps_state(),
+            grain=self._settings.grain,
         )
-        controller.grain = self._settings.grain
         controller.new_thread = self._crew.thread
         execution = Stepping(controller, expiries, faults)
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
@@ -168,6 +168,7 @@ class Stand:
             expiry=partial(self._next_expiry, expiries),
             held=self.stack.bus.held_until,
             last_lease=self.stack.existing_cache.last_deadline,
+            leases=(expiries.at, self.stack.existing_cache.leases),
         )
 
     def _start_over(self, execution: Stepping) -> None:
@@ -198,8 +199,6 @@ class Stand:
 
     def _next_expiry(self, expiries: Expiries, leases_only: bool) -> float | None:
         """Return when the next entry ends: a key of the existing cache, or what a watch wrote."""
-        if leases_only and not expiries.at and not self.stack.existing_cache.leases:
-            return None
         known = self.stack.deadlines(leases_only)
         watched = expiries.next(self.stack.clock.now(), leases_only=leases_only)
         if watched is not None:
@@ -282,7 +281,11 @@ def test_stand(
         stack = Stack(server, ActiveSwitch())
         undo.callback(stack.close)
         libraries = LibraryDoors()
-        doors = (Doors(stack.existing_cache), AsyncDoors(stack.existing_cache), libraries)
+        doors: tuple[Doors | LibraryDoors, ...] = (
+            Doors(stack.existing_cache, settings.grain),
+            AsyncDoors(stack.existing_cache, settings.grain),
+            libraries,
+        )
         for door in doors:
             undo.callback(door.close)
             door.open()

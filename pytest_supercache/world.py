@@ -383,11 +383,11 @@ class World(Recording):
 
     def _unrecorded_errors(self) -> dict[str, BaseException]:
         """Return what ended an actor outside of any recorded operation."""
-        recorded = {id(call.error) for call in self._calls if call.error is not None}
         everyone = (*self._actors, *self._controller.started())
-        ended = [(actor.name, actor.error) for actor in everyone]
+        ended = [(actor.name, actor.error) for actor in everyone if actor.error is not None]
+        recorded = {id(call.error) for call in self._calls if call.error is not None}
         return {
             name: error
             for name, error in (*ended, *self._controller.lost)
-            if error is not None and id(error) not in recorded
+            if id(error) not in recorded
         }

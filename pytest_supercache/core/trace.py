@@ -136,5 +136,5 @@ class Execution:
         found: list[tuple[str, str, Footprint] | None] = [None] * len(self.schedule.choices)
         for step in self.steps:
             if step.choice is not None:
-                found[step.choice] = step.signature
+                found[step.choice] = (step.actor, step.label, step.footprint)
         return found

@@ -137,8 +137,8 @@ class ExistingCache:
 
     def forget_pool(self, pool: Any) -> None:
         """Take a pool's connections away; those of asyncio cannot be closed without their loop."""
-        is_async = iscoroutinefunction(pool.disconnect)
-        if not is_async and not (self.is_plain and self.server.reuses_connections):
+        is_kept = self.is_plain and self.server.reuses_connections
+        if not is_kept and not iscoroutinefunction(pool.disconnect):
             pool.disconnect()
         if getattr(pool, "cache", None) is not None:
             pool.cache.flush()

@@ -95,6 +95,8 @@ class _TakesFields:
 
     takes_fields = True
     _paused: bool
+    _killed = False
+    _server: Any
     _process_command: Callable[[Fields], None]
 
     def sendall(self, data: Any) -> None:
@@ -102,10 +104,9 @@ class _TakesFields:
         deal: Any = super()
         if type(data) is not Fields:
             deal.sendall(data)
-        elif self._paused:
-            deal.sendall(_written(data))
+        elif self._paused or self._killed or not self._server.connected:
+            deal.sendall(_written(data))  # raises what it raises when the connection is lost
         else:
-            deal.sendall(b"")  # raises what it raises when the connection is lost
             self._process_command(data)
 
     def enter_loop(self) -> None:
@@ -162,8 +163,10 @@ class _Heard(asyncio.Event):
 class _Ready(threading.Event):
     """The same for threads."""
 
+    _flag: bool
+
     def set(self) -> None:
-        if not self.is_set():
+        if not self._flag:
             super().set()
 
 

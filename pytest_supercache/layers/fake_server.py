@@ -143,6 +143,7 @@ def _version() -> str:
     return version("fakeredis")  # reads a file
 
 
+@cache
 def _connection_class() -> type:
     """Return the class of connections; fakeredis is imported when the first one is made."""
     from pytest_supercache.layers.fake_connection import FieldsConnection

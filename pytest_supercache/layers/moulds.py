@@ -35,6 +35,9 @@ _KNOWN = (
 )
 """What a client and its pool consist of, in the versions of redis-py that we know how to copy."""
 
+_DISPATCHER = {"_async_lock", "_event_listeners_mapping", "_lock"}
+"""And what tells their listeners."""
+
 
 class Moulds:
     """Clients of one library on pools of one class.
@@ -106,17 +109,30 @@ class Moulds:
         parts.update(vars(mould))
         for name in self._renewed.keys() & parts.keys():
             parts[name] = self._renewed[name]()
-        parts["_event_dispatcher"] = type(parts["_event_dispatcher"])()
+        parts["_event_dispatcher"] = _like_told(parts["_event_dispatcher"])
         return copied
+
+
+def _like_told(dispatcher: Any) -> Any:
+    """Return a dispatcher of its own with the listeners that every one begins with."""
+    parts = vars(dispatcher)
+    if parts.keys() != _DISPATCHER:
+        return type(dispatcher)()
+    copied = object.__new__(type(dispatcher))
+    listeners = {event: [*told] for event, told in parts["_event_listeners_mapping"].items()}
+    vars(copied).update(
+        _event_listeners_mapping=listeners, _lock=type(parts["_lock"])(), _async_lock=None
+    )
+    return copied
 
 
 def of_threads() -> Moulds:
     """Return moulds of ``redis.Redis``."""
     import redis
 
-    from pytest_supercache.layers.pools import Pool
+    from pytest_supercache.layers.pools import Client, Pool
 
-    return Moulds(redis.Redis, Pool, redis.ConnectionPool, threading.RLock)
+    return Moulds(Client, Pool, redis.ConnectionPool, type(threading.RLock()))
 
 
 def of_tasks() -> Moulds:

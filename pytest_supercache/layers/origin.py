@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
@@ -286,6 +287,7 @@ class AsyncTransaction:
         self.drafts.append(self._kept._draft(key, value))  # noqa: SLF001
 
 
+@lru_cache(maxsize=1024, typed=True)
 def _announced(verb: str, key: str, *, reads: bool) -> tuple[str, Footprint]:
     resource = frozenset({f"{PLACE}:{key}"})
     footprint = Footprint(reads=resource) if reads else Footprint(resource, resource)

@@ -36,7 +36,7 @@ class SuperCache:
 
     def reset(self, given: dict[str, Any]) -> None:
         """Start an execution with ``given`` as content."""
-        self._content = deepcopy(given)
+        self._content = deepcopy(given) if given else {}
         self._ends = {}
         self._leases = {}
         self._versions = {}

@@ -74,6 +74,7 @@ class Announced:
     recheck_from: int | None = None  # wait_until: enabled after a step from here on wrote its reads
     plan: Any = None  # what faults do to it
     polls: bool = False  # asks again what it was just told; see runtime.polling
+    described: Pending | None = None  # as it was last recorded
 
 
 @dataclass(slots=True, eq=False)
@@ -111,7 +112,6 @@ class Actor:
     baton: Any = field(default_factory=Baton)
     thread: threading.Thread | None = None
     loop: Any = None  # the event loop that its thread runs now
-    described: tuple[Announced | None, Pending | None] = (None, None)
 
     def begin(
         self, live: Callable[["Actor"], None], new_thread: Callable[..., threading.Thread]
@@ -169,24 +169,18 @@ class Actor:
         self.carried = 0.0
 
     def as_pending(self, *, enabled: bool) -> Pending:
-        """Describe what it is about to do, for the record; the same as long as that is true."""
-        about, known = self.described
-        if known is None or about is not self.pending or known.enabled is not enabled:
-            known = self._as_pending(enabled=enabled)
-            self.described = self.pending, known
-        return known
-
-    def _as_pending(self, *, enabled: bool) -> Pending:
-        if self.pending is None and self.born:
+        """Describe what it is about to do, for the record."""
+        announced = self.pending
+        if announced is not None:
+            announced.described = Pending(
+                self.name, announced.label, announced.footprint, enabled, announced.wait,
+                announced.deadline, announced.recheck_from is not None, self.cause,
+            )  # fmt: skip
+            return announced.described
+        if self.born:
             footprint = Footprint(reads=frozenset({self.born}))
             return Pending(self.name, "start", footprint, enabled, Wait(flags=(self.born,)))
-        if self.pending is None:
-            return Pending(self.name, "start", NOTHING, enabled)
-        announced = self.pending
-        return Pending(
-            self.name, announced.label, announced.footprint, enabled, announced.wait,
-            announced.deadline, announced.recheck_from is not None, self.cause,
-        )  # fmt: skip
+        return Pending(self.name, "start", NOTHING, enabled)
 
     def as_blocked(self) -> Pending:
         """Describe where it waits for ever."""

@@ -46,7 +46,8 @@ async def step(
         if get_running_loop() is not None and not actor.direct:
             execution.controller.simplify("tasks of a loop that a thread runs in their own order")
         execution.controller.arrive(actor, announced)
-    execution.begun(actor, announced)
+    if execution.on_step is not None or not execution.is_plain:
+        execution.begun(actor, announced)
     return not announced.fired
 
 
@@ -71,6 +72,8 @@ async def call(
     actor = current_actor()
     assert actor is not None, "a call is made by an actor"
     late, actor.late = actor.late, None
+    if execution.is_plain:
+        return await make()
     try:
         answer = await make()
     except Exception:

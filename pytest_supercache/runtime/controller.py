@@ -58,6 +58,7 @@ class Controller(Notes):
         shared_memory: every step may touch the memory of its node.
         enter_node: swaps in the module-level state of a node.
         swaps_state: whether there is any.
+        grain: where the points are at which choices are made.
     """
 
     def __init__(
@@ -69,12 +70,14 @@ class Controller(Notes):
         shared_memory: bool = False,
         enter_node: Callable[[str | None], None] = stay,
         swaps_state: bool = False,
+        grain: str = "command",
     ) -> None:
-        super().__init__(shared_memory=shared_memory)
+        super().__init__(shared_memory=shared_memory, grain=grain)
         self.scheduler = scheduler
         self.time = time
         self.record = record
         self.enter_node = enter_node
+        self._swaps = enter_node is not stay
         self.swaps_state = swaps_state
 
         self.actors: dict[str, Actor] = {}
@@ -150,19 +153,23 @@ class Controller(Notes):
         if chosen is not actor:
             self.pass_on(chosen)
             actor.baton.take()
-            self.leave_if_over(actor)
+            if self.given_up or actor.dismissed:
+                raise Abandoned
         actor.state = RUNNING
 
     def announce(self, actor: Actor, announced: Announced) -> bool:
         """Note what an actor is about to do; True when it is done at once, else it is parked."""
         self.progress += 1
-        self.leave_if_over(actor)
-        self.record.close()
+        if self.given_up or actor.dismissed:
+            raise Abandoned
+        if self.record.is_open:
+            self.record.close()
         if announced.deadline is not None:
             self._note_deadline(actor, announced)
         actor.pending = announced
         if actor.direct:
-            wait_alone(self, actor, announced)
+            if not self.may_take(actor, announced):
+                wait_alone(self, actor, announced)
             self.take(actor)
             return True
         if self.fused is actor:
@@ -233,11 +240,10 @@ class Controller(Notes):
         if not enabled or len(record.steps) >= STEPS_MAX:
             note_limit(self)
             return None
-        last = self.actors.get(record.last or "")
-        choices = Choices(
-            tuple(enabled), record.last, len(self.choices), last is None or not last.in_flight,
-            record.steps,
-        )  # fmt: skip
+        name = record.last
+        last = None if name is None else self.actors.get(name)
+        resting = last is None or not last.in_flight
+        choices = Choices(tuple(enabled), name, len(self.choices), resting, record.steps)
         choice = self.scheduler.choose(choices)
         if choice is None:
             self.complete = False
@@ -247,14 +253,22 @@ class Controller(Notes):
                 f"at choice {len(self.choices) + 1} the scheduler says {choice!r}, but only "
                 f"{', '.join(enabled)} may go on"
             )
-        self.preemptions += choices.preempts(choice)
+        if choice != name and name in enabled:
+            self.preemptions += 1
         self.choices.append(choice)
         return choice
 
     def _enabled(self) -> list[str]:
-        enabled = [name for name, actor in self.actors.items() if self.is_ready(actor)]
-        self._announcing = [work for work in self.backgrounds.values() if work.pending()]
-        enabled += [work.name for work in self._announcing]
+        enabled = []
+        for name, actor in self.actors.items():
+            state = actor.state
+            if state is NEW or (state is PARKED and self.may_take(actor, actor.pending)):
+                enabled.append(name)
+        self._announcing.clear()
+        for work in self.backgrounds.values():
+            if work.pending() is not None:
+                self._announcing.append(work)
+                enabled.append(work.name)
         self.ready = frozenset(enabled)
         if self.time.may_tick(self.actors.values(), self.ready):
             enabled.append(CLOCK)
@@ -264,12 +278,11 @@ class Controller(Notes):
         """Say whether an actor could go on."""
         if actor.state is not PARKED:
             return actor.state is NEW
-        announced = actor.pending
-        assert announced is not None, f"{actor.name} is parked without a pending step"
-        return self.may_take(actor, announced)
+        return self.may_take(actor, actor.pending)
 
-    def may_take(self, actor: Actor, announced: Announced) -> bool:
+    def may_take(self, actor: Actor, announced: Announced | None) -> bool:
         """Say whether an actor may take the step that it has announced."""
+        assert announced is not None, f"{actor.name} is parked without a pending step"
         if announced.fired or (announced.wait is None and announced.recheck_from is None):
             return True
         if announced.recheck_from is not None:
@@ -282,7 +295,8 @@ class Controller(Notes):
             self.finished.give()
         elif chosen.state is NEW:
             chosen.state = RUNNING
-            self.enter_node(chosen.node)
+            if self._swaps:
+                self.enter_node(chosen.node)
             chosen.begin(self.live, self.new_thread)
         else:
             chosen.wake()
@@ -336,15 +350,21 @@ class Controller(Notes):
             actor.cause, actor.point if racing else None,
         )  # fmt: skip
         actor.move_on()
-        self.enter_node(actor.node)
+        if self._swaps:
+            self.enter_node(actor.node)
 
     def all_pending(self) -> tuple[Pending, ...]:
         """Describe what everyone was about to do at the last choice."""
         ready = self.ready
         found = []
         for name, actor in self.actors.items():
-            if actor.state is not DONE:
-                found.append(actor.as_pending(enabled=name in ready))
+            if actor.state is DONE:
+                continue
+            announced, enabled = actor.pending, name in ready
+            known = None if announced is None else announced.described
+            if known is None or known.enabled is not enabled:
+                known = actor.as_pending(enabled=enabled)
+            found.append(known)
         for work in self._announcing:
             announced = work.announced()
             if announced is not None:

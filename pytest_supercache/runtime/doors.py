@@ -23,7 +23,7 @@ from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.dialect import Dialect
 from pytest_supercache.runtime.retrying import attempts, without_default
 from pytest_supercache.runtime.state import find_object
-from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.stepping import Call, Stepping
 from pytest_supercache.runtime.wire import CACHES, SENDS, Wire
 
 UNTOLD = (
@@ -40,14 +40,14 @@ class Doors:
     VALKEY = ("valkey.client", "valkey.connection")
     """Where valkey-py has what is wrapped."""
 
-    def __init__(self, cache: ExistingCache) -> None:
+    def __init__(self, cache: ExistingCache, grain: str) -> None:
         self._cache = cache
         self._pools: set[Any] = set()
         self._undo: list[tuple[type, str, Any]] = []
         self.pairs: list[tuple[Any, Any]] = []  # methods are found where they are
         self._is_valkey_open = False
         self._commands = 0  # that are being sent, or wait for their answer
-        self._wire = Wire(cache.server.quiesce)
+        self._wire = Wire(cache.server.quiesce, parts=grain == "wire")
 
     def open(self) -> None:
         """Wrap the methods of redis-py, and those of valkey-py if it is imported."""
@@ -104,18 +104,22 @@ class Doors:
             execution = execution_for(client)
             if execution is None or not args:
                 return method(client, *args, **options)
-            dialect = execution.dialect()
+            plain = execution.is_plain
+            dialect = None if plain else execution.dialect()
             args = dialect.sent(args) if dialect else args
             label, footprint = self.announce(execution, args)
             footprint = _widened(execution, client, footprint)
-            ask = partial(self._ask, method, client, args, options)
             failure = partial(broken, client)
             answer = None
             for attempt in attempts(execution, client):
-                shown = f"{label}{attempt.mark}"
-                with attempt, execution.call(shown, footprint, kind="command", failure=failure):
+                shown = label + attempt.mark
+                with attempt, Call(execution, shown, footprint, "command", failure):
+                    if plain:
+                        answer = self._ask(method, client, args, options)
+                        continue
                     self._keep(execution, footprint)
-                    answer = self._wire.under_way(execution, label, ask)
+                    with self._wire.under_way(execution, label):
+                        answer = self._ask(method, client, args, options)
             return dialect.received(answer) if dialect else answer
 
         return execute_command
@@ -141,11 +145,10 @@ class Doors:
             label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
             footprint = _widened(execution, pipeline, footprint)
             failure = partial(broken, pipeline)
-            with execution.call(label, footprint, kind="command", failure=failure):
+            with Call(execution, label, footprint, "command", failure):
                 self._keep(execution, footprint)
-                answer = self._wire.under_way(
-                    execution, label, lambda: method(pipeline, *args, **options)
-                )
+                with self._wire.under_way(execution, label):
+                    answer = method(pipeline, *args, **options)
             return dialect.received(answer) if dialect else answer
 
         return execute
@@ -210,6 +213,8 @@ class Doors:
     def announce(self, execution: Stepping, args: Sequence[Any]) -> tuple[str, Footprint]:
         """Return label and footprint of a command, and note what it says about time."""
         command = redis_commands.described(args, PLACE)
+        if execution.is_plain and command.is_usual:
+            return command.label, command.footprint
         self._note(execution, command)
         return command.label, execution.logged(command.footprint)
 
@@ -275,8 +280,7 @@ def any_connection(module: Any) -> type:
 def execution_for(client: Any) -> Stepping | None:
     """Return the running execution, unless the command is one of our own looks."""
     execution = controlled()
-    pool = getattr(client, "connection_pool", None)
-    if execution is None or getattr(pool, PRIVATE, False):
+    if execution is None or getattr(getattr(client, "connection_pool", None), PRIVATE, False):
         return None
     return execution
 

@@ -81,6 +81,8 @@ class Injection:
     @property
     def missed(self) -> Vector:
         """The faults that have not struck."""
+        if not self.vector:
+            return ()
         struck = {strike.fault for strike in self.strikes}
         struck |= {move.fault for move in self.moves if move.had_effect}
         return tuple(fault for fault in self.vector if fault not in struck)

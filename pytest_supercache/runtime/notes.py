@@ -6,11 +6,12 @@ class Notes:
 
     Args:
         shared_memory: every step may touch the memory of its node anyway.
+        grain: where the points are at which choices are made.
     """
 
-    def __init__(self, *, shared_memory: bool) -> None:
+    def __init__(self, *, shared_memory: bool, grain: str) -> None:
         self.shared_memory = shared_memory
-        self.grain = "command"
+        self.grain = grain
         self.hazards: list[str] = []
         self.simplified: list[str] = []
         self.undeclared: list[str] = []

@@ -50,7 +50,5 @@ def release_polls(controller: Controller) -> bool:
         controller.complete = False
         return False
     for pending in waiting:
-        pending.recheck_from = None
-    for actor in controller.actors.values():
-        actor.described = None, None
+        pending.recheck_from = pending.described = None
     return True

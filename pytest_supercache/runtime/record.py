@@ -24,7 +24,7 @@ class Record:
         self.snapshot = snapshot
         self.last: str | None = None  # the actor of the last step; a tick is nobody's
         self._clock = clock
-        self._is_open = False  # what holds after the last step is still to be recorded
+        self.is_open = False  # what holds after the last step is still to be recorded
 
     def take(
         self,
@@ -48,18 +48,19 @@ class Record:
         )  # fmt: skip
         if announced.wait is not None:
             step.wait_before, step.wait_after = self.waits.perform(actor, announced.wait)
-        self.add(step)
+        self.steps.append(step)
+        self.is_open = self.snapshot is not None
         self.last = actor
 
     def add(self, step: Step) -> None:
         """Append a step; its effect is still to come."""
         self.steps.append(step)
-        self._is_open = self.snapshot is not None
+        self.is_open = self.snapshot is not None
 
     def close(self) -> None:
         """Record what every layer holds, now that the effect of the last step is complete."""
-        if self._is_open and self.snapshot is not None:
-            self._is_open = False
+        if self.is_open and self.snapshot is not None:
+            self.is_open = False
             self.steps[-1].layers = self.snapshot()
 
     def allows(self, actor: str, wait: Wait | None) -> bool:

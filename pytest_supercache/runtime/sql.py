@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import ANYTHING, Footprint
 from pytest_supercache.runtime.faults import Failure
-from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.stepping import Call, Stepping
 
 PLACE = "origin"
 LOCK = frozenset({"database:lock"})
@@ -108,5 +108,5 @@ def perform(
 
     if not is_step:
         return attempt()
-    with execution.call(label, footprint, kind="origin", failure=failure):
+    with Call(execution, label, footprint, "origin", failure):
         return attempt()

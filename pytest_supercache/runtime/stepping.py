@@ -45,6 +45,9 @@ class Stepping:
         self.commands: dict[str, str] = {}  # by actor: what it has sent and not received
         self.received: set[str] = set()  # actors whose last reply was a step
         self.tracks = False  # whether a client caches on its side, told of changes by the server
+        self.is_plain = not (
+            self.faults.vector or controller.shared_memory or controller.grain == "wire"
+        )  # nothing happens to a step, nor comes between it and what follows
 
     def step(
         self,
@@ -77,7 +80,8 @@ class Stepping:
             failure=failure,
         )
         self.controller.arrive(actor, announced)
-        self.begun(actor, announced)
+        if self.on_step is not None or not self.is_plain:
+            self.begun(actor, announced)
         return not announced.fired
 
     def announced(
@@ -94,6 +98,10 @@ class Stepping:
         failure: Failure = ConnectionError,
     ) -> Announced:
         """Make the announcement of a step, with all that surrounds it and what faults do to it."""
+        if self.is_plain and deadline is None and not (actor.born or actor.inherited):
+            return Announced(
+                label, kind, footprint, wait, None, False, False, recheck_from, None, polls
+            )
         plan = self._plan(actor, label, kind, failure) if self.faults.vector else None
         if plan is not None:
             label, deadline = plan.label, deadline or plan.deadline
@@ -157,17 +165,6 @@ class Stepping:
         now = self.now()
         return now + DELAY_SECONDS if farthest is None or farthest <= now else farthest
 
-    def call(
-        self,
-        label: str,
-        footprint: Footprint,
-        *,
-        kind: str,
-        failure: Failure = ConnectionError,
-    ) -> "Call":
-        """Take the step of a call, and part its answer, be it an error, from what follows."""
-        return Call(self, label, footprint, kind, failure)
-
     def last_step(self) -> StepId | None:
         """Name the last step that the calling actor has taken in the race."""
         actor = current_actor()
@@ -177,7 +174,7 @@ class Stepping:
 
     def answered(self, label: str) -> None:
         """Part the answer of a step from what the code does with it, in shared memory only."""
-        if not (self.received or self.controller.shared_memory or self.faults.vector):
+        if self.is_plain:
             return
         actor = current_actor()
         if actor is not None and actor.name in self.received:
@@ -191,7 +188,7 @@ class Stepping:
         """Take the step before a watched call; steps inside it inherit its footprint."""
         actor = current_actor()
         assert actor is not None, "a watched call is announced by the actor that makes it"
-        with self.call(label, footprint, kind="watched"):
+        with Call(self, label, footprint, "watched"):
             actor.inherited.append(footprint)
             try:
                 yield
@@ -234,12 +231,20 @@ class Stepping:
 
 
 class Call:
-    """A call of the code under test: its step when it begins, its answer when it ends."""
+    """A call of the code under test: its step when it begins, its answer when it ends.
+
+    The answer, be it an error, is parted from what the code does with it.
+    """
 
     __slots__ = ("_execution", "_failure", "_footprint", "_kind", "_label", "_late", "_true")
 
     def __init__(
-        self, execution: Stepping, label: str, footprint: Footprint, kind: str, failure: Failure
+        self,
+        execution: Stepping,
+        label: str,
+        footprint: Footprint,
+        kind: str,
+        failure: Failure = ConnectionError,
     ) -> None:
         self._execution = execution
         self._label = label
@@ -252,7 +257,7 @@ class Call:
     def __enter__(self) -> None:
         execution = self._execution
         execution.step(self._label, self._footprint, kind=self._kind, failure=self._failure)
-        if not execution.faults.vector:
+        if execution.is_plain:
             return
         actor = current_actor()
         assert actor is not None, "a call is made by an actor"
@@ -262,6 +267,8 @@ class Call:
             self._true.__enter__()
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if self._execution.is_plain:
+            return
         if self._true is not None:
             self._true.__exit__(None, None, None)
         if error is None or isinstance(error, Exception):

@@ -18,7 +18,8 @@ from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import ActorThread
 from pytest_supercache.runtime.calling import current_actor
 
-_PROCESS_STARTS = frozenset({"subprocess.Popen", "os.fork", "os.posix_spawn"})
+_HEARD = frozenset({"os.fork", "os.posix_spawn", "socket.connect", "subprocess.Popen"})
+"""Audit events that say where code under test leaves what is controlled."""
 
 _STEPWISE = frozenset({"pymemcache.client.base"})
 """Clients whose every request is a declared step: their server answers to nobody else."""
@@ -100,13 +101,13 @@ def _named_wait(wait: _Method) -> _Method:
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:
-    if not _own_addresses or current_actor() is None:
+    if event not in _HEARD or not _own_addresses or current_actor() is None:
         return
     if event == "socket.connect":
         address = args[1][:2] if isinstance(args[1], tuple) else args[1]
         if address not in _own_addresses[-1]:
             _name_connection(address, str(sys._getframe(1).f_globals.get("__name__")))
-    elif event in _PROCESS_STARTS:
+    else:
         _name_start("a process")
 
 

@@ -5,7 +5,7 @@ budget of them, and what production promises (``assume``) rules some out. See se
 rules of search in docs/architecture.md.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence, Sized
 
 from pytest_supercache.core.schedule import is_fault
 from pytest_supercache.core.settings import Assume
@@ -34,6 +34,7 @@ class Timekeeper:
         expiry: returns when the next key expires; asked with whether only lock leases count.
         held: returns when the next message comes that a fault holds back.
         last_lease: returns when the last lock lease runs out.
+        leases: are all empty as long as nobody has taken one.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Timekeeper:
         expiry: Callable[[bool], float | None],
         held: Callable[[], float | None] = lambda: None,
         last_lease: Callable[[], float | None] = lambda: None,
+        leases: Sequence[Sized] = (),
     ) -> None:
         self.clock = clock
         self.timers_started = False
@@ -62,6 +64,7 @@ class Timekeeper:
         self._expiry = expiry
         self._held = held
         self._last_lease = last_lease
+        self._leases = leases
 
     @property
     def is_exhausted(self) -> bool:
@@ -160,7 +163,7 @@ class Timekeeper:
     def _has_timer(self) -> bool:
         """Say whether code under test waits on time: a sleep, a timed wait, a lock lease."""
         if not self.timers_started:
-            is_leased = self._expiry(True) is not None
+            is_leased = any(self._leases) and self._expiry(True) is not None
             self.timers_started = is_leased or (bool(self.alarms) and bool(self._alarms()))
         return self.timers_started
 

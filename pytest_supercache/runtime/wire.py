@@ -6,7 +6,8 @@ what it has answered and pushed meanwhile is there. So it is known when a client
 connection on which nothing is under way: then it waits, in virtual time, for an answer to come.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -36,10 +37,16 @@ _CONNECTING = "_supercache_connecting"
 
 
 class Wire:
-    """What is under way in one check, on connections of one client library."""
+    """What is under way in one check, on connections of one client library.
 
-    def __init__(self, quiesce: Callable[[], None]) -> None:
+    Args:
+        quiesce: waits until a real server has dealt with all that was sent.
+        parts: sending and receiving are steps of their own.
+    """
+
+    def __init__(self, quiesce: Callable[[], None], *, parts: bool) -> None:
         self._quiesce = quiesce
+        self._parts = parts
 
     def connecting(self, method: Any) -> Any:
         """Wrap ``connect``: what is said on a new connection are no steps."""
@@ -58,14 +65,14 @@ class Wire:
         """Wrap ``read_response``: a reply is a step, or waited for."""
 
         def read_response(connection: Any, *args: Any, **options: Any) -> Any:
-            execution = None if getattr(connection, PRIVATE, False) else controlled()
-            if (
-                execution is not None
-                and (execution.controller.grain == "wire" or getattr(connection, TRACKED, False))
-                and _is_watched(connection)
-                and not options.get("push_request")
-            ):
-                _receive(execution, connection)
+            if self._parts or getattr(connection, TRACKED, False):
+                execution = None if getattr(connection, PRIVATE, False) else controlled()
+                if (
+                    execution is not None
+                    and _is_watched(connection)
+                    and not options.get("push_request")
+                ):
+                    _receive(execution, connection)
             return method(connection, *args, **options)
 
         return read_response
@@ -75,20 +82,22 @@ class Wire:
 
         What is sent without a command, on a connection in somebody's hands, is a step of its own.
         """
-        if execution.controller.grain == "wire":
+        if self._parts:
             _send_by_hand(execution, connection)
         answer = send()
         self._quiesce()
         return answer
 
-    def under_way(self, execution: Stepping, label: str, make: Callable[[], Any]) -> Any:
-        """Send a command and receive its answer, which may be two steps."""
-        actor = current_actor() if execution.controller.grain == "wire" else None
+    @contextmanager
+    def under_way(self, execution: Stepping, label: str) -> Iterator[None]:
+        """Know meanwhile of a command that is sent, and whose answer is received, in two steps."""
+        actor = current_actor() if self._parts else None
         if actor is None:
-            return make()
+            yield
+            return
         execution.commands[actor.name] = label
         try:
-            return make()
+            yield
         finally:
             execution.commands.pop(actor.name, None)
 

@@ -132,15 +132,14 @@ class Exhaustive:
     def _absorb(self, known: list[Event], execution: Execution) -> list[Event]:
         """Return the events of an execution that begins with ``known`` ones."""
         dependence = self._knowledge.dependence
-        events, _ = events_of(execution.race, execution.schedule.choices, dependence)
+        events, _ = events_of(execution.race, execution.schedule.choices, dependence, known)
         for at, event in enumerate(known):
-            if at >= len(events) or events[at].step.signature != event.step.signature:
+            if at >= len(events) or events[at] is not event:
                 again = "nothing" if at >= len(events) else repr(events[at].step.label)
                 raise NotDeterministicError(
                     f"step {at + 1} of the same schedule was {event.actor}: "
                     f"{event.step.label!r} in one run and {again} in another"
                 )
-        events[: len(known)] = known
         order(events, len(known), dependence)
         self._knowledge.learn(events, execution)
         return events

@@ -6,8 +6,9 @@ are barriers: everything before one happens before it, and it before everything 
 and waits is no event, but it matters at a tick: time counts from the beginning.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pytest_supercache.core.footprint import Footprint, dependent
 from pytest_supercache.core.schedule import CLOCK
@@ -20,13 +21,26 @@ BEGUN = -1
 """Stands for an event of an actor that has begun and only waits."""
 
 
+class _Row(dict[int, bool]):
+    """Which footprints depend on one of them, found out when it is asked for."""
+
+    def __init__(self, footprints: Sequence[Footprint], own: Footprint) -> None:
+        super().__init__()
+        self._footprints = footprints
+        self._own = own
+
+    def __missing__(self, number: int) -> bool:
+        found = self[number] = dependent(self._own, self._footprints[number])
+        return found
+
+
 class Dependence:
     """Footprints as small numbers, and a memory of which of them depend on each other."""
 
     def __init__(self) -> None:
         self._numbers: dict[Footprint, int] = {}
         self._footprints: list[Footprint] = []
-        self._known: dict[tuple[int, int], bool] = {}
+        self._rows: list[_Row] = []
 
     def number(self, footprint: Footprint) -> int:
         """Return the number that stands for a footprint."""
@@ -34,15 +48,12 @@ class Dependence:
         if number is None:
             number = self._numbers[footprint] = len(self._footprints)
             self._footprints.append(footprint)
+            self._rows.append(_Row(self._footprints, footprint))
         return number
 
-    def between(self, left: int, right: int) -> bool:
-        """Say whether steps with these footprints may not be swapped."""
-        known = self._known.get((left, right))
-        if known is None:
-            known = dependent(self._footprints[left], self._footprints[right])
-            self._known[left, right] = self._known[right, left] = known
-        return known
+    def row(self, number: int) -> Mapping[int, bool]:
+        """Return for every other footprint whether steps with the two may not be swapped."""
+        return self._rows[number]
 
 
 @dataclass(slots=True)
@@ -63,34 +74,45 @@ class Event:
         """Whether it is a move of the clock."""
         return self.actor == CLOCK
 
+    def is_like(self, step: Step) -> bool:
+        """Say whether a step of another execution is the same, as far as that must repeat."""
+        own = self.step
+        return own is step or (
+            own.actor == step.actor and own.label == step.label and own.footprint == step.footprint
+        )
+
 
 def order(events: list[Event], start: int, dependence: Dependence) -> None:
     """Find out for each event from ``start`` on what happens before it."""
-    between = dependence.between
     for at in range(start, len(events)):
         event = events[at]
-        if event.is_tick:
+        actor = event.actor
+        if actor == CLOCK:
             event.before = event.direct = (1 << at) - 1
             continue
+        depends = dependence.row(event.footprint)
         before = direct = 0
         for earlier in range(at - 1, -1, -1):
-            if before >> earlier & 1:
+            bit = 1 << earlier
+            if before & bit:
                 continue
             other = events[earlier]
-            if (
-                other.actor == event.actor
-                or other.is_tick
-                or between(other.footprint, event.footprint)
-            ):
-                direct |= 1 << earlier
-                before |= other.before | 1 << earlier
+            if other.actor == actor or depends[other.footprint] or other.actor == CLOCK:
+                direct |= bit
+                before |= other.before | bit
         event.before, event.direct = before, direct
 
 
 def events_of(
-    steps: Iterable[Step], choices: Sequence[str], dependence: Dependence
+    steps: Iterable[Step],
+    choices: Sequence[str],
+    dependence: Dependence,
+    known: Sequence[Event] = (),
 ) -> tuple[list[Event], tuple[str, ...]]:
-    """Return the events of a race, not yet ordered, and the choices after the last one."""
+    """Return the events of a race, not yet ordered, and the choices after the last one.
+
+    Of those that are like the ``known`` ones at their place, these are returned, as they are.
+    """
     by_choice = {step.choice: step for step in steps if step.choice is not None}
     events: list[Event] = []
     counts: dict[str, int] = {}
@@ -105,6 +127,10 @@ def events_of(
         begun.discard(actor)
         index = counts.get(actor, 0)
         counts[actor] = index + 1
+        if len(events) < len(known) and known[len(events)].is_like(step):
+            events.append(known[len(events)])
+            lead = []
+            continue
         number = dependence.number(step.footprint)
         waiting = frozenset(begun if actor == CLOCK else ())
         events.append(Event(actor, index, number, step, tuple(lead), begun=waiting))
@@ -120,36 +146,38 @@ def trace_key(events: Sequence[Event]) -> TraceKey:
 def prefix_key(events: Sequence[Event], mask: int) -> TraceKey:
     """Identify a closed set of events up to equivalence."""
     names = [(event.actor, event.index) for event in events]
-    return frozenset(
-        (
-            events[at].actor,
-            events[at].index,
-            frozenset(names[z] for z in positions(events[at].direct)).union(
-                (actor, BEGUN) for actor in events[at].begun
-            ),
-        )
-        for at in positions(mask)
-    )
+    key = []
+    for at in positions(mask):
+        event = events[at]
+        after = [names[earlier] for earlier in positions(event.direct)]
+        after += [(actor, BEGUN) for actor in event.begun]
+        key.append((*names[at], frozenset(after)))
+    return frozenset(key)
 
 
 def orders_of(
     events: Sequence[Event], dependence: Dependence
 ) -> Iterator[tuple[tuple[str, int, str], tuple[str, int, str]]]:
     """Yield every two dependent events of different actors, by their names, in their order."""
-    names = [(event.actor, event.index, event.step.label) for event in events]
-    for at, event in enumerate(events):
-        for earlier in range(at):
-            other = events[earlier]
-            if other.actor != event.actor and dependence.between(other.footprint, event.footprint):
-                yield names[earlier], names[at]
+    known: list[tuple[str, int, tuple[str, int, str]]] = []
+    for event in events:
+        actor, depends = event.actor, dependence.row(event.footprint)
+        name = (actor, event.index, event.step.label)
+        for other, footprint, earlier in known:
+            if other != actor and depends[footprint]:
+                yield earlier, name
+        known.append((actor, event.footprint, name))
 
 
-def positions(mask: int) -> Iterator[int]:
-    """Yield the positions whose bits are set, from the smallest on."""
+@lru_cache(maxsize=4096)
+def positions(mask: int) -> tuple[int, ...]:
+    """Return the positions whose bits are set, from the smallest on."""
+    found = []
     while mask:
         lowest = mask & -mask
-        yield lowest.bit_length() - 1
+        found.append(lowest.bit_length() - 1)
         mask ^= lowest
+    return tuple(found)
 
 
 def choices_of(events: Iterable[Event]) -> tuple[str, ...]:

@@ -4,10 +4,11 @@ All are linear extensions of happens-before. Sets of events closed under it are 
 dynamic program; there are few of them when there are few actors.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from heapq import heappop, heappush
 from itertools import count
+from math import lcm
 
 from pytest_supercache.core.footprint import EVERYTHING, touches
 from pytest_supercache.core.schedule import CLOCK
@@ -24,12 +25,13 @@ def linear_extensions(events: Sequence[Event]) -> int | None:
     """Return how many schedules an interleaving has, or None when that takes too long."""
     level = {0: 1}
     seen = 0
+    places = [(1 << at, event.before) for at, event in enumerate(events)]
     for _ in events:
         following: dict[int, int] = {}
         for mask, ways in level.items():
-            for at in _ready(events, mask):
-                larger = mask | 1 << at
-                following[larger] = following.get(larger, 0) + ways
+            for bit, before in places:
+                if not (mask & bit or before & ~mask):  # it may come next
+                    following[mask | bit] = following.get(mask | bit, 0) + ways
         level = following
         seen += len(level)
         if seen > STATES_MAX:
@@ -89,30 +91,30 @@ def walk_chance(
     if any(event.lead for event in events):
         return None
     ability = _Ability(events, waiting, waits)
-    actors = {event.actor for event in events if not event.is_tick}
+    actors = {event.actor for event in events if event.actor != CLOCK}
     actors |= {pending.actor for pending in waiting}
-    level, seen = {0: Fraction(1)}, 0
+    one = lcm(*range(1, len(actors) + 1))  # so that its share of every number of actors is whole
+    level, seen = {0: 1}, 0
     for _ in events:
-        following: dict[int, Fraction] = {}
+        following: dict[int, int] = {}
         for mask, chance in level.items():
-            able = {actor for actor in actors if ability.can_go_on(actor, mask)} or {CLOCK}
+            able = [actor for actor in actors if ability.can_go_on(actor, mask)] or [CLOCK]
+            share = chance * (one // len(able))
             for at in _ready(events, mask):
                 if events[at].actor not in able:
                     return None  # an early tick
                 larger = mask | 1 << at
-                following[larger] = following.get(larger, Fraction(0)) + chance / len(able)
+                following[larger] = following.get(larger, 0) + share
         level = following
         seen += len(level)
         if seen > STATES_MAX:
             return None
-    return sum(level.values(), Fraction(0))
+    return Fraction(sum(level.values()), one ** len(events))
 
 
-def _ready(events: Sequence[Event], mask: int) -> Iterator[int]:
-    """Yield the events outside a closed set that may come next."""
-    for at, event in enumerate(events):
-        if not mask >> at & 1 and not event.before & ~mask:
-            yield at
+def _ready(events: Sequence[Event], mask: int) -> list[int]:
+    """Return the events outside a closed set that may come next."""
+    return [at for at, event in enumerate(events) if not (mask >> at & 1 or event.before & ~mask)]
 
 
 class _Ability:
@@ -126,6 +128,8 @@ class _Ability:
         self._waits = waits
         self._waiting = {pending.actor: pending for pending in waiting}
         self._own: dict[str, list[int]] = {}
+        self._masks: dict[str, int] = {}
+        self._free: set[int] = set()  # nothing can hold these back
         self._first = {
             event.step.wait.object: event.step.wait_before
             for event in reversed(events)
@@ -134,15 +138,22 @@ class _Ability:
         self._ids = {(event.step.actor, event.step.index): at for at, event in enumerate(events)}
         for at, event in enumerate(events):
             self._own.setdefault(event.actor, []).append(at)
+            self._masks[event.actor] = self._masks.get(event.actor, 0) | 1 << at
+            step = event.step
+            if not (step.wait or step.cause or step.recheck) and step.deadline is None:
+                self._free.add(at)
 
     def can_go_on(self, actor: str, mask: int) -> bool:
         own = self._own.get(actor, [])
-        coming = next((at for at in own if not mask >> at & 1), None)
+        taken = (mask & self._masks.get(actor, 0)).bit_count()  # the first ones: they are ordered
+        coming = own[taken] if taken < len(own) else None
+        if coming in self._free:
+            return True
         step = self._waiting.get(actor) if coming is None else self._events[coming].step
         if step is None or (step.cause is not None and not self._is_in(step.cause, mask)):
             return False
         if step.recheck and not self._has_fired(step.deadline, mask):
-            return self._is_news(step, [at for at in own if mask >> at & 1][-1], mask)
+            return self._is_news(step, own[taken - 1], mask)
         if coming is None and self._is_allowed(actor, step, self._all):
             return False  # it cannot at the end: nobody has ever touched what it waits for
         return self._is_allowed(actor, step, mask)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_supercache.core.footprint import EVERYTHING, touches
+from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Pending, Step, StepId
 from pytest_supercache.core.waiting import SET, allows
 from pytest_supercache.core.waits import Wait, WaitState
@@ -25,19 +26,21 @@ class _Late:
     actor: str
     footprint: int
     before: int | None  # None: it never happened
+    direct: int  # of these, the ones that no other event comes between
     step: Step | Pending
-
-    def may_race(self, early: Event, at: int) -> bool:
-        """Say whether the event at ``at`` is somebody else's and comes before it for a reason."""
-        if early.is_tick or early.actor == self.actor:
-            return False
-        return self.before is None or bool(self.before >> at & 1)
 
     @property
     def guard(self) -> Wait | None:
         """The wait object that can keep it waiting."""
         wait = self.step.wait
         return wait if wait is not None and wait.is_guarded_by_object else None
+
+    @property
+    def reasons(self) -> int:
+        """The events that it may race with: all before it if any of them can make it wait."""
+        if self.guard is None:
+            return self.direct
+        return (1 << self.at) - 1 if self.before is None else self.before
 
 
 class Races:
@@ -64,48 +67,45 @@ class Races:
         self._initial_waits = initial_waits
         self._after = _after(events)
         self._own: dict[str, int] = {}
-        self._ticks = [at for at, event in enumerate(events) if event.is_tick]
+        self._ticks = [at for at, event in enumerate(events) if event.actor == CLOCK]
         self._ids: dict[StepId, int] = {}
         self._setters: dict[str, int] = {}  # flag -> the events that set it
         for at, event in enumerate(events):
-            self._own[event.actor] = self._own.get(event.actor, 0) | 1 << at
-            self._ids[event.step.actor, event.step.index] = at
-            for flag in event.step.wait.sets if event.step.wait is not None else ():
-                self._setters[flag] = self._setters.get(flag, 0) | 1 << at
+            step, bit = event.step, 1 << at
+            self._own[event.actor] = self._own.get(event.actor, 0) | bit
+            self._ids[step.actor, step.index] = at
+            if step.wait is not None:
+                for flag in step.wait.sets:
+                    self._setters[flag] = self._setters.get(flag, 0) | bit
 
     def reversals(self) -> Iterator[tuple[int, Sequel]]:
         """Yield the position of each earlier step with the steps to take in its place."""
         for late in self._candidates():
             for at in self._partners(late):
-                mask = self._not_after(at)
-                yield (
-                    at,
-                    [
-                        *(
-                            (self._events[z].actor, self._events[z].footprint)
-                            for z in positions(mask)
-                        ),
-                        (late.actor, late.footprint),
-                    ],
-                )
+                kept = [self._events[z] for z in positions(self._not_after(at))]
+                sequel = [(event.actor, event.footprint) for event in kept]
+                yield at, [*sequel, (late.actor, late.footprint)]
 
     def _candidates(self) -> Iterator[_Late]:
-        for at, event in enumerate(self._events):
-            if at > self._base and not event.is_tick:
-                yield _Late(at, event.actor, event.footprint, event.before, event.step)
+        for at in range(self._base + 1, len(self._events)):
+            event = self._events[at]
+            if event.actor != CLOCK:
+                yield _Late(
+                    at, event.actor, event.footprint, event.before, event.direct, event.step
+                )
         for pending in self._blocked:
             if pending.wait is not None and not pending.recheck:
                 number = self._dependence.number(pending.footprint)
-                yield _Late(len(self._events), pending.actor, number, None, pending)
+                yield _Late(len(self._events), pending.actor, number, None, 0, pending)
 
     def _partners(self, late: _Late) -> Iterator[int]:
         """Yield the earlier steps that ``late`` races with and can be taken before."""
-        between = self._dependence.between
-        for at in range(late.at - 1, self._base - 1, -1):
+        depends = self._dependence.row(late.footprint)
+        for at in reversed(positions(late.reasons >> self._base << self._base)):
             early = self._events[at]
             if (
-                late.may_race(early, at)
-                and between(early.footprint, late.footprint)
+                early.actor not in {late.actor, CLOCK}
+                and depends[early.footprint]
                 and self._is_reversible(late, at)
             ):
                 yield at
@@ -182,7 +182,7 @@ class Races:
 
     def _state(self, name: str, at: int, kept: int) -> WaitState | None:
         """Return a wait object's value after the events before ``at`` and those ``kept``."""
-        for z in reversed(list(positions(kept & ~((1 << at) - 1)))):
+        for z in reversed(positions(kept & ~((1 << at) - 1))):
             step = self._events[z].step
             if step.wait is not None and step.wait.object == name and step.wait_after is not None:
                 return step.wait_after
@@ -197,6 +197,7 @@ def _after(events: Sequence[Event]) -> list[int]:
     """Return for each event the positions of all that happen after it."""
     after = [0] * len(events)
     for at, event in enumerate(events):
+        bit = 1 << at
         for earlier in positions(event.before):
-            after[earlier] |= 1 << at
+            after[earlier] |= bit
     return after

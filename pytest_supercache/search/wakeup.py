@@ -32,10 +32,11 @@ def initial(actor: str, footprint: int, sequel: Sequel, dependence: Dependence) 
     Returns:
         Where it is in the sequel, :data:`INDEPENDENT`, or None when it could not.
     """
+    depends = dependence.row(footprint)
     for at, (other, touched) in enumerate(sequel):
         if other == actor:
             return at
-        if dependence.between(touched, footprint):
+        if depends[touched]:
             return None
     return INDEPENDENT
 

@@ -158,11 +158,11 @@ class Walk:
         taken = last.branches[0]
         if taken.actor == CLOCK:
             return Node({}, taken.then)
-        between = self._knowledge.dependence.between
+        depends = self._knowledge.dependence.row(taken.footprint)
         sleep = {
             actor: footprint
             for actor, footprint in last.sleep.items()
-            if actor != taken.actor and not between(footprint, taken.footprint)
+            if actor != taken.actor and not depends[footprint]
         }
         return Node(sleep, taken.then)
 
