@@ -75,6 +75,8 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
 class AsyncFieldsConnection(_AsyncConnection):  # type: ignore[misc] # either of two classes
     """Sends fields where fakeredis takes them, on asyncio."""
 
+    socket_timeout: float | None
+
     async def _connect(self) -> None:
         await super()._connect()
         if _is_known(self._sock) and hasattr(self._sock, "_response_available"):
@@ -82,12 +84,30 @@ class AsyncFieldsConnection(_AsyncConnection):  # type: ignore[misc] # either of
             self._sock.enter_loop()
 
     async def send_command(self, *args: Any, **options: Any) -> None:
-        """Send one command."""
-        if getattr(self._sock, "takes_fields", False):
-            command = (fields_of(args, self.encoder.encode),)
-            await self.send_packed_command(command, check_health=options.get("check_health", True))
-        else:
+        """Send one command; it is there at once, so that no time limit is needed."""
+        if not getattr(self._sock, "takes_fields", False):
             await super().send_command(*args, **options)
+            return
+        command = (fields_of(args, self.encoder.encode),)
+        limit, self.socket_timeout = self.socket_timeout, None
+        try:
+            await self.send_packed_command(command, check_health=options.get("check_health", True))
+        finally:
+            self.socket_timeout = limit
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is open, with nothing to read: ready to send a command."""
+        socket = self._sock
+        is_open = getattr(socket, "takes_fields", False) and self._server.connected
+        return is_open and self.is_connected and socket.responses.empty()
+
+    async def _read_response(self, **options: Any) -> Any:
+        socket = self._sock
+        is_open = getattr(socket, "takes_fields", False) and self._server.connected
+        if is_open and not socket.responses.empty():
+            return socket.responses.get_nowait()
+        return await super()._read_response(**options)
 
 
 class _TakesFields:

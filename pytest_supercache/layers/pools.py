@@ -23,13 +23,19 @@ class Client(redis.Redis):
 
     def _execute_command(self, *args: Any, **options: Any) -> Any:
         pool: Any = self.connection_pool
-        if self.connection is not None or pool.connection_kwargs.get("retry") is not None:
+        name = args[0]
+        if (
+            self.connection is not None
+            or pool.connection_kwargs.get("retry") is not None
+            or not (isinstance(name, str) and name.isupper() and "HIMPORT" not in name)
+        ):  # more is done then
             whole: Any = super()
             return whole._execute_command(*args, **options)
         connection = pool.get_connection()
         try:
-            send: Any = self._send_command_parse_response
-            return send(connection, args[0], *args, **options)
+            connection.send_command(*args, **options)
+            parse: Any = self.parse_response
+            return parse(connection, name, **options)
         except _LOST:
             connection.disconnect()
             raise
@@ -69,7 +75,6 @@ class Pool(redis.ConnectionPool):
 
     def release(self, connection: Any) -> None:
         """Take a connection back; one that is somebody else's is left alone."""
-        self._checkpid()
         with self._lock:
             if connection not in self._in_use_connections:
                 return
@@ -92,6 +97,8 @@ class AsyncPool(redis.asyncio.ConnectionPool):
             redis.ConnectionError: the server cannot be reached.
         """
         connection = self.get_available_connection()  # type: ignore[no-untyped-call] # of redis-py
+        if getattr(connection, "is_idle", False):
+            return connection
         try:
             await self.ensure_connection(connection)
         except BaseException:

@@ -38,6 +38,10 @@ class ActorThread(threading.Thread):
         super().__init__(target=target, args=args, name=name, daemon=True)
         self._started: threading.Event = _Begun()  # the base class asks it, in every version
 
+    def hand_on(self, give: Callable[[], None]) -> None:
+        """At the end of its code: let somebody else have the baton."""
+        give()
+
 
 class Abandoned(BaseException):  # noqa: N818 - not an error: the execution is over, unwind
     """Raised at a switch point when the execution has ended; code under test must not see it."""
@@ -114,7 +118,7 @@ class Actor:
     loop: Any = None  # the event loop that its thread runs now
 
     def begin(
-        self, live: Callable[["Actor"], None], new_thread: Callable[..., threading.Thread]
+        self, live: Callable[["Actor"], None], new_thread: Callable[..., ActorThread]
     ) -> None:
         """Start its code."""
         if self.thread is not None:  # it waits on its thread already
@@ -154,12 +158,6 @@ class Actor:
         if self.operation is None or not self.operations:  # or in that of who has started it
             return 0, self.outside
         return self.operations, self.taken - self.operation_began
-
-    def move_on(self) -> None:
-        """Count the step that it takes now."""
-        self.outside += self.operation is None or not self.operations
-        self.taken += 1
-        self.pending = None
 
     def begin_operation(self, position: int | None) -> None:
         """Count the steps that follow towards the operation at ``position``."""

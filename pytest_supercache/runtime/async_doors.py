@@ -27,7 +27,7 @@ from pytest_supercache.runtime.doors import (
     speak,
 )
 from pytest_supercache.runtime.memory_net import is_in_memory
-from pytest_supercache.runtime.retrying import attempts, without_default
+from pytest_supercache.runtime.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.wire import SENDS
 
@@ -57,30 +57,21 @@ class AsyncDoors(Doors):
             execution = execution_for(client)
             if execution is None or not args:
                 return await method(client, *args, **options)
-            dialect = execution.dialect()
+            dialect = None if execution.is_plain else execution.dialect()
             args = dialect.sent(args) if dialect else args
             label, footprint = self.announce(execution, args)
-            ask = partial(self._ask, method, client, args, options)
+            ask = partial(method, client, *args, **options)
+            retry = retry_of(client)
+            if execution.is_plain and retry is None:
+                return await self._call(execution, label, footprint, ask, asks=True)
             answer = None
-            for attempt in attempts(execution, client):
+            for attempt in attempts(execution, retry):
                 with attempt:
-                    answer = await self._call(execution, f"{label}{attempt.mark}", footprint, ask)
+                    shown = label + attempt.mark
+                    answer = await self._call(execution, shown, footprint, ask, asks=True)
             return dialect.received(answer) if dialect else answer
 
         return execute_command
-
-    async def _ask(self, method: _Method, client: Any, args: Any, options: Any) -> Any:
-        """Send a command and wait for its answer; after an error its connection is in any state."""
-        actor = current_actor()
-        assert actor is not None, "a command is sent by an actor"
-        actor.asks += 1
-        try:
-            return await method(client, *args, **options)
-        except BaseException:
-            self._cache.is_plain = False
-            raise
-        finally:
-            actor.asks -= 1
 
     def _pipeline(self, method: _Method) -> _Method:
         async def execute(pipeline: Any, *args: Any, **options: Any) -> Any:
@@ -155,9 +146,18 @@ class AsyncDoors(Doors):
         return send_packed_command
 
     async def _call(
-        self, execution: Stepping, label: str, footprint: Footprint, make: Callable[[], Any]
+        self,
+        execution: Stepping,
+        label: str,
+        footprint: Footprint,
+        make: Callable[[], Any],
+        *,
+        asks: bool = False,
     ) -> Any:
-        """Take the step of a command and wait for its answer before anybody is chosen again."""
+        """Take the step of a command and wait for its answer before anybody is chosen again.
+
+        ``asks`` says that it is one by itself; after an error its connection is in any state.
+        """
         if execution.controller.grain == "wire":
             execution.controller.simplify("commands of asyncio clients atomic")
             footprint = footprint | SENDS
@@ -167,12 +167,18 @@ class AsyncDoors(Doors):
             actor = current_actor()
             assert actor is not None, "a command is sent by an actor"
             actor.in_command += 1
+            actor.asks += asks
             for loop in execution.controller.loops:
                 loop.answers_awaited += 1
             try:
                 return await make()
+            except BaseException:
+                if asks:
+                    self._cache.is_plain = False
+                raise
             finally:
                 actor.in_command -= 1
+                actor.asks -= asks
                 for loop in execution.controller.loops:
                     loop.answers_awaited -= 1
 

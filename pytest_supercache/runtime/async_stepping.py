@@ -69,11 +69,11 @@ async def call(
 ) -> Any:
     """Take the step of a call, make it, and part its answer, be it an error, from what follows."""
     await step(execution, label, footprint, kind=kind, failure=failure)
+    if execution.is_plain:
+        return await make()
     actor = current_actor()
     assert actor is not None, "a call is made by an actor"
     late, actor.late = actor.late, None
-    if execution.is_plain:
-        return await make()
     try:
         answer = await make()
     except Exception:

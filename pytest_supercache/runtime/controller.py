@@ -7,7 +7,8 @@ from outside.
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.footprint import ANYTHING
@@ -36,9 +37,6 @@ from pytest_supercache.runtime.passing import pass_by, turn_of_loop
 from pytest_supercache.runtime.polling import release_polls
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.timekeeper import Timekeeper
-
-if TYPE_CHECKING:
-    import threading
 
 _NO_TIMERS = frozenset({"user", "busy"})
 """Kinds of steps whose deadlines are no reason to let the clock move early."""
@@ -85,7 +83,7 @@ class Controller(Notes):
         self.choices: list[str] = []
         self.preemptions = 0
         self.loops: list[Any] = []  # event loops that run in this execution
-        self.new_thread: Callable[..., threading.Thread] = ActorThread
+        self.new_thread: Callable[..., ActorThread] = ActorThread
         self.releases = 0  # of polls, see runtime.polling
         self.blocked: tuple[Pending, ...] = ()
         self.waiting: tuple[Pending, ...] = ()
@@ -318,10 +316,14 @@ class Controller(Notes):
             actor.error = error
         self.ended(actor)
         if self.given_up or actor.dismissed:
-            self.finished.give()
-            return
-        self.record.close()
-        self.pass_on(self._next())
+            give = self.finished.give
+        else:
+            self.record.close()
+            give = partial(self.pass_on, self._next())
+        if isinstance(actor.thread, ActorThread):
+            actor.thread.hand_on(give)
+        else:
+            give()
 
     def crashed(self, error: BaseException) -> None:
         """Keep what ended the execution before its end, to be raised where the race was begun."""
@@ -349,7 +351,9 @@ class Controller(Notes):
             len(self.choices) - 1 if racing else None, self.all_pending() if racing else (),
             actor.cause, actor.point if racing else None,
         )  # fmt: skip
-        actor.move_on()
+        actor.outside += actor.operation is None or not actor.operations
+        actor.taken += 1
+        actor.pending = None
         if self._swaps:
             self.enter_node(actor.node)
 

@@ -36,7 +36,7 @@ class Crew:
 
     def thread(
         self, target: Callable[..., Any], name: str, args: tuple[Any, ...] = ()
-    ) -> threading.Thread:
+    ) -> ActorThread:
         """Make what an actor sees as its thread; ``start()`` lets one of the crew run it."""
         if not self._renews:
             return ActorThread(target=target, name=name, args=args)
@@ -78,6 +78,11 @@ class _Seen(ActorThread):
         self._crew = crew
         self._is_over = False
         self._waiter: Any = None
+        self._give: Callable[[], None] = _nothing
+
+    def hand_on(self, give: Callable[[], None]) -> None:
+        """Let somebody else have the baton when nothing of it is left."""
+        self._give = give
 
     def start(self) -> None:
         """Let somebody of the crew run it."""
@@ -97,10 +102,11 @@ class _Seen(ActorThread):
             present.pop(self.ident, None)
 
     def end(self) -> None:
-        """Say that nothing of it is left."""
+        """Say that nothing of it is left, and pass the baton on."""
         self._is_over = True
         if self._waiter is not None:
             self._waiter.release()
+        self._give()
 
     def is_alive(self) -> bool:
         """Say whether it runs, or has not taken away yet what it leaves."""

@@ -21,7 +21,7 @@ from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime import listening
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.dialect import Dialect
-from pytest_supercache.runtime.retrying import attempts, without_default
+from pytest_supercache.runtime.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.state import find_object
 from pytest_supercache.runtime.stepping import Call, Stepping
 from pytest_supercache.runtime.wire import CACHES, SENDS, Wire
@@ -104,19 +104,21 @@ class Doors:
             execution = execution_for(client)
             if execution is None or not args:
                 return method(client, *args, **options)
-            plain = execution.is_plain
-            dialect = None if plain else execution.dialect()
+            retry = retry_of(client)
+            if execution.is_plain and retry is None:
+                label, footprint = self.announce(execution, args)
+                footprint = _widened(execution, client, footprint)
+                with Call(execution, label, footprint, "command"):
+                    return self._ask(method, client, args, options)
+            dialect = execution.dialect()
             args = dialect.sent(args) if dialect else args
             label, footprint = self.announce(execution, args)
             footprint = _widened(execution, client, footprint)
             failure = partial(broken, client)
             answer = None
-            for attempt in attempts(execution, client):
+            for attempt in attempts(execution, retry):
                 shown = label + attempt.mark
                 with attempt, Call(execution, shown, footprint, "command", failure):
-                    if plain:
-                        answer = self._ask(method, client, args, options)
-                        continue
                     self._keep(execution, footprint)
                     with self._wire.under_way(execution, label):
                         answer = self._ask(method, client, args, options)

@@ -6,7 +6,7 @@ that every attempt is a step of its own, which faults and other users can meet.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -17,19 +17,19 @@ RETRIES_MAX = 10
 """More attempts than this are not made; the scope of the verdict says so."""
 
 
-def attempts(execution: Stepping, client: Any) -> Iterable["Attempt"]:
-    """Return the attempts that a client makes for a command, until one needs no other."""
+def retry_of(client: Any) -> Any:
+    """Return how a client wants to retry a command; None: not at all."""
     pool = getattr(client, "connection_pool", None)
     retry = getattr(pool, "connection_kwargs", {}).get("retry")
     if retry is None or hasattr(client, "command_stack") or _is_default(retry):
-        return _ONE  # a pipeline starts over: the code has to say it again
-    wanted = int(getattr(retry, "_retries", 0))
-    return _several(execution, wanted, getattr(retry, "_supported_errors", ()))
+        return None  # a pipeline starts over: the code has to say it again
+    return retry
 
 
-def _several(
-    execution: Stepping, wanted: int, errors: tuple[type[BaseException], ...]
-) -> Iterator["Attempt"]:
+def attempts(execution: Stepping, retry: Any) -> Iterator["Attempt"]:
+    """Yield the attempts that a client makes for a command, until one needs no other."""
+    wanted = 0 if retry is None else int(getattr(retry, "_retries", 0))
+    errors = getattr(retry, "_supported_errors", ())
     if wanted < 0 or wanted > RETRIES_MAX:
         execution.controller.simplify(f"retries of a client limited to {RETRIES_MAX}")
         wanted = RETRIES_MAX
@@ -56,10 +56,6 @@ class Attempt:
         if error is not None and self._errors:
             self.has_failed = isinstance(error, self._errors) and is_injected(error)
         return self.has_failed
-
-
-_ONE = (Attempt(0, ()),)
-"""The only attempt, after which no error asks for another: it keeps nothing."""
 
 
 def without_default(arguments: dict[str, Any]) -> dict[str, Any]:

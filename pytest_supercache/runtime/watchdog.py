@@ -126,9 +126,10 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
             actor.error = actor.error or error
         actor.state = State.DONE
         controller.progress += 1
-        actor.baton.give()
+        thread.hand_on(actor.baton.give)
 
-    actor.thread = controller.new_thread(target=live, name="body")
+    thread = controller.new_thread(target=live, name="body")
+    actor.thread = thread
     return actor
 
 

@@ -36,7 +36,8 @@ class _Following:
 
     def __init__(self, prefix: _Prefix) -> None:
         self._prefix = prefix
-        self.points: list[tuple[Choices, str]] = []
+        self.points: list[Choices] = []
+        self.taken: list[str] = []  # at each of them
 
     def choose(self, choices: Choices) -> str | None:
         at = choices.taken
@@ -50,7 +51,8 @@ class _Following:
         else:
             choice = choices.last if choices.last in choices.enabled else choices.enabled[0]
         assert choice is not None, "a scheduler is only asked when somebody may go on"
-        self.points.append((choices, choice))
+        self.points.append(choices)
+        self.taken.append(choice)
         return choice
 
 
@@ -111,24 +113,19 @@ class AllSchedules:
 
 def _branches(prefix: _Prefix, following: _Following, signatures: list[Signature]) -> list[_Prefix]:
     """Return the prefixes that differ from this run in one choice after its own prefix."""
-    enabled = [choices.enabled for choices, _ in following.points]
-    taken = tuple(choice for _, choice in following.points)
+    enabled = [choices.enabled for choices in following.points]
+    taken = tuple(following.taken)
     branches = []
     preemptions = 0
-    for at, (choices, chosen) in enumerate(following.points):
+    for at, choices in enumerate(following.points):
+        last, able = choices.last, choices.enabled
         if at >= len(prefix.choices):
-            branches += [
-                _Prefix(
-                    (*taken[:at], other),
-                    preemptions + choices.preempts(other),
-                    enabled,
-                    signatures,
-                    shared=at,
-                )
-                for other in choices.enabled
-                if other != chosen
-            ]
-        preemptions += choices.preempts(chosen)
+            for other in able:
+                if other != taken[at]:
+                    more = preemptions + (other != last and last in able)
+                    branch = _Prefix((*taken[:at], other), more, enabled, signatures, at)
+                    branches.append(branch)
+        preemptions += taken[at] != last and last in able
     return branches
 
 
