@@ -81,7 +81,10 @@ class Doubt:
     def see(self, key: TraceKey, events: Sequence[Event], execution: Execution) -> None:
         """Take note of an interleaving and execute a schedule of it that is very different."""
         violations = self._trial.violations
-        outcome = self._outcomes[key] = outcome_of(execution, self._of_trace(execution, violations))
+        alike = self._of_trace(execution, violations)
+        # Once something is found, ends are not compared any more.
+        outcome = outcome_of(execution, alike) if self._trial.found is None else 0
+        self._outcomes[key] = outcome
         ways = linear_extensions(events) if self.schedules is not None else None
         if ways is None or self.schedules is None:
             self.schedules = None

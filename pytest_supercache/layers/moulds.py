@@ -1,7 +1,7 @@
 """Clients and pools of redis-py that are copies of the first one made with the same options.
 
-To make them costs as much as two commands, because a client writes down anew how every answer is to
-be read. Only what is known is copied; of what changes, every client and every pool has its own.
+To make them costs as much as two commands. Only what is known is copied; of what changes, every
+client and every pool has its own.
 """
 
 import asyncio
@@ -78,10 +78,12 @@ class Moulds:
             return self._like(mould)
         pool = (self._any_pool if shape is None else self._pool)(**options)
         client = self._client(connection_pool=pool)
-        parts = vars(client).keys(), vars(client.connection_pool).keys()
-        if shape is not None and parts in _KNOWN:
-            self._moulds[shape] = self._like(client)
-        return client
+        parts = vars(client).keys(), vars(pool).keys()
+        if shape is None or parts not in _KNOWN:
+            return client
+        client.rows = dict(client.response_callbacks)
+        self._moulds[shape] = client
+        return self._like(client)
 
     def _like(self, mould: Any) -> Any:
         pool = self._copied(mould.connection_pool)
@@ -97,10 +99,7 @@ class Moulds:
             vars(pool)[f"_{told}"] = pool.connection_kwargs[told] = handler
         client = self._copied(mould)
         client.connection_pool = pool
-        callbacks = mould.response_callbacks
-        make: Any = type(callbacks)
-        client.response_callbacks = own = make.__new__(make)
-        dict.update(own, callbacks)  # its own update would fold the case of every name again
+        client.response_callbacks = None  # until somebody wants to change it
         return client
 
     def _copied(self, mould: Any) -> Any:
@@ -139,6 +138,6 @@ def of_tasks() -> Moulds:
     """Return moulds of ``redis.asyncio.Redis``."""
     import redis.asyncio
 
-    from pytest_supercache.layers.pools import AsyncPool
+    from pytest_supercache.layers.pools import AsyncClient, AsyncPool
 
-    return Moulds(redis.asyncio.Redis, AsyncPool, redis.asyncio.ConnectionPool, asyncio.Lock)
+    return Moulds(AsyncClient, AsyncPool, redis.asyncio.ConnectionPool, asyncio.Lock)

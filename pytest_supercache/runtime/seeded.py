@@ -4,11 +4,14 @@
 deterministic, and that is said, rather than hidden.
 """
 
+import ctypes
 import random
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 
@@ -39,19 +42,57 @@ def seeded() -> Iterator["Seeding"]:
     def uuid4() -> uuid.UUID:
         return uuid.UUID(int=bits(), version=4)
 
-    known: dict[int, Any] = {}  # what ``random`` is after a seed: half the price of seeding it
-
-    def seed(number: int) -> None:
-        if number in known:
-            random.setstate(known[number])
-        else:
-            random.seed(number)
-            known[number] = random.getstate()
-        begun[:] = [number]
-
     uuid.uuid1, uuid.uuid4 = uuid1, uuid4
     try:
-        yield Seeding(seed, ((real["uuid1"], uuid1), (real["uuid4"], uuid4)))
+        with _global_generator() as seed:
+
+            def start(number: int) -> None:
+                seed(number)
+                begun[:] = [number]
+
+            yield Seeding(start, ((real["uuid1"], uuid1), (real["uuid4"], uuid4)))
     finally:
         uuid.uuid1, uuid.uuid4 = real["uuid1"], real["uuid4"]
         random.setstate(state)
+
+
+@contextmanager
+def _global_generator() -> Iterator[Callable[[int], None]]:
+    """Yield what seeds the generator of ``random``, unless nobody has drawn since it did so last.
+
+    Its state is 625 numbers all over the memory: to set them costs as much as a command.
+    """
+    glance = _glance()
+    fresh: tuple[int, list[int]] | None = None  # the seed, and how the state looks after it
+
+    def seed(number: int) -> None:
+        nonlocal fresh
+        if fresh is None or glance is None or fresh != (number, glance[:]):
+            random.seed(number)
+            fresh = None if glance is None else (number, glance[:])
+
+    yield seed
+
+
+@cache
+def _glance() -> Any:
+    """Return a view of where the global generator is, and of the first words of its state.
+
+    Every draw moves the one, and changes the others when all words have been used. None: this
+    Python keeps its state in another way.
+    """
+    if sys.implementation.name != "cpython":
+        return None
+    probe = random.Random(1)
+    seen = _start_of(probe)
+    for _ in range(2):
+        state = probe.getstate()[1]
+        if seen[:] != [state[-1], *state[:3]]:
+            return None
+        probe.random()
+    return _start_of(random._inst)  # noqa: SLF001 - it has no other name
+
+
+def _start_of(generator: random.Random) -> Any:
+    """Return the first numbers that CPython keeps in a generator, after what every object has."""
+    return (ctypes.c_uint32 * 4).from_address(id(generator) + object.__basicsize__)

@@ -1,6 +1,7 @@
 """Our pools hand out and take back what those of redis-py would."""
 
 import asyncio
+from functools import partial
 
 import pytest
 import redis
@@ -127,3 +128,88 @@ def test_a_client_that_wants_more_gets_the_pool_of_redis_py():
     assert type(cache.aclient().connection_pool) is AsyncPool
     usual = cache.aclient(max_connections=3).connection_pool
     assert type(usual) is redis.asyncio.ConnectionPool
+
+
+COMMANDS = [
+    ("SET", "k", "v"),
+    ("set", "k", "v"),
+    (b"SET", "k", "v"),
+    ("GET", "k"),
+    ("get", "k"),
+    ("HSET", "h", "a", "1"),
+    ("HGETALL", "h"),
+    ("hgetall", "h"),
+    ("ZADD", "z", 1, "one"),
+    ("ZRANGE", "z", 0, -1, "WITHSCORES"),
+    ("SADD", "s", "a"),
+    ("SMEMBERS", "s"),
+    ("EXPIRE", "k", 10),
+    ("TTL", "k"),
+    ("CLIENT GETNAME",),
+    ("CLIENT", "GETNAME"),
+    ("ECHO", "hello"),
+    ("NO SUCH", "command"),
+    ("HGETALL", "k"),
+    ("DEL", "k", "h", "z", "s"),
+]
+
+
+def said(call):
+    """Return what a call answered or raised."""
+    try:
+        return call()
+    except redis.RedisError as error:
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize("options", [{}, {"decode_responses": True}, {"protocol": 3}])
+def test_a_copy_reads_every_answer_like_a_client_of_redis_py(options):
+    cache, server = ExistingCache(FakeRedisServer()), FakeRedisServer()
+    cache.client(**options)
+    copy = cache.client(**options)
+    pool = redis.ConnectionPool(connection_class=FieldsConnection, server=server._server, **options)
+    other = redis.Redis(connection_pool=pool)
+    for command in COMMANDS:
+        mine, theirs = (said(partial(c.execute_command, *command)) for c in (copy, other))
+        assert mine == theirs, command
+    for one in (copy, other):
+        one.set_response_callback("ECHO", lambda answer: [answer])
+    assert copy.execute_command("ECHO", "x") == other.execute_command("ECHO", "x")
+    assert copy.zrange("z", 0, -1, withscores=True) == other.zrange("z", 0, -1, withscores=True)
+
+
+def test_a_copy_reads_every_answer_like_a_client_of_redis_py_on_asyncio():
+    cache, server = ExistingCache(FakeRedisServer()), FakeRedisServer()
+
+    async def compare():
+        await cache.aclient().aclose()
+        copy = cache.aclient()
+        pool = redis.asyncio.ConnectionPool(
+            connection_class=AsyncFieldsConnection, server=server._server
+        )
+        other = redis.asyncio.Redis(connection_pool=pool)
+        for command in COMMANDS:
+            heard = []
+            for client in (copy, other):
+                try:
+                    heard.append(await client.execute_command(*command))
+                except redis.RedisError as error:
+                    heard.append((type(error), str(error)))
+            assert heard[0] == heard[1], command
+        await copy.aclose()
+        await other.aclose(close_connection_pool=True)
+
+    asyncio.run(compare())
+
+
+def test_a_client_that_has_lost_its_connection_opens_another():
+    cache = ExistingCache(FakeRedisServer())
+    cache.client()
+    client = cache.client()
+    client.set("k", "v")
+    cache.server._server.connected = False
+    with pytest.raises(redis.ConnectionError):
+        client.get("k")
+    cache.server._server.connected = True
+    assert client.get("k") == b"v"
+    assert not client.connection_pool._in_use_connections

@@ -196,15 +196,17 @@ def test_copies_of_a_client_share_nothing_that_changes():
             assert type(one) is type(other)
             assert vars(one).keys() == vars(other).keys()
             assert vars(one.connection_pool).keys() == vars(other.connection_pool).keys()
-            assert shared(one, other) <= {"connection_class", "encoder_class", "cache"}
+            assert shared(one, other) <= {"rows"}  # which nobody changes
             assert shared(one.connection_pool, other.connection_pool) <= {
                 "connection_class", "encoder_class", "_pool_id",
             }  # fmt: skip
         handler = second.connection_pool.connection_kwargs.get("maint_notifications_pool_handler")
         assert handler is None or handler.pool is second.connection_pool
+        rows = dict(third.rows)
         second.set_response_callback("GET", lambda _answer: "mine")
         assert "GET" in second.response_callbacks
         assert "GET" not in third.response_callbacks
+        assert third.rows == rows
 
 
 def shared(one, other):
