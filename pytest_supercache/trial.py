@@ -109,7 +109,7 @@ class Trial:
             raise SearchEnded(End.FOUND)
         if not is_enough and self.is_over_budget():
             raise SearchEnded(End.OUT_OF_BUDGET)
-        execution = self.execute(scheduler, look=self.goes_on)
+        execution = self.execute(scheduler, look=self.goes_on and self.found is None)
         self.violations = ()
         if not execution.complete:
             return execution  # the search gave it up: there is nothing to judge

@@ -8,6 +8,7 @@ search, docs/architecture.md).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pytest_supercache.core.footprint import EVERYTHING, touches
 from pytest_supercache.core.schedule import CLOCK
@@ -34,6 +35,12 @@ class _Late:
         """The wait object that can keep it waiting."""
         wait = self.step.wait
         return wait if wait is not None and wait.is_guarded_by_object else None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing but its own actor can hold it back."""
+        step = self.step
+        return not (step.wait or step.cause or step.recheck) and step.deadline is None
 
     @property
     def reasons(self) -> int:
@@ -65,25 +72,49 @@ class Races:
         self._blocked = blocked
         self._dependence = dependence
         self._initial_waits = initial_waits
-        self._after = _after(events)
-        self._own: dict[str, int] = {}
-        self._ticks = [at for at, event in enumerate(events) if event.actor == CLOCK]
-        self._ids: dict[StepId, int] = {}
-        self._setters: dict[str, int] = {}  # flag -> the events that set it
-        for at, event in enumerate(events):
-            step, bit = event.step, 1 << at
-            self._own[event.actor] = self._own.get(event.actor, 0) | bit
-            self._ids[step.actor, step.index] = at
-            if step.wait is not None:
-                for flag in step.wait.sets:
-                    self._setters[flag] = self._setters.get(flag, 0) | bit
+
+    # What follows is only asked for when somebody can be held back.
+
+    @cached_property
+    def _after(self) -> list[int]:
+        """For each event, all that happen after it."""
+        after = [0] * len(self._events)
+        for at, event in enumerate(self._events):
+            for earlier in positions(event.before):
+                after[earlier] |= 1 << at
+        return after
+
+    @cached_property
+    def _own(self) -> dict[str, int]:
+        """For each actor, its events."""
+        own: dict[str, int] = {}
+        for at, event in enumerate(self._events):
+            own[event.actor] = own.get(event.actor, 0) | 1 << at
+        return own
+
+    @cached_property
+    def _ids(self) -> dict[StepId, int]:
+        """Where the event of each step is."""
+        return {(e.step.actor, e.step.index): at for at, e in enumerate(self._events)}
+
+    @cached_property
+    def _setters(self) -> dict[str, int]:
+        """For each flag, the events that set it."""
+        setters: dict[str, int] = {}
+        for at, event in enumerate(self._events):
+            for flag in event.step.wait.sets if event.step.wait is not None else ():
+                setters[flag] = setters.get(flag, 0) | 1 << at
+        return setters
 
     def reversals(self) -> Iterator[tuple[int, Sequel]]:
         """Yield the position of each earlier step with the steps to take in its place."""
         for late in self._candidates():
             for at in self._partners(late):
-                kept = [self._events[z] for z in positions(self._not_after(at))]
-                sequel = [(event.actor, event.footprint) for event in kept]
+                sequel = [
+                    (event.actor, event.footprint)
+                    for event in self._events[at + 1 :]
+                    if not event.before >> at & 1  # it does not happen after it
+                ]
                 yield at, [*sequel, (late.actor, late.footprint)]
 
     def _candidates(self) -> Iterator[_Late]:
@@ -115,6 +146,8 @@ class Races:
 
         Nothing may come between them, unless it is this event that made ``late`` wait.
         """
+        if late.is_free:
+            return True
         adjacent = late.before is not None and not self._after[at] & late.before
         if not adjacent and late.guard is None:
             return False
@@ -160,7 +193,8 @@ class Races:
         return position is None or position < at or bool(kept >> position & 1)
 
     def _has_fired(self, deadline: float, at: int) -> bool:
-        return any(tick < at and self._events[tick].step.time >= deadline for tick in self._ticks)
+        earlier = self._events[:at]
+        return any(event.is_tick and event.step.time >= deadline for event in earlier)
 
     def _is_news(self, late: _Late, at: int, kept: int) -> bool:
         """Say whether something that a condition reads was written since it was last checked."""
@@ -191,13 +225,3 @@ class Races:
             if step.wait is not None and step.wait.object == name and step.wait_after is not None:
                 return step.wait_after
         return self._initial_waits.get(name)
-
-
-def _after(events: Sequence[Event]) -> list[int]:
-    """Return for each event the positions of all that happen after it."""
-    after = [0] * len(events)
-    for at, event in enumerate(events):
-        bit = 1 << at
-        for earlier in positions(event.before):
-            after[earlier] |= bit
-    return after

@@ -55,27 +55,31 @@ class Walk:
 
     def choose(self, choices: Choices) -> str | None:
         """Name who goes on."""
-        step = choices.steps[-1] if choices.steps else None
-        took_step = step is not None and choices.taken > 0 and step.choice == choices.taken - 1
-        self._note(step if took_step else None, choices)
-        if choices.taken < len(self._script):
+        taken = choices.taken
+        step = choices.steps[-1] if taken and choices.steps else None
+        if step is not None and step.choice != taken - 1:
+            step = None  # the last choice led to none
+        self._note(step, choices.enabled)
+        if taken < len(self._script):
             self._chosen = self._repeat(choices)
             return self._chosen
         if self._is_open:
-            self._close(step if took_step else None)
+            self._close(step)
         self._chosen = self._go_on(choices)
         return self._chosen
 
-    def _note(self, step: Step | None, choices: Choices) -> None:
+    def _note(self, step: Step | None, enabled: tuple[str, ...]) -> None:
         """Note what the last choice led to, and whether the clock could move now."""
-        self.events += step is not None
         if step is not None:
+            self.events += 1
             self._waiting.discard(step.actor)
         elif self._chosen is not None:
             self._waiting.add(self._chosen)
-        early = CLOCK in choices.enabled and len(choices.enabled) > 1
         here = (self.events, frozenset(self._waiting))
-        self.is_early[here] = early or self.is_early.get(here, False)
+        if len(enabled) > 1 and CLOCK in enabled:
+            self.is_early[here] = True
+        else:
+            self.is_early.setdefault(here, False)
 
     def finish(self, execution: Execution) -> None:
         """Note the last step of a run that has ended."""
