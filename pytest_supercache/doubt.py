@@ -164,7 +164,8 @@ class Doubt:
 
     def _consider(self, events: Sequence[Event], execution: Execution) -> None:
         """Keep the smallest failing schedule: fewest preemptions, then steps, then users."""
-        fewest = fewest_preemptions(events, execution.waiting, self.search.waits)
+        most = None if self.smallest is None else self.smallest[0]
+        fewest = fewest_preemptions(events, execution.waiting, self.search.waits, most)
         if fewest is None:
             return
         preemptions, way = fewest

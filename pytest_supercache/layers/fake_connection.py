@@ -168,6 +168,9 @@ class _Answers(asyncio.Queue[Any]):
         else:
             self._queue.append(item)
 
+    def get_nowait(self) -> Any:
+        return self._queue.popleft() if self._queue else super().get_nowait()
+
     async def get(self) -> Any:
         return self._queue.popleft() if self._queue else await super().get()
 
@@ -175,8 +178,10 @@ class _Answers(asyncio.Queue[Any]):
 class _Heard(asyncio.Event):
     """Is set after every answer; waiters are only woken when it was not."""
 
+    _value: bool
+
     def set(self) -> None:
-        if not self.is_set():
+        if not self._value:
             super().set()
 
 

@@ -139,12 +139,11 @@ class Described(NamedTuple):
 
 def described(args: Sequence[Any], place: str = PLACE) -> Described:
     """Describe a command; short ones are remembered, because every execution sends the same."""
-    if len(args) >= 8:
+    if len(args) >= 8 or not _PLAIN.issuperset(map(type, args)):
         return _described(place, *args)
-    for arg in args:
-        kind = type(arg)
-        if kind is not int and (kind not in _TEXT or len(arg) >= 100):
-            return _described(place, *args)
+    texts = args if _TEXT.issuperset(map(type, args)) else [a for a in args if type(a) is not int]
+    if max(map(len, texts)) >= 100:
+        return _described(place, *args)
     return _remembered(place, *args)
 
 
@@ -167,6 +166,7 @@ def _described(place: str, *args: Any) -> Described:
 
 
 _TEXT = frozenset({str, bytes})
+_PLAIN = _TEXT | {int}
 
 _remembered = lru_cache(maxsize=1_000, typed=True)(_described)
 

@@ -9,6 +9,8 @@ sets of them are compared at once.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 
 from pytest_supercache.core.orders import Cause, Pair
 from pytest_supercache.core.schedule import Schedule
@@ -174,20 +176,28 @@ def nearest(
 
     And a schedule of that interleaving, if it is known.
     """
-    passing = evidence.all & ~evidence.failing
-    best: tuple[int, int, tuple[Pair, ...], int] | None = None
-    while passing:
-        bit = passing & -passing
-        passing ^= bit
-        turned, missing = [], 0
-        for first, second in witness:
-            if evidence.orders.get((first, second), 0) & bit:
-                continue
-            if evidence.orders.get((second, first), 0) & bit:
-                turned.append((second, first))
-            else:
-                missing += 1
-        size = (len(turned) + missing, missing, tuple(turned), bit.bit_length() - 1)
-        if turned and (best is None or size[:2] < best[:2]):
-            best = size
-    return (best[2], evidence.schedules.get(best[3])) if best is not None else ((), None)
+    others: list[int] = []  # for each order, the interleavings that do not have it
+    turned: list[int] = []  # of these, the ones that have it the other way round
+    for first, second in witness:
+        others.append(evidence.all & ~evidence.orders.get((first, second), 0))
+        turned.append(others[-1] & evidence.orders.get((second, first), 0))
+    passing = evidence.all & ~evidence.failing & reduce(or_, turned, 0)
+    like = _in_fewest(passing, others)
+    like = _in_fewest(like, [other & ~turn for other, turn in zip(others, turned, strict=True)])
+    bit = like & -like
+    pairs = zip(witness, turned, strict=True)
+    found = tuple((second, first) for (first, second), turn in pairs if turn & bit)
+    return found, evidence.schedules.get(bit.bit_length() - 1)
+
+
+def _in_fewest(interleavings: int, masks: Iterable[int]) -> int:
+    """Return those of some interleavings that are in the fewest masks: all are counted at once."""
+    planes: list[int] = []  # for each interleaving a number, its lowest digits in the first plane
+    for mask in masks:
+        carry = mask
+        for at, plane in enumerate(planes):
+            planes[at], carry = plane ^ carry, plane & carry
+        planes.append(carry)
+    for plane in reversed(planes):
+        interleavings = interleavings & ~plane or interleavings
+    return interleavings

@@ -116,6 +116,7 @@ class Actor:
     baton: Any = field(default_factory=Baton)
     thread: threading.Thread | None = None
     loop: Any = None  # the event loop that its thread runs now
+    beginning: Pending | None = None  # how its start was last recorded
 
     def begin(
         self, live: Callable[["Actor"], None], new_thread: Callable[..., ActorThread]
@@ -175,10 +176,14 @@ class Actor:
                 announced.deadline, announced.recheck_from is not None, self.cause,
             )  # fmt: skip
             return announced.described
-        if self.born:
-            footprint = Footprint(reads=frozenset({self.born}))
-            return Pending(self.name, "start", footprint, enabled, Wait(flags=(self.born,)))
-        return Pending(self.name, "start", NOTHING, enabled)
+        known = self.beginning
+        if known is None or known.enabled is not enabled:
+            footprint, wait = NOTHING, None
+            if self.born:
+                footprint = Footprint(reads=frozenset({self.born}))
+                wait = Wait(flags=(self.born,))
+            known = self.beginning = Pending(self.name, "start", footprint, enabled, wait)
+        return known
 
     def as_blocked(self) -> Pending:
         """Describe where it waits for ever."""

@@ -189,7 +189,8 @@ class Controller(Notes):
 
     def ask(self) -> Actor | None:
         """Say who goes on, for an event loop that has nothing to do."""
-        self.record.close()
+        if self.record.is_open:
+            self.record.close()
         self.fused = None  # others have come up meanwhile
         return self._next()
 

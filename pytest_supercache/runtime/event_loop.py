@@ -259,7 +259,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         Raises:
             Abandoned: the execution has ended; leave.
         """
-        if self._ready or self.next_deadline() is not None:  # type: ignore[attr-defined] # its own
+        if self.controller.fused is not None and (self._ready or self.next_deadline() is not None):  # type: ignore[attr-defined] # its own
             self.controller.fused = None  # these must have their chance before
         if self.controller.announce(actor, announced):
             return
@@ -272,7 +272,8 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         finally:
             actor.gate = None
             actor.state = State.RUNNING
-        self.controller.leave_if_over(actor)
+        if actor.dismissed or self.controller.given_up:
+            raise Abandoned
 
     async def rest(self) -> None:
         """Wait until nothing can go on without the clock, outside of the race."""

@@ -99,6 +99,15 @@ class Timekeeper:
 
     def may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
         """Say whether a tick is possible now, given who is ready to go on."""
+        if ready and self._auto and not (
+            self.timers_started or self.alarms or self.has_moves or self.has_pauses
+            or self.clock.ahead or any(self._leases)
+        ):  # fmt: skip
+            self.ready = ready
+            return False  # nobody waits for time
+        return self._may_tick(actors, ready)
+
+    def _may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
         if self.clock.ahead:
             self.clock.show_ahead(0.0)  # whose code ran last saw the clock of its node
         if self.moved >= TICKS_MAX:
@@ -164,12 +173,17 @@ class Timekeeper:
         """Say whether code under test waits on time: a sleep, a timed wait, a lock lease."""
         if not self.timers_started:
             is_leased = any(self._leases) and self._expiry(True) is not None
-            self.timers_started = is_leased or (bool(self.alarms) and bool(self._alarms()))
+            self.timers_started = is_leased or bool(self.alarms and self._alarms())
         return self.timers_started
 
     def _alarms(self) -> list[float]:
         """Return when timers of event loops are due."""
-        return [due for alarm in self.alarms if (due := alarm()) is not None]
+        found = []
+        for alarm in self.alarms:
+            due = alarm()
+            if due is not None:
+                found.append(due)
+        return found
 
     def _is_assumed(self, deadline: float, actors: list[Actor], ready: frozenset[str]) -> bool:
         if self._assume is None:

@@ -6,6 +6,7 @@ dynamic program; there are few of them when there are few actors.
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from heapq import heappop, heappush
 from itertools import count
 from math import lcm
@@ -23,10 +24,16 @@ STATES_MAX = 50_000
 
 def linear_extensions(events: Sequence[Event]) -> int | None:
     """Return how many schedules an interleaving has, or None when that takes too long."""
+    return _extensions(tuple(event.before for event in events))
+
+
+@lru_cache(maxsize=4096)
+def _extensions(befores: tuple[int, ...]) -> int | None:
+    """Count the orders of events of which so many others happen before each."""
     level = {0: 1}
     seen = 0
-    places = [(1 << at, event.before) for at, event in enumerate(events)]
-    for _ in events:
+    places = [(1 << at, before) for at, before in enumerate(befores)]
+    for _ in befores:
         following: dict[int, int] = {}
         for mask, ways in level.items():
             for bit, before in places:
@@ -51,12 +58,16 @@ def anti_order(events: Sequence[Event]) -> list[int]:
 
 
 def fewest_preemptions(
-    events: Sequence[Event], waiting: Sequence[Pending], waits: Mapping[str, WaitState]
+    events: Sequence[Event],
+    waiting: Sequence[Pending],
+    waits: Mapping[str, WaitState],
+    most: int | None = None,
 ) -> tuple[int, list[int]] | None:
     """Return an order with the fewest preemptions and their number.
 
     A shortest path over (closed set, last actor), after Musuvathi and Qadeer (PLDI 2007), who count
-    a preemption when an actor that could go on has to wait. None: that takes too long.
+    a preemption when an actor that could go on has to wait. None: that takes too long, or there are
+    more than ``most``.
     """
     ability = _Ability(events, waiting, waits)
     full = (1 << len(events)) - 1
@@ -76,6 +87,8 @@ def fewest_preemptions(
         for at in _ready(events, mask):
             actor = events[at].actor
             more = cost + (could_go_on and actor != last)
+            if most is not None and more > most:
+                continue
             following = last if actor == CLOCK else actor
             heappush(queue, (more, next(number), mask | 1 << at, following, (*path, at)))
     return None

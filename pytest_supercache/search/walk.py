@@ -11,6 +11,8 @@ from pytest_supercache.core.trace import Execution, Step
 from pytest_supercache.search.knowledge import Knowledge
 from pytest_supercache.search.wakeup import Branch
 
+_NOBODY: frozenset[str] = frozenset()
+
 
 class ReductionAlarm(Exception):  # noqa: N818 - a change of plan, not an error
     """Something that cannot be when the steps touch no more than they declare."""
@@ -75,11 +77,11 @@ class Walk:
             self._waiting.discard(step.actor)
         elif self._chosen is not None:
             self._waiting.add(self._chosen)
-        here = (self.events, frozenset(self._waiting))
-        if len(enabled) > 1 and CLOCK in enabled:
+        here = (self.events, frozenset(self._waiting) if self._waiting else _NOBODY)
+        if CLOCK in enabled and len(enabled) > 1:
             self.is_early[here] = True
-        else:
-            self.is_early.setdefault(here, False)
+        elif here not in self.is_early:
+            self.is_early[here] = False
 
     def finish(self, execution: Execution) -> None:
         """Note the last step of a run that has ended."""
