@@ -48,9 +48,8 @@ class Reading:
         """Say whether an answer is read by the table that all copies share, and by nothing else."""
         return (
             vars(self)["response_callbacks"] is None
-            and isinstance(command, str)
-            and command.isupper()
             and options.keys() <= _KEYS
+            and _is_usual(command)
         )
 
     def read(self, command: str, answer: Any) -> Any:
@@ -63,27 +62,20 @@ class Reading:
 class Client(Reading, redis.Redis):
     """Sends a command on a connection of its pool, as redis-py does."""
 
-    def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
-        """Read the answer of a command."""
-        if self.shares(command_name, options):
-            return self.read(command_name, connection.read_response())
-        whole: Any = super()
-        return whole.parse_response(connection, command_name, **options)
-
     def _execute_command(self, *args: Any, **options: Any) -> Any:
         pool: Any = self.connection_pool
         name = args[0]
         if (
             self.connection is not None
             or pool.connection_kwargs.get("retry") is not None
-            or not (isinstance(name, str) and name.isupper() and "HIMPORT" not in name)
+            or not self.shares(name, options)
         ):  # more is done then
             whole: Any = super()
             return whole._execute_command(*args, **options)
         connection = pool.get_connection()
         try:
             connection.send_command(*args, **options)
-            return self.parse_response(connection, name, **options)
+            return self.read(name, connection.read_response())
         except _LOST:
             connection.disconnect()
             raise
@@ -100,6 +92,11 @@ class AsyncClient(Reading, redis.asyncio.Redis):  # type: ignore[misc] # its bas
             return self.read(command_name, await connection.read_response())
         whole: Any = super()
         return await whole.parse_response(connection, command_name, **options)
+
+
+def _is_usual(command: Any) -> bool:
+    """Say whether a command is sent as it stands, and its answer has a row under its name."""
+    return type(command) is str and command.isupper() and "HIMPORT" not in command
 
 
 class Pool(redis.ConnectionPool):

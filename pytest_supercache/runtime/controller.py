@@ -346,11 +346,13 @@ class Controller(Notes):
         """Record that an actor takes the step it has announced."""
         announced = actor.pending
         assert announced is not None, f"{actor.name} was chosen without a pending step"
-        racing = self.phase == "race"
+        choice, point = None, None
+        pending: tuple[Pending, ...] = ()
+        if self.phase == "race":
+            choice, pending, point = len(self.choices) - 1, self.all_pending(), actor.point
         self.record.take(
-            actor.name, actor.node, actor.taken, announced, self.phase, actor.operation,
-            len(self.choices) - 1 if racing else None, self.all_pending() if racing else (),
-            actor.cause, actor.point if racing else None,
+            actor.name, actor.node, actor.taken, announced, self.phase, actor.operation, choice,
+            pending, actor.cause, point,
         )  # fmt: skip
         actor.outside += actor.operation is None or not actor.operations
         actor.taken += 1

@@ -40,14 +40,15 @@ class Record:
         point: tuple[int, int] | None = None,
     ) -> None:
         """Record that ``actor`` takes the step it announced."""
+        wait, before, after = announced.wait, None, None
+        if wait is not None:
+            before, after = self.waits.perform(actor, wait)
         step = Step(
             actor, index, announced.label, announced.kind, announced.footprint, node, phase,
-            operation, choice, announced.wait, pending=pending, time=self._clock.now(),
-            deadline=announced.deadline, fired=announced.fired,
-            recheck=announced.recheck_from is not None, cause=cause, point=point,
+            operation, choice, wait, before, after, pending, None, self._clock.now(),
+            announced.deadline, announced.fired, announced.recheck_from is not None, False, cause,
+            (), point,
         )  # fmt: skip
-        if announced.wait is not None:
-            step.wait_before, step.wait_after = self.waits.perform(actor, announced.wait)
         self.steps.append(step)
         self.is_open = self.snapshot is not None
         self.last = actor
