@@ -38,9 +38,6 @@ from pytest_supercache.runtime.polling import release_polls
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.timekeeper import Timekeeper
 
-_NO_TIMERS = frozenset({"user", "busy"})
-"""Kinds of steps whose deadlines are no reason to let the clock move early."""
-
 
 def stay(_node: str | None) -> None:
     """Enter a node where no node has anything of its own."""
@@ -163,7 +160,7 @@ class Controller(Notes):
         if self.record.is_open:
             self.record.close()
         if announced.deadline is not None:
-            self._note_deadline(actor, announced)
+            self._note_wait(actor, announced)
         actor.pending = announced
         if actor.direct:
             if not self.may_take(actor, announced):
@@ -178,12 +175,8 @@ class Controller(Notes):
         actor.state = PARKED
         return False
 
-    def _note_deadline(self, actor: Actor, announced: Announced) -> None:
-        """Tell the clock that somebody waits for it."""
-        if announced.is_paused:
-            self.time.has_pauses = True
-        elif announced.kind not in _NO_TIMERS:
-            self.time.timers_started = True
+    def _note_wait(self, actor: Actor, announced: Announced) -> None:
+        self.time.note_wait(announced)
         if self.fused is actor:
             read_clock(self, actor, announced)
 

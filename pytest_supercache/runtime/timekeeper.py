@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterable, Sequence, Sized
 from pytest_supercache.core.schedule import is_fault
 from pytest_supercache.core.settings import Assume
 from pytest_supercache.layers.clock import VirtualClock
-from pytest_supercache.runtime.actor import Actor, State
+from pytest_supercache.runtime.actor import Actor, Announced, State
 
 TICKS_MAX = 100
 """Ticks in one execution; more is UNKNOWN: somebody waits for something that time cannot bring."""
+
+_NO_TIMERS = frozenset({"user", "busy"})
+"""Kinds of steps whose deadlines are no reason to let the clock move early."""
 
 PERIODS_MAX = {False: 3, True: 1}
 """How often time wakes a thread that code under test started once every user has ended.
@@ -65,6 +68,13 @@ class Timekeeper:
         self._held = held
         self._last_lease = last_lease
         self._leases = leases
+
+    def note_wait(self, announced: Announced) -> None:
+        """Note that somebody waits for the clock."""
+        if announced.is_paused:
+            self.has_pauses = True
+        elif announced.kind not in _NO_TIMERS:
+            self.timers_started = True
 
     @property
     def is_exhausted(self) -> bool:
