@@ -1,8 +1,8 @@
 """The clients that we make and their pools: those of redis-py, which report to nobody.
 
 redis-py tells its metrics and its listeners of every command, of every connection that is handed
-out and taken back, and on asyncio waits for a lock where nothing can come between: a third of what
-a command costs. Nobody is there who would hear of it from a client of ours.
+out and taken back, and on asyncio waits for a lock where nothing can come between. Nobody is there
+who would hear of it from a client of ours.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ _LOST = (BrokenConnectionError, LateError, TimeoutError)
 class Reading:
     """How a client reads answers: as the one that it is a copy of, until it has its own table.
 
-    The table has hundreds of rows, and to copy it costs as much as half a command.
+    The table has hundreds of rows, and a copy of it would touch them all.
     """
 
     rows: dict[str, Any] | None = None

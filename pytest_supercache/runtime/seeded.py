@@ -60,7 +60,7 @@ def seeded() -> Iterator["Seeding"]:
 def _global_generator() -> Iterator[Callable[[int], None]]:
     """Yield what seeds the generator of ``random``, unless nobody has drawn since it did so last.
 
-    Its state is 625 numbers all over the memory: to set them costs as much as a command.
+    Its state is 625 numbers all over the memory, and to set it touches them all.
     """
     glance = _glance()
     fresh: tuple[int, list[int]] | None = None  # the seed, and how the state looks after it
