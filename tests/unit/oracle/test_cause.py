@@ -1,11 +1,13 @@
 """What forces a violation: the fewest orders, whether they explain all, the nearest that passes."""
 
-from itertools import product
+import random
+from itertools import combinations, product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_supercache.oracle.cause import Evidence, find_causes
+from pytest_supercache.core.schedule import Schedule
+from pytest_supercache.oracle.cause import Evidence, find_causes, nearest
 from pytest_supercache.oracle.explain import cause_sentences
 
 
@@ -120,3 +122,37 @@ def test_a_cause_forces_and_no_smaller_set_of_the_witness_does(failing):
     subsets = [[p for p, keep in zip(witness, mask, strict=True) if keep]
                for mask in product((False, True), repeat=4)]  # fmt: skip
     assert min(len(chosen) for chosen in subsets if forces(chosen)) == len(first)
+
+
+def nearest_by_definition(evidence, witness):
+    """Look at one passing interleaving after the other; the first of the nearest is taken."""
+    best = None
+    for at in range(evidence.size):
+        bit = 1 << at
+        if evidence.failing & bit:
+            continue
+        has = {pair for pair, mask in evidence.orders.items() if mask & bit}
+        turned = [(b, a) for a, b in witness if (a, b) not in has and (b, a) in has]
+        missing = sum((a, b) not in has and (b, a) not in has for a, b in witness)
+        size = (len(turned) + missing, missing)
+        if turned and (best is None or size < best[0]):
+            best = size, tuple(turned), evidence.schedules[at]
+    return best[1:] if best else ((), None)
+
+
+def test_the_nearest_passing_interleaving_is_that_of_the_definition():
+    chance = random.Random(5)
+    steps = [("a", 0, ""), ("b", 0, ""), ("c", 0, ""), ("d", 0, "")]
+    answers = set()
+    for _ in range(300):
+        evidence = Evidence()
+        for at in range(chance.randint(0, 12)):
+            order = chance.sample(steps, chance.randint(2, 4))
+            pairs = [(x, y) for i, x in enumerate(order) for y in order[i + 1 :]]
+            schedule = Schedule((str(at),))
+            evidence.add(pairs, fails=chance.choice([True, False]), schedule=schedule)
+        witness = list(combinations(chance.sample(steps, chance.randint(2, 4)), 2))
+        found = nearest(evidence, witness)
+        assert found == nearest_by_definition(evidence, witness)
+        answers.add(len(found[0]))
+    assert answers >= {0, 1, 2}
