@@ -168,7 +168,7 @@ class Stand:
             expiry=partial(self._next_expiry, expiries),
             held=self.stack.bus.held_until,
             last_lease=self.stack.existing_cache.last_deadline,
-            leases=(expiries.at, self.stack.existing_cache.leases),
+            endings=(expiries.at, self.stack.existing_cache.leases),
         )
 
     def _start_over(self, execution: Stepping) -> None:

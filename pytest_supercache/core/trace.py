@@ -31,6 +31,11 @@ class Pending:
     cause: StepId | None = None
 
 
+def is_unconditional(step: "Step | Pending") -> bool:
+    """Say whether nothing but its own actor's earlier steps can hold a step back."""
+    return not (step.wait or step.cause or step.recheck) and step.deadline is None
+
+
 @dataclass(slots=True)
 class Step:
     """One indivisible move between two switch points. Plain slots: this is the hot path."""
@@ -136,5 +141,5 @@ class Execution:
         found: list[tuple[str, str, Footprint] | None] = [None] * len(self.schedule.choices)
         for step in self.steps:
             if step.choice is not None:
-                found[step.choice] = (step.actor, step.label, step.footprint)
+                found[step.choice] = step.signature
         return found

@@ -98,15 +98,15 @@ class AsyncFieldsConnection(_AsyncConnection):  # type: ignore[misc] # either of
     @property
     def is_idle(self) -> bool:
         """Whether it is open, with nothing to read: ready to send a command."""
-        socket = self._sock
-        is_open = getattr(socket, "takes_fields", False) and self._server.connected
-        return is_open and self.is_connected and socket.responses.empty()
+        return self._is_open and self.is_connected and self._sock.responses.empty()
+
+    @property
+    def _is_open(self) -> bool:
+        return getattr(self._sock, "takes_fields", False) and self._server.connected
 
     async def _read_response(self, **options: Any) -> Any:
-        socket = self._sock
-        is_open = getattr(socket, "takes_fields", False) and self._server.connected
-        if is_open and not socket.responses.empty():
-            return socket.responses.get_nowait()
+        if self._is_open and not self._sock.responses.empty():
+            return self._sock.responses.get_nowait()
         return await super()._read_response(**options)
 
 

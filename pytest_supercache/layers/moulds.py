@@ -99,7 +99,7 @@ class Moulds:
             vars(pool)[f"_{told}"] = pool.connection_kwargs[told] = handler
         client = self._copied(mould)
         client.connection_pool = pool
-        client.response_callbacks = None  # until somebody wants to change it
+        client.share(mould.rows)
         return client
 
     def _copied(self, mould: Any) -> Any:
@@ -129,15 +129,18 @@ def of_threads() -> Moulds:
     """Return moulds of ``redis.Redis``."""
     import redis
 
-    from pytest_supercache.layers.pools import Client, Pool
+    from pytest_supercache.layers.clients import Client
+    from pytest_supercache.layers.pools import Pool
 
-    return Moulds(Client, Pool, redis.ConnectionPool, type(threading.RLock()))
+    lock = type(threading.RLock())  # made without the function that makes one
+    return Moulds(Client, Pool, redis.ConnectionPool, lock)
 
 
 def of_tasks() -> Moulds:
     """Return moulds of ``redis.asyncio.Redis``."""
     import redis.asyncio
 
-    from pytest_supercache.layers.pools import AsyncClient, AsyncPool
+    from pytest_supercache.layers.clients import AsyncClient
+    from pytest_supercache.layers.pools import AsyncPool
 
     return Moulds(AsyncClient, AsyncPool, redis.asyncio.ConnectionPool, asyncio.Lock)

@@ -139,12 +139,13 @@ class Described(NamedTuple):
 
 def described(args: Sequence[Any], place: str = PLACE) -> Described:
     """Describe a command; short ones are remembered, because every execution sends the same."""
-    if len(args) >= 8 or not _PLAIN.issuperset(map(type, args)):
+    if len(args) >= 8:
         return _described(place, *args)
-    texts = args if _TEXT.issuperset(map(type, args)) else [a for a in args if type(a) is not int]
-    if max(map(len, texts)) >= 100:
-        return _described(place, *args)
-    return _remembered(place, *args)
+    if _TEXT.issuperset(map(type, args)):  # as most are: no loop in Python
+        is_short = max(map(len, args), default=0) < 100
+    else:
+        is_short = all(type(a) is int or (type(a) in _TEXT and len(a) < 100) for a in args)
+    return _remembered(place, *args) if is_short else _described(place, *args)
 
 
 def _described(place: str, *args: Any) -> Described:
@@ -166,7 +167,6 @@ def _described(place: str, *args: Any) -> Described:
 
 
 _TEXT = frozenset({str, bytes})
-_PLAIN = _TEXT | {int}
 
 _remembered = lru_cache(maxsize=1_000, typed=True)(_described)
 

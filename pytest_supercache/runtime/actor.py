@@ -168,7 +168,7 @@ class Actor:
         self.carried = 0.0
 
     def as_pending(self, *, enabled: bool) -> Pending:
-        """Describe what it is about to do, for the record."""
+        """Describe what it is about to do, for the record, which asks for it when that is new."""
         announced = self.pending
         if announced is not None:
             announced.described = Pending(

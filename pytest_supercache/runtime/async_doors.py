@@ -57,15 +57,12 @@ class AsyncDoors(Doors):
             execution = execution_for(client)
             if execution is None or not args:
                 return await method(client, *args, **options)
-            dialect = None if execution.is_plain else execution.dialect()
+            dialect = execution.dialect()
             args = dialect.sent(args) if dialect else args
             label, footprint = self.announce(execution, args)
             ask = partial(method, client, *args, **options)
-            retry = retry_of(client)
-            if execution.is_plain and retry is None:
-                return await self._call(execution, label, footprint, ask, asks=True)
             answer = None
-            for attempt in attempts(execution, retry):
+            for attempt in attempts(execution, retry_of(client)):
                 with attempt:
                     shown = label + attempt.mark
                     answer = await self._call(execution, shown, footprint, ask, asks=True)

@@ -46,7 +46,7 @@ async def step(
         if get_running_loop() is not None and not actor.direct:
             execution.controller.simplify("tasks of a loop that a thread runs in their own order")
         execution.controller.arrive(actor, announced)
-    if execution.on_step is not None or not execution.is_plain:
+    if execution.on_step is not None or not execution.is_undisturbed:
         execution.begun(actor, announced)
     return not announced.fired
 
@@ -69,7 +69,7 @@ async def call(
 ) -> Any:
     """Take the step of a call, make it, and part its answer, be it an error, from what follows."""
     await step(execution, label, footprint, kind=kind, failure=failure)
-    if execution.is_plain:
+    if execution.is_undisturbed:
         return await make()
     actor = current_actor()
     assert actor is not None, "a call is made by an actor"

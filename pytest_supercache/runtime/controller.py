@@ -72,7 +72,7 @@ class Controller(Notes):
         self.time = time
         self.record = record
         self.enter_node = enter_node
-        self._swaps = enter_node is not stay
+        self._enters_nodes = enter_node is not stay
         self.swaps_state = swaps_state
 
         self.actors: dict[str, Actor] = {}
@@ -245,8 +245,7 @@ class Controller(Notes):
                 f"at choice {len(self.choices) + 1} the scheduler says {choice!r}, but only "
                 f"{', '.join(enabled)} may go on"
             )
-        if choice != name and name in enabled:
-            self.preemptions += 1
+        self.preemptions += choices.preempts(choice)
         self.choices.append(choice)
         return choice
 
@@ -274,7 +273,7 @@ class Controller(Notes):
 
     def may_take(self, actor: Actor, announced: Announced | None) -> bool:
         """Say whether an actor may take the step that it has announced."""
-        assert announced is not None, f"{actor.name} is parked without a pending step"
+        assert announced is not None, f"{actor.name} has announced nothing"
         if announced.fired or (announced.wait is None and announced.recheck_from is None):
             return True
         if announced.recheck_from is not None:
@@ -287,7 +286,7 @@ class Controller(Notes):
             self.finished.give()
         elif chosen.state is NEW:
             chosen.state = RUNNING
-            if self._swaps:
+            if self._enters_nodes:
                 self.enter_node(chosen.node)
             chosen.begin(self.live, self.new_thread)
         else:
@@ -314,7 +313,7 @@ class Controller(Notes):
         else:
             self.record.close()
             give = partial(self.pass_on, self._next())
-        if isinstance(actor.thread, ActorThread) and not self._swaps:
+        if isinstance(actor.thread, ActorThread) and not self._enters_nodes:
             actor.thread.hand_on(give)
         else:  # another node's state is swapped in by code under test, which is somebody's
             give()
@@ -350,7 +349,7 @@ class Controller(Notes):
         actor.outside += actor.operation is None or not actor.operations
         actor.taken += 1
         actor.pending = None
-        if self._swaps:
+        if self._enters_nodes:
             self.enter_node(actor.node)
 
     def all_pending(self) -> tuple[Pending, ...]:

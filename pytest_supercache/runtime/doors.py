@@ -105,26 +105,38 @@ class Doors:
             if execution is None or not args:
                 return method(client, *args, **options)
             retry = retry_of(client)
-            if execution.is_plain and retry is None:
+            if execution.is_undisturbed and retry is None:
                 label, footprint = self.announce(execution, args)
                 footprint = _widened(execution, client, footprint)
                 with Call(execution, label, footprint, "command"):
                     return self._ask(method, client, args, options)
-            dialect = execution.dialect()
-            args = dialect.sent(args) if dialect else args
-            label, footprint = self.announce(execution, args)
-            footprint = _widened(execution, client, footprint)
-            failure = partial(broken, client)
-            answer = None
-            for attempt in attempts(execution, retry):
-                shown = label + attempt.mark
-                with attempt, Call(execution, shown, footprint, "command", failure):
-                    self._keep(execution, footprint)
-                    with self._wire.under_way(execution, label):
-                        answer = self._ask(method, client, args, options)
-            return dialect.received(answer) if dialect else answer
+            return self._try(execution, retry, method, client, args, options)
 
         return execute_command
+
+    def _try(
+        self,
+        execution: Stepping,
+        retry: Any,
+        method: _Method,
+        client: Any,
+        args: tuple[Any, ...],
+        options: dict[str, Any],
+    ) -> Any:
+        """Send a command to which something may happen, as often as its client wants to."""
+        dialect = execution.dialect()
+        args = dialect.sent(args) if dialect else args
+        label, footprint = self.announce(execution, args)
+        footprint = _widened(execution, client, footprint)
+        failure = partial(broken, client)
+        answer = None
+        for attempt in attempts(execution, retry):
+            shown = label + attempt.mark
+            with attempt, Call(execution, shown, footprint, "command", failure):
+                self._keep(execution, footprint)
+                with self._wire.under_way(execution, label):
+                    answer = self._ask(method, client, args, options)
+        return dialect.received(answer) if dialect else answer
 
     def _ask(self, method: _Method, client: Any, args: Any, options: Any) -> Any:
         """Send a command and wait for its answer; after an error its connection is in any state."""
@@ -215,7 +227,7 @@ class Doors:
     def announce(self, execution: Stepping, args: Sequence[Any]) -> tuple[str, Footprint]:
         """Return label and footprint of a command, and note what it says about time."""
         command = redis_commands.described(args, PLACE)
-        if execution.is_plain and command.is_usual:
+        if execution.is_undisturbed and command.is_usual:
             return command.label, command.footprint
         self._note(execution, command)
         return command.label, execution.logged(command.footprint)

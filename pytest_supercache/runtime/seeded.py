@@ -42,36 +42,37 @@ def seeded() -> Iterator["Seeding"]:
     def uuid4() -> uuid.UUID:
         return uuid.UUID(int=bits(), version=4)
 
+    seed = _seed_unless_fresh()
+
+    def start(number: int) -> None:
+        seed(number)
+        begun[:] = [number]
+
     uuid.uuid1, uuid.uuid4 = uuid1, uuid4
     try:
-        with _global_generator() as seed:
-
-            def start(number: int) -> None:
-                seed(number)
-                begun[:] = [number]
-
-            yield Seeding(start, ((real["uuid1"], uuid1), (real["uuid4"], uuid4)))
+        yield Seeding(start, ((real["uuid1"], uuid1), (real["uuid4"], uuid4)))
     finally:
         uuid.uuid1, uuid.uuid4 = real["uuid1"], real["uuid4"]
         random.setstate(state)
 
 
-@contextmanager
-def _global_generator() -> Iterator[Callable[[int], None]]:
-    """Yield what seeds the generator of ``random``, unless nobody has drawn since it did so last.
+def _seed_unless_fresh() -> Callable[[int], None]:
+    """Return what seeds the generator of ``random``, unless nobody has drawn since it did so last.
 
-    Its state is 625 numbers all over the memory, and to set it touches them all.
+    To seed it is to write its whole state anew (docs/decisions/0020).
     """
     glance = _glance()
+    if glance is None:
+        return random.seed
     fresh: tuple[int, list[int]] | None = None  # the seed, and how the state looks after it
 
     def seed(number: int) -> None:
         nonlocal fresh
-        if fresh is None or glance is None or fresh != (number, glance[:]):
+        if fresh != (number, glance[:]):
             random.seed(number)
-            fresh = None if glance is None else (number, glance[:])
+            fresh = (number, glance[:])
 
-    yield seed
+    return seed
 
 
 @cache

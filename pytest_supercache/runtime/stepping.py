@@ -45,9 +45,9 @@ class Stepping:
         self.commands: dict[str, str] = {}  # by actor: what it has sent and not received
         self.received: set[str] = set()  # actors whose last reply was a step
         self.tracks = False  # whether a client caches on its side, told of changes by the server
-        self.is_plain = not (
+        self.is_undisturbed = not (
             self.faults.vector or controller.shared_memory or controller.grain == "wire"
-        )  # nothing happens to a step, nor comes between it and what follows
+        )  # nothing happens to a step, nor comes between it and what follows: until the end
 
     def step(
         self,
@@ -80,7 +80,7 @@ class Stepping:
             failure=failure,
         )
         self.controller.arrive(actor, announced)
-        if self.on_step is not None or not self.is_plain:
+        if self.on_step is not None or not self.is_undisturbed:
             self.begun(actor, announced)
         return not announced.fired
 
@@ -98,10 +98,8 @@ class Stepping:
         failure: Failure = ConnectionError,
     ) -> Announced:
         """Make the announcement of a step, with all that surrounds it and what faults do to it."""
-        if self.is_plain and deadline is None and not (actor.born or actor.inherited):
-            return Announced(
-                label, kind, footprint, wait, None, False, False, recheck_from, None, polls
-            )
+        if self.is_undisturbed and deadline is None and not (actor.born or actor.inherited):
+            return Announced(label, kind, footprint, wait, recheck_from=recheck_from, polls=polls)
         plan = self._plan(actor, label, kind, failure) if self.faults.vector else None
         if plan is not None:
             label, deadline = plan.label, deadline or plan.deadline
@@ -174,7 +172,7 @@ class Stepping:
 
     def answered(self, label: str) -> None:
         """Part the answer of a step from what the code does with it, in shared memory only."""
-        if self.is_plain:
+        if self.is_undisturbed:
             return
         actor = current_actor()
         if actor is not None and actor.name in self.received:
@@ -257,7 +255,7 @@ class Call:
     def __enter__(self) -> None:
         execution = self._execution
         execution.step(self._label, self._footprint, kind=self._kind, failure=self._failure)
-        if execution.is_plain:
+        if execution.is_undisturbed:
             return
         actor = current_actor()
         assert actor is not None, "a call is made by an actor"
@@ -267,7 +265,7 @@ class Call:
             self._true.__enter__()
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if self._execution.is_plain:
+        if self._execution.is_undisturbed:
             return
         if self._true is not None:
             self._true.__exit__(None, None, None)

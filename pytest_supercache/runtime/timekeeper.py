@@ -37,7 +37,8 @@ class Timekeeper:
         expiry: returns when the next key expires; asked with whether only lock leases count.
         held: returns when the next message comes that a fault holds back.
         last_lease: returns when the last lock lease runs out.
-        leases: are all empty as long as nobody has taken one.
+        endings: are all empty as long as nothing has a time to live that the code has taken a
+            lock for, or that a watch has noted.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Timekeeper:
         expiry: Callable[[bool], float | None],
         held: Callable[[], float | None] = lambda: None,
         last_lease: Callable[[], float | None] = lambda: None,
-        leases: Sequence[Sized] = (),
+        endings: Sequence[Sized] = (),
     ) -> None:
         self.clock = clock
         self.timers_started = False
@@ -67,7 +68,7 @@ class Timekeeper:
         self._expiry = expiry
         self._held = held
         self._last_lease = last_lease
-        self._leases = leases
+        self._endings = endings
 
     def note_wait(self, announced: Announced) -> None:
         """Note that somebody waits for the clock."""
@@ -109,13 +110,18 @@ class Timekeeper:
 
     def may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
         """Say whether a tick is possible now, given who is ready to go on."""
-        if ready and self._auto and not (
-            self.timers_started or self.alarms or self.has_moves or self.has_pauses
-            or self.clock.ahead or any(self._leases)
-        ):  # fmt: skip
+        if ready and self._auto and not self._is_touched:
             self.ready = ready
-            return False  # nobody waits for time
+            return False
         return self._may_tick(actors, ready)
+
+    @property
+    def _is_touched(self) -> bool:
+        """Whether anything has had to do with time until now."""
+        return bool(
+            self.timers_started or self.alarms or self.has_moves or self.has_pauses
+            or self.clock.ahead or any(self._endings)
+        )  # fmt: skip
 
     def _may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
         if self.clock.ahead:
@@ -182,18 +188,13 @@ class Timekeeper:
     def _has_timer(self) -> bool:
         """Say whether code under test waits on time: a sleep, a timed wait, a lock lease."""
         if not self.timers_started:
-            is_leased = any(self._leases) and self._expiry(True) is not None
+            is_leased = any(self._endings) and self._expiry(True) is not None
             self.timers_started = is_leased or bool(self.alarms and self._alarms())
         return self.timers_started
 
     def _alarms(self) -> list[float]:
         """Return when timers of event loops are due."""
-        found = []
-        for alarm in self.alarms:
-            due = alarm()
-            if due is not None:
-                found.append(due)
-        return found
+        return [due for alarm in self.alarms if (due := alarm()) is not None]
 
     def _is_assumed(self, deadline: float, actors: list[Actor], ready: frozenset[str]) -> bool:
         if self._assume is None:

@@ -118,14 +118,13 @@ def _branches(prefix: _Prefix, following: _Following, signatures: list[Signature
     branches = []
     preemptions = 0
     for at, choices in enumerate(following.points):
-        last, able = choices.last, choices.enabled
         if at >= len(prefix.choices):
-            for other in able:
+            for other in choices.enabled:
                 if other != taken[at]:
-                    more = preemptions + (other != last and last in able)
+                    more = preemptions + choices.preempts(other)
                     branch = _Prefix((*taken[:at], other), more, enabled, signatures, at)
                     branches.append(branch)
-        preemptions += taken[at] != last and last in able
+        preemptions += choices.preempts(taken[at])
     return branches
 
 

@@ -22,7 +22,7 @@ BEGUN = -1
 
 
 class _Row(dict[int, bool]):
-    """Which footprints depend on one of them, found out when it is asked for."""
+    """Which footprints depend on one of them: found out when asked for, by its number only."""
 
     def __init__(self, footprints: Sequence[Footprint], own: Footprint) -> None:
         super().__init__()
@@ -77,9 +77,7 @@ class Event:
     def is_like(self, step: Step) -> bool:
         """Say whether a step of another execution is the same, as far as that must repeat."""
         own = self.step
-        return own is step or (
-            own.actor == step.actor and own.label == step.label and own.footprint == step.footprint
-        )
+        return own is step or own.signature == step.signature
 
 
 def order(events: list[Event], start: int, dependence: Dependence) -> None:
@@ -111,7 +109,8 @@ def events_of(
 ) -> tuple[list[Event], tuple[str, ...]]:
     """Return the events of a race, not yet ordered, and the choices after the last one.
 
-    Of those that are like the ``known`` ones at their place, these are returned, as they are.
+    Of those that are like the ``known`` ones at their place, these are returned as they are, with
+    the choices before them and the actors that had begun.
     """
     by_choice = {step.choice: step for step in steps if step.choice is not None}
     events: list[Event] = []

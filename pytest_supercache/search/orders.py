@@ -13,7 +13,7 @@ from math import lcm
 
 from pytest_supercache.core.footprint import EVERYTHING, touches
 from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Pending, Step
+from pytest_supercache.core.trace import Pending, Step, is_unconditional
 from pytest_supercache.core.waiting import SET, allows
 from pytest_supercache.core.waits import WaitState
 from pytest_supercache.search.events import Event, positions
@@ -29,7 +29,7 @@ def linear_extensions(events: Sequence[Event]) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _extensions(befores: tuple[int, ...]) -> int | None:
-    """Count the orders of events of which so many others happen before each."""
+    """Count the orders of events, given for each the set of those before it."""
     level = {0: 1}
     seen = 0
     places = [(1 << at, before) for at, before in enumerate(befores)]
@@ -142,7 +142,7 @@ class _Ability:
         self._waiting = {pending.actor: pending for pending in waiting}
         self._own: dict[str, list[int]] = {}
         self._masks: dict[str, int] = {}
-        self._free: set[int] = set()  # nothing can hold these back
+        self._free: set[int] = set()  # whose turn it is as soon as it is their actor's
         self._first = {
             event.step.wait.object: event.step.wait_before
             for event in reversed(events)
@@ -152,8 +152,7 @@ class _Ability:
         for at, event in enumerate(events):
             self._own.setdefault(event.actor, []).append(at)
             self._masks[event.actor] = self._masks.get(event.actor, 0) | 1 << at
-            step = event.step
-            if not (step.wait or step.cause or step.recheck) and step.deadline is None:
+            if is_unconditional(event.step):
                 self._free.add(at)
 
     def can_go_on(self, actor: str, mask: int) -> bool:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from pytest_supercache.core.footprint import EVERYTHING, touches
 from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Pending, Step, StepId
+from pytest_supercache.core.trace import Pending, Step, StepId, is_unconditional
 from pytest_supercache.core.waiting import SET, allows
 from pytest_supercache.core.waits import Wait, WaitState
 from pytest_supercache.search.events import Dependence, Event, positions
@@ -35,12 +35,6 @@ class _Late:
         """The wait object that can keep it waiting."""
         wait = self.step.wait
         return wait if wait is not None and wait.is_guarded_by_object else None
-
-    @property
-    def is_free(self) -> bool:
-        """Whether nothing but its own actor can hold it back."""
-        step = self.step
-        return not (step.wait or step.cause or step.recheck) and step.deadline is None
 
     @property
     def reasons(self) -> int:
@@ -146,8 +140,8 @@ class Races:
 
         Nothing may come between them, unless it is this event that made ``late`` wait.
         """
-        if late.is_free:
-            return True
+        if is_unconditional(late.step):
+            return True  # nothing comes between: only its direct reasons were asked about
         adjacent = late.before is not None and not self._after[at] & late.before
         if not adjacent and late.guard is None:
             return False

@@ -251,6 +251,8 @@ def test_what_is_remembered_of_a_command_is_what_it_says_each_time():
     assert described(["SET", 1, "v"], "c").label == "SET 1"
     assert described(["SET", True, "v"], "c").label == "SET True"
     assert described(["SET", 1.0, "v"], "c").label == "SET 1.0"
+    assert described((5,), "c") == described(("5",), "c")  # no command, as the server will say
+    assert described(("SET", "k", "v" * 200), "c").label == "SET k"
 
 
 @pytest.mark.parametrize(
