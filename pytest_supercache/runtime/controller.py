@@ -7,7 +7,6 @@ from outside.
 """
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
@@ -308,11 +307,23 @@ class Controller(Notes):
         except BaseException as error:  # noqa: BLE001 - judged by the guarantee `answers`
             actor.error = error
         self.ended(actor)
+        self._leave(actor)
+
+    def _leave(self, actor: Actor) -> None:
+        """Pass the baton on from a thread whose actor has ended."""
+        finished = self.finished
         if self.given_up or actor.dismissed:
-            give = self.finished.give
-        else:
-            self.record.close()
-            give = partial(self.pass_on, self._next())
+            finished.give()
+            return
+        self.record.close()
+        chosen = self._next()
+
+        def give() -> None:
+            if self.given_up:  # while the thread was cleaned up
+                finished.give()
+            else:
+                self.pass_on(chosen)
+
         if isinstance(actor.thread, ActorThread) and not self._enters_nodes:
             actor.thread.hand_on(give)
         else:  # another node's state is swapped in by code under test, which is somebody's

@@ -58,6 +58,11 @@ class Crew:
             self._idle.append(worker)
         return not self._is_closed
 
+    def lose(self, worker: "_Worker") -> None:
+        """Give nothing more to a thread that ends."""
+        if worker in self._idle:
+            self._idle.remove(worker)
+
     def close(self) -> None:
         """End the threads that wait; one whose actor hangs ends when that does."""
         self._is_closed = True
@@ -106,7 +111,8 @@ class _Seen(ActorThread):
         self._is_over = True
         if self._waiter is not None:
             self._waiter.release()
-        self._give()
+        give, self._give = self._give, _nothing
+        give()
 
     def is_alive(self) -> bool:
         """Say whether it runs, or has not taken away yet what it leaves."""
@@ -154,7 +160,11 @@ class _Worker(ActorThread):
             is_renewed = _renew(state)
         finally:
             goes_on = is_renewed and self._crew.take_back(self)
-            work.end()
+            try:
+                work.end()
+            except BaseException:  # there is no other thread to go on, for example
+                self._crew.lose(self)
+                raise
         return goes_on
 
 

@@ -64,23 +64,23 @@ def _seed_unless_fresh() -> Callable[[int], None]:
     glance = _glance()
     if glance is None:
         return random.seed
-    fresh: tuple[int, list[int]] | None = None  # the seed, and how the state looks after it
+    fresh: tuple[int, list[Any]] | None = None  # the seed, and how the state looks after it
 
     def seed(number: int) -> None:
         nonlocal fresh
-        if fresh != (number, glance[:]):
+        if fresh != (number, glance()):
             random.seed(number)
-            fresh = (number, glance[:])
+            fresh = (number, glance())
 
     return seed
 
 
 @cache
-def _glance() -> Any:
-    """Return a view of where the global generator is, and of the first words of its state.
+def _glance() -> Callable[[], list[Any]] | None:
+    """Return what looks where the global generator is, and at the first words of its state.
 
-    Every draw moves the one, and changes the others when all words have been used. None: this
-    Python keeps its state in another way.
+    Every draw moves the one, and changes the others when all words have been used; what ``gauss``
+    keeps for its next call is looked at, too. None: this Python keeps its state in another way.
     """
     if sys.implementation.name != "cpython":
         return None
@@ -91,7 +91,9 @@ def _glance() -> Any:
         if seen[:] != [state[-1], *state[:3]]:
             return None
         probe.random()
-    return _start_of(random._inst)  # noqa: SLF001 - it has no other name
+    generator: Any = random._inst  # noqa: SLF001 - it has no other name
+    start = _start_of(generator)
+    return lambda: [*start, generator.gauss_next]
 
 
 def _start_of(generator: random.Random) -> Any:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import select
 import signal
 import threading
 import time
@@ -510,6 +511,46 @@ def test_threads_that_hang_or_outlive_their_user_are_gone_after_the_check():
         sleep(0.01)
     os.close(here)
     os.close(there)
+
+
+def test_nobody_begins_after_an_execution_was_given_up():
+    """Alice's thread is cleaned up for longer than a step may take; bob was to come next."""
+    began, left = [], threading.Event()
+    executions = []
+
+    class Slow:
+        def __del__(self):
+            select.select([], [], [], 1.5)
+            left.set()
+
+    def body(world):
+        executions.append(world)
+        here = threading.local()
+        is_first = len(executions) == 1
+
+        def alice():
+            if is_first:
+                here.slow = Slow()
+            world.step("alice", reads=())
+
+        def bob():
+            began.append(world._controller.given_up)
+
+        world.actor("alice", alice)
+        world.actor("bob", bob)
+        world.run()
+
+    from pytest_supercache.checking import check_on
+    from pytest_supercache.core.settings import Exploration
+    from pytest_supercache.layers.servers import start_server
+
+    settings = Exploration(search="all-schedules", step_timeout=0.2)
+    check_on(start_server("fakeredis"), body, settings)
+    assert left.wait(10)
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline:
+        assert True not in began
+        sleep(0.05)
 
 
 @pytest.fixture

@@ -18,6 +18,15 @@ def crew():
     crew.close()
 
 
+def wait_until(condition):
+    """Let other threads run until something is so."""
+    for _ in range(1_000):
+        if condition():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it never came to that")
+
+
 def run(crew, target):
     begun = threading.Event()
 
@@ -172,3 +181,34 @@ def test_a_connection_in_a_thread_local_does_not_outlive_its_execution():
     assert result.verdict is Verdict.HOLDS
     assert len(made) % 2 == 0
     assert len(made) >= 2 * result.executions
+
+
+def test_nothing_of_a_thread_is_left_when_it_passes_the_baton_on(crew):
+    here, order = threading.local(), []
+
+    class Connection:
+        def __del__(self):
+            order.append("let go")
+
+    def flow():
+        here.connection = Connection()
+        threading.current_thread().hand_on(lambda: order.append("passed on"))
+
+    run(crew, flow)
+    wait_until(lambda: len(order) == 2)
+    expected = ["let go", "passed on"] if renews_locals() else ["passed on", "let go"]
+    assert order == expected
+
+
+def test_a_thread_that_could_not_pass_the_baton_on_gets_no_more_work(crew, monkeypatch):
+    died = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: died.append(told.exc_type))
+
+    def fail():
+        raise RuntimeError("can't start new thread")
+
+    run(crew, lambda: threading.current_thread().hand_on(fail))
+    wait_until(lambda: died)
+    ran = []
+    run(crew, lambda: ran.append(True))
+    assert (died, ran) == ([RuntimeError], [True])
