@@ -159,11 +159,10 @@ def explored(search: str, flows: Any = body) -> int:
     return result.executions
 
 
-def controlled(search: str, flows: Any = body) -> tuple[float, float]:
-    """Do the same; return executions per second of the processor's time.
+def rates_under_control(search: str, flows: Any = body) -> tuple[float, float]:
+    """Return executions per second from the first execution on, and of the whole check.
 
-    Those that check the search count too. The first number is from the first execution on, the
-    second is of the whole check.
+    It is the processor's time, and those that check the search count too.
     """
     begun = time.process_time()
     executions, first = 0, 0.0
@@ -186,31 +185,34 @@ def rate(run: Callable[[], int]) -> float:
     return run() / (time.process_time() - begun)
 
 
+def row(yardstick: Callable[[], int], search: str, flows: Any, rounds: int) -> str:
+    """Measure one search beside its yardstick; return what there is to say."""
+    measured = []
+    for _ in range(rounds):
+        before = rate(yardstick)
+        searching, whole = rates_under_control(search, flows)
+        usual = statistics.mean([before, rate(yardstick)])
+        measured.append((searching, searching / usual, whole / usual))
+    searching, share, of_whole = map(statistics.median, zip(*measured, strict=True))
+    return (
+        f"{searching:,.0f} executions/s, {share:.2f} of the uncontrolled loop "
+        f"({of_whole:.2f} with the set-up of the check)"
+    )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    rows = {
-        f"{kind}{search}": (yardstick, search, flows)
-        for kind, yardstick, flows in (
-            ("", uncontrolled, body),
-            ("asyncio, ", uncontrolled_asyncio, async_body),
-        )
-        for search in ("all-schedules", "exhaustive")
-    }
-    ratios: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}
-    for _ in range(rounds):
-        for name, (yardstick, search, flows) in rows.items():
-            before = rate(yardstick)
-            searching, whole = controlled(search, flows)
-            usual = statistics.mean([before, rate(yardstick)])
-            ratios[name].append((searching / usual, whole / usual))
-    for name, found in ratios.items():
-        searching, whole = map(statistics.median, zip(*found, strict=True))
-        sys.stdout.write(f"{name}: {searching:.2f} of the uncontrolled loop, ")
-        sys.stdout.write(f"{whole:.2f} with the set-up of the check\n")
+    for kind, yardstick, flows in (
+        ("", uncontrolled, body),
+        ("asyncio, ", uncontrolled_asyncio, async_body),
+    ):
+        for search in ("all-schedules", "exhaustive"):
+            said = row(yardstick, search, flows, rounds)
+            sys.stdout.write(f"{kind}{search}: {said}\n")
     sys.stdout.write(f"executions to exhaust: {explored('all-schedules'):,} schedules, ")
     sys.stdout.write(f"{explored('exhaustive'):,} interleavings\n")
 
