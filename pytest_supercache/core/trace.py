@@ -52,8 +52,8 @@ class Step:
     wait: Wait | None = None
     wait_before: WaitState | None = None
     wait_after: WaitState | None = None
-    pending: tuple[Pending, ...] = ()  # every actor at the moment of the choice
-    layers: Layers | None = None  # after this step; only recorded for a counterexample
+    pending: tuple[Pending, ...] = ()  # every actor at the choice; as `layers`, only recorded when
+    layers: Layers | None = None  # what they hold is: after this step, for a counterexample
     time: float = 0.0  # virtual seconds since the start
     deadline: float | None = None  # virtual seconds; could be taken from then on in any case
     fired: bool = False  # it was taken because its deadline had passed
@@ -128,9 +128,9 @@ class Execution:
     @property
     def users(self) -> tuple[str, ...]:
         """The actors that were registered, in that order; what code started itself is no user."""
-        first = self.race[0].pending if self.race else ()
-        names = dict.fromkeys(pending.actor for pending in first)
-        names.update(dict.fromkeys(step.actor for step in self.race))
+        race = self.race
+        names = dict.fromkeys(self.actors if race else ())
+        names.update(dict.fromkeys(step.actor for step in race))
         return tuple(name for name in names if "@" not in name and "/" not in name)
 
     def signatures(self) -> list[tuple[str, str, Footprint] | None]:

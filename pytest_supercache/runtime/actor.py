@@ -78,7 +78,6 @@ class Announced:
     recheck_from: int | None = None  # wait_until: enabled after a step from here on wrote its reads
     plan: Any = None  # what faults do to it
     polls: bool = False  # asks again what it was just told; see runtime.polling
-    described: Pending | None = None  # as it was last recorded
 
 
 @dataclass(slots=True, eq=False)
@@ -116,7 +115,6 @@ class Actor:
     baton: Any = field(default_factory=Baton)
     thread: threading.Thread | None = None
     loop: Any = None  # the event loop that its thread runs now
-    beginning: Pending | None = None  # how its start was last recorded
 
     def begin(
         self, live: Callable[["Actor"], None], new_thread: Callable[..., ActorThread]
@@ -168,22 +166,17 @@ class Actor:
         self.carried = 0.0
 
     def as_pending(self, *, enabled: bool) -> Pending:
-        """Describe what it is about to do, for the record, which asks for it when that is new."""
+        """Describe what it is about to do, for the record."""
         announced = self.pending
         if announced is not None:
-            announced.described = Pending(
+            return Pending(
                 self.name, announced.label, announced.footprint, enabled, announced.wait,
                 announced.deadline, announced.recheck_from is not None, self.cause,
             )  # fmt: skip
-            return announced.described
-        known = self.beginning
-        if known is None or known.enabled is not enabled:
-            footprint, wait = NOTHING, None
-            if self.born:
-                footprint = Footprint(reads=frozenset({self.born}))
-                wait = Wait(flags=(self.born,))
-            known = self.beginning = Pending(self.name, "start", footprint, enabled, wait)
-        return known
+        if self.born:
+            footprint = Footprint(reads=frozenset({self.born}))
+            return Pending(self.name, "start", footprint, enabled, Wait(flags=(self.born,)))
+        return Pending(self.name, "start", NOTHING, enabled)
 
     def as_blocked(self) -> Pending:
         """Describe where it waits for ever."""

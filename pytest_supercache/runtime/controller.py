@@ -89,7 +89,6 @@ class Controller(Notes):
         self.finished: Any = Baton()  # given when the race is over
         self.backgrounds: dict[str, BackgroundActor] = {}
         self.ready: frozenset[str] = frozenset()  # at the last choice
-        self._announcing: list[BackgroundActor] = []  # who could have moved then
         self.fused: Actor | None = None  # was chosen for the first time: entry and first step
         self._crash: BaseException | None = None
 
@@ -254,11 +253,9 @@ class Controller(Notes):
             state = actor.state
             if state is NEW or (state is PARKED and self.may_take(actor, actor.pending)):
                 enabled.append(name)
-        self._announcing.clear()
-        for work in self.backgrounds.values():
+        for name, work in self.backgrounds.items():
             if work.pending() is not None:
-                self._announcing.append(work)
-                enabled.append(work.name)
+                enabled.append(name)
         self.ready = frozenset(enabled)
         if self.time.may_tick(self.actors.values(), self.ready):
             enabled.append(CLOCK)
@@ -364,19 +361,16 @@ class Controller(Notes):
             self.enter_node(actor.node)
 
     def all_pending(self) -> tuple[Pending, ...]:
-        """Describe what everyone was about to do at the last choice."""
-        ready = self.ready
-        found = []
-        for name, actor in self.actors.items():
-            if actor.state is DONE:
-                continue
-            announced, enabled = actor.pending, name in ready
-            known = None if announced is None else announced.described
-            if known is None or known.enabled is not enabled:
-                known = actor.as_pending(enabled=enabled)
-            found.append(known)
-        for work in self._announcing:
+        """Describe what everyone was about to do at the last choice, if the record is that full."""
+        if not self.record.is_full:
+            return ()
+        found = [
+            actor.as_pending(enabled=name in self.ready)
+            for name, actor in self.actors.items()
+            if actor.state is not DONE
+        ]
+        for name, work in self.backgrounds.items():
             announced = work.announced()
-            if announced is not None:
-                found.append(Pending(work.name, announced.label, announced.footprint, enabled=True))
+            if announced is not None and name in self.ready:
+                found.append(Pending(name, announced.label, announced.footprint, enabled=True))
         return tuple(found)

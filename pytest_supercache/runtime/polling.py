@@ -50,5 +50,5 @@ def release_polls(controller: Controller) -> bool:
         controller.complete = False
         return False
     for pending in waiting:
-        pending.recheck_from = pending.described = None
+        pending.recheck_from = None
     return True

@@ -58,6 +58,11 @@ class Record:
         self.steps.append(step)
         self.is_open = self.snapshot is not None
 
+    @property
+    def is_full(self) -> bool:
+        """Whether all is recorded that a counterexample is told with."""
+        return self.snapshot is not None
+
     def close(self) -> None:
         """Record what every layer holds, now that the effect of the last step is complete."""
         if self.is_open and self.snapshot is not None:

@@ -105,10 +105,15 @@ def timers(world):
 def executions_of(program):
     """Yield what a complete search of a program records."""
     found = []
+
+    def body(world):
+        program(world)
+        world.run()
+
     with stand_on(start_server("fakeredis"), Exploration(ticks=1), {}) as stand:
 
         def attempt(scheduler):
-            found.append(stand.execute(lambda world: (program(world), world.run()), scheduler))
+            found.append(stand.execute(body, scheduler, record=True))
             return found[-1]
 
         AllSchedules(preemptions_max=2).explore(attempt)
