@@ -82,9 +82,11 @@ def role_of(step: Step, place: str) -> Role:
         return Role.COMMIT if writes else Role.LOAD
     if not writes:
         return Role.LOOK_UP
-    verb = step.label.split()[0].lower().lstrip("_") if step.label else ""
+    verb = step.label.split()[0].lower().strip("_") if step.label else ""
     verb = verb.removeprefix("cache_")
-    if verb == "look":  # up or lease: takes a lease on a miss, which nobody sees
+    # "look up or lease" takes a lease on a miss, which nobody sees; an item that is looked at moves
+    # to the front of what is kept.
+    if verb in {"look", "getitem"}:
         return Role.LOOK_UP
     return Role.DROP if verb.startswith(_DROPPING) else Role.STORE
 
