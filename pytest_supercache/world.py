@@ -273,6 +273,13 @@ class World(Recording):
         self.stack.bus.hurry()
         drain(self._controller, list(self.stack.bus.mailboxes.values()))
 
+    @property
+    def is_kept_elsewhere(self) -> bool:
+        """Whether the code keeps data where nobody here can forget it: in files, on a server."""
+        return self.stack.has_files or bool(
+            self._controller.real_servers or self._controller.databases
+        )
+
     def forget_everything(self) -> None:
         """Empty every layer that the plugin can reach, messages included."""
         self.stack.forget_content()

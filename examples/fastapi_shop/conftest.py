@@ -1,5 +1,7 @@
 """The shop as scenarios see it: two variants of one application, driven through its routes."""
 
+import os
+
 import httpx
 from shop.app import create_app
 from shop.database import Database
@@ -32,7 +34,10 @@ class Shop:
 
 async def opened(layers, *, guarded):
     """Start the application of one node, on a database of this execution only."""
-    database = Database(f"sqlite:///{layers.tmp_path}/shop.db")
+    url = os.environ.get("SHOP_DATABASE")  # of a server, which is emptied
+    database = Database(url or f"sqlite:///{layers.tmp_path}/shop.db")
+    if url:
+        database.empty()
     async with layers.existing_cache.aclient(decode_responses=True) as redis:
         app = create_app(database, redis, guarded=guarded)
         transport = httpx.ASGITransport(app)

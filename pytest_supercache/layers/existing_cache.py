@@ -78,7 +78,12 @@ class ExistingCache:
         return owned(proxy(connection, cache, pool._lock))  # noqa: SLF001 - as the pool does
 
     def connect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
-        """Make a connection that leads here, with the ``arguments`` of whichever pool asks."""
+        """Make a connection that leads here, with the ``arguments`` of whichever pool asks.
+
+        Raises:
+            SupercacheError: it would cache in a way that is not under control.
+        """
+        _refuse_cache_of_valkey(arguments)
         return owned(self.server.connection(arguments, library))
 
     def aclient(self, **options: Any) -> "redis.asyncio.Redis":
@@ -100,7 +105,12 @@ class ExistingCache:
         pool.make_connection = make_connection
 
     def aconnect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
-        """Make an asyncio connection that leads here."""
+        """Make an asyncio connection that leads here.
+
+        Raises:
+            SupercacheError: it would cache in a way that is not under control.
+        """
+        _refuse_cache_of_valkey(arguments)
         return owned(self.server.aconnection(arguments, library))
 
     def reset(self, given: Mapping[str, Any]) -> None:
@@ -194,6 +204,14 @@ class ExistingCache:
             self._admin = private_client(lambda: self.connect({}))
         self._pools.add(self._admin.connection_pool)
         return self._admin
+
+
+def _refuse_cache_of_valkey(arguments: Mapping[str, Any]) -> None:
+    if arguments.get("cache_enabled") or arguments.get("client_cache") is not None:
+        raise SupercacheError(
+            "client-side caching of valkey-py is not under control in this version: make clients "
+            "without a cache, or use that of redis-py with --supercache-backend=redis-server"
+        )
 
 
 def encoded(value: Any) -> str | bytes:

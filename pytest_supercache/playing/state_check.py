@@ -64,5 +64,5 @@ async def _remembers(
     except Exception:  # noqa: BLE001 - the scenario itself will show it, in a schedule
         return
     took_no_step = len(world.stepping.record.steps) == before
-    is_known = same(answer, value) and not world.stack.has_files  # files are shared, and stay
+    is_known = same(answer, value) and not world.is_kept_elsewhere
     found.append(answer is not None and (took_no_step or is_known))

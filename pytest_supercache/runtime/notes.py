@@ -17,6 +17,7 @@ class Notes:
         self.undeclared: list[str] = []
         self.unseen: list[str] = []
         self.real_servers: set[str] = set()  # libraries that have connected to one
+        self.databases: set[str] = set()  # outside of the process
         self.lost: list[tuple[str, BaseException]] = []  # raised in a task, seen by nobody
         self.left_over: list[tuple[str, str]] = []  # actor, and what it never finished
 

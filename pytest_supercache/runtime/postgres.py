@@ -104,8 +104,10 @@ def _put(owner: Any, name: str, stand_in: Any) -> None:
 def _connect(connect: _Method) -> _Method:
     @wraps(connect)
     def connected(conninfo: str = "", **kwargs: Any) -> Any:
-        if controlled() is None:
+        execution = controlled()
+        if execution is None:
             return connect(conninfo, **kwargs)
+        execution.controller.databases.add("PostgreSQL")
         said = psycopg.conninfo.conninfo_to_dict(conninfo).get("options")
         options = kwargs.pop("options", said) or ""
         connection = connect(conninfo, options=f"{options} -c lock_timeout=1".strip(), **kwargs)

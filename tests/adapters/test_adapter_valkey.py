@@ -1,8 +1,13 @@
 """valkey-py goes through the same doors as redis-py, to the same cache, with its own errors."""
 
 import pytest
+import valkey._cache
 import valkey.asyncio
 
+from pytest_supercache.checking import check_on
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.layers.servers import start_server
 from tests.adapters.flows import counting, is_conflict, judged
 
 
@@ -74,3 +79,33 @@ def test_two_coroutines_lose_a_count_unless_the_server_counts(bump, conflict):
         assert await client.get("n") == b"2"
 
     assert is_conflict(judged(body)) is conflict
+
+
+@pytest.mark.parametrize(
+    "backend", ["fakeredis", pytest.param("redis-server", marks=pytest.mark.redis_server)]
+)
+@pytest.mark.parametrize("options", [{"cache_enabled": True}, {"client_cache": "LocalCache"}])
+def test_its_cache_on_the_clients_side_is_refused_in_words(backend, options):
+    if "client_cache" in options:
+        options = {"client_cache": valkey._cache._LocalCache()}
+
+    def body(world):
+        client = valkey.Valkey("production", protocol=3, **options)
+        world.actor("alice", client.get, "k")
+        world.run()
+
+    server = start_server(backend)
+    try:
+        with pytest.raises(SupercacheError, match="client-side caching of valkey-py"):
+            check_on(server, body, Exploration())
+    finally:
+        server.close()
+
+
+def test_without_a_cache_the_same_client_is_under_control():
+    def body(world):
+        client = valkey.Valkey("production", protocol=3, cache_enabled=False)
+        world.actor("alice", client.get, "k")
+        world.run()
+
+    assert not is_conflict(judged(body))

@@ -33,6 +33,11 @@ class Database:
         self._sessions = sessionmaker(self._engine)
         Base.metadata.create_all(self._engine)
 
+    def empty(self) -> None:
+        """Forget every product and order."""
+        Base.metadata.drop_all(self._engine)
+        Base.metadata.create_all(self._engine)
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
