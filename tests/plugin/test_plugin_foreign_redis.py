@@ -131,7 +131,16 @@ def test_redis_of_an_unknown_name_is_an_error_that_says_so(project: Project) -> 
 
 
 @pytest.mark.redis_server
-@pytest.mark.parametrize("backend", ["fakeredis", "redis-server", "tcp", "unix"])
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "fakeredis",
+        "redis-server",
+        pytest.param("valkey-server", marks=pytest.mark.valkey_server),
+        "tcp",
+        "unix",
+    ],
+)
 def test_every_backend_gives_the_same_counterexample(
     project: Project, elsewhere: str, backend: str
 ) -> None:
