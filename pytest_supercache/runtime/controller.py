@@ -155,8 +155,7 @@ class Controller(Notes):
         self.progress += 1
         if self.given_up or actor.dismissed:
             raise Abandoned
-        if self.record.is_open:
-            self.record.close()
+        self.record.close()
         if announced.deadline is not None:
             self._note_wait(actor, announced)
         actor.pending = announced
@@ -180,8 +179,7 @@ class Controller(Notes):
 
     def ask(self) -> Actor | None:
         """Say who goes on, for an event loop that has nothing to do."""
-        if self.record.is_open:
-            self.record.close()
+        self.record.close()
         self.fused = None  # others have come up meanwhile
         return self._next()
 

@@ -24,7 +24,7 @@ class Record:
         self.snapshot = snapshot
         self.last: str | None = None  # the actor of the last step; a tick is nobody's
         self._clock = clock
-        self.is_open = False  # what holds after the last step is still to be recorded
+        self._is_open = False  # what holds after the last step is still to be recorded
 
     def take(
         self,
@@ -49,14 +49,13 @@ class Record:
             announced.deadline, announced.fired, announced.recheck_from is not None, False, cause,
             (), point,
         )  # fmt: skip
-        self.steps.append(step)
-        self.is_open = self.snapshot is not None
+        self.add(step)
         self.last = actor
 
     def add(self, step: Step) -> None:
         """Append a step; its effect is still to come."""
         self.steps.append(step)
-        self.is_open = self.snapshot is not None
+        self._is_open = self.snapshot is not None
 
     @property
     def is_full(self) -> bool:
@@ -65,8 +64,8 @@ class Record:
 
     def close(self) -> None:
         """Record what every layer holds, now that the effect of the last step is complete."""
-        if self.is_open and self.snapshot is not None:
-            self.is_open = False
+        if self._is_open and self.snapshot is not None:
+            self._is_open = False
             self.steps[-1].layers = self.snapshot()
 
     def allows(self, actor: str, wait: Wait | None) -> bool:
