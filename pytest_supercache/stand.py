@@ -139,7 +139,7 @@ class Stand:
             grain=self._settings.grain,
         )
         controller.new_thread = self._crew.thread
-        execution = Stepping(controller, expiries, faults)
+        execution = Stepping(controller, self.stack.switch, expiries, faults)
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
         self._start_over(execution)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import redis
 
-OWNED = "_supercache_owned"
-"""Marks a connection as one that leads to the existing cache."""
+OWNER = "_supercache_owner"
+"""Where a connection says which existing cache it leads to."""
 
 PRIVATE = "_supercache_private"
 """Marks a pool whose commands are our own looks, never steps."""
@@ -34,9 +34,9 @@ def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def owned(connection: Any) -> Any:
-    """Mark a connection as one that leads to the existing cache."""
-    setattr(connection, OWNED, True)
+def owned(connection: Any, owner: object) -> Any:
+    """Mark a connection as one that leads to ``owner``, the existing cache of one check."""
+    setattr(connection, OWNER, owner)
     setattr(connection, PRIVATE, False)  # it may have served our own looks before
     return connection
 

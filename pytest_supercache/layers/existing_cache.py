@@ -75,7 +75,7 @@ class ExistingCache:
             if not hasattr(connection, name):
                 setattr(connection, name, arguments.get(name, usual))
         proxy = import_module(f"{library}.connection").CacheProxyConnection
-        return owned(proxy(connection, cache, pool._lock))  # noqa: SLF001 - as the pool does
+        return owned(proxy(connection, cache, pool._lock), self)  # noqa: SLF001 - as the pool does
 
     def connect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection that leads here, with the ``arguments`` of whichever pool asks.
@@ -84,7 +84,7 @@ class ExistingCache:
             SupercacheError: it would cache in a way that is not under control.
         """
         _refuse_cache_of_valkey(arguments)
-        return owned(self.server.connection(arguments, library))
+        return owned(self.server.connection(arguments, library), self)
 
     def aclient(self, **options: Any) -> "redis.asyncio.Redis":
         """Make a ``redis.asyncio.Redis`` of the same cache, with its own ``options``."""
@@ -111,7 +111,7 @@ class ExistingCache:
             SupercacheError: it would cache in a way that is not under control.
         """
         _refuse_cache_of_valkey(arguments)
-        return owned(self.server.aconnection(arguments, library))
+        return owned(self.server.aconnection(arguments, library), self)
 
     def reset(self, given: Mapping[str, Any]) -> None:
         """Start an execution with ``given``: text and bytes as they are, anything else as JSON."""

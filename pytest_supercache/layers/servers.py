@@ -14,7 +14,7 @@ from time import sleep as real_sleep  # noqa: TID251 - a server of our own start
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.layers.connections import owned, portable_arguments, private_client
+from pytest_supercache.layers.connections import portable_arguments, private_client
 from pytest_supercache.layers.fake_server import FakeRedisServer
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class RealServer:
 
     @contextmanager
     def _database(self, number: int) -> Iterator["redis.Redis"]:
-        client = private_client(lambda: owned(self.connection({"db": number})))
+        client = private_client(lambda: self.connection({"db": number}))
         try:
             yield client
         finally:
@@ -122,7 +122,7 @@ class RealServer:
     def _wait_until_ready(self, program: str) -> "redis.Redis":
         import redis
 
-        admin = private_client(lambda: owned(self.connection({})))
+        admin = private_client(lambda: self.connection({}))
         end = real_monotonic() + START_SECONDS
         while True:
             try:
@@ -157,7 +157,7 @@ class ForeignServer:
         self.url = url
         self.backend = shown = _without_password(url)
         self._pool = redis.ConnectionPool.from_url(url)
-        self._admin = private_client(lambda: owned(self.connection({"client_name": CLAIM})))
+        self._admin = private_client(lambda: self.connection({"client_name": CLAIM}))
         try:
             facts = self._admin.info("server")
             is_taken, is_used = self._is_anybody_elses(), self._admin.dbsize() > 0

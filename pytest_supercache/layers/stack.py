@@ -49,7 +49,7 @@ class Stack:
         self.existing_cache = ExistingCache(server)
         self.bus = Bus(switch, self.clock.now)
         self.super_caches: dict[str, SuperCache] = {}
-        self._switch = switch
+        self.switch = switch
         self.ahead: dict[str, float] = {}  # nodes whose clock is wrong
         self._given: dict[str, Any] = {}
         self._folder: Path | None = None
@@ -62,7 +62,7 @@ class Stack:
     def provide(self, node: str) -> None:
         """Give a node its super cache, if it has none yet."""
         if node not in self.super_caches:
-            super_cache = SuperCache(node, self._switch, self.bus)
+            super_cache = SuperCache(node, self.switch, self.bus)
             super_cache.reset(self._given)
             self.super_caches[node] = super_cache
 

@@ -46,13 +46,22 @@ def controlled() -> Stepping | None:
 
 
 class ActiveSwitch:
-    """The switch that layers are built with: it forwards to the execution that runs now."""
+    """The switch that the layers of one check are built with: it forwards to what runs now."""
+
+    def _controlled(self, label: str) -> Stepping | None:
+        execution = controlled()
+        if execution is not None and execution.switch is not self:
+            execution.controller.hazard(
+                f"{label}: on a layer of an earlier check, which was kept. Use the layers that the "
+                "system's factory is given, in every execution anew"
+            )
+        return execution
 
     def step(
         self, label: str, footprint: Footprint, *, kind: str, wait: Wait | None = None
     ) -> None:
         """Announce a step; without an execution the call is simply let through."""
-        execution = controlled()
+        execution = self._controlled(label)
         if execution is not None:
             execution.step(label, footprint, kind=kind, wait=wait)
 
@@ -71,7 +80,7 @@ class ActiveSwitch:
         self, label: str, footprint: Footprint, *, kind: str, wait: Wait | None = None
     ) -> None:
         """Announce a step of the calling task; without an execution it is simply let through."""
-        execution = controlled()
+        execution = self._controlled(label)
         if execution is not None:
             await async_stepping.step(execution, label, footprint, kind=kind, wait=wait)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_supercache.core.fault import is_injected
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.layers.connections import OWNED
+from pytest_supercache.layers.connections import OWNER
 from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
@@ -20,8 +20,8 @@ from pytest_supercache.runtime.doors import (
     UNTOLD,
     Doors,
     _Method,
-    address,
     any_connection,
+    astray,
     broken,
     execution_for,
     speak,
@@ -129,18 +129,20 @@ class AsyncDoors(Doors):
                 self._cache.is_plain = False  # a pipeline, a subscription, by hand
             for loop in () if execution is None else execution.controller.loops:
                 loop.keep(connection)
-            was_ours = _is_ours(connection)
+            was_ours = self._leads_here(connection)
             try:
                 return await method(connection, *args, **options)
             finally:
-                if execution is not None and not (was_ours or _is_ours(connection)):
-                    execution.controller.hazard(
-                        f"a command went to a Redis elsewhere: {address(connection)}. That "
-                        "connection was not made by a pool inside an execution; name its client in "
-                        "@system(redis=[...]), or make the client in the system's factory"
-                    )
+                if execution is not None and not (was_ours or self._leads_here(connection)):
+                    execution.controller.hazard(astray(connection))
 
         return send_packed_command
+
+    def _leads_here(self, connection: Any) -> bool:
+        """Say whether a connection leads to the existing cache, or to a server on its own loop."""
+        if getattr(connection, OWNER, None) is self._cache:
+            return True
+        return is_in_memory(getattr(connection, "_writer", None))
 
     async def _call(
         self,
@@ -182,8 +184,3 @@ class AsyncDoors(Doors):
         return await async_stepping.call(
             execution, label, footprint, expecting, kind="command", failure=partial(broken, None)
         )
-
-
-def _is_ours(connection: Any) -> bool:
-    """Say whether a connection leads to the existing cache, or to a server on its own loop."""
-    return getattr(connection, OWNED, False) or is_in_memory(getattr(connection, "_writer", None))

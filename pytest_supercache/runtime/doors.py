@@ -15,7 +15,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.layers import redis_commands
-from pytest_supercache.layers.connections import OWNED, PRIVATE
+from pytest_supercache.layers.connections import OWNER, PRIVATE
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime import listening
@@ -206,17 +206,11 @@ class Doors:
             execution = controlled()
             if not self._commands:  # a pipeline, a subscription, somebody who has the connection
                 self._cache.is_plain = False
-            if execution is not None and not getattr(connection, OWNED, False):
-                execution.controller.hazard(
-                    f"a command went to a Redis elsewhere: {address(connection)}. That connection "
-                    "was not made by a pool inside an execution; name its client in "
-                    "@system(redis=[...]), or make the client in the system's factory"
-                )
-            if (
-                execution is None
-                or getattr(connection, PRIVATE, False)
-                or not (execution.tracks or execution.controller.grain == "wire")
-            ):
+            if execution is None or getattr(connection, PRIVATE, False):
+                return method(connection, *args, **options)
+            if getattr(connection, OWNER, None) is not self._cache:
+                execution.controller.hazard(astray(connection))
+            if not (execution.tracks or execution.controller.grain == "wire"):
                 return method(connection, *args, **options)
             return self._wire.sent(
                 execution, connection, lambda: method(connection, *args, **options)
@@ -340,12 +334,21 @@ def _arguments(command: Any) -> Sequence[Any]:
     return words
 
 
-def address(connection: Any) -> str:
-    """Say where a connection leads."""
-    path = getattr(connection, "path", None)
-    if path:
-        return str(path)
-    return f"{getattr(connection, 'host', '?')}:{getattr(connection, 'port', '?')}"
+def astray(connection: Any) -> str:
+    """Say where a command goes that does not go to the existing cache, and what to do."""
+    if hasattr(connection, OWNER):
+        return (
+            "a command went to the existing cache of an earlier check: its client was made there "
+            "and kept. Make the client in the system's factory, for every execution anew"
+        )
+    place = getattr(connection, "path", None) or (
+        f"{getattr(connection, 'host', '?')}:{getattr(connection, 'port', '?')}"
+    )
+    return (
+        f"a command went to a Redis elsewhere: {place}. That connection was not made by a pool "
+        "inside an execution; name its client in @system(redis=[...]), or make the client in the "
+        "system's factory"
+    )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 from pytest_supercache.core.fault import DELAY_SECONDS
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.schedule import moves_made
+from pytest_supercache.core.switch import Switch
 from pytest_supercache.core.trace import Step, StepId
 from pytest_supercache.core.waits import Wait, WaitState
 from pytest_supercache.layers.messages import Mailbox
@@ -32,15 +33,17 @@ class Stepping:
     def __init__(
         self,
         controller: Controller,
-        expiries: Expiries | None = None,
-        faults: Injection | None = None,
+        switch: Switch,
+        expiries: Expiries,
+        faults: Injection,
     ) -> None:
         self.controller = controller
+        self.switch = switch
         self.record = controller.record
-        self.expiries = Expiries() if expiries is None else expiries
+        self.expiries = expiries
         self.contents: dict[str, Any] = {}  # of queues and the like, by wait object
         self.threads: dict[threading.Thread, Actor] = {}  # that code under test has started
-        self.faults = faults or Injection()
+        self.faults = faults
         self.on_step: Callable[[Step], None] | None = None  # called by the actor that takes it
         self.commands: dict[str, str] = {}  # by actor: what it has sent and not received
         self.received: set[str] = set()  # actors whose last reply was a step

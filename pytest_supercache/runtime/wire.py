@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.layers.connections import OWNED, PRIVATE, TRACKED
+from pytest_supercache.layers.connections import OWNER, PRIVATE, TRACKED
 from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import Actor
@@ -112,7 +112,7 @@ def _send_by_hand(execution: Stepping, connection: Any) -> None:
 
 def _is_watched(connection: Any) -> bool:
     actor = current_actor()
-    is_open = getattr(connection, OWNED, False) and not getattr(connection, _CONNECTING, False)
+    is_open = hasattr(connection, OWNER) and not getattr(connection, _CONNECTING, False)
     return is_open and actor is not None and not actor.is_task
 
 
