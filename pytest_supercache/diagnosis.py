@@ -26,7 +26,7 @@ def diagnosed(
     if doubt is not None and not found.serial:
         events, _ = events_of(execution.race, found.schedule.choices, doubt.search.dependence)
         order(events, 0, doubt.search.dependence)
-        causes = find_causes(doubt.evidence, list(orders_of(events, doubt.search.dependence)))
+        causes = find_causes(doubt.evidence, list(orders_of(events)))
         lines += cause_sentences(
             causes, execution.race, executed=doubt.evidence.size, exhausted=exhausted
         )

@@ -96,7 +96,7 @@ class Doubt:
             not execution.missed and self._breaks_in_another_order(key, events, execution)
         )
         self.evidence.add(
-            orders_of(events, self.search.dependence),
+            orders_of(events),
             fails=fails,
             schedule=None if execution.missed else execution.schedule,
         )

@@ -32,7 +32,7 @@ def find_passing(trial: Trial, found: Counterexample, doubt: Doubt | None) -> Pa
     """
     dependence = Dependence() if doubt is None else doubt.search.dependence
     failing = _events(found.execution, dependence)
-    pairs = tuple(orders_of(failing, dependence))
+    pairs = tuple(orders_of(failing))
     try:
         execution = None if doubt is None else _known(trial, doubt, failing, pairs)
         execution = execution or _moved(trial, found)
@@ -43,7 +43,7 @@ def find_passing(trial: Trial, found: Counterexample, doubt: Doubt | None) -> Pa
             return None
     except (SupercacheError, HazardMet, SharedMemoryNeeded, StepsHaveChanged):
         return None
-    there = set(orders_of(_events(execution, dependence), dependence))
+    there = set(orders_of(_events(execution, dependence)))
     turned = tuple((second, first) for first, second in pairs if (second, first) in there)
     return Passing(execution=execution, turned=turned)
 

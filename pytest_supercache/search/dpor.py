@@ -29,7 +29,6 @@ from pytest_supercache.search.events import (
     choices_of,
     events_of,
     order,
-    prefix_key,
     trace_key,
 )
 from pytest_supercache.search.knowledge import Knowledge
@@ -176,7 +175,7 @@ class Exhaustive:
                 continue  # nobody can go on, so that a tick would not be early
             actors = {event.actor for event in part}
             waiting = [name for name in begin if name not in actors]
-            key = prefix_key(events, mask)
+            key = trace_key(part)
             is_prefix = mask == (1 << len(part)) - 1
             for begun, choices in ways_to_begin(part, waiting, self._knowledge.can_wait):
                 place = key | {(CLOCK, BEGUN, frozenset((actor, BEGUN) for actor in begun))}

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pytest_supercache.core.footprint import Footprint, dependent
+from pytest_supercache.core.orders import Pair
 from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Step, StepId
+from pytest_supercache.core.trace import Step, StepId, is_unconditional
 
-TraceKey = frozenset[tuple[str, int, frozenset[StepId]]]
-"""An interleaving up to equivalence: every event with the events that it directly depends on."""
+EventKey = tuple[str, int, frozenset[StepId]]
+"""An event with the events that it directly depends on."""
+
+TraceKey = frozenset[EventKey]
+"""An interleaving up to equivalence: all of its events."""
 
 BEGUN = -1
 """Stands for an event of an actor that has begun and only waits."""
@@ -65,9 +69,12 @@ class Event:
     footprint: int
     step: Step
     lead: tuple[str, ...] = ()  # choices just before it that led to no step
+    begun: frozenset[str] = frozenset()  # at a tick: who had begun and had no event yet
+    is_free: bool = False  # nothing but its own actor's earlier steps can hold it back
     before: int = 0  # the positions of all events that happen before it
     direct: int = 0  # of those, the ones that no other event comes between
-    begun: frozenset[str] = frozenset()  # at a tick: who had begun and had no event yet
+    rivals: int = 0  # of those, the ones of other actors that it depends on by itself
+    key: "EventKey" = ("", BEGUN, frozenset())  # itself, and the events in `direct`
 
     @property
     def is_tick(self) -> bool:
@@ -82,23 +89,43 @@ class Event:
 
 def order(events: list[Event], start: int, dependence: Dependence) -> None:
     """Find out for each event from ``start`` on what happens before it."""
-    for at in range(start, len(events)):
-        event = events[at]
-        actor = event.actor
-        if actor == CLOCK:
-            event.before = event.direct = (1 << at) - 1
-            continue
-        depends = dependence.row(event.footprint)
-        before = direct = 0
-        for earlier in range(at - 1, -1, -1):
-            bit = 1 << earlier
-            if before & bit:
-                continue
-            other = events[earlier]
-            if other.actor == actor or depends[other.footprint] or other.actor == CLOCK:
-                direct |= bit
-                before |= other.before | bit
-        event.before, event.direct = before, direct
+    owns: dict[str, int] = {}  # the events of each actor
+    touching: dict[int, int] = {}  # those with each footprint
+    for at, event in enumerate(events):
+        actor, footprint = event.actor, event.footprint
+        own = owns.get(actor, 0)
+        if at >= start:
+            depends = dependence.row(footprint)
+            rivals = 0
+            for other, where in touching.items():
+                if depends[other]:
+                    rivals |= where
+            event.rivals = rivals & ~own
+            if actor == CLOCK:
+                event.before = event.direct = (1 << at) - 1
+            else:
+                _order(event, events, rivals | own | owns.get(CLOCK, 0))
+            event.key = _key(event, events)
+        owns[actor] = own | 1 << at
+        touching[footprint] = touching.get(footprint, 0) | 1 << at
+
+
+def _order(event: Event, events: Sequence[Event], left: int) -> None:
+    """Note the events ``left``, and all that happen before them, as being before an event."""
+    before = direct = 0
+    while left:
+        latest = left.bit_length() - 1
+        direct |= 1 << latest
+        before |= 1 << latest | events[latest].before
+        left &= ~before
+    event.before, event.direct = before, direct
+
+
+def _key(event: Event, events: Sequence[Event]) -> EventKey:
+    after = [events[at].key[:2] for at in positions(event.direct)]
+    if event.begun:
+        after += [(actor, BEGUN) for actor in event.begun]
+    return event.actor, event.index, frozenset(after)
 
 
 def events_of(
@@ -117,55 +144,40 @@ def events_of(
     counts: dict[str, int] = {}
     lead: list[str] = []
     begun: set[str] = set()
+    coming = iter(known)
     for at, actor in enumerate(choices):
         step = by_choice.get(at)
         if step is None:
             lead.append(actor)
             begun.add(actor)
             continue
-        begun.discard(actor)
         index = counts.get(actor, 0)
         counts[actor] = index + 1
-        if len(events) < len(known) and known[len(events)].is_like(step):
-            events.append(known[len(events)])
+        event = next(coming, None)
+        if event is None or not event.is_like(step):
+            number, is_free = dependence.number(step.footprint), is_unconditional(step)
+            waiting = frozenset(begun - {actor} if actor == CLOCK else ())
+            event = Event(actor, index, number, step, tuple(lead), waiting, is_free)
+        events.append(event)
+        if begun:
+            begun.discard(actor)
             lead = []
-            continue
-        number = dependence.number(step.footprint)
-        waiting = frozenset(begun if actor == CLOCK else ())
-        events.append(Event(actor, index, number, step, tuple(lead), begun=waiting))
-        lead = []
     return events, tuple(lead)
 
 
-def trace_key(events: Sequence[Event]) -> TraceKey:
+def trace_key(events: Iterable[Event]) -> TraceKey:
     """Identify an interleaving: equal for schedules that differ by swapping independent steps."""
-    return prefix_key(events, (1 << len(events)) - 1)
+    return frozenset([event.key for event in events])
 
 
-def prefix_key(events: Sequence[Event], mask: int) -> TraceKey:
-    """Identify a closed set of events up to equivalence."""
-    names = [(event.actor, event.index) for event in events]
-    key = []
-    for at in positions(mask):
-        event = events[at]
-        after = [names[earlier] for earlier in positions(event.direct)]
-        after += [(actor, BEGUN) for actor in event.begun]
-        key.append((*names[at], frozenset(after)))
-    return frozenset(key)
-
-
-def orders_of(
-    events: Sequence[Event], dependence: Dependence
-) -> Iterator[tuple[tuple[str, int, str], tuple[str, int, str]]]:
+def orders_of(events: Sequence[Event]) -> Iterator[Pair]:
     """Yield every two dependent events of different actors, by their names, in their order."""
-    known: list[tuple[str, int, tuple[str, int, str]]] = []
+    names: list[tuple[str, int, str]] = []
     for event in events:
-        actor, depends = event.actor, dependence.row(event.footprint)
-        name = (actor, event.index, event.step.label)
-        for other, footprint, earlier in known:
-            if other != actor and depends[footprint]:
-                yield earlier, name
-        known.append((actor, event.footprint, name))
+        name = (event.actor, event.index, event.step.label)
+        for at in positions(event.rivals):
+            yield names[at], name
+        names.append(name)
 
 
 @lru_cache(maxsize=4096)

@@ -6,13 +6,13 @@ operations on them; user code is never run for that (rules 3 to 5 of section 2 o
 search, docs/architecture.md).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from pytest_supercache.core.footprint import EVERYTHING, touches
 from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Pending, Step, StepId, is_unconditional
+from pytest_supercache.core.trace import Pending, Step, StepId
 from pytest_supercache.core.waiting import SET, allows
 from pytest_supercache.core.waits import Wait, WaitState
 from pytest_supercache.search.events import Dependence, Event, positions
@@ -102,29 +102,40 @@ class Races:
 
     def reversals(self) -> Iterator[tuple[int, Sequel]]:
         """Yield the position of each earlier step with the steps to take in its place."""
-        for late in self._candidates():
-            for at in self._partners(late):
-                sequel = [
-                    (event.actor, event.footprint)
-                    for event in self._events[at + 1 :]
-                    if not event.before >> at & 1  # it does not happen after it
-                ]
-                yield at, [*sequel, (late.actor, late.footprint)]
-
-    def _candidates(self) -> Iterator[_Late]:
         for at in range(self._base + 1, len(self._events)):
             event = self._events[at]
             if event.actor != CLOCK:
-                yield _Late(
-                    at, event.actor, event.footprint, event.before, event.direct, event.step
-                )
+                for early in self._partners(event, at):
+                    yield early, self._sequel(early, event.actor, event.footprint)
         for pending in self._blocked:
             if pending.wait is not None and not pending.recheck:
                 number = self._dependence.number(pending.footprint)
-                yield _Late(len(self._events), pending.actor, number, None, 0, pending)
+                late = _Late(len(self._events), pending.actor, number, None, 0, pending)
+                for early in self._reversible(late):
+                    yield early, self._sequel(early, late.actor, number)
 
-    def _partners(self, late: _Late) -> Iterator[int]:
-        """Yield the earlier steps that ``late`` races with and can be taken before."""
+    def _sequel(self, early: int, actor: str, footprint: int) -> Sequel:
+        """Return what may come in place of an earlier step: all that does not happen after it."""
+        bit = 1 << early
+        sequel = [
+            (event.actor, event.footprint)
+            for event in self._events[early + 1 :]
+            if not event.before & bit
+        ]
+        sequel.append((actor, footprint))
+        return sequel
+
+    def _partners(self, event: Event, at: int) -> Iterable[int]:
+        """Return the earlier steps that one at ``at`` races with and could be taken before."""
+        if not event.is_free:
+            return self._reversible(
+                _Late(at, event.actor, event.footprint, event.before, event.direct, event.step)
+            )
+        races = (event.direct & event.rivals) >> self._base << self._base
+        return [early for early in reversed(positions(races)) if not self._events[early].is_tick]
+
+    def _reversible(self, late: _Late) -> Iterator[int]:
+        """Yield the earlier steps that one which may be held back could be taken before."""
         depends = self._dependence.row(late.footprint)
         for at in reversed(positions(late.reasons >> self._base << self._base)):
             early = self._events[at]
@@ -140,8 +151,6 @@ class Races:
 
         Nothing may come between them, unless it is this event that made ``late`` wait.
         """
-        if is_unconditional(late.step):
-            return True  # nothing comes between: only its direct reasons were asked about
         adjacent = late.before is not None and not self._after[at] & late.before
         if not adjacent and late.guard is None:
             return False

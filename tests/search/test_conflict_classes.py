@@ -120,7 +120,7 @@ def searched(case: Case) -> Searched:
         chance = walk_chance(events, execution.waiting, found.search.waits)
         found.certain += chance
         found.chance += chance * fails
-        pairs = list(orders_of(events, found.search.dependence))
+        pairs = list(orders_of(events))
         found.interleavings += 1
         found.schedules += ways
         found.evidence.add(pairs, fails=fails)
