@@ -50,7 +50,11 @@ class Choices(NamedTuple):
 
 
 class Scheduler(Protocol):
-    """The one protocol between a search and an execution."""
+    """The one protocol between a search and an execution.
+
+    One that repeats choices may have them as ``script``, from the first one on: it is not asked
+    for one of them that can be made, where time has no part in it.
+    """
 
     def choose(self, choices: Choices) -> str | None:
         """Name one of ``choices.enabled``; None ends the execution here, unfinished."""

@@ -6,7 +6,7 @@ baton, so nothing is locked. Only the watchdog (:mod:`pytest_supercache.runtime.
 from outside.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
@@ -68,6 +68,7 @@ class Controller(Notes):
     ) -> None:
         super().__init__(shared_memory=shared_memory, grain=grain)
         self.scheduler = scheduler
+        self._script: Sequence[str] = getattr(scheduler, "script", ())
         self.time = time
         self.record = record
         self.enter_node = enter_node
@@ -221,6 +222,9 @@ class Controller(Notes):
             perform(self, self.backgrounds[chosen])
 
     def _choose(self) -> str | None:
+        at = len(self.choices)
+        if at < len(self._script) and self._repeats(self._script[at]):
+            return self._script[at]
         record = self.record
         enabled = self._enabled()
         if not enabled and release_polls(self):
@@ -231,19 +235,32 @@ class Controller(Notes):
         name = record.last
         last = None if name is None else self.actors.get(name)
         resting = last is None or not last.in_flight
-        choices = Choices(tuple(enabled), name, len(self.choices), resting, record.steps)
+        choices = Choices(tuple(enabled), name, at, resting, record.steps)
         choice = self.scheduler.choose(choices)
         if choice is None:
             self.complete = False
             return None
         if choice not in enabled:
             raise ReplayDivergedError(
-                f"at choice {len(self.choices) + 1} the scheduler says {choice!r}, but only "
+                f"at choice {at + 1} the scheduler says {choice!r}, but only "
                 f"{', '.join(enabled)} may go on"
             )
         self.preemptions += choices.preempts(choice)
         self.choices.append(choice)
         return choice
+
+    def _repeats(self, choice: str) -> bool:
+        """Make a choice of the script, if nobody needs to know who else could have been chosen."""
+        actor, last = self.actors.get(choice), self.record.last
+        if actor is None or self.record.is_full or not (self.time.is_idle and self.is_ready(actor)):
+            return False
+        if last is not None and last != choice:
+            other = self.actors.get(last)
+            if other is None:
+                return False
+            self.preemptions += self.is_ready(other)
+        self.choices.append(choice)
+        return True
 
     def _enabled(self) -> list[str]:
         enabled = []

@@ -110,15 +110,15 @@ class Timekeeper:
 
     def may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
         """Say whether a tick is possible now, given who is ready to go on."""
-        if ready and self._auto and not self._is_touched:
+        if ready and self.is_idle:
             self.ready = ready
             return False
         return self._may_tick(actors, ready)
 
     @property
-    def _is_touched(self) -> bool:
-        """Whether anything has had to do with time until now."""
-        return bool(
+    def is_idle(self) -> bool:
+        """Whether nothing has had to do with time until now: it moves when nobody can go on."""
+        return self._auto and not (
             self.timers_started or self.alarms or self.has_moves or self.has_pauses
             or self.clock.ahead or any(self._endings)
         )  # fmt: skip

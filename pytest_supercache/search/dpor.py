@@ -169,6 +169,7 @@ class Exhaustive:
     ) -> None:
         """Make a root of each part of an execution after which the clock might move early."""
         begin = [name for name in self._knowledge.firsts if execution.actors and "@" not in name]
+        early = walk.early(execution)
         for mask in downsets(events, base):
             part = [event for at, event in enumerate(events) if mask >> at & 1]
             if len(part) == len(events):
@@ -181,7 +182,7 @@ class Exhaustive:
                 place = key | {(CLOCK, BEGUN, frozenset((actor, BEGUN) for actor in begun))}
                 if place in self._parts:
                     continue
-                may_be = not is_prefix or walk.is_early.get((len(part), begun), True)
+                may_be = not is_prefix or early.get((len(part), begun), True)
                 self._parts[place] = may_be
                 if may_be:
                     self._roots.append(Root((*choices, CLOCK), len(part), begun))

@@ -6,14 +6,14 @@ dynamic program; there are few of them when there are few actors.
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from heapq import heappop, heappush
 from itertools import count
 from math import lcm
 
 from pytest_supercache.core.footprint import EVERYTHING, touches
 from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Pending, Step, is_unconditional
+from pytest_supercache.core.trace import Pending, Step, StepId
 from pytest_supercache.core.waiting import SET, allows
 from pytest_supercache.core.waits import WaitState
 from pytest_supercache.search.events import Event, positions
@@ -84,7 +84,7 @@ def fewest_preemptions(
         if len(best) > STATES_MAX:
             return None
         could_go_on = last is not None and ability.can_go_on(last, mask)
-        for at in _ready(events, mask):
+        for at in ability.ready(mask):
             actor = events[at].actor
             more = cost + (could_go_on and actor != last)
             if most is not None and more > most:
@@ -113,7 +113,7 @@ def walk_chance(
         for mask, chance in level.items():
             able = [actor for actor in actors if ability.can_go_on(actor, mask)] or [CLOCK]
             share = chance * (one // len(able))
-            for at in _ready(events, mask):
+            for at in ability.ready(mask):
                 if events[at].actor not in able:
                     return None  # an early tick
                 larger = mask | 1 << at
@@ -140,37 +140,55 @@ class _Ability:
         self._all = (1 << len(events)) - 1
         self._waits = waits
         self._waiting = {pending.actor: pending for pending in waiting}
-        self._own: dict[str, list[int]] = {}
-        self._masks: dict[str, int] = {}
-        self._free: set[int] = set()  # whose turn it is as soon as it is their actor's
-        self._first = {
+        self._own: dict[str, int] = {}  # the events of each actor, which are ordered
+        self._free = 0  # events whose turn it is as soon as it is their actor's
+        for at, event in enumerate(events):
+            self._own[event.actor] = self._own.get(event.actor, 0) | 1 << at
+            self._free |= event.is_free << at
+
+    @cached_property
+    def _first(self) -> dict[str, WaitState | None]:
+        """What wait objects were before any event."""
+        return {
             event.step.wait.object: event.step.wait_before
-            for event in reversed(events)
+            for event in reversed(self._events)
             if event.step.wait is not None
         }
-        self._ids = {(event.step.actor, event.step.index): at for at, event in enumerate(events)}
-        for at, event in enumerate(events):
-            self._own.setdefault(event.actor, []).append(at)
-            self._masks[event.actor] = self._masks.get(event.actor, 0) | 1 << at
-            if is_unconditional(event.step):
-                self._free.add(at)
+
+    @cached_property
+    def _ids(self) -> dict[StepId, int]:
+        """Where the event of each step is."""
+        return {(e.step.actor, e.step.index): at for at, e in enumerate(self._events)}
+
+    def ready(self, mask: int) -> list[int]:
+        """Return the events outside a closed set that may come next."""
+        found = []
+        outside = ~mask
+        for own in self._own.values():
+            left = own & outside
+            if left:
+                at = (left & -left).bit_length() - 1
+                if not self._events[at].before & outside:
+                    found.append(at)
+        return sorted(found)
 
     def can_go_on(self, actor: str, mask: int) -> bool:
-        own = self._own.get(actor, [])
-        taken = (mask & self._masks.get(actor, 0)).bit_count()  # the first ones: they are ordered
-        coming = own[taken] if taken < len(own) else None
-        if coming in self._free:
+        """Say whether an actor could take its next step after a closed set."""
+        own = self._own.get(actor, 0)
+        left = own & ~mask
+        coming = left & -left
+        if coming & self._free:
             return True
-        step = self._waiting.get(actor) if coming is None else self._events[coming].step
+        step = self._events[coming.bit_length() - 1].step if coming else self._waiting.get(actor)
         if step is None or (step.cause is not None and not self._is_in(step.cause, mask)):
             return False
         if step.recheck and not self._has_fired(step.deadline, mask):
-            return self._is_news(step, own[taken - 1], mask)
-        if coming is None and self._is_allowed(actor, step, self._all):
+            return self._is_news(step, (own & mask).bit_length() - 1, mask)
+        if not coming and self._is_allowed(actor, step, self._all):
             return False  # it cannot at the end: nobody has ever touched what it waits for
         return self._is_allowed(actor, step, mask)
 
-    def _is_in(self, cause: tuple[str, int], mask: int) -> bool:
+    def _is_in(self, cause: StepId, mask: int) -> bool:
         at = self._ids.get(cause)
         return at is None or bool(mask >> at & 1)
 

@@ -4,14 +4,13 @@ The walk is the scheduler of that run. It makes the nodes of the path as it goes
 cannot be if the steps touch no more than they declare is an alarm.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_supercache.core.schedule import CLOCK, Choices
 from pytest_supercache.core.trace import Execution, Step
 from pytest_supercache.search.knowledge import Knowledge
 from pytest_supercache.search.wakeup import Branch
-
-_NOBODY: frozenset[str] = frozenset()
 
 
 class ReductionAlarm(Exception):  # noqa: N818 - a change of plan, not an error
@@ -24,6 +23,10 @@ class Node:
 
     sleep: dict[str, int]
     branches: list[Branch]
+
+
+Place = tuple[int, frozenset[str]]
+"""After so many events, while these have begun and only wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,79 +44,60 @@ class Walk:
     def __init__(
         self, script: tuple[str, ...], nodes: list[Node], root: Root, knowledge: Knowledge
     ) -> None:
-        self._script = script
+        self.script = script
         self._nodes = nodes
         self._knowledge = knowledge
-        self._begun: set[str] = set()
+        self._begun = set(script)
         self._is_open = bool(nodes)  # the last node's step has not been seen yet
         self._root = root
-        self._chosen: str | None = None
-        self._waiting: set[str] = set()  # who has begun and took no step
-        self.events = 0  # that were taken so far
-        self.is_early: dict[tuple[int, frozenset[str]], bool] = {}
-        """After so many events, while these only wait: could the clock move early?"""
+        self._last_of_root = len(root.choices) - 1
+        self._offered: dict[int, tuple[str, ...]] = {}  # who could go on, where it was asked
         self.is_blocked = False  # all that could go on need not be tried
         self.is_impossible = False  # the clock cannot move where the script says so
 
     def choose(self, choices: Choices) -> str | None:
         """Name who goes on."""
         taken = choices.taken
-        step = choices.steps[-1] if taken and choices.steps else None
-        if step is not None and step.choice != taken - 1:
-            step = None  # the last choice led to none
-        self._note(step, choices.enabled)
-        if taken < len(self._script):
-            self._chosen = self._repeat(choices)
-            return self._chosen
-        if self._is_open:
-            self._close(step)
-        self._chosen = self._go_on(choices)
-        return self._chosen
-
-    def _note(self, step: Step | None, enabled: tuple[str, ...]) -> None:
-        """Note what the last choice led to, and whether the clock could move now."""
-        if step is not None:
-            self.events += 1
-            self._waiting.discard(step.actor)
-        elif self._chosen is not None:
-            self._waiting.add(self._chosen)
-        here = (self.events, frozenset(self._waiting) if self._waiting else _NOBODY)
-        if CLOCK in enabled and len(enabled) > 1:
-            self.is_early[here] = True
-        elif here not in self.is_early:
-            self.is_early[here] = False
-
-    def finish(self, execution: Execution) -> None:
-        """Note the last step of a run that has ended."""
-        last = len(execution.schedule.choices) - 1
-        step = next((s for s in reversed(execution.steps) if s.choice is not None), None)
-        took_step = step is not None and step.choice == last
-        self.events += took_step
-        if last < len(self._script) - 1:
-            raise ReductionAlarm(
-                f"everybody had ended after {last + 1} choices where somebody could go on before"
-            )
-        if self._is_open:
-            self._close(step if took_step else None)
-
-    def _repeat(self, choices: Choices) -> str | None:
-        wanted = self._script[choices.taken]
-        if choices.taken == len(self._root.choices) - 1 and not self._may_tick_early(choices):
+        self._offered[taken] = choices.enabled
+        if taken >= len(self.script):
+            if self._is_open:
+                self._close(_step_of(taken - 1, choices.steps))
+            return self._go_on(choices)
+        wanted = self.script[taken]
+        if taken == self._last_of_root and not self._may_tick_early(choices):
             self.is_impossible = True
             return None
         if wanted not in choices.enabled:
             raise ReductionAlarm(
-                f"after the same {choices.taken} choices {wanted} cannot go on where the steps "
-                "say that it can"
+                f"after the same {taken} choices {wanted} cannot go on where the steps say that "
+                "it can"
             )
-        self._begun.add(wanted)
         return wanted
+
+    def finish(self, execution: Execution) -> None:
+        """Note the last step of a run that has ended."""
+        last = len(execution.schedule.choices) - 1
+        if last < len(self.script) - 1:
+            raise ReductionAlarm(
+                f"everybody had ended after {last + 1} choices where somebody could go on before"
+            )
+        if self._is_open:
+            self._close(_step_of(last, execution.steps))
+
+    def early(self, execution: Execution) -> dict[Place, bool]:
+        """Say of every place that the run came to whether the clock could move early there."""
+        found: dict[Place, bool] = {}
+        places = _places(execution.schedule.choices, execution.steps)
+        for at, place in enumerate(places):
+            found[place] = found.get(place, False) or _is_early(self._offered.get(at, ()))
+        return found
 
     def _may_tick_early(self, choices: Choices) -> bool:
         """Say whether the clock, with which every root but the first ends, may be chosen there."""
-        if (self.events, frozenset(self._waiting)) != (self._root.events, self._root.begun):
+        *_, here = _places(self.script[: choices.taken], choices.steps)
+        if here != (self._root.events, self._root.begun):
             raise ReductionAlarm("what somebody does first depends on what nobody declared")
-        return CLOCK in choices.enabled and len(choices.enabled) > 1
+        return _is_early(choices.enabled)
 
     def _close(self, step: Step | None) -> None:
         """Learn what the last node's step was; without one it was no node."""
@@ -187,3 +171,29 @@ class Walk:
 
     def _must_wait(self, actor: str, choices: Choices) -> bool:
         return actor not in self._begun and self._knowledge.must_wait(actor, choices.steps)
+
+
+def _step_of(choice: int, steps: Sequence[Step]) -> Step | None:
+    """Return the step that the last choice, of this number, led to; None: it led to none."""
+    step = next((step for step in reversed(steps) if step.choice is not None), None)
+    return step if step is not None and step.choice == choice else None
+
+
+def _is_early(enabled: tuple[str, ...]) -> bool:
+    """Say whether the clock may move although somebody could go on."""
+    return CLOCK in enabled and len(enabled) > 1
+
+
+def _places(choices: Sequence[str], steps: Sequence[Step]) -> Iterator[Place]:
+    """Yield where a run stands before each of its choices and after the last one."""
+    fruitful = {step.choice for step in steps}
+    events = 0
+    waiting: set[str] = set()
+    yield events, frozenset()
+    for at, actor in enumerate(choices):
+        if at in fruitful:
+            events += 1
+            waiting.discard(actor)
+        else:
+            waiting.add(actor)
+        yield events, frozenset(waiting)
