@@ -7,7 +7,7 @@ the sense of PCT (Burckhardt et al., ASPLOS 2010). Interleavings are bits of an 
 sets of them are compared at once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -81,12 +81,13 @@ def _forcing(evidence: Evidence, witness: Sequence[Pair]) -> tuple[Cause, int]:
         return Cause(pairs=(), is_fewest=True), everything
     candidates = _candidates(evidence, witness)
     more = _candidates(evidence, [*witness, *_never_both(evidence, witness)])
+    passing = everything & ~evidence.failing
     for chosen in (candidates, more):
         if len(chosen) <= PAIRS_MAX:
             for size in range(1, SIZE_MAX + 1):
-                for pairs, covered in _sets(chosen, size, everything):
-                    if covered and not covered & ~evidence.failing:
-                        return _cause(pairs, witness, is_fewest=True), covered
+                first = _first(chosen, size, everything, passing)
+                if first is not None:
+                    return _cause(first[0], witness, is_fewest=True), first[1]
     pairs, covered = _irreducible(evidence, more)
     return _cause(pairs, witness, is_fewest=False), covered
 
@@ -127,18 +128,25 @@ def _candidates(evidence: Evidence, witness: Sequence[Pair]) -> list[tuple[Pair,
     return found
 
 
-def _sets(
-    candidates: Sequence[tuple[Pair, int]], size: int, within: int
-) -> Iterator[tuple[tuple[Pair, ...], int]]:
-    """Yield every set of so many orders with the interleavings that have them all."""
-    if not size:
-        yield (), within
-        return
-    for at, (pair, covered) in enumerate(candidates):
-        both = within & covered
-        if both:
-            for rest, left in _sets(candidates[at + 1 :], size - 1, both):
-                yield (pair, *rest), left
+def _first(
+    candidates: Sequence[tuple[Pair, int]], size: int, within: int, passing: int
+) -> tuple[tuple[Pair, ...], int] | None:
+    """Return the first set of so many orders that some interleaving keeps, but no passing one.
+
+    With it, the interleavings that keep it.
+    """
+    if size == 1:
+        for pair, kept in candidates:
+            both = within & kept
+            if both and not both & passing:
+                return (pair,), both
+        return None
+    for at, (pair, kept) in enumerate(candidates):
+        both = within & kept
+        rest = _first(candidates[at + 1 :], size - 1, both, passing) if both else None
+        if rest is not None:
+            return (pair, *rest[0]), rest[1]
+    return None
 
 
 def _irreducible(

@@ -53,7 +53,7 @@ class Rebinding:
 
     def rebind_new_modules(self) -> bool:
         """Rebind modules imported since the last call; True when there were any."""
-        unseen = [module for module in _all_modules() if id(module) not in self._done]
+        unseen = _modules_but(self._done)
         self._done.update(map(id, unseen))
         new = [module for module in unseen if is_under_test(module)]
         self._rebind(new)
@@ -74,11 +74,7 @@ class Rebinding:
         for place in reversed(self._undo):
             _try(place, place.value)
         originals = {id(stand_in): real for real, stand_in in self._pairs}
-        new = [
-            module
-            for module in _all_modules()
-            if id(module) not in self._at_start and is_under_test(module)
-        ]
+        new = [module for module in _modules_but(self._at_start) if is_under_test(module)]
         for place in _found(new, self._closed, originals):
             _try(place, originals[id(place.value)])
 
@@ -102,9 +98,12 @@ def _found(
     return on_a_fresh_stack(lambda: list(places(modules, closed, ids, of_types)))
 
 
-def _all_modules() -> list[types.ModuleType]:
-    """Return the imported modules in a stable order; one may have several names."""
-    return list({id(module): module for _, module in sorted(sys.modules.items())}.values())
+def _modules_but(known: set[int]) -> list[types.ModuleType]:
+    """Return other imported modules in a stable order; one may have several names."""
+    if known.issuperset(map(id, sys.modules.values())):
+        return []
+    modules = {id(module): module for _, module in sorted(sys.modules.items())}
+    return [module for number, module in modules.items() if number not in known]
 
 
 def _try(place: Place, value: Any) -> bool:
