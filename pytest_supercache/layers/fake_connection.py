@@ -63,13 +63,16 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
         else:
             super().send_command(*args, **options)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is open, with nothing to read: ready to send a command."""
+        socket = self._sock
+        is_open = getattr(socket, "takes_fields", False) and self._server.connected
+        return is_open and socket.responses.empty()
+
     def can_read(self, timeout: float | None = 0) -> bool:
         """Say whether an answer is there; a lost connection counts as one, for redis-py."""
-        socket = self._sock
-        takes_fields = getattr(socket, "takes_fields", False)
-        if timeout != 0 or not takes_fields or not self._server.connected:
-            return bool(super().can_read(timeout))
-        return not socket.responses.empty()
+        return not (timeout == 0 and self.is_idle) and bool(super().can_read(timeout))
 
 
 class AsyncFieldsConnection(_AsyncConnection):  # type: ignore[misc] # either of two classes

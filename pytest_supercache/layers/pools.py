@@ -29,6 +29,8 @@ class Pool(redis.ConnectionPool):
             idle = self._available_connections
             connection: Any = idle.pop() if idle else self.make_connection()
             self._in_use_connections.add(connection)
+        if getattr(connection, "is_idle", False):
+            return connection
         try:
             connection.connect()
             try:

@@ -73,11 +73,11 @@ class Announced:
     footprint: Footprint
     wait: Wait | None = None
     deadline: float | None = None  # virtual seconds; the step may be taken from then on
+    recheck_from: int | None = None  # wait_until: enabled after a step from here on wrote its reads
+    polls: bool = False  # asks again what it was just told; see runtime.polling
     fired: bool = False  # the deadline has passed
     is_paused: bool = False  # a fault holds it back until its deadline
-    recheck_from: int | None = None  # wait_until: enabled after a step from here on wrote its reads
     plan: Any = None  # what faults do to it
-    polls: bool = False  # asks again what it was just told; see runtime.polling
 
 
 @dataclass(slots=True, eq=False)

@@ -107,9 +107,8 @@ class Doors:
             retry = retry_of(client)
             if execution.is_undisturbed and retry is None:
                 label, footprint = self.announce(execution, args)
-                footprint = _widened(execution, client, footprint)
-                with Call(execution, label, footprint, "command"):
-                    return self._ask(method, client, args, options)
+                execution.step(label, _widened(execution, client, footprint), kind="command")
+                return self._ask(method, client, args, options)
             return self._try(execution, retry, method, client, args, options)
 
         return execute_command

@@ -22,6 +22,8 @@ class Record:
         self.steps: list[Step] = []
         self.waits = Waits()
         self.snapshot = snapshot
+        self.is_full = snapshot is not None
+        """Whether all is recorded that a counterexample is told with."""
         self.last: str | None = None  # the actor of the last step; a tick is nobody's
         self._clock = clock
         self._is_open = False  # what holds after the last step is still to be recorded
@@ -55,12 +57,7 @@ class Record:
     def add(self, step: Step) -> None:
         """Append a step; its effect is still to come."""
         self.steps.append(step)
-        self._is_open = self.snapshot is not None
-
-    @property
-    def is_full(self) -> bool:
-        """Whether all is recorded that a counterexample is told with."""
-        return self.snapshot is not None
+        self._is_open = self.is_full
 
     def close(self) -> None:
         """Record what every layer holds, now that the effect of the last step is complete."""

@@ -72,15 +72,7 @@ class Stepping:
         actor = current_actor()
         assert actor is not None, f"{label!r} was announced by a thread that is not an actor's"
         announced = self.announced(
-            actor,
-            label,
-            footprint,
-            kind,
-            wait,
-            deadline,
-            recheck_from=recheck_from,
-            polls=polls,
-            failure=failure,
+            actor, label, footprint, kind, wait, deadline, recheck_from, polls, failure
         )
         self.controller.arrive(actor, announced)
         if self.on_step is not None or not self.is_undisturbed:
@@ -95,14 +87,13 @@ class Stepping:
         kind: str,
         wait: Wait | None,
         deadline: float | None,
-        *,
         recheck_from: int | None,
         polls: bool = False,
         failure: Failure = ConnectionError,
     ) -> Announced:
         """Make the announcement of a step, with all that surrounds it and what faults do to it."""
         if self.is_undisturbed and deadline is None and not (actor.born or actor.inherited):
-            return Announced(label, kind, footprint, wait, recheck_from=recheck_from, polls=polls)
+            return Announced(label, kind, footprint, wait, None, recheck_from, polls)
         plan = self._plan(actor, label, kind, failure) if self.faults.vector else None
         if plan is not None:
             label, deadline = plan.label, deadline or plan.deadline
@@ -112,7 +103,7 @@ class Stepping:
         if is_first or deadline is not None:
             wait = _guard(actor, wait, deadline)
         return Announced(
-            label, kind, footprint, wait, deadline, recheck_from=recheck_from, polls=polls,
+            label, kind, footprint, wait, deadline, recheck_from, polls,
             plan=plan, is_paused=plan is not None and plan.deadline is not None,
         )  # fmt: skip
 
