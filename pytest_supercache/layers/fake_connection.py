@@ -15,7 +15,10 @@ from typing import Any
 
 import fakeredis
 from fakeredis import aioredis
-from redis.connection import PythonRespSerializer
+from redis.connection import (  # type: ignore[attr-defined] # there in every version
+    Encoder,
+    PythonRespSerializer,
+)
 
 # Older versions have the classes of connections by their first names.
 _Connection: Any = getattr(fakeredis, "FakeRedisConnection", None) or fakeredis.FakeConnection
@@ -28,26 +31,43 @@ class Fields(list[bytes]):
     """The fields of one command, as a server has them when it has read them."""
 
 
-def fields_of(args: Sequence[Any], encode: Callable[[Any], Any]) -> Fields:
-    """Return the fields of a command as redis-py would write them; the first may be several."""
+def fields_of(args: Sequence[Any], encoder: Any, *, is_usual: bool) -> Fields:
+    """Return the fields of a command as redis-py would write them; the first may be several.
+
+    An ``encoder`` that ``is_usual`` need not be asked about text.
+    """
     name = args[0]
     if isinstance(name, str):
         fields = Fields(name.encode().split())
     else:
         fields = Fields(name.split() if b" " in name else (name,))
     for arg in args[1:]:
-        value = encode(arg)
+        if is_usual and type(arg) is str:
+            fields.append(arg.encode())
+            continue
+        value = encoder.encode(arg)
         fields.append(value if type(value) is bytes else bytes(value))
     return fields
+
+
+def _is_usual(encoder: Any) -> bool:
+    """Say whether an encoder of redis-py writes text as UTF-8, and cannot be asked to do else."""
+    return type(encoder) is Encoder and (encoder.encoding, encoder.encoding_errors) == _USUAL
+
+
+_USUAL = ("utf-8", "strict")
 
 
 class FieldsConnection(_Connection):  # type: ignore[misc] # either of two classes
     """Sends fields where fakeredis takes them."""
 
+    is_usual: bool
+
     def _connect(self) -> Any:
         socket = super()._connect()
         if _is_known(socket):
             _let_take_fields(socket, _TakesFields)
+            self.is_usual = _is_usual(self.encoder)
             socket.responses = SimpleQueue()  # as good a queue for what has one reader
             if hasattr(socket, "response_ready"):
                 socket.response_ready = _Ready()
@@ -58,7 +78,7 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
         packer = self._command_packer
         takes_fields = getattr(self._sock, "takes_fields", False)
         if takes_fields and type(packer) is PythonRespSerializer:
-            command = (fields_of(args, packer.encode),)
+            command = (fields_of(args, packer, is_usual=self.is_usual),)
             self.send_packed_command(command, check_health=options.get("check_health", True))
         else:
             super().send_command(*args, **options)
@@ -78,11 +98,13 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
 class AsyncFieldsConnection(_AsyncConnection):  # type: ignore[misc] # either of two classes
     """Sends fields where fakeredis takes them, on asyncio."""
 
+    is_usual: bool
     socket_timeout: float | None
 
     async def _connect(self) -> None:
         await super()._connect()
         if _is_known(self._sock) and hasattr(self._sock, "_response_available"):
+            self.is_usual = _is_usual(self.encoder)
             _let_take_fields(self._sock, _TakesFieldsOnALoop)
             self._sock.enter_loop()
 
@@ -91,7 +113,7 @@ class AsyncFieldsConnection(_AsyncConnection):  # type: ignore[misc] # either of
         if not getattr(self._sock, "takes_fields", False):
             await super().send_command(*args, **options)
             return
-        command = (fields_of(args, self.encoder.encode),)
+        command = (fields_of(args, self.encoder, is_usual=self.is_usual),)
         limit, self.socket_timeout = self.socket_timeout, None
         try:
             await self.send_packed_command(command, check_health=options.get("check_health", True))

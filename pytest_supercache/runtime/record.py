@@ -51,7 +51,8 @@ class Record:
             announced.deadline, announced.fired, announced.recheck_from is not None, False, cause,
             (), point,
         )  # fmt: skip
-        self.add(step)
+        self.steps.append(step)
+        self._is_open = self.is_full
         self.last = actor
 
     def add(self, step: Step) -> None:

@@ -84,7 +84,7 @@ def fewest_preemptions(
         if len(best) > STATES_MAX:
             return None
         could_go_on = last is not None and ability.can_go_on(last, mask)
-        for at in ability.ready(mask):
+        for at in _ready(events, mask):
             actor = events[at].actor
             more = cost + (could_go_on and actor != last)
             if most is not None and more > most:
@@ -104,19 +104,17 @@ def walk_chance(
     if any(event.lead for event in events):
         return None
     ability = _Ability(events, waiting, waits)
-    actors = {event.actor for event in events if event.actor != CLOCK}
-    actors |= {pending.actor for pending in waiting}
-    one = lcm(*range(1, len(actors) + 1))  # so that its share of every number of actors is whole
+    one = lcm(*range(1, len(ability.actors) + 1))  # so that its share of every number is whole
     level, seen = {0: 1}, 0
     for _ in events:
         following: dict[int, int] = {}
         for mask, chance in level.items():
-            able = [actor for actor in actors if ability.can_go_on(actor, mask)] or [CLOCK]
-            share = chance * (one // len(able))
-            for at in ability.ready(mask):
-                if events[at].actor not in able:
+            able, ready = ability.choices(mask)
+            share = chance * (one // (able or 1))
+            for bit, can in ready:
+                if not can and (able or not bit & ability.ticks):
                     return None  # an early tick
-                larger = mask | 1 << at
+                larger = mask | bit
                 following[larger] = following.get(larger, 0) + share
         level = following
         seen += len(level)
@@ -140,11 +138,12 @@ class _Ability:
         self._all = (1 << len(events)) - 1
         self._waits = waits
         self._waiting = {pending.actor: pending for pending in waiting}
-        self._own: dict[str, int] = {}  # the events of each actor, which are ordered
+        self.actors = dict.fromkeys(self._waiting, 0)  # the events of each, which are ordered
         self._free = 0  # events whose turn it is as soon as it is their actor's
         for at, event in enumerate(events):
-            self._own[event.actor] = self._own.get(event.actor, 0) | 1 << at
+            self.actors[event.actor] = self.actors.get(event.actor, 0) | 1 << at
             self._free |= event.is_free << at
+        self.ticks = self.actors.pop(CLOCK, 0)
 
     @cached_property
     def _first(self) -> dict[str, WaitState | None]:
@@ -160,21 +159,29 @@ class _Ability:
         """Where the event of each step is."""
         return {(e.step.actor, e.step.index): at for at, e in enumerate(self._events)}
 
-    def ready(self, mask: int) -> list[int]:
-        """Return the events outside a closed set that may come next."""
-        found = []
-        outside = ~mask
-        for own in self._own.values():
+    def choices(self, mask: int) -> tuple[int, list[tuple[int, bool]]]:
+        """Return how many actors could go on after a closed set, and what may come next.
+
+        That is events, as bits, each with whether its actor could go on; a tick's cannot.
+        """
+        able, outside = 0, ~mask
+        ready = []
+        for actor, own in self.actors.items():
             left = own & outside
-            if left:
-                at = (left & -left).bit_length() - 1
-                if not self._events[at].before & outside:
-                    found.append(at)
-        return sorted(found)
+            coming = left & -left
+            can = bool(coming & self._free) or self.can_go_on(actor, mask)
+            able += can
+            if coming and not self._events[coming.bit_length() - 1].before & outside:
+                ready.append((coming, can))
+        tick = self.ticks & outside
+        tick &= -tick
+        if tick and not self._events[tick.bit_length() - 1].before & outside:
+            ready.append((tick, False))
+        return able, ready
 
     def can_go_on(self, actor: str, mask: int) -> bool:
         """Say whether an actor could take its next step after a closed set."""
-        own = self._own.get(actor, 0)
+        own = self.actors.get(actor, 0)
         left = own & ~mask
         coming = left & -left
         if coming & self._free:
