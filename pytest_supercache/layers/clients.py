@@ -12,6 +12,8 @@ from redis.client import CaseInsensitiveDict
 from redis.exceptions import ConnectionError as BrokenConnectionError
 from redis.exceptions import TimeoutError as LateError
 
+from pytest_supercache.layers.telling import Telling
+
 _LOST = (BrokenConnectionError, LateError, TimeoutError)
 """After these a client opens its connection anew, if it is used again."""
 
@@ -62,7 +64,7 @@ class Reading:
         return answer if row is None else row(answer)
 
 
-class Client(Reading, redis.Redis):
+class Client(Reading, Telling, redis.Redis):
     """Sends a command on a connection of its pool, as redis-py does."""
 
     def _execute_command(self, *args: Any, **options: Any) -> Any:
@@ -86,7 +88,7 @@ class Client(Reading, redis.Redis):
             pool.release(connection)
 
 
-class AsyncClient(Reading, redis.asyncio.Redis):  # type: ignore[misc] # its bases differ in this
+class AsyncClient(Reading, Telling, redis.asyncio.Redis):  # type: ignore[misc] # its bases differ in this
     """The same on asyncio; its commands take the way of redis-py."""
 
     async def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:

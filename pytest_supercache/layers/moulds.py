@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_supercache.layers.reuse import Shape, shape_of
+from pytest_supercache.layers.telling import lend
 
 _CLIENT = frozenset(
     {"_event_dispatcher", "auto_close_connection_pool", "connection", "connection_pool",
@@ -34,9 +35,6 @@ _KNOWN = (
     ),
 )
 """What a client and its pool consist of, in the versions of redis-py that we know how to copy."""
-
-_DISPATCHER = {"_async_lock", "_event_listeners_mapping", "_lock"}
-"""And what tells their listeners."""
 
 
 class Moulds:
@@ -82,6 +80,8 @@ class Moulds:
         if shape is None or parts not in _KNOWN:
             return client
         client.rows = dict(client.response_callbacks)
+        lend(client)
+        lend(pool)
         self._moulds[shape] = client
         return self._like(client)
 
@@ -108,21 +108,7 @@ class Moulds:
         parts.update(vars(mould))
         for name in self._renewed.keys() & parts.keys():
             parts[name] = self._renewed[name]()
-        parts["_event_dispatcher"] = _like_told(parts["_event_dispatcher"])
         return copied
-
-
-def _like_told(dispatcher: Any) -> Any:
-    """Return a dispatcher of its own with the listeners that every one begins with."""
-    parts = vars(dispatcher)
-    if parts.keys() != _DISPATCHER:
-        return type(dispatcher)()
-    copied = object.__new__(type(dispatcher))
-    listeners = {event: [*told] for event, told in parts["_event_listeners_mapping"].items()}
-    vars(copied).update(
-        _event_listeners_mapping=listeners, _lock=type(parts["_lock"])(), _async_lock=None
-    )
-    return copied
 
 
 def of_threads() -> Moulds:

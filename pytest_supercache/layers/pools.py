@@ -5,6 +5,7 @@ and on asyncio waits for a lock where nothing can come between. Nobody is there 
 from a client of ours.
 """
 
+import os
 from typing import Any
 
 import redis
@@ -12,11 +13,23 @@ import redis.asyncio
 from redis.exceptions import ConnectionError as BrokenConnectionError
 from redis.exceptions import TimeoutError as LateError
 
+from pytest_supercache.layers.telling import Telling
+
 _BROKEN = (BrokenConnectionError, LateError, OSError)
 
 
-class Pool(redis.ConnectionPool):
+class Pool(Telling, redis.ConnectionPool):
     """Hands out connections that are ready to send a command, as the pool of redis-py does."""
+
+    def reset(self) -> None:
+        """Forget every connection; who makes the pool lets redis-py do it."""
+        if not hasattr(self, "_available_connections"):
+            super().reset()
+            return
+        self._created_connections = 0
+        self._available_connections = []
+        self._in_use_connections = set()
+        self.pid = os.getpid()
 
     def get_connection(self, *_command: Any, **_options: Any) -> Any:
         """Return a connection that nobody else has; a broken one is connected anew.
@@ -61,7 +74,7 @@ class Pool(redis.ConnectionPool):
             self._available_connections.append(connection)
 
 
-class AsyncPool(redis.asyncio.ConnectionPool):
+class AsyncPool(Telling, redis.asyncio.ConnectionPool):
     """The same on asyncio, where nothing comes between what is not awaited."""
 
     async def get_connection(self, *_command: Any, **_options: Any) -> Any:

@@ -181,13 +181,17 @@ def _nothing() -> None:
 
 
 def _renew(state: dict[Any, Any]) -> bool:
-    """Take away what ``threading.local`` objects hold for the calling thread; True: all is gone."""
+    """Take away what ``threading.local`` objects hold for the calling thread; True: all is gone.
+
+    What goes may leave something new behind.
+    """
     for _ in range(_ROUNDS):
         held = [key for key in list(state) if isinstance(key, str) and key.startswith(_LOCALS)]
-        if not held:
-            return True
+        left = len(state) - len(held)
         for key in held:
             state.pop(key, None)
+        if len(state) == left:
+            return True
     return False
 
 

@@ -196,9 +196,9 @@ def test_copies_of_a_client_share_nothing_that_changes():
             assert type(one) is type(other)
             assert vars(one).keys() == vars(other).keys()
             assert vars(one.connection_pool).keys() == vars(other.connection_pool).keys()
-            assert shared(one, other) <= {"rows"}  # which nobody changes
+            assert shared(one, other) <= {"rows", "_event_dispatcher"}  # until somebody asks
             assert shared(one.connection_pool, other.connection_pool) <= {
-                "connection_class", "encoder_class", "_pool_id",
+                "connection_class", "encoder_class", "_event_dispatcher", "_pool_id",
             }  # fmt: skip
         handler = second.connection_pool.connection_kwargs.get("maint_notifications_pool_handler")
         assert handler is None or handler.pool is second.connection_pool
@@ -207,6 +207,16 @@ def test_copies_of_a_client_share_nothing_that_changes():
         assert "GET" in second.response_callbacks
         assert "GET" not in third.response_callbacks
         assert third.rows == rows
+        for part, same in ((second, third), (second.connection_pool, third.connection_pool)):
+            assert_that_listeners_are_its_own(part._event_dispatcher, same._event_dispatcher)
+
+
+def assert_that_listeners_are_its_own(one, other):
+    before = {event: list(told) for event, told in other._event_listeners_mapping.items()}
+    assert one._event_listeners_mapping == before
+    one.register_listeners({int: [print]})
+    assert one._event_listeners_mapping != before
+    assert other._event_listeners_mapping == before
 
 
 def shared(one, other):

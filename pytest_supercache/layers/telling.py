@@ -1,0 +1,51 @@
+"""Dispatchers of redis-py, of which a client or a pool has its own once somebody asks for it.
+
+They know who listens; a copy of a client begins with the same listeners, and seldom tells them.
+"""
+
+from typing import Any
+
+_DISPATCHER = {"_async_lock", "_event_listeners_mapping", "_lock"}
+"""What a dispatcher consists of, in the versions of redis-py that we know how to copy."""
+
+
+class Telling:
+    """A client or a pool that may have no dispatcher of its own yet."""
+
+    @property
+    def _event_dispatcher(self) -> Any:
+        own = vars(self)["_event_dispatcher"]  # where redis-py would have it: see moulds
+        if type(own) is _Lent:
+            own = self._event_dispatcher = _like(own.dispatcher)
+        return own
+
+    @_event_dispatcher.setter
+    def _event_dispatcher(self, dispatcher: Any) -> None:
+        vars(self)["_event_dispatcher"] = dispatcher
+
+
+class _Lent:
+    """Stands for a copy that nobody has asked for."""
+
+    __slots__ = ("dispatcher",)
+
+    def __init__(self, dispatcher: Any) -> None:
+        self.dispatcher = dispatcher
+
+
+def lend(mould: Telling) -> None:
+    """Let what is copied from ``mould`` from now on begin with its listeners."""
+    mould._event_dispatcher = _Lent(mould._event_dispatcher)  # noqa: SLF001 - of redis-py
+
+
+def _like(dispatcher: Any) -> Any:
+    """Return a dispatcher of its own with the listeners that every one begins with."""
+    parts = vars(dispatcher)
+    if parts.keys() != _DISPATCHER:
+        return type(dispatcher)()
+    copied = object.__new__(type(dispatcher))
+    listeners = {event: [*told] for event, told in parts["_event_listeners_mapping"].items()}
+    vars(copied).update(
+        _event_listeners_mapping=listeners, _lock=type(parts["_lock"])(), _async_lock=None
+    )
+    return copied
