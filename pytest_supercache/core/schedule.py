@@ -52,8 +52,9 @@ class Choices(NamedTuple):
 class Scheduler(Protocol):
     """The one protocol between a search and an execution.
 
-    One that repeats choices may have them as ``script``, from the first one on: it is not asked
-    for one of them that can be made, where time has no part in it.
+    One that repeats choices may have them as ``script``, from the first one on. For one of them it
+    is only asked when that cannot be made, when time has a part in it, or in a run that is told in
+    full.
     """
 
     def choose(self, choices: Choices) -> str | None:

@@ -50,12 +50,12 @@ def fields_of(args: Sequence[Any], encoder: Any, *, is_usual: bool) -> Fields:
     return fields
 
 
+_USUAL = ("utf-8", "strict")
+
+
 def _is_usual(encoder: Any) -> bool:
     """Say whether an encoder of redis-py writes text as UTF-8, and cannot be asked to do else."""
     return type(encoder) is Encoder and (encoder.encoding, encoder.encoding_errors) == _USUAL
-
-
-_USUAL = ("utf-8", "strict")
 
 
 class FieldsConnection(_Connection):  # type: ignore[misc] # either of two classes
@@ -78,7 +78,7 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
         packer = self._command_packer
         takes_fields = getattr(self._sock, "takes_fields", False)
         if takes_fields and type(packer) is PythonRespSerializer:
-            command = (fields_of(args, packer, is_usual=self.is_usual),)
+            command = (fields_of(args, self.encoder, is_usual=self.is_usual),)
             self.send_packed_command(command, check_health=options.get("check_health", True))
         else:
             super().send_command(*args, **options)
@@ -86,9 +86,11 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
     @property
     def is_idle(self) -> bool:
         """Whether it is open, with nothing to read: ready to send a command."""
-        socket = self._sock
-        is_open = getattr(socket, "takes_fields", False) and self._server.connected
-        return is_open and socket.responses.empty()
+        return self._is_open and self._sock.responses.empty()
+
+    @property
+    def _is_open(self) -> bool:
+        return getattr(self._sock, "takes_fields", False) and self._server.connected
 
     def can_read(self, timeout: float | None = 0) -> bool:
         """Say whether an answer is there; a lost connection counts as one, for redis-py."""

@@ -22,14 +22,13 @@ class Pool(Telling, redis.ConnectionPool):
     """Hands out connections that are ready to send a command, as the pool of redis-py does."""
 
     def reset(self) -> None:
-        """Forget every connection; who makes the pool lets redis-py do it."""
-        if not hasattr(self, "_available_connections"):
+        """Forget every connection; in another process redis-py does it, as in a new pool."""
+        if getattr(self, "pid", None) != os.getpid():
             super().reset()
             return
         self._created_connections = 0
         self._available_connections = []
         self._in_use_connections = set()
-        self.pid = os.getpid()
 
     def get_connection(self, *_command: Any, **_options: Any) -> Any:
         """Return a connection that nobody else has; a broken one is connected anew.

@@ -1,4 +1,4 @@
-"""Dispatchers of redis-py, of which a client or a pool has its own once somebody asks for it.
+"""Dispatchers of redis-py, of which a copied client or pool has its own once somebody asks for it.
 
 They know who listens; a copy of a client begins with the same listeners, and seldom tells them.
 """
@@ -14,7 +14,10 @@ class Telling:
 
     @property
     def _event_dispatcher(self) -> Any:
-        own = vars(self)["_event_dispatcher"]  # where redis-py would have it: see moulds
+        try:
+            own = vars(self)["_event_dispatcher"]  # where redis-py would have it: see moulds
+        except KeyError:
+            raise AttributeError("_event_dispatcher") from None
         if type(own) is _Lent:
             own = self._event_dispatcher = _like(own.dispatcher)
         return own

@@ -52,8 +52,8 @@ class ActiveSwitch:
         execution = controlled()
         if execution is not None and execution.switch is not self:
             execution.controller.hazard(
-                f"{label}: on a layer of an earlier check, which was kept. Use the layers that the "
-                "system's factory is given, in every execution anew"
+                f"{label}: on a layer of another check, or of a fixture, which was kept. Use the "
+                "layers that the system's factory is given, in every execution anew"
             )
         return execution
 

@@ -223,7 +223,7 @@ class Controller(Notes):
 
     def _choose(self) -> str | None:
         at = len(self.choices)
-        if at < len(self._script) and self._repeats(self._script[at]):
+        if at < len(self._script) and self._repeat(self._script[at]):
             return self._script[at]
         record = self.record
         enabled = self._enabled()
@@ -249,10 +249,15 @@ class Controller(Notes):
         self.choices.append(choice)
         return choice
 
-    def _repeats(self, choice: str) -> bool:
-        """Make a choice of the script, if nobody needs to know who else could have been chosen."""
+    def _repeat(self, choice: str) -> bool:
+        """Make a choice of the script, if nobody needs to know who else could have been chosen.
+
+        A preemption is counted as by :meth:`Choices.preempts`.
+        """
+        if self.record.is_full or not self.time.is_idle:
+            return False
         actor, last = self.actors.get(choice), self.record.last
-        if actor is None or self.record.is_full or not (self.time.is_idle and self.is_ready(actor)):
+        if actor is None or not self.is_ready(actor):
             return False
         if last is not None and last != choice:
             other = self.actors.get(last)

@@ -181,17 +181,13 @@ def _nothing() -> None:
 
 
 def _renew(state: dict[Any, Any]) -> bool:
-    """Take away what ``threading.local`` objects hold for the calling thread; True: all is gone.
-
-    What goes may leave something new behind.
-    """
+    """Take away what ``threading.local`` objects hold for the calling thread; True: all is gone."""
     for _ in range(_ROUNDS):
         held = [key for key in list(state) if isinstance(key, str) and key.startswith(_LOCALS)]
-        left = len(state) - len(held)
+        if not held:
+            return True
         for key in held:
             state.pop(key, None)
-        if len(state) == left:
-            return True
     return False
 
 

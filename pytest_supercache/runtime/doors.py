@@ -337,8 +337,9 @@ def astray(connection: Any) -> str:
     """Say where a command goes that does not go to the existing cache, and what to do."""
     if hasattr(connection, OWNER):
         return (
-            "a command went to the existing cache of an earlier check: its client was made there "
-            "and kept. Make the client in the system's factory, for every execution anew"
+            "a command went to the existing cache of another check, or of a fixture: its client "
+            "was made there and kept. Make the client in the system's factory, for every execution "
+            "anew"
         )
     place = getattr(connection, "path", None) or (
         f"{getattr(connection, 'host', '?')}:{getattr(connection, 'port', '?')}"

@@ -22,8 +22,7 @@ class Record:
         self.steps: list[Step] = []
         self.waits = Waits()
         self.snapshot = snapshot
-        self.is_full = snapshot is not None
-        """Whether all is recorded that a counterexample is told with."""
+        self.is_full = snapshot is not None  # with all that a counterexample is told with
         self.last: str | None = None  # the actor of the last step; a tick is nobody's
         self._clock = clock
         self._is_open = False  # what holds after the last step is still to be recorded

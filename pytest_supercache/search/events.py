@@ -73,8 +73,8 @@ class Event:
     is_free: bool = False  # nothing but its own actor's earlier steps can hold it back
     before: int = 0  # the positions of all events that happen before it
     direct: int = 0  # of those, the ones that no other event comes between
-    rivals: int = 0  # of those, the ones of other actors that it depends on by itself
-    key: "EventKey" = ("", BEGUN, frozenset())  # itself, and the events in `direct`
+    rivals: int = 0  # of all before it, the ones of other actors that it depends on by itself
+    key: EventKey = ("", BEGUN, frozenset())  # itself, and the events in `direct`
 
     @property
     def is_tick(self) -> bool:
@@ -122,7 +122,8 @@ def _order(event: Event, events: Sequence[Event], left: int) -> None:
 
 
 def _key(event: Event, events: Sequence[Event]) -> EventKey:
-    after = [events[at].key[:2] for at in positions(event.direct)]
+    earlier = [events[at] for at in positions(event.direct)]
+    after = [(other.actor, other.index) for other in earlier]
     if event.begun:
         after += [(actor, BEGUN) for actor in event.begun]
     return event.actor, event.index, frozenset(after)
@@ -159,7 +160,7 @@ def events_of(
             waiting = frozenset(begun - {actor} if actor == CLOCK else ())
             event = Event(actor, index, number, step, tuple(lead), waiting, is_free)
         events.append(event)
-        if begun:
+        if begun:  # else there is no lead either
             begun.discard(actor)
             lead = []
     return events, tuple(lead)

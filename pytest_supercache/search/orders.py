@@ -169,7 +169,7 @@ class _Ability:
         for actor, own in self.actors.items():
             left = own & outside
             coming = left & -left
-            can = bool(coming & self._free) or self.can_go_on(actor, mask)
+            can = self._can(actor, coming, mask)
             able += can
             if coming and not self._events[coming.bit_length() - 1].before & outside:
                 ready.append((coming, can))
@@ -181,16 +181,18 @@ class _Ability:
 
     def can_go_on(self, actor: str, mask: int) -> bool:
         """Say whether an actor could take its next step after a closed set."""
-        own = self.actors.get(actor, 0)
-        left = own & ~mask
-        coming = left & -left
+        left = self.actors.get(actor, 0) & ~mask
+        return self._can(actor, left & -left, mask)
+
+    def _can(self, actor: str, coming: int, mask: int) -> bool:
+        """The same, given the event in which it would take it, as a bit: 0 if there is none."""
         if coming & self._free:
             return True
         step = self._events[coming.bit_length() - 1].step if coming else self._waiting.get(actor)
         if step is None or (step.cause is not None and not self._is_in(step.cause, mask)):
             return False
         if step.recheck and not self._has_fired(step.deadline, mask):
-            return self._is_news(step, (own & mask).bit_length() - 1, mask)
+            return self._is_news(step, self.actors.get(actor, 0) & mask, mask)
         if not coming and self._is_allowed(actor, step, self._all):
             return False  # it cannot at the end: nobody has ever touched what it waits for
         return self._is_allowed(actor, step, mask)
@@ -199,8 +201,8 @@ class _Ability:
         at = self._ids.get(cause)
         return at is None or bool(mask >> at & 1)
 
-    def _is_news(self, step: Step | Pending, checked: int, mask: int) -> bool:
-        later = mask & ~((2 << checked) - 1)
+    def _is_news(self, step: Step | Pending, taken: int, mask: int) -> bool:
+        later = mask & ~((1 << taken.bit_length()) - 1)
         reads = step.footprint.reads
         if EVERYTHING in reads:
             return bool(later)

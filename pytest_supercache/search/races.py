@@ -6,7 +6,7 @@ operations on them; user code is never run for that (rules 3 to 5 of section 2 o
 search, docs/architecture.md).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -125,14 +125,14 @@ class Races:
         sequel.append((actor, footprint))
         return sequel
 
-    def _partners(self, event: Event, at: int) -> Iterable[int]:
+    def _partners(self, event: Event, at: int) -> Iterator[int]:
         """Return the earlier steps that one at ``at`` races with and could be taken before."""
         if not event.is_free:
             return self._reversible(
                 _Late(at, event.actor, event.footprint, event.before, event.direct, event.step)
             )
         races = (event.direct & event.rivals) >> self._base << self._base
-        return [early for early in reversed(positions(races)) if not self._events[early].is_tick]
+        return (early for early in reversed(positions(races)) if not self._events[early].is_tick)
 
     def _reversible(self, late: _Late) -> Iterator[int]:
         """Yield the earlier steps that one which may be held back could be taken before."""
@@ -201,9 +201,8 @@ class Races:
 
     def _is_news(self, late: _Late, at: int, kept: int) -> bool:
         """Say whether something that a condition reads was written since it was last checked."""
-        own = self._own[late.actor] & ((1 << late.at) - 1)
-        checked = own.bit_length() - 1
-        seen = (((1 << at) - 1) | kept) & ~((2 << checked) - 1)
+        taken = self._own.get(late.actor, 0) & ((1 << late.at) - 1)
+        seen = (((1 << at) - 1) | kept) & ~((1 << taken.bit_length()) - 1)
         reads = late.step.footprint.reads
         if EVERYTHING in reads:
             return bool(seen)

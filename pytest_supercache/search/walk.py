@@ -17,16 +17,16 @@ class ReductionAlarm(Exception):  # noqa: N818 - a change of plan, not an error
     """Something that cannot be when the steps touch no more than they declare."""
 
 
+Place = tuple[int, frozenset[str]]
+"""After so many events, while these have begun and only wait."""
+
+
 @dataclass(slots=True)
 class Node:
     """A point of choice on the present path; its first branch is the one that was taken."""
 
     sleep: dict[str, int]
     branches: list[Branch]
-
-
-Place = tuple[int, frozenset[str]]
-"""After so many events, while these have begun and only wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Walk:
         self.is_impossible = False  # the clock cannot move where the script says so
 
     def choose(self, choices: Choices) -> str | None:
-        """Name who goes on."""
+        """Name who goes on; seldom asked about the script, see :class:`Scheduler`."""
         taken = choices.taken
         self._offered[taken] = choices.enabled
         if taken >= len(self.script):
