@@ -35,6 +35,7 @@ from pytest_supercache.runtime.pacing import hand_over
 from pytest_supercache.runtime.passing import pass_by, turn_of_loop
 from pytest_supercache.runtime.polling import release_polls
 from pytest_supercache.runtime.record import Record
+from pytest_supercache.runtime.repeating import repeat
 from pytest_supercache.runtime.timekeeper import Timekeeper
 
 
@@ -223,7 +224,7 @@ class Controller(Notes):
 
     def _choose(self) -> str | None:
         at = len(self.choices)
-        if at < len(self._script) and self._repeat(self._script[at]):
+        if at < len(self._script) and repeat(self, self._script[at]):
             return self._script[at]
         record = self.record
         enabled = self._enabled()
@@ -248,24 +249,6 @@ class Controller(Notes):
         self.preemptions += choices.preempts(choice)
         self.choices.append(choice)
         return choice
-
-    def _repeat(self, choice: str) -> bool:
-        """Make a choice of the script, if nobody needs to know who else could have been chosen.
-
-        A preemption is counted as by :meth:`Choices.preempts`.
-        """
-        if self.record.is_full or not self.time.is_idle:
-            return False
-        actor, last = self.actors.get(choice), self.record.last
-        if actor is None or not self.is_ready(actor):
-            return False
-        if last is not None and last != choice:
-            other = self.actors.get(last)
-            if other is None:
-                return False
-            self.preemptions += self.is_ready(other)
-        self.choices.append(choice)
-        return True
 
     def _enabled(self) -> list[str]:
         enabled = []
