@@ -226,17 +226,16 @@ class Controller(Notes):
         at = len(self.choices)
         if at < len(self._script) and repeat(self, self._script[at]):
             return self._script[at]
-        record = self.record
         enabled = self._enabled()
         if not enabled and release_polls(self):
             enabled = self._enabled()
-        if not enabled or len(record.steps) >= STEPS_MAX:
+        if not enabled or len(self.record.steps) >= STEPS_MAX:
             note_limit(self)
             return None
-        name = record.last
+        name = self.record.last
         last = None if name is None else self.actors.get(name)
         resting = last is None or not last.in_flight
-        choices = Choices(tuple(enabled), name, at, resting, record.steps)
+        choices = Choices(tuple(enabled), name, at, resting, self.record.steps)
         choice = self.scheduler.choose(choices)
         if choice is None:
             self.complete = False
