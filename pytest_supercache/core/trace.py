@@ -119,6 +119,7 @@ class Execution:
     start: Layers = field(default_factory=dict)  # content before the race, when layers are recorded
     stock: Layers = field(default_factory=dict)  # at the very end, settled or not, when asked for
     waits: dict[str, WaitState] = field(default_factory=dict)  # as they were when the race began
+    begun: tuple[str, ...] = ()  # actors that had begun by then: the body's code has started them
 
     @property
     def race(self) -> list[Step]:

@@ -168,7 +168,8 @@ class Exhaustive:
         self, events: list[Event], base: int, execution: Execution, walk: Walk
     ) -> None:
         """Make a root of each part of an execution after which the clock might move early."""
-        begin = [name for name in self._knowledge.firsts if execution.actors and "@" not in name]
+        firsts = self._knowledge.firsts if execution.actors else ()
+        begin = [name for name in firsts if "@" not in name and name not in execution.begun]
         early = walk.early(execution)
         for mask in downsets(events, base):
             part = [event for at, event in enumerate(events) if mask >> at & 1]

@@ -52,6 +52,12 @@ class Things:
             else:
                 self.client.incr(key)
 
+    def work_in_rounds(self, rounds: int) -> None:
+        """The same, but once a second."""
+        for _ in range(abs(rounds)):
+            time.sleep(1)  # noqa: TID251 - what code under test does
+            self.work(1)
+
     def near(self) -> Any:
         """The super cache of the node that the caller runs on."""
         return self.world.node(NODES[threading.current_thread().name]).super_cache
@@ -118,6 +124,7 @@ ACTS: dict[str, Callable[..., Any]] = {
     "leave": lambda t: t.semaphore.release(),
     "sleep": lambda t, s: time.sleep(s),  # noqa: TID251 - what code under test does
     "order": lambda t, k: t.orders.put(k),
+    "order in time": lambda t, k: t.orders.put(k),
     "what time is it": lambda t: round(time.monotonic() - t.started, 3),
 }
 
@@ -131,12 +138,14 @@ KINDS = {
     "workers": "get set incr order order",
     "sleep": "get incr set sleep sleep |what time is it",
     "timed": "get incr acquire timed release sleep |raise flag|await in time|enter in time|leave",
+    "rounds": "get set incr sleep |order in time|order in time",
     "expiry": "get incr sleep ttl lease |set for a second",
 }
 VALUED = {"set", "origin set", "near put", "write by hand"}
 KEYED = VALUED | {
     "get", "incr", "delete", "add", "lease", "set for a second", "ttl", "transfer", "origin get",
     "near get", "near lease", "invalidate", "read by hand", "until alike", "order",
+    "order in time",
 }  # fmt: skip
 TIMED = {"timed", "await in time", "enter in time", "sleep"}
 
@@ -195,11 +204,12 @@ def body_of(flows: Flows, seen: list[str]) -> Callable[[Any], None]:
 
 def start_worker(things: Things, flows: Flows) -> None:
     """Start somebody who takes orders, if there are any; perhaps let them look before the race."""
-    acts = [act for acts in flows.values() for act in acts]
-    if not any(kind == "order" for kind, *_ in acts):
-        return
+    acts = [kind for flow in flows.values() for kind, *_ in flow]
+    work = things.work_in_rounds if "order in time" in acts else things.work
     looks = {1: -1, 2: 2, 3: 3}[len(flows["a"])]
-    threading.Thread(target=things.work, args=(looks,), daemon=True).start()
+    if not {"order", "order in time"} & set(acts):
+        return
+    threading.Thread(target=work, args=(looks,), daemon=True).start()
     if len(acts) % 2:
         time.sleep(0.01)  # noqa: TID251 - virtual: they look meanwhile
 
@@ -240,7 +250,7 @@ def disagreements(
     for ticks in ticks_of:
         with stand_on(start_server("fakeredis"), Exploration(ticks=ticks), {}) as stand:
             for kind, text in KINDS.items():
-                if ticks and kind not in {"sleep", "timed", "expiry"}:
+                if ticks and kind not in {"sleep", "timed", "expiry", "rounds"}:
                     continue
                 random = Random(f"{seed} {ticks} {kind}")
                 compared = 0
