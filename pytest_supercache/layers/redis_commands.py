@@ -142,7 +142,7 @@ def described(args: Sequence[Any], place: str = PLACE) -> Described:
     if len(args) >= 8:
         return _described(place, *args)
     if _TEXT.issuperset(map(type, args)):  # as most are: no loop in Python
-        is_short = max(map(len, args), default=0) < 100
+        is_short = sum(map(len, args)) < 200
     else:
         is_short = all(type(a) is int or (type(a) in _TEXT and len(a) < 100) for a in args)
     return _remembered(place, *args) if is_short else _described(place, *args)

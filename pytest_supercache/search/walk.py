@@ -158,16 +158,20 @@ class Walk:
 
     def _choice(self, node: Node, choices: Choices) -> str | None:
         """Choose freely: without a preemption if that can be."""
+        last = choices.last
+        if (
+            last in choices.enabled
+            and last not in node.sleep
+            and not self._must_wait(last, choices)
+        ):
+            return last
         able = [name for name in choices.enabled if name != CLOCK]
         if not able:
             return CLOCK
         waiting = [name for name in able if self._must_wait(name, choices)]
         if len(waiting) < len(able):
             able = [name for name in able if name not in waiting]
-        able = [name for name in able if name not in node.sleep]
-        if not able:
-            return None
-        return choices.last if choices.last in able else able[0]
+        return next((name for name in able if name not in node.sleep), None)
 
     def _must_wait(self, actor: str, choices: Choices) -> bool:
         return actor not in self._begun and self._knowledge.must_wait(actor, choices.steps)
