@@ -25,6 +25,7 @@ from pytest_supercache.runtime.async_doors import AsyncDoors
 from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.controller import Controller, stay
 from pytest_supercache.runtime.crew import Crew
+from pytest_supercache.runtime.derived import derived_pools
 from pytest_supercache.runtime.doors import Doors, clients_replaced
 from pytest_supercache.runtime.driving import driven
 from pytest_supercache.runtime.expiries import Expiries
@@ -299,6 +300,7 @@ def test_stand(
         watching.start()
         pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs(), *libraries.pairs]
         rebinding = undo.enter_context(cooperative(pairs))
+        undo.enter_context(derived_pools())
         undo.enter_context(tools_watched())
         undo.enter_context(surroundings_watched(server.addresses))
         undo.enter_context(clients_replaced(clients, stack.existing_cache))

@@ -23,6 +23,8 @@ from pytest_supercache.runtime.threads import adopt, child_of
 class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
     """Stands in for ``concurrent.futures.ThreadPoolExecutor``."""
 
+    _is_cooperative = False  # as one stays that was made before its class had this base
+
     def __init__(
         self, max_workers: int | None = None, thread_name_prefix: str = "",
         initializer: Callable[..., Any] | None = None, initargs: tuple[Any, ...] = (),
@@ -31,6 +33,11 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         self._begin("pool", PoolState(self._max_workers))
         self._prefix = thread_name_prefix or "ThreadPoolExecutor"
         self._starts = (initializer, initargs)
+        self._is_cooperative = True
+
+    def _execution(self) -> Stepping | None:
+        """Return the running execution if it has a say in what this pool does."""
+        return controlled() if self._is_cooperative else None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> real.Future[Any]:
         """Let the pool run ``fn(*args, **kwargs)``.
@@ -38,7 +45,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         Raises:
             RuntimeError: the pool was shut down.
         """
-        execution = controlled()
+        execution = self._execution()
         if execution is None:
             return super().submit(fn, *args, **kwargs)
         execution.controller.simplify("each job of a pool on a thread of its own")
@@ -111,7 +118,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         chunksize: int = 1, **options: Any,
     ) -> Iterator[Any]:  # fmt: skip
         """Submit a job for each item and yield their results in order."""
-        execution = controlled()
+        execution = self._execution()
         if execution is None:
             return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize, **options)
         end = None if timeout is None else execution.now() + timeout
@@ -129,7 +136,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more jobs; wait for those that were taken, unless told not to."""
-        execution = controlled()
+        execution = self._execution()
         if execution is None:
             super().shutdown(wait, cancel_futures=cancel_futures)
             return

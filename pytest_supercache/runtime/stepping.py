@@ -1,5 +1,6 @@
 """How code comes to a switch point: the calls that doors, locks, watches and layers make."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -204,7 +205,7 @@ class Stepping:
 
     def name_foreign_thread(self) -> None:
         """Note that a thread which is not an actor reached a place that we watch."""
-        name = threading.current_thread().name
+        name = unnumbered(threading.current_thread().name)
         self.controller.hazard(
             f"a thread that is not under control ({name}) came to a place that is: a library has "
             "started it, or somebody who is not in this execution; what it does is in no schedule"
@@ -267,6 +268,11 @@ class Call:
             self._execution.answered(self._label)
         if error is None and self._late is not None:
             raise self._late
+
+
+def unnumbered(name: str) -> str:
+    """Return a thread's name with every number as N: one reason for all that are alike."""
+    return re.sub(r"\d+", "N", name)
 
 
 def raise_late(actor: Actor | None) -> None:

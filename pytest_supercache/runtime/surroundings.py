@@ -17,6 +17,7 @@ from pytest_supercache.runtime import threads
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import ActorThread
 from pytest_supercache.runtime.calling import current_actor
+from pytest_supercache.runtime.stepping import unnumbered
 
 _HEARD = frozenset({"os.fork", "os.posix_spawn", "socket.connect", "subprocess.Popen"})
 """Audit events that say where code under test leaves what is controlled."""
@@ -66,7 +67,7 @@ def _named_start(start: _Method) -> _Method:
         if current_actor() is not None and not isinstance(thread, ActorThread):
             if threads.start_under_control(thread, start_really):
                 return
-            _name_start(f"a thread ({thread.name}) through a library")
+            _name_start(f"a thread ({unnumbered(thread.name)}) through a library")
         start_really(thread)
 
     return named_start
