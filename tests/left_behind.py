@@ -13,7 +13,8 @@ from typing import Any
 
 REPLACED = (
     "time:time", "time:sleep", "time:monotonic", "time:perf_counter", "datetime:datetime",
-    "uuid:uuid1", "uuid:uuid4", "threading:Thread.start", "threading:Thread.join",
+    "uuid:uuid1", "uuid:uuid4", "random:random", "random:randint",
+    "threading:Thread.start", "threading:Thread.join",
     "threading:Thread.is_alive", "threading:Condition.wait", "threading:Lock", "threading:Event",
     "queue:Queue", "asyncio:sleep", "asyncio:new_event_loop", "asyncio:Lock",
     "concurrent.futures:ThreadPoolExecutor", "redis.client:Redis.execute_command",

@@ -1,5 +1,9 @@
 """Randomness that repeats: `random` and `uuid` start from the same seed in every execution.
 
+What one actor draws does not depend on how much others have drawn: each draws from a stream of its
+own, as it would in a process of its own. Else two steps that have nothing in common would be told
+apart by who drew first, and every order of them would have to be executed.
+
 ``os.urandom`` stays real on purpose. Code whose steps depend on it is found to be not
 deterministic, and that is said, rather than hidden.
 """
@@ -11,8 +15,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from typing import Any
+
+from pytest_supercache.runtime.calling import current_actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,33 +33,76 @@ class Seeding:
 def seeded() -> Iterator["Seeding"]:
     """Make ``random`` and ``uuid`` repeatable; put both back afterwards."""
     state = random.getstate()
-    source = random.Random(0)
-    begun: list[int] = []  # the seed, until ``source`` has begun with it
-    real: dict[str, Any] = {name: getattr(uuid, name) for name in ("uuid1", "uuid4")}
-
-    def bits() -> int:
-        if begun:
-            source.seed(begun.pop())
-        return source.getrandbits(128)
-
-    def uuid1(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:  # noqa: ARG001
-        return uuid.UUID(int=bits(), version=1)
-
-    def uuid4() -> uuid.UUID:
-        return uuid.UUID(int=bits(), version=4)
-
+    streams = _Streams()
     seed = _seed_unless_fresh()
+    real = {
+        (random, name): function
+        for name, function in vars(random).items()
+        if getattr(function, "__self__", None) is _GENERATOR
+    }
+    pairs = [(function, streams.drawing(function)) for function in real.values()]
+    for version, name in ((1, "uuid1"), (4, "uuid4")):
+        function = real[uuid, name] = getattr(uuid, name)
+        pairs.append((function, streams.making(version, function)))
 
     def start(number: int) -> None:
         seed(number)
-        begun[:] = [number]
+        streams.begin(number)
 
-    uuid.uuid1, uuid.uuid4 = uuid1, uuid4
+    for (module, name), (_, stand_in) in zip(real, pairs, strict=True):
+        setattr(module, name, stand_in)
     try:
-        yield Seeding(start, ((real["uuid1"], uuid1), (real["uuid4"], uuid4)))
+        yield Seeding(start, tuple(pairs))
     finally:
-        uuid.uuid1, uuid.uuid4 = real["uuid1"], real["uuid4"]
+        for (module, name), function in real.items():
+            setattr(module, name, function)
         random.setstate(state)
+
+
+_GENERATOR: Any = random._inst  # noqa: SLF001 - it has no other name
+
+
+class _Streams:
+    """What each actor draws from; others draw where they always do."""
+
+    def __init__(self) -> None:
+        self._seed = 0
+        self._streams: dict[str | None, random.Random] = {}
+
+    def begin(self, seed: int) -> None:
+        """Begin all of them anew."""
+        self._seed = seed
+        self._streams.clear()
+
+    def of(self, name: str | None) -> random.Random:
+        """Return the stream of an actor; None: of everybody else."""
+        stream = self._streams.get(name)
+        if stream is None:
+            stream = self._streams[name] = random.Random(f"{self._seed} {name}")
+        return stream
+
+    def drawing(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what stands in for a function of ``random``."""
+        name = function.__name__
+
+        @wraps(function)
+        def draw(*args: Any, **options: Any) -> Any:
+            actor = current_actor()
+            own = function if actor is None else getattr(self.of(actor.name), name)
+            return own(*args, **options)
+
+        return draw
+
+    def making(self, version: int, function: Callable[..., Any]) -> Callable[..., uuid.UUID]:
+        """Return what stands in for a function of ``uuid`` that makes one of this version."""
+
+        @wraps(function)
+        def make(*_args: Any, **_options: Any) -> uuid.UUID:
+            actor = current_actor()
+            stream = self.of(None if actor is None else actor.name)
+            return uuid.UUID(int=stream.getrandbits(128), version=version)
+
+        return make
 
 
 def _seed_unless_fresh() -> Callable[[int], None]:
@@ -91,9 +140,8 @@ def _glance() -> Callable[[], list[Any]] | None:
         if seen[:] != [state[-1], *state[:3]]:
             return None
         probe.random()
-    generator: Any = random._inst  # noqa: SLF001 - it has no other name
-    start = _start_of(generator)
-    return lambda: [*start, generator.gauss_next]
+    start = _start_of(_GENERATOR)
+    return lambda: [*start, _GENERATOR.gauss_next]
 
 
 def _start_of(generator: random.Random) -> Any:

@@ -1,0 +1,94 @@
+"""What users draw: the same in every execution, whoever draws first."""
+
+import random
+from random import randint
+from random import random as fraction  # noqa: TID251 - what code under test does
+from uuid import uuid1, uuid4  # noqa: TID251 - likewise
+
+import pytest
+
+from pytest_supercache import Verdict, check
+
+DRAWS = {
+    "uuid4": lambda: uuid4().hex,
+    "uuid1": lambda: uuid1().hex,
+    "random": lambda: repr(fraction()),
+    "a name of its own": lambda: str(randint(0, 10**9)),
+    "shuffle": lambda: str(random.sample(range(100), 20)),
+    "gauss": lambda: repr(random.gauss()),
+}
+
+
+def drawn(draw, search, *, is_async=False):
+    """Let three users draw and store what they drew, each under a key of theirs."""
+    seen = {user: set() for user in "abc"}
+
+    def body(world):
+        client = world.existing_cache.client(decode_responses=True)
+        aclient = world.existing_cache.aclient(decode_responses=True)
+
+        def use(user):
+            token = draw()
+            client.set(f"lock:{user}", token)
+            seen[user].add((token, draw()))
+            assert client.get(f"lock:{user}") == token
+
+        async def ause(user):
+            token = draw()
+            await aclient.set(f"lock:{user}", token)
+            seen[user].add((token, draw()))
+            assert await aclient.get(f"lock:{user}") == token
+
+        for user in seen:
+            world.actor(user, ause if is_async else use, user)
+        world.run()
+
+    return check(body, search=search), seen
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("draw", DRAWS)
+def test_who_draws_first_makes_no_difference(draw, is_async):
+    result, seen = drawn(DRAWS[draw], "exhaustive", is_async=is_async)
+    assert result.verdict is Verdict.HOLDS
+    assert result.executions == 1, "their steps have nothing in common"
+    assert [len(values) for values in seen.values()] == [1, 1, 1]
+    assert len(set.union(*seen.values())) == 3, "they are not the same"
+
+
+def test_every_schedule_shows_the_same():
+    result, seen = drawn(DRAWS["uuid4"], "all-schedules")
+    assert result.verdict is Verdict.HOLDS
+    assert result.executions == 90
+    assert [len(values) for values in seen.values()] == [1, 1, 1]
+
+
+def test_another_seed_is_another_draw():
+    drawn_by = []
+
+    def body(world):
+        world.actor("a", lambda: drawn_by.append(uuid4()))
+        world.run()
+
+    for seed in (1, 2, 1):
+        check(body, seed=seed)
+    assert len(set(drawn_by)) == 2
+
+
+def test_who_shares_a_generator_still_depends_on_the_other():
+    """Such a generator is state of the code under test, and nobody declares it."""
+
+    def body(world):
+        generator = random.Random(5)
+
+        def use(user):
+            world.step("draw", reads=(), writes=())
+            value = generator.random()
+            assert user == "a" or value == first
+
+        first = random.Random(5).random()
+        for user in "ab":
+            world.actor(user, use, user)
+        world.run()
+
+    assert check(body, search="exhaustive").verdict is Verdict.VIOLATED
