@@ -1,4 +1,4 @@
-"""Randomness that repeats: `random` and `uuid` start from the same seed in every execution.
+"""Randomness that repeats: `random`, `secrets`, `uuid` start from the same seed everywhere.
 
 What one actor draws does not depend on how much others have drawn: each draws from a stream of its
 own, as it would in a process of its own. Else two steps that have nothing in common would be told
@@ -9,6 +9,7 @@ deterministic, and that is said, rather than hidden.
 """
 
 import ctypes
+import os
 import random
 import sys
 import uuid
@@ -41,6 +42,9 @@ def seeded() -> Iterator["Seeding"]:
         if getattr(function, "__self__", None) is _GENERATOR
     }
     pairs = [(function, streams.drawing(function)) for function in real.values()]
+    if hasattr(random, _BYTES):
+        function = real[random, _BYTES] = getattr(random, _BYTES)
+        pairs.append((function, streams.bytes_of(function)))
     for version, name in ((1, "uuid1"), (4, "uuid4")):
         function = real[uuid, name] = getattr(uuid, name)
         pairs.append((function, streams.making(version, function)))
@@ -52,7 +56,8 @@ def seeded() -> Iterator["Seeding"]:
     for (module, name), (_, stand_in) in zip(real, pairs, strict=True):
         setattr(module, name, stand_in)
     try:
-        yield Seeding(start, tuple(pairs))
+        # `os.urandom`, where code itself has it, is real.
+        yield Seeding(start, tuple(pair for pair in pairs if pair[0] is not os.urandom))
     finally:
         for (module, name), function in real.items():
             setattr(module, name, function)
@@ -60,6 +65,9 @@ def seeded() -> Iterator["Seeding"]:
 
 
 _GENERATOR: Any = random._inst  # noqa: SLF001 - it has no other name
+
+_BYTES = "_urandom"
+"""Where CPython's ``SystemRandom``, and with it ``secrets``, has its bytes from."""
 
 
 class _Streams:
@@ -90,6 +98,15 @@ class _Streams:
             actor = current_actor()
             own = function if actor is None else getattr(self.of(actor.name), name)
             return own(*args, **options)
+
+        return draw
+
+    def bytes_of(self, function: Callable[[int], bytes]) -> Callable[[int], bytes]:
+        """Return what stands in for ``os.urandom`` behind ``secrets``."""
+
+        def draw(number: int) -> bytes:
+            actor = current_actor()
+            return function(number) if actor is None else self.of(actor.name).randbytes(number)
 
         return draw
 

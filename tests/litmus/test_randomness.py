@@ -1,6 +1,7 @@
 """What users draw: the same in every execution, whoever draws first."""
 
 import random
+import secrets
 from random import randint
 from random import random as fraction  # noqa: TID251 - what code under test does
 from uuid import uuid1, uuid4  # noqa: TID251 - likewise
@@ -15,6 +16,9 @@ DRAWS = {
     "random": lambda: repr(fraction()),
     "a name of its own": lambda: str(randint(0, 10**9)),
     "shuffle": lambda: str(random.sample(range(100), 20)),
+    "secrets": lambda: secrets.token_hex(8),
+    "choice of secrets": lambda: str([secrets.choice(range(100)) for _ in range(20)]),
+    "system": lambda: repr(random.SystemRandom().random()),
     "gauss": lambda: repr(random.gauss()),
 }
 
