@@ -73,7 +73,8 @@ def check(
             ``hypothesis``.
         grain: where switch points are: ``command``, ``wire``, ``await`` or ``line``
             (docs/grains.md).
-        seed: of the random search, and of ``random`` and ``uuid`` in the code under test.
+        seed: of the random search, and of ``random``, ``secrets`` and ``uuid`` in the code under
+            test.
         executions: how many schedules to execute at most.
         time: real seconds after which the search stops.
         ticks: how often the clock may move although somebody could go on; ``auto``: once, when the

@@ -45,7 +45,6 @@ class World(Recording):
         self._names: set[str] = set()
         self._settled = Settled()
         self._start: Layers = {}
-        self._begun: tuple[str, ...] = ()
         self._stock: Layers = {}
         self._sights: dict[str, Callable[[], Mapping[str, Any]]] = {}
         self._owners: dict[str, tuple[str, ...]] = {}
@@ -154,8 +153,6 @@ class World(Recording):
         return self._results()
 
     def _before_race(self) -> list[Background]:
-        started = self._controller.started()
-        self._begun = tuple(actor.name for actor in started if actor.state is not State.NEW)
         if self._record.snapshot is not None:
             with looking():
                 self._start = self.content()
@@ -389,7 +386,7 @@ class World(Recording):
             stock=self._stock,
             results={actor.name: actor.result for actor in self._actors},
             waits=self._record.waits.before_race(),
-            begun=self._begun,
+            begun=controller.begun,
         )
 
     def _unrecorded_errors(self) -> dict[str, BaseException]:

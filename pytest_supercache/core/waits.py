@@ -7,6 +7,9 @@ carry an argument after a blank: ``notify 1 shop.py:12#0``.
 
 from dataclasses import dataclass, replace
 
+BEGIN = "begin"
+"""The verb of a pool's job: it is announced for the job when that is submitted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -244,7 +247,7 @@ class PoolState:
 
         A job that was cancelled is in no queue any more: it may come and see that.
         """
-        if verb != "begin" or actor not in self.queued:
+        if verb != BEGIN or actor not in self.queued:
             return True
         return self.queued[0] == actor and len(self.running) < self.workers
 
@@ -253,7 +256,7 @@ class PoolState:
         name, _, job = verb.partition(" ")
         if name == "submit" and not self.closed:
             return replace(self, queued=(*self.queued, job))
-        if name == "begin" and actor in self.queued:
+        if name == BEGIN and actor in self.queued:
             left = tuple(other for other in self.queued if other != actor)
             return replace(self, queued=left, running=self.running | {actor})
         if name == "end":

@@ -27,6 +27,7 @@ from pytest_supercache.runtime.actor import (
 )
 from pytest_supercache.runtime.alone import wait_alone
 from pytest_supercache.runtime.baton import Baton
+from pytest_supercache.runtime.before_race import stand_ready
 from pytest_supercache.runtime.calling import be, current_actor
 from pytest_supercache.runtime.ending import STEPS_MAX, let_leave, note_blocked, note_limit
 from pytest_supercache.runtime.moves import add_move, begin, perform, read_clock, tick
@@ -116,7 +117,7 @@ class Controller(Notes):
     def begin_race(self, actors: Iterable[Actor], backgrounds: Iterable[Background]) -> None:
         """Know who takes part; nobody has been chosen yet."""
         self.phase = "race"
-        self.record.waits.mark()
+        stand_ready(self)
         self.actors = {actor.name: actor for actor in actors} | self.actors
         self.backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
         self.time.has_moves = any(map(is_fault, self.backgrounds))
@@ -148,8 +149,7 @@ class Controller(Notes):
         if chosen is not actor:
             self.pass_on(chosen)
             actor.baton.take()
-            if self.given_up or actor.dismissed:
-                raise Abandoned
+            self.leave_if_over(actor)
         actor.state = RUNNING
 
     def announce(self, actor: Actor, announced: Announced) -> bool:

@@ -19,6 +19,7 @@ class Notes:
         self.real_servers: set[str] = set()  # libraries that have connected to one
         self.databases: set[str] = set()  # outside of the process
         self.lost: list[tuple[str, BaseException]] = []  # raised in a task, seen by nobody
+        self.begun: tuple[str, ...] = ()  # who had, of those that code started, before the race
         self.left_over: list[tuple[str, str]] = []  # actor, and what it never finished
 
     def hazard(self, reason: str) -> None:

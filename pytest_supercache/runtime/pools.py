@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.core.waits import FlagState, PoolState, Wait
+from pytest_supercache.core.waits import BEGIN, FlagState, PoolState, Wait
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import Abandoned, Actor, ActorThread, Announced, State
 from pytest_supercache.runtime.cooperative import Cooperative, this_actor
@@ -23,8 +23,6 @@ from pytest_supercache.runtime.threads import adopt, child_of
 class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
     """Stands in for ``concurrent.futures.ThreadPoolExecutor``."""
 
-    _is_cooperative = False  # as one stays that was made before its class had this base
-
     def __init__(
         self, max_workers: int | None = None, thread_name_prefix: str = "",
         initializer: Callable[..., Any] | None = None, initargs: tuple[Any, ...] = (),
@@ -33,11 +31,6 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         self._begin("pool", PoolState(self._max_workers))
         self._prefix = thread_name_prefix or "ThreadPoolExecutor"
         self._starts = (initializer, initargs)
-        self._is_cooperative = True
-
-    def _execution(self) -> Stepping | None:
-        """Return the running execution if it has a say in what this pool does."""
-        return controlled() if self._is_cooperative else None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> real.Future[Any]:
         """Let the pool run ``fn(*args, **kwargs)``.
@@ -45,7 +38,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         Raises:
             RuntimeError: the pool was shut down.
         """
-        execution = self._execution()
+        execution = controlled()
         if execution is None:
             return super().submit(fn, *args, **kwargs)
         execution.controller.simplify("each job of a pool on a thread of its own")
@@ -67,7 +60,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         resource = frozenset({self.name})
         job.pending = Announced(
             f"begin {job.name}", "lock", Footprint(resource | {job.born}, resource),
-            Wait(self.name, "begin", guarded=True, flags=(job.born,)),
+            Wait(self.name, BEGIN, guarded=True, flags=(job.born,)),
         )  # fmt: skip
         job.state = State.PARKED
         thread = ActorThread(
@@ -118,7 +111,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         chunksize: int = 1, **options: Any,
     ) -> Iterator[Any]:  # fmt: skip
         """Submit a job for each item and yield their results in order."""
-        execution = self._execution()
+        execution = controlled()
         if execution is None:
             return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize, **options)
         end = None if timeout is None else execution.now() + timeout
@@ -136,7 +129,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more jobs; wait for those that were taken, unless told not to."""
-        execution = self._execution()
+        execution = controlled()
         if execution is None:
             super().shutdown(wait, cancel_futures=cancel_futures)
             return

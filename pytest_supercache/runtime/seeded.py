@@ -30,93 +30,124 @@ class Seeding:
     pairs: tuple[tuple[Any, Any], ...]
 
 
-@contextmanager
-def seeded() -> Iterator["Seeding"]:
-    """Make ``random`` and ``uuid`` repeatable; put both back afterwards."""
-    state = random.getstate()
-    streams = _Streams()
-    seed = _seed_unless_fresh()
-    real = {
-        (random, name): function
-        for name, function in vars(random).items()
-        if getattr(function, "__self__", None) is _GENERATOR
-    }
-    pairs = [(function, streams.drawing(function)) for function in real.values()]
-    if hasattr(random, _BYTES):
-        function = real[random, _BYTES] = getattr(random, _BYTES)
-        pairs.append((function, streams.bytes_of(function)))
-    for version, name in ((1, "uuid1"), (4, "uuid4")):
-        function = real[uuid, name] = getattr(uuid, name)
-        pairs.append((function, streams.making(version, function)))
-
-    def start(number: int) -> None:
-        seed(number)
-        streams.begin(number)
-
-    for (module, name), (_, stand_in) in zip(real, pairs, strict=True):
-        setattr(module, name, stand_in)
-    try:
-        # `os.urandom`, where code itself has it, is real.
-        yield Seeding(start, tuple(pair for pair in pairs if pair[0] is not os.urandom))
-    finally:
-        for (module, name), function in real.items():
-            setattr(module, name, function)
-        random.setstate(state)
-
-
 _GENERATOR: Any = random._inst  # noqa: SLF001 - it has no other name
 
 _BYTES = "_urandom"
 """Where CPython's ``SystemRandom``, and with it ``secrets``, has its bytes from."""
 
+_REAL: dict[tuple[Any, str], Any] = {
+    (random, name): function
+    for name, function in vars(random).items()
+    if getattr(function, "__self__", None) is _GENERATOR
+} | {(uuid, "uuid1"): uuid.uuid1, (uuid, "uuid4"): uuid.uuid4}
+if hasattr(random, _BYTES):
+    _REAL[random, _BYTES] = os.urandom
+
+
+@contextmanager
+def seeded() -> Iterator["Seeding"]:
+    """Make ``random``, ``secrets`` and ``uuid`` repeatable; put all back afterwards.
+
+    What somebody has put in the place of one of their functions stays there.
+    """
+    state = random.getstate()
+    streams = _Streams()
+    seed = _seed_unless_fresh()
+    replaced = [
+        (module, name, real, streams.stand_in(name, real))
+        for (module, name), real in _REAL.items()
+        if getattr(module, name) is real
+    ]
+
+    def start(number: int) -> None:
+        seed(number)
+        streams.begin(number)
+
+    for module, name, _, stand_in in replaced:
+        setattr(module, name, stand_in)
+    try:
+        # `os.urandom`, where code itself has it, is real.
+        pairs = [(real, own) for _, name, real, own in replaced if name != _BYTES]
+        yield Seeding(start, tuple(pairs))
+    finally:
+        for module, name, real, _ in replaced:
+            setattr(module, name, real)
+        random.setstate(state)
+
 
 class _Streams:
-    """What each actor draws from; others draw where they always do."""
+    """What each actor draws from; others draw where they always do.
+
+    Numbers and tokens are streams of their own: to seed the one must not make the other alike.
+    """
 
     def __init__(self) -> None:
         self._seed = 0
-        self._streams: dict[str | None, random.Random] = {}
+        self._streams: dict[tuple[str, str | None], random.Random] = {}
 
     def begin(self, seed: int) -> None:
         """Begin all of them anew."""
         self._seed = seed
         self._streams.clear()
 
-    def of(self, name: str | None) -> random.Random:
-        """Return the stream of an actor; None: of everybody else."""
-        stream = self._streams.get(name)
+    def of(self, kind: str, actor: str | None) -> random.Random:
+        """Return a stream of an actor; None: of everybody else."""
+        stream = self._streams.get((kind, actor))
         if stream is None:
-            stream = self._streams[name] = random.Random(f"{self._seed} {name}")
+            stream = random.Random(f"{self._seed} {kind} {actor}")
+            self._streams[kind, actor] = stream
         return stream
 
-    def drawing(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return what stands in for a function of ``random``."""
-        name = function.__name__
+    def stand_in(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what stands in for a function."""
+        if name == _BYTES:
+            return self._bytes(real)
+        if name == "seed":
+            return self._seeding(real)
+        if name in {"uuid1", "uuid4"}:
+            return self._uuid(int(name[-1]), real)
+        return self._drawing(real)
 
-        @wraps(function)
+    def _drawing(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        name = real.__name__
+
+        @wraps(real)
         def draw(*args: Any, **options: Any) -> Any:
             actor = current_actor()
-            own = function if actor is None else getattr(self.of(actor.name), name)
+            own = real if actor is None else getattr(self.of("numbers", actor.name), name)
             return own(*args, **options)
 
         return draw
 
-    def bytes_of(self, function: Callable[[int], bytes]) -> Callable[[int], bytes]:
-        """Return what stands in for ``os.urandom`` behind ``secrets``."""
+    def _seeding(self, real: Callable[..., Any]) -> Callable[..., None]:
+        """Without a number it is seeded by one that repeats."""
 
+        @wraps(real)
+        def seed(a: Any = None, version: int = 2) -> None:
+            actor = current_actor()
+            if actor is None:
+                real(a, version)
+                return
+            if a is None:
+                a = self.of("seeds", actor.name).getrandbits(64)
+            self.of("numbers", actor.name).seed(a, version)
+
+        return seed
+
+    def _bytes(self, real: Callable[[int], bytes]) -> Callable[[int], bytes]:
         def draw(number: int) -> bytes:
             actor = current_actor()
-            return function(number) if actor is None else self.of(actor.name).randbytes(number)
+            return (
+                real(number) if actor is None else self.of("tokens", actor.name).randbytes(number)
+            )
 
         return draw
 
-    def making(self, version: int, function: Callable[..., Any]) -> Callable[..., uuid.UUID]:
-        """Return what stands in for a function of ``uuid`` that makes one of this version."""
-
-        @wraps(function)
+    def _uuid(self, version: int, real: Callable[..., Any]) -> Callable[..., uuid.UUID]:
+        @wraps(real)
         def make(*_args: Any, **_options: Any) -> uuid.UUID:
             actor = current_actor()
-            stream = self.of(None if actor is None else actor.name)
+            stream = self.of("tokens", None if actor is None else actor.name)
             return uuid.UUID(int=stream.getrandbits(128), version=version)
 
         return make

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from pytest_supercache.core.trace import Execution, Pending, Step, StepId
 from pytest_supercache.core.waiting import SET, allows
-from pytest_supercache.core.waits import WaitState
+from pytest_supercache.core.waits import BEGIN, WaitState
 from pytest_supercache.search.events import Dependence, Event
 
 
@@ -43,6 +43,8 @@ class Knowledge:
             return False
         if first.wait is None:
             return first.deadline is not None
+        if first.wait.verb == BEGIN:
+            return False  # of a job the step is there from the start: it never only begins
 
         def is_set(flag: str) -> bool:
             return self.waits.get(flag) == SET or any(

@@ -26,6 +26,17 @@ class Counting(Hasty):
         return super().submit(fn, *args, **kwargs)
 
 
+class Named(concurrent.futures.ThreadPoolExecutor):
+    """Has names that ours have for something else."""
+
+    def __init__(self, workers):
+        super().__init__(workers)
+        self.name = self.state = self._name = self._jobs = self._initial = "io"
+
+    def do(self):
+        raise NotImplementedError
+
+
 def bump(client):
     client.set("n", int(client.get("n") or 0) + 1)
 
@@ -52,12 +63,59 @@ def counted(pool, act):
     return check(body, search="exhaustive")
 
 
-@pytest.mark.parametrize("pool", [Hasty, Counting])
+@pytest.mark.parametrize("pool", [Hasty, Counting, Named])
 def test_its_jobs_are_raced(pool):
     found = counted(pool, bump)
     assert found.verdict is Verdict.VIOLATED
     assert found.counterexample.replays == "10/10"
     assert counted(pool, count).verdict is Verdict.HOLDS
+
+
+def test_two_pools_of_one_class_are_two():
+    def body(world):
+        client = world.existing_cache.client()
+
+        def flow():
+            with Named(1) as pool:
+                pool.submit(count, client).result()
+
+        for user in "ab":
+            world.actor(user, flow)
+        world.run()
+
+    assert check(body, search="exhaustive").verdict is Verdict.HOLDS
+
+
+def test_map_goes_through_what_the_class_says_of_submit():
+    def body(world):
+        client = world.existing_cache.client()
+
+        def flow():
+            with Counting(2) as pool:
+                assert sorted(pool.map(client.incr, ["n", "n"], timeout=5)) == [1, 2]
+                assert pool.count == 2
+
+        world.actor("alice", flow)
+        world.run()
+
+    assert check(body, search="exhaustive", ticks=0).verdict is Verdict.HOLDS
+
+
+class Rigid(type):
+    """Lets nobody change its classes."""
+
+    def __setattr__(cls, name, value):
+        raise AttributeError(name)
+
+
+class Fixed(concurrent.futures.ThreadPoolExecutor, metaclass=Rigid):
+    """Cannot be given another base."""
+
+
+def test_a_class_that_cannot_be_changed_is_told():
+    found = counted(Fixed, count)
+    assert found.verdict is Verdict.UNKNOWN
+    assert any("has started a thread" in reason for reason in found.reasons)
 
 
 def test_its_class_is_what_it_was_afterwards():

@@ -96,3 +96,55 @@ def test_who_shares_a_generator_still_depends_on_the_other():
         world.run()
 
     assert check(body, search="exhaustive").verdict is Verdict.VIOLATED
+
+
+def told(draw):
+    """Return what two users drew, in every schedule."""
+    seen = []
+
+    def body(world):
+        answers = {}
+
+        def use(user):
+            world.step("draw", reads=())
+            answers[user] = draw()
+
+        for user in "ab":
+            world.actor(user, use, user)
+        world.run()
+        seen.append((answers["a"], answers["b"]))
+
+    check(body, search="all-schedules")
+    return set(seen)
+
+
+@pytest.mark.parametrize("token", [lambda: uuid4().hex, lambda: secrets.token_hex(8)])
+def test_who_seeds_alike_draws_the_same_numbers_and_other_tokens(token):
+    def draw():
+        random.seed(42)
+        return random.randrange(10**9), token()
+
+    ((a, b),) = told(draw)
+    assert a[0] == b[0]
+    assert a[1] != b[1]
+
+
+def test_who_seeds_without_a_number_gets_one_that_repeats():
+    def draw():
+        random.seed()
+        return random.randrange(10**9)
+
+    ((a, b),) = told(draw)
+    assert a != b
+
+
+def test_what_a_test_has_put_there_stays(monkeypatch):
+    monkeypatch.setattr("uuid.uuid4", lambda: "fixed")
+    monkeypatch.setattr("random.randint", lambda _low, _high: 7)
+
+    def draw():
+        import uuid
+
+        return uuid.uuid4(), random.randint(0, 9)  # noqa: TID251 - what code under test does
+
+    assert told(draw) == {(("fixed", 7), ("fixed", 7))}

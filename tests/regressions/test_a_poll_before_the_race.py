@@ -52,3 +52,40 @@ def test_the_exhaustive_search_finds_what_all_schedules_find(forbidden):
     assert (exact.executions, reduced.executions) == (8, 6)
     failing = 0 if reduced.share is None else reduced.share.failing_schedules
     assert failing == exact.violating
+
+
+def who_took(search):
+    """A job comes after the worker has looked in vain, and before the race; a user may take it."""
+    ends = []
+
+    def body(world):
+        jobs = queue.Queue()
+        client = world.existing_cache.client(decode_responses=True)
+
+        def take(who, tries):
+            for _ in range(tries):
+                try:
+                    jobs.get_nowait()
+                except queue.Empty:
+                    continue
+                client.set("taken by", who)
+                return
+
+        threading.Thread(target=take, args=("worker", 3), daemon=True).start()
+        time.sleep(1)  # noqa: TID251 - virtual: meanwhile the thread looks
+        jobs.put("job")
+        world.actor("user", take, "user", 1)
+        world.run()
+        ends.append(world.existing_cache.peek("taken by"))
+
+    result = check(body, search=search, ticks=0, guarantees=())
+    assert result.verdict is Verdict.HOLDS, result.reasons
+    return result, set(ends)
+
+
+def test_news_of_before_the_race_let_it_go_on_first():
+    every, ends = who_took("all-schedules")
+    reduced, found = who_took("exhaustive")
+    assert ends == found == {"user", "worker"}
+    assert reduced.executions < every.executions
+    assert not reduced.notes, "the reduction is relied on"

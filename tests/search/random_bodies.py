@@ -203,7 +203,10 @@ def body_of(flows: Flows, seen: list[str]) -> Callable[[Any], None]:
 
 
 def start_worker(things: Things, flows: Flows) -> None:
-    """Start somebody who takes orders, if there are any; perhaps let them look before the race."""
+    """Start somebody who takes orders, if there are any.
+
+    Perhaps they look before the race, and perhaps there is an order by then.
+    """
     acts = [kind for flow in flows.values() for kind, *_ in flow]
     work = things.work_in_rounds if "order in time" in acts else things.work
     looks = {1: -1, 2: 2, 3: 3}[len(flows["a"])]
@@ -212,6 +215,8 @@ def start_worker(things: Things, flows: Flows) -> None:
     threading.Thread(target=work, args=(looks,), daemon=True).start()
     if len(acts) % 2:
         time.sleep(0.01)  # noqa: TID251 - virtual: they look meanwhile
+        if len(acts) % 4 == 3:
+            things.orders.put("x")
 
 
 def outcomes(stand: Any, flows: Flows, search: Any, most: int | None = None) -> list[str] | None:

@@ -1,0 +1,23 @@
+"""What is settled before the race begins: a search looks at nothing but the race.
+
+A factory or the body may have started threads and tasks. They have run while it waited for
+something, and now stand somewhere.
+"""
+
+from typing import TYPE_CHECKING
+
+from pytest_supercache.runtime.actor import NEW, PARKED
+
+if TYPE_CHECKING:
+    from pytest_supercache.runtime.controller import Controller
+
+
+def stand_ready(controller: "Controller") -> None:
+    """Note who has begun, and how wait objects are; who asks again may do so if there is news."""
+    controller.record.waits.mark()
+    for actor in controller.actors.values():
+        pending = actor.pending if actor.state is PARKED else None
+        if pending is not None and pending.recheck_from is not None and controller.is_ready(actor):
+            pending.recheck_from = None
+    begun = [actor.name for actor in controller.actors.values() if actor.state is not NEW]
+    controller.begun = tuple(begun)
