@@ -15,7 +15,7 @@ from typing import Any
 
 import fakeredis
 from fakeredis import aioredis
-from redis.connection import (  # type: ignore[attr-defined] # there in every version
+from redis.connection import (  # type: ignore[attr-defined] # not in its __all__
     Encoder,
     PythonRespSerializer,
 )

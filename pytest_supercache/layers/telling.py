@@ -38,7 +38,7 @@ class _Lent:
 
 def lend(mould: Telling) -> None:
     """Let what is copied from ``mould`` from now on begin with its listeners."""
-    mould._event_dispatcher = _Lent(mould._event_dispatcher)  # noqa: SLF001 - of redis-py
+    mould._event_dispatcher = _Lent(mould._event_dispatcher)  # noqa: SLF001 - it has no public name
 
 
 def _like(dispatcher: Any) -> Any:

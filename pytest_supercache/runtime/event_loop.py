@@ -259,7 +259,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         Raises:
             Abandoned: the execution has ended; leave.
         """
-        if self._ready or self.next_deadline() is not None:  # type: ignore[attr-defined] # its own
+        if self._ready or self.next_deadline() is not None:  # type: ignore[attr-defined] # asyncio's own list
             self.controller.fused = None  # these must have their chance before
         if self.controller.announce(actor, announced):
             return

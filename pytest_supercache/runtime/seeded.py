@@ -9,7 +9,6 @@ deterministic, and that is said, rather than hidden.
 """
 
 import ctypes
-import os
 import random
 import sys
 import uuid
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, wraps
+from types import BuiltinFunctionType
 from typing import Any
 
 from pytest_supercache.runtime.calling import current_actor
@@ -35,13 +35,24 @@ _GENERATOR: Any = random._inst  # noqa: SLF001 - it has no other name
 _BYTES = "_urandom"
 """Where CPython's ``SystemRandom``, and with it ``secrets``, has its bytes from."""
 
-_REAL: dict[tuple[Any, str], Any] = {
-    (random, name): function
-    for name, function in vars(random).items()
-    if getattr(function, "__self__", None) is _GENERATOR
-} | {(uuid, "uuid1"): uuid.uuid1, (uuid, "uuid4"): uuid.uuid4}
-if hasattr(random, _BYTES):
-    _REAL[random, _BYTES] = os.urandom
+
+def _real() -> list[tuple[Any, str, Any]]:
+    """Return the functions that are drawn with, where they are: module, name, function.
+
+    Asked at every check, by what they are: a test may have put something else there meanwhile.
+    """
+    found = [
+        (random, name, function)
+        for name, function in vars(random).items()
+        if getattr(function, "__self__", None) is _GENERATOR
+        or (name == _BYTES and type(function) is BuiltinFunctionType)
+    ]
+    found += [
+        (uuid, name, function)
+        for name, function in vars(uuid).items()
+        if name in {"uuid1", "uuid4"} and getattr(function, "__module__", None) == "uuid"
+    ]
+    return found
 
 
 @contextmanager
@@ -54,9 +65,7 @@ def seeded() -> Iterator["Seeding"]:
     streams = _Streams()
     seed = _seed_unless_fresh()
     replaced = [
-        (module, name, real, streams.stand_in(name, real))
-        for (module, name), real in _REAL.items()
-        if getattr(module, name) is real
+        (module, name, real, streams.stand_in(name, real)) for module, name, real in _real()
     ]
 
     def start(number: int) -> None:

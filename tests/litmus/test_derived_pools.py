@@ -34,7 +34,8 @@ class Named(concurrent.futures.ThreadPoolExecutor):
         self.name = self.state = self._name = self._jobs = self._initial = "io"
 
     def do(self):
-        raise NotImplementedError
+        """Is never called by the pool itself."""
+        return self.name
 
 
 def bump(client):

@@ -2,6 +2,8 @@
 
 import random
 import secrets
+import subprocess
+import sys
 from random import randint
 from random import random as fraction  # noqa: TID251 - what code under test does
 from uuid import uuid1, uuid4  # noqa: TID251 - likewise
@@ -148,3 +150,26 @@ def test_what_a_test_has_put_there_stays(monkeypatch):
         return uuid.uuid4(), random.randint(0, 9)  # noqa: TID251 - what code under test does
 
     assert told(draw) == {(("fixed", 7), ("fixed", 7))}
+
+
+FIRST_CHECK_UNDER_A_PATCH = """
+import random, uuid
+from unittest import mock
+from pytest_supercache import check
+
+def body(world):
+    world.actor("a", lambda: seen.append((uuid.uuid4(), random.randint(0, 10**9))))
+    world.run()
+
+seen = []
+with mock.patch("uuid.uuid4", lambda: 1), mock.patch("random.randint", lambda low, high: 2):
+    check(body)
+assert set(seen) == {(1, 2)}, seen
+seen.clear()
+check(body)
+assert len(set(seen)) == 1 and seen[0] != (1, 2), seen
+"""
+
+
+def test_a_patch_at_the_first_check_of_a_process_is_not_taken_for_the_real_one():
+    subprocess.run([sys.executable, "-c", FIRST_CHECK_UNDER_A_PATCH], check=True, timeout=60)
