@@ -32,6 +32,7 @@ from pytest_supercache.runtime.expiries import Expiries
 from pytest_supercache.runtime.faults import Injection
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
 from pytest_supercache.runtime.garbage import let_go, past_is_no_garbage
+from pytest_supercache.runtime.interrupt import CtrlC, ctrl_c_heard
 from pytest_supercache.runtime.isolation import Isolation
 from pytest_supercache.runtime.library_doors import LibraryDoors
 from pytest_supercache.runtime.lines import lines_parted
@@ -71,9 +72,11 @@ class Stand:
         settings: Exploration,
         given: Given,
         crew: Crew,
+        ctrl_c: CtrlC,
     ) -> None:
         self.stack = stack
         self._crew = crew
+        self._ctrl_c = ctrl_c
         self._watching = watching
         self._state = state
         self._isolation = isolation
@@ -118,7 +121,9 @@ class Stand:
 
         Raises:
             SupercacheError: the body or the schedule is at fault, not the code under test.
+            KeyboardInterrupt: Ctrl-C was pressed.
         """
+        self._ctrl_c.raise_again()
         world: World | None = None
 
         def snapshot() -> Layers:
@@ -275,6 +280,7 @@ def test_stand(
         isolate: modules that each node imports for itself.
     """
     with ExitStack() as undo:
+        ctrl_c = undo.enter_context(ctrl_c_heard())  # first: all else is undone by then
         undo.enter_context(pinned())
         undo.enter_context(past_is_no_garbage())
         crew = Crew()
@@ -314,7 +320,7 @@ def test_stand(
         isolation = Isolation(isolate, prepare)
         yield Stand(
             stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given,
-            crew,
+            crew, ctrl_c,
         )  # fmt: skip
 
 

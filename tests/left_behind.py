@@ -3,6 +3,7 @@
 import builtins
 import gc
 import os
+import signal
 import socket
 import sys
 import threading
@@ -31,6 +32,7 @@ def traces() -> dict[str, Any]:
     found["threads"] = {thread.name for thread in threading.enumerate()}
     found["processes"] = _children()
     found["cores"] = os.sched_getaffinity(0)
+    found["Ctrl-C"] = signal.getsignal(signal.SIGINT)
     found["sockets"] = _sockets()
     found["frozen objects"] = gc.get_freeze_count()
     shown = time.time()  # noqa: TID251 - whether it is the real one is the question
