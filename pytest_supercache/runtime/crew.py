@@ -7,8 +7,10 @@ cannot be taken away, every actor gets a thread of its own.
 """
 
 import ctypes
+import gc
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from contextvars import Context
 from functools import cache
@@ -16,6 +18,10 @@ from typing import Any
 
 from pytest_supercache.runtime.actor import ActorThread
 from pytest_supercache.runtime.baton import Baton
+
+Renewal = Callable[[], bool]
+Taker = Callable[[], bool]
+"""Takes away what is held now; says whether there was anything."""
 
 _LOCALS = "thread.local."
 """How CPython names what a ``threading.local`` holds for one thread, in the thread's own dict."""
@@ -141,14 +147,14 @@ class _Worker(ActorThread):
     def _work(self) -> None:
         present = threading._active  # type: ignore[attr-defined] # noqa: SLF001 - who is here
         present.pop(self.ident, None)  # nobody is here who has nothing to do
-        state = _thread_state()
+        renew = _renewal()
         try:
-            while self._serve(state):
+            while self._serve(renew):
                 pass
         finally:
             present[self.ident] = self
 
-    def _serve(self, state: dict[Any, Any]) -> bool:
+    def _serve(self, renew: Renewal) -> bool:
         """Run the next actor; False: there is none, or nobody may come after it."""
         self.baton.take()
         work, self.work = self.work, None
@@ -157,7 +163,7 @@ class _Worker(ActorThread):
         is_renewed = False
         try:
             work.live()
-            is_renewed = _renew(state)
+            is_renewed = renew()
         finally:
             goes_on = is_renewed and self._crew.take_back(self)
             try:
@@ -180,23 +186,54 @@ def _nothing() -> None:
     pass
 
 
-def _renew(state: dict[Any, Any]) -> bool:
-    """Take away what ``threading.local`` objects hold for the calling thread; True: all is gone."""
-    for _ in range(_ROUNDS):
-        held = [key for key in list(state) if isinstance(key, str) and key.startswith(_LOCALS)]
-        if not held:
-            return True
-        for key in held:
-            state.pop(key, None)
-    return False
+def _renewal() -> Renewal:
+    """Return what takes away all that ``threading.local`` objects hold for the calling thread.
+
+    It says False when something comes again and again.
+    """
+    take = _taker_from_thread() if sys.version_info < (3, 13) else _taker_from_locals()
+
+    def renew() -> bool:
+        return not all(take() for _ in range(_ROUNDS))
+
+    return renew
 
 
-def _thread_state() -> dict[Any, Any]:
-    """Return the dict in which the interpreter keeps what belongs to the calling thread."""
+def _taker_from_thread() -> Taker:
+    """Until 3.12 the interpreter keeps everything in a dict of the thread, under a name each."""
     get = ctypes.pythonapi.PyThreadState_GetDict
     get.restype = ctypes.c_void_p  # a borrowed reference
-    found: dict[Any, Any] = ctypes.cast(get(), ctypes.py_object).value
-    return found
+    state: dict[Any, Any] = ctypes.cast(get(), ctypes.py_object).value
+
+    def take() -> bool:
+        held = [key for key in list(state) if isinstance(key, str) and key.startswith(_LOCALS)]
+        for key in held:
+            state.pop(key, None)
+        return bool(held)
+
+    return take
+
+
+def _taker_from_locals() -> Taker:
+    """From 3.13 on each ``threading.local`` keeps everything itself, and watches threads end.
+
+    A thread has one object for all of them to watch, which dies with it. We call what they would
+    have called then (``clear_locals`` in ``Modules/_threadmodule.c``).
+    """
+    mine = threading.local()
+    mine.is_known = True
+    [watchers] = [kept for kept in gc.get_referents(mine) if isinstance(kept, set)]
+    [watcher] = watchers
+    watched = watcher()
+
+    def take() -> bool:
+        watching = weakref.getweakrefs(watched)
+        for one in watching:
+            assert one.__callback__ is not None, "every thread-local wants to hear of it"
+            one.__callback__(one)
+        return bool(watching)
+
+    return take
 
 
 @cache
@@ -209,7 +246,7 @@ def renews_locals() -> bool:
     def try_it() -> None:
         mine = threading.local()
         mine.value = here = _Left()
-        gone = _renew(_thread_state())
+        gone = _renewal()()
         seen.append(gone and not hasattr(mine, "value") and sys.getrefcount(here) == _ONE_OWNER)
 
     trying = threading.Thread(target=try_it, name="supercache")

@@ -1,6 +1,7 @@
 """Threads that serve one actor after the other look new to each of them."""
 
 import contextvars
+import sys
 import threading
 
 import pytest
@@ -150,6 +151,58 @@ def test_an_operating_system_thread_serves_again_where_python_allows_it(crew):
     for _ in range(3):
         run(crew, lambda: natives.append(threading.get_native_id()))
     assert not renews_locals() or len(set(natives)) == 1
+
+
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython" or sys.version_info >= (3, 14),
+    reason="tried on CPython 3.11 to 3.13",
+)
+def test_python_allows_it():
+    assert renews_locals()
+
+
+def test_what_others_hold_in_the_same_thread_local_stays(crew):
+    here = threading.local()
+    here.value = "the caller's"
+    waits, seen = threading.Barrier(2), []
+
+    def stays():
+        here.value = "its own"
+        waits.wait(60)
+        waits.wait(60)
+        seen.append(here.value)
+
+    stayer = threading.Thread(target=stays)
+    stayer.start()
+    waits.wait(60)
+    run(crew, lambda: setattr(here, "value", "left"))
+    waits.wait(60)
+    stayer.join()
+    assert (seen, here.value) == (["its own"], "the caller's")
+
+
+def test_a_thread_that_leaves_something_for_ever_serves_nobody_else(crew):
+    natives = []
+
+    class ComesAgain:
+        def __del__(self):
+            local = threading.local()
+            local.value = ComesAgain()
+            held.append(local)
+
+    held = []
+
+    def flow():
+        natives.append(threading.get_native_id())
+        local = threading.local()
+        local.value = ComesAgain()
+        held.append(local)
+
+    run(crew, flow)
+    run(crew, lambda: natives.append(threading.get_native_id()))
+    ComesAgain.__del__ = lambda self: None
+    held.clear()
+    assert not renews_locals() or len(set(natives)) == 2
 
 
 def test_threads_end_with_the_crew():
