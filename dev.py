@@ -65,6 +65,7 @@ CHECKS = {
 UNWANTED = {
     *("MYPYPATH", "PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH"),
     *("PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONWARNINGS", "__PYVENV_LAUNCHER__"),
+    "PYTHONDONTWRITEBYTECODE",  # every process of the tests would compile all that it imports
 }
 
 

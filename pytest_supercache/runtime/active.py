@@ -18,7 +18,7 @@ def begin(execution: Stepping) -> None:
 
     Threads that are there already have nothing to do with it.
     """
-    others = frozenset(thread.ident or 0 for thread in threading.enumerate())
+    others = frozenset(threading._active)  # type: ignore[attr-defined] # noqa: SLF001 - who is here
     _running.append((execution, threading.get_ident(), others))
 
 

@@ -188,12 +188,20 @@ class BackgroundActor:
 
     __slots__ = ("name", "node", "pending", "taken", "work")
 
+    operation: None = None
+    point: None = None  # where faults can strike is counted by actors
+
     def __init__(self, work: Background) -> None:
         self.name = work.name
         self.node = work.node
         self.work = work
         self.pending = work.pending
         self.taken = 0
+
+    @property
+    def cause(self) -> StepId | None:
+        """The step without which it could not be done."""
+        return self.work.cause
 
     def announced(self) -> Announced | None:
         """Return what it would do next."""

@@ -348,14 +348,13 @@ class Controller(Notes):
         """Record that an actor takes the step it has announced."""
         announced = actor.pending
         assert announced is not None, f"{actor.name} was chosen without a pending step"
-        choice, point = None, None
+        choice: int | None = None
         pending: tuple[Pending, ...] = ()
         if self.phase == "race":
-            choice, pending, point = len(self.choices) - 1, self.all_pending(), actor.point
-        self.record.take(
-            actor.name, actor.node, actor.taken, announced, self.phase, actor.operation, choice,
-            pending, actor.cause, point,
-        )  # fmt: skip
+            choice = len(self.choices) - 1
+            if self.record.is_full:
+                pending = self.all_pending()
+        self.record.take(actor, announced, self.phase, choice, pending)
         actor.outside += actor.operation is None or not actor.operations
         actor.taken += 1
         actor.pending = None

@@ -26,9 +26,6 @@ Taker = Callable[[], bool]
 _LOCALS = "thread.local."
 """How CPython names what a ``threading.local`` holds for one thread, in the thread's own dict."""
 
-_ROUNDS = 3
-"""How often thread-locals are taken away: destructors may have made new ones."""
-
 
 class Crew:
     """The threads of one check after the other execution; :meth:`close` ends them."""
@@ -194,7 +191,7 @@ def _renewal() -> Renewal:
     take = _taker_from_thread() if sys.version_info < (3, 13) else _taker_from_locals()
 
     def renew() -> bool:
-        return not all(take() for _ in range(_ROUNDS))
+        return not (take() and take() and take())  # destructors may have made new ones
 
     return renew
 

@@ -59,10 +59,9 @@ def perform(controller: Controller, background: BackgroundActor) -> None:
     racing = controller.phase == "race"
     controller.record.close()
     controller.record.take(
-        background.name, background.node, background.taken, announced, phase=controller.phase,
-        choice=len(controller.choices) - 1 if racing else None,
-        pending=controller.all_pending() if racing else (),
-        cause=background.work.cause,
+        background, announced, controller.phase,
+        len(controller.choices) - 1 if racing else None,
+        controller.all_pending() if racing else (),
     )  # fmt: skip
     background.taken += 1
     background.work.perform()

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from pytest_supercache.core.footprint import EVERYTHING, touches
-from pytest_supercache.core.trace import Layers, Pending, Step, StepId
+from pytest_supercache.core.trace import Layers, Pending, Step
 from pytest_supercache.core.waiting import Waits
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.layers.clock import VirtualClock
-from pytest_supercache.runtime.actor import Announced
+from pytest_supercache.runtime.actor import Actor, Announced, BackgroundActor
 
 
 class Record:
@@ -29,30 +29,25 @@ class Record:
 
     def take(
         self,
-        actor: str,
-        node: str | None,
-        index: int,
+        actor: Actor | BackgroundActor,
         announced: Announced,
         phase: str,
-        operation: int | None = None,
-        choice: int | None = None,
-        pending: tuple[Pending, ...] = (),
-        cause: StepId | None = None,
-        point: tuple[int, int] | None = None,
+        choice: int | None,
+        pending: tuple[Pending, ...],
     ) -> None:
         """Record that ``actor`` takes the step it announced."""
-        wait, before, after = announced.wait, None, None
+        name, wait, before, after = actor.name, announced.wait, None, None
         if wait is not None:
-            before, after = self.waits.perform(actor, wait)
+            before, after = self.waits.perform(name, wait)
         step = Step(
-            actor, index, announced.label, announced.kind, announced.footprint, node, phase,
-            operation, choice, wait, before, after, pending, None, self._clock.now(),
-            announced.deadline, announced.fired, announced.recheck_from is not None, False, cause,
-            (), point,
+            name, actor.taken, announced.label, announced.kind, announced.footprint, actor.node,
+            phase, actor.operation, choice, wait, before, after, pending, None, self._clock.now(),
+            announced.deadline, announced.fired, announced.recheck_from is not None, False,
+            actor.cause, (), None if choice is None else actor.point,
         )  # fmt: skip
         self.steps.append(step)
         self._is_open = self.is_full
-        self.last = actor
+        self.last = name
 
     def add(self, step: Step) -> None:
         """Append a step; its effect is still to come."""
