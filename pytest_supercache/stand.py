@@ -123,7 +123,7 @@ class Stand:
             SupercacheError: the body or the schedule is at fault, not the code under test.
             KeyboardInterrupt: Ctrl-C was pressed.
         """
-        self._ctrl_c.raise_again()
+        self._ctrl_c.raise_dropped()
         world: World | None = None
 
         def snapshot() -> Layers:
@@ -280,7 +280,7 @@ def test_stand(
         isolate: modules that each node imports for itself.
     """
     with ExitStack() as undo:
-        ctrl_c = undo.enter_context(ctrl_c_heard())  # first: all else is undone by then
+        ctrl_c = undo.enter_context(ctrl_c_heard())  # left last: hears what falls into the undoing
         undo.enter_context(pinned())
         undo.enter_context(past_is_no_garbage())
         crew = Crew()

@@ -3,7 +3,6 @@
 import builtins
 import gc
 import os
-import signal
 import socket
 import sys
 import threading
@@ -29,10 +28,10 @@ def traces() -> dict[str, Any]:
     """Return what must be the same afterwards."""
     found: dict[str, Any] = {name: _value(name) for name in REPLACED}
     found["import"] = builtins.__import__
+    found["unraisable hook"] = sys.unraisablehook
     found["threads"] = {thread.name for thread in threading.enumerate()}
     found["processes"] = _children()
     found["cores"] = os.sched_getaffinity(0)
-    found["Ctrl-C"] = signal.getsignal(signal.SIGINT)
     found["sockets"] = _sockets()
     found["frozen objects"] = gc.get_freeze_count()
     shown = time.time()  # noqa: TID251 - whether it is the real one is the question

@@ -1,49 +1,50 @@
-"""Ctrl-C ends a check wherever it falls: Python forgets one that falls into a destructor.
+"""Ctrl-C ends a check even where Python forgets it: in a destructor.
 
-What ``__del__`` or a weak reference's callback raises is reported and dropped, KeyboardInterrupt
-too (docs.python.org, ``object.__del__``), and an execution leaves many objects to be destroyed.
+What ``__del__`` or a weak reference's callback raises is reported to ``sys.unraisablehook`` and
+dropped, KeyboardInterrupt too (docs.python.org, ``object.__del__``), and an execution leaves many
+objects to be destroyed.
 """
 
-import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+from typing import Any
 
 
 class CtrlC:
-    """Remembers that Ctrl-C was pressed."""
+    """Remembers a KeyboardInterrupt of the main thread that was dropped; leaves all others."""
 
     def __init__(self) -> None:
-        self._was_pressed = False
+        self._before = sys.unraisablehook
+        self._was_dropped = False
 
-    def hear(self, number: int, frame: FrameType | None) -> None:
-        """Raise KeyboardInterrupt in the main thread, as Python does by itself."""
-        self._was_pressed = True
-        signal.default_int_handler(number, frame)
+    def hear(self, unraisable: Any) -> None:
+        """Take the place of ``sys.unraisablehook``."""
+        is_main = threading.get_ident() == threading.main_thread().ident
+        if is_main and issubclass(unraisable.exc_type, KeyboardInterrupt):
+            self._was_dropped = True
+        else:
+            self._before(unraisable)
 
-    def raise_again(self) -> None:
-        """Raise KeyboardInterrupt if one was raised and got nowhere."""
-        if self._was_pressed:
+    def raise_dropped(self) -> None:
+        """Raise KeyboardInterrupt if one was dropped."""
+        if self._was_dropped:
+            self._was_dropped = False
             raise KeyboardInterrupt
 
 
 @contextmanager
 def ctrl_c_heard() -> Iterator[CtrlC]:
-    """Let no Ctrl-C be forgotten meanwhile; who has a handler of their own keeps it."""
+    """Let no Ctrl-C be forgotten meanwhile, if this is the thread in which it is raised."""
     ctrl_c = CtrlC()
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    ):
+    if threading.get_ident() != threading.main_thread().ident:
         yield ctrl_c
         return
-    signal.signal(signal.SIGINT, ctrl_c.hear)
+    hear = sys.unraisablehook = ctrl_c.hear
     try:
         yield ctrl_c
-        ctrl_c.raise_again()
-    except Exception:
-        ctrl_c.raise_again()  # the error may be what became of it
-        raise
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if sys.unraisablehook is hear:
+            sys.unraisablehook = ctrl_c._before  # noqa: SLF001 - one idea
+        ctrl_c.raise_dropped()  # whatever else has happened may be what became of it

@@ -1,89 +1,124 @@
 """Ctrl-C that Python forgets, because a destructor was running, ends the check all the same."""
 
 import signal
-from typing import Any
+import sys
+import threading
 
 import pytest
 
-from pytest_supercache import World, check
-from pytest_supercache.core.trace import Execution
-from pytest_supercache.core.verdict import Verdict
+from pytest_supercache import Verdict, check
 from pytest_supercache.oracle.guarantee import Guarantee
-
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 class PressesCtrlC:
     """Something that is destroyed at a bad moment."""
 
-    def __del__(self) -> None:
-        signal.raise_signal(signal.SIGINT)
+    def __del__(self):
+        press()
+
+
+def press():
+    signal.raise_signal(signal.SIGINT)
 
 
 class Judging:
-    """A guarantee that is judged on the main thread; at one execution something is destroyed."""
+    """A guarantee: judged on the main thread, where something happens at one execution."""
 
-    def __init__(self, at: int, *, fails: bool = False) -> None:
+    def __init__(self, at, happens):
         self.judged = 0
         self._at = at
-        self._fails = fails
-        self.guarantee = Guarantee("judged", self.judge)
+        self._happens = happens
 
-    def judge(self, _: Execution) -> None:
+    def judge(self, _execution):
         self.judged += 1
         if self.judged == self._at:
-            PressesCtrlC()
-            if self._fails:
-                raise SystemError("what became of it")
+            self._happens()
 
 
-def body(world: World) -> None:
+def body(world):
     for name in "ab":
         world.actor(name, lambda: world.step("look", reads="x"))
     world.run()
 
 
-def checked(judging: Judging) -> Any:
-    return check(body, search="all-schedules", guarantees=[judging.guarantee])
-
-
-def handler() -> Any:
-    return signal.getsignal(signal.SIGINT)
-
-
-def test_it_ends_the_check_before_the_next_execution() -> None:
-    judging = Judging(at=2)
-    with pytest.raises(KeyboardInterrupt):
-        checked(judging)
-    assert judging.judged == 2
-    assert handler() is signal.default_int_handler
-
-
-def test_it_ends_the_check_after_the_last_execution() -> None:
-    whole = Judging(at=0)
-    assert checked(whole).verdict is Verdict.HOLDS
-    judging = Judging(at=whole.judged)
-    with pytest.raises(KeyboardInterrupt):
-        checked(judging)
-    assert judging.judged == whole.judged
-    assert handler() is signal.default_int_handler
-
-
-def test_it_is_not_taken_for_the_error_that_it_leads_to() -> None:
-    with pytest.raises(KeyboardInterrupt):
-        checked(Judging(at=2, fails=True))
-
-
-def test_who_has_a_handler_keeps_it() -> None:
-    heard: list[int] = []
-
-    def hear(number: int, _: object) -> None:
-        heard.append(number)
-
-    signal.signal(signal.SIGINT, hear)
+def check_with(judging):
+    hook = sys.unraisablehook
     try:
-        assert checked(Judging(at=2)).verdict is Verdict.HOLDS
-        assert handler() is hear
+        guarantee = Guarantee("judged", judging.judge)
+        return check(body, search="all-schedules", guarantees=[guarantee]).verdict
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    assert heard == [signal.SIGINT]
+        assert sys.unraisablehook is hook
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_it_ends_the_check_before_the_next_execution():
+    judging = Judging(2, PressesCtrlC)
+    with pytest.raises(KeyboardInterrupt):
+        check_with(judging)
+    assert judging.judged == 2
+
+
+def test_it_ends_the_check_after_the_last_execution():
+    whole = Judging(0, PressesCtrlC)
+    assert check_with(whole) is Verdict.HOLDS
+    judging = Judging(whole.judged, PressesCtrlC)
+    with pytest.raises(KeyboardInterrupt):
+        check_with(judging)
+    assert judging.judged == whole.judged
+
+
+@pytest.mark.parametrize("error", [SystemError, pytest.fail.Exception, SystemExit])
+def test_it_is_not_taken_for_an_error_that_comes_after_it(error):
+    def happens():
+        PressesCtrlC()
+        raise error("what became of it")
+
+    with pytest.raises(KeyboardInterrupt):
+        check_with(Judging(2, happens))
+
+
+def test_one_that_somebody_has_handled_is_not_raised_again():
+    def happens():
+        with pytest.raises(KeyboardInterrupt):
+            press()
+
+    assert check_with(Judging(2, happens)) is Verdict.HOLDS
+
+
+def test_another_error_in_a_destructor_is_reported_as_ever(monkeypatch):
+    reported = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: reported.append(what.exc_type))
+
+    class Breaks:
+        def __del__(self):
+            raise LookupError
+
+    assert check_with(Judging(2, Breaks)) is Verdict.HOLDS
+    assert reported == [LookupError]
+
+
+def test_a_hook_that_is_set_meanwhile_stays(monkeypatch):
+    hook = sys.unraisablehook
+    guarantee = Guarantee("judged", lambda _: setattr(sys, "unraisablehook", own))
+
+    def own(what):
+        hook(what)
+
+    monkeypatch.setattr(sys, "unraisablehook", hook)  # put back afterwards
+    check(body, search="all-schedules", guarantees=[guarantee])
+    assert sys.unraisablehook is own
+
+
+def test_a_check_on_another_thread_leaves_it_to_the_main_one():
+    hooks, verdicts = [], []
+
+    def run():
+        judging = Judging(1, lambda: hooks.append(sys.unraisablehook))
+        guarantee = Guarantee("judged", judging.judge)
+        verdicts.append(check(body, search="all-schedules", guarantees=[guarantee]).verdict)
+
+    before = sys.unraisablehook
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert (hooks, verdicts) == ([before], [Verdict.HOLDS])
