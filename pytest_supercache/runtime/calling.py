@@ -44,6 +44,11 @@ def be(actor: Actor, controller: Any) -> None:
         sys.settrace(tracers[-1])
 
 
+def be_nobody() -> None:
+    """Make the calling thread nobody's: what it still does is in no schedule."""
+    here.actor = here.controller = None
+
+
 @contextmanager
 def looking() -> Iterator[None]:
     """Let the calling thread look at layers: what it does meanwhile are no steps."""

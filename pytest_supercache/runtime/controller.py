@@ -28,7 +28,7 @@ from pytest_supercache.runtime.actor import (
 from pytest_supercache.runtime.alone import wait_alone
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.before_race import stand_ready
-from pytest_supercache.runtime.calling import be, current_actor
+from pytest_supercache.runtime.calling import be, be_nobody, current_actor
 from pytest_supercache.runtime.ending import STEPS_MAX, let_leave, note_blocked, note_limit
 from pytest_supercache.runtime.moves import add_move, begin, perform, read_clock, tick
 from pytest_supercache.runtime.notes import Notes
@@ -307,6 +307,7 @@ class Controller(Notes):
             actor.error = error
         self.ended(actor)
         self._leave(actor)
+        be_nobody()
 
     def _leave(self, actor: Actor) -> None:
         """Pass the baton on from a thread whose actor has ended."""
@@ -348,12 +349,8 @@ class Controller(Notes):
         """Record that an actor takes the step it has announced."""
         announced = actor.pending
         assert announced is not None, f"{actor.name} was chosen without a pending step"
-        choice: int | None = None
-        pending: tuple[Pending, ...] = ()
-        if self.phase == "race":
-            choice = len(self.choices) - 1
-            if self.record.is_full:
-                pending = self.all_pending()
+        choice = len(self.choices) - 1 if self.phase == "race" else None
+        pending = () if choice is None else self.all_pending()
         self.record.take(actor, announced, self.phase, choice, pending)
         actor.outside += actor.operation is None or not actor.operations
         actor.taken += 1

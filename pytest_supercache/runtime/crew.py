@@ -12,6 +12,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 from functools import cache
 from typing import Any
@@ -20,8 +21,15 @@ from pytest_supercache.runtime.actor import ActorThread
 from pytest_supercache.runtime.baton import Baton
 
 Renewal = Callable[[], bool]
+"""Takes away what thread-locals hold for the calling thread; says whether all of it is gone."""
+
 Taker = Callable[[], bool]
-"""Takes away what is held now; says whether there was anything."""
+"""Takes away what they hold now; says whether there was anything."""
+
+_ROUNDS = 3
+"""How often something is taken away: destructors may have made new ones."""
+
+_Local = threading.local  # as it was: somebody may put another one there
 
 _LOCALS = "thread.local."
 """How CPython names what a ``threading.local`` holds for one thread, in the thread's own dict."""
@@ -184,14 +192,15 @@ def _nothing() -> None:
 
 
 def _renewal() -> Renewal:
-    """Return what takes away all that ``threading.local`` objects hold for the calling thread.
+    """Return the renewal of the calling thread.
 
-    It says False when something comes again and again.
+    Raises:
+        ValueError: thread-locals are not as we know them.
     """
     take = _taker_from_thread() if sys.version_info < (3, 13) else _taker_from_locals()
 
     def renew() -> bool:
-        return not (take() and take() and take())  # destructors may have made new ones
+        return not all(take() for _ in range(_ROUNDS))
 
     return renew
 
@@ -217,20 +226,24 @@ def _taker_from_locals() -> Taker:
     A thread has one object for all of them to watch, which dies with it. We call what they would
     have called then (``clear_locals`` in ``Modules/_threadmodule.c``).
     """
-    mine = threading.local()
+    mine = _Local()
     mine.is_known = True
     [watchers] = [kept for kept in gc.get_referents(mine) if isinstance(kept, set)]
     [watcher] = watchers
     watched = watcher()
 
     def take() -> bool:
-        watching = weakref.getweakrefs(watched)
+        watching = [one for one in weakref.getweakrefs(watched) if _clears(one)]
         for one in watching:
-            assert one.__callback__ is not None, "every thread-local wants to hear of it"
             one.__callback__(one)
         return bool(watching)
 
     return take
+
+
+def _clears(reference: Any) -> bool:
+    """Say whether a weak reference is that of a thread-local, and not of somebody who looks."""
+    return getattr(reference.__callback__, "__name__", None) == "clear_locals"
 
 
 @cache
@@ -241,10 +254,11 @@ def renews_locals() -> bool:
     seen: list[bool] = []
 
     def try_it() -> None:
-        mine = threading.local()
-        mine.value = here = _Left()
-        gone = _renewal()()
-        seen.append(gone and not hasattr(mine, "value") and sys.getrefcount(here) == _ONE_OWNER)
+        mine = _Local()
+        mine.value = left = _Left()
+        with suppress(ValueError):
+            gone = _renewal()()
+            seen.append(gone and not hasattr(mine, "value") and sys.getrefcount(left) == _ONE_OWNER)
 
     trying = threading.Thread(target=try_it, name="supercache")
     trying.start()

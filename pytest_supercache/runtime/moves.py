@@ -56,13 +56,10 @@ def perform(controller: Controller, background: BackgroundActor) -> None:
     """Take a step of background work."""
     announced = background.announced()
     assert announced is not None, f"{background.name} was chosen without anything to do"
-    racing = controller.phase == "race"
+    choice = len(controller.choices) - 1 if controller.phase == "race" else None
+    pending = () if choice is None else controller.all_pending()
     controller.record.close()
-    controller.record.take(
-        background, announced, controller.phase,
-        len(controller.choices) - 1 if racing else None,
-        controller.all_pending() if racing else (),
-    )  # fmt: skip
+    controller.record.take(background, announced, controller.phase, choice, pending)
     background.taken += 1
     background.work.perform()
     controller.record.close()

@@ -16,7 +16,7 @@ from pytest_supercache.runtime import ending
 from pytest_supercache.runtime.active import begin, end
 from pytest_supercache.runtime.actor import Actor, State
 from pytest_supercache.runtime.baton import Baton
-from pytest_supercache.runtime.calling import be
+from pytest_supercache.runtime.calling import be, be_nobody
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.stepping import Stepping
 
@@ -127,6 +127,7 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
         actor.state = State.DONE
         controller.progress += 1
         thread.hand_on(actor.baton.give)
+        be_nobody()
 
     thread = controller.new_thread(target=live, name="body")
     actor.thread = thread

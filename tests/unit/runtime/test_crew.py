@@ -1,8 +1,10 @@
 """Threads that serve one actor after the other look new to each of them."""
 
 import contextvars
+import gc
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -159,6 +161,49 @@ def test_an_operating_system_thread_serves_again_where_python_allows_it(crew):
 )
 def test_python_allows_it():
     assert renews_locals()
+
+
+def test_several_thread_locals_and_what_their_ends_leave_are_gone(crew):
+    natives, found = [], []
+    many = [threading.local() for _ in range(9)]
+    late = threading.local()
+
+    class LeavesMore:
+        def __del__(self):
+            late.value = "left"
+
+    def flow():
+        natives.append(threading.get_native_id())
+        found.append([getattr(one, "value", None) for one in (*many, late)])
+        for one in many:
+            one.value = LeavesMore()
+
+    for _ in range(3):
+        run(crew, flow)
+    assert found == [[None] * 10] * 3
+    assert not renews_locals() or len(set(natives)) == 1
+
+
+def test_who_looks_at_all_that_there_is_does_not_disturb(crew):
+    if sys.version_info < (3, 13):
+        run(crew, lambda: None)  # there is nothing to look at
+        return
+    here, references, ended = threading.local(), [], []
+
+    def flow():
+        here.value = "left"
+        looked = threading.local()
+        looked.value = "mine"
+        [watchers] = [kept for kept in gc.get_referents(looked) if isinstance(kept, set)]
+        [watched] = [watcher() for watcher in watchers]
+        references.append(weakref.ref(watched))
+        references.append(weakref.ref(watched, ended.append))
+
+    natives = []
+    run(crew, flow)
+    run(crew, lambda: natives.append(getattr(here, "value", None)))
+    assert natives == [None]
+    assert not ended
 
 
 def test_what_others_hold_in_the_same_thread_local_stays(crew):
