@@ -16,6 +16,7 @@ from pytest_supercache.core.fault import Vector
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution, Layers, Step
+from pytest_supercache.ended_world import end
 from pytest_supercache.layers.servers import AnyServer
 from pytest_supercache.layers.stack import Stack
 from pytest_supercache.registry import REGISTRY
@@ -163,6 +164,7 @@ class Stand:
             world.take_stock()
         found = world.execution(failure or world.misuse())
         let_go(controller, actor)
+        end(world)
         return found
 
     def _timekeeper(self, expiries: Expiries, *, unlimited: bool) -> Timekeeper:
