@@ -32,7 +32,7 @@ from pytest_supercache.runtime.driving import driven
 from pytest_supercache.runtime.expiries import Expiries
 from pytest_supercache.runtime.faults import Injection
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
-from pytest_supercache.runtime.garbage import let_go, past_is_no_garbage
+from pytest_supercache.runtime.garbage import let_go, past_is_no_garbage, without_collector
 from pytest_supercache.runtime.interrupt import CtrlC, ctrl_c_heard
 from pytest_supercache.runtime.isolation import Isolation
 from pytest_supercache.runtime.library_doors import LibraryDoors
@@ -150,11 +150,11 @@ class Stand:
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
         self._start_over(execution)
-        actor = guard(
-            execution,
-            lambda: driven(controller, body(world)),
-            self._settings.step_timeout,
-            outside=outside,
+        limit = self._settings.step_timeout
+        actor = without_collector(
+            lambda: guard(
+                execution, lambda: driven(controller, body(world)), limit, outside=outside
+            )
         )
         kept.close()  # the last step: no other one has followed
         self._name_real_time(controller, expiries)

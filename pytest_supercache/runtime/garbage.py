@@ -1,7 +1,12 @@
-"""What executions throw away goes at once; the collector has little to do, and only with them."""
+"""What executions throw away goes at once; the collector has little to do, and only between them.
+
+When it comes depends on how much the whole process has made. In the midst of an execution it would
+empty weak references, and call destructors on whichever thread had the baton, at other steps in
+every run.
+"""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pytest_supercache.runtime.actor import Actor
@@ -13,6 +18,17 @@ def let_go(controller: Controller, body: Actor) -> None:
     controller.record.snapshot = None
     for actor in (body, *controller.actors.values()):
         actor.error = None  # its traceback leads to the code that has the actor
+
+
+def without_collector(run: Callable[[], Actor]) -> Actor:
+    """Run something while the collector rests; what it would have done is done afterwards."""
+    is_on = gc.isenabled()
+    gc.disable()
+    try:
+        return run()
+    finally:
+        if is_on:
+            gc.enable()
 
 
 @contextmanager

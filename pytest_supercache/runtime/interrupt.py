@@ -16,7 +16,8 @@ class CtrlC:
     """Remembers a KeyboardInterrupt of the main thread that was dropped; leaves all others."""
 
     def __init__(self) -> None:
-        self._before = sys.unraisablehook
+        self.before = sys.unraisablehook
+        """The hook that hears of all other errors."""
         self._was_dropped = False
 
     def hear(self, unraisable: Any) -> None:
@@ -25,7 +26,7 @@ class CtrlC:
         if is_main and issubclass(unraisable.exc_type, KeyboardInterrupt):
             self._was_dropped = True
         else:
-            self._before(unraisable)
+            self.before(unraisable)
 
     def raise_dropped(self) -> None:
         """Raise KeyboardInterrupt if one was dropped."""
@@ -46,5 +47,5 @@ def ctrl_c_heard() -> Iterator[CtrlC]:
         yield ctrl_c
     finally:
         if sys.unraisablehook is hear:
-            sys.unraisablehook = ctrl_c._before  # noqa: SLF001 - one idea
+            sys.unraisablehook = ctrl_c.before
         ctrl_c.raise_dropped()  # whatever else has happened may be what became of it

@@ -1,0 +1,81 @@
+"""The garbage collector comes between executions: else what it frees would differ between runs."""
+
+import gc
+import weakref
+
+import pytest
+
+from pytest_supercache import Verdict, check
+
+
+class Entry:
+    """Something that only the collector can free."""
+
+    def __init__(self):
+        self.itself = self
+
+
+def makes_much():
+    return [[] for _ in range(100_000)]
+
+
+def check_of(work):
+    """One user fills a cache of weak references, another one works; is the entry there after it?"""
+    were_there = set()
+
+    def body(world):
+        cache = weakref.WeakValueDictionary()
+
+        def fill():
+            cache["k"] = Entry()
+            world.step("filled", writes="cache:k")
+            work()
+            were_there.add("k" in cache)
+
+        world.actor("alice", fill)
+        world.actor("bob", lambda: world.step("look", reads="cache:k"))
+        world.run()
+
+    assert check(body, search="all-schedules").verdict is Verdict.HOLDS
+    return were_there
+
+
+def test_it_does_not_come_while_code_runs():
+    assert check_of(makes_much) == {True}
+
+
+def test_it_comes_when_code_calls_it():
+    assert check_of(gc.collect) == {False}
+
+
+def test_without_a_check_it_comes_by_itself():
+    here = weakref.ref(Entry())
+    makes_much()
+    assert here() is None
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_it_is_as_it_was_afterwards(is_on):
+    (gc.enable if is_on else gc.disable)()
+    try:
+        check_of(lambda: None)
+        assert gc.isenabled() is is_on
+    finally:
+        gc.enable()
+
+
+def test_it_comes_between_executions():
+    left = []
+
+    def body(world):
+        def leave():
+            left.extend([weakref.ref(Entry()) for _ in range(1_000)])
+            world.step("look", reads="x")
+
+        world.actor("alice", leave)
+        world.actor("bob", lambda: world.step("write", writes="x"))
+        world.run()
+
+    assert check(body, search="all-schedules").verdict is Verdict.HOLDS
+    assert len(left) > 3_000
+    assert sum(reference() is not None for reference in left) <= 2_000
