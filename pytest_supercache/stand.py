@@ -27,7 +27,7 @@ from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.controller import Controller, stay
 from pytest_supercache.runtime.crew import Crew
 from pytest_supercache.runtime.derived import derived_pools
-from pytest_supercache.runtime.doors import Doors, clients_replaced
+from pytest_supercache.runtime.doors import Doors
 from pytest_supercache.runtime.driving import driven
 from pytest_supercache.runtime.expiries import Expiries
 from pytest_supercache.runtime.faults import Injection
@@ -35,6 +35,7 @@ from pytest_supercache.runtime.frozen import clock_pairs, frozen
 from pytest_supercache.runtime.garbage import let_go, past_is_no_garbage, without_collector
 from pytest_supercache.runtime.interrupt import CtrlC, ctrl_c_heard
 from pytest_supercache.runtime.isolation import Isolation
+from pytest_supercache.runtime.kept_clients import clients_replaced
 from pytest_supercache.runtime.library_doors import LibraryDoors
 from pytest_supercache.runtime.lines import lines_parted
 from pytest_supercache.runtime.loop_tools import async_pairs, tools_watched

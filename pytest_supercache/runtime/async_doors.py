@@ -29,6 +29,7 @@ from pytest_supercache.runtime.doors import (
 from pytest_supercache.runtime.memory_net import is_in_memory
 from pytest_supercache.runtime.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.waiting_commands import refuse_waits
 from pytest_supercache.runtime.wire import SENDS
 
 
@@ -59,7 +60,9 @@ class AsyncDoors(Doors):
                 return await method(client, *args, **options)
             dialect = execution.dialect()
             args = dialect.sent(args) if dialect else args
-            label, footprint = self.announce(execution, args)
+            label, footprint, is_usual = self.announce(execution, args)
+            if not (is_usual or self._cache.server.moves_time):
+                refuse_waits(execution, [args], partial(broken, client))
             ask = partial(method, client, *args, **options)
             answer = None
             for attempt in attempts(execution, retry_of(client)):

@@ -6,8 +6,7 @@ whatever address they name; one that was opened before, or without a pool, is a 
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial, reduce, wraps
 from importlib import import_module
 from operator import or_
@@ -22,8 +21,8 @@ from pytest_supercache.runtime import listening
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.dialect import Dialect
 from pytest_supercache.runtime.retrying import attempts, retry_of, without_default
-from pytest_supercache.runtime.state import find_object
 from pytest_supercache.runtime.stepping import Call, Stepping
+from pytest_supercache.runtime.waiting_commands import answered, refuse_waits
 from pytest_supercache.runtime.wire import CACHES, SENDS, Wire
 
 UNTOLD = (
@@ -106,9 +105,13 @@ class Doors:
                 return method(client, *args, **options)
             retry = retry_of(client)
             if execution.is_undisturbed and retry is None:
-                label, footprint = self.announce(execution, args)
-                execution.step(label, _widened(execution, client, footprint), kind="command")
-                return self._ask(method, client, args, options)
+                label, footprint, is_usual = self.announce(execution, args)
+                footprint = _widened(execution, client, footprint)
+                execution.step(label, footprint, kind="command")
+                if is_usual:
+                    return self._ask(method, client, args, options)
+                ask, failure = partial(self._ask, method, client), partial(broken, client)
+                return answered(execution, label, footprint, args, options, ask, failure)
             return self._try(execution, retry, method, client, args, options)
 
         return execute_command
@@ -125,16 +128,16 @@ class Doors:
         """Send a command to which something may happen, as often as its client wants to."""
         dialect = execution.dialect()
         args = dialect.sent(args) if dialect else args
-        label, footprint = self.announce(execution, args)
+        label, footprint, _ = self.announce(execution, args)
         footprint = _widened(execution, client, footprint)
-        failure = partial(broken, client)
+        ask, failure = partial(self._ask, method, client), partial(broken, client)
         answer = None
         for attempt in attempts(execution, retry):
             shown = label + attempt.mark
             with attempt, Call(execution, shown, footprint, "command", failure):
                 self._keep(execution, footprint)
                 with self._wire.under_way(execution, label):
-                    answer = self._ask(method, client, args, options)
+                    answer = answered(execution, label, footprint, args, options, ask, failure)
         return dialect.received(answer) if dialect else answer
 
     def _ask(self, method: _Method, client: Any, args: Any, options: Any) -> Any:
@@ -156,8 +159,10 @@ class Doors:
             dialect = speak(execution, pipeline)
             is_atomic = pipeline.transaction or pipeline.explicit_transaction
             label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
-            footprint = _widened(execution, pipeline, footprint)
             failure = partial(broken, pipeline)
+            if not is_atomic:
+                refuse_waits(execution, map(_arguments, pipeline.command_stack), failure)
+            footprint = _widened(execution, pipeline, footprint)
             with Call(execution, label, footprint, "command", failure):
                 self._keep(execution, footprint)
                 with self._wire.under_way(execution, label):
@@ -217,13 +222,16 @@ class Doors:
 
         return send_packed_command
 
-    def announce(self, execution: Stepping, args: Sequence[Any]) -> tuple[str, Footprint]:
-        """Return label and footprint of a command, and note what it says about time."""
+    def announce(self, execution: Stepping, args: Sequence[Any]) -> tuple[str, Footprint, bool]:
+        """Return label and footprint of a command, and whether it is one like most.
+
+        What it says about time is noted.
+        """
         command = redis_commands.described(args, PLACE)
         if execution.is_undisturbed and command.is_usual:
-            return command.label, command.footprint
+            return command.label, command.footprint, True
         self._note(execution, command)
-        return command.label, execution.logged(command.footprint)
+        return command.label, execution.logged(command.footprint), command.is_usual
 
     def announce_pipeline(
         self, execution: Stepping, pipeline: Any, *, is_atomic: bool
@@ -349,21 +357,3 @@ def astray(connection: Any) -> str:
         "inside an execution; name its client in @system(redis=[...]), or make the client in the "
         "system's factory"
     )
-
-
-@contextmanager
-def clients_replaced(names: Iterable[str], cache: ExistingCache) -> Iterator[None]:
-    """Put clients of the existing cache where the code under test keeps its own."""
-    undo: list[tuple[Any, str, Any]] = []
-    try:
-        for name in names:
-            owner, attribute, client = find_object(name, "redis")
-            pool = getattr(client, "connection_pool", None)
-            options = getattr(pool, "connection_kwargs", {})
-            kept = {key: options[key] for key in ("decode_responses", "encoding") if key in options}
-            undo.append((owner, attribute, client))
-            setattr(owner, attribute, cache.client(**kept))
-        yield
-    finally:
-        for owner, attribute, client in reversed(undo):
-            setattr(owner, attribute, client)

@@ -1,0 +1,256 @@
+"""Commands that wait in the server, BLPOP and the like: who waits for data waits for a turn."""
+
+import pytest
+from redis.exceptions import ConnectionError as BrokenConnectionError
+from redis.exceptions import ResponseError
+
+from pytest_supercache import Faults, Verdict, check
+from pytest_supercache.checking import check_on
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.layers.servers import start_server
+
+SEARCHES = ["all-schedules", "exhaustive"]
+
+WAITING = {
+    "BLPOP": (lambda c: c.blpop("q", 0), lambda c: c.rpush("q", "v"), ("q", "v")),
+    "BRPOP": (lambda c: c.brpop(["p", "q"], 0), lambda c: c.rpush("q", "v"), ("q", "v")),
+    "BRPOPLPUSH": (lambda c: c.brpoplpush("q", "r", 0), lambda c: c.rpush("q", "v"), "v"),
+    "BLMOVE": (lambda c: c.blmove("q", "r", 0), lambda c: c.rpush("q", "v"), "v"),
+    "an empty text": (lambda c: c.blmove("q", "r", 0), lambda c: c.rpush("q", ""), ""),
+    "BLMPOP": (
+        lambda c: c.blmpop(0, 2, "p", "q", direction="LEFT"),
+        lambda c: c.rpush("q", "v"),
+        ["q", ["v"]],
+    ),
+    "BZPOPMIN": (lambda c: c.bzpopmin("z", 0), lambda c: c.zadd("z", {"v": 1}), ("z", "v", 1.0)),
+    "BZPOPMAX": (lambda c: c.bzpopmax("z", 0), lambda c: c.zadd("z", {"v": 1}), ("z", "v", 1.0)),
+    "XREAD": (
+        lambda c: c.xread({"s": "0"}, block=0),
+        lambda c: c.xadd("s", {"f": "v"}, id="1-1"),
+        [["s", [("1-1", {"f": "v"})]]],
+    ),
+}
+
+
+def raced(pop, push):
+    """One waits for what the other one stores, after a step of its own."""
+    answers = []
+
+    def body(world):
+        client = world.existing_cache.client(decode_responses=True, protocol=2)
+        world.actor("pop", pop, client)
+        world.actor("push", lambda: (client.get("x"), push(client)))
+        answers.append(world.run()["pop"])
+
+    return body, answers
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("name", WAITING)
+def test_it_is_answered_whoever_comes_first(name, search):
+    pop, push, answer = WAITING[name]
+    body, answers = raced(pop, push)
+    result = check(body, search=search)
+    assert result.verdict is Verdict.HOLDS, (result.reasons, result.counterexample)
+    assert "blocking commands served in any order" in result.coverage
+    assert all(found == answer for found in answers)
+
+
+@pytest.mark.redis_server
+def test_a_real_server_is_never_let_wait():
+    server = start_server("redis-server")
+    try:
+        for pop, push, answer in WAITING.values():
+            body, answers = raced(pop, push)
+            result = check_on(server, body, Exploration(search="exhaustive"), guarantees=())
+            assert result.verdict is Verdict.HOLDS, (result.reasons, result.counterexample)
+            assert all(found == answer for found in answers)
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_it_gives_up_when_its_time_is_over_and_not_before(search):
+    seen = set()
+
+    def body(world):
+        client = world.existing_cache.client(decode_responses=True)
+
+        def pop():
+            answer = client.blpop("q", 2)
+            seen.add((answer, world.clock.now()))
+
+        world.actor("pop", pop)
+        world.actor("push", client.rpush, "q", "v")
+        world.run()
+
+    assert check(body, search=search, ticks=1).verdict is Verdict.HOLDS
+    assert seen == {(("q", "v"), 0.0), (("q", "v"), 2.0), (None, 2.0)}
+
+
+def test_a_stream_gives_up_as_the_client_says_it():
+    body, answers = raced(lambda c: c.xread({"s": "$"}, block=2_000), lambda c: c.get("y"))
+    assert check(body, search="exhaustive").verdict is Verdict.HOLDS
+    assert answers
+    assert not any(answers)
+
+
+def test_who_waits_for_ever_is_found_and_a_daemon_may():
+    def body(world, *, daemon):
+        client = world.existing_cache.client()
+        world.actor("pop", client.blpop, "q", 0, daemon=daemon)
+        world.actor("other", client.get, "x")
+        world.run()
+
+    result = check(lambda world: body(world, daemon=False))
+    assert result.verdict is Verdict.VIOLATED
+    assert "pop waits at 'BLPOP q, at last'" in result.counterexample.violation.summary
+    assert check(lambda world: body(world, daemon=True)).verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_each_thing_is_given_to_one_of_those_who_wait(search):
+    def body(world):
+        client = world.existing_cache.client(decode_responses=True)
+        world.actor("one", client.blpop, "q", 0)
+        world.actor("two", client.blpop, "q", 0)
+        world.actor("push", lambda: [client.rpush("q", thing) for thing in "ab"])
+        answers = world.run()
+        assert {answers["one"][1], answers["two"][1]} == {"a", "b"}
+
+    assert check(body, search=search).verdict is Verdict.HOLDS
+
+
+def test_a_lock_of_a_list_keeps_others_out_and_a_broken_one_does_not():
+    """As walrus does it: a token in a list, which whoever leaves puts back."""
+
+    def body(world, *, puts_back):
+        client = world.existing_cache.client(decode_responses=True)
+        client.rpush("lock", "token")
+
+        def add():
+            client.blpop("lock", 0)
+            number = int(client.get("n") or 0)
+            if puts_back == "early":
+                client.rpush("lock", "token")
+            client.set("n", number + 1)
+            if puts_back == "late":
+                client.rpush("lock", "token")
+
+        world.actor("one", add)
+        world.actor("two", add)
+        world.run()
+        assert client.get("n") == "2"
+
+    assert check(lambda world: body(world, puts_back="late")).verdict is Verdict.HOLDS
+    assert check(lambda world: body(world, puts_back="early")).verdict is Verdict.VIOLATED
+
+
+def test_an_error_comes_at_once():
+    def body(world):
+        client = world.existing_cache.client()
+        client.set("q", "no list")
+
+        def pop():
+            with pytest.raises(ResponseError, match="WRONGTYPE"):
+                client.blpop("q", 0)
+
+        world.actor("pop", pop)
+        world.run()
+
+    assert check(body).verdict is Verdict.HOLDS
+
+
+def test_another_database_is_another_queue():
+    def body(world):
+        here = world.existing_cache.client(decode_responses=True)
+        there = world.existing_cache.client(decode_responses=True, db=3)
+        world.actor("pop", there.blpop, "q", 0)
+        world.actor("push", lambda: (here.rpush("q", "no"), there.rpush("q", "yes")))
+        assert world.run()["pop"] == ("q", "yes")
+
+    assert check(body, search="all-schedules").verdict is Verdict.HOLDS
+
+
+def test_what_was_found_replays():
+    def body(world):
+        client = world.existing_cache.client(decode_responses=True)
+        world.actor("pop", client.blpop, "q", 1)
+        world.actor("push", client.rpush, "q", "v")
+        assert world.run()["pop"] is not None
+
+    result = check(body)
+    assert result.verdict is Verdict.VIOLATED
+    assert result.counterexample.replays == "10/10"
+
+
+def in_a_pipeline(client):
+    pipeline = client.pipeline(transaction=False)
+    pipeline.blpop("q", 0)
+    return pipeline.execute()
+
+
+@pytest.mark.parametrize(
+    ("pop", "grain"), [(in_a_pipeline, "command"), (lambda client: client.blpop("q", 0), "wire")]
+)
+def test_where_it_cannot_be_held_back_nothing_is_proved(pop, grain):
+    body, _ = raced(pop, lambda c: c.rpush("q", "v"))
+    result = check(body, grain=grain)
+    assert result.verdict is Verdict.UNKNOWN
+    assert "waits in the server" in "".join(result.reasons)
+
+
+@pytest.mark.redis_server
+def test_from_an_asyncio_client_on_a_real_server_nothing_is_proved():
+    async def body(world):
+        client = world.existing_cache.aclient()
+        world.actor("pop", client.blpop, "q", 0)
+        world.actor("push", client.rpush, "q", "v")
+        await world.run()
+
+    server = start_server("redis-server")
+    try:
+        result = check_on(server, body, Exploration(), guarantees=())
+    finally:
+        server.close()
+    assert result.verdict is Verdict.UNKNOWN
+    assert "waits in the server" in result.reasons[0]
+
+
+def test_in_a_transaction_it_does_not_wait():
+    def body(world):
+        client = world.existing_cache.client()
+
+        def pop():
+            pipeline = client.pipeline()
+            pipeline.blpop("q", 0)
+            return pipeline.execute()
+
+        world.actor("pop", pop)
+        world.actor("other", client.get, "x")
+        assert world.run()["pop"] == [None]
+
+    assert check(body).verdict is Verdict.HOLDS
+
+
+def test_a_connection_that_breaks_meanwhile_is_told():
+    told = []
+
+    def body(world):
+        client = world.existing_cache.client(decode_responses=True)
+
+        def until_it_works(command, *args):
+            try:
+                return command(*args)
+            except BrokenConnectionError:
+                told.append("broken")
+                return command(*args)
+
+        world.actor("pop", until_it_works, client.blpop, "q", 0)
+        world.actor("push", until_it_works, client.rpush, "q", "v")
+        assert world.run()["pop"] == ("q", "v")
+
+    faults = Faults(kinds=("error_before",), max=1)
+    result = check(body, faults=faults)
+    assert result.verdict is Verdict.HOLDS, (result.reasons, result.counterexample)
+    assert told
