@@ -1,6 +1,6 @@
 """Redis commands that wait in the server for what another client is going to store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pytest_supercache.layers.redis_commands import blocking, text
@@ -17,18 +17,29 @@ class Waiting(NamedTuple):
     seconds: float  # after which it gives up; ``inf``: never
     keys: tuple[Any, ...]  # it is answered at once if one of them exists
     at_once: tuple[Any, ...]  # what to send instead: it never waits. Empty: ask for `keys` before
+    newest: tuple[tuple[int, Any], ...] = ()  # where there is to be a stream's last id, and whose
 
 
 def waiting(args: Sequence[Any]) -> Waiting | None:
-    """Say how a command may wait for others; None: it does not, or not for what they store."""
+    """Say how a command may wait for others; None: it does not, or not for what they store.
+
+    One that is not well-formed does not: the server answers with an error.
+    """
     seconds = blocking(args)
     if seconds is None:
         return None
     words = [*text(args[0]).split(), *args[1:]]
-    name = words[0].upper()
+    try:
+        return _waiting(words[0].upper(), seconds, words)
+    except (IndexError, ValueError):
+        return None
+
+
+def _waiting(name: str, seconds: float, words: Sequence[Any]) -> Waiting | None:
     if name in _STREAMS:
         at = [text(word).upper() for word in words].index("BLOCK")
-        return Waiting(seconds, (), (*words[:at], *words[at + 2 :]))
+        at_once = (*words[:at], *words[at + 2 :])
+        return Waiting(seconds, (), at_once, tuple(_newest(at_once)))
     if name in _POPS:
         return Waiting(seconds, tuple(words[1:-1]), ())
     if name in _MOVES:
@@ -36,3 +47,12 @@ def waiting(args: Sequence[Any]) -> Waiting | None:
     if name in _MANY:
         return Waiting(seconds, tuple(words[3 : 3 + int(text(words[2]))]), ())
     return None
+
+
+def _newest(words: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    """Yield where ``$`` stands, which is the last id when the command is sent, and its stream."""
+    first = [text(word).upper() for word in words].index("STREAMS") + 1
+    streams = (len(words) - first) // 2
+    for at in range(first + streams, len(words)):
+        if text(words[at]) == "$":
+            yield at, words[at - streams]

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers.redis_commands import normalised
-from pytest_supercache.layers.redis_waiting import waiting
+from pytest_supercache.layers.redis_waiting import Waiting, waiting
 from pytest_supercache.runtime.faults import Failure
 from pytest_supercache.runtime.stepping import Stepping
 
@@ -40,21 +40,12 @@ def answered(
         return ask(args, options)
     if execution.controller.grain == "wire":
         refuse_waits(execution, [args], failure)
-
-    def look() -> tuple[bool, Any]:
-        """Return the answer if there is one now; what it is if nobody waits any longer."""
-        if waits.at_once:
-            answer = ask(waits.at_once, options)
-            return bool(answer), answer
-        if ask(("EXISTS", *waits.keys), {}):
-            return True, ask(args, options)
-        return False, None
-
     execution.controller.simplify("blocking commands served in any order")
     deadline = None
     if waits.seconds < math.inf:
         deadline = execution.now() + waits.seconds
         footprint = footprint | Footprint(reads=frozenset({"clock:now"}))
+    look = _looking(waits, args, options, ask)
     is_there, answer = look()
     is_in_time = True
     while is_in_time and not is_there:
@@ -65,6 +56,25 @@ def answered(
         )  # fmt: skip
         is_there, answer = look()
     return answer
+
+
+def _looking(
+    waits: Waiting, args: Sequence[Any], options: Mapping[str, Any], ask: Ask
+) -> Callable[[], tuple[bool, Any]]:
+    """Return what says whether there is an answer now, and what it is if nobody waits longer."""
+    if not waits.at_once:
+        exists = ("EXISTS", *waits.keys)
+        return lambda: (True, ask(args, options)) if ask(exists, {}) else (False, None)
+    words = list(waits.at_once)
+    for at, stream in waits.newest:
+        last = ask(("XREVRANGE", stream, "+", "-", "COUNT", 1), {})
+        words[at] = last[0][0] if last else "0-0"
+
+    def look() -> tuple[bool, Any]:
+        answer = ask(words, options)
+        return bool(answer), answer
+
+    return look
 
 
 def refuse_waits(execution: Stepping, commands: Iterable[Sequence[Any]], failure: Failure) -> None:
