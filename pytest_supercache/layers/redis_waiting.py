@@ -15,8 +15,9 @@ class Waiting(NamedTuple):
     """How to ask such a command so that it does not wait."""
 
     seconds: float  # after which it gives up; ``inf``: never
-    keys: tuple[Any, ...]  # it is answered at once if one of them exists
+    keys: tuple[Any, ...]  # it is answered at once if one of them is there
     at_once: tuple[Any, ...]  # what to send instead: it never waits. Empty: ask for `keys` before
+    kind: str = ""  # of what is waited for: as TYPE says it
     newest: tuple[tuple[int, Any], ...] = ()  # where there is to be a stream's last id, and whose
 
 
@@ -39,14 +40,16 @@ def _waiting(name: str, seconds: float, words: Sequence[Any]) -> Waiting | None:
     if name in _STREAMS:
         at = [text(word).upper() for word in words].index("BLOCK")
         at_once = (*words[:at], *words[at + 2 :])
-        return Waiting(seconds, (), at_once, tuple(_newest(at_once)))
+        return Waiting(seconds, (), at_once, "stream", tuple(_newest(at_once)))
+    keys: Sequence[Any] = ()
     if name in _POPS:
-        return Waiting(seconds, tuple(words[1:-1]), ())
-    if name in _MOVES:
-        return Waiting(seconds, (words[1],), ())
-    if name in _MANY:
-        return Waiting(seconds, tuple(words[3 : 3 + int(text(words[2]))]), ())
-    return None
+        keys = words[1:-1]
+    elif name in _MOVES:
+        keys = words[1:2]
+    elif name in _MANY:
+        keys = words[3 : 3 + int(text(words[2]))]
+    kind = "zset" if name.startswith("BZ") else "list"
+    return Waiting(seconds, tuple(keys), (), kind) if keys else None
 
 
 def _newest(words: Sequence[Any]) -> Iterator[tuple[int, Any]]:

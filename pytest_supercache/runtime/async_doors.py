@@ -19,6 +19,7 @@ from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.doors import (
     UNTOLD,
     Doors,
+    _arguments,
     _Method,
     any_connection,
     astray,
@@ -80,6 +81,9 @@ class AsyncDoors(Doors):
                 return await method(pipeline, *args, **options)
             dialect = speak(execution, pipeline)
             is_atomic = pipeline.is_transaction or pipeline.explicit_transaction
+            if not (is_atomic or self._cache.server.moves_time):
+                commands = map(_arguments, pipeline.command_stack)
+                refuse_waits(execution, commands, partial(broken, None))
             label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
             try:
                 answer = await self._call(

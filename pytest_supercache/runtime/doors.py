@@ -111,7 +111,7 @@ class Doors:
                 if is_usual:
                     return self._ask(method, client, args, options)
                 ask, failure = partial(self._ask, method, client), partial(broken, client)
-                return answered(execution, label, footprint, args, options, ask, failure)
+                return answered(execution, client, label, footprint, args, options, ask, failure)
             return self._try(execution, retry, method, client, args, options)
 
         return execute_command
@@ -137,7 +137,9 @@ class Doors:
             with attempt, Call(execution, shown, footprint, "command", failure):
                 self._keep(execution, footprint)
                 with self._wire.under_way(execution, label):
-                    answer = answered(execution, label, footprint, args, options, ask, failure)
+                    answer = answered(
+                        execution, client, label, footprint, args, options, ask, failure
+                    )
         return dialect.received(answer) if dialect else answer
 
     def _ask(self, method: _Method, client: Any, args: Any, options: Any) -> Any:

@@ -2,8 +2,8 @@
 
 The server is never let wait: no thread of ours may hang in it, and time is ours. What a command
 waits for is looked for in its step; if it is not there, its next step comes when somebody has
-written a key of it, or when its time is over. Of several that wait for one key, the server serves
-the first; here any may be the next, and that is said.
+written a key of it, or when its time is over. The server would serve whoever waits first at once;
+here anybody may come in between, and that is said.
 """
 
 import math
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.layers.redis_commands import normalised
+from pytest_supercache.layers.redis_commands import normalised, text
 from pytest_supercache.layers.redis_waiting import Waiting, waiting
 from pytest_supercache.runtime.faults import Failure
 from pytest_supercache.runtime.stepping import Stepping
@@ -21,12 +21,16 @@ Ask = Callable[[Sequence[Any], Mapping[str, Any]], Any]
 
 HELD = (
     "a command that waits in the server for what others store is only under control if it is sent "
-    "by itself, at grain command, and on a real server not by an asyncio client"
+    "by itself, at grain command, by a client without a cache whose pool has a connection for "
+    "everybody, without the faults failover and clock_skew, and on a real server not on asyncio"
 )
+
+ALIKE = "who waits in the server is served in their turn, and never cut off by a socket timeout"
 
 
 def answered(
     execution: Stepping,
+    client: Any,
     label: str,
     footprint: Footprint,
     args: Sequence[Any],
@@ -38,22 +42,23 @@ def answered(
     waits = waiting(args)
     if waits is None:
         return ask(args, options)
-    if execution.controller.grain == "wire":
+    if not _is_under_control(execution, client):
         refuse_waits(execution, [args], failure)
-    execution.controller.simplify("blocking commands served in any order")
+    execution.controller.simplify(ALIKE)
     deadline = None
     if waits.seconds < math.inf:
         deadline = execution.now() + waits.seconds
         footprint = footprint | Footprint(reads=frozenset({"clock:now"}))
     look = _looking(waits, args, options, ask)
     is_there, answer = look()
-    is_in_time = True
-    while is_in_time and not is_there:
+    is_over = False
+    while not (is_there or is_over):
         execution.record.note_futile(("command",))
         is_in_time = execution.step(
             f"{label}, at last", footprint, kind="command", deadline=deadline,
             recheck_from=len(execution.record.steps), failure=failure,
         )  # fmt: skip
+        is_over = not (is_in_time or deadline is None or execution.now() < deadline)
         is_there, answer = look()
     return answer
 
@@ -63,11 +68,10 @@ def _looking(
 ) -> Callable[[], tuple[bool, Any]]:
     """Return what says whether there is an answer now, and what it is if nobody waits longer."""
     if not waits.at_once:
-        exists = ("EXISTS", *waits.keys)
-        return lambda: (True, ask(args, options)) if ask(exists, {}) else (False, None)
+        return _looking_for_keys(waits, args, options, ask)
     words = list(waits.at_once)
     for at, stream in waits.newest:
-        last = ask(("XREVRANGE", stream, "+", "-", "COUNT", 1), {})
+        last = ask(("XREVRANGE", stream, "+", "-", "COUNT", 1), {"NEVER_DECODE": []})
         words[at] = last[0][0] if last else "0-0"
 
     def look() -> tuple[bool, Any]:
@@ -75,6 +79,41 @@ def _looking(
         return bool(answer), answer
 
     return look
+
+
+def _looking_for_keys(
+    waits: Waiting, args: Sequence[Any], options: Mapping[str, Any], ask: Ask
+) -> Callable[[], tuple[bool, Any]]:
+    """The same for a command that is answered when a key is there.
+
+    One of another type is an error when the command is sent, and is not noticed while it waits.
+    """
+    wanted: set[str] | None = None
+
+    def look() -> tuple[bool, Any]:
+        nonlocal wanted
+        kinds = {text(ask(("TYPE", key), {})) for key in waits.keys}
+        is_there = bool(kinds - {"none"} if wanted is None else kinds & wanted)
+        wanted = {waits.kind}
+        return is_there, ask(args, options) if is_there else None
+
+    return look
+
+
+def _is_under_control(execution: Stepping, client: Any) -> bool:
+    """Say whether nothing about the execution or the client would make a difference meanwhile.
+
+    A command that waits keeps its connection: who has too few of them has others wait for it.
+    """
+    pool = getattr(client, "connection_pool", None)
+    return not (
+        execution.controller.grain == "wire"
+        or execution.tracks
+        or execution.faults.keeps_history
+        or execution.faults.skews
+        or getattr(client, "connection", None) is not None
+        or getattr(pool, "max_connections", math.inf) <= len(execution.controller.actors)
+    )
 
 
 def refuse_waits(execution: Stepping, commands: Iterable[Sequence[Any]], failure: Failure) -> None:
