@@ -155,11 +155,8 @@ def test_an_operating_system_thread_serves_again_where_python_allows_it(crew):
     assert not renews_locals() or len(set(natives)) == 1
 
 
-@pytest.mark.skipif(
-    sys.implementation.name != "cpython" or sys.version_info >= (3, 14),
-    reason="tried on CPython 3.11 to 3.13",
-)
 def test_python_allows_it():
+    """Where it does not, all works, but slower: a new Python should be looked at."""
     assert renews_locals()
 
 
