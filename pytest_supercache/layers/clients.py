@@ -67,6 +67,9 @@ class Reading:
 class Client(Reading, Telling, redis.Redis):
     """Sends a command on a connection of its pool, as redis-py does."""
 
+    is_announced = False
+    """Whether it sends what a door has let through, so that nobody is told of it once more."""
+
     def _execute_command(self, *args: Any, **options: Any) -> Any:
         pool: Any = self.connection_pool
         name = args[0]
@@ -79,7 +82,10 @@ class Client(Reading, Telling, redis.Redis):
             return whole._execute_command(*args, **options)
         connection = pool.get_connection()
         try:
-            connection.send_command(*args, **options)
+            if self.is_announced and hasattr(connection, "send_announced"):
+                connection.send_announced(args)
+            else:
+                connection.send_command(*args, **options)
             return self.read(name, connection.read_response())
         except _LOST:
             connection.disconnect()

@@ -62,12 +62,14 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
     """Sends fields where fakeredis takes them."""
 
     is_usual: bool
+    packs_usually: bool
 
     def _connect(self) -> Any:
         socket = super()._connect()
         if _is_known(socket):
             _let_take_fields(socket, _TakesFields)
             self.is_usual = _is_usual(self.encoder)
+            self.packs_usually = type(self._command_packer) is PythonRespSerializer
             socket.responses = SimpleQueue()  # as good a queue for what has one reader
             if hasattr(socket, "response_ready"):
                 socket.response_ready = _Ready()
@@ -75,22 +77,31 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
 
     def send_command(self, *args: Any, **options: Any) -> None:
         """Send one command, by its fields if redis-py itself would write them down."""
-        packer = self._command_packer
-        takes_fields = getattr(self._sock, "takes_fields", False)
-        if takes_fields and type(packer) is PythonRespSerializer:
+        if getattr(self._sock, "takes_fields", False) and self.packs_usually:
             command = (fields_of(args, self.encoder, is_usual=self.is_usual),)
             self.send_packed_command(command, check_health=options.get("check_health", True))
         else:
             super().send_command(*args, **options)
 
+    def send_announced(self, args: Sequence[Any]) -> None:
+        """Send a command that a door has let through: nobody is told of it once more."""
+        socket = self._sock
+        takes_fields = getattr(socket, "takes_fields", False) and self.packs_usually
+        if not takes_fields or self.health_check_interval:
+            self.send_command(*args)
+            return
+        try:
+            socket.sendall(fields_of(args, self.encoder, is_usual=self.is_usual))
+        except BaseException:
+            self.disconnect()
+            raise
+
     @property
     def is_idle(self) -> bool:
         """Whether it is open, with nothing to read: ready to send a command."""
-        return self._is_open and self._sock.responses.empty()
-
-    @property
-    def _is_open(self) -> bool:
-        return getattr(self._sock, "takes_fields", False) and self._server.connected
+        socket = self._sock
+        is_open = getattr(socket, "takes_fields", False) and self._server.connected
+        return is_open and socket.responses.empty()
 
     def can_read(self, timeout: float | None = 0) -> bool:
         """Say whether an answer is there; a lost connection counts as one, for redis-py."""

@@ -19,6 +19,7 @@ from typing import Any
 
 from pytest_supercache.runtime.actor import ActorThread
 from pytest_supercache.runtime.baton import Baton
+from pytest_supercache.runtime.calling import be_nobody
 
 Renewal = Callable[[], bool]
 """Takes away what thread-locals hold for the calling thread; says whether all of it is gone."""
@@ -192,11 +193,12 @@ def _nothing() -> None:
 
 
 def _renewal() -> Renewal:
-    """Return the renewal of the calling thread.
+    """Return the renewal of the calling thread, from which nothing is taken that it has by now.
 
     Raises:
         ValueError: thread-locals are not as we know them.
     """
+    be_nobody()  # so that it has what we know of it, which says nothing then
     take = _taker_from_thread() if sys.version_info < (3, 13) else _taker_from_locals()
 
     def renew() -> bool:
@@ -210,9 +212,12 @@ def _taker_from_thread() -> Taker:
     get = ctypes.pythonapi.PyThreadState_GetDict
     get.restype = ctypes.c_void_p  # a borrowed reference
     state: dict[Any, Any] = ctypes.cast(get(), ctypes.py_object).value
+    own = state.keys() | ()
 
     def take() -> bool:
-        held = [key for key in list(state) if isinstance(key, str) and key.startswith(_LOCALS)]
+        if state.keys() == own:
+            return False
+        held = [key for key in list(state) if key not in own and _is_local(key)]
         for key in held:
             state.pop(key, None)
         return bool(held)
@@ -231,14 +236,21 @@ def _taker_from_locals() -> Taker:
     [watchers] = [kept for kept in gc.get_referents(mine) if isinstance(kept, set)]
     [watcher] = watchers
     watched = watcher()
+    own = {id(one): one for one in weakref.getweakrefs(watched)}
 
     def take() -> bool:
-        watching = [one for one in weakref.getweakrefs(watched) if _clears(one)]
+        watching = [
+            one for one in weakref.getweakrefs(watched) if id(one) not in own and _clears(one)
+        ]
         for one in watching:
             one.__callback__(one)
         return bool(watching)
 
     return take
+
+
+def _is_local(key: object) -> bool:
+    return isinstance(key, str) and key.startswith(_LOCALS)
 
 
 def _clears(reference: Any) -> bool:
@@ -254,10 +266,10 @@ def renews_locals() -> bool:
     seen: list[bool] = []
 
     def try_it() -> None:
-        mine = _Local()
-        mine.value = left = _Left()
         with suppress(ValueError):
-            gone = _renewal()()
+            renew, mine = _renewal(), _Local()
+            mine.value = left = _Left()
+            gone = renew()
             seen.append(gone and not hasattr(mine, "value") and sys.getrefcount(left) == _ONE_OWNER)
 
     trying = threading.Thread(target=try_it, name="supercache")

@@ -109,7 +109,7 @@ class Doors:
                 footprint = _widened(execution, client, footprint)
                 execution.step(label, footprint, kind="command")
                 if is_usual:
-                    return self._ask(method, client, args, options)
+                    return self._ask(method, client, args, options, is_last=True)
                 ask, failure = partial(self._ask, method, client), partial(broken, client)
                 return answered(execution, client, label, footprint, args, options, ask, failure)
             return self._try(execution, retry, method, client, args, options)
@@ -142,9 +142,17 @@ class Doors:
                     )
         return dialect.received(answer) if dialect else answer
 
-    def _ask(self, method: _Method, client: Any, args: Any, options: Any) -> Any:
-        """Send a command and wait for its answer; after an error its connection is in any state."""
+    def _ask(
+        self, method: _Method, client: Any, args: Any, options: Any, *, is_last: bool = False
+    ) -> Any:
+        """Send a command and wait for its answer; after an error its connection is in any state.
+
+        ``is_last``: nothing is to be asked or done between this and the answer.
+        """
+        is_ours = is_last and hasattr(client, "is_announced")
         self._commands += 1
+        if is_ours:
+            client.is_announced = True
         try:
             return method(client, *args, **options)
         except BaseException:
@@ -152,6 +160,8 @@ class Doors:
             raise
         finally:
             self._commands -= 1
+            if is_ours:
+                client.is_announced = False
 
     def _pipeline(self, method: _Method) -> _Method:
         def execute(pipeline: Any, *args: Any, **options: Any) -> Any:

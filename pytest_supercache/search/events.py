@@ -38,6 +38,10 @@ class _Row(dict[int, bool]):
         return found
 
 
+_SEEN_MAX = 1_000
+"""How many footprints are known by their identity, too; code may make new ones all the time."""
+
+
 class Dependence:
     """Footprints as small numbers, and a memory of which of them depend on each other."""
 
@@ -45,14 +49,20 @@ class Dependence:
         self._numbers: dict[Footprint, int] = {}
         self._footprints: list[Footprint] = []
         self._rows: list[_Row] = []
+        self._seen: dict[int, tuple[Footprint, int]] = {}  # by identity, which is found at once
 
     def number(self, footprint: Footprint) -> int:
         """Return the number that stands for a footprint."""
+        seen = self._seen.get(id(footprint))
+        if seen is not None:
+            return seen[1]
         number = self._numbers.get(footprint)
         if number is None:
             number = self._numbers[footprint] = len(self._footprints)
             self._footprints.append(footprint)
             self._rows.append(_Row(self._footprints, footprint))
+        if len(self._seen) < _SEEN_MAX:
+            self._seen[id(footprint)] = footprint, number
         return number
 
     def row(self, number: int) -> Mapping[int, bool]:
@@ -81,48 +91,60 @@ class Event:
         """Whether it is a move of the clock."""
         return self.actor == CLOCK
 
+    @property
+    def move(self) -> tuple[str, int]:
+        """Who makes it, and with which footprint."""
+        return self.actor, self.footprint
+
     def is_like(self, step: Step) -> bool:
         """Say whether a step of another execution is the same, as far as that must repeat."""
-        own = self.step
-        return own is step or own.signature == step.signature
+        return self.step.signature == step.signature
 
 
 def order(events: list[Event], start: int, dependence: Dependence) -> None:
     """Find out for each event from ``start`` on what happens before it."""
     owns: dict[str, int] = {}  # the events of each actor
     touching: dict[int, int] = {}  # those with each footprint
-    for at, event in enumerate(events):
+    bit = 1
+    for event in events[:start]:
+        owns[event.actor] = owns.get(event.actor, 0) | bit
+        touching[event.footprint] = touching.get(event.footprint, 0) | bit
+        bit <<= 1
+    for event in events[start:]:
         actor, footprint = event.actor, event.footprint
         own = owns.get(actor, 0)
-        if at >= start:
-            depends = dependence.row(footprint)
-            rivals = 0
-            for other, where in touching.items():
-                if depends[other]:
-                    rivals |= where
-            event.rivals = rivals & ~own
-            if actor == CLOCK:
-                event.before = event.direct = (1 << at) - 1
-            else:
-                _order(event, events, rivals | own | owns.get(CLOCK, 0))
-            event.key = _key(event, events)
-        owns[actor] = own | 1 << at
-        touching[footprint] = touching.get(footprint, 0) | 1 << at
+        depends = dependence.row(footprint)
+        rivals = 0
+        for other, where in touching.items():
+            if depends[other]:
+                rivals |= where
+        event.rivals = rivals & ~own
+        if actor == CLOCK:
+            event.before = event.direct = bit - 1
+            event.key = _key(event, events[: bit.bit_length() - 1])
+        else:
+            _order(event, events, rivals | own | owns.get(CLOCK, 0))
+        owns[actor] = own | bit
+        touching[footprint] = touching.get(footprint, 0) | bit
+        bit <<= 1
 
 
 def _order(event: Event, events: Sequence[Event], left: int) -> None:
     """Note the events ``left``, and all that happen before them, as being before an event."""
     before = direct = 0
+    earlier = []
     while left:
-        latest = left.bit_length() - 1
-        direct |= 1 << latest
-        before |= 1 << latest | events[latest].before
+        at = left.bit_length() - 1
+        latest = events[at]
+        earlier.append(latest)
+        direct |= 1 << at
+        before |= 1 << at | latest.before
         left &= ~before
     event.before, event.direct = before, direct
+    event.key = _key(event, earlier)
 
 
-def _key(event: Event, events: Sequence[Event]) -> EventKey:
-    earlier = [events[at] for at in positions(event.direct)]
+def _key(event: Event, earlier: Iterable[Event]) -> EventKey:
     after = [(other.actor, other.index) for other in earlier]
     if event.begun:
         after += [(actor, BEGUN) for actor in event.begun]
@@ -140,30 +162,35 @@ def events_of(
     Of those that are like the ``known`` ones at their place, these are returned as they are, with
     the choices before them and the actors that had begun.
     """
-    by_choice = {step.choice: step for step in steps if step.choice is not None}
     events: list[Event] = []
     counts: dict[str, int] = {}
-    lead: list[str] = []
+    lead: tuple[str, ...] = ()
     begun: set[str] = set()
     coming = iter(known)
-    for at, actor in enumerate(choices):
-        step = by_choice.get(at)
-        if step is None:
-            lead.append(actor)
-            begun.add(actor)
+    at = 0
+    for step in steps:
+        if step.choice is None:
             continue
+        if at < step.choice:  # these led to no step
+            lead = tuple(choices[at : step.choice])
+            begun.update(lead)
+        actor = choices[step.choice]
+        at = step.choice + 1
         index = counts.get(actor, 0)
         counts[actor] = index + 1
         event = next(coming, None)
         if event is None or not event.is_like(step):
             number, is_free = dependence.number(step.footprint), is_unconditional(step)
-            waiting = frozenset(begun - {actor} if actor == CLOCK else ())
-            event = Event(actor, index, number, step, tuple(lead), waiting, is_free)
+            waiting = frozenset(begun - {actor}) if begun and actor == CLOCK else _NOBODY
+            event = Event(actor, index, number, step, lead, waiting, is_free)
         events.append(event)
         if begun:  # else there is no lead either
             begun.discard(actor)
-            lead = []
-    return events, tuple(lead)
+            lead = ()
+    return events, tuple(choices[at:])
+
+
+_NOBODY: frozenset[str] = frozenset()
 
 
 def trace_key(events: Iterable[Event]) -> TraceKey:
