@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_supercache.calls import Call
-from pytest_supercache.core.operation import Content, History
+from pytest_supercache.core.operation import Commit, Content, History, Load
 from pytest_supercache.core.trace import Layers, Step
 from pytest_supercache.layers.existing_cache import encoded
 from pytest_supercache.layers.stack import Stack
@@ -26,11 +26,8 @@ def history_of(
     looked = record.snapshot is not None
     return History(
         operations=tuple(call.operation() for call in calls),
-        commits=tuple(_with(c, operation=_operation_at(steps, c.at)) for c in origin.commits),
-        loads=tuple(
-            _with(load, phase=steps[load.at - 1].phase if load.at else load.phase)
-            for load in origin.loads
-        ),
+        commits=tuple([_placed_commit(commit, steps) for commit in origin.commits]),
+        loads=tuple([_placed_load(load, steps) for load in origin.loads]),
         drafts=tuple(origin.drafts),
         contents=_contents(_given_contents(stack, given), steps) if looked else None,
         origin_watched=origin.watched,
@@ -41,10 +38,16 @@ def history_of(
     )
 
 
-def _with(known: Any, **what: Any) -> Any:
-    """Return ``known`` with one field as said; itself if it is so already."""
-    ((name, value),) = what.items()
-    return known if getattr(known, name) == value else replace(known, **what)
+def _placed_commit(commit: Commit, steps: list[Step]) -> Commit:
+    """Return a commit with the operation to which its step belongs."""
+    operation = steps[commit.at - 1].operation if commit.at else None
+    return commit if operation is None else replace(commit, operation=operation)
+
+
+def _placed_load(load: Load, steps: list[Step]) -> Load:
+    """Return a load with the phase of its step."""
+    phase = steps[load.at - 1].phase if load.at else load.phase
+    return load if phase == load.phase else replace(load, phase=phase)
 
 
 def _given_contents(stack: Stack, given: Given) -> Layers:
@@ -54,11 +57,6 @@ def _given_contents(stack: Stack, given: Given) -> Layers:
         stack.existing_cache.name: {key: encoded(value) for key, value in far.items()},
         **{cache.name: near for cache in stack.super_caches.values()},
     }
-
-
-def _operation_at(steps: list[Step], taken: int) -> int | None:
-    """Return the operation to which the last of so many steps belongs."""
-    return steps[taken - 1].operation if taken else None
 
 
 def _contents(start: Layers, steps: list[Step]) -> tuple[Content, ...]:

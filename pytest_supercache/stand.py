@@ -32,7 +32,7 @@ from pytest_supercache.runtime.driving import driven
 from pytest_supercache.runtime.expiries import Expiries
 from pytest_supercache.runtime.faults import Injection
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
-from pytest_supercache.runtime.garbage import let_go, past_is_no_garbage, without_collector
+from pytest_supercache.runtime.garbage import Collector, collector_at_rest, let_go
 from pytest_supercache.runtime.interrupt import CtrlC, ctrl_c_heard
 from pytest_supercache.runtime.isolation import Isolation
 from pytest_supercache.runtime.kept_clients import clients_replaced
@@ -75,10 +75,12 @@ class Stand:
         given: Given,
         crew: Crew,
         ctrl_c: CtrlC,
+        collector: Collector,
     ) -> None:
         self.stack = stack
         self._crew = crew
         self._ctrl_c = ctrl_c
+        self._collector = collector
         self._watching = watching
         self._state = state
         self._isolation = isolation
@@ -126,6 +128,7 @@ class Stand:
             KeyboardInterrupt: Ctrl-C was pressed.
         """
         self._ctrl_c.raise_dropped()
+        self._collector.may_come()
         world: World | None = None
 
         def snapshot() -> Layers:
@@ -152,11 +155,8 @@ class Stand:
         world = World(self.stack, execution, self._given)
         self._start_over(execution)
         limit = self._settings.step_timeout
-        actor = without_collector(
-            lambda: guard(
-                execution, lambda: driven(controller, body(world)), limit, outside=outside
-            )
-        )
+        self._collector.rests()
+        actor = guard(execution, lambda: driven(controller, body(world)), limit, outside=outside)
         kept.close()  # the last step: no other one has followed
         self._name_real_time(controller, expiries)
         self._forget()
@@ -285,7 +285,7 @@ def test_stand(
     with ExitStack() as undo:
         ctrl_c = undo.enter_context(ctrl_c_heard())  # left last: hears what falls into the undoing
         undo.enter_context(pinned())
-        undo.enter_context(past_is_no_garbage())
+        collector = undo.enter_context(collector_at_rest())
         crew = Crew()
         undo.callback(crew.close)
         stack = Stack(server, ActiveSwitch())
@@ -323,7 +323,7 @@ def test_stand(
         isolation = Isolation(isolate, prepare)
         yield Stand(
             stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given,
-            crew, ctrl_c,
+            crew, ctrl_c, collector,
         )  # fmt: skip
 
 

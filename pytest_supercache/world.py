@@ -358,16 +358,7 @@ class World(Recording):
             blocked=controller.blocked,
             waiting=controller.waiting,
             hazards=tuple(controller.hazards),
-            unseen=(
-                *self._unseen,
-                *controller.unseen,
-                *(
-                    f"{call.user}: {call.kind} {call.key or ''}".rstrip()
-                    + " was answered without a step"
-                    for call in self._calls
-                    if call.returned_at is not None and call.error is None and not call.steps
-                ),
-            ),
+            unseen=(*self._unseen, *controller.unseen, *self._answered_without_steps()),
             preemptions=controller.preemptions,
             timers_started=controller.time.timers_started,
             saw_deadline=controller.time.saw_deadline,
@@ -389,10 +380,19 @@ class World(Recording):
             begun=controller.begun,
         )
 
+    def _answered_without_steps(self) -> list[str]:
+        return [
+            f"{call.user}: {call.kind} {call.key or ''}".rstrip() + " was answered without a step"
+            for call in self._calls
+            if call.returned_at is not None and call.error is None and not call.steps
+        ]
+
     def _unrecorded_errors(self) -> dict[str, BaseException]:
         """Return what ended an actor outside of any recorded operation."""
         everyone = (*self._actors, *self._controller.started())
         ended = [(actor.name, actor.error) for actor in everyone if actor.error is not None]
+        if not ended and not self._controller.lost:
+            return {}
         recorded = {id(call.error) for call in self._calls if call.error is not None}
         return {
             name: error

@@ -48,11 +48,12 @@ class Operation:
         return self.returned_at is not None and self.returned_at <= other.called_at
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Commit:
     """One change of the origin: the key, its new value (None: deleted) and its version.
 
-    Commits with the same ``at`` were made in one step: one transaction.
+    Commits with the same ``at`` were made in one step: one transaction. Not frozen, as what follows
+    that every execution makes: this is the hot path.
     """
 
     key: str
@@ -63,7 +64,7 @@ class Commit:
     operation: int | None = None  # position in the history of the operation that made it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Load:
     """One read of the origin by the code under test: what left the source, and when."""
 
@@ -95,7 +96,7 @@ class Content:
     at: int  # number of steps taken, the one that changed it included; 0: from the start
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class History:
     """All operations of one execution in the order they were called, and what the origin saw.
 

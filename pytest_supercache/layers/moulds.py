@@ -67,6 +67,7 @@ class Moulds:
             "single_connection_lock": lock,
         }
         self._moulds: dict[Shape, Any] = {}
+        self._changing: dict[type, list[tuple[str, Callable[[], Any]]]] = {}
 
     def made(self, options: Mapping[str, Any]) -> Any:
         """Return a client on a pool of its own, made with ``options``, or the like of one."""
@@ -82,6 +83,10 @@ class Moulds:
         client.rows = dict(client.response_callbacks)
         lend(client)
         lend(pool)
+        for mould in (client, pool):
+            self._changing[type(mould)] = [
+                (name, self._renewed[name]) for name in self._renewed.keys() & vars(mould).keys()
+            ]
         self._moulds[shape] = client
         return self._like(client)
 
@@ -106,8 +111,8 @@ class Moulds:
         copied = object.__new__(type(mould))
         parts = vars(copied)
         parts.update(vars(mould))
-        for name in self._renewed.keys() & parts.keys():
-            parts[name] = self._renewed[name]()
+        for name, made in self._changing[type(mould)]:
+            parts[name] = made()
         return copied
 
 

@@ -36,7 +36,8 @@ class Pool(Telling, redis.ConnectionPool):
         Raises:
             redis.ConnectionError: the server cannot be reached.
         """
-        self._checkpid()
+        if self.pid != os.getpid():
+            self._checkpid()
         with self._lock:
             idle = self._available_connections
             connection: Any = idle.pop() if idle else self.make_connection()
@@ -65,7 +66,7 @@ class Pool(Telling, redis.ConnectionPool):
             if connection not in self._in_use_connections:
                 return
             self._in_use_connections.remove(connection)
-            if not self.owns_connection(connection):
+            if connection.pid != self.pid:  # of the process that this one was forked from
                 connection.disconnect()
                 return
             if _is_worn(connection):

@@ -105,13 +105,11 @@ class Doors:
                 return method(client, *args, **options)
             retry = retry_of(client)
             if execution.is_undisturbed and retry is None:
-                label, footprint, is_usual = self.announce(execution, args)
-                footprint = _widened(execution, client, footprint)
-                execution.step(label, footprint, kind="command")
-                if is_usual:
+                command = redis_commands.described(args, PLACE)
+                if command.is_usual:  # nothing is to be noted, and nothing happens to it
+                    footprint = _widened(execution, client, command.footprint)
+                    execution.step(command.label, footprint, kind="command")
                     return self._ask(method, client, args, options, is_last=True)
-                ask, failure = partial(self._ask, method, client), partial(broken, client)
-                return answered(execution, client, label, footprint, args, options, ask, failure)
             return self._try(execution, retry, method, client, args, options)
 
         return execute_command

@@ -6,7 +6,7 @@ every run.
 """
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pytest_supercache.runtime.actor import Actor
@@ -20,25 +20,36 @@ def let_go(controller: Controller, body: Actor) -> None:
         actor.error = None  # its traceback leads to the code that has the actor
 
 
-def without_collector(run: Callable[[], Actor]) -> Actor:
-    """Run something while the collector rests; what it would have done is done afterwards."""
-    is_on = gc.isenabled()
-    gc.disable()
-    try:
-        return run()
-    finally:
-        if is_on:
+class Collector:
+    """The collector of cyclic garbage during one check: it may come while an execution is set up.
+
+    Then most of what the last one made is gone, and there is little to look at.
+    """
+
+    def __init__(self) -> None:
+        self.is_on = gc.isenabled()
+
+    def may_come(self) -> None:
+        """Let it come when it is due."""
+        if self.is_on:
             gc.enable()
+
+    def rests(self) -> None:
+        """Let it not come before it may again."""
+        gc.disable()
 
 
 @contextmanager
-def past_is_no_garbage() -> Iterator[None]:
-    """Let the collector look only at what executions make, not at all that was there before."""
-    if gc.get_freeze_count():  # somebody else's decision
-        yield
-        return
-    gc.freeze()
+def collector_at_rest() -> Iterator[Collector]:
+    """Let the collector rest, and look later only at what executions make, not at what was there."""
+    collector = Collector()
+    is_frozen = gc.get_freeze_count() > 0  # by somebody else
+    if not is_frozen:
+        gc.freeze()
+    collector.rests()
     try:
-        yield
+        yield collector
     finally:
-        gc.unfreeze()
+        collector.may_come()
+        if not is_frozen:
+            gc.unfreeze()
