@@ -41,7 +41,7 @@ class Collector:
 
 @contextmanager
 def collector_at_rest() -> Iterator[Collector]:
-    """Let the collector rest, and look later only at what executions make, not at what was there."""
+    """Let the collector rest; what was there before is none of its business until the end."""
     collector = Collector()
     is_frozen = gc.get_freeze_count() > 0  # by somebody else
     if not is_frozen:

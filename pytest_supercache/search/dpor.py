@@ -26,7 +26,6 @@ from pytest_supercache.search.events import (
     Dependence,
     Event,
     TraceKey,
-    choices_of,
     events_of,
     order,
     trace_key,
@@ -125,22 +124,19 @@ class Exhaustive:
                 assert not self._owed, "every sequel that was inserted has been executed"
                 return True
             self._owed -= 1
-            done = events[base : base + len(nodes) - 1]
-            script = (*root.choices, *choices_of(done), nodes[-1].branches[0].actor)
+            done = len(root.choices)
+            if len(nodes) > 1:
+                done = _choices_to(events[base + len(nodes) - 2])
+            script = (*execution.schedule.choices[:done], nodes[-1].branches[0].actor)
 
     def _absorb(self, known: list[Event], execution: Execution) -> list[Event]:
         """Return the events of an execution that begins with ``known`` ones."""
         dependence = self._knowledge.dependence
         events, _ = events_of(execution.race, execution.schedule.choices, dependence, known)
-        for at, event in enumerate(known):
-            if at >= len(events) or events[at] is not event:
-                again = "nothing" if at >= len(events) else repr(events[at].step.label)
-                raise NotDeterministicError(
-                    f"step {at + 1} of the same schedule was {event.actor}: "
-                    f"{event.step.label!r} in one run and {again} in another"
-                )
+        if events[: len(known)] != known:
+            raise NotDeterministicError(_difference(known, events))
         order(events, len(known), dependence)
-        self._knowledge.learn(events, execution)
+        self._knowledge.learn(events, len(known), execution)
         return events
 
     def _note(self, events: Sequence[Event], execution: Execution) -> None:
@@ -158,10 +154,10 @@ class Exhaustive:
         races = Races(events, base, execution.waiting, dependence, self._knowledge.waits)
         for at, sequel in races.reversals():
             node = nodes[at - base]
-            if not any(
-                initial(actor, footprint, sequel, dependence) is not None
-                for actor, footprint in node.sleep.items()
-            ):
+            for actor, footprint in node.sleep.items():
+                if initial(actor, footprint, sequel, dependence) is not None:
+                    break
+            else:
                 self._owed += insert(node.branches, sequel, dependence)
 
     def _owe_early_ticks(
@@ -195,6 +191,24 @@ def _heed_alarms(execution: Execution) -> None:
         raise execution.failure
     if execution.undeclared:
         raise ReductionAlarm(f"steps touch more than they say: {execution.undeclared[0]}")
+
+
+def _difference(known: Sequence[Event], events: Sequence[Event]) -> str:
+    """Say where the same schedule led to other events."""
+    at, event = next(
+        (at, one) for at, one in enumerate(known) if at >= len(events) or events[at] is not one
+    )
+    again = "nothing" if at >= len(events) else repr(events[at].step.label)
+    return (
+        f"step {at + 1} of the same schedule was {event.actor}: {event.step.label!r} in one run "
+        f"and {again} in another"
+    )
+
+
+def _choices_to(event: Event) -> int:
+    """Return how many choices led to an event, its own included."""
+    assert event.step.choice is not None, "events are steps that a choice led to"
+    return event.step.choice + 1
 
 
 def _back_up(nodes: list[Node]) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pytest_supercache.core.footprint import Footprint, dependent
-from pytest_supercache.core.orders import Pair
+from pytest_supercache.core.orders import Pair, StepName
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Step, StepId, is_unconditional
 
@@ -85,6 +85,7 @@ class Event:
     direct: int = 0  # of those, the ones that no other event comes between
     rivals: int = 0  # of all before it, the ones of other actors that it depends on by itself
     key: EventKey = ("", BEGUN, frozenset())  # itself, and the events in `direct`
+    orders: tuple[Pair, ...] | None = None  # it and each of `rivals`, once they were asked for
 
     @property
     def is_tick(self) -> bool:
@@ -92,9 +93,9 @@ class Event:
         return self.actor == CLOCK
 
     @property
-    def move(self) -> tuple[str, int]:
-        """Who makes it, and with which footprint."""
-        return self.actor, self.footprint
+    def name(self) -> StepName:
+        """What it is called in every execution."""
+        return self.actor, self.index, self.step.label
 
     def is_like(self, step: Step) -> bool:
         """Say whether a step of another execution is the same, as far as that must repeat."""
@@ -200,12 +201,11 @@ def trace_key(events: Iterable[Event]) -> TraceKey:
 
 def orders_of(events: Sequence[Event]) -> Iterator[Pair]:
     """Yield every two dependent events of different actors, by their names, in their order."""
-    names: list[tuple[str, int, str]] = []
     for event in events:
-        name = (event.actor, event.index, event.step.label)
-        for at in positions(event.rivals):
-            yield names[at], name
-        names.append(name)
+        if event.orders is None:
+            name = event.name
+            event.orders = tuple([(events[at].name, name) for at in positions(event.rivals)])
+        yield from event.orders
 
 
 @lru_cache(maxsize=4096)
@@ -216,13 +216,4 @@ def positions(mask: int) -> tuple[int, ...]:
         lowest = mask & -mask
         found.append(lowest.bit_length() - 1)
         mask ^= lowest
-    return tuple(found)
-
-
-def choices_of(events: Iterable[Event]) -> tuple[str, ...]:
-    """Return the choices that lead to these events in this order."""
-    found: list[str] = []
-    for event in events:
-        found.extend(event.lead)
-        found.append(event.actor)
     return tuple(found)

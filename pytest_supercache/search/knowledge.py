@@ -17,21 +17,21 @@ class Knowledge:
     firsts: dict[str, Step | Pending] = field(default_factory=dict)  # see `learn`
     waits: dict[str, WaitState] = field(default_factory=dict)  # wait objects before any step
 
-    def learn(self, events: Sequence[Event], execution: Execution) -> None:
+    def learn(self, events: Sequence[Event], known: int, execution: Execution) -> None:
         """Note what is the same in every execution, and each actor's first step in this one.
 
         What somebody does first may depend on what its starter has seen: it is the same wherever
-        the same steps came before, so it is known of the parts of this execution.
+        the same steps came before, so it is known of the parts of this execution. So many events
+        are ``known``, from the execution before.
         """
         self.waits.update(execution.waits)
-        begun: set[str] = set()
-        for event in events:
+        for event in events[known:]:
             step = event.step
             if not event.index:
                 self.firsts[event.actor] = step
-                begun.add(event.actor)
             if step.wait is not None and step.wait_before is not None:
                 self.waits.setdefault(step.wait.object, step.wait_before)
+        begun = {event.actor for event in events} if execution.waiting else ()
         for pending in execution.waiting:
             if pending.actor not in begun:  # it has no event
                 self.firsts[pending.actor] = pending

@@ -179,8 +179,10 @@ class Walk:
 
 def _step_of(choice: int, steps: Sequence[Step]) -> Step | None:
     """Return the step that the last choice, of this number, led to; None: it led to none."""
-    step = next((step for step in reversed(steps) if step.choice is not None), None)
-    return step if step is not None and step.choice == choice else None
+    for step in reversed(steps):
+        if step.choice is not None:
+            return step if step.choice == choice else None
+    return None
 
 
 def _is_early(enabled: tuple[str, ...]) -> bool:
