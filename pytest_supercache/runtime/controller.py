@@ -350,7 +350,7 @@ class Controller(Notes):
         announced = actor.pending
         assert announced is not None, f"{actor.name} was chosen without a pending step"
         choice = len(self.choices) - 1 if self.phase == "race" else None
-        pending = () if choice is None else self.all_pending()
+        pending = self.all_pending() if self.record.is_full and choice is not None else ()
         self.record.take(actor, announced, self.phase, choice, pending)
         actor.outside += actor.operation is None or not actor.operations
         actor.taken += 1

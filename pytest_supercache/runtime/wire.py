@@ -46,7 +46,7 @@ class Wire:
 
     def __init__(self, quiesce: Callable[[], None], *, parts: bool) -> None:
         self._quiesce = quiesce
-        self._parts = parts
+        self.parts = parts
 
     def connecting(self, method: Any) -> Any:
         """Wrap ``connect``: what is said on a new connection are no steps."""
@@ -65,7 +65,7 @@ class Wire:
         """Wrap ``read_response``: a reply is a step, or waited for."""
 
         def read_response(connection: Any, *args: Any, **options: Any) -> Any:
-            if self._parts or getattr(connection, TRACKED, False):
+            if self.parts or getattr(connection, TRACKED, False):
                 execution = None if getattr(connection, PRIVATE, False) else controlled()
                 if (
                     execution is not None
@@ -82,7 +82,7 @@ class Wire:
 
         What is sent without a command, on a connection in somebody's hands, is a step of its own.
         """
-        if self._parts:
+        if self.parts:
             _send_by_hand(execution, connection)
         answer = send()
         self._quiesce()
@@ -91,7 +91,7 @@ class Wire:
     @contextmanager
     def under_way(self, execution: Stepping, label: str) -> Iterator[None]:
         """Know meanwhile of a command that is sent, and whose answer is received, in two steps."""
-        actor = current_actor() if self._parts else None
+        actor = current_actor() if self.parts else None
         if actor is None:
             yield
             return
