@@ -6,6 +6,7 @@ client and every pool has its own.
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -99,8 +100,8 @@ class Moulds:
         }
         told = "maint_notifications_pool_handler"
         handler = vars(pool)[f"_{told}"]
-        if handler is not None:  # it has its pool
-            handler = type(handler)(pool, handler.config)
+        if handler is not None:  # it has its pool, which shall not live for that
+            handler = type(handler)(weakref.proxy(pool), handler.config)
             vars(pool)[f"_{told}"] = pool.connection_kwargs[told] = handler
         client = self._copied(mould)
         client.connection_pool = pool

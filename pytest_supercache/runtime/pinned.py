@@ -12,10 +12,10 @@ def pinned() -> Iterator[None]:
 
     The workers of xdist, and those of a process pool, take turns with the cores.
     """
-    if not hasattr(os, "sched_setaffinity"):
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    if len(allowed) <= 1:
         yield
         return
-    allowed = os.sched_getaffinity(0)
     cores = sorted(allowed)
     os.sched_setaffinity(0, {cores[_number() % len(cores)]})
     try:

@@ -100,7 +100,7 @@ def _found(
 
 def _modules_but(known: set[int]) -> list[types.ModuleType]:
     """Return other imported modules in a stable order; one may have several names."""
-    if known.issuperset(map(id, sys.modules.values())):
+    if all(map(known.__contains__, map(id, sys.modules.values()))):  # makes no set, as issuperset
         return []
     modules = {id(module): module for _, module in sorted(sys.modules.items())}
     return [module for number, module in modules.items() if number not in known]
