@@ -132,7 +132,7 @@ class Exhaustive:
     def _absorb(self, known: list[Event], execution: Execution) -> list[Event]:
         """Return the events of an execution that begins with ``known`` ones."""
         dependence = self._knowledge.dependence
-        events, _ = events_of(execution.race, execution.schedule.choices, dependence, known)
+        events, _ = events_of(execution.steps, execution.schedule.choices, dependence, known)
         if events[: len(known)] != known:
             raise NotDeterministicError(_difference(known, events))
         order(events, len(known), dependence)

@@ -6,7 +6,7 @@ are barriers: everything before one happens before it, and it before everything 
 and waits is no event, but it matters at a tick: time counts from the beginning.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -78,6 +78,7 @@ class Event:
     index: int  # the how-manieth event of its actor
     footprint: int
     step: Step
+    name: StepName  # in every execution
     lead: tuple[str, ...] = ()  # choices just before it that led to no step
     begun: frozenset[str] = frozenset()  # at a tick: who had begun and had no event yet
     is_free: bool = False  # nothing but its own actor's earlier steps can hold it back
@@ -85,21 +86,24 @@ class Event:
     direct: int = 0  # of those, the ones that no other event comes between
     rivals: int = 0  # of all before it, the ones of other actors that it depends on by itself
     key: EventKey = ("", BEGUN, frozenset())  # itself, and the events in `direct`
-    orders: tuple[Pair, ...] | None = None  # it and each of `rivals`, once they were asked for
+    orders: list[Pair] | None = None  # it and each of `rivals`, once they were asked for
 
     @property
     def is_tick(self) -> bool:
         """Whether it is a move of the clock."""
         return self.actor == CLOCK
 
-    @property
-    def name(self) -> StepName:
-        """What it is called in every execution."""
-        return self.actor, self.index, self.step.label
-
     def is_like(self, step: Step) -> bool:
-        """Say whether a step of another execution is the same, as far as that must repeat."""
-        return self.step.signature == step.signature
+        """Say whether a step of another execution is the same, as far as that must repeat.
+
+        It is by its signature, of which nothing is made here.
+        """
+        own = self.step
+        return (
+            own.label == step.label
+            and own.actor == step.actor
+            and (own.footprint is step.footprint or own.footprint == step.footprint)
+        )
 
 
 def order(events: list[Event], start: int, dependence: Dependence) -> None:
@@ -183,7 +187,8 @@ def events_of(
         if event is None or not event.is_like(step):
             number, is_free = dependence.number(step.footprint), is_unconditional(step)
             waiting = frozenset(begun - {actor}) if begun and actor == CLOCK else _NOBODY
-            event = Event(actor, index, number, step, lead, waiting, is_free)
+            name = actor, index, step.label
+            event = Event(actor, index, number, step, name, lead, waiting, is_free)
         events.append(event)
         if begun:  # else there is no lead either
             begun.discard(actor)
@@ -199,13 +204,15 @@ def trace_key(events: Iterable[Event]) -> TraceKey:
     return frozenset([event.key for event in events])
 
 
-def orders_of(events: Sequence[Event]) -> Iterator[Pair]:
-    """Yield every two dependent events of different actors, by their names, in their order."""
+def orders_of(events: Sequence[Event]) -> list[Pair]:
+    """Return every two dependent events of different actors, by their names, in their order."""
+    found: list[Pair] = []
     for event in events:
         if event.orders is None:
             name = event.name
-            event.orders = tuple([(events[at].name, name) for at in positions(event.rivals)])
-        yield from event.orders
+            event.orders = [(events[at].name, name) for at in positions(event.rivals)]
+        found += event.orders
+    return found
 
 
 @lru_cache(maxsize=4096)
