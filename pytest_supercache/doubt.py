@@ -21,6 +21,7 @@ from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.events import Event, TraceKey, events_of, order, orders_of, trace_key
 from pytest_supercache.search.follow import Follow, Order
 from pytest_supercache.search.orders import (
+    Ability,
     anti_order,
     fewest_preemptions,
     linear_extensions,
@@ -103,8 +104,9 @@ class Doubt:
         self.failing += fails
         if violations:
             self.failing_schedules += ways or 0
-            self._walk = self._longer_walk(events, execution)
-            self._consider(events, execution)
+            ability = Ability(events, execution.waiting, self.search.waits)
+            self._walk = self._longer_walk(ability, execution)
+            self._consider(ability)
         elif not fails and not self._is_small and ways != 1 and self._trial.found is None:
             self._compare(list(events), anti_order(events), key, outcome)
 
@@ -155,19 +157,20 @@ class Doubt:
             walk=None if self._walk is None or self._idle_schedules else float(self._walk),
         )
 
-    def _longer_walk(self, events: Sequence[Event], execution: Execution) -> Fraction | None:
+    def _longer_walk(self, ability: Ability, execution: Execution) -> Fraction | None:
         """Add the chance of an interleaving; None where the clock might have moved early."""
         if self._walk is None or execution.saw_deadline:
             return None
-        chance = walk_chance(events, execution.waiting, self.search.waits)
+        chance = walk_chance(ability)
         return None if chance is None else self._walk + chance
 
-    def _consider(self, events: Sequence[Event], execution: Execution) -> None:
+    def _consider(self, ability: Ability) -> None:
         """Keep the smallest failing schedule: fewest preemptions, then steps, then users."""
         most = None if self.smallest is None else self.smallest[0]
-        fewest = fewest_preemptions(events, execution.waiting, self.search.waits, most)
+        fewest = fewest_preemptions(ability, most)
         if fewest is None:
             return
+        events = ability.events
         preemptions, way = fewest
         actors = tuple(events[at].actor for at in way)
         size = (preemptions, len(actors), len(set(actors)), actors)

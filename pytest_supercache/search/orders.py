@@ -57,19 +57,14 @@ def anti_order(events: Sequence[Event]) -> list[int]:
     return found
 
 
-def fewest_preemptions(
-    events: Sequence[Event],
-    waiting: Sequence[Pending],
-    waits: Mapping[str, WaitState],
-    most: int | None = None,
-) -> tuple[int, list[int]] | None:
+def fewest_preemptions(ability: "Ability", most: int | None = None) -> tuple[int, list[int]] | None:
     """Return an order with the fewest preemptions and their number.
 
     A shortest path over (closed set, last actor), after Musuvathi and Qadeer (PLDI 2007), who count
     a preemption when an actor that could go on has to wait. None: that takes too long, or there are
     more than ``most``.
     """
-    ability = _Ability(events, waiting, waits)
+    events = ability.events
     full = (1 << len(events)) - 1
     number = count()
     queue: list[tuple[int, int, int, str | None, tuple[int, ...]]] = [(0, 0, 0, None, ())]
@@ -84,7 +79,7 @@ def fewest_preemptions(
         if len(best) > STATES_MAX:
             return None
         could_go_on = last is not None and ability.can_go_on(last, mask)
-        for at in _ready(events, mask):
+        for at in ability.ready(mask):
             actor = events[at].actor
             more = cost + (could_go_on and actor != last)
             if most is not None and more > most:
@@ -94,16 +89,14 @@ def fewest_preemptions(
     return None
 
 
-def walk_chance(
-    events: Sequence[Event], waiting: Sequence[Pending], waits: Mapping[str, WaitState]
-) -> Fraction | None:
+def walk_chance(ability: "Ability") -> Fraction | None:
     """Return the chance that whoever draws evenly who goes next takes this interleaving.
 
     None: that takes too long, or it is not known who else could have gone.
     """
+    events = ability.events
     if any(event.lead for event in events):
         return None
-    ability = _Ability(events, waiting, waits)
     one = lcm(*range(1, len(ability.actors) + 1))  # so that its share of every number is whole
     level, seen = {0: 1}, 0
     for _ in events:
@@ -128,13 +121,20 @@ def _ready(events: Sequence[Event], mask: int) -> list[int]:
     return [at for at, event in enumerate(events) if not (mask >> at & 1 or event.before & ~mask)]
 
 
-class _Ability:
-    """Whether an actor could take its next step after a closed set of events."""
+class Ability:
+    """Whether an actor could take its next step after a closed set of an interleaving's events.
+
+    Args:
+        events: the interleaving.
+        waiting: what actors were waiting to do in the end.
+        waits: wait objects as they were before.
+    """
 
     def __init__(
         self, events: Sequence[Event], waiting: Sequence[Pending], waits: Mapping[str, WaitState]
     ) -> None:
-        self._events = events
+        self.events = events
+        self._befores = {1 << at: event.before for at, event in enumerate(events)}
         self._all = (1 << len(events)) - 1
         self._waits = waits
         self._waiting = {pending.actor: pending for pending in waiting}
@@ -150,14 +150,14 @@ class _Ability:
         """What wait objects were before any event."""
         return {
             event.step.wait.object: event.step.wait_before
-            for event in reversed(self._events)
+            for event in reversed(self.events)
             if event.step.wait is not None
         }
 
     @cached_property
     def _ids(self) -> dict[StepId, int]:
         """Where the event of each step is."""
-        return {(e.step.actor, e.step.index): at for at, e in enumerate(self._events)}
+        return {(e.step.actor, e.step.index): at for at, e in enumerate(self.events)}
 
     def choices(self, mask: int) -> tuple[int, list[tuple[int, bool]]]:
         """Return how many actors could go on after a closed set, and what may come next.
@@ -171,13 +171,24 @@ class _Ability:
             coming = left & -left
             can = self._can(actor, coming, mask)
             able += can
-            if coming and not self._events[coming.bit_length() - 1].before & outside:
+            if coming and not self._befores[coming] & outside:
                 ready.append((coming, can))
         tick = self.ticks & outside
         tick &= -tick
-        if tick and not self._events[tick.bit_length() - 1].before & outside:
+        if tick and not self._befores[tick] & outside:
             ready.append((tick, False))
         return able, ready
+
+    def ready(self, mask: int) -> list[int]:
+        """Return the events outside a closed set that may come next, the earliest first."""
+        found, outside = [], ~mask
+        for own in (*self.actors.values(), self.ticks):
+            left = own & outside
+            coming = left & -left
+            if coming and not self._befores[coming] & outside:
+                found.append(coming.bit_length() - 1)
+        found.sort()
+        return found
 
     def can_go_on(self, actor: str, mask: int) -> bool:
         """Say whether an actor could take its next step after a closed set."""
@@ -188,7 +199,7 @@ class _Ability:
         """The same, given the event in which it would take it, as a bit: 0 if there is none."""
         if coming & self._free:
             return True
-        step = self._events[coming.bit_length() - 1].step if coming else self._waiting.get(actor)
+        step = self.events[coming.bit_length() - 1].step if coming else self._waiting.get(actor)
         if step is None or (step.cause is not None and not self._is_in(step.cause, mask)):
             return False
         if step.recheck and not self._has_fired(step.deadline, mask):
@@ -206,7 +217,7 @@ class _Ability:
         reads = step.footprint.reads
         if EVERYTHING in reads:
             return bool(later)
-        others = (self._events[z].step for z in positions(later))
+        others = (self.events[z].step for z in positions(later))
         return any(touches(one.footprint.writes, reads) and not one.futile for one in others)
 
     def _is_allowed(self, actor: str, step: Step | Pending, mask: int) -> bool:
@@ -224,19 +235,19 @@ class _Ability:
     def _has_fired(self, deadline: float | None, mask: int) -> bool:
         if deadline is None:
             return False
-        ticks = (self._events[z] for z in positions(mask) if self._events[z].is_tick)
+        ticks = (self.events[z] for z in positions(mask) if self.events[z].is_tick)
         return any(tick.step.time >= deadline for tick in ticks)
 
     def _is_set(self, flag: str, mask: int) -> bool:
         if self._waits.get(flag) == SET:
             return True
-        taken = (self._events[z].step.wait for z in positions(mask))
+        taken = (self.events[z].step.wait for z in positions(mask))
         return any(flag in wait.sets for wait in taken if wait is not None)
 
     def _state(self, name: str, mask: int) -> WaitState | None:
         state = self._waits.get(name, self._first.get(name))
         for z in positions(mask):
-            other = self._events[z].step
+            other = self.events[z].step
             if other.wait is not None and other.wait.object == name:
                 state = other.wait_after or state
         return state

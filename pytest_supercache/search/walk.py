@@ -159,11 +159,7 @@ class Walk:
     def _choice(self, node: Node, choices: Choices) -> str | None:
         """Choose freely: without a preemption if that can be."""
         last = choices.last
-        if (
-            last in choices.enabled
-            and last not in node.sleep
-            and not self._must_wait(last, choices)
-        ):
+        if last in choices.enabled and last not in node.sleep:  # it has begun
             return last
         able = [name for name in choices.enabled if name != CLOCK]
         if not able:

@@ -8,7 +8,7 @@ import pytest
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.events import Event
-from pytest_supercache.search.orders import walk_chance
+from pytest_supercache.search.orders import Ability, walk_chance
 from tests.random_programs import (
     KINDS,
     Move,
@@ -63,7 +63,7 @@ def chances_of(programs: Programs) -> list[Fraction | None]:
     chances = []
 
     def see(_key: object, events: list[Event], run: Execution) -> None:
-        chances.append(walk_chance(events, run.waiting, search.waits))
+        chances.append(walk_chance(Ability(events, run.waiting, search.waits)))
 
     search = Exhaustive(see)
     search.explore(lambda scheduler: Run(programs).play(scheduler).execution())
