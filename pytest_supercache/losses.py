@@ -20,14 +20,16 @@ Effect = Callable[[], bool]
 """Makes something happen; False when it made no difference."""
 
 
-def open_to(stack: Stack, sights: Sights) -> dict[str, Any]:
-    """Say what can lose content: every place with whose it is, and what has a time to live."""
-    ours = {cache.name: REFERENCE for cache in stack.super_caches.values() if cache.used}
-    shown = {place: SHOWN for place in sights if place != "origin"}
-    return {
-        "places": {PLACE: PLACE, **ours, **shown},
-        "expiring": tuple(sorted(stack.existing_cache.expiring)),
-    }
+def places(stack: Stack, sights: Sights) -> dict[str, str]:
+    """Return every place that can lose content, with whose it is."""
+    found = {PLACE: PLACE}
+    for cache in stack.super_caches.values():
+        if cache.used:
+            found[cache.name] = REFERENCE
+    for place in sights:
+        if place != "origin":
+            found[place] = SHOWN
+    return found
 
 
 def restarting(stack: Stack, sights: Sights, place: str) -> tuple[str, Footprint, Effect]:

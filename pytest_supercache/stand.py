@@ -216,8 +216,10 @@ class Stand:
 
     def steps_have_changed(self) -> bool:
         """Say whether something was imported or learnt that makes footprints differ from now on."""
-        noticed = [self._watching.notice(), *(door.notice() for door in self._doors)]
-        if not any(noticed):
+        has_noticed = self._watching.notice()
+        for door in self._doors:
+            has_noticed |= door.notice()
+        if not has_noticed:
             return False
         self._state.add_empty(adapters.state(sys.modules))
         pairs = [pair for door in self._doors for pair in door.pairs]

@@ -48,6 +48,8 @@ def note_blocked(controller: Controller) -> None:
     if controller.time.cut_short:
         controller.simplify("threads that repeat cut off soon after the users")
     left = [actor for actor in controller.actors.values() if actor.state is not State.DONE]
+    if not left:
+        return
     blocked = [actor for actor in left if not actor.daemon]
     if controller.complete:
         controller.waiting = tuple(actor.as_pending(enabled=False) for actor in left)
@@ -80,6 +82,8 @@ def end_body(controller: Controller) -> None:
     that waits for time is not judged.
     """
     actors = controller.started()
+    if not actors:
+        return
     if controller.complete and not controller.given_up and not controller.blocked:
         for _ in range(MOVES_MAX):
             if not let_run(controller):

@@ -39,12 +39,13 @@ class LibraryDoors:
 
     def notice(self) -> bool:
         """Open the doors of what was imported since; True when there was something."""
-        names = [name for library, name in _DOORS.items() if library in sys.modules]
-        new = [import_module(name) for name in names if sys.modules.get(name) not in self._doors]
-        for door in new:
-            self._doors.append(door)
-            self.pairs += door.open()
-        return bool(new)
+        known = len(self._doors)
+        for library, name in _DOORS.items():
+            if library in sys.modules and sys.modules.get(name) not in self._doors:
+                door = import_module(name)
+                self._doors.append(door)
+                self.pairs += door.open()
+        return len(self._doors) > known
 
     def close(self) -> None:
         """Close them."""
