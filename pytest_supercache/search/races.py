@@ -6,7 +6,7 @@ operations on them; user code is never run for that (rules 3 to 5 of section 2 o
 search, docs/architecture.md).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -63,6 +63,7 @@ class Races:
     ) -> None:
         self._events = events
         self._base = base
+        self._ticks = sum(1 << at for at, event in enumerate(events) if event.actor == CLOCK)
         self._blocked = blocked
         self._dependence = dependence
         self._initial_waits = initial_waits
@@ -125,14 +126,14 @@ class Races:
         sequel.append((actor, footprint))
         return sequel
 
-    def _partners(self, event: Event, at: int) -> Iterator[int]:
+    def _partners(self, event: Event, at: int) -> Iterable[int]:
         """Return the earlier steps that one at ``at`` races with and could be taken before."""
         if not event.is_free:
             return self._reversible(
                 _Late(at, event.actor, event.footprint, event.before, event.direct, event.step)
             )
-        races = (event.direct & event.rivals) >> self._base << self._base
-        return (early for early in reversed(positions(races)) if not self._events[early].is_tick)
+        races = (event.direct & event.rivals & ~self._ticks) >> self._base << self._base
+        return positions(races)[::-1] if races else ()
 
     def _reversible(self, late: _Late) -> Iterator[int]:
         """Yield the earlier steps that one which may be held back could be taken before."""
