@@ -103,7 +103,7 @@ def body(world: World) -> None:
     assert world.existing_cache.peek("k") in {None, world.origin.peek("k")}
 
 
-ASYNCIO_RUNS = 500
+ASYNCIO_RUNS = 1_500
 """How many runs of the uncontrolled loop a round measures."""
 
 

@@ -48,12 +48,12 @@ class Operation:
         return self.returned_at is not None and self.returned_at <= other.called_at
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Commit:
     """One change of the origin: the key, its new value (None: deleted) and its version.
 
-    Commits with the same ``at`` were made in one step: one transaction. Not frozen, as what follows
-    that every execution makes: this is the hot path.
+    Commits with the same ``at`` were made in one step: one transaction. Nobody changes one; not
+    frozen, as loads and histories, because every execution makes them: this is the hot path.
     """
 
     key: str
@@ -64,7 +64,7 @@ class Commit:
     operation: int | None = None  # position in the history of the operation that made it
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Load:
     """One read of the origin by the code under test: what left the source, and when."""
 

@@ -12,6 +12,7 @@ from redis.client import CaseInsensitiveDict
 from redis.exceptions import ConnectionError as BrokenConnectionError
 from redis.exceptions import TimeoutError as LateError
 
+from pytest_supercache.layers.connections import OWNER
 from pytest_supercache.layers.telling import Telling
 
 _LOST = (BrokenConnectionError, LateError, TimeoutError)
@@ -67,8 +68,8 @@ class Reading:
 class Client(Reading, Telling, redis.Redis):
     """Sends a command on a connection of its pool, as redis-py does."""
 
-    is_announced = False
-    """Whether it sends what a door has let through, so that nobody is told of it once more."""
+    announced_to: object = None
+    """The cache whose door has let through what is sent now: there nobody is told of it again."""
 
     def _execute_command(self, *args: Any, **options: Any) -> Any:
         pool: Any = self.connection_pool
@@ -82,7 +83,7 @@ class Client(Reading, Telling, redis.Redis):
             return whole._execute_command(*args, **options)
         connection = pool.get_connection()
         try:
-            if self.is_announced and hasattr(connection, "send_announced"):
+            if self._is_announced_on(connection):
                 connection.send_announced(args)
             else:
                 connection.send_command(*args, **options)
@@ -92,6 +93,15 @@ class Client(Reading, Telling, redis.Redis):
             raise
         finally:
             pool.release(connection)
+
+    def _is_announced_on(self, connection: Any) -> bool:
+        """Say whether the door let it through that watches over this connection's cache."""
+        door = self.announced_to
+        return (
+            door is not None
+            and getattr(connection, OWNER, None) is door
+            and hasattr(connection, "send_announced")
+        )
 
 
 class AsyncClient(Reading, Telling, redis.asyncio.Redis):  # type: ignore[misc] # its bases differ in this

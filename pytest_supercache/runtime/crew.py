@@ -19,7 +19,7 @@ from typing import Any
 
 from pytest_supercache.runtime.actor import ActorThread
 from pytest_supercache.runtime.baton import Baton
-from pytest_supercache.runtime.calling import be_nobody
+from pytest_supercache.runtime.calling import be_nobody, here
 
 Renewal = Callable[[], bool]
 """Takes away what thread-locals hold for the calling thread; says whether all of it is gone."""
@@ -193,12 +193,12 @@ def _nothing() -> None:
 
 
 def _renewal() -> Renewal:
-    """Return the renewal of the calling thread, from which nothing is taken that it has by now.
+    """Return the renewal of the calling thread; what we know of it ourselves stays.
 
     Raises:
         ValueError: thread-locals are not as we know them.
     """
-    be_nobody()  # so that it has what we know of it, which says nothing then
+    be_nobody()  # what stays says nothing, and is there
     take = _taker_from_thread() if sys.version_info < (3, 13) else _taker_from_locals()
 
     def renew() -> bool:
@@ -212,12 +212,12 @@ def _taker_from_thread() -> Taker:
     get = ctypes.pythonapi.PyThreadState_GetDict
     get.restype = ctypes.c_void_p  # a borrowed reference
     state: dict[Any, Any] = ctypes.cast(get(), ctypes.py_object).value
-    own = state.keys() | ()
+    own = f"{_LOCALS}{id(here):#x}"
+    if own not in state:
+        raise ValueError("thread-locals have other names")
 
     def take() -> bool:
-        if state.keys() == own:
-            return False
-        held = [key for key in list(state) if key not in own and _is_local(key)]
+        held = [key for key in list(state) if key != own and _is_local(key)]
         for key in held:
             state.pop(key, None)
         return bool(held)
@@ -236,11 +236,10 @@ def _taker_from_locals() -> Taker:
     [watchers] = [kept for kept in gc.get_referents(mine) if isinstance(kept, set)]
     [watcher] = watchers
     watched = watcher()
-    own = {id(one): one for one in weakref.getweakrefs(watched)}
 
     def take() -> bool:
         watching = [
-            one for one in weakref.getweakrefs(watched) if id(one) not in own and _clears(one)
+            one for one in weakref.getweakrefs(watched) if _clears(one) and not _is_ours(one)
         ]
         for one in watching:
             one.__callback__(one)
@@ -256,6 +255,12 @@ def _is_local(key: object) -> bool:
 def _clears(reference: Any) -> bool:
     """Say whether a weak reference is that of a thread-local, and not of somebody who looks."""
     return getattr(reference.__callback__, "__name__", None) == "clear_locals"
+
+
+def _is_ours(reference: Any) -> bool:
+    """Say whether it is that of what we know of a thread: its callback has a reference to that."""
+    bound = reference.__callback__.__self__
+    return isinstance(bound, tuple) and bound[0]() is here
 
 
 @cache

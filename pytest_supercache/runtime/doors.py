@@ -149,10 +149,10 @@ class Doors:
 
         ``is_last``: nothing is to be asked or done between this and the answer.
         """
-        is_ours = is_last and hasattr(client, "is_announced")
+        is_ours = is_last and hasattr(client, "announced_to")
         self._commands += 1
         if is_ours:
-            client.is_announced = True
+            client.announced_to = self._cache
         try:
             return method(client, *args, **options)
         except BaseException:
@@ -161,7 +161,7 @@ class Doors:
         finally:
             self._commands -= 1
             if is_ours:
-                client.is_announced = False
+                client.announced_to = None
 
     def _pipeline(self, method: _Method) -> _Method:
         def execute(pipeline: Any, *args: Any, **options: Any) -> Any:

@@ -44,10 +44,10 @@ def collector_at_rest() -> Iterator[Collector]:
     """Let the collector rest; what was there before is none of its business until the end."""
     collector = Collector()
     is_frozen = gc.get_freeze_count() > 0  # by somebody else
-    if not is_frozen:
-        gc.freeze()
-    collector.rests()
     try:
+        if not is_frozen:
+            gc.freeze()
+        collector.rests()
         yield collector
     finally:
         collector.may_come()

@@ -172,15 +172,14 @@ def events_of(
     lead: tuple[str, ...] = ()
     begun: set[str] = set()
     coming = iter(known)
-    at = 0
-    for step in steps:
-        if step.choice is None:
-            continue
-        if at < step.choice:  # these led to no step
-            lead = tuple(choices[at : step.choice])
+    after = 0  # so many choices
+    by_choice = {step.choice: step for step in steps if step.choice is not None}
+    for at, step in by_choice.items():
+        if after < at:  # these led to no step
+            lead = tuple(choices[after:at])
             begun.update(lead)
-        actor = choices[step.choice]
-        at = step.choice + 1
+        actor = choices[at]
+        after = at + 1
         index = counts.get(actor, 0)
         counts[actor] = index + 1
         event = next(coming, None)
@@ -193,7 +192,7 @@ def events_of(
         if begun:  # else there is no lead either
             begun.discard(actor)
             lead = ()
-    return events, tuple(choices[at:])
+    return events, tuple(choices[after:])
 
 
 _NOBODY: frozenset[str] = frozenset()

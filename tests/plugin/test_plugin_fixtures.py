@@ -85,6 +85,47 @@ def test_a_wrong_assertion_on_a_fixture_fails_like_any_test(project: Project) ->
     result.stdout.fnmatch_lines(["E*assert None == b'v'"])
 
 
+RACE = """
+import pytest
+from pytest_supercache import explore
+
+@pytest.fixture
+def client(existing_cache):
+    client = existing_cache.client()
+    client.ping()
+    return client
+
+def visit(client, firsts):
+    if client.get("seen") is None:
+        firsts.append(1)
+    client.set("seen", "1")
+
+def visits(world, client):
+    firsts = []
+    for user in ("alice", "bob"):
+        world.actor(user, visit, client, firsts)
+    world.run()
+    assert len(firsts) <= 1
+
+@explore(search="exhaustive")
+def test_a_client_of_the_fixture(world, client):
+    visits(world, client)
+
+@explore(search="exhaustive")
+def test_a_client_of_the_world(world):
+    visits(world, world.existing_cache.client())
+"""
+
+
+def test_what_a_client_of_the_fixture_does_in_a_race_proves_nothing(project: Project) -> None:
+    project.test_file(RACE)
+    project.run()
+    assert {name: row["verdict"] for name, row in project.rows().items()} == {
+        "test_a_client_of_the_fixture": "unknown",
+        "test_a_client_of_the_world": "violated",
+    }
+
+
 def test_the_fixtures_are_listed_with_their_meaning(project: Project) -> None:
     result = project.run("--fixtures")
     for name in ("existing_cache", "super_cache", "origin", "cache_layers", "virtual_clock"):

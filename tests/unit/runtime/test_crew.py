@@ -148,6 +148,26 @@ def test_a_trace_function_is_that_of_new_threads(crew):
     assert "traced" not in calls
 
 
+def test_what_a_profile_function_keeps_in_a_thread_begins_anew(crew):
+    here, found = threading.local(), []
+
+    def profile(_frame, _event, _argument):
+        here.number = getattr(here, "number", 0) + 1
+
+    def flow():
+        before = here.number
+        threading.current_thread()
+        found.append((before, here.number > before))
+
+    threading.setprofile(profile)
+    try:
+        for _ in range(4):  # the first one also sees its thread begin
+            run(crew, flow)
+    finally:
+        threading.setprofile(None)
+    assert found[1:] == [found[1]] * 3
+
+
 def test_an_operating_system_thread_serves_again_where_python_allows_it(crew):
     natives = []
     for _ in range(3):
