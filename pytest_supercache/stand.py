@@ -4,6 +4,7 @@ Layers, wrapped methods, frozen time and cooperative locks are made once; an exe
 them. Nothing of it is left when the stand is taken down.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache import adapters
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Vector
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.settings import Exploration
@@ -283,8 +285,12 @@ def test_stand(
         state: module-level state of the code under test, ``"package.module:name"`` each.
         clients: Redis clients to lead to the existing cache, likewise.
         isolate: modules that each node imports for itself.
+
+    Raises:
+        SupercacheError: another check goes on in this process.
     """
     with ExitStack() as undo:
+        undo.enter_context(_alone())
         ctrl_c = undo.enter_context(ctrl_c_heard())  # left last: hears what falls into the undoing
         undo.enter_context(pinned())
         collector = undo.enter_context(collector_at_rest())
@@ -327,6 +333,26 @@ def test_stand(
             stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given,
             crew, ctrl_c, collector,
         )  # fmt: skip
+
+
+_present: set[int] = set()  # the process, while a check goes on in it; a fork begins without
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Be the only check of this process: what is replaced is replaced for all of it."""
+    process = os.getpid()
+    if process in _present:
+        raise SupercacheError(
+            "a check was begun while another one goes on in this process: in its body, or on "
+            "another thread. Let one end before the next begins, or run them in processes of their "
+            "own (pytest -n)"
+        )
+    _present.add(process)
+    try:
+        yield
+    finally:
+        _present.discard(process)
 
 
 def _current_name() -> str | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from time import perf_counter as real_perf_counter
 from typing import Any
 
 from pytest_supercache import coverage
@@ -15,6 +14,7 @@ from pytest_supercache.core.fault import Fault, Vector
 from pytest_supercache.core.fault_points import points
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.progress import Progress
+from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.core.schedule import Schedule, Scheduler
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution
@@ -81,7 +81,7 @@ class Trial:
     guarantees: tuple[Guarantee, ...]
     shared: bool  # treat memory as shared
     vector: Vector = ()  # the faults that strike in every execution that counts
-    started: float = field(default_factory=real_perf_counter)
+    started: float = field(default_factory=real_seconds)
     outside: bool = False  # ask the scheduler on the calling thread
     executions: int = 0
     violating: int = 0
@@ -259,7 +259,7 @@ class Trial:
 
     def seconds(self) -> float:
         """Return the real seconds since the check began."""
-        return real_perf_counter() - self.started
+        return real_seconds() - self.started
 
     def scope(self) -> coverage.Scope:
         """Describe within which bounds a verdict is meant."""

@@ -8,12 +8,12 @@ they are units of work, in an order that does not depend on who does them.
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass, replace
-from time import perf_counter as real_perf_counter
 
 from pytest_supercache import coverage
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.fault import Fault, Vector
 from pytest_supercache.core.fault_points import joined
+from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Exploration
@@ -141,7 +141,7 @@ class _Progress:
         self.size = 0  # all vectors of so many faults were searched
         self._settings = settings
         self._faults = settings.faults
-        self._started = real_perf_counter()
+        self._started = real_seconds()
         self._done: list[Unit] = []
 
     def add(self, unit: Unit) -> None:
@@ -150,7 +150,7 @@ class _Progress:
     def left(self, *, is_clean: bool) -> Exploration | None:
         """Return what the next vector may use; the clean one leaves half of it to the others."""
         used = sum(done.result.executions + done.idle for done in self._done)
-        seconds = real_perf_counter() - self._started
+        seconds = real_seconds() - self._started
         executions, time = self._settings.executions - used, self._settings.time - seconds
         if executions < 1 or time <= 0:
             return None
@@ -218,7 +218,7 @@ class _Progress:
             executions=sum(result.executions for result in results),
             violating=sum(result.violating for result in results),
             blocked=sum(result.blocked for result in results),
-            seconds=real_perf_counter() - self._started,
+            seconds=real_seconds() - self._started,
             notes=tuple(notes),
             statistics=results[0].statistics,
         )

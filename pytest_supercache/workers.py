@@ -19,7 +19,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
-from time import monotonic as real_monotonic
 from time import sleep as real_sleep  # noqa: TID251 - processes are waited for in real time
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +26,7 @@ from typing import Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Vector
 from pytest_supercache.core.operation import History
+from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution
@@ -110,7 +110,7 @@ def sent_to(executor: Executor | None, search: SearchUnit) -> Place:
 def _real_time_for_pipes() -> Iterator[None]:
     """Let pipes between processes wait by real time: while it is frozen no wait would ever end."""
     pipes: Any = multiprocessing.connection
-    usual, pipes.time = pipes.time, SimpleNamespace(monotonic=real_monotonic, sleep=real_sleep)
+    usual, pipes.time = pipes.time, SimpleNamespace(monotonic=real_seconds, sleep=real_sleep)
     try:
         yield
     finally:
@@ -205,8 +205,8 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 def _until_known(others: Collection[multiprocessing.process.BaseProcess]) -> None:
     """Wait until the pool's own thread, which asks after its workers too, knows that all ended."""
-    end = real_monotonic() + LEAVE_SECONDS
-    while set(multiprocessing.active_children()).difference(others) and real_monotonic() < end:
+    end = real_seconds() + LEAVE_SECONDS
+    while set(multiprocessing.active_children()).difference(others) and real_seconds() < end:
         real_sleep(0.001)
 
 

@@ -392,8 +392,6 @@ class World(Recording):
         """Return what ended an actor outside of any recorded operation."""
         everyone = (*self._actors, *self._controller.started())
         ended = [(actor.name, actor.error) for actor in everyone if actor.error is not None]
-        if not ended and not self._controller.lost:
-            return {}
         recorded = {id(call.error) for call in self._calls if call.error is not None}
         return {
             name: error

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from time import monotonic as real_monotonic
 from time import sleep as real_sleep  # noqa: TID251 - a server of our own starts in real time
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.layers.connections import portable_arguments, private_client
 from pytest_supercache.layers.fake_server import FakeRedisServer
 
@@ -123,12 +123,12 @@ class RealServer:
         import redis
 
         admin = private_client(lambda: self.connection({}))
-        end = real_monotonic() + START_SECONDS
+        end = real_seconds() + START_SECONDS
         while True:
             try:
                 admin.ping()
             except redis.exceptions.ConnectionError as error:
-                if self._process.poll() is not None or real_monotonic() > end:
+                if self._process.poll() is not None or real_seconds() > end:
                     self._stop()
                     raise SupercacheError(f"{program} did not start: {error}") from error
                 real_sleep(0.01)

@@ -8,11 +8,11 @@ a worker, be it of xdist or of ours.
 import multiprocessing
 import os
 import sys
-from time import perf_counter as real_perf_counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.plugin.terminal import columns, uncaptured
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ class Progressing:
         self._config = config
         self._name = name
         self._width = width
-        self._next = real_perf_counter() + AFTER_SECONDS
+        self._next = real_seconds() + AFTER_SECONDS
         self._is_shown = False
 
     def __call__(self, now: "Progress") -> None:
         """Show how far the search has come, a few times a second."""
-        at = real_perf_counter()
+        at = real_seconds()
         if at < self._next:
             return
         self._next = at + EVERY_SECONDS

@@ -252,15 +252,9 @@ class Controller(Notes):
     def _enabled(self) -> list[str]:
         enabled = []
         for name, actor in self.actors.items():
-            if actor.state is PARKED:
-                announced = actor.pending
-                assert announced is not None, "who is parked has announced a step"
-                is_guarded = announced.wait is not None or announced.recheck_from is not None
-                if is_guarded and not self.may_take(actor, announced):
-                    continue
-            elif actor.state is not NEW:
-                continue
-            enabled.append(name)
+            state = actor.state
+            if state is NEW or (state is PARKED and self.may_take(actor, actor.pending)):
+                enabled.append(name)
         for name, work in self.backgrounds.items():
             if work.pending() is not None:
                 enabled.append(name)

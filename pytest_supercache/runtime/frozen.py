@@ -34,27 +34,33 @@ def clock_pairs() -> list[tuple[Any, Any]]:
 
 @contextmanager
 def frozen(clock: VirtualClock) -> Iterator[None]:
-    """Let ``time``, ``datetime`` and all that was imported from them show ``clock``."""
+    """Let ``time``, ``datetime`` and all that was imported from them show ``clock``.
+
+    If somebody has frozen time before, it shows again what it did when this is over.
+    """
     import freezegun
     import freezegun.api
 
+    is_frozen = bool(freezegun.api.freeze_factories)  # then all is replaced, and stays so
     freezer = freezegun.freeze_time(EPOCH, ignore=_REAL_TIME)
-    factory = freezer.start()
-    # What is ignored was left unpatched just now. From here on nobody's callers are inspected:
-    # code under test that our own frames call must see virtual time.
-    freezegun.api.ignore_lists[-1] = ()
-
-    quick = _Quick(freezer, factory)
-
-    def move(instant: datetime) -> None:
-        factory.time_to_freeze = instant.replace(tzinfo=None)
-        quick.seconds = instant.timestamp()
-
-    clock.listen(move)
+    factory: Any = freezer.start()
     try:
-        yield
+        # What is ignored was left unpatched just now. From here on nobody's callers are inspected:
+        # code under test that our own frames call must see virtual time.
+        freezegun.api.ignore_lists[-1] = ()
+        quick = None if is_frozen else _Quick(freezer, factory)
+
+        def move(instant: datetime) -> None:
+            factory.time_to_freeze = instant.replace(tzinfo=None)
+            if quick is not None:
+                quick.seconds = instant.timestamp()
+
+        clock.listen(move)
+        try:
+            yield
+        finally:
+            clock.silence(move)
     finally:
-        clock.silence(move)
         freezer.stop()
 
 
