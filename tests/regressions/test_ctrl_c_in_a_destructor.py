@@ -10,6 +10,14 @@ from pytest_supercache import Verdict, check
 from pytest_supercache.oracle.guarantee import Guarantee
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard():
+    """Also where these tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class PressesCtrlC:
     """Something that is destroyed at a bad moment."""
 

@@ -201,7 +201,8 @@ def test_copies_of_a_client_share_nothing_that_changes():
                 "connection_class", "encoder_class", "_event_dispatcher", "_pool_id",
             }  # fmt: skip
         handler = second.connection_pool.connection_kwargs.get("maint_notifications_pool_handler")
-        assert handler is None or handler.pool is second.connection_pool
+        kwargs = second.connection_pool.connection_kwargs
+        assert handler is None or handler.pool.connection_kwargs is kwargs
         rows = dict(third.rows)
         second.set_response_callback("GET", lambda _answer: "mine")
         assert "GET" in second.response_callbacks
