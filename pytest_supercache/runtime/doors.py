@@ -75,12 +75,11 @@ class Doors:
         self._wrap(every, "send_packed_command", self._sending)
         self._wrap(every, "connect", self._wire.connecting)
         server = self._cache.server
-        if not (self._wire.parts or server.tells_of_changes):
-            return  # a reply is no step, and is there when it is read
-        self._wrap(every, "read_response", self._wire.receiving)
-        own = server.own_reader(name) if isinstance(server, FakeRedisServer) else None
-        if own is not None:
-            self._wrap(own, "read_response", self._wire.receiving)
+        if self._wire.parts or server.tells_of_changes:  # else a reply is there when it is read
+            self._wrap(every, "read_response", self._wire.receiving)
+            own = server.own_reader(name) if isinstance(server, FakeRedisServer) else None
+            if own is not None:
+                self._wrap(own, "read_response", self._wire.receiving)
 
     def close(self) -> None:
         """Unwrap them."""
