@@ -4,7 +4,6 @@ Layers, wrapped methods, frozen time and cooperative locks are made once; an exe
 them. Nothing of it is left when the stand is taken down.
 """
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -41,6 +40,7 @@ from pytest_supercache.runtime.kept_clients import clients_replaced
 from pytest_supercache.runtime.library_doors import LibraryDoors
 from pytest_supercache.runtime.lines import lines_parted
 from pytest_supercache.runtime.loop_tools import async_pairs, tools_watched
+from pytest_supercache.runtime.only_one import only_one
 from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
 from pytest_supercache.runtime.record import Record
@@ -162,7 +162,8 @@ class Stand:
         kept.close()  # the last step: no other one has followed
         self._name_real_time(controller, expiries)
         self._forget()
-        failure = None if isinstance(actor.error, Abandoned) else actor.error
+        error = None if isinstance(actor.error, Abandoned) else actor.error
+        failure = self._wrong_time() or error
         if look:
             world.take_stock()
         found = world.execution(failure or world.misuse())
@@ -199,6 +200,11 @@ class Stand:
         self.stack.close_to_faults()
         self._state.leave()
         self._isolation.leave()
+
+    def _wrong_time(self) -> SupercacheError | None:
+        """Return what is wrong if code did not see the clock of the check."""
+        complaint = self.stack.clock.complaint()
+        return None if complaint is None else SupercacheError(complaint)
 
     def _swaps_state(self) -> bool:
         return self._state.is_declared or self._isolation.is_used
@@ -290,7 +296,7 @@ def test_stand(
         SupercacheError: another check goes on in this process.
     """
     with ExitStack() as undo:
-        undo.enter_context(_alone())
+        undo.enter_context(only_one())
         ctrl_c = undo.enter_context(ctrl_c_heard())  # left last: hears what falls into the undoing
         undo.enter_context(pinned())
         collector = undo.enter_context(collector_at_rest())
@@ -333,26 +339,6 @@ def test_stand(
             stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given,
             crew, ctrl_c, collector,
         )  # fmt: skip
-
-
-_present: set[int] = set()  # the process, while a check goes on in it; a fork begins without
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Be the only check of this process: what is replaced is replaced for all of it."""
-    process = os.getpid()
-    if process in _present:
-        raise SupercacheError(
-            "a check was begun while another one goes on in this process: in its body, or on "
-            "another thread. Let one end before the next begins, or run them in processes of their "
-            "own (pytest -n)"
-        )
-    _present.add(process)
-    try:
-        yield
-    finally:
-        _present.discard(process)
 
 
 def _current_name() -> str | None:

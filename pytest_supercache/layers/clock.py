@@ -15,6 +15,8 @@ class VirtualClock:
         self._now = 0.0
         self.ahead = 0.0  # how far ahead of the true instant listeners are shown
         self._listeners: list[Callable[[dt.datetime], None]] = []
+        self.complaint: Callable[[], str | None] = lambda: None
+        """Says what is wrong if code does not see this clock, although it should."""
 
     def now(self) -> float:
         """Return the virtual seconds since the start of the execution."""
@@ -31,7 +33,8 @@ class VirtualClock:
 
     def silence(self, listener: Callable[[dt.datetime], None]) -> None:
         """Stop calling ``listener``."""
-        self._listeners.remove(listener)
+        if listener in self._listeners:
+            self._listeners.remove(listener)
 
     def show_ahead(self, seconds: float) -> None:
         """Show listeners an instant so far ahead of the true one: a node whose clock is wrong."""

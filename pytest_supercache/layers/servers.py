@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 START_SECONDS = 10.0
 """How long a server may take to answer its first PING."""
 
+STOP_SECONDS = 5.0
+"""How long it may take to end when it is asked to."""
+
 
 class RealServer:
     """A ``redis-server`` or ``valkey-server`` of our own on a unix socket."""
@@ -298,9 +301,9 @@ def _restore(admin: "redis.Redis", saved: dict[Any, tuple[bytes, int]]) -> None:
 def _stop(process: "subprocess.Popen[bytes]", folder: str) -> None:
     if process.poll() is None:
         process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end = real_seconds() + STOP_SECONDS
+        while process.poll() is None and real_seconds() < end:
+            real_sleep(0.01)
+        process.kill()
+        process.wait()
     shutil.rmtree(folder, ignore_errors=True)

@@ -6,6 +6,7 @@ something, and now stand somewhere.
 
 from typing import TYPE_CHECKING
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.runtime.actor import NEW, PARKED
 
 if TYPE_CHECKING:
@@ -13,7 +14,14 @@ if TYPE_CHECKING:
 
 
 def stand_ready(controller: "Controller") -> None:
-    """Note who has begun, and how wait objects are; who asks again may do so if there is news."""
+    """Note who has begun, and how wait objects are; who asks again may do so if there is news.
+
+    Raises:
+        SupercacheError: code does not see the clock that the search moves.
+    """
+    complaint = controller.time.clock.complaint()
+    if complaint is not None:
+        raise SupercacheError(complaint)
     controller.record.waits.mark()
     for actor in controller.actors.values():
         pending = actor.pending if actor.state is PARKED else None

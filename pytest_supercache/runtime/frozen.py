@@ -5,6 +5,8 @@ time to code called from our frames; its list of ignored modules decides at patc
 own timings must stay real.
 """
 
+import copyreg
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,23 +15,45 @@ from functools import wraps
 from typing import Any
 
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
+from pytest_supercache.runtime.active import controlled
 
 _REAL_TIME = ["pytest_supercache.", "hypothesis.", "xdist.", "execnet.", "_pytest.", "allure"]
 
+_FROZEN_INSIDE = (
+    "time was frozen, or let go, inside of a check (freezegun, in its body or in code that it "
+    "runs), so that code does not see the time that the search moves. Freeze it around the check, "
+    "with @freeze_time above @explore; in the body let time pass by time.sleep"
+)
+_MOVED_INSIDE = (
+    "a clock that was frozen before the check was moved in its body, where nobody sees it: a check "
+    "has time of its own. Let time pass by time.sleep instead"
+)
+
 
 def clock_pairs() -> list[tuple[Any, Any]]:
-    """Return freezegun's functions as (real, frozen) pairs.
+    """Return freezegun's functions and classes as (real, frozen) pairs.
 
-    freezegun replaces the globals of modules. A clock that is a default argument or an attribute
-    (``timer=time.monotonic``) is replaced by whoever walks there; outside of frozen time the frozen
-    functions show the real one.
+    freezegun replaces the globals of modules, but for those on its list, which it knows by how
+    their names begin. What is a default argument or an attribute (``timer=time.monotonic``), or in
+    code under test on that list, is replaced by whoever walks there; outside of frozen time the
+    frozen ones show the real one.
     """
     import freezegun.api
 
     names = ("time", "monotonic", "perf_counter", "time_ns", "monotonic_ns", "perf_counter_ns",
              "localtime", "gmtime", "strftime")  # fmt: skip
     api = vars(freezegun.api)
-    return [(api[f"real_{name}"], api[f"fake_{name}"]) for name in names]
+    classes = [("real_datetime", "FakeDatetime"), ("real_date", "FakeDate")]
+    named = [(f"real_{name}", f"fake_{name}") for name in names]
+    return [(api[real], api[fake]) for real, fake in (*named, *classes)]
+
+
+def stays_frozen() -> set[int]:
+    """Return which of these frozen ones, by identity, are still somebody's when we are gone."""
+    import freezegun.api
+
+    is_anothers = len(freezegun.api.freeze_factories) > 1
+    return {id(fake) for _, fake in clock_pairs()} if is_anothers else set()
 
 
 @contextmanager
@@ -38,30 +62,96 @@ def frozen(clock: VirtualClock) -> Iterator[None]:
 
     If somebody has frozen time before, it shows again what it did when this is over.
     """
-    import freezegun
-    import freezegun.api
-
-    is_frozen = bool(freezegun.api.freeze_factories)  # then all is replaced, and stays so
-    freezer = freezegun.freeze_time(EPOCH, ignore=_REAL_TIME)
-    factory: Any = freezer.start()
+    ours = _Frozen()
     try:
+        ours.begin()
+        clock.listen(ours.move)
+        clock.complaint = ours.complaint
+        yield
+    finally:
+        clock.complaint = lambda: None
+        clock.silence(ours.move)
+        ours.end()
+
+
+class _Frozen:
+    """Our time, on top of what somebody may have frozen before."""
+
+    def __init__(self) -> None:
+        import freezegun
+        import freezegun.api
+
+        self._api: Any = freezegun.api
+        self._freezer: Any = freezegun.freeze_time(EPOCH, ignore=_REAL_TIME)
+        self._factory: Any = None
+        self._quick: _Quick | None = None
+        self._is_disturbed = False
+        self._stacks = [
+            (stack, len(stack))
+            for stack in (
+                self._api.freeze_factories, self._api.ignore_lists, self._api.tick_flags,
+                self._api.tz_offsets,
+            )
+        ]  # fmt: skip
+        self._before = list(self._api.freeze_factories)
+        self._instants = [factory.time_to_freeze for factory in self._before]
+        self._start = self._api._freeze_time.start  # noqa: SLF001 - who freezes time, calls it
+
+    def begin(self) -> None:
+        """Freeze time."""
+        freezer = self._freezer
+        # What `stop` needs, if it is called before `start` has come to its end.
+        freezer.reals, freezer.fake_names, freezer.modules_at_start = {}, (), set(sys.modules)
+        self._factory = freezer.start()
+        freezer.ignore = ()  # what is imported meanwhile is put right, whatever its name
         # What is ignored was left unpatched just now. From here on nobody's callers are inspected:
         # code under test that our own frames call must see virtual time.
-        freezegun.api.ignore_lists[-1] = ()
-        quick = None if is_frozen else _Quick(freezer, factory)
+        self._api.ignore_lists[-1] = ()
+        if not self._before:
+            self._quick = _Quick(freezer, self._factory)
+        self._api._freeze_time.start = self._watched(self._start)  # noqa: SLF001 - as above
 
-        def move(instant: datetime) -> None:
-            factory.time_to_freeze = instant.replace(tzinfo=None)
-            if quick is not None:
-                quick.seconds = instant.timestamp()
+    def _watched(self, start: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(start)
+        def watched(freezer: Any) -> Any:
+            execution = controlled()
+            if execution is not None and execution.controller.phase == "race":
+                self._is_disturbed = True
+            return start(freezer)
 
-        clock.listen(move)
-        try:
-            yield
-        finally:
-            clock.silence(move)
-    finally:
-        freezer.stop()
+        return watched
+
+    def move(self, instant: datetime) -> None:
+        """Show this instant from now on."""
+        self._factory.time_to_freeze = instant.replace(tzinfo=None)
+        if self._quick is not None:
+            self._quick.seconds = instant.timestamp()
+
+    def complaint(self) -> str | None:
+        """Say what is wrong if somebody has changed meanwhile what code sees of time."""
+        is_disturbed, self._is_disturbed = self._is_disturbed, False
+        if is_disturbed or self._api.freeze_factories != [*self._before, self._factory]:
+            return _FROZEN_INSIDE
+        if [factory.time_to_freeze for factory in self._before] != self._instants:
+            return _MOVED_INSIDE
+        return None
+
+    def end(self) -> None:
+        """Take back what was frozen since the beginning, by us or by somebody who forgot to."""
+        self._api._freeze_time.start = self._start  # noqa: SLF001 - as above
+        for stack, depth in self._stacks:
+            del stack[depth:]
+        if self._before:
+            return
+        for stack, _ in self._stacks:
+            stack.append(None)  # for `stop` to take away
+        for real in (self._api.real_datetime, self._api.real_date):
+            copyreg.dispatch_table.setdefault(real, _nothing)
+        self._freezer.stop()
+
+
+def _nothing(_moment: Any) -> str:
+    raise AssertionError("it is taken away at once")
 
 
 class _Quick:

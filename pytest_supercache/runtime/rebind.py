@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pytest_supercache.runtime import locks
+from pytest_supercache.runtime.frozen import stays_frozen
 from pytest_supercache.runtime.places import Place, places
 from pytest_supercache.runtime.replacing import PAIRS, REPLACED, VIEWS, Replacements
 from pytest_supercache.runtime.room import on_a_fresh_stack
@@ -73,7 +74,8 @@ class Rebinding:
         """Put everything back, also in modules that were imported meanwhile."""
         for place in reversed(self._undo):
             _try(place, place.value)
-        originals = {id(stand_in): real for real, stand_in in self._pairs}
+        stay = stays_frozen()
+        originals = {id(own): real for real, own in self._pairs if id(own) not in stay}
         new = [module for module in _modules_but(self._at_start) if is_under_test(module)]
         for place in _found(new, self._closed, originals):
             _try(place, originals[id(place.value)])

@@ -1,7 +1,10 @@
 """A check in time that somebody has frozen before: it has its own, and leaves that as it was."""
 
+import contextlib
 import datetime as dt
+import importlib
 import os
+import sys
 import threading
 import time
 
@@ -110,6 +113,144 @@ def test_the_budget_is_of_real_time(before):
     result = check(body, search="exhaustive", time=0.2, executions=1_000_000)
     assert result.verdict is Verdict.UNKNOWN
     assert 0.2 <= result.seconds < 60
+
+
+LOCAL = """
+import time
+from datetime import date, datetime, timedelta, timezone
+
+class Local:
+    def __init__(self):
+        self.entry = None
+    def put(self, value):
+        self.entry = value, datetime.now(timezone.utc) + timedelta(seconds=10)
+    def get(self):
+        value, end = self.entry
+        return value if datetime.now(timezone.utc) < end else None
+"""
+
+
+@pytest.fixture
+def module(request, tmp_path, monkeypatch):
+    """Import a module of this name in which entries live for ten seconds."""
+    (tmp_path / f"{request.param}.py").write_text(LOCAL)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module(request.param)
+    del sys.modules[request.param]
+
+
+def outlives(module):
+    def body(world):
+        local, found = module.Local(), []
+
+        def waits():
+            local.put("v")
+            threading.Event().wait(11)
+            found.append(local.get())
+
+        world.actor("alice", waits)
+        world.run()
+        assert found == [None]
+
+    return check(body, search="exhaustive").verdict
+
+
+@pytest.mark.parametrize("module", ["app_of_ours", "queueing_of_ours", "giftshop"], indirect=True)
+def test_code_sees_it_whatever_its_module_is_called(module):
+    """freezegun leaves alone what begins like ``queue`` or ``gi``, and what else is on its list."""
+    real = module.datetime, module.date
+    assert outlives(module) is Verdict.HOLDS
+    with freezegun.freeze_time(NOON, ignore=[module.__name__]):
+        assert outlives(module) is Verdict.HOLDS
+        assert module.datetime is real[0]
+    assert (module.datetime, module.date) == real
+
+
+def test_what_is_imported_meanwhile_shows_the_frozen_time_and_then_the_real_one(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "imported_late.py").write_text(
+        "import datetime as dt\nfrom datetime import datetime\nfrom time import time\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def body(world):
+        importlib.import_module("imported_late")
+        visits(world)
+
+    with freezegun.freeze_time(NOON):
+        assert check(body, search="exhaustive").verdict is Verdict.HOLDS
+        late = sys.modules["imported_late"]
+        assert late.time() == late.datetime.now(dt.UTC).timestamp() == NOON.timestamp()
+    assert late.datetime is dt.datetime
+    assert late.time() > NOON.timestamp()
+    del sys.modules["imported_late"]
+
+
+def freezes_around_the_race(world):
+    with freezegun.freeze_time(NOON):
+        visits(world)
+
+
+def freezes_in_the_race(world):
+    def user():
+        with freezegun.freeze_time(NOON):
+            world.step("look", reads="k")
+
+    world.actor("alice", user)
+    world.run()
+
+
+def freezes_and_forgets(world):
+    visits(world)
+    freezegun.freeze_time(NOON).start()
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+@pytest.mark.parametrize(
+    "body", [freezes_around_the_race, freezes_in_the_race, freezes_and_forgets]
+)
+def test_time_frozen_inside_of_a_check_is_an_error(body, is_frozen):
+    began = now()
+    with freezegun.freeze_time(NOON) if is_frozen else contextlib.nullcontext():
+        with pytest.raises(SupercacheError, match="frozen, or let go, inside of a check"):
+            check(body, search="exhaustive")
+        if is_frozen:
+            assert now() == NOON.timestamp()
+    assert began <= now() < began + 60
+
+
+def test_time_frozen_beside_the_race_is_none():
+    def body(world):
+        visits(world)
+        with freezegun.freeze_time(NOON):
+            assert now() == NOON.timestamp()
+
+    assert check(body, search="exhaustive").verdict is Verdict.HOLDS
+
+
+def test_to_move_the_clock_that_was_frozen_before_is_an_error():
+    with freezegun.freeze_time(NOON) as outer:
+
+        def body(world):
+            outer.tick(60)
+            visits(world)
+
+        with pytest.raises(SupercacheError, match=r"moved in its body.*time\.sleep"):
+            check(body, search="exhaustive")
+
+
+def test_ctrl_c_while_time_is_being_frozen_leaves_nothing(monkeypatch):
+    def interrupted(_module):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(freezegun.api, "_get_cached_module_attributes", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            check(visits, search="exhaustive")
+    assert not freezegun.api.freeze_factories
+    assert dt.datetime is freezegun.api.real_datetime
+    assert check(visits, search="exhaustive").verdict is Verdict.HOLDS
 
 
 def test_a_check_inside_of_a_check_is_refused():
