@@ -4,6 +4,7 @@ redis-py tells its metrics of every command; nobody is there who would hear of i
 ours. What a copy does not do by itself, it leaves to redis-py.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import redis
@@ -12,7 +13,6 @@ from redis.client import CaseInsensitiveDict
 from redis.exceptions import ConnectionError as BrokenConnectionError
 from redis.exceptions import TimeoutError as LateError
 
-from pytest_supercache.layers.connections import OWNER
 from pytest_supercache.layers.telling import Telling
 
 _LOST = (BrokenConnectionError, LateError, TimeoutError)
@@ -55,6 +55,7 @@ class Reading:
         return (
             vars(self)["response_callbacks"] is None
             and options.keys() <= _KEYS
+            and type(command) is str
             and _stands_for_itself(command)
         )
 
@@ -83,8 +84,9 @@ class Client(Reading, Telling, redis.Redis):
             return whole._execute_command(*args, **options)
         connection = pool.get_connection()
         try:
-            if self._is_announced_on(connection):
-                connection.send_announced(args)
+            door = self.announced_to
+            if door is not None and hasattr(connection, "send_announced"):
+                connection.send_announced(args, door)
             else:
                 connection.send_command(*args, **options)
             return self.read(name, connection.read_response())
@@ -93,15 +95,6 @@ class Client(Reading, Telling, redis.Redis):
             raise
         finally:
             pool.release(connection)
-
-    def _is_announced_on(self, connection: Any) -> bool:
-        """Say whether the door let it through that watches over this connection's cache."""
-        door = self.announced_to
-        return (
-            door is not None
-            and getattr(connection, OWNER, None) is door
-            and hasattr(connection, "send_announced")
-        )
 
 
 class AsyncClient(Reading, Telling, redis.asyncio.Redis):  # type: ignore[misc] # its bases differ in this
@@ -115,9 +108,10 @@ class AsyncClient(Reading, Telling, redis.asyncio.Redis):  # type: ignore[misc] 
         return await whole.parse_response(connection, command_name, **options)
 
 
-def _stands_for_itself(command: Any) -> bool:
+@lru_cache(maxsize=1_000)
+def _stands_for_itself(command: str) -> bool:
     """Say whether a command is sent as it stands, and its answer has a row under its name.
 
     HIMPORT is not: redis-py sends others before it, once on each connection.
     """
-    return type(command) is str and command.isupper() and "HIMPORT" not in command
+    return command.isupper() and "HIMPORT" not in command

@@ -9,7 +9,7 @@ take the way that they always take.
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from queue import SimpleQueue
 from typing import Any
 
@@ -19,6 +19,8 @@ from redis.connection import (  # type: ignore[attr-defined] # not in its __all_
     Encoder,
     PythonRespSerializer,
 )
+
+from pytest_supercache.layers.connections import OWNER
 
 # Older versions have the classes of connections by their first names.
 _Connection: Any = getattr(fakeredis, "FakeRedisConnection", None) or fakeredis.FakeConnection
@@ -38,7 +40,7 @@ def fields_of(args: Sequence[Any], encoder: Any, *, is_usual: bool) -> Fields:
     """
     name = args[0]
     if isinstance(name, str):
-        fields = Fields(name.encode().split())
+        fields = Fields(_words_of(name))
     else:
         fields = Fields(name.split() if b" " in name else (name,))
     for arg in args[1:]:
@@ -48,6 +50,11 @@ def fields_of(args: Sequence[Any], encoder: Any, *, is_usual: bool) -> Fields:
         value = encoder.encode(arg)
         fields.append(value if type(value) is bytes else bytes(value))
     return fields
+
+
+@lru_cache(maxsize=1_000)
+def _words_of(name: str) -> tuple[bytes, ...]:
+    return tuple(name.encode().split())
 
 
 _USUAL = ("utf-8", "strict")
@@ -83,11 +90,14 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
         else:
             super().send_command(*args, **options)
 
-    def send_announced(self, args: Sequence[Any]) -> None:
-        """Send a command that a door has let through: nobody is told of it once more."""
+    def send_announced(self, args: Sequence[Any], door: object) -> None:
+        """Send a command that the door of a cache has let through.
+
+        If that is where this connection leads, nobody is told of it once more.
+        """
         socket = self._sock
         takes_fields = getattr(socket, "takes_fields", False) and self.packs_usually
-        if not takes_fields or self.health_check_interval:
+        if not takes_fields or self.health_check_interval or getattr(self, OWNER, None) is not door:
             self.send_command(*args)
             return
         try:

@@ -217,6 +217,8 @@ def _taker_from_thread() -> Taker:
         raise ValueError("thread-locals have other names")
 
     def take() -> bool:
+        if len(state) == 1:  # that is our own
+            return False
         held = [key for key in list(state) if key != own and _is_local(key)]
         for key in held:
             state.pop(key, None)

@@ -130,9 +130,14 @@ class _Frozen:
     def complaint(self) -> str | None:
         """Say what is wrong if somebody has changed meanwhile what code sees of time."""
         is_disturbed, self._is_disturbed = self._is_disturbed, False
-        if is_disturbed or self._api.freeze_factories != [*self._before, self._factory]:
+        factories = self._api.freeze_factories
+        if (
+            is_disturbed
+            or len(factories) <= len(self._before)
+            or factories[-1] is not self._factory
+        ):
             return _FROZEN_INSIDE
-        if [factory.time_to_freeze for factory in self._before] != self._instants:
+        if self._before and [one.time_to_freeze for one in self._before] != self._instants:
             return _MOVED_INSIDE
         return None
 

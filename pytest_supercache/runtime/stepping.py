@@ -72,9 +72,13 @@ class Stepping:
         """
         actor = current_actor()
         assert actor is not None, f"{label!r} was announced by a thread that is not an actor's"
-        announced = self.announced(
-            actor, label, footprint, kind, wait, deadline, recheck_from, polls, failure
-        )
+        if self.is_undisturbed and deadline is None and not (actor.born or actor.inherited):
+            # Nothing surrounds it, and nothing is done to it: this is the hot path.
+            announced = Announced(label, kind, footprint, wait, None, recheck_from, polls)
+        else:
+            announced = self.announced(
+                actor, label, footprint, kind, wait, deadline, recheck_from, polls, failure
+            )
         self.controller.arrive(actor, announced)
         if self.on_step is not None or not self.is_undisturbed:
             self.begun(actor, announced)
@@ -93,8 +97,6 @@ class Stepping:
         failure: Failure = ConnectionError,
     ) -> Announced:
         """Make the announcement of a step, with all that surrounds it and what faults do to it."""
-        if self.is_undisturbed and deadline is None and not (actor.born or actor.inherited):
-            return Announced(label, kind, footprint, wait, None, recheck_from, polls)
         plan = self._plan(actor, label, kind, failure) if self.faults.vector else None
         if plan is not None:
             label, deadline = plan.label, deadline or plan.deadline

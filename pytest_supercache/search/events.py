@@ -157,7 +157,7 @@ def _key(event: Event, earlier: Iterable[Event]) -> EventKey:
 
 
 def events_of(
-    steps: Iterable[Step],
+    steps: Sequence[Step],
     choices: Sequence[str],
     dependence: Dependence,
     known: Sequence[Event] = (),
@@ -173,8 +173,13 @@ def events_of(
     begun: set[str] = set()
     coming = iter(known)
     after = 0  # so many choices
-    by_choice = {step.choice: step for step in steps if step.choice is not None}
-    for at, step in by_choice.items():
+    for step in steps:
+        at = step.choice
+        if at is None:
+            continue
+        if at < after:  # of two steps of one choice the last one counts
+            last = {step.choice: step for step in steps if step.choice is not None}
+            return events_of(list(last.values()), choices, dependence, known)
         if after < at:  # these led to no step
             lead = tuple(choices[after:at])
             begun.update(lead)
