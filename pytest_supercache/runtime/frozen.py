@@ -95,7 +95,8 @@ class _Frozen:
         ]  # fmt: skip
         self._before = list(self._api.freeze_factories)
         self._instants = [factory.time_to_freeze for factory in self._before]
-        self._start = self._api._freeze_time.start  # noqa: SLF001 - who freezes time, calls it
+        self._freezers: Any = type(self._freezer)  # whoever freezes time, starts one of them
+        self._start = self._freezers.start
 
     def begin(self) -> None:
         """Freeze time."""
@@ -109,7 +110,7 @@ class _Frozen:
         self._api.ignore_lists[-1] = ()
         if not self._before:
             self._quick = _Quick(freezer, self._factory)
-        self._api._freeze_time.start = self._watched(self._start)  # noqa: SLF001 - as above
+        self._freezers.start = self._watched(self._start)
 
     def _watched(self, start: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(start)
@@ -143,7 +144,7 @@ class _Frozen:
 
     def end(self) -> None:
         """Take back what was frozen since the beginning, by us or by somebody who forgot to."""
-        self._api._freeze_time.start = self._start  # noqa: SLF001 - as above
+        self._freezers.start = self._start
         for stack, depth in self._stacks:
             del stack[depth:]
         if self._before:
