@@ -151,21 +151,20 @@ def test_a_trace_function_is_that_of_new_threads(crew):
 def test_what_a_profile_function_keeps_in_a_thread_begins_anew(crew):
     here, found = threading.local(), []
 
-    def profile(_frame, _event, _argument):
-        here.number = getattr(here, "number", 0) + 1
-
     def flow():
-        before = here.number
-        threading.current_thread()
-        found.append((before, here.number > before))
+        found.append(here.flows)
+
+    def profile(frame, event, _argument):
+        is_flow = event == "call" and frame.f_code is flow.__code__
+        here.flows = getattr(here, "flows", 0) + is_flow
 
     threading.setprofile(profile)
     try:
-        for _ in range(4):  # the first one also sees its thread begin
+        for _ in range(3):
             run(crew, flow)
     finally:
         threading.setprofile(None)
-    assert found[1:] == [found[1]] * 3
+    assert found == [1, 1, 1]
 
 
 def test_an_operating_system_thread_serves_again_where_python_allows_it(crew):
