@@ -13,7 +13,7 @@ from pytest_supercache.oracle.versions import same
 from pytest_supercache.playing.awaiting import called, on_a_loop_if_needed
 from pytest_supercache.playing.building import built
 from pytest_supercache.registry import System
-from pytest_supercache.runtime.state import changed_globals, fingerprint, is_memo
+from pytest_supercache.runtime.state import changed_globals, fingerprint, memo_sizes
 from pytest_supercache.world import World
 
 
@@ -30,20 +30,21 @@ async def find_undeclared_state(world: World, system: System, key: str, value: A
         found: list[bool] = []
         ask = partial(_remembers, world, system.name, systems, key, value, found)
         await on_a_loop_if_needed(world, systems, ask)
-        remembers = found == [True]
-        changed = [
-            name
-            for name in changed_globals(before, fingerprint())
-            if not name.startswith(tuple(f"{own}{end}" for own in system.isolate for end in ":."))
-        ]
-        if not remembers and not any(map(is_memo, changed)):
+        if found != [True] and not _changed(system, before, memo_sizes()):
             return
+        changed = _changed(system, before, fingerprint())
     shown = ", ".join(changed) or "in no module global; look at class attributes and closures"
     raise UndeclaredStateError(
         f"system {system.name!r} keeps state that its nodes share in this process: {shown}. A "
         "value written on node a was answered on node b from memory. Declare it: "
         f"@system({system.name!r}, state=[{', '.join(map(repr, changed))}])"
     )
+
+
+def _changed(system: System, before: dict[str, int], after: dict[str, int]) -> list[str]:
+    """Name the module globals that have changed and of which each node has not its own."""
+    own = tuple(f"{name}{end}" for name in system.isolate for end in ":.")
+    return [name for name in changed_globals(before, after) if not name.startswith(own)]
 
 
 async def _remembers(

@@ -8,11 +8,11 @@ import copyreg
 import importlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
@@ -168,25 +168,30 @@ def _find(name: str) -> Any:
 
 def fingerprint() -> dict[str, int]:
     """Sum up the module-level data of all code under test: name -> a hash of the content."""
-    return on_a_fresh_stack(_fingerprint)
+    return on_a_fresh_stack(partial(_fingerprint, _is_data))
 
 
-def _fingerprint() -> dict[str, int]:
+def memo_sizes() -> dict[str, int]:
+    """Return the part of :func:`fingerprint` that is about ``functools.lru_cache``."""
+    return on_a_fresh_stack(partial(_fingerprint, _is_memo))
+
+
+def _fingerprint(is_wanted: Callable[[Any], bool]) -> dict[str, int]:
     hashing = _Hashing()
     found = {}
     for module in modules_under_test():
         for name, value in list(vars(module).items()):
-            if not name.startswith("__") and _is_data(value):
+            if not name.startswith("__") and is_wanted(value):
                 found[f"{module.__name__}:{name}"] = hashing.of(value, _DEPTH_MAX)
     return found
 
 
-def changed_globals(before: dict[str, int], after: dict[str, int]) -> list[str]:
+def changed_globals(before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
     """Name the module globals whose content differs between two fingerprints."""
     return sorted(name for name in after if before.get(name) != after[name])
 
 
-def not_deterministic(error: NotDeterministicError, before: dict[str, int]) -> str:
+def not_deterministic(error: NotDeterministicError, before: Mapping[str, int]) -> str:
     """Write why nothing can be concluded, with the module globals that may be the reason."""
     changed = changed_globals(before, fingerprint())
     hint = ""
@@ -198,9 +203,8 @@ def not_deterministic(error: NotDeterministicError, before: dict[str, int]) -> s
     return f"the code under test is not deterministic: {error}{hint}"
 
 
-def is_memo(name: str) -> bool:
-    """Say whether a module global is a ``functools.lru_cache``: a memory of its own."""
-    return type(find_object(name, "state")[2]) is _Memo
+def _is_memo(value: Any) -> bool:
+    return type(value) is _Memo
 
 
 def _is_data(value: Any) -> bool:
