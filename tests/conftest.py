@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.left_behind import let_end, traces
+from tests.seen_modules import SeenModules
 
 # Our own properties draw the same in every run and are not timed: what fails, fails everywhere.
 # Fresh draws: `pytest --hypothesis-profile=default`.
@@ -18,6 +19,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("repeatable")
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(SeenModules())
 
 
 @pytest.fixture

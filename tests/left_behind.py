@@ -29,7 +29,7 @@ def traces() -> dict[str, Any]:
     found: dict[str, Any] = {name: _value(name) for name in REPLACED}
     found["import"] = builtins.__import__
     found["unraisable hook"] = sys.unraisablehook
-    found["threads"] = {thread.name for thread in threading.enumerate()}
+    found["threads"] = {thread.name for thread in _threads()}
     found["processes"] = _children()
     found["cores"] = os.sched_getaffinity(0)
     found["sockets"] = _sockets()
@@ -41,9 +41,15 @@ def traces() -> dict[str, Any]:
 
 def let_end(threads: set[str]) -> None:
     """Wait for threads other than these that are about to end: a pool lets its own go at once."""
-    for thread in threading.enumerate():
+    for thread in _threads():
         if thread.name not in threads:
             thread.join(5.0)
+
+
+def _threads() -> list[threading.Thread]:
+    """Return what runs: `threading` goes on naming what it did not start after its end."""
+    tasks = Path("/proc/self/task")
+    return [one for one in threading.enumerate() if (tasks / str(one.native_id)).exists()]
 
 
 def _value(name: str) -> Any:
