@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.selection"]
 
 PROGRAMS = {
     "redis_server": "redis-server",

@@ -5,13 +5,15 @@ python3 dev.py setup      make the environment: hash-checked packages and this p
 python3 dev.py demo       set up, then run the shipped scenarios: a conflict step by step, the
                           catalogue of conflict classes (results go to reports/conflicts/), and
                           the story with published libraries (to reports/)
-python3 dev.py test       set up, then formatter, linter, types, import contracts, and pytest last
+python3 dev.py test       set up, then formatter, linter, types, import contracts, and pytest last,
+                          on every core; --second: what another Python that is here can change;
+                          --all: the long forms in random order, on every Python that is here
 python3 dev.py libraries  run the scenarios of published libraries, each version in its environment
 
   --python X   the interpreter to use: a command, a path or a version such as 3.13
   --venv DIR   where the environment lives (default: .venv); made anew for another Python version
 
-Whatever else is given goes to pytest: python3 dev.py test -k token -x
+Whatever else is given goes to pytest: python3 dev.py test -k token -x, or -n0 for one process
 """
 
 from __future__ import annotations  # an older Python shall get as far as the message about it
@@ -20,14 +22,17 @@ import argparse
 import hashlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 ROOT = Path(__file__).resolve().parent
 OLDEST = (3, 11)
+IS_NEW_ENOUGH = f"sys.exit(sys.version_info[:2] < {OLDEST})"
 LOCKS = {
     "setup": "requirements.lock",
     "demo": "requirements.lock",
@@ -55,6 +60,10 @@ What next:
   source {bin}/activate
   pytest -p supercache scenarios/story -v    the same by hand
   supercache new --help         a scenario of your own; docs/scenarios.md says more"""
+PARALLEL = ["-n", "auto", "--dist", "worksteal"]
+ALONE = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture", "--collect-only")
+"""Options with which pytest is left as it is given: in one process, unless they say otherwise."""
+PYTHONS = ["/usr/bin/python3", "python3.13", "python3.12", "python3.11"]
 CHECKS = {
     "formatter": ["ruff", "format", "--check", "."],
     "linter": ["ruff", "check", "."],
@@ -95,15 +104,15 @@ def main() -> int:
         parser.error(f"setup does not know {' '.join(extra)}")
     venv = ROOT / options.venv
     python = interpreter(options.python)
+    if options.job == "test":
+        return test(venv, python, extra)
     set_up(venv, python, ROOT / LOCKS[options.job])
     if options.job == "setup":
         say(f"ready: {short(venv)}/bin/python")
         return 0
     if options.job == "demo":
         return demo(venv, extra)
-    if options.job == "libraries":
-        return libraries(venv, python, extra)
-    return test(venv, extra)
+    return libraries(venv, python, extra)
 
 
 def demo(venv: Path, extra: list[str]) -> int:
@@ -205,12 +214,77 @@ def is_as_documented(venv: Path, row: dict) -> bool:
     return is_known and alike == REPLAYS
 
 
-def test(venv: Path, extra: list[str]) -> int:
+def test(venv: Path, python: Python, extra: list[str]) -> int:
     """Run every check even if one fails, pytest last so that its summary ends the output."""
-    failed = [name for name, command in CHECKS.items() if call(venv, *command)]
+    began = time.monotonic()
+    kinds = {"--all", "--second"} & set(extra)
+    extra = [argument for argument in extra if argument not in kinds]
+    if "--second" in kinds:
+        return second(python, extra)
+    if "--all" in kinds:
+        return test_all(venv, python, extra, began)
+    set_up(venv, python, ROOT / LOCKS["test"])
+    failed = checks(venv)
+    return call(venv, "pytest", *parallel(extra), *extra) or int(failed)
+
+
+def test_all(venv: Path, python: Python, extra: list[str], began: float) -> int:
+    """Run the long forms, in an order that nobody chose, on every Python that is here."""
+    seed = random.randrange(1_000_000)
+    extra = ["--long", "--random-order", f"--random-order-seed={seed}", *extra]
+    set_up(venv, python, ROOT / LOCKS["test"])
+    failed = checks(venv)
+    for other, folder in [*others(python), (python, venv)]:
+        set_up(folder, other, ROOT / LOCKS["test"])
+        say(f"Python {other.version}")
+        status = call(folder, "pytest", *parallel(extra), *extra)
+        failed = failed or bool(status)
+        say(f"Python {other.version}: {'FAILED' if status else 'passed'}")
+    minutes, seconds = divmod(round(time.monotonic() - began), 60)
+    say(f"{'FAILED' if failed else 'all passed'}, {minutes} min {seconds} s")
+    return int(failed)
+
+
+def second(python: Python, extra: list[str]) -> int:
+    """Run what another Python that is here can change; nothing fails where there is none."""
+    for other, venv in others(python)[:1]:
+        set_up(venv, other, ROOT / LOCKS["test"])
+        return call(venv, "pytest", *parallel(extra), "--second-python", *extra)
+    say(f"no Python but {python.version} is here")
+    return 0
+
+
+def others(python: Python) -> list[tuple[Python, Path]]:
+    """Find the other versions of Python that are here, each with the folder of its environment."""
+    found: dict[str, Python] = {}
+    for name in PYTHONS:
+        if shutil.which(name) is None or not works(name, "-c", f"import sys; {IS_NEW_ENOUGH}"):
+            continue
+        other = interpreter(name)
+        installs = any(works(other.path, "-c", f"import {way}") for way in ("pip", "ensurepip"))
+        if installs and other.version != python.version:
+            found.setdefault(other.version, other)
+    return [(other, ROOT / f".venv-{version}") for version, other in found.items()]
+
+
+def checks(venv: Path) -> bool:
+    """Run all but pytest, side by side; say whether one of them fails."""
+    running = {name: start(venv, *command) for name, command in CHECKS.items()}
+    failed = []
+    for name, process in running.items():
+        output = process.communicate()[0].decode(errors="replace")
+        say(" ".join(["$", *CHECKS[name]]))
+        print(output, end="", flush=True)
+        if process.returncode:
+            failed.append(name)
     if failed:
         say(f"FAILED before pytest: {', '.join(failed)} (see above)")
-    return call(venv, "pytest", *extra) or int(bool(failed))
+    return bool(failed)
+
+
+def parallel(extra: list[str]) -> list[str]:
+    """Say how pytest uses the cores, unless its arguments do."""
+    return [] if any(argument.startswith(ALONE) for argument in extra) else PARALLEL
 
 
 def interpreter(wanted: str) -> Python:
@@ -305,14 +379,26 @@ def environment(venv: Path | None = None) -> dict[str, str]:
 def call(venv: Path, tool: str, *arguments: str, quietly: bool = False) -> int:
     """Run a tool of the environment and return its exit status; ``quietly``: show only failures."""
     say(" ".join(["$", tool, *arguments]))
-    # Not by their scripts: these name the folder in which the environment was made.
-    module = [venv / "bin/lint-imports"] if tool == "lint-imports" else ["-m", tool]
-    command = [venv / "bin/python", *module]
     output = subprocess.PIPE if quietly else None
-    done = subprocess.run([*command, *arguments], cwd=ROOT, env=environment(venv), stdout=output)
+    command = command_of(venv, tool, *arguments)
+    done = subprocess.run(command, cwd=ROOT, env=environment(venv), stdout=output)
     if quietly and done.returncode not in {0, NOTHING_SELECTED}:
         print(done.stdout.decode(errors="replace"), flush=True)
     return done.returncode
+
+
+def start(venv: Path, tool: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start a tool of the environment, whose output is kept for later."""
+    return subprocess.Popen(
+        command_of(venv, tool, *arguments), cwd=ROOT, env=environment(venv),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def command_of(venv: Path, tool: str, *arguments: str) -> list[str | Path]:
+    """Name a tool not by its script, which names the folder where the environment was made."""
+    module = [venv / "bin/lint-imports"] if tool == "lint-imports" else ["-m", tool]
+    return [venv / "bin/python", *module, *arguments]
 
 
 def run(*command: str | Path) -> None:

@@ -3,6 +3,7 @@
 import sys
 from types import ModuleType
 
+import freezegun
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -19,6 +20,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("repeatable")
+
+
+# Its own time is real in a test that freezes time, or durations are nonsense.
+freezegun.configure(extend_ignore_list=["_pytest.timing"])
 
 
 def pytest_configure(config):

@@ -28,9 +28,7 @@ class SeenModules:
         self._shown: Path | None = None
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_make_collect_report(
-        self, collector: pytest.Collector
-    ) -> Iterator[None]:
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
         """Note what importing a file has brought; nobody else sees it."""
         before = set(sys.modules)
         try:

@@ -389,3 +389,83 @@ def test_a_lock_beyond_the_bound_of_the_walk_is_never_a_reason_to_hold(
     result = check_on(start_server("fakeredis"), body, settings, guarantees=())
     assert result.verdict is verdict
     assert ("did not arrive" in "".join(result.reasons)) is (verdict is Verdict.UNKNOWN)
+
+
+def _increments(guard, nodes):
+    def add(cache):
+        with guard():
+            cache.set("n", int(cache.get("n") or 0) + 1)
+
+    def body(world):
+        for name, node in zip(("alice", "bob"), nodes, strict=True):
+            world.actor(name, add, world.existing_cache.client(), node=node)
+        world.run()
+        assert world.existing_cache.peek("n") == "2"
+
+    return body
+
+
+def test_a_lock_made_at_import_excludes_users_of_one_node_only(module):
+    module.guard = threading.Lock()
+    assert check(_increments(lambda: module.guard, "aa")).verdict is Verdict.HOLDS
+    assert check(_increments(lambda: module.guard, "ab")).verdict is Verdict.VIOLATED
+
+
+@pytest.mark.parametrize("place", ["list", "dict", "default", "instance"])
+def test_a_lock_is_found_wherever_a_module_keeps_it(module, place):
+    lock = threading.Lock()
+
+    class Kept:
+        def __init__(self):
+            self.lock = lock
+
+    Kept.__module__ = module.__name__
+
+    def guarded(kept=lock):
+        return kept
+
+    module.kept = {"list": [lock], "dict": {"k": lock}, "instance": Kept(), "default": guarded}[
+        place
+    ]
+    find = {
+        "list": lambda: module.kept[0],
+        "dict": lambda: module.kept["k"],
+        "instance": lambda: module.kept.lock,
+        "default": lambda: module.kept(),
+    }[place]
+
+    def body(world):
+        cache = world.existing_cache.client()
+
+        def once():
+            if not find().acquire(blocking=False):
+                return "busy"
+            cache.incr("n")
+            find().release()
+            return "done"
+
+        world.actor("alice", once)
+        world.actor("bob", once)
+        assert world.run() == {"alice": "done", "bob": "done"}
+
+    assert check(body).verdict is Verdict.VIOLATED
+    assert find() is lock
+
+
+def test_a_clock_that_is_a_default_argument_is_virtual(module):
+    def now(clock=time.monotonic):
+        return clock()
+
+    module.now = now
+
+    def body(world):
+        def wait():
+            before = module.now()
+            time.sleep(10)  # noqa: TID251 - code under test sleeps
+            assert module.now() - before == pytest.approx(10)
+
+        world.actor("alice", wait)
+        world.run()
+
+    module.body = body
+    assert check(body).verdict is Verdict.HOLDS

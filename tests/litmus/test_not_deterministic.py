@@ -44,3 +44,23 @@ def test_code_that_always_fails_is_a_plain_bug():
     result = check(failing_at_first(10_000))
     assert result.verdict is Verdict.VIOLATED
     assert result.label.value == "plain bug"
+
+
+def test_code_that_changes_late_is_not_deterministic():
+    calls = []
+
+    def body(world):
+        calls.append(1)
+        is_late = len(calls) >= 8
+        cache = world.existing_cache.client()
+
+        def bob():
+            cache.get("x")
+            if not is_late:
+                cache.get("z")
+
+        world.actor("alice", lambda: (cache.get("x"), cache.get("y")))
+        world.actor("bob", bob)
+        world.run()
+
+    assert check(body, search="all-schedules").verdict is Verdict.UNKNOWN

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pytest_supercache.plugin.collection
 import pytest_supercache.reference
 import pytest_supercache.report.text
 import pytest_supercache.scenario.validate  # noqa: F401
+from pytest_supercache.runtime.pinned import pinned
 from tests.plugin.projects import SHOP
 
 SIGNS_OF_CI = (
@@ -91,7 +93,21 @@ class Project:
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+def own_core() -> Iterator[None]:
+    """Keep to the core that a check in this worker takes: the project does not know of workers."""
+    if not os.environ.get("PYTEST_XDIST_WORKER"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    with pinned():
+        (core,) = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    yield
+    os.sched_setaffinity(0, cores)
+
+
+@pytest.fixture
+def project(own_core: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with the systems of `projects.SHOP`."""
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", *SIGNS_OF_CI):
         monkeypatch.delenv(name, raising=False)

@@ -160,3 +160,13 @@ def log_out(shop, user): ...
 def pay(shop, user, amount: float, times: int = 1, how: Literal["card", "cash"] = "card",
         again: bool = False, to: list = [], note: str | None = None, extra: dict = {}): ...
 """
+
+
+def test_two_files_with_one_id_are_an_error_that_names_both(project: Project) -> None:
+    project.scenario(race("A", "uncached"), "one")
+    project.scenario(race("A", "uncached"), "two")
+    result = project.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["*two.supercache.yaml:3:5: the id 'A' is taken by *one.supercache*"]
+    )

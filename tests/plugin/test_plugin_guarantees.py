@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.plugin.conftest import Project
+from tests.plugin.projects import race
 
 SYSTEMS = '''
 import threading, time
@@ -267,3 +268,9 @@ def test_the_guarantees_page_is_linked(request: pytest.FixtureRequest) -> None:
     docs = Path(request.config.rootpath) / "docs"
     assert "(guarantees.md)" in (docs / "scenarios.md").read_text(encoding="utf-8")
     assert "(guarantees.md)" in (docs / "python.md").read_text(encoding="utf-8")
+
+
+def test_a_write_in_finally_is_the_truth_that_nodes_are_asked_about(project: Project) -> None:
+    last = 'finally: [{write: {key: "product:42", value: 4}}, {read: "product:42", expect: 4}]\n'
+    project.scenario(race("A", "uncached", last))
+    project.run().assert_outcomes(passed=1)

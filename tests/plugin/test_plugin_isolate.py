@@ -3,6 +3,7 @@
 import pytest
 
 from tests.plugin.conftest import Project
+from tests.plugin.projects import race
 
 MODULE = """
 import functools
@@ -98,3 +99,31 @@ def test_a_module_that_does_not_exist_is_told(project: Project, name: str) -> No
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f"*isolate='{name}'*Expected the name of a module*"])
     assert "Traceback" not in result.stdout.str()
+
+
+FORGETTING = """
+_cache = {}
+
+class Near:
+    def __init__(self, db):
+        self.db = db
+    def get(self, key):
+        if key not in _cache:
+            _cache[key] = self.db.get(key)
+        return _cache[key]
+    def set(self, key, value):
+        self.db.set(key, value)
+        _cache.pop(key, None)
+
+@sc.system("near")
+def near(layers):
+    return Near(layers.origin)
+"""
+
+
+def test_module_state_that_a_write_deletes_is_found_too(project: Project) -> None:
+    project.add_to_conftest(FORGETTING)
+    project.scenario(race("A", "near"))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*conftest:_cache*"])

@@ -160,3 +160,9 @@ def test_a_quiet_run_has_one_line_an_item_and_a_quieter_one_only_what_is_wrong(
     begin = next(at for at, line in enumerate(found) if "= supercache =" in line) + 1
     end = next(at for at, line in enumerate(found) if line.startswith("written:"))
     assert found[begin:end] == lines
+
+
+def test_holds_says_within_which_bounds(project: Project) -> None:
+    project.scenario(race("A", "uncached"))
+    result = project.run()
+    result.stdout.fnmatch_lines(["A: HOLDS", "*= all 3 schedules, each executed (2 users*"])

@@ -1,0 +1,56 @@
+"""Which tests a run takes: short forms, long ones too, or only what another Python can change."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.time_spent import TimeSpent, budget_of
+
+TESTS = Path(__file__).parent
+
+CHANGES_WITH_PYTHON = (
+    "adapters", "conformance", "laws", "litmus", "regressions", "search", "unit/layers",
+    "unit/runtime",
+)  # fmt: skip
+"""Folders whose claims depend on the interpreter; single tests elsewhere have the mark `python`."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the repository's own tests."""
+    group = parser.getgroup("pytest-supercache's own tests")
+    group.addoption("--long", action="store_true", help="run the long forms of the tests, too")
+    group.addoption(
+        "--second-python", action="store_true", help="run only what another Python can change"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure complete runs."""
+    is_worker = hasattr(config, "workerinput")
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and not is_worker:
+        is_long, is_second = config.getoption("--long"), config.getoption("--second-python")
+        budget = None if is_long else budget_of("second" if is_second else "first")
+        config.pluginmanager.register(TimeSpent(budget))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this kind of run does not take."""
+    wanted = [item for item in items if is_wanted(config, item)]
+    if len(wanted) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if not is_wanted(config, item)])
+        items[:] = wanted
+
+
+def is_wanted(config: pytest.Config, item: pytest.Item) -> bool:
+    """Say whether this kind of run takes a test."""
+    if item.get_closest_marker("long") and not config.getoption("--long"):
+        return False
+    if not config.getoption("--second-python") or item.get_closest_marker("python"):
+        return True
+    return any((TESTS / folder) in item.path.parents for folder in CHANGES_WITH_PYTHON)
+
+
+@pytest.fixture(scope="session")
+def is_long(pytestconfig: pytest.Config) -> bool:
+    """Say whether a test that draws its cases takes many of them."""
+    return bool(pytestconfig.getoption("--long"))
