@@ -4,7 +4,7 @@ Read this first. A body is run under one schedule after another; every execution
 search decides what comes next. What is found is made small, replayed, and only then reported.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -29,7 +29,7 @@ from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee, complete
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.passing import find_passing
-from pytest_supercache.runtime.state import fingerprint, not_deterministic
+from pytest_supercache.runtime.state import not_deterministic
 from pytest_supercache.search.serial import Serial
 from pytest_supercache.searching import OfHypothesis, Searched, search
 from pytest_supercache.simulating import with_odds
@@ -136,12 +136,11 @@ def check_on(
         stand.on_step, stand.on_execution = on_step, on_execution
         if preflight is not None:
             _look_ahead(stand, preflight)
-        before = fingerprint()
 
         def explore(*, shared: bool) -> CheckResult:
             result = search_vectors(
                 settings,
-                partial(_search_one, stand, work, shared, before),
+                partial(_search_one, stand, work, shared),
                 replay,
                 None if elsewhere is None else partial(elsewhere, shared),
             )
@@ -168,7 +167,7 @@ def search_unit(work: Work, shared: bool, vector: Vector, within: Exploration) -
     server = start_server(work.backend)
     try:
         with _stand_for(server, work) as stand:
-            return _search_one(stand, work, shared, fingerprint(), vector, within, None)
+            return _search_one(stand, work, shared, vector, within, None)
     finally:
         server.close()
 
@@ -188,7 +187,6 @@ def _search_one(
     stand: Stand,
     work: Work,
     shared: bool,
-    before: Mapping[str, int],
     vector: Vector,
     within: Exploration,
     again: Again | None,
@@ -197,11 +195,11 @@ def _search_one(
         stand=stand, body=work.body, settings=within,
         guarantees=work.guarantees, shared=shared, vector=vector,
     )  # fmt: skip
-    one = _Check(trial, before, work.item, again, work.hypothesis)
+    one = _Check(trial, work.item, again, work.hypothesis)
     try:
         result = one.result()
     except StepsHaveChanged:  # each library and each mapping can do this once
-        return _search_one(stand, work, shared, before, vector, within, again)
+        return _search_one(stand, work, shared, vector, within, again)
     return Unit(
         vector=vector,
         result=replace(result, notes=(*result.notes, *one.notes())),
@@ -234,15 +232,9 @@ class _Check:
     """One check from the first serial run to the result."""
 
     def __init__(
-        self,
-        trial: Trial,
-        before: Mapping[str, int],
-        item: str,
-        again: Again | None,
-        hypothesis: OfHypothesis,
+        self, trial: Trial, item: str, again: Again | None, hypothesis: OfHypothesis
     ) -> None:
         self._trial = trial
-        self._before = before
         self._item = item
         self._again = again
         self._hypothesis = hypothesis
@@ -268,7 +260,7 @@ class _Check:
         except HazardMet as hazard:
             return self._unknown(hazard.reasons)
         except NotDeterministicError as error:
-            return self._unknown((not_deterministic(error, self._before),))
+            return self._unknown((not_deterministic(error, trial.stand.globals_at_start),))
         except DoesNotReplay as error:
             return self._unknown((str(error),))
 

@@ -45,7 +45,7 @@ from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.seeded import Seeding, seeded
-from pytest_supercache.runtime.state import ModuleState
+from pytest_supercache.runtime.state import ModuleState, fingerprint
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.surroundings import surroundings_watched
 from pytest_supercache.runtime.timekeeper import Timekeeper
@@ -91,6 +91,8 @@ class Stand:
         self._seeding = seeding
         self._settings = settings
         self._given = given
+        self.globals_at_start = fingerprint()
+        """What the globals of the code under test held before the first execution."""
         self.on_step: Callable[[Step], None] | None = None
         """Called with each step of a race under a recorded schedule, before its effect."""
         self.on_execution: Callable[[Progress], None] | None = None

@@ -11,7 +11,7 @@ import pytest
 from pytest_supercache.core.errors import SupercacheError, TokenError
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.plugin.bench import Bench
-from pytest_supercache.plugin.session import Session, project_root
+from pytest_supercache.plugin.session import NotAsExpected, Session, project_root
 from pytest_supercache.registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -61,6 +61,12 @@ class ScenarioTest(pytest.Function):
     def reportinfo(self) -> tuple[Path, int, str]:
         """Point at the scenario in its file."""
         return self.path, self.scenario_item.scenario.where.line - 1, self.name
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+        """Read no source for a traceback that :class:`Session` replaces by our own text."""
+        if isinstance(excinfo.value, NotAsExpected | SupercacheError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
 
 
 class BrokenFile(pytest.Item):

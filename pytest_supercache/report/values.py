@@ -67,7 +67,7 @@ def harmless(value: Any) -> Any:
 
 def width_of(text: str) -> int:
     """Count terminal columns: East Asian characters and emoji take two, combining marks none."""
-    return sum(_columns(char) for char in text)
+    return len(text) if text.isascii() else sum(_columns(char) for char in text)
 
 
 def pad(text: str, width: int) -> str:
