@@ -62,11 +62,11 @@ class ScenarioTest(pytest.Function):
         """Point at the scenario in its file."""
         return self.path, self.scenario_item.scenario.where.line - 1, self.name
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any) -> Any:
         """Read no source for a traceback that :class:`Session` replaces by our own text."""
         if isinstance(excinfo.value, NotAsExpected | SupercacheError):
             return str(excinfo.value)
-        return super().repr_failure(excinfo)
+        return super().repr_failure(excinfo, *args)
 
 
 class BrokenFile(pytest.Item):

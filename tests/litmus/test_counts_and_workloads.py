@@ -231,17 +231,29 @@ def two_refreshers_with_generations(world):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_a_stale_set_fails_in_exactly_one_of_ten_schedules(backend):
+    fails_exactly(look_aside, 10, 1, backend)
+
+
 @pytest.mark.parametrize(
-    ("body", "schedules", "failing"),
+    "backend",
     [
-        (look_aside, 10, 1),
-        (two_refreshers, 1680, 336),
-        (two_refreshers_with_generations, 1680, 0),
+        "fakeredis",
+        pytest.param("redis-server", marks=[pytest.mark.redis_server, pytest.mark.long]),
+        pytest.param("valkey-server", marks=[pytest.mark.valkey_server, pytest.mark.long]),
     ],
 )
-def test_the_common_workloads_fail_in_exactly_their_failing_schedules(
+@pytest.mark.parametrize(
+    ("body", "schedules", "failing"),
+    [(two_refreshers, 1680, 336), (two_refreshers_with_generations, 1680, 0)],
+)
+def test_larger_workloads_fail_in_exactly_their_failing_schedules(
     body, schedules, failing, backend
 ):
+    fails_exactly(body, schedules, failing, backend)
+
+
+def fails_exactly(body, schedules, failing, backend):
     result = explored(body, backend)
     assert (result.executions, result.violating) == (schedules, failing)
     assert result.exhausted

@@ -131,7 +131,7 @@ def dies_or_goes_on(dies):
             continue
 
 
-@pytest.mark.parametrize("_round", range(3))
+@pytest.mark.parametrize("_round", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2))])
 def test_after_a_worker_died_no_other_one_is_waited_for(_round):
     with forks(2, dies_or_goes_on) as place:
         place(False)

@@ -72,7 +72,7 @@ def counted(programs):
         (1, 2, 1, 360),
         (2, 2, 2, 121),
         (3, 1, 1, 7_515),
-        (2, 2, 1, 51_168),
+        pytest.param(2, 2, 1, 51_168, marks=pytest.mark.long),
     ],
 )
 def test_readers_and_writers_of_two_layers(readers, writers, keys, interleavings):
