@@ -70,6 +70,8 @@ class Isolation:
                 self._prepare(self._present())
 
     def _present(self) -> Modules:
+        if not self._names:
+            return {}
         return {
             name: module
             for name, module in sys.modules.items()

@@ -1,6 +1,7 @@
 """Which modules are code under test: all but the standard library, this plugin and its tools."""
 
 import sys
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +36,7 @@ def is_under_test(module: ModuleType | None) -> bool:
     return type(name) is str and is_under_test_name(name)
 
 
+@cache
 def is_under_test_name(name: str) -> bool:
     """Say whether a module of this name is code under test."""
     if name.startswith(_SHIPPED_SYSTEMS):
