@@ -1,5 +1,6 @@
 """Which tests a run takes: short forms, long ones too, or only what another Python can change."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ CHANGES_WITH_PYTHON = (
 """Folders whose claims depend on the interpreter; single tests elsewhere have the mark `python`."""
 
 
+LONG = "SUPERCACHE_LONG_TESTS"
+"""Set in the environment, for the processes of xdist, while the long forms are run."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the repository's own tests."""
     group = parser.getgroup("pytest-supercache's own tests")
@@ -26,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Measure complete runs."""
+    if config.getoption("--long"):
+        os.environ[LONG] = "1"
     is_worker = hasattr(config, "workerinput")
     if config.args_source is pytest.Config.ArgsSource.TESTPATHS and not is_worker:
         is_long, is_second = config.getoption("--long"), config.getoption("--second-python")
@@ -50,7 +57,6 @@ def is_wanted(config: pytest.Config, item: pytest.Item) -> bool:
     return any((TESTS / folder) in item.path.parents for folder in CHANGES_WITH_PYTHON)
 
 
-@pytest.fixture(scope="session")
-def is_long(pytestconfig: pytest.Config) -> bool:
-    """Say whether a test that draws its cases takes many of them."""
-    return bool(pytestconfig.getoption("--long"))
+def either(short: int, long: int) -> int:
+    """Return how many cases a test draws: ``long``, if the long forms are run."""
+    return long if LONG in os.environ else short

@@ -34,7 +34,9 @@ def context(tmp_path_factory):
         yield made
 
 
-@pytest.fixture(scope="module", params=ALLURES)
+@pytest.fixture(
+    scope="module", params=["allure-3", pytest.param("allure-2", marks=pytest.mark.long)]
+)
 def report(request, project, tmp_path_factory):
     """An Allure, and what it has made of the run."""
     allure = ALLURES[request.param]

@@ -22,6 +22,7 @@ from tests.litmus.test_conflict_classes import (
     StoresWhatItWrites,
 )
 from tests.litmus.test_counts_and_workloads import BACKENDS
+from tests.selection import either
 
 SLUGS = st.sampled_from(sorted(CLASSES))
 NAMES = st.text(st.characters(categories=["L", "Nd"]), min_size=1, max_size=8)
@@ -78,19 +79,19 @@ def original(slug):
 
 
 @given(SLUGS, USERS, KEYS)
-@settings(max_examples=10)
+@settings(max_examples=either(5, 10))
 def test_other_names_of_users_and_keys_leave_it(slug, users, key):
     assert found(of(slug, users=users, key=key), slug) == original(slug)
 
 
 @given(SLUGS, VALUES)
-@settings(max_examples=8)
+@settings(max_examples=either(4, 8))
 def test_other_values_leave_it(slug, values):
     assert found(of(slug, values=values), slug) == original(slug)
 
 
 @given(SLUGS, BYSTANDERS)
-@settings(max_examples=12)
+@settings(max_examples=either(6, 12))
 def test_steps_of_others_that_change_nothing_about_it_leave_it(slug, bystander):
     if CLASSES[slug][0] is NearOverFar and bystander != ("read", None):
         bystander = ("read", None)  # it knows no other key
@@ -98,7 +99,7 @@ def test_steps_of_others_that_change_nothing_about_it_leave_it(slug, bystander):
 
 
 @given(SLUGS, st.sampled_from(["random", "uniform", "pct"]), st.integers(0, 99), BYSTANDERS)
-@settings(max_examples=10)
+@settings(max_examples=either(5, 10))
 def test_another_part_of_the_schedules_leaves_it(slug, search, seed, bystander):
     """Whatever was found first, whoever else found or missed the entry before."""
     extra = [("read", None)] if bystander[1] is None else []

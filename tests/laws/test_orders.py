@@ -17,9 +17,10 @@ from pytest_supercache.oracle.linear.search import Search
 from pytest_supercache.oracle.linear.smallest import smallest_core
 from pytest_supercache.oracle.linear.zones import check_zones
 from tests.calls import SMALL, has_order, random_calls
+from tests.selection import either
 
 SEEDS = range(6)
-RECORDINGS = 500  # for each seed
+RECORDINGS = either(500, 5_000)  # for each seed
 
 
 def search(calls, initials):

@@ -7,6 +7,7 @@ import pytest
 
 from tests.plugin.conftest import Project, replay_command
 from tests.plugin.projects import STALE_TEST, race
+from tests.selection import either
 
 
 def again(project: Project, command: str) -> pytest.RunResult:
@@ -16,13 +17,11 @@ def again(project: Project, command: str) -> pytest.RunResult:
     return project.pytester.run(sys.executable, "-m", "pytest", *arguments)
 
 
-def test_the_printed_command_fails_with_the_same_violation_every_time(
-    project: Project, is_long: bool
-) -> None:
+def test_the_printed_command_fails_with_the_same_violation_every_time(project: Project) -> None:
     project.scenario(race())
     command = replay_command(project.run())
     found = project.row()["counterexample"]
-    for _ in range(10 if is_long else 3):
+    for _ in range(either(3, 10)):
         result = again(project, command)
         assert result.ret == 1
         replayed = project.row()["counterexample"]

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.search.random_bodies import disagreements
+from tests.selection import either
 
 
 @pytest.mark.parametrize(("ticks", "count"), [(0, 8), (1, 6), (2, 3), ("auto", 3)])
-def test_random_flows_have_the_same_outcomes_in_both_searches(ticks, count, is_long):
-    assert list(disagreements(1, count if is_long else count // 3, 120, (ticks,))) == []
+def test_random_flows_have_the_same_outcomes_in_both_searches(ticks, count):
+    assert list(disagreements(1, either(count // 3, count), 120, (ticks,))) == []

@@ -21,14 +21,15 @@ from tests.random_programs import (
     reading,
     writing,
 )
+from tests.selection import either
 
 SEED = 20_261_125
 EACH = 300
 
 
-def test_every_interleaving_of_random_programs_is_executed_exactly_once(is_long: bool) -> None:
-    each = EACH if is_long else EACH // 6
-    assert each * len(KINDS) >= (3_000 if is_long else 500)
+def test_every_interleaving_of_random_programs_is_executed_exactly_once() -> None:
+    each = either(EACH // 6, EACH)
+    assert each * len(KINDS) >= either(500, 3_000)
     assert list(disagreements(SEED, each, most=60)) == []
 
 

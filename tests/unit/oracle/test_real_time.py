@@ -13,6 +13,7 @@ from pytest_supercache.oracle.real_time import (
     linear_extension,
     possible_orders,
 )
+from tests.selection import either
 from tests.traces import Move, Trace, random_trace, touching
 
 GUARANTEES = {
@@ -49,7 +50,7 @@ def test_loads_are_about_real_time_only_within_a_window():
 
 def test_a_verdict_of_kind_trace_is_the_same_in_every_linearization():
     seen = set()
-    for trace in (*traces(1, 50), *traces(7, 50, distinct=False)):
+    for trace in (*traces(1, either(25, 50)), *traces(7, either(25, 50), distinct=False)):
         executions = [trace.execution(order) for order in trace.linearizations()]
         for name in TRACE_KIND:
             verdicts = {verdict(GUARANTEES[name], execution) for execution in executions}
@@ -62,7 +63,7 @@ def test_a_verdict_of_kind_trace_is_the_same_in_every_linearization():
 
 def test_the_worst_of_all_linearizations_is_found_from_each_of_them():
     hidden, never = set(), set()
-    for trace in (*traces(2, 60), *traces(8, 30, distinct=False)):
+    for trace in (*traces(2, either(30, 60)), *traces(8, either(15, 30), distinct=False)):
         orders = list(trace.linearizations())
         for name in REAL_TIME:
             guarantee = GUARANTEES[name]

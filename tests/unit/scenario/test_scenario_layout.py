@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pytest_supercache.scenario.layout import formatted
 from pytest_supercache.scenario.nodes import compose, decode, plain
 from pytest_supercache.scenario.problems import ScenarioProblems
+from tests.selection import either
 
 UNTIDY = """\
 
@@ -148,7 +149,7 @@ def comments(text):
     return sorted(line.partition("#")[2] for line in text.splitlines() if "#" in line)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=either(100, 300), deadline=None, derandomize=True)
 @given(
     tree=st.tuples(st.just("mapping"), st.lists(TREES, min_size=1, max_size=4)), seed=st.integers()
 )

@@ -12,6 +12,7 @@ from pytest_supercache.scenario.prose import explain
 from pytest_supercache.scenario.scenario import Scenario, items
 from pytest_supercache.scenario.table import read_table
 from pytest_supercache.scenario.writing import written
+from tests.selection import either
 from tests.unit.scenario.mistakes import said
 
 FRAGMENTS = st.sampled_from(
@@ -94,7 +95,7 @@ def test_the_rich_file_is_accepted(read):
     assert (len(scenario.before), len(scenario.users[0].steps)) == (3, 3)
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=either(166, 500), deadline=None, derandomize=True)
 @given(edits=edits(), is_rich=st.booleans())
 def test_a_damaged_file_is_a_scenario_or_problems(read, good, edits, is_rich):
     text = RICH if is_rich else good
@@ -110,7 +111,7 @@ def test_a_damaged_file_is_a_scenario_or_problems(read, good, edits, is_rich):
     _is_scenario_or_problems(read, text, text.encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=either(66, 200), deadline=None, derandomize=True)
 @given(content=st.binary(max_size=200) | st.text(max_size=200))
 def test_any_content_is_a_scenario_or_problems(read, content):
     _is_scenario_or_problems(read, content)
@@ -121,7 +122,7 @@ CELLS = st.text(max_size=8) | st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=either(66, 200), deadline=None, derandomize=True)
 @given(rows=st.lists(st.lists(CELLS, max_size=4), max_size=5), end=st.sampled_from(["\n", "\r\n"]))
 def test_any_table_is_cases_or_problems(rows, end):
     text = end.join(",".join(row) for row in rows)

@@ -15,6 +15,7 @@ from pytest_supercache.scenario.problems import ScenarioProblems
 from pytest_supercache.scenario.reference_page import reference_page
 from pytest_supercache.scenario.schema import json_schema
 from pytest_supercache.words import built_in_words
+from tests.selection import either
 from tests.unit.scenario.conftest import VOCABULARY
 from tests.unit.scenario.mistakes import ALL, marked
 
@@ -84,7 +85,7 @@ WORDS = st.sampled_from(
 ).map(json.loads)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=either(50, 150), deadline=None, derandomize=True)
 @drawn(data=st.data())
 def test_the_schema_never_rejects_what_the_checker_accepts(read, good, data):
     whole = nodes.plain(nodes.compose(*nodes.decode("x", good)))

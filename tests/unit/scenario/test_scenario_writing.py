@@ -10,6 +10,7 @@ from pytest_supercache.scenario.nodes import compose, decode, plain
 from pytest_supercache.scenario.problems import ScenarioProblems
 from pytest_supercache.scenario.scope import Scope
 from pytest_supercache.scenario.writing import _data_of, _flow, written
+from tests.selection import either
 from tests.unit.scenario.mistakes import ALL, said
 
 TWINS = {given.values[0].twin: given.values[0] for given in ALL if given.values[0].twin}
@@ -43,14 +44,14 @@ DATA = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=either(66, 200), deadline=None, derandomize=True)
 @drawn(data=DATA)
 def test_any_data_are_read_as_they_were_written(data):
     text = f"k: {_flow(data)}\n"
     assert plain(compose(*decode("x", text))) == {"k": data}
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=either(66, 200), deadline=None, derandomize=True)
 @drawn(data=DATA)
 def test_any_matcher_is_read_as_it_was_written(data):
     text, findings = decode("x", _flow(data))
