@@ -5,6 +5,8 @@ import pytest
 from tests.plugin.conftest import Project
 from tests.plugin.projects import one_reader, race
 
+pytestmark = pytest.mark.python
+
 ASYNC = '''
 class AsyncShop:
     """The shop with coroutines."""

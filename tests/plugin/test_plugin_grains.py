@@ -7,6 +7,8 @@ import pytest
 
 from tests.plugin.conftest import Project, replay_command
 
+pytestmark = pytest.mark.python
+
 NEAR = '''
 class Near:
     """Loads what is missing; nobody has declared its entries."""

@@ -12,6 +12,8 @@ import pytest
 from tests.plugin.conftest import Project, children_named, is_running
 from tests.plugin.projects import race
 
+pytestmark = pytest.mark.python
+
 LONG = """
 import sys
 

@@ -7,6 +7,8 @@ import pytest
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 
+pytestmark = pytest.mark.python
+
 BACKGROUND = '''
 import queue
 import threading

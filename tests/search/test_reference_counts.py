@@ -71,7 +71,9 @@ def test_indexer(n, expected):
     assert counted(indexer(n)) == expected
 
 
-@pytest.mark.parametrize(("n", "expected"), [(13, 1), (14, 2), (16, 8)])
+@pytest.mark.parametrize(
+    ("n", "expected"), [(13, 1), (14, 2), pytest.param(16, 8, marks=pytest.mark.long)]
+)
 def test_filesystem(n, expected):
     assert counted(filesystem(n)) == expected
 

@@ -1,0 +1,81 @@
+"""The rules of this suite: which tests a run takes, which modules a test sees, what it may cost."""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from tests.seen_modules import TESTS, brought
+from tests.selection import LONG, either, is_wanted
+from tests.time_spent import BUDGET, budget_of, folder_of, told
+
+
+def config(*chosen):
+    return SimpleNamespace(getoption=lambda name: name in chosen)
+
+
+def item(path, *marks):
+    return SimpleNamespace(path=TESTS / path, get_closest_marker=lambda name: name in marks)
+
+
+@pytest.mark.parametrize(
+    ("path", "marks", "options", "wanted"),
+    [
+        ("litmus/test_x.py", [], [], True),
+        ("litmus/test_x.py", ["long"], [], False),
+        ("litmus/test_x.py", ["long"], ["--long"], True),
+        ("litmus/test_x.py", [], ["--second-python"], True),
+        ("litmus/test_x.py", ["long"], ["--second-python"], False),
+        ("unit/runtime/test_x.py", [], ["--second-python"], True),
+        ("unit/gate/test_x.py", [], ["--second-python"], False),
+        ("plugin/test_x.py", ["python"], ["--second-python"], True),
+    ],
+)
+def test_a_run_takes_what_it_is_for(path, marks, options, wanted):
+    assert is_wanted(config(*options), item(path, *marks)) is wanted
+
+
+def test_the_long_form_draws_more(monkeypatch):
+    monkeypatch.delenv(LONG, raising=False)
+    assert either(3, 10) == 3
+    monkeypatch.setenv(LONG, "1")
+    assert either(3, 10) == 10
+
+
+def test_seconds_are_added_up_by_folder():
+    assert folder_of("tests/unit/gate/test_x.py::test_y[tests/z]") == "unit"
+    assert folder_of("tests/test_tidy.py::test_y") == "."
+
+
+def test_a_folder_over_its_budget_is_named_and_no_other_one():
+    lines = told({"unit": 2.0, "laws": 3.5, "new": 0.1}, {"unit": 2.0, "laws": 3.0})
+    assert [line.split(maxsplit=1)[0] for line in lines] == ["laws", "unit", "new", "sum"]
+    assert ["over its budget" in line for line in lines] == [True, False, True, False]
+    assert lines[-1].split() == ["sum", "5.6"]
+    assert not any("budget" in line for line in told({"laws": 3.5}, None))
+
+
+@pytest.mark.parametrize("run", ["first", "second"])
+def test_every_folder_with_tests_has_a_budget(run):
+    folders = {path.relative_to(TESTS).parts[0] for path in TESTS.glob("*/**/test_*.py")}
+    budget = budget_of(run)
+    assert set(budget) <= {*folders, "."}, BUDGET
+    assert run == "second" or folders <= set(budget), BUDGET
+
+
+def test_a_test_sees_its_own_file_and_helpers_but_no_other_test():
+    seen = {name for name in sys.modules if name.startswith("tests.")}
+    tests = {name for name in seen if name.rpartition(".")[2].startswith("test_")}
+    assert tests == {__name__}
+    assert "tests.seen_modules" in seen
+
+
+def test_only_an_adapters_test_has_a_library_of_its_own(monkeypatch):
+    before = set(sys.modules)
+    for name in ("shoplib", "tests.unit.test_new", "tests.new_helper"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    assert set(brought(TESTS / "unit/test_new.py", before)) == {"tests.unit.test_new"}
+    assert set(brought(TESTS / "adapters/test_new.py", before)) == {
+        "shoplib",
+        "tests.unit.test_new",
+    }
