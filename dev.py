@@ -5,9 +5,9 @@ python3 dev.py setup      make the environment: hash-checked packages and this p
 python3 dev.py demo       set up, then run the shipped scenarios: a conflict step by step, the
                           catalogue of conflict classes (results go to reports/conflicts/), and
                           the story with published libraries (to reports/)
-python3 dev.py test       set up, then formatter, linter, types, import contracts, and pytest last,
-                          on every core; --second: what another Python that is here can change;
-                          --all: the long forms in random order, on every Python that is here
+python3 dev.py test       set up, then the tests on every core, formatter, linter, types and import
+                          contracts among them; --second: what another Python that is here can
+                          change; --all: the long forms in random order, on every Python here
 python3 dev.py libraries  run the scenarios of published libraries, each version in its environment
 
   --python X   the interpreter to use: a command, a path or a version such as 3.13
@@ -64,12 +64,6 @@ PARALLEL = ["-n", "auto", "--dist", "worksteal"]
 ALONE = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture", "--collect-only")
 """Options with which pytest is left as it is given: in one process, unless they say otherwise."""
 PYTHONS = ["/usr/bin/python3", "python3.13", "python3.12", "python3.11"]
-CHECKS = {
-    "formatter": ["ruff", "format", "--check", "."],
-    "linter": ["ruff", "check", "."],
-    "types": ["mypy"],
-    "import contracts": ["lint-imports", "--no-cache", "--no-logo"],
-}
 # Left in place, these would let the surroundings decide what is installed, imported or measured.
 UNWANTED = {
     *("MYPYPATH", "PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH"),
@@ -215,7 +209,7 @@ def is_as_documented(venv: Path, row: dict) -> bool:
 
 
 def test(venv: Path, python: Python, extra: list[str]) -> int:
-    """Run every check even if one fails, pytest last so that its summary ends the output."""
+    """Run pytest, which runs the formatter, the linter, mypy and the import contracts, too."""
     began = time.monotonic()
     kinds = {"--all", "--second"} & set(extra)
     extra = [argument for argument in extra if argument not in kinds]
@@ -224,16 +218,14 @@ def test(venv: Path, python: Python, extra: list[str]) -> int:
     if "--all" in kinds:
         return test_all(venv, python, extra, began)
     set_up(venv, python, ROOT / LOCKS["test"])
-    failed = checks(venv)
-    return call(venv, "pytest", *parallel(extra), *extra) or int(failed)
+    return call(venv, "pytest", *parallel(extra), *extra)
 
 
 def test_all(venv: Path, python: Python, extra: list[str], began: float) -> int:
     """Run the long forms, in an order that nobody chose, on every Python that is here."""
     seed = random.randrange(1_000_000)
     extra = ["--long", "--random-order", f"--random-order-seed={seed}", *extra]
-    set_up(venv, python, ROOT / LOCKS["test"])
-    failed = checks(venv)
+    failed = False
     for other, folder in [*others(python), (python, venv)]:
         set_up(folder, other, ROOT / LOCKS["test"])
         say(f"Python {other.version}")
@@ -265,21 +257,6 @@ def others(python: Python) -> list[tuple[Python, Path]]:
         if installs and other.version != python.version:
             found.setdefault(other.version, other)
     return [(other, ROOT / f".venv-{version}") for version, other in found.items()]
-
-
-def checks(venv: Path) -> bool:
-    """Run all but pytest, side by side; say whether one of them fails."""
-    running = {name: start(venv, *command) for name, command in CHECKS.items()}
-    failed = []
-    for name, process in running.items():
-        output = process.communicate()[0].decode(errors="replace")
-        say(" ".join(["$", *CHECKS[name]]))
-        print(output, end="", flush=True)
-        if process.returncode:
-            failed.append(name)
-    if failed:
-        say(f"FAILED before pytest: {', '.join(failed)} (see above)")
-    return bool(failed)
 
 
 def parallel(extra: list[str]) -> list[str]:
@@ -379,26 +356,13 @@ def environment(venv: Path | None = None) -> dict[str, str]:
 def call(venv: Path, tool: str, *arguments: str, quietly: bool = False) -> int:
     """Run a tool of the environment and return its exit status; ``quietly``: show only failures."""
     say(" ".join(["$", tool, *arguments]))
+    # Not by its script, which names the folder where the environment was made.
+    command = [venv / "bin/python", "-m", tool, *arguments]
     output = subprocess.PIPE if quietly else None
-    command = command_of(venv, tool, *arguments)
     done = subprocess.run(command, cwd=ROOT, env=environment(venv), stdout=output)
     if quietly and done.returncode not in {0, NOTHING_SELECTED}:
         print(done.stdout.decode(errors="replace"), flush=True)
     return done.returncode
-
-
-def start(venv: Path, tool: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start a tool of the environment, whose output is kept for later."""
-    return subprocess.Popen(
-        command_of(venv, tool, *arguments), cwd=ROOT, env=environment(venv),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-
-def command_of(venv: Path, tool: str, *arguments: str) -> list[str | Path]:
-    """Name a tool not by its script, which names the folder where the environment was made."""
-    module = [venv / "bin/lint-imports"] if tool == "lint-imports" else ["-m", tool]
-    return [venv / "bin/python", *module, *arguments]
 
 
 def run(*command: str | Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
+from tests.selection import either
 from tests.unit.scenario.conftest import GOOD
 from tests.unit.scenario.mistakes import ALL, marked
 
@@ -104,20 +105,21 @@ def test_a_bad_file_is_found_under_its_node_id(project: Project) -> None:
     result.assert_outcomes(failed=1)
 
 
-def test_two_hundred_broken_files_are_each_named_at_the_right_line_without_a_traceback(
+def test_broken_files_are_each_named_at_the_right_line_without_a_traceback(
     project: Project,
 ) -> None:
     """What the unit tests say of one text, for users: all files in one run of the command."""
+    step, damaged = either(4, 1), either(15, 60)
     project.conftest(WORDS)
     known = "[coherent, {monotonic_reads: {for: alice}}]", "[coherent_when_settled]"
     project.scenario(GOOD.replace(*known), "good")
     source, lines = random.Random(5), {}
-    for number, given in enumerate(ALL):
+    for number, given in enumerate(ALL[::step]):
         text, place = marked(GOOD, given.values[0])
         lines[f"m{number:03}"] = place and place[0]
         text = text.replace(*known).replace("id: PRICE-07", f"id: P-{number}")
         project.scenario(text, f"m{number:03}")
-    for number in range(60):
+    for number in range(damaged):
         rows = GOOD.replace(*known).replace("id: PRICE-07", f"id: Z-{number}").splitlines()
         at = source.randrange(3, len(rows))
         rows[at] = source.choice(["{", "- [", "a: b: c", "\t- x", "who: knows", "*none", "!!set"])
@@ -130,13 +132,13 @@ def test_two_hundred_broken_files_are_each_named_at_the_right_line_without_a_tra
     found: dict[str, set[int]] = {}
     for problem in json.loads(done.stdout.str()):
         found.setdefault(problem["path"].partition(".")[0], set()).add(problem["line"])
-    assert set(found) == set(lines) | {f"z{number:03}" for number in range(60)}
+    assert set(found) == set(lines) | {f"z{number:03}" for number in range(damaged)}
     placed = [name for name, line in lines.items() if line is not None]
     right = [name for name in placed if lines[name] in found[name]]
     assert len(right) >= 0.95 * len(placed)
     ran = project.run("-q", "--tb=no")
     assert ran.ret == 1
-    ran.assert_outcomes(failed=len(found) + 2)  # two cases of a system that is none
+    ran.assert_outcomes(failed=len(found) + either(0, 2))  # two cases of a system that is none
     assert "Traceback" not in ran.stdout.str()
 
 

@@ -44,13 +44,13 @@ def test_code_that_blocks_for_ever_is_unknown_with_its_stack(project: Project) -
     project.add_to_conftest(STUCK)
     for where in places:
         project.scenario(one_reader(where, f"stuck_{where}"), where)
-    two = race("two users", "stuck_actor", "guarantees: []\n").replace("write", "read")
+    two = race("two_users", "stuck_actor", "guarantees: []\n").replace("write", "read")
     project.scenario(two.replace('{key: "product:42", value: 120}', '"product:42"'), "two")
     project.scenario(race("G-1", "uncached"), "zz_good")
     result = project.run_apart("--supercache-step-timeout=2", "-n5")
     result.assert_outcomes(failed=5, passed=1)
     rows = project.rows()
-    assert "alice" in "\n".join(rows["two users"]["reasons"])
+    assert "alice" in "\n".join(rows["two_users"]["reasons"])
     for where in places:
         assert rows[where]["verdict"] == "unknown"
         reasons = "\n".join(rows[where]["reasons"])
