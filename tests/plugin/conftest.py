@@ -1,28 +1,32 @@
 """A project of a user, made afresh for every test: its files, a run, and what the run wrote."""
 
+import importlib
 import json
 import os
+import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# Imported before any run inside this process: pytester forgets what a run imports, and two copies
-# of one library in a process are a problem that users do not have.
+# Imported before any run inside this process, as is all of the plugin below: pytester forgets what
+# a run imports, and two copies of one module in a process are a problem that users do not have.
 import fakeredis  # noqa: F401
 import freezegun  # noqa: F401
 import hypothesis  # noqa: F401
 import pytest
 import redis  # noqa: F401
+import ruamel.yaml  # noqa: F401
 
-import pytest_supercache.checking
-import pytest_supercache.playing
-import pytest_supercache.plugin.collection
-import pytest_supercache.reference
-import pytest_supercache.report.text
-import pytest_supercache.scenario.validate  # noqa: F401
+import pytest_supercache
 from pytest_supercache.runtime.pinned import pinned
 from tests.plugin.projects import SHOP
+
+_LEFT_OUT = ("__main__", "postgres")  # one is a command, the other opens a door to psycopg
+
+for _module in pkgutil.walk_packages(pytest_supercache.__path__, "pytest_supercache."):
+    if not _module.name.endswith(_LEFT_OUT):
+        importlib.import_module(_module.name)
 
 SIGNS_OF_CI = (
     "CI", "TF_BUILD", "bamboo.buildKey", "BUILDKITE", "CIRCLECI", "CIRRUS_CI", "CODEBUILD_BUILD_ID",
