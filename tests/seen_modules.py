@@ -26,6 +26,7 @@ class SeenModules:
     def __init__(self) -> None:
         self._of_file: dict[Path, Modules] = {}
         self._shown: Path | None = None
+        self._before: set[str] = set()  # what was imported when it was shown
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
@@ -43,9 +44,11 @@ class SeenModules:
         """Show what belongs to this test's file."""
         if item.path != self._shown:
             if self._shown is not None:
+                imported = brought(self._shown, self._before)  # by its tests
+                self._of_file.setdefault(self._shown, {}).update(imported)
                 self._hide(self._shown)
             sys.modules.update(self._of_file.get(item.path, {}))
-            self._shown = item.path
+            self._shown, self._before = item.path, set(sys.modules)
 
     def _hide(self, path: Path) -> None:
         for name, module in self._of_file.get(path, {}).items():
