@@ -60,7 +60,8 @@ What next:
   source {bin}/activate
   pytest -p supercache scenarios/story -v    the same by hand
   supercache new --help         a scenario of your own; docs/scenarios.md says more"""
-PARALLEL = ["-n", "auto", "--dist", "worksteal"]
+WORKERS = len(os.sched_getaffinity(0)) + 1  # some tests wait, and leave their core to others
+PARALLEL = ["-n", str(WORKERS), "--dist", "worksteal"]
 ALONE = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture", "--collect-only")
 """Options with which pytest is left as it is given: in one process, unless they say otherwise."""
 PYTHONS = ["/usr/bin/python3", "python3.13", "python3.12", "python3.11"]

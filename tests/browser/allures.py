@@ -80,7 +80,7 @@ class Allure:
     def open(self, tab: Any, file: Path, name: str) -> None:
         """Open a result and wait until it is there."""
         tab.goto(f"{file.as_uri()}{self.route}")
-        tab.locator(f"{self.folded}, {self.leaf}").first.wait_for()
+        tab.locator(f"{self.folded}, {self.leaf}").filter(visible=True).first.wait_for()
         while tab.locator(self.folded).count():
             tab.locator(self.folded).first.click()
         tab.locator(self.leaf).filter(has_text=name).click()

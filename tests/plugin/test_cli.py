@@ -87,6 +87,7 @@ def test_a_project_whose_gate_is_always_on_is_bisected_as_any_other(
     assert project.run().ret == 6, "a run of the project itself is still decided"
 
 
+@pytest.mark.long
 def test_git_bisect_finds_the_commit_that_brought_the_conflict(project: Project) -> None:
     def git(*words: str) -> str:
         done = subprocess.run(
