@@ -3,11 +3,14 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest_plugins = ["pytester", "tests.selection"]
 
+TESTS = Path(__file__).parent / "tests"
+LEFT_OUT = "supercache_left_out"
 PROGRAMS = {
     "redis_server": "redis-server",
     "valkey_server": "valkey-server",
@@ -26,31 +29,52 @@ PACKAGES = {
 _deselected: dict[str, list[str]] = {}
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """In CI, refuse to run the tests where a program is missing that some of them need."""
+    is_worker = hasattr(config, "workerinput")
+    if os.environ.get("CI", "").lower() not in {"1", "true"} or is_worker:
+        return
+    missing = [program for program in PROGRAMS.values() if not find_program(program)]
+    if missing and any(Path(arg).resolve().is_relative_to(TESTS) for arg in config.args):
+        packages = " ".join(PACKAGES.get(program, program) for program in missing)
+        raise pytest.UsageError(
+            f"CI is set, but there is no {', '.join(missing)}, which some tests need: install it "
+            f"(Debian: apt-get install {packages})"
+        )
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests that need a server which is not here; in CI that is an error."""
+    """Leave out tests that need a program which is not here."""
     for mark, program in PROGRAMS.items():
         needing = [item for item in items if item.get_closest_marker(mark)]
         if not needing or find_program(program):
             continue
-        if os.environ.get("CI", "").lower() in {"1", "true"}:
-            raise pytest.UsageError(
-                f"CI is set, but there is no {program} for {len(needing)} tests: "
-                f"install it (Debian: apt-get install {PACKAGES.get(program, program)})"
-            )
         config.hook.pytest_deselected(items=needing)
         items[:] = [item for item in items if item not in needing]
         _deselected[program] = sorted({item.location[0] for item in needing})
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the controller of xdist, which collects nothing itself, what a worker left out."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[LEFT_OUT] = _deselected
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker left out: each of them leaves out the same."""
+    _deselected.update(getattr(node, "workeroutput", {}).get(LEFT_OUT, {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was left out, a line for each program."""
+    for program, files in _deselected.items():
+        terminalreporter.write_line(
+            f"deselected: {', '.join(files)}: install {program} to run them", yellow=True
+        )
 
 
 def find_program(name: str) -> str | None:
     """Return the path of a program; Debian keeps those of PostgreSQL off the usual one."""
     places = [os.environ.get("PATH", os.defpath), *_DEBIAN]
     return shutil.which(name, path=os.pathsep.join(places))
-
-
-def pytest_report_collectionfinish() -> list[str]:
-    """Name what was left out, a line for each server."""
-    return [
-        f"deselected: {', '.join(files)}: install {program} to run them"
-        for program, files in _deselected.items()
-    ]

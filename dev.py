@@ -5,9 +5,10 @@ python3 dev.py setup      make the environment: hash-checked packages and this p
 python3 dev.py demo       set up, then run the shipped scenarios: a conflict step by step, the
                           catalogue of conflict classes (results go to reports/conflicts/), and
                           the story with published libraries (to reports/)
-python3 dev.py test       set up, then the tests on every core, formatter, linter, types and import
-                          contracts among them; --second: what another Python that is here can
-                          change; --all: the long forms in random order, on every Python here
+python3 dev.py test       set up, then run pytest on all cores; formatter, linter, mypy and import
+                          contracts are tests too. --second: only the interpreter-dependent tests,
+                          on another installed Python, in an environment of its own. --all: also
+                          the long tests, in random order, on every installed Python
 python3 dev.py libraries  run the scenarios of published libraries, each version in its environment
 
   --python X   the interpreter to use: a command, a path or a version such as 3.13
@@ -62,13 +63,24 @@ What next:
   supercache new --help         a scenario of your own; docs/scenarios.md says more"""
 WORKERS = len(os.sched_getaffinity(0)) + 1  # some tests wait, and leave their core to others
 PARALLEL = ["-n", str(WORKERS), "--dist", "worksteal"]
-ALONE = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture", "--collect-only")
-"""Options with which pytest is left as it is given: in one process, unless they say otherwise."""
+ALONE = (
+    "-n",
+    "--numprocesses",
+    "--dist",
+    "no:xdist",
+    "--pdb",
+    "--trace",
+    "-s",
+    "--capture",
+    "--co",
+)
+"""With an argument that begins like one of these, dev.py adds no options of xdist."""
 PYTHONS = ["/usr/bin/python3", "python3.13", "python3.12", "python3.11"]
 # Left in place, these would let the surroundings decide what is installed, imported or measured.
 UNWANTED = {
     *("MYPYPATH", "PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH"),
     *("PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONWARNINGS", "__PYVENV_LAUNCHER__"),
+    "SUPERCACHE_LONG_TESTS",
     "PYTHONDONTWRITEBYTECODE",  # every process of the tests would compile all that it imports
 }
 
@@ -213,6 +225,8 @@ def test(venv: Path, python: Python, extra: list[str]) -> int:
     """Run pytest, which runs the formatter, the linter, mypy and the import contracts, too."""
     began = time.monotonic()
     kinds = {"--all", "--second"} & set(extra)
+    if len(kinds) > 1:
+        stop("--all includes what --second runs; give one of them")
     extra = [argument for argument in extra if argument not in kinds]
     if "--second" in kinds:
         return second(python, extra)
@@ -223,32 +237,37 @@ def test(venv: Path, python: Python, extra: list[str]) -> int:
 
 
 def test_all(venv: Path, python: Python, extra: list[str], began: float) -> int:
-    """Run the long forms, in an order that nobody chose, on every Python that is here."""
+    """Run the long forms in random order on every installed Python, the default one last."""
     seed = random.randrange(1_000_000)
     extra = ["--long", "--random-order", f"--random-order-seed={seed}", *extra]
-    failed = False
+    failed = []
     for other, folder in [*others(python), (python, venv)]:
-        set_up(folder, other, ROOT / LOCKS["test"])
         say(f"Python {other.version}")
-        status = call(folder, "pytest", *parallel(extra), *extra)
-        failed = failed or bool(status)
-        say(f"Python {other.version}: {'FAILED' if status else 'passed'}")
+        try:
+            set_up(folder, other, ROOT / LOCKS["test"])
+            status = call(folder, "pytest", *parallel(extra), *extra)
+        except SystemExit as error:  # that Python could not be set up; the others are tested
+            print(error, flush=True)
+            status = 1
+        if status:
+            failed.append(other.version)
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
-    say(f"{'FAILED' if failed else 'all passed'}, {minutes} min {seconds} s")
-    return int(failed)
+    said = f"FAILED on Python {', '.join(failed)}" if failed else "passed on every Python"
+    say(f"{said}, {minutes} min {seconds} s")
+    return int(bool(failed))
 
 
 def second(python: Python, extra: list[str]) -> int:
-    """Run what another Python that is here can change; nothing fails where there is none."""
+    """Run the interpreter-dependent tests on another installed Python; succeed without one."""
     for other, venv in others(python)[:1]:
         set_up(venv, other, ROOT / LOCKS["test"])
         return call(venv, "pytest", *parallel(extra), "--second-python", *extra)
-    say(f"no Python but {python.version} is here")
+    say(f"no Python but {python.version} is installed")
     return 0
 
 
 def others(python: Python) -> list[tuple[Python, Path]]:
-    """Find the other versions of Python that are here, each with the folder of its environment."""
+    """Find the other installed versions of Python, each with the folder of its environment."""
     found: dict[str, Python] = {}
     for name in PYTHONS:
         if shutil.which(name) is None or not works(name, "-c", f"import sys; {IS_NEW_ENOUGH}"):
@@ -261,7 +280,7 @@ def others(python: Python) -> list[tuple[Python, Path]]:
 
 
 def parallel(extra: list[str]) -> list[str]:
-    """Say how pytest uses the cores, unless its arguments do."""
+    """Return the options that spread pytest over all cores, unless its arguments forbid it."""
     return [] if any(argument.startswith(ALONE) for argument in extra) else PARALLEL
 
 

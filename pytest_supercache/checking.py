@@ -136,6 +136,7 @@ def check_on(
         stand.on_step, stand.on_execution = on_step, on_execution
         if preflight is not None:
             _look_ahead(stand, preflight)
+        stand.hash_globals()
 
         def explore(*, shared: bool) -> CheckResult:
             result = search_vectors(
@@ -167,6 +168,7 @@ def search_unit(work: Work, shared: bool, vector: Vector, within: Exploration) -
     server = start_server(work.backend)
     try:
         with _stand_for(server, work) as stand:
+            stand.hash_globals()
             return _search_one(stand, work, shared, vector, within, None)
     finally:
         server.close()
@@ -199,6 +201,7 @@ def _search_one(
     try:
         result = one.result()
     except StepsHaveChanged:  # each library and each mapping can do this once
+        stand.hash_globals()
         return _search_one(stand, work, shared, vector, within, again)
     return Unit(
         vector=vector,
@@ -260,7 +263,7 @@ class _Check:
         except HazardMet as hazard:
             return self._unknown(hazard.reasons)
         except NotDeterministicError as error:
-            return self._unknown((not_deterministic(error, trial.stand.globals_at_start),))
+            return self._unknown((not_deterministic(error, trial.stand.globals_before),))
         except DoesNotReplay as error:
             return self._unknown((str(error),))
 

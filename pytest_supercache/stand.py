@@ -91,8 +91,8 @@ class Stand:
         self._seeding = seeding
         self._settings = settings
         self._given = given
-        self.globals_at_start = fingerprint()
-        """What the globals of the code under test held before the first execution."""
+        self.globals_before: Mapping[str, int] = {}
+        """Hashes of the module globals of the code under test, as they were before the search."""
         self.on_step: Callable[[Step], None] | None = None
         """Called with each step of a race under a recorded schedule, before its effect."""
         self.on_execution: Callable[[Progress], None] | None = None
@@ -268,6 +268,10 @@ class Stand:
                 f"{min(cache.timed)}: keys of {self.backend} expire by real time, which cannot be "
                 "moved; use the default backend, fakeredis, for flows in which time matters"
             )
+
+    def hash_globals(self) -> None:
+        """Remember what the module globals hold, for :func:`not_deterministic`."""
+        self.globals_before = fingerprint()
 
     def notice_new_modules(self) -> bool:
         """Make modules cooperative that were imported since; True when there were any."""

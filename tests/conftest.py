@@ -22,7 +22,7 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
-# Its own time is real in a test that freezes time, or durations are nonsense.
+# Keep pytest's own timer real while a test freezes time; otherwise durations are nonsense.
 freezegun.configure(extend_ignore_list=["_pytest.timing"])
 
 

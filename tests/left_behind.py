@@ -47,7 +47,7 @@ def let_end(threads: set[str]) -> None:
 
 
 def _threads() -> list[threading.Thread]:
-    """Return what runs: `threading` goes on naming what it did not start after its end."""
+    """Return live threads; `threading` keeps listing threads it did not start after they end."""
     tasks = Path("/proc/self/task")
     return [one for one in threading.enumerate() if (tasks / str(one.native_id)).exists()]
 

@@ -1,7 +1,8 @@
-"""Every test file sees the modules that it would see if it ran alone.
+"""Hides the modules of one test file from the tests of all others.
 
-A check looks through all imported code under test, and each test file counts as some: with all of
-them imported, and the libraries of the adapters' tests, looking takes longer than searching.
+A check scans all imported code under test. Test files count as such, and so do the libraries that
+tests of adapters import; with all of them imported, scanning takes longer than searching. Shared
+helpers, and what other tests import, stay visible.
 """
 
 import sys
@@ -21,16 +22,17 @@ Modules = dict[str, ModuleType]
 
 
 class SeenModules:
-    """Takes the modules of other test files out of ``sys.modules``, and puts them back."""
+    """Removes the modules of other test files from ``sys.modules``, and puts them back."""
 
     def __init__(self) -> None:
         self._of_file: dict[Path, Modules] = {}
         self._shown: Path | None = None
         self._before: set[str] = set()  # what was imported when it was shown
+        self._displaced: Modules = {}  # what stood under the same names then
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
-        """Note what importing a file has brought; nobody else sees it."""
+        """Record what a test file imports, and hide it from other files."""
         before = set(sys.modules)
         try:
             return (yield)
@@ -41,23 +43,27 @@ class SeenModules:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Show what belongs to this test's file."""
+        """Show the modules of this test's file, and no other file's."""
         if item.path != self._shown:
             if self._shown is not None:
                 imported = brought(self._shown, self._before)  # by its tests
                 self._of_file.setdefault(self._shown, {}).update(imported)
                 self._hide(self._shown)
-            sys.modules.update(self._of_file.get(item.path, {}))
+            own = self._of_file.get(item.path, {})
+            self._displaced = {name: sys.modules[name] for name in own if name in sys.modules}
+            sys.modules.update(own)
             self._shown, self._before = item.path, set(sys.modules)
 
     def _hide(self, path: Path) -> None:
         for name, module in self._of_file.get(path, {}).items():
             if sys.modules.get(name) is module:
                 del sys.modules[name]
+        sys.modules.update(self._displaced)
+        self._displaced = {}
 
 
 def brought(path: Path, before: set[str]) -> Modules:
-    """Return which modules belong to a test file, of those that are new since ``before``."""
+    """Return those modules imported since ``before`` that belong to a test file."""
     new = {name: module for name, module in sys.modules.items() if name not in before}
     if WITH_LIBRARIES in path.parents:
         return {name: module for name, module in new.items() if is_library(name, module)}
@@ -65,7 +71,7 @@ def brought(path: Path, before: set[str]) -> Modules:
 
 
 def is_library(name: str, module: ModuleType) -> bool:
-    """Say whether a check looks through a module that is not a helper of several tests."""
+    """Say whether checks scan this module and it is not a shared test helper."""
     return is_under_test(module) and (is_test_file(name) or not name.startswith("tests"))
 
 

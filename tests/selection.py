@@ -1,4 +1,4 @@
-"""Which tests a run takes: short forms, long ones too, or only what another Python can change."""
+"""Selects the tests of a run: short ones, long ones too, or only interpreter-dependent ones."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ TESTS = Path(__file__).parent
 
 CHANGES_WITH_PYTHON = (
     "adapters", "conformance", "laws", "litmus", "regressions", "search", "unit/layers",
-    "unit/runtime",
+    "unit/runtime", "unit/search",
 )  # fmt: skip
 """Folders whose claims depend on the interpreter; single tests elsewhere have the mark `python`."""
 
@@ -23,9 +23,9 @@ LONG = "SUPERCACHE_LONG_TESTS"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the repository's own tests."""
     group = parser.getgroup("pytest-supercache's own tests")
-    group.addoption("--long", action="store_true", help="run the long forms of the tests, too")
+    group.addoption("--long", action="store_true", help="run the long tests, too")
     group.addoption(
-        "--second-python", action="store_true", help="run only what another Python can change"
+        "--second-python", action="store_true", help="run only the interpreter-dependent tests"
     )
 
 
@@ -33,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Measure complete runs."""
     if config.getoption("--long"):
         os.environ[LONG] = "1"
+    elif not hasattr(config, "workerinput"):
+        os.environ.pop(LONG, None)
     is_worker = hasattr(config, "workerinput")
     if config.args_source is pytest.Config.ArgsSource.TESTPATHS and not is_worker:
         is_long, is_second = config.getoption("--long"), config.getoption("--second-python")
@@ -41,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what this kind of run does not take."""
+    """Deselect what this run does not include."""
     wanted = [item for item in items if is_wanted(config, item)]
     if len(wanted) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if not is_wanted(config, item)])
@@ -49,7 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_wanted(config: pytest.Config, item: pytest.Item) -> bool:
-    """Say whether this kind of run takes a test."""
+    """Say whether this run includes a test."""
     if item.get_closest_marker("long") and not config.getoption("--long"):
         return False
     if not config.getoption("--second-python") or item.get_closest_marker("python"):

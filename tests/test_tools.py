@@ -28,11 +28,22 @@ def test_a_tool_finds_nothing(name: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_tool_finds_what_is_wrong(tmp_path: Path) -> None:
-    (tmp_path / "wrong.py").write_text("import os\n")
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("formatter", "x  =  1\n", "would be reformatted"),
+        ("linter", "import os\n", "F401"),
+        ("types", 'number: int = "text"\n', "[assignment]"),
+    ],
+)
+def test_a_tool_finds_what_is_wrong(tmp_path: Path, name: str, text: str, said: str) -> None:
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(text)
+    command = [argument for argument in TOOLS[name] if argument != "."]
+    config = "--config-file" if name == "types" else "--config"
     done = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), tmp_path],
-        cwd=ROOT, capture_output=True, text=True, check=False,
+        [sys.executable, *command, config, str(ROOT / "pyproject.toml"), str(wrong)],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "F401" in done.stdout
+    assert said in done.stdout

@@ -1,7 +1,7 @@
-"""How long the tests of each folder took, beside what they are allowed: ``tests/budget.toml``.
+"""Compares the time that each folder's tests took with its budget in ``tests/budget.toml``.
 
-Sums of call times, in seconds of every worker. A folder over its budget is a warning and no
-failure, because machines differ; the budget is for the eyes of whoever makes the suite slower.
+Durations of set-up, call and teardown, summed over all workers. Exceeding a budget only warns,
+because machines differ.
 """
 
 import tomllib

@@ -42,7 +42,7 @@ async def find_undeclared_state(world: World, system: System, key: str, value: A
 
 
 def _changed(system: System, before: dict[str, int], after: dict[str, int]) -> list[str]:
-    """Name the module globals that have changed and of which each node has not its own."""
+    """Name the module globals that have changed, except those of isolated modules."""
     own = tuple(f"{name}{end}" for name in system.isolate for end in ":.")
     return [name for name in changed_globals(before, after) if not name.startswith(own)]
 

@@ -63,7 +63,7 @@ class ScenarioTest(pytest.Function):
         return self.path, self.scenario_item.scenario.where.line - 1, self.name
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any) -> Any:
-        """Read no source for a traceback that :class:`Session` replaces by our own text."""
+        """Skip formatting a traceback that :class:`Session` replaces with our own text."""
         if isinstance(excinfo.value, NotAsExpected | SupercacheError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, *args)

@@ -20,7 +20,7 @@ _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 def clean(text: str) -> str:
     """Escape what would break a line, a terminal or an XML file; keep letters of any script."""
-    if text.isprintable():
+    if type(text) is str and text.isprintable():
         return text
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 

@@ -172,7 +172,7 @@ def fingerprint() -> dict[str, int]:
 
 
 def memo_sizes() -> dict[str, int]:
-    """Return the part of :func:`fingerprint` that is about ``functools.lru_cache``."""
+    """Do what :func:`fingerprint` does, for ``functools.lru_cache`` objects only."""
     return on_a_fresh_stack(partial(_fingerprint, _is_memo))
 
 
@@ -204,7 +204,7 @@ def not_deterministic(error: NotDeterministicError, before: Mapping[str, int]) -
 
 
 def _is_memo(value: Any) -> bool:
-    return type(value) is _Memo
+    return type(value) is _Memo and _is_data(value)
 
 
 def _is_data(value: Any) -> bool:

@@ -30,7 +30,6 @@ def test_two_users_lose_a_count_unless_it_is_one_transaction(bump, conflict):
     assert is_conflict(counting(opened, bump, total)) is conflict
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("expire", "conflict"), [(5, True), (None, False)])
 def test_a_lock_that_ends_lets_a_second_holder_in(expire, conflict):
     def body(world):

@@ -22,10 +22,11 @@ import pytest_supercache
 from pytest_supercache.runtime.pinned import pinned
 from tests.plugin.projects import SHOP
 
-_LEFT_OUT = ("__main__", "postgres")  # one is a command, the other opens a door to psycopg
+_LEFT_OUT = ("pytest_supercache.cli.__main__", "pytest_supercache.runtime.postgres")
+"""Importing the first runs a command, the second imports psycopg."""
 
 for _module in pkgutil.walk_packages(pytest_supercache.__path__, "pytest_supercache."):
-    if not _module.name.endswith(_LEFT_OUT):
+    if _module.name not in _LEFT_OUT:
         importlib.import_module(_module.name)
 
 SIGNS_OF_CI = (
@@ -98,7 +99,10 @@ class Project:
 
 @pytest.fixture
 def own_core() -> Iterator[None]:
-    """Keep to the core that a check in this worker takes: the project does not know of workers."""
+    """Pin this process to the core that checks in this xdist worker use.
+
+    The project does not see the worker's name, and would use the same core in every worker.
+    """
     if not os.environ.get("PYTEST_XDIST_WORKER"):
         yield
         return

@@ -68,9 +68,7 @@ def test_what_the_schedule_no_longer_shows_is_searched(
     assert replay(token, STORY, "--", "--supercache-executions=1").exit_code == 125
 
 
-@pytest.mark.parametrize(
-    "where", ["pyproject.toml", pytest.param("tox.ini", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("where", ["pyproject.toml", "tox.ini"])
 def test_a_project_whose_gate_is_always_on_is_bisected_as_any_other(
     project: Project, replay: Replay, token: str, where: str
 ) -> None:

@@ -1,5 +1,7 @@
 """Code that blocks where no schedule can see it: UNKNOWN with stacks, and the run goes on."""
 
+import re
+
 from tests.plugin.conftest import Project
 from tests.plugin.projects import one_reader, race
 
@@ -38,31 +40,32 @@ for where in ("entry", "actor", "probe", "factory", "nowhere"):
 """
 
 
-def test_code_that_blocks_for_ever_is_unknown_with_its_stack(project: Project) -> None:
-    """On workers, because each of them does nothing but wait; one has a good scenario, too."""
-    places = ("entry", "actor", "probe", "factory")
+PLACES = ("entry", "actor", "probe", "factory")
+
+
+def test_code_that_blocks_for_ever_is_unknown_with_its_stack_and_the_run_goes_on(
+    project: Project,
+) -> None:
+    """On xdist workers, so that timeouts elapse in parallel; each then runs a good system."""
     project.add_to_conftest(STUCK)
-    for where in places:
-        project.scenario(one_reader(where, f"stuck_{where}"), where)
+    flows = {place: one_reader(place, f"stuck_{place}") for place in PLACES}
     two = race("two_users", "stuck_actor", "guarantees: []\n").replace("write", "read")
-    project.scenario(two.replace('{key: "product:42", value: 120}', '"product:42"'), "two")
-    project.scenario(race("G-1", "uncached"), "zz_good")
-    result = project.run_apart("--supercache-step-timeout=2", "-n5")
-    result.assert_outcomes(failed=5, passed=1)
-    rows = project.rows()
+    flows["two_users"] = two.replace('{key: "product:42", value: 120}', '"product:42"')
+    for name, text in flows.items():
+        project.scenario(
+            re.sub(r"system: (\w+)", r"systems: {\1: holds, uncached: holds}", text), name
+        )
+    result = project.run_apart("--supercache-step-timeout=3", "-n5", "--dist=loadfile")
+    result.assert_outcomes(failed=len(flows), passed=len(flows))
+    rows = {row["id"].partition("[")[0]: row for row in project.verdict()["scenarios"]
+            if row["system"] != "uncached"}  # fmt: skip
+    assert set(rows) == set(flows)
+    for row in rows.values():
+        assert row["verdict"] == "unknown"
+        assert "did not arrive within 3 s" in "\n".join(row["reasons"])
+    for place in PLACES:
+        assert "in never: os.read(EMPTY, 1)" in "\n".join(rows[place]["reasons"])
     assert "alice" in "\n".join(rows["two_users"]["reasons"])
-    for where in places:
-        assert rows[where]["verdict"] == "unknown"
-        reasons = "\n".join(rows[where]["reasons"])
-        assert "did not arrive within 2 s" in reasons
-        assert "in never: os.read(EMPTY, 1)" in reasons
-
-
-def test_the_run_goes_on_in_the_process_in_which_code_blocked(project: Project) -> None:
-    project.add_to_conftest(STUCK)
-    project.scenario(one_reader("Q-1", "stuck_entry"))
-    project.scenario(race("G-1", "uncached"), "zz_good")
-    project.run_apart("--supercache-step-timeout=2").assert_outcomes(failed=1, passed=1)
 
 
 def test_the_same_code_that_blocks_nowhere_holds(project: Project) -> None:

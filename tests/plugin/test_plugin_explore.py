@@ -8,6 +8,8 @@ import pytest
 from tests.plugin.conftest import Project, replay_command
 from tests.plugin.projects import STALE_TEST
 
+pytestmark = pytest.mark.python
+
 STALE = """
 def play(world, kind, key="k"):
     world.origin.set(key, 1)

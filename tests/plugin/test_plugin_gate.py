@@ -461,7 +461,7 @@ def test_two_runs_into_one_folder_never_mix(project: Project) -> None:
 def test_the_gate_can_be_on_by_ini_and_workers_do_not_decide(project: Project) -> None:
     project.pytester.makeini("[pytest]\nsupercache_gate = true\nsupercache_build = 3.14.1\n")
     project.scenario(race("G-11"))
-    assert project.run_apart("-n", "1").ret == 1
+    assert project.run_apart("-n", "2").ret == 1
     document = project.verdict()
     assert document["build"] == "3.14.1"
     assert gate(project)["verdict"] == "NO-GO"

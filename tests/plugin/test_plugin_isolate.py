@@ -5,6 +5,8 @@ import pytest
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 
+pytestmark = pytest.mark.python
+
 MODULE = """
 import functools
 import threading

@@ -9,6 +9,8 @@ from tests.plugin.conftest import Project, replay_command
 from tests.plugin.projects import STALE_TEST, race
 from tests.selection import either
 
+pytestmark = pytest.mark.python
+
 
 def again(project: Project, command: str) -> pytest.RunResult:
     """Run a printed command as it was printed, with this interpreter."""

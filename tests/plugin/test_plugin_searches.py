@@ -23,7 +23,7 @@ def test_hypothesis_replays_what_it_found_first(project: Project) -> None:
     project.scenario(race("H-2", "reference.naive"))
     project.run_apart(HYPOTHESIS).assert_outcomes(failed=1)
     token = project.token()
-    for _ in range(either(1, 3)):  # once could be luck
+    for _ in range(either(2, 3)):  # once could be luck
         project.run_apart(HYPOTHESIS).assert_outcomes(failed=1)
         assert (project.token(), project.row()["executions"]) == (token, 1)
 

@@ -14,6 +14,8 @@ from tests.plugin.conftest import Project, is_running
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_interrupt import hear_ctrl_c
 
+pytestmark = pytest.mark.python
+
 NOTED = """
 import os, pathlib
 

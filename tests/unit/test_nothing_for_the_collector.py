@@ -8,6 +8,8 @@ import pytest
 from pytest_supercache import Verdict, check
 from pytest_supercache.runtime.actor import Actor
 
+pytestmark = pytest.mark.python
+
 
 @pytest.fixture
 def _no_collection():

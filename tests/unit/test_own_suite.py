@@ -5,9 +5,9 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from tests.seen_modules import TESTS, brought
-from tests.selection import LONG, either, is_wanted
-from tests.time_spent import BUDGET, budget_of, folder_of, told
+from tests.seen_modules import TESTS, SeenModules, brought
+from tests.selection import CHANGES_WITH_PYTHON, LONG, either, is_wanted
+from tests.time_spent import BUDGET, TimeSpent, budget_of, told
 
 
 def config(*chosen):
@@ -42,9 +42,25 @@ def test_the_long_form_draws_more(monkeypatch):
     assert either(3, 10) == 10
 
 
-def test_seconds_are_added_up_by_folder():
-    assert folder_of("tests/unit/gate/test_x.py::test_y[tests/z]") == "unit"
-    assert folder_of("tests/test_tidy.py::test_y") == "."
+def test_every_folder_for_another_python_is_there():
+    assert all(list((TESTS / folder).glob("test_*.py")) for folder in CHANGES_WITH_PYTHON)
+
+
+def test_all_phases_of_a_folders_tests_are_added_up():
+    spent = TimeSpent({"unit": 5.0, ".": 1.0})
+    for nodeid, seconds in [
+        ("tests/unit/gate/test_x.py::test_y[tests/z]", 1.0),
+        ("tests/unit/test_x.py::test_y", 2.5),
+        ("tests/test_tidy.py::test_y", 0.5),
+    ]:
+        spent.pytest_runtest_logreport(SimpleNamespace(nodeid=nodeid, duration=seconds))
+    written = []
+    spent.pytest_terminal_summary(
+        SimpleNamespace(
+            section=written.append, write_line=lambda line, **_: written.append(line.split())
+        )
+    )
+    assert written[1:] == [["unit", "3.5", "of", "5"], [".", "0.5", "of", "1"], ["sum", "4.0"]]
 
 
 def test_a_folder_over_its_budget_is_named_and_no_other_one():
@@ -59,8 +75,8 @@ def test_a_folder_over_its_budget_is_named_and_no_other_one():
 def test_every_folder_with_tests_has_a_budget(run):
     folders = {path.relative_to(TESTS).parts[0] for path in TESTS.glob("*/**/test_*.py")}
     budget = budget_of(run)
-    assert set(budget) <= {*folders, "."}, BUDGET
-    assert run == "second" or folders <= set(budget), BUDGET
+    second = {folder.partition("/")[0] for folder in CHANGES_WITH_PYTHON} | {"plugin"}
+    assert set(budget) == (second if run == "second" else {*folders, "."}), BUDGET
 
 
 def test_a_test_sees_its_own_file_and_helpers_but_no_other_test():
@@ -68,6 +84,21 @@ def test_a_test_sees_its_own_file_and_helpers_but_no_other_test():
     tests = {name for name in seen if name.rpartition(".")[2].startswith("test_")}
     assert tests == {__name__}
     assert "tests.seen_modules" in seen
+
+
+def test_modules_of_a_file_are_hidden_from_the_next_one_and_what_they_displaced_is_back(
+    monkeypatch,
+):
+    one, other = TESTS / "unit/test_one.py", TESTS / "unit/test_other.py"
+    name = "tests.unit.test_one"
+    displaced, own = ModuleType(name), ModuleType(name)
+    seen = SeenModules()
+    seen._of_file[one] = {name: own}
+    monkeypatch.setitem(sys.modules, name, displaced)
+    seen.pytest_runtest_setup(SimpleNamespace(path=one))
+    assert sys.modules[name] is own
+    seen.pytest_runtest_setup(SimpleNamespace(path=other))
+    assert sys.modules[name] is displaced
 
 
 def test_only_an_adapters_test_has_a_library_of_its_own(monkeypatch):
