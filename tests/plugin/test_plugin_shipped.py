@@ -18,15 +18,25 @@ def shipped(project: Project) -> Project:
     return project
 
 
-def test_the_story_says_what_it_states(shipped: Project) -> None:
-    result = shipped.run()
+STATED = {
+    "PRICE-07[reference.naive]": "violated",
+    "PRICE-07[reference.workaround]": "violated",
+    "PRICE-07[reference.fixed]": "holds",
+    "PRICE-08[reference.workaround]": "holds",
+}
+
+
+@pytest.mark.parametrize(
+    "left_out", ["PRICE-07 and workaround", pytest.param("nothing", marks=pytest.mark.long)]
+)
+def test_the_story_says_what_it_states(shipped: Project, left_out: str) -> None:
+    result = shipped.run("-k", f"not ({left_out})")
     assert result.ret == 0, result.stdout.str()
     verdicts = {name: row["verdict"] for name, row in shipped.rows().items()}
     assert verdicts == {
-        "PRICE-07[reference.naive]": "violated",
-        "PRICE-07[reference.workaround]": "violated",
-        "PRICE-07[reference.fixed]": "holds",
-        "PRICE-08[reference.workaround]": "holds",
+        name: verdict
+        for name, verdict in STATED.items()
+        if left_out == "nothing" or name != "PRICE-07[reference.workaround]"
     }
     assert all(row["as_stated"] for row in shipped.rows().values())
 
