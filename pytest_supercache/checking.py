@@ -134,9 +134,7 @@ def check_on(
     place = here if replay is not None else on
     with place(work) as elsewhere, _stand_for(server, work) as stand:
         stand.on_step, stand.on_execution = on_step, on_execution
-        if preflight is not None:
-            _look_ahead(stand, preflight)
-        stand.hash_globals()
+        _look_ahead(stand, preflight)
 
         def explore(*, shared: bool) -> CheckResult:
             result = search_vectors(
@@ -222,13 +220,15 @@ def _with_odds(stand: Stand, work: Work, shared: bool, result: CheckResult) -> C
     return with_odds(trial, result)
 
 
-def _look_ahead(stand: Stand, preflight: Body) -> None:
+def _look_ahead(stand: Stand, preflight: Body | None) -> None:
     """Run a body once that raises when something is wrong with the system as it is declared."""
-    execution = stand.execute(preflight, Serial(()), unlimited_ticks=True)
-    if isinstance(execution.failure, SupercacheError):
-        raise execution.failure
-    stand.stack.forget_nodes()
-    stand.notice_new_modules()
+    if preflight is not None:
+        execution = stand.execute(preflight, Serial(()), unlimited_ticks=True)
+        if isinstance(execution.failure, SupercacheError):
+            raise execution.failure
+        stand.stack.forget_nodes()
+        stand.notice_new_modules()
+    stand.hash_globals()
 
 
 class _Check:
