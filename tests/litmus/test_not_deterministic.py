@@ -64,3 +64,19 @@ def test_code_that_changes_late_is_not_deterministic():
         world.run()
 
     assert check(body, search="all-schedules").verdict is Verdict.UNKNOWN
+
+
+def test_the_reason_names_the_module_global_that_changed_and_no_other_one(module):
+    module.warm, module.settings = [], {"size": 3}
+
+    def body(world):
+        client = world.existing_cache.client()
+        world.actor("reader", lambda: client.get("k") and None)
+        world.actor("writer", lambda: client.set("k", 1) and None)
+        world.run()
+        module.warm.append(1)
+        if len(module.warm) == 1:
+            pytest.fail("not warm yet")
+
+    (reason,) = check(body).reasons
+    assert "changed meanwhile: shop_under_test:warm; if they are state" in reason

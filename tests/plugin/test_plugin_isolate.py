@@ -129,3 +129,34 @@ def test_module_state_that_a_write_deletes_is_found_too(project: Project) -> Non
     result = project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*conftest:_cache*"])
+
+
+LEARNS = """
+learned = {}
+seen = []
+
+class Learning(Shop):
+    def get(self, key):
+        seen.append(key)
+        if len(seen) == 8:
+            self.redis.get("another key")
+        return self.db.get(key)
+
+    def set(self, key, value):
+        learned.setdefault("writes", True)  # at the first write, which is not the race's
+        self.db.set(key, value)
+
+@sc.system("learning")
+def learning(layers):
+    return Learning(layers.existing_cache.client(), layers.origin)
+"""
+
+
+def test_what_changed_before_the_search_is_not_named_as_its_reason(project: Project) -> None:
+    project.add_to_conftest(LEARNS)
+    project.scenario(race("A", "learning"))
+    project.run().assert_outcomes(failed=1)
+    reason = project.reasons()
+    assert "not deterministic" in reason
+    assert "conftest:seen" in reason
+    assert "conftest:learned" not in reason
