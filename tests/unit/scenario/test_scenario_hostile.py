@@ -91,10 +91,10 @@ def test_a_file_beyond_a_limit_is_refused_in_little_time(read, content, message)
 @pytest.mark.parametrize(
     "content",
     [
-        b"# c\n" * 250_000,
+        pytest.param(b"# c\n" * 250_000, marks=pytest.mark.long),
         b"\n" * 1_000_000 + b"a: 1",
-        b'a: "' + b"x\n\n" * 300_000 + b'"',
-        b"a: " + b"x y " * 250_000,
+        pytest.param(b'a: "' + b"x\n\n" * 300_000 + b'"', marks=pytest.mark.long),
+        pytest.param(b"a: " + b"x y " * 250_000, marks=pytest.mark.long),
         b"a" + b":" * 1_000_000,
         b"%A b\n" * 200_000,
         b"".join(b"k%d: v\n" % number for number in range(9_000)),
