@@ -61,7 +61,8 @@ What next:
   source {bin}/activate
   pytest -p supercache scenarios/story -v    the same by hand
   supercache new --help         a scenario of your own; docs/scenarios.md says more"""
-WORKERS = len(os.sched_getaffinity(0)) + 1  # some tests wait, and leave their core to others
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+WORKERS = CORES + 1  # some tests wait, and leave their core to others
 PARALLEL = ["-n", str(WORKERS), "--dist", "worksteal"]
 ALONE = (
     "-n",
