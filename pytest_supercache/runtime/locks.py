@@ -8,7 +8,7 @@ from typing import Any
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.waits import CounterState, FlagState, LockState
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.cooperative import Cooperative, in_time, this_actor
+from pytest_supercache.runtime.cooperative import Cooperative, in_time
 from pytest_supercache.runtime.stepping import Stepping
 
 
@@ -76,11 +76,6 @@ class Lock(Cooperative, _Entered):
 
     def _leave(self) -> None:
         self.release()
-
-    def is_held(self, execution: Stepping) -> bool:
-        """Say whether the caller may release it: anybody may release a plain lock."""
-        holder = self.lock_state(execution).holder
-        return holder == this_actor().name if self._reentrant else holder is not None
 
     def lock_state(self, execution: Stepping) -> LockState:
         """Return the state of its wait object."""
