@@ -156,6 +156,23 @@ def test_a_try_fails_exactly_when_the_lock_is_held():
     assert set(complete(run)) == {True, False}
 
 
+def test_of_two_who_ask_in_vain_either_may_give_up_first():
+    def run(world):
+        gates, order = [threading.Event(), threading.Event()], []
+
+        def flow(name, gate):
+            if not gate.is_set() and not gate.is_set():  # nobody sets it
+                world.step(f"{name} gives up", writes="order")
+                order.append(name)
+
+        for name, gate in zip("ab", gates, strict=True):
+            world.actor(name, flow, name, gate)
+        world.run()
+        return "".join(order)
+
+    assert set(complete(run)) == {"ab", "ba"}
+
+
 def test_an_event_lets_nobody_through_before_it_is_set():
     def run(world):
         event, seen = threading.Event(), []
