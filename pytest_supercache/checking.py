@@ -14,11 +14,11 @@ from pytest_supercache import coverage
 from pytest_supercache.core.errors import (
     NotDeterministicError,
     ReplayDivergedError,
-    SupercacheError,
 )
 from pytest_supercache.core.fault import Faults, Vector
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.progress import Progress
+from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
@@ -29,17 +29,19 @@ from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee, complete
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.passing import find_passing
+from pytest_supercache.runtime.memory.sharing import mixed
 from pytest_supercache.runtime.state import not_deterministic
-from pytest_supercache.search.serial import Serial
 from pytest_supercache.searching import OfHypothesis, Searched, search
 from pytest_supercache.simulating import with_odds
 from pytest_supercache.stand import Body, Given, Stand, test_stand
 from pytest_supercache.trial import (
+    RESTARTS_MAX,
     Found,
     HazardMet,
     SharedMemoryNeeded,
     StepsHaveChanged,
     Trial,
+    look_ahead,
     repeat_first,
     take_turns,
 )
@@ -134,7 +136,7 @@ def check_on(
     place = here if replay is not None else on
     with place(work) as elsewhere, _stand_for(server, work) as stand:
         stand.on_step, stand.on_execution = on_step, on_execution
-        _look_ahead(stand, preflight)
+        look_ahead(stand, preflight)
 
         def explore(*, shared: bool) -> CheckResult:
             result = search_vectors(
@@ -191,16 +193,22 @@ def _search_one(
     within: Exploration,
     again: Again | None,
 ) -> Unit:
-    trial = Trial(
-        stand=stand, body=work.body, settings=within,
-        guarantees=work.guarantees, shared=shared, vector=vector,
-    )  # fmt: skip
-    one = _Check(trial, work.item, again, work.hypothesis)
-    try:
-        result = one.result()
-    except StepsHaveChanged:  # each library and each mapping can do this once
-        stand.hash_globals()
-        return _search_one(stand, work, shared, vector, within, again)
+    began = real_seconds()
+    if again is not None:
+        stand.sharing.use(schedule_of(again).memory)
+    for _ in range(RESTARTS_MAX):
+        trial = Trial(
+            stand=stand, body=work.body, settings=within, started=began,
+            guarantees=work.guarantees, shared=shared, vector=vector,
+        )  # fmt: skip
+        one = _Check(trial, work.item, again, work.hypothesis)
+        try:
+            result = one.result()
+            break
+        except StepsHaveChanged:  # what is learnt only grows, so this comes to an end
+            stand.hash_globals()
+    else:
+        raise SharedMemoryNeeded("what the code touches has other names in every run")
     return Unit(
         vector=vector,
         result=replace(result, notes=(*result.notes, *one.notes())),
@@ -212,23 +220,13 @@ def _search_one(
 
 def _with_odds(stand: Stand, work: Work, shared: bool, result: CheckResult) -> CheckResult:
     found = result.counterexample
+    stand.sharing.is_complete()
     trial = Trial(
         stand=stand, body=work.body, guarantees=work.guarantees, shared=shared,
         settings=replace(work.settings, memory="shared" if shared else "declared"),
         vector=() if found is None else found.schedule.vector,
     )  # fmt: skip
     return with_odds(trial, result)
-
-
-def _look_ahead(stand: Stand, preflight: Body | None) -> None:
-    """Run a body once that raises when something is wrong with the system as it is declared."""
-    if preflight is not None:
-        execution = stand.execute(preflight, Serial(()), unlimited_ticks=True)
-        if isinstance(execution.failure, SupercacheError):
-            raise execution.failure
-        stand.stack.forget_nodes()
-        stand.notice_new_modules()
-    stand.hash_globals()
 
 
 class _Check:
@@ -263,6 +261,8 @@ class _Check:
         except HazardMet as hazard:
             return self._unknown(hazard.reasons)
         except NotDeterministicError as error:
+            if trial.stand.sharing.take_as_wholes():
+                raise StepsHaveChanged from error
             return self._unknown((not_deterministic(error, trial.stand.globals_before),))
         except DoesNotReplay as error:
             return self._unknown((str(error),))
@@ -294,8 +294,8 @@ class _Check:
         trial = self._trial
         if trial.found is not None:
             return self._violated(end, label)
-        if trial.not_judged:
-            return self._unknown(trial.not_judged)
+        if trial.not_judged or trial.stand.sharing.mixed:
+            return self._unknown((*trial.not_judged, *mixed(trial.stand.sharing)))
         if end is not End.EXHAUSTED:
             assert trial.first is not None, "a search has executed something"
             why = coverage.why_unfinished(

@@ -21,6 +21,7 @@ def scope_of(
     shared: bool,
     timers_started: bool,
     simplified: tuple[str, ...],
+    raced: tuple[str, ...] = (),
     faults: int = 0,
 ) -> Scope:
     """Describe within which bounds a verdict is meant."""
@@ -38,6 +39,8 @@ def scope_of(
         "search": settings.search,
         "backend": backend,
     }
+    if raced:
+        scope["shared memory"] = _listed(raced)
     if simplified:
         scope["simplified"] = ", ".join(simplified)
     if settings.assume is not None:
@@ -53,9 +56,22 @@ def bounds(scope: Scope) -> str:
     atomic = _ATOMIC.get(str(scope["grain"]), "code between cache commands atomic")
     if scope["memory"] == "shared" and scope["grain"] not in _ATOMIC:
         atomic = "code between cache commands and their answers atomic"
+    if "shared memory" in scope:
+        atomic = f"shared memory raced: {scope['shared memory']}; other code between cache commands"
+        atomic += " atomic"
     parts += [atomic, *([str(scope["simplified"])] if "simplified" in scope else [])]
     return f"({', '.join([*parts, str(scope['backend'])])})"
 
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Name a few, and count the others."""
+    shown = ", ".join(names[:LOCATIONS_SHOWN])
+    more = len(names) - LOCATIONS_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+LOCATIONS_SHOWN = 4
+"""So many shared locations are named in the sentence of a verdict."""
 
 _ATOMIC = {
     "wire": "code between what is sent and what is received atomic",

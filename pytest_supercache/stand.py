@@ -40,6 +40,7 @@ from pytest_supercache.runtime.kept_clients import clients_replaced
 from pytest_supercache.runtime.library_doors import LibraryDoors
 from pytest_supercache.runtime.lines import lines_parted
 from pytest_supercache.runtime.loop_tools import async_pairs, tools_watched
+from pytest_supercache.runtime.memory.finding import Finding, memory_found
 from pytest_supercache.runtime.only_one import only_one
 from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
@@ -78,11 +79,15 @@ class Stand:
         crew: Crew,
         ctrl_c: CtrlC,
         collector: Collector,
+        finding: Finding,
     ) -> None:
         self.stack = stack
         self._crew = crew
         self._ctrl_c = ctrl_c
         self._collector = collector
+        self._finding = finding
+        self.sharing = finding.sharing
+        """What is known of memory that actors share."""
         self._watching = watching
         self._state = state
         self._isolation = isolation
@@ -141,12 +146,11 @@ class Stand:
                 return world.content()
 
         expiries = Expiries()
-        time = self._timekeeper(expiries, unlimited=unlimited_ticks)
         faults = Injection(vector, assume=self._settings.assume)
         kept = Record(self.stack.clock, snapshot if record else None)
         controller = Controller(
             scheduler,
-            time,
+            self._timekeeper(expiries, unlimited=unlimited_ticks),
             kept,
             shared_memory=shared_memory,
             enter_node=self._entering(faults),
@@ -160,12 +164,13 @@ class Stand:
         self._start_over(execution)
         limit = self._settings.step_timeout
         self._collector.rests()
-        actor = guard(execution, lambda: driven(controller, body(world)), limit, outside=outside)
+        flow = partial(driven, controller)
+        with self._finding.during(execution, body):
+            actor = guard(execution, lambda: flow(body(world)), limit, outside=outside)
         kept.close()  # the last step: no other one has followed
         self._name_real_time(controller, expiries)
         self._forget()
-        error = None if isinstance(actor.error, Abandoned) else actor.error
-        failure = self._wrong_time() or error
+        failure = self._wrong_time() or (None if type(actor.error) is Abandoned else actor.error)
         if look:
             world.take_stock()
         found = world.execution(failure or world.misuse())
@@ -226,11 +231,12 @@ class Stand:
 
     def steps_have_changed(self) -> bool:
         """Say whether something was imported or learnt that makes footprints differ from now on."""
-        has_noticed = self._watching.notice()
+        has_noticed = self._watching.notice() | self._finding.notice()
         for door in self._doors:
             has_noticed |= door.notice()
+        has_grown = self.sharing.take_growth()
         if not has_noticed:
-            return False
+            return has_grown
         self._state.add_empty(adapters.state(sys.modules))
         pairs = [pair for door in self._doors for pair in door.pairs]
         self._rebinding.add([*self._watching.pairs, *pairs])
@@ -303,6 +309,7 @@ def test_stand(
     """
     with ExitStack() as undo:
         undo.enter_context(only_one())
+        finding = undo.enter_context(memory_found(is_wanted=settings.finds_memory))
         ctrl_c = undo.enter_context(ctrl_c_heard())  # left last: hears what falls into the undoing
         undo.enter_context(pinned())
         collector = undo.enter_context(collector_at_rest())
@@ -329,21 +336,20 @@ def test_stand(
         watching.start()
         pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs(), *libraries.pairs]
         rebinding = undo.enter_context(cooperative(pairs))
-        undo.enter_context(derived_pools())
-        undo.enter_context(tools_watched())
-        undo.enter_context(surroundings_watched(server.addresses))
-        undo.enter_context(clients_replaced(clients, stack.existing_cache))
+        surroundings = surroundings_watched(server.addresses)
+        replaced = clients_replaced(clients, stack.existing_cache)
+        for context in (derived_pools(), tools_watched(), surroundings, replaced):
+            undo.enter_context(context)
 
         def prepare(copies: dict[str, ModuleType]) -> None:
             lines.add_copies(copies)
-            pairs = watching.apply_to_copies(copies)
-            for module in copies.values():
-                rebinding.rebind_copy(module, pairs)
+            finding.rewrite_copies(copies.values())
+            rebinding.rebind_copies(copies.values(), watching.apply_to_copies(copies))
 
         isolation = Isolation(isolate, prepare)
         yield Stand(
             stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given,
-            crew, ctrl_c, collector,
+            crew, ctrl_c, collector, finding,
         )  # fmt: skip
 
 

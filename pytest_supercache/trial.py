@@ -46,6 +46,10 @@ FAULTS_AFTER_MAX = 8
 """After how many operations of a serial order a fault may come at most."""
 
 
+RESTARTS_MAX = 200
+"""How often a search starts over because it has learnt what else the code touches."""
+
+
 class SharedMemoryNeeded(Exception):  # noqa: N818 - a change of plan, not an error
     """An operation was answered without a step: memory that nobody declared."""
 
@@ -272,8 +276,20 @@ class Trial:
             shared=self.shared,
             timers_started=self.timers_started,
             simplified=tuple(self.simplified),
+            raced=self.stand.sharing.names(),
             faults=len(self.vector),
         )
+
+
+def look_ahead(stand: Stand, preflight: Body | None) -> None:
+    """Run a body once that raises when something is wrong with the system as it is declared."""
+    if preflight is not None:
+        execution = stand.execute(preflight, Serial(()), unlimited_ticks=True)
+        if isinstance(execution.failure, SupercacheError):
+            raise execution.failure
+        stand.stack.forget_nodes()
+        stand.notice_new_modules()
+    stand.hash_globals()
 
 
 def take_turns(trial: Trial) -> tuple[Label, Found | None]:

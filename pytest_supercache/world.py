@@ -10,7 +10,6 @@ from pytest_supercache import losses
 from pytest_supercache.calls import ran
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint, Resources, footprint_of
-from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.switch import CONDITION, Background
 from pytest_supercache.core.trace import Execution, Layers, Settled
 from pytest_supercache.layers.clock import VirtualClock
@@ -26,6 +25,7 @@ from pytest_supercache.runtime.alone import drain
 from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.driving import loop_of_body, race
 from pytest_supercache.runtime.driving import run as run_coroutine
+from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.task_actor import TaskActor
 from pytest_supercache.users import AsyncUser, User, is_async, is_async_system
@@ -128,7 +128,8 @@ class World(Recording):
             flow: Actor = TaskActor(name, node, lambda: target(*args, **kwargs), daemon=daemon)
         else:
             what = f"world.actor({name!r})"
-            flow = Actor(name, node, lambda: ran(target(*args, **kwargs), what), daemon=daemon)
+            call = partial(touching, target, *args, **kwargs)
+            flow = Actor(name, node, lambda: ran(call(), what), daemon=daemon)
         self._actors.append(flow)
 
     def run(self) -> Any:
@@ -323,7 +324,7 @@ class World(Recording):
         controller.phase = phase
         self._settled.probes[node, key] = answer
         steps = self._record.steps[before:]
-        if not steps and not isinstance(answer, BaseException):
+        if not steps and controller.memory is None and not isinstance(answer, BaseException):
             self._unseen.append(
                 f"a read of {key} on node {node} after settling was answered without a step"
             )
@@ -349,9 +350,7 @@ class World(Recording):
         """Return everything that was recorded."""
         controller = self._controller
         return Execution(
-            schedule=Schedule(
-                tuple(controller.choices), tuple(self.stepping.faults.strikes), controller.grain
-            ),
+            schedule=self.stepping.schedule(),
             steps=self._record.steps,
             history=history_of(self._calls, self._record, self.stack, self._given, self._owners),
             settled=self._settled,
@@ -382,9 +381,10 @@ class World(Recording):
         )
 
     def _answered_without_steps(self) -> list[str]:
+        calls = self._calls if self._controller.memory is None else ()  # else it is looked at
         return [
             f"{call.user}: {call.kind} {call.key or ''}".rstrip() + " was answered without a step"
-            for call in self._calls
+            for call in calls
             if call.returned_at is not None and call.error is None and not call.steps
         ]
 

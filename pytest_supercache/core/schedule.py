@@ -5,6 +5,7 @@ moved after three choices had been made. So for faults: ``;evict(existing_cache,
 then, ``;error_after(bob,1,2)@3`` struck in the step that the third choice took. Every choice of an
 actor lets it run to its next switch point; the first one also runs the code before its first one.
 Where these points are is said by ``;grain=line`` at the end; without it they are at commands.
+Accesses to shared memory that are points, too, are named by ``;memory=Shop.near/['k'],...``.
 """
 
 import re
@@ -26,8 +27,10 @@ CLOCK = "@clock"
 
 VERSION = "sc1"
 _GRAIN = "grain="
+_MEMORY = "memory="
 _SAFE = "@._-/"
 _SAFE_ITEM = "@._-[]"
+_SAFE_PLACE = "@._-/[]"
 
 
 class Choices(NamedTuple):
@@ -76,12 +79,13 @@ class Schedule:
 
     ``@clock`` is a tick, ``@evict(...)`` and the like are faults that the schedule places;
     ``strikes`` are the faults that have a place of their own; ``grain`` is where the points are at
-    which choices were made.
+    which choices were made; ``memory`` names the shared memory whose accesses were points, too.
     """
 
     choices: tuple[str, ...] = ()
     strikes: tuple[Strike, ...] = ()
     grain: str = "command"
+    memory: tuple[str, ...] = ()
 
     @property
     def vector(self) -> Vector:
@@ -105,6 +109,9 @@ class Schedule:
         extras += [f";{strike.fault}@{strike.at}" for strike in self.strikes]
         if self.grain != "command":
             extras.append(f";{_GRAIN}{self.grain}")
+        if self.memory:
+            places = ",".join(quote(place, safe=_SAFE_PLACE) for place in self.memory)
+            extras.append(f";{_MEMORY}{places}")
         return f"{VERSION}:{quote(item, safe=_SAFE_ITEM)}:{','.join(runs)}{''.join(extras)}"
 
 
@@ -150,6 +157,7 @@ def read_token(token: str) -> tuple[str, Schedule]:
             "Run the search again to get a new token."
         )
     runs, *extras = rest.split(";")
+    memory = _read_memory(extras, token)
     grain = _read_grain(extras, token)
     choices = _read_runs(runs, token)
     moves, strikes = len(choices), []
@@ -163,10 +171,22 @@ def read_token(token: str) -> tuple[str, Schedule]:
             raise TokenError(f"{extra!r} stands after a later one in token {token!r}")
         placed.append(at + len(placed))
         choices.insert(placed[-1], CLOCK if fault is None else fault.name)
-    schedule = Schedule(tuple(choices), tuple(strikes), grain)
+    schedule = Schedule(tuple(choices), tuple(strikes), grain, memory)
     if len(set(schedule.vector)) < len(schedule.vector):
         raise TokenError(f"the same fault is there twice in token {token!r}")
     return unquote(item), schedule
+
+
+def _read_memory(extras: list[str], token: str) -> tuple[str, ...]:
+    """Take the shared memory from the end of a token's extras."""
+    if not extras or not extras[-1].startswith(_MEMORY):
+        return ()
+    places = extras.pop().removeprefix(_MEMORY).split(",")
+    if not all("/" in place for place in places):
+        raise TokenError(
+            f"cannot read the end of token {token!r}: expected {_MEMORY}OBJECT/PART,OBJECT/PART"
+        )
+    return tuple(map(unquote, places))
 
 
 def _read_grain(extras: list[str], token: str) -> str:

@@ -44,6 +44,11 @@ class Exploration:
         """Whether memory is treated as shared from the start: finer grains look into it."""
         return self.memory == "shared" or (self.memory == "auto" and self.grain != "command")
 
+    @property
+    def finds_memory(self) -> bool:
+        """Whether the memory that actors share is found while they run."""
+        return self.memory == "auto" and self.grain == "command"
+
 
 def refuse_unavailable(settings: Exploration) -> None:
     """Refuse what this version cannot do.

@@ -40,6 +40,10 @@ class NodeLayers:
         return self._stack.tmp_path
 
 
+FOLDER_PREFIX = "supercache-"
+"""How the name of the folder begins that an execution may write to."""
+
+
 class Stack:
     """The origin, the existing cache and a super cache per node, on one clock."""
 
@@ -91,7 +95,7 @@ class Stack:
     def tmp_path(self) -> Path:
         """A folder that is empty at the start of every execution, always of the same name."""
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="supercache-"))
+            self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         self._folder.mkdir(mode=0o700, exist_ok=True)
         return self._folder
 

@@ -107,6 +107,8 @@ class Actor:
     operation_began: int = 0  # ``taken`` when the present operation began
     carried: float = 0.0  # virtual seconds that passed while the present operation could go on
     inherited: list[Footprint] = field(default_factory=list)  # of the watched calls it is inside
+    is_by_hand: bool = False  # its last step declares what the code up to the next one touches
+    callers: int = 0  # calls it is inside that touch shared memory again when they are answered
     lock_sites: dict[str, int] = field(default_factory=dict)  # how many locks it made where
     born: str = ""  # the flag that its start set, when code under test started it
     started: int = 0  # threads, jobs and tasks that it has started
@@ -186,7 +188,7 @@ class Actor:
 class BackgroundActor:
     """A pseudo-actor around background work: it has no thread, whoever schedules performs it."""
 
-    __slots__ = ("name", "node", "pending", "taken", "work")
+    __slots__ = ("name", "node", "pending", "taken", "widened", "work")
 
     operation: None = None
     point: None = None  # where faults can strike is counted by actors
@@ -197,6 +199,7 @@ class BackgroundActor:
         self.work = work
         self.pending = work.pending
         self.taken = 0
+        self.widened: Callable[[str, str, Footprint], Footprint] | None = None
 
     @property
     def cause(self) -> StepId | None:
@@ -209,6 +212,8 @@ class BackgroundActor:
         if pending is None:
             return None
         label, footprint = pending
+        if self.widened is not None:
+            footprint = self.widened(self.name, label, footprint)
         return Announced(label, getattr(self.work, "kind", "message"), footprint)
 
 

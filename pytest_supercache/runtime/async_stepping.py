@@ -86,8 +86,10 @@ async def call(
 
 
 async def answered(execution: Stepping, label: str) -> None:
-    """Part the answer of a step from what the code does with it, in shared memory only."""
-    if execution.controller.shared_memory:
+    """Part the answer of a step from what the code does with it, where memory is shared."""
+    memory, actor = execution.controller.memory, current_actor()
+    is_parted = memory is not None and actor is not None and memory.answer_is_step(actor, label)
+    if execution.controller.shared_memory or is_parted:
         await step(execution, f"answer of {label}", Footprint(), kind="memory")
     if execution.faults.vector:
         raise_late(current_actor())

@@ -91,6 +91,7 @@ class Controller(Notes):
         self.progress = 0  # moves at every switch point; the watchdog reads it
         self.finished: Any = Baton()  # given when the race is over
         self.backgrounds: dict[str, BackgroundActor] = {}
+        self.memory: Any = None  # what actors touch, if that is looked at
         self.ready: frozenset[str] = frozenset()  # at the last choice
         self.fused: Actor | None = None  # was chosen for the first time: entry and first step
         self._crash: BaseException | None = None
@@ -120,6 +121,8 @@ class Controller(Notes):
         stand_ready(self)
         self.actors = {actor.name: actor for actor in actors} | self.actors
         self.backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
+        if self.memory is not None:
+            self.memory.begin_race(self.actors.values(), self.backgrounds.values())
         self.time.has_moves = any(map(is_fault, self.backgrounds))
         hand_over(self)
 
@@ -155,8 +158,7 @@ class Controller(Notes):
     def announce(self, actor: Actor, announced: Announced) -> bool:
         """Note what an actor is about to do; True when it is done at once, else it is parked."""
         self.progress += 1
-        if self.given_up or actor.dismissed:
-            raise Abandoned
+        self.leave_if_over(actor)
         self.record.close()
         if announced.deadline is not None:
             self._note_wait(actor, announced)
@@ -354,6 +356,7 @@ class Controller(Notes):
         self.record.take(actor, announced, self.phase, choice, pending)
         actor.outside += actor.operation is None or not actor.operations
         actor.taken += 1
+        actor.is_by_hand = announced.kind == "hand"
         actor.pending = None
         if self._enters_nodes:
             self.enter_node(actor.node)

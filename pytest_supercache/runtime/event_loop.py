@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any
 from weakref import WeakSet
 
@@ -166,10 +167,22 @@ class ControlledLoop(asyncio.SelectorEventLoop):
             return future
         self.controller.note_undeclared(f"{parent.name} runs code on a thread of an executor")
         name = name_of_child(parent)
-        child = Actor(name, parent.node, lambda: fill(future, func, args), daemon=parent.daemon)
+        work = partial(self._work, future, func, args)
+        child = Actor(name, parent.node, work, daemon=parent.daemon)
         child.operation = parent.operation
         self.controller.actors[name] = child
         return future
+
+    def _work(self, future: asyncio.Future[Any], func: Any, args: tuple[Any, ...]) -> None:
+        """Run a function on a thread; others may come in before its answer arrives."""
+        memory = self.controller.memory
+        if memory is None or not memory.is_shared:
+            fill(future, func, args)
+            return
+        inner: asyncio.Future[Any] = asyncio.Future(loop=self)
+        fill(inner, func, args)
+        memory.part("hand over the result")
+        fill(future, inner.result, ())
 
     # -- tasks and their actors ------------------------------------------------------------------
 

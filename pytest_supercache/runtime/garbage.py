@@ -16,6 +16,9 @@ from pytest_supercache.runtime.controller import Controller
 def let_go(controller: Controller, body: Actor) -> None:
     """Open the circles of an execution: what it holds, descriptors too, shall go with it."""
     controller.record.snapshot = None
+    if controller.memory is not None:
+        controller.memory.let_go()
+        controller.memory = None
     for actor in (body, *controller.actors.values()):
         actor.error = None  # its traceback leads to the code that has the actor
 

@@ -71,6 +71,9 @@ class Lock(Cooperative, _Entered):
             self.undo(execution, "release")
             return
         step = self.do(execution, "release")
+        memory = execution.controller.memory
+        if memory is not None and getattr(step.wait_before, "holder", None) != step.actor:
+            memory.released_by_another(self.name)
         if step.wait_before == step.wait_after:
             raise RuntimeError(f"cannot release un-acquired lock: {self.name}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from pytest_supercache.core.footprint import EVERYTHING, Footprint
@@ -16,13 +17,19 @@ if TYPE_CHECKING:
 def begin(controller: Controller, actor: Actor) -> None:
     """Choose an actor for the first time: its first lines run before its first step.
 
-    In shared memory these lines are a step of their own.
+    These lines are a step of their own if they may touch memory that is shared.
     """
     controller.fused = actor
     if controller.shared_memory:
         controller.fused = None
         memory = frozenset({f"memory:{actor.node}"})
         add_move(controller, actor, "start", "memory", Footprint(memory, memory))
+        actor.operation_began = actor.taken
+    elif actor.is_task and controller.memory and controller.memory.starts_with_step(actor.name):
+        controller.fused = None
+        born = Footprint(reads=frozenset({actor.born} if actor.born else ()))
+        touched = controller.memory.widened(actor.name, "start", born)
+        add_move(controller, actor, "start", "memory", touched)
         actor.operation_began = actor.taken
 
 
@@ -61,7 +68,8 @@ def perform(controller: Controller, background: BackgroundActor) -> None:
     controller.record.close()
     controller.record.take(background, announced, controller.phase, choice, pending)
     background.taken += 1
-    background.work.perform()
+    with nullcontext() if controller.memory is None else controller.memory.performed_by(background):
+        background.work.perform()
     controller.record.close()
 
 

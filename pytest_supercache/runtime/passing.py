@@ -38,6 +38,12 @@ def _wait(controller: Controller, announced: Announced, actor: Actor) -> None:
     """Block the loop: nobody on it can end the wait, so time passes at once or it never ends."""
     if controller.may_take(actor, announced):
         return
+    if announced.deadline is None and _is_a_thread_left(controller):
+        controller.hazard(
+            f"{actor.name} waits inside of a coroutine ({announced.label!r}) while a thread goes "
+            "on, which is not available in this version: wait with an await, as asyncio.Lock does, "
+            "or on a thread, by asyncio.to_thread"
+        )
     if announced.deadline is None:
         raise WaitsForEverError(
             f"{announced.label!r} would block its event loop for ever: nothing on it can end that"
@@ -47,6 +53,14 @@ def _wait(controller: Controller, announced: Announced, actor: Actor) -> None:
     announced.fired = True
     if announced.wait is not None:
         controller.record.waits.fire((announced.wait.timer,))
+
+
+def _is_a_thread_left(controller: Controller) -> bool:
+    """Say whether a thread beside the loop could end a wait."""
+    return any(
+        not actor.is_task and not actor.direct and actor.state is not State.DONE
+        for actor in controller.actors.values()
+    )
 
 
 def turn_of_loop(loops: Iterable[Any]) -> Actor | None:

@@ -60,13 +60,16 @@ class Rebinding:
         self._rebind(new)
         return bool(new)
 
-    def rebind_copy(self, module: types.ModuleType, pairs: Iterable[tuple[Any, Any]]) -> None:
-        """Rebind a module that will be thrown away, with pairs of its own: nothing is kept."""
+    def rebind_copies(
+        self, modules: Iterable[types.ModuleType], pairs: Iterable[tuple[Any, Any]]
+    ) -> None:
+        """Rebind modules that will be thrown away, with pairs of their own: nothing is kept."""
         pairs = list(pairs)
         kept, stand_ins, closed = len(self._undo), self._stand_ins, self._closed
         self._stand_ins = {**stand_ins, **{id(real): stand_in for real, stand_in in pairs}}
         self._closed = closed | {id(stand_in) for _, stand_in in pairs}
-        self._rebind([module])
+        for module in modules:
+            self._rebind([module])
         self._stand_ins, self._closed = stand_ins, closed
         del self._undo[kept:]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_supercache.core.fault import DELAY_SECONDS
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.core.schedule import moves_made
+from pytest_supercache.core.schedule import Schedule, moves_made
 from pytest_supercache.core.switch import Switch
 from pytest_supercache.core.trace import Step, StepId
 from pytest_supercache.core.waits import Wait, WaitState
@@ -100,6 +100,8 @@ class Stepping:
         plan = self._plan(actor, label, kind, failure) if self.faults.vector else None
         if plan is not None:
             label, deadline = plan.label, deadline or plan.deadline
+        if self.controller.memory is not None:
+            footprint = self.controller.memory.widened(actor.name, label, footprint)
         is_first = actor.born and not actor.taken
         if is_first or actor.inherited or self.controller.shared_memory:
             footprint = self._widened(actor, footprint)
@@ -153,6 +155,16 @@ class Stepping:
         """Count the choices of actors so far."""
         return moves_made(self.controller.choices)
 
+    def schedule(self) -> Schedule:
+        """Return the choices that were made."""
+        controller, memory = self.controller, self.controller.memory
+        return Schedule(
+            tuple(controller.choices),
+            tuple(self.faults.strikes),
+            controller.grain,
+            () if memory is None else memory.places(),
+        )
+
     def farthest(self) -> float:
         """Return when the last timer or lease in sight has run out, else a while from now."""
         controller = self.controller
@@ -168,13 +180,13 @@ class Stepping:
         return (actor.name, actor.taken - 1)
 
     def answered(self, label: str) -> None:
-        """Part the answer of a step from what the code does with it, in shared memory only."""
+        """Part the answer of a step from what the code does with it, where memory is shared."""
         if self.is_undisturbed:
             return
         actor = current_actor()
         if actor is not None and actor.name in self.received:
             self.received.remove(actor.name)
-        elif self.controller.shared_memory:
+        elif self.controller.shared_memory or (actor is not None and actor.callers):
             self.step(f"answer of {label}", Footprint(), kind="memory")
         raise_late(actor)
 

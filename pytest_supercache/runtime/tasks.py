@@ -6,6 +6,7 @@ from typing import Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.runtime.actor import Abandoned
 from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.runtime.task_actor import TaskActor
 
 _INNER = ("redis.", "fakeredis.", "valkey.", "pytest_supercache.layers.")
@@ -29,7 +30,7 @@ async def live(actor: TaskActor, controller: Controller) -> None:
 def fill(future: asyncio.Future[Any], func: Any, args: tuple[Any, ...]) -> None:
     """Call a function and fill a future with what it returns or raises."""
     try:
-        result = func(*args)
+        result = touching(func, *args)
     except Abandoned:
         raise
     except BaseException as error:  # noqa: BLE001 - handed to whoever awaits it

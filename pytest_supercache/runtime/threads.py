@@ -17,6 +17,7 @@ from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import Abandoned, Actor, name_of_child
 from pytest_supercache.runtime.cooperative import this_actor
 from pytest_supercache.runtime.locks import Event
+from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.runtime.polling import asked_before, note_nothing
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.under_test import is_under_test_name
@@ -59,7 +60,7 @@ def start_under_control(thread: threading.Thread, start: Start) -> bool:
     if thread.ident is not None or thread in execution.threads:
         return False  # started already: the real method says so
     _make_cooperative(thread)
-    run = thread.run
+    run = _own_code(thread)
     child = child_of(
         this_actor(), lambda: live_to_the_end(execution, child, run), daemon=thread.daemon
     )
@@ -71,6 +72,15 @@ def start_under_control(thread: threading.Thread, start: Start) -> bool:
     thread.run = lambda: execution.controller.live(child)  # type: ignore[method-assign]
     adopt(execution, child, thread, start)
     return True
+
+
+def _own_code(thread: threading.Thread) -> Callable[[], None]:
+    """Return what a thread runs; a target that is code of C touches memory, too."""
+    target = getattr(thread, "_target", None)
+    if target is None or type(thread).run is not threading.Thread.run:
+        return thread.run
+    arguments, keywords = thread._args, thread._kwargs  # type: ignore[attr-defined] # noqa: SLF001
+    return lambda: touching(target, *arguments, **keywords)
 
 
 def live_to_the_end(execution: Stepping, child: Actor, run: Callable[[], None]) -> None:
@@ -172,5 +182,5 @@ class Timer(threading.Timer):
         if execution is not None:  # what the step of the wait has read: no further step
             was_cancelled = self.finished.state(execution) == FlagState(is_set=True)
         if not was_cancelled:
-            self.function(*self.args, **self.kwargs)
+            touching(self.function, *self.args, **self.kwargs)
         self.finished.set()

@@ -12,7 +12,7 @@ _TOOLS = frozenset(
         "sortedcontainers", "allure", "allure_commons", "allure_pytest", "attr", "attrs", "ruamel",
         "jinja2", "markupsafe", "rich", "markdown_it", "mdurl", "pygments", "click", "packaging",
         "coverage", "pip", "setuptools", "pkg_resources", "_distutils_hack", "typing_extensions",
-        "mypy", "ruff", "debugpy", "pydevd", "_pydevd_bundle", "IPython", "py",
+        "bytecode", "mypy", "ruff", "debugpy", "pydevd", "_pydevd_bundle", "IPython", "py",
     }
 )  # fmt: skip
 
@@ -43,6 +43,11 @@ def is_under_test_name(name: str) -> bool:
         return True
     top = name.partition(".")[0]
     return not (top in _TOOLS or top in _FRAMEWORKS or top in sys.stdlib_module_names)
+
+
+def is_tool_name(top: str) -> bool:
+    """Say whether a package belongs to this plugin, its tools, or a framework below the code."""
+    return top in _TOOLS or top in _FRAMEWORKS
 
 
 def members_of(value: Any) -> dict[str, Any]:

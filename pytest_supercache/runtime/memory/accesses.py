@@ -1,0 +1,385 @@
+"""What the actors of one execution touch, and which of that they share.
+
+An access to what is shared is a step of a thread. A coroutine never suspends at one, nor does code
+that is declared to be atomic: there the access belongs to the last step that was taken, whose
+footprint is widened by it from then on.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import LockState
+from pytest_supercache.runtime.actor import Actor, BackgroundActor
+from pytest_supercache.runtime.calling import current_actor, here
+from pytest_supercache.runtime.memory.effects import PLAIN
+from pytest_supercache.runtime.memory.names import File, Kept, Names
+from pytest_supercache.runtime.memory.sharing import (
+    WHOLE,
+    Location,
+    Sharing,
+    footprint_of,
+    place_of,
+    place_of_answer,
+)
+from pytest_supercache.runtime.stepping import Stepping
+
+_NO_LOCKS: frozenset[str] = frozenset()
+
+
+class _Use:
+    """How one actor, or background work, has used one location so far."""
+
+    __slots__ = ("is_declared", "is_thread", "locks", "writes")
+
+    def __init__(
+        self, *, writes: bool, locks: frozenset[str], is_declared: bool, is_thread: bool
+    ) -> None:
+        self.is_thread = is_thread
+        self.writes = writes
+        self.locks = locks
+        self.is_declared = is_declared  # always inside of watched calls, whose footprint covers it
+
+    def adds(self, *, writes: bool, locks: frozenset[str], is_declared: bool) -> bool:
+        """Take in another access; False when it is like those before."""
+        if self.writes >= writes and self.locks <= locks and self.is_declared <= is_declared:
+            return False
+        self.writes |= writes
+        self.locks &= locks
+        self.is_declared &= is_declared
+        return True
+
+    def conflicts(self, other: "_Use") -> bool:
+        """Say whether nothing orders the two, and one of them writes."""
+        return (
+            (self.writes or other.writes)
+            and not (self.is_declared and other.is_declared)
+            and not self.locks & other.locks
+        )
+
+
+_Uses = dict[str, dict[str, _Use]]
+"""Of one object: part -> who -> how."""
+
+
+class Accesses:
+    """The accesses of one execution.
+
+    Args:
+        sharing: what is known of shared memory so far.
+        execution: takes the steps.
+    """
+
+    def __init__(self, sharing: Sharing, execution: Stepping) -> None:
+        self._sharing = sharing
+        self._execution = execution
+        self._controller = execution.controller
+        self._record = execution.record
+        self._uses = Kept()
+        self._owners = Kept()  # the ``__dict__`` of an object -> the object
+        self._places: set[str] = set()
+        self._files: dict[str, File] = {}
+        self._names: Names | None = None
+        self._locks: dict[str, tuple[int, frozenset[str]]] = {}
+        self._answered: dict[str, str] = {}
+        self._work: BackgroundActor | None = None
+        self._is_busy = False
+        self._mixed_at: tuple[str, int] | None = None
+        self._together: list[tuple[Location, bool]] | None = None
+
+    # -- what the execution tells ----------------------------------------------------------------
+
+    def begin_race(self, actors: Iterable[Actor], works: Iterable[BackgroundActor]) -> None:
+        """Name what can be reached now, if names are wanted; know the background work."""
+        for work in works:
+            work.widened = self.widened
+        if self._sharing.wants_names:
+            self._names = Names(actors)
+
+    def let_go(self) -> None:
+        """Let go of the execution, which is over."""
+        del self._execution, self._controller, self._record
+        self._uses = self._owners = Kept()
+        self._names = None
+
+    def places(self) -> tuple[str, ...]:
+        """Return where this execution had points in memory, as it stands in a token."""
+        return tuple(sorted(self._places))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether any memory is known to be shared."""
+        return bool(self._sharing.locations)
+
+    def part(self, label: str) -> None:
+        """Let others come in here, on a thread."""
+        self._execution.step(label, Footprint(), kind="memory")
+
+    @contextmanager
+    def performed_by(self, work: BackgroundActor) -> Iterator[None]:
+        """Let background work, which has no thread, be the one that touches."""
+        self._work = work
+        try:
+            yield
+        finally:
+            self._work = None
+
+    def widened(self, actor: str, label: str, footprint: Footprint) -> Footprint:
+        """Return a step's footprint together with what follows it before the next step."""
+        self._answered.pop(actor, None)
+        return self._sharing.widened(actor, label, footprint)
+
+    def starts_with_step(self, actor: str) -> bool:
+        """Say whether the lines before a coroutine's first step are a step of their own."""
+        if actor not in self._sharing.starts:
+            return False
+        self._places.add(place_of_answer(actor))
+        return True
+
+    def answer_is_step(self, actor: Actor, label: str) -> bool:
+        """Say whether the answer of a step is parted from what follows; note that it comes now."""
+        if not actor.is_task:
+            return actor.callers > 0
+        if (actor.name, label) in self._sharing.answers:
+            self._places.add(place_of_answer(actor.name, label))
+            return True
+        self._answered[actor.name] = label
+        return False
+
+    # -- what the hooks tell ---------------------------------------------------------------------
+
+    def actor(self) -> Actor | None:
+        """Return the actor that the calling thread runs in the race; None: this is no access."""
+        actor = current_actor()
+        if (
+            actor is None
+            or (actor.direct and self._work is None)
+            or self._is_busy
+            or self._controller.phase != "race"
+            or here.controller is not self._controller
+            or self._controller.leaving()
+        ):
+            return None
+        return actor
+
+    def own(self, members: Any, owner: Any) -> None:
+        """Note whose attributes a dict holds: an access to it is one to the object."""
+        self._owners.put(members, owner)
+
+    def owner_of(self, members: Any) -> Any:
+        """Return whose attributes a dict holds; None: nobody's."""
+        return self._owners.get(members)
+
+    def file(self, name: str) -> File:
+        """Return what stands for a file of this name."""
+        return self._files.setdefault(name, File(name))
+
+    def place(self, value: Any, holder: Any, part: str) -> None:
+        """Note that a value is put somewhere: if it is new, it gets its name from there."""
+        if self._names is not None and (actor := self.actor()) is not None:
+            self._is_busy = True
+            try:
+                place = f"{self._names.of(holder, actor)}{'' if part == WHOLE else part}"
+                self._names.put(value, place, actor)
+            finally:
+                self._is_busy = False
+
+    def reached(self, value: Any, holder: Any, part: str) -> None:
+        """Note that a value is read from a part of an object: else unnamed, it is named so."""
+        if self._names is not None and type(value) not in PLAIN and self.actor() is not None:
+            self._is_busy = True
+            try:
+                self._names.reach(value, f"{self._names.of(holder, None)}{part}")
+            finally:
+                self._is_busy = False
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let what is touched meanwhile be one access: it is made at once, afterwards."""
+        if self._together is not None:
+            yield
+            return
+        self._together = []
+        try:
+            yield
+        finally:
+            touched, self._together = self._together, None
+        if touched and (actor := self.actor()) is not None:
+            self._access(actor, touched)
+
+    def is_of_task(self) -> bool:
+        """Say whether a coroutine makes the access: it shares its thread with others."""
+        actor = self.actor()
+        return actor is not None and actor.is_task
+
+    def replaced(self, name: str) -> None:
+        """Note that a function or a class is replaced by the calling actor."""
+        if self.actor() is not None:
+            self._sharing.is_replaced(name)
+
+    def is_replaced(self, name: str) -> bool:
+        """Say whether a function or a class of this name is replaced while others may read it."""
+        return name in self._sharing.replaced
+
+    def released_by_another(self, lock: str) -> None:
+        """Note that somebody has released a lock who did not hold it."""
+        self._sharing.is_open(lock)
+
+    def touch(self, holder: Any, part: str, *, writes: bool) -> Footprint | None:
+        """Let the calling actor access a part of an object.
+
+        Returns:
+            What it touches, if that is shared; None: nobody else sees it.
+        """
+        actor = self.actor()
+        if actor is None:
+            return None
+        self._is_busy = True
+        try:
+            location = self._seen(actor, holder, part, writes)
+        finally:
+            self._is_busy = False
+        if location is None:
+            return None
+        self._places.add(place_of(location))
+        if self._together is None:
+            self._access(actor, [(location, writes)])
+        else:
+            self._together.append((location, writes))
+        return footprint_of(location, writes=writes)
+
+    def _access(self, actor: Actor, touched: list[tuple[Location, bool]]) -> None:
+        """Access shared memory: in a step, or in what follows the last one."""
+        footprint = Footprint()
+        labels: dict[str, str] = {}
+        for location, writes in touched:
+            footprint |= footprint_of(location, writes=writes)
+            what = location[0] if location[1] == WHOLE else "".join(location)
+            labels[what] = "write" if writes else labels.get(what, "read")
+        if self._work is not None or actor.is_task or _is_declared(actor):
+            self._join(actor, self._work, footprint)
+        else:
+            label = ", ".join(f"{verb} {what}" for what, verb in labels.items())
+            self._execution.step(label, footprint, kind="memory")
+
+    @contextmanager
+    def calling_back(self, footprint: Footprint | None) -> Iterator[None]:
+        """Let steps of what is called inherit a footprint: more is touched after their answers."""
+        touched, self._together = self._together, None
+        actor = self.actor()
+        if touched and actor is not None:
+            self._access(actor, touched)
+        try:
+            if footprint is None or actor is None:
+                yield
+                return
+            actor.inherited.append(footprint)
+            actor.callers += 1
+            try:
+                yield
+            finally:
+                actor.callers -= 1
+                actor.inherited.remove(footprint)
+        finally:
+            self._together = None if touched is None else []
+
+    # -- what follows from it --------------------------------------------------------------------
+
+    def _seen(self, actor: Actor, holder: Any, part: str, writes: bool) -> Location | None:
+        """Take note of an access; return its location if that is shared."""
+        who, work = actor.name, self._work
+        locks, is_declared = _NO_LOCKS, False
+        if work is not None:
+            who = work.name
+        else:
+            is_declared = _is_declared(actor)
+            locks = self._locks_of(actor)
+        uses: _Uses = self._uses.get_or_put(holder, dict)
+        mine = uses.setdefault(part, {})
+        use = mine.get(who)
+        if use is None:
+            is_thread = work is None and not actor.is_task
+            use = mine[who] = _Use(
+                writes=writes, locks=locks, is_declared=is_declared, is_thread=is_thread
+            )
+            self._compare(uses, part, who, use, holder, actor)
+        elif use.adds(writes=writes, locks=locks, is_declared=is_declared):
+            self._compare(uses, part, who, use, holder, actor)
+        location = self._location(holder, part, actor)
+        if location is None:
+            return None
+        if use.is_thread and not use.locks:
+            self._sharing.is_of_thread(location, actor.name)
+        elif actor.is_task and work is None and self._sharing.has_thread(location, actor.name):
+            self._note_mixed(actor, location)
+        return location
+
+    def _location(self, holder: Any, part: str, actor: Actor) -> Location | None:
+        """Return the location of a part of an object, if it is shared."""
+        if not self._sharing.locations or self._names is None:
+            return None
+        name = self._names.of(holder, actor)
+        location = (name, WHOLE if name in self._sharing.wholes else part)
+        return location if location in self._sharing.locations else None
+
+    def _note_mixed(self, actor: Actor, location: Location) -> None:
+        """Note that a coroutine touches again, without an await, what a thread may change."""
+        moment = (actor.name, len(self._record.steps))
+        if self._mixed_at == moment:
+            self._sharing.mixed["".join(location)] = None
+        self._mixed_at = moment
+
+    def _compare(
+        self, uses: _Uses, part: str, who: str, use: _Use, holder: Any, actor: Actor
+    ) -> None:
+        """See who else has used the same, or the whole of which it is a part."""
+        for other in list(uses) if part == WHOLE else {part, WHOLE} & uses.keys():
+            if any(w != who and use.conflicts(one) for w, one in uses[other].items()):
+                self._share(holder, {part, other}, actor)
+
+    def _share(self, holder: Any, parts: set[str], actor: Actor) -> None:
+        if self._names is None:
+            self._sharing.want_names()
+            return
+        name = self._names.of(holder, actor)
+        for part in parts:
+            self._sharing.add((name, part))
+
+    def _locks_of(self, actor: Actor) -> frozenset[str]:
+        """Return the locks that an actor holds: they only change by its own steps."""
+        known = self._locks.get(actor.name)
+        if known is not None and known[0] == actor.taken:
+            return known[1]
+        held = frozenset(
+            name
+            for name, state in self._record.waits.states.items()
+            if type(state) is LockState
+            and state.holder == actor.name
+            and name not in self._sharing.open_locks
+        )
+        self._locks[actor.name] = (actor.taken, held)
+        return held
+
+    def _join(self, actor: Actor, work: Any, footprint: Footprint) -> None:
+        """Let an access belong to the step after which it comes."""
+        if work is None and actor.is_task:
+            if not actor.taken:
+                self._sharing.start_is_step(actor.name)
+            label = self._answered.get(actor.name)
+            if label is not None:
+                self._sharing.answer_is_step(actor.name, label)
+        if self._record.steps:
+            last = self._record.steps[-1]
+            if work is None and actor.is_task and last.kind != "memory":
+                self._sharing.answer_is_step(last.actor, last.label)  # it came to a task of another
+            self._sharing.join(last.actor, last.label, footprint)
+
+
+def _is_declared(actor: Actor) -> bool:
+    """Say whether an actor is where its code is declared to be atomic.
+
+    That is, after a step by hand or inside of a watched call. What they declare covers what others
+    declare too; of anything else the step's footprint is widened, as a coroutine's is.
+    """
+    return len(actor.inherited) > actor.callers or actor.is_by_hand

@@ -1,0 +1,343 @@
+"""The hooks before calls: what code that is not rewritten touches when it is called."""
+
+import asyncio
+import functools
+import operator
+import os
+import random
+import types
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.runtime.calling import here
+from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.effects import (
+    CONTAINERS,
+    KEYED_METHODS,
+    NO_ACCESS,
+    PLAIN,
+    READING_METHODS,
+    REFLECTION,
+    TOUCHES_NOTHING,
+    Memo,
+    calls_back,
+    counts,
+    holds,
+    is_left_alone,
+    is_read_by,
+    is_view,
+    method_reads,
+    reads_deeply,
+)
+from pytest_supercache.runtime.memory.hooks import (
+    advance,
+    delete_attribute,
+    load_attribute,
+    read,
+    store_attribute,
+)
+from pytest_supercache.runtime.memory.reach import shown
+from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.memory.touching import (
+    Current,
+    is_container_in_python,
+    looking,
+    put,
+    read_deeply,
+    touch_attribute,
+    touch_by,
+    touch_entry,
+    touch_file,
+    touch_item,
+    touch_whole,
+    touches_itself,
+)
+
+
+def call(function: Any, *arguments: Any) -> Any:
+    """Before ``function(*arguments)``; return what is to be called."""
+    accesses = looking()
+    if accesses is None:
+        return function
+    kind = type(function)
+    touch = _made if issubclass(kind, type) else _TOUCH.get(kind)
+    if touch is None:
+        return function
+    with accesses.together():
+        stand_in = touch(accesses, function, arguments)
+    return function if stand_in is None else stand_in
+
+
+def touching(function: Any, *arguments: Any, **keywords: Any) -> Any:
+    """Call what code under test has handed over to be called."""
+    return call(function, *arguments)(*arguments, **keywords)
+
+
+def call_unpacked(function: Any, arguments: Any, _keywords: Any = None) -> Any:
+    """Before ``function(*arguments, **keywords)``; return what is to be called."""
+    if Current.accesses is None or here.actor is None:
+        return function
+    read(arguments)
+    return call(function, *(arguments if type(arguments) in (tuple, list) else ()))
+
+
+def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
+    if function is os.getenv:
+        touch_whole(accesses, os.environ, writes=False)
+    elif not touches_itself(function):
+        _arguments(accesses, function, arguments)
+
+
+def _of_c(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
+    """Touch what a function of C uses, or a method that is bound to its object."""
+    holder = function.__self__
+    if holder is None or type(holder) is types.ModuleType:
+        return _builtin(accesses, function, arguments)
+    return _method(accesses, holder, function, arguments)
+
+
+def _unbound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
+    return _method(accesses, arguments[0], function, arguments[1:]) if arguments else None
+
+
+def _partial(_accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
+    inner = call(function.func, *function.args, *arguments)
+    if inner is function.func:
+        return None
+    return functools.partial(inner, *function.args, **function.keywords)
+
+
+def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
+    inner, holder = function.__func__, function.__self__
+    if type(inner) is Memo:
+        return _memo(accesses, inner, function)
+    if touches_itself(inner) or issubclass(type(holder), type):
+        return None
+    if issubclass(type(holder), PurePath):
+        return _path(accesses, function)
+    return _method(accesses, holder, function, arguments)
+
+
+def _path(accesses: Accesses, method: Any) -> Any:
+    """Touch the file of a path that is looked at; a file that is written is empty for a moment."""
+    path, name = method.__self__, method.__name__
+    if name in _LOOKING_AT_PATHS:
+        touch_file(accesses, path, writes=False)
+    if name not in {"write_text", "write_bytes"}:
+        return None
+
+    def stand_in(*arguments: Any, **keywords: Any) -> Any:
+        path.open("w").close()
+        return method(*arguments, **keywords)
+
+    return stand_in
+
+
+def _memo(accesses: Accesses, memo: Any, function: Any) -> Any:
+    """Touch what a memo function remembers; it goes on to do so when its function has answered."""
+    return _going_on(accesses, accesses.touch(memo, WHOLE, writes=True), function)
+
+
+def _memo_itself(accesses: Accesses, memo: Any, _arguments: tuple[Any, ...]) -> Any:
+    return _memo(accesses, memo, memo)
+
+
+def _going_on(accesses: Accesses, footprint: Footprint | None, function: Any) -> Any:
+    """Return a stand-in for what touches more after the code that it calls has answered."""
+    if footprint is None:
+        return None
+
+    def stand_in(*arguments: Any, **keywords: Any) -> Any:
+        with accesses.calling_back(footprint):
+            return function(*arguments, **keywords)
+
+    return stand_in
+
+
+def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
+    if function in REFLECTION:
+        if len(arguments) > 1 and type(arguments[1]) is str:
+            _reflect(accesses, function, arguments)
+    elif function is vars and arguments:
+        load_attribute(arguments[0], "__dict__")
+    elif function in (next, anext) and arguments:
+        iterator = arguments[0]
+        if is_view(iterator):  # it may be shared, as one of a loop is not
+            accesses.touch(iterator, WHOLE, writes=True)
+        advance(iterator)
+    elif function not in TOUCHES_NOTHING:
+        _arguments(accesses, function, arguments)
+
+
+def _reflect(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
+    load, store = load_attribute, store_attribute
+    if function is setattr and len(arguments) > 2:
+        store(arguments[0], arguments[2], arguments[1])
+    elif REFLECTION[function]:
+        delete_attribute(arguments[0], arguments[1])
+    else:
+        load(arguments[0], arguments[1])
+
+
+def _made(accesses: Accesses, kind: type, arguments: tuple[Any, ...]) -> None:
+    """Touch what a class reads, unless by code that touches for itself, when one of it is made."""
+    maker = getattr(kind, "__init__", None)
+    if kind in TOUCHES_NOTHING or type(maker) is types.FunctionType:
+        return
+    _given(accesses, arguments, is_deep=kind in (str, bytes))
+
+
+def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
+    """Touch what a method that is not rewritten uses: its object, and what it is given."""
+    kind, name = type(holder), function.__name__
+    _given(accesses, arguments, is_deep=kind is str, fills=name in _FILLING)
+    if _is_nothing(holder, name):
+        return None
+    if name in _LIKE_ATTRIBUTES and arguments and type(arguments[0]) is str:
+        touch_attribute(accesses, holder, arguments[0], writes=_LIKE_ATTRIBUTES[name])
+        return None
+    if kind.__module__ == "_io":
+        _stream(accesses, holder, writes=not name.startswith("read"))
+        return None
+    if issubclass(kind, dict) and name in KEYED_METHODS and arguments:
+        writes = not method_reads(dict, name)
+        touch_entry(accesses, holder, arguments[0], writes=writes)
+        if writes and len(arguments) > 1:
+            put(accesses, arguments[1], holder, f"[{shown(arguments[0])}]")
+        return None
+    return _method_of_all(accesses, holder, function, arguments)
+
+
+def _method_of_all(
+    accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any, ...]
+) -> Any:
+    """Touch all that an object holds, when a method of it is called."""
+    kind, name = type(holder), function.__name__
+    if is_view(holder) or kind in (asyncio.Future, random.Random):
+        accesses.touch(holder, WHOLE, writes=name not in _ASKING)
+        touch_whole(accesses, holder, writes=False)
+    elif holds(holder):
+        footprint = touch_whole(accesses, holder, writes=not method_reads(kind, name))
+        if issubclass(kind, CONTAINERS) and arguments:
+            put(accesses, arguments[-1], holder, "[...]")
+        if any(map(calls_back, arguments)):
+            return _going_on(accesses, footprint, function)
+    else:
+        accesses.touch(holder, WHOLE, writes=name not in READING_METHODS)
+    return None
+
+
+def _stream(accesses: Accesses, stream: Any, *, writes: bool) -> None:
+    """Touch the file of a stream, or the stream itself if it is in memory."""
+    path = getattr(stream, "name", None)
+    if type(path) is str:
+        touch_file(accesses, path, writes=writes and stream.closed is False and stream.writable())
+    else:
+        accesses.touch(stream, WHOLE, writes=writes)
+
+
+_LOOKING_AT_FILES = (os.stat, os.path.exists, os.path.isfile, os.path.getsize, os.path.getmtime)
+_LOOKING_AT_PATHS = frozenset({"exists", "is_file", "is_dir", "stat"})
+_FILLING = frozenset({"readinto", "shuffle", "recv_into", "pack_into", "dump", "dumps"})
+
+
+def _given(
+    accesses: Accesses, arguments: tuple[Any, ...], *, is_deep: bool, fills: bool = False
+) -> None:
+    """Touch what is read of arguments, filled, or called that is one."""
+    for argument in arguments:
+        if type(argument) in _OF_C:
+            touch_by(accesses, argument)
+        elif type(argument) is Memo:
+            accesses.touch(argument, WHOLE, writes=True)
+        elif fills and type(argument) not in PLAIN:
+            touch_whole(accesses, argument, writes=True)
+        elif type(argument) not in PLAIN:
+            (read_deeply if is_deep else read)(argument)
+
+
+def _is_nothing(holder: Any, name: str) -> bool:
+    """Say whether a method of an object touches no memory that is looked at."""
+    kind = type(holder)
+    is_own_generator = kind is random.Random and holder is not _OF_ALL
+    if name in _LIKE_ATTRIBUTES or kind is asyncio.Future or is_own_generator:
+        return False
+    is_known = kind in PLAIN or name in NO_ACCESS or is_left_alone(kind)
+    return is_known or issubclass(kind, type)
+
+
+_OF_ALL: Any = random.random.__self__  # type: ignore[attr-defined] # seeded for each actor
+_ASKING = frozenset({"done", "result", "exception", "cancelled"})
+_LIKE_ATTRIBUTES = {
+    "__getattribute__": False, "__getattr__": False, "__setattr__": True, "__delattr__": True,
+}  # fmt: skip
+
+
+def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
+    """Touch what a function that is not rewritten is given."""
+    if function in _LOOKING_AT_FILES and arguments:
+        touch_file(accesses, arguments[0], writes=False)
+    reads_only, is_deep = is_read_by(function), reads_deeply(function)
+    for argument in arguments:
+        kind = type(argument)
+        if kind in _OF_C:
+            touch_by(accesses, argument)
+        elif kind.__module__ == "_io":
+            _stream(accesses, argument, writes=True)
+        elif is_deep:
+            read_deeply(argument)
+        elif not _touches_itself_later(argument):
+            touch_whole(accesses, argument, writes=not reads_only)
+
+
+def _touches_itself_later(value: Any) -> bool:
+    """Say whether code that uses a value comes to hooks of its own."""
+    kind = type(value)
+    if kind in PLAIN or is_container_in_python(kind):
+        return True
+    return counts(value) and not is_view(value)
+
+
+def _getter(accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> None:
+    """Touch what a getter of `operator` gets."""
+    if not arguments or type(arguments[0]) in PLAIN:
+        return
+    for name in getter.__reduce__()[1]:
+        holder = arguments[0]
+        if type(getter) is operator.itemgetter:
+            touch_item(accesses, holder, name, "__getitem__", writes=False)
+            continue
+        for part in name.split("."):
+            load_attribute(holder, part)
+            with accesses.calling_back(None):  # a property is code under test
+                holder = getattr(holder, part, None)
+
+
+def _caller(_accesses: Accesses, caller: Any, arguments: tuple[Any, ...]) -> None:
+    """Touch what the method uses that a ``methodcaller`` of `operator` calls."""
+    name, *given = caller.__reduce__()[1]
+    if arguments and type(arguments[0]) not in PLAIN:
+        call(getattr(arguments[0], name, None), *given)
+
+
+_OF_C = frozenset({types.BuiltinFunctionType, types.MethodWrapperType})
+
+_TOUCH: dict[type, Callable[[Accesses, Any, tuple[Any, ...]], Any]] = {
+    types.MethodType: _bound,
+    Memo: _memo_itself,
+    types.FunctionType: _function,
+    types.BuiltinFunctionType: _of_c,
+    types.MethodWrapperType: _of_c,
+    types.MethodDescriptorType: _unbound,
+    types.WrapperDescriptorType: _unbound,
+    functools.partial: _partial,
+    operator.attrgetter: _getter,
+    operator.itemgetter: _getter,
+    operator.methodcaller: _caller,
+}
+"""What touches what a call uses, by the type of what is called; it may return a stand-in."""
+
+CALL_HOOKS = {"call": call, "call_unpacked": call_unpacked}
+"""Every hook before calls, by name."""

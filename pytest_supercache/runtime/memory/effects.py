@@ -1,0 +1,316 @@
+"""What an access or a call may do to the objects it is given: tables of what is known.
+
+What is not known may write. Asking an object for its class by ``isinstance`` could run its code, so
+only real types are looked at here.
+"""
+
+import collections
+import functools
+import gc
+import itertools
+import operator
+import types
+import weakref
+from typing import Any
+
+from pytest_supercache.adapters import LIBRARIES
+from pytest_supercache.runtime.under_test import (
+    is_tool_name,
+    is_under_test_name,
+    members_of,
+)
+
+Memo = type(functools.lru_cache(len))
+
+PLAIN = frozenset(
+    {
+        str, bytes, int, float, bool, complex, type(None), type(Ellipsis), type(NotImplemented),
+        tuple, frozenset, range, slice, types.CodeType, types.BuiltinFunctionType,
+        types.MethodType, types.MethodDescriptorType, types.WrapperDescriptorType,
+        types.MethodWrapperType, types.ClassMethodDescriptorType, types.GetSetDescriptorType,
+        types.MemberDescriptorType, types.CoroutineType, types.FrameType,
+        types.TracebackType, types.FunctionType, functools.partial, property, classmethod,
+        staticmethod, super, object, weakref.ReferenceType,
+    }
+)  # fmt: skip
+"""Types whose objects hold no memory that could change, or only what is looked at elsewhere."""
+
+SCALARS = frozenset({str, bytes, int, float, bool, complex, type(None)})
+"""Types whose objects hold no other objects."""
+
+BEARERS = frozenset({types.FunctionType, functools.partial, super})
+"""Of the plain types, those whose objects have attributes that may be memory."""
+
+CONTAINERS = (dict, list, set, collections.deque, bytearray, memoryview)
+
+_GUARDED = frozenset(
+    {
+        "threading",
+        "_thread",
+        "queue",
+        "_queue",
+        "asyncio",
+        "_asyncio",
+        "logging",
+        "concurrent",
+        "contextvars",
+        "_contextvars",
+        "random",
+        "_random",
+        "re",
+        "time",
+        "datetime",
+        "decimal",
+        "_decimal",
+        "uuid",
+        "pathlib",
+        "inspect",
+        "typing",
+        "abc",
+        "enum",
+        "socket",
+        "_socket",
+        "ssl",
+        "subprocess",
+        "sqlite3",
+        "operator",
+        "_operator",
+        "contextlib",
+        "warnings",
+        "traceback",
+        "secrets",
+        "hashlib",
+        "_hashlib",
+        "selectors",
+        "select",
+        "signal",
+        "importlib",
+        "_frozen_importlib",
+        "_frozen_importlib_external",
+        "ast",
+        "dis",
+        "unittest",
+    }
+)
+"""Modules of the standard library whose objects are safe for threads, or step by themselves."""
+
+FRAMEWORKS = frozenset(
+    {"asgiref", "rest_framework", "sqlparse", "pytest_django", "numpy", "pandas", *LIBRARIES}
+)
+"""Code under test that is not rewritten: it guards its own state, or an adapter declares it."""
+
+CONTAINER_MODULES = frozenset({"collections", "collections.abc", "weakref"})
+"""Modules of the standard library whose containers are Python code: it is rewritten at need."""
+
+_COLLECTING = frozenset({"collections", "_collections", "builtins"})
+_READS_ARGUMENTS = frozenset(
+    {
+        "json",
+        "_json",
+        "pickle",
+        "_pickle",
+        "copy",
+        "math",
+        "pprint",
+        "marshal",
+        "os",
+        "posix",
+        "dataclasses",
+        "reprlib",
+    }
+)
+"""Modules whose functions leave their arguments as they are."""
+
+READERS = frozenset(
+    {
+        len, sorted, list, tuple, dict, set, frozenset, str, repr, any, all, sum, min, max, hash,
+        enumerate, zip, map, filter, bool, int, float, bytes, print, reversed, iter, format,
+        collections.deque, collections.OrderedDict, collections.Counter, types.MappingProxyType,
+    }
+)  # fmt: skip
+"""Builtins that read what they are given."""
+
+TOUCHES_NOTHING = frozenset({isinstance, issubclass, type, id, callable, super, vars, object})
+GETTERS = frozenset({operator.attrgetter, operator.itemgetter})
+REFLECTION = {getattr: False, hasattr: False, setattr: True, delattr: True}
+"""Builtins that touch an attribute -> whether they write it."""
+
+READING_METHODS = frozenset(
+    {
+        "get", "keys", "values", "items", "copy", "index", "count", "union", "issubset",
+        "issuperset", "isdisjoint", "difference", "intersection", "tobytes", "tolist", "find",
+        "startswith", "join", "decode", "hex", "total", "most_common", "peek", "read", "fileno",
+        "__contains__", "__len__", "__iter__", "__getitem__", "__eq__", "__bool__", "__repr__",
+        "cache_info", "cache_parameters",
+    }
+)  # fmt: skip
+KEYED_METHODS = frozenset(
+    {"get", "pop", "setdefault", "__getitem__", "__setitem__", "__contains__", "__delitem__"}
+)
+"""Methods of a dict that touch the entry of their first argument alone."""
+
+_METHODS_KNOWN_IN = frozenset(
+    {"builtins", "collections", "_collections", "weakref", "os", "array", "mmap", "functools"}
+)
+NO_ACCESS = frozenset({"__init__", "__new__", "__class__", "__init_subclass__", "__hash__"})
+
+METHOD_TYPES = (
+    types.FunctionType, classmethod, staticmethod, property, types.MethodDescriptorType,
+    types.WrapperDescriptorType, types.BuiltinFunctionType, types.ClassMethodDescriptorType,
+)  # fmt: skip
+
+
+def top(name: Any) -> str:
+    """Return the package of a module's name; nothing if it is no name."""
+    return name.partition(".")[0] if type(name) is str else ""
+
+
+@functools.cache
+def is_rewritten_name(name: str) -> bool:
+    """Say whether code of a module of this name is rewritten."""
+    return (
+        is_under_test_name(name)
+        and top(name) not in FRAMEWORKS
+        and not name.startswith("pytest_supercache.")
+    )
+
+
+def is_rewritten(name: Any) -> bool:
+    """Say whether code of a module is rewritten, whatever it has for a name."""
+    return type(name) is str and is_rewritten_name(name)
+
+
+_is_left_alone: dict[type, bool] = {}
+
+
+def is_left_alone(kind: type) -> bool:
+    """Say whether objects of a type hold nothing that is looked at here."""
+    known = _is_left_alone.get(kind)
+    if known is None:
+        package = top(kind.__module__)
+        known = (
+            kind in PLAIN or package in _GUARDED or package in FRAMEWORKS or is_tool_name(package)
+        )
+        _is_left_alone[kind] = known
+    return known
+
+
+def is_read_by(function: Any) -> bool:
+    """Say whether a callable that is not rewritten leaves its arguments as they are."""
+    if top(getattr(function, "__module__", None)) in _READS_ARGUMENTS:
+        return True
+    try:
+        return function in READERS
+    except TypeError:  # it cannot be hashed
+        return False
+
+
+_DEEP = (repr, str, print, format, sum, sorted, min, max, functools.reduce)
+
+
+def reads_deeply(function: Any) -> bool:
+    """Say whether a callable that is not rewritten also reads what its arguments hold."""
+    return function in _DEEP or top(getattr(function, "__module__", None)) in _READS_ARGUMENTS - {
+        "math",
+        "os",
+        "posix",
+    }
+
+
+def method_reads(kind: type, name: str) -> bool:
+    """Say whether a method of a type that is not rewritten leaves its object as it is."""
+    return name in READING_METHODS and top(kind.__module__) in _METHODS_KNOWN_IN
+
+
+def holds(value: Any) -> bool:
+    """Say whether an object is touched as a whole: a container, or what C code fills."""
+    kind = type(value)
+    if kind in PLAIN or issubclass(kind, type | types.ModuleType) or is_left_alone(kind):
+        return False
+    if issubclass(kind, CONTAINERS):
+        return True
+    is_made_by_class_statement = bool(kind.__flags__ & _HEAP_TYPE)
+    return not (is_rewritten(kind.__module__) and is_made_by_class_statement)
+
+
+_HEAP_TYPE = 1 << 9
+_LOOKS_INTO = ("iterator", "_items", "_keys", "_values")
+_LOOKING = frozenset({enumerate, zip, map, filter, reversed, types.MappingProxyType})
+
+
+def is_view(value: Any) -> bool:
+    """Say whether an object only looks into others: an iterator, or a view of a dict."""
+    kind = type(value)
+    if kind in _LOOKING or kind.__module__ == itertools.__name__:
+        return True
+    return kind.__module__ in _COLLECTING and kind.__name__.endswith(_LOOKS_INTO)
+
+
+def sources(view: Any, most: int = 20) -> list[Any]:
+    """Return what an iterator or a view looks into: containers, and methods of C that it calls."""
+    found: list[Any] = []
+    waiting = [view]
+    while waiting and most:
+        most -= 1
+        for inner in gc.get_referents(waiting.pop()):
+            if is_view(inner) or type(inner) is tuple:
+                waiting.append(inner)
+            elif type(inner) is types.BuiltinFunctionType or holds(inner):
+                found.append(inner)
+    return found
+
+
+def counts(iterator: Any) -> bool:
+    """Say whether an iterator changes when the next of it is taken, and may be shared."""
+    kind = type(iterator)
+    return kind.__module__ == itertools.__name__ or kind in _GENERATORS
+
+
+_GENERATORS = frozenset({types.GeneratorType, types.AsyncGeneratorType})
+
+
+def calls_back(value: Any) -> bool:
+    """Say whether code of C that takes all of it runs code under test meanwhile."""
+    if type(value) in (types.GeneratorType, map, filter):
+        return True
+    return (is_view(value) or type(value) is tuple) and any(
+        calls_back(inner) for inner in gc.get_referents(value)[:8] if type(inner) is not type(value)
+    )
+
+
+def elements_of(value: Any) -> list[Any]:
+    """Return the elements of a container without running its own code."""
+    for base in (list, tuple, set, frozenset, collections.deque):
+        if issubclass(type(value), base):
+            return list(base.__iter__(value))
+    return []
+
+
+def inner_objects(value: Any, most: int = 200) -> list[Any]:
+    """Return the containers and instances that can be reached from a value, itself included."""
+    found: list[Any] = []
+    waiting, seen = [value], {id(value)}
+    while waiting and len(found) < most:
+        one = waiting.pop()
+        kind = type(one)
+        if issubclass(kind, dict):
+            inner = [*dict.values(one), *dict.keys(one)]
+        elif issubclass(kind, list | tuple | set | frozenset | collections.deque):
+            inner = elements_of(one)
+        else:
+            inner = list(members_of(one).values())
+        if kind is not tuple and kind is not frozenset:
+            found.append(one)
+        for each in inner:
+            can_hold = type(each) not in PLAIN or type(each) in (tuple, frozenset)
+            if can_hold and id(each) not in seen and not is_left_alone_but_tuples(type(each)):
+                seen.add(id(each))
+                waiting.append(each)
+    return found
+
+
+def is_left_alone_but_tuples(kind: type) -> bool:
+    """Say whether nothing is to be found in objects of a type, nor in what they hold."""
+    if kind in (tuple, frozenset):
+        return False
+    return issubclass(kind, type | types.ModuleType) or is_left_alone(kind)

@@ -1,0 +1,66 @@
+"""The memory that the actors of one check share: looked for in every execution, known to all."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.functions import Functions, functions_rewritten
+from pytest_supercache.runtime.memory.sharing import Sharing
+from pytest_supercache.runtime.memory.touching import Current
+from pytest_supercache.runtime.stepping import Stepping
+
+
+class Finding:
+    """Looks for shared memory, or does not.
+
+    Args:
+        functions: the code that tells what it touches; None: nobody looks.
+    """
+
+    def __init__(self, functions: Functions | None) -> None:
+        self._functions = functions
+        self._body: Any = None
+        self._imported = len(sys.modules)
+        self.sharing = Sharing()
+        """What is known so far."""
+
+    @contextmanager
+    def during(self, execution: Stepping, body: Any) -> Iterator[None]:
+        """Look for it while ``execution`` runs ``body``."""
+        if self._functions is None:
+            yield
+            return
+        if body is not self._body:
+            self._functions.rewrite_body(body)
+            self._body = body
+        execution.controller.memory = Current.accesses = Accesses(self.sharing, execution)
+        execution.is_undisturbed &= not self.sharing.locations
+        try:
+            yield
+        finally:
+            Current.accesses = None
+
+    def notice(self) -> bool:
+        """Take in what was imported since; True when code has been rewritten."""
+        if self._functions is None or len(sys.modules) == self._imported:
+            return False
+        self._imported = len(sys.modules)
+        return self._functions.rewrite_modules()
+
+    def rewrite_copies(self, modules: Iterable[ModuleType]) -> None:
+        """Look into fresh copies of modules, which will be thrown away."""
+        if self._functions is not None:
+            self._functions.rewrite_copies(modules)
+
+
+@contextmanager
+def memory_found(*, is_wanted: bool) -> Iterator[Finding]:
+    """Look for shared memory for the length of a check, if that is wanted."""
+    if not is_wanted:
+        yield Finding(None)
+        return
+    with functions_rewritten() as functions:
+        yield Finding(functions)

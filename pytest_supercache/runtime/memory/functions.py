@@ -1,0 +1,271 @@
+"""Which functions are rewritten: all of the code under test, for the length of a check.
+
+The functions of a module are found by what refers to its globals, once per module. Functions that
+were made later are reported by the rewritten code that makes them, or found from the body.
+"""
+
+import functools
+import gc
+import sys
+import types
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from pytest_supercache.runtime.memory.calls import CALL_HOOKS
+from pytest_supercache.runtime.memory.effects import (
+    CONTAINER_MODULES,
+    PLAIN,
+    elements_of,
+    is_left_alone,
+    is_rewritten,
+)
+from pytest_supercache.runtime.memory.files import listen
+from pytest_supercache.runtime.memory.hooks import HOOKS
+from pytest_supercache.runtime.memory.rewriting import Hooks, rewritten
+from pytest_supercache.runtime.memory.touching import Current
+from pytest_supercache.runtime.under_test import members_of, modules_under_test
+
+BODY_OBJECTS_MAX = 5_000
+"""So many objects are looked into to find functions that were made outside of any check."""
+
+_REFERRERS_MAX = 4
+"""With more new modules than this, one look at all functions is quicker."""
+
+_Key = tuple[CodeType, str, str, bytes]
+
+_rewritten: dict[_Key, CodeType] = {}
+"""Original code -> rewritten code; kept for all checks of the process."""
+
+_originals: dict[int, CodeType] = {}
+"""Rewritten code, by identity -> original code."""
+
+
+def _key(code: CodeType) -> _Key:
+    """Code that is equal need not be of the same file: fresh copies of modules are."""
+    return code, code.co_filename, code.co_qualname, code.co_linetable
+
+
+def _done(code: CodeType) -> CodeType:
+    return _rewritten_with(_HOOKS, code, _done)
+
+
+def _done_guarded(code: CodeType) -> CodeType:
+    return _rewritten_with(_GUARDED_HOOKS, code, _done_guarded)
+
+
+def _rewritten_with(
+    hooks: Hooks, code: CodeType, nested: Callable[[CodeType], CodeType]
+) -> CodeType:
+    key = _key(code)
+    made = _rewritten.get(key)
+    if made is None:
+        made = _rewritten[key] = rewritten(code, hooks, nested)
+        _originals[id(made)] = code
+    return made
+
+
+class _Known:
+    """Functions of the code under test that are alive, by module."""
+
+    def __init__(self) -> None:
+        self._modules: dict[int, weakref.ref[ModuleType]] = {}
+        self._functions: dict[int, dict[int, weakref.ref[FunctionType]]] = {}
+
+    def add(self, function: FunctionType) -> None:
+        """Remember a function for as long as it lives."""
+        number = id(function)
+        mine = self._functions.setdefault(id(function.__globals__), {})
+        if number not in mine:
+            mine[number] = weakref.ref(function, lambda _: mine.pop(number, None))
+
+    def of(self, modules: Iterable[ModuleType]) -> Iterator[FunctionType]:
+        """Yield the functions of these modules."""
+        for module in modules:
+            for reference in list(self._functions.get(id(vars(module)), {}).values()):
+                function = reference()
+                if function is not None:
+                    yield function
+
+    def look_into(self, modules: list[ModuleType]) -> None:
+        """Find the functions of modules that were never looked into."""
+        new = [module for module in modules if not self._knows(module)]
+        for module in new:
+            self._functions.pop(id(vars(module)), None)  # of one that is gone
+            self._modules[id(module)] = weakref.ref(module)
+        spaces = {id(vars(module)) for module in new}
+        if len(new) > _REFERRERS_MAX:
+            found = gc.get_objects()
+        else:
+            found = gc.get_referrers(*map(vars, new)) if new else []
+        for one in found:
+            if type(one) is FunctionType and id(one.__globals__) in spaces:
+                self.add(one)
+
+    def _knows(self, module: ModuleType) -> bool:
+        reference = self._modules.get(id(module))
+        return reference is not None and reference() is module
+
+
+_known = _Known()
+
+
+def _made_function(function: Any) -> None:
+    """Hear of a function that rewritten code has made."""
+    if type(function) is FunctionType:
+        _known.add(function)
+        if _swapped:
+            _swapped[-1].note(function)
+
+
+def _guarded(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a hook for code of the standard library: it counts when code under test called that."""
+
+    @functools.wraps(hook)
+    def guarded(*operands: Any) -> Any:
+        if Current.accesses is None:
+            return operands[0] if operands else None
+        frame: Any = sys._getframe(1)  # noqa: SLF001 - who called
+        while frame is not None and frame.f_globals.get("__name__") in _CONTAINER_FILES:
+            frame = frame.f_back
+        if frame is not None and is_rewritten(frame.f_globals.get("__name__")):
+            return hook(*operands)
+        return operands[0] if operands else None
+
+    return guarded
+
+
+def _nothing(*_operands: Any) -> None:
+    """Take no notice: the globals of the standard library are its own."""
+
+
+_CONTAINER_FILES = CONTAINER_MODULES | {"_collections_abc", "_weakrefset"}
+_HOOKS = {**HOOKS, **CALL_HOOKS, "made_function": _made_function}
+_GUARDED_HOOKS = {
+    **{name: _guarded(hook) for name, hook in _HOOKS.items()},
+    **dict.fromkeys(("load_global", "store_global", "delete_global"), _nothing),
+}
+_swapped: list["Functions"] = []
+
+
+class Functions:
+    """The functions whose code is rewritten now."""
+
+    def __init__(self) -> None:
+        self._swapped: dict[int, weakref.ref[FunctionType]] = {}
+
+    def rewrite_modules(self) -> bool:
+        """Rewrite the functions of all code under test that is imported; True if there were any."""
+        modules = [module for module in modules_under_test() if is_rewritten(module.__name__)]
+        _known.look_into(modules)
+        return self._rewrite(_known.of(modules))
+
+    def rewrite_copies(self, modules: Iterable[ModuleType]) -> None:
+        """Rewrite the functions of fresh copies of modules, which will be thrown away."""
+        copies = [module for module in modules if is_rewritten(module.__name__)]
+        _known.look_into(copies)
+        self._rewrite(_known.of(copies))
+
+    def rewrite_body(self, body: Any) -> None:
+        """Rewrite the functions that a body can reach by its variables."""
+        self._rewrite(_reached(body))
+
+    def rewrite_container(self, kind: type) -> None:
+        """Rewrite the methods that a type has from containers of the standard library."""
+        for base in kind.__mro__:
+            if base.__module__ in CONTAINER_MODULES:
+                for method in vars(base).values():
+                    if type(method) is FunctionType:
+                        self.rewrite(method)
+
+    def rewrite(self, function: FunctionType) -> None:
+        """Rewrite one function of the standard library."""
+        if id(function.__code__) not in _originals:
+            self.note(function)
+            function.__code__ = _done_guarded(function.__code__)
+
+    def note(self, function: FunctionType) -> None:
+        """Note a function that was made with rewritten code."""
+        self._swapped[id(function)] = weakref.ref(function)
+
+    def undo(self) -> None:
+        """Give every function its own code back."""
+        for reference in self._swapped.values():
+            function = reference()
+            if function is not None:
+                function.__code__ = _originals.get(id(function.__code__), function.__code__)
+        self._swapped.clear()
+
+    def _rewrite(self, functions: Iterable[FunctionType]) -> bool:
+        any_new = False
+        for function in functions:
+            code = function.__code__
+            if id(code) not in _originals:
+                self.note(function)
+                function.__code__ = _done(code)
+                any_new = True
+        return any_new
+
+
+@contextmanager
+def functions_rewritten() -> Iterator[Functions]:
+    """Rewrite the code under test for the length of a check."""
+    functions = Functions()
+    _swapped.append(functions)
+    Current.rewrite = functions.rewrite
+    Current.rewrite_container = functions.rewrite_container
+    try:
+        functions.rewrite_modules()
+        listen()
+        yield functions
+    finally:
+        Current.accesses = Current.rewrite = Current.rewrite_container = None
+        Current.prepared.clear()
+        _swapped.remove(functions)
+        functions.undo()
+
+
+def _reached(body: Any) -> Iterator[FunctionType]:
+    """Yield the functions of the code under test that can be reached without their modules."""
+    waiting: deque[Any] = deque([body])
+    seen = {id(body)}
+    while waiting and len(seen) < BODY_OBJECTS_MAX:
+        value = waiting.popleft()
+        if type(value) is FunctionType and is_rewritten(value.__module__ or ""):
+            yield value
+        for inner in _inside(value):
+            if id(inner) not in seen and type(inner) not in _DATA:
+                seen.add(id(inner))
+                waiting.append(inner)
+
+
+_DATA = PLAIN - {FunctionType, types.MethodType, functools.partial, tuple, frozenset}
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    kind = type(value)
+    if issubclass(kind, type | ModuleType):
+        return ()
+    if kind is FunctionType:
+        cells = [c.cell_contents for c in value.__closure__ or () if _is_filled(c)]
+        return [*cells, *(value.__defaults__ or ()), *value.__dict__.values()]
+    if kind is types.MethodType:
+        return value.__self__, value.__func__
+    if kind is functools.partial:
+        return value.func, *value.args, *value.keywords.values()
+    if issubclass(kind, dict):
+        return list(dict.values(value))
+    if issubclass(kind, list | tuple | set | frozenset | deque):
+        return elements_of(value)
+    return () if is_left_alone(kind) else list(members_of(value).values())
+
+
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 - it raises if there is nothing
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,221 @@
+"""The hooks that rewritten code calls: which part of which object an instruction touches.
+
+A hook comes before its instruction, gets what the instruction is about to use, and changes
+nothing.
+"""
+
+import sys
+import types
+from typing import Any
+
+from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.effects import (
+    BEARERS,
+    CONTAINERS,
+    METHOD_TYPES,
+    PLAIN,
+    SCALARS,
+    counts,
+    holds,
+    is_view,
+)
+from pytest_supercache.runtime.memory.reach import shown
+from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.memory.touching import (
+    CODE,
+    looking,
+    put,
+    read_deeply,
+    touch_attribute,
+    touch_global,
+    touch_inherited,
+    touch_item,
+    touch_looked_into,
+    touch_whole,
+)
+
+
+def load_attribute(holder: Any, name: str) -> None:
+    """Before ``holder.name``."""
+    accesses = _at_attribute(holder)
+    if accesses is not None:
+        touch_attribute(accesses, holder, name, writes=False)
+
+
+def store_attribute(holder: Any, value: Any, name: str) -> None:
+    """Before ``holder.name = value``."""
+    accesses = _at_attribute(holder)
+    if accesses is not None:
+        touch_attribute(accesses, holder, name, writes=True)
+        is_code = type(value) in CODE or type(value) in METHOD_TYPES
+        if is_code and issubclass(type(holder), type | types.ModuleType):
+            accesses.replaced(name)
+        put(accesses, value, holder, f".{name}")
+
+
+def delete_attribute(holder: Any, name: str) -> None:
+    """Before ``del holder.name``."""
+    accesses = _at_attribute(holder)
+    if accesses is not None:
+        touch_attribute(accesses, holder, name, writes=True)
+
+
+def load_super(holder: Any, start: Any, name: str) -> None:
+    """Before ``super(start, holder).name``."""
+    accesses = looking()
+    if accesses is not None:
+        is_class = issubclass(type(holder), type) and start in holder.__mro__
+        kind = holder if is_class else type(holder)
+        touch_inherited(accesses, kind, start, name)
+
+
+def match_class(subject: Any, kind: Any, names: tuple[str, ...]) -> None:
+    """Before ``case kind(...)`` reads attributes of the subject."""
+    accesses = looking(subject)
+    if accesses is not None:
+        positional = getattr(kind, "__match_args__", ())
+        with accesses.together():
+            for name in (*positional, *names):
+                touch_attribute(accesses, subject, name, writes=False)
+
+
+def _at_attribute(holder: Any) -> Accesses | None:
+    """Return where to tell of an access to an attribute; None: nobody looks, or it is no memory."""
+    accesses, kind = looking(), type(holder)
+    return None if accesses is None or (kind in PLAIN and kind not in BEARERS) else accesses
+
+
+def load_global(name: str) -> None:
+    """Before a global, or a builtin, is read."""
+    accesses = looking()
+    if accesses is not None:
+        touch_global(accesses, sys._getframe(1).f_globals, name, writes=False)  # noqa: SLF001
+
+
+def store_global(value: Any, name: str) -> None:
+    """Before a global is written."""
+    accesses = looking()
+    if accesses is not None:
+        members = sys._getframe(1).f_globals  # noqa: SLF001
+        touch_global(accesses, members, name, writes=True)
+        accesses.place(value, members, f".{name}")
+        if type(value) in CODE:
+            accesses.replaced(name)
+
+
+def delete_global(name: str) -> None:
+    """Before a global is deleted."""
+    accesses = looking()
+    if accesses is not None:
+        touch_global(accesses, sys._getframe(1).f_globals, name, writes=True)  # noqa: SLF001
+
+
+def load_cell(cell: Any, _name: str) -> None:
+    """Before a variable that a closure shares is read."""
+    accesses = looking()
+    if accesses is not None:
+        accesses.touch(cell, WHOLE, writes=False)
+
+
+def store_cell(cell: Any, _name: str) -> None:
+    """Before a variable that a closure shares is written or deleted."""
+    accesses = looking()
+    if accesses is not None:
+        accesses.touch(cell, WHOLE, writes=True)
+
+
+def load_item(holder: Any, key: Any) -> None:
+    """Before ``holder[key]``."""
+    accesses = looking(holder)
+    if accesses is not None:
+        touch_item(accesses, holder, key, "__getitem__", writes=False)
+
+
+def store_item(holder: Any, key: Any, value: Any) -> None:
+    """Before ``holder[key] = value``."""
+    accesses = looking(holder)
+    if accesses is not None:
+        touch_item(accesses, holder, key, "__setitem__", writes=True)
+        put(accesses, value, holder, f"[{shown(key)}]")
+
+
+def delete_item(holder: Any, key: Any) -> None:
+    """Before ``del holder[key]``."""
+    accesses = looking(holder)
+    if accesses is not None:
+        touch_item(accesses, holder, key, "__delitem__", writes=True)
+
+
+def contains(holder: Any, key: Any) -> None:
+    """Before ``key in holder``."""
+    if type(key) not in SCALARS:
+        read_deeply(key)
+    accesses = looking(holder)
+    if accesses is not None:
+        touch_item(accesses, holder, key, "__contains__", writes=False)
+
+
+def read(holder: Any) -> None:
+    """Before all of an object is read: unpacking, truth, comparison, text."""
+    accesses = looking(holder)
+    if accesses is not None and (holds(holder) or is_view(holder)):
+        touch_whole(accesses, holder, writes=False)
+
+
+def read_both(left: Any, right: Any) -> None:
+    """Before an operation that only reads its operands."""
+    if type(left) in SCALARS and type(right) in SCALARS:
+        return
+    accesses = looking()
+    if accesses is not None:
+        with accesses.together():
+            for operand in (left, right):
+                if type(operand) is tuple or holds(operand):
+                    read_deeply(operand)
+
+
+def write(holder: Any) -> None:
+    """Before a part of an object is replaced that is no single item."""
+    accesses = looking(holder)
+    if accesses is not None:
+        touch_whole(accesses, holder, writes=True)
+
+
+def change_in_place(left: Any, right: Any) -> None:
+    """Before ``left += right`` and the like."""
+    accesses = looking()
+    if accesses is not None and (type(left) not in PLAIN or type(right) not in PLAIN):
+        with accesses.together():
+            write(left)
+            read(right)
+
+
+def iterate(holder: Any) -> None:
+    """Before an iteration over an object begins."""
+    accesses = looking(holder)
+    if accesses is not None and not counts(holder):
+        is_known = issubclass(type(holder), CONTAINERS) or is_view(holder)
+        touch_whole(accesses, holder, writes=not is_known)
+
+
+def advance(iterator: Any) -> None:
+    """Before the next item is taken."""
+    accesses = looking(iterator)
+    if accesses is None:
+        return
+    with accesses.together():
+        if counts(iterator):
+            accesses.touch(iterator, WHOLE, writes=True)
+        if is_view(iterator):
+            touch_looked_into(accesses, iterator)
+
+
+HOOKS = {
+    hook.__name__: hook
+    for hook in (
+        load_attribute, store_attribute, delete_attribute, load_global, store_global, delete_global,
+        load_cell, store_cell, load_item, store_item, delete_item, contains, read, read_both, write,
+        change_in_place, iterate, advance, load_super, match_class, read_deeply,
+    )
+}  # fmt: skip
+"""The hooks before accesses, by name; those before calls are in `calls`."""

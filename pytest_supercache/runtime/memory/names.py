@@ -1,0 +1,179 @@
+"""Names of objects that are the same in every schedule.
+
+What an actor can reach when the race begins is named by the way to it: ``Shop.near``. What it meets
+in a module is named by the way there: ``shop.prices``. What is made later is named by the place
+where it was first put, the actor that put it there, and how many it had put there before.
+"""
+
+import functools
+import types
+import weakref
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pytest_supercache.runtime.actor import Actor
+from pytest_supercache.runtime.memory.effects import (
+    PLAIN,
+    is_left_alone,
+    is_rewritten,
+)
+from pytest_supercache.runtime.memory.reach import inside, leads_to_systems
+
+OBJECTS_MAX = 200_000
+"""So many objects are named when the race begins; what lies farther is named when it is met."""
+
+_WALKED = (types.FunctionType, types.MethodType, types.CellType, functools.partial, tuple)
+"""Types that hold no memory themselves, on the way to what does."""
+
+
+class Kept:
+    """Values by the identity of objects, for as long as these live.
+
+    An object that allows it is not kept alive: weak caches of the code under test rely on that.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[int, tuple[Any, Any]] = {}
+
+    def get(self, key: Any) -> Any:
+        """Return what is kept for an object; None: nothing."""
+        entry = self._entries.get(id(key))
+        return None if entry is None else entry[1]
+
+    def get_or_put(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return what is kept for an object, or keep something new."""
+        entry = self._entries.get(id(key))
+        if entry is None:
+            self.put(key, make())
+            entry = self._entries[id(key)]
+        return entry[1]
+
+    def put(self, key: Any, value: Any) -> None:
+        """Keep a value for an object."""
+        number, entries = id(key), self._entries
+        holder: Any
+        try:
+            holder = weakref.ref(key, lambda _: entries.pop(number, None))
+        except TypeError:  # dicts, lists and cells: kept alive, so that their number is not reused
+            holder = key
+        entries[number] = (holder, value)
+
+
+class File:
+    """Stands for a file."""
+
+    def __init__(self, name: str) -> None:
+        self.name = f"file {name}"
+
+
+class Names:
+    """The names of one execution.
+
+    Args:
+        actors: whoever takes part, as the race begins.
+    """
+
+    def __init__(self, actors: Iterable[Actor]) -> None:
+        self._names = Kept()
+        self._used: Counter[str] = Counter()
+        self._made: Counter[tuple[str, str]] = Counter()
+        self._count = 0
+        actors = list(actors)
+        nodes = {actor.node for actor in actors}
+        for actor in actors:
+            at = f"@{actor.node}" if len(nodes) > 1 and actor.node else ""
+            self._walk(actor.target, actor.name, at)
+
+    def of(self, value: Any, actor: Actor | None) -> str:
+        """Return the name of an object; one that has none gets it from its actor and its type."""
+        known = self._names.get(value)
+        if known is not None:
+            return str(known)
+        if type(value) is File:
+            return value.name
+        if issubclass(type(value), type):
+            return _of_class(value)
+        if type(value) is dict and "__builtins__" in value:
+            return str(value.get("__name__"))
+        return self._name_made(value, type(value).__name__, actor)
+
+    def reach(self, value: Any, way: str) -> None:
+        """Name what is met for the first time after the way to it: no actor has led to it."""
+        kind = type(value)
+        if kind in PLAIN or is_left_alone(kind) or self._names.get(value) is not None:
+            return
+        if not issubclass(kind, type | types.ModuleType):
+            self._name(value, kind, way, None)
+
+    def put(self, value: Any, place: str, actor: Actor | None) -> None:
+        """Name what is put into a place, if it is new and can change."""
+        kind = type(value)
+        if kind in PLAIN or is_left_alone(kind) or self._names.get(value) is not None:
+            return
+        if not issubclass(kind, type | types.ModuleType):
+            self._name_made(value, place, actor)
+
+    def _name_made(self, value: Any, place: str, actor: Actor | None) -> str:
+        maker = "system" if actor is None else actor.name
+        self._made[maker, place] += 1
+        number = self._made[maker, place]
+        name = f"{place}<{maker}>" if number == 1 else f"{place}<{maker}#{number}>"
+        self._names.put(value, name)
+        return name
+
+    def _walk(self, start: Any, name: str, at: str | None) -> None:
+        waiting: deque[tuple[Any, str]] = deque([(start, name)])
+        walked: set[int] = set()
+        while waiting and self._count < OBJECTS_MAX:
+            value, name = waiting.popleft()
+            if id(value) in walked:
+                continue
+            walked.add(id(value))
+            for inner, way in inside(value):
+                kind = type(inner)
+                if kind in _LEAVES or self._names.get(inner) is not None:
+                    continue
+                if kind is types.FunctionType or issubclass(kind, _WALKED):
+                    if id(inner) not in walked:
+                        waiting.append((inner, way(name)))
+                elif _is_named(inner, kind):
+                    waiting.append((inner, self._name(inner, kind, way(name), at)))
+
+    def _name(self, value: Any, kind: type, name: str, at: str | None) -> str:
+        """Name an object after the way to it; an instance that an actor reaches, after its class.
+
+        Args:
+            value: the object.
+            kind: its type.
+            name: the way to it.
+            at: the actor's node, if that tells instances apart; None: no actor reaches it.
+        """
+        if issubclass(kind, type):
+            name = _of_class(value)
+            self._names.put(value, name)
+            return name
+        is_container = issubclass(kind, dict | list | set)
+        if at is not None and is_rewritten(kind.__module__) and not is_container:
+            name = f"{kind.__name__}{at}"
+        self._used[name] += 1
+        if self._used[name] > 1:
+            name = f"{name}#{self._used[name]}"
+        self._count += 1
+        self._names.put(value, name)
+        return name
+
+
+def _is_named(value: Any, kind: type) -> bool:
+    if issubclass(kind, types.ModuleType):
+        return False
+    if issubclass(kind, type):
+        return is_rewritten(value.__module__)
+    return leads_to_systems(kind) or not is_left_alone(kind)
+
+
+def _of_class(value: type) -> str:
+    return value.__qualname__.rpartition("<locals>.")[2]
+
+
+_LEAVES = PLAIN - {types.FunctionType, types.MethodType, functools.partial, tuple}

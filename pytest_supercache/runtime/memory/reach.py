@@ -1,0 +1,109 @@
+"""What an object holds, and what that adds to its name. No code of the objects runs."""
+
+import functools
+import gc
+import types
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from pytest_supercache.runtime.memory.effects import elements_of, is_rewritten, top
+from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.under_test import members_of
+
+_PLAIN_KEYS = frozenset({str, bytes, int, float, bool, type(None)})
+Way = Callable[[str], str]
+
+
+def inside(value: Any) -> Iterator[tuple[Any, Way]]:
+    """Yield what an object holds, each with what its name adds to the object's."""
+    kind = type(value)
+    if kind is types.CellType:
+        with suppress(ValueError):  # not filled yet
+            yield value.cell_contents, _same
+    elif kind is types.FunctionType:
+        yield from _inside_function(value)
+    elif kind is types.MethodType:
+        yield value.__self__, _same
+        yield value.__func__, _same
+    elif kind is functools.partial:
+        yield from ((inner, _same) for inner in (value.func, *value.args, *value.keywords.values()))
+    elif issubclass(kind, types.ModuleType):
+        yield from _attributes(vars(value))
+    elif issubclass(kind, type):
+        yield from _attributes(dict(type.__getattribute__(value, "__dict__")))
+    else:
+        yield from _inside_instance(value, kind)
+
+
+def _inside_function(function: types.FunctionType) -> Iterator[tuple[Any, Way]]:
+    variables = function.__code__.co_freevars
+    for variable, cell in zip(variables, function.__closure__ or (), strict=True):
+        yield cell, _renamed(variable)
+    for inner in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+        yield inner, _added(" default")
+    yield from _attributes(function.__dict__)
+
+
+def _inside_instance(value: Any, kind: type) -> Iterator[tuple[Any, Way]]:
+    members = members_of(value)
+    yield from _attributes(members)
+    if issubclass(kind, dict):
+        yield from ((inner, _added(f"[{shown(key)}]")) for key, inner in list(dict.items(value)))
+    elif issubclass(kind, list | tuple | deque):
+        elements = elements_of(value)
+        yield from ((inner, _added(f"[{number}]")) for number, inner in enumerate(elements))
+    elif is_rewritten(kind.__module__) or leads_to_systems(kind):
+        yield from _slots(value, kind)
+    elif top(kind.__module__) != "pytest_supercache":
+        for number, inner in enumerate(gc.get_referents(value)):
+            if inner is not members:
+                yield inner, _added(f"~{number}")
+
+
+def leads_to_systems(kind: type) -> bool:
+    """Say whether objects of a type are ours, and have the systems that users call."""
+    return kind.__module__.startswith(_WITH_SYSTEMS)
+
+
+_WITH_SYSTEMS = ("pytest_supercache.users", "pytest_supercache.playing")
+
+
+def _slots(value: Any, kind: type) -> Iterator[tuple[Any, Way]]:
+    for base in kind.__mro__:
+        for name, slot in list(type.__getattribute__(base, "__dict__").items()):
+            if type(slot) is types.MemberDescriptorType and name != "__weakref__":
+                with suppress(AttributeError):  # not filled
+                    yield slot.__get__(value), _added(f".{name}")
+
+
+def _attributes(members: Any) -> Iterator[tuple[Any, Way]]:
+    for name, inner in list(members.items()):
+        if type(name) is str and not (name.startswith("__") and name.endswith("__")):
+            yield inner, _added(f".{name}")
+
+
+def _same(name: str) -> str:
+    return name
+
+
+def _added(suffix: str) -> Way:
+    return lambda name: f"{name}{suffix}"
+
+
+def _renamed(variable: str) -> Way:
+    return lambda _name: variable
+
+
+def shown(key: Any) -> str:
+    """Write a key of a container; ``*`` if it has no form that is the same in every run."""
+    kind = type(key)
+    if kind is bool or (kind is float and key.is_integer()):
+        return repr(int(key))  # they are equal, and so one key
+    if kind in _PLAIN_KEYS:
+        return repr(key)
+    if kind is tuple:
+        parts = [shown(part) for part in key]
+        return WHOLE if WHOLE in parts else f"({', '.join(parts)})"
+    return WHOLE

@@ -1,0 +1,225 @@
+"""Rewrites a code object: before every access to memory it calls a hook with the operands.
+
+The hooks get copies of what the instruction is about to use. They perform nothing: the original
+instruction follows, with its own position, so tracebacks and coverage show the user's lines.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from types import CodeType
+from typing import Any
+
+from bytecode import Bytecode, Instr
+from bytecode.instr import CellVar, FreeVar
+
+Hooks = Mapping[str, Callable[..., Any]]
+"""The hooks by the name of the access: see :mod:`pytest_supercache.runtime.memory.hooks`."""
+
+_HAS_PRECALL = sys.version_info < (3, 12)
+_NULL_COMES_FIRST = sys.version_info < (3, 13)  # before the callable, or after it
+_HOOK_ROOM = 6
+"""How much more of the stack the call of a hook needs than it has operands."""
+
+_BOOLEANS = frozenset({"COMPARE_OP", "CONTAINS_OP", "IS_OP", "UNARY_NOT", "TO_BOOL"})
+"""They leave a boolean behind, so that a jump on it tests nothing."""
+
+_SIMPLE: dict[str, tuple[str, tuple[int, ...], bool]] = {
+    "STORE_ATTR": ("store_attribute", (1, 2), True),
+    "DELETE_ATTR": ("delete_attribute", (1,), True),
+    "BINARY_SUBSCR": ("load_item", (2, 1), False),
+    "STORE_SUBSCR": ("store_item", (2, 1, 3), False),
+    "DELETE_SUBSCR": ("delete_item", (2, 1), False),
+    "BINARY_SLICE": ("read", (3,), False),
+    "STORE_SLICE": ("write", (3,), False),
+    "LOAD_GLOBAL": ("load_global", (), True),
+    "STORE_GLOBAL": ("store_global", (1,), True),
+    "DELETE_GLOBAL": ("delete_global", (), True),
+    "CONTAINS_OP": ("contains", (1, 2), False),
+    "GET_ITER": ("iterate", (1,), False),
+    "GET_YIELD_FROM_ITER": ("iterate", (1,), False),
+    "FOR_ITER": ("advance", (1,), False),
+    "SEND": ("advance", (2,), False),
+    "GET_ANEXT": ("advance", (1,), False),
+    "IMPORT_FROM": ("load_attribute", (1,), True),
+    "MATCH_CLASS": ("match_class", (3, 2, 1), False),
+    "COMPARE_OP": ("read_both", (2, 1), False),
+    "UNPACK_SEQUENCE": ("read", (1,), False),
+    "UNPACK_EX": ("read", (1,), False),
+    "LIST_EXTEND": ("read", (1,), False),
+    "SET_UPDATE": ("read", (1,), False),
+    "DICT_UPDATE": ("read", (1,), False),
+    "DICT_MERGE": ("read", (1,), False),
+    "MATCH_MAPPING": ("read", (1,), False),
+    "MATCH_SEQUENCE": ("read", (1,), False),
+    "MATCH_KEYS": ("read", (2,), False),
+    "GET_LEN": ("read", (1,), False),
+    "CONVERT_VALUE": ("read_deeply", (1,), False),
+    "FORMAT_SIMPLE": ("read_deeply", (1,), False),
+    "UNARY_NOT": ("read", (1,), False),
+    "UNARY_POSITIVE": ("read", (1,), False),
+    "CALL_INTRINSIC_1": ("read", (1,), False),
+    "TO_BOOL": ("read", (1,), False),
+}
+"""Instruction -> the hook, which operands it gets (1 is the top), and whether it gets a name."""
+
+_ATTRIBUTES: dict[str, tuple[str, tuple[int, ...]]] = {
+    "LOAD_ATTR": ("load_attribute", (1,)),
+    "LOAD_METHOD": ("load_attribute", (1,)),
+    "LOAD_SUPER_ATTR": ("load_super", (1, 2)),
+}
+
+_FIRST_IN_PLACE = 13
+"""From this number on, the operations of ``BINARY_OP`` change their left operand in place."""
+
+
+def rewritten(code: CodeType, hooks: Hooks, done: Callable[[CodeType], CodeType]) -> CodeType:
+    """Return a copy of ``code`` that calls the hooks.
+
+    Args:
+        code: a function's, or one nested in it.
+        hooks: called before accesses to memory.
+        done: rewrites nested code.
+    """
+    original = Bytecode.from_code(code, conserve_exception_block_stackdepth=True)
+    made = Bytecode(list(_instructions(original, hooks, done)))
+    made._copy_attr_from(original)  # noqa: SLF001 - the library's own way to keep names and flags
+    # A hook is called with copies of what a call takes, and then there is the hook itself.
+    room = code.co_stacksize * 2 + _HOOK_ROOM
+    result = made.to_code(stacksize=room, compute_exception_stack_depths=False)
+    return result.replace(co_qualname=code.co_qualname)
+
+
+def _instructions(
+    original: Bytecode, hooks: Hooks, done: Callable[[CodeType], CodeType]
+) -> Iterator[Any]:
+    held: list[Instr] = []  # what has to stay directly before a call
+    before = ""
+    for instruction in original:
+        if not isinstance(instruction, Instr):
+            yield instruction
+            continue
+        if instruction.name in {"KW_NAMES", "PRECALL"}:
+            held.append(instruction)
+            continue
+        here = instruction.location
+        yield from _at(here, _hook(instruction, before, hooks))
+        yield from held
+        held.clear()
+        if isinstance(instruction.arg, CodeType):
+            yield Instr(instruction.name, done(instruction.arg), location=here)
+        elif instruction.name == "MAKE_FUNCTION":
+            yield instruction
+            yield from _at(here, [*_call(hooks["made_function"], (1,), []), Instr("POP_TOP")])
+        elif _loads_method(instruction):
+            yield _plain(instruction, here)
+            yield Instr("PUSH_NULL", location=here)
+            if _NULL_COMES_FIRST:
+                yield Instr("SWAP", 2, location=here)
+        else:
+            yield instruction
+        before = instruction.name
+
+
+def _at(location: Any, instructions: list[Instr]) -> list[Instr]:
+    for instruction in instructions:
+        instruction.location = location
+    return instructions
+
+
+def _loads_method(instruction: Instr) -> bool:
+    """Say whether it leaves two values on the stack, of which one may be NULL."""
+    if instruction.name == "LOAD_METHOD":
+        return True
+    argument = instruction.arg
+    loads = instruction.name in {"LOAD_ATTR", "LOAD_SUPER_ATTR"}
+    return loads and isinstance(argument, tuple) and bool(argument[0])
+
+
+def _plain(instruction: Instr, here: Any) -> Instr:
+    """Return the instruction that loads an attribute alone, not a method and its object."""
+    argument: Any = instruction.arg
+    if instruction.name == "LOAD_SUPER_ATTR":
+        return Instr("LOAD_SUPER_ATTR", (False, *argument[1:]), location=here)
+    name = argument[1] if isinstance(argument, tuple) else argument
+    return Instr("LOAD_ATTR", name if _HAS_PRECALL else (False, name), location=here)
+
+
+def _hook(instruction: Instr, before: str, hooks: Hooks) -> list[Instr]:
+    """Return the call of the hook that belongs before an instruction."""
+    name = instruction.name
+    argument: Any = instruction.arg
+    known = _SIMPLE.get(name)
+    if known is not None:
+        hook, operands, is_named = known
+        constants = [argument[1] if isinstance(argument, tuple) else argument] if is_named else []
+        return [*_call(hooks[hook], operands, constants), Instr("POP_TOP")]
+    if name in _ATTRIBUTES:
+        hook, operands = _ATTRIBUTES[name]
+        attribute = argument[-1] if isinstance(argument, tuple) else argument
+        return [*_call(hooks[hook], operands, [attribute]), Instr("POP_TOP")]
+    if name == "BINARY_OP":
+        hook = "change_in_place" if int(argument) >= _FIRST_IN_PLACE else "read_both"
+        return [*_call(hooks[hook], (2, 1), []), Instr("POP_TOP")]
+    if name in {"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"}:
+        return [] if argument.name == "__class__" else _cell(hooks["load_cell"], argument)
+    if name in {"STORE_DEREF", "DELETE_DEREF"}:
+        return _cell(hooks["store_cell"], argument)
+    if name == "FORMAT_VALUE":
+        has_specification = bool(argument[0] if isinstance(argument, tuple) else argument & 4)
+        operands = (2,) if has_specification else (1,)
+        return [*_call(hooks["read_deeply"], operands, []), Instr("POP_TOP")]
+    if _tests(name, before):
+        return [*_call(hooks["read"], (1,), []), Instr("POP_TOP")]
+    return _before_call(name, argument, hooks)
+
+
+def _tests(name: str, before: str) -> bool:
+    """Say whether a jump asks an object for its truth."""
+    return ("IF_TRUE" in name or "IF_FALSE" in name) and before not in _BOOLEANS
+
+
+def _before_call(name: str, argument: Any, hooks: Hooks) -> list[Instr]:
+    """Return the call of a hook that may put another callable in place of the one called."""
+    gap = 0 if _NULL_COMES_FIRST else 1  # what stands between the callable and its arguments
+    if name == "CALL":
+        depth = argument + gap + 1
+        operands = (depth, *range(argument, 0, -1))
+        hook = hooks["call"]
+    elif name == "CALL_KW":  # the names of keywords are on the top
+        depth = argument + gap + 2
+        operands = (depth, *range(argument + 1, 1, -1))
+        hook = hooks["call"]
+    elif name == "CALL_FUNCTION_EX":
+        keywords = argument & 1
+        depth = 2 + keywords + gap
+        operands = (depth, *range(1 + keywords, 0, -1))
+        hook = hooks["call_unpacked"]
+    else:
+        return []
+    return [*_call(hook, operands, []), Instr("SWAP", depth + 1), Instr("POP_TOP")]
+
+
+def _call(hook: Callable[..., Any], operands: tuple[int, ...], constants: list[Any]) -> list[Instr]:
+    """Call a hook with copies of operands (1 is the top of the stack), and with constants."""
+    made = [Instr("PUSH_NULL"), Instr("LOAD_CONST", hook)]
+    if not _NULL_COMES_FIRST:
+        made.reverse()
+    made += [Instr("COPY", depth + 2 + number) for number, depth in enumerate(operands)]
+    made += [Instr("LOAD_CONST", constant) for constant in constants]
+    count = len(operands) + len(constants)
+    if _HAS_PRECALL:
+        made.append(Instr("PRECALL", count))
+    return [*made, Instr("CALL", count)]
+
+
+def _cell(hook: Callable[..., Any], variable: Any) -> list[Instr]:
+    """Call a hook with a cell and its variable's name."""
+    assert isinstance(variable, CellVar | FreeVar), "a cell is named by its variable"
+    load = "LOAD_CLOSURE" if _NULL_COMES_FIRST else "LOAD_FAST"
+    made = [Instr("PUSH_NULL"), Instr("LOAD_CONST", hook)]
+    if not _NULL_COMES_FIRST:
+        made.reverse()
+    made += [Instr(load, variable), Instr("LOAD_CONST", variable.name)]
+    if _HAS_PRECALL:
+        made.append(Instr("PRECALL", 2))
+    return [*made, Instr("CALL", 2), Instr("POP_TOP")]

@@ -1,0 +1,172 @@
+"""What a check has learnt about the memory that its actors share. It only grows."""
+
+from collections.abc import Iterable
+
+from pytest_supercache.core.footprint import Footprint
+
+WHOLE = "*"
+"""Stands for all that an object holds, where parts of it cannot be told apart."""
+
+Location = tuple[str, str]
+"""The name of an object, and what of it: ``.name``, ``['key']``, or ``*`` for the whole."""
+
+
+class Sharing:
+    """The shared locations of one check, and what its coroutines touch between two steps."""
+
+    def __init__(self) -> None:
+        self.locations: set[Location] = set()
+        self.wants_names = False
+        """Something is shared, so executions have to name their objects from now on."""
+        self.starts: set[str] = set()
+        """Coroutines that touch shared memory before their first step: their start is a step."""
+        self.answers: set[tuple[str, str]] = set()
+        """Actor and label of steps whose answer is followed by an access to shared memory."""
+        self.replaced: set[str] = set()
+        """Names of functions and classes that are replaced in the race: reads of them count."""
+        self.open_locks: set[str] = set()
+        """Locks that somebody released who did not hold them: they exclude nobody."""
+        self.wholes: set[str] = set()
+        """Containers whose parts have other names in every run: they are touched as a whole."""
+        self._of_threads: dict[str, set[tuple[str, str]]] = {}
+        """Object -> what threads touch of it without a lock: thread and part."""
+        self.mixed: dict[str, None] = {}
+        """Memory that a coroutine touches more than once between two steps, and a thread too."""
+        self._touched: dict[tuple[str, str], Footprint] = {}
+        self._has_grown = False
+        self._is_complete = False
+
+    def use(self, places: Iterable[str]) -> None:
+        """Know what a recorded schedule knew, and learn nothing more."""
+        self.locations, self.starts, self.answers = set(), set(), set()
+        for place in places:
+            name, _, part = place.partition("/")
+            if name != _ANSWER:
+                self.locations.add((name, part))
+                continue
+            actor, _, label = part.partition("/")
+            if label:
+                self.answers.add((actor, label))
+            else:
+                self.starts.add(actor)
+        self.wants_names = bool(self.locations)
+        self.is_complete()
+
+    def is_complete(self) -> None:
+        """Learn nothing more: the search is over."""
+        self._is_complete = True
+
+    def add(self, location: Location) -> None:
+        """Note that a location is shared."""
+        name = location[0]
+        if sum(one == name for one, _ in self.locations) >= PARTS_MAX:
+            self.wholes.add(name)
+            location = (name, WHOLE)
+        if location not in self.locations and not self._is_complete:
+            self.locations.add(location)
+            self._has_grown = True
+
+    def want_names(self) -> None:
+        """Note that something is shared that has no name yet."""
+        if not self.wants_names and not self._is_complete:
+            self.wants_names = self._has_grown = True
+
+    def is_replaced(self, name: str) -> None:
+        """Note that a function or a class of this name is replaced while others may read it."""
+        if name not in self.replaced and not self._is_complete:
+            self.replaced.add(name)
+            self._has_grown = True
+
+    def is_open(self, lock: str) -> None:
+        """Note that somebody released a lock who did not hold it."""
+        if lock not in self.open_locks and not self._is_complete:
+            self.open_locks.add(lock)
+            self._has_grown = True
+
+    def is_of_thread(self, location: Location, thread: str) -> None:
+        """Note that a thread touches a location without a lock."""
+        self._of_threads.setdefault(location[0], set()).add((thread, location[1]))
+
+    def has_thread(self, location: Location, coroutine: str) -> bool:
+        """Say whether a thread touches a location that the coroutine has not started itself."""
+        name, part = location
+        return any(
+            (WHOLE in (part, touched) or part == touched) and not thread.startswith(f"{coroutine}/")
+            for thread, touched in self._of_threads.get(name, ())
+        )
+
+    def take_as_wholes(self) -> bool:
+        """Take containers as wholes: their keys may be others in every run. False: they are."""
+        names = {name for name, part in self.locations if part.startswith("[")} - self.wholes
+        self.wholes |= names
+        self.locations |= {(name, WHOLE) for name in names}
+        return bool(names)
+
+    def start_is_step(self, actor: str) -> None:
+        """Note that an actor touches shared memory before its first step."""
+        if actor not in self.starts and not self._is_complete:
+            self.starts.add(actor)
+            self._has_grown = True
+
+    def answer_is_step(self, actor: str, label: str) -> None:
+        """Note that an actor touches shared memory after the answer of a step."""
+        if (actor, label) not in self.answers and not self._is_complete:
+            self.answers.add((actor, label))
+            self._has_grown = True
+
+    def join(self, actor: str, label: str, footprint: Footprint) -> None:
+        """Note that what followed a step, before the next one, had this footprint."""
+        known = self._touched.get((actor, label), Footprint())
+        joined = known | footprint
+        if joined != known:
+            self._touched[actor, label] = joined
+            self._has_grown = not self._is_complete
+
+    def widened(self, actor: str, label: str, footprint: Footprint) -> Footprint:
+        """Return a step's footprint together with what may follow it before the next step."""
+        touched = self._touched.get((actor, label))
+        return footprint if touched is None else footprint | touched
+
+    def take_growth(self) -> bool:
+        """Say whether anything was learnt since this was last asked."""
+        has_grown, self._has_grown = self._has_grown, False
+        return has_grown
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the shared locations, sorted."""
+        parts = (f"{name}{'' if part == WHOLE else part}" for name, part in self.locations)
+        return tuple(sorted(parts))
+
+
+PARTS_MAX = 30
+"""With more shared parts of one container than this, all of it is shared."""
+
+_ANSWER = "@"
+"""Stands for no object: what follows it is an actor whose start, or whose answer, is a step."""
+
+
+def place_of(location: Location) -> str:
+    """Write a location as it stands in a token."""
+    return "/".join(location)
+
+
+def place_of_answer(actor: str, label: str = "") -> str:
+    """Write that an actor's start, or the answer of one of its steps, is a step of its own."""
+    return f"{_ANSWER}/{actor}/{label}" if label else f"{_ANSWER}/{actor}"
+
+
+def mixed(sharing: Sharing) -> tuple[str, ...]:
+    """Say why threads beside coroutines keep a check from a proof; nothing if they do not."""
+    if not sharing.mixed:
+        return ()
+    return (
+        f"coroutines touch {', '.join(sharing.mixed)} more than once between two awaits, and a "
+        "thread does too: it may come in between, which this version cannot try. Hold one "
+        "threading.Lock in both, or let the thread hand over its part with call_soon_threadsafe",
+    )
+
+
+def footprint_of(location: Location, *, writes: bool) -> Footprint:
+    """Return what an access to a location touches."""
+    resources = frozenset({f"memory:{location[0]}:{location[1]}"})
+    return Footprint(resources, resources if writes else frozenset())

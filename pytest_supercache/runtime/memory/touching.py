@@ -1,0 +1,301 @@
+"""What a part of an object is for the check: attributes, entries, wholes, files, views."""
+
+import functools
+import gc
+import os
+import threading
+import types
+import weakref
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.layers.stack import FOLDER_PREFIX
+from pytest_supercache.runtime.calling import here
+from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.effects import (
+    BEARERS,
+    CONTAINER_MODULES,
+    CONTAINERS,
+    GETTERS,
+    METHOD_TYPES,
+    PLAIN,
+    holds,
+    inner_objects,
+    is_left_alone,
+    is_left_alone_but_tuples,
+    is_rewritten,
+    is_view,
+    method_reads,
+    sources,
+)
+from pytest_supercache.runtime.memory.reach import shown
+from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.under_test import members_of
+
+_INDEXED = (list, tuple, deque, bytearray, memoryview)
+
+
+_READ_BY_INDEX = frozenset({"array", "mmap", "numpy", "types", "weakref", "os", "collections"})
+
+
+class Current:
+    """The check that goes on now."""
+
+    accesses: Accesses | None = None
+    """Of the execution that runs; None: hooks do nothing."""
+    rewrite: Callable[[types.FunctionType], None] | None = None
+    """Rewrites a function of the standard library."""
+    rewrite_container: Callable[[type], None] | None = None
+    """Rewrites the methods that a type has from containers of the standard library."""
+    prepared: ClassVar[dict[type, bool]] = {}
+    """Types -> whether their methods touch for themselves, though they are none of the code's."""
+
+
+def is_container_in_python(kind: type) -> bool:
+    """Say whether a type is, or is derived from, a container of Python code in the library."""
+    known = Current.prepared.get(kind)
+    if known is None:
+        bases = [base.__module__ for base in kind.__mro__[:-1]]
+        known = not CONTAINER_MODULES.isdisjoint(bases) and not issubclass(kind, CONTAINERS)
+        known = known and all(CONTAINER_MODULES & {base} or is_rewritten(base) for base in bases)
+        if known and Current.rewrite_container is not None:
+            Current.rewrite_container(kind)
+        Current.prepared[kind] = known
+    return known
+
+
+def touches_itself(function: Any) -> bool:
+    """Say whether a function is rewritten, which the standard library's containers are at need."""
+    module = getattr(function, "__module__", None)
+    if module in CONTAINER_MODULES and type(function) is types.FunctionType:
+        if Current.rewrite is not None:
+            Current.rewrite(function)
+        return True
+    return is_rewritten(module)
+
+
+def touch_inherited(accesses: Accesses, kind: type, start: type, name: str) -> None:
+    """Touch the attribute that ``super()`` finds from ``start`` on."""
+    if start not in kind.__mro__:
+        return
+    following = kind.__mro__[kind.__mro__.index(start) + 1 :]
+    base = next((base for base in following if name in vars(base)), None)
+    if base is not None:
+        _class_attribute(accesses, base, name, writes=False)
+
+
+def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
+    """Touch an attribute of a module, a class or an instance."""
+    if type(holder) is weakref.ProxyType:
+        holder = holder.__init__.__self__  # type: ignore[attr-defined] # what it stands for
+    kind = type(holder)
+    if kind is super:
+        touch_inherited(accesses, holder.__self_class__, holder.__thisclass__, name)
+    elif kind in BEARERS:
+        if writes or name in holder.__dict__:
+            accesses.touch(holder, f".{name}", writes=writes)
+    elif kind is types.ModuleType:
+        touch_global(accesses, vars(holder), name, writes=writes)
+    elif issubclass(kind, type):
+        _class_attribute(accesses, holder, name, writes=writes)
+    elif not is_left_alone(kind) or (issubclass(kind, threading.local) and accesses.is_of_task()):
+        _instance_attribute(accesses, holder, name, writes=writes)
+
+
+def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: bool) -> None:
+    if name == "__dict__":
+        for members in gc.get_referents(vars(holder)):
+            accesses.own(members, holder)
+    if writes:
+        accesses.touch(holder, f".{name}", writes=True)
+        return
+    owner = next((base for base in holder.__mro__ if name in vars(base)), holder)
+    if type(vars(owner).get(name)) in METHOD_TYPES and not accesses.is_replaced(name):
+        return
+    with accesses.together():
+        for base in holder.__mro__[: holder.__mro__.index(owner) + 1]:
+            if is_rewritten(base.__module__):
+                accesses.touch(base, f".{name}", writes=False)
+    accesses.reached(vars(owner).get(name), owner, f".{name}")
+
+
+def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
+    members, kind = members_of(holder), type(holder)
+    if name == "__dict__":
+        accesses.own(members, holder)
+        return
+    found, base = _in_class(kind, name)
+    if base is None or name in members:
+        accesses.touch(holder, f".{name}", writes=writes)
+        if not writes:
+            accesses.reached(members.get(name), holder, f".{name}")
+    elif type(found) is property:
+        _property(accesses, holder, found, writes=writes)
+    elif writes or type(found) is types.MemberDescriptorType:
+        accesses.touch(holder, f".{name}", writes=writes)
+    elif type(found) is functools.cached_property:
+        footprint = accesses.touch(holder, f".{name}", writes=True)
+        with accesses.calling_back(footprint), suppress(Exception):  # it comes again
+            getattr(holder, name)  # it is kept now
+    else:
+        _class_attribute(accesses, kind, name, writes=False)
+        if type(found) not in METHOD_TYPES:
+            accesses.touch(holder, f".{name}", writes=False)
+
+
+def _property(accesses: Accesses, holder: Any, found: property, *, writes: bool) -> None:
+    """Touch what code reads or writes that a property calls, unless it touches for itself."""
+    if type(found.fget) in GETTERS and not writes:
+        read_deeply(holder)
+    elif not touches_itself(found.fget):
+        accesses.touch(holder, WHOLE, writes=writes)
+
+
+def _in_class(kind: type, name: str) -> tuple[Any, type | None]:
+    for base in kind.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name], base
+    return None, None
+
+
+def touch_global(accesses: Accesses, members: dict[str, Any], name: str, *, writes: bool) -> None:
+    """Touch a global of a module."""
+    if not writes and type(members.get(name)) in CODE and not accesses.is_replaced(name):
+        return
+    if (name in members or writes) and is_rewritten(members.get("__name__")):
+        accesses.touch(members, f".{name}", writes=writes)
+        if not writes:
+            accesses.reached(members.get(name), members, f".{name}")
+
+
+CODE = (types.FunctionType, types.ModuleType, types.BuiltinFunctionType, type)
+"""Types of what is hardly ever replaced: to read it is an access only if it is."""
+
+
+def touch_item(accesses: Accesses, holder: Any, key: Any, method: str, *, writes: bool) -> None:
+    """Touch what an object holds under a key, when a method of it is about to be called."""
+    if type(holder) is types.MappingProxyType:
+        holder = next(iter(gc.get_referents(holder)), holder)
+    kind = type(holder)
+    if kind is memoryview:
+        holder = holder.obj
+        kind = type(holder)
+    if issubclass(kind, type) or is_left_alone(kind):
+        return
+    found = _in_class(kind, method)[0] if kind is not dict else None
+    if type(found) is types.FunctionType:
+        if not touches_itself(found):
+            accesses.touch(holder, WHOLE, writes=writes)
+    elif issubclass(kind, dict):
+        _item_of_dict(accesses, holder, key, method, writes=writes)
+    elif found is not None or method == "__contains__":
+        is_indexed = issubclass(kind, (*_INDEXED, set))
+        reads_only = is_indexed or kind.__module__.partition(".")[0] in _READ_BY_INDEX
+        touch_whole(accesses, holder, writes=writes or not reads_only)
+
+
+def _item_of_dict(accesses: Accesses, holder: Any, key: Any, method: str, *, writes: bool) -> None:
+    kind = type(holder)
+    if method == "__getitem__" and kind not in (dict, OrderedDict, Counter):
+        writes = not dict.__contains__(holder, key)  # `__missing__` fills it
+        if writes and issubclass(kind, defaultdict) and holder.default_factory is not None:
+            _fill(accesses, holder, key)
+            return
+    touch_entry(accesses, holder, key, writes=writes)
+
+
+def _fill(accesses: Accesses, holder: Any, key: Any) -> None:
+    """Do what a ``defaultdict`` does for a missing key: others may come in before it is kept."""
+    footprint = touch_entry(accesses, holder, key, writes=True)
+    with accesses.calling_back(footprint):
+        value = holder.default_factory()
+    touch_entry(accesses, holder, key, writes=True)
+    put(accesses, value, holder, f"[{shown(key)}]")
+    dict.__setitem__(holder, key, value)
+
+
+def touch_entry(
+    accesses: Accesses, holder: dict[Any, Any], key: Any, *, writes: bool
+) -> Footprint | None:
+    """Touch one entry of a dict, or the attribute that it stands for."""
+    owner = accesses.owner_of(holder)
+    if owner is None and type(holder) is dict and "__builtins__" in holder:
+        owner = holder  # the globals of a module
+    if owner is not None and type(key) is str:
+        return accesses.touch(owner, f".{key}", writes=writes)
+    form = shown(key)
+    if not writes and form != WHOLE:
+        accesses.reached(dict.get(holder, key), holder, f"[{form}]")
+    return accesses.touch(holder, form if form == WHOLE else f"[{form}]", writes=writes)
+
+
+def touch_whole(accesses: Accesses, holder: Any, *, writes: bool) -> Any:
+    """Touch all that an object holds; of an iterator or a view, what it looks into."""
+    if type(holder) is memoryview:
+        holder = holder.obj
+    if is_view(holder):
+        touch_looked_into(accesses, holder)
+        return None
+    if is_container_in_python(type(holder)) or not holds(holder):
+        return None
+    owner = accesses.owner_of(holder) if type(holder) is dict else None
+    return accesses.touch(holder if owner is None else owner, WHOLE, writes=writes)
+
+
+def touch_looked_into(accesses: Accesses, view: Any) -> None:
+    """Touch what an iterator or a view looks into, and what the methods do that it calls."""
+    gets = any(type(one) in GETTERS for one in gc.get_referents(view))
+    for source in sources(view):
+        if type(source) is types.BuiltinFunctionType:
+            touch_by(accesses, source)
+        elif gets:
+            read_deeply(source)
+        else:
+            touch_whole(accesses, source, writes=False)
+
+
+def touch_by(accesses: Accesses, method: Any) -> None:
+    """Touch the object of a method of C that is handed to code which calls it."""
+    holder = method.__self__
+    if holder is not None and type(holder) is not types.ModuleType:
+        touch_whole(accesses, holder, writes=not method_reads(type(holder), method.__name__))
+
+
+def put(accesses: Accesses, value: Any, holder: Any, part: str) -> None:
+    """Note that a value is put into a part of an object."""
+    if type(value) not in PLAIN and not is_left_alone(type(holder)):
+        accesses.place(value, holder, part)
+
+
+def touch_file(accesses: Accesses, path: Any, *, writes: bool) -> None:
+    """Touch a file by its path; a number is none: that was opened before."""
+    if not isinstance(path, str | bytes | os.PathLike):
+        return
+    name = os.path.basename(os.fsdecode(os.fspath(path)))  # noqa: PTH119 - this is a hot path
+    if not name.startswith(FOLDER_PREFIX) and not name.endswith(_OF_THE_INTERPRETER):
+        accesses.touch(accesses.file(name), WHOLE, writes=writes)
+
+
+_OF_THE_INTERPRETER = (".py", ".pyc", "__pycache__", "null", "urandom")
+
+
+def read_deeply(holder: Any) -> None:
+    """Before all of an object and of what it holds is read: as text, to compare or to copy it."""
+    accesses = looking()
+    if accesses is not None and not is_left_alone_but_tuples(type(holder)):
+        with accesses.together():
+            for inner in inner_objects(holder):
+                touch_whole(accesses, inner, writes=False)
+                if members_of(inner):
+                    accesses.touch(inner, WHOLE, writes=False)
+
+
+def looking(*operands: Any) -> Accesses | None:
+    """Return where to tell of an access; None: nobody looks, or nothing can be shared."""
+    accesses = Current.accesses
+    if accesses is None or here.actor is None:
+        return None
+    return None if operands and type(operands[0]) in PLAIN else accesses
