@@ -82,9 +82,15 @@ def test_check_then_act_on_a_dict_is_found_at_grain_line():
     )
 
 
-def test_check_then_act_on_a_dict_is_not_found_at_grain_command():
+def test_check_then_act_on_a_dict_is_found_at_grain_command_too():
+    found = check(loads_once("get"))
+    assert found.verdict is Verdict.VIOLATED
+    assert "Near.entries/" in found.counterexample.token
+
+
+def test_it_is_not_found_where_memory_is_declared():
     watch(f"{__name__}:Near.get", lines=True)
-    result = check(loads_once("get"))
+    result = check(loads_once("get"), memory="declared")
     assert result.verdict is Verdict.HOLDS, result.reasons
     assert "code between cache commands" in result.coverage
 

@@ -49,7 +49,7 @@ class Leftover:
 
     def pipeline(self, key):
         if self.is_fixed:
-            self.current = None
+            return self.redis.get(key)
         answer = self.redis.get(key)
         return self.cached.get(self.current, answer)
 

@@ -29,6 +29,9 @@ def always(**seconds):
 def checked(body, runs=60, *, within=0.05, latencies=None, guarantees=(), **settings):
     odds = Simulation(runs=runs, within=within, latencies=latencies or Latencies())
     server = start_server("fakeredis")
+    settings.setdefault(
+        "memory", "declared"
+    )  # the lists in which bodies note instants are no flow's
     return check_on(server, body, Exploration(odds=odds, **settings), guarantees=tuple(guarantees))
 
 

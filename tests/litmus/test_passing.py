@@ -9,7 +9,10 @@ from pytest_supercache.witness import REPLAYS
 
 
 def refill(world, orders):
-    """A reader stores what it has loaded, a writer commits and deletes; ``orders`` of each run."""
+    """A reader stores what it has loaded, a writer commits and deletes; ``orders`` of each run.
+
+    The list is the test's own: it is no memory of the flow, so it is declared to be none.
+    """
     cache, origin = world.existing_cache.client(decode_responses=True), world.origin
     taken = []
     orders.append(taken)
@@ -40,7 +43,7 @@ def told(result):
 
 def test_the_nearest_interleaving_is_shown_as_it_is_told():
     orders = []
-    result = check(lambda world: refill(world, orders))
+    result = check(lambda world: refill(world, orders), memory="declared")
     found = result.counterexample
     failing, passing, says = told(result)
     assert (failing, passing) == (
@@ -56,18 +59,21 @@ def test_the_nearest_interleaving_is_shown_as_it_is_told():
 
 
 def test_the_share_is_counted_only_when_everything_was_executed():
-    result = check(lambda world: refill(world, []))
+    result = check(lambda world: refill(world, []), memory="declared")
     share = result.share
     assert (share.failing, share.interleavings, share.failing_schedules, share.schedules) == (
         1, 4, 1, 6,
     )  # fmt: skip
     assert "1 of all 4 interleavings fails, 1 of 6 schedules" in result.coverage
-    assert check(lambda world: refill(world, []), search="pct", seed=3).share is None
+    assert (
+        check(lambda world: refill(world, []), search="pct", seed=3, memory="declared").share
+        is None
+    )
 
 
 @pytest.mark.parametrize("search", ["pct", "random", "uniform", "all-schedules"])
 def test_searches_that_did_not_look_at_everything_move_steps_until_nothing_breaks(search):
-    result = check(lambda world: refill(world, []), search=search, seed=3)
+    result = check(lambda world: refill(world, []), search=search, seed=3, memory="declared")
     failing, passing, says = told(result)
     assert says == []
     assert sorted(failing) == sorted(passing)
@@ -101,7 +107,7 @@ def test_what_goes_wrong_while_looking_takes_nothing_from_the_finding():
             failures.append(1)
             raise
 
-    result = check(body, search="all-schedules")
+    result = check(body, search="all-schedules", memory="declared")
     assert result.verdict is Verdict.VIOLATED
     assert result.counterexample.schedule == Schedule(("alice", "bob", "bob", "alice"))
     assert result.counterexample.replays == "10/10"

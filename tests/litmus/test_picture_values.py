@@ -61,7 +61,9 @@ def _race(peeks, key, old, new):
 def test_each_step_shows_what_peek_shows(backend, key, old, new):
     peeks = []
     server = start_server(backend)
-    result = check_on(server, _race(peeks, key, old, new), Exploration(), guarantees=())
+    result = check_on(
+        server, _race(peeks, key, old, new), Exploration(memory="declared"), guarantees=()
+    )
     server.close()
     assert result.verdict is Verdict.VIOLATED
     found = result.counterexample

@@ -49,7 +49,7 @@ def test_a_thread_and_the_one_that_started_it_have_every_merge(own, others):
         assert seen[-1] == "joined", "join lets nobody through before the thread has ended"
         return tuple(seen[:-1])
 
-    counted = complete(run)
+    counted = complete(run, memory="declared")  # the list is the test's own
     assert len(counted) == comb(own + others, own)
     # The thread has one more step, its end; after it only the parent goes on.
     assert counted.total() == comb(own + others + 1, own)
@@ -392,7 +392,7 @@ def jobs(workers, collect):
         world.actor("alice", flow)
         return world.run()["alice"]
 
-    return complete(run)
+    return complete(run, memory="declared")  # the list is the test's own
 
 
 def in_order(pool, job):

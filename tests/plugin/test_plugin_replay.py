@@ -138,3 +138,44 @@ def test_a_counterexample_of_two_nodes_with_deliveries_replays(project: Project)
     assert found["replays"] == "10/10"
     assert again(project, command).ret == 1
     assert project.row()["counterexample"]["violation"] == found["violation"]
+
+
+NEAR_TEST = """
+import pytest_supercache as sc
+
+class Near:
+    def __init__(self, redis):
+        self.redis, self.entries = redis, {}
+
+    def get(self, key):
+        if key not in self.entries:
+            self.entries[key] = self.redis.get(key)
+        return self.entries[key]
+
+    def put(self, key, value):
+        self.redis.set(key, value)
+        self.entries.pop(key, None)
+
+@sc.explore
+def test_near(world):
+    redis = world.existing_cache.client(decode_responses=True)
+    redis.set("k", "old")
+    near, others = Near(redis), {"alice", "bob", "carol"}
+    world.actor("alice", near.get, "k")
+    world.actor("bob", near.put, "k", "new")
+    world.run()
+    assert near.get("k") == "new" and others
+"""
+
+
+def test_a_race_in_memory_replays_in_new_processes_whatever_their_hash_seed(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.test_file(NEAR_TEST)
+    command = replay_command(project.run())
+    assert ";memory=Near.entries/" in command
+    for seed in range(either(2, 10)):
+        monkeypatch.setenv("PYTHONHASHSEED", str(seed))
+        result = again(project, command)
+        assert result.ret == 1
+        result.stdout.fnmatch_lines(["*write Near.entries*", "*replays 10/10*"])

@@ -1,0 +1,91 @@
+"""Memory that actors share is found, named, raced, and told of; what they do not share is not."""
+
+import threading
+
+import pytest
+
+from pytest_supercache import Verdict, check
+from pytest_supercache.core.schedule import read_token
+
+
+class Near:
+    """A near cache in front of one command."""
+
+    def __init__(self, redis, lock=None):
+        self.redis = redis
+        self.entries = {}
+        self.lock = lock or threading.Semaphore(9)
+
+    def get(self, key):
+        with self.lock:
+            if key not in self.entries:
+                self.entries[key] = self.redis.get(key)
+            return self.entries[key]
+
+    def put(self, key, value):
+        with self.lock:
+            self.redis.set(key, value)
+            self.entries.pop(key, None)
+
+
+def flow(make_lock=lambda: None, keys=("k", "k")):
+    def body(world):
+        redis = world.existing_cache.client(decode_responses=True)
+        redis.mset(dict.fromkeys(keys, "old"))
+        near = Near(redis, make_lock())
+        world.actor("reader", near.get, keys[0])
+        world.actor("writer", near.put, keys[1], "new")
+        world.run()
+        assert near.get(keys[1]) == "new"
+
+    return body
+
+
+def test_an_entry_of_a_near_cache_is_a_step_with_its_name():
+    result = check(flow())
+    assert result.verdict is Verdict.VIOLATED
+    found = result.counterexample
+    assert found.replays == "10/10"
+    labels = {step.label for step in found.execution.race if step.kind == "memory"}
+    assert labels == {"read Near.entries['k']", "write Near.entries['k']"}
+    assert "shared memory raced: Near.entries['k']" in result.coverage
+
+
+def test_the_token_names_the_memory_and_is_read_again():
+    found = check(flow()).counterexample
+    assert found.token.endswith(";memory=Near.entries/[%27k%27]")
+    assert read_token(found.token)[1] == found.schedule
+
+
+@pytest.mark.parametrize("make_lock", [lambda: threading.Lock(), lambda: threading.RLock()])
+def test_under_one_lock_it_is_no_step(make_lock):
+    result = check(flow(make_lock))
+    assert result.verdict is Verdict.HOLDS
+    assert "shared memory" not in result.coverage
+
+
+def test_two_keys_are_two_places():
+    result = check(flow(keys=("one", "two")))
+    assert result.verdict is Verdict.HOLDS
+    assert "shared memory" not in result.coverage
+
+
+def test_where_memory_is_declared_nobody_looks():
+    assert check(flow(), memory="declared").verdict is Verdict.HOLDS
+
+
+def test_what_nobody_shares_costs_no_execution():
+    def body(world):
+        redis = world.existing_cache.client()
+
+        def use():
+            own = {}
+            own["k"] = redis.get("k")
+            return own["k"]
+
+        world.actor("a", use)
+        world.actor("b", use)
+        world.run()
+
+    found, declared = check(body), check(body, memory="declared")
+    assert found.executions == declared.executions == 1
