@@ -118,9 +118,9 @@ class Sharing:
         """Note that what followed a step, before the next one, had this footprint."""
         known = self._touched.get((actor, label), Footprint())
         joined = known | footprint
-        if joined != known:
+        if joined != known and not self._is_complete:  # replays of one schedule are compared
             self._touched[actor, label] = joined
-            self._has_grown = not self._is_complete
+            self._has_grown = True
 
     def widened(self, actor: str, label: str, footprint: Footprint) -> Footprint:
         """Return a step's footprint together with what may follow it before the next step."""
