@@ -5,9 +5,7 @@ import json
 import multiprocessing
 import os
 import sys
-import tempfile
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -22,21 +20,21 @@ def _together(world, *flows):
     world.run()
 
 
-def _file(name, text):
-    path = Path(tempfile.gettempdir()) / f"soundness-{os.getpid()}-{name}"
+def _file(world, name, text):
+    path = world.tmp_path / name
     path.write_text(text)
     return path
 
 
 @broken("write_text empties the file before it fills it, and the reader comes in between")
 def a_file_written_in_place(world):
-    path = _file("in-place", "[1]")
+    path = _file(world, "in-place", "[1]")
     _together(world, lambda: path.write_text("[2]"), lambda: json.loads(path.read_text()))
 
 
 @right("the new file takes the place of the old one at once")
 def a_file_replaced(world):
-    path = _file("replaced", "[1]")
+    path = _file(world, "replaced", "[1]")
 
     def write():
         fresh = path.with_suffix(".new")
@@ -49,7 +47,7 @@ def a_file_replaced(world):
 @broken("the file is open and empty while the writer asks the cache for what to write")
 def a_file_open_while_its_text_is_made(world):
     redis = world.existing_cache.client(decode_responses=True)
-    path = _file("open", "[1]")
+    path = _file(world, "open", "[1]")
 
     def write():
         with path.open("w") as stream:
@@ -61,7 +59,7 @@ def a_file_open_while_its_text_is_made(world):
 @right("the lock covers the file while it is open")
 def a_file_open_under_a_lock(world):
     redis = world.existing_cache.client(decode_responses=True)
-    path, lock = _file("open-under-a-lock", "[1]"), threading.Lock()
+    path, lock = _file(world, "open-under-a-lock", "[1]"), threading.Lock()
 
     def write():
         with lock, path.open("w") as stream:
@@ -76,7 +74,7 @@ def a_file_open_under_a_lock(world):
 
 @broken("both read the same number before either writes the file")
 def a_number_in_a_file(world):
-    path = _file("number", "0")
+    path = _file(world, "number", "0")
 
     def count():
         path.write_text(str(int(path.read_text() or 0) + 1))
@@ -87,7 +85,7 @@ def a_number_in_a_file(world):
 
 @right("the lock covers the read and the write")
 def a_number_in_a_file_under_a_lock(world):
-    path, lock = _file("number-under-a-lock", "0"), threading.Lock()
+    path, lock = _file(world, "number-under-a-lock", "0"), threading.Lock()
 
     def count():
         with lock:
@@ -100,7 +98,7 @@ def a_number_in_a_file_under_a_lock(world):
 @broken("the flag file stands before the value is set, and both are looked at in between")
 def a_flag_file_before_the_value(world):
     redis = world.existing_cache.client(decode_responses=True)
-    flag = _file("flag-before", "")
+    flag = _file(world, "flag-before", "")
     flag.unlink()
 
     def look():
@@ -117,7 +115,7 @@ def a_flag_file_before_the_value(world):
 @right("the flag file stands after the value was set")
 def a_flag_file_after_the_value(world):
     redis = world.existing_cache.client(decode_responses=True)
-    flag = _file("flag-after", "")
+    flag = _file(world, "flag-after", "")
     flag.unlink()
 
     def look():
@@ -133,14 +131,14 @@ def a_flag_file_after_the_value(world):
 
 @broken("the file is there at the first look and gone at the second")
 def a_file_looked_for_twice(world):
-    path, seen = _file("twice", ""), []
+    path, seen = _file(world, "twice", ""), []
     _together(world, lambda: seen.append((path.exists(), path.exists())), path.unlink)
     assert seen[0][0] == seen[0][1]
 
 
 @right("the file is looked for once")
 def a_file_looked_for_once(world):
-    path, seen = _file("once", ""), []
+    path, seen = _file(world, "once", ""), []
     _together(world, lambda: seen.append(path.exists()), path.unlink)
     assert seen[0] in (True, False)
 
