@@ -79,7 +79,7 @@ def _own_code(thread: threading.Thread) -> Callable[[], None]:
     target = getattr(thread, "_target", None)
     if target is None or type(thread).run is not threading.Thread.run:
         return thread.run
-    arguments, keywords = thread._args, thread._kwargs  # type: ignore[attr-defined] # noqa: SLF001
+    arguments, keywords = vars(thread)["_args"], vars(thread)["_kwargs"]
     return lambda: touching(target, *arguments, **keywords)
 
 

@@ -173,7 +173,7 @@ def outcomes(program: Program) -> frozenset[Outcome]:
 
 
 _State = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...], int]
-"""Of each actor: where it is, its register, what it has set aside; the places; who has the lock."""
+"""For each actor its position, register and second register; the places; the lock's holder."""
 
 
 def _following(ops: tuple[tuple[Op, ...], ...], state: _State) -> Iterator[_State]:
@@ -308,8 +308,9 @@ def main() -> int:
         found = disagreement(seed)
         if found is not None:
             wrong += 1
-            print(found, flush=True)  # noqa: T201
-    print(f"{asked.count} programs, {wrong} wrong")  # noqa: T201
+            sys.stdout.write(f"{found}\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"{asked.count} programs, {wrong} wrong\n")
     return int(wrong > 0)
 
 

@@ -271,7 +271,7 @@ async def _woken(world, *, looks_again):
     await waiting
 
 
-@right("who is woken looks again")
+@right("the woken task checks the condition again")
 async def an_event_after_which_one_looks_again(world):
     await _woken(world, looks_again=True)
 

@@ -42,7 +42,7 @@ async def a_condition_that_is_looked_at_once(world):
     await _consumed(world, in_a_loop=False)
 
 
-@right("who is woken looks again, and there are two items")
+@right("the woken task checks the condition again, and there are two items")
 async def a_condition_that_is_looked_at_in_a_loop(world):
     await _consumed(world, in_a_loop=True)
 

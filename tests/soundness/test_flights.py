@@ -25,7 +25,7 @@ def _both(world, first, second):
 
 
 class Flights:
-    """Who comes second waits for the answer of the first."""
+    """The second caller waits for the first caller's answer."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -136,7 +136,7 @@ def an_update_that_is_undone(world):
     assert seen == []
 
 
-@right("the failed update and its undoing are under the lock of who looks")
+@right("the reader holds the same lock as the failed update and its rollback")
 def an_update_that_is_undone_under_a_lock(world):
     order, lock = Order(), threading.Lock()
 
@@ -261,7 +261,10 @@ def a_configuration_read_twice(world):
 @right("a snapshot is never changed")
 def a_configuration_read_once(world):
     config = Configuration()
-    move = lambda: config.replace(low=11, high=12)  # noqa: E731
+
+    def move():
+        return config.replace(low=11, high=12)
+
     assert _both(world, move, config.spread_of_a_snapshot)["second"] == 1
 
 

@@ -112,7 +112,7 @@ def a_timer_whose_function_is_pop(world):
     world.run()
 
 
-@broken("the pool adds after the look, because nobody waits for the future")
+@broken("the pool adds after the check, because no one waits for the future")
 def a_pool_that_adds(world):
     seen = set()
 
@@ -194,7 +194,10 @@ def asdict_of_an_object_below(world):
         servers: list
 
     site = Site(servers)
-    look = lambda: tuple(dataclasses.asdict(site)["servers"][0].values())  # noqa: E731
+
+    def look():
+        return tuple(dataclasses.asdict(site)["servers"][0].values())
+
     _is_torn(world, lambda: _move(servers[0]), look)
 
 

@@ -142,7 +142,9 @@ def flags_in_the_environment(world):
         os.environ["H2_ONE"] = "on"
         os.environ["H2_TWO"] = "on"
 
-    look = lambda: os.getenv("H2_ONE") == os.getenv("H2_TWO")  # noqa: E731
+    def look():
+        return os.getenv("H2_ONE") == os.getenv("H2_TWO")
+
     assert _both(world, switch, look)["second"]
 
 
@@ -170,7 +172,9 @@ def a_section_of_a_configuration(world):
         section["host"] = "b"
         section["port"] = "2"
 
-    look = lambda: (config.get("server", "host"), config.get("server", "port"))  # noqa: E731
+    def look():
+        return (config.get("server", "host"), config.get("server", "port"))
+
     assert _both(world, move, look)["second"] in {("a", "1"), ("b", "2")}
 
 

@@ -120,7 +120,10 @@ def a_breaker_matched_by_its_class(world):
 @right("the reason is there before the breaker is open")
 def a_breaker_opened_in_order(world):
     breaker = Breaker()
-    move = lambda: breaker.open_in_order("full")  # noqa: E731
+
+    def move():
+        return breaker.open_in_order("full")
+
     assert _both(world, move, lambda: _explained(breaker))["second"]
 
 
@@ -200,7 +203,10 @@ def _replace_check():
 def a_method_replaced_between_two_calls(world):
     Checker.check = staticmethod(_gentle)
     checker = Checker()
-    look = lambda: checker.check() == checker.check()  # noqa: E731
+
+    def look():
+        return checker.check() == checker.check()
+
     assert _both(world, _replace_check, look)["second"]
 
 

@@ -16,7 +16,7 @@ def _twice(world, function, *arguments):
 
 
 class Pool:
-    """Opened by whoever comes first."""
+    """Opened by the first caller."""
 
     def __init__(self):
         self.opened = 0

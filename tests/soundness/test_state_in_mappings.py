@@ -137,7 +137,7 @@ def a_class_of_userlist_gives_jobs(world):
     _together(world, take, take)
 
 
-@right("pop alone decides, and who is too late catches it")
+@right("pop alone decides, and the later caller catches the IndexError")
 def a_class_of_userlist_gives_jobs_and_catches(world):
     jobs, taken = _Jobs(["only"]), []
 

@@ -1,4 +1,4 @@
-"""Conditions and events: who waits for what, and who looks again."""
+"""Conditions and events, with and without a second check after waking."""
 
 import threading
 from collections import deque

@@ -261,14 +261,15 @@ def _given(
 def _is_nothing(holder: Any, name: str) -> bool:
     """Say whether a method of an object touches no memory that is looked at."""
     kind = type(holder)
-    is_own_generator = kind is random.Random and holder is not _OF_ALL
+    is_own_generator = kind is random.Random and holder is not _MODULE_RANDOM
     if name in _LIKE_ATTRIBUTES or kind is asyncio.Future or is_own_generator:
         return False
     is_known = kind in PLAIN or name in NO_ACCESS or is_left_alone(kind)
     return is_known or issubclass(kind, type)
 
 
-_OF_ALL: Any = random.random.__self__  # type: ignore[attr-defined] # seeded for each actor
+_MODULE_RANDOM = vars(random)["_inst"]
+"""The generator behind ``random.random`` and the like; each actor has its own seed for it."""
 _ASKING = frozenset({"done", "result", "exception", "cancelled"})
 _LIKE_ATTRIBUTES = {
     "__getattribute__": False, "__getattr__": False, "__setattr__": True, "__delattr__": True,

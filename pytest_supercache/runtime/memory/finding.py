@@ -17,7 +17,7 @@ class Finding:
     """Looks for shared memory, or does not.
 
     Args:
-        functions: the code that tells what it touches; None: nobody looks.
+        functions: the rewritten code that reports its accesses; None disables the search.
     """
 
     def __init__(self, functions: Functions | None) -> None:

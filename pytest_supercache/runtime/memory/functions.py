@@ -7,7 +7,6 @@ were made later are reported by the rewritten code that makes them, or found fro
 import functools
 import gc
 import sys
-import types
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,15 +18,15 @@ from pytest_supercache.runtime.memory.calls import CALL_HOOKS
 from pytest_supercache.runtime.memory.effects import (
     CONTAINER_MODULES,
     PLAIN,
-    elements_of,
     is_left_alone,
     is_rewritten,
 )
 from pytest_supercache.runtime.memory.files import listen
 from pytest_supercache.runtime.memory.hooks import HOOKS
+from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.rewriting import Hooks, rewritten
 from pytest_supercache.runtime.memory.touching import Current
-from pytest_supercache.runtime.under_test import members_of, modules_under_test
+from pytest_supercache.runtime.under_test import modules_under_test
 
 BODY_OBJECTS_MAX = 5_000
 """So many objects are looked into to find functions that were made outside of any check."""
@@ -128,7 +127,7 @@ def _guarded(hook: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*operands: Any) -> Any:
         if Current.accesses is None:
             return operands[0] if operands else None
-        frame: Any = sys._getframe(1)  # noqa: SLF001 - who called
+        frame: Any = sys._getframe(1)
         while frame is not None and frame.f_globals.get("__name__") in _CONTAINER_FILES:
             frame = frame.f_back
         if frame is not None and is_rewritten(frame.f_globals.get("__name__")):
@@ -236,36 +235,15 @@ def _reached(body: Any) -> Iterator[FunctionType]:
         value = waiting.popleft()
         if type(value) is FunctionType and is_rewritten(value.__module__ or ""):
             yield value
-        for inner in _inside(value):
-            if id(inner) not in seen and type(inner) not in _DATA:
+        for inner, _ in inside(value):
+            if id(inner) not in seen and _leads_on(inner):
                 seen.add(id(inner))
                 waiting.append(inner)
 
 
-_DATA = PLAIN - {FunctionType, types.MethodType, functools.partial, tuple, frozenset}
-
-
-def _inside(value: Any) -> Iterable[Any]:
+def _leads_on(value: Any) -> bool:
+    """Say whether functions of the code under test may be reached through a value."""
     kind = type(value)
-    if issubclass(kind, type | ModuleType):
-        return ()
-    if kind is FunctionType:
-        cells = [c.cell_contents for c in value.__closure__ or () if _is_filled(c)]
-        return [*cells, *(value.__defaults__ or ()), *value.__dict__.values()]
-    if kind is types.MethodType:
-        return value.__self__, value.__func__
-    if kind is functools.partial:
-        return value.func, *value.args, *value.keywords.values()
-    if issubclass(kind, dict):
-        return list(dict.values(value))
-    if issubclass(kind, list | tuple | set | frozenset | deque):
-        return elements_of(value)
-    return () if is_left_alone(kind) else list(members_of(value).values())
-
-
-def _is_filled(cell: types.CellType) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018 - it raises if there is nothing
-    except ValueError:
-        return False
-    return True
+    if kind in PLAIN:
+        return kind in WALKED or kind is frozenset
+    return not issubclass(kind, type | ModuleType) and not is_left_alone(kind)

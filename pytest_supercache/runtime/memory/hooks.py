@@ -80,7 +80,7 @@ def match_class(subject: Any, kind: Any, names: tuple[str, ...]) -> None:
 
 
 def _at_attribute(holder: Any) -> Accesses | None:
-    """Return where to tell of an access to an attribute; None: nobody looks, or it is no memory."""
+    """Return the recorder of accesses; None outside a race, or if the holder has no state."""
     accesses, kind = looking(), type(holder)
     return None if accesses is None or (kind in PLAIN and kind not in BEARERS) else accesses
 
@@ -89,14 +89,14 @@ def load_global(name: str) -> None:
     """Before a global, or a builtin, is read."""
     accesses = looking()
     if accesses is not None:
-        touch_global(accesses, sys._getframe(1).f_globals, name, writes=False)  # noqa: SLF001
+        touch_global(accesses, sys._getframe(1).f_globals, name, writes=False)
 
 
 def store_global(value: Any, name: str) -> None:
     """Before a global is written."""
     accesses = looking()
     if accesses is not None:
-        members = sys._getframe(1).f_globals  # noqa: SLF001
+        members = sys._getframe(1).f_globals
         touch_global(accesses, members, name, writes=True)
         accesses.place(value, members, f".{name}")
         if type(value) in CODE:
@@ -107,7 +107,7 @@ def delete_global(name: str) -> None:
     """Before a global is deleted."""
     accesses = looking()
     if accesses is not None:
-        touch_global(accesses, sys._getframe(1).f_globals, name, writes=True)  # noqa: SLF001
+        touch_global(accesses, sys._getframe(1).f_globals, name, writes=True)
 
 
 def load_cell(cell: Any, _name: str) -> None:

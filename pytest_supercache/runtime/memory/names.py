@@ -18,13 +18,10 @@ from pytest_supercache.runtime.memory.effects import (
     is_left_alone,
     is_rewritten,
 )
-from pytest_supercache.runtime.memory.reach import inside, leads_to_systems
+from pytest_supercache.runtime.memory.reach import WALKED, inside, leads_to_systems
 
 OBJECTS_MAX = 200_000
 """So many objects are named when the race begins; what lies farther is named when it is met."""
-
-_WALKED = (types.FunctionType, types.MethodType, types.CellType, functools.partial, tuple)
-"""Types that hold no memory themselves, on the way to what does."""
 
 
 class Kept:
@@ -134,7 +131,7 @@ class Names:
                 kind = type(inner)
                 if kind in _LEAVES or self._names.get(inner) is not None:
                     continue
-                if kind is types.FunctionType or issubclass(kind, _WALKED):
+                if kind is types.FunctionType or issubclass(kind, WALKED):
                     if id(inner) not in walked:
                         waiting.append((inner, way(name)))
                 elif _is_named(inner, kind):

@@ -12,6 +12,9 @@ from pytest_supercache.runtime.memory.effects import elements_of, is_rewritten, 
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.under_test import members_of
 
+WALKED = (types.FunctionType, types.MethodType, types.CellType, functools.partial, tuple)
+"""Types that hold no memory themselves, on the way to what does."""
+
 _PLAIN_KEYS = frozenset({str, bytes, int, float, bool, type(None)})
 Way = Callable[[str], str]
 

@@ -82,7 +82,7 @@ def rewritten(code: CodeType, hooks: Hooks, done: Callable[[CodeType], CodeType]
     """
     original = Bytecode.from_code(code, conserve_exception_block_stackdepth=True)
     made = Bytecode(list(_instructions(original, hooks, done)))
-    made._copy_attr_from(original)  # noqa: SLF001 - the library's own way to keep names and flags
+    made._copy_attr_from(original)
     # A hook is called with copies of what a call takes, and then there is the hook itself.
     room = code.co_stacksize * 2 + _HOOK_ROOM
     result = made.to_code(stacksize=room, compute_exception_stack_depths=False)

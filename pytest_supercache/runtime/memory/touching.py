@@ -9,6 +9,7 @@ import weakref
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import PurePath
 from typing import Any, ClassVar
 
 from pytest_supercache.core.footprint import Footprint
@@ -90,7 +91,7 @@ def touch_inherited(accesses: Accesses, kind: type, start: type, name: str) -> N
 def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
     """Touch an attribute of a module, a class or an instance."""
     if type(holder) is weakref.ProxyType:
-        holder = holder.__init__.__self__  # type: ignore[attr-defined] # what it stands for
+        holder = _referent(holder)
     kind = type(holder)
     if kind is super:
         touch_inherited(accesses, holder.__self_class__, holder.__thisclass__, name)
@@ -103,6 +104,11 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
         _class_attribute(accesses, holder, name, writes=writes)
     elif not is_left_alone(kind) or (issubclass(kind, threading.local) and accesses.is_of_task()):
         _instance_attribute(accesses, holder, name, writes=writes)
+
+
+def _referent(proxy: Any) -> Any:
+    """Return what a weak proxy stands for: its bound methods are those of the object."""
+    return proxy.__init__.__self__
 
 
 def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: bool) -> None:
@@ -274,7 +280,7 @@ def touch_file(accesses: Accesses, path: Any, *, writes: bool) -> None:
     """Touch a file by its path; a number is none: that was opened before."""
     if not isinstance(path, str | bytes | os.PathLike):
         return
-    name = os.path.basename(os.fsdecode(os.fspath(path)))  # noqa: PTH119 - this is a hot path
+    name = PurePath(os.fsdecode(path)).name
     if not name.startswith(FOLDER_PREFIX) and not name.endswith(_OF_THE_INTERPRETER):
         accesses.touch(accesses.file(name), WHOLE, writes=writes)
 
@@ -294,7 +300,7 @@ def read_deeply(holder: Any) -> None:
 
 
 def looking(*operands: Any) -> Accesses | None:
-    """Return where to tell of an access; None: nobody looks, or nothing can be shared."""
+    """Return the recorder of accesses; None outside a race, or if the operand is immutable."""
     accesses = Current.accesses
     if accesses is None or here.actor is None:
         return None
