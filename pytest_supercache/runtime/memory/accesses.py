@@ -13,6 +13,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import LockState
 from pytest_supercache.runtime.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.calling import current_actor, here
+from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import PLAIN
 from pytest_supercache.runtime.memory.names import File, Kept, Names
 from pytest_supercache.runtime.memory.sharing import (
@@ -23,44 +24,10 @@ from pytest_supercache.runtime.memory.sharing import (
     place_of,
     place_of_answer,
 )
+from pytest_supercache.runtime.memory.uses import Use, Uses
 from pytest_supercache.runtime.stepping import Stepping
 
 _NO_LOCKS: frozenset[str] = frozenset()
-
-
-class _Use:
-    """How one actor, or background work, has used one location so far."""
-
-    __slots__ = ("is_declared", "is_thread", "locks", "writes")
-
-    def __init__(
-        self, *, writes: bool, locks: frozenset[str], is_declared: bool, is_thread: bool
-    ) -> None:
-        self.is_thread = is_thread
-        self.writes = writes
-        self.locks = locks
-        self.is_declared = is_declared  # always inside of watched calls, whose footprint covers it
-
-    def adds(self, *, writes: bool, locks: frozenset[str], is_declared: bool) -> bool:
-        """Take in another access; False when it is like those before."""
-        if self.writes >= writes and self.locks <= locks and self.is_declared <= is_declared:
-            return False
-        self.writes |= writes
-        self.locks &= locks
-        self.is_declared &= is_declared
-        return True
-
-    def conflicts(self, other: "_Use") -> bool:
-        """Say whether nothing orders the two, and one of them writes."""
-        return (
-            (self.writes or other.writes)
-            and not (self.is_declared and other.is_declared)
-            and not self.locks & other.locks
-        )
-
-
-_Uses = dict[str, dict[str, _Use]]
-"""Of one object: part -> who -> how."""
 
 
 class Accesses:
@@ -92,10 +59,15 @@ class Accesses:
 
     def begin_race(self, actors: Iterable[Actor], works: Iterable[BackgroundActor]) -> None:
         """Name what can be reached now, if names are wanted; know the background work."""
+        Current.accesses = self
         for work in works:
             work.widened = self.widened
         if self._sharing.wants_names:
             self._names = Names(actors)
+
+    def end_race(self) -> None:
+        """Take no more notice: what follows is no access."""
+        Current.accesses = None
 
     def let_go(self) -> None:
         """Let go of the execution, which is over."""
@@ -194,18 +166,21 @@ class Accesses:
             finally:
                 self._is_busy = False
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> "_Together":
         """Let what is touched meanwhile be one access: it is made at once, afterwards."""
+        return _Together(self)
+
+    def begin_together(self) -> bool:
+        """Collect what is touched from now on; False: that goes on already."""
         if self._together is not None:
-            yield
-            return
+            return False
         self._together = []
-        try:
-            yield
-        finally:
-            touched, self._together = self._together, None
-        if touched and (actor := self.actor()) is not None:
+        return True
+
+    def end_together(self, *, failed: bool) -> None:
+        """Access what was touched since, unless that failed."""
+        touched, self._together = self._together, None
+        if touched and not failed and (actor := self.actor()) is not None:
             self._access(actor, touched)
 
     def is_of_task(self) -> bool:
@@ -295,12 +270,12 @@ class Accesses:
         else:
             is_declared = _is_declared(actor)
             locks = self._locks_of(actor)
-        uses: _Uses = self._uses.get_or_put(holder, dict)
+        uses: Uses = self._uses.get_or_put(holder, dict)
         mine = uses.setdefault(part, {})
         use = mine.get(who)
         if use is None:
             is_thread = work is None and not actor.is_task
-            use = mine[who] = _Use(
+            use = mine[who] = Use(
                 writes=writes, locks=locks, is_declared=is_declared, is_thread=is_thread
             )
             self._compare(uses, part, who, use, holder, actor)
@@ -331,7 +306,7 @@ class Accesses:
         self._mixed_at = moment
 
     def _compare(
-        self, uses: _Uses, part: str, who: str, use: _Use, holder: Any, actor: Actor
+        self, uses: Uses, part: str, who: str, use: Use, holder: Any, actor: Actor
     ) -> None:
         """See who else has used the same, or the whole of which it is a part."""
         for other in list(uses) if part == WHOLE else {part, WHOLE} & uses.keys():
@@ -374,6 +349,22 @@ class Accesses:
             if work is None and actor.is_task and last.kind != "memory":
                 self._sharing.answer_is_step(last.actor, last.label)  # it came to a task of another
             self._sharing.join(last.actor, last.label, footprint)
+
+
+class _Together:
+    """What is touched in this context is one access. A class, because hooks enter it often."""
+
+    __slots__ = ("_accesses", "_is_outermost")
+
+    def __init__(self, accesses: Accesses) -> None:
+        self._accesses = accesses
+
+    def __enter__(self) -> None:
+        self._is_outermost = self._accesses.begin_together()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._is_outermost:
+            self._accesses.end_together(failed=kind is not None)
 
 
 def _is_declared(actor: Actor) -> bool:

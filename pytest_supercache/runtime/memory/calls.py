@@ -13,6 +13,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.calling import here
 from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
     KEYED_METHODS,
@@ -20,6 +21,7 @@ from pytest_supercache.runtime.memory.effects import (
     PLAIN,
     READING_METHODS,
     REFLECTION,
+    SCALARS,
     TOUCHES_NOTHING,
     Memo,
     calls_back,
@@ -41,9 +43,7 @@ from pytest_supercache.runtime.memory.hooks import (
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.touching import (
-    Current,
     is_container_in_python,
-    looking,
     put,
     read_deeply,
     touch_attribute,
@@ -58,16 +58,34 @@ from pytest_supercache.runtime.memory.touching import (
 
 def call(function: Any, *arguments: Any) -> Any:
     """Before ``function(*arguments)``; return what is to be called."""
-    accesses = looking()
-    if accesses is None:
+    accesses = Current.accesses
+    if accesses is None or here.actor is None:
+        if function is vars and arguments:
+            load_attribute(arguments[0], "__dict__")  # who has it is known in the race
         return function
     kind = type(function)
     touch = _made if issubclass(kind, type) else _TOUCH.get(kind)
-    if touch is None:
+    if touch is None or (kind in _IN_PYTHON and _touches_nothing(function, arguments)):
         return function
     with accesses.together():
         stand_in = touch(accesses, function, arguments)
     return function if stand_in is None else stand_in
+
+
+def _touches_nothing(function: Any, arguments: tuple[Any, ...]) -> bool:
+    """Say at once what holds for most calls: nothing is touched, or by the callee's own hooks."""
+    if type(function) is types.FunctionType:
+        return touches_itself(function)
+    kind = type(function.__self__)
+    if kind in _guarded and SCALARS.issuperset(map(type, arguments)):
+        return True
+    if is_left_alone(kind) and kind not in _LOOKED_AT and not issubclass(kind, PurePath):
+        _guarded.add(kind)
+    return type(function.__func__) is types.FunctionType and touches_itself(function.__func__)
+
+
+_guarded: set[type] = set()
+"""Types whose methods touch nothing but what they are given."""
 
 
 def touching(function: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -86,7 +104,7 @@ def call_unpacked(function: Any, arguments: Any, _keywords: Any = None) -> Any:
 def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
     if function is os.getenv:
         touch_whole(accesses, os.environ, writes=False)
-    elif not touches_itself(function):
+    else:
         _arguments(accesses, function, arguments)
 
 
@@ -324,6 +342,9 @@ def _caller(_accesses: Accesses, caller: Any, arguments: tuple[Any, ...]) -> Non
 
 
 _OF_C = frozenset({types.BuiltinFunctionType, types.MethodWrapperType})
+_IN_PYTHON = frozenset({types.FunctionType, types.MethodType})
+_LOOKED_AT = frozenset({asyncio.Future, random.Random})
+"""Of the types that are left alone, those with methods that are accesses."""
 
 _TOUCH: dict[type, Callable[[Accesses, Any, tuple[Any, ...]], Any]] = {
     types.MethodType: _bound,

@@ -180,19 +180,18 @@ def is_rewritten(name: Any) -> bool:
     return type(name) is str and is_rewritten_name(name)
 
 
-_is_left_alone: dict[type, bool] = {}
-
-
 def is_left_alone(kind: type) -> bool:
     """Say whether objects of a type hold nothing that is looked at here."""
-    known = _is_left_alone.get(kind)
-    if known is None:
-        package = top(kind.__module__)
-        known = (
-            kind in PLAIN or package in _GUARDED or package in FRAMEWORKS or is_tool_name(package)
-        )
-        _is_left_alone[kind] = known
-    return known
+    if kind in PLAIN:
+        return True
+    module = kind.__module__
+    return type(module) is str and _has_only_types_left_alone(module)
+
+
+@functools.cache
+def _has_only_types_left_alone(module: str) -> bool:
+    package = top(module)
+    return package in _GUARDED or package in FRAMEWORKS or is_tool_name(package)
 
 
 def is_read_by(function: Any) -> bool:

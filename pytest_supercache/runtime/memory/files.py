@@ -10,7 +10,8 @@ from functools import cache
 from typing import Any
 
 from pytest_supercache.runtime.calling import here
-from pytest_supercache.runtime.memory.touching import Current, touch_file
+from pytest_supercache.runtime.memory.current import Current
+from pytest_supercache.runtime.memory.touching import touch_file
 
 _CHANGES_ALL = frozenset({"os.rename", "os.link", "os.symlink"})
 _CHANGES_FIRST = frozenset({"os.remove", "os.truncate", "os.rmdir", "os.mkdir"})

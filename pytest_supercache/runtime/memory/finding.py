@@ -7,9 +7,9 @@ from types import ModuleType
 from typing import Any
 
 from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.functions import Functions, functions_rewritten
 from pytest_supercache.runtime.memory.sharing import Sharing
-from pytest_supercache.runtime.memory.touching import Current
 from pytest_supercache.runtime.stepping import Stepping
 
 
@@ -36,12 +36,12 @@ class Finding:
         if body is not self._body:
             self._functions.rewrite_body(body)
             self._body = body
-        execution.controller.memory = Current.accesses = Accesses(self.sharing, execution)
+        execution.controller.memory = Current.execution = Accesses(self.sharing, execution)
         execution.is_undisturbed &= not self.sharing.locations
         try:
             yield
         finally:
-            Current.accesses = None
+            Current.execution = Current.accesses = None
 
     def notice(self) -> bool:
         """Take in what was imported since; True when code has been rewritten."""

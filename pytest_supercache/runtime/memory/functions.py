@@ -15,6 +15,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from pytest_supercache.runtime.memory.calls import CALL_HOOKS
+from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     CONTAINER_MODULES,
     PLAIN,
@@ -24,8 +25,7 @@ from pytest_supercache.runtime.memory.effects import (
 from pytest_supercache.runtime.memory.files import listen
 from pytest_supercache.runtime.memory.hooks import HOOKS
 from pytest_supercache.runtime.memory.reach import WALKED, inside
-from pytest_supercache.runtime.memory.rewriting import Hooks, rewritten
-from pytest_supercache.runtime.memory.touching import Current
+from pytest_supercache.runtime.memory.rewriting import Hooks, Nested, rewritten
 from pytest_supercache.runtime.under_test import modules_under_test
 
 BODY_OBJECTS_MAX = 5_000
@@ -34,7 +34,7 @@ BODY_OBJECTS_MAX = 5_000
 _REFERRERS_MAX = 4
 """With more new modules than this, one look at all functions is quicker."""
 
-_Key = tuple[CodeType, str, str, bytes]
+_Key = tuple[CodeType, str, str, bytes, frozenset[str]]
 
 _rewritten: dict[_Key, CodeType] = {}
 """Original code -> rewritten code; kept for all checks of the process."""
@@ -43,26 +43,26 @@ _originals: dict[int, CodeType] = {}
 """Rewritten code, by identity -> original code."""
 
 
-def _key(code: CodeType) -> _Key:
+def _key(code: CodeType, constants: frozenset[str]) -> _Key:
     """Code that is equal need not be of the same file: fresh copies of modules are."""
-    return code, code.co_filename, code.co_qualname, code.co_linetable
+    return code, code.co_filename, code.co_qualname, code.co_linetable, constants
 
 
-def _done(code: CodeType) -> CodeType:
-    return _rewritten_with(_HOOKS, code, _done)
+def _done(code: CodeType, constants: frozenset[str] = frozenset()) -> CodeType:
+    return _rewritten_with(_HOOKS, code, constants, _done)
 
 
-def _done_guarded(code: CodeType) -> CodeType:
-    return _rewritten_with(_GUARDED_HOOKS, code, _done_guarded)
+def _done_guarded(code: CodeType, constants: frozenset[str] = frozenset()) -> CodeType:
+    return _rewritten_with(_GUARDED_HOOKS, code, constants, _done_guarded)
 
 
 def _rewritten_with(
-    hooks: Hooks, code: CodeType, nested: Callable[[CodeType], CodeType]
+    hooks: Hooks, code: CodeType, constants: frozenset[str], nested: Nested
 ) -> CodeType:
-    key = _key(code)
+    key = _key(code, constants)
     made = _rewritten.get(key)
     if made is None:
-        made = _rewritten[key] = rewritten(code, hooks, nested)
+        made = _rewritten[key] = rewritten(code, hooks, nested, constants)
         _originals[id(made)] = code
     return made
 
@@ -114,10 +114,8 @@ _known = _Known()
 
 def _made_function(function: Any) -> None:
     """Hear of a function that rewritten code has made."""
-    if type(function) is FunctionType:
-        _known.add(function)
-        if _swapped:
-            _swapped[-1].note(function)
+    if type(function) is FunctionType and _swapped:
+        _swapped[-1].note(function)
 
 
 def _guarded(hook: Callable[..., Any]) -> Callable[..., Any]:
@@ -196,6 +194,8 @@ class Functions:
             function = reference()
             if function is not None:
                 function.__code__ = _originals.get(id(function.__code__), function.__code__)
+                if is_rewritten(function.__module__):
+                    _known.add(function)
         self._swapped.clear()
 
     def _rewrite(self, functions: Iterable[FunctionType]) -> bool:
@@ -221,7 +221,8 @@ def functions_rewritten() -> Iterator[Functions]:
         listen()
         yield functions
     finally:
-        Current.accesses = Current.rewrite = Current.rewrite_container = None
+        Current.execution = Current.accesses = None
+        Current.rewrite = Current.rewrite_container = None
         Current.prepared.clear()
         _swapped.remove(functions)
         functions.undo()

@@ -9,21 +9,24 @@ import types
 from typing import Any
 
 from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
-    BEARERS,
     CONTAINERS,
     METHOD_TYPES,
     PLAIN,
     SCALARS,
     counts,
     holds,
+    is_left_alone,
     is_view,
 )
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.touching import (
     CODE,
+    LOOKED_AT,
     looking,
+    note_owner,
     put,
     read_deeply,
     touch_attribute,
@@ -37,6 +40,11 @@ from pytest_supercache.runtime.memory.touching import (
 
 def load_attribute(holder: Any, name: str) -> None:
     """Before ``holder.name``."""
+    if type(holder) in _without_memory:
+        return
+    if name == "__dict__" and Current.execution is not None:
+        note_owner(Current.execution, holder)
+        return
     accesses = _at_attribute(holder)
     if accesses is not None:
         touch_attribute(accesses, holder, name, writes=False)
@@ -81,8 +89,15 @@ def match_class(subject: Any, kind: Any, names: tuple[str, ...]) -> None:
 
 def _at_attribute(holder: Any) -> Accesses | None:
     """Return the recorder of accesses; None outside a race, or if the holder has no state."""
-    accesses, kind = looking(), type(holder)
-    return None if accesses is None or (kind in PLAIN and kind not in BEARERS) else accesses
+    kind = type(holder)
+    if is_left_alone(kind) and not issubclass(kind, LOOKED_AT):
+        _without_memory.add(kind)
+        return None
+    return looking()
+
+
+_without_memory: set[type] = set()
+"""Types whose attributes are left alone: most attributes that code loads are methods of these."""
 
 
 def load_global(name: str) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 from bytecode import Bytecode, Instr
 from bytecode.instr import CellVar, FreeVar
 
+from pytest_supercache.runtime.memory.binding import is_constant
+
 Hooks = Mapping[str, Callable[..., Any]]
 """The hooks by the name of the access: see :mod:`pytest_supercache.runtime.memory.hooks`."""
 
@@ -68,20 +70,31 @@ _ATTRIBUTES: dict[str, tuple[str, tuple[int, ...]]] = {
     "LOAD_SUPER_ATTR": ("load_super", (1, 2)),
 }
 
+_CELL_LOADS = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"})
+
 _FIRST_IN_PLACE = 13
 """From this number on, the operations of ``BINARY_OP`` change their left operand in place."""
 
 
-def rewritten(code: CodeType, hooks: Hooks, done: Callable[[CodeType], CodeType]) -> CodeType:
+Nested = Callable[[CodeType, frozenset[str]], CodeType]
+"""Rewrites nested code, given which of its free variables are never bound again."""
+
+
+def rewritten(
+    code: CodeType, hooks: Hooks, done: Nested, constants: frozenset[str] = frozenset()
+) -> CodeType:
     """Return a copy of ``code`` that calls the hooks.
 
     Args:
         code: a function's, or one nested in it.
         hooks: called before accesses to memory.
         done: rewrites nested code.
+        constants: free variables that are bound before any function gets their cell, and never
+            again: to read them is no access.
     """
     original = Bytecode.from_code(code, conserve_exception_block_stackdepth=True)
-    made = Bytecode(list(_instructions(original, hooks, done)))
+    constants |= {name for name in code.co_cellvars if is_constant(name, original)}
+    made = Bytecode(list(_instructions(original, hooks, done, constants)))
     made._copy_attr_from(original)
     # A hook is called with copies of what a call takes, and then there is the hook itself.
     room = code.co_stacksize * 2 + _HOOK_ROOM
@@ -90,7 +103,7 @@ def rewritten(code: CodeType, hooks: Hooks, done: Callable[[CodeType], CodeType]
 
 
 def _instructions(
-    original: Bytecode, hooks: Hooks, done: Callable[[CodeType], CodeType]
+    original: Bytecode, hooks: Hooks, done: Nested, constants: frozenset[str]
 ) -> Iterator[Any]:
     held: list[Instr] = []  # what has to stay directly before a call
     before = ""
@@ -101,23 +114,30 @@ def _instructions(
         if instruction.name in {"KW_NAMES", "PRECALL"}:
             held.append(instruction)
             continue
-        here = instruction.location
-        yield from _at(here, _hook(instruction, before, hooks))
+        if not _reads_constant(instruction, constants):
+            yield from _at(instruction.location, _hook(instruction, before, hooks))
         yield from held
         held.clear()
         if isinstance(instruction.arg, CodeType):
-            yield Instr(instruction.name, done(instruction.arg), location=here)
-        elif instruction.name == "MAKE_FUNCTION":
-            yield instruction
-            yield from _at(here, [*_call(hooks["made_function"], (1,), []), Instr("POP_TOP")])
-        elif _loads_method(instruction):
-            yield _plain(instruction, here)
-            yield Instr("PUSH_NULL", location=here)
-            if _NULL_COMES_FIRST:
-                yield Instr("SWAP", 2, location=here)
+            nested = done(instruction.arg, constants.intersection(instruction.arg.co_freevars))
+            yield Instr(instruction.name, nested, location=instruction.location)
         else:
-            yield instruction
+            yield from _performed(instruction, hooks)
         before = instruction.name
+
+
+def _performed(instruction: Instr, hooks: Hooks) -> Iterator[Instr]:
+    """Yield what does the same as an instruction, or more, if it makes a function."""
+    here = instruction.location
+    if _loads_method(instruction):
+        yield _plain(instruction, here)
+        yield Instr("PUSH_NULL", location=here)
+        if _NULL_COMES_FIRST:
+            yield Instr("SWAP", 2, location=here)
+        return
+    yield instruction
+    if instruction.name == "MAKE_FUNCTION":
+        yield from _at(here, [*_call(hooks["made_function"], (1,), []), Instr("POP_TOP")])
 
 
 def _at(location: Any, instructions: list[Instr]) -> list[Instr]:
@@ -160,7 +180,7 @@ def _hook(instruction: Instr, before: str, hooks: Hooks) -> list[Instr]:
     if name == "BINARY_OP":
         hook = "change_in_place" if int(argument) >= _FIRST_IN_PLACE else "read_both"
         return [*_call(hooks[hook], (2, 1), []), Instr("POP_TOP")]
-    if name in {"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"}:
+    if name in _CELL_LOADS:
         return [] if argument.name == "__class__" else _cell(hooks["load_cell"], argument)
     if name in {"STORE_DEREF", "DELETE_DEREF"}:
         return _cell(hooks["store_cell"], argument)
@@ -210,6 +230,15 @@ def _call(hook: Callable[..., Any], operands: tuple[int, ...], constants: list[A
     if _HAS_PRECALL:
         made.append(Instr("PRECALL", count))
     return [*made, Instr("CALL", count)]
+
+
+def _reads_constant(instruction: Instr, constants: frozenset[str]) -> bool:
+    argument = instruction.arg
+    return (
+        instruction.name in _CELL_LOADS
+        and isinstance(argument, CellVar | FreeVar)
+        and argument.name in constants
+    )
 
 
 def _cell(hook: Callable[..., Any], variable: Any) -> list[Instr]:

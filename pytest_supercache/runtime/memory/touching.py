@@ -7,15 +7,15 @@ import threading
 import types
 import weakref
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers.stack import FOLDER_PREFIX
 from pytest_supercache.runtime.calling import here
 from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     BEARERS,
     CONTAINER_MODULES,
@@ -42,17 +42,9 @@ _INDEXED = (list, tuple, deque, bytearray, memoryview)
 _READ_BY_INDEX = frozenset({"array", "mmap", "numpy", "types", "weakref", "os", "collections"})
 
 
-class Current:
-    """The check that goes on now."""
-
-    accesses: Accesses | None = None
-    """Of the execution that runs; None: hooks do nothing."""
-    rewrite: Callable[[types.FunctionType], None] | None = None
-    """Rewrites a function of the standard library."""
-    rewrite_container: Callable[[type], None] | None = None
-    """Rewrites the methods that a type has from containers of the standard library."""
-    prepared: ClassVar[dict[type, bool]] = {}
-    """Types -> whether their methods touch for themselves, though they are none of the code's."""
+LOOKED_AT = (types.FunctionType, functools.partial, super, type, threading.local)
+"""Of the types that are left alone, and those derived from them: those with attributes that count.
+"""
 
 
 def is_container_in_python(kind: type) -> bool:
@@ -90,10 +82,10 @@ def touch_inherited(accesses: Accesses, kind: type, start: type, name: str) -> N
 
 def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
     """Touch an attribute of a module, a class or an instance."""
-    if type(holder) is weakref.ProxyType:
-        holder = _referent(holder)
     kind = type(holder)
-    if kind is super:
+    if kind is weakref.ProxyType:
+        touch_attribute(accesses, _referent(holder), name, writes=writes)
+    elif kind is super:
         touch_inherited(accesses, holder.__self_class__, holder.__thisclass__, name)
     elif kind in BEARERS:
         if writes or name in holder.__dict__:
@@ -106,15 +98,22 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
         _instance_attribute(accesses, holder, name, writes=writes)
 
 
+def note_owner(accesses: Accesses, holder: Any) -> None:
+    """Note whose attributes the ``__dict__`` holds that is about to be read."""
+    kind = type(holder)
+    if issubclass(kind, type):
+        for members in gc.get_referents(vars(holder)):
+            accesses.own(members, holder)
+    elif not is_left_alone(kind) and kind is not types.ModuleType:
+        accesses.own(members_of(holder), holder)
+
+
 def _referent(proxy: Any) -> Any:
     """Return what a weak proxy stands for: its bound methods are those of the object."""
     return proxy.__init__.__self__
 
 
 def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: bool) -> None:
-    if name == "__dict__":
-        for members in gc.get_referents(vars(holder)):
-            accesses.own(members, holder)
     if writes:
         accesses.touch(holder, f".{name}", writes=True)
         return
@@ -130,9 +129,6 @@ def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: boo
 
 def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
     members, kind = members_of(holder), type(holder)
-    if name == "__dict__":
-        accesses.own(members, holder)
-        return
     found, base = _in_class(kind, name)
     if base is None or name in members:
         accesses.touch(holder, f".{name}", writes=writes)

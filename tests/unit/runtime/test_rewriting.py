@@ -94,8 +94,8 @@ def test_rewritten_code_does_what_it_did_and_tells_of_accesses():
     before = story()
     told, originals = Told(), {}
 
-    def done(code):
-        return rewritten(code, told, done)
+    def done(code, constants=frozenset()):
+        return rewritten(code, told, done, constants)
 
     for function in [f for f in vars(Shop).values() if inspect.isfunction(f)]:
         originals[function] = function.__code__

@@ -1,0 +1,23 @@
+"""What the hooks of rewritten code work with: the check, and the execution, that go on now."""
+
+import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pytest_supercache.runtime.memory.accesses import Accesses
+
+
+class Current:
+    """The check that goes on now."""
+
+    accesses: "Accesses | None" = None
+    """Of the race that goes on; None outside of one, where hooks do nothing."""
+    execution: "Accesses | None" = None
+    """Of the execution that runs, from the first line of its body to its end."""
+    rewrite: Callable[[types.FunctionType], None] | None = None
+    """Rewrites a function of the standard library."""
+    rewrite_container: Callable[[type], None] | None = None
+    """Rewrites the methods that a type has from containers of the standard library."""
+    prepared: ClassVar[dict[type, bool]] = {}
+    """Types -> whether their methods touch for themselves, though they are none of the code's."""
