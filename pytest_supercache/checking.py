@@ -29,8 +29,8 @@ from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee, complete
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.passing import find_passing
+from pytest_supercache.runtime.fingerprints import not_deterministic
 from pytest_supercache.runtime.memory.sharing import mixed
-from pytest_supercache.runtime.state import not_deterministic
 from pytest_supercache.searching import OfHypothesis, Searched, search
 from pytest_supercache.simulating import with_odds
 from pytest_supercache.stand import Body, Given, Stand, test_stand

@@ -32,6 +32,7 @@ from pytest_supercache.runtime.doors import Doors
 from pytest_supercache.runtime.driving import driven
 from pytest_supercache.runtime.expiries import Expiries
 from pytest_supercache.runtime.faults import Injection
+from pytest_supercache.runtime.fingerprints import fingerprint
 from pytest_supercache.runtime.frozen import clock_pairs, frozen
 from pytest_supercache.runtime.garbage import Collector, collector_at_rest, let_go
 from pytest_supercache.runtime.interrupt import CtrlC, ctrl_c_heard
@@ -46,7 +47,7 @@ from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.seeded import Seeding, seeded
-from pytest_supercache.runtime.state import ModuleState, fingerprint
+from pytest_supercache.runtime.state import ModuleState
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.surroundings import surroundings_watched
 from pytest_supercache.runtime.timekeeper import Timekeeper
@@ -237,7 +238,7 @@ class Stand:
         has_grown = self.sharing.take_growth()
         if not has_noticed:
             return has_grown
-        self._state.add_empty(adapters.state(sys.modules))
+        self._state.add_imported(adapters.state(sys.modules))
         pairs = [pair for door in self._doors for pair in door.pairs]
         self._rebinding.add([*self._watching.pairs, *pairs])
         self._rebinding.rebind_new_modules()
@@ -326,7 +327,7 @@ def test_stand(
         for door in doors:
             undo.callback(door.close)
             door.open()
-        module_state = ModuleState(dict.fromkeys([*adapters.state(sys.modules), *state]))
+        module_state = ModuleState(dict.fromkeys(state), adapters.state(sys.modules))
         seeding = undo.enter_context(seeded())
         undo.enter_context(frozen(stack.clock))  # first: a clock that is watched shows frozen time
         watches = REGISTRY.watches.values()

@@ -284,9 +284,12 @@ class Trial:
 def look_ahead(stand: Stand, preflight: Body | None) -> None:
     """Run a body once that raises when something is wrong with the system as it is declared."""
     if preflight is not None:
-        execution = stand.execute(preflight, Serial(()), unlimited_ticks=True)
-        if isinstance(execution.failure, SupercacheError):
-            raise execution.failure
+        first = again = stand.execute(preflight, Serial(()), unlimited_ticks=True).failure
+        while stand.steps_have_changed():  # it has imported a library, whose state is known now
+            stand.stack.forget_nodes()
+            again = stand.execute(preflight, Serial(()), unlimited_ticks=True).failure
+        if isinstance(again, SupercacheError):  # memo functions have answered the first time
+            raise first if isinstance(first, SupercacheError) else again
         stand.stack.forget_nodes()
         stand.notice_new_modules()
     stand.hash_globals()

@@ -4,9 +4,10 @@ A table names targets as text and imports nothing of its library. What a version
 does not have is passed over; what a conftest declares for the same target is used instead.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from pytest_supercache.registry import Watch
 
@@ -23,10 +24,24 @@ def declarations(imported: Container[str]) -> Iterator[Watch]:
         yield from (watch for watch in table.WATCHES if _module(watch.target) in imported)
 
 
-def state(imported: Container[str]) -> Iterator[str]:
-    """Yield the module-level state of imported libraries; all of it is empty at their import."""
+def state(imported: Container[str]) -> dict[str, Callable[[], Any] | None]:
+    """Return the module-level state of imported libraries.
+
+    Returns:
+        The name of each object -> what makes a new one for a node; None: a container, which is
+        empty when its library is imported.
+    """
+    found: dict[str, Callable[[], Any] | None] = {}
     for table in _tables(imported):
-        yield from (name for name in getattr(table, "STATE", ()) if _module(name) in imported)
+        found |= {name: None for name in getattr(table, "STATE", ()) if _module(name) in imported}
+        made = getattr(table, "MADE_PER_NODE", {})
+        found |= {name: make for name, make in made.items() if _module(name) in imported}
+    return found
+
+
+def has_state(library: str) -> bool:
+    """Say whether a library has a table that names its module-level state."""
+    return library in LIBRARIES and hasattr(import_module(f"{__name__}.{library}"), "STATE")
 
 
 def _tables(imported: Container[str]) -> Iterator[ModuleType]:

@@ -6,6 +6,7 @@ entries, so a store may touch any key; a look drops what has expired. What Djang
 so its parts are the steps.
 """
 
+import importlib
 from typing import Any
 
 from pytest_supercache.adapters.table import calls
@@ -17,6 +18,14 @@ _CURSOR = "django.db.backends.utils:CursorWrapper"
 STATE = [
     f"django.core.cache.backends.locmem:{name}" for name in ("_caches", "_expire_info", "_locks")
 ]
+
+
+def _connections() -> Any:
+    """Make what holds the caches of a process; each of them is made when it is asked for."""
+    return importlib.import_module("asgiref.local").Local()
+
+
+MADE_PER_NODE = {"django.core.cache:caches._connections": _connections}
 
 
 def _written(sql: Any) -> str | None:

@@ -9,7 +9,11 @@ from pytest_supercache.playing.acting import ActingUser, Scene
 from pytest_supercache.playing.awaiting import at_once_of, on_a_loop_if_needed, played
 from pytest_supercache.playing.building import built, is_async_factory
 from pytest_supercache.playing.disturbing import announce, disturb, pause, wait_for
-from pytest_supercache.playing.state_check import find_undeclared_state
+from pytest_supercache.playing.state_check import (
+    find_undeclared_state,
+    keep_nodes_apart,
+    refuse_shared_memory,
+)
 from pytest_supercache.registry import System, Verb
 from pytest_supercache.scenario.scenario import ScenarioItem, StepSpec, UserSpec, split_event
 from pytest_supercache.scenario.variables import resolve
@@ -67,7 +71,12 @@ class Play:
     async def _body(self, world: World) -> None:
         async with built(world, self._system, self._nodes) as systems:
             scene = Scene(world=world, systems=systems, verbs=self._verbs, system=self._system.name)
-            await on_a_loop_if_needed(world, systems, partial(self._played, scene))
+            if len(self._nodes) > 1:
+                keep_nodes_apart(world, self._system)
+            try:
+                await on_a_loop_if_needed(world, systems, partial(self._played, scene))
+            finally:
+                refuse_shared_memory(world, self._system)
 
     async def _played(self, scene: Scene) -> None:
         world, variables = scene.world, dict(self._item.variables)

@@ -5,15 +5,25 @@ The same value again, or an answer without a step, can only come from memory tha
 which in production they do not.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError, UndeclaredStateError
+from pytest_supercache.core.trace import Step
 from pytest_supercache.oracle.versions import same
 from pytest_supercache.playing.awaiting import called, on_a_loop_if_needed
 from pytest_supercache.playing.building import built
 from pytest_supercache.registry import System
-from pytest_supercache.runtime.state import changed_globals, fingerprint, memo_sizes
+from pytest_supercache.runtime.fingerprints import (
+    changed_globals,
+    fingerprint,
+    memo_sizes,
+    of_the_project,
+)
+from pytest_supercache.runtime.memory.nodes import NodeUses
+from pytest_supercache.runtime.state import find_object, is_memo
+from pytest_supercache.runtime.stepping import SHARED_LAYERS
 from pytest_supercache.world import World
 
 
@@ -33,18 +43,60 @@ async def find_undeclared_state(world: World, system: System, key: str, value: A
         if found != [True] and not _changed(system, before, memo_sizes()):
             return
         changed = _changed(system, before, fingerprint())
-    shown = ", ".join(changed) or "in no module global; look at class attributes and closures"
     raise UndeclaredStateError(
-        f"system {system.name!r} keeps state that its nodes share in this process: {shown}. A "
-        "value written on node a was answered on node b from memory. Declare it: "
-        f"@system({system.name!r}, state=[{', '.join(map(repr, changed))}])"
+        f"{sharing(system.name, changed)} A value written on node a was answered on node b from "
+        f"memory. {remedy(system.name, changed)}"
+    )
+
+
+def keep_nodes_apart(world: World, system: System) -> None:
+    """Note from now on what two nodes use of this process, for :func:`refuse_shared_memory`."""
+    memory = world.stepping.controller.memory
+    if memory is not None:
+        memory.keep_nodes_apart(NodeUses(system.state))
+
+
+def refuse_shared_memory(world: World, system: System) -> None:
+    """Stop if one node has written memory of this process that another one has used.
+
+    Raises:
+        UndeclaredStateError: the message names it.
+    """
+    memory = world.stepping.controller.memory
+    found = None if memory is None or memory.nodes is None else memory.nodes.found
+    if found is not None:
+        raise UndeclaredStateError(
+            f"{sharing(system.name, [found.what])} One node writes it and another one uses it; in "
+            "production each has its own. "
+            f"{remedy(system.name, [found.name] if found.name else [], found.module)} If it "
+            "stands for something outside of the process, such as a database, declare its "
+            "methods: watch(...)"
+        )
+
+
+def sharing(system: str, names: Sequence[str]) -> str:
+    """Write that a system's nodes share state, and in which module globals."""
+    shown = ", ".join(names) or "in no module global; look at class attributes and closures"
+    return f"system {system!r} keeps state that its nodes share in this process: {shown}."
+
+
+def remedy(system: str, names: Sequence[str], module: str = "") -> str:
+    """Write how the nodes of a system get state of their own; ``module`` leads to it."""
+    memos = [name for name in names if is_memo(find_object(name, "state")[2])]
+    if names and not memos:
+        return f"Declare it: @system({system!r}, state=[{', '.join(map(repr, names))}])."
+    module = module or "".join(name.partition(":")[0] for name in memos[:1])
+    return (
+        "Make what holds it in the system's factory, or let each node import the module for "
+        f"itself: @system({system!r}, isolate=[{repr(module) if module else '...'}])."
     )
 
 
 def _changed(system: System, before: dict[str, int], after: dict[str, int]) -> list[str]:
-    """Name the module globals that have changed, except those of isolated modules."""
+    """Name the project's module globals that have changed, except those of isolated modules."""
     own = tuple(f"{name}{end}" for name in system.isolate for end in ":.")
-    return [name for name in changed_globals(before, after) if not name.startswith(own)]
+    changed = [name for name in changed_globals(before, after) if not name.startswith(own)]
+    return of_the_project(changed)
 
 
 async def _remembers(
@@ -64,6 +116,12 @@ async def _remembers(
         raise
     except Exception:  # noqa: BLE001 - the scenario itself will show it, in a schedule
         return
-    took_no_step = len(world.stepping.record.steps) == before
-    is_known = same(answer, value) and not world.is_kept_elsewhere
-    found.append(answer is not None and (took_no_step or is_known))
+    steps = world.stepping.record.steps[before:]
+    is_known = same(answer, value) and not world.is_kept_elsewhere and not any(map(_asks, steps))
+    found.append(answer is not None and (not steps or is_known))
+
+
+def _asks(step: Step) -> bool:
+    """Say whether a step asks what is declared to be outside of the process."""
+    places = {resource.partition(":")[0] for resource in step.footprint.reads}
+    return step.kind == "watched" and not SHARED_LAYERS.isdisjoint(places)

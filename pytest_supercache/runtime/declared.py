@@ -14,7 +14,8 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.registry import Watch
 from pytest_supercache.runtime.expiries import seconds_of
-from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.stepping import SHARED_LAYERS, Stepping
 
 NOW = "clock:now"
 READS_NOW = Footprint(reads=frozenset({NOW}))
@@ -54,6 +55,7 @@ def declared_call(
     writes = _resources(watch, "writes", arguments, place)
     keys = sorted({resource.removeprefix(f"{place}:") for resource in reads | writes})
     footprint = Footprint(reads | writes, writes)
+    note_node(execution, place, arguments.get("self"), writes=bool(writes))
     seconds = None
     if watch.expires is not None:
         seconds = time_to_live(watch, arguments)
@@ -66,6 +68,13 @@ def declared_call(
         lease=watch.lease,
         suspends=watch.suspends,
     )
+
+
+def note_node(execution: Stepping, place: str, holder: Any, *, writes: bool) -> None:
+    """Note on which node an object is used, if it is in this process."""
+    memory = execution.controller.memory
+    if memory is not None and holder is not None and place not in SHARED_LAYERS:
+        memory.note_node(holder, WHOLE, writes=writes)
 
 
 def place_for(watch: Watch, execution: Stepping, arguments: dict[str, Any]) -> str:

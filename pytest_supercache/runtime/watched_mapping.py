@@ -22,6 +22,7 @@ from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.declared import (
     READS_NOW,
     Declared,
+    note_node,
     place_for,
     text_of,
     time_to_live,
@@ -67,6 +68,7 @@ class Declaration:
         owner = object.__getattribute__(mapping, "_supercache_owner")
         arguments = {"self": owner, "key": key, "value": value}
         place = place_for(self.watch, execution, arguments)
+        note_node(execution, place, _real(mapping), writes=writes)
         whole = frozenset({f"{place}:*"})
         named = whole if key is _ABSENT else frozenset({f"{place}:{text_of(key)}"})
         written: frozenset[str] = frozenset()

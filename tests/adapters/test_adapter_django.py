@@ -17,6 +17,7 @@ if not settings.configured:
     )
     django.setup()
 
+from django.core.cache import caches
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
@@ -133,6 +134,26 @@ def test_two_users_lose_a_count_unless_the_database_counts(bump, conflict):
 
     result = counting(made, bump, lambda key: Counter.objects.get(pk=key).n)
     assert is_conflict(result) is conflict
+
+
+def test_each_node_has_caches_of_its_own_behind_the_handler_of_the_process():
+    seen = []
+
+    def body(world):
+        def write():
+            caches["default"].set("k", 1)
+            seen.append(("a", caches["default"].get("k")))
+
+        world.actor("a", write, node="a")
+        world.run()
+        with world.at("b"):
+            seen.append(("b", caches["default"].get("k")))
+
+    caches["default"].set("k", 0)
+    check(body, search="all-schedules", guarantees=())
+    assert set(seen) == {("a", 1), ("b", 0)}, "each begins with what was there"
+    assert caches["default"].get("k") == 0, "what is made before a check is there after it"
+    caches["default"].clear()
 
 
 def test_each_node_has_its_own_local_memory_and_the_files_are_shared():

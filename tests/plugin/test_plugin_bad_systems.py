@@ -77,7 +77,7 @@ class Kept:
         self.db.set(key, value)
         _local[key] = value
 
-LIMIT = 3
+NUMBERS = iter([3])
 
 def register(name, state):
     sc.system(name, state=state)(lambda layers: Kept(layers))
@@ -85,7 +85,7 @@ def register(name, state):
 register("undeclared", [])
 register("declared", ["conftest:_local"])
 register("misspelt", ["conftest:_lokal"])
-register("number", ["conftest:LIMIT"])
+register("number", ["conftest:NUMBERS"])
 """
 
 SELF_STARTED = """
@@ -222,7 +222,7 @@ def test_declared_module_state_is_put_back_between_executions_and_after_the_run(
 
 @pytest.mark.parametrize(
     ("system", "message"),
-    [("misspelt", "conftest:_lokal"), ("number", "'conftest:LIMIT' is a int")],
+    [("misspelt", "conftest:_lokal"), ("number", "'conftest:NUMBERS' is a list_iterator")],
 )
 def test_state_that_cannot_be_swapped_is_named(project: Project, system: str, message: str) -> None:
     project.add_to_conftest(SHARED)

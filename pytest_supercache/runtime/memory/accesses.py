@@ -14,8 +14,9 @@ from pytest_supercache.core.waits import LockState
 from pytest_supercache.runtime.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.calling import current_actor, here
 from pytest_supercache.runtime.memory.current import Current
-from pytest_supercache.runtime.memory.effects import PLAIN
+from pytest_supercache.runtime.memory.effects import PLAIN, Memo
 from pytest_supercache.runtime.memory.names import File, Kept, Names
+from pytest_supercache.runtime.memory.nodes import NodeUses
 from pytest_supercache.runtime.memory.sharing import (
     WHOLE,
     Location,
@@ -24,10 +25,8 @@ from pytest_supercache.runtime.memory.sharing import (
     place_of,
     place_of_answer,
 )
-from pytest_supercache.runtime.memory.uses import Use, Uses
+from pytest_supercache.runtime.memory.uses import NO_LOCKS, Use, Uses, acts_atomically
 from pytest_supercache.runtime.stepping import Stepping
-
-_NO_LOCKS: frozenset[str] = frozenset()
 
 
 class Accesses:
@@ -54,6 +53,8 @@ class Accesses:
         self._is_busy = False
         self._mixed_at: tuple[str, int] | None = None
         self._together: list[tuple[Location, bool]] | None = None
+        self.nodes: NodeUses | None = None
+        """What the nodes use, if they are to share nothing."""
 
     # -- what the execution tells ----------------------------------------------------------------
 
@@ -66,8 +67,28 @@ class Accesses:
             self._names = Names(actors)
 
     def end_race(self) -> None:
-        """Take no more notice: what follows is no access."""
-        Current.accesses = None
+        """Take no more notice, unless of what nodes use: what follows is no access."""
+        if self.nodes is None:
+            Current.accesses = None
+
+    def keep_nodes_apart(self, nodes: NodeUses) -> None:
+        """Take notice of what each node uses, from now on and to the end of the body."""
+        self.nodes = nodes
+        Current.accesses = self
+
+    def steps_taken(self) -> int:
+        """Return how many steps were taken so far."""
+        return len(self._record.steps)
+
+    def note_node(self, holder: Any, part: str, *, writes: bool) -> None:
+        """Note on which node a part of an object is used, unless that is declared."""
+        actor = current_actor()
+        if self.nodes is not None and actor is not None and not self._is_busy:
+            self._is_busy = True
+            try:
+                self.nodes.note(self._work or actor, holder, part, writes=writes)
+            finally:
+                self._is_busy = False
 
     def let_go(self) -> None:
         """Let go of the execution, which is over."""
@@ -207,6 +228,8 @@ class Accesses:
         Returns:
             What it touches, if that is shared; None: nobody else sees it.
         """
+        if self.nodes is not None and type(holder) is not Memo:
+            self.note_node(holder, part, writes=writes)
         actor = self.actor()
         if actor is None:
             return None
@@ -232,7 +255,7 @@ class Accesses:
             footprint |= footprint_of(location, writes=writes)
             what = location[0] if location[1] == WHOLE else "".join(location)
             labels[what] = "write" if writes else labels.get(what, "read")
-        if self._work is not None or actor.is_task or _is_declared(actor):
+        if self._work is not None or actor.is_task or acts_atomically(actor):
             self._join(actor, self._work, footprint)
         else:
             label = ", ".join(f"{verb} {what}" for what, verb in labels.items())
@@ -264,22 +287,18 @@ class Accesses:
     def _seen(self, actor: Actor, holder: Any, part: str, writes: bool) -> Location | None:
         """Take note of an access; return its location if that is shared."""
         who, work = actor.name, self._work
-        locks, is_declared = _NO_LOCKS, False
+        locks, is_atomic = NO_LOCKS, False
         if work is not None:
             who = work.name
         else:
-            is_declared = _is_declared(actor)
+            is_atomic = acts_atomically(actor)
             locks = self._locks_of(actor)
         uses: Uses = self._uses.get_or_put(holder, dict)
         mine = uses.setdefault(part, {})
         use = mine.get(who)
         if use is None:
-            is_thread = work is None and not actor.is_task
-            use = mine[who] = Use(
-                writes=writes, locks=locks, is_declared=is_declared, is_thread=is_thread
-            )
-            self._compare(uses, part, who, use, holder, actor)
-        elif use.adds(writes=writes, locks=locks, is_declared=is_declared):
+            use = mine[who] = Use(is_thread=work is None and not actor.is_task)
+        if use.adds(writes=writes, locks=locks, is_atomic=is_atomic):
             self._compare(uses, part, who, use, holder, actor)
         location = self._location(holder, part, actor)
         if location is None:
@@ -365,12 +384,3 @@ class _Together:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._is_outermost:
             self._accesses.end_together(failed=kind is not None)
-
-
-def _is_declared(actor: Actor) -> bool:
-    """Say whether an actor is where its code is declared to be atomic.
-
-    That is, after a step by hand or inside of a watched call. What they declare covers what others
-    declare too; of anything else the step's footprint is widened, as a coroutine's is.
-    """
-    return len(actor.inherited) > actor.callers or actor.is_by_hand

@@ -155,7 +155,21 @@ def _path(accesses: Accesses, method: Any) -> Any:
 
 def _memo(accesses: Accesses, memo: Any, function: Any) -> Any:
     """Touch what a memo function remembers; it goes on to do so when its function has answered."""
-    return _going_on(accesses, accesses.touch(memo, WHOLE, writes=True), function)
+    stand_in = _going_on(accesses, accesses.touch(memo, WHOLE, writes=True), function)
+    if accesses.nodes is None:
+        return stand_in
+    return functools.partial(_remembering, accesses, memo, stand_in or function)
+
+
+def _remembering(
+    accesses: Accesses, memo: Any, function: Any, *arguments: Any, **keywords: Any
+) -> Any:
+    """Call a memo function; what it took a step to find out would be another on another node."""
+    before = accesses.steps_taken()
+    try:
+        return function(*arguments, **keywords)
+    finally:
+        accesses.note_node(memo, WHOLE, writes=accesses.steps_taken() > before)
 
 
 def _memo_itself(accesses: Accesses, memo: Any, _arguments: tuple[Any, ...]) -> Any:

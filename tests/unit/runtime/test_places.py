@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
+from pytest_supercache.runtime import fingerprints
 from pytest_supercache.runtime import places as walking
-from pytest_supercache.runtime import state
 from pytest_supercache.runtime.places import places
 from pytest_supercache.runtime.room import on_a_fresh_stack
 
@@ -128,6 +128,6 @@ def test_content_that_differs_has_another_hash_and_equal_content_the_same(module
     hashes = []
     for value in (before, after, before):
         module.held = {"last": value, "not": float("nan"), "rude": Rude(b"x")}
-        hashes.append(state.fingerprint()[f"{module.__name__}:held"])
+        hashes.append(fingerprints.fingerprint()[f"{module.__name__}:held"])
     assert hashes[0] == hashes[2] != hashes[1]
     assert sys.modules[module.__name__] is module

@@ -2,6 +2,7 @@
 
 import _thread
 import functools
+import itertools
 import threading
 from collections import OrderedDict, deque
 
@@ -9,8 +10,9 @@ import pytest
 
 from pytest_supercache.core.errors import UndeclaredStateError
 from pytest_supercache.runtime import locks
+from pytest_supercache.runtime.fingerprints import changed_globals, fingerprint
 from pytest_supercache.runtime.rebind import cooperative
-from pytest_supercache.runtime.state import ModuleState, changed_globals, fingerprint
+from pytest_supercache.runtime.state import ModuleState
 
 
 class Hostile:
@@ -74,10 +76,72 @@ def test_declared_state_is_swapped_in_place_per_node_and_put_back(module):
     assert near == {"given": 1}
 
 
+def test_a_plain_value_is_bound_anew_on_each_node_and_put_back(module):
+    module.client = None
+    state = ModuleState(["shop_under_test:client"])
+    state.enter("a")
+    module.client = made = object()
+    state.enter("b")
+    assert module.client is None
+    state.enter("a")
+    assert module.client is made
+    state.leave()
+    assert module.client is None
+
+
+class Link:
+    """Of a chain whose ends a pickle leaves out."""
+
+    __slots__ = ("key", "next")
+
+    def __init__(self, key):
+        self.key = key
+
+    def __reduce__(self):
+        return Link, (self.key,)
+
+
+class Chain:
+    def __init__(self):
+        self.first, self.second = Link(1), Link(2)
+        self.first.next, self.second.next = self.second, self.first
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self.first.next, self.second.next = self.second, self.first
+
+
+def test_an_object_is_copied_as_it_says_itself(module):
+    module.chain = Chain()
+    state = ModuleState(["shop_under_test:chain"])
+    state.enter("a")
+    assert module.chain.first.next is module.chain.second
+    module.chain.first.key = 7
+    state.enter("b")
+    assert module.chain.second.next.key == 1
+    state.leave()
+
+
+class Only:
+    """One for all: its copy is itself."""
+
+    def __init__(self):
+        self.near = {}
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+def test_an_object_whose_copy_is_itself_is_an_error_that_says_what_to_do(module):
+    module.only = Only()
+    with pytest.raises(UndeclaredStateError, match=r"itself.*isolate=\['shop_under_test'\]"):
+        ModuleState(["shop_under_test:only"])
+
+
 def test_state_that_cannot_be_swapped_is_an_error_that_names_it(module):
-    module.number = 7
-    with pytest.raises(UndeclaredStateError, match="shop_under_test:number"):
-        ModuleState(["shop_under_test:number"])
+    module.numbers = itertools.count()
+    with pytest.raises(UndeclaredStateError, match=r"shop_under_test:numbers.* isolate="):
+        ModuleState(["shop_under_test:numbers"])
     with pytest.raises(UndeclaredStateError, match="no attribute 'nope'"):
         ModuleState(["shop_under_test:nope"])
 

@@ -1,0 +1,131 @@
+"""Memory that two nodes use: in production they are processes, which share none."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import FunctionType, ModuleType
+from typing import Any
+
+from pytest_supercache.runtime.actor import Actor, BackgroundActor
+from pytest_supercache.runtime.memory.effects import PLAIN, Memo, is_rewritten
+from pytest_supercache.runtime.memory.names import File, Kept
+from pytest_supercache.runtime.memory.reach import WALKED, inside
+from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.memory.uses import acts_atomically
+from pytest_supercache.runtime.state import find_object
+from pytest_supercache.runtime.under_test import modules_under_test
+from pytest_supercache.runtime.watched_mapping import unwatched
+
+OBJECTS_MAX = 100_000
+"""So many objects of the project's modules are looked into to name the one that is shared."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedByNodes:
+    """Memory that two nodes use, one of them writing.
+
+    Args:
+        name: ``"package.module:name"``, as ``state=`` takes it; ``""``: it cannot be named so.
+        module: the module that leads to it; ``""``: none does.
+        what: a text that names it for a person.
+    """
+
+    name: str
+    module: str
+    what: str
+
+
+class NodeUses:
+    """What the nodes of one execution use.
+
+    Args:
+        declared: the state that each node has for itself, ``"package.module:name"`` each.
+    """
+
+    def __init__(self, declared: Iterable[str]) -> None:
+        self._uses = Kept()
+        self._own: set[tuple[int, str]] = set(map(_place_of, declared))
+        self.found: SharedByNodes | None = None
+        """The first memory that two nodes used."""
+
+    def note(self, actor: Actor | BackgroundActor, holder: Any, part: str, *, writes: bool) -> None:
+        """Take note of an access, unless it is declared, or to a file, which processes do share."""
+        node = actor.node
+        if self.found is not None or node is None or type(holder) is File:
+            return
+        if not isinstance(actor, BackgroundActor) and acts_atomically(actor):
+            return
+        uses: dict[str, dict[str, bool]] = self._uses.get_or_put(holder, dict)
+        mine = uses.setdefault(part, {})
+        if mine.get(node, False) or (node in mine and not writes):
+            return  # as before
+        mine[node] = writes
+        for other in list(uses) if part == WHOLE else {part, WHOLE} & uses.keys():
+            for name, wrote in uses[other].items():
+                if name != node and (writes or wrote) and not self._is_own(holder, part):
+                    self.found = _named(holder, part)
+                    return
+
+    def _is_own(self, holder: Any, part: str) -> bool:
+        return not self._own.isdisjoint({(id(holder), WHOLE), (id(holder), part)})
+
+
+def _place_of(name: str) -> tuple[int, str]:
+    owner, attribute, value = find_object(name, "state")
+    if type(unwatched(value)) not in PLAIN:
+        return id(unwatched(value)), WHOLE
+    return id(vars(owner) if isinstance(owner, ModuleType) else owner), f".{attribute}"
+
+
+def _named(holder: Any, part: str) -> SharedByNodes:
+    kind = type(holder)
+    if kind is dict and "__builtins__" in holder:
+        module = str(holder.get("__name__"))
+        return SharedByNodes(f"{module}:{part[1:]}", module, f"{module}:{part[1:]}")
+    if issubclass(kind, type):
+        name = f"{holder.__module__}:{holder.__qualname__}{part}"
+        is_local = "<locals>" in name
+        return SharedByNodes("" if is_local else name, holder.__module__, name)
+    way = _way_to(holder)
+    if way is None:
+        return SharedByNodes("", "", f"an object of {kind.__module__}.{kind.__qualname__}")
+    start, name = way
+    can_be_declared = not issubclass(type(start), FunctionType | Memo)
+    return SharedByNodes(name if can_be_declared else "", name.partition(":")[0], name)
+
+
+def _way_to(holder: Any) -> tuple[Any, str] | None:
+    """Return the global that leads to an object, and its name as ``state=`` takes it."""
+    waiting = deque((value, value, name) for value, name in _globals())
+    seen: set[int] = set()
+    while waiting and len(seen) < OBJECTS_MAX:
+        value, start, name = waiting.popleft()
+        if value is holder:
+            return start, name
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        for inner, way in inside(value):
+            if type(inner) not in PLAIN or issubclass(type(inner), WALKED):
+                further = way(name) if issubclass(type(value), type) else name
+                waiting.append((inner, start, further))
+    return None
+
+
+def _globals() -> Iterator[tuple[Any, str]]:
+    """Yield the globals of the project, each where it was made."""
+    for module in modules_under_test():
+        if is_rewritten(module.__name__):
+            for name, value in list(vars(module).items()):
+                if not name.startswith("__") and _is_of(value, module):
+                    yield value, f"{module.__name__}:{name}"
+
+
+def _is_of(value: Any, module: ModuleType) -> bool:
+    """Say whether a module defines a value: classes and functions it only imports say who does."""
+    kind = type(value)
+    if issubclass(kind, ModuleType):
+        return False
+    if issubclass(kind, type | FunctionType):
+        return bool(value.__module__ == module.__name__)
+    return True

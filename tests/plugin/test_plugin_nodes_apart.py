@@ -1,0 +1,195 @@
+"""Nodes are processes: memory that two of them use, one of them writing, is an error."""
+
+import pytest
+
+from tests.plugin.conftest import Project
+
+pytestmark = pytest.mark.python
+
+SHOP = """
+import functools
+from types import SimpleNamespace
+
+near = {}
+hits = SimpleNamespace(count=0)
+client = None
+rows = {"tea": 100}
+
+class Plain:
+    def __init__(self, origin):
+        self.origin = origin
+
+    def get(self, key):
+        return self.origin.get(key)
+
+    def set(self, key, value):
+        self.origin.set(key, value)
+
+class Near(Plain):
+    def get(self, key):
+        if key not in near:
+            near[key] = self.origin.get(key)
+        return near[key]
+
+    def set(self, key, value):
+        super().set(key, value)
+        near.pop(key, None)
+
+class Kept(Near):
+    '''It keeps a file, too, which nobody empties.'''
+    def __init__(self, origin, folder):
+        super().__init__(origin)
+        (folder / "log").write_text("")
+
+class Counting(Plain):
+    made = 0
+
+    def get(self, key):
+        Counting.made = Counting.made + 1
+        return super().get(key)
+
+class Remembering(Plain):
+    @functools.lru_cache
+    def _look_up(self, key):
+        return self.origin.get(key)
+
+    get = lambda self, key: remembered(key, self.origin)
+
+    def set(self, key, value):
+        super().set(key, value)
+        remembered.cache_clear()
+
+@functools.lru_cache
+def remembered(key, origin):
+    return origin.get(key)
+
+@functools.lru_cache
+def options():
+    return {"ttl": 30}
+
+class WithOptions(Plain):
+    def get(self, key):
+        assert options()["ttl"] == 30
+        return super().get(key)
+
+class Lazy(Plain):
+    def get(self, key):
+        global client
+        if client is None:
+            client = object()
+        return super().get(key)
+
+class Table:
+    '''It stands for a database, which all processes use.'''
+    def read(self, key):
+        return rows[key]
+
+    def write(self, key, value):
+        rows[key] = value
+
+class OnTable:
+    def __init__(self):
+        self.table = Table()
+
+    def get(self, key):
+        return self.table.read(key)
+
+    def set(self, key, value):
+        self.table.write(key, value)
+"""
+
+CONFTEST = """
+import pytest_supercache as sc
+{watches}
+
+@sc.system("shop"{options})
+def shop(layers):
+    import shop_of_nodes
+    return shop_of_nodes.{made}
+"""
+
+TWO_NODES = """
+scenario: The other process is told of a change
+id: NODES-1
+system: shop
+given: {origin: {tea: 100}}
+before:
+  - read: tea
+    node: all
+users:
+  clerk:
+    - write: {key: tea, value: 120}
+finally:
+  - read: tea
+    node: b
+    expect: 120
+"""
+
+ON_TABLE = "sc.watch('shop_of_nodes:Table.{}', layer='origin', {}='key')"
+
+
+def run(project: Project, made: str, options: str = "", watches: str = "") -> pytest.RunResult:
+    project.pytester.syspathinsert()
+    project.pytester.makepyfile(shop_of_nodes=SHOP)
+    project.conftest(CONFTEST.format(made=made, options=options, watches=watches))
+    project.scenario(TWO_NODES)
+    return project.run()
+
+
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        ("Kept(layers.origin, layers.tmp_path)", "state=['shop_of_nodes:near']"),
+        ("Counting(layers.origin)", "state=['shop_of_nodes:Counting.made']"),
+        ("Remembering(layers.origin)", "isolate=['shop_of_nodes']"),
+    ],
+)
+def test_memory_that_two_nodes_use_is_an_error_that_names_it(
+    project: Project, made: str, named: str
+) -> None:
+    result = run(project, made)
+    result.assert_outcomes(failed=1)
+    assert "keeps state that its nodes share in this process" in result.stdout.str()
+    assert named in result.stdout.str()
+    assert "Traceback" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("made", "options"),
+    [
+        ("Counting(layers.origin)", ', state=["shop_of_nodes:Counting.made"]'),
+        ("Lazy(layers.origin)", ', state=["shop_of_nodes:client"]'),
+        ("Lazy(layers.origin)", ""),
+        ("Plain(layers.origin)", ""),
+        ("WithOptions(layers.origin)", ""),
+    ],
+    ids=[
+        "counting",
+        "lazy and declared",
+        "made once",
+        "nothing shared",
+        "a memo that took no step",
+    ],
+)
+def test_nodes_that_share_nothing_hold(project: Project, made: str, options: str) -> None:
+    run(project, made, options).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("made", "options"),
+    [
+        ("Kept(layers.origin, layers.tmp_path)", ', state=["shop_of_nodes:near"]'),
+        ("Remembering(layers.origin)", ', isolate=["shop_of_nodes"]'),
+    ],
+)
+def test_a_node_that_is_not_told_keeps_what_it_has(
+    project: Project, made: str, options: str
+) -> None:
+    run(project, made, options).assert_outcomes(failed=1)
+    assert (project.row()["verdict"], project.row()["guarantee"]) == ("violated", "expect")
+
+
+def test_what_stands_for_a_database_is_declared_by_its_methods(project: Project) -> None:
+    run(project, "OnTable()").assert_outcomes(failed=1)
+    watches = "\n".join([ON_TABLE.format("read", "reads"), ON_TABLE.format("write", "writes")])
+    run(project, "OnTable()", ", state=[]", watches).assert_outcomes(passed=1)
