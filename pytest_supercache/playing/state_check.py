@@ -21,7 +21,6 @@ from pytest_supercache.runtime.fingerprints import (
     memo_sizes,
     of_the_project,
 )
-from pytest_supercache.runtime.memory.nodes import NodeUses
 from pytest_supercache.runtime.state import find_object, is_memo
 from pytest_supercache.runtime.stepping import SHARED_LAYERS
 from pytest_supercache.world import World
@@ -53,7 +52,7 @@ def keep_nodes_apart(world: World, system: System) -> None:
     """Note from now on what two nodes use of this process, for :func:`refuse_shared_memory`."""
     memory = world.stepping.controller.memory
     if memory is not None:
-        memory.keep_nodes_apart(NodeUses(system.state))
+        memory.keep_nodes_apart(system.state)
 
 
 def refuse_shared_memory(world: World, system: System) -> None:

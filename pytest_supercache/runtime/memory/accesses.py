@@ -5,19 +5,21 @@ that is declared to be atomic: there the access belongs to the last step that wa
 footprint is widened by it from then on.
 """
 
+import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.core.waits import LockState
 from pytest_supercache.runtime.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.calling import current_actor, here
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo
-from pytest_supercache.runtime.memory.names import File, Kept, Names
+from pytest_supercache.runtime.memory.keeping import Keeper, Kept
+from pytest_supercache.runtime.memory.names import File
 from pytest_supercache.runtime.memory.nodes import NodeUses
 from pytest_supercache.runtime.memory.sharing import (
+    LIFE,
     WHOLE,
     Location,
     Sharing,
@@ -25,7 +27,7 @@ from pytest_supercache.runtime.memory.sharing import (
     place_of,
     place_of_answer,
 )
-from pytest_supercache.runtime.memory.uses import NO_LOCKS, Use, Uses, acts_atomically
+from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
 from pytest_supercache.runtime.stepping import Stepping
 
 
@@ -42,16 +44,14 @@ class Accesses:
         self._execution = execution
         self._controller = execution.controller
         self._record = execution.record
-        self._uses = Kept()
-        self._owners = Kept()  # the ``__dict__`` of an object -> the object
+        self._keeper = Keeper()
+        self._shared = Comparison(sharing, self._record, self._keeper)
+        self._owners = Kept(self._keeper)  # the ``__dict__`` of an object -> the object, weakly
         self._places: set[str] = set()
         self._files: dict[str, File] = {}
-        self._names: Names | None = None
-        self._locks: dict[str, tuple[int, frozenset[str]]] = {}
         self._answered: dict[str, str] = {}
         self._work: BackgroundActor | None = None
         self._is_busy = False
-        self._mixed_at: tuple[str, int] | None = None
         self._together: list[tuple[Location, bool]] | None = None
         self.nodes: NodeUses | None = None
         """What the nodes use, if they are to share nothing."""
@@ -63,17 +63,17 @@ class Accesses:
         Current.accesses = self
         for work in works:
             work.widened = self.widened
-        if self._sharing.wants_names:
-            self._names = Names(actors)
+        self._shared.begin_race(actors)
 
     def end_race(self) -> None:
         """Take no more notice, unless of what nodes use: what follows is no access."""
         if self.nodes is None:
             Current.accesses = None
+            self._keeper.let_all_go()
 
-    def keep_nodes_apart(self, nodes: NodeUses) -> None:
+    def keep_nodes_apart(self, declared: Iterable[str]) -> None:
         """Take notice of what each node uses, from now on and to the end of the body."""
-        self.nodes = nodes
+        self.nodes = NodeUses(declared, self._keeper)
         Current.accesses = self
 
     def steps_taken(self) -> int:
@@ -93,8 +93,8 @@ class Accesses:
     def let_go(self) -> None:
         """Let go of the execution, which is over."""
         del self._execution, self._controller, self._record
-        self._uses = self._owners = Kept()
-        self._names = None
+        self._keeper.let_all_go()
+        self._shared.names = None
 
     def places(self) -> tuple[str, ...]:
         """Return where this execution had points in memory, as it stands in a token."""
@@ -121,6 +121,7 @@ class Accesses:
     def widened(self, actor: str, label: str, footprint: Footprint) -> Footprint:
         """Return a step's footprint together with what follows it before the next step."""
         self._answered.pop(actor, None)
+        self._keeper.let_go()
         return self._sharing.widened(actor, label, footprint)
 
     def starts_with_step(self, actor: str) -> bool:
@@ -158,11 +159,40 @@ class Accesses:
 
     def own(self, members: Any, owner: Any) -> None:
         """Note whose attributes a dict holds: an access to it is one to the object."""
-        self._owners.put(members, owner)
+        with suppress(TypeError):  # a class with slots and a dict, whose objects have no weak ones
+            self._owners.put(members, weakref.ref(owner))
 
     def owner_of(self, members: Any) -> Any:
         """Return whose attributes a dict holds; None: nobody's."""
-        return self._owners.get(members)
+        owner = self._owners.get(members)
+        return None if owner is None else owner()
+
+    def let_dead_go(self) -> None:
+        """Let go of what nobody else holds: code is about to look at what lives."""
+        self._keeper.let_go()
+
+    def touch_life(self, reference: Any, *, writes: bool) -> None:
+        """Let the calling actor ask whether an object lives, or drop a reference to it.
+
+        Args:
+            reference: a weak one; nobody here may hold the object while others come in.
+            writes: a reference is dropped.
+        """
+        actor, holder = self.actor(), reference()
+        if actor is None or holder is None:
+            return
+        self._is_busy = True
+        try:
+            location = self._shared.see(actor, self._work, holder, LIFE, writes=writes)
+        finally:
+            self._is_busy = False
+            del holder
+        if location is not None:
+            self._touch(actor, location, writes=writes)
+
+    def drops(self, value: Any) -> bool:
+        """Say whether somebody refers weakly to a value, so that its end may be seen."""
+        return type(value) not in PLAIN and self._keeper.has_references(value)
 
     def file(self, name: str) -> File:
         """Return what stands for a file of this name."""
@@ -170,20 +200,20 @@ class Accesses:
 
     def place(self, value: Any, holder: Any, part: str) -> None:
         """Note that a value is put somewhere: if it is new, it gets its name from there."""
-        if self._names is not None and (actor := self.actor()) is not None:
+        if self._shared.names is not None and (actor := self.actor()) is not None:
             self._is_busy = True
             try:
-                place = f"{self._names.of(holder, actor)}{'' if part == WHOLE else part}"
-                self._names.put(value, place, actor)
+                place = f"{self._shared.names.of(holder, actor)}{'' if part == WHOLE else part}"
+                self._shared.names.put(value, place, actor)
             finally:
                 self._is_busy = False
 
     def reached(self, value: Any, holder: Any, part: str) -> None:
         """Note that a value is read from a part of an object: else unnamed, it is named so."""
-        if self._names is not None and type(value) not in PLAIN and self.actor() is not None:
+        if self._shared.names is not None and type(value) not in PLAIN and self.actor() is not None:
             self._is_busy = True
             try:
-                self._names.reach(value, f"{self._names.of(holder, None)}{part}")
+                self._shared.names.reach(value, f"{self._shared.names.of(holder, None)}{part}")
             finally:
                 self._is_busy = False
 
@@ -235,11 +265,12 @@ class Accesses:
             return None
         self._is_busy = True
         try:
-            location = self._seen(actor, holder, part, writes)
+            location = self._shared.see(actor, self._work, holder, part, writes=writes)
         finally:
             self._is_busy = False
-        if location is None:
-            return None
+        return None if location is None else self._touch(actor, location, writes=writes)
+
+    def _touch(self, actor: Actor, location: Location, *, writes: bool) -> Footprint:
         self._places.add(place_of(location))
         if self._together is None:
             self._access(actor, [(location, writes)])
@@ -283,77 +314,6 @@ class Accesses:
             self._together = None if touched is None else []
 
     # -- what follows from it --------------------------------------------------------------------
-
-    def _seen(self, actor: Actor, holder: Any, part: str, writes: bool) -> Location | None:
-        """Take note of an access; return its location if that is shared."""
-        who, work = actor.name, self._work
-        locks, is_atomic = NO_LOCKS, False
-        if work is not None:
-            who = work.name
-        else:
-            is_atomic = acts_atomically(actor)
-            locks = self._locks_of(actor)
-        uses: Uses = self._uses.get_or_put(holder, dict)
-        mine = uses.setdefault(part, {})
-        use = mine.get(who)
-        if use is None:
-            use = mine[who] = Use(is_thread=work is None and not actor.is_task)
-        if use.adds(writes=writes, locks=locks, is_atomic=is_atomic):
-            self._compare(uses, part, who, use, holder, actor)
-        location = self._location(holder, part, actor)
-        if location is None:
-            return None
-        if use.is_thread and not use.locks:
-            self._sharing.is_of_thread(location, actor.name)
-        elif actor.is_task and work is None and self._sharing.has_thread(location, actor.name):
-            self._note_mixed(actor, location)
-        return location
-
-    def _location(self, holder: Any, part: str, actor: Actor) -> Location | None:
-        """Return the location of a part of an object, if it is shared."""
-        if not self._sharing.locations or self._names is None:
-            return None
-        name = self._names.of(holder, actor)
-        location = (name, WHOLE if name in self._sharing.wholes else part)
-        return location if location in self._sharing.locations else None
-
-    def _note_mixed(self, actor: Actor, location: Location) -> None:
-        """Note that a coroutine touches again, without an await, what a thread may change."""
-        moment = (actor.name, len(self._record.steps))
-        if self._mixed_at == moment:
-            self._sharing.mixed["".join(location)] = None
-        self._mixed_at = moment
-
-    def _compare(
-        self, uses: Uses, part: str, who: str, use: Use, holder: Any, actor: Actor
-    ) -> None:
-        """See who else has used the same, or the whole of which it is a part."""
-        for other in list(uses) if part == WHOLE else {part, WHOLE} & uses.keys():
-            if any(w != who and use.conflicts(one) for w, one in uses[other].items()):
-                self._share(holder, {part, other}, actor)
-
-    def _share(self, holder: Any, parts: set[str], actor: Actor) -> None:
-        if self._names is None:
-            self._sharing.want_names()
-            return
-        name = self._names.of(holder, actor)
-        for part in parts:
-            self._sharing.add((name, part))
-
-    def _locks_of(self, actor: Actor) -> frozenset[str]:
-        """Return the locks that an actor holds: they only change by its own steps."""
-        known = self._locks.get(actor.name)
-        if known is not None and known[0] == actor.taken:
-            return known[1]
-        held = frozenset(
-            name
-            for name, state in self._record.waits.states.items()
-            if type(state) is LockState
-            and state.holder == actor.name
-            and name not in self._sharing.open_locks
-        )
-        self._locks[actor.name] = (actor.taken, held)
-        return held
 
     def _join(self, actor: Actor, work: Any, footprint: Footprint) -> None:
         """Let an access belong to the step after which it comes."""

@@ -6,6 +6,7 @@ import operator
 import os
 import random
 import types
+import weakref
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
@@ -43,6 +44,7 @@ from pytest_supercache.runtime.memory.hooks import (
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.touching import (
+    drop,
     is_container_in_python,
     put,
     read_deeply,
@@ -236,6 +238,8 @@ def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any
     if issubclass(kind, dict) and name in KEYED_METHODS and arguments:
         writes = not method_reads(dict, name)
         touch_entry(accesses, holder, arguments[0], writes=writes)
+        if writes:
+            drop(accesses, holder, arguments[0])
         if writes and len(arguments) > 1:
             put(accesses, arguments[1], holder, f"[{shown(arguments[0])}]")
         return None
@@ -333,6 +337,12 @@ def _touches_itself_later(value: Any) -> bool:
     return counts(value) and not is_view(value)
 
 
+def _dereferenced(accesses: Accesses, reference: Any, _arguments: tuple[Any, ...]) -> None:
+    """Touch what a weak reference leads to: whether that lives."""
+    accesses.let_dead_go()
+    accesses.touch_life(reference, writes=False)
+
+
 def _getter(accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> None:
     """Touch what a getter of `operator` gets."""
     if not arguments or type(arguments[0]) in PLAIN:
@@ -369,6 +379,8 @@ _TOUCH: dict[type, Callable[[Accesses, Any, tuple[Any, ...]], Any]] = {
     types.MethodDescriptorType: _unbound,
     types.WrapperDescriptorType: _unbound,
     functools.partial: _partial,
+    weakref.ReferenceType: _dereferenced,
+    weakref.KeyedRef: _dereferenced,
     operator.attrgetter: _getter,
     operator.itemgetter: _getter,
     operator.methodcaller: _caller,

@@ -129,6 +129,7 @@ def _guarded(hook: Callable[..., Any]) -> Callable[..., Any]:
         while frame is not None and frame.f_globals.get("__name__") in _CONTAINER_FILES:
             frame = frame.f_back
         if frame is not None and is_rewritten(frame.f_globals.get("__name__")):
+            Current.accesses.let_dead_go()
             return hook(*operands)
         return operands[0] if operands else None
 

@@ -25,6 +25,7 @@ from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.touching import (
     CODE,
     LOOKED_AT,
+    drop,
     looking,
     note_owner,
     put,
@@ -36,6 +37,7 @@ from pytest_supercache.runtime.memory.touching import (
     touch_looked_into,
     touch_whole,
 )
+from pytest_supercache.runtime.under_test import members_of
 
 
 def load_attribute(holder: Any, name: str) -> None:
@@ -54,6 +56,7 @@ def store_attribute(holder: Any, value: Any, name: str) -> None:
     """Before ``holder.name = value``."""
     accesses = _at_attribute(holder)
     if accesses is not None:
+        drop(accesses, members_of(holder), name)
         touch_attribute(accesses, holder, name, writes=True)
         is_code = type(value) in CODE or type(value) in METHOD_TYPES
         if is_code and issubclass(type(holder), type | types.ModuleType):
@@ -65,6 +68,7 @@ def delete_attribute(holder: Any, name: str) -> None:
     """Before ``del holder.name``."""
     accesses = _at_attribute(holder)
     if accesses is not None:
+        drop(accesses, members_of(holder), name)
         touch_attribute(accesses, holder, name, writes=True)
 
 
@@ -112,6 +116,7 @@ def store_global(value: Any, name: str) -> None:
     accesses = looking()
     if accesses is not None:
         members = sys._getframe(1).f_globals
+        drop(accesses, members, name)
         touch_global(accesses, members, name, writes=True)
         accesses.place(value, members, f".{name}")
         if type(value) in CODE:
@@ -122,7 +127,9 @@ def delete_global(name: str) -> None:
     """Before a global is deleted."""
     accesses = looking()
     if accesses is not None:
-        touch_global(accesses, sys._getframe(1).f_globals, name, writes=True)
+        members = sys._getframe(1).f_globals
+        drop(accesses, members, name)
+        touch_global(accesses, members, name, writes=True)
 
 
 def load_cell(cell: Any, _name: str) -> None:
@@ -150,6 +157,7 @@ def store_item(holder: Any, key: Any, value: Any) -> None:
     """Before ``holder[key] = value``."""
     accesses = looking(holder)
     if accesses is not None:
+        drop(accesses, holder, key)
         touch_item(accesses, holder, key, "__setitem__", writes=True)
         put(accesses, value, holder, f"[{shown(key)}]")
 
@@ -158,6 +166,7 @@ def delete_item(holder: Any, key: Any) -> None:
     """Before ``del holder[key]``."""
     accesses = looking(holder)
     if accesses is not None:
+        drop(accesses, holder, key)
         touch_item(accesses, holder, key, "__delitem__", writes=True)
 
 

@@ -7,9 +7,8 @@ where it was first put, the actor that put it there, and how many it had put the
 
 import functools
 import types
-import weakref
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from pytest_supercache.runtime.actor import Actor
@@ -18,43 +17,11 @@ from pytest_supercache.runtime.memory.effects import (
     is_left_alone,
     is_rewritten,
 )
+from pytest_supercache.runtime.memory.keeping import Keeper, Kept
 from pytest_supercache.runtime.memory.reach import WALKED, inside, leads_to_systems
 
 OBJECTS_MAX = 200_000
 """So many objects are named when the race begins; what lies farther is named when it is met."""
-
-
-class Kept:
-    """Values by the identity of objects, for as long as these live.
-
-    An object that allows it is not kept alive: weak caches of the code under test rely on that.
-    """
-
-    def __init__(self) -> None:
-        self._entries: dict[int, tuple[Any, Any]] = {}
-
-    def get(self, key: Any) -> Any:
-        """Return what is kept for an object; None: nothing."""
-        entry = self._entries.get(id(key))
-        return None if entry is None else entry[1]
-
-    def get_or_put(self, key: Any, make: Callable[[], Any]) -> Any:
-        """Return what is kept for an object, or keep something new."""
-        entry = self._entries.get(id(key))
-        if entry is None:
-            self.put(key, make())
-            entry = self._entries[id(key)]
-        return entry[1]
-
-    def put(self, key: Any, value: Any) -> None:
-        """Keep a value for an object."""
-        number, entries = id(key), self._entries
-        holder: Any
-        try:
-            holder = weakref.ref(key, lambda _: entries.pop(number, None))
-        except TypeError:  # dicts, lists and cells: kept alive, so that their number is not reused
-            holder = key
-        entries[number] = (holder, value)
 
 
 class File:
@@ -69,10 +36,11 @@ class Names:
 
     Args:
         actors: whoever takes part, as the race begins.
+        keeper: knows which objects live.
     """
 
-    def __init__(self, actors: Iterable[Actor]) -> None:
-        self._names = Kept()
+    def __init__(self, actors: Iterable[Actor], keeper: Keeper) -> None:
+        self._names = Kept(keeper)
         self._used: Counter[str] = Counter()
         self._made: Counter[tuple[str, str]] = Counter()
         self._count = 0

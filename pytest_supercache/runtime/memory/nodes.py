@@ -8,7 +8,8 @@ from typing import Any
 
 from pytest_supercache.runtime.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo, is_rewritten
-from pytest_supercache.runtime.memory.names import File, Kept
+from pytest_supercache.runtime.memory.keeping import Keeper, Kept
+from pytest_supercache.runtime.memory.names import File
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.uses import acts_atomically
@@ -40,10 +41,11 @@ class NodeUses:
 
     Args:
         declared: the state that each node has for itself, ``"package.module:name"`` each.
+        keeper: knows which objects live.
     """
 
-    def __init__(self, declared: Iterable[str]) -> None:
-        self._uses = Kept()
+    def __init__(self, declared: Iterable[str], keeper: Keeper) -> None:
+        self._uses = Kept(keeper, is_touched=True)
         self._own: set[tuple[int, str]] = set(map(_place_of, declared))
         self.found: SharedByNodes | None = None
         """The first memory that two nodes used."""

@@ -7,6 +7,9 @@ from pytest_supercache.core.footprint import Footprint
 WHOLE = "*"
 """Stands for all that an object holds, where parts of it cannot be told apart."""
 
+LIFE = "~life"
+"""Stands for whether an object lives: weak references ask, and whoever drops it changes that."""
+
 Location = tuple[str, str]
 """The name of an object, and what of it: ``.name``, ``['key']``, or ``*`` for the whole."""
 

@@ -23,6 +23,7 @@ from pytest_supercache.runtime.memory.effects import (
     GETTERS,
     METHOD_TYPES,
     PLAIN,
+    SCALARS,
     holds,
     inner_objects,
     is_left_alone,
@@ -84,7 +85,9 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
     """Touch an attribute of a module, a class or an instance."""
     kind = type(holder)
     if kind is weakref.ProxyType:
-        touch_attribute(accesses, _referent(holder), name, writes=writes)
+        with accesses.together(), suppress(ReferenceError):  # it is raised by the code itself
+            accesses.touch_life(weakref.ref(_referent(holder)), writes=False)
+            touch_attribute(accesses, _referent(holder), name, writes=writes)
     elif kind is super:
         touch_inherited(accesses, holder.__self_class__, holder.__thisclass__, name)
     elif kind in BEARERS:
@@ -264,6 +267,16 @@ def touch_by(accesses: Accesses, method: Any) -> None:
     holder = method.__self__
     if holder is not None and type(holder) is not types.ModuleType:
         touch_whole(accesses, holder, writes=not method_reads(type(holder), method.__name__))
+
+
+def drop(accesses: Accesses, members: Any, key: Any) -> None:
+    """Note that what a dict holds under a key is dropped: somebody may ask whether it lives."""
+    if type(members) is dict and type(key) in SCALARS:
+        value = members.get(key)
+        if accesses.drops(value):
+            reference = weakref.ref(value)
+            del value
+            accesses.touch_life(reference, writes=True)
 
 
 def put(accesses: Accesses, value: Any, holder: Any, part: str) -> None:

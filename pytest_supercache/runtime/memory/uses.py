@@ -1,6 +1,14 @@
 """How actors use a part of an object, and which of these uses conflict."""
 
-from pytest_supercache.runtime.actor import Actor
+from collections.abc import Iterable
+from typing import Any
+
+from pytest_supercache.core.waits import LockState
+from pytest_supercache.runtime.actor import Actor, BackgroundActor
+from pytest_supercache.runtime.memory.keeping import Keeper, Kept
+from pytest_supercache.runtime.memory.names import Names
+from pytest_supercache.runtime.memory.sharing import WHOLE, Location, Sharing
+from pytest_supercache.runtime.record import Record
 
 NO_LOCKS: frozenset[str] = frozenset()
 
@@ -39,6 +47,108 @@ class Use:
 
 Uses = dict[str, dict[str, Use]]
 """Of one object: part -> who -> how."""
+
+
+class Comparison:
+    """The uses of one execution, compared with each other: what conflicts is shared.
+
+    Args:
+        sharing: what is known of shared memory so far.
+        record: knows who holds which lock.
+        keeper: knows which objects live.
+    """
+
+    def __init__(self, sharing: Sharing, record: Record, keeper: Keeper) -> None:
+        self._sharing = sharing
+        self._record = record
+        self.names: Names | None = None
+        """The names of objects, once something is shared."""
+        self._uses = Kept(keeper, is_touched=True)
+        self._locks: dict[str, tuple[int, frozenset[str]]] = {}
+        self._mixed_at: tuple[str, int] | None = None
+        self._keeper = keeper
+
+    def begin_race(self, actors: Iterable[Actor]) -> None:
+        """Name what can be reached now, if names are wanted."""
+        if self._sharing.wants_names:
+            self.names = Names(actors, self._keeper)
+
+    def see(
+        self, actor: Actor, work: BackgroundActor | None, holder: Any, part: str, *, writes: bool
+    ) -> Location | None:
+        """Take note of an access by an actor, or by background work, which it performs.
+
+        Returns:
+            Its location, if that is shared.
+        """
+        who = actor.name
+        locks, is_atomic = NO_LOCKS, False
+        if work is not None:
+            who = work.name
+        else:
+            is_atomic = acts_atomically(actor)
+            locks = self._locks_of(actor)
+        uses: Uses = self._uses.get_or_put(holder, dict)
+        mine = uses.setdefault(part, {})
+        use = mine.get(who)
+        if use is None:
+            use = mine[who] = Use(is_thread=work is None and not actor.is_task)
+        if use.adds(writes=writes, locks=locks, is_atomic=is_atomic):
+            self._compare(uses, part, who, use, holder, actor)
+        location = self._location(holder, part, actor)
+        if location is None:
+            return None
+        if use.is_thread and not use.locks:
+            self._sharing.is_of_thread(location, actor.name)
+        elif actor.is_task and work is None and self._sharing.has_thread(location, actor.name):
+            self._note_mixed(actor, location)
+        return location
+
+    def _location(self, holder: Any, part: str, actor: Actor) -> Location | None:
+        """Return the location of a part of an object, if it is shared."""
+        if not self._sharing.locations or self.names is None:
+            return None
+        name = self.names.of(holder, actor)
+        location = (name, WHOLE if name in self._sharing.wholes else part)
+        return location if location in self._sharing.locations else None
+
+    def _note_mixed(self, actor: Actor, location: Location) -> None:
+        """Note that a coroutine touches again, without an await, what a thread may change."""
+        moment = (actor.name, len(self._record.steps))
+        if self._mixed_at == moment:
+            self._sharing.mixed["".join(location)] = None
+        self._mixed_at = moment
+
+    def _compare(
+        self, uses: Uses, part: str, who: str, use: Use, holder: Any, actor: Actor
+    ) -> None:
+        """See who else has used the same, or the whole of which it is a part."""
+        for other in list(uses) if part == WHOLE else {part, WHOLE} & uses.keys():
+            if any(w != who and use.conflicts(one) for w, one in uses[other].items()):
+                self._share(holder, {part, other}, actor)
+
+    def _share(self, holder: Any, parts: set[str], actor: Actor) -> None:
+        if self.names is None:
+            self._sharing.want_names()
+            return
+        name = self.names.of(holder, actor)
+        for part in parts:
+            self._sharing.add((name, part))
+
+    def _locks_of(self, actor: Actor) -> frozenset[str]:
+        """Return the locks that an actor holds: they only change by its own steps."""
+        known = self._locks.get(actor.name)
+        if known is not None and known[0] == actor.taken:
+            return known[1]
+        held = frozenset(
+            name
+            for name, state in self._record.waits.states.items()
+            if type(state) is LockState
+            and state.holder == actor.name
+            and name not in self._sharing.open_locks
+        )
+        self._locks[actor.name] = (actor.taken, held)
+        return held
 
 
 def acts_atomically(actor: Actor) -> bool:

@@ -1,0 +1,113 @@
+"""What is known of objects, for as long as they live; they live no longer for it.
+
+Objects that allow it are referred to weakly. Dicts, lists and cells do not: they are held, lest
+another object get their number, and let go as soon as nobody else holds them.
+"""
+
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+HELD_MAX = 2_000
+"""With more objects that are only named than this, those are held until the execution ends."""
+
+
+class Keeper:
+    """Knows which objects of one execution live."""
+
+    def __init__(self) -> None:
+        self._named: dict[int, Any] = {}
+        self._touched: dict[int, Any] = {}
+        self._tables: list[dict[int, Any]] = []
+
+    def table(self) -> dict[int, Any]:
+        """Make a table by the numbers of objects, out of which those are taken that end."""
+        self._tables.append({})
+        return self._tables[-1]
+
+    def keep(self, value: Any, *, is_touched: bool) -> None:
+        """Know of an object's end from now on."""
+        number = id(value)
+        known = self._named.pop(number, None) or self._touched.get(number)
+        if known is None:
+            try:
+                known = weakref.ref(value, lambda _: self._forget(number))
+            except TypeError:
+                known = (value,)
+        (self._touched if is_touched else self._named)[number] = known
+
+    def has_references(self, value: Any) -> bool:
+        """Say whether anybody but the keeper refers to an object weakly."""
+        own = id(value) in self._named or id(value) in self._touched
+        return weakref.getweakrefcount(value) > own
+
+    def let_go(self) -> None:
+        """Let go of the objects that nobody else holds, and of those that only these hold."""
+        while self._let_go(self._touched) or (
+            len(self._named) <= HELD_MAX and self._let_go(self._named)
+        ):
+            pass
+
+    def let_all_go(self) -> None:
+        """Let go of every object."""
+        self._named.clear()
+        self._touched.clear()
+        for table in self._tables:
+            table.clear()
+
+    def _let_go(self, kept: dict[int, Any]) -> bool:
+        ended = [number for number, count in _holders(kept) if count <= _ALONE]
+        for number in ended:
+            self._forget(number)
+        return bool(ended)
+
+    def _forget(self, number: int) -> None:
+        self._named.pop(number, None)
+        self._touched.pop(number, None)
+        for table in self._tables:
+            table.pop(number, None)
+
+
+def _holders(kept: dict[int, Any]) -> list[tuple[int, int]]:
+    """Count who holds the objects that cannot be referred to weakly."""
+    return [
+        (number, sys.getrefcount(known[0]))
+        for number, known in list(kept.items())
+        if type(known) is tuple
+    ]
+
+
+((_, _ALONE),) = _holders({0: ([],)})
+"""What is counted for an object that nobody else holds."""
+
+
+class Kept:
+    """Values by the identity of objects.
+
+    Args:
+        keeper: knows which of these live.
+        is_touched: the objects are those that code touches, not all that is named.
+    """
+
+    def __init__(self, keeper: Keeper, *, is_touched: bool = False) -> None:
+        self._keeper = keeper
+        self._is_touched = is_touched
+        self._values = keeper.table()
+
+    def get(self, key: Any) -> Any:
+        """Return what is kept for an object; None: nothing."""
+        return self._values.get(id(key))
+
+    def get_or_put(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return what is kept for an object, or keep something new."""
+        value = self._values.get(id(key))
+        if value is None:
+            value = make()
+            self.put(key, value)
+        return value
+
+    def put(self, key: Any, value: Any) -> None:
+        """Keep a value for an object."""
+        self._keeper.keep(key, is_touched=self._is_touched)
+        self._values[id(key)] = value
