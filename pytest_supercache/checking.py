@@ -4,7 +4,7 @@ Read this first. A body is run under one schedule after another; every execution
 search decides what comes next. What is found is made small, replayed, and only then reported.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -61,6 +61,7 @@ def check(
     ticks: int | str = "auto",
     preemptions: int | None = None,
     memory: str = "auto",
+    atomic: Sequence[str] = (),
     faults: Faults | None = None,
     guarantees: Iterable[Guarantee] = (),
     assume: Assume | None = None,
@@ -83,6 +84,8 @@ def check(
             code under test started a sleep, a timed wait or a lock lease.
         preemptions: try only schedules with at most so many; HOLDS only if there are no others.
         memory: ``declared``, ``shared`` or ``auto`` (docs/architecture.md, "Memory").
+        atomic: memory that is shared on purpose, and whose accesses may be taken as one with the
+            steps around them, by the names that a verdict gives: ``Stats.hits``, ``Shop.near``.
         faults: what may go wrong meanwhile; None: nothing (docs/faults.md).
         guarantees: what must hold beside the body's own checks; ``answers`` is always on.
         assume: what production promises.
@@ -97,7 +100,7 @@ def check(
     """
     settings = Exploration(
         search=search, grain=grain, seed=seed, executions=executions, time=time, ticks=ticks,
-        preemptions=preemptions, memory=memory, faults=faults, assume=assume,
+        preemptions=preemptions, memory=memory, atomic=atomic, faults=faults, assume=assume,
         stop_at_first=stop_at_first,
     )  # fmt: skip
     place = sent_to(executor, search_unit)
@@ -243,7 +246,8 @@ class _Check:
 
     def notes(self) -> tuple[str, ...]:
         """Return what should be said beside the verdict."""
-        return () if self._searched.note is None else (self._searched.note,)
+        said = () if self._searched.note is None else (self._searched.note,)
+        return (*said, *self._trial.stand.sharing.notes())
 
     def result(self) -> CheckResult:
         """Explore and conclude."""

@@ -22,6 +22,7 @@ def scope_of(
     timers_started: bool,
     simplified: tuple[str, ...],
     raced: tuple[str, ...] = (),
+    atomic: tuple[str, ...] = (),
     faults: int = 0,
 ) -> Scope:
     """Describe within which bounds a verdict is meant."""
@@ -41,6 +42,8 @@ def scope_of(
     }
     if raced:
         scope["shared memory"] = _listed(raced)
+    if atomic:
+        scope["declared atomic"] = ", ".join(atomic)
     if simplified:
         scope["simplified"] = ", ".join(simplified)
     if settings.assume is not None:
@@ -59,6 +62,8 @@ def bounds(scope: Scope) -> str:
     if "shared memory" in scope:
         atomic = f"shared memory raced: {scope['shared memory']}; other code between cache commands"
         atomic += " atomic"
+    if "declared atomic" in scope:
+        parts.append(f"taken as atomic, as declared: {scope['declared atomic']}")
     parts += [atomic, *([str(scope["simplified"])] if "simplified" in scope else [])]
     return f"({', '.join([*parts, str(scope['backend'])])})"
 

@@ -310,7 +310,7 @@ def test_stand(
     """
     with ExitStack() as undo:
         undo.enter_context(only_one())
-        finding = undo.enter_context(memory_found(is_wanted=settings.finds_memory))
+        finding = undo.enter_context(memory_found(settings))
         ctrl_c = undo.enter_context(ctrl_c_heard())  # left last: hears what falls into the undoing
         undo.enter_context(pinned())
         collector = undo.enter_context(collector_at_rest())

@@ -277,6 +277,7 @@ class Trial:
             timers_started=self.timers_started,
             simplified=tuple(self.simplified),
             raced=self.stand.sharing.names(),
+            atomic=tuple(sorted(self.stand.sharing.taken_as_atomic)),
             faults=len(self.vector),
         )
 

@@ -1,5 +1,6 @@
 """How to explore: every knob of a check with its default, in one frozen value."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pytest_supercache.core.errors import SupercacheError
@@ -33,6 +34,7 @@ class Exploration:
     ticks: int | str = "auto"
     preemptions: int | None = None
     memory: str = "auto"
+    atomic: Sequence[str] = ()
     faults: Faults | None = None
     assume: Assume | None = None
     stop_at_first: bool = True
@@ -68,7 +70,19 @@ def refuse_unavailable(settings: Exploration) -> None:
         raise SupercacheError(f"ticks={settings.ticks!r}: expected 'auto', 0, 1 or 2")
     if settings.memory not in MEMORIES:
         raise SupercacheError(f"memory={settings.memory!r}: expected one of {', '.join(MEMORIES)}")
+    _refuse_atomic(settings)
     if settings.faults is not None and not isinstance(settings.faults, Faults):
         raise SupercacheError(f"faults={settings.faults!r}: expected Faults(max=1, kinds=(...))")
     if settings.executions < 1 or settings.time <= 0:
         raise SupercacheError("executions must be at least 1 and time more than 0 s")
+
+
+def _refuse_atomic(settings: Exploration) -> None:
+    if isinstance(settings.atomic, str) or not all(isinstance(n, str) for n in settings.atomic):
+        raise SupercacheError(f"atomic={settings.atomic!r}: expected names, as ['Stats.hits']")
+    if settings.atomic and not settings.finds_memory:
+        raise SupercacheError(
+            f"atomic={[*settings.atomic]!r} names memory that would be raced; with "
+            f"memory={settings.memory!r} and grain={settings.grain!r} none is looked for. Leave "
+            "one of them out"
+        )

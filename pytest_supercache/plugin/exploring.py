@@ -1,7 +1,7 @@
 """``@explore``: a test function becomes a body that runs once per interleaving."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, overload
 
@@ -34,6 +34,7 @@ def explore(
     ticks: int | str = ...,
     preemptions: int | None = ...,
     memory: str = ...,
+    atomic: Sequence[str] = ...,
     faults: Faults | None = ...,
     guarantees: Iterable[Guarantee] = ...,
     assume: Assume | None = ...,
@@ -64,8 +65,8 @@ def explore(
 
 
 _OPTIONS = frozenset(
-    {"search", "grain", "seed", "executions", "time", "ticks", "preemptions", "memory", "faults",
-     "assume", "stop_at_first"}
+    {"search", "grain", "seed", "executions", "time", "ticks", "preemptions", "memory", "atomic",
+     "faults", "assume", "stop_at_first"}
 )  # fmt: skip
 
 

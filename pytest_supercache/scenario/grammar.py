@@ -188,6 +188,9 @@ EXPLORE_FIELDS = {
     "memory": Field(
         kind=Kind.CHOICE, choices=MEMORIES, description="Whether in-process state is trusted."
     ),
+    "atomic": Field(
+        kind=Kind.TEXTS, description="Memory shared on purpose, no switch points: `Stats.hits`."
+    ),
 }
 
 ASSUME_FIELDS = {

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from pytest_supercache import Verdict, check
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.schedule import read_token
 
 
@@ -89,3 +90,55 @@ def test_what_nobody_shares_costs_no_execution():
 
     found, declared = check(body), check(body, memory="declared")
     assert found.executions == declared.executions == 1
+
+
+class Stats:
+    """What is counted on the side, and may be wrong."""
+
+    hits = 0
+
+
+def counted(world):
+    redis = world.existing_cache.client(decode_responses=True)
+
+    def get():
+        Stats.hits += 1
+        redis.get("k")
+
+    world.actor("one", get)
+    world.actor("two", get)
+    world.run()
+
+
+def test_memory_that_is_declared_atomic_is_no_step_and_the_sentence_names_it():
+    raced, atomic = check(counted), check(counted, atomic=["Stats.hits"])
+    assert raced.verdict is atomic.verdict is Verdict.HOLDS
+    assert "shared memory raced: Stats.hits" in raced.coverage
+    assert "taken as atomic, as declared: Stats.hits" in atomic.coverage
+    assert "raced" not in atomic.coverage
+    assert atomic.executions < raced.executions
+
+
+@pytest.mark.parametrize("name", ["Near.entries", "Near"])
+def test_what_is_inside_of_what_is_declared_atomic_is_declared_too(name):
+    assert check(flow(), atomic=[name]).verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize("name", ["Near.entr", "Near.entries['other']", "near"])
+def test_another_name_declares_nothing_and_is_told(name):
+    result = check(flow(), atomic=[name])
+    assert result.verdict is Verdict.VIOLATED
+    assert f"atomic: no memory that users share is named {name}" in result.notes
+
+
+@pytest.mark.parametrize(
+    "options", [{"memory": "declared"}, {"memory": "shared"}, {"grain": "await"}]
+)
+def test_atomic_goes_with_memory_that_is_looked_for(options):
+    with pytest.raises(SupercacheError, match="Leave one of them out"):
+        check(flow(), atomic=["Near"], **options)
+
+
+def test_atomic_takes_a_list_of_names():
+    with pytest.raises(SupercacheError, match="expected names"):
+        check(flow(), atomic="Near")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+from pytest_supercache.core.settings import Exploration
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.functions import Functions, functions_rewritten
@@ -18,13 +19,14 @@ class Finding:
 
     Args:
         functions: the rewritten code that reports its accesses; None disables the search.
+        atomic: names of memory whose accesses are no points.
     """
 
-    def __init__(self, functions: Functions | None) -> None:
+    def __init__(self, functions: Functions | None, atomic: Iterable[str] = ()) -> None:
         self._functions = functions
         self._body: Any = None
         self._imported = len(sys.modules)
-        self.sharing = Sharing()
+        self.sharing = Sharing(atomic)
         """What is known so far."""
 
     @contextmanager
@@ -57,10 +59,10 @@ class Finding:
 
 
 @contextmanager
-def memory_found(*, is_wanted: bool) -> Iterator[Finding]:
-    """Look for shared memory for the length of a check, if that is wanted."""
-    if not is_wanted:
+def memory_found(settings: Exploration) -> Iterator[Finding]:
+    """Look for shared memory for the length of a check, if its settings want that."""
+    if not settings.finds_memory:
         yield Finding(None)
         return
     with functions_rewritten() as functions:
-        yield Finding(functions)
+        yield Finding(functions, settings.atomic)

@@ -15,10 +15,17 @@ Location = tuple[str, str]
 
 
 class Sharing:
-    """The shared locations of one check, and what its coroutines touch between two steps."""
+    """The shared locations of one check, and what its coroutines touch between two steps.
 
-    def __init__(self) -> None:
+    Args:
+        atomic: names of memory whose accesses, and those to all inside it, are no points.
+    """
+
+    def __init__(self, atomic: Iterable[str] = ()) -> None:
         self.locations: set[Location] = set()
+        self._atomic = self._names_to_meet = tuple(atomic)
+        self.taken_as_atomic: set[str] = set()
+        """Which of the names that were declared have met memory that is shared."""
         self.wants_names = False
         """Something is shared, so executions have to name their objects from now on."""
         self.starts: set[str] = set()
@@ -53,6 +60,7 @@ class Sharing:
             else:
                 self.starts.add(actor)
         self.wants_names = bool(self.locations)
+        self._names_to_meet = ()
         self.is_complete()
 
     def is_complete(self) -> None:
@@ -62,6 +70,10 @@ class Sharing:
     def add(self, location: Location) -> None:
         """Note that a location is shared."""
         name = location[0]
+        declared = [one for one in self._atomic if _is_inside(_written(location), one)]
+        if declared:
+            self.taken_as_atomic.update(declared)
+            return
         if sum(one == name for one, _ in self.locations) >= PARTS_MAX:
             self.wholes.add(name)
             location = (name, WHOLE)
@@ -137,8 +149,24 @@ class Sharing:
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the shared locations, sorted."""
-        parts = (f"{name}{'' if part == WHOLE else part}" for name, part in self.locations)
-        return tuple(sorted(parts))
+        return tuple(sorted(map(_written, self.locations)))
+
+    def notes(self) -> tuple[str, ...]:
+        """Say which names declared to be atomic no shared memory has; nothing if there are none."""
+        missed = [name for name in self._names_to_meet if name not in self.taken_as_atomic]
+        said = f"atomic: no memory that users share is named {', '.join(missed)}"
+        return (said,) if missed else ()
+
+
+def _written(location: Location) -> str:
+    """Write a location as people read it."""
+    name, part = location
+    return name if part == WHOLE else f"{name}{part}"
+
+
+def _is_inside(written: str, outer: str) -> bool:
+    """Say whether a location is the named one, or a part of it."""
+    return written == outer or written.startswith((f"{outer}.", f"{outer}["))
 
 
 PARTS_MAX = 30
