@@ -25,6 +25,13 @@ _FRAMEWORKS = frozenset(
 )  # fmt: skip
 """They call the code under test, or are called by it, and lock only what is their own."""
 
+_BOOKKEEPING = frozenset({"asgiref.local", "django.db.backends.base.base"})
+"""Modules of frameworks under test that lock a table or a count of their own for a line or two.
+
+Nothing in these sections is a step, so nobody ever waits for such a lock: it stays a real one. The
+first guards where a `Local` keeps its values, the other how many may share a connection.
+"""
+
 _SHIPPED_SYSTEMS = "pytest_supercache.reference"
 
 
@@ -42,6 +49,8 @@ def is_under_test_name(name: str) -> bool:
     if name.startswith(_SHIPPED_SYSTEMS):
         return True
     top = name.partition(".")[0]
+    if name in _BOOKKEEPING:
+        return False
     return not (top in _TOOLS or top in _FRAMEWORKS or top in sys.stdlib_module_names)
 
 

@@ -156,6 +156,27 @@ def test_each_node_has_caches_of_its_own_behind_the_handler_of_the_process():
     caches["default"].clear()
 
 
+def test_locks_of_the_bookkeeping_of_django_are_no_steps():
+    labels = set()
+
+    def body(world):
+        new_database(world)
+
+        def ask():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            caches["default"].get("k")
+
+        world.actor("one", ask)
+        world.actor("two", ask)
+        world.run()
+        labels.update(step.label for step in world.stepping.record.steps)
+
+    check(body, executions=20, guarantees=())
+    assert labels
+    assert not [label for label in labels if label.startswith(("acquire", "release"))]
+
+
 def test_each_node_has_its_own_local_memory_and_the_files_are_shared():
     seen = []
 

@@ -253,7 +253,9 @@ def disagreements(
 ) -> Iterator[str]:
     """Compare both searches on so many flows of each kind; yield what differs."""
     for ticks in ticks_of:
-        with stand_on(start_server("fakeredis"), Exploration(ticks=ticks), {}) as stand:
+        with stand_on(
+            start_server("fakeredis"), Exploration(ticks=ticks, memory="declared"), {}
+        ) as stand:
             for kind, text in KINDS.items():
                 if ticks and kind not in {"sleep", "timed", "expiry", "rounds"}:
                     continue

@@ -28,6 +28,7 @@ from tests.search.well_known import (
 def counted(body, **options):
     """Search exhaustively; nothing may be wasted, and every interleaving must be its own."""
     options = {"search": "exhaustive", "stop_at_first": False, "executions": 100_000} | options
+    options["memory"] = "declared"  # the programs name what they share
     result = check(body, **options)
     assert result.exhausted
     assert result.blocked == 0

@@ -29,7 +29,7 @@ def outcomes_of(run, search, ticks=0):
             seen.pop()  # it only showed that the clock cannot move there
         return execution
 
-    settings = Exploration(ticks=ticks)
+    settings = Exploration(ticks=ticks, memory="declared")
     with stand_on(start_server("fakeredis"), settings, {}) as stand:
         assert search.explore(attempt) is End.EXHAUSTED
     return seen

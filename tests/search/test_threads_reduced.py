@@ -224,7 +224,9 @@ def searched(program, search, ticks):
     def body(world):
         answers.append(repr(program(world)))
 
-    with stand_on(start_server("fakeredis"), Exploration(ticks=ticks), {}) as stand:
+    with stand_on(
+        start_server("fakeredis"), Exploration(ticks=ticks, memory="declared"), {}
+    ) as stand:
 
         def attempt(scheduler):
             execution = stand.execute(body, scheduler)

@@ -16,10 +16,11 @@ NO_LOCKS: frozenset[str] = frozenset()
 class Use:
     """How one actor, or background work, has used one location so far."""
 
-    __slots__ = ("_is_new", "is_atomic", "is_thread", "locks", "writes")
+    __slots__ = ("_is_new", "is_atomic", "is_thread", "locks", "seen_after", "writes")
 
     def __init__(self, *, is_thread: bool) -> None:
         self._is_new = True
+        self.seen_after = -1  # so many steps of its actor: the next use before another adds nothing
         self.is_thread = is_thread
         self.writes = False
         self.locks = NO_LOCKS
@@ -81,20 +82,16 @@ class Comparison:
         Returns:
             Its location, if that is shared.
         """
-        who = actor.name
-        locks, is_atomic = NO_LOCKS, False
-        if work is not None:
-            who = work.name
-        else:
-            is_atomic = acts_atomically(actor)
-            locks = self._locks_of(actor)
+        who = actor.name if work is None else work.name
         uses: Uses = self._uses.get_or_put(holder, dict)
         mine = uses.setdefault(part, {})
         use = mine.get(who)
         if use is None:
             use = mine[who] = Use(is_thread=work is None and not actor.is_task)
-        if use.adds(writes=writes, locks=locks, is_atomic=is_atomic):
-            self._compare(uses, part, who, use, holder, actor)
+        if use.seen_after != actor.taken or writes > use.writes:
+            if self._adds(use, actor, work, writes=writes):
+                self._compare(uses, part, who, use, holder, actor)
+            use.seen_after = -1 if work is not None else actor.taken
         location = self._location(holder, part, actor)
         if location is None:
             return None
@@ -103,6 +100,12 @@ class Comparison:
         elif actor.is_task and work is None and self._sharing.has_thread(location, actor.name):
             self._note_mixed(actor, location)
         return location
+
+    def _adds(self, use: Use, actor: Actor, work: BackgroundActor | None, *, writes: bool) -> bool:
+        if work is not None:
+            return use.adds(writes=writes, locks=NO_LOCKS, is_atomic=False)
+        locks = self._locks_of(actor)
+        return use.adds(writes=writes, locks=locks, is_atomic=acts_atomically(actor))
 
     def _location(self, holder: Any, part: str, actor: Actor) -> Location | None:
         """Return the location of a part of an object, if it is shared."""
