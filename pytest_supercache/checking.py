@@ -214,7 +214,7 @@ def _search_one(
         raise SharedMemoryNeeded("what the code touches has other names in every run")
     return Unit(
         vector=vector,
-        result=replace(result, notes=(*result.notes, *one.notes())),
+        result=replace(result, notes=(*result.notes, *one.notes()), memory=stand.sharing.listed()),
         reduction=one.reduction(),
         points=tuple(trial.points),
         idle=trial.idle,

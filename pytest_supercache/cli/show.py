@@ -66,11 +66,20 @@ def _print_table(files: list[dict[str, Any]]) -> None:
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-def explain(path: Path) -> None:
+@click.option("--memory", is_flag=True, help="Run it; list the memory that its users share.")
+def explain(path: Path, memory: bool) -> None:
     """Tell what the scenario in PATH says, in words: given, when, then.
+
+    With --memory it is searched instead, and every place in memory that two users use, one of them
+    writing, is listed: who uses it, and whether that is raced, locked or declared to be atomic.
 
     Exit status: 0, or 1 when the file has mistakes.
     """
+    if memory:
+        from pytest_supercache.cli.memory import shared_memory
+
+        click.echo(shared_memory(path), nl=False)
+        return
     from pytest_supercache.scenario.problems import ScenarioProblems
     from pytest_supercache.scenario.prose import explain as in_words
     from pytest_supercache.scenario.validate import load_file

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from pytest_supercache.core.memory_use import MemoryUse
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.orders import Cause, Passing, Share
@@ -67,4 +68,5 @@ class CheckResult:
     reproduce: str = ""  # the decorator that repeats a schedule which Hypothesis found
     share: Share | None = None  # how much of everything fails, if everything was executed
     statistics: str = ""  # what Hypothesis says of a search that it drove
+    memory: tuple[MemoryUse, ...] = ()  # that users share, if it was to be listed
     odds: Odds | None = None  # of the conflict in simulated traffic, if that was simulated

@@ -35,6 +35,7 @@ class Exploration:
     preemptions: int | None = None
     memory: str = "auto"
     atomic: Sequence[str] = ()
+    lists_memory: bool = False  # says of all memory that users share who uses it
     faults: Faults | None = None
     assume: Assume | None = None
     stop_at_first: bool = True

@@ -22,6 +22,7 @@ _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("executions", "N", int, "schedules an item may execute (default: 20000)"),
     ("preemptions", "N", int, "try only schedules with at most N preemptions"),
     ("ticks", "N", str, "early moves of the clock: auto, 0, 1 or 2 (default: auto)"),
+    ("memory", "NAME", str, "memory of the process: auto (default), declared or shared"),
     ("faults", "N", int, "faults in one execution at most (default: none, or what a file says)"),
     ("workers", "N", int, "processes that search scenarios and sets of faults (default: 1)"),
     ("odds", "N", int, "simulated runs for the odds of a conflict; 0: none (default: 100)"),
@@ -65,6 +66,12 @@ def add_options(parser: pytest.Parser) -> None:
         default=None,
         help=argparse.SUPPRESS,  # for the `supercache` command: see `describing`
     )
+    group.addoption(
+        "--supercache-list-memory",
+        dest="supercache_list_memory",
+        action="store_true",
+        help=argparse.SUPPRESS,  # for `supercache explain --memory`
+    )
     add_gate_options(parser)
 
 
@@ -102,7 +109,8 @@ class Options:
         faults = self._faults(own.get("faults"))
         rest = {name: value for name, value in own.items() if name not in _EXPLORATION}
         odds = simulation(self.value("odds"), self.project.get("traffic", {}))
-        return replace(settings, **{**rest, "faults": faults, "odds": odds})
+        lists = self._config.getoption("supercache_list_memory")
+        return replace(settings, **{**rest, "faults": faults, "odds": odds, "lists_memory": lists})
 
     def _faults(self, own: Faults | None) -> Faults | None:
         """Let the command line say how many faults there are; the file says which kinds."""
@@ -120,7 +128,9 @@ class Options:
         return None if given is None else _typed(name, given)
 
 
-_EXPLORATION = ("search", "time", "executions", "preemptions", "ticks", "seed", "step_timeout")
+_EXPLORATION = (
+    "search", "time", "executions", "preemptions", "ticks", "seed", "step_timeout", "memory",
+)  # fmt: skip
 _KINDS = {name: kind for name, _, kind, _ in _OPTIONS}
 
 

@@ -101,6 +101,7 @@ def finding_row(finding: Finding) -> Row:
         "exhausted": result.exhausted,
         "reasons": list(result.reasons),
         "notes": list(result.notes),
+        **({"memory": plain([asdict(use) for use in result.memory])} if result.memory else {}),
         "seconds": round(result.seconds, 3),
         "severity": finding.severity,
         "owner": finding.owner,

@@ -25,7 +25,7 @@ def begin(controller: Controller, actor: Actor) -> None:
         memory = frozenset({f"memory:{actor.node}"})
         add_move(controller, actor, "start", "memory", Footprint(memory, memory))
         actor.operation_began = actor.taken
-    elif actor.is_task and controller.memory and controller.memory.starts_with_step(actor.name):
+    elif controller.memory and controller.memory.starts_with_step(actor.name):
         controller.fused = None
         born = Footprint(reads=frozenset({actor.born} if actor.born else ()))
         touched = controller.memory.widened(actor.name, "start", born)

@@ -124,6 +124,28 @@ def test_what_is_inside_of_what_is_declared_atomic_is_declared_too(name):
     assert check(flow(), atomic=[name]).verdict is Verdict.HOLDS
 
 
+def test_what_is_declared_atomic_is_in_the_footprint_of_the_step_before():
+    def body(world):
+        redis = world.existing_cache.client(decode_responses=True)
+        log = Log()
+
+        def note(name):
+            redis.get(name)
+            log.lines.append(name)
+
+        world.actor("one", note, "a")
+        world.actor("two", note, "b")
+        world.run()
+        assert log.lines == ["a", "b"]
+
+    assert check(body, atomic=["Log.lines"]).verdict is Verdict.VIOLATED
+
+
+class Log:
+    def __init__(self):
+        self.lines = []
+
+
 @pytest.mark.parametrize("name", ["Near.entr", "Near.entries['other']", "near"])
 def test_another_name_declares_nothing_and_is_told(name):
     result = check(flow(), atomic=[name])

@@ -271,7 +271,8 @@ class Accesses:
         return None if location is None else self._touch(actor, location, writes=writes)
 
     def _touch(self, actor: Actor, location: Location, *, writes: bool) -> Footprint:
-        self._places.add(place_of(location))
+        if location not in self._sharing.atomic:
+            self._places.add(place_of(location))
         if self._together is None:
             self._access(actor, [(location, writes)])
         else:
@@ -286,7 +287,8 @@ class Accesses:
             footprint |= footprint_of(location, writes=writes)
             what = location[0] if location[1] == WHOLE else "".join(location)
             labels[what] = "write" if writes else labels.get(what, "read")
-        if self._work is not None or actor.is_task or acts_atomically(actor):
+        is_declared = all(location in self._sharing.atomic for location, _ in touched)
+        if self._work is not None or actor.is_task or acts_atomically(actor) or is_declared:
             self._join(actor, self._work, footprint)
         else:
             label = ", ".join(f"{verb} {what}" for what, verb in labels.items())
@@ -317,9 +319,9 @@ class Accesses:
 
     def _join(self, actor: Actor, work: Any, footprint: Footprint) -> None:
         """Let an access belong to the step after which it comes."""
+        if work is None and not actor.taken:
+            self._sharing.start_is_step(actor.name)
         if work is None and actor.is_task:
-            if not actor.taken:
-                self._sharing.start_is_step(actor.name)
             label = self._answered.get(actor.name)
             if label is not None:
                 self._sharing.answer_is_step(actor.name, label)

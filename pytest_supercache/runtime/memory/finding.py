@@ -10,6 +10,7 @@ from pytest_supercache.core.settings import Exploration
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.functions import Functions, functions_rewritten
+from pytest_supercache.runtime.memory.listing import Listing
 from pytest_supercache.runtime.memory.sharing import Sharing
 from pytest_supercache.runtime.stepping import Stepping
 
@@ -20,13 +21,16 @@ class Finding:
     Args:
         functions: the rewritten code that reports its accesses; None disables the search.
         atomic: names of memory whose accesses are no points.
+        lists: gather who uses what.
     """
 
-    def __init__(self, functions: Functions | None, atomic: Iterable[str] = ()) -> None:
+    def __init__(
+        self, functions: Functions | None, atomic: Iterable[str] = (), *, lists: bool = False
+    ) -> None:
         self._functions = functions
         self._body: Any = None
         self._imported = len(sys.modules)
-        self.sharing = Sharing(atomic)
+        self.sharing = Sharing(atomic, Listing() if lists else None)
         """What is known so far."""
 
     @contextmanager
@@ -65,4 +69,4 @@ def memory_found(settings: Exploration) -> Iterator[Finding]:
         yield Finding(None)
         return
     with functions_rewritten() as functions:
-        yield Finding(functions, settings.atomic)
+        yield Finding(functions, settings.atomic, lists=settings.lists_memory)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.memory_use import MemoryUse
+from pytest_supercache.runtime.memory.listing import Listing
 
 WHOLE = "*"
 """Stands for all that an object holds, where parts of it cannot be told apart."""
@@ -19,14 +21,18 @@ class Sharing:
 
     Args:
         atomic: names of memory whose accesses, and those to all inside it, are no points.
+        listing: gathers who uses what, if that is wanted.
     """
 
-    def __init__(self, atomic: Iterable[str] = ()) -> None:
+    def __init__(self, atomic: Iterable[str] = (), listing: Listing | None = None) -> None:
+        self.listing = listing
         self.locations: set[Location] = set()
         self._atomic = self._names_to_meet = tuple(atomic)
+        self.atomic: set[Location] = set()
+        """Shared locations whose accesses are no points, but belong to the step before them."""
         self.taken_as_atomic: set[str] = set()
         """Which of the names that were declared have met memory that is shared."""
-        self.wants_names = False
+        self.wants_names = listing is not None
         """Something is shared, so executions have to name their objects from now on."""
         self.starts: set[str] = set()
         """Coroutines that touch shared memory before their first step: their start is a step."""
@@ -70,14 +76,14 @@ class Sharing:
     def add(self, location: Location) -> None:
         """Note that a location is shared."""
         name = location[0]
-        declared = [one for one in self._atomic if _is_inside(_written(location), one)]
-        if declared:
-            self.taken_as_atomic.update(declared)
-            return
         if sum(one == name for one, _ in self.locations) >= PARTS_MAX:
             self.wholes.add(name)
             location = (name, WHOLE)
         if location not in self.locations and not self._is_complete:
+            declared = [one for one in self._atomic if _is_inside(written(location), one)]
+            if declared:
+                self.atomic.add(location)
+                self.taken_as_atomic.update(declared)
             self.locations.add(location)
             self._has_grown = True
 
@@ -148,8 +154,12 @@ class Sharing:
         return has_grown
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of the shared locations, sorted."""
-        return tuple(sorted(map(_written, self.locations)))
+        """Return the names of the shared locations whose accesses are points, sorted."""
+        return tuple(sorted(map(written, self.locations - self.atomic)))
+
+    def listed(self) -> tuple[MemoryUse, ...]:
+        """Return who uses which memory, if that was to be listed."""
+        return () if self.listing is None else self.listing.rows(self.names())
 
     def notes(self) -> tuple[str, ...]:
         """Say which names declared to be atomic no shared memory has; nothing if there are none."""
@@ -158,15 +168,15 @@ class Sharing:
         return (said,) if missed else ()
 
 
-def _written(location: Location) -> str:
+def written(location: Location) -> str:
     """Write a location as people read it."""
     name, part = location
     return name if part == WHOLE else f"{name}{part}"
 
 
-def _is_inside(written: str, outer: str) -> bool:
+def _is_inside(name: str, outer: str) -> bool:
     """Say whether a location is the named one, or a part of it."""
-    return written == outer or written.startswith((f"{outer}.", f"{outer}["))
+    return name == outer or name.startswith((f"{outer}.", f"{outer}["))
 
 
 PARTS_MAX = 30

@@ -7,7 +7,7 @@ from pytest_supercache.core.waits import LockState
 from pytest_supercache.runtime.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.memory.keeping import Keeper, Kept
 from pytest_supercache.runtime.memory.names import Names
-from pytest_supercache.runtime.memory.sharing import WHOLE, Location, Sharing
+from pytest_supercache.runtime.memory.sharing import WHOLE, Location, Sharing, written
 from pytest_supercache.runtime.record import Record
 
 NO_LOCKS: frozenset[str] = frozenset()
@@ -92,6 +92,8 @@ class Comparison:
             if self._adds(use, actor, work, writes=writes):
                 self._compare(uses, part, who, use, holder, actor)
             use.seen_after = -1 if work is not None else actor.taken
+        if self._sharing.listing is not None and self.names is not None:
+            self._list((self.names.of(holder, actor), part), who, use, writes=writes)
         location = self._location(holder, part, actor)
         if location is None:
             return None
@@ -106,6 +108,12 @@ class Comparison:
             return use.adds(writes=writes, locks=NO_LOCKS, is_atomic=False)
         locks = self._locks_of(actor)
         return use.adds(writes=writes, locks=locks, is_atomic=acts_atomically(actor))
+
+    def _list(self, location: Location, who: str, use: Use, *, writes: bool) -> None:
+        assert self._sharing.listing is not None, "it is asked for"
+        self._sharing.listing.note(
+            written(location), who, writes=writes, locks=use.locks, is_atomic=use.is_atomic
+        )
 
     def _location(self, holder: Any, part: str, actor: Actor) -> Location | None:
         """Return the location of a part of an object, if it is shared."""

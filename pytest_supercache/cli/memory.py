@@ -1,0 +1,62 @@
+"""`supercache explain --memory`: who uses which memory, as a search of the scenario finds it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pytest_supercache.cli.project import ProjectError
+from pytest_supercache.report.values import clean
+
+_NOTHING = "its users share no memory of the process, one of them writing"
+
+
+def shared_memory(path: Path) -> str:
+    """Search the scenarios in ``path`` and write what memory their users share.
+
+    Raises:
+        ProjectError: pytest could not run them.
+    """
+    with TemporaryDirectory(prefix="supercache-") as folder:
+        options = ["--supercache-list-memory", "--supercache-odds=0", "-q", "-n0"]
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "supercache", "-p", "no:cacheprovider",
+             *options, f"--supercache-report={folder}", str(path)],
+            check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        verdict = Path(folder) / "verdict.json"
+        found = json.loads(verdict.read_text(encoding="utf-8")) if verdict.exists() else {}
+    rows = found.get("scenarios", [])
+    if not rows:
+        said = "\n".join(part.strip() for part in (done.stdout, done.stderr) if part.strip())
+        raise ProjectError(f"pytest cannot run {path}:\n{said}")
+    return "\n".join(clean(line) for row in rows for line in _lines(row)) + "\n"
+
+
+def _lines(row: dict[str, Any]) -> Iterator[str]:
+    uses = row.get("memory", [])
+    if not uses:
+        yield f"{row['id']}: {_NOTHING}"
+        return
+    yield f"{row['id']}: memory that its users share ({row['verdict']})"
+    shown = [(use["name"], _users(use), _state(use)) for use in uses]
+    widths = [max(map(len, column)) for column in list(zip(*shown, strict=True))[:2]]
+    for name, users, state in shown:
+        yield f"  {name:{widths[0]}}  {users:{widths[1]}}  {state}"
+    raced = [use["name"] for use in uses if use["state"] == "raced"]
+    if raced:
+        yield "  what is atomic on purpose need not be raced; leave the other names out:"
+        yield f"  explore: {{atomic: {json.dumps(raced, ensure_ascii=False)}}}"
+
+
+def _users(use: dict[str, Any]) -> str:
+    return ", ".join(f"{who} {verbs}" for who, verbs in use["users"])
+
+
+def _state(use: dict[str, Any]) -> str:
+    if use["state"] == "locked":
+        return f"locked: {', '.join(name.partition(':')[2] for name in use['locks'])}"
+    return str(use["state"])

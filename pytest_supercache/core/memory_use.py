@@ -1,0 +1,18 @@
+"""How users share one place in memory: what a listing says of it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """One place in memory that several actors use, one of them writing.
+
+    ``users`` names them with what they do: ``"reads"``, ``"writes"`` or ``"reads and writes"``.
+    ``state`` says what a check makes of it: ``"raced"``, ``"locked"`` (``locks`` names the common
+    locks), or ``"atomic"`` (declared so).
+    """
+
+    name: str
+    users: tuple[tuple[str, str], ...]
+    state: str
+    locks: tuple[str, ...] = ()
