@@ -68,7 +68,7 @@ class Breakpoint:
         """Say that no step fitted, and which there were."""
         if self.is_met:
             return None
-        steps = "".join(f"\n  {one}" for one in self._seen)
+        steps = "".join(f"\n  {one}" for one in dict.fromkeys(self._seen))  # of every replay
         return (
             f"--supercache-break={self._wanted}: no step of a user is called so. Give its number, "
             f"its text, or USER: TEXT, as in{steps or ' the picture'}"

@@ -227,6 +227,43 @@ def test_a_debugger_opens_in_a_coroutine_and_never_outside_of_the_code_under_tes
     assert not re.search("^> .*pytest_supercache/", stepped, re.MULTILINE)
 
 
+NEAR = """
+class Near:
+    def __init__(self, origin):
+        self.origin, self.near = origin, {}
+
+    def get(self, key):
+        if key not in self.near:
+            self.near[key] = self.origin.get(key)
+        return self.near[key]
+
+    def set(self, key, value):
+        self.origin.set(key, value)
+        self.near.pop(key, None)
+
+@sc.system("near")
+def near(layers):
+    return Near(layers.origin)
+"""
+
+
+def test_a_debugger_opens_at_an_access_to_memory_on_the_line_of_the_user(project: Project) -> None:
+    project.add_to_conftest(NEAR)
+    project.scenario(race(system="near"))
+    project.run()
+    token = project.row()["counterexample"]["token"]
+    result = project.pytester.run(
+        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--supercache-replay={token}",
+        "--pdb", "--supercache-break=alice: write Near.near['product:42']",
+        stdin=b"p key\nn\nc\nq\n",
+    )  # fmt: skip
+    said = result.stdout.str()
+    line = r"-> self\.near\[key\] = self\.origin\.get\(key\)"
+    assert re.search(rf"> .*conftest\.py\(\d+\)get\(\)\n{line}", said)
+    assert "(Pdb) 'product:42'" in said
+    assert re.search(r"> .*conftest\.py\(\d+\)get\(\)\n-> return self\.near\[key\]", said)
+
+
 def test_leaving_the_debugger_ends_the_run(project: Project) -> None:
     said = stop(project, "2", "q\n")
     assert "the debugger was left" in said

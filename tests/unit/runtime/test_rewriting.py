@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import threading
 import traceback
 from collections import defaultdict
 
@@ -157,3 +158,32 @@ def test_after_a_check_every_function_has_its_own_code_again():
     names = {instruction for function in made for instruction in function.__code__.co_names}
     assert names == {"fill"}, "what was made meanwhile, too"
     assert all(len(function.__code__.co_consts) <= 2 for function in made)
+
+
+def lines_run(memory):
+    """Return the lines of this file that a trace function, as coverage has one, sees in a flow."""
+    seen = set()
+
+    def trace(frame, event, _argument):
+        if event == "line" and frame.f_code.co_filename == __file__:
+            seen.add(frame.f_lineno)
+        return trace
+
+    def body(world):
+        shop = Shop()
+        world.actor("a", shop.fill, "k")
+        world.actor("b", shop.fill, "k")
+        world.run()
+
+    threading.settrace(trace)
+    try:
+        check(body, executions=3, memory=memory)
+    finally:
+        threading.settrace(None)
+    return seen
+
+
+def test_coverage_sees_the_same_lines_of_code_that_is_rewritten():
+    lines, first = lines_run("declared"), inspect.getsourcelines(Shop.fill)[1]
+    assert lines == lines_run("auto")
+    assert {first + 1, first + 2, first + 3} <= lines
