@@ -60,8 +60,7 @@ def bounds(scope: Scope) -> str:
     if scope["memory"] == "shared" and scope["grain"] not in _ATOMIC:
         atomic = "code between cache commands and their answers atomic"
     if "shared memory" in scope:
-        atomic = f"shared memory raced: {scope['shared memory']}; other code between cache commands"
-        atomic += " atomic"
+        atomic = f"shared memory raced: {scope['shared memory']}; other {atomic}"
     if "declared atomic" in scope:
         parts.append(f"taken as atomic, as declared: {scope['declared atomic']}")
     parts += [atomic, *([str(scope["simplified"])] if "simplified" in scope else [])]

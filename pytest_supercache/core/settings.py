@@ -44,13 +44,13 @@ class Exploration:
 
     @property
     def shares_memory(self) -> bool:
-        """Whether memory is treated as shared from the start: finer grains look into it."""
+        """Whether memory is treated as shared from the start, beside what is found of it."""
         return self.memory == "shared" or (self.memory == "auto" and self.grain != "command")
 
     @property
     def finds_memory(self) -> bool:
         """Whether the memory that actors share is found while they run."""
-        return self.memory == "auto" and self.grain == "command"
+        return self.memory != "declared"
 
 
 def refuse_unavailable(settings: Exploration) -> None:
@@ -81,9 +81,9 @@ def refuse_unavailable(settings: Exploration) -> None:
 def _refuse_atomic(settings: Exploration) -> None:
     if isinstance(settings.atomic, str) or not all(isinstance(n, str) for n in settings.atomic):
         raise SupercacheError(f"atomic={settings.atomic!r}: expected names, as ['Stats.hits']")
-    if settings.atomic and not settings.finds_memory:
+    if settings.atomic and (settings.memory != "auto" or settings.grain != "command"):
         raise SupercacheError(
-            f"atomic={[*settings.atomic]!r} names memory that would be raced; with "
-            f"memory={settings.memory!r} and grain={settings.grain!r} none is looked for. Leave "
+            f"atomic={[*settings.atomic]!r} names memory that need not be raced; with "
+            f"memory={settings.memory!r} and grain={settings.grain!r} that means nothing. Leave "
             "one of them out"
         )

@@ -71,6 +71,24 @@ def test_two_keys_are_two_places():
     assert "shared memory" not in result.coverage
 
 
+@pytest.mark.parametrize("options", [{"memory": "shared"}, {"grain": "wire"}, {"grain": "await"}])
+def test_an_access_between_two_steps_is_found_where_memory_is_shared_from_the_start(options):
+    def body(world):
+        redis, stats = world.existing_cache.client(), Stats()
+        stats.hits = 0
+
+        def count():
+            stats.hits += 1
+            redis.get("k")
+
+        world.actor("one", count)
+        world.actor("two", count)
+        world.run()
+        assert stats.hits == 2
+
+    assert check(body, **options).verdict is Verdict.VIOLATED
+
+
 def test_where_memory_is_declared_nobody_looks():
     assert check(flow(), memory="declared").verdict is Verdict.HOLDS
 
