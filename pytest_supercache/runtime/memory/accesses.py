@@ -52,6 +52,7 @@ class Accesses:
         self._answered: dict[str, str] = {}
         self._work: BackgroundActor | None = None
         self._is_busy = False
+        self._entering: dict[str, tuple[Any, Footprint]] = {}
         self._together: list[tuple[Location, bool]] | None = None
         self.nodes: NodeUses | None = None
         """What the nodes use, if they are to share nothing."""
@@ -233,6 +234,18 @@ class Accesses:
         touched, self._together = self._together, None
         if touched and not failed and (actor := self.actor()) is not None:
             self._access(actor, touched)
+
+    def enters(self, generator: Any, footprint: Footprint) -> None:
+        """Note that the calling thread is about to run a generator that others run, too."""
+        if (actor := self.actor()) is not None and not actor.is_task:
+            self._entering[actor.name] = (generator, footprint)
+
+    def entered(self, frame: Any) -> None:
+        """Let others come in while a generator runs: they must not enter it."""
+        if self._entering and (actor := self.actor()) is not None:
+            generator, footprint = self._entering.pop(actor.name, (None, Footprint()))
+            if generator is not None and generator.gi_frame is frame:
+                self._execution.step(f"run {generator.__name__}", footprint, kind="memory")
 
     def is_of_task(self) -> bool:
         """Say whether a coroutine makes the access: it shares its thread with others."""

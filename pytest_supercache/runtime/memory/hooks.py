@@ -8,6 +8,7 @@ import sys
 import types
 from typing import Any
 
+from pytest_supercache.runtime.calling import here
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
@@ -227,11 +228,21 @@ def advance(iterator: Any) -> None:
     accesses = looking(iterator)
     if accesses is None:
         return
+    footprint = None
     with accesses.together():
         if counts(iterator):
-            accesses.touch(iterator, WHOLE, writes=True)
+            footprint = accesses.touch(iterator, WHOLE, writes=True)
         if is_view(iterator):
             touch_looked_into(accesses, iterator)
+    if footprint is not None and type(iterator) is types.GeneratorType:
+        accesses.enters(iterator, footprint)
+
+
+def resumed() -> None:
+    """Begin or go on in the body of a generator."""
+    accesses = Current.accesses
+    if accesses is not None and here.actor is not None:
+        accesses.entered(sys._getframe(1))
 
 
 HOOKS = {
@@ -239,7 +250,7 @@ HOOKS = {
     for hook in (
         load_attribute, store_attribute, delete_attribute, load_global, store_global, delete_global,
         load_cell, store_cell, load_item, store_item, delete_item, contains, read, read_both, write,
-        change_in_place, iterate, advance, load_super, match_class, read_deeply,
+        change_in_place, iterate, advance, resumed, load_super, match_class, read_deeply,
     )
 }  # fmt: skip
 """The hooks before accesses, by name; those before calls are in `calls`."""

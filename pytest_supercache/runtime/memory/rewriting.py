@@ -4,6 +4,7 @@ The hooks get copies of what the instruction is about to use. They perform nothi
 instruction follows, with its own position, so tracebacks and coverage show the user's lines.
 """
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from types import CodeType
@@ -95,6 +96,8 @@ def rewritten(
     original = Bytecode.from_code(code, conserve_exception_block_stackdepth=True)
     constants |= {name for name in code.co_cellvars if is_constant(name, original)}
     made = Bytecode(list(_instructions(original, hooks, done, constants)))
+    if code.co_flags & inspect.CO_GENERATOR:
+        made = Bytecode(list(_told_of_resuming(made, hooks)))
     made._copy_attr_from(original)
     # A hook is called with copies of what a call takes, and then there is the hook itself.
     room = code.co_stacksize * 2 + _HOOK_ROOM
@@ -138,6 +141,14 @@ def _performed(instruction: Instr, hooks: Hooks) -> Iterator[Instr]:
     yield instruction
     if instruction.name == "MAKE_FUNCTION":
         yield from _at(here, [*_call(hooks["made_function"], (1,), []), Instr("POP_TOP")])
+
+
+def _told_of_resuming(code: Bytecode, hooks: Hooks) -> Iterator[Any]:
+    for instruction in code:
+        yield instruction
+        if isinstance(instruction, Instr) and instruction.name == "RESUME":
+            call = [*_call(hooks["resumed"], (), []), Instr("POP_TOP")]
+            yield from _at(instruction.location, call)
 
 
 def _at(location: Any, instructions: list[Instr]) -> list[Instr]:

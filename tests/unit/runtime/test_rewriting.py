@@ -109,6 +109,7 @@ def test_rewritten_code_does_what_it_did_and_tells_of_accesses():
     expected = {
         "load_attribute", "store_attribute", "load_item", "store_item", "delete_item", "contains",
         "load_cell", "store_cell", "call", "call_unpacked", "iterate", "advance", "match_class",
+        "resumed",
     }  # fmt: skip
     assert expected <= set(told.names)
 
