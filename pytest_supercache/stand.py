@@ -194,6 +194,7 @@ class Stand:
     def _start_over(self, execution: Stepping) -> None:
         """Give everything the content that it has at the start of every execution."""
         self._seeding.start(self._settings.seed)
+        self._finding.give_back()
         self._state.reset()
         self._isolation.reset()
         steps = execution.record.steps
@@ -338,8 +339,8 @@ def test_stand(
         pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs(), *libraries.pairs]
         rebinding = undo.enter_context(cooperative(pairs))
         surroundings = surroundings_watched(server.addresses)
-        replaced = clients_replaced(clients, stack.existing_cache)
-        for context in (derived_pools(), tools_watched(), surroundings, replaced):
+        of_code = clients_replaced(clients, stack.existing_cache), finding.remembered()
+        for context in (derived_pools(), tools_watched(), surroundings, *of_code):
             undo.enter_context(context)
 
         def prepare(copies: dict[str, ModuleType]) -> None:

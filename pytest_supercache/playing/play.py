@@ -11,7 +11,7 @@ from pytest_supercache.playing.building import built, is_async_factory
 from pytest_supercache.playing.disturbing import announce, disturb, pause, wait_for
 from pytest_supercache.playing.state_check import (
     find_undeclared_state,
-    keep_nodes_apart,
+    look_at_memory,
     refuse_shared_memory,
 )
 from pytest_supercache.registry import System, Verb
@@ -71,8 +71,7 @@ class Play:
     async def _body(self, world: World) -> None:
         async with built(world, self._system, self._nodes) as systems:
             scene = Scene(world=world, systems=systems, verbs=self._verbs, system=self._system.name)
-            if len(self._nodes) > 1:
-                keep_nodes_apart(world, self._system)
+            look_at_memory(world, self._system, self._nodes)
             try:
                 await on_a_loop_if_needed(world, systems, partial(self._played, scene))
             finally:

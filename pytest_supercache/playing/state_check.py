@@ -48,11 +48,17 @@ async def find_undeclared_state(world: World, system: System, key: str, value: A
     )
 
 
-def keep_nodes_apart(world: World, system: System) -> None:
-    """Note from now on what two nodes use of this process, for :func:`refuse_shared_memory`."""
+def look_at_memory(world: World, system: System, nodes: Sequence[str]) -> None:
+    """Note from now on what the system uses of this process.
+
+    The next execution finds it as this one did. What two nodes use is noted, too, for
+    :func:`refuse_shared_memory`.
+    """
     memory = world.stepping.controller.memory
     if memory is not None:
-        memory.keep_nodes_apart(system.state)
+        memory.look_throughout()
+        if len(nodes) > 1:
+            memory.keep_nodes_apart(system.state)
 
 
 def refuse_shared_memory(world: World, system: System) -> None:
@@ -62,6 +68,8 @@ def refuse_shared_memory(world: World, system: System) -> None:
         UndeclaredStateError: the message names it.
     """
     memory = world.stepping.controller.memory
+    if memory is not None:
+        memory.look_no_longer()
     found = None if memory is None or memory.nodes is None else memory.nodes.found
     if found is not None:
         raise UndeclaredStateError(

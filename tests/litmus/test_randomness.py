@@ -163,10 +163,10 @@ def body(world):
 
 seen = []
 with mock.patch("uuid.uuid4", lambda: 1), mock.patch("random.randint", lambda low, high: 2):
-    check(body)
+    check(body, memory="declared")
 assert set(seen) == {(1, 2)}, seen
 seen.clear()
-check(body)
+check(body, memory="declared")
 assert len(set(seen)) == 1 and seen[0] != (1, 2), seen
 """
 

@@ -154,7 +154,7 @@ def learning(layers):
 
 def test_what_changed_before_the_search_is_not_named_as_its_reason(project: Project) -> None:
     project.add_to_conftest(LEARNS)
-    project.scenario(race("A", "learning"))
+    project.scenario(race("A", "learning", "explore: {memory: declared}\n"))
     project.run().assert_outcomes(failed=1)
     reason = project.reasons()
     assert "not deterministic" in reason

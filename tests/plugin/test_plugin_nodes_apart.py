@@ -142,6 +142,7 @@ def run(project: Project, made: str, options: str = "", watches: str = "") -> py
         ("Kept(layers.origin, layers.tmp_path)", "state=['shop_of_nodes:near']"),
         ("Counting(layers.origin)", "state=['shop_of_nodes:Counting.made']"),
         ("Remembering(layers.origin)", "isolate=['shop_of_nodes']"),
+        ("Lazy(layers.origin)", "state=['shop_of_nodes:client']"),
     ],
 )
 def test_memory_that_two_nodes_use_is_an_error_that_names_it(
@@ -159,7 +160,6 @@ def test_memory_that_two_nodes_use_is_an_error_that_names_it(
     [
         ("Counting(layers.origin)", ', state=["shop_of_nodes:Counting.made"]'),
         ("Lazy(layers.origin)", ', state=["shop_of_nodes:client"]'),
-        ("Lazy(layers.origin)", ""),
         ("Plain(layers.origin)", ""),
         ("WithOptions(layers.origin)", ""),
     ],

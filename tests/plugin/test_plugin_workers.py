@@ -133,13 +133,13 @@ def deadly(layers):
 LONG = """
 class Long(Uncached):
     def get(self, key):
-        noted("long", 100)
         for _ in range(6):
             self.redis.get(key)
     set = lambda self, key, value: [self.redis.set(key, value) for _ in range(6)]
 
 @sc.system("long")
 def long(layers):
+    noted("long", 100)
     return Long(layers.existing_cache.client(), layers.origin)
 """
 

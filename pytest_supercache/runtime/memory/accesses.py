@@ -16,6 +16,7 @@ from pytest_supercache.runtime.calling import current_actor, here
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo
 from pytest_supercache.runtime.memory.keeping import Keeper, Kept
+from pytest_supercache.runtime.memory.lasting import Lasting
 from pytest_supercache.runtime.memory.names import File
 from pytest_supercache.runtime.memory.nodes import NodeUses
 from pytest_supercache.runtime.memory.sharing import (
@@ -36,11 +37,13 @@ class Accesses:
 
     Args:
         sharing: what is known of shared memory so far.
+        lasting: what executions leave to each other, unless it is given back.
         execution: takes the steps.
     """
 
-    def __init__(self, sharing: Sharing, execution: Stepping) -> None:
+    def __init__(self, sharing: Sharing, lasting: Lasting, execution: Stepping) -> None:
         self._sharing = sharing
+        self._lasting = lasting
         self._execution = execution
         self._controller = execution.controller
         self._record = execution.record
@@ -54,6 +57,7 @@ class Accesses:
         self._is_busy = False
         self._entering: dict[str, tuple[Any, Footprint]] = {}
         self._together: list[tuple[Location, bool]] | None = None
+        self._looks_throughout = False
         self.nodes: NodeUses | None = None
         """What the nodes use, if they are to share nothing."""
 
@@ -67,15 +71,24 @@ class Accesses:
         self._shared.begin_race(actors)
 
     def end_race(self) -> None:
-        """Take no more notice, unless of what nodes use: what follows is no access."""
-        if self.nodes is None:
+        """Take no more notice, unless to the end of the body: what follows is no access."""
+        if not self._looks_throughout:
             Current.accesses = None
             self._keeper.let_all_go()
 
-    def keep_nodes_apart(self, declared: Iterable[str]) -> None:
-        """Take notice of what each node uses, from now on and to the end of the body."""
-        self.nodes = NodeUses(declared, self._keeper)
+    def look_throughout(self) -> None:
+        """Take notice of what is used from now on and to the end of the body, as well."""
+        self._looks_throughout = True
         Current.accesses = self
+
+    def look_no_longer(self) -> None:
+        """Take no more notice: what follows takes the systems down."""
+        self._looks_throughout = False
+        Current.accesses = None
+
+    def keep_nodes_apart(self, declared: Iterable[str]) -> None:
+        """Take notice of what each node uses."""
+        self.nodes = NodeUses(declared, self._keeper)
 
     def steps_taken(self) -> int:
         """Return how many steps were taken so far."""
@@ -271,6 +284,7 @@ class Accesses:
         Returns:
             What it touches, if that is shared; None: nobody else sees it.
         """
+        self._lasting.touch(holder, part)
         if self.nodes is not None and type(holder) is not Memo:
             self.note_node(holder, part, writes=writes)
         actor = self.actor()

@@ -7,12 +7,16 @@ from types import ModuleType
 from typing import Any
 
 from pytest_supercache.core.settings import Exploration
+from pytest_supercache.runtime.calling import here
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.functions import Functions, functions_rewritten
+from pytest_supercache.runtime.memory.importing import imports_noticed
+from pytest_supercache.runtime.memory.lasting import Lasting
 from pytest_supercache.runtime.memory.listing import Listing
 from pytest_supercache.runtime.memory.sharing import Sharing
 from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.under_test import modules_under_test
 
 
 class Finding:
@@ -32,6 +36,7 @@ class Finding:
         self._imported = len(sys.modules)
         self.sharing = Sharing(atomic, Listing() if lists else None)
         """What is known so far."""
+        self._lasting = Lasting()
 
     @contextmanager
     def during(self, execution: Stepping, body: Any) -> Iterator[None]:
@@ -42,19 +47,42 @@ class Finding:
         if body is not self._body:
             self._functions.rewrite_body(body)
             self._body = body
-        execution.controller.memory = Current.execution = Accesses(self.sharing, execution)
+        accesses = Accesses(self.sharing, self._lasting, execution)
+        execution.controller.memory = Current.execution = accesses
         execution.is_undisturbed &= not self.sharing.locations
         try:
             yield
         finally:
             Current.execution = Current.accesses = None
 
+    def give_back(self) -> None:
+        """Give the memory that outlives executions what it held when the check began."""
+        self._lasting.give_back()
+
+    def _remember(self, module: ModuleType) -> None:
+        if not here.is_looking:  # that is a copy for one node, which will be thrown away
+            self._lasting.add([module])
+
     def notice(self) -> bool:
-        """Take in what was imported since; True when code has been rewritten."""
+        """Take in what was imported, and touched for the first time; True: start over."""
+        has_grown = self._lasting.take_growth()
         if self._functions is None or len(sys.modules) == self._imported:
-            return False
+            return has_grown
         self._imported = len(sys.modules)
-        return self._functions.rewrite_modules()
+        return self._functions.rewrite_modules() or has_grown
+
+    @contextmanager
+    def remembered(self) -> Iterator[None]:
+        """Remember what the modules lead to, as it is now, and give it back in the end."""
+        if self._functions is None:
+            yield
+            return
+        self._lasting.add(modules_under_test())
+        with imports_noticed(self._remember):
+            try:
+                yield
+            finally:
+                self._lasting.give_back()
 
     def rewrite_copies(self, modules: Iterable[ModuleType]) -> None:
         """Look into fresh copies of modules, which will be thrown away."""
