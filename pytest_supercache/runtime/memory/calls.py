@@ -45,6 +45,7 @@ from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.touching import (
     drop,
+    drop_all,
     is_container_in_python,
     put,
     read_deeply,
@@ -255,6 +256,8 @@ def _method_of_all(
         accesses.touch(holder, WHOLE, writes=name not in _ASKING)
         touch_whole(accesses, holder, writes=False)
     elif holds(holder):
+        if name in _DROPPING and issubclass(kind, CONTAINERS):
+            drop_all(accesses, holder)
         footprint = touch_whole(accesses, holder, writes=not method_reads(kind, name))
         if issubclass(kind, CONTAINERS) and arguments:
             put(accesses, arguments[-1], holder, "[...]")
@@ -306,6 +309,7 @@ def _is_nothing(holder: Any, name: str) -> bool:
 
 _MODULE_RANDOM = vars(random)["_inst"]
 """The generator behind ``random.random`` and the like; each actor has its own seed for it."""
+_DROPPING = frozenset({"pop", "popleft", "popitem", "clear", "remove", "discard", "update"})
 _ASKING = frozenset({"done", "result", "exception", "cancelled"})
 _LIKE_ATTRIBUTES = {
     "__getattribute__": False, "__getattr__": False, "__setattr__": True, "__delattr__": True,

@@ -11,6 +11,7 @@ import itertools
 import operator
 import types
 import weakref
+from contextlib import suppress
 from typing import Any
 
 from pytest_supercache.adapters import LIBRARIES
@@ -268,6 +269,15 @@ def counts(iterator: Any) -> bool:
 _GENERATORS = frozenset({types.GeneratorType, types.AsyncGeneratorType})
 
 
+def runs_python(function: Any) -> bool:
+    """Say whether to call something runs Python code, in which others may come in."""
+    kind = type(function)
+    if issubclass(kind, type):
+        made_by = [getattr(function, name, None) for name in ("__init__", "__new__")]
+        return any(type(one) is types.FunctionType for one in made_by)
+    return kind in (types.FunctionType, types.MethodType, functools.partial)
+
+
 def calls_back(value: Any) -> bool:
     """Say whether code of C that takes all of it runs code under test meanwhile."""
     if type(value) in (types.GeneratorType, map, filter):
@@ -285,6 +295,17 @@ def elements_of(value: Any) -> list[Any]:
     return []
 
 
+def slots_of(value: Any) -> list[tuple[str, Any]]:
+    """Return the slots of an object that are filled, without running its code."""
+    found = []
+    for base in type(value).__mro__:
+        for name, slot in list(type.__getattribute__(base, "__dict__").items()):
+            if type(slot) is types.MemberDescriptorType and name != "__weakref__":
+                with suppress(AttributeError):  # not filled
+                    found.append((name, slot.__get__(value)))
+    return found
+
+
 def inner_objects(value: Any, most: int = 200) -> list[Any]:
     """Return the containers and instances that can be reached from a value, itself included."""
     found: list[Any] = []
@@ -297,7 +318,7 @@ def inner_objects(value: Any, most: int = 200) -> list[Any]:
         elif issubclass(kind, list | tuple | set | frozenset | collections.deque):
             inner = elements_of(one)
         else:
-            inner = list(members_of(one).values())
+            inner = [*members_of(one).values(), *(held for _, held in slots_of(one))]
         if kind is not tuple and kind is not frozenset:
             found.append(one)
         for each in inner:

@@ -27,6 +27,7 @@ from pytest_supercache.runtime.memory.touching import (
     CODE,
     LOOKED_AT,
     drop,
+    drop_item,
     looking,
     note_owner,
     put,
@@ -158,7 +159,7 @@ def store_item(holder: Any, key: Any, value: Any) -> None:
     """Before ``holder[key] = value``."""
     accesses = looking(holder)
     if accesses is not None:
-        drop(accesses, holder, key)
+        drop_item(accesses, holder, key)
         touch_item(accesses, holder, key, "__setitem__", writes=True)
         put(accesses, value, holder, f"[{shown(key)}]")
 
@@ -167,7 +168,7 @@ def delete_item(holder: Any, key: Any) -> None:
     """Before ``del holder[key]``."""
     accesses = looking(holder)
     if accesses is not None:
-        drop(accesses, holder, key)
+        drop_item(accesses, holder, key)
         touch_item(accesses, holder, key, "__delitem__", writes=True)
 
 

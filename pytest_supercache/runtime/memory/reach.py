@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from pytest_supercache.runtime.memory.effects import elements_of, is_rewritten, top
+from pytest_supercache.runtime.memory.effects import elements_of, is_rewritten, slots_of, top
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.under_test import members_of
 
@@ -58,7 +58,7 @@ def _inside_instance(value: Any, kind: type) -> Iterator[tuple[Any, Way]]:
         elements = elements_of(value)
         yield from ((inner, _added(f"[{number}]")) for number, inner in enumerate(elements))
     elif is_rewritten(kind.__module__) or leads_to_systems(kind):
-        yield from _slots(value, kind)
+        yield from _slots(value)
     elif top(kind.__module__) != "pytest_supercache":
         for number, inner in enumerate(gc.get_referents(value)):
             if inner is not members:
@@ -73,12 +73,9 @@ def leads_to_systems(kind: type) -> bool:
 _WITH_SYSTEMS = ("pytest_supercache.users", "pytest_supercache.playing")
 
 
-def _slots(value: Any, kind: type) -> Iterator[tuple[Any, Way]]:
-    for base in kind.__mro__:
-        for name, slot in list(type.__getattribute__(base, "__dict__").items()):
-            if type(slot) is types.MemberDescriptorType and name != "__weakref__":
-                with suppress(AttributeError):  # not filled
-                    yield slot.__get__(value), _added(f".{name}")
+def _slots(value: Any) -> Iterator[tuple[Any, Way]]:
+    for name, inner in slots_of(value):
+        yield inner, _added(f".{name}")
 
 
 def _attributes(members: Any) -> Iterator[tuple[Any, Way]]:

@@ -3,6 +3,7 @@
 import functools
 import gc
 import os
+import sys
 import threading
 import types
 import weakref
@@ -24,6 +25,7 @@ from pytest_supercache.runtime.memory.effects import (
     METHOD_TYPES,
     PLAIN,
     SCALARS,
+    elements_of,
     holds,
     inner_objects,
     is_left_alone,
@@ -31,11 +33,16 @@ from pytest_supercache.runtime.memory.effects import (
     is_rewritten,
     is_view,
     method_reads,
+    runs_python,
+    slots_of,
     sources,
 )
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.under_test import members_of
+
+_ONE_AT_A_TIME = sys.version_info < (3, 12)
+"""Whether a ``cached_property`` holds a lock while its function runs."""
 
 _INDEXED = (list, tuple, deque, bytearray, memoryview)
 
@@ -144,7 +151,12 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
     elif type(found) is functools.cached_property:
         footprint = accesses.touch(holder, f".{name}", writes=True)
         with accesses.calling_back(footprint), suppress(Exception):  # it comes again
-            getattr(holder, name)  # it is kept now
+            if _ONE_AT_A_TIME:
+                getattr(holder, name)  # it is kept now
+                return
+            value = found.func(holder)
+            accesses.touch(holder, f".{name}", writes=True)
+            members_of(holder)[name] = value
     else:
         _class_attribute(accesses, kind, name, writes=False)
         if type(found) not in METHOD_TYPES:
@@ -206,7 +218,7 @@ def _item_of_dict(accesses: Accesses, holder: Any, key: Any, method: str, *, wri
     kind = type(holder)
     if method == "__getitem__" and kind not in (dict, OrderedDict, Counter):
         writes = not dict.__contains__(holder, key)  # `__missing__` fills it
-        if writes and issubclass(kind, defaultdict) and holder.default_factory is not None:
+        if writes and issubclass(kind, defaultdict) and runs_python(holder.default_factory):
             _fill(accesses, holder, key)
             return
     touch_entry(accesses, holder, key, writes=writes)
@@ -269,6 +281,13 @@ def touch_by(accesses: Accesses, method: Any) -> None:
         touch_whole(accesses, holder, writes=not method_reads(type(holder), method.__name__))
 
 
+def drop_all(accesses: Accesses, holder: Any) -> None:
+    """Note that a container may drop what it holds: somebody may ask whether it lives."""
+    for value in list(dict.values(holder)) if isinstance(holder, dict) else elements_of(holder):
+        if accesses.drops(value):
+            accesses.touch_life(weakref.ref(value), writes=True)
+
+
 def drop(accesses: Accesses, members: Any, key: Any) -> None:
     """Note that what a dict holds under a key is dropped: somebody may ask whether it lives."""
     if type(members) is dict and type(key) in SCALARS:
@@ -277,6 +296,14 @@ def drop(accesses: Accesses, members: Any, key: Any) -> None:
             reference = weakref.ref(value)
             del value
             accesses.touch_life(reference, writes=True)
+
+
+def drop_item(accesses: Accesses, holder: Any, key: Any) -> None:
+    """Note that what a container holds under a key, or at a place, is dropped."""
+    if issubclass(type(holder), list | deque):
+        drop_all(accesses, holder)
+    else:
+        drop(accesses, holder, key)
 
 
 def put(accesses: Accesses, value: Any, holder: Any, part: str) -> None:
@@ -304,7 +331,7 @@ def read_deeply(holder: Any) -> None:
         with accesses.together():
             for inner in inner_objects(holder):
                 touch_whole(accesses, inner, writes=False)
-                if members_of(inner):
+                if members_of(inner) or slots_of(inner):
                     accesses.touch(inner, WHOLE, writes=False)
 
 
