@@ -31,6 +31,11 @@ from pytest_supercache.runtime.memory.sharing import (
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
 from pytest_supercache.runtime.stepping import Stepping
 
+CALLED_BACK_MAX = 6
+"""So many times others may come in while one call of C code calls Python code."""
+
+_CALLING_FOR_C = frozenset(f"pytest_supercache.runtime.memory.{n}" for n in ("calls", "touching"))
+
 
 class Accesses:
     """The accesses of one execution.
@@ -56,6 +61,7 @@ class Accesses:
         self._work: BackgroundActor | None = None
         self._is_busy = False
         self._entering: dict[str, tuple[Any, Footprint]] = {}
+        self._calling: dict[str, list[Footprint]] = {}
         self._together: list[tuple[Location, bool]] | None = None
         self._looks_throughout = False
         self.nodes: NodeUses | None = None
@@ -254,11 +260,15 @@ class Accesses:
             self._entering[actor.name] = (generator, footprint)
 
     def entered(self, frame: Any) -> None:
-        """Let others come in while a generator runs: they must not enter it."""
-        if self._entering and (actor := self.actor()) is not None:
-            generator, footprint = self._entering.pop(actor.name, (None, Footprint()))
-            if generator is not None and generator.gi_frame is frame:
-                self._execution.step(f"run {generator.__name__}", footprint, kind="memory")
+        """Let others come in while a generator runs, or what code of C calls back."""
+        if not (self._entering or self._calling) or (actor := self.actor()) is None:
+            return
+        generator, footprint = self._entering.pop(actor.name, (None, Footprint()))
+        if generator is not None and generator.gi_frame is frame:
+            self._execution.step(f"run {generator.__name__}", footprint, kind="memory")
+        called = self._calling.get(actor.name)
+        if called and frame.f_back.f_globals.get("__name__") in _CALLING_FOR_C:
+            self._execution.step(f"run {frame.f_code.co_name}", called.pop(), kind="memory")
 
     def is_of_task(self) -> bool:
         """Say whether a coroutine makes the access: it shares its thread with others."""
@@ -334,9 +344,12 @@ class Accesses:
                 return
             actor.inherited.append(footprint)
             actor.callers += 1
+            if not actor.is_task:
+                self._calling[actor.name] = [footprint] * CALLED_BACK_MAX
             try:
                 yield
             finally:
+                self._calling.pop(actor.name, None)
                 actor.callers -= 1
                 actor.inherited.remove(footprint)
         finally:

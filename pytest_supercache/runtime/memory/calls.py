@@ -26,7 +26,9 @@ from pytest_supercache.runtime.memory.effects import (
     TOUCHES_NOTHING,
     Memo,
     calls_back,
+    compares_in_python,
     counts,
+    elements_of,
     holds,
     is_left_alone,
     is_read_by,
@@ -47,6 +49,7 @@ from pytest_supercache.runtime.memory.touching import (
     drop,
     drop_all,
     is_container_in_python,
+    joined,
     put,
     read_deeply,
     touch_attribute,
@@ -191,7 +194,7 @@ def _going_on(accesses: Accesses, footprint: Footprint | None, function: Any) ->
     return stand_in
 
 
-def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
+def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
     if function in REFLECTION:
         if len(arguments) > 1 and type(arguments[1]) is str:
             _reflect(accesses, function, arguments)
@@ -203,7 +206,10 @@ def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> N
             accesses.touch(iterator, WHOLE, writes=True)
         advance(iterator)
     elif function not in TOUCHES_NOTHING:
-        _arguments(accesses, function, arguments)
+        footprint = _arguments(accesses, function, arguments)
+        if any(calls_back(one) or compares_in_python(one) for one in arguments):
+            return _going_on(accesses, footprint, function)
+    return None
 
 
 def _reflect(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
@@ -261,7 +267,8 @@ def _method_of_all(
         footprint = touch_whole(accesses, holder, writes=not method_reads(kind, name))
         if issubclass(kind, CONTAINERS) and arguments:
             put(accesses, arguments[-1], holder, "[...]")
-        if any(map(calls_back, arguments)):
+        compares = name in _COMPARING and compares_in_python((*elements_of(holder), *arguments))
+        if compares or any(map(calls_back, arguments)):
             return _going_on(accesses, footprint, function)
     else:
         accesses.touch(holder, WHOLE, writes=name not in READING_METHODS)
@@ -310,14 +317,20 @@ def _is_nothing(holder: Any, name: str) -> bool:
 _MODULE_RANDOM = vars(random)["_inst"]
 """The generator behind ``random.random`` and the like; each actor has its own seed for it."""
 _DROPPING = frozenset({"pop", "popleft", "popitem", "clear", "remove", "discard", "update"})
+_COMPARING = frozenset({"sort", "remove", "index", "count"})
 _ASKING = frozenset({"done", "result", "exception", "cancelled"})
 _LIKE_ATTRIBUTES = {
     "__getattribute__": False, "__getattr__": False, "__setattr__": True, "__delattr__": True,
 }  # fmt: skip
 
 
-def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
-    """Touch what a function that is not rewritten is given."""
+def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Footprint | None:
+    """Touch what a function that is not rewritten is given.
+
+    Returns:
+        What of the containers is shared, if any is.
+    """
+    shared: Footprint | None = None
     if function in _LOOKING_AT_FILES and arguments:
         touch_file(accesses, arguments[0], writes=False)
     reads_only, is_deep = is_read_by(function), reads_deeply(function)
@@ -328,9 +341,10 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
         elif kind.__module__ == "_io":
             _stream(accesses, argument, writes=True)
         elif is_deep:
-            read_deeply(argument)
+            shared = joined(shared, read_deeply(argument))
         elif not _touches_itself_later(argument):
-            touch_whole(accesses, argument, writes=not reads_only)
+            shared = joined(shared, touch_whole(accesses, argument, writes=not reads_only))
+    return shared
 
 
 def _touches_itself_later(value: Any) -> bool:

@@ -278,9 +278,21 @@ def runs_python(function: Any) -> bool:
     return kind in (types.FunctionType, types.MethodType, functools.partial)
 
 
+def compares_in_python(value: Any) -> bool:
+    """Say whether to compare elements of a container runs Python code of theirs."""
+    return any(
+        type(getattr(type(element), name, None)) is types.FunctionType
+        for element in elements_of(value)[:_ELEMENTS_ASKED]
+        for name in ("__lt__", "__eq__")
+    )
+
+
+_ELEMENTS_ASKED = 8
+
+
 def calls_back(value: Any) -> bool:
     """Say whether code of C that takes all of it runs code under test meanwhile."""
-    if type(value) in (types.GeneratorType, map, filter):
+    if type(value) in (types.GeneratorType, map, filter) or runs_python(value):
         return True
     return (is_view(value) or type(value) is tuple) and any(
         calls_back(inner) for inner in gc.get_referents(value)[:8] if type(inner) is not type(value)

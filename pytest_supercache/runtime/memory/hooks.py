@@ -239,8 +239,8 @@ def advance(iterator: Any) -> None:
         accesses.enters(iterator, footprint)
 
 
-def resumed() -> None:
-    """Begin or go on in the body of a generator."""
+def entered() -> None:
+    """Begin the body of a function, or go on in that of a generator."""
     accesses = Current.accesses
     if accesses is not None and here.actor is not None:
         accesses.entered(sys._getframe(1))
@@ -251,7 +251,7 @@ HOOKS = {
     for hook in (
         load_attribute, store_attribute, delete_attribute, load_global, store_global, delete_global,
         load_cell, store_cell, load_item, store_item, delete_item, contains, read, read_both, write,
-        change_in_place, iterate, advance, resumed, load_super, match_class, read_deeply,
+        change_in_place, iterate, advance, entered, load_super, match_class, read_deeply,
     )
 }  # fmt: skip
 """The hooks before accesses, by name; those before calls are in `calls`."""

@@ -11,7 +11,7 @@ from types import CodeType
 from typing import Any
 
 from bytecode import Bytecode, Instr
-from bytecode.instr import CellVar, FreeVar
+from bytecode.instr import CellVar, FreeVar, InstrLocation
 
 from pytest_supercache.runtime.memory.binding import is_constant
 
@@ -96,8 +96,8 @@ def rewritten(
     original = Bytecode.from_code(code, conserve_exception_block_stackdepth=True)
     constants |= {name for name in code.co_cellvars if is_constant(name, original)}
     made = Bytecode(list(_instructions(original, hooks, done, constants)))
-    if code.co_flags & inspect.CO_GENERATOR:
-        made = Bytecode(list(_told_of_resuming(made, hooks)))
+    if not code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
+        made = Bytecode(list(_told_of_entering(made, hooks)))
     made._copy_attr_from(original)
     # A hook is called with copies of what a call takes, and then there is the hook itself.
     room = code.co_stacksize * 2 + _HOOK_ROOM
@@ -143,12 +143,15 @@ def _performed(instruction: Instr, hooks: Hooks) -> Iterator[Instr]:
         yield from _at(here, [*_call(hooks["made_function"], (1,), []), Instr("POP_TOP")])
 
 
-def _told_of_resuming(code: Bytecode, hooks: Hooks) -> Iterator[Any]:
+_NOWHERE = InstrLocation(None, None, None, None)
+"""Of a call that is on no line, so that a trace function sees no line that it did not see."""
+
+
+def _told_of_entering(code: Bytecode, hooks: Hooks) -> Iterator[Any]:
     for instruction in code:
         yield instruction
         if isinstance(instruction, Instr) and instruction.name == "RESUME":
-            call = [*_call(hooks["resumed"], (), []), Instr("POP_TOP")]
-            yield from _at(instruction.location, call)
+            yield from _at(_NOWHERE, [*_call(hooks["entered"], (), []), Instr("POP_TOP")])
 
 
 def _at(location: Any, instructions: list[Instr]) -> list[Instr]:

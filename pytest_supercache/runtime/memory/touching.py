@@ -324,15 +324,26 @@ def touch_file(accesses: Accesses, path: Any, *, writes: bool) -> None:
 _OF_THE_INTERPRETER = (".py", ".pyc", "__pycache__", "null", "urandom")
 
 
-def read_deeply(holder: Any) -> None:
-    """Before all of an object and of what it holds is read: as text, to compare or to copy it."""
+def read_deeply(holder: Any) -> Footprint | None:
+    """Before all of an object and of what it holds is read: as text, to compare or to copy it.
+
+    Returns:
+        What of it is shared, if anything is.
+    """
     accesses = looking()
+    shared: Footprint | None = None
     if accesses is not None and not is_left_alone_but_tuples(type(holder)):
         with accesses.together():
             for inner in inner_objects(holder):
-                touch_whole(accesses, inner, writes=False)
+                shared = joined(shared, touch_whole(accesses, inner, writes=False))
                 if members_of(inner) or slots_of(inner):
-                    accesses.touch(inner, WHOLE, writes=False)
+                    shared = joined(shared, accesses.touch(inner, WHOLE, writes=False))
+    return shared
+
+
+def joined(one: Footprint | None, other: Footprint | None) -> Footprint | None:
+    """Return what two accesses touch together."""
+    return other if one is None else one if other is None else one | other
 
 
 def looking(*operands: Any) -> Accesses | None:
