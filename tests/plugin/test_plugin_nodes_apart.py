@@ -163,13 +163,7 @@ def test_memory_that_two_nodes_use_is_an_error_that_names_it(
         ("Plain(layers.origin)", ""),
         ("WithOptions(layers.origin)", ""),
     ],
-    ids=[
-        "counting",
-        "lazy and declared",
-        "made once",
-        "nothing shared",
-        "a memo that took no step",
-    ],
+    ids=["counting", "lazy", "nothing", "a memo without a step"],
 )
 def test_nodes_that_share_nothing_hold(project: Project, made: str, options: str) -> None:
     run(project, made, options).assert_outcomes(passed=1)
