@@ -1,6 +1,7 @@
 """`supercache explain --memory`: who uses which memory, as a search of the scenario finds it."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ def shared_memory(path: Path) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "supercache", "-p", "no:cacheprovider",
              *options, f"--supercache-report={folder}", str(path)],
-            check=False, capture_output=True, text=True,
+            check=False, capture_output=True, text=True, env={**os.environ, "COLUMNS": "240"},
         )  # fmt: skip
         verdict = Path(folder) / "verdict.json"
         found = json.loads(verdict.read_text(encoding="utf-8")) if verdict.exists() else {}
@@ -33,7 +34,18 @@ def shared_memory(path: Path) -> str:
     if not rows:
         said = "\n".join(part.strip() for part in (done.stdout, done.stderr) if part.strip())
         raise ProjectError(f"pytest cannot run {path}:\n{said}")
-    return "\n".join(clean(line) for row in rows for line in _lines(row)) + "\n"
+    lines = [line for row in rows for line in _lines(row)]
+    lines += _not_searched(done.stdout, {row["id"] for row in rows})
+    return "\n".join(map(clean, lines)) + "\n"
+
+
+def _not_searched(said: str, ids: set[str]) -> Iterator[str]:
+    """Name the items that pytest could not search, with the beginning of what it says of them."""
+    for line in said.splitlines():
+        item, _, why = line.partition(" - ")
+        name = item.rpartition("::")[2]
+        if item.startswith("FAILED ") and name not in ids:
+            yield f"{name}: not searched: {why}"
 
 
 def _lines(row: dict[str, Any]) -> Iterator[str]:

@@ -44,7 +44,7 @@ async def find_undeclared_state(world: World, system: System, key: str, value: A
         changed = _changed(system, before, fingerprint())
     raise UndeclaredStateError(
         f"{sharing(system.name, changed)} A value written on node a was answered on node b from "
-        f"memory. {remedy(system.name, changed)}"
+        f"memory. {remedy(system.name, changed)}{_too_late(system)}"
     )
 
 
@@ -79,6 +79,16 @@ def refuse_shared_memory(world: World, system: System) -> None:
             "stands for something outside of the process, such as a database, declare its "
             "methods: watch(...)"
         )
+
+
+def _too_late(system: System) -> str:
+    """Say what may be wrong if modules are isolated and nodes share state all the same."""
+    if not system.isolate:
+        return ""
+    return (
+        f" isolate={list(system.isolate)} is declared: import these modules inside of the factory; "
+        "what a conftest imports at its top is one for all nodes."
+    )
 
 
 def sharing(system: str, names: Sequence[str]) -> str:
@@ -125,7 +135,9 @@ async def _remembers(
         return
     steps = world.stepping.record.steps[before:]
     is_known = same(answer, value) and not world.is_kept_elsewhere and not any(map(_asks, steps))
-    found.append(answer is not None and (not steps or is_known))
+    # Another value that b answers without a step may be its own, from before the check.
+    is_remembered = not steps and (same(answer, value) or world.stepping.controller.memory is None)
+    found.append(answer is not None and (is_known or is_remembered))
 
 
 def _asks(step: Step) -> bool:

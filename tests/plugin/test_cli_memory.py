@@ -93,6 +93,15 @@ def test_what_is_declared_atomic_is_listed_so_and_a_scenario_without_any_says_th
     ]
 
 
+def test_systems_that_could_not_be_searched_are_named(project: Project) -> None:
+    project.conftest(CONFTEST)
+    project.add_to_conftest('@sc.system("broken")\ndef broken(layers):\n    return 1 / 0\n')
+    project.scenario(RACE.replace("system: shop", "systems: {shop: holds, broken: holds}"))
+    lines = explained(project)
+    assert lines[0] == "MEM-1[shop]: memory that its users share (violated)"
+    assert lines[-1].startswith("MEM-1[broken]: not searched: system 'broken' could not be built")
+
+
 @pytest.mark.parametrize(("memory", "verdict"), [("auto", "violated"), ("declared", "holds")])
 def test_the_command_line_says_how_memory_is_treated(
     project: Project, memory: str, verdict: str
