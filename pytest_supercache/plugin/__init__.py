@@ -7,7 +7,7 @@ project nothing.
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 
 import pytest
 
@@ -92,3 +92,11 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
     collected: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
     return collected
+
+
+def pytest_plugin_registered(plugin: object) -> None:
+    """Know every conftest, though one name stands for those of all folders."""
+    if isinstance(plugin, ModuleType) and plugin.__name__.rpartition(".")[2] == "conftest":
+        from pytest_supercache.runtime.under_test import remember_conftest
+
+        remember_conftest(plugin)

@@ -74,4 +74,15 @@ def members_of(value: Any) -> dict[str, Any]:
 
 def modules_under_test() -> list[ModuleType]:
     """Return the imported modules of the code under test, in a stable order."""
-    return [module for _, module in sorted(sys.modules.items()) if is_under_test(module)]
+    imported = [module for _, module in sorted(sys.modules.items()) if is_under_test(module)]
+    known = set(map(id, imported))
+    return imported + [module for module in _conftests if id(module) not in known]
+
+
+_conftests: list[ModuleType] = []
+
+
+def remember_conftest(module: ModuleType) -> None:
+    """Know a conftest for good: the next one of another folder takes its name among the modules."""
+    if is_under_test(module) and not any(module is one for one in _conftests):
+        _conftests.append(module)

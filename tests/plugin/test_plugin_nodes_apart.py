@@ -187,3 +187,24 @@ def test_what_stands_for_a_database_is_declared_by_its_methods(project: Project)
     run(project, "OnTable()").assert_outcomes(failed=1)
     watches = "\n".join([ON_TABLE.format("read", "reads"), ON_TABLE.format("write", "writes")])
     run(project, "OnTable()", ", state=[]", watches).assert_outcomes(passed=1)
+
+
+def test_memory_of_a_conftest_is_raced_though_another_folder_has_one_too(project: Project) -> None:
+    project.conftest("import pytest_supercache as sc\n")
+    for name in ("one", "two"):
+        folder = project.pytester.mkdir(name)
+        (folder / "conftest.py").write_text(
+            "import pytest_supercache as sc\n"
+            "class Stats:\n    hits = 0\n"
+            "class Shop:\n"
+            "    def get(self, key):\n        Stats.hits += 1\n        return Stats.hits\n"
+            "    def set(self, key, value):\n        pass\n"
+            f"@sc.system('{name}')\ndef {name}(layers):\n    return Shop()\n"
+        )
+        (folder / f"{name}.supercache.yaml").write_text(
+            f"scenario: Hits\nid: {name.upper()}-1\nsystem: {name}\nguarantees: []\n"
+            "users:\n  a: [{read: k}]\n  b: [{read: k}]\n"
+        )
+    project.run()
+    rows = project.rows().values()
+    assert ["Stats.hits" in row["coverage"] for row in rows] == [True, True]
