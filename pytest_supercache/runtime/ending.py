@@ -58,7 +58,7 @@ def note_blocked(controller: Controller) -> None:
 
 
 def let_leave(controller: Controller) -> None:
-    """After the race, let leave who is not needed any more, and look at memory no longer."""
+    """Dismiss the actors that are no longer needed, and stop recording memory accesses."""
     failed = bool(controller.blocked) or not controller.complete
     unwind(controller, [a for a in controller.actors.values() if failed or not a.born])
     if controller.memory is not None:

@@ -144,7 +144,7 @@ class _InPlace:
         try:
             with _locks_stay():
                 copied = deepcopy(value)
-        except Exception as error:
+        except Exception as error:  # __deepcopy__ and __reduce__ of user code may raise anything
             raise self._uncopied(str(error)) from error
         if copied is value:
             raise self._uncopied("its copy is the object itself")

@@ -250,7 +250,7 @@ def a_life_longer_than_the_patience(world):
 
     def look():
         cache.get()
-        time.sleep(1)  # noqa: TID251 - virtual
+        time.sleep(1)  # noqa: TID251 - the check moves a virtual clock
         assert cache.get() == "new"
 
     _both(world, look, lambda: redis.set("k", "new") and None)
@@ -265,7 +265,7 @@ def a_life_that_is_waited_for(world):
         redis.set("k", "new")
 
     _both(world, cache.get, change)
-    time.sleep(30)  # noqa: TID251 - virtual
+    time.sleep(30)  # noqa: TID251 - the check moves a virtual clock
     assert cache.get() == "new"
 
 

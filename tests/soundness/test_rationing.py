@@ -5,6 +5,7 @@ import functools
 import itertools
 import threading
 from collections import Counter, OrderedDict, deque
+from typing import ClassVar
 
 import pytest
 
@@ -49,7 +50,7 @@ def a_bucket_with_a_lock(world):
 
 
 class Singleton(type):
-    _made: dict = {}  # noqa: RUF012 - as it is written everywhere
+    _made: ClassVar[dict[type, object]] = {}
 
     def __call__(cls, *arguments):
         if cls not in cls._made:
@@ -58,7 +59,7 @@ class Singleton(type):
 
 
 class LockedSingleton(type):
-    _made: dict = {}  # noqa: RUF012 - as it is written everywhere
+    _made: ClassVar[dict[type, object]] = {}
     _lock = threading.Lock()
 
     def __call__(cls, *arguments):

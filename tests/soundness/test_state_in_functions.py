@@ -70,7 +70,7 @@ def a_decorator_makes_a_wrapper_each(world):
 
 @broken("both see the default list shorter than the other makes it, and one slot is given twice")
 def a_default_argument_gives_slots(world):
-    def next_slot(taken=[]):  # noqa: B006
+    def next_slot(taken=[]):  # noqa: B006 - sharing the default is the bug under test
         slot = len(taken)
         taken.append(slot)
         return slot

@@ -40,7 +40,8 @@ def a_loop_starts_threads_that_read_its_variable(world):
     def flow():
         seen, threads = [], []
         for number in range(2):
-            threads.append(threading.Thread(target=lambda: seen.append(number)))  # noqa: B023 - the bug
+            late = lambda: seen.append(number)  # noqa: B023, E731 - late binding is the bug under test
+            threads.append(threading.Thread(target=late))
             threads[-1].start()
         for thread in threads:
             thread.join()

@@ -67,7 +67,7 @@ def call(function: Any, *arguments: Any) -> Any:
     accesses = Current.accesses
     if accesses is None or here.actor is None:
         if function is vars and arguments:
-            load_attribute(arguments[0], "__dict__")  # who has it is known in the race
+            load_attribute(arguments[0], "__dict__")  # the race must know whose attributes they are
         return function
     kind = type(function)
     touch = _made if issubclass(kind, type) else _TOUCH.get(kind)

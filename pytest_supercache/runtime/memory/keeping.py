@@ -70,7 +70,7 @@ class Keeper:
 
 
 def _holders(kept: dict[int, Any]) -> list[tuple[int, int]]:
-    """Count who holds the objects that cannot be referred to weakly."""
+    """Return the reference counts of the objects that cannot be referenced weakly."""
     return [
         (number, sys.getrefcount(known[0]))
         for number, known in list(kept.items())

@@ -36,7 +36,7 @@ class Names:
 
     Args:
         actors: whoever takes part, as the race begins.
-        keeper: knows which objects live.
+        keeper: tracks which objects are alive.
     """
 
     def __init__(self, actors: Iterable[Actor], keeper: Keeper) -> None:

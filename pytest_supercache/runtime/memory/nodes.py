@@ -41,7 +41,7 @@ class NodeUses:
 
     Args:
         declared: the state that each node has for itself, ``"package.module:name"`` each.
-        keeper: knows which objects live.
+        keeper: tracks which objects are alive.
     """
 
     def __init__(self, declared: Iterable[str], keeper: Keeper) -> None:

@@ -20,7 +20,9 @@ class Use:
 
     def __init__(self, *, is_thread: bool) -> None:
         self._is_new = True
-        self.seen_after = -1  # so many steps of its actor: the next use before another adds nothing
+        self.seen_after = (
+            -1
+        )  # steps the actor had taken; until its next step, equal uses add nothing
         self.is_thread = is_thread
         self.writes = False
         self.locks = NO_LOCKS
@@ -55,8 +57,8 @@ class Comparison:
 
     Args:
         sharing: what is known of shared memory so far.
-        record: knows who holds which lock.
-        keeper: knows which objects live.
+        record: holds the state of every lock.
+        keeper: tracks which objects are alive.
     """
 
     def __init__(self, sharing: Sharing, record: Record, keeper: Keeper) -> None:

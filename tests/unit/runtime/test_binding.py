@@ -22,14 +22,19 @@ def bound_in_one_branch(ready):
 
 
 def bound_after_the_function_is_made():
-    made = lambda: x  # noqa: E731 - it is made before the variable is bound
+    def made():
+        return x
+
     x = 1
     return made
 
 
 def bound_twice():
     x = 1
-    made = lambda: x  # noqa: E731 - it is made between the two
+
+    def made():
+        return x
+
     x = 2
     return made
 
@@ -37,7 +42,7 @@ def bound_twice():
 def bound_in_a_loop(many):
     made = []
     for x in many:
-        made.append(lambda: x)  # noqa: B023, PERF401 - that it is bound anew is the case
+        made.append(lambda: x)  # noqa: B023, PERF401 - rebinding in a loop is what is tested
     return made
 
 
@@ -45,7 +50,7 @@ def bound_in_a_while_loop(ready):
     made = []
     while not ready():
         x = len(made)
-        made.append(lambda: x)  # noqa: B023 - that it is bound anew is the case
+        made.append(lambda: x)  # noqa: B023 - rebinding in a loop is what is tested
     return made
 
 
@@ -69,7 +74,9 @@ def bound_two_levels_below(x):
 
 
 def deleted(x):
-    made = lambda: x  # noqa: E731, F821 - it is made before the variable goes
+    def made():
+        return x  # noqa: F821 - deleting the captured variable is what is tested
+
     del x
     return made
 
