@@ -8,7 +8,6 @@ outside of actors.
 """
 
 import builtins
-import sys
 import time
 import types
 from collections.abc import Container, Iterable, Iterator
@@ -20,7 +19,11 @@ from pytest_supercache.runtime.frozen import stays_frozen
 from pytest_supercache.runtime.places import Place, places
 from pytest_supercache.runtime.replacing import PAIRS, REPLACED, VIEWS, Replacements
 from pytest_supercache.runtime.room import on_a_fresh_stack
-from pytest_supercache.runtime.under_test import is_under_test, is_under_test_name
+from pytest_supercache.runtime.under_test import (
+    imported_modules,
+    is_under_test,
+    is_under_test_name,
+)
 
 
 class Rebinding:
@@ -37,7 +40,7 @@ class Rebinding:
         self._stand_ins: dict[int, Any] = {}
         self._closed: set[int] = set()
         self._replacements = Replacements()
-        self._at_start = set(map(id, sys.modules.values()))
+        self._at_start = set(map(id, imported_modules()))
         self.add((*PAIRS, *pairs))
 
     def add(self, pairs: Iterable[tuple[Any, Any]]) -> None:
@@ -54,7 +57,7 @@ class Rebinding:
 
     def rebind_new_modules(self) -> bool:
         """Rebind modules imported since the last call; True when there were any."""
-        unseen = _modules_but(self._done)
+        unseen = imported_modules(self._done)
         self._done.update(map(id, unseen))
         new = [module for module in unseen if is_under_test(module)]
         self._rebind(new)
@@ -79,7 +82,7 @@ class Rebinding:
             _try(place, place.value)
         stay = stays_frozen()
         originals = {id(own): real for real, own in self._pairs if id(own) not in stay}
-        new = [module for module in _modules_but(self._at_start) if is_under_test(module)]
+        new = [module for module in imported_modules(self._at_start) if is_under_test(module)]
         for place in _found(new, self._closed, originals):
             _try(place, originals[id(place.value)])
 
@@ -101,14 +104,6 @@ def _found(
     if not modules:
         return []
     return on_a_fresh_stack(lambda: list(places(modules, closed, ids, of_types)))
-
-
-def _modules_but(known: set[int]) -> list[types.ModuleType]:
-    """Return other imported modules in a stable order; one may have several names."""
-    if all(map(known.__contains__, map(id, sys.modules.values()))):  # makes no set, as issuperset
-        return []
-    modules = {id(module): module for _, module in sorted(sys.modules.items())}
-    return [module for number, module in modules.items() if number not in known]
 
 
 def _try(place: Place, value: Any) -> bool:

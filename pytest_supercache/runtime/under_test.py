@@ -1,6 +1,7 @@
 """Which modules are code under test: all but the standard library, this plugin and its tools."""
 
 import sys
+from collections.abc import Set
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -74,9 +75,17 @@ def members_of(value: Any) -> dict[str, Any]:
 
 def modules_under_test() -> list[ModuleType]:
     """Return the imported modules of the code under test, in a stable order."""
-    imported = [module for _, module in sorted(sys.modules.items()) if is_under_test(module)]
-    known = set(map(id, imported))
-    return imported + [module for module in _conftests if id(module) not in known]
+    return [module for module in imported_modules() if is_under_test(module)]
+
+
+def imported_modules(known: Set[int] = frozenset()) -> list[ModuleType]:
+    """Return every imported module once, in a stable order, but for those of ``known`` identity."""
+    values = (*sys.modules.values(), *_conftests)
+    if all(map(known.__contains__, map(id, values))):  # makes no set, as issuperset
+        return []
+    named = [module for _, module in sorted(sys.modules.items())]
+    modules = {id(module): module for module in (*named, *_conftests)}
+    return [module for number, module in modules.items() if number not in known]
 
 
 _conftests: list[ModuleType] = []

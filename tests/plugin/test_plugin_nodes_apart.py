@@ -202,9 +202,32 @@ def test_memory_of_a_conftest_is_raced_though_another_folder_has_one_too(project
             f"@sc.system('{name}')\ndef {name}(layers):\n    return Shop()\n"
         )
         (folder / f"{name}.supercache.yaml").write_text(
-            f"scenario: Hits\nid: {name.upper()}-1\nsystem: {name}\nguarantees: []\n"
-            "users:\n  a: [{read: k}]\n  b: [{read: k}]\n"
+            f"scenario: Hits\nid: {name.upper()}-1\nsystem: {name}\n"
+            "guarantees: []\nusers:\n  a: [{read: k}]\n  b: [{read: k}]\n"
         )
     project.run()
     rows = project.rows().values()
     assert ["Stats.hits" in row["coverage"] for row in rows] == [True, True]
+
+
+def test_locks_of_each_conftest_make_others_wait(project: Project) -> None:
+    project.conftest("import pytest_supercache as sc\n")
+    for name in ("one", "two"):
+        folder = project.pytester.mkdir(name)
+        (folder / "conftest.py").write_text(
+            "import threading\n"
+            "import pytest_supercache as sc\n"
+            "guard = threading.Lock()\n"
+            "class Shop:\n"
+            "    def __init__(self, cache):\n        self.cache = cache\n"
+            "    def get(self, key):\n"
+            "        with guard:\n            self.cache.get(key)\n            return self.cache.get(key)\n"
+            "    def set(self, key, value):\n        self.cache.set(key, value)\n"
+            f"@sc.system('{name}')\ndef {name}(layers):\n    return Shop(layers.origin)\n"
+        )
+        (folder / f"{name}.supercache.yaml").write_text(
+            f"scenario: One at a time\nid: {name.upper()}-1\nsystem: {name}\n"
+            "guarantees: []\nusers:\n  a: [{read: k}]\n  b: [{read: k}]\n"
+        )
+    project.run()
+    assert [row["verdict"] for row in project.rows().values()] == ["holds", "holds"]
