@@ -193,6 +193,7 @@ class Stand:
 
     def _start_over(self, execution: Stepping) -> None:
         """Give everything the content that it has at the start of every execution."""
+        self._crew.begin()
         self._seeding.start(self._settings.seed)
         self._finding.give_back()
         self._state.reset()

@@ -4,6 +4,10 @@ To start a thread costs as much as ten handoffs, so those that run actors are ke
 execution. What code can see of the thread it runs on is made anew for every actor: the ``Thread``
 object, what ``threading.local`` holds, context variables, the trace function. Where thread-locals
 cannot be taken away, every actor gets a thread of its own.
+
+No two actors of one execution run on one thread, though one may end before the other begins: code
+that keeps something by the number of its thread would find what another user has left, in some
+schedules only.
 """
 
 import ctypes
@@ -32,6 +36,10 @@ _ROUNDS = 3
 
 _Local = threading.local  # as it was: somebody may put another one there
 
+DISTINCT_MAX = 60
+"""With more actors than this in one execution, those that begin later take over threads of others.
+"""
+
 _LOCALS = "thread.local."
 """How CPython names what a ``threading.local`` holds for one thread, in the thread's own dict."""
 
@@ -41,6 +49,9 @@ class Crew:
 
     def __init__(self) -> None:
         self._idle: list[_Worker] = []
+        self._resting: list[_Worker] = []  # they have served in this execution
+        self.begun = 0
+        """How many threads there are, or were."""
         self._is_closed = False
         self._renews = renews_locals()
         self._blank = ActorThread(target=_nothing, name="")  # what every thread begins with
@@ -54,12 +65,21 @@ class Crew:
             return ActorThread(target=target, name=name, args=args)
         return _Seen(self, self._blank, target, name, args)
 
+    def begin(self) -> None:
+        """Let all threads serve again: another execution begins."""
+        while self._resting:  # one whose actor hung may come at any time
+            self._idle.append(self._resting.pop())
+        self._idle.sort(key=lambda worker: -worker.number)  # the first one serves first
+
     def give(self, work: "_Seen") -> None:
-        """Let a thread run ``work``; a new one if all are busy."""
+        """Let a thread run ``work``; a new one if all are busy, or have served already."""
+        if not self._idle and len(self._resting) >= DISTINCT_MAX:
+            self.begin()
         if self._idle:
             worker = self._idle.pop()
         else:
-            worker = _Worker(self)
+            self.begun += 1
+            worker = _Worker(self, self.begun)
             worker.start()
         worker.work = work
         worker.baton.give()
@@ -67,17 +87,19 @@ class Crew:
     def take_back(self, worker: "_Worker") -> bool:
         """Let a thread wait for its next actor; False: there will be none."""
         if not self._is_closed:
-            self._idle.append(worker)
+            self._resting.append(worker)
         return not self._is_closed
 
     def lose(self, worker: "_Worker") -> None:
         """Give nothing more to a thread that ends."""
-        if worker in self._idle:
-            self._idle.remove(worker)
+        for workers in (self._idle, self._resting):
+            if worker in workers:
+                workers.remove(worker)
 
     def close(self) -> None:
         """End the threads that wait; one whose actor hangs ends when that does."""
         self._is_closed = True
+        self.begin()
         while self._idle:
             worker = self._idle.pop()
             worker.work = None
@@ -144,8 +166,9 @@ class _Seen(ActorThread):
 class _Worker(ActorThread):
     """A thread of the crew."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: Crew, number: int) -> None:
         super().__init__(target=self._work, name="supercache")
+        self.number = number
         self.baton: Any = Baton()
         self.work: _Seen | None = None
         self._crew = crew

@@ -1,6 +1,7 @@
 """Which modules are code under test: all but the standard library, this plugin and its tools."""
 
 import sys
+import types
 from collections.abc import Set
 from functools import cache
 from types import ModuleType
@@ -64,13 +65,18 @@ def members_of(value: Any) -> dict[str, Any]:
     """Return an object's attributes without running any of its code.
 
     Module globals may be proxies that raise, or do something, at the first touch (``isinstance``
-    already asks them for ``__class__``), so only their real type is looked at.
+    already asks them for ``__class__``), so only their real type is looked at; a class may also
+    have a property in the place of its objects' ``__dict__``.
     """
-    try:
-        members = object.__getattribute__(value, "__dict__")
-    except Exception:  # noqa: BLE001 - it has none, or none that can be had without its help
-        return {}
-    return members if type(members) is dict else {}
+    for base in type(value).__mro__:
+        found = base.__dict__.get("__dict__")
+        if found is not None:
+            members = found.__get__(value) if type(found) in _REAL_DICT else None
+            return members if type(members) is dict else {}
+    return {}
+
+
+_REAL_DICT = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
 def modules_under_test() -> list[ModuleType]:

@@ -221,9 +221,12 @@ def test_locks_of_each_conftest_make_others_wait(project: Project) -> None:
             "class Shop:\n"
             "    def __init__(self, cache):\n        self.cache = cache\n"
             "    def get(self, key):\n"
-            "        with guard:\n            self.cache.get(key)\n            return self.cache.get(key)\n"
+            "        with guard:\n"
+            "            self.cache.get(key)\n"
+            "            return self.cache.get(key)\n"
             "    def set(self, key, value):\n        self.cache.set(key, value)\n"
-            f"@sc.system('{name}')\ndef {name}(layers):\n    return Shop(layers.origin)\n"
+            f"@sc.system('{name}')\n"
+            f"def {name}(layers):\n    return Shop(layers.origin)\n"
         )
         (folder / f"{name}.supercache.yaml").write_text(
             f"scenario: One at a time\nid: {name.upper()}-1\nsystem: {name}\n"

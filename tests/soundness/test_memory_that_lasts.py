@@ -184,6 +184,60 @@ def entries_moved_in_a_global(world):
     assert sorted(_recent) == ["first", "one", "two"]
 
 
+class _Lazy:
+    """Becomes what its function makes, at the first look at an attribute."""
+
+    def __init__(self, make):
+        self.__dict__["make"] = make
+
+    def __getattr__(self, name):
+        made = self.make()
+        object.__setattr__(self, "__class__", made.__class__)
+        object.__setattr__(self, "__dict__", made.__dict__)
+        return getattr(self, name)
+
+
+class _Settings:
+    def __init__(self):
+        self.source = __file__
+        self.loaded = []
+
+
+_settings = _Lazy(_Settings)
+
+
+def _loading(redis):
+    def load():
+        if not _settings.loaded:
+            redis.incr("loads")
+            _settings.loaded.append(__file__)
+
+    return load
+
+
+@broken("both see that nothing is loaded yet, in every execution")
+def a_lazy_object_that_becomes_another(world):
+    load = _loading(world.existing_cache.client())
+    world.actor("one", load)
+    world.actor("two", load)
+    world.run()
+    assert world.existing_cache.peek("loads") == "1"
+
+
+@right("the second look under the lock finds it loaded")
+def a_lazy_object_that_becomes_another_under_a_lock(world):
+    load = _loading(world.existing_cache.client())
+
+    def load_alone():
+        with _lock:
+            load()
+
+    world.actor("one", load_alone)
+    world.actor("two", load_alone)
+    world.run()
+    assert world.existing_cache.peek("loads") == "1"
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()

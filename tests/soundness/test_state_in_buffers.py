@@ -27,6 +27,33 @@ def an_array_added_up(world):
     assert sums == [5]
 
 
+class Cells(array):
+    """A class of Python around what C fills."""
+
+
+@broken("the cells are added up between the two writes")
+def an_array_of_a_class_derived_from_it_added_up(world):
+    cells, sums = Cells("i", [5, 0]), []
+
+    def move():
+        cells[0] = 0
+        cells[1] = 5
+
+    _together(world, move, lambda: sums.append(cells[0] + cells[1]))
+    assert sums == [5]
+
+
+@right("one cell is written at once")
+def one_cell_of_a_class_derived_from_an_array(world):
+    cells, seen = Cells("i", [5, 0]), []
+
+    def change():
+        cells[0] = 7
+
+    _together(world, change, lambda: seen.append(cells[0]))
+    assert seen[0] in {5, 7}
+
+
 @right("the lock covers both writes, and the sum")
 def an_array_added_up_under_a_lock(world):
     cells, sums, lock = array("i", [5, 0]), [], threading.Lock()

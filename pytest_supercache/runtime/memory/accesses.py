@@ -254,6 +254,13 @@ class Accesses:
         if touched and not failed and (actor := self.actor()) is not None:
             self._access(actor, touched)
 
+    def touch_now(self) -> None:
+        """Access what was collected: what is looked at next is what the code will find."""
+        if self._together:
+            touched, self._together = self._together, []
+            if (actor := self.actor()) is not None:
+                self._access(actor, touched)
+
     def enters(self, generator: Any, footprint: Footprint) -> None:
         """Note that the calling thread is about to run a generator that others run, too."""
         if (actor := self.actor()) is not None and not actor.is_task:

@@ -36,12 +36,16 @@ def is_constant(name: str, owner: Bytecode) -> bool:
 
 
 def _is_about(instruction: Instr, name: str) -> bool:
-    """Say whether an instruction may be about a variable; 3.13 loads some by their names."""
+    """Say whether an instruction is about a variable; 3.13 loads some by their names."""
     if instruction.name in _SETTING_UP:
         return False
     argument: Any = instruction.arg
-    names = argument if isinstance(argument, tuple) else (argument,)
-    return any(one == name or (isinstance(one, CellVar) and one.name == name) for one in names)
+    variables = argument if isinstance(argument, tuple) else (argument,)
+    return any(
+        one.name == name if isinstance(one, CellVar) else "_FAST" in instruction.name
+        for one in variables
+        if one == name or isinstance(one, CellVar)
+    )
 
 
 def _nested_in(code: Bytecode) -> Iterator[CodeType]:

@@ -29,6 +29,7 @@ from pytest_supercache.runtime.memory.effects import (
     compares_in_python,
     counts,
     elements_of,
+    fills_missing,
     holds,
     is_left_alone,
     is_read_by,
@@ -243,7 +244,7 @@ def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any
         _stream(accesses, holder, writes=not name.startswith("read"))
         return None
     if issubclass(kind, dict) and name in KEYED_METHODS and arguments:
-        writes = not method_reads(dict, name)
+        writes = not method_reads(dict, name) or (name == "__getitem__" and fills_missing(kind))
         touch_entry(accesses, holder, arguments[0], writes=writes)
         if writes:
             drop(accesses, holder, arguments[0])

@@ -222,6 +222,11 @@ def method_reads(kind: type, name: str) -> bool:
     return name in READING_METHODS and top(kind.__module__) in _METHODS_KNOWN_IN
 
 
+def fills_missing(kind: type) -> bool:
+    """Say whether a kind of dict may put something under a key that is asked for and missing."""
+    return kind not in (dict, collections.OrderedDict, collections.Counter)
+
+
 def holds(value: Any) -> bool:
     """Say whether an object is touched as a whole: a container, or what C code fills."""
     kind = type(value)
@@ -229,11 +234,27 @@ def holds(value: Any) -> bool:
         return False
     if issubclass(kind, CONTAINERS):
         return True
-    is_made_by_class_statement = bool(kind.__flags__ & _HEAP_TYPE)
-    return not (is_rewritten(kind.__module__) and is_made_by_class_statement)
+    known = _filled_elsewhere.get(kind)
+    if known is None:
+        is_known = is_rewritten(kind.__module__)
+        known = not is_known or any(map(_fills_elsewhere, kind.__mro__))
+        _filled_elsewhere[kind] = known
+    return known
 
 
-_HEAP_TYPE = 1 << 9
+def _fills_elsewhere(base: type) -> bool:
+    """Say whether a class fills its objects by code that is not rewritten, such as that of C."""
+    if base is object or issubclass(base, BaseException) or is_left_alone(base):
+        return False
+    if base.__module__ in CONTAINER_MODULES or base.__module__ == "_collections_abc":
+        return False
+    return not is_rewritten(base.__module__) or any(
+        type(member) in _OF_C for member in list(vars(base).values())
+    )
+
+
+_OF_C = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
+_filled_elsewhere: weakref.WeakKeyDictionary[type, bool] = weakref.WeakKeyDictionary()
 _LOOKS_INTO = ("iterator", "_items", "_keys", "_values")
 _LOOKING = frozenset({enumerate, zip, map, filter, reversed, types.MappingProxyType})
 

@@ -120,7 +120,7 @@ class _Names:
 
     def __init__(self, members: dict[str, Any]) -> None:
         self._members = members
-        self._start = dict(_named(members))
+        self._start = dict(members)
 
     def is_as_it_was(self, part: str) -> bool:
         return all(self._members.get(n, _ABSENT) is self._value(n) for n in self._of(part))
@@ -133,7 +133,7 @@ class _Names:
                 self._members[name] = self._value(name)
 
     def _of(self, part: str) -> Iterable[str]:
-        return self._start.keys() | dict(_named(self._members)) if part == WHOLE else (part[1:],)
+        return self._start.keys() | self._members.keys() if part == WHOLE else (part[1:],)
 
     def _value(self, name: str) -> Any:
         value = self._start.get(name, _ABSENT)
@@ -217,10 +217,15 @@ class _Generator:
 
 
 class _Content:
-    """What a container, or an instance, holds: elements, attributes and slots."""
+    """What a container, or an instance, holds: elements, attributes and slots.
+
+    An instance may also take the class and the ``__dict__`` of another one, as lazy ones do.
+    """
 
     def __init__(self, value: Any) -> None:
         self._value = value
+        self._kind, members = type(value), members_of(value)
+        self._members = members if members_of(value) is members else None
         self._slots = [
             slot
             for base in type(value).__mro__
@@ -235,6 +240,8 @@ class _Content:
         return self._look(), dict(members_of(self._value)), slots
 
     def is_as_it_was(self, _part: str) -> bool:
+        if self._has_become_another():
+            return False
         (elements, members, slots), now = self._wanted(), self._now()
         return (
             _are_same(elements, now[0])
@@ -243,7 +250,16 @@ class _Content:
             and _are_same(slots, now[2])
         )
 
+    def _has_become_another(self) -> bool:
+        if self._members is not None and members_of(self._value) is not self._members:
+            return True
+        return type(self._value) is not self._kind
+
     def give_back(self, _part: str) -> None:
+        if self._has_become_another():
+            object.__setattr__(self._value, "__class__", self._kind)
+            if self._members is not None:
+                object.__setattr__(self._value, "__dict__", self._members)
         elements, members, slots = self._wanted()
         if not _are_same(elements, self._look()):
             self._fill(elements)

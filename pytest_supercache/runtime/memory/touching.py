@@ -7,7 +7,7 @@ import sys
 import threading
 import types
 import weakref
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import defaultdict, deque
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
@@ -26,6 +26,7 @@ from pytest_supercache.runtime.memory.effects import (
     PLAIN,
     SCALARS,
     elements_of,
+    fills_missing,
     holds,
     inner_objects,
     is_left_alone,
@@ -104,7 +105,7 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
         touch_global(accesses, vars(holder), name, writes=writes)
     elif issubclass(kind, type):
         _class_attribute(accesses, holder, name, writes=writes)
-    elif not is_left_alone(kind) or (issubclass(kind, threading.local) and accesses.is_of_task()):
+    else:
         _instance_attribute(accesses, holder, name, writes=writes)
 
 
@@ -138,29 +139,66 @@ def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: boo
 
 
 def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
-    members, kind = members_of(holder), type(holder)
+    kind = type(holder)
+    is_local = issubclass(kind, threading.local)  # its values are those of a thread
+    if (writes and _writes_itself(kind)) or (
+        is_left_alone(kind) and not (is_local and accesses.is_of_task())
+    ):
+        return
     found, base = _in_class(kind, name)
-    if base is None or name in members:
-        accesses.touch(holder, f".{name}", writes=writes)
-        if not writes:
-            accesses.reached(members.get(name), holder, f".{name}")
-    elif type(found) is property:
+    if type(found) is property:
         _property(accesses, holder, found, writes=writes)
-    elif writes or type(found) is types.MemberDescriptorType:
-        accesses.touch(holder, f".{name}", writes=writes)
-    elif type(found) is functools.cached_property:
-        footprint = accesses.touch(holder, f".{name}", writes=True)
-        with accesses.calling_back(footprint), suppress(Exception):  # it comes again
-            if _ONE_AT_A_TIME:
-                getattr(holder, name)  # it is kept now
-                return
-            value = found.func(holder)
-            accesses.touch(holder, f".{name}", writes=True)
-            members_of(holder)[name] = value
+    elif type(found) is types.MemberDescriptorType:
+        _slot(accesses, holder, found, writes=writes)
+    elif is_local and not accesses.is_of_task():
+        if base is not None and not writes:
+            _class_attribute(accesses, kind, name, writes=False)
+    elif type(found) is functools.cached_property and not writes:
+        _cached(accesses, holder, name, found)
     else:
-        _class_attribute(accesses, kind, name, writes=False)
-        if type(found) not in METHOD_TYPES:
-            accesses.touch(holder, f".{name}", writes=False)
+        if base is not None and not writes:
+            _class_attribute(accesses, kind, name, writes=False)
+        _own_attribute(accesses, holder, name, found, writes=writes)
+
+
+def _writes_itself(kind: type) -> bool:
+    """Say whether attributes are written by code of the class, which touches what it writes."""
+    found, base = _in_class(kind, "__setattr__")
+    return type(found) is types.FunctionType and base is not None and is_rewritten(base.__module__)
+
+
+def _own_attribute(
+    accesses: Accesses, holder: Any, name: str, default: Any, *, writes: bool
+) -> None:
+    """Touch an attribute of an instance, which its class may have a default for."""
+    members = members_of(holder)
+    if writes or type(default) not in METHOD_TYPES or name in members:
+        accesses.touch(holder, f".{name}", writes=writes)
+    if not writes:
+        accesses.reached(members.get(name), holder, f".{name}")
+
+
+def _cached(accesses: Accesses, holder: Any, name: str, cached: Any) -> None:
+    """Do what a ``cached_property`` does: others may come in while its function runs."""
+    accesses.touch(holder, f".{name}", writes=False)
+    accesses.touch_now()
+    if name in members_of(holder):
+        return
+    footprint = accesses.touch(holder, f".{name}", writes=True)
+    with accesses.calling_back(footprint), suppress(Exception):  # it comes again
+        if _ONE_AT_A_TIME:
+            getattr(holder, name)  # it is kept now
+            return
+        value = cached.func(holder)
+        accesses.touch(holder, f".{name}", writes=True)
+        members_of(holder)[name] = value
+
+
+def _slot(accesses: Accesses, holder: Any, slot: Any, *, writes: bool) -> None:
+    accesses.touch(holder, f".{slot.__name__}", writes=writes)
+    if not writes:
+        with suppress(AttributeError):  # not filled
+            accesses.reached(slot.__get__(holder), holder, f".{slot.__name__}")
 
 
 def _property(accesses: Accesses, holder: Any, found: property, *, writes: bool) -> None:
@@ -216,17 +254,20 @@ def touch_item(accesses: Accesses, holder: Any, key: Any, method: str, *, writes
 
 def _item_of_dict(accesses: Accesses, holder: Any, key: Any, method: str, *, writes: bool) -> None:
     kind = type(holder)
-    if method == "__getitem__" and kind not in (dict, OrderedDict, Counter):
-        writes = not dict.__contains__(holder, key)  # `__missing__` fills it
-        if writes and issubclass(kind, defaultdict) and runs_python(holder.default_factory):
-            _fill(accesses, holder, key)
-            return
-    touch_entry(accesses, holder, key, writes=writes)
+    footprint = touch_entry(accesses, holder, key, writes=writes)
+    if method != "__getitem__" or not fills_missing(kind):
+        return
+    accesses.touch_now()
+    if dict.__contains__(holder, key):
+        return
+    if issubclass(kind, defaultdict) and runs_python(holder.default_factory):
+        _fill(accesses, holder, key, footprint)
+    else:
+        touch_entry(accesses, holder, key, writes=True)  # by `__missing__`
 
 
-def _fill(accesses: Accesses, holder: Any, key: Any) -> None:
+def _fill(accesses: Accesses, holder: Any, key: Any, footprint: Footprint | None) -> None:
     """Do what a ``defaultdict`` does for a missing key: others may come in before it is kept."""
-    footprint = touch_entry(accesses, holder, key, writes=True)
     with accesses.calling_back(footprint):
         value = holder.default_factory()
     touch_entry(accesses, holder, key, writes=True)

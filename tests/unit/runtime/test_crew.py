@@ -9,7 +9,7 @@ import weakref
 import pytest
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.runtime.crew import Crew, renews_locals
+from pytest_supercache.runtime.crew import DISTINCT_MAX, Crew, renews_locals
 
 NOTED = contextvars.ContextVar("noted", default="nothing")
 
@@ -41,7 +41,36 @@ def run(crew, target):
     thread.start()
     begun.wait()  # whoever starts an actor waits for a baton, too
     thread.join()
+    crew.begin()
     return thread
+
+
+def test_actors_of_one_execution_run_on_threads_of_their_own():
+    shelves, found = {}, []
+
+    def body(world):
+        shelves.clear()
+
+        def flow():
+            found.append(shelves.setdefault(threading.get_ident(), None))
+            shelves[threading.get_ident()] = "left"
+
+        for name in ("alice", "bob"):
+            world.actor(name, flow)
+        world.run()
+
+    assert check(body, stop_at_first=False).verdict is Verdict.HOLDS
+    assert set(found) == {None}
+
+
+def test_threads_serve_again_in_the_next_execution_and_when_there_are_very_many(crew):
+    for _ in range(2):
+        for _ in range(DISTINCT_MAX * 2):
+            thread = crew.thread(target=len, name="flow", args=((),))
+            thread.start()
+            thread.join()
+        crew.begin()
+    assert crew.begun == DISTINCT_MAX
 
 
 def test_what_a_thread_left_is_gone_for_the_next_actor(crew):
