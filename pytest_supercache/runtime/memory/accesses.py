@@ -15,6 +15,7 @@ from pytest_supercache.runtime.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.calling import current_actor, here
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo
+from pytest_supercache.runtime.memory.entering import Entering
 from pytest_supercache.runtime.memory.keeping import Keeper, Kept
 from pytest_supercache.runtime.memory.lasting import Lasting
 from pytest_supercache.runtime.memory.names import File
@@ -30,11 +31,6 @@ from pytest_supercache.runtime.memory.sharing import (
 )
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
 from pytest_supercache.runtime.stepping import Stepping
-
-CALLED_BACK_MAX = 6
-"""So many times others may come in while one call of C code calls Python code."""
-
-_CALLING_FOR_C = frozenset(f"pytest_supercache.runtime.memory.{n}" for n in ("calls", "touching"))
 
 
 class Accesses:
@@ -60,8 +56,7 @@ class Accesses:
         self._answered: dict[str, str] = {}
         self._work: BackgroundActor | None = None
         self._is_busy = False
-        self._entering: dict[str, tuple[Any, Footprint]] = {}
-        self._calling: dict[str, list[Footprint]] = {}
+        self._entering = Entering()
         self._together: list[tuple[Location, bool]] | None = None
         self._looks_throughout = False
         self.nodes: NodeUses | None = None
@@ -264,18 +259,13 @@ class Accesses:
     def enters(self, generator: Any, footprint: Footprint) -> None:
         """Note that the calling thread is about to run a generator that others run, too."""
         if (actor := self.actor()) is not None and not actor.is_task:
-            self._entering[actor.name] = (generator, footprint)
+            self._entering.expect(actor.name, generator, footprint)
 
     def entered(self, frame: Any) -> None:
         """Let others come in while a generator runs, or what code of C calls back."""
-        if not (self._entering or self._calling) or (actor := self.actor()) is None:
-            return
-        generator, footprint = self._entering.pop(actor.name, (None, Footprint()))
-        if generator is not None and generator.gi_frame is frame:
-            self._execution.step(f"run {generator.__name__}", footprint, kind="memory")
-        called = self._calling.get(actor.name)
-        if called and frame.f_back.f_globals.get("__name__") in _CALLING_FOR_C:
-            self._execution.step(f"run {frame.f_code.co_name}", called.pop(), kind="memory")
+        if self._entering and (actor := self.actor()) is not None:
+            for label, footprint in self._entering.steps(actor.name, frame):
+                self._execution.step(label, footprint, kind="memory")
 
     def is_of_task(self) -> bool:
         """Say whether a coroutine makes the access: it shares its thread with others."""
@@ -286,6 +276,13 @@ class Accesses:
         """Note that a function or a class is replaced by the calling actor."""
         if self.actor() is not None:
             self._sharing.is_replaced(name)
+
+    def look_into(self, function: Any) -> None:
+        """Let a module of the standard library touch for itself: it is given what is shared."""
+        if self.actor() is not None and Current.rewrite is not None:
+            Current.looked_into.add(function.__module__)
+            Current.rewrite(function)
+            self._sharing.is_looked_into(function.__module__)
 
     def is_replaced(self, name: str) -> bool:
         """Say whether a function or a class of this name is replaced while others may read it."""
@@ -352,11 +349,11 @@ class Accesses:
             actor.inherited.append(footprint)
             actor.callers += 1
             if not actor.is_task:
-                self._calling[actor.name] = [footprint] * CALLED_BACK_MAX
+                self._entering.call(actor.name, footprint)
             try:
                 yield
             finally:
-                self._calling.pop(actor.name, None)
+                self._entering.called(actor.name)
                 actor.callers -= 1
                 actor.inherited.remove(footprint)
         finally:

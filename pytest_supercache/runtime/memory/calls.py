@@ -17,6 +17,7 @@ from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
+    DEEP_READERS,
     KEYED_METHODS,
     NO_ACCESS,
     PLAIN,
@@ -34,8 +35,10 @@ from pytest_supercache.runtime.memory.effects import (
     is_left_alone,
     is_read_by,
     is_view,
+    loops_in_python,
     method_reads,
     reads_deeply,
+    top,
 )
 from pytest_supercache.runtime.memory.hooks import (
     advance,
@@ -112,7 +115,15 @@ def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> 
     if function is os.getenv:
         touch_whole(accesses, os.environ, writes=False)
     else:
-        _arguments(accesses, function, arguments)
+        _look_into(accesses, function, _arguments(accesses, function, arguments))
+
+
+def _look_into(accesses: Accesses, function: Any, shared: Footprint | None) -> None:
+    """Let a function of the standard library touch for itself if it is given what is shared."""
+    module = getattr(function, "__module__", None)
+    is_of_python = type(function) is types.FunctionType and type(module) is str
+    if shared is not None and is_of_python and loops_in_python(module):
+        accesses.look_into(function)
 
 
 def _of_c(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
@@ -142,6 +153,8 @@ def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any
         return None
     if issubclass(type(holder), PurePath):
         return _path(accesses, function)
+    is_deep = top(type(holder).__module__) in DEEP_READERS
+    _look_into(accesses, inner, _given(accesses, arguments, is_deep=is_deep))
     return _method(accesses, holder, function, arguments)
 
 
@@ -226,9 +239,9 @@ def _reflect(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> N
 def _made(accesses: Accesses, kind: type, arguments: tuple[Any, ...]) -> None:
     """Touch what a class reads, unless by code that touches for itself, when one of it is made."""
     maker = getattr(kind, "__init__", None)
-    if kind in TOUCHES_NOTHING or type(maker) is types.FunctionType:
+    if kind in TOUCHES_NOTHING or (type(maker) is types.FunctionType and touches_itself(maker)):
         return
-    _given(accesses, arguments, is_deep=kind in (str, bytes))
+    _look_into(accesses, maker, _given(accesses, arguments, is_deep=kind in (str, bytes)))
 
 
 def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
@@ -292,17 +305,23 @@ _FILLING = frozenset({"readinto", "shuffle", "recv_into", "pack_into", "dump", "
 
 def _given(
     accesses: Accesses, arguments: tuple[Any, ...], *, is_deep: bool, fills: bool = False
-) -> None:
-    """Touch what is read of arguments, filled, or called that is one."""
+) -> Footprint | None:
+    """Touch what is read of arguments, filled, or called that is one.
+
+    Returns:
+        What of the containers is shared, if any is.
+    """
+    shared: Footprint | None = None
     for argument in arguments:
         if type(argument) in _OF_C:
             touch_by(accesses, argument)
         elif type(argument) is Memo:
             accesses.touch(argument, WHOLE, writes=True)
         elif fills and type(argument) not in PLAIN:
-            touch_whole(accesses, argument, writes=True)
+            shared = joined(shared, touch_whole(accesses, argument, writes=True))
         elif type(argument) not in PLAIN:
-            (read_deeply if is_deep else read)(argument)
+            shared = joined(shared, (read_deeply if is_deep else read)(argument))
+    return shared
 
 
 def _is_nothing(holder: Any, name: str) -> bool:

@@ -19,5 +19,7 @@ class Current:
     """Rewrites a function of the standard library."""
     rewrite_container: Callable[[type], None] | None = None
     """Rewrites the methods that a type has from containers of the standard library."""
+    looked_into: ClassVar[set[str]] = set()
+    """Modules of the standard library whose functions are rewritten when they are called."""
     prepared: ClassVar[dict[type, bool]] = {}
     """Types -> whether their methods touch for themselves, though they are none of the code's."""

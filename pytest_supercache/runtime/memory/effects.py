@@ -9,6 +9,7 @@ import functools
 import gc
 import itertools
 import operator
+import sys
 import types
 import weakref
 from contextlib import suppress
@@ -104,6 +105,10 @@ CONTAINER_MODULES = frozenset({"collections", "collections.abc", "weakref"})
 """Modules of the standard library whose containers are Python code: it is rewritten at need."""
 
 _COLLECTING = frozenset({"collections", "_collections", "builtins"})
+_NO_LOOPS = (_GUARDED - {"random"}) | CONTAINER_MODULES | {"functools", "os", "posixpath", "io"}
+"""Modules whose functions are steps by themselves, known by what they touch, or no code of Python.
+"""
+
 _READS_ARGUMENTS = frozenset(
     {
         "json",
@@ -121,6 +126,9 @@ _READS_ARGUMENTS = frozenset(
     }
 )
 """Modules whose functions leave their arguments as they are."""
+
+DEEP_READERS = _READS_ARGUMENTS - {"math", "os", "posix"}
+"""Modules whose functions also read what their arguments hold."""
 
 READERS = frozenset(
     {
@@ -176,6 +184,13 @@ def is_rewritten_name(name: str) -> bool:
     )
 
 
+@functools.cache
+def loops_in_python(module: str) -> bool:
+    """Say whether functions of a module of the standard library go through what they are given."""
+    package = top(module)
+    return package in sys.stdlib_module_names and package not in _NO_LOOPS
+
+
 def is_rewritten(name: Any) -> bool:
     """Say whether code of a module is rewritten, whatever it has for a name."""
     return type(name) is str and is_rewritten_name(name)
@@ -210,11 +225,7 @@ _DEEP = (repr, str, print, format, sum, sorted, min, max, functools.reduce)
 
 def reads_deeply(function: Any) -> bool:
     """Say whether a callable that is not rewritten also reads what its arguments hold."""
-    return function in _DEEP or top(getattr(function, "__module__", None)) in _READS_ARGUMENTS - {
-        "math",
-        "os",
-        "posix",
-    }
+    return function in _DEEP or top(getattr(function, "__module__", None)) in DEEP_READERS
 
 
 def method_reads(kind: type, name: str) -> bool:

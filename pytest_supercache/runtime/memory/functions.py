@@ -21,7 +21,9 @@ from pytest_supercache.runtime.memory.effects import (
     PLAIN,
     is_left_alone,
     is_rewritten,
+    top,
 )
+from pytest_supercache.runtime.memory.entering import CALLING_FOR_C
 from pytest_supercache.runtime.memory.files import listen
 from pytest_supercache.runtime.memory.hooks import HOOKS
 from pytest_supercache.runtime.memory.reach import WALKED, inside
@@ -126,7 +128,7 @@ def _guarded(hook: Callable[..., Any]) -> Callable[..., Any]:
         if Current.accesses is None:
             return operands[0] if operands else None
         frame: Any = sys._getframe(1)
-        while frame is not None and frame.f_globals.get("__name__") in _CONTAINER_FILES:
+        while frame is not None and _is_of_library(frame.f_globals.get("__name__")):
             frame = frame.f_back
         if frame is not None and is_rewritten(frame.f_globals.get("__name__")):
             Current.accesses.let_dead_go()
@@ -140,7 +142,11 @@ def _nothing(*_operands: Any) -> None:
     """Take no notice: the globals of the standard library are its own."""
 
 
-_CONTAINER_FILES = CONTAINER_MODULES | {"_collections_abc", "_weakrefset"}
+def _is_of_library(name: Any) -> bool:
+    """Say whether code of a module is that of the standard library, or ours that calls it."""
+    return top(name) in sys.stdlib_module_names or name in CALLING_FOR_C
+
+
 _HOOKS = {**HOOKS, **CALL_HOOKS, "made_function": _made_function}
 _GUARDED_HOOKS = {
     **{name: _guarded(hook) for name, hook in _HOOKS.items()},
@@ -224,6 +230,7 @@ def functions_rewritten() -> Iterator[Functions]:
     finally:
         Current.execution = Current.accesses = None
         Current.rewrite = Current.rewrite_container = None
+        Current.looked_into.clear()
         Current.prepared.clear()
         _swapped.remove(functions)
         functions.undo()

@@ -8,6 +8,7 @@ import sys
 import types
 from typing import Any
 
+from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.calling import here
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
@@ -181,11 +182,16 @@ def contains(holder: Any, key: Any) -> None:
         touch_item(accesses, holder, key, "__contains__", writes=False)
 
 
-def read(holder: Any) -> None:
-    """Before all of an object is read: unpacking, truth, comparison, text."""
+def read(holder: Any) -> Footprint | None:
+    """Before all of an object is read: unpacking, truth, comparison, text.
+
+    Returns:
+        What of it is shared, if anything is.
+    """
     accesses = looking(holder)
     if accesses is not None and (holds(holder) or is_view(holder)):
-        touch_whole(accesses, holder, writes=False)
+        return touch_whole(accesses, holder, writes=False)
+    return None
 
 
 def read_both(left: Any, right: Any) -> None:

@@ -40,6 +40,7 @@ class Sharing:
         """Actor and label of steps whose answer is followed by an access to shared memory."""
         self.replaced: set[str] = set()
         """Names of functions and classes that are replaced in the race: reads of them count."""
+        self._looked_into: set[str] = set()
         self.open_locks: set[str] = set()
         """Locks that somebody released who did not hold them: they exclude nobody."""
         self.wholes: set[str] = set()
@@ -96,6 +97,12 @@ class Sharing:
         """Note that a function or a class of this name is replaced while others may read it."""
         if name not in self.replaced and not self._is_complete:
             self.replaced.add(name)
+            self._has_grown = True
+
+    def is_looked_into(self, module: str) -> None:
+        """Note that code of the standard library touches for itself from now on."""
+        if module not in self._looked_into and not self._is_complete:
+            self._looked_into.add(module)
             self._has_grown = True
 
     def is_open(self, lock: str) -> None:

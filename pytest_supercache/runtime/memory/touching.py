@@ -70,9 +70,10 @@ def is_container_in_python(kind: type) -> bool:
 
 
 def touches_itself(function: Any) -> bool:
-    """Say whether a function is rewritten, which the standard library's containers are at need."""
+    """Say whether a function is rewritten, as some of the standard library are at need."""
     module = getattr(function, "__module__", None)
-    if module in CONTAINER_MODULES and type(function) is types.FunctionType:
+    is_looked_into = module in CONTAINER_MODULES or module in Current.looked_into
+    if is_looked_into and type(function) is types.FunctionType:
         if Current.rewrite is not None:
             Current.rewrite(function)
         return True
@@ -290,29 +291,34 @@ def touch_entry(
     return accesses.touch(holder, form if form == WHOLE else f"[{form}]", writes=writes)
 
 
-def touch_whole(accesses: Accesses, holder: Any, *, writes: bool) -> Any:
+def touch_whole(accesses: Accesses, holder: Any, *, writes: bool) -> Footprint | None:
     """Touch all that an object holds; of an iterator or a view, what it looks into."""
     if type(holder) is memoryview:
         holder = holder.obj
     if is_view(holder):
-        touch_looked_into(accesses, holder)
-        return None
+        return touch_looked_into(accesses, holder)
     if is_container_in_python(type(holder)) or not holds(holder):
         return None
     owner = accesses.owner_of(holder) if type(holder) is dict else None
     return accesses.touch(holder if owner is None else owner, WHOLE, writes=writes)
 
 
-def touch_looked_into(accesses: Accesses, view: Any) -> None:
-    """Touch what an iterator or a view looks into, and what the methods do that it calls."""
+def touch_looked_into(accesses: Accesses, view: Any) -> Footprint | None:
+    """Touch what an iterator or a view looks into, and what the methods do that it calls.
+
+    Returns:
+        What of the containers is shared, if any is.
+    """
+    shared: Footprint | None = None
     gets = any(type(one) in GETTERS for one in gc.get_referents(view))
     for source in sources(view):
         if type(source) is types.BuiltinFunctionType:
             touch_by(accesses, source)
         elif gets:
-            read_deeply(source)
+            shared = joined(shared, read_deeply(source))
         else:
-            touch_whole(accesses, source, writes=False)
+            shared = joined(shared, touch_whole(accesses, source, writes=False))
+    return shared
 
 
 def touch_by(accesses: Accesses, method: Any) -> None:

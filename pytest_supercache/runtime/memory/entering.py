@@ -1,0 +1,49 @@
+"""Code of Python that runs in the middle of something else: others may come in where it begins.
+
+That is code which C calls back (a key function, a comparison, a memo function), and the body of a
+generator that several threads advance.
+"""
+
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+
+CALLED_BACK_MAX = 6
+"""So many times others may come in while one call of C code calls Python code."""
+
+CALLING_FOR_C = frozenset(f"pytest_supercache.runtime.memory.{n}" for n in ("calls", "touching"))
+"""The modules whose frames stand between code under test and what it calls through C."""
+
+
+class Entering:
+    """What each actor is about to enter in one execution, and what it touches around that."""
+
+    def __init__(self) -> None:
+        self._generators: dict[str, tuple[Any, Footprint]] = {}
+        self._called: dict[str, list[Footprint]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._generators or self._called)
+
+    def expect(self, actor: str, generator: Any, footprint: Footprint) -> None:
+        """Note that an actor is about to run a generator that others run, too."""
+        self._generators[actor] = (generator, footprint)
+
+    def call(self, actor: str, footprint: Footprint) -> None:
+        """Note that an actor calls C code, which may call Python code."""
+        self._called[actor] = [footprint] * CALLED_BACK_MAX
+
+    def called(self, actor: str) -> None:
+        """Note that the C code has answered."""
+        self._called.pop(actor, None)
+
+    def steps(self, actor: str, frame: Any) -> list[tuple[str, Footprint]]:
+        """Return the steps before the body of a frame, which the actor has just entered."""
+        found = []
+        generator, footprint = self._generators.pop(actor, (None, Footprint()))
+        if generator is not None and generator.gi_frame is frame:
+            found.append((f"run {generator.__name__}", footprint))
+        called = self._called.get(actor)
+        if called and frame.f_back.f_globals.get("__name__") in CALLING_FOR_C:
+            found.append((f"run {frame.f_code.co_name}", called.pop()))
+        return found
