@@ -44,7 +44,6 @@ class World(Recording):
         self._actors: list[Actor] = []
         self._names: set[str] = set()
         self._settled = Settled()
-        self._start: Layers = {}
         self._stock: Layers = {}
         self._sights: dict[str, Callable[[], Mapping[str, Any]]] = {}
         self._owners: dict[str, tuple[str, ...]] = {}
@@ -156,7 +155,7 @@ class World(Recording):
     def _before_race(self) -> list[Background]:
         if self._record.snapshot is not None:
             with looking():
-                self._start = self.content()
+                self._record.start = self.content()
         moves = losses.moves(self.stepping, self.stack, self._sights)
         return [*self.stack.bus.mailboxes.values(), *moves]
 
@@ -373,7 +372,8 @@ class World(Recording):
             missed=self.stepping.faults.missed,
             places=losses.places(self.stack, self._sights),
             expiring=tuple(sorted(self.existing_cache.expiring)),
-            start=self._start,
+            start=self._record.start,
+            memory_at_start=self._record.memory_at_start,
             stock=self._stock,
             results={actor.name: actor.result for actor in self._actors},
             waits=self._record.waits.before_race(),

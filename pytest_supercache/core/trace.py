@@ -62,11 +62,17 @@ class Step:
     cause: StepId | None = None  # the step without which it could not be taken
     fires: tuple[str, ...] = ()  # timers whose deadline came with this tick
     point: tuple[int, int] | None = None  # operation and index in it: where a fault can strike
+    memory: Layers | None = None  # what shared memory holds, where it was found; as `layers`
 
     @property
     def signature(self) -> tuple[str, str, Footprint]:
         """What must repeat in every re-execution: not the values, those may differ."""
         return (self.actor, self.label, self.footprint)
+
+    @property
+    def content(self) -> Layers | None:
+        """What layers and shared memory hold after this step; None: that was not recorded."""
+        return self.layers if not self.memory else {**(self.layers or {}), **self.memory}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,6 +123,7 @@ class Execution:
     places: dict[str, str] = field(default_factory=dict)  # that can lose content: whose they are
     expiring: tuple[str, ...] = ()  # resources that were ever given a time to live
     start: Layers = field(default_factory=dict)  # content before the race, when layers are recorded
+    memory_at_start: Layers = field(default_factory=dict)  # of shared memory that was found
     stock: Layers = field(default_factory=dict)  # at the very end, settled or not, when asked for
     waits: dict[str, WaitState] = field(default_factory=dict)  # as they were when the race began
     begun: tuple[str, ...] = ()  # actors that had begun by then: the body's code has started them

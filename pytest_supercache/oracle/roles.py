@@ -4,6 +4,7 @@ Decided from what the step declares and what it is called, never from what it fo
 the same in every execution.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -104,7 +105,7 @@ def _place(step: Step, key: str) -> tuple[str | None, str]:
     for resources in (step.footprint.writes, step.footprint.reads):
         found = []
         for resource in sorted(resources):
-            place, _, name = resource.partition(":")
+            place, name = _place_and_name(resource)
             if place not in _NO_LAYERS and (name == EVERYTHING or is_name_of(name, key)):
                 found.append((place, name))
         if found:  # the entry itself rather than what lies beside it, such as its lock
@@ -125,4 +126,21 @@ def is_name_of(name: str, key: str) -> bool:
 
 
 def _is_in(resource: str, place: str) -> bool:
-    return resource == EVERYTHING or resource.partition(":")[0] == place
+    return resource == EVERYTHING or _place_and_name(resource)[0] == place
+
+
+def _place_and_name(resource: str) -> tuple[str, str]:
+    """Split a resource into its place and the name that the entry has there.
+
+    An entry of a container that was found in the memory of the code under test is one of a cache:
+    ``memory:Shop.near:['k']`` is ``k`` in ``Shop.near``.
+    """
+    place, _, name = resource.partition(":")
+    if place == "memory":
+        entry = _ENTRY.fullmatch(name)
+        if entry is not None:
+            return entry["holder"], entry["key"]
+    return place, name
+
+
+_ENTRY = re.compile(r"(?P<holder>.+):\['(?P<key>.+)'\]", re.DOTALL)

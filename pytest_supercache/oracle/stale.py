@@ -89,9 +89,10 @@ def _wrong_entries(
     execution: Execution, violation: Violation, key: str, acts: list[Act]
 ) -> list[tuple[str, str]]:
     value = _seen(violation)
+    memory = next((step.memory for step in reversed(execution.steps) if step.memory), {})
     found = [
         (place, name)
-        for place, content in execution.settled.layers.items()
+        for place, content in {**memory, **execution.settled.layers}.items()
         if place != "origin"
         for name, held in content.items()
         if is_name_of(name, key) and same(held, value)
@@ -99,7 +100,14 @@ def _wrong_entries(
     mine = f"@{violation.node}"
     found.sort(key=lambda entry: (not entry[0].endswith(mine), "@" not in entry[0]))
     stored = {(act.place, act.name) for act in acts if act.role is Role.STORE}
-    return found or sorted((place, name) for place, name in stored if place is not None)
+    return found or sorted(
+        ((place, name) for place, name in stored if place is not None),
+        key=lambda entry: (entry[0] in SHARED, entry),  # the layer nearest to the user first
+    )
+
+
+SHARED = frozenset({"existing_cache", "origin"})
+"""Layers that all nodes share."""
 
 
 def _left_behind(acts: list[Act], place: str, name: str) -> Act | None:

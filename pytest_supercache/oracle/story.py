@@ -104,6 +104,8 @@ def without_fault(label: str) -> str:
 def place_in_words(place: str | None) -> str:
     """Write a layer and its node."""
     layer, at, node = (place or "a layer").partition("@")
+    if "." in layer or "<" in layer:  # memory of the code under test, by its name there
+        return f"{layer} of node {node}" if at and node else layer
     words = layer.replace("_", " ")
     return f"the {words} of node {node}" if at and node else f"the {words}"
 
@@ -167,7 +169,7 @@ class _Teller:
     def __init__(self, execution: Execution, struck: Struck, keys: Sequence[str]) -> None:
         self._struck = struck
         self._keys = keys
-        self._seen = {place for step in execution.steps for place in step.layers or ()}
+        self._seen = {place for step in execution.steps for place in step.content or ()}
         self._known: set[str] = set()
 
     def is_struck(self, act: Act) -> bool:
@@ -244,7 +246,7 @@ class _Teller:
 
 
 def _value_after(act: Act) -> str:
-    layers = act.step.layers
+    layers = act.step.content
     if layers is None or (act.place or "") not in layers:
         return "a value" if act.role in {Role.STORE, Role.COMMIT} or layers is None else _NOTHING
     held = layers[act.place or ""].get(act.name)

@@ -24,14 +24,22 @@ class Column:
 
 def columns_of(execution: Execution, violated_key: str | None) -> tuple[Column, ...]:
     """Return the columns in the order of the layers: super caches, existing cache, origin."""
-    states = [execution.start, *(step.layers for step in execution.steps if step.layers)]
+    states = [
+        {**execution.start, **execution.memory_at_start},
+        *(step.content for step in execution.steps if step.content),
+    ]
     places = list(dict.fromkeys(place for layers in states for place in layers))
     places.sort(key=lambda place: (_LAST.index(place) if place in _LAST else -1, place))
     common = _common_keys(execution, violated_key)
+    memory = {
+        *execution.memory_at_start,
+        *(p for step in execution.steps for p in step.memory or ()),
+    }
     pairs = [
         (place, key)
         for place in places
         for key in _keys_of(place, states, common, _touched(execution, place))
+        if place not in memory or _changes(place, key, states)
     ]
     several = len({key for _, key in pairs if key}) > 1
     shorts = _short_names(places)
@@ -51,12 +59,16 @@ def columns_of(execution: Execution, violated_key: str | None) -> tuple[Column, 
 def _keys_of(place: str, states: list[Layers], common: set[str], touched: set[str]) -> list[str]:
     contents = [layers.get(place, {}) for layers in states]
     held = {key for content in contents for key in content}
-    changed = {key for key in held if len({shown(content.get(key)) for content in contents}) > 1}
+    changed = {key for key in held if _changes(place, key, states)}
     keys = (held & common) | touched | changed
     if keys:
         return sorted(keys)
     # The layer stayed out of it: one empty column says so.
     return sorted(common) if len(common) == 1 else [""]
+
+
+def _changes(place: str, key: str, states: list[Layers]) -> bool:
+    return len({shown(layers.get(place, {}).get(key)) for layers in states}) > 1
 
 
 def _common_keys(execution: Execution, violated_key: str | None) -> set[str]:

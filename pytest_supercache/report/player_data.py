@@ -59,7 +59,7 @@ def players(found: Json, short: Short) -> dict[str, Plain]:
     states = [
         state
         for recording, own in zip(recordings, steps, strict=True)
-        for state in (recording.get("start") or {}, *(step["layers"] or {} for _, step in own))
+        for state in (_at_start(recording), *(_content(step) or {} for _, step in own))
     ]
     places = _places(states, [step for recording in recordings for step in recording["steps"]])
     cells = _cells(found, states, places)
@@ -139,6 +139,16 @@ def _named(steps: list[Json]) -> Iterator[tuple[tuple[str, int] | None, Json]]:
         yield (step["actor"], number), step
 
 
+def _at_start(recording: Json) -> Json:
+    return {**(recording.get("start") or {}), **(recording.get("memory_at_start") or {})}
+
+
+def _content(step: Json) -> Json | None:
+    """Return what layers and shared memory hold after a step; None: that was not recorded."""
+    memory = step.get("memory")
+    return {**(step["layers"] or {}), **memory} if memory else step["layers"]
+
+
 def _places(states: list[Json], steps: list[Json]) -> tuple[str, ...]:
     """Return every layer, those of nodes that were only asked afterwards included."""
     places = dict.fromkeys(place for layers in states for place in layers)
@@ -174,7 +184,7 @@ def _actors(steps: list[tuple[int, Json]], found: Json) -> dict[str, str]:
 
 def _frames(made: _Player) -> Iterator[dict[str, Plain]]:
     steps = made.steps
-    start = made.found.get("start") or {}
+    start = _at_start(made.found)
     last = {cell: made.value(start, *cell) for cell in made.cells}
     raced = any(step["phase"] == "race" for _, step in steps)
     yield {
@@ -195,10 +205,10 @@ def _frames(made: _Player) -> Iterator[dict[str, Plain]]:
     for (at, step), name in zip(steps, names, strict=True):
         if step["phase"] == "before":
             continue  # the start shows what became of it
-        layers = step["layers"]
+        layers = _content(step)
         now = {cell: made.value(layers, *cell) for cell in made.cells} if layers else last
         yield {
-            "text": made.short(step["label"], VALUE_MAX),
+            "text": made.short(step.get("text", step["label"]), VALUE_MAX),
             "lane": list(made.actors).index(step["actor"]),
             "number": None if step["choice"] is None else step["choice"] + 1,
             "phase": _PHASES[step["phase"]],

@@ -11,6 +11,7 @@ from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.schedule import CLOCK, is_fault
 from pytest_supercache.core.trace import Execution, Layers, Pending, Step
 from pytest_supercache.core.waits import LockState
+from pytest_supercache.report.accesses import told
 from pytest_supercache.report.agreement import first_disagreement
 from pytest_supercache.report.columns import Column, columns_of
 from pytest_supercache.report.history_text import answer_text, call_text
@@ -157,7 +158,7 @@ def _lanes(execution: Execution) -> tuple[Lane, ...]:
 
 
 def _draw_start(drawing: _Drawing) -> None:
-    start = drawing.execution.start
+    start = {**drawing.execution.start, **drawing.execution.memory_at_start}
     drawing.rows.append(
         Row(
             text=START,
@@ -179,7 +180,7 @@ def _draw_race(drawing: _Drawing) -> None:
         stepless = [op for op in stepless if op.called_at > position]
         own = [op for at, op in racing if at == step.operation and op not in stepless]
         drawing.rows.append(_race_row(drawing, position, step, own))
-        drawing.last = step.layers or drawing.last
+        drawing.last = step.content or drawing.last
     _draw_stepless(drawing, stepless)
 
 
@@ -187,12 +188,12 @@ def _race_row(drawing: _Drawing, position: int, step: Step, own: list[Operation]
     return Row(
         number=None if step.choice is None else step.choice + 1,
         lane=drawing.lane(step.actor),
-        text=_text(step.label),
+        text=_text(told(step)),
         inside=bool(own),
         before=tuple(drawing.call(op) for op in own if op.called_at == position),
         after=tuple(drawing.answer(op) for op in own if op.returned_at == position + 1),
-        values=drawing.values(step.layers),
-        changed=drawing.changes(step.layers),
+        values=drawing.values(step.content),
+        changed=drawing.changes(step.content),
         never_agree_again=position == drawing.marked,
     )
 
@@ -237,7 +238,7 @@ def _draw_alone(drawing: _Drawing, phases: tuple[str, ...]) -> None:
         if step.phase not in phases:
             continue
         operation = _operation_of(execution, step)
-        changed = drawing.changes(step.layers)
+        changed = drawing.changes(step.content)
         marked = position == drawing.marked
         if operation is not None and operation.returned_at not in {None, position + 1}:
             continue
@@ -247,12 +248,12 @@ def _draw_alone(drawing: _Drawing, phases: tuple[str, ...]) -> None:
             Row(
                 group=_GROUPS.get(step.phase, step.phase),
                 text=_alone_text(drawing, step, operation),
-                values=drawing.values(step.layers),
+                values=drawing.values(step.content),
                 changed=changed,
                 never_agree_again=marked,
             )
         )
-        drawing.last = step.layers or drawing.last
+        drawing.last = step.content or drawing.last
 
 
 def _operation_of(execution: Execution, step: Step) -> Operation | None:

@@ -18,6 +18,7 @@ from pytest_supercache.core.trace import Execution, Layers, Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.explain import Numbers, ambiguous, named
 from pytest_supercache.oracle.odds import condition, interval, share
+from pytest_supercache.report.accesses import told
 from pytest_supercache.report.agreement import apart, compared_places, first_disagreement
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.plain import Plain, plain
@@ -188,6 +189,7 @@ def _recorded(execution: Execution) -> Row:
     return {
         "history": [operation_to_json(operation) for operation in execution.history],
         "start": plain(execution.start),
+        **({"memory_at_start": plain(execution.memory_at_start)} if _has_memory(execution) else {}),
         "apart_at_start": _apart(execution.start, compared),
         "never_agree_from": first_disagreement(execution),
         "steps": [
@@ -202,6 +204,10 @@ def _recorded(execution: Execution) -> Row:
             for (node, key), answer in execution.settled.probes.items()
         ],
     }
+
+
+def _has_memory(execution: Execution) -> bool:
+    return any(step.memory for step in execution.steps)
 
 
 def _order(pair: Pair, numbers: Numbers) -> Plain:
@@ -234,6 +240,7 @@ def _step(step: Step) -> Row:
         "reads": list[Plain](sorted(step.footprint.reads)),
         "writes": list[Plain](sorted(step.footprint.writes)),
         "layers": plain(step.layers),
+        **({"memory": plain(step.memory), "text": told(step)} if step.memory else {}),
         "seconds": step.time,
     }
 

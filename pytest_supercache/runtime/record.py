@@ -23,6 +23,9 @@ class Record:
         self.waits = Waits()
         self.snapshot = snapshot
         self.is_full = snapshot is not None  # with all that a counterexample is told with
+        self.start: Layers = {}  # what every layer held when the race began
+        self.memory_at_start: Layers = {}  # what shared memory held when the race began
+        self._memory: Callable[[], Layers] | None = None
         self.last: str | None = None  # the actor of the last step; a tick is nobody's
         self._clock = clock
         self._is_open = False  # what holds after the last step is still to be recorded
@@ -59,6 +62,13 @@ class Record:
         if self._is_open and self.snapshot is not None:
             self._is_open = False
             self.steps[-1].layers = self.snapshot()
+            if self._memory is not None:
+                self.steps[-1].memory = self._memory()
+
+    def show_memory(self, look: Callable[[], Layers]) -> None:
+        """Record what shared memory holds, too, from now on."""
+        self.close()
+        self._memory, self.memory_at_start = look, look()
 
     def allows(self, actor: str, wait: Wait | None) -> bool:
         """Say whether the wait objects let ``actor`` go on."""

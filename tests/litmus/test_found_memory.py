@@ -48,7 +48,7 @@ def test_an_entry_of_a_near_cache_is_a_step_with_its_name():
     found = result.counterexample
     assert found.replays == "10/10"
     labels = {step.label for step in found.execution.race if step.kind == "memory"}
-    assert labels == {"read Near.entries['k']", "write Near.entries['k']"}
+    assert labels == {f"{verb} Near.entries['k']" for verb in ("read", "write", "delete")}
     assert "shared memory raced: Near.entries['k']" in result.coverage
 
 

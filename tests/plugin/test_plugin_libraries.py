@@ -55,7 +55,7 @@ SCENARIOS = sorted((ROOT / HERE).glob("*/*.supercache.yaml"))
 def test_every_library_states_its_label_and_is_documented_with_it(path):
     text = path.read_text(encoding="utf-8")
     name = re.search("^id: (.*)$", text, re.M)[1]
-    stated = re.search("^systems: (.*)$", text, re.M)[1]
+    stated = re.search(r"^systems:((?: .*)?(?:\n  .*)*)$", text, re.M)[1]
     conflict_class = re.search("class: ([a-z-]+), label: |label: ", stated)[1]
     table, classes = FOUND.read_text(encoding="utf-8").split("## Labels and classes")
     assert f"`pytest {path.relative_to(ROOT)} --supercache-replay='sc1:{name}[" in table

@@ -13,6 +13,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.calling import current_actor, here
+from pytest_supercache.runtime.memory import steps
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo
 from pytest_supercache.runtime.memory.entering import Entering
@@ -57,7 +58,7 @@ class Accesses:
         self._work: BackgroundActor | None = None
         self._is_busy = False
         self._entering = Entering()
-        self._together: list[tuple[Location, bool]] | None = None
+        self._together: steps.Touched | None = None
         self._looks_throughout = False
         self.nodes: NodeUses | None = None
         """What the nodes use, if they are to share nothing."""
@@ -70,12 +71,15 @@ class Accesses:
         for work in works:
             work.widened = self.widened
         self._shared.begin_race(actors)
+        if self._record.is_full:
+            self._record.show_memory(self._shared.content)
 
     def end_race(self) -> None:
         """Take no more notice, unless to the end of the body: what follows is no access."""
         if not self._looks_throughout:
             Current.accesses = None
-            self._keeper.let_all_go()
+            if not self._record.is_full:  # else it is shown to the end what memory holds
+                self._keeper.let_all_go()
 
     def look_throughout(self) -> None:
         """Take notice of what is used from now on and to the end of the body, as well."""
@@ -232,9 +236,9 @@ class Accesses:
             finally:
                 self._is_busy = False
 
-    def together(self) -> "_Together":
+    def together(self) -> steps.Together:
         """Let what is touched meanwhile be one access: it is made at once, afterwards."""
-        return _Together(self)
+        return steps.Together(self)
 
     def begin_together(self) -> bool:
         """Collect what is touched from now on; False: that goes on already."""
@@ -292,8 +296,16 @@ class Accesses:
         """Note that somebody has released a lock who did not hold it."""
         self._sharing.is_open(lock)
 
-    def touch(self, holder: Any, part: str, *, writes: bool) -> Footprint | None:
+    def touch(
+        self, holder: Any, part: str, *, writes: bool, drops: bool = False
+    ) -> Footprint | None:
         """Let the calling actor access a part of an object.
+
+        Args:
+            holder: the object.
+            part: an attribute, an entry, or the whole.
+            writes: others may find it changed.
+            drops: it takes a value away.
 
         Returns:
             What it touches, if that is shared; None: nobody else sees it.
@@ -309,31 +321,30 @@ class Accesses:
             location = self._shared.see(actor, self._work, holder, part, writes=writes)
         finally:
             self._is_busy = False
-        return None if location is None else self._touch(actor, location, writes=writes)
+        if location is None:
+            return None
+        return self._touch(actor, location, writes=writes, drops=drops)
 
-    def _touch(self, actor: Actor, location: Location, *, writes: bool) -> Footprint:
+    def _touch(
+        self, actor: Actor, location: Location, *, writes: bool, drops: bool = False
+    ) -> Footprint:
+        verb = steps.verb_of(writes=writes, drops=drops)
         if location not in self._sharing.atomic:
             self._places.add(place_of(location))
         if self._together is None:
-            self._access(actor, [(location, writes)])
+            self._access(actor, [(location, verb)])
         else:
-            self._together.append((location, writes))
+            self._together.append((location, verb))
         return footprint_of(location, writes=writes)
 
-    def _access(self, actor: Actor, touched: list[tuple[Location, bool]]) -> None:
+    def _access(self, actor: Actor, touched: steps.Touched) -> None:
         """Access shared memory: in a step, or in what follows the last one."""
-        footprint = Footprint()
-        labels: dict[str, str] = {}
-        for location, writes in touched:
-            footprint |= footprint_of(location, writes=writes)
-            what = location[0] if location[1] == WHOLE else "".join(location)
-            labels[what] = "write" if writes else labels.get(what, "read")
-        is_declared = all(location in self._sharing.atomic for location, _ in touched)
+        footprint = steps.footprint(touched)
+        is_declared = steps.are_all(touched, self._sharing.atomic)
         if self._work is not None or actor.is_task or acts_atomically(actor) or is_declared:
             self._join(actor, self._work, footprint)
         else:
-            label = ", ".join(f"{verb} {what}" for what, verb in labels.items())
-            self._execution.step(label, footprint, kind="memory")
+            self._execution.step(steps.label(touched), footprint, kind="memory")
 
     @contextmanager
     def calling_back(self, footprint: Footprint | None) -> Iterator[None]:
@@ -374,19 +385,3 @@ class Accesses:
             if work is None and actor.is_task and last.kind != "memory":
                 self._sharing.answer_is_step(last.actor, last.label)  # it came to a task of another
             self._sharing.join(last.actor, last.label, footprint)
-
-
-class _Together:
-    """What is touched in this context is one access. A class, because hooks enter it often."""
-
-    __slots__ = ("_accesses", "_is_outermost")
-
-    def __init__(self, accesses: Accesses) -> None:
-        self._accesses = accesses
-
-    def __enter__(self) -> None:
-        self._is_outermost = self._accesses.begin_together()
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._is_outermost:
-            self._accesses.end_together(failed=kind is not None)

@@ -258,7 +258,7 @@ def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any
         return None
     if issubclass(kind, dict) and name in KEYED_METHODS and arguments:
         writes = not method_reads(dict, name) or (name == "__getitem__" and fills_missing(kind))
-        touch_entry(accesses, holder, arguments[0], writes=writes)
+        touch_entry(accesses, holder, arguments[0], writes=writes, drops=name in _DROPPING)
         if writes:
             drop(accesses, holder, arguments[0])
         if writes and len(arguments) > 1:
@@ -278,7 +278,9 @@ def _method_of_all(
     elif holds(holder):
         if name in _DROPPING and issubclass(kind, CONTAINERS):
             drop_all(accesses, holder)
-        footprint = touch_whole(accesses, holder, writes=not method_reads(kind, name))
+        drops = name in _DROPPING - {"update"}
+        writes = not method_reads(kind, name)
+        footprint = touch_whole(accesses, holder, writes=writes, drops=drops)
         if issubclass(kind, CONTAINERS) and arguments:
             put(accesses, arguments[-1], holder, "[...]")
         compares = name in _COMPARING and compares_in_python((*elements_of(holder), *arguments))

@@ -37,6 +37,13 @@ class Keeper:
                 known = (value,)
         (self._touched if is_touched else self._named)[number] = known
 
+    def value(self, number: int) -> Any:
+        """Return the object that is known by a number; None: it lives no longer."""
+        known = self._touched.get(number) or self._named.get(number)
+        if type(known) is tuple:
+            return known[0]
+        return None if known is None else known()
+
     def has_references(self, value: Any) -> bool:
         """Say whether anybody but the keeper refers to an object weakly."""
         own = id(value) in self._named or id(value) in self._touched
@@ -98,6 +105,10 @@ class Kept:
     def get(self, key: Any) -> Any:
         """Return what is kept for an object; None: nothing."""
         return self._values.get(id(key))
+
+    def items(self) -> list[tuple[int, Any]]:
+        """Return what is kept, with the numbers of the objects."""
+        return list(self._values.items())
 
     def get_or_put(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what is kept for an object, or keep something new."""

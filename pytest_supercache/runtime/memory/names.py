@@ -8,7 +8,7 @@ where it was first put, the actor that put it there, and how many it had put the
 import functools
 import types
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from pytest_supercache.runtime.actor import Actor
@@ -62,6 +62,10 @@ class Names:
         if type(value) is dict and "__builtins__" in value:
             return str(value.get("__name__"))
         return self._name_made(value, type(value).__name__, actor)
+
+    def numbers(self, wanted: Container[str]) -> list[tuple[str, int]]:
+        """Return which objects have these names, by their numbers."""
+        return [(name, number) for number, name in self._names.items() if name in wanted]
 
     def reach(self, value: Any, way: str) -> None:
         """Name what is met for the first time after the way to it: no actor has led to it."""

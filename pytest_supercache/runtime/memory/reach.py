@@ -65,6 +65,26 @@ def _inside_instance(value: Any, kind: type) -> Iterator[tuple[Any, Way]]:
                 yield inner, _added(f"~{number}")
 
 
+def attribute_of(holder: Any, name: str) -> Any:
+    """Return an attribute without running code of its object; None if there is none.
+
+    Args:
+        holder: a class, an instance, a module, or the globals of one.
+        name: the attribute's.
+    """
+    if type(holder) is dict:
+        return holder.get(name)
+    if issubclass(type(holder), type):
+        return type.__getattribute__(holder, "__dict__").get(name)
+    slots = dict(slots_of(holder))
+    return members_of(holder).get(name, slots.get(name, _default_of(type(holder), name)))
+
+
+def _default_of(kind: type, name: str) -> Any:
+    """Return what a class, or one of its bases, holds under a name; None if none does."""
+    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+
+
 def leads_to_systems(kind: type) -> bool:
     """Say whether objects of a type are ours, and have the systems that users call."""
     return kind.__module__.startswith(_WITH_SYSTEMS)

@@ -255,7 +255,8 @@ def touch_item(accesses: Accesses, holder: Any, key: Any, method: str, *, writes
 
 def _item_of_dict(accesses: Accesses, holder: Any, key: Any, method: str, *, writes: bool) -> None:
     kind = type(holder)
-    footprint = touch_entry(accesses, holder, key, writes=writes)
+    drops = method == "__delitem__"
+    footprint = touch_entry(accesses, holder, key, writes=writes, drops=drops)
     if method != "__getitem__" or not fills_missing(kind):
         return
     accesses.touch_now()
@@ -277,21 +278,24 @@ def _fill(accesses: Accesses, holder: Any, key: Any, footprint: Footprint | None
 
 
 def touch_entry(
-    accesses: Accesses, holder: dict[Any, Any], key: Any, *, writes: bool
+    accesses: Accesses, holder: dict[Any, Any], key: Any, *, writes: bool, drops: bool = False
 ) -> Footprint | None:
     """Touch one entry of a dict, or the attribute that it stands for."""
     owner = accesses.owner_of(holder)
     if owner is None and type(holder) is dict and "__builtins__" in holder:
         owner = holder  # the globals of a module
     if owner is not None and type(key) is str:
-        return accesses.touch(owner, f".{key}", writes=writes)
+        return accesses.touch(owner, f".{key}", writes=writes, drops=drops)
     form = shown(key)
     if not writes and form != WHOLE:
         accesses.reached(dict.get(holder, key), holder, f"[{form}]")
-    return accesses.touch(holder, form if form == WHOLE else f"[{form}]", writes=writes)
+    part = form if form == WHOLE else f"[{form}]"
+    return accesses.touch(holder, part, writes=writes, drops=drops)
 
 
-def touch_whole(accesses: Accesses, holder: Any, *, writes: bool) -> Footprint | None:
+def touch_whole(
+    accesses: Accesses, holder: Any, *, writes: bool, drops: bool = False
+) -> Footprint | None:
     """Touch all that an object holds; of an iterator or a view, what it looks into."""
     if type(holder) is memoryview:
         holder = holder.obj
@@ -300,7 +304,8 @@ def touch_whole(accesses: Accesses, holder: Any, *, writes: bool) -> Footprint |
     if is_container_in_python(type(holder)) or not holds(holder):
         return None
     owner = accesses.owner_of(holder) if type(holder) is dict else None
-    return accesses.touch(holder if owner is None else owner, WHOLE, writes=writes)
+    whose = holder if owner is None else owner
+    return accesses.touch(whose, WHOLE, writes=writes, drops=drops)
 
 
 def touch_looked_into(accesses: Accesses, view: Any) -> Footprint | None:

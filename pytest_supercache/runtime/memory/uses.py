@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from pytest_supercache.core.trace import Layers
 from pytest_supercache.core.waits import LockState
 from pytest_supercache.runtime.actor import Actor, BackgroundActor
+from pytest_supercache.runtime.memory.content import Content
 from pytest_supercache.runtime.memory.keeping import Keeper, Kept
 from pytest_supercache.runtime.memory.names import Names
 from pytest_supercache.runtime.memory.sharing import WHOLE, Location, Sharing, written
@@ -70,11 +72,21 @@ class Comparison:
         self._locks: dict[str, tuple[int, frozenset[str]]] = {}
         self._mixed_at: tuple[str, int] | None = None
         self._keeper = keeper
+        self._content = Content(keeper)
 
     def begin_race(self, actors: Iterable[Actor]) -> None:
         """Name what can be reached now, if names are wanted."""
         if self._sharing.wants_names:
             self.names = Names(actors, self._keeper)
+            if self._record.is_full:
+                wanted = {name for name, _ in self._sharing.locations}
+                for name, number in self.names.numbers(wanted):
+                    self._content.note(name, number)
+
+    def content(self) -> Layers:
+        """Return what shared memory holds that was met so far."""
+        self._keeper.let_go()
+        return self._content.of(self._sharing.locations)
 
     def see(
         self, actor: Actor, work: BackgroundActor | None, holder: Any, part: str, *, writes: bool
@@ -99,11 +111,19 @@ class Comparison:
         location = self._location(holder, part, actor)
         if location is None:
             return None
+        if self._record.is_full:
+            self._content.note(location[0], id(holder))
+        self._note_kind(actor, work, use, location)
+        return location
+
+    def _note_kind(
+        self, actor: Actor, work: BackgroundActor | None, use: Use, location: Location
+    ) -> None:
+        """Note that a thread touches what is shared, or a coroutine what a thread touches, too."""
         if use.is_thread and not use.locks:
             self._sharing.is_of_thread(location, actor.name)
         elif actor.is_task and work is None and self._sharing.has_thread(location, actor.name):
             self._note_mixed(actor, location)
-        return location
 
     def _adds(self, use: Use, actor: Actor, work: BackgroundActor | None, *, writes: bool) -> bool:
         if work is not None:

@@ -1,0 +1,25 @@
+"""Accesses to shared memory as people read them: with the value that is read or written."""
+
+from pytest_supercache.core.trace import Step
+from pytest_supercache.report.values import short, shown
+
+VALUE_MAX = 40
+
+
+def told(step: Step) -> str:
+    """Return a step's label; of one access to shared memory with the value there, if it is known.
+
+    ``read Shop.near['k'] -> 100``, ``write Shop.near['k'] = 100``
+    """
+    verb, _, what = step.label.partition(" ")
+    sign = _SIGNS.get(verb)
+    if step.kind != "memory" or sign is None:
+        return step.label
+    for place, held in (step.memory or {}).items():
+        for key, value in held.items():
+            if what in {f"{place}[{key!r}]", f"{place}[{key}]"} or (not key and what == place):
+                return f"{step.label} {sign} {short(shown(value), VALUE_MAX)}"
+    return step.label
+
+
+_SIGNS = {"read": "->", "write": "="}

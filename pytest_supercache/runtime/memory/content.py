@@ -1,0 +1,77 @@
+"""What shared memory holds after each step, for the pictures. No code of the objects runs."""
+
+import types
+from collections.abc import Iterable
+from typing import Any
+
+from pytest_supercache.core.trace import Layers
+from pytest_supercache.runtime.memory.effects import SCALARS, elements_of
+from pytest_supercache.runtime.memory.keeping import Keeper
+from pytest_supercache.runtime.memory.reach import attribute_of, inside, shown
+from pytest_supercache.runtime.memory.sharing import LIFE, WHOLE, Location
+
+ENTRIES_MAX = 20
+"""So many entries of a container are shown."""
+
+_DEPTH_MAX = 3
+
+
+class Content:
+    """Shows what shared objects hold, those that live.
+
+    Args:
+        keeper: knows which objects of the execution live.
+    """
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._numbers: dict[str, int] = {}
+
+    def note(self, name: str, number: int) -> None:
+        """Note which object has a name now."""
+        self._numbers[name] = number
+
+    def of(self, locations: Iterable[Location]) -> Layers:
+        """Return what the locations hold: by place and key, as layers do."""
+        found: Layers = {}
+        for name, part in sorted(locations):
+            number = self._numbers.get(name)
+            holder = None if number is None else self._keeper.value(number)
+            if holder is not None and part != LIFE:
+                place, held = _held(holder, name, part)
+                found.setdefault(place, {}).update(held)
+        return found
+
+
+def _held(holder: Any, name: str, part: str) -> tuple[str, dict[str, Any]]:
+    """Return a place, and what is shown there of a part of an object."""
+    if issubclass(type(holder), dict) and not part.startswith("."):
+        entries = list(dict.items(holder))
+        wanted = [(key, value) for key, value in entries if part in {WHOLE, f"[{shown(key)}]"}]
+        return name, {_named(key): _seen(value) for key, value in wanted[:ENTRIES_MAX]}
+    if part.startswith("."):
+        return f"{name}{part}", {"": _seen(attribute_of(holder, part[1:]))}
+    return name, {"": _seen(holder)}
+
+
+def _named(key: Any) -> str:
+    """Write a key as layers do."""
+    return key if type(key) is str else shown(key)
+
+
+def _seen(value: Any, depth: int = _DEPTH_MAX) -> Any:
+    """Return what can be shown of a value; it stays as it is when the value changes."""
+    kind = type(value)
+    if kind in SCALARS:
+        return value
+    if kind is types.CellType:
+        return next((_seen(inner, depth) for inner, _ in inside(value)), None)
+    if not depth:
+        return "..."
+    if issubclass(kind, dict):
+        entries = list(dict.items(value))[:ENTRIES_MAX]
+        return {_named(key): _seen(inner, depth - 1) for key, inner in entries}
+    elements = elements_of(value)[:ENTRIES_MAX]
+    if elements or issubclass(kind, list | tuple | set | frozenset):
+        return [_seen(inner, depth - 1) for inner in elements]
+    return f"<{kind.__name__}>"

@@ -1,0 +1,57 @@
+"""What a step touches, and how it is labelled, that accesses shared memory."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.runtime.memory.sharing import WHOLE, Location, footprint_of
+
+READ, WRITE, DELETE = "read", "write", "delete"
+"""How an access is named: what a step's label begins with."""
+
+Touched = list[tuple[Location, str]]
+"""Locations, each with how it is accessed."""
+
+
+def verb_of(*, writes: bool, drops: bool) -> str:
+    """Name an access."""
+    return DELETE if drops else WRITE if writes else READ
+
+
+def footprint(touched: Touched) -> Footprint:
+    """Return what several accesses touch together."""
+    found = Footprint()
+    for location, verb in touched:
+        found |= footprint_of(location, writes=verb != READ)
+    return found
+
+
+def label(touched: Touched) -> str:
+    """Write several accesses: ``read Stats.hits, write Shop.near['k']``."""
+    verbs: dict[str, str] = {}
+    for (name, part), verb in touched:
+        what = name if part == WHOLE else f"{name}{part}"
+        verbs[what] = verb if verb != READ else verbs.get(what, READ)
+    return ", ".join(f"{verb} {what}" for what, verb in verbs.items())
+
+
+def are_all(touched: Touched, locations: Iterable[Location]) -> bool:
+    """Say whether nothing but these locations is touched."""
+    known = set(locations)
+    return all(location in known for location, _ in touched)
+
+
+class Together:
+    """What is touched in this context is one access. A class, because hooks enter it often."""
+
+    __slots__ = ("_accesses", "_is_outermost")
+
+    def __init__(self, accesses: Any) -> None:
+        self._accesses = accesses
+
+    def __enter__(self) -> None:
+        self._is_outermost = self._accesses.begin_together()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._is_outermost:
+            self._accesses.end_together(failed=kind is not None)
