@@ -60,6 +60,7 @@ def check(
     time: float = 120.0,
     ticks: int | str = "auto",
     preemptions: int | None = None,
+    polls: int = 3,
     memory: str = "auto",
     atomic: Sequence[str] = (),
     faults: Faults | None = None,
@@ -83,6 +84,8 @@ def check(
         ticks: how often the clock may move although somebody could go on; ``auto``: once, when the
             code under test started a sleep, a timed wait or a lock lease.
         preemptions: try only schedules with at most so many; HOLDS only if there are no others.
+        polls: how many repeats of a question that was told "nothing" are answered at any time
+            (``acquire(blocking=False)``, ``queue.empty()``); then it waits for another answer.
         memory: ``declared``, ``shared`` or ``auto`` (docs/architecture.md, "Memory").
         atomic: memory that is shared on purpose, and whose accesses may be taken as one with the
             steps around them, by the names that a verdict gives: ``Stats.hits``, ``Shop.near``.
@@ -100,8 +103,8 @@ def check(
     """
     settings = Exploration(
         search=search, grain=grain, seed=seed, executions=executions, time=time, ticks=ticks,
-        preemptions=preemptions, memory=memory, atomic=atomic, faults=faults, assume=assume,
-        stop_at_first=stop_at_first,
+        preemptions=preemptions, polls=polls, memory=memory, atomic=atomic, faults=faults,
+        assume=assume, stop_at_first=stop_at_first,
     )  # fmt: skip
     place = sent_to(executor, search_unit)
     server = start_server("fakeredis")

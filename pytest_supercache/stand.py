@@ -159,6 +159,7 @@ class Stand:
             grain=self._settings.grain,
         )
         controller.new_thread = self._crew.thread
+        controller.polls = self._settings.polls
         execution = Stepping(controller, self.stack.switch, expiries, faults)
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)

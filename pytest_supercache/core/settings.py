@@ -33,6 +33,7 @@ class Exploration:
     time: float = 120.0
     ticks: int | str = "auto"
     preemptions: int | None = None
+    polls: int = 3
     memory: str = "auto"
     atomic: Sequence[str] = ()
     lists_memory: bool = False  # says of all memory that users share who uses it
@@ -69,6 +70,8 @@ def refuse_unavailable(settings: Exploration) -> None:
         )
     if settings.ticks != "auto" and settings.ticks not in {0, 1, 2}:
         raise SupercacheError(f"ticks={settings.ticks!r}: expected 'auto', 0, 1 or 2")
+    if type(settings.polls) is not int or settings.polls < 0:
+        raise SupercacheError(f"polls={settings.polls!r}: expected a whole number, 0 or more")
     if settings.memory not in MEMORIES:
         raise SupercacheError(f"memory={settings.memory!r}: expected one of {', '.join(MEMORIES)}")
     _refuse_atomic(settings)

@@ -33,6 +33,7 @@ def explore(
     time: float = ...,
     ticks: int | str = ...,
     preemptions: int | None = ...,
+    polls: int = ...,
     memory: str = ...,
     atomic: Sequence[str] = ...,
     faults: Faults | None = ...,
@@ -65,8 +66,8 @@ def explore(
 
 
 _OPTIONS = frozenset(
-    {"search", "grain", "seed", "executions", "time", "ticks", "preemptions", "memory", "atomic",
-     "faults", "assume", "stop_at_first"}
+    {"search", "grain", "seed", "executions", "time", "ticks", "preemptions", "polls", "memory",
+     "atomic", "faults", "assume", "stop_at_first"}
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Flow = dict[str, Any]
 
-_OPTIONS = ("ticks", "seed", "memory", "atomic")
+_OPTIONS = ("ticks", "polls", "seed", "memory", "atomic")
 """What the command line may change, and what a search must not do without."""
 
 

@@ -113,7 +113,8 @@ class Actor:
     born: str = ""  # the flag that its start set, when code under test started it
     started: int = 0  # threads, jobs and tasks that it has started
     periods: int = 0  # how often time woke it after every user had ended
-    idle: tuple[str, int, int] | None = None  # the poll that found nothing; see runtime.polling
+    poll: Any = None  # the question that was answered "nothing"; see runtime.polling
+    writes: int = 0  # to memory of the code under test, where that is looked at
     baton: Any = field(default_factory=Baton)
     thread: threading.Thread | None = None
     loop: Any = None  # the event loop that its thread runs now

@@ -83,7 +83,8 @@ class Controller(Notes):
         self.preemptions = 0
         self.loops: list[Any] = []  # event loops that run in this execution
         self.new_thread: Callable[..., ActorThread] = ActorThread
-        self.releases = 0  # of polls, see runtime.polling
+        self.polls = 0  # repeats of a question that are answered, see runtime.polling
+        self.releases = 0  # of polls
         self.blocked: tuple[Pending, ...] = ()
         self.waiting: tuple[Pending, ...] = ()
         self.complete = True

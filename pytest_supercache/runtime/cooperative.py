@@ -114,9 +114,11 @@ class Cooperative:
         if deadline is not None:
             footprint = footprint | Footprint(reads=frozenset({"clock:now"}))
         shown = self.name.partition(":")[2]
-        since = asked_before(this_actor(), f"{verb} {self.name}") if polls else None
+        since = asked_before(execution, f"{verb} {self.name}") if polls else None
         if since is not None:
-            execution.controller.simplify("a question asked again waits for another answer")
+            execution.controller.simplify(
+                f"after {execution.controller.polls} repeats a question waits for another answer"
+            )
         execution.step(
             f"{verb} {shown}", footprint, kind="lock",
             wait=Wait(self.name, verb, guarded=guarded, otherwise=otherwise, sets=sets),
@@ -130,7 +132,7 @@ class Cooperative:
 
     def told_nothing(self, execution: Stepping, verb: str) -> None:
         """Say that the poll just taken was answered "nothing"."""
-        note_nothing(this_actor(), f"{verb} {self.name}", len(execution.record.steps))
+        note_nothing(execution, f"{verb} {self.name}")
 
     def undo(self, execution: Stepping, verb: str) -> None:
         """Do a verb without a step, while the execution is abandoned and its code unwinds."""

@@ -11,7 +11,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.cooperative import name_of_new, this_actor
+from pytest_supercache.runtime.cooperative import name_of_new
 from pytest_supercache.runtime.polling import asked_before, note_nothing
 from pytest_supercache.runtime.stepping import Stepping
 
@@ -52,13 +52,13 @@ class Future(real.Future[Any]):
         execution = controlled()
         if execution is not None:
             question = f"look at {self.shown}"
-            since = asked_before(this_actor(), question)
+            since = asked_before(execution, question)
             execution.step(
                 question, Footprint(reads=frozenset({self.flag})), kind="lock",
                 recheck_from=since, polls=since is not None,
             )  # fmt: skip
             if not super().done():
-                note_nothing(this_actor(), question, len(execution.record.steps))
+                note_nothing(execution, question)
         return super().done()
 
     def cancel(self) -> bool:

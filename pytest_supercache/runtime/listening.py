@@ -9,7 +9,6 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers.existing_cache import PLACE
-from pytest_supercache.runtime.cooperative import this_actor
 from pytest_supercache.runtime.polling import asked_before, note_nothing
 from pytest_supercache.runtime.stepping import Stepping
 
@@ -41,9 +40,9 @@ def receive(execution: Stepping, read: Read, timeout: float | None) -> Any:
 
 def poll(execution: Stepping, read: Read) -> Any:
     """Take a message if there is one now."""
-    since = asked_before(this_actor(), _POLL)
+    since = asked_before(execution, _POLL)
     execution.step(_POLL, HEARD, kind="message", recheck_from=since, polls=since is not None)
     message = read()
     if message is None:
-        note_nothing(this_actor(), _POLL, len(execution.record.steps))
+        note_nothing(execution, _POLL)
     return message

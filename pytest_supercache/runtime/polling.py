@@ -1,34 +1,103 @@
-"""Empty polls: who asks again what it was just told waits until the answer may have changed.
+"""Empty polls: who asks again and again what it was just told.
 
 ``while queue.empty(): pass`` would otherwise have endlessly many schedules that differ in nothing.
-The first question is always answered. The next one, when the actor did nothing in between that we
-see, is a waiting step: it is enabled again when somebody has written what it reads, or when nobody
-else can go on, so that code which gives up after some questions does so.
+The first question is always answered, and so are as many repeats as the check allows (``polls``):
+code that gives up after a few tries does so in some schedule. From then on, when the actor did
+nothing in between that we see, a question is a waiting step: it is enabled again when somebody has
+written what it reads, or when nobody else can go on. Code that counts its questions may still give
+up later, which no schedule would show: that is said, and nothing is proved.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_supercache.runtime.actor import Actor, State
+from pytest_supercache.runtime.calling import current_actor
 
 if TYPE_CHECKING:
     from pytest_supercache.runtime.controller import Controller
+    from pytest_supercache.runtime.stepping import Stepping
 
 RELEASES_MAX = 100
 """Questions that are asked again although nothing has changed; more is UNKNOWN."""
 
+_OWN = str(PurePath(__file__).parents[1])
+_SCALARS = frozenset({str, bytes, int, float, bool, complex, type(None)})
+_CONTAINERS = (dict, list, set, tuple, frozenset)
 
-def asked_before(actor: Actor, question: str) -> int | None:
-    """Return how many steps there were when the actor was last told "nothing", if just now."""
-    if actor.idle is None or actor.idle[:2] != (question, actor.taken):
+
+class Poll(NamedTuple):
+    """A question of an actor that was answered "nothing"."""
+
+    question: str
+    taken: int
+    """Steps that the actor had taken by then."""
+    steps: int
+    """Steps that everybody had taken."""
+    repeats: int
+    """How often it had asked that before, without doing anything else."""
+    state: object
+    """Where its code was, and what it remembered; None where that does not matter yet."""
+
+
+def asked_before(execution: Stepping, question: str) -> int | None:
+    """Return how many steps there were at the last answer "nothing", if the question has to wait.
+
+    None: it is asked for the first time, or not often enough yet.
+    """
+    actor = _asking()
+    poll: Poll | None = actor.poll
+    if poll is None or (poll.question, poll.taken) != (question, actor.taken):
         return None
-    return actor.idle[2]
+    controller = execution.controller
+    if poll.repeats < controller.polls:
+        return None
+    if poll.state != _state_of_code(actor):
+        controller.hazard(
+            f"{actor.name} was told 'nothing' {poll.repeats + 1} times in a row ({question}) and "
+            "counts, or remembers, how often it asks: it may give up later, which was not tried. "
+            "Allow more repeats (--supercache-polls=N), or let it wait on an event"
+        )
+    return poll.steps
 
 
-def note_nothing(actor: Actor, question: str, steps: int) -> None:
-    """Remember that the question had an empty answer, when there were so many steps."""
-    actor.idle = (question, actor.taken, steps)
+def note_nothing(execution: Stepping, question: str) -> None:
+    """Remember that the question which the calling actor has just asked had an empty answer."""
+    actor = _asking()
+    last: Poll | None = actor.poll
+    is_repeated = last is not None and (last.question, last.taken + 1) == (question, actor.taken)
+    repeats = last.repeats + 1 if last is not None and is_repeated else 0
+    state = _state_of_code(actor) if repeats >= execution.controller.polls else None
+    actor.poll = Poll(question, actor.taken, len(execution.record.steps), repeats, state)
+
+
+def _asking() -> Actor:
+    actor = current_actor()
+    assert actor is not None, "only an actor's thread is under control"
+    return actor
+
+
+def _state_of_code(actor: Actor) -> object:
+    """Return where the code of the calling actor is, with what its variables hold."""
+    frames = []
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith(_OWN):
+            variables = [(name, _form(value)) for name, value in frame.f_locals.items()]
+            frames.append((frame.f_code, frame.f_lasti, variables))
+        frame = frame.f_back
+    return frames, actor.writes
+
+
+def _form(value: Any) -> object:
+    """Return what changes when a variable, or the size of the container it holds, does."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return kind, value
+    return (id(value), len(value)) if kind in _CONTAINERS else id(value)
 
 
 def release_polls(controller: Controller) -> bool:

@@ -157,14 +157,14 @@ def is_alive(execution: Stepping, actor: Actor) -> bool:
     execution.wait_state(flag, FlagState())
     if actor is this_actor():
         return True
-    since = asked_before(this_actor(), question)
+    since = asked_before(execution, question)
     execution.step(
         question, Footprint(reads=frozenset({flag})), kind="thread", recheck_from=since,
         polls=since is not None,
     )  # fmt: skip
     if execution.record.waits.is_set(flag):
         return False
-    note_nothing(this_actor(), question, len(execution.record.steps))
+    note_nothing(execution, question)
     return True
 
 

@@ -185,6 +185,9 @@ EXPLORE_FIELDS = {
     "time": Field(kind=Kind.DURATION, description="The longest time of one check."),
     "seed": Field(kind=Kind.WHOLE, description="The seed of a random search."),
     "preemptions": Field(kind=Kind.WHOLE, description="The most switches that nothing forces."),
+    "polls": Field(
+        kind=Kind.WHOLE, description="Repeats of a question told nothing that are tried."
+    ),
     "memory": Field(
         kind=Kind.CHOICE, choices=MEMORIES, description="Whether in-process state is trusted."
     ),

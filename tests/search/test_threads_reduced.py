@@ -250,7 +250,7 @@ def searched(program, search, ticks):
         (one_of_two_is_notified, 0, 22),
         (barrier, 0, 16),
         (small_queue, 0, 3),
-        (polls, 0, 12),
+        (polls, 0, 30),
         (threads, 0, 6),
         (pool, 0, 36),
         (worker_of_the_system, 0, 18),

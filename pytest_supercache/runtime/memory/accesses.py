@@ -316,6 +316,7 @@ class Accesses:
         actor = self.actor()
         if actor is None:
             return None
+        actor.writes += writes
         self._is_busy = True
         try:
             location = self._shared.see(actor, self._work, holder, part, writes=writes)
