@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
 from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.calling import current_actor
+from pytest_supercache.runtime.readings import MICROSECOND, is_read_by_code
 
 _REAL_TIME = ["pytest_supercache.", "hypothesis.", "xdist.", "execnet.", "_pytest.", "allure"]
 
@@ -104,6 +106,7 @@ class _Frozen:
         # What `stop` needs, if it is called before `start` has come to its end.
         freezer.reals, freezer.fake_names, freezer.modules_at_start = {}, (), set(sys.modules)
         self._factory = freezer.start()
+        self._factory.__class__ = type("Passing", (type(self._factory),), {"__call__": _shown})
         freezer.ignore = ()  # what is imported meanwhile is put right, whatever its name
         # What is ignored was left unpatched just now. From here on nobody's callers are inspected:
         # code under test that our own frames call must see virtual time.
@@ -160,6 +163,21 @@ def _nothing(_moment: Any) -> str:
     raise AssertionError("it is taken away at once")
 
 
+def _shown(factory: Any) -> datetime:
+    """Return the instant that a factory of freezegun's shows."""
+    instant: datetime = factory.time_to_freeze
+    return instant + timedelta(microseconds=_passed())
+
+
+def _passed() -> int:
+    """Return how many microseconds have passed for the code that reads the clock now."""
+    actor = current_actor()
+    if actor is None or not is_read_by_code():
+        return 0
+    execution = controlled()
+    return 0 if execution is None else execution.readings.next(actor.name)
+
+
 class _Quick:
     """``time.time`` and its like without freezegun's way through a date and back, at every call.
 
@@ -182,6 +200,6 @@ class _Quick:
         @wraps(slow)
         def show() -> float:
             is_ours = bool(freeze_factories) and freeze_factories[-1] is factory
-            return self.seconds if is_ours else slow()
+            return self.seconds + _passed() * MICROSECOND if is_ours else slow()
 
         return show

@@ -20,6 +20,7 @@ from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.dialect import Dialect
 from pytest_supercache.runtime.expiries import Expiries
 from pytest_supercache.runtime.faults import Failure, Injection, Plan
+from pytest_supercache.runtime.readings import Readings
 
 WRITES = frozenset({"existing_cache.log:writes"})
 """What every write touches when the order of all writes matters."""
@@ -44,6 +45,7 @@ class Stepping:
         self.expiries = expiries
         self.contents: dict[str, Any] = {}  # of queues and the like, by wait object
         self.threads: dict[threading.Thread, Actor] = {}  # that code under test has started
+        self.readings = Readings(self.record)
         self.faults = faults
         self.on_step: Callable[[Step], None] | None = None  # called by the actor that takes it
         self.commands: dict[str, str] = {}  # by actor: what it has sent and not received

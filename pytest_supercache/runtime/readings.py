@@ -1,0 +1,82 @@
+"""What code under test reads off the clock: time passes for it, though the clock stands still.
+
+Virtual time moves only at ticks, and yet nobody divides by zero: of two readings of one actor the
+later one is later, by a microsecond, and a reading is later than those that what it depends on has
+made (logical clocks: Lamport 1978). What an actor reads follows from the steps it depends on, so
+equivalent schedules show the same. Readings of client libraries, and of servers, stay as they are.
+"""
+
+import sys
+from typing import Any
+
+from pytest_supercache.core.footprint import EVERYTHING
+from pytest_supercache.core.trace import Step
+from pytest_supercache.runtime.record import Record
+from pytest_supercache.runtime.under_test import is_under_test_name
+
+MICROSECOND = 1e-6
+
+
+class Readings:
+    """How many microseconds have passed for each actor of one execution, by its own readings.
+
+    Args:
+        record: the steps that were taken.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._seen = 0
+        self._passed: dict[str, int] = {}
+        self._written: dict[str, int] = {}
+        self._read: dict[str, int] = {}
+
+    def next(self, actor: str) -> int:
+        """Return how many microseconds have passed for an actor that reads the clock now."""
+        steps = self._record.steps
+        if self._passed:
+            for step in steps[self._seen :]:
+                self._take_in(step)
+        self._seen = len(steps)
+        self._passed[actor] = passed = self._passed.get(actor, 0) + 1
+        return passed
+
+    def _take_in(self, step: Step) -> None:
+        """Let a step know what those steps knew that it depends on."""
+        reads, writes = step.footprint.reads, step.footprint.writes
+        passed = self._passed.get(step.actor, 0)
+        for resource in reads | writes:
+            passed = max(passed, *self._known(self._written, resource))
+        for resource in writes:
+            passed = max(passed, *self._known(self._read, resource))
+        if not passed:
+            return
+        self._passed[step.actor] = passed
+        self._read.update(
+            (resource, self._latest(self._read, resource, passed)) for resource in reads
+        )
+        self._written.update(
+            (resource, self._latest(self._written, resource, passed)) for resource in writes
+        )
+
+    def _known(self, table: dict[str, int], resource: str) -> tuple[int, int]:
+        if resource == EVERYTHING:
+            return 0, max(table.values(), default=0)
+        return table.get(resource, 0), table.get(EVERYTHING, 0)
+
+    def _latest(self, table: dict[str, int], resource: str, passed: int) -> int:
+        return max(table.get(resource, 0), passed)
+
+
+def is_read_by_code() -> bool:
+    """Say whether code under test, or a library that it uses as its own, reads the clock now."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_globals.get("__name__")
+        if type(name) is str and not name.startswith(_ON_THE_WAY):
+            return is_under_test_name(name)
+        frame = frame.f_back
+    return False
+
+
+_ON_THE_WAY = ("freezegun.", "pytest_supercache.")
