@@ -169,6 +169,8 @@ class Stand:
         flow = partial(driven, controller)
         with self._finding.during(execution, body):
             actor = guard(execution, lambda: flow(body(world)), limit, outside=outside)
+        for worker in controller.workers:
+            worker.finish()
         kept.close()  # the last step: no other one has followed
         self._name_real_time(controller, expiries)
         self._forget()

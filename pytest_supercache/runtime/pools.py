@@ -1,13 +1,14 @@
 """Cooperative pools: each job is an actor of the operation that submitted it.
 
-Jobs begin in the order they came and at most so many at a time as the pool has workers. Each runs
-on a thread of its own: what a worker of the real pool keeps from one job to the next
-(``threading.local``) is not modelled, and the coverage sentence says so.
+Jobs begin in the order they came and at most so many at a time as the pool has workers. Of several
+idle workers the one that became idle last takes the next job, which the coverage sentence says.
 """
 
 import concurrent.futures as real
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.thread import BrokenThreadPool
+from functools import partial
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
@@ -16,6 +17,7 @@ from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import Abandoned, Actor, ActorThread, Announced, State
 from pytest_supercache.runtime.cooperative import Cooperative, this_actor
 from pytest_supercache.runtime.futures import Future, await_futures
+from pytest_supercache.runtime.pool_workers import BROKEN, Workers
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.threads import adopt, child_of
 
@@ -41,7 +43,13 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         execution = controlled()
         if execution is None:
             return super().submit(fn, *args, **kwargs)
-        execution.controller.simplify("each job of a pool on a thread of its own")
+        workers = self._workers(execution)
+        if workers.is_broken:
+            raise BrokenThreadPool(BROKEN)
+        if self._max_workers > 1:
+            execution.controller.simplify(
+                "a pool's worker that became idle last takes the next job"
+            )
         job = child_of(this_actor(), lambda: None, daemon=False)
         future = Future(job.name)
         execution.wait_state(future.flag, FlagState())
@@ -77,10 +85,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         future.set_running_or_notify_cancel()
         result, error = None, None
         try:
-            initializer, arguments = self._starts
-            if initializer is not None:
-                initializer(*arguments)
-            result = call()
+            result = self._workers(execution).run(job, execution.controller, call)
         except Abandoned:
             raise
         except BaseException as raised:  # noqa: BLE001 - kept for whoever asks for the result
@@ -101,6 +106,15 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
                 kind="lock", wait=Wait(sets=(future.flag,)),
             )  # fmt: skip
         return real.Future.cancelled(future)
+
+    def _workers(self, execution: Stepping) -> Workers:
+        key = f"{self.name} workers"
+        if key not in execution.contents:
+            initializer, arguments = self._starts
+            initialize = None if initializer is None else partial(initializer, *arguments)
+            execution.contents[key] = Workers(self._prefix, initialize)
+        workers: Workers = execution.contents[key]
+        return workers
 
     def _jobs(self, execution: Stepping) -> list[Future]:
         jobs: list[Future] = execution.contents.setdefault(self.name, [])

@@ -1,0 +1,128 @@
+"""What a worker of a pool keeps from one job to the next."""
+
+import contextvars
+import threading
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+
+import pytest
+
+from tests.soundness.truth import broken, right, systems_of
+
+
+@right("the one worker is made ready once, and then serves both jobs")
+def an_initializer_called_once(world):
+    redis, kept, made = world.existing_cache.client(), threading.local(), []
+
+    def begin():
+        made.append(1)
+        kept.jobs = 0
+
+    def job(key):
+        redis.get(key)
+        kept.jobs += 1
+        return kept.jobs
+
+    def flow():
+        with ThreadPoolExecutor(1, initializer=begin) as pool:
+            assert list(pool.map(job, ["k", "l"])) == [1, 2]
+
+    world.actor("alice", flow)
+    world.run()
+    assert made == [1]
+
+
+def _serve(world, workers, prepare):
+    """Let two users have their names noted by a job each, in one pool of servers."""
+    redis, kept, seen = world.existing_cache.client(), threading.local(), {}
+
+    def job(user):
+        prepare(kept)
+        if getattr(kept, "user", None) is None:
+            kept.user = user
+        redis.get(user)
+        seen[user] = kept.user
+
+    with ThreadPoolExecutor(workers) as pool:
+        for user in ("alice", "bob"):
+            world.actor(user, lambda user=user: pool.submit(job, user).result())
+        world.run()
+    assert seen == {"alice": "alice", "bob": "bob"}
+
+
+@broken("the worker still has the user of the job before")
+def a_user_left_on_the_worker(world):
+    _serve(world, 1, lambda _kept: None)
+
+
+@right("each job begins with nobody")
+def a_user_taken_off_the_worker(world):
+    _serve(world, 1, lambda kept: setattr(kept, "user", None))
+
+
+@broken("the second job may come to the worker of the first one, which has ended")
+def a_user_left_on_one_of_two_workers(world):
+    _serve(world, 2, lambda _kept: None)
+
+
+USER = contextvars.ContextVar("user", default=None)
+
+
+@broken("a context variable stays on the worker, too")
+def a_user_left_in_the_context_of_a_worker(world):
+    redis, seen = world.existing_cache.client(), {}
+
+    def job(user):
+        if USER.get() is None:
+            USER.set(user)
+        redis.get(user)
+        seen[user] = USER.get()
+
+    with ThreadPoolExecutor(1) as pool:
+        for user in ("alice", "bob"):
+            world.actor(user, lambda user=user: pool.submit(job, user).result())
+        world.run()
+    assert seen == {"alice": "alice", "bob": "bob"}
+
+
+@right("each job runs in a copy of its user's context")
+def a_job_in_the_context_of_its_user(world):
+    redis, seen = world.existing_cache.client(), {}
+
+    def job(user):
+        redis.get(user)
+        seen[user] = USER.get()
+
+    def ask(pool, user):
+        USER.set(user)
+        pool.submit(contextvars.copy_context().run, job, user).result()
+
+    with ThreadPoolExecutor(1) as pool:
+        for user in ("alice", "bob"):
+            world.actor(user, ask, pool, user)
+        world.run()
+    assert seen == {"alice": "alice", "bob": "bob"}
+
+
+@right("whose initializer fails is broken, and says so to every job")
+def a_pool_whose_initializer_fails(world):
+    redis, failed = world.existing_cache.client(), []
+
+    def begin():
+        raise RuntimeError("no database")
+
+    def ask(pool, user):
+        try:
+            pool.submit(redis.get, user).result()
+        except BrokenExecutor as error:
+            failed.append((user, str(error)))
+
+    with ThreadPoolExecutor(1, initializer=begin) as pool:
+        for user in ("alice", "bob"):
+            world.actor(user, ask, pool, user)
+        world.run()
+    assert sorted(user for user, _ in failed) == ["alice", "bob"]
+
+
+@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+def test_the_truth_is_told(system):
+    system.must_be_told()
