@@ -44,6 +44,7 @@ from pytest_supercache.runtime.loop_tools import async_pairs, tools_watched
 from pytest_supercache.runtime.memory.finding import Finding, memory_found
 from pytest_supercache.runtime.only_one import only_one
 from pytest_supercache.runtime.pinned import pinned
+from pytest_supercache.runtime.pool_workers import workers_of
 from pytest_supercache.runtime.rebind import Rebinding, cooperative
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.seeded import Seeding, seeded
@@ -166,11 +167,10 @@ class Stand:
         self._start_over(execution)
         limit = self._settings.step_timeout
         self._collector.rests()
-        flow = partial(driven, controller)
-        with self._finding.during(execution, body):
-            actor = guard(execution, lambda: flow(body(world)), limit, outside=outside)
-        for worker in controller.workers:
-            worker.finish()
+        with self._finding.during(execution, body), workers_of(execution):
+            actor = guard(
+                execution, lambda: driven(controller, body(world)), limit, outside=outside
+            )
         kept.close()  # the last step: no other one has followed
         self._name_real_time(controller, expiries)
         self._forget()

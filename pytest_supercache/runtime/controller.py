@@ -83,9 +83,7 @@ class Controller(Notes):
         self.preemptions = 0
         self.loops: list[Any] = []  # event loops that run in this execution
         self.new_thread: Callable[..., ActorThread] = ActorThread
-        self.workers: list[Any] = []  # threads of pools
-        self.polls = 0  # repeats of a question that are answered, see runtime.polling
-        self.releases = 0  # of polls
+        self.polls = self.releases = 0  # see runtime.polling
         self.blocked: tuple[Pending, ...] = ()
         self.waiting: tuple[Pending, ...] = ()
         self.complete = True

@@ -5,17 +5,29 @@ A job is an actor; its worker runs its code for it. So what code keeps by the th
 production, and an initializer is called once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures.thread import BrokenThreadPool
+from contextlib import contextmanager
 from typing import Any
 
 from pytest_supercache.runtime.actor import Actor, ActorThread
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.calling import be, be_nobody
 from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.stepping import Stepping
 
 BROKEN = "A thread initializer failed, the thread pool is not usable anymore"
 """What CPython says."""
+
+
+@contextmanager
+def workers_of(execution: Stepping) -> Iterator[None]:
+    """End the workers that were hired meanwhile."""
+    try:
+        yield
+    finally:
+        for worker in execution.workers:
+            worker.finish()
 
 
 class Worker(ActorThread):
@@ -95,7 +107,7 @@ class Workers:
         self.is_broken = False
         """Whether an initializer has failed: the pool takes no more jobs."""
 
-    def run(self, actor: Actor, controller: Controller, call: Callable[[], Any]) -> Any:
+    def run(self, actor: Actor, execution: Stepping, call: Callable[[], Any]) -> Any:
         """Let a worker run a job's code.
 
         Raises:
@@ -104,10 +116,10 @@ class Workers:
         """
         if self.is_broken:
             raise BrokenThreadPool(BROKEN)
-        worker = self._idle.pop() if self._idle else self._hire(controller)
+        worker = self._idle.pop() if self._idle else self._hire(execution)
         thread, actor.thread = actor.thread, worker
         try:
-            return worker.run_for(actor, controller, call)
+            return worker.run_for(actor, execution.controller, call)
         except BrokenThreadPool:
             self.is_broken = True
             raise
@@ -115,9 +127,9 @@ class Workers:
             actor.thread = thread
             self._idle.append(worker)
 
-    def _hire(self, controller: Controller) -> Worker:
+    def _hire(self, execution: Stepping) -> Worker:
         worker = Worker(f"{self._prefix}_{self._count}", self._initialize)
         self._count += 1
-        controller.workers.append(worker)
+        execution.workers.append(worker)
         worker.start()
         return worker

@@ -85,7 +85,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         future.set_running_or_notify_cancel()
         result, error = None, None
         try:
-            result = self._workers(execution).run(job, execution.controller, call)
+            result = self._workers(execution).run(job, execution, call)
         except Abandoned:
             raise
         except BaseException as raised:  # noqa: BLE001 - kept for whoever asks for the result

@@ -45,6 +45,7 @@ class Stepping:
         self.expiries = expiries
         self.contents: dict[str, Any] = {}  # of queues and the like, by wait object
         self.threads: dict[threading.Thread, Actor] = {}  # that code under test has started
+        self.workers: list[Any] = []  # of pools
         self.readings = Readings(self.record)
         self.faults = faults
         self.on_step: Callable[[Step], None] | None = None  # called by the actor that takes it
