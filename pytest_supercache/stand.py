@@ -159,8 +159,7 @@ class Stand:
             swaps_state=self._swaps_state(),
             grain=self._settings.grain,
         )
-        controller.new_thread = self._crew.thread
-        controller.polls = self._settings.polls
+        controller.new_thread, controller.polls = self._crew.thread, self._settings.polls
         execution = Stepping(controller, self.stack.switch, expiries, faults)
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
