@@ -6,6 +6,7 @@ its own, like ``asyncio.sleep``. What passes here is in no footprint, so it coun
 """
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
@@ -103,18 +104,38 @@ class Server(asyncio.AbstractServer):
 
 
 class _Socket:
+    """What stands for the socket of a connection in memory, which takes options and has no use."""
+
+    family, type, proto = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+
     def __init__(self, address: tuple[str, int]) -> None:
         self._address = address
+        self._options: dict[tuple[int, int], Any] = {}
 
     def getsockname(self) -> tuple[str, int]:
         return self._address
+
+    def getpeername(self) -> tuple[str, int]:
+        return self._address
+
+    def setsockopt(self, level: int, name: int, value: Any, _length: int | None = None) -> None:
+        self._options[level, name] = value
+
+    def getsockopt(self, level: int, name: int, _length: int = 0) -> Any:
+        return self._options.get((level, name), 0)
+
+    def gettimeout(self) -> float | None:
+        return 0.0
+
+    def fileno(self) -> int:
+        return -1
 
 
 class Pipe(asyncio.Transport):
     """One end of a connection."""
 
     def __init__(self, loop: Any, protocol: Any, context: Context, address: Any) -> None:
-        super().__init__({"peername": address})
+        super().__init__({"peername": address, "socket": _Socket(address)})
         self.context = context
         self.peer: Pipe | None = None
         self._loop = loop

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
+from pytest_supercache.registry import REGISTRY
 from pytest_supercache.runtime import threads
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import ActorThread
@@ -24,6 +25,9 @@ _HEARD = frozenset({"os.fork", "os.posix_spawn", "socket.connect", "subprocess.P
 
 _STEPWISE = frozenset({"pymemcache.client.base"})
 """Clients whose every request is a declared step: their server answers to nobody else."""
+
+_CLIENTS = ("redis.", "valkey.", "fakeredis.", "pymemcache.", "pytest_supercache.layers.")
+"""Modules of clients that are under control."""
 
 _Method = Callable[..., Any]
 
@@ -108,6 +112,8 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
         address = args[1][:2] if isinstance(args[1], tuple) else args[1]
         if address not in _own_addresses[-1]:
             _name_connection(address, str(sys._getframe(1).f_globals.get("__name__")))
+        elif not _is_by_client() and not _calls_are_declared():
+            _name_own_connection()
     else:
         _name_start("a process")
 
@@ -121,6 +127,32 @@ def _name_connection(address: Any, caller: str) -> None:
         execution.controller.hazard(
             f"the code under test connected to {shown}, which is not controlled: its answers may "
             "differ from run to run"
+        )
+
+
+def _is_by_client() -> bool:
+    """Say whether a client whose commands are steps connects, or one of ours."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None:
+        name = str(frame.f_globals.get("__name__"))
+        if name.startswith(_CLIENTS) and name != __name__:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _calls_are_declared() -> bool:
+    """Say whether calls are declared that lead to the existing cache, or may."""
+    return any(callable(w.layer) or w.layer == "existing_cache" for w in REGISTRY.watches.values())
+
+
+def _name_own_connection() -> None:
+    execution = controlled()
+    if execution is not None:
+        execution.controller.hazard(
+            "the code under test connected to the existing cache by a socket of its own: what it "
+            "sends is no step. Give it layers.existing_cache.client(), or declare its calls with "
+            "watch(..., 'existing_cache')"
         )
 
 

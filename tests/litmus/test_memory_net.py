@@ -1,6 +1,7 @@
 """A server and its clients on one loop: what is written arrives, in order, and can be late."""
 
 import asyncio
+import socket
 
 import pytest
 
@@ -180,3 +181,26 @@ def test_who_pauses_gets_what_is_kept_in_order_when_it_resumes(pauses):
 
     result = check(body, guarantees=())
     assert result.verdict is Verdict.HOLDS, result.reasons
+
+
+def test_the_socket_of_a_connection_in_memory_takes_options():
+    async def echo(reader, writer):
+        writer.write(await reader.readline())
+
+    async def body(world):
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+        async def ask():
+            own = writer.get_extra_info("socket")
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            writer.write(b"hello\n")
+            answer = await reader.readline()
+            return answer, own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+        world.actor("a", ask)
+        assert await world.run() == {"a": (b"hello\n", 1)}
+        writer.close()
+
+    assert check(body, guarantees=()).verdict is Verdict.HOLDS

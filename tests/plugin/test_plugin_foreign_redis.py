@@ -165,3 +165,72 @@ def listening(server: str) -> str:
             with suppress(redis.ResponseError):  # somebody else was faster
                 client.config_set("port", port)
                 return f"redis://127.0.0.1:{port}/9"
+
+
+RAW_CLIENT = """
+import socket
+from urllib.parse import urlparse
+import pytest_supercache as sc
+
+class Raw:
+    def __init__(self, url):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(urlparse(url).path)
+        self.file = self.sock.makefile("rb")
+
+    def ask(self, key, command):
+        self.sock.sendall(command.encode() + b"\\r\\n")
+        line = self.file.readline()
+        size = int(line[1:]) if line[:1] == b"$" else -1
+        return self.file.read(size + 2)[:-2].decode() if size >= 0 else None
+
+class Counter:
+    def __init__(self, raw):
+        self.raw = raw
+
+    def get(self, key):
+        return int(self.raw.ask(key, f"GET {key}") or 0)
+
+    def count(self, key):
+        self.raw.ask(key, f"SET {key} {self.get(key) + 1}")
+
+@sc.system("counter")
+def counter(layers):
+    raw = Raw(layers.existing_cache.url)
+    yield Counter(raw)
+    raw.file.close()
+    raw.sock.close()
+
+@sc.verb("count")
+def count(system, user, key):
+    system.count(key)
+"""
+
+TWO_VISITS = """
+scenario: Two visits are counted
+id: RAW-1
+system: counter
+guarantees: []
+users: {alice: [{count: n}], bob: [{count: n}]}
+finally: [{read: n, expect: 2}]
+"""
+
+
+@pytest.mark.redis_server
+def test_a_client_of_its_own_on_the_existing_cache_is_no_proof(project: Project) -> None:
+    project.conftest(RAW_CLIENT)
+    project.scenario(TWO_VISITS)
+    project.run("--supercache-backend=redis-server")
+    [row] = project.rows().values()
+    assert row["verdict"] == "unknown"
+    assert "by a socket of its own" in row["reasons"][0]
+
+
+@pytest.mark.redis_server
+def test_a_client_of_its_own_whose_calls_are_declared_is_raced(project: Project) -> None:
+    watch = "sc.watch('conftest:Raw.ask', 'existing_cache', reads='key', writes='key')"
+    project.conftest(RAW_CLIENT, watch)
+    project.scenario(TWO_VISITS)
+    project.run("--supercache-backend=redis-server")
+    [row] = project.rows().values()
+    assert (row["verdict"], row["reasons"]) == ("violated", [])
