@@ -200,11 +200,8 @@ class Timekeeper:
         if self._assume is None:
             return True
         moved = deadline - self.clock.now()
-        return all(
-            actor.carried + moved < self._assume.pause
-            for actor in actors
-            if _is_carried(actor, ready)
-        )
+        carried = _carried(actors, ready)
+        return all(actor.carried + moved < self._assume.pause for actor in carried)
 
     def tick(self, actors: Iterable[Actor]) -> float:
         """Move the clock to the next deadline; return by how many seconds it moved."""
@@ -227,9 +224,9 @@ class Timekeeper:
         self.moved += 1
         self.clock.move_to(self.clock.now() + moved)
         users_have_ended = _users_have_ended(actors)
+        for actor in _carried(actors, self.ready):
+            actor.carried += moved
         for actor in actors:
-            if _is_carried(actor, self.ready):
-                actor.carried += moved
             pending = actor.pending
             if pending is not None and actor.waits_for_time:
                 pending.fired = _deadline(actor) <= self.clock.now()
@@ -246,9 +243,24 @@ def _deadline(actor: Actor) -> float:
     return actor.pending.deadline
 
 
-def _is_carried(actor: Actor, ready: frozenset[str]) -> bool:
-    """Say whether time that passes now is a pause of its operation."""
-    return actor.in_flight and (actor.name in ready or actor.is_paused)
+def _carried(actors: list[Actor], ready: frozenset[str]) -> list[Actor]:
+    """Return those for whom time that passes now is a pause of their operations."""
+    names = {actor.name for actor in actors}
+    return [
+        actor
+        for actor in actors
+        if (actor.name in ready or actor.is_paused)
+        and (actor.in_flight or _is_started_by_user(actor, names))
+    ]
+
+
+def _is_started_by_user(actor: Actor, names: set[str]) -> bool:
+    """Say whether a user has started it, as a thread, a job or a task, and it has not ended.
+
+    It is carried from its start on: before its first step, too.
+    """
+    user, is_child, _ = actor.name.partition("/")
+    return bool(is_child) and user in names and actor.state in {State.NEW, State.PARKED}
 
 
 def _only_waits_for_a_pause(actors: list[Actor], ready: frozenset[str]) -> bool:
