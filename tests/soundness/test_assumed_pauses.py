@@ -65,6 +65,7 @@ async def _nested(world, load):
         return await asyncio.wait_for(load(redis), 60)
 
     async def read():
+        await redis.get("x")
         await asyncio.wait_for(outer(), 60)
 
     world.actor("reader", read)
