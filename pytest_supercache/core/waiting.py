@@ -73,15 +73,24 @@ class Waits:
         return self.initial | self._marked
 
     def perform(self, actor: str, wait: Wait) -> tuple[WaitState | None, WaitState | None]:
-        """Do what a step does; return its object before and after. A timer that fired wins."""
+        """Do what a step does; return its object before and after.
+
+        Whoever asks is given what is free before anybody looks at the deadline, so a timer that has
+        fired only counts where the object refuses.
+        """
         for flag in wait.sets:
             self.states[flag] = SET
-        verb = wait.otherwise if wait.timer and self.is_set(wait.timer) else wait.verb
+        verb = wait.verb
+        if wait.timer and self.is_set(wait.timer) and not self._is_free(actor, wait):
+            verb = wait.otherwise
         if not wait.object or not verb:
             return None, None
         before = self.states[wait.object]
         after = self.states[wait.object] = before.after(actor, verb)
         return before, after
+
+    def _is_free(self, actor: str, wait: Wait) -> bool:
+        return bool(wait.object) and self.states[wait.object].allows(actor, wait.verb)
 
     def fire(self, timers: Iterable[str]) -> None:
         """Let timers fire: the clock has come to their deadlines."""

@@ -4,6 +4,7 @@ Decided from what the step declares and what it is called, never from what it fo
 the same in every execution.
 """
 
+import ast
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -139,8 +140,8 @@ def _place_and_name(resource: str) -> tuple[str, str]:
     if place == "memory":
         entry = _ENTRY.fullmatch(name)
         if entry is not None:
-            return entry["holder"], entry["key"]
+            return entry["holder"], str(ast.literal_eval(entry["key"]))
     return place, name
 
 
-_ENTRY = re.compile(r"(?P<holder>.+):\['(?P<key>.+)'\]", re.DOTALL)
+_ENTRY = re.compile(r"""(?P<holder>.+?):\[(?P<key>'.*'|".*")\]""", re.DOTALL)

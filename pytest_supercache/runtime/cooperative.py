@@ -141,5 +141,8 @@ class Cooperative:
 
 
 def in_time(execution: Stepping, step: Step) -> bool:
-    """Say whether a step was taken before its timeout came."""
-    return step.wait is None or not execution.record.waits.is_set(step.wait.timer)
+    """Say whether a step got what it waited for, before its timeout came or in spite of it."""
+    if step.wait is None or not execution.record.waits.is_set(step.wait.timer):
+        return True
+    before = step.wait_before
+    return before is not None and before.allows(step.actor, step.wait.verb)

@@ -5,7 +5,6 @@ time to code called from our frames; its list of ignored modules decides at patc
 own timings must stay real.
 """
 
-import builtins
 import copyreg
 import sys
 import time
@@ -70,41 +69,11 @@ def frozen(clock: VirtualClock) -> Iterator[None]:
         ours.begin()
         clock.listen(ours.move)
         clock.complaint = ours.complaint
-        with _classes_made():
-            yield
+        yield
     finally:
         clock.complaint = lambda: None
         clock.silence(ours.move)
         ours.end()
-
-
-@contextmanager
-def _classes_made() -> Iterator[None]:
-    """Let classes of dates have metaclasses of their own, which freezegun's would conflict with.
-
-    Such a class is derived from the real one then: its ``today()`` tells the real day.
-    """
-    import freezegun.api
-
-    real_ones = {
-        freezegun.api.FakeDatetime: freezegun.api.real_datetime,
-        freezegun.api.FakeDate: freezegun.api.real_date,
-    }
-    build = builtins.__build_class__
-
-    def build_class(body: Any, name: str, /, *bases: Any, **options: Any) -> Any:
-        try:
-            return build(body, name, *bases, **options)
-        except TypeError as error:
-            if "metaclass conflict" not in str(error) or real_ones.keys().isdisjoint(bases):
-                raise
-        return build(body, name, *(real_ones.get(base, base) for base in bases), **options)
-
-    builtins.__build_class__ = build_class
-    try:
-        yield
-    finally:
-        builtins.__build_class__ = build
 
 
 class _Frozen:
@@ -206,7 +175,7 @@ def _passed() -> int:
     if actor is None or not is_read_by_code():
         return 0
     execution = controlled()
-    return 0 if execution is None else execution.readings.next(actor.name)
+    return 0 if execution is None else execution.readings.next(actor)
 
 
 class _Quick:

@@ -10,12 +10,14 @@ up later, which no schedule would show: that is said, and nothing is proved.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_supercache.runtime.actor import Actor, State
 from pytest_supercache.runtime.calling import current_actor
+from pytest_supercache.runtime.under_test import is_under_test_name
 
 if TYPE_CHECKING:
     from pytest_supercache.runtime.controller import Controller
@@ -39,8 +41,8 @@ class Poll(NamedTuple):
     """Steps that everybody had taken."""
     repeats: int
     """How often it had asked that before, without doing anything else."""
-    state: object
-    """Where its code was, and what it remembered; None where that does not matter yet."""
+    states: dict[object, object]
+    """What its code remembered at the last such question, by the place that asked."""
 
 
 def asked_before(execution: Stepping, question: str) -> int | None:
@@ -55,7 +57,8 @@ def asked_before(execution: Stepping, question: str) -> int | None:
     controller = execution.controller
     if poll.repeats < controller.polls:
         return None
-    if poll.state != _state_of_code(actor):
+    place, remembered = _state_of_code(actor)
+    if poll.states.get(place, remembered) != remembered:
         controller.hazard(
             f"{actor.name} was told 'nothing' {poll.repeats + 1} times in a row ({question}) and "
             "counts, or remembers, how often it asks: it may give up later, which was not tried. "
@@ -68,10 +71,13 @@ def note_nothing(execution: Stepping, question: str) -> None:
     """Remember that the question which the calling actor has just asked had an empty answer."""
     actor = _asking()
     last: Poll | None = actor.poll
-    is_repeated = last is not None and (last.question, last.taken + 1) == (question, actor.taken)
-    repeats = last.repeats + 1 if last is not None and is_repeated else 0
-    state = _state_of_code(actor) if repeats >= execution.controller.polls else None
-    actor.poll = Poll(question, actor.taken, len(execution.record.steps), repeats, state)
+    repeats, states = 0, {}
+    if last is not None and (last.question, last.taken + 1) == (question, actor.taken):
+        repeats, states = last.repeats + 1, last.states
+    if repeats >= execution.controller.polls:
+        place, remembered = _state_of_code(actor)
+        states = {**states, place: remembered}
+    actor.poll = Poll(question, actor.taken, len(execution.record.steps), repeats, states)
 
 
 def _asking() -> Actor:
@@ -80,24 +86,36 @@ def _asking() -> Actor:
     return actor
 
 
-def _state_of_code(actor: Actor) -> object:
-    """Return where the code of the calling actor is, with what its variables hold."""
-    frames = []
+def _state_of_code(actor: Actor) -> tuple[object, object]:
+    """Return where the code of the calling actor is, and what its variables hold."""
+    place, remembered = [], []
     frame: Any = sys._getframe(1)
     while frame is not None:
         if not frame.f_code.co_filename.startswith(_OWN):
-            variables = [(name, _form(value)) for name, value in frame.f_locals.items()]
-            frames.append((frame.f_code, frame.f_lasti, variables))
+            place.append((frame.f_code, frame.f_lineno))
+            variables = frame.f_locals
+            remembered.append([(name, _form(value)) for name, value in variables.items()])
+            if _KEEPS_LOCALS and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+                variables.clear()  # the frame keeps it, and what it holds would live for it
+            del variables
         frame = frame.f_back
-    return frames, actor.writes
+    return tuple(place), (remembered, actor.writes)
+
+
+_KEEPS_LOCALS = sys.version_info < (3, 13)
 
 
 def _form(value: Any) -> object:
-    """Return what changes when a variable, or the size of the container it holds, does."""
+    """Return what changes when a variable, or the size of the container it holds, does.
+
+    An object of a class under test may be another one every time that says the same.
+    """
     kind = type(value)
     if kind in _SCALARS:
         return kind, value
-    return (id(value), len(value)) if kind in _CONTAINERS else id(value)
+    if kind in _CONTAINERS:
+        return id(value), len(value)
+    return kind if is_under_test_name(str(kind.__module__)) else id(value)
 
 
 def release_polls(controller: Controller) -> bool:

@@ -16,6 +16,9 @@ from pytest_supercache.runtime.calling import be, be_nobody
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.stepping import Stepping
 
+_FINISH_SECONDS = 1.0
+"""How long a worker may take to end; one whose job hangs ends when that does."""
+
 BROKEN = "A thread initializer failed, the thread pool is not usable anymore"
 """What CPython says."""
 
@@ -28,6 +31,9 @@ def workers_of(execution: Stepping) -> Iterator[None]:
     finally:
         for worker in execution.workers:
             worker.finish()
+        for worker in execution.workers:
+            worker.join(_FINISH_SECONDS)
+        execution.workers.clear()
 
 
 class Worker(ActorThread):
@@ -41,6 +47,8 @@ class Worker(ActorThread):
     def __init__(self, name: str, initialize: Callable[[], Any] | None) -> None:
         super().__init__(target=self._serve, name=name)
         self._initialize = initialize
+        self.is_broken = False
+        """Whether its initializer has failed."""
         self._given: Any = Baton()
         self._done: Any = Baton()
         self._work: tuple[Actor, Controller, Callable[[], Any]] | None = None
@@ -55,12 +63,12 @@ class Worker(ActorThread):
             BaseException: what the job raises.
         """
         self._work = (actor, controller, call)
-        self._error = None
         self._given.give()
         self._done.take()
-        if self._error is not None:
-            raise self._error
-        return self._result
+        (result, self._result), (error, self._error) = (self._result, None), (self._error, None)
+        if error is not None:
+            raise error
+        return result
 
     def finish(self) -> None:
         """Take no more jobs: the execution is over."""
@@ -80,6 +88,8 @@ class Worker(ActorThread):
             except BaseException as error:  # noqa: BLE001 - raised where the job is run for
                 self._error = error
             be_nobody()
+            del actor, controller, call
+            self._work = None
             self._done.give()
 
     def _begin(self) -> None:
@@ -88,6 +98,7 @@ class Worker(ActorThread):
             try:
                 initialize()
             except Exception as error:
+                self.is_broken = True
                 raise BrokenThreadPool(BROKEN) from error
 
 
@@ -107,7 +118,17 @@ class Workers:
         self.is_broken = False
         """Whether an initializer has failed: the pool takes no more jobs."""
 
-    def run(self, actor: Actor, execution: Stepping, call: Callable[[], Any]) -> Any:
+    def give_back(self, worker: Worker) -> None:
+        """Let a worker take another job: its last one has ended."""
+        self._idle.append(worker)
+
+    def take(self, execution: Stepping) -> Worker:
+        """Take a worker for a job that begins."""
+        return self._idle.pop() if self._idle else self._hire(execution)
+
+    def run(
+        self, worker: Worker, actor: Actor, execution: Stepping, call: Callable[[], Any]
+    ) -> Any:
         """Let a worker run a job's code.
 
         Raises:
@@ -116,16 +137,12 @@ class Workers:
         """
         if self.is_broken:
             raise BrokenThreadPool(BROKEN)
-        worker = self._idle.pop() if self._idle else self._hire(execution)
         thread, actor.thread = actor.thread, worker
         try:
             return worker.run_for(actor, execution.controller, call)
-        except BrokenThreadPool:
-            self.is_broken = True
-            raise
         finally:
             actor.thread = thread
-            self._idle.append(worker)
+            self.is_broken |= worker.is_broken
 
     def _hire(self, execution: Stepping) -> Worker:
         worker = Worker(f"{self._prefix}_{self._count}", self._initialize)

@@ -84,13 +84,16 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
             return
         future.set_running_or_notify_cancel()
         result, error = None, None
+        workers = self._workers(execution)
+        worker = workers.take(execution)
         try:
-            result = self._workers(execution).run(job, execution, call)
+            result = workers.run(worker, job, execution, call)
         except Abandoned:
             raise
         except BaseException as raised:  # noqa: BLE001 - kept for whoever asks for the result
             error = raised
         self.do(execution, "end", sets=(future.flag,))
+        workers.give_back(worker)
         if error is None:
             future.keep_result(result)
         else:

@@ -1,8 +1,8 @@
 """What code under test reads off the clock: time passes for it, though the clock stands still.
 
 Virtual time moves only at ticks, and yet nobody divides by zero: of two readings of one actor the
-later one is later, by a microsecond, and a reading is later than those that what it depends on has
-made (logical clocks: Lamport 1978). What an actor reads follows from the steps it depends on, so
+later one is later, by a microsecond, and a reading is later than every reading that it depends on
+(logical clocks: Lamport 1978). What an actor reads follows from the steps it depends on, so
 equivalent schedules show the same. Readings of client libraries, and of servers, stay as they are.
 """
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.trace import Step
+from pytest_supercache.runtime.actor import Actor
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.under_test import is_under_test_name
 
@@ -30,21 +31,34 @@ class Readings:
         self._passed: dict[str, int] = {}
         self._written: dict[str, int] = {}
         self._read: dict[str, int] = {}
+        self._body = 0
+        """What had passed for the body of the execution before its users began."""
 
-    def next(self, actor: str) -> int:
-        """Return how many microseconds have passed for an actor that reads the clock now."""
+    def next(self, actor: Actor) -> int:
+        """Return how many microseconds have passed for an actor that reads the clock now.
+
+        Nothing passes for coroutines: what they know of each other is in no step.
+        """
+        if actor.is_task or actor.loop is not None:
+            return 0
         steps = self._record.steps
         if self._passed:
             for step in steps[self._seen :]:
                 self._take_in(step)
         self._seen = len(steps)
-        self._passed[actor] = passed = self._passed.get(actor, 0) + 1
-        return passed
+        name = actor.name
+        if actor.direct:  # nobody else runs: all that was read is known
+            passed = max(self._passed.values(), default=0)
+            self._body = passed + 1
+        else:
+            passed = self._passed.get(name, max(self._body, self._written.get(actor.born, 0)))
+        self._passed[name] = passed + 1
+        return passed + 1
 
     def _take_in(self, step: Step) -> None:
         """Let a step know what those steps knew that it depends on."""
         reads, writes = step.footprint.reads, step.footprint.writes
-        passed = self._passed.get(step.actor, 0)
+        passed = self._passed.get(step.actor, self._body if self._passed else 0)
         for resource in reads | writes:
             passed = max(passed, *self._known(self._written, resource))
         for resource in writes:

@@ -29,6 +29,8 @@ _STEPWISE = frozenset({"pymemcache.client.base"})
 _CLIENTS = ("redis.", "valkey.", "fakeredis.", "pymemcache.", "pytest_supercache.layers.")
 """Modules of clients that are under control."""
 
+_OURS = "pytest_supercache.runtime."
+
 _Method = Callable[..., Any]
 
 _own_addresses: list[frozenset[Any]] = []
@@ -132,11 +134,12 @@ def _name_connection(address: Any, caller: str) -> None:
 
 def _is_by_client() -> bool:
     """Say whether a client whose commands are steps connects, or one of ours."""
-    frame = sys._getframe(2)
-    while frame.f_back is not None:
+    frame: Any = sys._getframe(2)
+    while frame is not None:
         name = str(frame.f_globals.get("__name__"))
-        if name.startswith(_CLIENTS) and name != __name__:
-            return True
+        is_between = name.partition(".")[0] in sys.stdlib_module_names or name.startswith(_OURS)
+        if not is_between:
+            return name.startswith(_CLIENTS)
         frame = frame.f_back
     return False
 

@@ -69,9 +69,9 @@ def members_of(value: Any) -> dict[str, Any]:
     have a property in the place of its objects' ``__dict__``.
     """
     for base in type(value).__mro__:
-        found = base.__dict__.get("__dict__")
-        if found is not None:
-            members = found.__get__(value) if type(found) in _REAL_DICT else None
+        found: Any = base.__dict__.get("__dict__")
+        if type(found) in _REAL_DICT:
+            members = found.__get__(value)
             return members if type(members) is dict else {}
     return {}
 

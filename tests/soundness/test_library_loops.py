@@ -168,6 +168,16 @@ def any_of_a_list(world):
     assert not _any_of(world, [1, 2], random.Random(seed).choice)
 
 
+@broken("the list is shorter when it is copied than when it was counted")
+def a_sample_of_a_list(world):
+    assert not _any_of(world, [1, 2], lambda servers: random.sample(servers, 1))
+
+
+@right("a copy of the list is drawn from")
+def a_sample_of_a_copy(world):
+    assert not _any_of(world, [1, 2], lambda servers: random.sample(list(servers), 1))
+
+
 @right("the lock covers the count and the draw")
 def any_of_a_list_under_a_lock(world):
     assert not _any_of(world, [1, 2], random.Random(1).choice, threading.Lock())

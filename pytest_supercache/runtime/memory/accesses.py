@@ -29,6 +29,7 @@ from pytest_supercache.runtime.memory.sharing import (
     footprint_of,
     place_of,
     place_of_answer,
+    place_of_library,
 )
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
 from pytest_supercache.runtime.stepping import Stepping
@@ -117,7 +118,8 @@ class Accesses:
 
     def places(self) -> tuple[str, ...]:
         """Return where this execution had points in memory, as it stands in a token."""
-        return tuple(sorted(self._places))
+        looked_into = map(place_of_library, self._sharing.looked_into)
+        return tuple(sorted({*self._places, *looked_into}))
 
     @property
     def is_shared(self) -> bool:
@@ -252,6 +254,12 @@ class Accesses:
         touched, self._together = self._together, None
         if touched and not failed and (actor := self.actor()) is not None:
             self._access(actor, touched)
+
+    def moved_on(self) -> None:
+        """Note that an iterator of the calling actor is advanced: it remembers where it is."""
+        actor = self.actor()
+        if actor is not None:
+            actor.writes += 1
 
     def touch_now(self) -> None:
         """Access what was collected: what is looked at next is what the code will find."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import json.encoder
 import operator
 import os
 import random
@@ -120,10 +121,12 @@ def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> 
 
 def _look_into(accesses: Accesses, function: Any, shared: Footprint | None) -> None:
     """Let a function of the standard library touch for itself if it is given what is shared."""
-    module = getattr(function, "__module__", None)
-    is_of_python = type(function) is types.FunctionType and type(module) is str
+    real = getattr(function, "__wrapped__", function)  # we put functions before those of `random`
+    real = getattr(real, "__func__", real)
+    module = getattr(real, "__module__", None)
+    is_of_python = type(real) is types.FunctionType and type(module) is str
     if shared is not None and is_of_python and loops_in_python(module):
-        accesses.look_into(function)
+        accesses.look_into(real)
 
 
 def _of_c(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
@@ -153,8 +156,9 @@ def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any
         return None
     if issubclass(type(holder), PurePath):
         return _path(accesses, function)
-    is_deep = top(type(holder).__module__) in DEEP_READERS
-    _look_into(accesses, inner, _given(accesses, arguments, is_deep=is_deep))
+    if type(inner) is types.FunctionType and loops_in_python(str(inner.__module__)):
+        is_deep = top(inner.__module__) in DEEP_READERS
+        _look_into(accesses, inner, _given(accesses, arguments, is_deep=is_deep))
     return _method(accesses, holder, function, arguments)
 
 
@@ -398,6 +402,12 @@ def _getter(accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> None
                 holder = getattr(holder, part, None)
 
 
+def _encoder(_accesses: Accesses, _encoder: Any, arguments: tuple[Any, ...]) -> None:
+    """Touch what the encoder of `json` that is written in C goes through."""
+    for argument in arguments[:1]:
+        read_deeply(argument)
+
+
 def _caller(_accesses: Accesses, caller: Any, arguments: tuple[Any, ...]) -> None:
     """Touch what the method uses that a ``methodcaller`` of `operator` calls."""
     name, *given = caller.__reduce__()[1]
@@ -424,6 +434,7 @@ _TOUCH: dict[type, Callable[[Accesses, Any, tuple[Any, ...]], Any]] = {
     operator.attrgetter: _getter,
     operator.itemgetter: _getter,
     operator.methodcaller: _caller,
+    vars(json.encoder)["c_make_encoder"]: _encoder,
 }
 """What touches what a call uses, by the type of what is called; it may return a stand-in."""
 

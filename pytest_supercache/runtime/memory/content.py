@@ -25,17 +25,18 @@ class Content:
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
-        self._numbers: dict[str, int] = {}
+        self._names: dict[int, str] = keeper.table()
 
     def note(self, name: str, number: int) -> None:
         """Note which object has a name now."""
-        self._numbers[name] = number
+        self._names[number] = name
 
     def of(self, locations: Iterable[Location]) -> Layers:
         """Return what the locations hold: by place and key, as layers do."""
         found: Layers = {}
+        numbers = {name: number for number, name in self._names.items()}
         for name, part in sorted(locations):
-            number = self._numbers.get(name)
+            number = numbers.get(name)
             holder = None if number is None else self._keeper.value(number)
             if holder is not None and part != LIFE:
                 place, held = _held(holder, name, part)

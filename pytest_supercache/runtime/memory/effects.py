@@ -212,14 +212,18 @@ def _has_only_types_left_alone(module: str) -> bool:
 
 def is_read_by(function: Any) -> bool:
     """Say whether a callable that is not rewritten leaves its arguments as they are."""
-    if top(getattr(function, "__module__", None)) in _READS_ARGUMENTS:
+    module = top(getattr(function, "__module__", None))
+    if module in _READS_ARGUMENTS:
         return True
+    if module == "random":
+        return getattr(function, "__name__", "") in _DRAWING
     try:
         return function in READERS
     except TypeError:  # it cannot be hashed
         return False
 
 
+_DRAWING = frozenset({"choice", "choices", "sample"})
 _DEEP = (repr, str, print, format, sum, sorted, min, max, functools.reduce)
 
 
@@ -260,7 +264,8 @@ def _fills_elsewhere(base: type) -> bool:
     if base.__module__ in CONTAINER_MODULES or base.__module__ == "_collections_abc":
         return False
     return not is_rewritten(base.__module__) or any(
-        type(member) in _OF_C for member in list(vars(base).values())
+        type(member) in _OF_C and member is not vars(object).get(name)
+        for name, member in list(vars(base).items())
     )
 
 

@@ -47,6 +47,7 @@ class Finding:
         if body is not self._body:
             self._functions.rewrite_body(body)
             self._body = body
+        Current.looked_into.update(self.sharing.looked_into)
         accesses = Accesses(self.sharing, self._lasting, execution)
         execution.controller.memory = Current.execution = accesses
         execution.is_undisturbed &= not self.sharing.locations

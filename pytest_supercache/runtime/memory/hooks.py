@@ -39,6 +39,7 @@ from pytest_supercache.runtime.memory.touching import (
     touch_item,
     touch_looked_into,
     touch_whole,
+    writes_itself,
 )
 from pytest_supercache.runtime.under_test import members_of
 
@@ -58,7 +59,7 @@ def load_attribute(holder: Any, name: str) -> None:
 def store_attribute(holder: Any, value: Any, name: str) -> None:
     """Before ``holder.name = value``."""
     accesses = _at_attribute(holder)
-    if accesses is not None:
+    if accesses is not None and not writes_itself(type(holder), "__setattr__"):
         drop(accesses, members_of(holder), name)
         touch_attribute(accesses, holder, name, writes=True)
         is_code = type(value) in CODE or type(value) in METHOD_TYPES
@@ -70,7 +71,7 @@ def store_attribute(holder: Any, value: Any, name: str) -> None:
 def delete_attribute(holder: Any, name: str) -> None:
     """Before ``del holder.name``."""
     accesses = _at_attribute(holder)
-    if accesses is not None:
+    if accesses is not None and not writes_itself(type(holder), "__delattr__"):
         drop(accesses, members_of(holder), name)
         touch_attribute(accesses, holder, name, writes=True)
 
@@ -235,6 +236,7 @@ def advance(iterator: Any) -> None:
     accesses = looking(iterator)
     if accesses is None:
         return
+    accesses.moved_on()
     footprint = None
     with accesses.together():
         if counts(iterator):

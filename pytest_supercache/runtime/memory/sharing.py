@@ -40,7 +40,8 @@ class Sharing:
         """Actor and label of steps whose answer is followed by an access to shared memory."""
         self.replaced: set[str] = set()
         """Names of functions and classes that are replaced in the race: reads of them count."""
-        self._looked_into: set[str] = set()
+        self.looked_into: set[str] = set()
+        """Modules of the standard library whose code touches for itself."""
         self.open_locks: set[str] = set()
         """Locks that somebody released who did not hold them: they exclude nobody."""
         self.wholes: set[str] = set()
@@ -56,8 +57,12 @@ class Sharing:
     def use(self, places: Iterable[str]) -> None:
         """Know what a recorded schedule knew, and learn nothing more."""
         self.locations, self.starts, self.answers = set(), set(), set()
+        self.looked_into = set()
         for place in places:
             name, _, part = place.partition("/")
+            if name == _LIBRARY:
+                self.looked_into.add(part)
+                continue
             if name != _ANSWER:
                 self.locations.add((name, part))
                 continue
@@ -101,8 +106,8 @@ class Sharing:
 
     def is_looked_into(self, module: str) -> None:
         """Note that code of the standard library touches for itself from now on."""
-        if module not in self._looked_into and not self._is_complete:
-            self._looked_into.add(module)
+        if module not in self.looked_into and not self._is_complete:
+            self.looked_into.add(module)
             self._has_grown = True
 
     def is_open(self, lock: str) -> None:
@@ -191,6 +196,15 @@ PARTS_MAX = 30
 
 _ANSWER = "@"
 """Stands for no object: what follows it is an actor whose start, or whose answer, is a step."""
+
+
+_LIBRARY = "@@"
+"""Stands for no object: what follows it is a module of the standard library that is looked into."""
+
+
+def place_of_library(module: str) -> str:
+    """Write that a module of the standard library touches for itself."""
+    return f"{_LIBRARY}/{module}"
 
 
 def place_of(location: Location) -> str:

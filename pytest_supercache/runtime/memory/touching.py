@@ -71,7 +71,8 @@ def is_container_in_python(kind: type) -> bool:
 
 def touches_itself(function: Any) -> bool:
     """Say whether a function is rewritten, as some of the standard library are at need."""
-    module = getattr(function, "__module__", None)
+    spaces = getattr(function, "__globals__", None)
+    module = spaces.get("__name__") if spaces else getattr(function, "__module__", None)
     is_looked_into = module in CONTAINER_MODULES or module in Current.looked_into
     if is_looked_into and type(function) is types.FunctionType:
         if Current.rewrite is not None:
@@ -142,9 +143,7 @@ def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: boo
 def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
     kind = type(holder)
     is_local = issubclass(kind, threading.local)  # its values are those of a thread
-    if (writes and _writes_itself(kind)) or (
-        is_left_alone(kind) and not (is_local and accesses.is_of_task())
-    ):
+    if is_left_alone(kind) and not (is_local and accesses.is_of_task()):
         return
     found, base = _in_class(kind, name)
     if type(found) is property:
@@ -162,9 +161,9 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
         _own_attribute(accesses, holder, name, found, writes=writes)
 
 
-def _writes_itself(kind: type) -> bool:
-    """Say whether attributes are written by code of the class, which touches what it writes."""
-    found, base = _in_class(kind, "__setattr__")
+def writes_itself(kind: type, method: str) -> bool:
+    """Say whether attributes are set, or deleted, by code of the class: it touches what it does."""
+    found, base = _in_class(kind, method)
     return type(found) is types.FunctionType and base is not None and is_rewritten(base.__module__)
 
 
@@ -192,6 +191,7 @@ def _cached(accesses: Accesses, holder: Any, name: str, cached: Any) -> None:
             return
         value = cached.func(holder)
         accesses.touch(holder, f".{name}", writes=True)
+        accesses.touch_now()
         members_of(holder)[name] = value
 
 
@@ -274,6 +274,7 @@ def _fill(accesses: Accesses, holder: Any, key: Any, footprint: Footprint | None
         value = holder.default_factory()
     touch_entry(accesses, holder, key, writes=True)
     put(accesses, value, holder, f"[{shown(key)}]")
+    accesses.touch_now()
     dict.__setitem__(holder, key, value)
 
 
