@@ -70,6 +70,13 @@ class Record:
         self.close()
         self._memory, self.memory_at_start = look, look()
 
+    def keep_memory(self) -> None:
+        """Record from now on what shared memory holds at this moment: nobody looks any longer."""
+        if self._memory is not None:
+            self.close()
+            last = self._memory()
+            self._memory = lambda: last
+
     def allows(self, actor: str, wait: Wait | None) -> bool:
         """Say whether the wait objects let ``actor`` go on."""
         return self.waits.allows(actor, wait)

@@ -79,8 +79,8 @@ class Accesses:
         """Take no more notice, unless to the end of the body: what follows is no access."""
         if not self._looks_throughout:
             Current.accesses = None
-            if not self._record.is_full:  # else it is shown to the end what memory holds
-                self._keeper.let_all_go()
+            self._record.keep_memory()
+            self._keeper.let_all_go()
 
     def look_throughout(self) -> None:
         """Take notice of what is used from now on and to the end of the body, as well."""

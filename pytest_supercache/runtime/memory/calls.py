@@ -16,6 +16,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.calling import here
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
+from pytest_supercache.runtime.memory.dropping import drop, drop_all
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
     DEEP_READERS,
@@ -50,9 +51,8 @@ from pytest_supercache.runtime.memory.hooks import (
 )
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.memory.streams import touch_path, touch_stream
 from pytest_supercache.runtime.memory.touching import (
-    drop,
-    drop_all,
     is_container_in_python,
     joined,
     put,
@@ -155,26 +155,11 @@ def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any
     if touches_itself(inner) or issubclass(type(holder), type):
         return None
     if issubclass(type(holder), PurePath):
-        return _path(accesses, function)
+        return touch_path(accesses, function)
     if type(inner) is types.FunctionType and loops_in_python(str(inner.__module__)):
         is_deep = top(inner.__module__) in DEEP_READERS
         _look_into(accesses, inner, _given(accesses, arguments, is_deep=is_deep))
     return _method(accesses, holder, function, arguments)
-
-
-def _path(accesses: Accesses, method: Any) -> Any:
-    """Touch the file of a path that is looked at; a file that is written is empty for a moment."""
-    path, name = method.__self__, method.__name__
-    if name in _LOOKING_AT_PATHS:
-        touch_file(accesses, path, writes=False)
-    if name not in {"write_text", "write_bytes"}:
-        return None
-
-    def stand_in(*arguments: Any, **keywords: Any) -> Any:
-        path.open("w").close()
-        return method(*arguments, **keywords)
-
-    return stand_in
 
 
 def _memo(accesses: Accesses, memo: Any, function: Any) -> Any:
@@ -258,7 +243,7 @@ def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any
         touch_attribute(accesses, holder, arguments[0], writes=_LIKE_ATTRIBUTES[name])
         return None
     if kind.__module__ == "_io":
-        _stream(accesses, holder, writes=not name.startswith("read"))
+        touch_stream(accesses, holder, writes=not name.startswith("read"))
         return None
     if issubclass(kind, dict) and name in KEYED_METHODS and arguments:
         writes = not method_reads(dict, name) or (name == "__getitem__" and fills_missing(kind))
@@ -295,17 +280,7 @@ def _method_of_all(
     return None
 
 
-def _stream(accesses: Accesses, stream: Any, *, writes: bool) -> None:
-    """Touch the file of a stream, or the stream itself if it is in memory."""
-    path = getattr(stream, "name", None)
-    if type(path) is str:
-        touch_file(accesses, path, writes=writes and stream.closed is False and stream.writable())
-    else:
-        accesses.touch(stream, WHOLE, writes=writes)
-
-
 _LOOKING_AT_FILES = (os.stat, os.path.exists, os.path.isfile, os.path.getsize, os.path.getmtime)
-_LOOKING_AT_PATHS = frozenset({"exists", "is_file", "is_dir", "stat"})
 _FILLING = frozenset({"readinto", "shuffle", "recv_into", "pack_into", "dump", "dumps"})
 
 
@@ -365,7 +340,7 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
         if kind in _OF_C:
             touch_by(accesses, argument)
         elif kind.__module__ == "_io":
-            _stream(accesses, argument, writes=True)
+            touch_stream(accesses, argument, writes=True)
         elif is_deep:
             shared = joined(shared, read_deeply(argument))
         elif not _touches_itself_later(argument):

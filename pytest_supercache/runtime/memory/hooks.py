@@ -12,6 +12,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.calling import here
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
+from pytest_supercache.runtime.memory.dropping import drop, drop_item
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
     METHOD_TYPES,
@@ -27,8 +28,6 @@ from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.touching import (
     CODE,
     LOOKED_AT,
-    drop,
-    drop_item,
     looking,
     note_owner,
     put,

@@ -24,8 +24,6 @@ from pytest_supercache.runtime.memory.effects import (
     GETTERS,
     METHOD_TYPES,
     PLAIN,
-    SCALARS,
-    elements_of,
     fills_missing,
     holds,
     inner_objects,
@@ -332,31 +330,6 @@ def touch_by(accesses: Accesses, method: Any) -> None:
     holder = method.__self__
     if holder is not None and type(holder) is not types.ModuleType:
         touch_whole(accesses, holder, writes=not method_reads(type(holder), method.__name__))
-
-
-def drop_all(accesses: Accesses, holder: Any) -> None:
-    """Note that a container may drop what it holds: somebody may ask whether it lives."""
-    for value in list(dict.values(holder)) if isinstance(holder, dict) else elements_of(holder):
-        if accesses.drops(value):
-            accesses.touch_life(weakref.ref(value), writes=True)
-
-
-def drop(accesses: Accesses, members: Any, key: Any) -> None:
-    """Note that what a dict holds under a key is dropped: somebody may ask whether it lives."""
-    if type(members) is dict and type(key) in SCALARS:
-        value = members.get(key)
-        if accesses.drops(value):
-            reference = weakref.ref(value)
-            del value
-            accesses.touch_life(reference, writes=True)
-
-
-def drop_item(accesses: Accesses, holder: Any, key: Any) -> None:
-    """Note that what a container holds under a key, or at a place, is dropped."""
-    if issubclass(type(holder), list | deque):
-        drop_all(accesses, holder)
-    else:
-        drop(accesses, holder, key)
 
 
 def put(accesses: Accesses, value: Any, holder: Any, part: str) -> None:

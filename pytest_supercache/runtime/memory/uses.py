@@ -85,7 +85,6 @@ class Comparison:
 
     def content(self) -> Layers:
         """Return what shared memory holds that was met so far."""
-        self._keeper.let_go()
         return self._content.of(self._sharing.locations)
 
     def see(

@@ -1,0 +1,33 @@
+"""What is dropped may end, which weak references show: to drop it is an access to its life."""
+
+import weakref
+from collections import deque
+from typing import Any
+
+from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.effects import SCALARS, elements_of
+
+
+def drop_all(accesses: Accesses, holder: Any) -> None:
+    """Note that a container may drop what it holds: somebody may ask whether it lives."""
+    for value in list(dict.values(holder)) if isinstance(holder, dict) else elements_of(holder):
+        if accesses.drops(value):
+            accesses.touch_life(weakref.ref(value), writes=True)
+
+
+def drop(accesses: Accesses, members: Any, key: Any) -> None:
+    """Note that what a dict holds under a key is dropped: somebody may ask whether it lives."""
+    if type(members) is dict and type(key) in SCALARS:
+        value = members.get(key)
+        if accesses.drops(value):
+            reference = weakref.ref(value)
+            del value
+            accesses.touch_life(reference, writes=True)
+
+
+def drop_item(accesses: Accesses, holder: Any, key: Any) -> None:
+    """Note that what a container holds under a key, or at a place, is dropped."""
+    if issubclass(type(holder), list | deque):
+        drop_all(accesses, holder)
+    else:
+        drop(accesses, holder, key)

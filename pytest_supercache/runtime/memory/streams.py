@@ -1,0 +1,33 @@
+"""Files that code opens, reads and writes by paths and streams are memory, too."""
+
+from typing import Any
+
+from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.memory.touching import touch_file
+
+_LOOKING_AT_PATHS = frozenset({"exists", "is_file", "is_dir", "stat"})
+
+
+def touch_path(accesses: Accesses, method: Any) -> Any:
+    """Touch the file of a path that is looked at; a file that is written is empty for a moment."""
+    path, name = method.__self__, method.__name__
+    if name in _LOOKING_AT_PATHS:
+        touch_file(accesses, path, writes=False)
+    if name not in {"write_text", "write_bytes"}:
+        return None
+
+    def stand_in(*arguments: Any, **keywords: Any) -> Any:
+        path.open("w").close()
+        return method(*arguments, **keywords)
+
+    return stand_in
+
+
+def touch_stream(accesses: Accesses, stream: Any, *, writes: bool) -> None:
+    """Touch the file of a stream, or the stream itself if it is in memory."""
+    path = getattr(stream, "name", None)
+    if type(path) is str:
+        touch_file(accesses, path, writes=writes and stream.closed is False and stream.writable())
+    else:
+        accesses.touch(stream, WHOLE, writes=writes)
