@@ -117,7 +117,7 @@ class Cooperative:
         since = asked_before(execution, f"{verb} {self.name}") if polls else None
         if since is not None:
             execution.controller.simplify(
-                f"after {execution.controller.polls} repeats a question waits for another answer"
+                f"a question asked {execution.controller.polls + 2} times waits for another answer"
             )
         execution.step(
             f"{verb} {shown}", footprint, kind="lock",

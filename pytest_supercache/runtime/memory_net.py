@@ -104,7 +104,7 @@ class Server(asyncio.AbstractServer):
 
 
 class _Socket:
-    """What stands for the socket of a connection in memory, which takes options and has no use."""
+    """Stands for the socket of a connection in memory: it accepts options and ignores them."""
 
     family, type, proto = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
 

@@ -255,9 +255,9 @@ def _carried(actors: list[Actor], ready: frozenset[str]) -> list[Actor]:
 
 
 def _is_started_by_user(actor: Actor, names: set[str]) -> bool:
-    """Say whether a user has started it, as a thread, a job or a task, and it has not ended.
+    """Say whether it is a thread, a job or a task of a user that has not ended.
 
-    It is carried from its start on: before its first step, too.
+    Pauses count from its start, before its first step too.
     """
     user, is_child, _ = actor.name.partition("/")
     return bool(is_child) and user in names and actor.state in {State.NEW, State.PARKED}

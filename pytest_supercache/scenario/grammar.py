@@ -186,7 +186,8 @@ EXPLORE_FIELDS = {
     "seed": Field(kind=Kind.WHOLE, description="The seed of a random search."),
     "preemptions": Field(kind=Kind.WHOLE, description="The most switches that nothing forces."),
     "polls": Field(
-        kind=Kind.WHOLE, description="Repeats of a question told nothing that are tried."
+        kind=Kind.WHOLE,
+        description="How often a question that was told nothing may be asked again at once.",
     ),
     "memory": Field(
         kind=Kind.CHOICE, choices=MEMORIES, description="Whether in-process state is trusted."

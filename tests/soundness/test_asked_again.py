@@ -3,6 +3,7 @@
 import itertools
 import queue
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -237,6 +238,61 @@ def a_channel_asked_three_times(world):
 @right("nobody says what was heard")
 def a_channel_asked_twice_in_vain(world):
     assert _heard(world, 2) in ([], [b"1"])
+
+
+def _in_time(world, wait):
+    got = []
+    world.actor("alice", lambda: got.append(wait()))
+    world.actor("bob", lambda: got.append(wait()))
+    world.run()
+    return sorted(got)
+
+
+@right("the event is set: that is looked at before the clock")
+def an_event_that_is_set_waited_for(world):
+    event = threading.Event()
+    event.set()
+    assert _in_time(world, lambda: event.wait(timeout=5)) == [True, True]
+
+
+@right("one of them has the lock, which is free, however late it comes")
+def a_free_lock_waited_for(world):
+    lock = threading.Lock()
+    assert _in_time(world, lambda: lock.acquire(timeout=1)) == [False, True]
+
+
+@broken("the other one may hold the lock for longer")
+def a_lock_that_is_held_waited_for(world):
+    lock, redis = threading.Lock(), world.existing_cache.client()
+
+    def hold():
+        is_mine = lock.acquire(timeout=1)
+        if is_mine:
+            redis.get("k")
+            lock.release()
+        return is_mine
+
+    assert _in_time(world, hold) == [True, True]
+
+
+@right("the session ends when its owner lets it go, though it has asked before")
+def a_session_let_go_after_a_question(world):
+    sessions, event = weakref.WeakValueDictionary(), threading.Event()
+
+    class Session:
+        pass
+
+    def serve():
+        session = Session()
+        sessions["alice"] = session
+        while not event.is_set():
+            pass
+        del session
+        assert sessions.get("alice") is None
+
+    world.actor("alice", serve)
+    world.actor("bob", event.set)
+    world.run()
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

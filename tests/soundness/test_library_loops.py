@@ -253,6 +253,31 @@ def an_entry_of_a_user_dict(world):
     assert not _while_it_grows(world, Held({"tea": 100, "oil": 200}), lambda near: near["tea"])
 
 
+def _dumped_twice(world, prices, change):
+    texts = []
+
+    def look():
+        texts.append(json.dumps(prices))
+        texts.append(json.dumps(prices))
+
+    world.actor("look", look)
+    world.actor("change", change)
+    world.run()
+    assert texts[0] == texts[1]
+
+
+@broken("the price inside changes between the two texts")
+def an_inner_list_dumped_twice(world):
+    prices = {"tea": [100]}
+    _dumped_twice(world, prices, lambda: prices["tea"].append(90))
+
+
+@right("another dict is changed")
+def a_dict_dumped_twice_beside_another_one(world):
+    prices, others = {"tea": [100]}, {"tea": [100]}
+    _dumped_twice(world, prices, lambda: others["tea"].append(90))
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_the_truth_is_told(system):
     system.must_be_told()

@@ -1,6 +1,7 @@
 """Code that reads the clock: time passes for it between two readings, and follows what it knows."""
 
 import datetime
+import threading
 import time
 
 import pytest
@@ -101,6 +102,38 @@ def time_slept(world):
         begun = time.monotonic()
         time.sleep(2)  # noqa: TID251 - what code under test does
         assert time.monotonic() - begun >= 2
+
+    _two(world, work)
+
+
+@right("whoever begins later reads a later time")
+def readings_from_the_body_to_a_thread_of_a_user(world):
+    readings = [time.monotonic(), time.monotonic()]
+
+    def work():
+        mine = [*readings, time.monotonic(), time.monotonic()]
+        thread = threading.Thread(target=lambda: mine.append(time.monotonic()))
+        thread.start()
+        thread.join()
+        mine.append(time.monotonic())
+        assert mine == sorted(set(mine))
+
+    _two(world, work)
+    assert time.monotonic() > readings[-1]
+
+
+@broken("a thread reads the clock before its starter does, or after")
+def readings_of_a_thread_and_its_starter(world):
+    redis = world.existing_cache.client()
+
+    def work():
+        mine = []
+        thread = threading.Thread(target=lambda: (redis.get("k"), mine.append("thread")))
+        thread.start()
+        redis.get("k")
+        mine.append("starter")
+        thread.join()
+        assert mine == ["thread", "starter"]
 
     _two(world, work)
 

@@ -123,6 +123,47 @@ def a_pool_whose_initializer_fails(world):
     assert sorted(user for user, _ in failed) == ["alice", "bob"]
 
 
+def _left_by_the_first(world, workers):
+    """Let one user wait for a job, and another one for the next; return what the next one finds."""
+    redis, kept, found = world.existing_cache.client(), threading.local(), []
+
+    def first():
+        redis.get("first")
+        kept.value = 1
+
+    with ThreadPoolExecutor(workers) as pool:
+        world.actor("alice", lambda: pool.submit(first))
+        world.actor("bob", lambda: found.append(pool.submit(getattr, kept, "value", None).result()))
+        world.run()
+    return found
+
+
+@broken("the second job may begin on another worker, while the first one runs")
+def a_value_hoped_for_on_one_of_two_workers(world):
+    assert _left_by_the_first(world, 2) == [1]
+
+
+@right("the second job finds it, or comes first")
+def a_value_on_the_only_worker(world):
+    assert _left_by_the_first(world, 1) in ([1], [None])
+
+
+@right("the error of another pool is an error like others")
+def a_job_that_raises_the_error_of_another_pool(world):
+    def fails():
+        raise BrokenExecutor("of another pool")
+
+    def ask(pool):
+        with pytest.raises(BrokenExecutor):
+            pool.submit(fails).result()
+        assert pool.submit(int, 7).result() == 7
+
+    with ThreadPoolExecutor(1) as pool:
+        world.actor("alice", ask, pool)
+        world.actor("bob", ask, pool)
+        world.run()
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_the_truth_is_told(system):
     system.must_be_told()

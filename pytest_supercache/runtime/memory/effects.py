@@ -106,8 +106,7 @@ CONTAINER_MODULES = frozenset({"collections", "collections.abc", "weakref"})
 
 _COLLECTING = frozenset({"collections", "_collections", "builtins"})
 _NO_LOOPS = (_GUARDED - {"random"}) | CONTAINER_MODULES | {"functools", "os", "posixpath", "io"}
-"""Modules whose functions are steps by themselves, known by what they touch, or no code of Python.
-"""
+"""Modules that need no look inside: their functions are steps, in a table, or written in C."""
 
 _READS_ARGUMENTS = frozenset(
     {
