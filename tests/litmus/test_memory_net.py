@@ -186,6 +186,7 @@ def test_who_pauses_gets_what_is_kept_in_order_when_it_resumes(pauses):
 def test_the_socket_of_a_connection_in_memory_takes_options():
     async def echo(reader, writer):
         writer.write(await reader.readline())
+        writer.close()
 
     async def body(world):
         server = await asyncio.start_server(echo, "127.0.0.1", 0)

@@ -69,10 +69,11 @@ def is_container_in_python(kind: type) -> bool:
 
 def touches_itself(function: Any) -> bool:
     """Say whether a function is rewritten, as some of the standard library are at need."""
-    spaces = getattr(function, "__globals__", None)
-    module = spaces.get("__name__") if spaces else getattr(function, "__module__", None)
+    module = getattr(function, "__module__", None)
     is_looked_into = module in CONTAINER_MODULES or module in Current.looked_into
     if is_looked_into and type(function) is types.FunctionType:
+        if function.__globals__.get("__name__") != module:  # ours, before one of `random`
+            return False
         if Current.rewrite is not None:
             Current.rewrite(function)
         return True
