@@ -75,8 +75,8 @@ class Waits:
     def perform(self, actor: str, wait: Wait) -> tuple[WaitState | None, WaitState | None]:
         """Do what a step does; return its object before and after.
 
-        Whoever asks is given what is free before anybody looks at the deadline, so a timer that has
-        fired only counts where the object refuses.
+        A timed wait tries to acquire before it looks at its deadline, so an expired timer matters
+        only if the object is not available.
         """
         for flag in wait.sets:
             self.states[flag] = SET

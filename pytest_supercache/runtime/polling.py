@@ -1,4 +1,4 @@
-"""Empty polls: who asks again and again what it was just told.
+"""Polls: questions that an actor repeats although the answer was "nothing".
 
 ``while queue.empty(): pass`` would otherwise have endlessly many schedules that differ in nothing.
 The first question is always answered, and so are as many repeats as the check allows (``polls``):

@@ -85,7 +85,7 @@ class Worker(ActorThread):
             try:
                 self._begin()
                 self._result = call()
-            except BaseException as error:  # noqa: BLE001 - raised where the job is run for
+            except BaseException as error:  # noqa: BLE001 - `run_for` raises it again
                 self._error = error
             be_nobody()
             del actor, controller, call
@@ -97,7 +97,7 @@ class Worker(ActorThread):
         if initialize is not None:
             try:
                 initialize()
-            except Exception as error:
+            except Exception as error:  # an initializer may raise anything
                 self.is_broken = True
                 raise BrokenThreadPool(BROKEN) from error
 

@@ -1,7 +1,8 @@
 """Cooperative pools: each job is an actor of the operation that submitted it.
 
-Jobs begin in the order they came and at most so many at a time as the pool has workers. Of several
-idle workers the one that became idle last takes the next job, which the coverage sentence says.
+Jobs begin in the order of submission, and no more run at a time than the pool has workers. If
+several workers are idle, the one that became idle last takes the next job; the coverage sentence
+says so.
 """
 
 import concurrent.futures as real

@@ -71,7 +71,7 @@ class Record:
         self._memory, self.memory_at_start = look, look()
 
     def keep_memory(self) -> None:
-        """Record from now on what shared memory holds at this moment: nobody looks any longer."""
+        """Freeze the content of shared memory: later steps record what it holds now."""
         if self._memory is not None:
             self.close()
             last = self._memory()

@@ -12,7 +12,7 @@ from tests.soundness.truth import broken, right, systems_of
 
 
 def _counted(world, enter, leave, tries):
-    """Let two users count one up, who go on without the permit after so many tries."""
+    """Let two users increment a counter; each goes on without the permit after ``tries`` tries."""
     redis = world.existing_cache.client(decode_responses=True)
     redis.set("n", 0)
 
@@ -32,18 +32,18 @@ def _try_twice(lock):
     return (lambda: lock.acquire(blocking=False)), lock.release
 
 
-@broken("who was told no twice counts without the lock")
+@broken("after two failed tries a user increments the counter without the lock")
 def a_lock_tried_twice(world):
     _counted(world, *_try_twice(threading.Lock()), 2)
 
 
-@right("who waits for the lock counts alone")
+@right("each user waits for the lock and increments the counter alone")
 def a_lock_waited_for(world):
     lock = threading.Lock()
     _counted(world, lock.acquire, lock.release, 2)
 
 
-@broken("who was told no three times counts without a permit")
+@broken("after three failed tries a user increments the counter without a permit")
 def a_semaphore_tried_three_times(world):
     permits = threading.Semaphore(1)
     _counted(world, lambda: permits.acquire(blocking=False), permits.release, 3)

@@ -96,7 +96,7 @@ def a_stamp_from_before_one_that_was_read(world):
     _stamped(world, read_first=True)
 
 
-@right("who has slept sees at least as much time gone by")
+@right("after a sleep at least that much time has passed")
 def time_slept(world):
     def work():
         begun = time.monotonic()
@@ -106,7 +106,7 @@ def time_slept(world):
     _two(world, work)
 
 
-@right("whoever begins later reads a later time")
+@right("a reading that happens later is later")
 def readings_from_the_body_to_a_thread_of_a_user(world):
     readings = [time.monotonic(), time.monotonic()]
 
