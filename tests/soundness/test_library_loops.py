@@ -278,6 +278,23 @@ def a_dict_dumped_twice_beside_another_one(world):
     _dumped_twice(world, prices, lambda: others["tea"].append(90))
 
 
+@broken("the flow of one user is a method of the library itself")
+def a_user_dict_filled_by_a_method_that_is_the_flow(world):
+    near = Held({"tea": [100], "oil": [200]})
+    failed = []
+
+    def look():
+        try:
+            copy.deepcopy(near.data)
+        except RuntimeError as error:
+            failed.append(error)
+
+    world.actor("look", look)
+    world.actor("add", near.__setitem__, "milk", [50])
+    world.run()
+    assert not failed
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_the_truth_is_told(system):
     system.must_be_told()

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from pytest_supercache.runtime.memory.calls import CALL_HOOKS
+from pytest_supercache.runtime.memory.calls import CALL_HOOKS, touching
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     CONTAINER_MODULES,
@@ -128,9 +128,12 @@ def _guarded(hook: Callable[..., Any]) -> Callable[..., Any]:
         if Current.accesses is None:
             return operands[0] if operands else None
         frame: Any = sys._getframe(1)
+        is_called_by_actor = False
         while frame is not None and _is_of_library(frame.f_globals.get("__name__")):
+            is_called_by_actor = frame.f_code is touching.__code__
             frame = frame.f_back
-        if frame is not None and is_rewritten(frame.f_globals.get("__name__")):
+        is_counted = frame is not None and is_rewritten(frame.f_globals.get("__name__"))
+        if is_counted or is_called_by_actor:
             Current.accesses.let_dead_go()
             return hook(*operands)
         return operands[0] if operands else None
