@@ -75,13 +75,14 @@ def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside
         assert actor.thread is not None
         actor.thread.start()
         _watch(execution, actor, asked, limit)
+        _join(execution, actor)
     except BaseException:
         controller.hazard("interrupted")
         _give_up(execution, actor)
+        _join(execution, actor)
         raise
     finally:
         end()
-    _join(execution, actor)
     if asked is not None and asked.error is not None:
         raise asked.error
     if isinstance(actor.error, KeyboardInterrupt):
@@ -97,8 +98,11 @@ def _join(execution: Stepping, body: Actor) -> None:
     """
     everybody = (*execution.controller.actors.values(), body)
     for actor in everybody:
-        if actor.thread is not None and actor.state is State.DONE:
-            actor.thread.join(1.0)
+        if actor.thread is None:
+            continue
+        if actor.state is State.DONE or execution.controller.given_up:
+            actor.thread.join(ending.UNWIND_SECONDS)
+        if actor.state is State.DONE:
             actor.thread = actor.baton = None
             actor.target = _nothing
     if all(actor.state is State.DONE for actor in everybody):
@@ -155,10 +159,10 @@ def _give_up(execution: Stepping, actor: Actor) -> None:
     controller = execution.controller
     controller.given_up = True
     controller.complete = False
-    controller.finished.give()
-    if not actor.baton.take_within(2.0):  # the body itself hangs: the others do not have to
-        ending.unwind(controller, controller.started())
-    _join(execution, actor)
+    if actor.state is not State.DONE:
+        controller.finished.give()
+        if not actor.baton.take_within(2.0):  # the body itself hangs: the others do not have to
+            ending.unwind(controller, controller.started())
 
 
 def _describe_hang(controller: Controller, body: Actor, limit: float) -> str:

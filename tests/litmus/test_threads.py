@@ -579,6 +579,22 @@ def test_threads_are_gone_after_an_interrupt():
         check(body, search="all-schedules")
 
 
+@pytest.mark.usefixtures("_interrupts")
+def test_a_thread_that_is_between_two_steps_at_an_interrupt_is_waited_for():
+    def body(world):
+        def flow():
+            world.step("now", reads=())
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            select.select([], [], [], 0.3)  # blocks outside any switch point
+            world.step("then", reads=())
+
+        world.actor("alice", flow)
+        world.run()
+
+    with pytest.raises(KeyboardInterrupt):
+        check(body, search="all-schedules")
+
+
 def test_executions_close_their_descriptors_without_the_collector_whatever_is_raised():
     def body(world):
         def flow(name):
