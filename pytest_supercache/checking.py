@@ -133,7 +133,8 @@ def check_on(
     """Check ``body`` with everything spelled out; :func:`check` and the plugin both come here."""
     refuse_unavailable(settings)
     guarantees = complete(guarantees)
-    settings = settings if replay is None else replace(settings, grain=schedule_of(replay).grain)
+    schedule = None if replay is None else schedule_of(replay)
+    settings = settings if schedule is None else replace(settings, grain=schedule.grain)
     work = Work(
         body=body, settings=settings, guarantees=guarantees, given=given or {}, state=tuple(state),
         clients=tuple(clients), item=item, hypothesis=(hypothesis_seed, reproduce),
@@ -145,12 +146,10 @@ def check_on(
         look_ahead(stand, preflight)
 
         def explore(*, shared: bool) -> CheckResult:
-            result = search_vectors(
-                settings,
-                partial(_search_one, stand, work, shared),
-                replay,
-                None if elsewhere is None else partial(elsewhere, shared),
-            )
+            search_here = partial(_search_one, stand, work, shared)
+            search_there = None if elsewhere is None else partial(elsewhere, shared)
+            with stand.as_recorded(schedule):
+                result = search_vectors(settings, search_here, replay, search_there)
             return result if replay is not None else _with_odds(stand, work, shared, result)
 
         try:
@@ -200,8 +199,6 @@ def _search_one(
     again: Again | None,
 ) -> Unit:
     began = real_seconds()
-    if again is not None:
-        stand.sharing.use(schedule_of(again).memory)
     for _ in range(RESTARTS_MAX):
         trial = Trial(
             stand=stand, body=work.body, settings=within, started=began,
@@ -226,7 +223,7 @@ def _search_one(
 
 def _with_odds(stand: Stand, work: Work, shared: bool, result: CheckResult) -> CheckResult:
     found = result.counterexample
-    stand.sharing.is_complete()
+    stand.sharing.stop_learning()
     trial = Trial(
         stand=stand, body=work.body, guarantees=work.guarantees, shared=shared,
         settings=replace(work.settings, memory="shared" if shared else "declared"),

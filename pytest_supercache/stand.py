@@ -6,7 +6,7 @@ them. Nothing of it is left when the stand is taken down.
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_supercache import adapters
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Vector
-from pytest_supercache.core.schedule import Scheduler
+from pytest_supercache.core.schedule import Schedule, Scheduler
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution, Layers, Step
 from pytest_supercache.ended_world import end
@@ -42,6 +42,7 @@ from pytest_supercache.runtime.library_doors import LibraryDoors
 from pytest_supercache.runtime.lines import lines_parted
 from pytest_supercache.runtime.loop_tools import async_pairs, tools_watched
 from pytest_supercache.runtime.memory.finding import Finding, memory_found
+from pytest_supercache.runtime.memory.sharing import Sharing
 from pytest_supercache.runtime.only_one import only_one
 from pytest_supercache.runtime.pinned import pinned
 from pytest_supercache.runtime.pool_workers import workers_of
@@ -88,8 +89,6 @@ class Stand:
         self._ctrl_c = ctrl_c
         self._collector = collector
         self._finding = finding
-        self.sharing = finding.sharing
-        """What is known of memory that actors share."""
         self._watching = watching
         self._state = state
         self._isolation = isolation
@@ -104,6 +103,15 @@ class Stand:
         """Called with each step of a race under a recorded schedule, before its effect."""
         self.on_execution: Callable[[Progress], None] | None = None
         """Called after each execution of a search."""
+
+    @property
+    def sharing(self) -> Sharing:
+        """What is known of memory that actors share."""
+        return self._finding.sharing
+
+    def as_recorded(self, schedule: Schedule | None) -> AbstractContextManager[None]:
+        """Have points in memory where a recorded schedule has them, if there is one, meanwhile."""
+        return nullcontext() if schedule is None else self._finding.as_recorded(schedule.memory)
 
     @property
     def backend(self) -> str:

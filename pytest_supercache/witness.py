@@ -6,7 +6,7 @@ from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.fault_points import described
 from pytest_supercache.core.orders import Passing
 from pytest_supercache.core.result import CheckResult, Counterexample
-from pytest_supercache.core.schedule import Scheduler
+from pytest_supercache.core.schedule import Scheduler, read_token
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
 from pytest_supercache.oracle.judge import judge
@@ -79,13 +79,18 @@ def confirm(trial: Trial, found: Found, item: str, *, minimal: bool) -> Countere
     Raises:
         DoesNotReplay: it took other steps, or the same violation did not come every time.
     """
-    schedule, violation = found.execution.schedule, found.violations[0]
+    token = found.execution.schedule.token(item)
+    _, schedule = read_token(token)  # it is all that another process knows
+    violation = found.violations[0]
     executions = []
-    for number in range(REPLAYS):
-        try:
-            executions.append(trial.replay(schedule, record=number == 0))
-        except ReplayDivergedError as error:
-            raise DoesNotReplay(f"a violation was found that does not replay: {error}") from error
+    with trial.stand.as_recorded(schedule):
+        for number in range(REPLAYS):
+            try:
+                executions.append(trial.replay(schedule, record=number == 0))
+            except ReplayDivergedError as error:
+                raise DoesNotReplay(
+                    f"a violation was found that does not replay: {error}"
+                ) from error
     again = sum(
         any(other.identity == violation.identity for other in judge(e, trial.guarantees).violations)
         and e.signatures() == found.execution.signatures()
@@ -97,7 +102,7 @@ def confirm(trial: Trial, found: Found, item: str, *, minimal: bool) -> Countere
             f"{REPLAYS}: the code under test is not deterministic"
         )
     return Counterexample(
-        token=schedule.token(item),
+        token=token,
         schedule=schedule,
         preemptions=found.execution.preemptions,
         violation=violation,

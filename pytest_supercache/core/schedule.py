@@ -30,7 +30,7 @@ _GRAIN = "grain="
 _MEMORY = "memory="
 _SAFE = "@._-/"
 _SAFE_ITEM = "@._-[]"
-_SAFE_PLACE = "@._-/[]"
+_SAFE_PLACE = "@._-[]"
 
 
 class Choices(NamedTuple):
@@ -73,6 +73,10 @@ class Strike:
     at: int
 
 
+Place = tuple[str, ...]
+"""Where an execution has points in memory: the name of an object and what of it, for example."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """The choices of one execution in order: names of actors, and of pseudo-actors with an ``@``.
@@ -85,7 +89,7 @@ class Schedule:
     choices: tuple[str, ...] = ()
     strikes: tuple[Strike, ...] = ()
     grain: str = "command"
-    memory: tuple[str, ...] = ()
+    memory: tuple[Place, ...] = ()
 
     @property
     def vector(self) -> Vector:
@@ -110,8 +114,8 @@ class Schedule:
         if self.grain != "command":
             extras.append(f";{_GRAIN}{self.grain}")
         if self.memory:
-            places = ",".join(quote(place, safe=_SAFE_PLACE) for place in self.memory)
-            extras.append(f";{_MEMORY}{places}")
+            places = ["/".join(quote(one, safe=_SAFE_PLACE) for one in p) for p in self.memory]
+            extras.append(f";{_MEMORY}{','.join(places)}")
         return f"{VERSION}:{quote(item, safe=_SAFE_ITEM)}:{','.join(runs)}{''.join(extras)}"
 
 
@@ -177,7 +181,7 @@ def read_token(token: str) -> tuple[str, Schedule]:
     return unquote(item), schedule
 
 
-def _read_memory(extras: list[str], token: str) -> tuple[str, ...]:
+def _read_memory(extras: list[str], token: str) -> tuple[Place, ...]:
     """Take the shared memory from the end of a token's extras."""
     if not extras or not extras[-1].startswith(_MEMORY):
         return ()
@@ -186,7 +190,7 @@ def _read_memory(extras: list[str], token: str) -> tuple[str, ...]:
         raise TokenError(
             f"cannot read the end of token {token!r}: expected {_MEMORY}OBJECT/PART,OBJECT/PART"
         )
-    return tuple(map(unquote, places))
+    return tuple(tuple(map(unquote, place.split("/"))) for place in places)
 
 
 def _read_grain(extras: list[str], token: str) -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.schedule import Place
 from pytest_supercache.runtime.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.calling import current_actor, here
 from pytest_supercache.runtime.memory import steps
@@ -27,7 +28,6 @@ from pytest_supercache.runtime.memory.sharing import (
     Location,
     Sharing,
     footprint_of,
-    place_of,
     place_of_answer,
     place_of_library,
 )
@@ -53,7 +53,7 @@ class Accesses:
         self._keeper = Keeper()
         self._shared = Comparison(sharing, self._record, self._keeper)
         self._owners = Kept(self._keeper)  # the ``__dict__`` of an object -> the object, weakly
-        self._places: set[str] = set()
+        self._places: set[Place] = set()
         self._files: dict[str, File] = {}
         self._answered: dict[str, str] = {}
         self._work: BackgroundActor | None = None
@@ -116,8 +116,8 @@ class Accesses:
         self._keeper.let_all_go()
         self._shared.names = None
 
-    def places(self) -> tuple[str, ...]:
-        """Return where this execution had points in memory, as it stands in a token."""
+    def places(self) -> tuple[Place, ...]:
+        """Return where this execution had points in memory, as a token records it."""
         looked_into = map(place_of_library, self._sharing.looked_into)
         return tuple(sorted({*self._places, *looked_into}))
 
@@ -284,17 +284,17 @@ class Accesses:
         actor = self.actor()
         return actor is not None and actor.is_task
 
-    def replaced(self, name: str) -> None:
+    def note_replaced(self, name: str) -> None:
         """Note that a function or a class is replaced by the calling actor."""
         if self.actor() is not None:
-            self._sharing.is_replaced(name)
+            self._sharing.note_replaced(name)
 
     def look_into(self, function: Any) -> None:
         """Let a module of the standard library touch for itself: it is given what is shared."""
         if self.actor() is not None and Current.rewrite is not None:
             Current.looked_into.add(function.__module__)
             Current.rewrite(function)
-            self._sharing.is_looked_into(function.__module__)
+            self._sharing.note_looked_into(function.__module__)
 
     def is_replaced(self, name: str) -> bool:
         """Say whether a function or a class of this name is replaced while others may read it."""
@@ -302,7 +302,7 @@ class Accesses:
 
     def released_by_another(self, lock: str) -> None:
         """Note that somebody has released a lock who did not hold it."""
-        self._sharing.is_open(lock)
+        self._sharing.note_open(lock)
 
     def touch(
         self, holder: Any, part: str, *, writes: bool, drops: bool = False
@@ -339,7 +339,7 @@ class Accesses:
     ) -> Footprint:
         verb = steps.verb_of(writes=writes, drops=drops)
         if location not in self._sharing.atomic:
-            self._places.add(place_of(location))
+            self._places.add(self._sharing.place_of(location))
         if self._together is None:
             self._access(actor, [(location, verb)])
         else:
@@ -384,13 +384,13 @@ class Accesses:
     def _join(self, actor: Actor, work: Any, footprint: Footprint) -> None:
         """Let an access belong to the step after which it comes."""
         if work is None and not actor.taken:
-            self._sharing.start_is_step(actor.name)
+            self._sharing.note_start(actor.name)
         if work is None and actor.is_task:
             label = self._answered.get(actor.name)
             if label is not None:
-                self._sharing.answer_is_step(actor.name, label)
+                self._sharing.note_answer(actor.name, label)
         if self._record.steps:
             last = self._record.steps[-1]
             if work is None and actor.is_task and last.kind != "memory":
-                self._sharing.answer_is_step(last.actor, last.label)  # it came to a task of another
+                self._sharing.note_answer(last.actor, last.label)  # it came to a task of another
             self._sharing.join(last.actor, last.label, footprint)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+from pytest_supercache.core.schedule import Place
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.runtime.calling import here
 from pytest_supercache.runtime.memory.accesses import Accesses
@@ -55,6 +56,15 @@ class Finding:
             yield
         finally:
             Current.execution = Current.accesses = None
+
+    @contextmanager
+    def as_recorded(self, places: Iterable[Place]) -> Iterator[None]:
+        """Know no more than a recorded schedule does, as the process that reads its token."""
+        learnt, self.sharing = self.sharing, self.sharing.as_recorded(places)
+        try:
+            yield
+        finally:
+            self.sharing = learnt
 
     def give_back(self) -> None:
         """Give the memory that outlives executions what it held when the check began."""

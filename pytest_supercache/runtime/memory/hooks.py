@@ -63,7 +63,7 @@ def store_attribute(holder: Any, value: Any, name: str) -> None:
         touch_attribute(accesses, holder, name, writes=True)
         is_code = type(value) in CODE or type(value) in METHOD_TYPES
         if is_code and issubclass(type(holder), type | types.ModuleType):
-            accesses.replaced(name)
+            accesses.note_replaced(name)
         put(accesses, value, holder, f".{name}")
 
 
@@ -123,7 +123,7 @@ def store_global(value: Any, name: str) -> None:
         touch_global(accesses, members, name, writes=True)
         accesses.place(value, members, f".{name}")
         if type(value) in CODE:
-            accesses.replaced(name)
+            accesses.note_replaced(name)
 
 
 def delete_global(name: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import MemoryUse
+from pytest_supercache.core.schedule import Place
 from pytest_supercache.runtime.memory.listing import Listing
 
 WHOLE = "*"
@@ -54,28 +55,35 @@ class Sharing:
         self._has_grown = False
         self._is_complete = False
 
-    def use(self, places: Iterable[str]) -> None:
-        """Know what a recorded schedule knew, and learn nothing more."""
-        self.locations, self.starts, self.answers = set(), set(), set()
-        self.looked_into = set()
-        for place in places:
-            name, _, part = place.partition("/")
-            if name == _LIBRARY:
-                self.looked_into.add(part)
-                continue
-            if name != _ANSWER:
-                self.locations.add((name, part))
-                continue
-            actor, _, label = part.partition("/")
-            if label:
-                self.answers.add((actor, label))
-            else:
-                self.starts.add(actor)
-        self.wants_names = bool(self.locations)
-        self._names_to_meet = ()
-        self.is_complete()
+    def as_recorded(self, places: Iterable[Place]) -> "Sharing":
+        """Return what a recorded schedule knows, which learns nothing more.
 
-    def is_complete(self) -> None:
+        Points come from this alone. What is learnt of footprints so far stays known.
+        """
+        recorded = Sharing(listing=self.listing)
+        recorded._touched = dict(self._touched)
+        for place in places:
+            recorded._take_in(*place)
+        recorded.wants_names = bool(recorded.locations)
+        recorded.stop_learning()
+        return recorded
+
+    def _take_in(self, name: str, part: str, *rest: str) -> None:
+        if name == _LIBRARY:
+            self.looked_into.add(part)
+        elif name == _ACTOR and rest:
+            self.answers.add((part, "/".join(rest)))
+        elif name == _ACTOR:
+            self.starts.add(part)
+        elif part == _ALL_PARTS:
+            self.wholes.add(name)
+            self.locations.add((name, WHOLE))
+        else:
+            self.locations.add((name, "/".join((part, *rest))))
+            if part.startswith("."):
+                self.replaced.add(part.removeprefix("."))
+
+    def stop_learning(self) -> None:
         """Learn nothing more: the search is over."""
         self._is_complete = True
 
@@ -98,25 +106,25 @@ class Sharing:
         if not self.wants_names and not self._is_complete:
             self.wants_names = self._has_grown = True
 
-    def is_replaced(self, name: str) -> None:
+    def note_replaced(self, name: str) -> None:
         """Note that a function or a class of this name is replaced while others may read it."""
         if name not in self.replaced and not self._is_complete:
             self.replaced.add(name)
             self._has_grown = True
 
-    def is_looked_into(self, module: str) -> None:
+    def note_looked_into(self, module: str) -> None:
         """Note that code of the standard library touches for itself from now on."""
         if module not in self.looked_into and not self._is_complete:
             self.looked_into.add(module)
             self._has_grown = True
 
-    def is_open(self, lock: str) -> None:
+    def note_open(self, lock: str) -> None:
         """Note that somebody released a lock who did not hold it."""
         if lock not in self.open_locks and not self._is_complete:
             self.open_locks.add(lock)
             self._has_grown = True
 
-    def is_of_thread(self, location: Location, thread: str) -> None:
+    def note_thread(self, location: Location, thread: str) -> None:
         """Note that a thread touches a location without a lock."""
         self._of_threads.setdefault(location[0], set()).add((thread, location[1]))
 
@@ -135,13 +143,13 @@ class Sharing:
         self.locations |= {(name, WHOLE) for name in names}
         return bool(names)
 
-    def start_is_step(self, actor: str) -> None:
+    def note_start(self, actor: str) -> None:
         """Note that an actor touches shared memory before its first step."""
         if actor not in self.starts and not self._is_complete:
             self.starts.add(actor)
             self._has_grown = True
 
-    def answer_is_step(self, actor: str, label: str) -> None:
+    def note_answer(self, actor: str, label: str) -> None:
         """Note that an actor touches shared memory after the answer of a step."""
         if (actor, label) not in self.answers and not self._is_complete:
             self.answers.add((actor, label))
@@ -159,6 +167,10 @@ class Sharing:
         """Return a step's footprint together with what may follow it before the next step."""
         touched = self._touched.get((actor, label))
         return footprint if touched is None else footprint | touched
+
+    def place_of(self, location: Location) -> Place:
+        """Record that an access to a location is a step."""
+        return (location[0], _ALL_PARTS) if location[0] in self.wholes else location
 
     def take_growth(self) -> bool:
         """Say whether anything was learnt since this was last asked."""
@@ -194,27 +206,24 @@ def _is_inside(name: str, outer: str) -> bool:
 PARTS_MAX = 30
 """With more shared parts of one container than this, all of it is shared."""
 
-_ANSWER = "@"
+_ACTOR = "@"
 """Stands for no object: what follows it is an actor whose start, or whose answer, is a step."""
-
 
 _LIBRARY = "@@"
 """Stands for no object: what follows it is a module of the standard library that is looked into."""
 
-
-def place_of_library(module: str) -> str:
-    """Write that a module of the standard library touches for itself."""
-    return f"{_LIBRARY}/{module}"
+_ALL_PARTS = "**"
+"""Stands for the parts of a container that is touched as a whole, whichever of them is meant."""
 
 
-def place_of(location: Location) -> str:
-    """Write a location as it stands in a token."""
-    return "/".join(location)
+def place_of_library(module: str) -> Place:
+    """Record that a module of the standard library touches for itself."""
+    return _LIBRARY, module
 
 
-def place_of_answer(actor: str, label: str = "") -> str:
-    """Write that an actor's start, or the answer of one of its steps, is a step of its own."""
-    return f"{_ANSWER}/{actor}/{label}" if label else f"{_ANSWER}/{actor}"
+def place_of_answer(actor: str, label: str = "") -> Place:
+    """Record that an actor's start, or the answer of one of its steps, is a step of its own."""
+    return (_ACTOR, actor, label) if label else (_ACTOR, actor)
 
 
 def mixed(sharing: Sharing) -> tuple[str, ...]:

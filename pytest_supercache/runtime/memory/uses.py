@@ -120,7 +120,7 @@ class Comparison:
     ) -> None:
         """Note that a thread touches what is shared, or a coroutine what a thread touches, too."""
         if use.is_thread and not use.locks:
-            self._sharing.is_of_thread(location, actor.name)
+            self._sharing.note_thread(location, actor.name)
         elif actor.is_task and work is None and self._sharing.has_thread(location, actor.name):
             self._note_mixed(actor, location)
 
