@@ -19,7 +19,7 @@ def scope_of(
     *,
     backend: str,
     shared: bool,
-    timers_started: bool,
+    early_ticks: int,
     simplified: tuple[str, ...],
     raced: tuple[str, ...] = (),
     atomic: tuple[str, ...] = (),
@@ -27,14 +27,11 @@ def scope_of(
 ) -> Scope:
     """Describe within which bounds a verdict is meant."""
     keys = {operation.key for operation in execution.history if operation.key is not None}
-    ticks = settings.ticks
-    if ticks == "auto":
-        ticks = 1 if timers_started else 0
     scope: Scope = {
         "users": len(execution.users),
         "keys": len(keys),
         "faults": faults,
-        "early ticks": ticks,
+        "early ticks": early_ticks,
         "memory": "shared" if shared else "declared",
         "grain": settings.grain,
         "search": settings.search,

@@ -93,7 +93,7 @@ class Trial:
     idle: int = 0  # executions in which a fault had nothing to strike: they do not count
     points: dict[Fault, None] = field(default_factory=dict)  # where others could strike
     first: Execution | None = None
-    timers_started: bool = False
+    early_ticks: int = 0
     simplified: dict[str, None] = field(default_factory=dict)
     found: Found | None = None
     violations: tuple[Violation, ...] = ()  # of the last execution
@@ -225,7 +225,7 @@ class Trial:
         if self.settings.faults is not None and not execution.missed:
             self.points.update(dict.fromkeys(points(execution, self.settings.faults)))
         self.first = self.first or execution
-        self.timers_started |= execution.timers_started
+        self.early_ticks = max(self.early_ticks, execution.early_ticks)
         self.simplified.update(dict.fromkeys(execution.simplified))
         return execution
 
@@ -274,7 +274,7 @@ class Trial:
             self.settings,
             backend=self.stand.backend,
             shared=self.shared,
-            timers_started=self.timers_started,
+            early_ticks=self.early_ticks,
             simplified=tuple(self.simplified),
             raced=self.stand.sharing.names(),
             atomic=tuple(sorted(self.stand.sharing.taken_as_atomic)),

@@ -358,7 +358,7 @@ class World(Recording):
             hazards=tuple(controller.hazards),
             unseen=(*self._unseen, *controller.unseen, *self._answered_without_steps()),
             preemptions=controller.preemptions,
-            timers_started=controller.time.timers_started,
+            early_ticks=controller.time.early_ticks,
             saw_deadline=controller.time.saw_deadline,
             simplified=tuple(controller.simplified),
             undeclared=tuple(controller.undeclared),

@@ -68,8 +68,8 @@ def refuse_unavailable(settings: Exploration) -> None:
         raise SupercacheError(
             f"grain={settings.grain!r} is not known; expected one of {', '.join(GRAINS)}"
         )
-    if settings.ticks != "auto" and settings.ticks not in {0, 1, 2}:
-        raise SupercacheError(f"ticks={settings.ticks!r}: expected 'auto', 0, 1 or 2")
+    if settings.ticks != "auto" and settings.ticks not in {0, 1, 2, 3}:
+        raise SupercacheError(f"ticks={settings.ticks!r}: expected 'auto', 0, 1, 2 or 3")
     if type(settings.polls) is not int or settings.polls < 0:
         raise SupercacheError(f"polls={settings.polls!r}: expected a whole number, 0 or more")
     if settings.memory not in MEMORIES:

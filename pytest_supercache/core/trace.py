@@ -107,7 +107,7 @@ class Execution:
     hazards: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     preemptions: int = 0  # how often an actor that could have gone on had to wait
-    timers_started: bool = False
+    early_ticks: int = 0  # how many were allowed, as far as it went
     saw_deadline: bool = False  # something waited for time while an early tick was still allowed
     simplified: tuple[str, ...] = ()  # what was taken for simpler than it is
     undeclared: tuple[str, ...] = ()  # how actors met without a step: nothing may be skipped

@@ -22,7 +22,7 @@ _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("executions", "N", int, "schedules an item may execute (default: 20000)"),
     ("preemptions", "N", int, "try only schedules with at most N preemptions"),
     ("polls", "N", int, "how often a question told 'nothing' may be asked again (default: 3)"),
-    ("ticks", "N", str, "early moves of the clock: auto, 0, 1 or 2 (default: auto)"),
+    ("ticks", "N", str, "early moves of the clock: auto, 0, 1, 2 or 3 (default: auto)"),
     ("memory", "NAME", str, "memory of the process: auto (default), declared or shared"),
     ("faults", "N", int, "faults in one execution at most (default: none, or what a file says)"),
     ("workers", "N", int, "processes that search scenarios and sets of faults (default: 1)"),

@@ -177,7 +177,7 @@ class Controller(Notes):
         return False
 
     def _note_wait(self, actor: Actor, announced: Announced) -> None:
-        self.time.note_wait(announced)
+        self.time.note_wait(actor, announced)
         if self.fused is actor:
             read_clock(self, actor, announced)
 

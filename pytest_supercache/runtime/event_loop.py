@@ -71,6 +71,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self._clock = controller.time.clock
         self._rest: asyncio.Future[None] | None = None
         self._moves = 0
+        self._timers: list[tuple[asyncio.TimerHandle, str]] = []  # with the names of actors
         self.set_exception_handler(_hear)
 
     # -- what asyncio asks of a loop -------------------------------------------------------------
@@ -224,6 +225,22 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         deadline = self.next_deadline()
         return deadline is not None and deadline < self.time() + 1e-9
 
+    def call_at(
+        self, when: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Start a timer, and remember who did."""
+        handle = super().call_at(when, callback, *args, context=context)
+        actor = self.acting() or self.host
+        self._timers.append((handle, actor.name))
+        self.controller.time.note_timer(actor)
+        return handle
+
+    def due(self, now: float) -> set[str]:
+        """Return the names of the actors that have started the timers that are due."""
+        timers = [(timer, name) for timer, name in self._timers if not timer.cancelled()]
+        self._timers = [(timer, name) for timer, name in timers if timer.when() > now]
+        return {name for timer, name in timers if timer.when() <= now}
+
     def next_deadline(self) -> float | None:
         """Return the virtual second at which the next timer is due."""
         timers = self._scheduled  # type: ignore[attr-defined] # asyncio's own heap
@@ -353,6 +370,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
             actor.task = actor.home = None  # nothing in a circle: batons are closed now
         self.actors.clear()
         self.tools.clear()
+        self._timers.clear()
         self._network.close()
         with suppress(RuntimeError):
             self.close()

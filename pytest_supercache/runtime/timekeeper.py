@@ -5,7 +5,8 @@ budget of them, and what production promises (``assume``) rules some out. See se
 rules of search in docs/architecture.md.
 """
 
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from typing import Protocol
 
 from pytest_supercache.core.schedule import is_fault
 from pytest_supercache.core.settings import Assume
@@ -14,6 +15,9 @@ from pytest_supercache.runtime.actor import Actor, Announced, State
 
 TICKS_MAX = 100
 """Ticks in one execution; more is UNKNOWN: somebody waits for something that time cannot bring."""
+
+AUTO_MAX = 3
+"""Early ticks that ``auto`` comes to: somebody has waited for time again after each of them."""
 
 _NO_TIMERS = frozenset({"user", "busy"})
 """Kinds of steps whose deadlines are no reason to let the clock move early."""
@@ -25,13 +29,24 @@ By whether it is a daemon: those seldom end, and what they repeat they have done
 """
 
 
+class Alarms(Protocol):
+    """The timers of an event loop."""
+
+    def next_deadline(self) -> float | None:
+        """Return the virtual second at which the next timer is due."""
+
+    def due(self, now: float) -> set[str]:
+        """Return the names of the actors that have started the timers that are due."""
+
+
 class Timekeeper:
     """The clock of one execution and its budget of early ticks.
 
     Args:
         clock: is moved.
         ticks: how many early ticks there may be; ``auto``: one, once code under test started a
-            timer, and expiring keys do not count.
+            timer, and another one whenever somebody whom an early tick woke waits for time again,
+            up to ``AUTO_MAX``; expiring keys do not count.
         unlimited: for replays and serial runs, which are not limited by the budget.
         assume: how far an operation in flight may be carried.
         expiry: returns when the next key expires; asked with whether only lock leases count.
@@ -58,24 +73,41 @@ class Timekeeper:
         self.ready: frozenset[str] = frozenset()  # who could go on at the last choice, no faults
         self.saw_deadline = False  # there was one while early ticks were left
         self.moved = 0
-        self.alarms: list[Callable[[], float | None]] = []  # timers of event loops
+        self.alarms: list[Alarms] = []  # timers of event loops
         self.has_moves = False  # faults that the schedule places
         self.has_pauses = False  # faults have held somebody back
         self.cut_short = False  # a thread that repeats would have gone on
         self._auto = ticks == "auto"
-        self._early = TICKS_MAX if unlimited else 1 if ticks == "auto" else int(ticks)
+        self._is_limited = not unlimited
+        self._given = 0 if ticks == "auto" else int(ticks)
+        self._early = 0  # early ticks so far
+        self._woken: set[str] = set()  # by early ticks
+        self._waited_after = 0  # early ticks after which one of these has waited again
         self._assume = assume
         self._expiry = expiry
         self._held = held
         self._last_lease = last_lease
         self._endings = endings
 
-    def note_wait(self, announced: Announced) -> None:
-        """Note that somebody waits for the clock."""
+    def note_wait(self, actor: Actor, announced: Announced) -> None:
+        """Note that an actor waits for the clock."""
         if announced.is_paused:
             self.has_pauses = True
         elif announced.kind not in _NO_TIMERS:
             self.timers_started = True
+            self.note_timer(actor)
+
+    def note_timer(self, actor: Actor) -> None:
+        """Note that an actor has started a timer; if an early tick woke it, it waits once more."""
+        if actor.name in self._woken:
+            self._waited_after = self._early
+
+    @property
+    def early_ticks(self) -> int:
+        """How many early ticks there may be, as far as this execution has shown."""
+        if not self._auto:
+            return self._given
+        return min(1 + self._waited_after, AUTO_MAX) if self.timers_started else 0
 
     @property
     def is_exhausted(self) -> bool:
@@ -84,7 +116,7 @@ class Timekeeper:
 
     def assume_nothing(self) -> None:
         """Let the clock move whenever something is due: its mover knows how slow everybody is."""
-        self._assume, self._early = None, TICKS_MAX
+        self._assume, self._is_limited = None, False
 
     def is_awaited(self, actors: Iterable[Actor]) -> bool:
         """Say whether the clock can bring anybody on."""
@@ -132,7 +164,7 @@ class Timekeeper:
         if open_to_faults:
             ready = frozenset(name for name in ready if not is_fault(name))
         self.ready = ready
-        may_be_early = self._early > 0 and (not self._auto or self._has_timer())
+        may_be_early = self._may_be_early()
         if ready and not (may_be_early or open_to_faults or self.has_pauses):
             return False
         actors = list(actors)
@@ -185,6 +217,12 @@ class Timekeeper:
             if actor.pending is not None and actor.pending.fired and actor.pending.wait is not None
         )
 
+    def _may_be_early(self) -> bool:
+        """Say whether there may be another early tick, if there is anything to wait for."""
+        if self._auto and not self._has_timer():
+            return False
+        return not self._is_limited or self._early < self.early_ticks
+
     def _has_timer(self) -> bool:
         """Say whether code under test waits on time: a sleep, a timed wait, a lock lease."""
         if not self.timers_started:
@@ -194,7 +232,7 @@ class Timekeeper:
 
     def _alarms(self) -> list[float]:
         """Return when timers of event loops are due."""
-        return [due for alarm in self.alarms if (due := alarm()) is not None]
+        return [due for alarms in self.alarms if (due := alarms.next_deadline()) is not None]
 
     def _is_assumed(self, deadline: float, actors: list[Actor], ready: frozenset[str]) -> bool:
         if self._assume is None:
@@ -209,9 +247,20 @@ class Timekeeper:
         deadline = self.deadline(actors)
         assert deadline is not None, "the clock was chosen without a deadline"
         moved = max(deadline - self.clock.now(), 0.0)
-        self._early -= bool(self.ready) and not _only_waits_for_a_pause(actors, self.ready)
+        is_early = bool(self.ready) and not _only_waits_for_a_pause(actors, self.ready)
         self.pass_to(deadline, actors)
+        if is_early:
+            self._early += 1
+            self._woken.update(self._fired(actors))
         return moved
+
+    def _fired(self, actors: list[Actor]) -> Iterator[str]:
+        """Yield the names of those whose time has come."""
+        for actor in actors:
+            if actor.pending is not None and actor.pending.fired:
+                yield actor.name
+        for alarms in self.alarms:
+            yield from alarms.due(self.clock.now())
 
     def can_pass_to(self, instant: float, actors: Iterable[Actor]) -> bool:
         """Say whether what production promises lets the clock move so far."""

@@ -163,9 +163,9 @@ def _read_whole(node: Node, name: str, field: Field, findings: Findings) -> int:
 
 def _read_ticks(node: Node, _name: str, _: Field, findings: Findings) -> int | str:
     value = node.value if isinstance(node, Scalar) else None
-    if value == "auto" or (type(value) is int and 0 <= value <= 2):
+    if value == "auto" or (type(value) is int and 0 <= value <= 3):
         return "auto" if value == "auto" else int(value)
-    findings.report(node.span, f"ticks cannot be {kind_of(node)}", "one of: auto, 0, 1, 2")
+    findings.report(node.span, f"ticks cannot be {kind_of(node)}", "one of: auto, 0, 1, 2, 3")
     return "auto"
 
 

@@ -27,7 +27,7 @@ class Kind(Enum):
     DURATION = "a duration: 300ms, 2s, or a number of seconds"
     COUNT = "a whole number, at least 1"
     WHOLE = "a whole number, at least 0"
-    TICKS = "`auto`, 0, 1 or 2"
+    TICKS = "`auto`, 0, 1, 2 or 3"
     EVENT = "`user.step`, or `user` for the user's end"
     DATA = "any data"
     # The kinds above are read alone, those below with the rest of the file in view.

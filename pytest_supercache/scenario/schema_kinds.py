@@ -117,7 +117,7 @@ KINDS: dict[Kind, Schema] = {
     },
     Kind.COUNT: _whole(1),
     Kind.WHOLE: _whole(0),
-    Kind.TICKS: {"enum": ["auto", 0, 1, 2]},
+    Kind.TICKS: {"enum": ["auto", 0, 1, 2, 3]},
     Kind.EVENT: word(ID),
     Kind.DATA: {},
     Kind.SYSTEM: ref("system"),

@@ -130,7 +130,7 @@ def test_ini_options_of_pytest_ini_count_too(project: Project) -> None:
         ("--supercache-seed=x", "--supercache-seed='x': expected a whole number"),
         ("--supercache-preemptions=-1", "--supercache-preemptions='-1': expected a whole"),
         ("--supercache-ticks=often", "--supercache-ticks='often': expected"),
-        ("--supercache-ticks=3", "ticks=3: expected 'auto', 0, 1 or 2"),
+        ("--supercache-ticks=4", "ticks=4: expected 'auto', 0, 1, 2 or 3"),
         ("--supercache-time=0", "time more than 0 s"),
         ("--supercache-step-timeout=x", "--supercache-step-timeout='x': expected a number"),
         ("--supercache-backend=memcached", "--supercache-backend='memcached' is not known"),

@@ -51,7 +51,7 @@ class Finding:
         Current.looked_into.update(self.sharing.looked_into)
         accesses = Accesses(self.sharing, self._lasting, execution)
         execution.controller.memory = Current.execution = accesses
-        execution.is_undisturbed &= not self.sharing.locations
+        execution.is_undisturbed &= not self.sharing.changes_steps
         try:
             yield
         finally:

@@ -87,6 +87,11 @@ class Sharing:
         """Learn nothing more: the search is over."""
         self._is_complete = True
 
+    @property
+    def changes_steps(self) -> bool:
+        """Whether there are steps, or footprints of steps, only because memory is shared."""
+        return bool(self.locations or self._touched)
+
     def add(self, location: Location) -> None:
         """Note that a location is shared."""
         name = location[0]
