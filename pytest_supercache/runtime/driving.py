@@ -97,7 +97,7 @@ async def race(
         controller.finished = finished
     note_blocked(controller)
     users = {actor.name for actor in actors}
-    await unwind(loop, lambda actor: actor.name.partition("/")[0] in users)
+    await unwind(loop, lambda actor: actor.name.partition("/")[0] in users and not actor.daemon)
     controller.end_race()
 
 

@@ -34,7 +34,7 @@ from pytest_supercache.runtime.memory_net import Network, Server
 from pytest_supercache.runtime.passing import take_alone
 from pytest_supercache.runtime.selector import Selector
 from pytest_supercache.runtime.task_actor import ACTING, TaskActor
-from pytest_supercache.runtime.tasks import fill, is_inner, live
+from pytest_supercache.runtime.tasks import fill, is_inner, live, serves
 from pytest_supercache.runtime.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.under_test import is_under_test_name
 
@@ -118,7 +118,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
                 self.actors[task] = parent
                 task.add_done_callback(self._forget)
             return task
-        child = self._child(parent)
+        child = self._child(parent, coro)
         name = child.name if name is None else name
         task = super().create_task(self._parted(coro), name=name, context=context, **rest)
         self._adopt(child, task, context)
@@ -225,8 +225,8 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         deadline = self.next_deadline()
         return deadline is not None and deadline < self.time() + 1e-9
 
-    def call_at(
-        self, when: float, callback: Any, *args: Any, context: Context | None = None
+    def call_at(  # type: ignore[override] # less precise types
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Start a timer, and remember who did."""
         handle = super().call_at(when, callback, *args, context=context)
@@ -252,10 +252,10 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         deadline = timers[0].when() if timers else math.inf
         return None if deadline == math.inf else deadline  # redis-py waits for ever with infinity
 
-    def _child(self, parent: Actor) -> TaskActor:
+    def _child(self, parent: Actor, coro: Any) -> TaskActor:
         child = TaskActor(
             name_of_child(parent), parent.node, _nothing, home=self,
-            daemon=parent.daemon or parent is self.host, state=State.RUNNING,
+            daemon=parent.daemon or parent is self.host or serves(coro), state=State.RUNNING,
         )  # fmt: skip
         if parent is not self.host:
             self.controller.note_undeclared(f"{parent.name} starts the task {child.name}")

@@ -1,6 +1,9 @@
 """The code inside tasks: a user's coroutine, a function on a thread, a library's own tasks."""
 
 import asyncio
+import dis
+import types
+from functools import cache
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
@@ -46,3 +49,39 @@ def is_inner(coro: Any) -> bool:
     frame = getattr(coro, "cr_frame", None)
     name = "" if frame is None else frame.f_globals.get("__name__", "")
     return f"{name}.".startswith(_INNER)
+
+
+def serves(coro: Any) -> bool:
+    """Say whether a coroutine serves for ever: nothing but an error, or to be cancelled, ends it.
+
+    Nobody awaits the end of a task of such a coroutine, so it may wait when everybody has ended.
+    """
+    code = getattr(coro, "cr_code", None)
+    return code is not None and not _can_return(code)
+
+
+@cache
+def _can_return(code: types.CodeType) -> bool:
+    """Say whether an instruction that returns can be reached, unless by an exception."""
+    instructions = list(dis.get_instructions(code))
+    places = {instruction.offset: at for at, instruction in enumerate(instructions)}
+    waiting, seen = [0], set()
+    while waiting:
+        at = waiting.pop()
+        instruction = instructions[at]
+        if at in seen or instruction.opname in _RAISE:
+            continue
+        seen.add(at)
+        if instruction.opname in _RETURN:
+            return True
+        if instruction.opcode in _JUMPS:
+            waiting.append(places[instruction.argval])
+        if instruction.opname not in _ALWAYS_JUMP:
+            waiting.append(at + 1)
+    return False
+
+
+_RETURN = frozenset({"RETURN_VALUE", "RETURN_CONST"})
+_RAISE = frozenset({"RAISE_VARARGS", "RERAISE"})
+_ALWAYS_JUMP = frozenset({"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"})
+_JUMPS = frozenset({*dis.hasjrel, *dis.hasjabs})

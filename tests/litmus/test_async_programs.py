@@ -510,11 +510,19 @@ async def endless(_client):
     await asyncio.get_running_loop().create_future()
 
 
+async def until_told(client):
+    told = asyncio.Event()
+    while not told.is_set():
+        await told.wait()
+        await client.get("z")
+
+
 @pytest.mark.parametrize(
     ("leave", "expected"),
     [
         (lambda client: asyncio.create_task(boom(client)), "alice/1 raised ValueError: lost"),
         (lambda client: asyncio.create_task(endless(client)), "alice/1 waits at 'await test_async"),
+        (lambda client: asyncio.create_task(until_told(client)), "alice/1 waits at 'await test_as"),
         (lambda client: [boom(client)].clear(), "the coroutine 'boom' was never awaited"),
     ],
 )
@@ -533,6 +541,56 @@ def test_what_a_user_leaves_behind_is_not_an_answer(leave, expected):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert expected in summary(check(body))
+
+
+@pytest.mark.parametrize("keeps_alive", [False, True])
+def test_a_task_that_serves_for_ever_may_wait_when_everybody_has_ended(keeps_alive):
+    async def body(world):
+        client, questions = world.existing_cache.aclient(), asyncio.Queue()
+
+        async def serve():
+            while True:
+                (await questions.get()).set_result(await client.get("x"))
+
+        async def keep_alive():
+            while True:
+                await asyncio.sleep(15)
+                await client.ping()
+
+        async def ask():
+            answer = asyncio.get_running_loop().create_future()
+            questions.put_nowait(answer)
+            return await answer
+
+        async def alice():
+            asyncio.get_running_loop().create_task(serve())
+            if keeps_alive:
+                asyncio.get_running_loop().create_task(keep_alive())
+            return await ask()
+
+        world.actor("alice", alice)
+        await world.run()
+        assert await ask() is None  # the body is served, too
+
+    assert check(body).verdict is Verdict.HOLDS
+
+
+def test_a_user_who_waits_for_a_task_that_serves_for_ever_has_no_answer():
+    async def body(world):
+        client = world.existing_cache.aclient()
+
+        async def serve():
+            while True:
+                await asyncio.Event().wait()
+
+        async def alice():
+            await client.get("x")
+            await asyncio.create_task(serve())
+
+        world.actor("alice", alice)
+        await world.run()
+
+    assert "alice waits at 'await test_async" in summary(check(body))
 
 
 def test_what_a_user_looks_after_is_no_violation():

@@ -463,7 +463,7 @@ REST = [
     ),
     mistake("grain", EXPLORE, "{grain: «wires»}", "grain cannot be", "'wire'?"),
     mistake("memory", EXPLORE, "{memory: «share»}", "memory cannot be", "'shared'?"),
-    mistake("ticks", EXPLORE, "{ticks: «4»}", "ticks cannot be '4'", "auto, 0, 1, 2, 3", "{ticks: 2}"),
+    mistake("ticks", EXPLORE, "{ticks: «4»}", "ticks cannot be '4'", "0, 1, 2, 3", "{ticks: 3}"),
     mistake("ticks true", EXPLORE, "{ticks: «true»}", "ticks cannot be", "auto, 0, 1, 2"),
     mistake("executions", EXPLORE, "{executions: «many»}", "whole number, at least 1", "digits"),
     mistake("seed", EXPLORE, "{seed: «-1»}", "at least 0", "digits", "{seed: 0, preemptions: 0}"),
