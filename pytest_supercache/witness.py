@@ -8,7 +8,7 @@ from pytest_supercache.core.orders import Passing
 from pytest_supercache.core.result import CheckResult, Counterexample
 from pytest_supercache.core.schedule import Scheduler, read_token
 from pytest_supercache.core.trace import Execution
-from pytest_supercache.core.verdict import End
+from pytest_supercache.core.verdict import End, Violation
 from pytest_supercache.oracle.judge import judge
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.follow import Follow
@@ -91,15 +91,16 @@ def confirm(trial: Trial, found: Found, item: str, *, minimal: bool) -> Countere
                 raise DoesNotReplay(
                     f"a violation was found that does not replay: {error}"
                 ) from error
-    again = sum(
-        any(other.identity == violation.identity for other in judge(e, trial.guarantees).violations)
-        and e.signatures() == found.execution.signatures()
-        for e in executions
-    )
+    again, others = 0, [violation]
+    for execution in executions:
+        violations = judge(execution, trial.guarantees).violations
+        is_same = any(other.identity == violation.identity for other in violations)
+        again += is_same and execution.signatures() == found.execution.signatures()
+        others += () if is_same else violations
     if again < REPLAYS:
         raise DoesNotReplay(
             f"a violation was found ({violation.summary}), but it replayed only {again} times of "
-            f"{REPLAYS}: the code under test is not deterministic"
+            f"{REPLAYS}: {_not_the_same(others)}"
         )
     return Counterexample(
         token=token,
@@ -112,6 +113,16 @@ def confirm(trial: Trial, found: Found, item: str, *, minimal: bool) -> Countere
         minimal=minimal,
         serial=found.serial,
         faults=tuple(described(fault, executions[0].race) for fault in schedule.vector),
+    )
+
+
+def _not_the_same(violations: list[Violation]) -> str:
+    """Say how the same schedule ended otherwise, if what it ended in was found to differ."""
+    if len(violations) == 1:
+        return "the code under test is not deterministic"
+    return (
+        f"the same schedule ended in another run with: {violations[-1].summary}. What differs is "
+        "not the same in every run: derive it from what the flow is given, or seed it"
     )
 
 

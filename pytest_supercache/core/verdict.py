@@ -1,11 +1,14 @@
 """What a run may say, and the evidence it says it with."""
 
 import re
+import tempfile
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+_TEMPORARY = re.compile(re.escape(tempfile.gettempdir()) + r"[/\\][^/\\\s'\"]+")
+"""What stands in the folder of temporary files."""
 
 
 class Verdict(Enum):
@@ -52,9 +55,11 @@ class Violation:
     def identity(self) -> tuple[str, str | None, str | None, str]:
         """What must be equal for a replay to count as the same failure.
 
-        Addresses are not: the text of a failed assert shows objects that every run makes anew.
+        Addresses and names of temporary files are not: every run makes these anew, and they are in
+        the text of errors and of failed asserts.
         """
-        return (self.guarantee, self.key, self.user, _ADDRESS.sub("0x", self.summary))
+        summary = _TEMPORARY.sub("", _ADDRESS.sub("0x", self.summary))
+        return (self.guarantee, self.key, self.user, summary)
 
 
 def described(error: BaseException) -> str:

@@ -115,7 +115,7 @@ def _promises(scenario: Scenario) -> list[str]:
     if named is None:
         specs = [(name, {}) for name in _DEFAULT]
     lines = []
-    for name, parameters in specs:
+    for name, parameters in (spec for spec in specs if spec[0] != "answers"):
         given = ", ".join(f"{key} {_data(value)}" for key, value in parameters.items())
         lines.append(f"{GUARANTEES.get(name, name)}{f' ({given})' if given else ''}")
     return [*lines, GUARANTEES["answers"].partition(";")[0]]

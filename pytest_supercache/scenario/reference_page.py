@@ -50,10 +50,9 @@ def reference_page(vocabulary: Vocabulary) -> str:
     if vocabulary.classes:
         classes = _rows(("class", "means"), vocabulary.classes.items())
         parts += ["## Conflict classes and families", "", *classes, ""]
-    known = {"answers": (), **vocabulary.guarantees}
     guarantees = (
         (name, GUARANTEES.get(name, "of this project"), ", ".join(names))
-        for name, names in known.items()
+        for name, names in vocabulary.guarantees.items()
     )
     parts += ["## Guarantees", "", *_rows(("guarantee", "means", "takes"), guarantees), ""]
     return "\n".join(parts)

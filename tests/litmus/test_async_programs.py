@@ -543,6 +543,12 @@ def test_what_a_user_leaves_behind_is_not_an_answer(leave, expected):
         assert expected in summary(check(body))
 
 
+async def keep_alive(client):
+    while True:
+        await asyncio.sleep(15)
+        await client.ping()
+
+
 @pytest.mark.parametrize("keeps_alive", [False, True])
 def test_a_task_that_serves_for_ever_may_wait_when_everybody_has_ended(keeps_alive):
     async def body(world):
@@ -552,11 +558,6 @@ def test_a_task_that_serves_for_ever_may_wait_when_everybody_has_ended(keeps_ali
             while True:
                 (await questions.get()).set_result(await client.get("x"))
 
-        async def keep_alive():
-            while True:
-                await asyncio.sleep(15)
-                await client.ping()
-
         async def ask():
             answer = asyncio.get_running_loop().create_future()
             questions.put_nowait(answer)
@@ -565,7 +566,7 @@ def test_a_task_that_serves_for_ever_may_wait_when_everybody_has_ended(keeps_ali
         async def alice():
             asyncio.get_running_loop().create_task(serve())
             if keeps_alive:
-                asyncio.get_running_loop().create_task(keep_alive())
+                asyncio.get_running_loop().create_task(keep_alive(client))
             return await ask()
 
         world.actor("alice", alice)
