@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.scenario.signatures import check_verb
+from pytest_supercache.scenario.signatures import check_told, check_verb
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Spec = str | Callable[..., Any] | None
@@ -144,6 +144,8 @@ def verb(
         for option, spec in (("observes", observes), ("writes", writes)):
             if spec is not None and not callable(spec):
                 raise SupercacheError(f"@verb({name!r}): {option} must be a callable")
+            if callable(spec):
+                check_told(name, option, spec, function)
         if known := REGISTRY.verbs.get(name):
             _refuse_another(f"@verb({name!r})", known.function, function)
         REGISTRY.verbs[name] = Verb(

@@ -19,6 +19,7 @@ _LABELS = {
     Label.ORDER_BUG: "order bug: some serial orders fail; it takes no concurrency",
     Label.CONFLICT: "conflict: no serial order fails; it takes concurrency",
 }
+_SLOW = "conflict: no serial order fails; it takes a user who is slow, and no concurrency"
 _NEXT_WHEN_UNKNOWN = (
     "UNKNOWN is not a pass: nothing was found, and nothing was proved. Remove the reasons above, "
     "or make the flow smaller (fewer users, fewer steps), and run again."
@@ -99,12 +100,20 @@ def _classes(finding: Finding) -> str:
 
 
 def _violations(result: CheckResult, found: Counterexample) -> list[str]:
-    lines = [f"  {_LABELS[result.label]}"] if result.label is not None else []
+    lines = [f"  {_kind(result.label, found)}"] if result.label is not None else []
     lines += [f"  fault: {_line(fault)}" for fault in found.faults]
     lines += [f"  {_line(line)}" for line in found.violation.summary.splitlines()]
     lines += [f"  {_line(line)}" for line in (found.explanation or "").splitlines()]
     others = [other for other in found.violations if other.identity != found.violation.identity]
     return [*lines, *(f"  also violated: {_named(other)}" for other in others)]
+
+
+def _kind(label: Label, found: Counterexample) -> str:
+    """Say what it takes; one flow alone meets nobody, so it can only have been slow."""
+    flows = {step.actor for step in found.execution.race if "@" not in step.actor}
+    if label is Label.CONFLICT and len(flows) == 1:
+        return _SLOW
+    return _LABELS[label]
 
 
 def _named(violation: Violation) -> str:

@@ -119,11 +119,26 @@ def _argument(watch: Watch, option: str, name: str, arguments: dict[str, Any]) -
 
 
 def ask(spec: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """Call a declaration with those of the call's arguments that it wants, ``self`` included."""
-    wanted = inspect.signature(spec).parameters
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in wanted.values()):
-        return spec(**{name: value for name, value in arguments.items() if name != "self"})
-    return spec(**{name: value for name, value in arguments.items() if name in wanted})
+    """Call a declaration with those of the call's arguments that it wants, ``self`` if by name.
+
+    Raises:
+        SupercacheError: it wants others.
+    """
+    wanted = inspect.signature(spec)
+    takes_rest = any(p.kind is p.VAR_KEYWORD for p in wanted.parameters.values())
+    given = {
+        name: value
+        for name, value in arguments.items()
+        if name in wanted.parameters or (takes_rest and name != "self")
+    }
+    try:
+        wanted.bind(**given)
+    except TypeError as error:
+        raise SupercacheError(
+            f"a callable of a declaration takes {wanted}, but the call that it is about has "
+            f"{', '.join(arguments) or 'no arguments'}: {error}"
+        ) from error
+    return spec(**given)
 
 
 def text_of(key: Any) -> str:

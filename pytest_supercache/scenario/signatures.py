@@ -64,6 +64,32 @@ def check_verb(name: str, function: Callable[..., Any]) -> None:
             )
 
 
+def check_told(
+    name: str, option: str, told: Callable[..., Any], function: Callable[..., Any]
+) -> None:
+    """Refuse a callable that cannot be told what a verb was given, and has answered.
+
+    Args:
+        name: of the verb.
+        option: ``observes``, which is told the answer first, or ``writes``.
+        told: the callable.
+        function: of the verb; its options are given by name.
+
+    Raises:
+        SupercacheError: saying what it takes and what it is called with.
+    """
+    options = list(inspect.signature(function).parameters)[2:]
+    first = ("answer",) if option == "observes" else ()
+    wanted = inspect.signature(told)
+    try:
+        wanted.bind(*first, **dict.fromkeys(options))
+    except TypeError as error:
+        called = ", ".join((*first, *(f"{name}=..." for name in options)))
+        raise SupercacheError(
+            f"@verb({name!r}): {option}= takes {wanted}, but is called with ({called}): {error}"
+        ) from error
+
+
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 

@@ -50,6 +50,15 @@ def test_every_label_is_explained(label):
     assert f"  {label.value}: " in failure_text(finding)
 
 
+def test_one_user_alone_never_takes_concurrency():
+    finding = violated()
+    found = finding.result.counterexample
+    mine = [step for step in found.execution.race if step.actor in {"alice", "@clock"}]
+    alone = replace(found, execution=replace(found.execution, steps=mine))
+    text = failure_text(replace(finding, result=replace(finding.result, counterexample=alone)))
+    assert "no serial order fails; it takes a user who is slow, and no concurrency" in text
+
+
 def test_unknown_lists_its_reasons_and_never_reads_as_a_pass():
     text = failure_text(unknown())
     assert text.startswith("PRICE-07: UNKNOWN\n")

@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.scenario.signatures import check_verb
+from pytest_supercache.scenario.signatures import check_told, check_verb
 
 
 class Person:
@@ -47,3 +47,41 @@ def with_unknown_types(shop, who: "Unknown", key: "Unknown"): ...  # noqa: F821 
 @pytest.mark.parametrize("function", [with_a_person, without_types, with_unknown_types])
 def test_a_function_that_calls_its_user_otherwise_is_a_verb(function):
     check_verb("look", function)
+
+
+def put(shop, user, key, value=1): ...
+
+
+@pytest.mark.parametrize(
+    ("option", "told", "message"),
+    [
+        (
+            "writes",
+            lambda answer, key, value: {key: value},
+            "writes= takes (answer, key, value), but is called with (key=..., value=...)",
+        ),
+        ("writes", lambda key: {key: 1}, "got an unexpected keyword argument 'value'"),
+        (
+            "observes",
+            lambda key, value: {key: value},
+            "is called with (answer, key=..., value=...)",
+        ),
+    ],
+)
+def test_a_callable_that_cannot_be_told_of_a_verb_is_refused(option, told, message):
+    with pytest.raises(SupercacheError) as refused:
+        check_told("put", option, told, put)
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("writes", lambda key, value: {key: value}),
+        ("writes", lambda **given: {given["key"]: given["value"]}),
+        ("observes", lambda answer, **given: {given["key"]: answer}),
+        ("observes", lambda answer, value, *, key: {key: answer}),
+    ],
+)
+def test_a_callable_that_can_be_told_of_a_verb_is_taken(option, told):
+    check_told("put", option, told, put)
