@@ -118,6 +118,7 @@ class Actor:
     baton: Any = field(default_factory=Baton)
     thread: threading.Thread | None = None
     loop: Any = None  # the event loop that its thread runs now
+    section: Any = None  # the critical section it is in; see runtime.memory.sections
 
     def begin(
         self, live: Callable[["Actor"], None], new_thread: Callable[..., ActorThread]

@@ -337,6 +337,8 @@ class Controller(Notes):
 
     def ended(self, actor: Actor) -> None:
         """Note that an actor's code has come to its end."""
+        if actor.section is not None:
+            self.memory.sections.held_at_switch_point(actor)
         self.progress += 1
         actor.state = DONE
         actor.pending = None

@@ -8,7 +8,7 @@ from typing import Any
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.waits import CounterState, FlagState, LockState
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.cooperative import Cooperative, in_time
+from pytest_supercache.runtime.cooperative import Cooperative, in_time, this_actor
 from pytest_supercache.runtime.stepping import Stepping
 
 
@@ -49,6 +49,10 @@ class Lock(Cooperative, _Entered):
             return bool(self._real.acquire(blocking, -1 if timeout is None else timeout))
         if timeout is not None and timeout < 0:
             timeout = None
+        if not blocking or timeout is not None:
+            self._note_question(execution)
+        elif self._enters(execution):
+            return True
         if blocking and timeout != 0:
             return in_time(execution, self.do(execution, "acquire", guarded=True, timeout=timeout))
         step = self.ask(execution, "try", reads_only=False)
@@ -56,6 +60,19 @@ class Lock(Cooperative, _Entered):
             self.told_nothing(execution, "try")
             return False
         return True
+
+    def _enters(self, execution: Stepping) -> bool:
+        """Begin a critical section that nobody can wait for, if this is one."""
+        memory = execution.controller.memory
+        if memory is None or (actor := memory.actor()) is None:
+            return False
+        return bool(memory.sections.enter(actor, self.name, self.lock_state(execution)))
+
+    def _note_question(self, execution: Stepping) -> None:
+        """Note that somebody may be told that the lock is held, or may give up waiting."""
+        memory = execution.controller.memory
+        if memory is not None and memory.actor() is not None:
+            memory.sections.note_loud(self.name)
 
     def release(self) -> None:
         """Give the lock back; all who wait for it compete.
@@ -70,8 +87,10 @@ class Lock(Cooperative, _Entered):
         if execution.controller.leaving():
             self.undo(execution, "release")
             return
-        step = self.do(execution, "release")
         memory = execution.controller.memory
+        if memory is not None and memory.sections.leave(this_actor(), self.name):
+            return
+        step = self.do(execution, "release")
         if memory is not None and getattr(step.wait_before, "holder", None) != step.actor:
             memory.released_by_another(self.name)
         if step.wait_before == step.wait_after:
@@ -94,6 +113,7 @@ class Lock(Cooperative, _Entered):
                 return True
             self._real.release()
             return False
+        self._note_question(execution)
         self.do(execution, "look at", reads_only=True)
         return self.lock_state(execution).holder is not None
 

@@ -9,7 +9,7 @@ equivalent schedules show the same. Readings of client libraries, and of servers
 import sys
 from typing import Any
 
-from pytest_supercache.core.footprint import EVERYTHING
+from pytest_supercache.core.footprint import EVERYTHING, Footprint
 from pytest_supercache.core.trace import Step
 from pytest_supercache.runtime.actor import Actor
 from pytest_supercache.runtime.record import Record
@@ -55,6 +55,16 @@ class Readings:
         self._passed[name] = passed + 1
         return passed + 1
 
+    def note_end(self, actor: Actor, footprint: Footprint) -> None:
+        """Let others know what an actor has read in a critical section, which is one step."""
+        if not self._passed:
+            return
+        steps = self._record.steps
+        for step in steps[self._seen :]:
+            self._take_in(step)
+        self._seen = len(steps)
+        self._let_know(footprint, self._passed.get(actor.name, 0))
+
     def _take_in(self, step: Step) -> None:
         """Let a step know what those steps knew that it depends on."""
         reads, writes = step.footprint.reads, step.footprint.writes
@@ -66,11 +76,15 @@ class Readings:
         if not passed:
             return
         self._passed[step.actor] = passed
+        self._let_know(step.footprint, passed)
+
+    def _let_know(self, footprint: Footprint, passed: int) -> None:
         self._read.update(
-            (resource, self._latest(self._read, resource, passed)) for resource in reads
+            (resource, self._latest(self._read, resource, passed)) for resource in footprint.reads
         )
         self._written.update(
-            (resource, self._latest(self._written, resource, passed)) for resource in writes
+            (resource, self._latest(self._written, resource, passed))
+            for resource in footprint.writes
         )
 
     def _known(self, table: dict[str, int], resource: str) -> tuple[int, int]:

@@ -75,6 +75,8 @@ class Stepping:
         """
         actor = current_actor()
         assert actor is not None, f"{label!r} was announced by a thread that is not an actor's"
+        if actor.section is not None:
+            self.controller.memory.sections.held_at_switch_point(actor)
         if self.is_undisturbed and deadline is None and not (actor.born or actor.inherited):
             # Nothing surrounds it, and nothing is done to it: this is the hot path.
             announced = Announced(label, kind, footprint, wait, None, recheck_from, polls)

@@ -22,6 +22,7 @@ from pytest_supercache.runtime.memory.keeping import Keeper, Kept
 from pytest_supercache.runtime.memory.lasting import Lasting
 from pytest_supercache.runtime.memory.names import File
 from pytest_supercache.runtime.memory.nodes import NodeUses
+from pytest_supercache.runtime.memory.sections import Sections
 from pytest_supercache.runtime.memory.sharing import (
     LIFE,
     WHOLE,
@@ -60,6 +61,7 @@ class Accesses:
         self._is_busy = False
         self._entering = Entering()
         self._together: steps.Touched | None = None
+        self.sections = Sections(sharing, execution)
         self._looks_throughout = False
         self.nodes: NodeUses | None = None
         """What the nodes use, if they are to share nothing."""
@@ -119,7 +121,7 @@ class Accesses:
     def places(self) -> tuple[Place, ...]:
         """Return where this execution had points in memory, as a token records it."""
         looked_into = map(place_of_library, self._sharing.looked_into)
-        return tuple(sorted({*self._places, *looked_into}))
+        return tuple(sorted({*self._places, *looked_into, *self.sections.places()}))
 
     @property
     def is_shared(self) -> bool:

@@ -50,6 +50,7 @@ from pytest_supercache.runtime.memory.hooks import (
     store_attribute,
 )
 from pytest_supercache.runtime.memory.reach import shown
+from pytest_supercache.runtime.memory.seen import is_seen
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.streams import touch_path, touch_stream
 from pytest_supercache.runtime.memory.touching import (
@@ -74,6 +75,8 @@ def call(function: Any, *arguments: Any) -> Any:
         if function is vars and arguments:
             load_attribute(arguments[0], "__dict__")  # the race must know whose attributes they are
         return function
+    if here.actor.section is not None and not is_seen(function):
+        accesses.sections.note_unseen()
     kind = type(function)
     touch = _made if issubclass(kind, type) else _TOUCH.get(kind)
     if touch is None or (kind in _IN_PYTHON and _touches_nothing(function, arguments)):

@@ -17,6 +17,8 @@ class Current:
     """Of the execution that runs, from the first line of its body to its end."""
     rewrite: Callable[[types.FunctionType], None] | None = None
     """Rewrites a function of the standard library."""
+    knows_code: Callable[[types.CodeType], bool] | None = None
+    """Says whether code is rewritten."""
     rewrite_container: Callable[[type], None] | None = None
     """Rewrites the methods that a type has from containers of the standard library."""
     looked_into: ClassVar[set[str]] = set()

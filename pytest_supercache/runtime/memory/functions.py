@@ -69,6 +69,10 @@ def _rewritten_with(
     return made
 
 
+def _is_rewritten_code(code: CodeType) -> bool:
+    return id(code) in _originals
+
+
 class _Known:
     """Functions of the code under test that are alive, by module."""
 
@@ -226,13 +230,14 @@ def functions_rewritten() -> Iterator[Functions]:
     _swapped.append(functions)
     Current.rewrite = functions.rewrite
     Current.rewrite_container = functions.rewrite_container
+    Current.knows_code = _is_rewritten_code
     try:
         functions.rewrite_modules()
         listen()
         yield functions
     finally:
         Current.execution = Current.accesses = None
-        Current.rewrite = Current.rewrite_container = None
+        Current.rewrite = Current.rewrite_container = Current.knows_code = None
         Current.looked_into.clear()
         Current.prepared.clear()
         _swapped.remove(functions)

@@ -15,6 +15,7 @@ from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.dropping import drop, drop_item
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
+    FRAMEWORKS,
     METHOD_TYPES,
     PLAIN,
     SCALARS,
@@ -22,6 +23,7 @@ from pytest_supercache.runtime.memory.effects import (
     holds,
     is_left_alone,
     is_view,
+    top,
 )
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.sharing import WHOLE
@@ -97,10 +99,13 @@ def match_class(subject: Any, kind: Any, names: tuple[str, ...]) -> None:
 def _at_attribute(holder: Any) -> Accesses | None:
     """Return the recorder of accesses; None outside a race, or if the holder has no state."""
     kind = type(holder)
-    if is_left_alone(kind) and not issubclass(kind, LOOKED_AT):
+    if not is_left_alone(kind) or issubclass(kind, LOOKED_AT):
+        return looking()
+    if top(kind.__module__) not in FRAMEWORKS:
         _without_memory.add(kind)
-        return None
-    return looking()
+    elif (accesses := looking()) is not None:
+        accesses.sections.note_left_alone(kind)
+    return None
 
 
 _without_memory: set[type] = set()

@@ -49,6 +49,10 @@ class Sharing:
         """Containers whose parts have other names in every run: they are touched as a whole."""
         self._of_threads: dict[str, set[tuple[str, str]]] = {}
         """Object -> what threads touch of it without a lock: thread and part."""
+        self._loud: set[str] = set()
+        self._is_quiet_by_default = True
+        self._sections: set[tuple[str, str]] = set()
+        self._unseen: set[str] = set()
         self.mixed: dict[str, None] = {}
         """Memory that a coroutine touches more than once between two steps, and a thread too."""
         self._touched: dict[tuple[str, str], Footprint] = {}
@@ -61,6 +65,7 @@ class Sharing:
         Points come from this alone. What is learnt of footprints so far stays known.
         """
         recorded = Sharing(listing=self.listing)
+        recorded._is_quiet_by_default = False
         recorded._touched = dict(self._touched)
         for place in places:
             recorded._take_in(*place)
@@ -69,12 +74,8 @@ class Sharing:
         return recorded
 
     def _take_in(self, name: str, part: str, *rest: str) -> None:
-        if name == _LIBRARY:
-            self.looked_into.add(part)
-        elif name == _ACTOR and rest:
-            self.answers.add((part, "/".join(rest)))
-        elif name == _ACTOR:
-            self.starts.add(part)
+        if name.startswith("@"):
+            self._take_in_other(name, part, "/".join(rest))
         elif part == _ALL_PARTS:
             self.wholes.add(name)
             self.locations.add((name, WHOLE))
@@ -82,6 +83,20 @@ class Sharing:
             self.locations.add((name, "/".join((part, *rest))))
             if part.startswith("."):
                 self.replaced.add(part.removeprefix("."))
+
+    def _take_in_other(self, kind: str, name: str, label: str) -> None:
+        if kind == _LIBRARY:
+            self.looked_into.add(name)
+        elif kind == _QUIET:
+            self._is_quiet_by_default = True
+        elif kind == _LOUD:
+            self._loud.add(name)
+        elif kind == _SECTION:
+            self._sections.add((name, label))
+        elif label:
+            self.answers.add((name, label))
+        else:
+            self.starts.add(name)
 
     def stop_learning(self) -> None:
         """Learn nothing more: the search is over."""
@@ -127,6 +142,35 @@ class Sharing:
         """Note that somebody released a lock who did not hold it."""
         if lock not in self.open_locks and not self._is_complete:
             self.open_locks.add(lock)
+            self._has_grown = True
+
+    def is_quiet(self, lock: str) -> bool:
+        """Say whether a lock was never held at a switch point, as far as is known."""
+        return self._is_quiet_by_default and lock not in self._loud
+
+    def note_loud(self, lock: str) -> None:
+        """Note that a lock was held at a switch point, or that its state was asked for."""
+        if lock not in self._loud and not self._is_complete:
+            self._loud.add(lock)
+            self._has_grown = True
+
+    def is_section(self, actor: str, lock: str, label: str) -> bool:
+        """Say whether a critical section of an actor is a step."""
+        if lock in self._unseen:
+            self.note_section(actor, lock, label, writes=True)
+        return (actor, label) in self._sections
+
+    def note_section(self, actor: str, lock: str, label: str, *, writes: bool) -> None:
+        """Note that a critical section touches what those of others under its lock touch, too."""
+        if not self._is_complete:
+            self._sections.add((actor, label))
+            guarded = frozenset({f"guarded:{lock}"})
+            self.join(actor, label, Footprint(guarded, guarded if writes else frozenset()))
+
+    def note_unseen(self, lock: str) -> None:
+        """Note that a section under a lock calls what is not looked at: all are taken to meet."""
+        if lock not in self._unseen and not self._is_complete:
+            self._unseen.add(lock)
             self._has_grown = True
 
     def note_thread(self, location: Location, thread: str) -> None:
@@ -219,6 +263,20 @@ _LIBRARY = "@@"
 
 _ALL_PARTS = "**"
 """Stands for the parts of a container that is touched as a whole, whichever of them is meant."""
+
+
+_QUIET, _LOUD, _SECTION = "@quiet", "@loud", "@hold"
+"""Stand for no object: locks are quiet but for those named; what follows is a section's step."""
+
+
+def places_of_locks(loud: Iterable[str]) -> tuple[Place, ...]:
+    """Record that locks are quiet, but for these."""
+    return (_QUIET, "*"), *((_LOUD, lock) for lock in loud)
+
+
+def place_of_section(actor: str, label: str) -> Place:
+    """Record that a critical section of an actor is a step."""
+    return _SECTION, actor, label
 
 
 def place_of_library(module: str) -> Place:

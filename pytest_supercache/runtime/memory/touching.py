@@ -143,6 +143,7 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
     kind = type(holder)
     is_local = issubclass(kind, threading.local)  # its values are those of a thread
     if is_left_alone(kind) and not (is_local and accesses.is_of_task()):
+        accesses.sections.note_left_alone(kind)
         return
     found, base = _in_class(kind, name)
     if type(found) is property:
@@ -239,6 +240,7 @@ def touch_item(accesses: Accesses, holder: Any, key: Any, method: str, *, writes
         holder = holder.obj
         kind = type(holder)
     if issubclass(kind, type) or is_left_alone(kind):
+        accesses.sections.note_left_alone(kind)
         return
     found = _in_class(kind, method)[0] if kind is not dict else None
     if type(found) is types.FunctionType:

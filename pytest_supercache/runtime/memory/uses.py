@@ -18,7 +18,9 @@ NO_LOCKS: frozenset[str] = frozenset()
 class Use:
     """How one actor, or background work, has used one location so far."""
 
-    __slots__ = ("_is_new", "is_atomic", "is_thread", "locks", "seen_after", "writes")
+    __slots__ = (
+        "_is_new", "is_atomic", "is_thread", "locks", "sections", "seen_after", "writes",
+    )  # fmt: skip
 
     def __init__(self, *, is_thread: bool) -> None:
         self._is_new = True
@@ -28,6 +30,7 @@ class Use:
         self.is_thread = is_thread
         self.writes = False
         self.locks = NO_LOCKS
+        self.sections: dict[str, bool] = {}  # label of a critical section -> whether it writes
         self.is_atomic = True  # always where code is declared so, and a footprint covers it
 
     def adds(self, *, writes: bool, locks: frozenset[str], is_atomic: bool) -> bool:
@@ -41,13 +44,16 @@ class Use:
         self.is_atomic &= is_atomic
         return True
 
-    def conflicts(self, other: "Use") -> bool:
-        """Say whether nothing orders the two, and one of them writes."""
-        return (
-            (self.writes or other.writes)
-            and not (self.is_atomic and other.is_atomic)
-            and not self.locks & other.locks
-        )
+    def is_in(self, section: str, *, writes: bool) -> bool:
+        """Take in an access in a critical section; False when it is like those before."""
+        if self.sections.get(section, -1) >= writes:
+            return False
+        self.sections[section] = writes
+        return True
+
+    def meets(self, other: "Use") -> bool:
+        """Say whether the order of the two matters: one of them writes."""
+        return (self.writes or other.writes) and not (self.is_atomic and other.is_atomic)
 
 
 Uses = dict[str, dict[str, Use]]
@@ -69,7 +75,7 @@ class Comparison:
         self.names: Names | None = None
         """The names of objects, once something is shared."""
         self._uses = Kept(keeper, is_touched=True)
-        self._locks: dict[str, tuple[int, frozenset[str]]] = {}
+        self._locks: dict[str, tuple[tuple[int, str | None], frozenset[str]]] = {}
         self._mixed_at: tuple[str, int] | None = None
         self._keeper = keeper
         self._content = Content(keeper)
@@ -101,8 +107,10 @@ class Comparison:
         use = mine.get(who)
         if use is None:
             use = mine[who] = Use(is_thread=work is None and not actor.is_task)
-        if use.seen_after != actor.taken or writes > use.writes:
-            if self._adds(use, actor, work, writes=writes):
+        section = None if work is not None else actor.section
+        is_new = section is not None and use.is_in(section.label, writes=writes)
+        if is_new or use.seen_after != actor.taken or writes > use.writes:
+            if self._adds(use, actor, work, writes=writes) or is_new:
                 self._compare(uses, part, who, use, holder, actor)
             use.seen_after = -1 if work is not None else actor.taken
         if self._sharing.listing is not None and self.names is not None:
@@ -156,8 +164,20 @@ class Comparison:
     ) -> None:
         """See who else has used the same, or the whole of which it is a part."""
         for other in list(uses) if part == WHOLE else {part, WHOLE} & uses.keys():
-            if any(w != who and use.conflicts(one) for w, one in uses[other].items()):
-                self._share(holder, {part, other}, actor)
+            for w, one in uses[other].items():
+                if w == who or not use.meets(one):
+                    continue
+                common = use.locks & one.locks
+                if not common:
+                    self._share(holder, {part, other}, actor)
+                elif all(map(self._sharing.is_quiet, common)):
+                    self._note_sections(min(common), {who: use, w: one})
+
+    def _note_sections(self, lock: str, uses: dict[str, Use]) -> None:
+        """Note that critical sections under a lock touch the same: their order is in no step."""
+        for who, use in uses.items():
+            for section, writes in use.sections.items():
+                self._sharing.note_section(who, lock, section, writes=writes)
 
     def _share(self, holder: Any, parts: set[str], actor: Actor) -> None:
         if self.names is None:
@@ -168,9 +188,10 @@ class Comparison:
             self._sharing.add((name, part))
 
     def _locks_of(self, actor: Actor) -> frozenset[str]:
-        """Return the locks that an actor holds: they only change by its own steps."""
+        """Return the locks that an actor holds: they change by its own steps and sections."""
+        now = (actor.taken, None if actor.section is None else actor.section.lock)
         known = self._locks.get(actor.name)
-        if known is not None and known[0] == actor.taken:
+        if known is not None and known[0] == now:
             return known[1]
         held = frozenset(
             name
@@ -179,7 +200,7 @@ class Comparison:
             and state.holder == actor.name
             and name not in self._sharing.open_locks
         )
-        self._locks[actor.name] = (actor.taken, held)
+        self._locks[actor.name] = (now, held)
         return held
 
 

@@ -1,0 +1,142 @@
+"""Critical sections that nobody can wait for: locks that are never held at a switch point.
+
+The holder of such a lock runs on until it is released, so that its acquire and release are no
+steps. The section is one step if it touches what sections of others under the same lock touch, too,
+and one of them writes; its footprint is that and not the lock. A lock is *quiet* until it is held at a
+switch point, asked for without waiting, or used where accesses are not looked at; from then on it
+is *loud*, and every acquire and release of it is a step.
+"""
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.schedule import Place
+from pytest_supercache.core.waits import LockState, Wait
+from pytest_supercache.runtime.actor import Actor
+from pytest_supercache.runtime.calling import here
+from pytest_supercache.runtime.memory.current import Current
+from pytest_supercache.runtime.memory.effects import FRAMEWORKS, top
+from pytest_supercache.runtime.memory.sharing import Sharing, place_of_section, places_of_locks
+from pytest_supercache.runtime.stepping import Stepping
+
+_OURS = "pytest_supercache.runtime"
+
+
+@dataclass(slots=True)
+class Section:
+    """A critical section that an actor is in.
+
+    Attributes:
+        lock: the name of the quiet lock that it holds.
+        label: how its step is named, if it is one.
+        depth: how often a re-entrant lock is held.
+    """
+
+    lock: str
+    label: str
+    depth: int = 1
+
+
+class Sections:
+    """The critical sections of one execution.
+
+    Args:
+        sharing: knows which locks are quiet, and which sections are steps.
+        execution: takes the steps.
+    """
+
+    def __init__(self, sharing: Sharing, execution: Stepping) -> None:
+        self._sharing = sharing
+        self._execution = execution
+        self._is_used = False
+        self._loud: set[str] = set()  # their acquires and releases were steps
+        self._steps: set[Place] = set()
+
+    def places(self) -> set[Place]:
+        """Return which locks were quiet and which sections were steps, as a token records it."""
+        return {*places_of_locks(self._loud), *self._steps} if self._is_used else set()
+
+    def enter(self, actor: Actor, lock: str, state: LockState) -> bool:
+        """Let an actor acquire a lock without a step for it; False: it takes one.
+
+        Args:
+            actor: wants the lock, and would wait for it.
+            lock: the name of the lock.
+            state: how the lock is now.
+        """
+        section = actor.section
+        if section is not None and section.lock == lock and state.reentrant:
+            section.depth += 1
+            self._perform(actor, lock, "acquire")
+            return True
+        caller = _caller()
+        if not self._is_quiet(actor, lock, state, caller):
+            self._loud.add(lock)
+            return False
+        self._is_used = True
+        shown = lock.partition(":")[2]
+        label = f"hold {shown} in {caller.f_code.co_name}"
+        if self._sharing.is_section(actor.name, lock, label):
+            self._steps.add(place_of_section(actor.name, label))
+            self._execution.step(label, Footprint(), kind="lock")
+        actor.section = Section(lock, label)
+        self._perform(actor, lock, "acquire")
+        return True
+
+    def leave(self, actor: Actor, lock: str) -> bool:
+        """Let an actor release a lock without a step; False: it takes one."""
+        section = actor.section
+        if section is None or section.lock != lock or not self._sharing.is_quiet(lock):
+            return False
+        section.depth -= 1
+        self._perform(actor, lock, "release")
+        if not section.depth:
+            actor.section = None
+            self._execution.readings.note_end(
+                actor, self._sharing.widened(actor.name, section.label, Footprint())
+            )
+        return True
+
+    def _is_quiet(self, actor: Actor, lock: str, state: LockState, caller: Any) -> bool:
+        """Say whether an acquire is the beginning of a section; note it if the lock never is."""
+        if not self._sharing.is_quiet(lock):
+            return False
+        is_looked_at = Current.knows_code is not None and Current.knows_code(caller.f_code)
+        if actor.is_task or actor.section or state.holder is not None or not is_looked_at:
+            self.note_loud(lock)
+            return False
+        return True
+
+    def held_at_switch_point(self, actor: Actor) -> None:
+        """Note that an actor holds a lock where others may come in."""
+        if actor.section is not None:
+            self.note_loud(actor.section.lock)
+
+    def note_unseen(self) -> None:
+        """Note that the calling actor does what is not looked at, if it is in a section."""
+        actor = here.actor
+        if actor is not None and actor.section is not None:
+            self._sharing.note_unseen(actor.section.lock)
+
+    def note_left_alone(self, kind: type) -> None:
+        """Note that the calling actor uses an object of a type that is not looked at."""
+        if top(kind.__module__) in FRAMEWORKS:
+            self.note_unseen()
+
+    def note_loud(self, lock: str) -> None:
+        """Note that somebody may have to wait for a lock, or may be told that it is held."""
+        self._loud.add(lock)
+        self._sharing.note_loud(lock)
+
+    def _perform(self, actor: Actor, lock: str, verb: str) -> None:
+        self._execution.record.waits.perform(actor.name, Wait(lock, verb))
+
+
+def _caller() -> Any:
+    """Return the frame of the code that uses a lock of ours."""
+    frame: Any = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_OURS):
+        frame = frame.f_back
+    return frame
