@@ -1,10 +1,10 @@
 """Critical sections that nobody can wait for: locks that are never held at a switch point.
 
 The holder of such a lock runs on until it is released, so that its acquire and release are no
-steps. The section is one step if it touches what sections of others under the same lock touch, too,
-and one of them writes; its footprint is that and not the lock. A lock is *quiet* until it is held at a
-switch point, asked for without waiting, or used where accesses are not looked at; from then on it
-is *loud*, and every acquire and release of it is a step.
+steps. The section is one step if it touches what sections of others under the same lock touch,
+too, and one of them writes; its footprint is that and not the lock. A lock is *quiet* until it is
+held at a switch point, asked for without waiting, or used where accesses are not looked at; from
+then on it is *loud*, and every acquire and release of it is a step.
 """
 
 import sys

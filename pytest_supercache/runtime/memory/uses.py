@@ -24,9 +24,8 @@ class Use:
 
     def __init__(self, *, is_thread: bool) -> None:
         self._is_new = True
-        self.seen_after = (
-            -1
-        )  # steps the actor had taken; until its next step, equal uses add nothing
+        # steps the actor had taken, and its section: until these change, equal uses add nothing
+        self.seen_after: int | tuple[int, str] = -1
         self.is_thread = is_thread
         self.writes = False
         self.locks = NO_LOCKS
@@ -109,10 +108,11 @@ class Comparison:
             use = mine[who] = Use(is_thread=work is None and not actor.is_task)
         section = None if work is not None else actor.section
         is_new = section is not None and use.is_in(section.label, writes=writes)
-        if is_new or use.seen_after != actor.taken or writes > use.writes:
+        moment = actor.taken if section is None else (actor.taken, section.label)
+        if is_new or use.seen_after != moment or writes > use.writes:
             if self._adds(use, actor, work, writes=writes) or is_new:
                 self._compare(uses, part, who, use, holder, actor)
-            use.seen_after = -1 if work is not None else actor.taken
+            use.seen_after = -1 if work is not None else moment
         if self._sharing.listing is not None and self.names is not None:
             self._list((self.names.of(holder, actor), part), who, use, writes=writes)
         location = self._location(holder, part, actor)
