@@ -5,7 +5,7 @@ from math import ceil, floor, log10
 
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.settings import SAMPLERS, Exploration
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.trace import Execution, Step
 from pytest_supercache.search.counting import TreeSize, merges_of, schedules_like
 from pytest_supercache.search.pct import MissBound, Pct
 from pytest_supercache.search.sampler import Sampler
@@ -46,6 +46,24 @@ def scope_of(
     if settings.assume is not None:
         scope["assumption"] = f"no operation pauses {settings.assume.pause * 1000:g} ms or more"
     return scope
+
+
+NO_KEY_EXPIRED = "no key expired during the flow (ticks: 1 lets it)"
+
+
+def outlives_a_key(execution: Execution) -> bool:
+    """Say whether a key is read that was given a time to live before."""
+    return any(
+        resource in step.footprint.reads and resource not in step.footprint.writes
+        for resource in execution.expiring
+        for step in _after_first(execution.race, resource)
+    )
+
+
+def _after_first(steps: list[Step], resource: str) -> list[Step]:
+    """Return the steps after the first one that writes a resource."""
+    first = next((at for at, s in enumerate(steps) if resource in s.footprint.writes), len(steps))
+    return steps[first + 1 :]
 
 
 def bounds(scope: Scope) -> str:

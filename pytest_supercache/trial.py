@@ -227,6 +227,8 @@ class Trial:
         self.first = self.first or execution
         self.early_ticks = max(self.early_ticks, execution.early_ticks)
         self.simplified.update(dict.fromkeys(execution.simplified))
+        if self.settings.keeps_keys and coverage.outlives_a_key(execution):
+            self.simplified[coverage.NO_KEY_EXPIRED] = None
         return execution
 
     def replay(self, schedule: Schedule, *, record: bool = False) -> Execution:

@@ -49,6 +49,12 @@ class Exploration:
         return self.memory == "shared" or (self.memory == "auto" and self.grain != "command")
 
     @property
+    def keeps_keys(self) -> bool:
+        """Whether a key with a time to live only expires when nobody can go on."""
+        expires = self.faults is not None and "expire" in self.faults.named()
+        return self.ticks in {"auto", 0} and not expires
+
+    @property
     def finds_memory(self) -> bool:
         """Whether the memory that actors share is found while they run."""
         return self.memory != "declared"

@@ -267,9 +267,8 @@ class Controller(Notes):
 
     def is_ready(self, actor: Actor) -> bool:
         """Say whether an actor could go on."""
-        if actor.state is not PARKED:
-            return actor.state is NEW
-        return self.may_take(actor, actor.pending)
+        is_parked = actor.state is PARKED
+        return self.may_take(actor, actor.pending) if is_parked else actor.state is NEW
 
     def may_take(self, actor: Actor, announced: Announced | None) -> bool:
         """Say whether an actor may take the step that it has announced."""
@@ -340,8 +339,7 @@ class Controller(Notes):
         if actor.section is not None:
             self.memory.sections.held_at_switch_point(actor)
         self.progress += 1
-        actor.state = DONE
-        actor.pending = None
+        actor.state, actor.pending = DONE, None
         if not actor.taken and not actor.dismissed and (self.fused is actor or not actor.is_task):
             add_move(self, actor, "run", "hand", ANYTHING)
         if self.fused is actor:

@@ -32,14 +32,14 @@ def run(controller: Controller, coroutine: Any) -> Any:
     assert host is not None, "only an actor's thread runs a loop"
     loop = ControlledLoop(controller, host)
     controller.loops.append(loop)
-    controller.time.alarms.append(loop)
+    controller.time.alarms.append(loop.timers)
     host.loop = loop
     try:
         return _complete(loop, coroutine)
     finally:
         host.loop = None
         controller.loops.remove(loop)
-        controller.time.alarms.remove(loop)
+        controller.time.alarms.remove(loop.timers)
         loop.forget()
 
 

@@ -7,8 +7,6 @@ order could not happen in production.
 """
 
 import asyncio
-import heapq
-import math
 import sys
 import threading
 from collections.abc import Callable
@@ -36,6 +34,7 @@ from pytest_supercache.runtime.selector import Selector
 from pytest_supercache.runtime.task_actor import ACTING, TaskActor
 from pytest_supercache.runtime.tasks import fill, is_inner, live, serves
 from pytest_supercache.runtime.timekeeper import TICKS_MAX
+from pytest_supercache.runtime.timers import Timers
 from pytest_supercache.runtime.under_test import is_under_test_name
 
 SOCKET_SECONDS = 0.05
@@ -71,7 +70,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self._clock = controller.time.clock
         self._rest: asyncio.Future[None] | None = None
         self._moves = 0
-        self._timers: list[tuple[asyncio.TimerHandle, str]] = []  # with the names of actors
+        self.timers = Timers(self)
         self.set_exception_handler(_hear)
 
     # -- what asyncio asks of a loop -------------------------------------------------------------
@@ -222,7 +221,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         """Say whether callbacks are ready, or timers due."""
         if self._ready:  # type: ignore[attr-defined] # asyncio's own list
             return True
-        deadline = self.next_deadline()
+        deadline = self.timers.next_deadline()
         return deadline is not None and deadline < self.time() + 1e-9
 
     def call_at(  # type: ignore[override] # less precise types
@@ -231,26 +230,9 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         """Start a timer, and remember who did."""
         handle = super().call_at(when, callback, *args, context=context)
         actor = self.acting() or self.host
-        self._timers.append((handle, actor.name))
+        self.timers.start(handle, actor)
         self.controller.time.note_timer(actor)
         return handle
-
-    def due(self, now: float) -> set[str]:
-        """Return the names of the actors that have started the timers that are due."""
-        timers = [(timer, name) for timer, name in self._timers if not timer.cancelled()]
-        self._timers = [(timer, name) for timer, name in timers if timer.when() > now]
-        return {name for timer, name in timers if timer.when() <= now}
-
-    def next_deadline(self) -> float | None:
-        """Return the virtual second at which the next timer is due."""
-        timers = self._scheduled  # type: ignore[attr-defined] # asyncio's own heap
-        if not timers:
-            return None
-        while timers and timers[0].cancelled():
-            self._timer_cancelled_count -= 1  # type: ignore[attr-defined] # as asyncio does
-            heapq.heappop(timers)._scheduled = False  # noqa: SLF001
-        deadline = timers[0].when() if timers else math.inf
-        return None if deadline == math.inf else deadline  # redis-py waits for ever with infinity
 
     def _child(self, parent: Actor, coro: Any) -> TaskActor:
         child = TaskActor(
@@ -289,7 +271,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         Raises:
             Abandoned: the execution has ended; leave.
         """
-        if self._ready or self.next_deadline() is not None:  # type: ignore[attr-defined] # asyncio's own list
+        if self._ready or self.timers.next_deadline() is not None:  # type: ignore[attr-defined] # asyncio's own list
             self.controller.fused = None  # these must have their chance before
         if self.controller.announce(actor, announced):
             return
@@ -351,7 +333,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
             self._rest = None
             return
         self._moves += 1
-        deadline = self.next_deadline()
+        deadline = self.timers.next_deadline()
         if deadline is None or self._moves > TICKS_MAX * 10:
             self.stuck = WaitsForEverError(
                 "the body waits for ever: nothing else runs now that could end it"
@@ -370,7 +352,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
             actor.task = actor.home = None  # nothing in a circle: batons are closed now
         self.actors.clear()
         self.tools.clear()
-        self._timers.clear()
+        self.timers.forget()
         self._network.close()
         with suppress(RuntimeError):
             self.close()

@@ -114,14 +114,14 @@ class Accesses:
 
     def let_go(self) -> None:
         """Let go of the execution, which is over."""
-        del self._execution, self._controller, self._record
+        del self._execution, self._controller, self._record, self.sections
         self._keeper.let_all_go()
         self._shared.names = None
 
     def places(self) -> tuple[Place, ...]:
         """Return where this execution had points in memory, as a token records it."""
-        looked_into = map(place_of_library, self._sharing.looked_into)
-        return tuple(sorted({*self._places, *looked_into, *self.sections.places()}))
+        libraries = map(place_of_library, self._sharing.looked_into)
+        return tuple(sorted({*self._places, *libraries, *self.sections.places()}))
 
     @property
     def is_shared(self) -> bool:
@@ -283,8 +283,7 @@ class Accesses:
 
     def is_of_task(self) -> bool:
         """Say whether a coroutine makes the access: it shares its thread with others."""
-        actor = self.actor()
-        return actor is not None and actor.is_task
+        return (actor := self.actor()) is not None and actor.is_task
 
     def note_replaced(self, name: str) -> None:
         """Note that a function or a class is replaced by the calling actor."""

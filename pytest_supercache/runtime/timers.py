@@ -1,0 +1,45 @@
+"""The timers of an event loop: when the next one is due, and who has started those that are."""
+
+import asyncio
+import heapq
+import math
+from typing import Any
+
+from pytest_supercache.runtime.actor import Actor
+
+
+class Timers:
+    """The timers of one loop.
+
+    Args:
+        loop: keeps them, as asyncio does.
+    """
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self._started: list[tuple[asyncio.TimerHandle, str]] = []  # with the names of actors
+
+    def start(self, timer: asyncio.TimerHandle, actor: Actor) -> None:
+        """Note that an actor has started a timer."""
+        self._started.append((timer, actor.name))
+
+    def next_deadline(self) -> float | None:
+        """Return the virtual second at which the next timer is due."""
+        timers = self._loop._scheduled  # noqa: SLF001 - asyncio's own heap
+        if not timers:
+            return None
+        while timers and timers[0].cancelled():
+            self._loop._timer_cancelled_count -= 1  # noqa: SLF001 - as asyncio does
+            heapq.heappop(timers)._scheduled = False  # noqa: SLF001
+        deadline = timers[0].when() if timers else math.inf
+        return None if deadline == math.inf else deadline  # redis-py waits for ever with infinity
+
+    def due(self, now: float) -> set[str]:
+        """Return the names of the actors that have started the timers that are due."""
+        started = [(timer, name) for timer, name in self._started if not timer.cancelled()]
+        self._started = [(timer, name) for timer, name in started if timer.when() > now]
+        return {name for timer, name in started if timer.when() <= now}
+
+    def forget(self) -> None:
+        """Let go of all of them: the execution is over."""
+        self._started.clear()
