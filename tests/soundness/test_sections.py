@@ -2,6 +2,8 @@
 
 import configparser
 import contextlib
+import hashlib
+import logging
 import threading
 from time import time as now  # noqa: TID251 - what code under test does
 
@@ -221,6 +223,60 @@ def a_section_that_fails_at_first(world):
             return pair["low"] == pair["high"]
 
     assert _together(world, write, read)["bob"]
+
+
+@broken("what is hashed depends on who comes first")
+def a_hash_in_two_orders(world):
+    lock, digest = threading.Lock(), hashlib.sha256()
+
+    def add(text):
+        with lock:
+            digest.update(text)
+
+    _together(world, lambda: add(b"a"), lambda: add(b"b"))
+    assert digest.digest() == hashlib.sha256(b"ab").digest()
+
+
+@right("what is hashed is the same, whoever comes first")
+def a_hash_in_any_order(world):
+    lock, digest = threading.Lock(), hashlib.sha256()
+
+    def add(text):
+        with lock:
+            digest.update(text)
+
+    _together(world, lambda: add(b"a"), lambda: add(b"a"))
+    assert digest.digest() == hashlib.sha256(b"aa").digest()
+
+
+@broken("the level that one of them sets is the one that the other one finds")
+def a_logger_that_is_set_and_asked(world):
+    lock, logger = threading.Lock(), logging.Logger("shop")
+
+    def silence():
+        with lock:
+            logger.setLevel(logging.ERROR)
+
+    def ask():
+        with lock:
+            return logger.isEnabledFor(logging.INFO)
+
+    assert _together(world, silence, ask)["bob"]
+
+
+@right("both set the same level")
+def a_logger_that_is_set_alike(world):
+    lock, logger = threading.Lock(), logging.Logger("shop", logging.ERROR)
+
+    def silence():
+        with lock:
+            logger.setLevel(logging.ERROR)
+
+    def ask():
+        with lock:
+            return logger.isEnabledFor(logging.INFO)
+
+    assert not _together(world, silence, ask)["bob"]
 
 
 @broken("what a parser of the standard library holds is written in two sections")

@@ -17,7 +17,7 @@ from pytest_supercache.core.waits import LockState, Wait
 from pytest_supercache.runtime.actor import Actor
 from pytest_supercache.runtime.calling import here
 from pytest_supercache.runtime.memory.current import Current
-from pytest_supercache.runtime.memory.effects import FRAMEWORKS, top
+from pytest_supercache.runtime.memory.effects import WITH_STATE, top
 from pytest_supercache.runtime.memory.sharing import Sharing, place_of_section, places_of_locks
 from pytest_supercache.runtime.stepping import Stepping
 
@@ -122,7 +122,7 @@ class Sections:
 
     def note_left_alone(self, kind: type) -> None:
         """Note that the calling actor uses an object of a type that is not looked at."""
-        if top(kind.__module__) in FRAMEWORKS:
+        if top(kind.__module__) in WITH_STATE:
             self.note_unseen()
 
     def note_loud(self, lock: str) -> None:

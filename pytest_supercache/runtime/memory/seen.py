@@ -18,11 +18,7 @@ def is_seen(function: Any) -> bool:
     if kind is Memo:
         return is_seen(function.__wrapped__)
     if issubclass(kind, type):
-        maker = getattr(function, "__init__", None)
-        return top(function.__module__) in _PURE or (
-            is_rewritten(function.__module__)
-            and (type(maker) is not types.FunctionType or touches_itself(maker))
-        )
+        return _is_plain(function) or _is_made_by_rewritten_code(function)
     if kind in (types.BuiltinFunctionType, types.MethodWrapperType):
         holder = function.__self__
         if holder is None or type(holder) is types.ModuleType:
@@ -33,20 +29,30 @@ def is_seen(function: Any) -> bool:
     return is_rewritten(kind.__module__) or _is_plain(kind)
 
 
+def _is_made_by_rewritten_code(kind: type) -> bool:
+    maker = getattr(kind, "__init__", None)
+    is_looked_at = type(maker) is not types.FunctionType or touches_itself(maker)
+    return is_rewritten(kind.__module__) and is_looked_at
+
+
 def _is_plain(kind: type) -> bool:
-    return kind in PLAIN or issubclass(kind, CONTAINERS) or top(kind.__module__) in _PURE
+    return kind in PLAIN or issubclass(kind, CONTAINERS) or top(kind.__module__) in _PLAIN_TYPES
 
 
-_PURE = frozenset(
+_PLAIN_TYPES = frozenset(
     {
-        "builtins", "math", "cmath", "operator", "_operator", "itertools", "functools",
-        "_functools", "collections", "_collections", "_collections_abc", "bisect", "_bisect",
-        "heapq", "_heapq", "json", "_json", "copy", "time", "datetime", "_datetime", "string",
-        "re", "decimal", "_decimal", "fractions", "numbers", "hashlib", "_hashlib", "base64",
-        "binascii", "struct", "_struct", "zlib", "pickle", "_pickle", "textwrap", "typing",
-        "dataclasses", "uuid", "random", "_random", "enum", "types", "weakref", "_weakref",
-        "_weakrefset", "array", "contextlib", "_thread", "threading", "logging", "_io", "io",
-        "abc", "_abc", "posixpath", "genericpath", "freezegun",
+        "builtins", "collections", "_collections", "_collections_abc", "itertools", "functools",
+        "_functools", "array", "_io", "io", "datetime", "_datetime", "decimal", "_decimal",
+        "fractions", "numbers", "uuid", "re", "string", "types", "weakref", "_weakref",
+        "_weakrefset", "operator", "_operator", "enum", "random", "_random", "_struct",
+        "contextlib", "typing", "dataclasses", "abc", "_abc", "freezegun",
     }
 )  # fmt: skip
-"""Modules whose functions and types touch nothing but what they are given, or guard it."""
+"""Modules whose types hold nothing that could change, or only what is looked at."""
+
+_PURE = _PLAIN_TYPES | {
+    "math", "cmath", "bisect", "_bisect", "heapq", "_heapq", "json", "_json", "copy", "time",
+    "base64", "binascii", "struct", "zlib", "hashlib", "_hashlib", "pickle", "_pickle", "textwrap",
+    "posixpath", "genericpath",
+}  # fmt: skip
+"""Modules whose functions touch nothing but what they are given."""
