@@ -1,11 +1,13 @@
 """One sentence that says what a check has covered, and what it has not."""
 
+from collections import Counter
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.settings import SAMPLERS, Exploration
 from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.core.waits import LockState
 from pytest_supercache.search.counting import TreeSize, merges_of, schedules_like
 from pytest_supercache.search.pct import MissBound, Pct
 from pytest_supercache.search.sampler import Sampler
@@ -90,7 +92,10 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 LOCATIONS_SHOWN = 4
-"""So many shared locations are named in the sentence of a verdict."""
+"""So many shared locations, or locks, are named in a sentence."""
+
+LOCKS_SHARE = 3
+"""Locks are named where one step in so many is theirs."""
 
 _ATOMIC = {
     "wire": "code between what is sent and what is received atomic",
@@ -221,7 +226,25 @@ def why_unfinished(
         why = f"only schedules with at most {settings.preemptions} preemptions were tried"
         advice = "Leave out --supercache-preemptions to try all"
     told = [why, used, _size(first, sampler), *_chances(executions, sampler)]
-    return f"{'; '.join(told)}. {advice}"
+    return f"{'; '.join(told)}. {advice}{_of_locks(first)}"
+
+
+def _of_locks(execution: Execution) -> str:
+    """Name the locks that make a flow long, if they do."""
+    steps = execution.race
+    counts = Counter(
+        step.wait.object.partition(":")[2]
+        for step in steps
+        if step.wait is not None and type(step.wait_before) is LockState
+    )
+    if counts.total() * LOCKS_SHARE < len(steps):
+        return ""
+    named = ", ".join(name for name, _ in counts.most_common(LOCATIONS_SHOWN))
+    return (
+        f". {counts.total()} of the {len(steps)} steps of a run acquire or release {named}: a lock "
+        "makes no steps if no command, no other lock and no unprotected memory is used under it, "
+        "and a call that is declared with watch(...) is one step"
+    )
 
 
 def _size(first: Execution, sampler: Sampler | None) -> str:
