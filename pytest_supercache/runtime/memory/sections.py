@@ -2,9 +2,10 @@
 
 The holder of such a lock runs on until it is released, so that its acquire and release are no
 steps. The section is one step if it touches what sections of others under the same lock touch,
-too, and one of them writes; its footprint is that and not the lock. A lock is *quiet* until it is
-held at a switch point, asked for without waiting, or used where accesses are not looked at; from
-then on it is *loud*, and every acquire and release of it is a step.
+too, and one of them writes; its footprint is that and not the lock. Where not all that it touches
+is looked at, every section under its lock is a step that writes. A lock is *quiet* until it is held
+at a switch point, or asked for without waiting; from then on it is *loud*, and every acquire and
+release of it is a step.
 """
 
 import sys
@@ -103,10 +104,11 @@ class Sections:
         """Say whether an acquire is the beginning of a section; note it if the lock never is."""
         if not self._sharing.is_quiet(lock):
             return False
-        is_looked_at = Current.knows_code is not None and Current.knows_code(caller.f_code)
-        if actor.is_task or actor.section or state.holder is not None or not is_looked_at:
+        if actor.is_task or actor.section is not None or state.holder is not None:
             self.note_loud(lock)
             return False
+        if Current.knows_code is None or not Current.knows_code(caller.f_code):
+            self._sharing.note_unseen(lock)
         return True
 
     def held_at_switch_point(self, actor: Actor) -> None:

@@ -87,7 +87,7 @@ class Sharing:
     def _take_in_other(self, kind: str, name: str, label: str) -> None:
         if kind == _LIBRARY:
             self.looked_into.add(name)
-        elif kind == _QUIET:
+        elif kind == _LOCKS:
             self._is_quiet_by_default = True
         elif kind == _LOUD:
             self._loud.add(name)
@@ -265,13 +265,13 @@ _ALL_PARTS = "**"
 """Stands for the parts of a container that is touched as a whole, whichever of them is meant."""
 
 
-_QUIET, _LOUD, _SECTION = "@quiet", "@loud", "@hold"
+_LOCKS, _LOUD, _SECTION = "@locks", "@loud", "@hold"
 """Stand for no object: locks are quiet but for those named; what follows is a section's step."""
 
 
 def places_of_locks(loud: Iterable[str]) -> tuple[Place, ...]:
     """Record that locks are quiet, but for these."""
-    return (_QUIET, "*"), *((_LOUD, lock) for lock in loud)
+    return (_LOCKS, "quiet"), *((_LOUD, lock) for lock in loud)
 
 
 def place_of_section(actor: str, label: str) -> Place:
