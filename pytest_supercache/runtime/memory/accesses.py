@@ -35,6 +35,11 @@ from pytest_supercache.runtime.memory.sharing import (
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
 from pytest_supercache.runtime.stepping import Stepping
 
+_PASSED = (
+    "{} leads to an iterator or a generator that outlives the flow: what one execution takes of it "
+    "the next one cannot take again. Let the factory, or the body of the test, make it"
+)
+
 
 class Accesses:
     """The accesses of one execution.
@@ -101,6 +106,10 @@ class Accesses:
     def steps_taken(self) -> int:
         """Return how many steps were taken so far."""
         return len(self._record.steps)
+
+    def touch_library(self, holder: Any) -> None:
+        """Note that a watched call uses an object of a library: it is given back what it held."""
+        self._lasting.touch_deeply(holder)
 
     def note_node(self, holder: Any, part: str, *, writes: bool) -> None:
         """Note on which node a part of an object is used, unless that is declared."""
@@ -305,6 +314,12 @@ class Accesses:
         """Note that somebody has released a lock who did not hold it."""
         self._sharing.note_open(lock)
 
+    def note_passed(self, holder: Any, part: str = WHOLE) -> None:
+        """Note that an object is used which may outlive the execution."""
+        passed = self._lasting.touch(holder, part)
+        if passed:
+            self._controller.hazard(_PASSED.format(passed))
+
     def touch(
         self, holder: Any, part: str, *, writes: bool, drops: bool = False
     ) -> Footprint | None:
@@ -319,7 +334,7 @@ class Accesses:
         Returns:
             What it touches, if that is shared; None: nobody else sees it.
         """
-        self._lasting.touch(holder, part)
+        self.note_passed(holder, part)
         if self.nodes is not None and type(holder) is not Memo:
             self.note_node(holder, part, writes=writes)
         actor = self.actor()

@@ -107,7 +107,7 @@ WITH_STATE = FRAMEWORKS | {
 }  # fmt: skip
 """Of the modules whose objects are left alone, those whose objects may change all the same."""
 
-CONTAINER_MODULES = frozenset({"collections", "collections.abc", "weakref"})
+CONTAINER_MODULES = frozenset({"collections", "collections.abc", "weakref", "_weakrefset"})
 """Modules of the standard library whose containers are Python code: it is rewritten at need."""
 
 _COLLECTING = frozenset({"collections", "_collections", "builtins"})

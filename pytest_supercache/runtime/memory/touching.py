@@ -317,6 +317,7 @@ def touch_looked_into(accesses: Accesses, view: Any) -> Footprint | None:
         What of the containers is shared, if any is.
     """
     shared: Footprint | None = None
+    accesses.note_passed(view)
     gets = any(type(one) in GETTERS for one in gc.get_referents(view))
     for source in sources(view):
         if type(source) is types.BuiltinFunctionType:

@@ -1,0 +1,341 @@
+"""What one object held when a check began, and how it is given that again."""
+
+import array
+import io
+import random
+import types
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Protocol
+
+from pytest_supercache.runtime.memory.effects import SCALARS, Memo, is_view, top
+from pytest_supercache.runtime.memory.reach import WALKED
+from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.under_test import members_of
+
+_ABSENT = object()
+
+
+class Kept(Protocol):
+    """What an object held when the check began."""
+
+    def is_as_it_was(self, part: str) -> bool:
+        """Say whether a part of the object still holds that."""
+
+    def give_back(self, part: str) -> None:
+        """Let a part of the object hold that again."""
+
+
+def remembered(value: Any, name: str) -> Kept | None:
+    """Keep what an object holds now; None: it holds nothing itself, or nothing that can be kept.
+
+    Args:
+        value: the object.
+        name: the global that leads to it, for what cannot be given back.
+    """
+    kind = type(value)
+    if kind is Memo:
+        return None if value.cache_info().currsize else _Forgetful(value)
+    if kind is types.CellType:
+        return _Cell(value)
+    if kind is random.Random:
+        return _Generator(value)
+    if kind in (io.StringIO, io.BytesIO):
+        return None if value.closed else _Stream(value)
+    if kind is types.GeneratorType or (is_view(value) and hasattr(kind, "__next__")):
+        return Passed(value, name)
+    if issubclass(kind, type):
+        return _Attributes(value)
+    return None if kind in WALKED or kind in _WITHOUT_CONTENT else _Content(value)
+
+
+_WITHOUT_CONTENT = (
+    staticmethod, classmethod, property, types.BuiltinFunctionType, types.MethodWrapperType,
+    types.MappingProxyType, frozenset, memoryview,
+)  # fmt: skip
+
+
+def named(members: Any) -> list[tuple[str, Any]]:
+    """Return the globals of a module, or the attributes of a class, that its code has named."""
+    return [(name, value) for name, value in list(members.items()) if not name.startswith("__")]
+
+
+class Namespace:
+    """The globals of a module."""
+
+    def __init__(self, members: dict[str, Any]) -> None:
+        self._members = members
+        self._start = dict(members)
+
+    def is_as_it_was(self, part: str) -> bool:
+        """Say whether its globals, or one of them, are as they were."""
+        return all(self._members.get(n, _ABSENT) is self._value(n) for n in self._of(part))
+
+    def give_back(self, part: str) -> None:
+        """Let its globals, or one of them, be as they were."""
+        for name in self._of(part):
+            if self._value(name) is _ABSENT:
+                self._members.pop(name, None)
+            else:
+                self._members[name] = self._value(name)
+
+    def _of(self, part: str) -> Iterable[str]:
+        return self._start.keys() | self._members.keys() if part == WHOLE else (part[1:],)
+
+    def _value(self, name: str) -> Any:
+        value = self._start.get(name, _ABSENT)
+        return _unless_replaced(value, self._members.get(name, _ABSENT))
+
+
+class _Attributes:
+    """The attributes of a class."""
+
+    def __init__(self, kind: type) -> None:
+        self._kind = kind
+        self._start = dict(vars(kind))
+
+    def is_as_it_was(self, part: str) -> bool:
+        return all(vars(self._kind).get(n, _ABSENT) is self._value(n) for n in self._of(part))
+
+    def give_back(self, part: str) -> None:
+        for name in self._of(part):
+            value = self._value(name)
+            if value is not _ABSENT:
+                type.__setattr__(self._kind, name, value)
+            elif name in vars(self._kind):
+                type.__delattr__(self._kind, name)
+
+    def _of(self, part: str) -> Iterable[str]:
+        return [name for name, _ in named(self._start)] if part == WHOLE else [part[1:]]
+
+    def _value(self, name: str) -> Any:
+        value = self._start.get(name, _ABSENT)
+        return _unless_replaced(value, vars(self._kind).get(name, _ABSENT))
+
+
+class _Cell:
+    """A variable of a closure."""
+
+    def __init__(self, cell: Any) -> None:
+        self._cell = cell
+        self._start = self._now()
+
+    def is_as_it_was(self, _part: str) -> bool:
+        return self._now() is _unless_replaced(self._start, self._now())
+
+    def give_back(self, _part: str) -> None:
+        if self._start is _ABSENT:
+            del self._cell.cell_contents
+        else:
+            self._cell.cell_contents = _unless_replaced(self._start, self._now())
+
+    def _now(self) -> Any:
+        try:
+            return self._cell.cell_contents
+        except ValueError:  # not filled yet
+            return _ABSENT
+
+
+class _Forgetful:
+    """A memo function that remembered nothing."""
+
+    def __init__(self, memo: Any) -> None:
+        self._memo = memo
+
+    def is_as_it_was(self, _part: str) -> bool:
+        return not self._memo.cache_info().currsize
+
+    def give_back(self, _part: str) -> None:
+        self._memo.cache_clear()
+
+
+class _Generator:
+    """A generator of random numbers."""
+
+    def __init__(self, generator: random.Random) -> None:
+        self._generator = generator
+        self._start = generator.getstate()
+
+    def is_as_it_was(self, _part: str) -> bool:
+        return self._generator.getstate() == self._start
+
+    def give_back(self, _part: str) -> None:
+        self._generator.setstate(self._start)
+
+
+class _Stream:
+    """A stream in memory."""
+
+    def __init__(self, stream: io.StringIO | io.BytesIO) -> None:
+        self._stream: Any = stream
+        self._start = self._now()
+
+    def is_as_it_was(self, _part: str) -> bool:
+        return self._now() == self._start
+
+    def give_back(self, _part: str) -> None:
+        content, position = self._start
+        self._stream.seek(0)
+        self._stream.truncate()
+        self._stream.write(content)
+        self._stream.seek(position)
+
+    def _now(self) -> tuple[str | bytes, int]:
+        return self._stream.getvalue(), self._stream.tell()
+
+
+class Passed:
+    """An iterator: what it has passed it does not give again.
+
+    Attributes:
+        name: the global that leads to it.
+    """
+
+    def __init__(self, iterator: Any, name: str) -> None:
+        self._iterator = iterator
+        self.name = name
+
+    def is_as_it_was(self, _part: str) -> bool:
+        """Nobody can say that."""
+        return True
+
+    def give_back(self, _part: str) -> None:
+        """It cannot be put back."""
+
+
+class _Content:
+    """What a container, or an instance, holds: elements, attributes and slots.
+
+    An instance may also take the class and the ``__dict__`` of another one, as lazy ones do.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        self._kind, members = type(value), members_of(value)
+        self._members = members if members_of(value) is members else None
+        self._slots = [
+            slot
+            for base in type(value).__mro__
+            for slot in vars(base).values()
+            if type(slot) is types.MemberDescriptorType and slot.__name__ not in _NO_SLOTS
+        ]
+        self._fill, self._look = _ways_of(value)
+        self._start = self._now()
+
+    def _now(self) -> tuple[list[Any], dict[str, Any], list[Any]]:
+        slots = [_value_of(slot, self._value) for slot in self._slots]
+        return self._look(), dict(members_of(self._value)), slots
+
+    def is_as_it_was(self, _part: str) -> bool:
+        if self._has_become_another():
+            return False
+        (elements, members, slots), now = self._wanted(), self._now()
+        return (
+            _are_same(elements, now[0])
+            and list(members) == list(now[1])
+            and _are_same(list(members.values()), list(now[1].values()))
+            and _are_same(slots, now[2])
+        )
+
+    def _has_become_another(self) -> bool:
+        if self._members is not None and members_of(self._value) is not self._members:
+            return True
+        return type(self._value) is not self._kind
+
+    def give_back(self, _part: str) -> None:
+        if self._has_become_another():
+            object.__setattr__(self._value, "__class__", self._kind)
+            if self._members is not None:
+                object.__setattr__(self._value, "__dict__", self._members)
+        elements, members, slots = self._wanted()
+        if not _are_same(elements, self._look()):
+            self._fill(elements)
+        now = members_of(self._value)
+        now.clear()
+        now.update(members)
+        for slot, value in zip(self._slots, slots, strict=True):
+            if value is not _ABSENT:
+                slot.__set__(self._value, value)
+            elif _value_of(slot, self._value) is not _ABSENT:
+                slot.__delete__(self._value)
+
+    def _wanted(self) -> tuple[list[Any], dict[str, Any], list[Any]]:
+        """Return what it held, with the stand-ins that we have put in the place of some."""
+        elements, members, slots = self._start
+        now = self._now()
+        if len(now[0]) == len(elements):
+            elements = list(map(_unless_replaced, elements, now[0]))
+        members = {n: _unless_replaced(value, now[1].get(n)) for n, value in members.items()}
+        return elements, members, list(map(_unless_replaced, slots, now[2]))
+
+
+_NO_SLOTS = ("__weakref__", "__dict__")
+
+
+def _are_same(some: list[Any], others: list[Any]) -> bool:
+    return len(some) == len(others) and all(map(_is_same, some, others))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) and type(one) in SCALARS and one == other)
+
+
+def _value_of(slot: Any, value: Any) -> Any:
+    try:
+        return slot.__get__(value)
+    except AttributeError:
+        return _ABSENT
+
+
+def _ways_of(value: Any) -> tuple[Callable[[list[Any]], None], Callable[[], list[Any]]]:
+    """Return how elements are put into a container, and how they are looked at; nothing runs."""
+    base: Any
+    for base in (OrderedDict, dict):
+        if issubclass(type(value), base):
+            return partial(_refill_dict, base, value), partial(_items, base, value)
+    for base in (list, set, deque, bytearray, array.array):
+        if issubclass(type(value), base):
+            return partial(_refill, base, value), partial(_elements, base, value)
+    return lambda _elements: None, list
+
+
+def _items(base: Any, value: Any) -> list[Any]:
+    return [one for item in list(base.items(value)) for one in item]
+
+
+def _elements(base: Any, value: Any) -> list[Any]:
+    return list(base.__iter__(value))
+
+
+def _refill_dict(base: Any, value: Any, elements: list[Any]) -> None:
+    base.clear(value)
+    base.update(value, zip(elements[::2], elements[1::2], strict=True))
+
+
+def _refill(base: Any, value: Any, elements: list[Any]) -> None:
+    if base in (bytearray, array.array):
+        value[:] = base(value.typecode, elements) if base is array.array else bytes(elements)
+        return
+    base.clear(value)
+    (base.update if base is set else base.extend)(value, elements)
+
+
+def _unless_replaced(value: Any, now: Any) -> Any:
+    """Return what was there, or what we have put in its place: a stand-in for a lock, a client."""
+    kind = type(value)
+    can_be = kind is types.FunctionType or top(kind.__module__) in _REPLACED
+    is_ours = top(type(now).__module__) == "pytest_supercache" or _is_stand_in(now)
+    return now if is_ours and can_be else value
+
+
+_REPLACED = frozenset(
+    {"_thread", "threading", "queue", "_queue", "asyncio", "concurrent", "redis", "valkey"}
+)
+"""Packages of whose objects a check puts stand-ins into modules."""
+
+
+def _is_stand_in(value: Any) -> bool:
+    """Say whether a function is one of ours around one of the code under test."""
+    is_function = type(value) is types.FunctionType
+    return is_function and value.__globals__.get("__name__", "").startswith("pytest_supercache.")

@@ -1,0 +1,224 @@
+"""Memory that outlives an execution in holders of every kind: each execution finds it cold.
+
+Two users load what nobody has loaded yet. Without a lock both may; under a lock only one does, and
+that in every execution, in whatever order they come.
+"""
+
+import array
+import asyncio
+import collections
+import contextvars
+import functools
+import io
+import threading
+import types
+import weakref
+
+import pytest
+
+from tests.soundness.truth import System, broken, right, systems_of
+
+
+def memo(function):
+    """Remember one answer in a closure."""
+    known = {}
+
+    @functools.wraps(function)
+    def remembering(*arguments):
+        if "k" not in known:
+            known["k"] = function(*arguments)
+        return known["k"]
+
+    return remembering
+
+
+class Repository:
+    @staticmethod
+    @memo
+    def of_static(redis):
+        return redis.incr("loads")
+
+    @classmethod
+    @memo
+    def of_class(cls, redis):
+        return redis.incr("loads")
+
+    @property
+    @memo
+    def of_property(self):
+        return Repository.redis.incr("loads")
+
+    of_partial = functools.partialmethod(memo(lambda _self, redis: redis.incr("loads")))
+
+    @staticmethod
+    @functools.lru_cache
+    def of_lru(redis):
+        return redis.incr("loads")
+
+
+class Key:
+    """What weak dictionaries can refer to."""
+
+
+KEY = Key()
+REPOSITORY = Repository()
+USER_DICT, CHAIN, SPACE = collections.UserDict(), collections.ChainMap(), types.SimpleNamespace()
+PROXY = types.MappingProxyType({"inner": {}})
+WEAK_KEYS, WEAK_VALUES = weakref.WeakKeyDictionary(), weakref.WeakValueDictionary()
+WEAK_SET = weakref.WeakSet()
+VARIABLE = contextvars.ContextVar("variable", default={})  # noqa: B039 - that is the point
+NUMBERS, TEXT, VIEW = array.array("i", [0]), io.StringIO(), memoryview(bytearray(1))
+APPEND = [].append
+SET_DEFAULT = {}.setdefault
+FROZEN = frozenset({("rows", types.MappingProxyType({}).__class__)})
+ERROR = ValueError("known")
+
+
+class Ours(types.SimpleNamespace):
+    """A class that has both slots of C and attributes."""
+
+
+OURS = Ours(warm=False)
+
+FLAGS = {
+    "user dict": (lambda: "k" in USER_DICT, lambda: USER_DICT.update(k=1)),
+    "chain map": (lambda: "k" in CHAIN, lambda: CHAIN.update(k=1)),
+    "namespace": (lambda: hasattr(SPACE, "k"), lambda: setattr(SPACE, "k", 1)),
+    "subclass of namespace": (lambda: OURS.warm, lambda: setattr(OURS, "warm", True)),
+    "mapping proxy": (lambda: "k" in PROXY["inner"], lambda: PROXY["inner"].update(k=1)),
+    "weak keys": (lambda: KEY in WEAK_KEYS, lambda: WEAK_KEYS.update({KEY: 1})),
+    "weak values": (lambda: "k" in WEAK_VALUES, lambda: WEAK_VALUES.update(k=KEY)),
+    "weak set": (lambda: KEY in WEAK_SET, lambda: WEAK_SET.add(KEY)),
+    "default of a context variable": (
+        lambda: "k" in VARIABLE.get(),
+        lambda: VARIABLE.get().update(k=1),
+    ),
+    "array": (lambda: NUMBERS[0] == 1000, lambda: NUMBERS.__setitem__(0, 1000)),
+    "stream": (lambda: TEXT.getvalue() != "", lambda: TEXT.write("k")),
+    "view of bytes": (lambda: VIEW[0] == 1, lambda: VIEW.__setitem__(0, 1)),
+    "bound method of a list": (lambda: APPEND.__self__ != [], lambda: APPEND("k")),
+    "bound method of a dict": (
+        lambda: "k" in SET_DEFAULT.__self__,
+        lambda: SET_DEFAULT("k", 1),
+    ),
+    "error": (lambda: hasattr(ERROR, "k"), lambda: setattr(ERROR, "k", 1)),
+}
+
+
+def _load_once(seen, mark):
+    def load(redis):
+        if not seen():
+            redis.incr("loads")
+            mark()
+
+    return load
+
+
+LOADS = {name: _load_once(*flag) for name, flag in FLAGS.items()} | {
+    "static method": Repository.of_static,
+    "class method": Repository.of_class,
+    "property": lambda _redis: REPOSITORY.of_property,
+    "partial method": REPOSITORY.of_partial,
+    "memo in a static method": lambda redis: Repository.of_lru(redis),
+}
+
+
+def _bodies(name, load):
+    def unlocked(world):
+        redis = Repository.redis = world.existing_cache.client(decode_responses=True)
+        world.actor("alice", load, redis)
+        world.actor("bob", load, redis)
+        world.run()
+        assert int(redis.get("loads") or 0) == 1
+
+    def locked(world):
+        redis = Repository.redis = world.existing_cache.client(decode_responses=True)
+        lock = threading.Lock()
+
+        def load_alone():
+            with lock:
+                load(redis)
+
+        world.actor("alice", load_alone)
+        world.actor("bob", load_alone)
+        world.run()
+        assert int(redis.get("loads") or 0) == 1
+
+    unlocked.__name__, locked.__name__ = f"{name} without a lock", f"{name} under a lock"
+    broken("both find it cold")(unlocked)
+    right("the first one warms it, in every execution")(locked)
+
+
+for _name, _load in LOADS.items():
+    _bodies(_name, _load)
+
+EVENT, QUEUE = asyncio.Event(), asyncio.Queue()
+
+
+async def _twice(world, flow):
+    redis = world.existing_cache.aclient(decode_responses=True)
+    world.actor("alice", flow, redis)
+    world.actor("bob", flow, redis)
+    await world.run()
+    assert int(await redis.get("loads") or 0) == 1
+
+
+@broken("both see that it is not set")
+async def an_event_of_a_module_is_set_too_late(world):
+    async def load(redis):
+        if not EVENT.is_set():
+            await redis.incr("loads")
+            EVENT.set()
+
+    await _twice(world, load)
+
+
+@right("who sees that it is not set sets it at once")
+async def an_event_of_a_module_is_set_at_once(world):
+    async def load(redis):
+        if not EVENT.is_set():
+            EVENT.set()
+            await redis.incr("loads")
+
+    await _twice(world, load)
+
+
+@broken("both find it empty")
+async def a_queue_of_a_module_is_filled_too_late(world):
+    async def load(redis):
+        if QUEUE.empty():
+            await redis.incr("loads")
+            QUEUE.put_nowait(1)
+
+    await _twice(world, load)
+
+
+@right("who finds it empty fills it at once")
+async def a_queue_of_a_module_is_filled_at_once(world):
+    async def load(redis):
+        if QUEUE.empty():
+            QUEUE.put_nowait(1)
+            await redis.incr("loads")
+
+    await _twice(world, load)
+
+
+ITERATOR = iter(["a", "b", "c"])
+
+
+@right("each takes one", unknown="leads to an iterator or a generator that outlives the flow")
+def an_iterator_of_a_module(world):
+    redis = world.existing_cache.client()
+
+    def take(name):
+        redis.get(name)
+        return next(ITERATOR)
+
+    world.actor("alice", take, "alice")
+    world.actor("bob", take, "bob")
+    world.run()
+
+
+@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+def test_the_truth_is_told(system: System):
+    system.must_be_told()
