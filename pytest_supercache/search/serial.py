@@ -10,6 +10,9 @@ ORDERS_MAX = 120
 """All orders of up to five users; of more, a sample."""
 
 
+SLEEPS_MAX = 50
+"""So often a user sleeps in one operation before others go on."""
+
 MESSAGES = "messages@"
 
 
@@ -18,8 +21,9 @@ class Serial:
 
     A user that cannot go on lets the threads run that it has started, then those of the system, and
     then yields to the next; messages are delivered and threads run after each operation, messages
-    also before the clock moves, which it does rather than that a sleeping user yields. Faults that
-    may happen at any time do so once ``faults_after`` operations have ended.
+    also before the clock moves, which it does rather than that a sleeping user yields. One that has
+    slept :data:`SLEEPS_MAX` times in one operation waits for what another does, and yields, too.
+    Faults that may happen at any time do so once ``faults_after`` operations have ended.
     """
 
     def __init__(self, order: tuple[str, ...], faults_after: int = 0) -> None:
@@ -27,6 +31,7 @@ class Serial:
         self._faults_after = faults_after
         self._ended = 0  # operations
         self._acting: str | None = None  # the user that is inside an operation
+        self._slept = 0  # moves of the clock since its operation began
 
     def choose(self, choices: Choices) -> str | None:
         """Name who goes on when users take turns."""
@@ -38,7 +43,9 @@ class Serial:
     def _choose(self, choices: Choices, enabled: tuple[str, ...]) -> str:
         background = [name for name in enabled if name not in self._order and name != CLOCK]
         if choices.last in self._order:
-            self._acting = None if choices.resting else choices.last
+            acting = None if choices.resting else choices.last
+            self._slept = self._slept if acting == self._acting else 0
+            self._acting = acting
         if self._acting is not None:
             goes_on = self._goes_on(self._acting, enabled)
             if goes_on is not None:
@@ -59,8 +66,10 @@ class Serial:
         on_time = (
             [name for name in enabled if name.startswith(MESSAGES)] if CLOCK in enabled else []
         )
-        clock = [name for name in enabled if name == CLOCK]
-        return next(iter([*own, *started, *on_time, *clock]), None)
+        if CLOCK in enabled and self._slept < SLEEPS_MAX and not (own or started or on_time):
+            self._slept += 1
+            return CLOCK
+        return next(iter([*own, *started, *on_time]), None)
 
 
 def serial_orders(users: tuple[str, ...], seed: int) -> Iterator[tuple[str, ...]]:

@@ -227,6 +227,60 @@ async def a_coroutine_times_out_twice_and_then_waits(world):
     assert await redis.get("n") == "2"
 
 
+def _polled(world, *steps):
+    redis = world.existing_cache.client(decode_responses=True)
+
+    def wait():
+        while not redis.get("ready"):
+            sleep(0.1)
+        return redis.get("value")
+
+    def make():
+        for key, value in steps:
+            redis.set(key, value)
+
+    world.actor("alice", wait)
+    world.actor("bob", make)
+    assert world.run()["alice"] == "v"
+
+
+@broken("it is said to be ready before it is")
+def a_flag_of_the_cache_that_is_set_too_early(world):
+    _polled(world, ("ready", "1"), ("value", "v"))
+
+
+@right("it is said to be ready when it is, however long that takes")
+def a_flag_of_the_cache_that_is_set_last(world):
+    _polled(world, ("value", "v"), ("ready", "1"))
+
+
+async def _polled_by_a_coroutine(world, *steps):
+    redis = world.existing_cache.aclient(decode_responses=True)
+
+    async def wait():
+        while not await redis.get("ready"):
+            await asyncio.sleep(0.1)
+        return await redis.get("value")
+
+    async def make():
+        for key, value in steps:
+            await redis.set(key, value)
+
+    world.actor("alice", wait)
+    world.actor("bob", make)
+    assert (await world.run())["alice"] == "v"
+
+
+@broken("it is said to be ready before it is, to a coroutine")
+async def a_flag_for_a_coroutine_that_is_set_too_early(world):
+    await _polled_by_a_coroutine(world, ("ready", "1"), ("value", "v"))
+
+
+@right("it is said to be ready when it is, to a coroutine")
+async def a_flag_for_a_coroutine_that_is_set_last(world):
+    await _polled_by_a_coroutine(world, ("value", "v"), ("ready", "1"))
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_the_truth_is_told(system):
     system.must_be_told()

@@ -365,19 +365,31 @@ def _dereferenced(accesses: Accesses, reference: Any, _arguments: tuple[Any, ...
     accesses.touch_life(reference, writes=False)
 
 
-def _getter(accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> None:
-    """Touch what a getter of `operator` gets."""
-    if not arguments or type(arguments[0]) in PLAIN:
-        return
-    for name in getter.__reduce__()[1]:
-        holder = arguments[0]
-        if type(getter) is operator.itemgetter:
-            touch_item(accesses, holder, name, "__getitem__", writes=False)
-            continue
-        for part in name.split("."):
-            load_attribute(holder, part)
-            with accesses.calling_back(None):  # a property is code under test
-                holder = getattr(holder, part, None)
+def _items(accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> None:
+    """Touch what an ``itemgetter`` gets."""
+    if arguments and type(arguments[0]) not in PLAIN:
+        for key in getter.__reduce__()[1]:
+            touch_item(accesses, arguments[0], key, "__getitem__", writes=False)
+
+
+def _attributes(_accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> Any:
+    """Return a stand-in for an ``attrgetter``: of ``a.b`` the first part says whose ``b`` it is."""
+    if len(arguments) != 1 or type(arguments[0]) in PLAIN:
+        return None
+    names = getter.__reduce__()[1]
+
+    def stand_in(holder: Any) -> Any:
+        found = tuple(_attribute(holder, name.split(".")) for name in names)
+        return found if len(found) > 1 else found[0]
+
+    return stand_in
+
+
+def _attribute(holder: Any, parts: list[str]) -> Any:
+    for part in parts:
+        load_attribute(holder, part)
+        holder = getattr(holder, part)
+    return holder
 
 
 def _encoder(_accesses: Accesses, _encoder: Any, arguments: tuple[Any, ...]) -> None:
@@ -409,8 +421,8 @@ _TOUCH: dict[type, Callable[[Accesses, Any, tuple[Any, ...]], Any]] = {
     functools.partial: _partial,
     weakref.ReferenceType: _dereferenced,
     weakref.KeyedRef: _dereferenced,
-    operator.attrgetter: _getter,
-    operator.itemgetter: _getter,
+    operator.attrgetter: _attributes,
+    operator.itemgetter: _items,
     operator.methodcaller: _caller,
     vars(json.encoder)["c_make_encoder"]: _encoder,
 }
