@@ -20,7 +20,7 @@ _ADDRESS_ARGUMENTS = frozenset(
      "host", "port", "path", "socket_keepalive", "socket_keepalive_options", "socket_type",
      "server", "server_type", "version", "username", "password", "credential_provider",
      "client_class", "lua_modules", "connected", "writer", "ssl_context", "event_dispatcher",
-     "maint_notifications_config", "maint_notifications_pool_handler",
+     "max_connections", "maint_notifications_config", "maint_notifications_pool_handler",
      "oss_cluster_maint_notifications_handler"}
 )  # fmt: skip
 

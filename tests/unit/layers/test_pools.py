@@ -130,6 +130,10 @@ def test_a_client_that_wants_more_gets_the_pool_of_redis_py():
     assert type(usual) is redis.asyncio.ConnectionPool
 
 
+def test_a_client_that_names_the_size_of_its_pool_is_connected():
+    assert ExistingCache(FakeRedisServer()).client(max_connections=3).get("k") is None
+
+
 COMMANDS = [
     ("SET", "k", "v"),
     ("set", "k", "v"),
