@@ -4,12 +4,12 @@ The switch point stands before the command and nowhere inside it: what redis-py 
 differs from version to version and is no chance for anybody else.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any
 
-from pytest_supercache.core.fault import is_injected
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.layers.connections import OWNER
 from pytest_supercache.layers.existing_cache import PLACE
@@ -19,15 +19,14 @@ from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.doors import (
     UNTOLD,
     Doors,
-    _arguments,
     _Method,
     any_connection,
     astray,
     broken,
     execution_for,
-    speak,
 )
 from pytest_supercache.runtime.memory_net import is_in_memory
+from pytest_supercache.runtime.pipelines import arguments, is_divided, one_after_another, speak
 from pytest_supercache.runtime.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.waiting_commands import refuse_waits
@@ -75,27 +74,40 @@ class AsyncDoors(Doors):
         return execute_command
 
     def _pipeline(self, method: _Method) -> _Method:
-        async def execute(pipeline: Any, *args: Any, **options: Any) -> Any:
+        async def execute(pipeline: Any, raise_on_error: bool = True) -> Any:
             execution = execution_for(pipeline)
             if execution is None or not pipeline.command_stack:
-                return await method(pipeline, *args, **options)
+                return await method(pipeline, raise_on_error)
+            if pipeline.scripts:  # it asks for them before it sends anything
+                await pipeline.load_scripts()
+                pipeline.scripts = set()
             dialect = speak(execution, pipeline)
-            is_atomic = pipeline.is_transaction or pipeline.explicit_transaction
-            if not (is_atomic or self._cache.server.moves_time):
-                commands = map(_arguments, pipeline.command_stack)
-                refuse_waits(execution, commands, partial(broken, None))
-            label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
             try:
-                answer = await self._call(
-                    execution, label, footprint, lambda: method(pipeline, *args, **options)
-                )
-            except BaseException as error:
-                if is_injected(error):
-                    await pipeline.reset()  # it starts over, as after a connection that broke
+                answer = await self._execute(execution, method, pipeline, raise_on_error)
+            except (Exception, asyncio.CancelledError):
+                await pipeline.reset()  # it starts over
                 raise
             return dialect.received(answer) if dialect else answer
 
         return execute
+
+    async def _execute(
+        self, execution: Stepping, method: _Method, pipeline: Any, raise_on_error: bool
+    ) -> Any:
+        """Send what a pipeline has collected, in as many steps as a server takes for it."""
+        is_atomic = pipeline.is_transaction or pipeline.explicit_transaction
+        if not (is_atomic or self._cache.server.moves_time):
+            refuse_waits(execution, map(arguments, pipeline.command_stack), partial(broken, None))
+        if not is_divided(execution, pipeline, is_atomic=is_atomic):
+            label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
+            ask = partial(method, pipeline, raise_on_error)
+            return await self._call(execution, label, footprint, ask)
+
+        async def send(words: Sequence[Any], ask: Callable[[], Any], is_last: bool) -> Any:
+            label, footprint, _ = self.announce(execution, words)
+            return await self._call(execution, label, footprint, ask, parts_answer=is_last)
+
+        return await one_after_another(pipeline, method, raise_on_error, send)
 
     def _subscription(self, method: _Method) -> _Method:
         async def parse_response(
@@ -159,6 +171,7 @@ class AsyncDoors(Doors):
         make: Callable[[], Any],
         *,
         asks: bool = False,
+        parts_answer: bool = True,
     ) -> Any:
         """Take the step of a command and wait for its answer before anybody is chosen again.
 
@@ -189,5 +202,6 @@ class AsyncDoors(Doors):
                     loop.answers_awaited -= 1
 
         return await async_stepping.call(
-            execution, label, footprint, expecting, kind="command", failure=partial(broken, None)
-        )
+            execution, label, footprint, expecting, kind="command", failure=partial(broken, None),
+            parts_answer=parts_answer,
+        )  # fmt: skip

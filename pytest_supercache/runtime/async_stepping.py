@@ -66,8 +66,12 @@ async def call(
     *,
     kind: str,
     failure: Failure = ConnectionError,
+    parts_answer: bool = True,
 ) -> Any:
-    """Take the step of a call, make it, and part its answer, be it an error, from what follows."""
+    """Take the step of a call, make it, and part its answer, be it an error, from what follows.
+
+    ``parts_answer`` is False where the code is given an answer only with that of a later step.
+    """
     await step(execution, label, footprint, kind=kind, failure=failure)
     if execution.is_undisturbed:
         return await make()
@@ -79,7 +83,8 @@ async def call(
     except Exception:
         await answered(execution, label)
         raise
-    await answered(execution, label)
+    if parts_answer:
+        await answered(execution, label)
     if late is not None:
         raise late
     return answer

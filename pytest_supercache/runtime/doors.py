@@ -19,7 +19,7 @@ from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime import listening
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.dialect import Dialect
+from pytest_supercache.runtime.pipelines import arguments, is_divided, one_by_one, speak
 from pytest_supercache.runtime.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.stepping import Call, Stepping
 from pytest_supercache.runtime.waiting_commands import answered, refuse_waits
@@ -163,24 +163,58 @@ class Doors:
                 client.announced_to = None
 
     def _pipeline(self, method: _Method) -> _Method:
-        def execute(pipeline: Any, *args: Any, **options: Any) -> Any:
+        def execute(pipeline: Any, raise_on_error: bool = True) -> Any:
             execution = execution_for(pipeline)
             if execution is None or not pipeline.command_stack:
-                return method(pipeline, *args, **options)
+                return method(pipeline, raise_on_error)
+            if pipeline.scripts:  # it asks for them before it sends anything
+                pipeline.load_scripts()
+                pipeline.scripts = set()
             dialect = speak(execution, pipeline)
-            is_atomic = pipeline.transaction or pipeline.explicit_transaction
-            label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
-            failure = partial(broken, pipeline)
-            if not is_atomic:
-                refuse_waits(execution, map(_arguments, pipeline.command_stack), failure)
-            footprint = _widened(execution, pipeline, footprint)
-            with Call(execution, label, footprint, "command", failure):
-                self._keep(execution, footprint)
-                with self._wire.under_way(execution, label):
-                    answer = method(pipeline, *args, **options)
+            try:
+                answer = self._execute(execution, method, pipeline, raise_on_error)
+            except BaseException:
+                pipeline.reset()  # it starts over
+                raise
             return dialect.received(answer) if dialect else answer
 
         return execute
+
+    def _execute(
+        self, execution: Stepping, method: _Method, pipeline: Any, raise_on_error: bool
+    ) -> Any:
+        """Send what a pipeline has collected, in as many steps as a server takes for it."""
+        is_atomic = pipeline.transaction or pipeline.explicit_transaction
+        if not is_atomic:
+            refuse_waits(execution, map(arguments, pipeline.command_stack), partial(broken, None))
+        if not is_divided(execution, pipeline, is_atomic=is_atomic):
+            label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
+            ask = partial(method, pipeline, raise_on_error)
+            return self._send(execution, pipeline, label, footprint, ask)
+
+        def send(words: Sequence[Any], ask: Callable[[], Any], is_last: bool) -> Any:
+            label, footprint, _ = self.announce(execution, words)
+            return self._send(execution, pipeline, label, footprint, ask, is_last=is_last)
+
+        return one_by_one(pipeline, method, raise_on_error, send)
+
+    def _send(
+        self,
+        execution: Stepping,
+        pipeline: Any,
+        label: str,
+        footprint: Footprint,
+        ask: Callable[[], Any],
+        *,
+        is_last: bool = True,
+    ) -> Any:
+        """Take the step of what a pipeline sends; its last answer is parted from what follows."""
+        footprint = _widened(execution, pipeline, footprint)
+        failure = partial(broken, None)
+        with Call(execution, label, footprint, "command", failure, parts_answer=is_last):
+            self._keep(execution, footprint)
+            with self._wire.under_way(execution, label if is_last else ""):
+                return ask()
 
     def _subscription(self, method: _Method) -> _Method:
         def parse_response(
@@ -249,7 +283,7 @@ class Doors:
     ) -> tuple[str, Footprint]:
         """Return label and footprint of the commands that a pipeline has collected."""
         commands = [
-            redis_commands.described(_arguments(command), PLACE)
+            redis_commands.described(arguments(command), PLACE)
             for command in pipeline.command_stack
         ]
         label = "; ".join(command.label for command in commands)
@@ -261,8 +295,6 @@ class Doors:
             footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
         if is_atomic:
             label = f"MULTI {label} EXEC"
-        elif len(commands) > 1:
-            execution.controller.simplify("pipelines without a transaction atomic")
         return label, footprint
 
     def _keep(self, execution: Stepping, footprint: Footprint) -> None:
@@ -327,29 +359,6 @@ def broken(client: Any, text: str) -> BaseException:
     if hasattr(client, "command_stack"):
         client.reset()
     return BrokenConnectionError(text)
-
-
-def speak(execution: Stepping, pipeline: Any) -> Dialect | None:
-    """Return how the calling actor's node speaks; what a pipeline has collected is said so."""
-    dialect = execution.dialect()
-    if dialect:
-        commands = [dialect.sent(_arguments(command)) for command in pipeline.command_stack]
-        _replace_commands(pipeline, commands)
-    return dialect
-
-
-def _replace_commands(pipeline: Any, commands: Sequence[Sequence[Any]]) -> None:
-    for at, (command, words) in enumerate(zip(pipeline.command_stack, commands, strict=True)):
-        if hasattr(command, "args"):
-            command.args = tuple(words)
-        else:
-            pipeline.command_stack[at] = (tuple(words), *command[1:])
-
-
-def _arguments(command: Any) -> Sequence[Any]:
-    """Return a buffered command's words; redis-py has kept them in two shapes."""
-    words: Sequence[Any] = command.args if hasattr(command, "args") else command[0]
-    return words
 
 
 def astray(connection: Any) -> str:

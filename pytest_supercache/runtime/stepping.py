@@ -245,10 +245,20 @@ class Stepping:
 class Call:
     """A call of the code under test: its step when it begins, its answer when it ends.
 
-    The answer, be it an error, is parted from what the code does with it.
+    The answer, be it an error, is parted from what the code does with it; ``parts_answer`` is False
+    where the code is given an answer only with that of a later step.
     """
 
-    __slots__ = ("_execution", "_failure", "_footprint", "_kind", "_label", "_late", "_true")
+    __slots__ = (
+        "_execution",
+        "_failure",
+        "_footprint",
+        "_kind",
+        "_label",
+        "_late",
+        "_parts_answer",
+        "_true",
+    )
 
     def __init__(
         self,
@@ -257,7 +267,10 @@ class Call:
         footprint: Footprint,
         kind: str,
         failure: Failure = ConnectionError,
+        *,
+        parts_answer: bool = True,
     ) -> None:
+        self._parts_answer = parts_answer
         self._execution = execution
         self._label = label
         self._footprint = footprint
@@ -283,7 +296,7 @@ class Call:
             return
         if self._true is not None:
             self._true.__exit__(None, None, None)
-        if error is None or isinstance(error, Exception):
+        if self._parts_answer if error is None else isinstance(error, Exception):
             self._execution.answered(self._label)
         if error is None and self._late is not None:
             raise self._late

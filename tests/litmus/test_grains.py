@@ -364,6 +364,22 @@ def test_a_pipeline_is_received_in_one_step():
     assert (result.verdict, result.interleavings) == (Verdict.HOLDS, 6)
 
 
+def test_commands_of_a_pipeline_without_a_transaction_are_sent_one_by_one_and_received_together():
+    labels = []
+
+    def body(world):
+        pipeline = world.existing_cache.client().pipeline(transaction=False)
+        pipeline.get("a").get("b")
+        world.actor("alice", pipeline.execute)
+        world.actor("bob", world.existing_cache.client().get, "a")
+        world.run()
+        labels.append([step.label for step in world.stepping.record.steps if step.actor == "alice"])
+
+    result = check(body, grain="wire", memory="declared", search="all-schedules")
+    assert (result.verdict, result.interleavings) == (Verdict.HOLDS, 10)
+    assert labels[0] == ["GET a", "GET b", "receive the reply to GET b"]
+
+
 def test_a_client_that_caches_on_its_side_needs_a_server_that_tells_of_changes():
     from redis.cache import CacheConfig
 

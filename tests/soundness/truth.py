@@ -16,7 +16,7 @@ from pytest_supercache import Verdict
 from pytest_supercache.checking import check_on
 from pytest_supercache.core.odds import Simulation
 from pytest_supercache.core.settings import Exploration
-from pytest_supercache.layers.servers import start_server
+from pytest_supercache.layers.servers import AnyServer, start_server
 from tests.selection import either
 
 _server = cache(partial(start_server, "fakeredis"))
@@ -36,10 +36,10 @@ class System:
     """What the reason names where the truth cannot be found out; then nothing else may be said."""
     options: dict[str, Any] = field(default_factory=dict)
 
-    def must_be_told(self) -> None:
-        """Check it, and compare what is said with the truth."""
+    def must_be_told(self, server: AnyServer | None = None) -> None:
+        """Check it on a server, by default fakeredis, and compare what is said with the truth."""
         settings = Exploration(odds=Simulation(runs=0), **self.options)
-        result = check_on(_server(), self.body, settings, guarantees=())
+        result = check_on(server or _server(), self.body, settings, guarantees=())
         told = f"{self.name} is {'broken' if self.is_broken else 'right'}: {self.why}"
         found = result.counterexample
         seen = f"{result.verdict.value}; {result.reasons}; {result.notes}"
