@@ -229,6 +229,7 @@ class Trial:
         self.simplified.update(dict.fromkeys(execution.simplified))
         if self.settings.keeps_keys and coverage.outlives_a_key(execution):
             self.simplified[coverage.NO_KEY_EXPIRED] = None
+        self.not_judged.update(dict.fromkeys(execution.unproven))
         return execution
 
     def replay(self, schedule: Schedule, *, record: bool = False) -> Execution:

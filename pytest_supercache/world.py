@@ -342,8 +342,7 @@ class World(Recording):
     def content(self) -> Layers:
         """Return what every layer holds, without taking a step."""
         with self.stack.clock.true():
-            shown = {place: dict(look()) for place, look in self._sights.items()}
-            return {**self.stack.content(), **shown}
+            return self.stack.content() | {at: dict(look()) for at, look in self._sights.items()}
 
     def execution(self, failure: BaseException | None) -> Execution:
         """Return everything that was recorded."""
@@ -357,6 +356,7 @@ class World(Recording):
             waiting=controller.waiting,
             hazards=tuple(controller.hazards),
             unseen=(*self._unseen, *controller.unseen, *self._answered_without_steps()),
+            unproven=tuple(controller.unproven),
             preemptions=controller.preemptions,
             early_ticks=controller.time.early_ticks,
             saw_deadline=controller.time.saw_deadline,

@@ -106,6 +106,7 @@ class Execution:
     waiting: tuple[Pending, ...] = ()  # the same, with daemons, which may end so
     hazards: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()  # why nothing is proved although nothing fails
     preemptions: int = 0  # how often an actor that could have gone on had to wait
     early_ticks: int = 0  # how many were allowed, as far as it went
     saw_deadline: bool = False  # something waited for time while an early tick was still allowed

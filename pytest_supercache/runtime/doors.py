@@ -23,7 +23,7 @@ from pytest_supercache.runtime.pipelines import arguments, is_divided, one_by_on
 from pytest_supercache.runtime.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.stepping import Call, Stepping
 from pytest_supercache.runtime.waiting_commands import answered, refuse_waits
-from pytest_supercache.runtime.wire import CACHES, SENDS, Wire
+from pytest_supercache.runtime.wire import CACHES, SENDS, Wire, note_cached
 
 UNTOLD = (
     "the code under test reads messages of a Redis channel on a real server; when they arrive is "
@@ -347,7 +347,7 @@ def _widened(execution: Stepping, client: Any, footprint: Footprint) -> Footprin
     """A client that caches on its side may look at anything there, and is told of all changes."""
     pool = getattr(client, "connection_pool", None)
     if getattr(pool, "cache", None) is not None:
-        execution.tracks = True
+        note_cached(execution)
         return footprint | CACHES
     return footprint | SENDS if execution.controller.grain == "wire" else footprint
 

@@ -16,6 +16,7 @@ class Notes:
         self.simplified: list[str] = []
         self.undeclared: list[str] = []
         self.unseen: list[str] = []
+        self.unproven: list[str] = []
         self.real_servers: set[str] = set()  # libraries that have connected to one
         self.databases: set[str] = set()  # outside of the process
         self.lost: list[tuple[str, BaseException]] = []  # raised in a task, seen by nobody
@@ -26,6 +27,11 @@ class Notes:
         """Note a reason why this execution proves nothing."""
         if reason not in self.hazards:
             self.hazards.append(reason)
+
+    def leave_unproven(self, reason: str) -> None:
+        """Note why nothing is proved although nothing fails; what does fail counts."""
+        if reason not in self.unproven:
+            self.unproven.append(reason)
 
     def simplify(self, what: str) -> None:
         """Note what was taken for simpler than it is: the coverage sentence says so."""

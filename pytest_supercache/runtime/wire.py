@@ -33,6 +33,12 @@ CACHES = SENDS | Footprint(reads=frozenset({f"{PLACE}:*"}))
 
 _SENDS_ANYTHING = SENDS | Footprint(frozenset({f"{PLACE}:*"}), frozenset({f"{PLACE}:*"}))
 
+CACHED = (
+    "a client keeps what it has read (cache_config): what others change after a command and before "
+    "its reply is received is tried at grain wire only. Use it: explore: {grain: wire}, or "
+    "grain='wire' of check and @explore"
+)
+
 _CONNECTING = "_supercache_connecting"
 
 
@@ -100,6 +106,13 @@ class Wire:
             yield
         finally:
             execution.commands.pop(actor.name, None)
+
+
+def note_cached(execution: Stepping) -> None:
+    """Note that a client keeps answers on its side, which only this grain tells the truth about."""
+    execution.tracks = True
+    if execution.controller.grain != "wire":
+        execution.controller.leave_unproven(CACHED)
 
 
 def _send_by_hand(execution: Stepping, connection: Any) -> None:

@@ -392,6 +392,45 @@ def test_a_client_that_caches_on_its_side_needs_a_server_that_tells_of_changes()
         check(body)
 
 
+def _readers_of_one_key(count):
+    from redis.cache import CacheConfig
+
+    def body(world):
+        client = world.existing_cache.client(protocol=3, cache_config=CacheConfig())
+        plain = world.existing_cache.client()
+        plain.set("k", "old")
+        for number in range(count):
+            world.actor(f"reader {number}", client.get, "k")
+        world.actor("writer", plain.set, "k", "new")
+        world.run()
+        assert client.get("k") == b"new"
+
+    return body
+
+
+@pytest.mark.redis_server
+@pytest.mark.parametrize(
+    ("grain", "readers", "verdict"),
+    [
+        ("command", 1, Verdict.UNKNOWN),
+        ("wire", 1, Verdict.HOLDS),
+        ("command", 2, Verdict.UNKNOWN),
+        ("wire", 2, Verdict.VIOLATED),
+    ],
+)
+def test_a_client_that_caches_on_its_side_proves_something_at_grain_wire_only(
+    grain, readers, verdict
+):
+    settings = Exploration(grain=grain, memory="declared")
+    server = start_server("redis-server")
+    try:
+        result = check_on(server, _readers_of_one_key(readers), settings, guarantees=())
+    finally:
+        server.close()
+    assert result.verdict is verdict, result.reasons
+    assert ["grain: wire" in reason for reason in result.reasons] == [True] * (grain == "command")
+
+
 @pytest.mark.parametrize("grain", ["command", "wire"])
 def test_a_conflict_of_layers_has_the_same_class_at_grain_wire(grain):
     def body(world):

@@ -39,8 +39,6 @@ def test_a_reply_that_never_comes_is_found_and_replays_in_another_process(tmp_pa
     assert found.returncode == 0, found.stdout
     scenarios = json.loads((tmp_path / "verdict.json").read_text())["scenarios"]
     rows = {row["id"]: row for row in scenarios}
-    assert rows["LIB-20[redis.drain_8]"]["verdict"] == "holds"
-    assert rows["LIB-34[redis.pipeline_8]"]["verdict"] == "holds"
     hangs = rows["LIB-21[redis.reader_8]"]
     assert (hangs["stated_label"], hangs["stated_class"]) == ("conflict", "lost-wakeup")
     replayed = run(tmp_path, HERE, f"--supercache-replay={hangs['counterexample']['token']}")

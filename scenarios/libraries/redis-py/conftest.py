@@ -20,9 +20,7 @@ def _client(layers):
 
 
 @sc.system("redis.pipeline_5_2", backend="redis-server")
-@sc.system("redis.pipeline_8", backend="redis-server")
 @sc.system("redis.drain_7_4", backend="redis-server")
-@sc.system("redis.drain_8", backend="redis-server")
 @sc.system("redis.reader_8", backend="redis-server")
 def caching_client(layers):
     """Users of one node share the caching client; another client writes what they read."""
