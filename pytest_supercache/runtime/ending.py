@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_supercache.runtime.actor import Actor, State
 from pytest_supercache.runtime.alone import MOVES_MAX, let_run
 from pytest_supercache.runtime.timekeeper import TICKS_MAX
+from pytest_supercache.runtime.whereabouts import where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 UNWIND_SECONDS = 1.0
 """How long a parked actor may take to leave its code when an execution ends."""
 
+
+WAITING_MAX = 5
+"""How many of those who wait for the clock are named."""
 
 STEPS_MAX = 10_000
 """Steps in one execution; more is UNKNOWN: something polls without waiting."""
@@ -36,10 +40,22 @@ def note_limit(controller: Controller) -> None:
             "on a lock, an event or world.wait_until instead"
         )
     elif controller.time.is_exhausted and controller.time.is_awaited(controller.actors.values()):
-        controller.hazard(f"the clock has moved {TICKS_MAX} times and somebody still waits for it")
+        controller.hazard(
+            f"the clock has moved {TICKS_MAX} times and somebody still waits for it"
+            f"{_who_waits(controller)}"
+        )
     else:
         return
     controller.complete = False
+
+
+def _who_waits(controller: Controller) -> str:
+    """Say who waits for the clock, at which step and line."""
+    names = controller.time.awaited_by(controller.actors.values())
+    found = [controller.actors.get(name) for name in names]
+    told = [where(actor) for actor in found if actor is not None and actor.state is not State.DONE]
+    more = [f"{len(told) - WAITING_MAX} more"] if len(told) > WAITING_MAX else []
+    return f": {', '.join([*told[:WAITING_MAX], *more])}" if told else ""
 
 
 def note_blocked(controller: Controller) -> None:

@@ -5,6 +5,7 @@ budget of them, and what production promises (``assume``) rules some out. See se
 rules of search in docs/architecture.md.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Protocol
 
@@ -121,6 +122,11 @@ class Timekeeper:
     def is_awaited(self, actors: Iterable[Actor]) -> bool:
         """Say whether the clock can bring anybody on."""
         return any(actor.waits_for_time for actor in actors) or bool(self._alarms())
+
+    def awaited_by(self, actors: Iterable[Actor]) -> list[str]:
+        """Return the names of those whom only the clock can bring on, when all of it is over."""
+        timers = (name for alarms in self.alarms for name in sorted(alarms.due(math.inf)))
+        return list(dict.fromkeys([*(a.name for a in actors if a.waits_for_time), *timers]))
 
     def deadline(self, actors: Iterable[Actor]) -> float | None:
         """Return the next instant at which something happens by itself."""

@@ -24,6 +24,11 @@ async def sleep_often_in_a_task(times):
         await asyncio.sleep(3600)
 
 
+async def wait_in_vain(times):
+    for _ in range(times):
+        await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=3600)
+
+
 async def on_a_worker_thread(work):
     await anyio.to_thread.run_sync(work)
 
@@ -69,6 +74,24 @@ def test_who_always_waits_for_time_is_unknown_and_who_does_so_for_long_is_not(fl
     assert without_end.verdict is Verdict.UNKNOWN
     assert "clock has moved" in without_end.reasons[0]
     assert check(bodies(flow, wrap(40)), guarantees=()).verdict is Verdict.HOLDS
+
+
+SLEEPS = "sleep 3.6e+06 ms, test_deadlines.py:{} in sleep_often"
+
+
+@pytest.mark.parametrize(
+    ("flow", "line", "who"),
+    [
+        (sleep_often, sleep_often, f"a ({SLEEPS})"),
+        (sleep_often_in_a_task, sleep_often_in_a_task, f"a ({SLEEPS}_in_a_task)"),
+        (in_a_task, sleep_often_in_a_task, f"a/1 ({SLEEPS}_in_a_task)"),
+        (wait_in_vain, wait_in_vain, "a (test_deadlines.py:{} in wait_in_vain)"),
+    ],
+)
+def test_who_always_waits_for_time_is_named_with_the_line_where(flow, line, who):
+    reason = check(bodies(flow, 10**9), guarantees=()).reasons[0]
+    who = who.format(line.__code__.co_firstlineno + 2)
+    assert reason.endswith(f"the clock has moved 100 times and somebody still waits for it: {who}")
 
 
 @contextmanager
