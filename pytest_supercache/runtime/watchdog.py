@@ -5,10 +5,12 @@ a hang anywhere: in a factory, in an actor's first lines, in a probe. It also an
 schedulers that must be asked on that thread (Hypothesis draws only there).
 """
 
+import os
 import sys
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.schedule import Choices, Scheduler
@@ -18,7 +20,11 @@ from pytest_supercache.runtime.actor import Actor, State
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.calling import be, be_nobody
 from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.real_locks import explain
 from pytest_supercache.runtime.stepping import Stepping
+
+_PACKAGE = str(Path(__file__).parents[1])
+_REFERENCE = f"{_PACKAGE}{os.sep}reference{os.sep}"  # code under test
 
 
 class OutsideScheduler:
@@ -180,6 +186,8 @@ def _describe_hang(controller: Controller, body: Actor, limit: float) -> str:
             f"    {entry.filename}:{entry.lineno} in {entry.name}: {entry.line}"
             for entry in stack[-8:]
         ]
+        if actor.state is not State.PARKED:
+            lines += [f"    {told}" for told in explain(actor, everyone, _is_ours)]
     return "\n".join(lines)
 
 
@@ -194,4 +202,4 @@ def _waits_for_baton(actor: Actor, body: Actor, controller: Controller) -> bool:
 
 
 def _is_ours(filename: str) -> bool:
-    return filename.startswith((threading.__file__, str(__file__).rpartition("watchdog")[0]))
+    return filename.startswith((threading.__file__, _PACKAGE)) and _REFERENCE not in filename

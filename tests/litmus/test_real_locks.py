@@ -1,0 +1,138 @@
+"""A step that waits for a lock which stayed real: what is said of it."""
+
+import fcntl
+import importlib.util
+import os
+import sys
+from functools import cached_property
+
+import pytest
+
+from pytest_supercache import Verdict
+from pytest_supercache.checking import check_on
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.layers.servers import start_server
+
+
+def _checked(body):
+    server = start_server("fakeredis")
+    try:
+        return check_on(server, body, Exploration(step_timeout=1.0), guarantees=())
+    finally:
+        server.close()
+
+
+def _reason(body):
+    """Check a body that hangs, and return why nothing is known of it."""
+    result = _checked(body)
+    assert result.verdict is Verdict.UNKNOWN
+    assert "a step did not arrive within 1 s" in result.reasons[0]
+    return result.reasons[0]
+
+
+def _two(flow):
+    def body(world):
+        client = world.existing_cache.client()
+        for name in ("alice", "bob"):
+            world.actor(name, flow, client)
+        world.run()
+
+    return body
+
+
+STOCK = """
+import threading
+
+LOCK = threading.{kind}()
+
+def count(client):
+    with LOCK:
+        client.set("n", int(client.get("n") or 0) + 1)
+
+def count_by_hand(client):
+    LOCK.acquire()
+    try:
+        client.set("n", int(client.get("n") or 0) + 1)
+    finally:
+        LOCK.release()
+"""
+
+
+@pytest.fixture
+def named_like(tmp_path, monkeypatch):
+    """Import a module under a name of the standard library, before the check."""
+
+    def imported(name, kind):
+        path = tmp_path / f"{name}.py"
+        path.write_text(STOCK.format(kind=kind))
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return imported
+
+
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_a_lock_of_a_module_named_like_one_of_the_standard_library(named_like, kind):
+    reason = _reason(_two(named_like("sched", kind).count))
+    assert "bob waits for the lock LOCK, which alice holds (sched.py:8 in count)" in reason
+    assert "the module sched has the name of one of the standard library" in reason
+
+
+def test_who_holds_a_lock_that_was_taken_by_hand_is_not_guessed(named_like):
+    reason = _reason(_two(named_like("sched", "Lock").count_by_hand))
+    assert "bob waits for the lock LOCK\n" in reason
+    assert "the module sched has the name of one of the standard library" in reason
+
+
+class Prices:
+    def __init__(self, client):
+        self.client = client
+
+    @cached_property
+    def all(self):
+        return self.client.incr("loads")
+
+
+def test_the_lock_of_a_cached_property_where_it_has_one():
+    def body(world):
+        prices = Prices(world.existing_cache.client())
+        for name in ("alice", "bob"):
+            world.actor(name, lambda: prices.all)
+        world.run()
+
+    if sys.version_info < (3, 12):
+        reason = _reason(body)
+        assert "bob waits for the lock of the cached_property 'all', which alice holds" in reason
+        assert "cached_property makes it, in Python 3.11" in reason
+    else:
+        assert _checked(body).verdict is Verdict.HOLDS
+
+
+def test_a_lock_of_a_file(tmp_path):
+    def count(client):
+        file = os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            client.set("n", int(client.get("n") or 0) + 1)
+        finally:
+            os.close(file)
+
+    reason = _reason(_two(count))
+    assert "bob waits for a lock of a file: the operating system" in reason
+
+
+def test_what_hangs_in_no_lock_waits_for_none():
+    reader, writer = os.pipe()
+
+    def count(client):
+        client.get("n")
+        os.read(reader, 1)
+
+    reason = _reason(_two(count))
+    os.write(writer, b"..")
+    os.close(writer)
+    assert "waits for" not in reason
+    assert "os.read(reader, 1)" in reason
