@@ -5,6 +5,7 @@ time to code called from our frames; its list of ignored modules decides at patc
 own timings must stay real.
 """
 
+import ast
 import copyreg
 import sys
 import time
@@ -18,6 +19,7 @@ from pytest_supercache.layers.clock import EPOCH, VirtualClock
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.readings import MICROSECOND, is_read_by_code
+from pytest_supercache.runtime.source import parts_of, value_of
 
 _REAL_TIME = ["pytest_supercache.", "hypothesis.", "xdist.", "execnet.", "_pytest.", "allure"]
 
@@ -48,6 +50,23 @@ def clock_pairs() -> list[tuple[Any, Any]]:
     classes = [("real_datetime", "FakeDatetime"), ("real_date", "FakeDate")]
     named = [(f"real_{name}", f"fake_{name}") for name in names]
     return [(api[real], api[fake]) for real, fake in (*named, *classes)]
+
+
+def class_in_conflict(error: BaseException) -> str | None:
+    """Name the class that could not be made because a frozen date has a metaclass of its own."""
+    import freezegun.api
+
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or "metaclass conflict" not in str(error):
+        return None
+    for node in parts_of(trace.tb_frame):
+        if isinstance(node, ast.ClassDef) and node.lineno <= trace.tb_lineno < node.body[0].lineno:
+            bases = [value_of(base, trace.tb_frame) for base in node.bases]
+            if any(issubclass(type(base), freezegun.api.FakeDateMeta) for base in bases):
+                return node.name
+    return None
 
 
 def stays_frozen() -> set[int]:

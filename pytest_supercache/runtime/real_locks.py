@@ -6,19 +6,17 @@ Whatever cannot be known for certain is not said.
 
 import ast
 import functools
-import inspect
-import linecache
 import re
 import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
 from pytest_supercache.runtime.actor import Actor
+from pytest_supercache.runtime.source import parts_of, value_of
 from pytest_supercache.runtime.whereabouts import frames_of, place
 
 _KINDS = (type(threading.Lock()), type(threading.RLock()))
@@ -56,7 +54,7 @@ def _held(lock: Any, others: Iterable[Actor]) -> str:
     """Say who holds it: an `RLock` knows its owner, and who is inside of a `with` shows it."""
     for other in others:
         for frame in frames_of(other):
-            if any(_found(item, frame) is lock for item in _entered(frame)):
+            if any(value_of(item, frame) is lock for item in _entered(frame)):
                 return f", which {other.name} holds ({place(frame)})"
         if _is_owner(other, lock):
             return f", which {other.name} holds"
@@ -80,7 +78,7 @@ def _of_property(frame: FrameType) -> _Awaited | None:
 
 def _of_line(frame: FrameType) -> _Awaited | None:
     candidates = [*_takes(frame)]
-    held = [(node, lock) for node in candidates if _is_held(lock := _found(node, frame))]
+    held = [(node, lock) for node in candidates if _is_held(lock := value_of(node, frame))]
     if len(held) != 1:
         return None
     node, lock = held[0]
@@ -112,7 +110,7 @@ def _locks_of_files(frame: FrameType) -> bool:
     fcntl = sys.modules.get("fcntl")
     takers = [getattr(fcntl, name, None) for name in ("flock", "lockf")]
     calls = (node.func for node in _at(frame) if isinstance(node, ast.Call))
-    found = [_found(called, frame) for called in calls]
+    found = [value_of(called, frame) for called in calls]
     return any(one is not None and one is taker for one in found for taker in takers)
 
 
@@ -128,40 +126,15 @@ def _takes(frame: FrameType) -> Iterator[ast.expr]:
 
 def _at(frame: FrameType) -> Iterator[ast.AST]:
     """Yield the parts of the code that begin on the line of a frame."""
-    for node in _parts(frame):
+    for node in parts_of(frame):
         if getattr(node, "lineno", None) == frame.f_lineno:
             yield node
 
 
 def _entered(frame: FrameType) -> Iterator[ast.expr]:
     """Yield what the line of a frame is inside of."""
-    for node in _parts(frame):
+    for node in parts_of(frame):
         if not isinstance(node, ast.With) or node.end_lineno is None:
             continue
         if node.body[0].lineno <= frame.f_lineno <= node.end_lineno:
             yield from (item.context_expr for item in node.items)
-
-
-def _parts(frame: FrameType) -> Iterator[ast.AST]:
-    code = frame.f_code
-    lines = linecache.getlines(code.co_filename, frame.f_globals)
-    with suppress(SyntaxError, ValueError):
-        yield from ast.walk(ast.parse("".join(lines)))
-
-
-def _found(node: ast.expr, frame: FrameType) -> Any:
-    """Look a name or an attribute up, without running any code; None: it is not there."""
-    if isinstance(node, ast.Name):
-        for names in (frame.f_locals, frame.f_globals):
-            if node.id in names:
-                return names[node.id]
-        return None
-    if not isinstance(node, ast.Attribute):
-        return None
-    holder = _found(node.value, frame)
-    found = None if holder is None else inspect.getattr_static(holder, node.attr, None)
-    if inspect.ismemberdescriptor(found):  # a slot
-        with suppress(AttributeError):
-            return found.__get__(holder)
-        return None
-    return found
