@@ -9,6 +9,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import is_injected
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.playing.awaiting import called
+from pytest_supercache.playing.http_clients import refusal, sends_request
 from pytest_supercache.registry import Verb
 from pytest_supercache.scenario.matchers import error_mismatch, mismatch
 from pytest_supercache.scenario.scenario import UNSET, StepSpec
@@ -88,7 +89,13 @@ class Scene:
 
     async def _call_system(self, step: StepSpec, arguments: dict[str, Any], call: Call) -> None:
         method = _METHODS[step.verb]
-        function = getattr(self.systems[call.node], method, None)
+        system = self.systems[call.node]
+        if sends_request(system, method):
+            raise SupercacheError(
+                f"{step.where}: {step.verb!r} {refusal(system, self.system, method)}, or "
+                f"{self._take_a_verb()} (docs/systems.md, Verbs)"
+            )
+        function = getattr(system, method, None)
         if not callable(function):
             call_shape = f"{method}(key, value)" if method == "set" else f"{method}(key)"
             raise SupercacheError(

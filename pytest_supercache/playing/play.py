@@ -9,6 +9,7 @@ from pytest_supercache.playing.acting import ActingUser, Scene
 from pytest_supercache.playing.awaiting import at_once_of, on_a_loop_if_needed, played
 from pytest_supercache.playing.building import built, is_async_factory
 from pytest_supercache.playing.disturbing import announce, disturb, pause, wait_for
+from pytest_supercache.playing.http_clients import sends_request
 from pytest_supercache.playing.state_check import (
     find_undeclared_state,
     look_at_memory,
@@ -154,8 +155,9 @@ class Play:
         """Ask the system for every key on every node, as a user would."""
         keys = scene.world.used_keys()
         for node in self._nodes:
-            get = getattr(scene.systems[node], "get", None)
-            if callable(get):
+            system = scene.systems[node]
+            get = getattr(system, "get", None)
+            if callable(get) and not sends_request(system, "get"):
                 for key in keys:
                     await scene.world.probe(node, key, partial(scene.call, get, key))
 

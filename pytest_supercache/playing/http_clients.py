@@ -1,0 +1,37 @@
+"""HTTP clients as systems: their ``get`` sends a request, and a response is no value of a key."""
+
+import sys
+from typing import Any
+
+_CLIENTS = (
+    ("requests", "Session"),
+    ("httpx", "Client"),
+    ("httpx", "AsyncClient"),
+    ("starlette.testclient", "TestClient"),
+    ("django.test.client", "RequestFactory"),
+    ("werkzeug.test", "Client"),
+    ("aiohttp", "ClientSession"),
+)
+"""Module and class; test clients of FastAPI, Flask and Django are derived from these."""
+
+_LIBRARIES = {name.partition(".")[0] for name, _ in _CLIENTS} | {"flask", "rest_framework"}
+
+
+def sends_request(system: Any, method: str) -> bool:
+    """Say whether a method of a system is that of an HTTP client, and not one of its own."""
+    bases = type(system).__mro__
+    clients = [getattr(sys.modules.get(module), name, None) for module, name in _CLIENTS]
+    if not any(base is client for base in bases for client in clients):
+        return False
+    defining = next((base for base in bases if method in vars(base)), None)
+    return defining is not None and defining.__module__.partition(".")[0] in _LIBRARIES
+
+
+def refusal(system: Any, name: str, method: str) -> str:
+    """Say what is wrong with a step that would send a request."""
+    kind = f"{type(system).__module__}.{type(system).__qualname__}"
+    return (
+        f"calls {method} of system {name!r}, which is an HTTP client ({kind}): it sends a request, "
+        "and its answer is a response, not the value of a key. Return an object from the factory "
+        "whose get, set and delete make the requests and return values"
+    )
