@@ -60,6 +60,13 @@ def test_a_pipeline_of_a_coroutine_takes_as_many(transaction, schedules):
     assert "pipelines" not in result.coverage
 
 
+def test_pipelines_of_valkey_py_take_as_many():
+    import valkey
+
+    result = check(_two_writers(_write, lambda _world: valkey.Valkey()), search="all-schedules")
+    assert (result.verdict, result.executions) == (Verdict.HOLDS, 6)
+
+
 def test_where_answers_are_parted_from_what_follows_only_the_last_one_of_a_pipeline_is():
     labels = []
 
