@@ -74,7 +74,7 @@ def note_node(execution: Stepping, place: str, holder: Any, *, writes: bool) -> 
     """Note on which node an object is used, if it is in this process."""
     memory = execution.controller.memory
     if memory is not None and holder is not None and place not in SHARED_LAYERS:
-        memory.touch_library(holder)
+        memory.lasting.touch_deeply(holder)
         memory.note_node(holder, WHOLE, writes=writes)
 
 

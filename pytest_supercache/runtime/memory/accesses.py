@@ -35,11 +35,6 @@ from pytest_supercache.runtime.memory.sharing import (
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
 from pytest_supercache.runtime.stepping import Stepping
 
-_PASSED = (
-    "{} leads to an iterator or a generator that outlives the flow: what one execution takes of it "
-    "the next one cannot take again. Let the factory, or the body of the test, make it"
-)
-
 
 class Accesses:
     """The accesses of one execution.
@@ -52,7 +47,7 @@ class Accesses:
 
     def __init__(self, sharing: Sharing, lasting: Lasting, execution: Stepping) -> None:
         self._sharing = sharing
-        self._lasting = lasting
+        self.lasting = lasting
         self._execution = execution
         self._controller = execution.controller
         self._record = execution.record
@@ -106,10 +101,6 @@ class Accesses:
     def steps_taken(self) -> int:
         """Return how many steps were taken so far."""
         return len(self._record.steps)
-
-    def touch_library(self, holder: Any) -> None:
-        """Note that a watched call uses an object of a library: it is given back what it held."""
-        self._lasting.touch_deeply(holder)
 
     def note_node(self, holder: Any, part: str, *, writes: bool) -> None:
         """Note on which node a part of an object is used, unless that is declared."""
@@ -196,8 +187,7 @@ class Accesses:
 
     def owner_of(self, members: Any) -> Any:
         """Return whose attributes a dict holds; None: nobody's."""
-        owner = self._owners.get(members)
-        return None if owner is None else owner()
+        return None if (owner := self._owners.get(members)) is None else owner()
 
     def let_dead_go(self) -> None:
         """Let go of what nobody else holds: code is about to look at what lives."""
@@ -255,10 +245,8 @@ class Accesses:
 
     def begin_together(self) -> bool:
         """Collect what is touched from now on; False: that goes on already."""
-        if self._together is not None:
-            return False
-        self._together = []
-        return True
+        begins, self._together = self._together is None, self._together or []
+        return begins
 
     def end_together(self, *, failed: bool) -> None:
         """Access what was touched since, unless that failed."""
@@ -268,8 +256,7 @@ class Accesses:
 
     def moved_on(self) -> None:
         """Note that an iterator of the calling actor is advanced: it remembers where it is."""
-        actor = self.actor()
-        if actor is not None:
+        if (actor := self.actor()) is not None:
             actor.writes += 1
 
     def touch_now(self) -> None:
@@ -316,9 +303,8 @@ class Accesses:
 
     def note_passed(self, holder: Any, part: str = WHOLE) -> None:
         """Note that an object is used which may outlive the execution."""
-        passed = self._lasting.touch(holder, part)
-        if passed:
-            self._controller.hazard(_PASSED.format(passed))
+        if passed := self.lasting.touch(holder, part):
+            self._controller.hazard(passed)
 
     def touch(
         self, holder: Any, part: str, *, writes: bool, drops: bool = False

@@ -42,6 +42,7 @@ from pytest_supercache.runtime.memory.effects import (
     reads_deeply,
     top,
 )
+from pytest_supercache.runtime.memory.getters import attributes_got, items_got
 from pytest_supercache.runtime.memory.hooks import (
     advance,
     delete_attribute,
@@ -49,12 +50,12 @@ from pytest_supercache.runtime.memory.hooks import (
     read,
     store_attribute,
 )
+from pytest_supercache.runtime.memory.library import is_container_in_python, touches_itself
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.seen import is_seen
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.streams import touch_path, touch_stream
 from pytest_supercache.runtime.memory.touching import (
-    is_container_in_python,
     joined,
     put,
     read_deeply,
@@ -62,9 +63,7 @@ from pytest_supercache.runtime.memory.touching import (
     touch_by,
     touch_entry,
     touch_file,
-    touch_item,
     touch_whole,
-    touches_itself,
 )
 
 
@@ -160,8 +159,8 @@ def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any
     if issubclass(type(holder), PurePath):
         return touch_path(accesses, function)
     if type(inner) is types.FunctionType and loops_in_python(str(inner.__module__)):
-        is_deep = top(inner.__module__) in DEEP_READERS
-        _look_into(accesses, inner, _given(accesses, arguments, is_deep=is_deep))
+        given = _given(accesses, arguments, is_deep=top(inner.__module__) in DEEP_READERS)
+        _look_into(accesses, inner, joined(given, accesses.touch(holder, WHOLE, writes=False)))
     return _method(accesses, holder, function, arguments)
 
 
@@ -207,15 +206,22 @@ def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> A
     elif function is vars and arguments:
         load_attribute(arguments[0], "__dict__")
     elif function in (next, anext) and arguments:
-        iterator = arguments[0]
-        if is_view(iterator):  # it may be shared, as one of a loop is not
-            accesses.touch(iterator, WHOLE, writes=True)
-        advance(iterator)
+        _take(accesses, arguments[0])
     elif function not in TOUCHES_NOTHING:
         footprint = _arguments(accesses, function, arguments)
         if any(calls_back(one) or compares_in_python(one) for one in arguments):
             return _going_on(accesses, footprint, function)
     return None
+
+
+def _take(accesses: Accesses, iterator: Any) -> None:
+    """Touch an iterator that one is taken of: it may be shared, as one of a loop is not."""
+    if is_view(iterator):
+        accesses.touch(iterator, WHOLE, writes=True)
+    advancing = getattr(type(iterator), "__next__", None)
+    if type(advancing) is types.FunctionType and loops_in_python(str(advancing.__module__)):
+        _look_into(accesses, advancing, accesses.touch(iterator, WHOLE, writes=True))
+    advance(iterator)
 
 
 def _reflect(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
@@ -356,40 +362,13 @@ def _touches_itself_later(value: Any) -> bool:
     kind = type(value)
     if kind in PLAIN or is_container_in_python(kind):
         return True
-    return counts(value) and not is_view(value)
+    return counts(value) and not is_view(value) and kind is not types.GeneratorType
 
 
 def _dereferenced(accesses: Accesses, reference: Any, _arguments: tuple[Any, ...]) -> None:
     """Touch what a weak reference leads to: whether that lives."""
     accesses.let_dead_go()
     accesses.touch_life(reference, writes=False)
-
-
-def _items(accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> None:
-    """Touch what an ``itemgetter`` gets."""
-    if arguments and type(arguments[0]) not in PLAIN:
-        for key in getter.__reduce__()[1]:
-            touch_item(accesses, arguments[0], key, "__getitem__", writes=False)
-
-
-def _attributes(_accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> Any:
-    """Return a stand-in for an ``attrgetter``: of ``a.b`` the first part says whose ``b`` it is."""
-    if len(arguments) != 1 or type(arguments[0]) in PLAIN:
-        return None
-    names = getter.__reduce__()[1]
-
-    def stand_in(holder: Any) -> Any:
-        found = tuple(_attribute(holder, name.split(".")) for name in names)
-        return found if len(found) > 1 else found[0]
-
-    return stand_in
-
-
-def _attribute(holder: Any, parts: list[str]) -> Any:
-    for part in parts:
-        load_attribute(holder, part)
-        holder = getattr(holder, part)
-    return holder
 
 
 def _encoder(_accesses: Accesses, _encoder: Any, arguments: tuple[Any, ...]) -> None:
@@ -421,8 +400,8 @@ _TOUCH: dict[type, Callable[[Accesses, Any, tuple[Any, ...]], Any]] = {
     functools.partial: _partial,
     weakref.ReferenceType: _dereferenced,
     weakref.KeyedRef: _dereferenced,
-    operator.attrgetter: _attributes,
-    operator.itemgetter: _items,
+    operator.attrgetter: attributes_got,
+    operator.itemgetter: items_got,
     operator.methodcaller: _caller,
     vars(json.encoder)["c_make_encoder"]: _encoder,
 }

@@ -5,7 +5,7 @@ from collections import deque
 from typing import Any
 
 from pytest_supercache.runtime.memory.accesses import Accesses
-from pytest_supercache.runtime.memory.effects import SCALARS, elements_of
+from pytest_supercache.runtime.memory.effects import SCALARS, elements_of, peek
 
 
 def drop_all(accesses: Accesses, holder: Any) -> None:
@@ -18,7 +18,7 @@ def drop_all(accesses: Accesses, holder: Any) -> None:
 def drop(accesses: Accesses, members: Any, key: Any) -> None:
     """Note that what a dict holds under a key is dropped: somebody may ask whether it lives."""
     if type(members) is dict and type(key) in SCALARS:
-        value = members.get(key)
+        value = peek(members, key)
         if accesses.drops(value):
             reference = weakref.ref(value)
             del value

@@ -332,6 +332,16 @@ def compares_in_python(value: Any) -> bool:
 _ELEMENTS_ASKED = 8
 
 
+def peek(members: dict[Any, Any], key: Any) -> Any:
+    """Return what a dict holds under a key; None too if to look there may run code of its keys."""
+    if len(members) <= _KEYS_ASKED and not SCALARS.issuperset(map(type, dict.keys(members))):
+        return None
+    return dict.get(members, key)
+
+
+_KEYS_ASKED = 50
+
+
 def calls_back(value: Any) -> bool:
     """Say whether code of C that takes all of it runs code under test meanwhile."""
     if type(value) in (types.GeneratorType, map, filter) or runs_python(value):

@@ -33,6 +33,12 @@ OBJECTS_MAX = 50_000
 """So many objects are looked into; what lies farther from the modules is not given back."""
 
 
+_PASSED = (
+    "{} leads to an iterator or a generator that outlives the flow: what one execution takes of it "
+    "the next one cannot take again. Let the factory, or the body of the test, make it"
+)
+
+
 class Lasting:
     """What the modules of the code under test lead to, as it was when they were added."""
 
@@ -72,13 +78,13 @@ class Lasting:
         """Note that the code under test is about to use a part of an object.
 
         Returns:
-            What cannot be given back; nothing if all can.
+            Why it cannot be given back; nothing if it can.
         """
         if id(holder) not in self._kept:
             return ""
         kept = self._kept[id(holder)][1]
         if type(kept) is Passed:
-            return kept.name
+            return _PASSED.format(kept.name)
         if (id(holder), part) not in self._touched:
             self._touched[id(holder), part] = None
             self._has_grown |= not kept.is_as_it_was(part)

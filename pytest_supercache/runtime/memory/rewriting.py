@@ -60,6 +60,8 @@ _SIMPLE: dict[str, tuple[str, tuple[int, ...], bool]] = {
     "FORMAT_SIMPLE": ("read_deeply", (1,), False),
     "UNARY_NOT": ("read", (1,), False),
     "UNARY_POSITIVE": ("read", (1,), False),
+    "UNARY_NEGATIVE": ("read", (1,), False),
+    "UNARY_INVERT": ("read", (1,), False),
     "CALL_INTRINSIC_1": ("read", (1,), False),
     "TO_BOOL": ("read", (1,), False),
 }

@@ -5,7 +5,7 @@ import types
 from typing import Any
 
 from pytest_supercache.runtime.memory.effects import CONTAINERS, PLAIN, Memo, is_rewritten, top
-from pytest_supercache.runtime.memory.touching import touches_itself
+from pytest_supercache.runtime.memory.library import touches_itself
 
 
 def is_seen(function: Any) -> bool:

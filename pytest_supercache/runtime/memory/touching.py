@@ -7,7 +7,7 @@ import sys
 import threading
 import types
 import weakref
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
@@ -19,8 +19,6 @@ from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     BEARERS,
-    CONTAINER_MODULES,
-    CONTAINERS,
     GETTERS,
     METHOD_TYPES,
     PLAIN,
@@ -32,9 +30,15 @@ from pytest_supercache.runtime.memory.effects import (
     is_rewritten,
     is_view,
     method_reads,
+    peek,
     runs_python,
     slots_of,
     sources,
+)
+from pytest_supercache.runtime.memory.library import (
+    is_container_in_python,
+    prepare_counter,
+    touches_itself,
 )
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.sharing import WHOLE
@@ -52,32 +56,6 @@ _READ_BY_INDEX = frozenset({"array", "mmap", "numpy", "types", "weakref", "os", 
 LOOKED_AT = (types.FunctionType, functools.partial, super, type, threading.local)
 """Of the types that are left alone, and those derived from them: those with attributes that count.
 """
-
-
-def is_container_in_python(kind: type) -> bool:
-    """Say whether a type is, or is derived from, a container of Python code in the library."""
-    known = Current.prepared.get(kind)
-    if known is None:
-        bases = [base.__module__ for base in kind.__mro__[:-1]]
-        known = not CONTAINER_MODULES.isdisjoint(bases) and not issubclass(kind, CONTAINERS)
-        known = known and all(CONTAINER_MODULES & {base} or is_rewritten(base) for base in bases)
-        if known and Current.rewrite_container is not None:
-            Current.rewrite_container(kind)
-        Current.prepared[kind] = known
-    return known
-
-
-def touches_itself(function: Any) -> bool:
-    """Say whether a function is rewritten, as some of the standard library are at need."""
-    module = getattr(function, "__module__", None)
-    is_looked_into = module in CONTAINER_MODULES or module in Current.looked_into
-    if is_looked_into and type(function) is types.FunctionType:
-        if function.__globals__.get("__name__") != module:  # ours, before one of `random`
-            return False
-        if Current.rewrite is not None:
-            Current.rewrite(function)
-        return True
-    return is_rewritten(module)
 
 
 def touch_inherited(accesses: Accesses, kind: type, start: type, name: str) -> None:
@@ -290,7 +268,7 @@ def touch_entry(
         return accesses.touch(owner, f".{key}", writes=writes, drops=drops)
     form = shown(key)
     if not writes and form != WHOLE:
-        accesses.reached(dict.get(holder, key), holder, f"[{form}]")
+        accesses.reached(peek(holder, key), holder, f"[{form}]")
     part = form if form == WHOLE else f"[{form}]"
     return accesses.touch(holder, part, writes=writes, drops=drops)
 
@@ -302,12 +280,26 @@ def touch_whole(
     if type(holder) is memoryview:
         holder = holder.obj
     if is_view(holder):
+        if hasattr(type(holder), "__next__"):  # what is taken of an iterator nobody else gets
+            accesses.touch(holder, WHOLE, writes=True)
         return touch_looked_into(accesses, holder)
+    if type(holder) is types.GeneratorType:
+        return run_through(accesses, holder)
     if is_container_in_python(type(holder)) or not holds(holder):
         return None
+    if issubclass(type(holder), Counter):
+        prepare_counter(type(holder))
     owner = accesses.owner_of(holder) if type(holder) is dict else None
     whose = holder if owner is None else owner
     return accesses.touch(whose, WHOLE, writes=writes, drops=drops)
+
+
+def run_through(accesses: Accesses, generator: Any) -> Footprint | None:
+    """Touch a generator that is advanced: nobody else may advance it meanwhile."""
+    footprint = accesses.touch(generator, WHOLE, writes=True)
+    if footprint is not None:
+        accesses.enters(generator, footprint)
+    return footprint
 
 
 def touch_looked_into(accesses: Accesses, view: Any) -> Footprint | None:
