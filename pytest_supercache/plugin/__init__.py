@@ -11,6 +11,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 
+from pytest_supercache.plugin.exit_status import ExitStatus, held, held_while_loading, is_asked
 from pytest_supercache.plugin.fixtures import (
     cache_layers,
     existing_cache,
@@ -20,8 +21,8 @@ from pytest_supercache.plugin.fixtures import (
     supercache_stack,
     virtual_clock,
 )
-from pytest_supercache.plugin.gating import is_asked, not_ended
 from pytest_supercache.plugin.options import add_options
+from pytest_supercache.plugin.project_table import read_table
 from pytest_supercache.plugin.session import Session, come_back_to
 from pytest_supercache.registry import REGISTRY
 
@@ -45,19 +46,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
-    """Let what conftest files register end with the run, however it ends."""
+    """Hold the run's exit status around conftest files, and end with it what they register."""
     early_config.add_cleanup(partial(come_back_to, REGISTRY.copy()))
-    return (yield)
+    options = early_config.known_args_namespace
+    is_gate_run = is_asked(early_config, options, read_table(early_config.rootpath))
+    loaded = yield from held_while_loading(is_gate_run=is_gate_run)
+    early_config.pluginmanager.register(ExitStatus(), ExitStatus.NAME)
+    return loaded
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
-    """Let a gate run end with 0 only when the gate says so, whoever ends it and how."""
-    status = yield
-    session = config.pluginmanager.get_plugin(Session.NAME)
-    if isinstance(session, Session):
-        return session.gate.guarded(status)
-    return not_ended() if status == 0 and is_asked(config, {}) else status
+    """Hold the exit status also where a conftest file has brought the plugin along."""
+    return (yield from held(config))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,7 +4,6 @@ Decided where all reports arrive, on xdist's controller. Before a gate run a mar
 last ``verdict.json``, so that a run which dies leaves no old GO behind.
 """
 
-import sys
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import replace
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.plugin.exit_status import is_asked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_supercache.gate.policy import Rules
@@ -29,11 +28,6 @@ GATE_NAMES = ("release", "minimum_severity", "known_issues", "gate")
 _CRASHED = "???"  # what xdist reports instead of setup, call or teardown
 _BOUNDS = ("faults", "ticks")  # fewer of them, and HOLDS says less
 _DESELECTED = "supercache_deselected"
-_LISTINGS = (
-    "help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow",
-    "collectonly", "setupplan", "supercache_replay", "supercache_describe",
-)  # fmt: skip
-"""Options of runs that never were meant to be a verdict."""
 
 
 def add_gate_options(parser: pytest.Parser) -> None:
@@ -71,9 +65,9 @@ class Gate:
         self._rules: Rules | None = None
         self._screen: list[str] = []
         self._texts: dict[str, str] = {}
-        self._says_go = False
+        self._status: int | None = None
         self.is_written = False  # the verdict of this run is in its file
-        self.is_on = is_asked(config, project)
+        self.is_on = is_asked(config, config.option, project)
         if not hasattr(config, "workerinput"):
             self._prepare()
 
@@ -95,7 +89,7 @@ class Gate:
         root = self._config.rootpath
         try:
             if self.is_on:
-                self._mark()
+                self.mark()
                 refuse_other_root(root, self._config.invocation_params.dir)
             for name in ("today", "replay") if self.is_on else ():
                 if self._config.getoption(f"supercache_{name}"):
@@ -110,7 +104,7 @@ class Gate:
         except (SupercacheError, OSError) as error:
             raise pytest.UsageError(f"gate: {error}") from error
 
-    def _mark(self) -> None:
+    def mark(self) -> None:
         """Put a verdict that says nothing in the place of the last one and of what tells of it."""
         from pytest_supercache.gate.documents import DRAFTS
         from pytest_supercache.plugin.allure_results import OWN, folder_of_allure
@@ -211,7 +205,7 @@ class Gate:
         self._screen = screen(decision, document, rules, columns(self._config))
         if self.is_on:
             session.exitstatus = decision.exit_status
-            self._says_go = decision.exit_status == 0
+            self._status = decision.exit_status
             self._texts = {n: draft(document, decision, rules) for n, draft in DRAFTS.items()}
         gate = gate_part(decision, document, rules)
         return {"when": circumstances["when"], "run": run, "gate": gate}
@@ -237,10 +231,10 @@ class Gate:
         self._screen = [GateVerdict.NO_VERDICT.value, f"  because {said}"]
         session.exitstatus = int(session.exitstatus) or NO_EVIDENCE
 
-    def guarded(self, status: object) -> object:
-        """Return pytest's exit status, but never 0 unless the verdict is GO and in its file."""
-        is_decided = self._says_go and self.is_written
-        return not_ended() if self.is_on and status == 0 and not is_decided else status
+    @property
+    def decided(self) -> int | None:
+        """The exit status of the verdict, once its file says the same."""
+        return self._status if self.is_written else None
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -282,22 +276,6 @@ class Gate:
             return None
         why = session.shouldfail or session.shouldstop or "not every item was run"
         return f"{why} ({len(self._ran)} of {session.testscollected} items were run)"
-
-
-def is_asked(config: pytest.Config, project: "Mapping[str, Any]") -> bool:
-    """Say whether a run has to be decided."""
-    by_ini = config.getini("supercache_gate")
-    always = project.get("gate") if by_ini is None else by_ini
-    is_other = any(config.getoption(name, default=None) for name in _LISTINGS)
-    return bool(config.getoption("supercache_gate") or (always and not is_other))
-
-
-def not_ended() -> int:
-    """Say that a run is over which nobody has decided, and return its exit status."""
-    from pytest_supercache.gate.policy import NO_EVIDENCE, GateVerdict
-
-    sys.stderr.write(f"{GateVerdict.NO_VERDICT.value}\n  because the run ended undecided\n")
-    return NO_EVIDENCE
 
 
 def _is_ours(item: pytest.Item) -> bool:

@@ -1,7 +1,6 @@
 """The options of the plugin. Command line over file over ini over default."""
 
 import argparse
-import tomllib
 from dataclasses import replace
 from math import inf
 from typing import Any
@@ -13,6 +12,7 @@ from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.settings import SEARCHES, Exploration
 from pytest_supercache.plugin.gating import GATE_NAMES, add_gate_options
 from pytest_supercache.plugin.latencies import simulation
+from pytest_supercache.plugin.project_table import read_table
 
 PREFIX = "supercache_"
 
@@ -160,22 +160,14 @@ def _number(name: str, given: Any, kind: type) -> Any:
 
 
 def _tool_table(config: pytest.Config) -> dict[str, Any]:
-    """Read ``[tool.supercache]`` of the project's pyproject.toml."""
-    path = config.rootpath / "pyproject.toml"
-    try:
-        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise pytest.UsageError(f"{path}: {error}") from error
-    table = tools.get("supercache", {})
-    if not isinstance(table, dict):
-        raise pytest.UsageError(f"{path}: supercache = {table!r}: expected a table")
+    """Read ``[tool.supercache]`` and refuse names in it that nobody knows."""
+    table = read_table(config.rootpath)
     known = {*_KINDS, "watch", "traffic", *GATE_NAMES}
     unknown = sorted(set(table) - known)
     if unknown:
         raise pytest.UsageError(
-            f"{path}: [tool.supercache] has unknown names: {', '.join(unknown)}. "
+            f"{config.rootpath / 'pyproject.toml'}: [tool.supercache] has unknown names: "
+            f"{', '.join(unknown)}. "
             f"Expected {', '.join(sorted(known))}."
         )
-    return dict(table)
+    return table

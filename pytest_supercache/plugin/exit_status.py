@@ -1,0 +1,118 @@
+"""Exit status 0 is the gate's alone: it is decided outside every hook of the project.
+
+A run can end in any hook, by `sys.exit` or `pytest.exit`, with any status. What is outermost here
+lets 0 pass only where the gate said GO and the file says it too. A process that ends without its
+interpreter (`os._exit`) or that changes its status after pytest (`atexit`) cannot be held;
+`supercache verdict` decides once more, in a process of its own.
+"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_supercache.plugin.project_table import read_table
+
+if TYPE_CHECKING:
+    from pytest_supercache.plugin.gating import Gate
+
+_LISTINGS = (
+    "help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow",
+    "collectonly", "setupplan", "supercache_replay", "supercache_describe",
+)  # fmt: skip
+"""Options of runs that never were meant to be a verdict."""
+
+_BITS = 256  # the kernel keeps eight bits of an exit status
+
+
+class ExitStatus:
+    """The outermost wrapper of a run; it comes after the conftest files that pytest loads first."""
+
+    NAME = "supercache-exit-status"
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:
+        """Hold the status that the whole run ends with."""
+        return (yield from held(config))
+
+
+def held(config: pytest.Config) -> Generator[None, object, object]:
+    """Pass on how a run ends, but as 0 only when the gate says so, whoever ends it and how."""
+    try:
+        status = yield
+    except SystemExit as left:
+        if not _is_zero(left.code):
+            _take_back(config)
+            raise
+        status = left.code
+        if not _is_gate_run(config):
+            raise
+    except BaseException:
+        _take_back(config)
+        raise
+    if not _is_gate_run(config):
+        return status
+    if not _is_zero(status):
+        _take_back(config)
+        return status
+    gate = gate_of(config)
+    decided = gate.decided if gate else None
+    return not_ended() if decided is None else decided
+
+
+def held_while_loading(*, is_gate_run: bool) -> Generator[None, object, object]:
+    """Let no conftest file end a gate run with 0 while it is imported."""
+    try:
+        return (yield)
+    except SystemExit as left:
+        if is_gate_run and _is_zero(left.code):
+            raise SystemExit(not_ended()) from left
+        raise
+
+
+def is_asked(config: pytest.Config, options: Namespace, table: Mapping[str, Any]) -> bool:
+    """Say whether a run has to be decided, by its options and the project's settings."""
+    by_ini = config.getini("supercache_gate")
+    always = table.get("gate") if by_ini is None else by_ini
+    is_other = any(getattr(options, name, None) for name in _LISTINGS)
+    return bool(getattr(options, "supercache_gate", None) or (always and not is_other))
+
+
+def not_ended() -> int:
+    """Say that a run is over which nobody has decided, and return its exit status."""
+    from pytest_supercache.gate.policy import NO_EVIDENCE, GateVerdict
+
+    sys.stderr.write(f"{GateVerdict.NO_VERDICT.value}\n  because the run ended undecided\n")
+    return NO_EVIDENCE
+
+
+def gate_of(config: pytest.Config) -> "Gate | None":
+    """Return the gate of a run; None: the run was over before pytest had configured it."""
+    from pytest_supercache.plugin.gating import Gate
+
+    gate = config.pluginmanager.get_plugin(Gate.NAME)
+    return gate if isinstance(gate, Gate) else None
+
+
+def _is_gate_run(config: pytest.Config) -> bool:
+    """Say whether this process has to answer for a verdict: workers of xdist have not."""
+    if hasattr(config, "workerinput"):
+        return False
+    gate = gate_of(config)
+    if gate is not None:
+        return gate.is_on
+    return is_asked(config, config.option, read_table(config.rootpath))
+
+
+def _is_zero(status: object) -> bool:
+    """Say whether a process that ends with this has exit status 0."""
+    return status is None or (isinstance(status, int) and status % _BITS == 0)
+
+
+def _take_back(config: pytest.Config) -> None:
+    """Let no GO stay in its file when the run that said it went wrong afterwards."""
+    gate = gate_of(config)
+    if gate is not None and gate.is_on and gate.decided == 0:
+        gate.mark()

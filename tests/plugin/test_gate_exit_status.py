@@ -1,0 +1,99 @@
+"""Exit status 0 is the gate's alone, whatever code of the project ends the run, and wherever."""
+
+import pytest
+
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+from tests.plugin.test_plugin_gate import configure
+
+LEAVE = {
+    "sys.exit(0)": "import sys; sys.exit(0)",
+    "sys.exit()": "import sys; sys.exit()",
+    "sys.exit(256)": "import sys; sys.exit(256)",  # eight bits of it are 0
+    "pytest.exit(0)": "import pytest; pytest.exit('enough', 0)",
+    "pytest.exit(256)": "import pytest; pytest.exit('enough', 256)",
+}
+HOOKS = {
+    "pytest_configure": "config",
+    "pytest_sessionstart": "session",
+    "pytest_collection_modifyitems": "items",
+    "pytest_runtest_setup": "item",
+    "pytest_sessionfinish": "session",
+    "pytest_terminal_summary": "terminalreporter",
+    "pytest_unconfigure": "config",
+}
+
+
+def _hook(name: str, leave: str) -> str:
+    return f"def {name}({HOOKS[name]}):\n    {leave}\n"
+
+
+@pytest.mark.parametrize("leave", LEAVE)
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_hook_that_ends_a_no_go_ends_it_with_another_status_than_0(
+    project: Project, hook: str, leave: str
+) -> None:
+    configure(project, "gate = true")
+    project.scenario(race("X-1"))
+    project.add_to_conftest(_hook(hook, LEAVE[leave]))
+    assert int(project.run().ret) % 256 != 0
+
+
+@pytest.mark.parametrize("end", ["after the session", "as its status", "in a cleanup"])
+def test_a_wrapper_around_the_whole_run_cannot_make_0_of_its_status(
+    project: Project, end: str
+) -> None:
+    project.scenario(race("X-2"))
+    wrapper = "import sys, pytest\n@pytest.hookimpl(wrapper=True, tryfirst=True)\n"
+    project.add_to_conftest({
+        "after the session": f"{wrapper}def pytest_cmdline_main():\n    yield\n    sys.exit(0)\n",
+        "as its status": f"{wrapper}def pytest_cmdline_main():\n    yield\n    return 0\n",
+        "in a cleanup":
+            "import sys\ndef pytest_configure(config): config.add_cleanup(lambda: sys.exit(0))\n",
+    }[end])  # fmt: skip
+    assert project.run("--supercache-gate").ret == 1
+    assert project.verdict()["gate"]["verdict"] == "NO-GO"
+
+
+@pytest.mark.parametrize("by", ["command line", "pyproject"])
+def test_a_conftest_that_leaves_while_it_is_imported_decides_nothing(
+    project: Project, by: str
+) -> None:
+    project.scenario(race("X-3", "uncached"))
+    configure(project, "gate = true" if by == "pyproject" else "")
+    project.conftest(LEAVE["sys.exit(0)"])
+    left = project.run_apart(*(["--supercache-gate"] if by == "command line" else []))
+    assert left.ret == 6
+    left.stderr.fnmatch_lines(["NO VERDICT", "*the run ended undecided"])
+
+
+@pytest.mark.parametrize("hook", ["pytest_terminal_summary", "pytest_unconfigure"])
+def test_a_go_that_is_decided_and_written_stays_one(project: Project, hook: str) -> None:
+    project.scenario(race("X-4", "uncached"))
+    project.add_to_conftest(_hook(hook, LEAVE["sys.exit(0)"]))
+    assert project.run("--supercache-gate").ret == 0
+    assert project.verdict()["gate"]["verdict"] == "GO"
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["sys.exit(3)", "raise KeyError('no')", "raise KeyboardInterrupt", "pytest.exit('no', 3)"],
+)
+def test_a_go_after_which_the_run_fails_is_taken_back(project: Project, end: str) -> None:
+    project.scenario(race("X-5", "uncached"))
+    project.add_to_conftest(f"import sys, pytest\n{_hook('pytest_terminal_summary', end)}")
+    assert project.run_apart("--supercache-gate").ret != 0
+    assert project.verdict()["run"]["finished"] is False
+
+
+def test_without_the_gate_the_status_is_that_of_whoever_ends_the_run(project: Project) -> None:
+    project.scenario(race("X-6"))
+    project.add_to_conftest(_hook("pytest_unconfigure", LEAVE["sys.exit(0)"]))
+    assert project.run_apart().ret == 0
+
+
+def test_workers_say_nothing_of_a_verdict(project: Project) -> None:
+    project.scenario(race("X-7", "uncached"))
+    shown = project.run_apart("--supercache-gate", "-n", "2")
+    assert shown.ret == 0
+    assert "NO VERDICT" not in shown.stdout.str() + shown.stderr.str()
