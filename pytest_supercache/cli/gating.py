@@ -16,6 +16,7 @@ from pytest_supercache.cli.reading import read_document
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.gate.checkout import commit_of
 from pytest_supercache.gate.evidence import MALFORMED, rows_of
+from pytest_supercache.gate.freshness import HOURS_MAX, Asked, doubts_of
 from pytest_supercache.gate.lock import write_lock
 from pytest_supercache.gate.message import message as draft_of_message
 from pytest_supercache.gate.overview import compare, extent, variants
@@ -54,6 +55,7 @@ class Judged:
     document: Mapping[str, Any]
     rules: Rules
     decision: Decision
+    doubts: tuple[str, ...] = ()  # why it is not the run that was asked for
 
 
 def project_root() -> Path:
@@ -109,23 +111,45 @@ _known = click.option(
 )
 @click.option("--lock", is_flag=True, help="Write gate.lock: the scenarios that must be run.")
 @click.option("--details", is_flag=True, help="How far each conflict reaches; variants.")
+@click.option(
+    "--max-age",
+    metavar="HOURS",
+    type=click.FloatRange(min=0),
+    default=HOURS_MAX,
+    help=f"How old the run may be (default: {HOURS_MAX}).",
+)
+@click.option(
+    "--run-id",
+    metavar="ID",
+    envvar="SUPERCACHE_RUN_ID",
+    help="Which run is meant: what SUPERCACHE_RUN_ID was for pytest.",
+)
 @_known
 @mistakes_exit_2
 def verdict(
-    file: Path | None, against: Path | None, lock: bool, details: bool, known_issues: str | None
+    file: Path | None,
+    against: Path | None,
+    lock: bool,
+    details: bool,
+    max_age: float,
+    run_id: str | None,
+    known_issues: str | None,
 ) -> None:
     """Say whether the release may go, from FILE (default: reports/verdict.json).
 
     Exit status: 0 GO, also with a known workaround; 1 NO-GO; NO VERDICT is 6, or pytest's own 2 to
     5; 2 also for a call or a file of settings that is wrong.
     """
-    judged = _judge(file, known_issues)
+    judged = _judge(file, known_issues, lambda path, root: Asked(
+        now=datetime.now(UTC), stamped=_stamped(path), hours_max=max_age, run_id=run_id,
+        commit=commit_of(root),
+    ))  # fmt: skip
     if lock:
         _write_lock(judged)
         return
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     lines = screen(judged.decision, judged.document, judged.rules, width)
-    more = _of_another_commit(judged)
+    more = []
     if details:
         more += [*extent(judged.document), *variants(judged.document)]
     if against is not None:
@@ -154,19 +178,32 @@ def postmortem(file: Path | None, known_issues: str | None) -> None:
     click.echo(draft_of_postmortem(judged.document, judged.decision, judged.rules), nl=False)
 
 
-def _judge(file: Path | None, known_issues: str | None) -> Judged:
+def _judge(
+    file: Path | None,
+    known_issues: str | None,
+    asks: Callable[[Path, Path], Asked] | None = None,
+) -> Judged:
+    """Decide from a file; a draft may be about an old one, a verdict is held against what is asked.
+
+    Where the file cannot be read, this says NO VERDICT and ends the process.
+    """
     root = project_root()
     table = project_table(root)
     rules = read_rules(root, table, datetime.now(UTC).date(), known_issues)
     path = file or root / str(table.get("report") or "reports") / "verdict.json"
     try:
         document = read_document(path)
-        decision = decide(document, rules)
+        doubts = tuple(doubts_of(document, asks(path, root))) if asks else ()
+        decision = decide(document, rules, doubts)
     except (SupercacheError, *MALFORMED) as error:  # what cannot be read is no evidence
         said = error if isinstance(error, SupercacheError) else f"{path} cannot be read: {error}"
         click.echo(f"{GateVerdict.NO_VERDICT.value}\n  because {short(said)}")
         sys.exit(NO_EVIDENCE)
-    return Judged(root=root, document=document, rules=rules, decision=decision)
+    return Judged(root=root, document=document, rules=rules, decision=decision, doubts=doubts)
+
+
+def _stamped(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _earlier(path: Path) -> Mapping[str, Any]:
@@ -176,17 +213,9 @@ def _earlier(path: Path) -> Mapping[str, Any]:
         raise SupercacheError(f"--against: {error}") from error
 
 
-def _of_another_commit(judged: Judged) -> list[str]:
-    """Say when the run is about something else than what is checked out here."""
-    tested, here = judged.document.get("commit"), commit_of(judged.root)
-    if not tested or not here or tested == here:
-        return []
-    return [f"  note: this is about commit {tested}, and {here} is checked out here"]
-
-
 def _write_lock(judged: Judged) -> None:
     run = judged.document.get("run") or None
-    flaws = list(flaws_of(run))
+    flaws = [*judged.doubts, *flaws_of(run)]
     if (run or {}).get("deselected"):
         flaws.append("items were deselected")
     if flaws:

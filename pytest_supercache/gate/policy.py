@@ -94,8 +94,11 @@ class Decision:
         return tuple(dict.fromkeys([*of_waivers, *self.conditions]))
 
 
-def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
-    """Judge a run; ``document`` is a verdict document with its ``run``."""
+def decide(document: Mapping[str, Any], rules: Rules, doubts: Iterable[str] = ()) -> Decision:
+    """Judge a run; ``document`` is a verdict document with its ``run``.
+
+    ``doubts`` say why it may not be the run that is asked for: with one there is no GO.
+    """
     rows = rows_of(document)
     run = document.get("run") if isinstance(document.get("run"), Mapping) else None
     counting = counting_systems(rows, rules.release)
@@ -103,6 +106,7 @@ def decide(document: Mapping[str, Any], rules: Rules) -> Decision:
     waived = {name for waiver in waivers for name in waiver.scenarios}
     against = [*unwaived, *_failed_tests(run)]
     undecided = [
+        *doubts,
         *flaws_of(run),
         *contradictions(document),
         *_unknown(rows, counting, rules),

@@ -11,7 +11,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 
-from pytest_supercache.plugin.exit_status import ExitStatus, held, held_while_loading, is_asked
+from pytest_supercache.plugin.exit_status import ExitStatus, held, held_while_loading
 from pytest_supercache.plugin.fixtures import (
     cache_layers,
     existing_cache,
@@ -21,8 +21,8 @@ from pytest_supercache.plugin.fixtures import (
     supercache_stack,
     virtual_clock,
 )
+from pytest_supercache.plugin.marking import mark_if_asked
 from pytest_supercache.plugin.options import add_options
-from pytest_supercache.plugin.project_table import read_table
 from pytest_supercache.plugin.session import Session, come_back_to
 from pytest_supercache.registry import REGISTRY
 
@@ -46,11 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
-    """Hold the run's exit status around conftest files, and end with it what they register."""
+    """Mark the last verdict before conftest files are imported; forget at the end what they did."""
     early_config.add_cleanup(partial(come_back_to, REGISTRY.copy()))
-    options = early_config.known_args_namespace
-    is_gate_run = is_asked(early_config, options, read_table(early_config.rootpath))
-    loaded = yield from held_while_loading(is_gate_run=is_gate_run)
+    loaded = yield from held_while_loading(is_gate_run=mark_if_asked(early_config))
     early_config.pluginmanager.register(ExitStatus(), ExitStatus.NAME)
     return loaded
 

@@ -4,6 +4,7 @@ Without ``--alluredir`` the evidence travels with the reports, so that under xdi
 writes one folder; with it allure-pytest writes, in every worker, and we complete its folder.
 """
 
+from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,10 @@ def _write(folder: Path, node_id: str, kept: dict[str, Any]) -> None:
     write_result(folder, data)
 
 
-def folder_of_allure(config: pytest.Config) -> Path | None:
-    """Return where allure-pytest writes; None: it is not asked to."""
-    given = config.getoption("--alluredir", default=None)
+def folder_of_allure(config: pytest.Config, options: Namespace | None = None) -> Path | None:
+    """Return where allure-pytest writes; None: it is not asked to.
+
+    Before conftest files are imported, ``options`` are what is known of the command line.
+    """
+    given = getattr(options or config.option, "allure_report_dir", None)
     return config.invocation_params.dir / given if given else None

@@ -14,6 +14,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.exit_status import is_asked
+from pytest_supercache.plugin.marking import mark, mark_once, run_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +90,7 @@ class Gate:
         root = self._config.rootpath
         try:
             if self.is_on:
-                self.mark()
+                mark_once(self._config, self._path.parent)
                 refuse_other_root(root, self._config.invocation_params.dir)
             for name in ("today", "replay") if self.is_on else ():
                 if self._config.getoption(f"supercache_{name}"):
@@ -105,24 +106,12 @@ class Gate:
             raise pytest.UsageError(f"gate: {error}") from error
 
     def mark(self) -> None:
-        """Put a verdict that says nothing in the place of the last one and of what tells of it."""
-        from pytest_supercache.gate.documents import DRAFTS
-        from pytest_supercache.plugin.allure_results import OWN, folder_of_allure
-        from pytest_supercache.report import allure_folder
-        from pytest_supercache.report.folder import MADE, PAGE
-        from pytest_supercache.report.verdict_json import write_verdict
+        """Take back what the file says: the run has begun and not ended.
 
-        folder = self._path.parent
-        for name in (PAGE, *MADE, *DRAFTS, *allure_folder.MADE) if folder.is_dir() else ():
-            (folder / name).unlink(missing_ok=True)
-        try:
-            for results in {folder / OWN, folder_of_allure(self._config) or folder / OWN}:
-                allure_folder.forget_verdict(results)
-            write_verdict(self._path, (), {"run": {"finished": False}})
-        except OSError:
-            with suppress(OSError):  # on a full disk nothing can be written, but this can go
-                self._path.unlink(missing_ok=True)
-            raise
+        Raises:
+            UsageError: the file cannot be written.
+        """
+        mark(self._config, self._config.option, self._path.parent)
 
     def _now(self) -> datetime:
         """Return the kernel's time, as it stamps files.
@@ -256,6 +245,7 @@ class Gate:
             unexplained += 1
         return {
             "finished": True,
+            "id": run_id(self._config),
             "exit_status": status,
             **self._facts,
             "unexplained": unexplained,

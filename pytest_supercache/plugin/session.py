@@ -17,6 +17,7 @@ from pytest_supercache.core.verdict import Label, Verdict
 from pytest_supercache.plugin.ahead import Ahead
 from pytest_supercache.plugin.allure_results import AllureResults
 from pytest_supercache.plugin.gating import Gate
+from pytest_supercache.plugin.marking import report_folder
 from pytest_supercache.plugin.options import Options
 from pytest_supercache.plugin.terminal import columns
 from pytest_supercache.registry import REGISTRY, Registry, Watch, refuse_nonsense
@@ -257,7 +258,7 @@ class Session:
     @property
     def report_folder(self) -> Path:
         """Where reports go; a relative name is meant from the project's root."""
-        return self._config.rootpath / (self.options.value("report") or "reports")
+        return report_folder(self._config, self._config.option, self.options.project)
 
     @cached_property
     def circumstances(self) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The gate's commands: verdict, its lock and its comparison, known issues, drafts."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -85,19 +84,6 @@ def test_a_report_of_what_is_no_verdict_is_one_message(
     assert result.exit_code == 2
     assert result.output.startswith("verdict.json")
     assert result.output.count("\n") == 1
-
-
-def test_a_verdict_about_another_commit_says_so(project: Project, supercache: Command) -> None:
-    project.scenario(race("V-1", "uncached"))
-    project.run()
-    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
-        name = ["-c", "user.name=Betty", "-c", "user.email=b@example.org"]
-        subprocess.run(["git", *name, *words], cwd=project.path, check=True, timeout=60)
-    project.run()
-    assert "is checked out here" not in supercache("verdict").output
-    path = project.path / "reports" / "verdict.json"
-    path.write_text(json.dumps({**project.verdict(), "commit": "abc1234"}))
-    assert "note: this is about commit abc1234, and " in supercache("verdict").output
 
 
 def test_a_comparison_with_nothing_is_a_wrong_call(project: Project, supercache: Command) -> None:

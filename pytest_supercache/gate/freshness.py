@@ -1,0 +1,64 @@
+"""Is a verdict about the run, the commit and the day that somebody asks for: an old GO is none."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+HOURS_MAX = 24
+"""How old a verdict may be unless somebody says otherwise."""
+
+_CLOCKS_APART = timedelta(minutes=1)  # of two machines that share the file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a verdict is held against; what is None cannot be known here."""
+
+    now: datetime
+    stamped: datetime  # when the file was written, by the file system
+    hours_max: float = HOURS_MAX
+    run_id: str | None = None
+    commit: str | None = None
+
+
+def doubts_of(document: Mapping[str, Any], asked: Asked) -> Iterator[str]:
+    """Yield why a verdict is not the one that is asked for."""
+    run = document["run"] if isinstance(document.get("run"), Mapping) else {}
+    if asked.run_id and run.get("id") != asked.run_id:
+        told = f"it is of the run {run['id']}" if run.get("id") else "it does not say of which run"
+        yield f"verdict.json is another one: {told}, and the run {asked.run_id} was asked for"
+    yield from _by_time(document.get("when"), asked)
+    tested = document.get("commit")
+    if asked.commit and not tested:
+        yield "verdict.json is no evidence: it does not say about which commit it is"
+    elif asked.commit and tested != asked.commit:
+        yield (
+            f"verdict.json is another one: it is about commit {tested}, and {asked.commit} is "
+            "checked out here"
+        )
+
+
+def _by_time(said: object, asked: Asked) -> Iterator[str]:
+    when = _moment(said)
+    if when is None:
+        yield "verdict.json is no evidence: it does not say when the run was"
+        return
+    if asked.now + _CLOCKS_APART < asked.stamped:
+        yield f"the clock here is behind: verdict.json was written at {asked.stamped}"
+    if asked.now + _CLOCKS_APART < when:
+        yield f"verdict.json is no evidence: it is from the future ({said})"
+    hours = (asked.now - when) / timedelta(hours=1)
+    if hours > asked.hours_max:
+        yield (
+            f"verdict.json is old: it is {hours:.0f} hours old, and at most "
+            f"{asked.hours_max:g} are allowed (--max-age)"
+        )
+
+
+def _moment(said: object) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(str(said))
+    except ValueError:
+        return None
+    return when.astimezone(UTC) if when.tzinfo else None

@@ -1,0 +1,96 @@
+"""A gate run begins with a mark: the last verdict becomes one that says a run has begun.
+
+It is made before conftest files are imported, so that a run which dies in them, or in settings
+that are wrong, leaves no GO of an earlier run behind.
+"""
+
+import os
+import secrets
+from argparse import Namespace
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_supercache.plugin.exit_status import is_asked
+from pytest_supercache.plugin.project_table import read_table
+
+_IS_WORKER = "PYTEST_XDIST_WORKER"
+_RUN_ID = "SUPERCACHE_RUN_ID"
+_MARKED: pytest.StashKey[Path] = pytest.StashKey()
+_ID: pytest.StashKey[str] = pytest.StashKey()
+
+
+def mark_if_asked(config: pytest.Config) -> bool:
+    """Mark the last verdict if this becomes a gate run, and say whether it does.
+
+    Raises:
+        UsageError: it cannot be marked.
+    """
+    options = config.known_args_namespace
+    table = read_table(config.rootpath)
+    if _IS_WORKER in os.environ or not is_asked(config, options, table):
+        return False
+    mark(config, options, report_folder(config, options, table))
+    return True
+
+
+def mark_once(config: pytest.Config, folder: Path) -> None:
+    """Mark the last verdict unless that was done before conftest files were imported.
+
+    Raises:
+        UsageError: it cannot be marked.
+    """
+    if config.stash.get(_MARKED, None) != folder:
+        mark(config, config.option, folder)
+
+
+def mark(config: pytest.Config, options: Namespace, folder: Path) -> None:
+    """Put a verdict that says nothing in the place of the last one and of what tells of it.
+
+    Raises:
+        UsageError: it cannot be done; what stays is of an older run.
+    """
+    from pytest_supercache.report.verdict_json import write_verdict
+
+    path = folder / "verdict.json"
+    try:
+        write_verdict(path, (), {"run": {"finished": False, "id": run_id(config)}})
+    except OSError as error:
+        with suppress(OSError):  # on a full disk nothing can be written, but this can go
+            path.unlink(missing_ok=True)
+        stays = "; what is there is of an older run and decides nothing" if path.exists() else ""
+        raise pytest.UsageError(
+            f"gate: {path} cannot be marked as begun: {error}{stays}"
+        ) from error
+    try:
+        _forget_what_tells_of_it(config, options, folder)
+    except OSError as error:
+        raise pytest.UsageError(
+            f"gate: what an older run left cannot be removed: {error}"
+        ) from error
+    config.stash[_MARKED] = folder
+
+
+def _forget_what_tells_of_it(config: pytest.Config, options: Namespace, folder: Path) -> None:
+    from pytest_supercache.gate.documents import DRAFTS
+    from pytest_supercache.plugin.allure_results import OWN, folder_of_allure
+    from pytest_supercache.report import allure_folder
+    from pytest_supercache.report.folder import MADE, PAGE
+
+    for name in (PAGE, *MADE, *DRAFTS, *allure_folder.MADE):
+        (folder / name).unlink(missing_ok=True)
+    for results in {folder / OWN, folder_of_allure(config, options) or folder / OWN}:
+        allure_folder.forget_verdict(results)
+
+
+def report_folder(config: pytest.Config, options: Namespace, table: dict[str, Any]) -> Path:
+    """Return where reports go; a relative name is meant from the project's root."""
+    asked = getattr(options, "supercache_report", None) or config.getini("supercache_report")
+    return config.rootpath / str(asked or table.get("report") or "reports")
+
+
+def run_id(config: pytest.Config) -> str:
+    """Return what tells this run from others: what its caller says, or a number of its own."""
+    return config.stash.setdefault(_ID, os.environ.get(_RUN_ID) or secrets.token_hex(8))

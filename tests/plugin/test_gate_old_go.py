@@ -1,0 +1,172 @@
+"""An old GO decides nothing: neither after a run that died early, nor by its age or its commit."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pytest_supercache.cli import main
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+from tests.plugin.test_plugin_gate import configure
+
+NOW = datetime.now(UTC)
+
+
+def verdict(*words: str) -> Result:
+    return CliRunner().invoke(main, ["verdict", *words], catch_exceptions=False)
+
+
+@pytest.fixture
+def old_go(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose last run with the gate said GO."""
+    monkeypatch.delenv("SUPERCACHE_RUN_ID", raising=False)
+    project.scenario(race("O-1", "uncached"))
+    assert project.run_apart("--supercache-gate").ret == 0
+    monkeypatch.chdir(project.path)
+    assert verdict().exit_code == 0
+    return project
+
+
+def _directory(name: str) -> Callable[[Project], None]:
+    def put(project: Project) -> None:
+        path = project.path / "reports" / name
+        path.unlink(missing_ok=True)
+        path.mkdir()
+
+    return put
+
+
+DEATHS: dict[str, Callable[[Project], object]] = {
+    "killed in a conftest": lambda p: p.conftest("import os; os.kill(os.getpid(), 9)"),
+    "left in a conftest": lambda p: p.conftest("import os; os._exit(0)"),
+    "an error in a conftest": lambda p: p.conftest("1 / 0"),
+    "an unknown setting": lambda p: configure(p, "releases = 7"),
+    "a wrong setting": lambda p: configure(p, 'release = "shop"'),
+    "a wrong lock": lambda p: (p.path / "gate.lock").write_text("counts"),
+    "a directory as page": _directory("index.html"),
+    "a directory as message": _directory("message.md"),
+}
+
+
+@pytest.mark.parametrize("name", DEATHS)
+def test_a_run_that_died_before_it_had_begun_leaves_no_go(old_go: Project, name: str) -> None:
+    DEATHS[name](old_go)
+    old_go.run_apart("--supercache-gate")
+    assert old_go.verdict()["run"]["finished"] is False
+    (old_go.path / "pyproject.toml").unlink(missing_ok=True)
+    (old_go.path / "gate.lock").unlink(missing_ok=True)
+    decided = verdict()
+    assert decided.exit_code == 6
+    assert "the run did not finish" in decided.output
+
+
+def test_an_option_that_nobody_knows_leaves_no_go(old_go: Project) -> None:
+    assert old_go.run_apart("--supercache-gate", "--no-such-option").ret == 4
+    assert verdict().exit_code == 6
+
+
+def test_a_gate_that_is_always_on_marks_the_folder_that_the_project_names(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(project, 'gate = true\nreport = "out"')
+    project.scenario(race("O-2", "uncached"))
+    assert project.run_apart().ret == 0
+    project.conftest("import os; os._exit(0)")
+    project.run_apart()
+    monkeypatch.chdir(project.path)
+    assert verdict().exit_code == 6
+
+
+def test_a_mark_that_cannot_be_made_ends_the_run_and_calls_the_file_old(old_go: Project) -> None:
+    path = old_go.path / "reports" / "verdict.json"
+    path.unlink()
+    path.mkdir()
+    ended = old_go.run_apart("--supercache-gate")
+    assert ended.ret == 4
+    ended.stderr.fnmatch_lines(
+        ["*gate: *verdict.json cannot be marked as begun*is of an older run*"]
+    )
+    assert verdict().exit_code == 6
+
+
+def test_a_run_says_which_it_is(old_go: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The id comes from outside, so that a run which never began is noticed, too."""
+    assert len(old_go.verdict()["run"]["id"]) == 16
+    missing = verdict("--run-id=77")
+    assert missing.exit_code == 6
+    assert "it is of the run " in missing.output
+    assert ", and the run 77 was asked for" in missing.output
+    monkeypatch.setenv("SUPERCACHE_RUN_ID", "78")
+    assert verdict().exit_code == 6
+    assert old_go.run_apart("--supercache-gate").ret == 0
+    assert old_go.verdict()["run"]["id"] == "78"
+    assert verdict().exit_code == 0
+    assert verdict("--run-id=77").exit_code == 6
+
+
+def _edit(project: Project, **values: Any) -> Path:
+    path = project.path / "reports" / "verdict.json"
+    path.write_text(json.dumps({**project.verdict(), **values}))
+    return path
+
+
+def test_a_verdict_is_too_old_after_a_day_or_what_is_said(old_go: Project) -> None:
+    _edit(old_go, when=str(NOW - timedelta(hours=23)))
+    assert verdict().exit_code == 0
+    early = verdict("--max-age=22")
+    assert early.exit_code == 6
+    assert "it is 23 hours old, and at most 22 are allowed" in early.output
+    _edit(old_go, when=str(NOW - timedelta(hours=25)))
+    assert verdict().exit_code == 6
+    assert verdict("--max-age=26").exit_code == 0
+
+
+@pytest.mark.parametrize("when", [None, 7, "yesterday", "2026-03-10T10:00:00"])
+def test_a_verdict_without_a_time_is_none(old_go: Project, when: object) -> None:
+    _edit(old_go, when=when)
+    decided = verdict("--max-age=999999")
+    assert decided.exit_code == 6
+    assert "it does not say when the run was" in decided.output
+
+
+def test_a_verdict_from_the_future_is_none(old_go: Project) -> None:
+    _edit(old_go, when=str(NOW + timedelta(hours=1)))
+    decided = verdict()
+    assert decided.exit_code == 6
+    assert "it is from the future" in decided.output
+
+
+def test_a_clock_behind_the_time_of_the_file_gives_no_verdict(old_go: Project) -> None:
+    path = _edit(old_go)
+    later = (NOW + timedelta(hours=1)).timestamp()
+    os.utime(path, (later, later))
+    decided = verdict()
+    assert decided.exit_code == 6
+    assert "the clock here is behind" in decided.output
+
+
+def test_a_verdict_must_be_about_the_commit_that_is_checked_out(old_go: Project) -> None:
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+        name = ["-c", "user.name=Betty", "-c", "user.email=b@example.org"]
+        subprocess.run(["git", *name, *words], cwd=old_go.path, check=True, timeout=60)
+    unknown = verdict()
+    assert unknown.exit_code == 6
+    assert "it does not say about which commit it is" in unknown.output
+    assert old_go.run_apart("--supercache-gate").ret == 0
+    assert verdict().exit_code == 0
+    _edit(old_go, commit="abc1234")
+    other = verdict()
+    assert other.exit_code == 6
+    assert "it is about commit abc1234, and " in other.output
+
+
+def test_drafts_are_made_of_old_verdicts_too(old_go: Project) -> None:
+    _edit(old_go, when=str(NOW - timedelta(days=9)))
+    assert "The release can go." in CliRunner().invoke(main, ["message"]).output
