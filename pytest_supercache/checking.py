@@ -26,12 +26,13 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import End, Label, Verdict
 from pytest_supercache.diagnosis import diagnosed
 from pytest_supercache.layers.servers import AnyServer, start_server
+from pytest_supercache.oracle.fingerprint import FoundIn
 from pytest_supercache.oracle.guarantee import Guarantee, complete
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.passing import find_passing
 from pytest_supercache.runtime.fingerprints import not_deterministic
 from pytest_supercache.runtime.memory.sharing import mixed
-from pytest_supercache.searching import OfHypothesis, Searched, search
+from pytest_supercache.searching import Searched, search
 from pytest_supercache.simulating import with_odds
 from pytest_supercache.stand import Body, Given, Stand, test_stand
 from pytest_supercache.trial import (
@@ -122,6 +123,7 @@ def check_on(
     clients: Iterable[str] = (),
     isolate: Iterable[str] = (),
     item: str = "check",
+    system: str = "",
     preflight: Body | None = None,
     replay: Again | None = None,
     hypothesis_seed: int | None = None,
@@ -138,7 +140,7 @@ def check_on(
     work = Work(
         body=body, settings=settings, guarantees=guarantees, given=given or {}, state=tuple(state),
         clients=tuple(clients), item=item, hypothesis=(hypothesis_seed, reproduce),
-        isolate=tuple(isolate), backend=server.backend,
+        isolate=tuple(isolate), backend=server.backend, system=system,
     )  # fmt: skip
     place = here if replay is not None else on
     with place(work) as elsewhere, _stand_for(server, work) as stand:
@@ -204,7 +206,7 @@ def _search_one(
             stand=stand, body=work.body, settings=within, started=began,
             guarantees=work.guarantees, shared=shared, vector=vector,
         )  # fmt: skip
-        one = _Check(trial, work.item, again, work.hypothesis)
+        one = _Check(trial, work, again)
         try:
             result = one.result()
             break
@@ -235,13 +237,12 @@ def _with_odds(stand: Stand, work: Work, shared: bool, result: CheckResult) -> C
 class _Check:
     """One check from the first serial run to the result."""
 
-    def __init__(
-        self, trial: Trial, item: str, again: Again | None, hypothesis: OfHypothesis
-    ) -> None:
+    def __init__(self, trial: Trial, work: Work, again: Again | None) -> None:
         self._trial = trial
-        self._item = item
+        self._item = work.item
+        self._found_in = FoundIn(flow=work.item, system=work.system)
         self._again = again
-        self._hypothesis = hypothesis
+        self._hypothesis = work.hypothesis
         self._searched = Searched()
 
     def notes(self) -> tuple[str, ...]:
@@ -335,7 +336,7 @@ class _Check:
             found, minimal = smallest(trial, trial.found, is_smallest=is_smallest)
         counterexample = confirm(trial, found, self._item, minimal=minimal and self._again is None)
         counterexample = diagnosed(
-            counterexample, label, doubt, exhausted=exhausted, flow=self._item
+            counterexample, label, doubt, exhausted=exhausted, of=self._found_in
         )
         share = self._share() if exhausted else None
         result = CheckResult(

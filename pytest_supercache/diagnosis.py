@@ -8,15 +8,16 @@ from pytest_supercache.doubt import Doubt
 from pytest_supercache.oracle.cause import Causes, find_causes
 from pytest_supercache.oracle.classify import classify
 from pytest_supercache.oracle.explain import advice, cause_sentences, class_sentence
-from pytest_supercache.oracle.fingerprint import fingerprint_of
+from pytest_supercache.oracle.fingerprint import FoundIn, fingerprint_of, former_fingerprint_of
 from pytest_supercache.oracle.story import story
+from pytest_supercache.runtime.functions_under_test import raised_in
 from pytest_supercache.search.events import events_of, order, orders_of
 
 
 def diagnosed(
-    found: Counterexample, label: Label | None, doubt: Doubt | None, *, exhausted: bool, flow: str
+    found: Counterexample, label: Label | None, doubt: Doubt | None, *, exhausted: bool, of: FoundIn
 ) -> Counterexample:
-    """Say what is known about a finding in a flow; ``doubt`` knows the other interleavings."""
+    """Say what is known about a finding of a flow; ``doubt`` knows the other interleavings."""
     execution = found.execution
     classified = classify(execution, found.violation)
     lines = [class_sentence(classified.slug)]
@@ -31,11 +32,15 @@ def diagnosed(
             causes, execution.race, executed=doubt.evidence.size, exhausted=exhausted
         )
     lines += advice(classified.slug)
+    error = found.violation.evidence.get("error")
+    where = replace(of, raised_in=raised_in(error)) if isinstance(error, BaseException) else of
+    known = (execution, found.violation, label, classified, where)
     return replace(
         found,
         conflict_class=classified.slug,
         explanation="\n".join(lines),
-        fingerprint=fingerprint_of(execution, found.violation, label, classified, flow),
+        fingerprint=fingerprint_of(*known),
+        former_fingerprint=former_fingerprint_of(*known),
         causes=() if causes is None else causes.sets,
         causes_are_all=causes is not None and causes.is_complete and exhausted,
     )

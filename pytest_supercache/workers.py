@@ -55,6 +55,7 @@ class Work:
     clients: tuple[str, ...] = ()
     isolate: tuple[str, ...] = ()
     item: str = "check"
+    system: str = ""  # of a scenario
     hypothesis: OfHypothesis = (None, None)
     backend: str = "fakeredis"
 

@@ -84,6 +84,11 @@ def project_table(root: Path) -> dict[str, Any]:
     return table
 
 
+def report_file(root: Path, table: Mapping[str, Any]) -> Path:
+    """Return where the last run of a project has left its verdict."""
+    return root / str(table.get("report") or "reports") / "verdict.json"
+
+
 def mistakes_exit_2(command: Callable[..., None]) -> Callable[..., None]:
     """Show a mistake of the user as one message."""
 
@@ -190,7 +195,7 @@ def _judge(
     root = project_root()
     table = project_table(root)
     rules = read_rules(root, table, datetime.now(UTC).date(), known_issues)
-    path = file or root / str(table.get("report") or "reports") / "verdict.json"
+    path = file or report_file(root, table)
     try:
         document = read_document(path)
         doubts = tuple(doubts_of(document, asks(path, root))) if asks else ()

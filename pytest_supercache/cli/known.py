@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,10 +11,17 @@ from typing import Any
 
 import click
 
-from pytest_supercache.cli.gating import mistakes_exit_2, project_root, project_table
+from pytest_supercache.cli.gating import (
+    mistakes_exit_2,
+    project_root,
+    project_table,
+    report_file,
+)
+from pytest_supercache.cli.reading import read_document
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.gate.draft import draft_entry, lint
+from pytest_supercache.gate.known import moved
 from pytest_supercache.gate.project import issues_path, read_issues
 
 _known = click.option("--known-issues", metavar="FILE", help="Default: known-issues.toml.")
@@ -51,15 +59,34 @@ def add(token: str, scenario: Path, known_issues: str | None) -> None:
 def check(known_issues: str | None) -> None:
     """Check the entries: fields, dates, overlaps, stale entries, renewals.
 
+    An entry that knows a conflict of the last run by its former fingerprint is shown the new one.
     Exit status: 0 in order; 1 something has to be done; 2 the file cannot be used.
     """
     root = project_root()
-    issues = read_issues(root, project_table(root), known_issues)
+    table = project_table(root)
+    to_move = list(_moved(root, table, issues_path(root, table, known_issues)))
+    try:
+        issues = read_issues(root, table, known_issues)
+    except SupercacheError:
+        for line in to_move:
+            click.echo(line)
+        raise
     problems, notes = lint(issues, datetime.now(UTC).date())
+    problems = [*to_move, *problems]
     for line in (*problems, *notes):
         click.echo(line)
     click.echo(f"{len(issues)} known issues, {len(problems)} problems")
     sys.exit(1 if problems else 0)
+
+
+def _moved(root: Path, table: Mapping[str, Any], path: Path) -> Iterator[str]:
+    """Yield what has to move in a file of known issues, as far as the last run tells it."""
+    try:
+        rows = read_document(report_file(root, table))["scenarios"]
+        text = path.read_text(encoding="utf-8")
+    except (SupercacheError, OSError, UnicodeDecodeError):
+        return  # without a run nobody knows; the file's own mistakes are told by its reader
+    yield from moved(text, rows)
 
 
 def _replay(token: str, scenario: Path) -> dict[str, Any]:

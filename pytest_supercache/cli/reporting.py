@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pytest_supercache.cli.gating import mistakes_exit_2, project_root, project_table
+from pytest_supercache.cli.gating import mistakes_exit_2, project_root, project_table, report_file
 from pytest_supercache.cli.reading import read_document
 from pytest_supercache.cli.rendering import install, render
 from pytest_supercache.core.errors import SupercacheError
@@ -54,7 +54,7 @@ def report(file: Path | None, kind: str, output: Path | None, installs: bool) ->
     if installs:
         click.echo(f"installed: {install(root)}")
         return
-    path = file or root / str(project_table(root).get("report") or "reports") / "verdict.json"
+    path = file or report_file(root, project_table(root))
     document = read_document(path)
     if kind == "html":
         target = output or path.parent / "allure-report.html"

@@ -29,6 +29,7 @@ def draft_entry(row: Mapping[str, Any], today: date, before: str = "") -> str:
     if row.get("replay"):
         lines.append(f"# {row['replay']}")
     lines += ["[[known]]", *(f"{name} = {_text(value)}" for name, value in fields.items())]
+    lines.append(f"systems = {json.dumps([row['system']] if row.get('system') else [])}")
     lines += [f"opened = {today}", f"expires = {today + timedelta(days=_FIRST_DAYS)}"]
     lines.append(f"permanent_fix = {_text('TODO(owner): the ticket of the fix')}")
     return "\n".join(lines) + "\n"

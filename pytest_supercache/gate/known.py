@@ -32,6 +32,7 @@ class KnownIssue:
 
     id: str
     match: str
+    systems: tuple[str, ...]  # that it is for; a test in Python has none
     workaround: str
     workaround_checked_by: str  # the scenario run that must hold, in the same run
     owner: str
@@ -82,6 +83,35 @@ def renewals(issue: KnownIssue, issues: Iterable[KnownIssue]) -> int:
     return sum(one.match == issue.match and one.opened < issue.opened for one in issues)
 
 
+def moved(text: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield which entries know a conflict by its former fingerprint, and by which they should.
+
+    ``rows`` are those of ``verdict.json``. The text may lack fields: entries that have to move are
+    older than some of them. What cannot be read as TOML has no entries.
+    """
+    try:
+        tables = tomllib.loads(text).get("known")
+    except tomllib.TOMLDecodeError:
+        return
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for row in rows:
+        known = row.get("counterexample") or {}
+        former, present = str(known.get("former_fingerprint")), str(known.get("fingerprint"))
+        if former != present:
+            names = found.setdefault((former, str(row.get("system") or "")), {})
+            names.setdefault(present, []).append(str(row.get("id")))
+    lines = [line for line, _ in _blocks(text)]
+    for line, table in zip(lines, tables if isinstance(tables, list) else (), strict=False):
+        match = table.get("match") if isinstance(table, dict) else None
+        for (former, system), names in sorted(found.items()):
+            for present, ids in names.items() if match == former else ():
+                yield (
+                    f'line {line}: {table.get("id")}: match = "{match}" is a former fingerprint; '
+                    f'for {", ".join(ids)} write match = "{present}", '
+                    f"systems = {[system] if system else []}"
+                )
+
+
 def ends_soon(issue: KnownIssue, today: date) -> str | None:
     """Say when a waiver ends, if it ends within a week."""
     left = (issue.expires - today).days
@@ -112,6 +142,9 @@ def _mistakes(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _wrong_value(name: str, value: object) -> str | None:
     if name in _DATES:
         return None if _is_day(value) else "expected a date as in 2026-12-15, without quotes"
+    if name == "systems":
+        is_list = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
+        return None if is_list else "expected names of systems, as in ['shop']"
     if name == "permanent_fix" and isinstance(value, dict):
         parts = [value.get("issue"), *value.values()]
         texts = [str(part) for part in parts]
@@ -144,7 +177,7 @@ def _values(table: Mapping[str, Any]) -> dict[str, Any]:
     told = (
         ", ".join(f"{name} {part}" for name, part in fix.items()) if isinstance(fix, dict) else fix
     )
-    return {**table, "permanent_fix": told}
+    return {**table, "permanent_fix": told, "systems": tuple(table["systems"])}
 
 
 def _repeated_ids(issues: list[KnownIssue]) -> Iterator[tuple[KnownIssue, str]]:

@@ -163,7 +163,7 @@ def _weigh(
     for fingerprint, group in groups.items():
         ids = tuple(dict.fromkeys(row.id for row in group))
         asked = [issue for issue in rules.issues if issue.match == group[0].fingerprint]
-        answers = [(issue, _why_no_force(issue, rows, rules.today)) for issue in asked]
+        answers = [(issue, _why_no_force(issue, group, rows, rules.today)) for issue in asked]
         good = [issue for issue, why in answers if why is None]
         if good:
             best = max(good, key=lambda issue: issue.expires)
@@ -175,12 +175,21 @@ def _weigh(
         else:
             against.append(
                 f"{', '.join(ids)}: {group[0].what_broke} is broken and nobody has waived it "
-                f"(fingerprint {fingerprint})"
+                f"(fingerprint {fingerprint}{_formerly(group[0], rules.issues)})"
             )
     return waivers, against, without_force
 
 
-def _why_no_force(issue: KnownIssue, rows: list[Row], today: date) -> str | None:
+def _formerly(row: Row, issues: Iterable[KnownIssue]) -> str:
+    """Name the entries that know the conflict by its former fingerprint."""
+    known = [issue.id for issue in issues if issue.match == row.former_fingerprint]
+    return f"; {', '.join(known)} names the former one, {row.former_fingerprint}" if known else ""
+
+
+def _why_no_force(issue: KnownIssue, group: list[Row], rows: list[Row], today: date) -> str | None:
+    for row in group:
+        if row.system and row.system not in issue.systems:
+            return f"does not name the system {row.system}"
     if today > issue.expires:
         return f"expired on {issue.expires}"
     if today < issue.opened:

@@ -122,6 +122,7 @@ class Bench:
             clients=system.redis,
             isolate=system.isolate,
             item=item.name,
+            system=system.name,
             preflight=play.look_ahead,
             backend=system.backend,
             told=told,

@@ -1,5 +1,6 @@
 """Who takes steps: users on real threads, and background work without one."""
 
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pytest_supercache.core.switch import Background
 from pytest_supercache.core.trace import Pending, StepId
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.baton import Baton
+from pytest_supercache.runtime.functions_under_test import waits_in
 
 
 class _Begun(threading.Event):
@@ -184,7 +186,10 @@ class Actor:
 
     def as_blocked(self) -> Pending:
         """Describe where it waits for ever."""
-        return self.as_pending(enabled=False)
+        found = self.as_pending(enabled=False)
+        if self.thread is not None:
+            found.function = waits_in(sys._current_frames().get(self.thread.ident or 0))
+        return found
 
 
 class BackgroundActor:

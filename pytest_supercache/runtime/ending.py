@@ -107,7 +107,7 @@ def end_body(controller: Controller) -> None:
             if not let_run(controller):
                 break
         controller.blocked += tuple(
-            actor.as_pending(enabled=False)
+            actor.as_blocked()
             for actor in actors
             if actor.state is State.PARKED and not actor.daemon and not actor.waits_for_time
         )

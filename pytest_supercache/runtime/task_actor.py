@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.trace import Pending
 from pytest_supercache.runtime.actor import Actor, State
+from pytest_supercache.runtime.functions_under_test import innermost
 from pytest_supercache.runtime.under_test import is_under_test_name
 
 ACTING: ContextVar["TaskActor | None"] = ContextVar("supercache_acting", default=None)
@@ -75,8 +76,12 @@ class TaskActor(Actor):
     def as_blocked(self) -> Pending:
         """Describe where it waits for ever."""
         found = self.as_pending(enabled=False)
-        if self.pending is None and self.task is not None:
-            place = place_of(self.task.get_coro())
+        if self.task is None:
+            return found
+        coroutine = self.task.get_coro()
+        found.function = innermost(reversed(list(_frames(coroutine))))
+        if self.pending is None:
+            place = place_of(coroutine)
             found.label = f"await {place}" if place else "await"
         return found
 
