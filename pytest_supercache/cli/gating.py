@@ -223,6 +223,7 @@ def _write_lock(judged: Judged) -> None:
     flaws = [*judged.doubts, *flaws_of(run)]
     if (run or {}).get("deselected"):
         flaws.append("items were deselected")
+    flaws += [f"{option} leaves out items" for option in (run or {}).get("selecting") or ()]
     if flaws:
         raise SupercacheError(
             f"{LOCK}: the run was not a whole one: {short('; '.join(flaws))}; run every scenario "

@@ -80,6 +80,18 @@ def _row(row: Mapping[str, Any]) -> Row:
     )
 
 
+LEFT_OUT = "left out"
+"""Stands in the place of a verdict for what was collected and not run."""
+
+
+def left_out_of(run: Mapping[str, Any] | None) -> list[Row]:
+    """Return what was collected and not run, as rows that prove nothing."""
+    return [
+        Row(id=str(one["id"]), node_id=str(one["node_id"]), system="", verdict=LEFT_OUT)
+        for one in (run or {}).get("left_out") or ()
+    ]
+
+
 def contradictions(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield where a document does not agree with itself: it was edited, or is not whole."""
     rows = document.get("scenarios") or ()

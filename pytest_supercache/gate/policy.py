@@ -13,10 +13,12 @@ from typing import Any
 
 from pytest_supercache.gate.blame import Committed
 from pytest_supercache.gate.evidence import (
+    LEFT_OUT,
     Row,
     blocks,
     contradictions,
     counting_systems,
+    left_out_of,
     named,
     rows_of,
 )
@@ -102,7 +104,7 @@ def decide(document: Mapping[str, Any], rules: Rules, doubts: Iterable[str] = ()
     rows = rows_of(document)
     run = document.get("run") if isinstance(document.get("run"), Mapping) else None
     counting = counting_systems(rows, rules.release)
-    waivers, unwaived, without_force = _weigh(rows, counting, rules)
+    waivers, unwaived, without_force = _weigh(rows, counting, rules, left_out_of(run))
     waived = {name for waiver in waivers for name in waiver.scenarios}
     against = [*unwaived, *_failed_tests(run)]
     undecided = [
@@ -148,7 +150,7 @@ def counted_scenarios(rows: Iterable[Row], release: tuple[str, ...]) -> dict[str
 
 
 def _weigh(
-    rows: list[Row], counting: set[str], rules: Rules
+    rows: list[Row], counting: set[str], rules: Rules, left_out: list[Row]
 ) -> tuple[list[Waiver], list[str], list[tuple[str, str]]]:
     """Hold each conflict, once however many scenarios show it, against the waivers.
 
@@ -163,7 +165,9 @@ def _weigh(
     for fingerprint, group in groups.items():
         ids = tuple(dict.fromkeys(row.id for row in group))
         asked = [issue for issue in rules.issues if issue.match == group[0].fingerprint]
-        answers = [(issue, _why_no_force(issue, group, rows, rules.today)) for issue in asked]
+        answers = [
+            (issue, _why_no_force(issue, group, [*rows, *left_out], rules.today)) for issue in asked
+        ]
         good = [issue for issue, why in answers if why is None]
         if good:
             best = max(good, key=lambda issue: issue.expires)
@@ -195,12 +199,13 @@ def _why_no_force(issue: KnownIssue, group: list[Row], rows: list[Row], today: d
     if today < issue.opened:
         return f"is not valid before {issue.opened}"
     checks = named(rows, issue.workaround_checked_by)
-    if not checks:
+    if all(row.verdict == LEFT_OUT for row in checks):
         return f"has no force: its workaround ({issue.workaround_checked_by}) was not run"
     for row in checks:
         if not row.holds:
-            said = row.verdict.upper() if row.violated else "UNKNOWN"
-            return f"has no force: the check of its workaround, {row.id}, is {said}"
+            said = "is VIOLATED" if row.violated else "is UNKNOWN"
+            said = "was not run" if row.verdict == LEFT_OUT else said
+            return f"has no force: the check of its workaround, {row.id}, {said}"
     return None
 
 
@@ -235,7 +240,7 @@ def flaws_of(run: Mapping[str, Any] | None) -> Iterator[str]:
         yield "a replay is one schedule and no evidence"
     if run.get("stopped"):
         yield f"the run stopped before its end: {run['stopped']}"
-    for what in ("crashed", "broken", "skipped"):
+    for what in ("crashed", "broken", "skipped", "removed"):
         for name in run.get(what) or ():
             yield f"{name} {_HAPPENED[what]}"
     if run.get("unexplained"):
@@ -252,6 +257,7 @@ _HAPPENED = {
     "crashed": "was running when its worker crashed",
     "broken": "could not be run whole: the file, a fixture, a plugin or the stand is broken",
     "skipped": "was skipped",
+    "removed": "was collected and is missing from the run; nobody said that it was deselected",
 }
 
 
@@ -333,7 +339,7 @@ def _seen(rows: list[Row], counting: set[str]) -> set[str | None]:
 
 def _is_whole(run: Mapping[str, Any] | None, rules: Rules) -> bool:
     """Say whether a run had all that there is, as the scenario files say it; only a lock knows."""
-    less = [name for name in ("deselected", "overriding") if (run or {}).get(name)]
+    less = [name for name in ("deselected", "overriding", "selecting") if (run or {}).get(name)]
     return bool(rules.lock) and not less
 
 

@@ -160,6 +160,8 @@ def _not_covered(
     if deselected:
         items = "1 item was" if deselected == 1 else f"{deselected} items were"
         yield f"{_NOT_COVERED}{items} deselected"
+    for option in run.get("selecting") or ():
+        yield f"{_NOT_COVERED}what {option} leaves out"
     for option in run.get("overriding") or ():
         yield f"{_NOT_COVERED}what scenario files say beyond {option}"
     if rules.lock is None:

@@ -14,6 +14,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.exit_status import is_asked
+from pytest_supercache.plugin.items import Items, selecting
 from pytest_supercache.plugin.marking import mark, mark_once, run_id
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ GATE_NAMES = ("release", "minimum_severity", "known_issues", "gate")
 
 _CRASHED = "???"  # what xdist reports instead of setup, call or teardown
 _BOUNDS = ("faults", "ticks")  # fewer of them, and HOLDS says less
-_DESELECTED = "supercache_deselected"
 
 
 def add_gate_options(parser: pytest.Parser) -> None:
@@ -62,7 +62,8 @@ class Gate:
             "failed": [], "broken": [], "crashed": [], "skipped": []
         }  # fmt: skip
         self._ran: set[str] = set()
-        self._failures = self._deselected = 0
+        self._items = Items(config)
+        self._failures = 0
         self._rules: Rules | None = None
         self._screen: list[str] = []
         self._texts: dict[str, str] = {}
@@ -142,6 +143,8 @@ class Gate:
         is_expected = hasattr(report, "wasxfail")
         ours = getattr(report, "supercache_item", None)
         found = getattr(report, "supercache", None)
+        if ours is not None and (found is not None or report.failed or report.skipped):
+            self._items.answered.add(report.nodeid)
         if report.failed and not is_expected:
             self._failures += 1
             if report.when == _CRASHED:
@@ -159,17 +162,25 @@ class Gate:
             self._failures += 1
             self._facts["broken"].append(report.nodeid)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Remember what has to be answered, whoever takes it out of the run later."""
+        if _is_ours(item):
+            self._items.collected[item.nodeid] = item.name
+
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        """Remember how much was left out."""
-        self._deselected += len(items)
-        if hasattr(self._config, "workeroutput"):
-            self._config.workeroutput[_DESELECTED] = self._deselected
+        """Remember what was left out."""
+        self._items.deselect(items)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """On a worker of xdist: tell the controller, which collects nothing itself."""
+        self._items.tell()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Learn from a worker how much was left out; each of them has collected everything."""
-        told = getattr(node, "workeroutput", None) or {}
-        self._deselected = max(self._deselected, told.get(_DESELECTED, 0))
+        """Learn from a worker what there is; each of them has collected everything."""
+        self._items.learn(getattr(node, "workeroutput", None) or {})
 
     def finish(self, session: pytest.Session, findings: "Findings") -> dict[str, Any]:
         """Decide, set the exit status when the gate is on, and return what the file says."""
@@ -241,6 +252,7 @@ class Gate:
     def _run(self, session: pytest.Session) -> dict[str, Any]:
         status = int(session.exitstatus)
         unexplained = max(0, session.testsfailed - self._failures)
+        stopped = self._stopped(session)
         if status == int(pytest.ExitCode.TESTS_FAILED) and not session.testsfailed:
             unexplained += 1
         return {
@@ -249,8 +261,11 @@ class Gate:
             "exit_status": status,
             **self._facts,
             "unexplained": unexplained,
-            "deselected": self._deselected,
-            "stopped": self._stopped(session),
+            "deselected": self._items.deselected,
+            "left_out": self._items.left_out(),
+            "removed": self._items.removed() if stopped is None else [],
+            "selecting": selecting(self._config),
+            "stopped": stopped,
             "replay": bool(self._config.getoption("supercache_replay")),
             "overriding": self._overriding(),
         }

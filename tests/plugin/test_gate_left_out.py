@@ -1,0 +1,90 @@
+"""What was collected and not run counts: for the check of a waiver, for a lock, for the verdict."""
+
+import pytest
+from click.testing import CliRunner
+
+from pytest_supercache.cli import main
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+from tests.plugin.test_plugin_gate import TODAY, gate, waive
+
+BOTH = """
+scenario: The workaround, on two systems
+id: G-W
+systems: {{{first}: holds, {second}: holds}}
+given: {{origin: {{k: 1}}}}
+users:
+  alice: [{{read: k}}]
+  bob: [{{write: {{key: k, value: 120}}}}]
+"""
+TWIN = '\n@sc.system("twin")\ndef twin(layers):\n    return uncached(layers)\n'
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_the_check_of_a_waiver_does_not_shrink_by_k(
+    project: Project, workers: tuple[str, ...]
+) -> None:
+    run = project.run_apart if workers else project.run
+    project.add_to_conftest(TWIN)
+    project.scenario(race("G-1"))
+    project.scenario(BOTH.format(first="uncached", second="twin"), "workaround")
+    project.run()
+    waive(project, project.rows()["G-1"]["counterexample"]["fingerprint"], TODAY)
+    assert run("--supercache-gate", *workers).ret == 0
+    assert run("--supercache-gate", "-k", "not twin", *workers).ret == 1
+    assert "the check of its workaround, G-W[twin], was not run" in gate(project)["reasons"][0]
+
+
+REMOVED = {
+    "from the items": "def pytest_collection_modifyitems(items): del items[0]",
+    "before all others": """
+import pytest
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items):
+    del items[0]
+    yield
+""",
+    "for one that passes": """
+import pytest
+def pytest_collection_modifyitems(items):
+    parent = items[0].parent
+    items[0] = pytest.Function.from_parent(parent, name="L-1", callobj=lambda: None)
+""",
+    "at the end": "def pytest_collection_finish(session): del session.items[0]",
+}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("how", REMOVED)
+def test_an_item_that_a_conftest_removes_is_named(
+    project: Project, how: str, workers: tuple[str, ...]
+) -> None:
+    project.scenario(race("L-1"), "a")
+    project.scenario(race("L-2", "uncached"), "b")
+    project.add_to_conftest(REMOVED[how])
+    run = project.run_apart if workers else project.run
+    if workers and how == "at the end":
+        assert run("--supercache-gate", *workers).ret == 3  # xdist's controller has no items
+        return
+    assert run("--supercache-gate", *workers).ret == 6
+    reasons = "\n".join(gate(project)["reasons"])
+    assert "a.supercache.yaml::L-1 was collected and is missing from the run" in reasons
+
+
+@pytest.mark.parametrize(
+    "part", ["--lf", "--ignore=b.supercache.yaml", "--ignore-glob=b.*", "a.supercache.yaml::L-1"]
+)
+def test_a_run_that_leaves_files_out_without_a_word_is_not_locked(
+    project: Project, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    project.scenario(race("L-1"), "a")
+    project.scenario(race("L-2", "uncached"), "b")
+    project.pytester.runpytest("--supercache-gate")  # with a cache, which --lf needs
+    project.pytester.runpytest("--supercache-gate", part)
+    assert list(project.rows()) == ["L-1"]
+    assert f"not covered: what {part} leaves out" in gate(project)["scope"]
+    monkeypatch.chdir(project.path)
+    locked = CliRunner().invoke(main, ["verdict", "--lock"])
+    assert locked.exit_code == 2
+    assert f"{part} leaves out items" in locked.output
+    assert not (project.path / "gate.lock").exists()
