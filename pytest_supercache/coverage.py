@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
+from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.settings import SAMPLERS, Exploration
 from pytest_supercache.core.trace import Execution, Step
@@ -32,6 +33,7 @@ def scope_of(
     scope: Scope = {
         "users": len(execution.users),
         "keys": len(keys),
+        "operations": sum(operation.phase == RACE for operation in execution.history),
         "faults": faults,
         "early ticks": early_ticks,
         "memory": "shared" if shared else "declared",

@@ -18,6 +18,7 @@ from pytest_supercache.gate.evidence import (
     blocks,
     contradictions,
     counting_systems,
+    is_not_as_stated,
     left_out_of,
     named,
     rows_of,
@@ -266,6 +267,8 @@ def _unknown(rows: list[Row], counting: set[str], rules: Rules) -> Iterator[str]
         if not row.violated and blocks(row, counting, rules.minimum_severity):
             why = f": {row.reasons[0]}" if row.reasons else ""
             yield f"{row.id} is UNKNOWN{why}"
+        elif is_not_as_stated(row, rules.minimum_severity):
+            yield f"{row.id} states VIOLATED and HOLDS: correct the scenario file"
 
 
 def _without_evidence(
@@ -328,9 +331,6 @@ def _notes(
                 f"{issue.id} was not seen; that is no proof: not everything was run and searched "
                 "to the end"
             )
-    for row in rows:
-        if row.holds and row.stated == "violated":
-            yield f"{row.id} states VIOLATED and HOLDS: correct the scenario file"
 
 
 def _seen(rows: list[Row], counting: set[str]) -> set[str | None]:

@@ -53,3 +53,42 @@ def test_a_go_that_rests_on_an_assumption_says_so(project: Project) -> None:
     result.stdout.fnmatch_lines([f"*\x1b[[]32m*GO, while {pause}*", f"*search, while {pause}"])
     assert gate(project)["verdict"] == "GO"
     assert gate(project)["assumptions"] == [pause]
+
+
+IDLE = """
+scenario: Entries are evicted while nobody reads
+id: C-7
+system: uncached
+given: {origin: {k: 1}}
+users:
+  alice: [{evict: {key: k}}]
+  bob: [{evict: {key: k}}]
+guarantees: [answers]
+"""
+
+
+def test_a_scenario_in_which_no_operation_reaches_the_system_is_no_evidence(
+    project: Project,
+) -> None:
+    project.scenario(IDLE)
+    assert project.run("--supercache-gate").ret == 6
+    assert project.row()["verdict"] == "holds"
+    assert gate(project)["reasons"][0] == (
+        "C-7 is UNKNOWN: no operation reached the system, so nothing was tried"
+    )
+
+
+@pytest.mark.parametrize("release", ["", 'release = ["other"]'])
+def test_a_conflict_that_is_stated_and_does_not_occur_is_no_go(
+    project: Project, release: str
+) -> None:
+    """pytest calls it a failure, so the release does not go on it, whichever system it is about."""
+    configure(project, release)
+    project.add_to_conftest(
+        '\n@sc.system("other")\ndef other(layers):\n    return uncached(layers)\n'
+    )
+    project.scenario(race("C-W", "other"), "held")
+    project.scenario(race("C-8").replace("system: shop", "systems: {uncached: violated}"))
+    assert project.run("--supercache-gate").ret == 6
+    reason = "C-8[uncached] states VIOLATED and HOLDS: correct the scenario file"
+    assert gate(project)["reasons"] == [reason]

@@ -79,7 +79,13 @@ CASES: dict[str, Case] = {
     "fixed after it expired": (
         [HELD, WORKS], {"issues": (waiver(expires=date(2026, 3, 2)),)}, GO, "HOLD"),
     "fixed and still stated": ([row("S[shop]", stated="violated")], {"release": ("shop",)},
-                               GO, "HOLD"),
+                               NONE, "S[shop] states VIOLATED and HOLDS"),
+    "fixed elsewhere and still stated": ([HELD, row("S[naive]", stated="violated")], {},
+                                         NONE, "S[naive] states VIOLATED and HOLDS"),
+    "no operation": ([row("S[shop]", scope={"operations": 0})], {},
+                     NONE, "S[shop] is UNKNOWN: no operation reached the system"),
+    "a test without system needs none": ([row("test_it", system="", scope={"operations": 0})], {},
+                                         GO, "1 scenario"),
     # -- which systems count
     "stated violated on a release system": (
         [row("S[shop]", "violated", stated="violated"), row("T[shop]")], {"release": ("shop",)},
