@@ -237,15 +237,13 @@ def flaws_of(run: Mapping[str, Any] | None) -> Iterator[str]:
         yield "the run did not finish"
         return
     yield from _unusual_status(run.get("exit_status"))
-    if run.get("replay"):
-        yield "a replay is one schedule and no evidence"
+    for name, said in _FLAWS.items():
+        yield from [said] if run.get(name) else []
     if run.get("stopped"):
         yield f"the run stopped before its end: {run['stopped']}"
     for what in ("crashed", "broken", "skipped", "removed"):
         for name in run.get(what) or ():
             yield f"{name} {_HAPPENED[what]}"
-    if run.get("unexplained"):
-        yield "pytest says that something failed that is neither a test nor a scenario"
 
 
 def _unusual_status(status: object) -> Iterator[str]:
@@ -254,6 +252,11 @@ def _unusual_status(status: object) -> Iterator[str]:
         yield known or f"pytest ended with status {status}"
 
 
+_FLAWS = {
+    "replay": "a replay is one schedule and no evidence",
+    "without_asserts": "asserts were switched off in a worker, so what they state was not checked",
+    "unexplained": "pytest says that something failed that is neither a test nor a scenario",
+}
 _HAPPENED = {
     "crashed": "was running when its worker crashed",
     "broken": "could not be run whole: the file, a fixture, a plugin or the stand is broken",

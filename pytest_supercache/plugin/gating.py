@@ -4,6 +4,7 @@ Decided where all reports arrive, on xdist's controller. Before a gate run a mar
 last ``verdict.json``, so that a run which dies leaves no old GO behind.
 """
 
+import sys
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import replace
@@ -92,6 +93,7 @@ class Gate:
         try:
             if self.is_on:
                 mark_once(self._config, self._path.parent)
+                refuse_without_asserts(self._config)
                 refuse_other_root(root, self._config.invocation_params.dir)
             for name in ("today", "replay") if self.is_on else ():
                 if self._config.getoption(f"supercache_{name}"):
@@ -265,6 +267,7 @@ class Gate:
             "left_out": self._items.left_out(),
             "removed": self._items.removed() if stopped is None else [],
             "selecting": selecting(self._config),
+            "without_asserts": self._items.without_asserts,
             "stopped": stopped,
             "replay": bool(self._config.getoption("supercache_replay")),
             "overriding": self._overriding(),
@@ -281,6 +284,24 @@ class Gate:
             return None
         why = session.shouldfail or session.shouldstop or "not every item was run"
         return f"{why} ({len(self._ran)} of {session.testscollected} items were run)"
+
+
+def refuse_without_asserts(config: pytest.Config) -> None:
+    """Refuse to decide where asserts of the project do nothing, or do not say what failed.
+
+    Raises:
+        UsageError: Python or pytest was told so.
+    """
+    if sys.flags.optimize:
+        raise pytest.UsageError(
+            "gate: -O or PYTHONOPTIMIZE has switched off asserts, so what they state was not "
+            "checked; leave it out"
+        )
+    if config.getoption("assertmode") == "plain":
+        raise pytest.UsageError(
+            "gate: --assert=plain takes from failed asserts what was compared, and failures look "
+            "alike that are not; leave it out"
+        )
 
 
 def _is_ours(item: pytest.Item) -> bool:

@@ -3,6 +3,7 @@
 A worker of xdist collects everything and runs a part; so it tells the controller what there is.
 """
 
+import sys
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ class Items:
         self.collected: dict[str, str] = {}  # node id -> name
         self.answered: set[str] = set()  # they have a finding, or were seen to be broken or skipped
         self.deselected = 0  # how many items, of anybody's, were left out and told
+        self.without_asserts = bool(sys.flags.optimize)  # here, or in any worker
 
     def deselect(self, items: list[pytest.Item]) -> None:
         """Note items that are left out, and told by whoever leaves them out."""
@@ -32,6 +34,7 @@ class Items:
                 "collected": self.collected,
                 "left_out": sorted(self._left_out),
                 "deselected": self.deselected,
+                "without_asserts": self.without_asserts,
             }
 
     def learn(self, output: dict[str, Any]) -> None:
@@ -41,6 +44,7 @@ class Items:
             self.collected |= told["collected"]
             self._left_out |= set(told["left_out"])
             self.deselected = max(self.deselected, told["deselected"])
+            self.without_asserts |= told["without_asserts"]
 
     def left_out(self) -> list[dict[str, str]]:
         """Return the items of ours that were left out, by name and node id."""

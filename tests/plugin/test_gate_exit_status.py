@@ -1,5 +1,7 @@
 """Exit status 0 is the gate's alone, whatever code of the project ends the run, and wherever."""
 
+import sys
+
 import pytest
 
 from tests.plugin.conftest import Project
@@ -97,3 +99,34 @@ def test_workers_say_nothing_of_a_verdict(project: Project) -> None:
     shown = project.run_apart("--supercache-gate", "-n", "2")
     assert shown.ret == 0
     assert "NO VERDICT" not in shown.stdout.str() + shown.stderr.str()
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (("-O",), "switched off asserts"),
+        (("-OO",), "switched off asserts"),
+        ((), "--assert=plain"),
+    ],
+)
+def test_asserts_that_are_switched_off_are_refused(
+    project: Project, how: tuple[str, ...], said: str
+) -> None:
+    project.scenario(race("X-8", "uncached"))
+    command = [sys.executable, *how, "-m", "pytest", "--supercache-gate"]
+    refused = project.pytester.run(*command, *(() if how else ("--assert=plain",)))
+    assert refused.ret == 4
+    refused.stderr.fnmatch_lines([f"*gate: *{said}*"])
+    assert project.verdict()["run"]["finished"] is False
+
+
+def test_asserts_that_the_environment_switches_off_are_refused_for_workers_too(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.scenario(race("X-9", "uncached"))
+    worker = f"--tx=popen//python={sys.executable} -O"
+    assert project.run_apart("--supercache-gate", "-d", worker).ret == 6
+    assert "asserts were switched off in a worker" in project.verdict()["gate"]["reasons"][0]
+    monkeypatch.setenv("PYTHONOPTIMIZE", "2")
+    assert project.run_apart("--supercache-gate").ret == 4
+    assert project.run_apart().ret == 0
