@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pytest_supercache.cli.project import SUFFIX, Project, ProjectError, describe
+from pytest_supercache.cli.project import Project, ProjectError, describe
 from pytest_supercache.cli.show import own_systems, schema_text
 from pytest_supercache.cli.templates import (
     DEFAULT,
@@ -21,6 +21,7 @@ from pytest_supercache.oracle.catalogue import CATALOGUE
 from pytest_supercache.oracle.linear.call import Model
 from pytest_supercache.oracle.linear.formats import FORMATS
 from pytest_supercache.report.values import clean
+from pytest_supercache.scenario.names import SUFFIX, is_scenario_file, stem_of
 
 _SCHEMA = "scenario.schema.json"
 _KEY = "product:42"
@@ -94,7 +95,7 @@ def new(
 
     Then run it: pytest scenarios/price-change.supercache.yaml
     """
-    path = path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)
+    path = path if is_scenario_file(path.name) else path.with_name(path.name + SUFFIX)
     if path.exists():
         raise click.UsageError(f"{path} is there already; choose another name")
     key = _named(key, conflict, is_recorded=recording is not None)
@@ -174,7 +175,7 @@ def _system(named: str | None, project: Project) -> str:
 
 def _id_of(path: Path, project: Project) -> str:
     """Make an id of the file's name that no other file has."""
-    stem = path.name.removesuffix(SUFFIX)
+    stem = stem_of(path.name)
     word = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-").upper() or "NEW"
     taken = {file.get("id") for file in project.files}
     numbered = (f"{word}-{number}" for number in range(2, len(taken) + 3))

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from pytest_supercache.cli.formats import FORMATS
-from pytest_supercache.cli.project import SUFFIX, describe
+from pytest_supercache.cli.project import describe
+from pytest_supercache.scenario.names import is_scenario_file
 
 _PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 
@@ -100,8 +101,9 @@ def _scenario_files(paths: tuple[Path, ...]) -> Iterator[Path]:
         if path.is_dir():
             yield from sorted(
                 found
-                for found in path.rglob(f"*{SUFFIX}")
-                if not any(part.startswith(".") for part in found.relative_to(path).parts)
+                for found in path.rglob("*")
+                if is_scenario_file(found.name)
+                and not any(part.startswith(".") for part in found.relative_to(path).parts)
             )
         elif path.exists():
             yield path

@@ -12,10 +12,9 @@ from typing import Any
 import click
 
 from pytest_supercache.scenario.grammar import Vocabulary
+from pytest_supercache.scenario.names import SUFFIXES, is_scenario_file
 from pytest_supercache.scenario.problems import Problem
 from pytest_supercache.scenario.vocabulary import from_data
-
-SUFFIX = ".supercache.yaml"
 
 
 class ProjectError(click.ClickException):
@@ -47,8 +46,9 @@ def describe(paths: Sequence[Path] = ()) -> Project:
     for path in paths:
         if not path.exists():
             raise click.UsageError(f"there is no {path}")
-        if path.is_file() and not path.name.endswith(SUFFIX):
-            raise click.UsageError(f"{path} is no scenario file: its name must end in {SUFFIX}")
+        if path.is_file() and not is_scenario_file(path.name):
+            endings = " or ".join(SUFFIXES)
+            raise click.UsageError(f"{path} is no scenario file: its name must end in {endings}")
     with TemporaryDirectory(prefix="supercache-") as folder:
         target = Path(folder) / "project.json"
         command = [sys.executable, "-m", "pytest", "-p", "supercache", "-p", "no:cacheprovider"]

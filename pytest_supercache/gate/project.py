@@ -118,6 +118,8 @@ def _text(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8-sig")  # with or without a mark of byte order
     except FileNotFoundError:
+        if path.is_symlink():
+            raise SupercacheError(f"{path} is a link to nothing: mend or remove it") from None
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise SupercacheError(f"{path}: {error}") from error

@@ -25,6 +25,7 @@ from pytest_supercache.plugin.marking import mark_if_asked
 from pytest_supercache.plugin.options import add_options
 from pytest_supercache.plugin.session import Session, come_back_to
 from pytest_supercache.registry import REGISTRY
+from pytest_supercache.scenario.names import is_scenario_file
 
 __all__ = [
     "cache_layers",
@@ -35,8 +36,6 @@ __all__ = [
     "supercache_stack",
     "virtual_clock",
 ]
-
-SUFFIX = ".supercache.yaml"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,17 +79,30 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave test modules out when only scenario files are asked for."""
     if config.getoption("supercache_describe") is None or collection_path.is_dir():
         return None
-    return None if collection_path.name.endswith(SUFFIX) else True
+    return None if is_scenario_file(collection_path.name) else True
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect scenario files."""
-    if not file_path.name.endswith(SUFFIX):
+    if not is_scenario_file(file_path.name):
         return None
     from pytest_supercache.plugin.collection import ScenarioFile
 
     collected: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
     return collected
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Collect scenario files that are links to nothing, which pytest passes over."""
+    report = yield
+    if isinstance(collector, pytest.Directory) and report.passed:
+        from pytest_supercache.plugin.collection import dangling
+
+        report.result += dangling(collector)
+    return report
 
 
 def pytest_plugin_registered(plugin: object) -> None:

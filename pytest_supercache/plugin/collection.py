@@ -13,6 +13,7 @@ from pytest_supercache.core.schedule import read_token
 from pytest_supercache.plugin.bench import Bench
 from pytest_supercache.plugin.session import NotAsExpected, Session, project_root
 from pytest_supercache.registry import REGISTRY
+from pytest_supercache.scenario.names import is_scenario_file
 
 if TYPE_CHECKING:
     from pytest_supercache.scenario.grammar import Vocabulary
@@ -51,6 +52,21 @@ class ScenarioFile(pytest.Module):
             for tag in scenario.tags:
                 made.add_marker(tag)
             yield made
+
+
+def dangling(folder: pytest.Directory) -> list[ScenarioFile]:
+    """Return the scenario files of a folder that are links to nothing: each of them fails."""
+    paths = [
+        path
+        for path in sorted(folder.path.iterdir())
+        if is_scenario_file(path.name) and path.is_symlink() and not path.exists()
+    ]
+    ignored = folder.ihook.pytest_ignore_collect
+    return [
+        ScenarioFile.from_parent(folder, path=path)
+        for path in paths
+        if not ignored(collection_path=path, config=folder.config)
+    ]
 
 
 class ScenarioTest(pytest.Function):

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pytest_supercache.cli import main, replaying
+from pytest_supercache.gate.lock import write_lock
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 
@@ -76,7 +77,7 @@ def test_a_project_whose_gate_is_always_on_is_bisected_as_any_other(
     text = {"pyproject.toml": "[tool.supercache]\ngate = true\n",
             "tox.ini": "[pytest]\nsupercache_gate = true\n"}  # fmt: skip
     (project.path / where).write_text(text[where])
-    (project.path / "gate.lock").write_text("counts S-1\ncounts S-2\n")
+    (project.path / "gate.lock").write_text(write_lock({"S-1": True, "S-2": True}))
     assert replay(token, STORY).exit_code == 1
     assert replay("--fingerprint", "another", token, STORY).exit_code == 125
     project.scenario(race(system="uncached"))

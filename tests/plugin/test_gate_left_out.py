@@ -88,3 +88,31 @@ def test_a_run_that_leaves_files_out_without_a_word_is_not_locked(
     assert locked.exit_code == 2
     assert f"{part} leaves out items" in locked.output
     assert not (project.path / "gate.lock").exists()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize(
+    "name", ["b.supercache.yml", "b.supercache.YAML", "b.Supercache.Yml", "b.supercache.yaml"]
+)
+def test_scenario_files_are_collected_by_any_of_their_names(
+    project: Project, name: str, workers: tuple[str, ...]
+) -> None:
+    project.scenario(race("N-1", "uncached"), "a")
+    (project.path / name).write_text(race("N-2"))
+    run = project.run_apart if workers else project.run
+    assert run("--supercache-gate", *workers).ret == 1
+    assert set(project.rows()) == {"N-1", "N-2"}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_scenario_file_that_is_a_link_to_nothing_is_no_verdict(
+    project: Project, workers: tuple[str, ...]
+) -> None:
+    project.scenario(race("N-1", "uncached"), "a")
+    inner = project.path / "inner"
+    inner.mkdir()
+    (inner / "lost.supercache.yaml").symlink_to("nothing.yaml")
+    run = project.run_apart if workers else project.run
+    assert run("--supercache-gate", *workers).ret == 6
+    assert gate(project)["reasons"][0].startswith("lost could not be run whole: the file")
+    assert run("--supercache-gate", "--ignore=inner", *workers).ret == 0

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -142,10 +143,34 @@ def test_a_lock_reads_as_it_was_written() -> None:
     scenarios = {"S[shop]": True, "S[naive]": False}
     text = write_lock(scenarios)
     assert read_lock(text) == scenarios
-    assert text.splitlines()[1:] == ["documented S[naive]", "counts S[shop]"]
+    assert text.splitlines()[2:] == ["documented S[naive]", "counts S[shop]"]
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "perhaps S\n", "counts \n"])
+def test_a_lock_that_was_cut_at_a_line_end_is_refused() -> None:
+    lines = write_lock({"S": True, "T": True, "U[shop]": False}).splitlines(keepends=True)
+    assert read_lock("".join([*lines[:2], *reversed(lines[2:])])), "order does not matter"
+    for left in range(len(lines)):
+        for cut in (lines[:left], lines[left + 1 :], lines[:left] + lines[left + 1 :]):
+            if cut == lines[1:]:  # the comment is for people
+                continue
+            with pytest.raises(SupercacheError, match="supercache verdict --lock"):
+                read_lock("".join(cut))
+
+
+def test_a_lock_that_counts_another_scenario_than_was_written_is_refused() -> None:
+    text = write_lock({"S": True, "T": False})
+    with pytest.raises(SupercacheError, match="not those that were written"):
+        read_lock(text.replace("counts S", "documented S"))
+
+
+@pytest.mark.parametrize("name", ["gate.lock", "known-issues.toml"])
+def test_a_link_to_nothing_is_no_file_that_is_missing(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to(tmp_path / "nothing")
+    with pytest.raises(SupercacheError, match=f"{name} is a link to nothing"):
+        read_rules(tmp_path, {}, TODAY)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "perhaps S\n", "counts \n", "counts S\n"])
 def test_a_lock_that_says_nothing_is_refused(text: str) -> None:
     with pytest.raises(SupercacheError, match="supercache verdict --lock"):
         read_lock(text)
@@ -163,7 +188,7 @@ def test_files_may_begin_with_a_byte_order_mark(
     root = tmp_path_factory.mktemp("root")
     fix = "Größe prüfen, 価格, \N{TELEPHONE RECEIVER}"
     (root / "known-issues.toml").write_text(mark + ENTRY.replace("CACHE-401", fix), "utf-8")
-    (root / "gate.lock").write_text(f"{mark}counts Größe[shop]\n", "utf-8")
+    (root / "gate.lock").write_text(f"{mark}{write_lock({'Größe[shop]': True})}", "utf-8")
     rules = read_rules(root, {}, TODAY)
     assert [issue.permanent_fix for issue in rules.issues] == [fix]
     assert rules.lock == {"Größe[shop]": True}
