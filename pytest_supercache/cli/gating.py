@@ -31,6 +31,7 @@ from pytest_supercache.gate.policy import (
 )
 from pytest_supercache.gate.postmortem import postmortem as draft_of_postmortem
 from pytest_supercache.gate.project import LOCK, read_rules
+from pytest_supercache.gate.rules_apart import weaker
 from pytest_supercache.gate.screen import screen
 from pytest_supercache.report.values import short
 from pytest_supercache.report.verdict_json import write_whole
@@ -198,7 +199,9 @@ def _judge(
     path = file or report_file(root, table)
     try:
         document = read_document(path)
-        doubts = tuple(doubts_of(document, asks(path, root))) if asks else ()
+        doubts: tuple[str, ...] = ()
+        if asks:
+            doubts = (*doubts_of(document, asks(path, root)), *weaker(document, rules))
         decision = decide(document, rules, doubts)
     except (SupercacheError, *MALFORMED) as error:  # what cannot be read is no evidence
         said = error if isinstance(error, SupercacheError) else f"{path} cannot be read: {error}"

@@ -56,6 +56,7 @@ class Rules:
     issues: tuple[KnownIssue, ...] = ()
     lock: Mapping[str, bool] | None = None
     lock_digest: str | None = None
+    known_issues_digest: str | None = None
     committed: Mapping[str, Committed] = field(default_factory=dict)  # by the id of the issue
 
 

@@ -26,6 +26,7 @@ def read_rules(
     """
     text = _text(root / LOCK)
     issues = read_issues(root, table, known_issues)
+    known = _text(issues_path(root, table, known_issues))
     return Rules(
         today=today,
         release=_release(table.get("release", [])),
@@ -34,6 +35,7 @@ def read_rules(
         committed=committers(issues_path(root, table, known_issues), issues),
         lock=None if text is None else read_lock(text, LOCK),
         lock_digest=None if text is None else digest_of(text),
+        known_issues_digest=None if known is None else digest_of(known),
     )
 
 

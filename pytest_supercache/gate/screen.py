@@ -7,6 +7,7 @@ from typing import Any
 from pytest_supercache.gate.evidence import Row, base_id, blocks, is_below, named, rows_of
 from pytest_supercache.gate.overview import odds_of, what_was_tested
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
+from pytest_supercache.gate.rules_apart import rules_part
 from pytest_supercache.report.plain import Plain, plain
 from pytest_supercache.report.values import short, width_of, wrap
 
@@ -43,10 +44,8 @@ def gate_part(decision: Decision, document: Mapping[str, Any], rules: Rules) -> 
         "waivers": [_waiver_part(waiver) for waiver in decision.waivers],
         "scope": list(scope_lines(decision, document, rules)),
         "counting": list(decision.counting),
-        "release": list(rules.release),
-        "minimum_severity": rules.minimum_severity,
         "today": str(rules.today),
-        "lock_digest": rules.lock_digest,
+        **rules_part(rules),
     }
 
 

@@ -189,6 +189,8 @@ def test_a_draft_for_a_token_waives_its_conflict_once_it_is_filled_in(
     path.write_text(text.replace("TODO", "done"))
     checked = supercache("known", "check")
     assert (checked.exit_code, checked.output) == (0, "1 known issues, 0 problems\n")
+    assert supercache("verdict").exit_code == 6, "the run was judged without the entry"
+    assert project.run().ret == 0
     assert supercache("verdict").output.startswith("GO WITH KNOWN WORKAROUND")
     assert "CACHE-412" in supercache("verdict").output
 

@@ -1,0 +1,48 @@
+"""Do rules let more through than those by which a run was judged: then they are not the project's.
+
+`supercache verdict` reads the rules where it is called, which may be a folder with settings of its
+own. Rules that ask for more are fine.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pytest_supercache.gate.evidence import SEVERITIES
+from pytest_supercache.gate.policy import Rules
+
+_JUDGED = "the run was judged by other rules: "
+
+
+def rules_part(rules: Rules) -> dict[str, Any]:
+    """Return what ``verdict.json`` says of the rules by which a run was judged."""
+    return {
+        "release": list(rules.release),
+        "minimum_severity": rules.minimum_severity,
+        "lock_digest": rules.lock_digest,
+        "known_issues_digest": rules.known_issues_digest,
+    }
+
+
+def weaker(document: Mapping[str, Any], rules: Rules) -> Iterator[str]:
+    """Yield how rules let more through than those of a run; nothing for a run without the gate."""
+    gate = document.get("gate")
+    if not isinstance(gate, Mapping):
+        return
+    lost = [name for name in gate.get("release") or () if name not in rules.release]
+    if lost:
+        yield f"{_JUDGED}{', '.join(lost)} ships there and not here (release)"
+    if _rank(rules.minimum_severity) > _rank(gate.get("minimum_severity")):
+        yield (
+            f"{_JUDGED}minimum_severity was {gate.get('minimum_severity') or 'not set'} and is "
+            f"{rules.minimum_severity} here"
+        )
+    if gate.get("lock_digest") not in {None, rules.lock_digest}:
+        yield f"{_JUDGED}gate.lock is {'another one' if rules.lock_digest else 'missing'} here"
+    is_known = "known_issues_digest" in gate
+    if is_known and rules.issues and gate["known_issues_digest"] != rules.known_issues_digest:
+        yield f"{_JUDGED}the known issues are others here; run the gate with them"
+
+
+def _rank(severity: object) -> int:
+    """Return how much a severity lets through: what is below it, so nothing without one."""
+    return SEVERITIES.index(severity) if severity in SEVERITIES else 0
