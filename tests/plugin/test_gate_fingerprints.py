@@ -173,3 +173,14 @@ def test_check_shows_the_new_fingerprint_beside_an_old_one(
     waive(project, present, TODAY)
     assert project.run("--supercache-gate").ret == 0
     assert CliRunner().invoke(main, ["known", "check"]).exit_code == 0
+
+
+def test_a_crash_that_a_worker_finds_has_the_same_fingerprint(project: Project) -> None:
+    project.add_to_conftest(crashing("first"))
+    for number in range(3):
+        project.scenario(race(f"C-{number}", "first"), f"s{number}")
+    project.run_apart()
+    here = fingerprints(project)
+    project.run_apart("--supercache-workers=2")
+    assert fingerprints(project) == here
+    assert len(set(here.values())) == 1
