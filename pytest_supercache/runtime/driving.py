@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Iterable
+from contextvars import copy_context
 from typing import Any
 
 from pytest_supercache.core.switch import Background
@@ -89,7 +90,7 @@ async def race(
             controller.actors[actor.name] = actor
     finish = _Finish(loop)
     finished, controller.finished = controller.finished, finish
-    loop.racing = True
+    loop.racing, loop.context = True, copy_context()  # tasks inherit it from those who make them
     try:
         await finish.over
     finally:

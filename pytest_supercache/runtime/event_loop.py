@@ -56,7 +56,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self.controller = controller
         self.host = host
         self.turn = Actor("event loop", None, _nothing, state=State.RUNNING)
-        self.racing = False
+        self.racing, self.context = False, copy_context()  # of the body, when its users race
         self.answers_awaited = 0  # commands that are on their way to a real server
         self.actors: dict[asyncio.Task[Any], TaskActor] = {}
         self.connections: WeakSet[Any] = WeakSet()  # of redis-py, on sockets
@@ -197,7 +197,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
 
     def begin(self, actor: TaskActor) -> None:
         """Start the task of a user who was chosen for the first time."""
-        context = copy_context()
+        context = self.context.copy()
         flow = self._parted(live(actor, self.controller))
         task = super().create_task(flow, name=actor.name, context=context)
         self._adopt(actor, task, context)

@@ -92,8 +92,16 @@ class Replacements:
             stand_in = make(value, self, place)
             if stand_in is not None and hasattr(stand_in, "found_at"):
                 stand_in.found_at(place)
+                _keep_attributes(value, stand_in)
             self._made[id(value)] = (value, stand_in)
         return self._made[id(value)][1]
+
+
+def _keep_attributes(value: Any, stand_in: Any) -> None:
+    """Give a stand-in what the code has added to the real one."""
+    for name, added in getattr(value, "__dict__", {}).items():
+        if not name.startswith("_") and not hasattr(stand_in, name):
+            setattr(stand_in, name, added)
 
 
 def _lock(lock: Any, _: Replacements, __: str) -> Any:

@@ -4,6 +4,7 @@ The uncontrolled thing to compare with is always the same program written for th
 """
 
 import asyncio
+import contextvars
 import gc
 import time
 import warnings
@@ -541,6 +542,29 @@ def test_what_a_user_leaves_behind_is_not_an_answer(leave, expected):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert expected in summary(check(body))
+
+
+def test_users_inherit_the_context_of_the_body_and_share_none():
+    variable = contextvars.ContextVar("variable")
+    seen = set()
+
+    async def body(world):
+        client = world.existing_cache.aclient()
+        variable.set("body")
+
+        async def flow(name):
+            inherited = variable.get()
+            variable.set(name)
+            await client.get(name)
+            return inherited, variable.get()
+
+        for name in ("alice", "bob"):
+            world.actor(name, flow, name)
+        seen.add(tuple(sorted((await world.run()).items())))
+        assert variable.get() == "body"
+
+    assert every(body).verdict is Verdict.HOLDS
+    assert seen == {(("alice", ("body", "alice")), ("bob", ("body", "bob")))}
 
 
 async def keep_alive(client):

@@ -458,6 +458,19 @@ def test_a_pool_that_was_shut_down_takes_no_job():
     assert set(complete(run)) == {"refused"}
 
 
+EVENT, CONDITION = threading.Event(), threading.Condition()
+EVENT.reason = "closed"
+CONDITION.rooms = [1, 2]
+
+
+def test_attributes_that_code_adds_to_an_event_or_a_condition_are_there():
+    def run(world):
+        world.actor("alice", lambda: (EVENT.reason, CONDITION.rooms))
+        return world.run()["alice"]
+
+    assert set(complete(lambda world: str(run(world)))) == {"('closed', [1, 2])"}
+
+
 # -- the end of an execution --------------------------------------------------------------------
 
 
