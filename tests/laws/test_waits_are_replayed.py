@@ -110,7 +110,7 @@ def executions_of(program):
         program(world)
         world.run()
 
-    with stand_on(start_server("fakeredis"), Exploration(ticks=1), {}) as stand:
+    with stand_on(start_server("fakeredis"), Exploration(ticks=1, memory="declared"), {}) as stand:
 
         def attempt(scheduler):
             found.append(stand.execute(body, scheduler, record=True))

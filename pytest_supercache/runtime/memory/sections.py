@@ -89,7 +89,7 @@ class Sections:
     def leave(self, actor: Actor, lock: str) -> bool:
         """Let an actor release a lock without a step; False: it takes one."""
         section = actor.section
-        if section is None or section.lock != lock or not self._sharing.is_quiet(lock):
+        if section is None or section.lock != lock:
             return False
         section.depth -= 1
         self._perform(actor, lock, "release")
@@ -112,9 +112,10 @@ class Sections:
         return True
 
     def held_at_switch_point(self, actor: Actor) -> None:
-        """Note that an actor holds a lock where others may come in."""
+        """Note that an actor holds a lock where others may come in: its release is a step."""
         if actor.section is not None:
             self.note_loud(actor.section.lock)
+            actor.section = None
 
     def note_unseen(self) -> None:
         """Note that the calling actor does what is not looked at, if it is in a section."""
