@@ -15,7 +15,7 @@ from pytest_supercache.core.fault_points import points
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.progress import Progress
 from pytest_supercache.core.real_clock import real_seconds
-from pytest_supercache.core.schedule import Schedule, Scheduler
+from pytest_supercache.core.schedule import CLOCK, Schedule, Scheduler
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End, Label, Violation
@@ -94,6 +94,8 @@ class Trial:
     points: dict[Fault, None] = field(default_factory=dict)  # where others could strike
     first: Execution | None = None
     early_ticks: int = 0
+    ticked: bool = False  # the clock has moved in some execution
+    keeps_keys: bool = False  # a key with a time to live was read, and could not expire early
     simplified: dict[str, None] = field(default_factory=dict)
     found: Found | None = None
     violations: tuple[Violation, ...] = ()  # of the last execution
@@ -227,8 +229,8 @@ class Trial:
         self.first = self.first or execution
         self.early_ticks = max(self.early_ticks, execution.early_ticks)
         self.simplified.update(dict.fromkeys(execution.simplified))
-        if self.settings.keeps_keys and coverage.outlives_a_key(execution):
-            self.simplified[coverage.NO_KEY_EXPIRED] = None
+        self.ticked |= any(step.actor == CLOCK for step in execution.race)
+        self.keeps_keys |= self.settings.keeps_keys and coverage.outlives_a_key(execution)
         self.not_judged.update(dict.fromkeys(execution.unproven))
         return execution
 
@@ -268,6 +270,9 @@ class Trial:
         """Return the real seconds since the check began."""
         return real_seconds() - self.started
 
+    def _said_of_keys(self) -> tuple[str, ...]:
+        return (coverage.NO_KEY_EXPIRED,) if self.keeps_keys and not self.ticked else ()
+
     def scope(self) -> coverage.Scope:
         """Describe within which bounds a verdict is meant."""
         if self.first is None:
@@ -278,7 +283,7 @@ class Trial:
             backend=self.stand.backend,
             shared=self.shared,
             early_ticks=self.early_ticks,
-            simplified=tuple(self.simplified),
+            simplified=(*self.simplified, *self._said_of_keys()),
             raced=self.stand.sharing.names(),
             atomic=tuple(sorted(self.stand.sharing.taken_as_atomic)),
             faults=len(self.vector),

@@ -41,6 +41,18 @@ def footprint_of(reads: Resources, writes: Resources) -> Footprint:
     return Footprint(read | written, written)
 
 
+def without_memory(footprint: Footprint) -> Footprint:
+    """Return a footprint without what a search learns: memory, and what locks guard."""
+    reads, writes = (
+        frozenset(r for r in resources if not r.startswith(_LEARNT))
+        for resources in (footprint.reads, footprint.writes)
+    )
+    return Footprint(reads, writes)
+
+
+_LEARNT = ("memory:", "guarded:")
+
+
 def overlaps(left: str, right: str) -> bool:
     """Say whether two resources may be the same thing, wildcards included."""
     return (

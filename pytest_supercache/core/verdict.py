@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+|(?<=id=')[0-9]+")  # a mock shows its number
 _TEMPORARY = re.compile(re.escape(tempfile.gettempdir()) + r"[/\\][^/\\\s'\"]+")
 """What stands in the folder of temporary files."""
 

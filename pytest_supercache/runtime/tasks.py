@@ -62,10 +62,12 @@ def serves(coro: Any) -> bool:
 
 @cache
 def _can_return(code: types.CodeType) -> bool:
-    """Say whether an instruction that returns can be reached, unless by an exception."""
-    instructions = list(dis.get_instructions(code))
+    """Say whether an instruction that returns can be reached, but after it was cancelled."""
+    bytecode: Any = dis.Bytecode(code)
+    instructions = list(bytecode)
     places = {instruction.offset: at for at, instruction in enumerate(instructions)}
-    waiting, seen = [0], set()
+    handlers = [places[entry.target] for entry in bytecode.exception_entries]
+    waiting, seen = [0, *handlers], set()
     while waiting:
         at = waiting.pop()
         instruction = instructions[at]
@@ -76,9 +78,17 @@ def _can_return(code: types.CodeType) -> bool:
             return True
         if instruction.opcode in _JUMPS:
             waiting.append(places[instruction.argval])
-        if instruction.opname not in _ALWAYS_JUMP:
+        if instruction.opname not in _ALWAYS_JUMP and not _is_cancelled(instructions, at):
             waiting.append(at + 1)
     return False
+
+
+def _is_cancelled(instructions: list[dis.Instruction], at: int) -> bool:
+    """Say whether what follows a jump is done when the task was cancelled."""
+    before = [one for one in instructions[max(at - 3, 0) : at] if one.opname != "CACHE"]
+    names = [one.argval for one in before if one.opname != "CHECK_EXC_MATCH"]
+    is_match = any(one.opname == "CHECK_EXC_MATCH" for one in before)
+    return is_match and "CancelledError" in names
 
 
 _RETURN = frozenset({"RETURN_VALUE", "RETURN_CONST"})

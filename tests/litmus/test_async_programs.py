@@ -518,9 +518,28 @@ async def until_told(client):
         await client.get("z")
 
 
+async def until_it_ends(_client):
+    async def listen():
+        yield 1
+        await asyncio.get_running_loop().create_future()
+
+    async for _ in listen():
+        pass
+
+
+async def until_it_fails(_client):
+    try:
+        while True:
+            await asyncio.get_running_loop().create_future()
+    except ValueError:
+        return
+
+
 @pytest.mark.parametrize(
     ("leave", "expected"),
     [
+        (lambda client: asyncio.create_task(until_it_ends(client)), "alice/1 waits at 'await tes"),
+        (lambda client: asyncio.create_task(until_it_fails(client)), "alice/1 waits at 'await te"),
         (lambda client: asyncio.create_task(boom(client)), "alice/1 raised ValueError: lost"),
         (lambda client: asyncio.create_task(endless(client)), "alice/1 waits at 'await test_async"),
         (lambda client: asyncio.create_task(until_told(client)), "alice/1 waits at 'await test_as"),
@@ -579,8 +598,11 @@ def test_a_task_that_serves_for_ever_may_wait_when_everybody_has_ended(keeps_ali
         client, questions = world.existing_cache.aclient(), asyncio.Queue()
 
         async def serve():
-            while True:
-                (await questions.get()).set_result(await client.get("x"))
+            try:
+                while True:
+                    (await questions.get()).set_result(await client.get("x"))
+            except asyncio.CancelledError:
+                return
 
         async def ask():
             answer = asyncio.get_running_loop().create_future()

@@ -253,6 +253,30 @@ def test_price(world):
     assert answer in (2, 20)
 """
 
+LAST_WRITE_WINS = """
+import threading
+import time
+import pytest_supercache as sc
+
+class Price:
+    def __init__(self):
+        self.lock, self.at, self.value = threading.Lock(), 0.0, None
+
+    def put(self, value):
+        with self.lock:
+            now = time.time()
+            if now > self.at:
+                self.at, self.value = now, value
+
+@sc.explore
+def test_last(world):
+    price = Price()
+    world.actor("alice", price.put, "a")
+    world.actor("bob", price.put, "b")
+    world.run()
+    assert price.value == "b"
+"""
+
 MANY_KEYS = """
 import pytest_supercache as sc
 
@@ -274,8 +298,24 @@ def test_keys(world):
 
 @pytest.mark.parametrize(
     "test",
-    [NEAR_TEST, AWAITED, OF_A_WORKER, STARTED_TASK, REPLACED_FUNCTION, MANY_KEYS],
-    ids=["threads", "coroutines", "worker", "started task", "replaced function", "many keys"],
+    [
+        NEAR_TEST,
+        AWAITED,
+        OF_A_WORKER,
+        STARTED_TASK,
+        REPLACED_FUNCTION,
+        MANY_KEYS,
+        LAST_WRITE_WINS,
+    ],
+    ids=[
+        "threads",
+        "coroutines",
+        "worker",
+        "started task",
+        "replaced function",
+        "many keys",
+        "sections that read the clock",
+    ],
 )
 def test_a_race_in_memory_replays_in_new_processes_whatever_their_hash_seed(
     project: Project, monkeypatch: pytest.MonkeyPatch, test: str

@@ -101,11 +101,13 @@ FRAMEWORKS = frozenset(
 )
 """Code under test that is not rewritten: it guards its own state, or an adapter declares it."""
 
-WITH_STATE = FRAMEWORKS | {
-    "threading", "queue", "_queue", "asyncio", "_asyncio", "logging", "concurrent", "contextvars",
-    "_contextvars", "socket", "_socket", "ssl", "subprocess", "sqlite3", "selectors", "_hashlib",
-}  # fmt: skip
-"""Of the modules whose objects are left alone, those whose objects may change all the same."""
+IMMUTABLE = frozenset(
+    {
+        "builtins", "re", "datetime", "_datetime", "uuid", "pathlib", "time", "typing", "types",
+        "operator", "_operator", "freezegun", "pytest_supercache",
+    }
+)  # fmt: skip
+"""Of the modules whose objects are left alone, those whose objects never change, or are steps."""
 
 CONTAINER_MODULES = frozenset({"collections", "collections.abc", "weakref", "_weakrefset"})
 """Modules of the standard library whose containers are Python code: it is rewritten at need."""

@@ -15,10 +15,10 @@ from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.dropping import drop, drop_item
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
+    IMMUTABLE,
     METHOD_TYPES,
     PLAIN,
     SCALARS,
-    WITH_STATE,
     counts,
     holds,
     is_left_alone,
@@ -101,7 +101,7 @@ def _at_attribute(holder: Any) -> Accesses | None:
     kind = type(holder)
     if not is_left_alone(kind) or issubclass(kind, LOOKED_AT):
         return looking()
-    if top(kind.__module__) not in WITH_STATE:
+    if top(kind.__module__) in IMMUTABLE:
         _without_memory.add(kind)
     elif (accesses := looking()) is not None:
         accesses.sections.note_left_alone(kind)

@@ -45,6 +45,8 @@ def remembered(value: Any, name: str) -> Kept | None:
         return None if value.closed else _Stream(value)
     if kind is types.GeneratorType or (is_view(value) and hasattr(kind, "__next__")):
         return Passed(value, name)
+    if kind is types.FunctionType:
+        return _OfFunction(value)
     if issubclass(kind, type):
         return _Attributes(value)
     return None if kind in WALKED or kind in _WITHOUT_CONTENT else _Content(value)
@@ -135,6 +137,26 @@ class _Cell:
             return self._cell.cell_contents
         except ValueError:  # not filled yet
             return _ABSENT
+
+
+class _OfFunction:
+    """The attributes of a function."""
+
+    def __init__(self, function: types.FunctionType) -> None:
+        self._function = function
+        self._start = dict(function.__dict__)
+
+    def is_as_it_was(self, _part: str) -> bool:
+        now = self._function.__dict__
+        return now.keys() == self._start.keys() and all(
+            now[name] is _unless_replaced(value, now[name]) for name, value in self._start.items()
+        )
+
+    def give_back(self, _part: str) -> None:
+        now = self._function.__dict__
+        members = {n: _unless_replaced(value, now.get(n)) for n, value in self._start.items()}
+        now.clear()
+        now.update(members)
 
 
 class _Forgetful:
@@ -339,3 +361,7 @@ def _is_stand_in(value: Any) -> bool:
     """Say whether a function is one of ours around one of the code under test."""
     is_function = type(value) is types.FunctionType
     return is_function and value.__globals__.get("__name__", "").startswith("pytest_supercache.")
+
+
+IN_PARTS = (Namespace, _Attributes)
+"""What is given back part by part; all else is given back as a whole."""

@@ -12,6 +12,7 @@ import sys
 import types
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from pytest_supercache.adapters import LIBRARIES
@@ -25,7 +26,14 @@ from pytest_supercache.runtime.memory.effects import (
     is_view,
     top,
 )
-from pytest_supercache.runtime.memory.kept import Kept, Namespace, Passed, named, remembered
+from pytest_supercache.runtime.memory.kept import (
+    IN_PARTS,
+    Kept,
+    Namespace,
+    Passed,
+    named,
+    remembered,
+)
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.sharing import WHOLE
 
@@ -37,6 +45,10 @@ _PASSED = (
     "{} leads to an iterator or a generator that outlives the flow: what one execution takes of it "
     "the next one cannot take again. Let the factory, or the body of the test, make it"
 )
+
+
+ELEMENTS_MAX = 2_000
+"""Of a container with more elements than this, the first ones are looked into."""
 
 
 class Lasting:
@@ -65,7 +77,8 @@ class Lasting:
             seen.add(id(value))
             is_unseen = is_unseen or top(type(value).__module__) in _ASYNCIO
             self._keep(value, name, is_unseen=is_unseen)
-            waiting.extend((inner, name, is_unseen) for inner, _ in inside(value))
+            elements = islice(inside(value), ELEMENTS_MAX)
+            waiting.extend((inner, name, is_unseen) for inner, _ in elements)
 
     def _keep(self, value: Any, name: str, *, is_unseen: bool) -> None:
         kept = remembered(value, name)
@@ -85,6 +98,8 @@ class Lasting:
         kept = self._kept[id(holder)][1]
         if type(kept) is Passed:
             return _PASSED.format(kept.name)
+        if type(kept) not in IN_PARTS:
+            part = WHOLE
         if (id(holder), part) not in self._touched:
             self._touched[id(holder), part] = None
             self._has_grown |= not kept.is_as_it_was(part)

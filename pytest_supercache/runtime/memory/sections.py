@@ -18,8 +18,13 @@ from pytest_supercache.core.waits import LockState, Wait
 from pytest_supercache.runtime.actor import Actor
 from pytest_supercache.runtime.calling import here
 from pytest_supercache.runtime.memory.current import Current
-from pytest_supercache.runtime.memory.effects import WITH_STATE, top
-from pytest_supercache.runtime.memory.sharing import Sharing, place_of_section, places_of_locks
+from pytest_supercache.runtime.memory.effects import IMMUTABLE, top
+from pytest_supercache.runtime.memory.sharing import (
+    Sharing,
+    label_of_section,
+    place_of_section,
+    places_of_locks,
+)
 from pytest_supercache.runtime.stepping import Stepping
 
 _OURS = "pytest_supercache.runtime"
@@ -77,10 +82,11 @@ class Sections:
             self._loud.add(lock)
             return False
         self._is_used = True
-        shown = lock.partition(":")[2]
-        label = f"hold {shown} in {caller.f_code.co_name}"
-        if self._sharing.is_section(actor.name, lock, label):
-            self._steps.add(place_of_section(actor.name, label))
+        shown, function = lock.partition(":")[2], caller.f_code.co_name
+        label = label_of_section(shown, function)
+        if self._sharing.is_section(actor.name, shown, label):
+            touched = self._sharing.widened(actor.name, label, Footprint())
+            self._steps.add(place_of_section(actor.name, shown, function, touched))
             self._execution.step(label, Footprint(), kind="lock")
         actor.section = Section(lock, label)
         self._perform(actor, lock, "acquire")
@@ -108,7 +114,7 @@ class Sections:
             self.note_loud(lock)
             return False
         if Current.knows_code is None or not Current.knows_code(caller.f_code):
-            self._sharing.note_unseen(lock)
+            self._sharing.note_unseen(lock.partition(":")[2])
         return True
 
     def held_at_switch_point(self, actor: Actor) -> None:
@@ -121,11 +127,11 @@ class Sections:
         """Note that the calling actor does what is not looked at, if it is in a section."""
         actor = here.actor
         if actor is not None and actor.section is not None:
-            self._sharing.note_unseen(actor.section.lock)
+            self._sharing.note_unseen(actor.section.lock.partition(":")[2])
 
     def note_left_alone(self, kind: type) -> None:
         """Note that the calling actor uses an object of a type that is not looked at."""
-        if top(kind.__module__) in WITH_STATE:
+        if top(kind.__module__) not in IMMUTABLE:
             self.note_unseen()
 
     def note_loud(self, lock: str) -> None:

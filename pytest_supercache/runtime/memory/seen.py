@@ -45,7 +45,7 @@ _PLAIN_TYPES = frozenset(
         "_functools", "array", "_io", "io", "datetime", "_datetime", "decimal", "_decimal",
         "fractions", "numbers", "uuid", "re", "string", "types", "weakref", "_weakref",
         "_weakrefset", "operator", "_operator", "enum", "random", "_random", "_struct",
-        "contextlib", "typing", "dataclasses", "abc", "_abc", "freezegun",
+        "contextlib", "typing", "dataclasses", "abc", "_abc", "freezegun", "pytest_supercache",
     }
 )  # fmt: skip
 """Modules whose types hold nothing that could change, or only what is looked at."""

@@ -60,13 +60,9 @@ class Sharing:
         self._is_complete = False
 
     def as_recorded(self, places: Iterable[Place]) -> "Sharing":
-        """Return what a recorded schedule knows, which learns nothing more.
-
-        Points come from this alone. What is learnt of footprints so far stays known.
-        """
+        """Return what a process knows that reads a recorded schedule; it learns nothing more."""
         recorded = Sharing(listing=self.listing)
         recorded._is_quiet_by_default = False
-        recorded._touched = dict(self._touched)
         for place in places:
             recorded._take_in(*place)
         recorded.wants_names = bool(recorded.locations)
@@ -74,7 +70,9 @@ class Sharing:
         return recorded
 
     def _take_in(self, name: str, part: str, *rest: str) -> None:
-        if name.startswith("@"):
+        if name == _SECTION:
+            self._take_in_section(part, *rest)
+        elif name.startswith("@"):
             self._take_in_other(name, part, "/".join(rest))
         elif part == _ALL_PARTS:
             self.wholes.add(name)
@@ -84,6 +82,11 @@ class Sharing:
             if part.startswith("."):
                 self.replaced.add(part.removeprefix("."))
 
+    def _take_in_section(self, actor: str, lock: str, function: str, mode: str) -> None:
+        label = label_of_section(lock, function)
+        self._sections.add((actor, label))
+        self._touched[actor, label] = _guarded(lock, writes=mode == _WRITES)
+
     def _take_in_other(self, kind: str, name: str, label: str) -> None:
         if kind == _LIBRARY:
             self.looked_into.add(name)
@@ -91,8 +94,6 @@ class Sharing:
             self._is_quiet_by_default = True
         elif kind == _LOUD:
             self._loud.add(name)
-        elif kind == _SECTION:
-            self._sections.add((name, label))
         elif label:
             self.answers.add((name, label))
         else:
@@ -164,8 +165,7 @@ class Sharing:
         """Note that a critical section touches what those of others under its lock touch, too."""
         if not self._is_complete:
             self._sections.add((actor, label))
-            guarded = frozenset({f"guarded:{lock}"})
-            self.join(actor, label, Footprint(guarded, guarded if writes else frozenset()))
+            self.join(actor, label, _guarded(lock, writes=writes))
 
     def note_unseen(self, lock: str) -> None:
         """Note that a section under a lock calls what is not looked at: all are taken to meet."""
@@ -274,9 +274,23 @@ def places_of_locks(loud: Iterable[str]) -> tuple[Place, ...]:
     return (_LOCKS, "quiet"), *((_LOUD, lock) for lock in loud)
 
 
-def place_of_section(actor: str, label: str) -> Place:
-    """Record that a critical section of an actor is a step."""
-    return _SECTION, actor, label
+def label_of_section(lock: str, function: str) -> str:
+    """Name the step that a critical section is."""
+    return f"hold {lock} in {function}"
+
+
+def place_of_section(actor: str, lock: str, function: str, footprint: Footprint) -> Place:
+    """Record that a critical section of an actor is a step, and whether it writes."""
+    return _SECTION, actor, lock, function, _WRITES if footprint.writes else _READS
+
+
+_WRITES, _READS = "writes", "reads"
+
+
+def _guarded(lock: str, *, writes: bool) -> Footprint:
+    """Return what sections under a lock touch of what it guards."""
+    guarded = frozenset({f"guarded:{lock}"})
+    return Footprint(guarded, guarded if writes else frozenset())
 
 
 def place_of_library(module: str) -> Place:

@@ -177,7 +177,7 @@ class Comparison:
         """Note that critical sections under a lock touch the same: their order is in no step."""
         for who, use in uses.items():
             for section, writes in use.sections.items():
-                self._sharing.note_section(who, lock, section, writes=writes)
+                self._sharing.note_section(who, lock.partition(":")[2], section, writes=writes)
 
     def _share(self, holder: Any, parts: set[str], actor: Actor) -> None:
         if self.names is None:
