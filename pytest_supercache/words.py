@@ -8,7 +8,7 @@ from functools import cache
 
 from pytest_supercache.oracle.catalogue import CATALOGUE, FAMILIES
 from pytest_supercache.oracle.guarantee import Unit
-from pytest_supercache.oracle.judge import KNOWN
+from pytest_supercache.oracle.judge import NAMED
 from pytest_supercache.scenario.grammar import Field, Kind, Vocabulary
 
 _KINDS = {Unit.SECONDS: Kind.DURATION, Unit.COUNT: Kind.COUNT, Unit.KEY: Kind.TEXT}
@@ -31,7 +31,7 @@ def built_in_words() -> Vocabulary:
                 )
                 for parameter in guarantee.parameters
             }
-            for name, guarantee in KNOWN.items()
+            for name, guarantee in NAMED.items()
         },
         classes={**families, **{known.slug: known.title for known in CATALOGUE.values()}},
     )

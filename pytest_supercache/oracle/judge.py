@@ -26,7 +26,6 @@ from pytest_supercache.oracle.ttl import TTL_RESPECTED
 KNOWN = {
     guarantee.name: guarantee
     for guarantee in (
-        ANSWERS,
         COHERENT_WHEN_SETTLED,
         READ_YOUR_WRITES,
         MONOTONIC_READS,
@@ -44,6 +43,9 @@ KNOWN = {
         NO_DIRTY_READS,
     )
 }
+"""What histories are judged by."""
+
+NAMED = {ANSWERS.name: ANSWERS, **KNOWN}
 """What a scenario may name; ``answers`` is judged whether it is named or not."""
 
 DEFAULT = (COHERENT_WHEN_SETTLED, READ_YOUR_WRITES)

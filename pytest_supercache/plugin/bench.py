@@ -97,7 +97,7 @@ class Bench:
         """
         if told is not None and told.counterexample is None:
             return told
-        from pytest_supercache.oracle.judge import DEFAULT, KNOWN
+        from pytest_supercache.oracle.judge import DEFAULT, NAMED
         from pytest_supercache.playing import Play
         from pytest_supercache.registry import REGISTRY
 
@@ -111,7 +111,7 @@ class Bench:
         guarantees: tuple[Guarantee, ...] = DEFAULT
         if scenario.guarantees is not None:
             named = scenario.guarantees
-            guarantees = tuple(KNOWN[spec.name](**spec.parameters) for spec in named)
+            guarantees = tuple(NAMED[spec.name](**spec.parameters) for spec in named)
         return self._check(
             node,
             play.body,
