@@ -77,7 +77,7 @@ def judge(execution: Execution, guarantees: Iterable[Guarantee]) -> Judgement:
             )
         )
     for guarantee in guarantees:
-        if guarantee is ANSWERS:
+        if guarantee.name == ANSWERS.name:
             continue
         try:
             found = guarantee.find_violation(execution)
