@@ -149,7 +149,7 @@ def verdict(
     judged = _judge(file, known_issues, lambda path, root: Asked(
         now=datetime.now(UTC), stamped=_stamped(path), hours_max=max_age, run_id=run_id,
         commit=commit_of(root),
-    ))  # fmt: skip
+    ), for_lock=lock)  # fmt: skip
     if lock:
         _write_lock(judged)
         return
@@ -188,6 +188,8 @@ def _judge(
     file: Path | None,
     known_issues: str | None,
     asks: Callable[[Path, Path], Asked] | None = None,
+    *,
+    for_lock: bool = False,
 ) -> Judged:
     """Decide from a file; a draft may be about an old one, a verdict is held against what is asked.
 
@@ -201,7 +203,8 @@ def _judge(
         document = read_document(path)
         doubts: tuple[str, ...] = ()
         if asks:
-            doubts = (*doubts_of(document, asks(path, root)), *weaker(document, rules))
+            apart = weaker(document, rules, besides_lock=for_lock)
+            doubts = (*doubts_of(document, asks(path, root)), *apart)
         decision = decide(document, rules, doubts)
     except (SupercacheError, *MALFORMED) as error:  # what cannot be read is no evidence
         said = error if isinstance(error, SupercacheError) else f"{path} cannot be read: {error}"

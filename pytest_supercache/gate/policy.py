@@ -56,6 +56,7 @@ class Rules:
     issues: tuple[KnownIssue, ...] = ()
     lock: Mapping[str, bool] | None = None
     lock_digest: str | None = None
+    lock_fault: str | None = None  # why there is one that says nothing
     known_issues_digest: str | None = None
     committed: Mapping[str, Committed] = field(default_factory=dict)  # by the id of the issue
 
@@ -114,7 +115,7 @@ def decide(document: Mapping[str, Any], rules: Rules, doubts: Iterable[str] = ()
         *flaws_of(run),
         *contradictions(document),
         *_unknown(rows, counting, rules),
-        *missing_from(rules.lock or {}, counted_scenarios(rows, rules.release)),
+        *_missing(rows, rules),
     ]
     without = list(_without_evidence(rows, counting, waived, rules))
     fixed = _fixed(rows, counting, rules) if not undecided and _is_whole(run, rules) else ()
@@ -273,6 +274,12 @@ def _unknown(rows: list[Row], counting: set[str], rules: Rules) -> Iterator[str]
             yield f"{row.id} is UNKNOWN{why}"
         elif is_not_as_stated(row, rules.minimum_severity):
             yield f"{row.id} states VIOLATED and HOLDS: correct the scenario file"
+
+
+def _missing(rows: list[Row], rules: Rules) -> Iterator[str]:
+    if rules.lock_fault:
+        yield rules.lock_fault
+    yield from missing_from(rules.lock or {}, counted_scenarios(rows, rules.release))
 
 
 def _without_evidence(

@@ -21,10 +21,11 @@ def read_rules(
 ) -> Rules:
     """Read everything that the decision depends on besides the run.
 
+    A lock that cannot be read is a rule, too: then there is no GO.
+
     Raises:
         SupercacheError: a file or a setting is wrong, or a file that was named is not there.
     """
-    text = _text(root / LOCK)
     issues = read_issues(root, table, known_issues)
     known = _text(issues_path(root, table, known_issues))
     return Rules(
@@ -33,10 +34,20 @@ def read_rules(
         minimum_severity=_severity(table.get("minimum_severity")),
         issues=issues,
         committed=committers(issues_path(root, table, known_issues), issues),
-        lock=None if text is None else read_lock(text, LOCK),
-        lock_digest=None if text is None else digest_of(text),
+        **_lock(root / LOCK),
         known_issues_digest=None if known is None else digest_of(known),
     )
+
+
+def _lock(path: Path) -> dict[str, Any]:
+    text = None
+    try:
+        text = _text(path)
+        if text is None:
+            return {}
+        return {"lock": read_lock(text, LOCK), "lock_digest": digest_of(text)}
+    except SupercacheError as error:
+        return {"lock_fault": str(error), "lock_digest": digest_of(text or str(error))}
 
 
 def refuse_other_root(root: Path, started: Path) -> None:

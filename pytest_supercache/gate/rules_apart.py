@@ -23,8 +23,13 @@ def rules_part(rules: Rules) -> dict[str, Any]:
     }
 
 
-def weaker(document: Mapping[str, Any], rules: Rules) -> Iterator[str]:
-    """Yield how rules let more through than those of a run; nothing for a run without the gate."""
+def weaker(
+    document: Mapping[str, Any], rules: Rules, *, besides_lock: bool = False
+) -> Iterator[str]:
+    """Yield how rules let more through than those of a run; nothing for a run without the gate.
+
+    ``besides_lock``: the lock is about to be written anew.
+    """
     gate = document.get("gate")
     if not isinstance(gate, Mapping):
         return
@@ -36,7 +41,7 @@ def weaker(document: Mapping[str, Any], rules: Rules) -> Iterator[str]:
             f"{_JUDGED}minimum_severity was {gate.get('minimum_severity') or 'not set'} and is "
             f"{rules.minimum_severity} here"
         )
-    if gate.get("lock_digest") not in {None, rules.lock_digest}:
+    if not besides_lock and gate.get("lock_digest") not in {None, rules.lock_digest}:
         yield f"{_JUDGED}gate.lock is {'another one' if rules.lock_digest else 'missing'} here"
     is_known = "known_issues_digest" in gate
     if is_known and rules.issues and gate["known_issues_digest"] != rules.known_issues_digest:

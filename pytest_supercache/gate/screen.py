@@ -163,7 +163,7 @@ def _not_covered(
         yield f"{_NOT_COVERED}what {option} leaves out"
     for option in run.get("overriding") or ():
         yield f"{_NOT_COVERED}what scenario files say beyond {option}"
-    if rules.lock is None:
+    if rules.lock is None and not rules.lock_fault:
         yield f"{_NOT_COVERED}there is no gate.lock, so nobody knows whether scenarios are missing"
     below = [row.id for row in rows if not row.holds and is_below(row, rules.minimum_severity)]
     if below:

@@ -49,7 +49,6 @@ DEATHS: dict[str, Callable[[Project], object]] = {
     "an error in a conftest": lambda p: p.conftest("1 / 0"),
     "an unknown setting": lambda p: configure(p, "releases = 7"),
     "a wrong setting": lambda p: configure(p, 'release = "shop"'),
-    "a wrong lock": lambda p: (p.path / "gate.lock").write_text("counts"),
     "a directory as page": _directory("index.html"),
     "a directory as message": _directory("message.md"),
 }
@@ -61,7 +60,6 @@ def test_a_run_that_died_before_it_had_begun_leaves_no_go(old_go: Project, name:
     old_go.run_apart("--supercache-gate")
     assert old_go.verdict()["run"]["finished"] is False
     (old_go.path / "pyproject.toml").unlink(missing_ok=True)
-    (old_go.path / "gate.lock").unlink(missing_ok=True)
     decided = verdict()
     assert decided.exit_code == 6
     assert "the run did not finish" in decided.output

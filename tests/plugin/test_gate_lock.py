@@ -1,0 +1,87 @@
+"""A lock that cannot be read is no GO, and a run with `verdict --lock` after it mends that."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pytest_supercache.cli import main
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+from tests.plugin.test_plugin_gate import gate
+
+
+def _cut(path: Path) -> None:
+    path.write_text(path.read_text().rpartition("counts ")[0])
+
+
+def _conflict(path: Path) -> None:
+    path.write_text(f"<<<<<<< ours\n{path.read_text()}=======\n>>>>>>> theirs\n")
+
+
+def _dangle(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nothing.lock")
+
+
+BAD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "cut": (_cut, "gate.lock: its lines are not those that were written"),
+    "old": (lambda path: path.write_text("counts K-1\n"), "gate.lock: its lines are not those"),
+    "conflict": (_conflict, "gate.lock:1: '<<<<<<< ours'"),
+    "no text": (lambda path: path.write_bytes(b"\xff\xfe"), "gate.lock: 'utf-8' codec"),
+    "dangling": (_dangle, "gate.lock is a link to nothing"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_lock_is_named_and_can_be_written_anew(
+    project: Project, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(project.path)
+    project.scenario(race("K-1", "uncached"), "a")
+    project.scenario(race("K-2", "uncached"), "b")
+    lock = project.path / "gate.lock"
+    assert project.run("--supercache-gate").ret == 0
+    assert CliRunner().invoke(main, ["verdict", "--lock"]).exit_code == 0
+    good = lock.read_text()
+    spoil, said = BAD[name]
+    spoil(lock)
+    assert project.run("--supercache-gate").ret == 6
+    assert said in gate(project)["reasons"][0]
+    decided = CliRunner().invoke(main, ["verdict"])
+    assert decided.exit_code == 6
+    assert said in decided.output
+    anew = CliRunner().invoke(main, ["verdict", "--lock"])
+    assert (anew.exit_code, anew.output) == (0, "gate.lock: 2 scenarios; commit it\n")
+    assert lock.read_text() == good
+    assert project.run("--supercache-gate").ret == 0
+
+
+def test_a_bad_lock_that_is_removed_after_the_run_leaves_no_go(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.path)
+    project.scenario(race("K-1", "uncached"))
+    for spoil, _ in BAD.values():
+        (project.path / "gate.lock").write_text("")
+        spoil(project.path / "gate.lock")
+        assert project.run("--supercache-gate").ret == 6
+        (project.path / "gate.lock").unlink()
+        decided = CliRunner().invoke(main, ["verdict"])
+        assert decided.exit_code == 6
+        assert "gate.lock is missing here" in decided.output
+
+
+def test_a_lock_is_written_anew_though_the_run_was_judged_by_another(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.path)
+    project.scenario(race("K-1", "uncached"))
+    assert project.run("--supercache-gate").ret == 0
+    document = project.verdict()
+    document["gate"]["lock_digest"] = "of the lock that was there"
+    (project.path / "reports" / "verdict.json").write_text(json.dumps(document))
+    assert CliRunner().invoke(main, ["verdict"]).exit_code == 6
+    assert CliRunner().invoke(main, ["verdict", "--lock"]).exit_code == 0
