@@ -25,7 +25,7 @@ from pytest_supercache.plugin.marking import mark_if_asked
 from pytest_supercache.plugin.options import add_options
 from pytest_supercache.plugin.session import Session, come_back_to
 from pytest_supercache.registry import REGISTRY
-from pytest_supercache.scenario.names import is_scenario_file
+from pytest_supercache.scenario.names import is_scenario_file, links_to_nothing
 
 __all__ = [
     "cache_layers",
@@ -99,9 +99,11 @@ def pytest_make_collect_report(
     """Collect scenario files that are links to nothing, which pytest passes over."""
     report = yield
     if isinstance(collector, pytest.Directory) and report.passed:
-        from pytest_supercache.plugin.collection import dangling
+        lost = links_to_nothing(collector.path)
+        if lost:
+            from pytest_supercache.plugin.collection import dangling
 
-        report.result += dangling(collector)
+            report.result += dangling(collector, lost)
     return report
 
 

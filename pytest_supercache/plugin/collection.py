@@ -13,7 +13,6 @@ from pytest_supercache.core.schedule import read_token
 from pytest_supercache.plugin.bench import Bench
 from pytest_supercache.plugin.session import NotAsExpected, Session, project_root
 from pytest_supercache.registry import REGISTRY
-from pytest_supercache.scenario.names import is_scenario_file
 
 if TYPE_CHECKING:
     from pytest_supercache.scenario.grammar import Vocabulary
@@ -39,7 +38,7 @@ class ScenarioFile(pytest.Module):
             if session.description is not None:
                 session.description.add_broken(self.path, shown, error)
                 return
-            yield BrokenFile.from_parent(self, name=self.path.name.split(".")[0], error=error)
+            yield BrokenFile.from_parent(self, name=_shortened(self.path.name), error=error)
             return
         if session.description is not None:
             session.description.add(self.path, shown, scenario)
@@ -54,13 +53,8 @@ class ScenarioFile(pytest.Module):
             yield made
 
 
-def dangling(folder: pytest.Directory) -> list[ScenarioFile]:
+def dangling(folder: pytest.Directory, paths: Iterable[Path]) -> list[ScenarioFile]:
     """Return the scenario files of a folder that are links to nothing: each of them fails."""
-    paths = [
-        path
-        for path in sorted(folder.path.iterdir())
-        if is_scenario_file(path.name) and path.is_symlink() and not path.exists()
-    ]
     ignored = folder.ihook.pytest_ignore_collect
     return [
         ScenarioFile.from_parent(folder, path=path)
@@ -146,6 +140,11 @@ def _test_of(item: "ScenarioItem") -> Callable[..., None]:
         supercache_bench.play(item, request.node)
 
     return test
+
+
+def _shortened(name: str) -> str:
+    """Return the name of a file as that of an item, which is never empty."""
+    return name.split(".")[0] or name
 
 
 def _shown(path: Path, config: pytest.Config) -> str:

@@ -116,3 +116,30 @@ def test_a_scenario_file_that_is_a_link_to_nothing_is_no_verdict(
     assert run("--supercache-gate", *workers).ret == 6
     assert gate(project)["reasons"][0].startswith("lost could not be run whole: the file")
     assert run("--supercache-gate", "--ignore=inner", *workers).ret == 0
+
+
+@pytest.mark.parametrize("name", [".#a.supercache.yaml", ".supercache.yaml"])
+def test_a_link_that_an_editor_hides_beside_a_file_is_no_scenario(
+    project: Project, name: str
+) -> None:
+    project.scenario(race("N-1", "uncached"), "a")
+    (project.path / name).symlink_to("user@host:1")
+    assert project.run("--supercache-gate").ret == 0
+    assert set(project.rows()) == {"N-1"}
+
+
+def test_a_broken_file_without_a_stem_has_a_name(project: Project) -> None:
+    (project.path / ".supercache.yaml").write_text("users: 7")
+    shown = project.run()
+    assert shown.ret == 1
+    shown.stdout.fnmatch_lines(["FAILED .supercache.yaml::.supercache.yaml*"])
+
+
+def test_folders_without_scenarios_import_nothing_more(project: Project) -> None:
+    """A module that was imported for a link to nothing would be there at the end."""
+    said = "import sys\ndef pytest_unconfigure(): print('loaded', {name!r} in sys.modules)\n"
+    project.conftest(said.format(name="pytest_supercache.plugin.collection"))
+    project.test_file("def test_it(): pass")
+    project.run_apart().stdout.fnmatch_lines(["loaded False"])
+    (project.path / "lost.supercache.yaml").symlink_to("nothing")
+    project.run_apart().stdout.fnmatch_lines(["loaded True"])
