@@ -55,7 +55,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Hold the exit status also where a conftest file has brought the plugin along."""
-    return (yield from held(config))
+    is_outermost = not config.pluginmanager.has_plugin(ExitStatus.NAME)
+    return (yield from held(config, is_outermost=is_outermost))
 
 
 def pytest_configure(config: pytest.Config) -> None:

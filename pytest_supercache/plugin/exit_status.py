@@ -6,6 +6,7 @@ interpreter (`os._exit`) or that changes its status after pytest (`atexit`) cann
 `supercache verdict` decides once more, in a process of its own.
 """
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Generator, Mapping
@@ -24,6 +25,9 @@ _LISTINGS = (
 )  # fmt: skip
 """Options of runs that never were meant to be a verdict."""
 
+MARKED_BY: pytest.StashKey[int] = pytest.StashKey()
+"""The process that began a gate run; only this one writes its verdict."""
+
 _BITS = 256  # the kernel keeps eight bits of an exit status
 
 
@@ -35,11 +39,14 @@ class ExitStatus:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:
         """Hold the status that the whole run ends with."""
-        return (yield from held(config))
+        return (yield from held(config, is_outermost=True))
 
 
-def held(config: pytest.Config) -> Generator[None, object, object]:
-    """Pass on how a run ends, but as 0 only when the gate says so, whoever ends it and how."""
+def held(config: pytest.Config, *, is_outermost: bool) -> Generator[None, object, object]:
+    """Pass on how a run ends, but as 0 only when the gate says so, whoever ends it and how.
+
+    Until the outermost has seen the end, the file of a verdict says that the run did not finish.
+    """
     try:
         status = yield
     except SystemExit as left:
@@ -52,14 +59,31 @@ def held(config: pytest.Config) -> Generator[None, object, object]:
     except BaseException:
         _take_back(config)
         raise
-    if not _is_gate_run(config):
-        return status
-    if not _is_zero(status):
-        _take_back(config)
-        return status
+    return _ended_with(config, status, closes=is_outermost) if _is_gate_run(config) else status
+
+
+def _ended_with(config: pytest.Config, status: object, *, closes: bool) -> object:
+    """Return the exit status of a gate run that came to its end."""
+    if is_of_another_process(config):
+        return not_ended("a process that the run has forked ended as if it were the run")
     gate = gate_of(config)
     decided = gate.decided if gate else None
-    return not_ended() if decided is None else decided
+    if not _is_zero(status) and status != decided:
+        _take_back(config)
+        return status
+    if gate is None or decided is None:
+        return not_ended("the run ended undecided")
+    return _closed(gate, decided) if closes else decided
+
+
+def _closed(gate: "Gate", decided: int) -> int:
+    """Let the file say what stands, and return the exit status of it."""
+    try:
+        gate.close()
+    except OSError as error:
+        status = not_ended(f"verdict.json could not be written: {error}")
+        return decided or status
+    return decided
 
 
 def held_while_loading(*, is_gate_run: bool) -> Generator[None, object, object]:
@@ -68,7 +92,7 @@ def held_while_loading(*, is_gate_run: bool) -> Generator[None, object, object]:
         return (yield)
     except SystemExit as left:
         if is_gate_run and _is_zero(left.code):
-            raise SystemExit(not_ended()) from left
+            raise SystemExit(not_ended("the run ended undecided")) from left
         raise
 
 
@@ -80,11 +104,16 @@ def is_asked(config: pytest.Config, options: Namespace, table: Mapping[str, Any]
     return bool(getattr(options, "supercache_gate", None) or (always and not is_other))
 
 
-def not_ended() -> int:
-    """Say that a run is over which nobody has decided, and return its exit status."""
+def is_of_another_process(config: pytest.Config) -> bool:
+    """Say whether this is a child of the process that made the mark: its verdict is not its own."""
+    return config.stash.get(MARKED_BY, os.getpid()) != os.getpid()
+
+
+def not_ended(why: str) -> int:
+    """Say that a run is over without a verdict that stands, and return its exit status."""
     from pytest_supercache.gate.policy import NO_EVIDENCE, GateVerdict
 
-    sys.stderr.write(f"{GateVerdict.NO_VERDICT.value}\n  because the run ended undecided\n")
+    sys.stderr.write(f"{GateVerdict.NO_VERDICT.value}\n  because {why}\n")
     return NO_EVIDENCE
 
 
@@ -114,5 +143,7 @@ def _is_zero(status: object) -> bool:
 def _take_back(config: pytest.Config) -> None:
     """Let no GO stay in its file when the run that said it went wrong afterwards."""
     gate = gate_of(config)
+    if is_of_another_process(config):
+        return
     if gate is not None and gate.is_on and gate.decided == 0:
         gate.mark()

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from pytest_supercache.plugin.items import Items, selecting
 from pytest_supercache.plugin.marking import mark, mark_once, run_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pytest_supercache.gate.policy import Rules
@@ -69,7 +71,7 @@ class Gate:
         self._screen: list[str] = []
         self._texts: dict[str, str] = {}
         self._status: int | None = None
-        self.is_written = False  # the verdict of this run is in its file
+        self._close: Callable[[], None] | None = None  # known once its file has the verdict
         self.is_on = is_asked(config, config.option, project)
         if not hasattr(config, "workerinput"):
             self._prepare()
@@ -212,6 +214,25 @@ class Gate:
         gate = gate_part(decision, document, rules)
         return {"when": circumstances["when"], "run": run, "gate": gate}
 
+    def write(self, findings: "Findings", scope: "Mapping[str, Any]") -> None:
+        """Write the verdict; with the gate on it is open until nothing can go wrong any more."""
+        from pytest_supercache.report.verdict_json import write_verdict
+
+        written = scope
+        if self.is_on:
+            written = {**scope, "run": {**scope["run"], "finished": False}}
+        write_verdict(self._path, findings, written)
+        self._close = partial(write_verdict, self._path, tuple(findings), scope)
+
+    def close(self) -> None:
+        """Let the file say that the run is over and its verdict stands.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._close is not None:
+            self._close()
+
     def write_texts(self) -> None:
         """Write the drafts of the message and the post-mortem beside the verdict."""
         from pytest_supercache.report.verdict_json import write_whole
@@ -221,7 +242,7 @@ class Gate:
 
     def cannot_write(self, session: pytest.Session, error: OSError) -> None:
         """A verdict that nobody can read later is none; what is made of one may be missing."""
-        if self.is_written:
+        if self._close is not None:
             self._screen.append(f"  note: the reports beside verdict.json are not whole: {error}")
             return
         said = f"verdict.json could not be written: {error}"
@@ -236,7 +257,7 @@ class Gate:
     @property
     def decided(self) -> int | None:
         """The exit status of the verdict, once its file says the same."""
-        return self._status if self.is_written else None
+        return self._status if self._close is not None else None
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_supercache.plugin.exit_status import is_asked
+from pytest_supercache.plugin.exit_status import MARKED_BY, is_asked
 from pytest_supercache.plugin.project_table import read_table
 
 _IS_WORKER = "PYTEST_XDIST_WORKER"
@@ -71,6 +71,7 @@ def mark(config: pytest.Config, options: Namespace, folder: Path) -> None:
             f"gate: what an older run left cannot be removed: {error}"
         ) from error
     config.stash[_MARKED] = folder
+    config.stash.setdefault(MARKED_BY, os.getpid())
 
 
 def _forget_what_tells_of_it(config: pytest.Config, options: Namespace, folder: Path) -> None:

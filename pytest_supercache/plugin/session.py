@@ -16,6 +16,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.verdict import Label, Verdict
 from pytest_supercache.plugin.ahead import Ahead
 from pytest_supercache.plugin.allure_results import AllureResults
+from pytest_supercache.plugin.exit_status import is_of_another_process
 from pytest_supercache.plugin.gating import Gate
 from pytest_supercache.plugin.marking import report_folder
 from pytest_supercache.plugin.options import Options
@@ -222,14 +223,14 @@ class Session:
         """Write ``verdict.json`` and its page, once, where all findings are; the gate decides."""
         if hasattr(self._config, "workerinput") or not (self._findings or self.gate.is_on):
             return
+        if is_of_another_process(self._config):
+            return
         from pytest_supercache.report.folder import write_reports
-        from pytest_supercache.report.verdict_json import write_verdict
 
         self._findings.sort(key=lambda finding: str(finding["node_id"]))
         scope = {**self.circumstances, **self.gate.finish(session, self._findings)}
         try:
-            write_verdict(self.report_folder / "verdict.json", self._findings, scope)
-            self.gate.is_written = True
+            self.gate.write(self._findings, scope)
             self.allure.write(write_reports(self.report_folder, self._config.rootpath))
             self.gate.write_texts()
         except OSError as error:

@@ -1,9 +1,12 @@
 """Exit status 0 is the gate's alone, whatever code of the project ends the run, and wherever."""
 
+import json
 import sys
 
 import pytest
+from click.testing import CliRunner
 
+from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import configure
@@ -75,6 +78,7 @@ def test_a_go_that_is_decided_and_written_stays_one(project: Project, hook: str)
     project.add_to_conftest(_hook(hook, LEAVE["sys.exit(0)"]))
     assert project.run("--supercache-gate").ret == 0
     assert project.verdict()["gate"]["verdict"] == "GO"
+    assert project.verdict()["run"]["finished"] is True
 
 
 @pytest.mark.parametrize(
@@ -130,3 +134,68 @@ def test_asserts_that_the_environment_switches_off_are_refused_for_workers_too(
     monkeypatch.setenv("PYTHONOPTIMIZE", "2")
     assert project.run_apart("--supercache-gate").ret == 4
     assert project.run_apart().ret == 0
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", "os.kill(os.getpid(), 9)"])
+def test_a_go_is_none_before_the_run_is_over(
+    project: Project, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """A process that is gone cannot take its GO back."""
+    project.scenario(race("E-1", "uncached"))
+    project.add_to_conftest(f"import os\n{_hook('pytest_unconfigure', end)}")
+    project.run_apart("--supercache-gate")
+    assert project.verdict()["gate"]["verdict"] == "GO"
+    assert project.verdict()["run"]["finished"] is False
+    monkeypatch.chdir(project.path)
+    decided = CliRunner().invoke(main, ["verdict"])
+    assert decided.exit_code == 6
+    assert "the run did not finish" in decided.output
+
+
+@pytest.mark.parametrize(("system", "status"), [("shop", 1), ("uncached", 0), (None, 5)])
+@pytest.mark.parametrize("loaded", ["by pytest", "by a conftest"])
+def test_every_verdict_that_stands_is_closed(
+    project: Project, monkeypatch: pytest.MonkeyPatch, system: str | None, status: int, loaded: str
+) -> None:
+    if system:
+        project.scenario(race("E-2", system))
+    if loaded == "by a conftest":
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        project.add_to_conftest('pytest_plugins = ["pytest_supercache.plugin"]')
+    assert project.run_apart("--supercache-gate").ret == status
+    assert project.verdict()["run"]["finished"] is True
+
+
+@pytest.mark.parametrize(("system", "status"), [("shop", 1), ("uncached", 6)])
+def test_a_verdict_that_cannot_be_closed_is_no_go(
+    project: Project, system: str, status: int
+) -> None:
+    project.scenario(race("E-3", system))
+    lose = "import shutil; shutil.rmtree('reports'); open('reports', 'w').close()"
+    project.add_to_conftest(_hook("pytest_unconfigure", lose))
+    ended = project.run_apart("--supercache-gate")
+    assert ended.ret == status
+    ended.stderr.fnmatch_lines(["NO VERDICT", "*because verdict.json could not be written*"])
+
+
+FORKS = """
+import os, shutil, pytest
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        with open("status", "w") as file:
+            file.write(str(os.waitstatus_to_exitcode(status)))
+        shutil.copy("reports/verdict.json", "by_the_child.json")
+"""
+
+
+def test_a_child_that_comes_back_through_pytest_writes_no_verdict(project: Project) -> None:
+    project.scenario(race("E-4", "uncached"))
+    project.add_to_conftest(FORKS)
+    assert project.run_apart("--supercache-gate").ret == 0
+    assert (project.path / "status").read_text() == "6"
+    seen = json.loads((project.path / "by_the_child.json").read_text())
+    assert (seen["run"]["finished"], seen["gate"]) == (False, None)
+    assert project.verdict()["run"]["finished"] is True
