@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
+from math import isfinite
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
@@ -110,6 +111,12 @@ _known = click.option(
 )
 
 
+def _finite(_context: click.Context, _option: click.Parameter, hours: float) -> float:
+    if not isfinite(hours):  # nothing is older than that
+        raise click.BadParameter("expected a number of hours")
+    return hours
+
+
 @click.command()
 @_file
 @click.option(
@@ -121,6 +128,7 @@ _known = click.option(
     "--max-age",
     metavar="HOURS",
     type=click.FloatRange(min=0),
+    callback=_finite,
     default=HOURS_MAX,
     help=f"How old the run may be (default: {HOURS_MAX}).",
 )

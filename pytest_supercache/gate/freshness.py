@@ -28,6 +28,8 @@ def doubts_of(document: Mapping[str, Any], asked: Asked) -> Iterator[str]:
     if asked.run_id and run.get("id") != asked.run_id:
         told = f"it is of the run {run['id']}" if run.get("id") else "it does not say of which run"
         yield f"verdict.json is another one: {told}, and the run {asked.run_id} was asked for"
+    if run and run.get("finished") is not True:  # a mark knows no more, and is no evidence
+        return
     yield from _by_time(document.get("when"), asked)
     tested = document.get("commit")
     if asked.commit and not tested:

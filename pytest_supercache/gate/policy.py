@@ -110,14 +110,11 @@ def decide(document: Mapping[str, Any], rules: Rules, doubts: Iterable[str] = ()
     waivers, unwaived, without_force = _weigh(rows, counting, rules, left_out_of(run))
     waived = {name for waiver in waivers for name in waiver.scenarios}
     against = [*unwaived, *_failed_tests(run)]
-    undecided = [
-        *doubts,
-        *flaws_of(run),
-        *contradictions(document),
-        *_unknown(rows, counting, rules),
-        *_missing(rows, rules),
-    ]
-    without = list(_without_evidence(rows, counting, waived, rules))
+    undecided, without = [*doubts, *flaws_of(run)], list[str]()
+    if run is None or run.get("finished") is True:  # of a run that did not finish, no more is known
+        undecided += contradictions(document)
+        undecided += [*_unknown(rows, counting, rules), *_missing(rows, rules)]
+        without += _without_evidence(rows, counting, waived, rules)
     fixed = _fixed(rows, counting, rules) if not undecided and _is_whole(run, rules) else ()
     if against:
         verdict, status, reasons = GateVerdict.NO_GO, 1, [*against, *undecided]

@@ -168,3 +168,27 @@ def test_a_verdict_must_be_about_the_commit_that_is_checked_out(old_go: Project)
 def test_drafts_are_made_of_old_verdicts_too(old_go: Project) -> None:
     _edit(old_go, when=str(NOW - timedelta(days=9)))
     assert "The release can go." in CliRunner().invoke(main, ["message"]).output
+
+
+@pytest.mark.parametrize("hours", ["nan", "inf", "-inf", "-1"])
+def test_an_age_is_a_number_of_hours(old_go: Project, hours: str) -> None:
+    _edit(old_go, when=str(NOW - timedelta(days=900)))
+    decided = verdict(f"--max-age={hours}")
+    assert decided.exit_code == 2
+    assert "--max-age" in decided.output
+
+
+def test_of_a_run_that_did_not_finish_nothing_else_is_said_than_which_it_is(
+    old_go: Project,
+) -> None:
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+        name = ["-c", "user.name=Betty", "-c", "user.email=b@example.org"]
+        subprocess.run(["git", *name, *words], cwd=old_go.path, check=True, timeout=60)
+    old_go.conftest("import os; os._exit(0)")
+    old_go.run_apart("--supercache-gate")
+    told = [line for line in verdict().output.splitlines() if "because" in line]
+    assert told == ["  because the run did not finish"]
+    told = [line for line in verdict("--run-id=77").output.splitlines() if "because" in line]
+    assert len(told) == 2
+    assert "the run 77 was asked for" in told[0]
+    assert told[1] == "  because the run did not finish"
