@@ -17,6 +17,7 @@ from pytest_supercache.plugin.exit_status import MARKED_BY, is_asked
 from pytest_supercache.plugin.project_table import read_table
 
 _IS_WORKER = "PYTEST_XDIST_WORKER"
+_CONTROLLER = "SUPERCACHE_CONTROLLER"  # which process has marked which folder
 _RUN_ID = "SUPERCACHE_RUN_ID"
 _MARKED: pytest.StashKey[Path] = pytest.StashKey()
 _ID: pytest.StashKey[str] = pytest.StashKey()
@@ -25,15 +26,36 @@ _ID: pytest.StashKey[str] = pytest.StashKey()
 def mark_if_asked(config: pytest.Config) -> bool:
     """Mark the last verdict if this becomes a gate run, and say whether it does.
 
+    A worker of xdist leaves that to its controller; anybody can set the variable that says so, and
+    only a child of the process that made the mark is believed.
+
     Raises:
         UsageError: it cannot be marked.
     """
     options = config.known_args_namespace
     table = read_table(config.rootpath)
-    if _IS_WORKER in os.environ or not is_asked(config, options, table):
+    if not is_asked(config, options, table):
         return False
-    mark(config, options, report_folder(config, options, table))
+    folder = report_folder(config, options, table)
+    if _IS_WORKER in os.environ and os.environ.get(_CONTROLLER) == f"{os.getppid()} {folder}":
+        return False
+    mark(config, options, folder)
+    _tell_workers(config, f"{os.getpid()} {folder}")
     return True
+
+
+def _tell_workers(config: pytest.Config, who: str) -> None:
+    """Let processes that this one starts know it as their controller, until the run is over."""
+    before = os.environ.get(_CONTROLLER)
+    os.environ[_CONTROLLER] = who
+
+    def come_back() -> None:
+        if before is None:
+            os.environ.pop(_CONTROLLER, None)
+        else:
+            os.environ[_CONTROLLER] = before
+
+    config.add_cleanup(come_back)
 
 
 def mark_once(config: pytest.Config, folder: Path) -> None:

@@ -192,3 +192,36 @@ def test_of_a_run_that_did_not_finish_nothing_else_is_said_than_which_it_is(
     assert len(told) == 2
     assert "the run 77 was asked for" in told[0]
     assert told[1] == "  because the run did not finish"
+
+
+@pytest.mark.parametrize("controller", [None, "1", "{own}", "{own} elsewhere"])
+def test_the_environment_makes_no_worker_of_a_run(
+    old_go: Project, monkeypatch: pytest.MonkeyPatch, controller: str | None
+) -> None:
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
+    if controller:
+        monkeypatch.setenv("SUPERCACHE_CONTROLLER", controller.format(own=os.getpid()))
+    old_go.conftest("import sys; sys.exit(0)")
+    assert old_go.run_apart("--supercache-gate").ret == 6
+    assert old_go.verdict()["run"]["finished"] is False
+
+
+def test_workers_leave_the_mark_of_their_controller(project: Project) -> None:
+    project.scenario(race("O-3", "uncached"))
+    project.add_to_conftest("""
+import json, os, pathlib
+name = os.environ.get("PYTEST_XDIST_WORKER", "controller")
+seen = json.loads(pathlib.Path("reports/verdict.json").read_text())["run"]["id"]
+pathlib.Path(f"{name}.id").write_text(seen)
+""")
+    assert project.run_apart("--supercache-gate", "-n", "2").ret == 0
+    seen = {path.name: path.read_text() for path in project.path.glob("*.id")}
+    assert set(seen) == {"controller.id", "gw0.id", "gw1.id"}
+    assert set(seen.values()) == {project.verdict()["run"]["id"]}
+
+
+def test_a_run_inside_a_process_leaves_its_environment_as_it_was(project: Project) -> None:
+    project.scenario(race("O-4", "uncached"))
+    before = dict(os.environ)
+    assert project.run("--supercache-gate").ret == 0
+    assert os.environ.get("SUPERCACHE_CONTROLLER") == before.get("SUPERCACHE_CONTROLLER")
