@@ -240,7 +240,7 @@ def flaws_of(run: Mapping[str, Any] | None) -> Iterator[str]:
         yield from [said] if run.get(name) else []
     if run.get("stopped"):
         yield f"the run stopped before its end: {run['stopped']}"
-    for what in ("crashed", "broken", "skipped", "removed"):
+    for what in ("crashed", "broken", "skipped", "removed", "silent"):
         for name in run.get(what) or ():
             yield f"{name} {_HAPPENED[what]}"
 
@@ -261,6 +261,7 @@ _HAPPENED = {
     "broken": "could not be run whole: the file, a fixture, a plugin or the stand is broken",
     "skipped": "was skipped",
     "removed": "was collected and is missing from the run; nobody said that it was deselected",
+    "silent": "is a worker that ended without telling what it had collected",
 }
 
 

@@ -170,7 +170,7 @@ class Gate:
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Remember what has to be answered, whoever takes it out of the run later."""
         if _is_ours(item):
-            self._items.collected[item.nodeid] = item.name
+            self._items.collect(item)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Remember what was left out."""
@@ -184,7 +184,7 @@ class Gate:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Learn from a worker what there is; each of them has collected everything."""
-        self._items.learn(getattr(node, "workeroutput", None) or {})
+        self._items.learn(node.gateway.id, getattr(node, "workeroutput", None) or {})
 
     def finish(self, session: pytest.Session, findings: "Findings") -> dict[str, Any]:
         """Decide, set the exit status when the gate is on, and return what the file says."""
@@ -287,6 +287,7 @@ class Gate:
             "deselected": self._items.deselected,
             "left_out": self._items.left_out(),
             "removed": self._items.removed() if stopped is None else [],
+            "silent": sorted(self._items.silent),
             "selecting": selecting(self._config),
             "without_asserts": self._items.without_asserts,
             "stopped": stopped,

@@ -16,16 +16,32 @@ class Items:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._left_out: set[str] = set()
-        self.collected: dict[str, str] = {}  # node id -> name
+        self._collected: list[pytest.Item] = []  # here; a plugin may give them other ids later
+        self._deselected: list[pytest.Item] = []
+        self._told = dict[str, str]()  # what workers have collected: node id -> name
+        self._told_left_out: set[str] = set()
+        self.silent: list[str] = []  # workers that have not told it
         self.answered: set[str] = set()  # they have a finding, or were seen to be broken or skipped
         self.deselected = 0  # how many items, of anybody's, were left out and told
         self.without_asserts = bool(sys.flags.optimize)  # here, or in any worker
 
+    @property
+    def collected(self) -> dict[str, str]:
+        """What was collected, by its node id as it is now."""
+        return self._told | {item.nodeid: item.name for item in self._collected}
+
+    @property
+    def _left_out(self) -> set[str]:
+        return self._told_left_out | {item.nodeid for item in self._deselected}
+
+    def collect(self, item: pytest.Item) -> None:
+        """Note what has to be answered."""
+        self._collected.append(item)
+
     def deselect(self, items: list[pytest.Item]) -> None:
         """Note items that are left out, and told by whoever leaves them out."""
         self.deselected += len(items)
-        self._left_out |= {item.nodeid for item in items}
+        self._deselected += items
 
     def tell(self) -> None:
         """Send what a worker knows to the controller."""
@@ -37,19 +53,22 @@ class Items:
                 "without_asserts": self.without_asserts,
             }
 
-    def learn(self, output: dict[str, Any]) -> None:
-        """Take over what a worker knows."""
+    def learn(self, worker: str, output: dict[str, Any]) -> None:
+        """Take over what a worker knows; one that says nothing may hide that items were removed."""
         told = output.get(_OUTPUT)
-        if told is not None:
-            self.collected |= told["collected"]
-            self._left_out |= set(told["left_out"])
-            self.deselected = max(self.deselected, told["deselected"])
-            self.without_asserts |= told["without_asserts"]
+        if told is None:
+            self.silent.append(worker)
+            return
+        self._told |= told["collected"]
+        self._told_left_out |= set(told["left_out"])
+        self.deselected = max(self.deselected, told["deselected"])
+        self.without_asserts |= told["without_asserts"]
 
     def left_out(self) -> list[dict[str, str]]:
         """Return the items of ours that were left out, by name and node id."""
-        ours = sorted(self._left_out & set(self.collected))
-        return [{"id": self.collected[node_id], "node_id": node_id} for node_id in ours]
+        collected = self.collected
+        ours = sorted(self._left_out & set(collected))
+        return [{"id": collected[node_id], "node_id": node_id} for node_id in ours]
 
     def removed(self) -> list[str]:
         """Return what was collected, not left out with a word, and has no answer."""

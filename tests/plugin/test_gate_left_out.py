@@ -143,3 +143,29 @@ def test_folders_without_scenarios_import_nothing_more(project: Project) -> None
     project.run_apart().stdout.fnmatch_lines(["loaded False"])
     (project.path / "lost.supercache.yaml").symlink_to("nothing")
     project.run_apart().stdout.fnmatch_lines(["loaded True"])
+
+
+def test_a_worker_that_leaves_before_it_tells_its_items_is_named(project: Project) -> None:
+    project.scenario(race("L-1"), "a")
+    project.scenario(race("L-2", "uncached"), "b")
+    project.add_to_conftest("""
+import sys
+def pytest_collection_modifyitems(items): del items[0]
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workerinput"):
+        sys.exit(0)
+""")
+    assert project.run_apart("--supercache-gate", "-n", "2").ret == 6
+    reasons = "\n".join(gate(project)["reasons"])
+    assert "gw0 is a worker that ended without telling what it had collected" in reasons
+
+
+def test_items_that_xdist_groups_are_not_missing(project: Project) -> None:
+    project.scenario(race("L-1", "uncached"), "a")
+    project.scenario(race("L-2", "uncached"), "b")
+    project.add_to_conftest("""
+import pytest
+def pytest_itemcollected(item): item.add_marker(pytest.mark.xdist_group("group"))
+""")
+    assert project.run_apart("--supercache-gate", "-n", "2", "--dist=loadgroup").ret == 0
+    assert gate(project)["verdict"] == "GO"

@@ -1,0 +1,29 @@
+"""Items are told by the ids that they have at the end: some versions of pytest let them change."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from pytest_supercache.plugin.items import Items
+
+
+def test_an_item_that_gets_another_id_is_one_item() -> None:
+    """`--dist loadgroup` of xdist appends the group after the item was collected."""
+    output: dict[str, Any] = {}
+    worker = Items(cast("Any", SimpleNamespace(workeroutput=output)))
+    kept, left = (cast("Any", SimpleNamespace(nodeid=f"a::{name}", name=name)) for name in "KL")
+    worker.collect(kept)
+    worker.collect(left)
+    worker.deselect([left])
+    kept.nodeid, left.nodeid = "a::K@group", "a::L@group"
+    worker.answered.add("a::K@group")
+    assert worker.removed() == []
+    worker.tell()
+    controller = Items(cast("Any", SimpleNamespace()))
+    controller.learn("gw0", output)
+    assert controller.removed() == ["a::K@group"]
+    controller.answered.add("a::K@group")
+    assert controller.removed() == []
+    assert controller.left_out() == [{"id": "L", "node_id": "a::L@group"}]
+    assert controller.silent == []
+    controller.learn("gw1", {})
+    assert controller.silent == ["gw1"]
