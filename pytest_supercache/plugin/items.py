@@ -4,6 +4,7 @@ A worker of xdist collects everything and runs a part; so it tells the controlle
 """
 
 import sys
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -78,7 +79,19 @@ class Items:
 def selecting(config: pytest.Config) -> list[str]:
     """Return what the command line says so that files or items are not even collected."""
     found = [] if not config.getoption("lf", default=False) else ["--lf"]
+    by_project = _always(config)
     for name in ("ignore", "ignore_glob"):
         flag = f"--{name.replace('_', '-')}"
-        found += [f"{flag}={value}" for value in config.getoption(name, default=None) or ()]
+        given = [f"{flag}={value}" for value in config.getoption(name, default=None) or ()]
+        found += [option for option in given if option not in by_project]
     return [*found, *(argument for argument in config.args if "::" in argument)]
+
+
+def _always(config: pytest.Config) -> set[str]:
+    """Return the options of every run, by the project's settings: they leave no more out today."""
+    overridden = config.getoption("override_ini") or ()
+    is_other = config.getoption("inifilename") or any(
+        option.partition("=")[0].strip() == "addopts" for option in overridden
+    )
+    words: list[str] = [] if is_other else config.getini("addopts")
+    return {*words, *(f"{flag}={value}" for flag, value in pairwise(words))}

@@ -169,3 +169,27 @@ def pytest_itemcollected(item): item.add_marker(pytest.mark.xdist_group("group")
 """)
     assert project.run_apart("--supercache-gate", "-n", "2", "--dist=loadgroup").ret == 0
     assert gate(project)["verdict"] == "GO"
+
+
+@pytest.mark.parametrize("option", ["--ignore=docs", "--ignore docs", "--ignore-glob=docs/*"])
+def test_what_the_settings_of_a_project_always_leave_out_is_no_part_of_a_whole_run(
+    project: Project, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.chdir(project.path)
+    project.scenario(race("L-2", "uncached"), "b")
+    with (project.path / "tox.ini").open("a") as settings:
+        settings.write(f"\naddopts = {option}\n")
+    assert project.run("--supercache-gate").ret == 0
+    assert project.verdict()["run"]["selecting"] == []
+    locked = CliRunner().invoke(main, ["verdict", "--lock"])
+    assert (locked.exit_code, locked.output) == (0, "gate.lock: 1 scenarios; commit it\n")
+
+
+def test_settings_that_are_not_the_projects_leave_something_out(project: Project) -> None:
+    project.scenario(race("L-2", "uncached"), "b")
+    (project.path / "other.ini").write_text(
+        (project.path / "tox.ini").read_text() + "\naddopts = --ignore=docs\n"
+    )
+    for words in (["-o", "addopts=--ignore=docs"], ["-c", "other.ini"]):
+        project.run("--supercache-gate", *words)
+        assert project.verdict()["run"]["selecting"] == ["--ignore=docs"]
