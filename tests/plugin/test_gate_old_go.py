@@ -218,6 +218,7 @@ pathlib.Path(f"{name}.id").write_text(seen)
     seen = {path.name: path.read_text() for path in project.path.glob("*.id")}
     assert set(seen) == {"controller.id", "gw0.id", "gw1.id"}
     assert set(seen.values()) == {project.verdict()["run"]["id"]}
+    assert project.verdict()["run"]["finished"] is True
 
 
 def test_a_run_inside_a_process_leaves_its_environment_as_it_was(project: Project) -> None:
