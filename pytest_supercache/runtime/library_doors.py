@@ -5,10 +5,13 @@ pairs of the real and its stand-in, for names imported elsewhere; ``close`` take
 ``close_opened`` closes what an execution has left open.
 """
 
+import datetime
 import sys
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
+
+from freezegun import api
 
 _DOORS = {
     "sqlite3": "pytest_supercache.runtime.sqlite",
@@ -33,8 +36,8 @@ class LibraryDoors:
     def open(self) -> None:
         """Open the doors of what is imported."""
         for library, name in _BEFOREHAND.items():
-            if library in sys.modules and find_spec(name) is not None:
-                import_module(name)
+            if library in sys.modules and name not in sys.modules and find_spec(name) is not None:
+                _import_with_real_dates(name)
         self.notice()
 
     def notice(self) -> bool:
@@ -56,3 +59,13 @@ class LibraryDoors:
         """Close what an execution has left open."""
         for door in self._doors:
             door.close_opened()
+
+
+def _import_with_real_dates(name: str) -> None:
+    """Import a module that derives classes from dates, though somebody may have frozen time."""
+    shown = datetime.date, datetime.datetime
+    datetime.date, datetime.datetime = api.real_date, api.real_datetime  # type: ignore[misc]
+    try:
+        import_module(name)
+    finally:
+        datetime.date, datetime.datetime = shown  # type: ignore[misc]

@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import importlib
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -290,3 +291,23 @@ def test_a_check_beside_a_check_is_refused():
     assert [result.verdict for result in results] == [Verdict.HOLDS]
     for descriptor in (begun, begins, goes_on, let_go_on):
         os.close(descriptor)
+
+
+FIRST_CHECK = """
+import fastapi, freezegun
+from pytest_supercache import check
+
+def body(world):
+    world.actor("alice", world.existing_cache.client().get, "x")
+    world.run()
+
+with freezegun.freeze_time("2020-01-01"):
+    print(check(body).verdict.value)
+"""
+
+
+def test_a_library_that_derives_classes_from_dates_is_imported_with_real_ones():
+    cold = subprocess.run(
+        [sys.executable, "-c", FIRST_CHECK], capture_output=True, text=True, check=False
+    )
+    assert cold.stdout == "holds\n", cold.stderr
