@@ -97,7 +97,7 @@ LOCATIONS_SHOWN = 4
 """So many shared locations, or locks, are named in a sentence."""
 
 LOCKS_SHARE = 3
-"""Locks are named where one step in so many is theirs."""
+"""UNKNOWN names locks if at least one step in this many acquires or releases one."""
 
 _ATOMIC = {
     "wire": "code between what is sent and what is received atomic",

@@ -127,7 +127,7 @@ def _factors(row: Raw) -> list[str]:
     named = _explained(row).get(_CLASS) or found.get("conflict_class")
     flows = {s["actor"] for s in found.get("steps") or () if "@" not in s["actor"]}
     if len(flows) == 1:
-        kinds["conflict"] = "No concurrency is needed: one user who is slow shows it."
+        kinds["conflict"] = "The conflict needs no concurrency: one slow user is enough."
     told = [f"- {kinds[row['label']]}"] if row.get("label") in kinds else []
     told += [f"- A known class of conflict: {named}."] if named else []
     return [

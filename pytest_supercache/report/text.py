@@ -19,7 +19,7 @@ _LABELS = {
     Label.ORDER_BUG: "order bug: some serial orders fail; it takes no concurrency",
     Label.CONFLICT: "conflict: no serial order fails; it takes concurrency",
 }
-_SLOW = "conflict: no serial order fails; it takes a user who is slow, and no concurrency"
+_SLOW = "conflict: no serial order fails; it takes one slow user and no concurrency"
 _NEXT_WHEN_UNKNOWN = (
     "UNKNOWN is not a pass: nothing was found, and nothing was proved. Remove the reasons above, "
     "or make the flow smaller (fewer users, fewer steps), and run again."

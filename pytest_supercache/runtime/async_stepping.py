@@ -68,7 +68,7 @@ async def call(
     failure: Failure = ConnectionError,
     parts_answer: bool = True,
 ) -> Any:
-    """Take the step of a call, make it, and part its answer, be it an error, from what follows.
+    """Take the step of a call and make the call; its answer or error is a switch point of its own.
 
     ``parts_answer`` is False where the code is given an answer only with that of a later step.
     """

@@ -50,7 +50,7 @@ def note_limit(controller: Controller) -> None:
 
 
 def _who_waits(controller: Controller) -> str:
-    """Say who waits for the clock, at which step and line."""
+    """Name the actors that wait for the clock, each with its step and line."""
     names = controller.time.awaited_by(controller.actors.values())
     found = [controller.actors.get(name) for name in names]
     told = [where(actor) for actor in found if actor is not None and actor.state is not State.DONE]

@@ -224,7 +224,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         deadline = self.timers.next_deadline()
         return deadline is not None and deadline < self.time() + 1e-9
 
-    def call_at(  # type: ignore[override] # less precise types
+    def call_at(  # type: ignore[override] # typeshed ties *args to the callback by a TypeVarTuple
         self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Start a timer, and remember who did."""
@@ -271,7 +271,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         Raises:
             Abandoned: the execution has ended; leave.
         """
-        if self._ready or self.timers.next_deadline() is not None:  # type: ignore[attr-defined] # asyncio's own list
+        if self._ready or self.timers.next_deadline() is not None:  # type: ignore[attr-defined] # not in typeshed
             self.controller.fused = None  # these must have their chance before
         if self.controller.announce(actor, announced):
             return

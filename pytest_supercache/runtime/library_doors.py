@@ -10,6 +10,7 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
+from unittest.mock import patch
 
 from freezegun import api
 
@@ -63,9 +64,5 @@ class LibraryDoors:
 
 def _import_with_real_dates(name: str) -> None:
     """Import a module that derives classes from dates, though somebody may have frozen time."""
-    shown = datetime.date, datetime.datetime
-    datetime.date, datetime.datetime = api.real_date, api.real_datetime  # type: ignore[misc]
-    try:
+    with patch.multiple(datetime, date=api.real_date, datetime=api.real_datetime):
         import_module(name)
-    finally:
-        datetime.date, datetime.datetime = shown  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""A thread that hangs in a lock which stayed real: which one, who holds it, and why it is real.
+"""Diagnosis of a thread that hangs in a real lock: the lock, its holder, and why it is real.
 
 The line that hangs is read, and its names are looked up in its frame without running any code.
 Whatever cannot be known for certain is not said.

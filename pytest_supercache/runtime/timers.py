@@ -25,12 +25,12 @@ class Timers:
 
     def next_deadline(self) -> float | None:
         """Return the virtual second at which the next timer is due."""
-        timers = self._loop._scheduled  # noqa: SLF001 - asyncio's own heap
+        timers = self._loop._scheduled  # noqa: SLF001 - asyncio has no call for the next deadline
         if not timers:
             return None
         while timers and timers[0].cancelled():
-            self._loop._timer_cancelled_count -= 1  # noqa: SLF001 - as asyncio does
-            heapq.heappop(timers)._scheduled = False  # noqa: SLF001
+            self._loop._timer_cancelled_count -= 1  # noqa: SLF001 - BaseEventLoop counts what it drops
+            heapq.heappop(timers)._scheduled = False  # noqa: SLF001 - cancel() looks there
         deadline = timers[0].when() if timers else math.inf
         return None if deadline == math.inf else deadline  # redis-py waits for ever with infinity
 

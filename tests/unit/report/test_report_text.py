@@ -56,7 +56,7 @@ def test_one_user_alone_never_takes_concurrency():
     mine = [step for step in found.execution.race if step.actor in {"alice", "@clock"}]
     alone = replace(found, execution=replace(found.execution, steps=mine))
     text = failure_text(replace(finding, result=replace(finding.result, counterexample=alone)))
-    assert "no serial order fails; it takes a user who is slow, and no concurrency" in text
+    assert "no serial order fails; it takes one slow user and no concurrency" in text
 
 
 def test_unknown_lists_its_reasons_and_never_reads_as_a_pass():
