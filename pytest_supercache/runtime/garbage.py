@@ -42,6 +42,13 @@ class Collector:
         gc.disable()
 
 
+_GROWTH = 1.25
+_MORE = 50_000
+"""All objects are looked at once there are so many times as many, and so many more."""
+
+_alive = 0  # objects after the last time that all were looked at
+
+
 @contextmanager
 def collector_at_rest() -> Iterator[Collector]:
     """Let the collector rest; what was there before is none of its business until the end."""
@@ -49,10 +56,25 @@ def collector_at_rest() -> Iterator[Collector]:
     is_frozen = gc.get_freeze_count() > 0  # by somebody else
     try:
         if not is_frozen:
-            gc.freeze()
+            _freeze(may_collect=collector.is_on)
         collector.rests()
         yield collector
     finally:
         collector.may_come()
         if not is_frozen:
             gc.unfreeze()
+
+
+def _freeze(*, may_collect: bool) -> None:
+    """Put all objects aside; collect the garbage among them when it may have become much.
+
+    What was put aside counts as old from then on, and as looked at. So the collector alone would
+    never see the garbage of a process that runs one check after another.
+    """
+    global _alive
+    gc.freeze()
+    if may_collect and gc.get_freeze_count() > _alive * _GROWTH + _MORE:
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        _alive = gc.get_freeze_count()

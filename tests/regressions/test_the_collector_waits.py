@@ -1,7 +1,9 @@
 """The garbage collector comes between executions: else what it frees would differ between runs."""
 
 import gc
+import sys
 import weakref
+from types import ModuleType
 
 import pytest
 
@@ -79,3 +81,70 @@ def test_it_comes_between_executions():
     assert check(body, search="all-schedules").verdict is Verdict.HOLDS
     assert len(left) > 3_000
     assert sum(reference() is not None for reference in left) <= 2_000
+
+
+def test_old_garbage_goes_when_the_next_check_begins():
+    check_of(int)
+    first = Entry()
+    first.more = makes_much()
+    gc.collect()  # what is left is old from now on
+    left = weakref.ref(first)
+    del first
+    check_of(int)
+    assert left() is None
+
+
+def test_who_has_switched_it_off_keeps_the_garbage():
+    gc.disable()
+    try:
+        there = weakref.ref(Entry())
+        kept = makes_much(), makes_much()
+        check_of(int)
+        assert there() is not None
+        del kept
+    finally:
+        gc.enable()
+
+
+SHOP = """
+import threading
+
+class Stats:
+    hits = 0
+    lock = threading.Lock()
+
+    def hit(self):
+        seen = self.hits
+        Stats.hits = seen + 1
+
+    def hit_alone(self):
+        with self.lock:
+            self.hit()
+
+STATS = Stats()
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "verdict"), [("hit", Verdict.VIOLATED), ("hit_alone", Verdict.HOLDS)]
+)
+def test_functions_of_an_application_that_has_frozen_its_objects_are_found(
+    method, verdict, monkeypatch
+):
+    shop = ModuleType("shop_that_forks")
+    monkeypatch.setitem(sys.modules, shop.__name__, shop)
+    exec(SHOP, vars(shop))
+
+    def body(world):
+        shop.Stats.hits = 0
+        world.actor("alice", getattr(shop.STATS, method))
+        world.actor("bob", getattr(shop.STATS, method))
+        world.run()
+        assert shop.Stats.hits == 2
+
+    gc.freeze()
+    try:
+        assert check(body).verdict is verdict
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()

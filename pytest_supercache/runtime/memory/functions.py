@@ -102,11 +102,7 @@ class _Known:
             self._functions.pop(id(vars(module)), None)  # of one that is gone
             self._modules[id(module)] = weakref.ref(module)
         spaces = {id(vars(module)) for module in new}
-        if len(new) > _REFERRERS_MAX:
-            found = gc.get_objects()
-        else:
-            found = gc.get_referrers(*map(vars, new)) if new else []
-        for one in found:
+        for one in _referrers([vars(module) for module in new]):
             if type(one) is FunctionType and id(one.__globals__) in spaces:
                 self.add(one)
 
@@ -116,6 +112,24 @@ class _Known:
 
 
 _known = _Known()
+
+
+def _referrers(spaces: list[dict[str, Any]]) -> list[Any]:
+    """Return all objects that refer to the globals of modules, and maybe others.
+
+    The collector does not tell of objects that the application has frozen, as servers do before
+    they fork, so it may look at everything again until this returns.
+    """
+    if not spaces:
+        return []
+    is_frozen = gc.get_freeze_count() > 0
+    if is_frozen:
+        gc.unfreeze()
+    try:
+        return gc.get_objects() if len(spaces) > _REFERRERS_MAX else gc.get_referrers(*spaces)
+    finally:
+        if is_frozen:
+            gc.freeze()
 
 
 def _made_function(function: Any) -> None:
