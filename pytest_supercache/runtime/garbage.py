@@ -6,6 +6,7 @@ every run.
 """
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -43,10 +44,10 @@ class Collector:
 
 
 _GROWTH = 1.25
-_MORE = 50_000
-"""All objects are looked at once there are so many times as many, and so many more."""
+_MORE = 100_000
+"""All garbage is collected once so many times as many blocks of memory are in use, and more."""
 
-_alive = 0  # objects after the last time that all were looked at
+_in_use = 0  # blocks after that was done last
 
 
 @contextmanager
@@ -71,10 +72,8 @@ def _freeze(*, may_collect: bool) -> None:
     What was put aside counts as old from then on, and as looked at. So the collector alone would
     never see the garbage of a process that runs one check after another.
     """
-    global _alive
-    gc.freeze()
-    if may_collect and gc.get_freeze_count() > _alive * _GROWTH + _MORE:
-        gc.unfreeze()
+    global _in_use
+    if may_collect and sys.getallocatedblocks() > _in_use * _GROWTH + _MORE:
         gc.collect()
-        gc.freeze()
-        _alive = gc.get_freeze_count()
+        _in_use = sys.getallocatedblocks()
+    gc.freeze()

@@ -38,7 +38,8 @@ def check_of(work):
         world.actor("bob", lambda: world.step("look", reads="cache:k"))
         world.run()
 
-    assert check(body, search="all-schedules").verdict is Verdict.HOLDS
+    result = check(body, search="all-schedules")
+    assert result.verdict is Verdict.HOLDS, result.reasons
     return were_there
 
 
@@ -86,7 +87,7 @@ def test_it_comes_between_executions():
 def test_old_garbage_goes_when_the_next_check_begins():
     check_of(int)
     first = Entry()
-    first.more = makes_much()
+    first.more = [makes_much() for _ in range(4)]
     gc.collect()  # what is left is old from now on
     left = weakref.ref(first)
     del first
