@@ -24,9 +24,8 @@ from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.settings import Assume, Exploration, refuse_unavailable
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import End, Label, Verdict
-from pytest_supercache.diagnosis import diagnosed
+from pytest_supercache.diagnosis import diagnosed, found_in
 from pytest_supercache.layers.servers import AnyServer, start_server
-from pytest_supercache.oracle.fingerprint import FoundIn
 from pytest_supercache.oracle.guarantee import Guarantee, complete
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.passing import find_passing
@@ -240,7 +239,7 @@ class _Check:
     def __init__(self, trial: Trial, work: Work, again: Again | None) -> None:
         self._trial = trial
         self._item = work.item
-        self._found_in = FoundIn(flow=work.item, system=work.system)
+        self._found_in = found_in(work.item, work.system, work.body)
         self._again = again
         self._hypothesis = work.hypothesis
         self._searched = Searched()

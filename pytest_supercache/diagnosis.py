@@ -1,6 +1,9 @@
 """A confirmed finding gets its class, what forces it, its explanation and its fingerprint."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from inspect import unwrap
+from typing import Any
 
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.verdict import Label
@@ -8,10 +11,17 @@ from pytest_supercache.doubt import Doubt
 from pytest_supercache.oracle.cause import Causes, find_causes
 from pytest_supercache.oracle.classify import classify
 from pytest_supercache.oracle.explain import advice, cause_sentences, class_sentence
-from pytest_supercache.oracle.fingerprint import FoundIn, fingerprint_of, former_fingerprint_of
+from pytest_supercache.oracle.fingerprint import FoundIn, fingerprint_of, former_fingerprints_of
 from pytest_supercache.oracle.story import story
-from pytest_supercache.runtime.functions_under_test import raised_in
+from pytest_supercache.registry import REGISTRY
+from pytest_supercache.runtime.functions_under_test import raised
 from pytest_supercache.search.events import events_of, order, orders_of
+
+
+def found_in(flow: str, system: str, body: Callable[..., Any]) -> FoundIn:
+    """Say where a conflict is looked for, and which functions there are no code under test."""
+    verbs = frozenset(_name_of(verb.function) for verb in REGISTRY.verbs.values())
+    return FoundIn(flow=flow, system=system, body=_name_of(body), verbs=verbs)
 
 
 def diagnosed(
@@ -33,14 +43,20 @@ def diagnosed(
         )
     lines += advice(classified.slug)
     error = found.violation.evidence.get("error")
-    where = replace(of, raised_in=raised_in(error)) if isinstance(error, BaseException) else of
+    where = replace(of, raised=raised(error)) if isinstance(error, BaseException) else of
     known = (execution, found.violation, label, classified, where)
     return replace(
         found,
         conflict_class=classified.slug,
         explanation="\n".join(lines),
         fingerprint=fingerprint_of(*known),
-        former_fingerprint=former_fingerprint_of(*known),
+        former_fingerprints=former_fingerprints_of(*known),
         causes=() if causes is None else causes.sets,
         causes_are_all=causes is not None and causes.is_complete and exhausted,
     )
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    """Name a function as its frames do; a decorator that says so is looked through."""
+    written = unwrap(function)
+    return f"{getattr(written, '__module__', '')}.{getattr(written, '__qualname__', '')}"

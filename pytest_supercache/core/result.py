@@ -28,7 +28,7 @@ class Counterexample:
     conflict_class: str | None = None
     explanation: str | None = None
     fingerprint: str | None = None
-    former_fingerprint: str | None = None  # by which older waivers know it
+    former_fingerprints: tuple[str, ...] = ()  # by which older waivers know it, the newest first
     causes: tuple[Cause, ...] = ()  # which orders of steps force the violation
     causes_are_all: bool = False  # they explain every failing interleaving there is
     passing: Passing | None = None  # what is most like it and breaks nothing, if any was found

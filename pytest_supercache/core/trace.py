@@ -29,7 +29,7 @@ class Pending:
     deadline: float | None = None
     recheck: bool = False
     cause: StepId | None = None
-    function: str = ""  # of the code under test, in which it waits; known where it waits for ever
+    functions: tuple[str, ...] = ()  # under test, in which it waits for ever; the outermost first
 
 
 def is_unconditional(step: "Step | Pending") -> bool:

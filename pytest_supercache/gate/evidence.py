@@ -23,7 +23,7 @@ class Row:
     as_stated: bool = False
     severity: str | None = None
     fingerprint: str | None = None
-    former_fingerprint: str | None = None
+    former_fingerprints: tuple[str, ...] = ()
     guarantee: str | None = None
     conflict_class: str | None = None
     assumption: str | None = None
@@ -73,7 +73,7 @@ def _row(row: Mapping[str, Any]) -> Row:
         as_stated=row.get("as_stated") is True,
         severity=row.get("severity"),
         fingerprint=str(found["fingerprint"]) if found.get("fingerprint") else None,
-        former_fingerprint=found.get("former_fingerprint"),
+        former_fingerprints=tuple(map(str, found.get("former_fingerprints") or ())),
         guarantee=row.get("guarantee"),
         conflict_class=found.get("conflict_class"),
         assumption=scope.get("assumption"),

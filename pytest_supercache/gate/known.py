@@ -96,9 +96,9 @@ def moved(text: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for row in rows:
         known = row.get("counterexample") or {}
-        former, present = str(known.get("former_fingerprint")), str(known.get("fingerprint"))
-        if former != present:
-            names = found.setdefault((former, str(row.get("system") or "")), {})
+        present = str(known.get("fingerprint"))
+        for former in known.get("former_fingerprints") or ():
+            names = found.setdefault((str(former), str(row.get("system") or "")), {})
             names.setdefault(present, []).append(str(row.get("id")))
     lines = [line for line, _ in _blocks(text)]
     for line, table in zip(lines, tables if isinstance(tables, list) else (), strict=False):

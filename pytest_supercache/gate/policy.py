@@ -185,9 +185,9 @@ def _weigh(
 
 
 def _formerly(row: Row, issues: Iterable[KnownIssue]) -> str:
-    """Name the entries that know the conflict by its former fingerprint."""
-    known = [issue.id for issue in issues if issue.match == row.former_fingerprint]
-    return f"; {', '.join(known)} names the former one, {row.former_fingerprint}" if known else ""
+    """Name the entries that know the conflict by a former fingerprint."""
+    known = [issue for issue in issues if issue.match in row.former_fingerprints]
+    return "".join(f"; {issue.id} names the former one, {issue.match}" for issue in known)
 
 
 def _why_no_force(issue: KnownIssue, group: list[Row], rows: list[Row], today: date) -> str | None:

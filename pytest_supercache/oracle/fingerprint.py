@@ -3,12 +3,13 @@
 A hash of what stays when users, keys, nodes, values, irrelevant steps, the backend or the part of
 the schedules that was explored change: the system, the guarantee, the label, the class, the layer,
 and what kinds of steps and operations made it so. What else touches the key depends on who came
-first, so it counts only where no class says what matters. Errors and waits are told apart by the
-error's type and the function of the code under test that raised it or waits: most crashes look
-alike otherwise.
+first, so it counts only where no class says what matters. Most crashes look alike by that; so
+errors are told apart by their types and by the path of functions of the code under test to where
+they were raised, with all errors that led to them, and waits by the path to where they wait.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -24,6 +25,10 @@ from pytest_supercache.oracle.classify import (
 from pytest_supercache.oracle.roles import Role, acts_on, layer_of
 
 LENGTH = 12
+FUNCTIONS_MAX = 100
+"""So many functions of a path count, the innermost ones."""
+
+_INLINED = ("<listcomp>", "<dictcomp>", "<setcomp>")
 _MATTER = {Role.LOAD, Role.COMMIT, Role.STORE, Role.DROP, Role.PUBLISH, Role.DELIVER}
 
 
@@ -33,12 +38,22 @@ class FoundIn:
 
     flow: str
     system: str = ""
-    raised_in: str = ""  # the function of the code under test that the error left
+    raised: tuple[tuple[str, tuple[str, ...]], ...] = ()  # the error, then those that led to it
+    body: str = ""  # the function that plays the flow: neither it nor a step of it is under test
+    verbs: frozenset[str] = frozenset()  # functions that make steps of scenario files
 
     @property
     def scenario(self) -> str:
         """The flow without system and case."""
         return self.flow.partition("[")[0]
+
+    def is_body(self, function: str) -> bool:
+        """Say whether a function plays the flow."""
+        return function == self.body
+
+    def is_step(self, function: str) -> bool:
+        """Say whether a function is a step: a verb, or defined in the body and no method."""
+        return function in self.verbs or function.rpartition(".")[0] == f"{self.body}.<locals>"
 
 
 def fingerprint_of(
@@ -49,32 +64,76 @@ def fingerprint_of(
     found: FoundIn,
 ) -> str:
     """Return the fingerprint of a finding, as hexadecimal digits."""
-    parts = [*_shape(execution, violation, label, classified), found.system]
-    error = (violation.evidence or {}).get("error")
-    if isinstance(error, BaseException):
-        kind = type(error)
-        parts.append([f"{kind.__module__}.{kind.__qualname__}", found.raised_in])
+    verbs = _verbs_of_error(execution, violation) or _verbs_of_waits(execution, violation)
+    verbs = verbs or _verbs(execution, violation, classified)
+    parts = [*_shape(execution, violation, label, classified, verbs), found.system]
+    if found.raised:
+        first, *others = [[kind, _path(functions, found)] for kind, functions in found.raised]
+        parts.append([first, *_sorted(one for one in others if one != first)])
     elif execution.blocked:
-        parts.append(sorted({pending.function for pending in execution.blocked}))
+        parts.append(_sorted(_path(pending.functions, found) for pending in execution.blocked))
+    left = (violation.evidence or {}).get("left")
+    if left is not None:
+        parts.append(str(left))
     if classified.slug == UNCLASSIFIED:
         parts.append([found.scenario, _place_in_flow(violation)])
     return _hash(parts)
 
 
-def former_fingerprint_of(
+def former_fingerprints_of(
     execution: Execution,
     violation: Violation,
     label: Label | None,
     classified: Classified,
     found: FoundIn,
-) -> str:
-    """Return the fingerprint as it was without system and function, so that waivers can move."""
-    parts = _shape(execution, violation, label, classified)
+) -> tuple[str, ...]:
+    """Return the fingerprints of older versions, the newest first, so that waivers can move.
+
+    The newest had of an error its type and its innermost function, of a wait its innermost
+    function. The one before had neither functions nor the system.
+    """
+    shape = _shape(
+        execution, violation, label, classified, _verbs(execution, violation, classified)
+    )
+    place = [found.scenario, _place_in_flow(violation)]
+    newest, oldest = [*shape, found.system], [*shape]
+    if found.raised:
+        kind, functions = found.raised[0]
+        newest.append([kind, "".join(functions[-1:])])
+    elif execution.blocked:
+        newest.append(sorted({"".join(pending.functions[-1:]) for pending in execution.blocked}))
     if classified.slug == UNCLASSIFIED:
         error = (violation.evidence or {}).get("error")
         raised = type(error).__name__ if isinstance(error, BaseException) else ""
-        parts.append([found.scenario, _place_in_flow(violation), raised])
-    return _hash(parts)
+        newest.append(place)
+        oldest.append([*place, raised])
+    return tuple(
+        one
+        for one in dict.fromkeys([_hash(newest), _hash(oldest)])
+        if one != fingerprint_of(execution, violation, label, classified, found)
+    )
+
+
+def _path(functions: Iterable[str], found: FoundIn) -> list[str]:
+    """Return the way to the innermost function, without what belongs to the scenario.
+
+    A recursion counts as the call that ended it, so its depth does not matter. Comprehensions are
+    left out, because they have been no functions of their own since Python 3.12.
+    """
+    names = [name for name in functions if not name.endswith(_INLINED)]
+    for is_scenarios in (found.is_body, found.is_step):
+        if len(names) > 1 and is_scenarios(names[0]):
+            del names[0]
+    path = list[str]()
+    for name in names:
+        if name in path:
+            del path[path.index(name) :]
+        path.append(name)
+    return path[-FUNCTIONS_MAX:]
+
+
+def _sorted(parts: Iterable[object]) -> list[str]:
+    return sorted({json.dumps(part) for part in parts})
 
 
 def _hash(parts: list[object]) -> str:
@@ -82,7 +141,11 @@ def _hash(parts: list[object]) -> str:
 
 
 def _shape(
-    execution: Execution, violation: Violation, label: Label | None, classified: Classified
+    execution: Execution,
+    violation: Violation,
+    label: Label | None,
+    classified: Classified,
+    verbs: set[str],
 ) -> list[object]:
     """Return what is known of a conflict by its steps alone."""
     key = violation.key
@@ -101,9 +164,35 @@ def _shape(
         classified.slug,
         layer_role(classified),
         sorted(kinds),
-        sorted(_verbs(execution, violation, classified)),
+        sorted(verbs),
         *([sorted(fault.kind for fault in faults)] if faults else []),
     ]
+
+
+def _verbs_of_error(execution: Execution, violation: Violation) -> set[str]:
+    """Return what the user did who was answered with the error, if anybody was."""
+    error = (violation.evidence or {}).get("error")
+    if not isinstance(error, BaseException):
+        return set()
+    return {
+        one.kind
+        for one in execution.history
+        if (one.user, one.key) == (violation.user, violation.key)
+        and one.error is not None
+        and type(one.error).__qualname__ == type(error).__qualname__  # of another run, perhaps
+    }
+
+
+def _verbs_of_waits(execution: Execution, violation: Violation) -> set[str]:
+    """Return what those do who wait for ever, if that is what broke the guarantee."""
+    if "blocked" not in (violation.evidence or {}):
+        return set()
+    waiting = {pending.actor for pending in execution.blocked}
+    return {
+        operation.kind
+        for operation in execution.history
+        if operation.user in waiting and operation.phase == RACE and not operation.returned
+    }
 
 
 def _verbs(execution: Execution, violation: Violation, classified: Classified) -> set[str]:

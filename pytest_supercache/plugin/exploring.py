@@ -158,6 +158,8 @@ def _wrapped(
         def body(world: World) -> Any:
             return leaving.run(lambda: function(**wanted, world=world))
 
+        body.__wrapped__ = function  # type: ignore[attr-defined]  # which code is the test's own
+
         reproduce = vars(explored_test).get("reproduce")
         with leaving.at_the_end():
             bench.explore(body, node, own, guarantees, reproduce=reproduce)

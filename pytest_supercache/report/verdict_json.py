@@ -161,7 +161,7 @@ def _counterexample(found: Counterexample) -> Row:
         "faults": list(found.faults),
         "conflict_class": found.conflict_class,
         "fingerprint": found.fingerprint,
-        "former_fingerprint": found.former_fingerprint,
+        "former_fingerprints": list(found.former_fingerprints),
         "explanation": plain((found.explanation or "").splitlines()),
         "violation": _violation(found.violation),
         "violations": [_violation(violation) for violation in found.violations],

@@ -12,7 +12,7 @@ from pytest_supercache.core.switch import Background
 from pytest_supercache.core.trace import Pending, StepId
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.baton import Baton
-from pytest_supercache.runtime.functions_under_test import waits_in
+from pytest_supercache.runtime.functions_under_test import functions_on_stack
 
 
 class _Begun(threading.Event):
@@ -188,7 +188,8 @@ class Actor:
         """Describe where it waits for ever."""
         found = self.as_pending(enabled=False)
         if self.thread is not None:
-            found.function = waits_in(sys._current_frames().get(self.thread.ident or 0))
+            frame = sys._current_frames().get(self.thread.ident or 0)
+            found.functions = functions_on_stack(frame)
         return found
 
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.trace import Pending
 from pytest_supercache.runtime.actor import Actor, State
-from pytest_supercache.runtime.functions_under_test import innermost
+from pytest_supercache.runtime.functions_under_test import functions_of
 from pytest_supercache.runtime.under_test import is_under_test_name
 
 ACTING: ContextVar["TaskActor | None"] = ContextVar("supercache_acting", default=None)
@@ -79,7 +79,7 @@ class TaskActor(Actor):
         if self.task is None:
             return found
         coroutine = self.task.get_coro()
-        found.function = innermost(reversed(list(_frames(coroutine))))
+        found.functions = functions_of(_frames(coroutine))
         if self.pending is None:
             place = place_of(coroutine)
             found.label = f"await {place}" if place else "await"

@@ -74,7 +74,7 @@ def test_one_conflict_in_two_systems_has_a_fingerprint_for_each(project: Project
     project.run()
     found = fingerprints(project)
     assert found["S-1"] == found["S-2"] != found["S-3"]
-    former = {row["counterexample"]["former_fingerprint"] for row in project.rows().values()}
+    former = {row["counterexample"]["former_fingerprints"][-1] for row in project.rows().values()}
     assert len(former) == 1
 
 
@@ -153,7 +153,7 @@ def test_check_shows_the_new_fingerprint_beside_an_old_one(
     project.scenario(race("G-W", "uncached"), "workaround")
     project.run()
     found = project.rows()["M-1"]["counterexample"]
-    former, present = found["former_fingerprint"], found["fingerprint"]
+    (former,), present = found["former_fingerprints"], found["fingerprint"]
     assert former != present
     waive(project, former, TODAY)
     path = project.path / "known-issues.toml"
@@ -184,3 +184,62 @@ def test_a_crash_that_a_worker_finds_has_the_same_fingerprint(project: Project) 
     project.run_apart("--supercache-workers=2")
     assert fingerprints(project) == here
     assert len(set(here.values())) == 1
+
+
+FACADE = """
+class ServiceError(Exception):
+    pass
+
+class Service:
+    def __init__(self, find):
+        self.find = find
+
+    def price(self, key):
+        return self.ask(key)
+
+    def stock(self, key):
+        return self.ask(key)
+
+    def ask(self, key):
+        try:
+            return self.find(key)
+        except Exception as error:
+            raise ServiceError("not now") from error
+
+def find(key):
+    {error}
+
+@sc.system("service")
+def service(layers):
+    return Service(find)
+
+@sc.verb("ask")
+def {name}(system, user, key):
+    return system.{asks}(key)
+"""
+ASKED = """
+scenario: Somebody asks
+id: A-1
+system: service
+users:
+  alice: [{ask: k}]
+"""
+
+
+def test_a_waiver_for_an_error_behind_a_facade_covers_that_one_only(project: Project) -> None:
+    """The function of a verb is a step of the scenario; what it calls is under test."""
+    original = project.path.joinpath("conftest.py").read_text()
+    missing = {"error": "raise KeyError(key)", "name": "ask", "asks": "price"}
+    project.scenario(race("G-W", "uncached"), "workaround")
+    project.scenario(ASKED, "asked")
+    project.conftest(original, FACADE.format(**missing))
+    project.run()
+    waive(project, fingerprints(project)["A-1"], TODAY, systems='["service"]')
+    for change, status in (
+        ({}, 0),
+        ({"name": "asks_for_a_price"}, 0),
+        ({"error": "1 / 0"}, 1),
+        ({"asks": "stock"}, 1),
+    ):
+        project.conftest(original, FACADE.format(**{**missing, **change}))
+        assert project.run("--supercache-gate").ret == status, change
