@@ -2,7 +2,7 @@
 
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
@@ -18,9 +18,10 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.gate.checkout import commit_of
 from pytest_supercache.gate.evidence import MALFORMED, rows_of
 from pytest_supercache.gate.freshness import HOURS_MAX, Asked, doubts_of
-from pytest_supercache.gate.lock import write_lock
+from pytest_supercache.gate.lock import Lock, write_lock
 from pytest_supercache.gate.message import message as draft_of_message
 from pytest_supercache.gate.overview import compare, extent, variants
+from pytest_supercache.gate.paths import beyond, parts_left, paths_of
 from pytest_supercache.gate.policy import (
     NO_EVIDENCE,
     Decision,
@@ -238,6 +239,7 @@ def _write_lock(judged: Judged) -> None:
     if (run or {}).get("deselected"):
         flaws.append("items were deselected")
     flaws += [f"{option} leaves out items" for option in (run or {}).get("selecting") or ()]
+    flaws += [*parts_left(run), *_less_than_before(judged.rules, paths_of(run))]
     if flaws:
         raise SupercacheError(
             f"{LOCK}: the run was not a whole one: {short('; '.join(flaws))}; run every scenario "
@@ -246,5 +248,14 @@ def _write_lock(judged: Judged) -> None:
     scenarios = counted_scenarios(rows_of(judged.document), judged.rules.release)
     if not scenarios:
         raise SupercacheError("gate.lock: the run had no scenario")
-    write_whole(judged.root / LOCK, write_lock(scenarios))
-    click.echo(f"{LOCK}: {len(scenarios)} scenarios; commit it")
+    paths = paths_of(run)
+    write_whole(judged.root / LOCK, write_lock(Lock(scenarios=scenarios, paths=paths)))
+    about = "" if paths == (".",) else f" of {', '.join(paths)}"
+    click.echo(f"{LOCK}: {len(scenarios)} scenarios{about}; commit it")
+
+
+def _less_than_before(rules: Rules, paths: tuple[str, ...]) -> Iterator[str]:
+    if not paths:
+        yield "verdict.json does not say which paths the run was given"
+    elif left := beyond(paths, rules.lock_paths):
+        yield f"the present {LOCK} is about {', '.join(left)} (remove it first if less is meant)"

@@ -1,10 +1,12 @@
 """``gate.lock``: which scenarios there were when somebody last looked, so that none goes missing.
 
-One line a scenario, sorted, so that a pull request that loses one shows it. Their count and their
-digest come first, so that a file which was cut says so.
+One line a scenario, sorted, so that a pull request that loses one shows it. Above them stand the
+paths that were collected: a lock is about these and nothing else. The count of scenarios and the
+digest of all lines come first, so that a file which was cut says so.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from pytest_supercache.core.errors import SupercacheError
@@ -12,57 +14,79 @@ from pytest_supercache.core.errors import SupercacheError
 _HEAD = """\
 # Scenarios that a gate run must have. Written by `supercache verdict --lock`; commit it.
 """
-_COUNTS, _DOCUMENTED, _WHOLE = "counts", "documented", "whole"
+_COUNTS, _DOCUMENTED, _WHOLE, _PATH = "counts", "documented", "whole", "path"
 
 
-def write_lock(scenarios: Mapping[str, bool]) -> str:
-    """Return the lock's text; the value says whether a scenario counts for the release."""
-    return f"{_HEAD}{_WHOLE} {_sum(scenarios)}\n{_lines(scenarios)}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What a gate run must have."""
+
+    scenarios: Mapping[str, bool] = field(default_factory=dict)  # whether it counts for the release
+    paths: tuple[str, ...] = ()  # that were collected, from the root
 
 
-def _lines(scenarios: Mapping[str, bool]) -> str:
+def write_lock(lock: Lock) -> str:
+    """Return the lock's text."""
+    return f"{_HEAD}{_WHOLE} {_sum(lock)}\n{_lines(lock)}"
+
+
+def _lines(lock: Lock) -> str:
     kinds = {True: _COUNTS, False: _DOCUMENTED}
-    return "".join(f"{kinds[scenarios[name]]} {name}\n" for name in sorted(scenarios))
+    paths = [f"{_PATH} {path}\n" for path in sorted(lock.paths)]
+    return "".join(
+        [*paths, *(f"{kinds[lock.scenarios[name]]} {name}\n" for name in sorted(lock.scenarios))]
+    )
 
 
-def _sum(scenarios: Mapping[str, bool]) -> str:
-    return f"{len(scenarios)} {digest_of(_lines(scenarios))}"
+def _sum(lock: Lock) -> str:
+    return f"{len(lock.scenarios)} {digest_of(_lines(lock))}"
 
 
-def read_lock(text: str, path: str = "gate.lock") -> dict[str, bool]:
+def read_lock(text: str, path: str = "gate.lock") -> Lock:
     """Return what `write_lock` was given.
 
     Raises:
         SupercacheError: a line is not one of ours, or is missing.
     """
     scenarios: dict[str, bool] = {}
+    paths: list[str] = []
     whole = None
     for number, line in enumerate(text.splitlines(), 1):
+        kind, _, name = line.partition(" ")
+        name = name.strip()
         if not line.strip() or line.startswith("#"):
             continue
-        kind, _, name = line.partition(" ")
         if kind == _WHOLE and whole is None:
-            whole = name.strip()
-            continue
-        if kind not in {_COUNTS, _DOCUMENTED} or not name.strip():
+            whole = name
+        elif kind == _PATH and name:
+            paths.append(name)
+        elif kind in {_COUNTS, _DOCUMENTED} and name:
+            if name in scenarios:
+                raise SupercacheError(f"{path}:{number}: {name} is there twice; keep one line")
+            scenarios[name] = kind == _COUNTS
+        else:
             raise SupercacheError(
-                f"{path}:{number}: {line!r}: expected `{_COUNTS} NAME` or `{_DOCUMENTED} NAME`; "
-                "write the file anew with `supercache verdict --lock`"
+                f"{path}:{number}: {line!r}: expected `{_COUNTS} NAME`, `{_DOCUMENTED} NAME` or "
+                f"`{_PATH} PATH`; {_ANEW}"
             )
-        if name.strip() in scenarios:
-            raise SupercacheError(f"{path}:{number}: {name.strip()} is there twice; keep one line")
-        scenarios[name.strip()] = kind == _COUNTS
-    if not scenarios:
+    lock = Lock(scenarios=scenarios, paths=tuple(paths))
+    _refuse_part(lock, whole, path)
+    return lock
+
+
+def _refuse_part(lock: Lock, whole: str | None, path: str) -> None:
+    if not lock.scenarios:
+        raise SupercacheError(f"{path}: names no scenario; {_ANEW}")
+    if whole != _sum(lock):
         raise SupercacheError(
-            f"{path}: names no scenario; write it anew with `supercache verdict --lock`"
+            f"{path}: its lines are not those that were written ({len(lock.scenarios)} are there, "
+            f"{(whole or 'no count').partition(' ')[0]} was noted); {_ANEW}"
         )
-    if whole != _sum(scenarios):
-        raise SupercacheError(
-            f"{path}: its lines are not those that were written ({len(scenarios)} are there, "
-            f"{(whole or 'no count').partition(' ')[0]} was noted); write it anew with "
-            "`supercache verdict --lock`"
-        )
-    return scenarios
+    if not lock.paths:
+        raise SupercacheError(f"{path}: does not say which paths it is about; {_ANEW}")
+
+
+_ANEW = "write it anew with `supercache verdict --lock`"
 
 
 def digest_of(text: str) -> str:

@@ -25,6 +25,7 @@ from pytest_supercache.gate.evidence import (
 )
 from pytest_supercache.gate.known import KnownIssue, ends_soon, renewals
 from pytest_supercache.gate.lock import missing_from
+from pytest_supercache.gate.paths import beyond, paths_of
 
 NO_EVIDENCE = 6
 """The exit status of NO VERDICT where pytest itself has no word for it."""
@@ -55,6 +56,7 @@ class Rules:
     minimum_severity: str | None = None
     issues: tuple[KnownIssue, ...] = ()
     lock: Mapping[str, bool] | None = None
+    lock_paths: tuple[str, ...] = ()  # which the lock is about
     lock_digest: str | None = None
     lock_fault: str | None = None  # why there is one that says nothing
     known_issues_digest: str | None = None
@@ -113,7 +115,7 @@ def decide(document: Mapping[str, Any], rules: Rules, doubts: Iterable[str] = ()
     undecided, without = [*doubts, *flaws_of(run)], list[str]()
     if run is None or run.get("finished") is True:  # of a run that did not finish, no more is known
         undecided += contradictions(document)
-        undecided += [*_unknown(rows, counting, rules), *_missing(rows, rules)]
+        undecided += [*_unknown(rows, counting, rules), *_missing(rows, rules, run)]
         without += _without_evidence(rows, counting, waived, rules)
     fixed = _fixed(rows, counting, rules) if not undecided and _is_whole(run, rules) else ()
     if against:
@@ -274,9 +276,13 @@ def _unknown(rows: list[Row], counting: set[str], rules: Rules) -> Iterator[str]
             yield f"{row.id} states VIOLATED and HOLDS: correct the scenario file"
 
 
-def _missing(rows: list[Row], rules: Rules) -> Iterator[str]:
+def _missing(rows: list[Row], rules: Rules, run: Mapping[str, Any] | None) -> Iterator[str]:
     if rules.lock_fault:
         yield rules.lock_fault
+    paths = paths_of(run)
+    left = beyond(paths, rules.lock_paths) if paths else []
+    if left:
+        yield f"gate.lock is about {', '.join(left)}, and the run was given {', '.join(paths)}"
     yield from missing_from(rules.lock or {}, counted_scenarios(rows, rules.release))
 
 

@@ -45,7 +45,9 @@ def _lock(path: Path) -> dict[str, Any]:
         text = _text(path)
         if text is None:
             return {}
-        return {"lock": read_lock(text, LOCK), "lock_digest": digest_of(text)}
+        lock = read_lock(text, LOCK)
+        found = {"lock": lock.scenarios, "lock_paths": lock.paths}
+        return {**found, "lock_digest": digest_of(text)}
     except SupercacheError as error:
         return {"lock_fault": str(error), "lock_digest": digest_of(text or str(error))}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_supercache.gate.evidence import Row, base_id, blocks, is_below, named, rows_of
 from pytest_supercache.gate.overview import odds_of, what_was_tested
+from pytest_supercache.gate.paths import beyond, paths_of
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
 from pytest_supercache.gate.rules_apart import rules_part
 from pytest_supercache.report.plain import Plain, plain
@@ -163,8 +164,7 @@ def _not_covered(
         yield f"{_NOT_COVERED}what {option} leaves out"
     for option in run.get("overriding") or ():
         yield f"{_NOT_COVERED}what scenario files say beyond {option}"
-    if rules.lock is None and not rules.lock_fault:
-        yield f"{_NOT_COVERED}there is no gate.lock, so nobody knows whether scenarios are missing"
+    yield from _elsewhere(run, rules)
     below = [row.id for row in rows if not row.holds and is_below(row, rules.minimum_severity)]
     if below:
         yield f"{_NOT_COVERED}below severity {rules.minimum_severity}: {', '.join(below)}"
@@ -172,6 +172,18 @@ def _not_covered(
         yield f"{_NOT_COVERED}a search stops at its first conflict, so a waived one may hide others"
     for waiver in decision.waivers:
         yield from _less_than_the_conflict(waiver, rows)
+
+
+def _elsewhere(run: Mapping[str, Any], rules: Rules) -> Iterator[str]:
+    """Yield what lies outside of the paths that were run, or that the lock is about."""
+    paths = paths_of(run)
+    if paths and beyond(paths, run.get("testpaths") or ["."]):
+        yield f"{_NOT_COVERED}what lies outside of {', '.join(paths)}"
+    unknown = "so nobody knows whether scenarios are missing"
+    if rules.lock is None and not rules.lock_fault:
+        yield f"{_NOT_COVERED}there is no gate.lock, {unknown}"
+    elif beyond(rules.lock_paths, paths):
+        yield f"{_NOT_COVERED}gate.lock is about {', '.join(rules.lock_paths)}, {unknown} elsewhere"
 
 
 def _less_than_the_conflict(waiver: Waiver, rows: list[Row]) -> Iterator[str]:

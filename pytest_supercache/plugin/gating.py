@@ -16,7 +16,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.exit_status import is_asked
-from pytest_supercache.plugin.items import Items, selecting
+from pytest_supercache.plugin.items import Items, paths, selecting, testpaths
 from pytest_supercache.plugin.marking import mark, mark_once, run_id
 
 if TYPE_CHECKING:
@@ -166,6 +166,15 @@ class Gate:
             self._failures += 1
             self._facts["broken"].append(report.nodeid)
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, Any]:
+        """Remember what files have, of which node ids on the command line may ask for a part."""
+        report = yield
+        for node in report.result or ():
+            if isinstance(node, pytest.Item) and _is_ours(node):
+                self._items.make(node)
+        return report
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Remember what has to be answered, whoever takes it out of the run later."""
@@ -289,6 +298,8 @@ class Gate:
             "removed": self._items.removed() if stopped is None else [],
             "silent": sorted(self._items.silent),
             "selecting": selecting(self._config),
+            "paths": paths(self._config),
+            "testpaths": testpaths(self._config),
             "without_asserts": self._items.without_asserts,
             "stopped": stopped,
             "replay": bool(self._config.getoption("supercache_replay")),

@@ -3,13 +3,18 @@
 A worker of xdist collects everything and runs a part; so it tells the controller what there is.
 """
 
+import os
 import sys
+from glob import iglob
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 _OUTPUT = "supercache_items"
+_COLLECTING = {"testpaths", "norecursedirs", "python_files", "python_classes", "python_functions"}
+"""Settings of pytest that say what is collected."""
 
 
 class Items:
@@ -17,10 +22,12 @@ class Items:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._made: list[pytest.Item] = []  # by their files, also what node ids did not ask for
         self._collected: list[pytest.Item] = []  # here; a plugin may give them other ids later
         self._deselected: list[pytest.Item] = []
         self._told = dict[str, str]()  # what workers have collected: node id -> name
         self._told_left_out: set[str] = set()
+        self._told_unasked = dict[str, str]()
         self.silent: list[str] = []  # workers that have not told it
         self.answered: set[str] = set()  # they have a finding, or were seen to be broken or skipped
         self.deselected = 0  # how many items, of anybody's, were left out and told
@@ -34,6 +41,18 @@ class Items:
     @property
     def _left_out(self) -> set[str]:
         return self._told_left_out | {item.nodeid for item in self._deselected}
+
+    @property
+    def _unasked(self) -> dict[str, str]:
+        """What files have and the node ids of the command line did not ask for."""
+        collected = {id(item) for item in self._collected}
+        rest = {item.nodeid: item.name for item in self._made if id(item) not in collected}
+        present = self._told_unasked | rest
+        return {node_id: name for node_id, name in present.items() if node_id not in self.collected}
+
+    def make(self, item: pytest.Item) -> None:
+        """Note what a file has."""
+        self._made.append(item)
 
     def collect(self, item: pytest.Item) -> None:
         """Note what has to be answered."""
@@ -50,6 +69,7 @@ class Items:
             self._config.workeroutput[_OUTPUT] = {
                 "collected": self.collected,
                 "left_out": sorted(self._left_out),
+                "unasked": self._unasked,
                 "deselected": self.deselected,
                 "without_asserts": self.without_asserts,
             }
@@ -62,14 +82,15 @@ class Items:
             return
         self._told |= told["collected"]
         self._told_left_out |= set(told["left_out"])
+        self._told_unasked |= told["unasked"]
         self.deselected = max(self.deselected, told["deselected"])
         self.without_asserts |= told["without_asserts"]
 
     def left_out(self) -> list[dict[str, str]]:
         """Return the items of ours that were left out, by name and node id."""
-        collected = self.collected
-        ours = sorted(self._left_out & set(collected))
-        return [{"id": collected[node_id], "node_id": node_id} for node_id in ours]
+        names = self.collected | self._unasked
+        ours = sorted({*self._left_out, *self._unasked} & set(names))
+        return [{"id": names[node_id], "node_id": node_id} for node_id in ours]
 
     def removed(self) -> list[str]:
         """Return what was collected, not left out with a word, and has no answer."""
@@ -84,7 +105,34 @@ def selecting(config: pytest.Config) -> list[str]:
         flag = f"--{name.replace('_', '-')}"
         given = [f"{flag}={value}" for value in config.getoption(name, default=None) or ()]
         found += [option for option in given if option not in by_project]
+    overridden = config.getoption("override_ini") or ()
+    found += [f"-o {option}" for option in overridden if option.partition("=")[0] in _COLLECTING]
     return [*found, *(argument for argument in config.args if "::" in argument)]
+
+
+def paths(config: pytest.Config) -> list[str]:
+    """Return the paths that are collected, from the root; ``.`` is the root."""
+    return sorted({_from_root(config, argument) for argument in config.args})
+
+
+def testpaths(config: pytest.Config) -> list[str]:
+    """Return what the project's settings say is collected without an argument, from the root."""
+    root = config.rootpath
+    found = {
+        path
+        for pattern in config.getini("testpaths")
+        for path in iglob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - as pytest does
+    }
+    return sorted(_from_root(config, str(root / path)) for path in found)
+
+
+def _from_root(config: pytest.Config, argument: str) -> str:
+    """Write an argument as a path from the root; the name of a package stays as it is."""
+    path, separator, rest = argument.partition("::")
+    there = config.invocation_params.dir / path
+    if there.exists():
+        path = Path(os.path.relpath(there, config.rootpath)).as_posix()
+    return f"{path}{separator}{rest}"
 
 
 def _always(config: pytest.Config) -> set[str]:

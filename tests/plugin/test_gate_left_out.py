@@ -35,6 +35,42 @@ def test_the_check_of_a_waiver_does_not_shrink_by_k(
     assert "the check of its workaround, G-W[twin], was not run" in gate(project)["reasons"][0]
 
 
+def test_the_check_of_a_waiver_does_not_shrink_by_node_ids(project: Project) -> None:
+    project.add_to_conftest(TWIN)
+    project.scenario(race("G-1"), "g")
+    project.scenario(BOTH.format(first="uncached", second="twin"), "workaround")
+    project.run()
+    waive(project, project.rows()["G-1"]["counterexample"]["fingerprint"], TODAY)
+    ids = [f"workaround.supercache.yaml::G-W[{system}]" for system in ("uncached", "twin")]
+    conflict = "g.supercache.yaml::G-1"
+    assert project.run("--supercache-gate", conflict, *ids).ret == 0
+    assert project.run("--supercache-gate", conflict, ids[0]).ret == 1
+    assert "the check of its workaround, G-W[twin], was not run" in gate(project)["reasons"][0]
+
+
+def test_the_check_of_a_waiver_in_python_does_not_shrink_by_node_ids(project: Project) -> None:
+    project.scenario(race("G-1"), "g")
+    project.test_file("""
+import pytest
+import pytest_supercache as sc
+
+@pytest.mark.parametrize("number", [1, 2])
+@sc.explore
+def test_it(world, number):
+    world.actor("alice", world.origin.get, "k")
+    world.run()
+""")
+    project.run()
+    waive(project, project.rows()["G-1"]["counterexample"]["fingerprint"], TODAY)
+    known = project.path / "known-issues.toml"
+    known.write_text(known.read_text().replace('"G-W"', '"test_it"'))
+    conflict = "g.supercache.yaml::G-1"
+    project.run("--supercache-gate", conflict, "test_it.py::test_it")
+    assert gate(project)["verdict"] == "GO WITH KNOWN WORKAROUND"
+    assert project.run("--supercache-gate", conflict, "test_it.py::test_it[1]").ret == 1
+    assert "the check of its workaround, test_it[2], was not run" in gate(project)["reasons"][0]
+
+
 REMOVED = {
     "from the items": "def pytest_collection_modifyitems(items): del items[0]",
     "before all others": """

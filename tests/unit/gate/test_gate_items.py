@@ -27,3 +27,20 @@ def test_an_item_that_gets_another_id_is_one_item() -> None:
     assert controller.silent == []
     controller.learn("gw1", {})
     assert controller.silent == ["gw1"]
+
+
+def test_what_a_file_has_and_node_ids_did_not_ask_for_is_left_out() -> None:
+    output: dict[str, Any] = {}
+    worker = Items(cast("Any", SimpleNamespace(workeroutput=output)))
+    asked, other = (cast("Any", SimpleNamespace(nodeid=f"a::{name}", name=name)) for name in "KL")
+    for item in (asked, other):
+        worker.make(item)
+    worker.collect(asked)
+    asked.nodeid = "a::K@group"  # another id at the end does not make it another item
+    worker.tell()
+    controller = Items(cast("Any", SimpleNamespace()))
+    controller.learn("gw0", output)
+    controller.learn("gw1", output)
+    for items in (worker, controller):
+        assert items.left_out() == [{"id": "L", "node_id": "a::L"}]
+        assert items.removed() == ["a::K@group"]

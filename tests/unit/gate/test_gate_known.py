@@ -9,7 +9,7 @@ import pytest
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.gate.draft import draft_entry, lint
 from pytest_supercache.gate.known import FIELDS, KnownIssuesError, read_known_issues
-from pytest_supercache.gate.lock import read_lock, write_lock
+from pytest_supercache.gate.lock import Lock, read_lock, write_lock
 from pytest_supercache.gate.project import read_day, read_rules
 from tests.unit.gate.runs import CONFLICT, OTHER, TODAY, row, waiver
 
@@ -140,14 +140,20 @@ def test_check_shows_the_second_renewal_and_a_near_end() -> None:
 
 
 def test_a_lock_reads_as_it_was_written() -> None:
-    scenarios = {"S[shop]": True, "S[naive]": False}
-    text = write_lock(scenarios)
-    assert read_lock(text) == scenarios
-    assert text.splitlines()[2:] == ["documented S[naive]", "counts S[shop]"]
+    lock = Lock(scenarios={"S[shop]": True, "S[naive]": False}, paths=("more", "scenarios of us"))
+    text = write_lock(lock)
+    assert read_lock(text) == lock
+    assert text.splitlines()[2:] == [
+        "path more", "path scenarios of us", "documented S[naive]", "counts S[shop]"
+    ]  # fmt: skip
+
+
+def locked(scenarios: dict[str, bool]) -> Lock:
+    return Lock(scenarios=scenarios, paths=(".",))
 
 
 def test_a_lock_that_was_cut_at_a_line_end_is_refused() -> None:
-    lines = write_lock({"S": True, "T": True, "U[shop]": False}).splitlines(keepends=True)
+    lines = write_lock(locked({"S": True, "T": True, "U[shop]": False})).splitlines(keepends=True)
     assert read_lock("".join([*lines[:2], *reversed(lines[2:])])), "order does not matter"
     for left in range(len(lines)):
         for cut in (lines[:left], lines[left + 1 :], lines[:left] + lines[left + 1 :]):
@@ -158,9 +164,16 @@ def test_a_lock_that_was_cut_at_a_line_end_is_refused() -> None:
 
 
 def test_a_lock_that_counts_another_scenario_than_was_written_is_refused() -> None:
-    text = write_lock({"S": True, "T": False})
-    with pytest.raises(SupercacheError, match="not those that were written"):
-        read_lock(text.replace("counts S", "documented S"))
+    text = write_lock(locked({"S": True, "T": False}))
+    for other in (("counts S", "documented S"), ("path .", "path scenarios")):
+        with pytest.raises(SupercacheError, match="not those that were written"):
+            read_lock(text.replace(*other))
+
+
+def test_a_lock_that_does_not_say_which_paths_it_is_about_is_refused() -> None:
+    """As the ones of older versions."""
+    with pytest.raises(SupercacheError, match="which paths it is about; write it anew"):
+        read_lock(write_lock(Lock(scenarios={"S": True})))
 
 
 def test_a_link_to_nothing_is_no_file_that_is_missing(tmp_path: Path) -> None:
@@ -173,7 +186,9 @@ def test_a_link_to_nothing_is_no_file_that_is_missing(tmp_path: Path) -> None:
         read_rules(tmp_path, {}, TODAY)
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "perhaps S\n", "counts \n", "counts S\n"])
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "perhaps S\n", "counts \n", "counts S\n", "path \n", "path .\n"]
+)
 def test_a_lock_that_says_nothing_is_refused(text: str) -> None:
     with pytest.raises(SupercacheError, match="supercache verdict --lock"):
         read_lock(text)
@@ -191,7 +206,7 @@ def test_files_may_begin_with_a_byte_order_mark(
     root = tmp_path_factory.mktemp("root")
     fix = "Größe prüfen, 価格, \N{TELEPHONE RECEIVER}"
     (root / "known-issues.toml").write_text(mark + ENTRY.replace("CACHE-401", fix), "utf-8")
-    (root / "gate.lock").write_text(f"{mark}{write_lock({'Größe[shop]': True})}", "utf-8")
+    (root / "gate.lock").write_text(f"{mark}{write_lock(locked({'Größe[shop]': True}))}", "utf-8")
     rules = read_rules(root, {}, TODAY)
     assert [issue.permanent_fix for issue in rules.issues] == [fix]
     assert rules.lock == {"Größe[shop]": True}
