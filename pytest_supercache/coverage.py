@@ -4,9 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
+from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.settings import SAMPLERS, Exploration
+from pytest_supercache.core.switch import RUN
 from pytest_supercache.core.trace import Execution, Step
 from pytest_supercache.core.waits import LockState
 from pytest_supercache.search.counting import TreeSize, merges_of, schedules_like
@@ -27,8 +29,9 @@ def scope_of(
     raced: tuple[str, ...] = (),
     atomic: tuple[str, ...] = (),
     faults: int = 0,
+    touches_memory: bool = True,
 ) -> Scope:
-    """Describe within which bounds a verdict is meant."""
+    """Describe within which bounds a verdict is meant; memory may not have been looked at."""
     keys = {operation.key for operation in execution.history if operation.key is not None}
     scope: Scope = {
         "users": len(execution.users),
@@ -41,6 +44,8 @@ def scope_of(
         "search": settings.search,
         "backend": backend,
     }
+    if not (scope["operations"] or touches_memory or any(map(_is_visible, execution.race))):
+        scope["idle"] = 1
     if raced:
         scope["shared memory"] = _listed(raced)
     if atomic:
@@ -50,6 +55,11 @@ def scope_of(
     if settings.assume is not None:
         scope["assumption"] = f"no operation pauses {settings.assume.pause * 1000:g} ms or more"
     return scope
+
+
+def _is_visible(step: Step) -> bool:
+    """Say whether a step touches anything, and was not made up for code without any step."""
+    return step.footprint != NOTHING and (step.kind, step.label) != ("hand", RUN)
 
 
 NO_KEY_EXPIRED = "no key expired during the flow (ticks: 1 lets it)"

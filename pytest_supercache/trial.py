@@ -287,6 +287,7 @@ class Trial:
             raced=self.stand.sharing.names(),
             atomic=tuple(sorted(self.stand.sharing.taken_as_atomic)),
             faults=len(self.vector),
+            touches_memory=not self.settings.finds_memory or self.stand.sharing.is_touched,
         )
 
 

@@ -10,6 +10,10 @@ CONDITION = "check a condition"
 """How the label of a step begins that asks whether to wait: another run may ask more often."""
 
 
+RUN = "run"
+"""The label of the one step of an actor whose code never came to a switch point."""
+
+
 class Switch(Protocol):
     """What stands before every step: the runtime decides here who goes next."""
 

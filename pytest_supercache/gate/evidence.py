@@ -62,8 +62,8 @@ def _row(row: Mapping[str, Any]) -> Row:
         verdict, reasons = "unknown", ("HOLDS without an exhausted search is no proof",)
     elif verdict == "holds" and (found or row.get("violating")):
         verdict, reasons = "unknown", ("HOLDS with a counterexample contradicts itself",)
-    elif verdict == "holds" and row.get("system") and scope.get("operations") == 0:
-        verdict, reasons = "unknown", ("no operation reached the system, so nothing was tried",)
+    elif verdict == "holds" and (nothing := _nothing_tried(row, scope)):
+        verdict, reasons = "unknown", (nothing,)
     return Row(
         id=str(row.get("id")),
         node_id=str(row.get("node_id", "")),
@@ -80,6 +80,18 @@ def _row(row: Mapping[str, Any]) -> Row:
         reasons=reasons,
         scope=scope,
     )
+
+
+def _nothing_tried(row: Mapping[str, Any], scope: Mapping[str, Any]) -> str | None:
+    """Say why HOLDS is no evidence although everything was executed.
+
+    A test in Python need not have operations: its code may touch memory and nothing else.
+    """
+    if row.get("system") and scope.get("operations") == 0:
+        return "no operation reached the system, so nothing was tried"
+    if scope.get("idle"):
+        return "its actors touched no layer, no lock and no memory, so nothing was tried"
+    return None
 
 
 LEFT_OUT = "left out"

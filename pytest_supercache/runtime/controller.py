@@ -12,7 +12,7 @@ from typing import Any
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.footprint import ANYTHING
 from pytest_supercache.core.schedule import CLOCK, Choices, Scheduler, is_fault
-from pytest_supercache.core.switch import Background
+from pytest_supercache.core.switch import RUN, Background
 from pytest_supercache.core.trace import Pending
 from pytest_supercache.runtime.actor import (
     DONE,
@@ -341,7 +341,7 @@ class Controller(Notes):
         self.progress += 1
         actor.state, actor.pending = DONE, None
         if not actor.taken and not actor.dismissed and (self.fused is actor or not actor.is_task):
-            add_move(self, actor, "run", "hand", ANYTHING)
+            add_move(self, actor, RUN, "hand", ANYTHING)
         if self.fused is actor:
             self.fused = None
 

@@ -78,6 +78,58 @@ def test_a_scenario_in_which_no_operation_reaches_the_system_is_no_evidence(
     )
 
 
+EXPLORED = """
+import threading
+import pytest_supercache as sc
+
+class Shop:
+    def __init__(self):
+        self.lock, self.sold, self.mine = threading.Lock(), 0, threading.local()
+
+    def sell(self):
+        with self.lock:
+            self.sold += 1
+
+    def keep(self):
+        self.mine.sold = 1
+        assert self.mine.sold == 1
+
+@sc.explore(memory={memory!r})
+def test_it(world):
+    shop = Shop()
+    for name in ("alice", "bob"):
+        world.actor(name, {target})
+    world.run()
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "memory", "status"),
+    [
+        ("lambda: None", "auto", 6),
+        ("lambda: len('abc')", "auto", 6),
+        ("Shop().sell", "auto", 0),
+        ("shop.sell", "auto", 0),
+        ("shop.keep", "auto", 0),
+        ("world.origin.get, 'k'", "declared", 0),
+        ("lambda: world.step('run')", "declared", 0),
+        ("lambda: None", "declared", 0),
+    ],
+)
+def test_a_test_whose_actors_do_nothing_is_no_evidence(
+    project: Project, target: str, memory: str, status: int
+) -> None:
+    """Code that keeps to itself, as a mended one may, does something; unseen code may do so."""
+    project.test_file(EXPLORED.format(target=target, memory=memory))
+    assert project.run("--supercache-gate").ret == status
+    assert project.row()["verdict"] == "holds"
+    if status:
+        assert gate(project)["reasons"][0] == (
+            "test_it is UNKNOWN: its actors touched no layer, no lock and no memory, so nothing "
+            "was tried"
+        )
+
+
 @pytest.mark.parametrize("release", ["", 'release = ["other"]'])
 def test_a_conflict_that_is_stated_and_does_not_occur_is_no_go(
     project: Project, release: str

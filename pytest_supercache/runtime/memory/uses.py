@@ -106,6 +106,7 @@ class Comparison:
         use = mine.get(who)
         if use is None:
             use = mine[who] = Use(is_thread=work is None and not actor.is_task)
+            self._sharing.is_touched = True
         section = None if work is not None else actor.section
         is_new = section is not None and use.is_in(section.label, writes=writes)
         moment = actor.taken if section is None else (actor.taken, section.label)

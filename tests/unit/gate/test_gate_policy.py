@@ -84,8 +84,12 @@ CASES: dict[str, Case] = {
                                          NONE, "S[naive] states VIOLATED and HOLDS"),
     "no operation": ([row("S[shop]", scope={"operations": 0})], {},
                      NONE, "S[shop] is UNKNOWN: no operation reached the system"),
-    "a test without system needs none": ([row("test_it", system="", scope={"operations": 0})], {},
-                                         GO, "1 scenario"),
+    "a test that races memory needs none": (
+        [row("test_it", system="", scope={"operations": 0})], {},
+        GO, "1 scenario"),
+    "a test in which nothing happens": (
+        [row("test_it", system="", scope={"operations": 0, "idle": 1})], {},
+        NONE, "test_it is UNKNOWN: its actors touched no layer"),
     # -- which systems count
     "stated violated on a release system": (
         [row("S[shop]", "violated", stated="violated"), row("T[shop]")], {"release": ("shop",)},
