@@ -25,6 +25,7 @@ from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Vector
+from pytest_supercache.core.lifeline import Lifeline
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.core.result import CheckResult
@@ -39,8 +40,9 @@ LEAVE_SECONDS = 2.0
 """How long a worker may take to leave before it is asked again; after twice that it is ended."""
 
 
-ORPHAN_SECONDS = 0.5
-"""How often a worker looks whether it is still needed."""
+ASKED_SECONDS = 0.5
+"""How often a worker looks whether it was asked to leave; that it is an orphan it notices at once.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +187,10 @@ def _call_inherited(number: int, *given: Any) -> Any:
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Fork workers now, while nothing is frozen or wrapped, and leave none of them behind."""
     before = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+    context, lifeline = multiprocessing.get_context("fork"), Lifeline()
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_begin, initargs=(lifeline,)
+    )
     try:
         with warnings.catch_warnings():  # of threads that a fork does not take along: none of ours
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -201,6 +205,8 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             for child in children:
                 child.join(LEAVE_SECONDS)
             children = {child for child in children if child.is_alive()}
+        lifeline.cut()
+        lifeline.drop_far_end()
         _until_known(before)
 
 
@@ -211,7 +217,7 @@ def _until_known(others: Collection[multiprocessing.process.BaseProcess]) -> Non
         real_sleep(0.001)
 
 
-def _begin() -> None:
+def _begin(lifeline: Lifeline) -> None:
     """Leave Ctrl-C to the process that began this one; being ended stops a worker's server too.
 
     What the code under test prints would come between the lines of other items; what is found is
@@ -223,7 +229,7 @@ def _begin() -> None:
     sys.stdout = sys.stderr = os.fdopen(nowhere, "w", encoding="utf-8")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_outlive_nobody, args=(lifeline,), daemon=True).start()
 
 
 def _leave(*_: Any) -> None:
@@ -233,14 +239,14 @@ def _leave(*_: Any) -> None:
     sys.exit(1)
 
 
-def _outlive_nobody(parent: int) -> None:
-    """End this process when the one that forked it was killed and could not say so.
+def _outlive_nobody(lifeline: Lifeline) -> None:
+    """End this process when the one that forked it is gone, which may have had no time to say so.
 
     Also when it was asked to leave and something has kept it here: the pool, and code under test,
     may take the exception for an error like any other.
     """
-    while os.getppid() == parent and not _is_leaving:
-        real_sleep(ORPHAN_SECONDS)
+    while not _is_leaving and not lifeline.is_cut(within=ASKED_SECONDS):
+        pass
     if _is_leaving:
         real_sleep(2 * LEAVE_SECONDS)  # to close what is open, which a second request may have cut
     os._exit(1)

@@ -13,6 +13,7 @@ from time import sleep as real_sleep  # noqa: TID251 - a server of our own start
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.lifeline import Lifeline
 from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.layers.connections import portable_arguments, private_client
 from pytest_supercache.layers.fake_server import FakeRedisServer
@@ -25,6 +26,14 @@ START_SECONDS = 10.0
 
 STOP_SECONDS = 5.0
 """How long it may take to end when it is asked to."""
+
+_ENDS_WITH_US = """
+exec 3<&0
+(trap "" HUP INT TERM; read -r _ <&3; kill -9 $$; rm -rf "$0") &
+exec "$@" 3<&- </dev/null
+"""
+"""What a shell does: before it becomes the server it leaves somebody behind who ends the server,
+and removes its folder, as soon as the lifeline on its input is cut."""
 
 
 class RealServer:
@@ -45,12 +54,15 @@ class RealServer:
             )
         self._folder = tempfile.mkdtemp(prefix="supercache-")
         self._socket = str(Path(self._folder) / "server.sock")
+        lifeline = Lifeline()
         self._process = subprocess.Popen(
-            [path, "--port", "0", "--unixsocket", self._socket, "--save", "", "--appendonly", "no",
+            ["/bin/sh", "-c", _ENDS_WITH_US, self._folder,
+             path, "--port", "0", "--unixsocket", self._socket, "--save", "", "--appendonly", "no",
              "--dir", self._folder],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdin=lifeline.far_end, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        self._stop = weakref.finalize(self, _stop, self._process, self._folder)
+        lifeline.drop_far_end()
+        self._stop = weakref.finalize(self, _stop, self._process, self._folder, lifeline)
         self.url = f"unix://{self._socket}"
         self.addresses = frozenset({self._socket})
         self._admin = self._wait_until_ready(program)
@@ -298,12 +310,14 @@ def _restore(admin: "redis.Redis", saved: dict[Any, tuple[bytes, int]]) -> None:
         admin.restore(key, ttl, body)
 
 
-def _stop(process: "subprocess.Popen[bytes]", folder: str) -> None:
-    if process.poll() is None:
-        process.terminate()
-        end = real_seconds() + STOP_SECONDS
-        while process.poll() is None and real_seconds() < end:
-            real_sleep(0.01)
-        process.kill()
-        process.wait()
+def _stop(process: "subprocess.Popen[bytes]", folder: str, lifeline: Lifeline) -> None:
+    """Stop a server of this process; a forked one leaves its parent's alone."""
+    if not lifeline.is_held:
+        return
+    lifeline.cut()  # before it is waited for: until then its number is nobody else's
+    end = real_seconds() + STOP_SECONDS
+    while process.poll() is None and real_seconds() < end:
+        real_sleep(0.01)
+    process.kill()
+    process.wait()
     shutil.rmtree(folder, ignore_errors=True)

@@ -6,8 +6,7 @@ import os
 import pkgutil
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # Imported before any run inside this process, as is all of the plugin below: pytester forgets what
 # a run imports, and two copies of one module in a process are a problem that users do not have.
@@ -21,6 +20,9 @@ import ruamel.yaml  # noqa: F401
 import pytest_supercache
 from pytest_supercache.runtime.pinned import pinned
 from tests.plugin.projects import SHOP
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _LEFT_OUT = ("pytest_supercache.cli.__main__", "pytest_supercache.runtime.postgres")
 """Importing the first runs a command, the second imports psycopg."""
@@ -128,25 +130,3 @@ def replay_command(result: pytest.RunResult) -> str:
     found = re.findall(r"^replay: (.+)$", result.stdout.str(), re.MULTILINE)
     assert len(found) == 1, f"expected one replay command, found {found}"
     return str(found[0])
-
-
-def children_named(program: str, parent: int) -> list[int]:
-    """Return the running processes of a program that a process started."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        try:
-            name, rest = (folder / "stat").read_text().split("(", 1)[1].rsplit(") ", 1)
-        except (OSError, IndexError):
-            continue
-        if name == program and int(rest.split()[1]) == parent:
-            found.append(int(folder.name))
-    return found
-
-
-def is_running(process: int) -> bool:
-    """Say whether a process is still there."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True

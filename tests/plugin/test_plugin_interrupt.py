@@ -9,8 +9,9 @@ from time import monotonic
 
 import pytest
 
-from tests.plugin.conftest import Project, children_named, is_running
+from tests.plugin.conftest import Project
 from tests.plugin.projects import race
+from tests.processes import children_named, is_running
 
 pytestmark = pytest.mark.python
 

@@ -10,9 +10,10 @@ from time import monotonic
 
 import pytest
 
-from tests.plugin.conftest import Project, is_running
+from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_interrupt import hear_ctrl_c
+from tests.processes import is_running
 
 pytestmark = pytest.mark.python
 
