@@ -45,6 +45,11 @@ def controlled() -> Stepping | None:
     return None
 
 
+def leave() -> None:
+    """In a forked process: no execution runs here, its threads are the other process's."""
+    _running.clear()
+
+
 class ActiveSwitch:
     """The switch that the layers of one check are built with: it forwards to what runs now."""
 

@@ -23,10 +23,12 @@ class _EventBaton:
         self._given = self._taken = 0
 
     def give(self) -> None:
+        _end_unless_at(self._home)
         self._given += 1
         os.eventfd_write(self._descriptor, 1)
 
     def take(self) -> None:
+        _end_unless_at(self._home)
         while True:
             try:
                 os.eventfd_read(self._descriptor)
@@ -36,6 +38,7 @@ class _EventBaton:
         self._taken += 1
 
     def take_within(self, seconds: float) -> bool:
+        _end_unless_at(self._home)
         poll = select.poll()  # not select.select: descriptors may be above 1,023
         poll.register(self._descriptor, select.POLLIN)
         if not poll.poll(seconds * 1000):
@@ -68,23 +71,36 @@ def _begin_anew() -> None:
 os.register_at_fork(after_in_child=_begin_anew)
 
 
+def _end_unless_at(home: list[int]) -> None:
+    """End a forked process that has come back from the code under test, however it got here.
+
+    The threads that it would wake, or wait for, are those of the process that made the baton.
+    """
+    if home is not _spare:
+        os._exit(1)
+
+
 def _counter() -> int:
     return os.eventfd(0, os.EFD_SEMAPHORE | os.EFD_CLOEXEC)
 
 
 class _SemaphoreBaton:
-    __slots__ = ("_semaphore",)
+    __slots__ = ("_home", "_semaphore")
 
     def __init__(self) -> None:
+        self._home = _spare
         self._semaphore = threading.Semaphore(0)
 
     def give(self) -> None:
+        _end_unless_at(self._home)
         self._semaphore.release()
 
     def take(self) -> None:
+        _end_unless_at(self._home)
         self._semaphore.acquire()
 
     def take_within(self, seconds: float) -> bool:
+        _end_unless_at(self._home)
         return self._semaphore.acquire(timeout=seconds)
 
 

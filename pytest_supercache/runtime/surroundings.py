@@ -18,9 +18,12 @@ from pytest_supercache.runtime import threads
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import ActorThread
 from pytest_supercache.runtime.calling import current_actor
+from pytest_supercache.runtime.children import children_adopted, started
 from pytest_supercache.runtime.stepping import unnumbered
 
-_HEARD = frozenset({"os.fork", "os.posix_spawn", "socket.connect", "subprocess.Popen"})
+_HEARD = frozenset(
+    {"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "socket.connect", "subprocess.Popen"}
+)
 """Audit events that say where code under test leaves what is controlled."""
 
 _STEPWISE = frozenset({"pymemcache.client.base"})
@@ -48,7 +51,7 @@ def surroundings_watched(own_addresses: frozenset[Any]) -> Iterator[None]:
     if not _installed:
         sys.addaudithook(_hear)  # cannot be taken back; it does nothing while nobody listens
         _installed = True
-    with ExitStack() as undo:
+    with children_adopted(), ExitStack() as undo:
         _own_addresses.append(own_addresses)
         undo.callback(_own_addresses.pop)
         for owner, name, make in (
@@ -172,7 +175,4 @@ def _name_wait() -> None:
 def _name_start(what: str) -> None:
     execution = controlled()
     if execution is not None:
-        execution.controller.hazard(
-            f"the code under test has started {what}; what it does is in no schedule, and this "
-            "version does not control it"
-        )
+        execution.controller.hazard(started(what))

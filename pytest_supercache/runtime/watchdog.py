@@ -19,6 +19,7 @@ from pytest_supercache.runtime.active import begin, end
 from pytest_supercache.runtime.actor import Actor, State
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.calling import be, be_nobody
+from pytest_supercache.runtime.children import children_ended
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.real_locks import explain
 from pytest_supercache.runtime.stepping import Stepping
@@ -78,15 +79,8 @@ def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside
         controller.scheduler = asked
     begin(execution)
     try:
-        assert actor.thread is not None
-        actor.thread.start()
-        _watch(execution, actor, asked, limit)
-        _join(execution, actor)
-    except BaseException:
-        controller.hazard("interrupted")
-        _give_up(execution, actor)
-        _join(execution, actor)
-        raise
+        with children_ended(controller.hazard):
+            _run(execution, actor, asked, limit)
     finally:
         end()
     if asked is not None and asked.error is not None:
@@ -94,6 +88,19 @@ def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside
     if isinstance(actor.error, KeyboardInterrupt):
         raise actor.error
     return actor
+
+
+def _run(execution: Stepping, actor: Actor, asked: OutsideScheduler | None, limit: float) -> None:
+    try:
+        assert actor.thread is not None
+        actor.thread.start()
+        _watch(execution, actor, asked, limit)
+        _join(execution, actor)
+    except BaseException:
+        execution.controller.hazard("interrupted")
+        _give_up(execution, actor)
+        _join(execution, actor)
+        raise
 
 
 def _join(execution: Stepping, body: Actor) -> None:
