@@ -21,6 +21,7 @@ from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.calling import be, be_nobody
 from pytest_supercache.runtime.children import children_ended
 from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.left_threads import note_left, refuse_more
 from pytest_supercache.runtime.real_locks import explain
 from pytest_supercache.runtime.stepping import Stepping
 
@@ -71,7 +72,11 @@ def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside
 
     Returns:
         The actor that ran the body, with its result or error.
+
+    Raises:
+        TooManyLeftError: too many threads hang that were left behind.
     """
+    refuse_more()
     controller = execution.controller
     actor = _alone(controller, body)
     asked = OutsideScheduler(controller.scheduler, actor.baton) if outside else None
@@ -118,6 +123,8 @@ def _join(execution: Stepping, body: Actor) -> None:
         if actor.state is State.DONE:
             actor.thread = actor.baton = None
             actor.target = _nothing
+        elif actor.thread.is_alive():
+            note_left(actor.thread)
     if all(actor.state is State.DONE for actor in everybody):
         execution.controller.finished = None
     execution.threads.clear()
