@@ -1,14 +1,22 @@
-"""A pipe by which other processes notice that this one is gone, however it ended.
+"""How a process notices that another one is gone, however it ended: by a pipe that one held.
 
 Nobody writes to it. Its write end belongs to this process alone: programs that it starts do not
 inherit it, and a forked process closes it first of all. So whoever reads meets the end of the file
 when this process has ended, by SIGKILL too. A signal at a parent's death (``PR_SET_PDEATHSIG``)
 would come when the *thread* that started the child ends, and on Linux only.
+
+A worker of xdist is started by others, without such a pipe. It asks for its parent's number.
 """
 
 import os
 import select
+import signal
+import threading
 import weakref
+from time import sleep as real_sleep  # noqa: TID251 - a parent ends in real time
+
+ORPHAN_SECONDS = 0.25
+"""How often a worker of xdist looks whether it has become an orphan."""
 
 
 class Lifeline:
@@ -55,6 +63,27 @@ def _let_go() -> None:
     for lifeline in list(_held):
         lifeline.cut()
     _held.clear()
+
+
+_awaited: set[int] = set()  # parents
+
+
+def interrupt_when_orphaned() -> None:
+    """From now on interrupt this process, as Ctrl-C does, when its parent is gone.
+
+    xdist would wait for five seconds, and then do the same.
+    """
+    parent = os.getppid()
+    if parent not in _awaited:
+        _awaited.add(parent)
+        waiting = threading.Thread(target=_wait_for_end_of, args=(parent,), daemon=True)
+        waiting.start()
+
+
+def _wait_for_end_of(parent: int) -> None:
+    while os.getppid() == parent:
+        real_sleep(ORPHAN_SECONDS)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 if hasattr(os, "register_at_fork"):

@@ -137,7 +137,7 @@ class Gate:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Mark reports of scenarios and explored tests, also for another process."""
         report = yield
-        if _is_ours(item):
+        if is_ours(item):
             report.supercache_item = item.name  # type: ignore[attr-defined]
         return report
 
@@ -178,7 +178,7 @@ class Gate:
     @pytest.hookimpl(tryfirst=True)
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Remember what has to be answered, whoever takes it out of the run later."""
-        if _is_ours(item):
+        if is_ours(item):
             self._items.collect(item)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
@@ -337,7 +337,8 @@ def refuse_without_asserts(config: pytest.Config) -> None:
         )
 
 
-def _is_ours(item: pytest.Item) -> bool:
+def is_ours(item: pytest.Item) -> bool:
+    """Say whether an item is a scenario or an explored test."""
     explored = getattr(getattr(item, "obj", None), "is_explored", False)
     return bool(explored or hasattr(item, "scenario_item") or hasattr(item, "is_broken_file"))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pytest_supercache.core.lifeline import interrupt_when_orphaned
 from pytest_supercache.plugin.exit_status import MARKED_BY, is_asked
 from pytest_supercache.plugin.project_table import read_table
 
@@ -38,6 +39,7 @@ def mark_if_asked(config: pytest.Config) -> bool:
         return False
     folder = report_folder(config, options, table)
     if _IS_WORKER in os.environ and os.environ.get(_CONTROLLER) == f"{os.getppid()} {folder}":
+        interrupt_when_orphaned()  # as early as can be: imports take their time
         return False
     mark(config, options, folder)
     _tell_workers(config, f"{os.getpid()} {folder}")

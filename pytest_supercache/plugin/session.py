@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.lifeline import interrupt_when_orphaned
 from pytest_supercache.core.verdict import Label, Verdict
 from pytest_supercache.plugin.ahead import Ahead
 from pytest_supercache.plugin.allure_results import AllureResults
 from pytest_supercache.plugin.exit_status import is_of_another_process
-from pytest_supercache.plugin.gating import Gate
+from pytest_supercache.plugin.gating import Gate, is_ours
 from pytest_supercache.plugin.marking import report_folder
 from pytest_supercache.plugin.options import Options
 from pytest_supercache.plugin.terminal import columns
@@ -179,10 +180,12 @@ class Session:
             except SupercacheError as error:
                 raise pytest.UsageError(f"--supercache-replay: {error}") from error
 
-    def pytest_collection_finish(self) -> None:
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write down what was collected, for the `supercache` command."""
         if self.description is not None:
             self.description.write()
+        if hasattr(self._config, "workerinput") and any(map(is_ours, session.items)):
+            interrupt_when_orphaned()  # a search notices no closed pipe
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -48,6 +48,23 @@ print(kept[0]._process.pid, kept[0].socket, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
+WORKER_OF_XDIST = """
+import signal
+from pytest_supercache.core.lifeline import interrupt_when_orphaned
+signal.signal(signal.SIGINT, signal.default_int_handler)
+interrupt_when_orphaned()
+print("ready", flush=True)
+signal.pause()
+"""
+
+CONTROLLER = """
+import os, signal, subprocess, sys
+worker = subprocess.Popen([sys.executable, "-c", WORKER], stdout=subprocess.PIPE)
+worker.stdout.readline()
+print(worker.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+""".replace("WORKER", repr(WORKER_OF_XDIST))
+
 
 def killed(program, folder):
     """Run a program that kills itself; return what it has printed."""
@@ -68,6 +85,11 @@ def test_workers_end_with_a_run_that_is_killed(tmp_path):
     workers = list(map(int, killed(WORKERS, tmp_path)))
     assert len(set(workers)) == 2
     assert all(map(is_gone_soon, workers))
+
+
+def test_a_worker_of_xdist_is_interrupted_when_its_controller_is_killed(tmp_path):
+    (worker,) = killed(CONTROLLER, tmp_path)
+    assert is_gone_soon(int(worker))
 
 
 @pytest.mark.redis_server
