@@ -26,7 +26,7 @@ _LISTINGS = (
 """Options of runs that never were meant to be a verdict."""
 
 MARKED_BY: pytest.StashKey[int] = pytest.StashKey()
-"""The process that began a gate run; only this one writes its verdict."""
+"""The process that began a run; only this one writes its verdict and stops its servers."""
 
 _BITS = 256  # the kernel keeps eight bits of an exit status
 
@@ -105,7 +105,7 @@ def is_asked(config: pytest.Config, options: Namespace, table: Mapping[str, Any]
 
 
 def is_of_another_process(config: pytest.Config) -> bool:
-    """Say whether this is a child of the process that made the mark: its verdict is not its own."""
+    """Say whether this is a fork of the process that began the run: its verdict is not its own."""
     return config.stash.get(MARKED_BY, os.getpid()) != os.getpid()
 
 

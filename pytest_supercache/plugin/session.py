@@ -1,5 +1,6 @@
 """One pytest run: its options, its server, the findings that come in, and what is made of them."""
 
+import os
 from collections.abc import Generator
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from pytest_supercache.core.lifeline import interrupt_when_orphaned
 from pytest_supercache.core.verdict import Label, Verdict
 from pytest_supercache.plugin.ahead import Ahead
 from pytest_supercache.plugin.allure_results import AllureResults
-from pytest_supercache.plugin.exit_status import is_of_another_process
+from pytest_supercache.plugin.exit_status import MARKED_BY, is_of_another_process
 from pytest_supercache.plugin.gating import Gate, is_ours
 from pytest_supercache.plugin.marking import report_folder
 from pytest_supercache.plugin.options import Options
@@ -73,6 +74,7 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        config.stash.setdefault(MARKED_BY, os.getpid())
         self._servers: dict[str, AnyServer] = {}
         self._findings: list[dict[str, Any]] = []
         self._ids: dict[str, Scenario] = {}
@@ -254,8 +256,9 @@ class Session:
         terminalreporter.line(f"written: {self.report_folder / 'verdict.json'}")
 
     def pytest_unconfigure(self) -> None:
-        """Stop the servers."""
-        self.stop_servers()
+        """Stop the servers, unless this is a fork of the process that has started them."""
+        if not is_of_another_process(self._config):
+            self.stop_servers()
 
     # -- reports -------------------------------------------------------------------------------
 

@@ -136,7 +136,9 @@ def test_asserts_that_the_environment_switches_off_are_refused_for_workers_too(
     assert project.run_apart().ret == 0
 
 
-@pytest.mark.parametrize("end", ["os._exit(0)", "os.kill(os.getpid(), 9)"])
+@pytest.mark.parametrize(
+    "end", ["os._exit(0)", "os.kill(os.getpid(), 9)", "os.execv('/bin/true', ['true'])"]
+)
 def test_a_go_is_none_before_the_run_is_over(
     project: Project, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
@@ -150,6 +152,19 @@ def test_a_go_is_none_before_the_run_is_over(
     decided = CliRunner().invoke(main, ["verdict"])
     assert decided.exit_code == 6
     assert "the run did not finish" in decided.output
+
+
+def test_a_handler_that_python_calls_last_changes_the_status_and_not_the_file(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What pytest cannot hold, the command that decides again can."""
+    project.scenario(race("E-6"))
+    project.add_to_conftest("import atexit, os\natexit.register(os._exit, 0)\n")
+    assert project.run_apart("--supercache-gate").ret == 0
+    monkeypatch.chdir(project.path)
+    decided = CliRunner().invoke(main, ["verdict"])
+    assert decided.exit_code == 1
+    assert decided.output.startswith("NO-GO")
 
 
 @pytest.mark.parametrize(("system", "status"), [("shop", 1), ("uncached", 0), (None, 5)])
@@ -189,6 +204,17 @@ def pytest_sessionfinish(session):
             file.write(str(os.waitstatus_to_exitcode(status)))
         shutil.copy("reports/verdict.json", "by_the_child.json")
 """
+
+
+def test_without_the_gate_such_a_child_writes_no_report_either(project: Project) -> None:
+    project.scenario(race("E-5", "uncached"))
+    project.add_to_conftest(
+        FORKS.replace('shutil.copy("reports/verdict.json", "by_the_child.json")',
+                      'assert not os.path.exists("reports")')
+    )  # fmt: skip
+    ended = project.run_apart()
+    assert ended.ret == 0, ended.stdout.str()
+    assert len(project.verdict()["scenarios"]) == 1
 
 
 def test_a_child_that_comes_back_through_pytest_writes_no_verdict(project: Project) -> None:
