@@ -205,6 +205,7 @@ class Session:
         finding = item.stash.get(FINDING, None)
         if report.when == "call" and finding is not None:
             report.supercache = finding  # type: ignore[attr-defined]
+            _stop_if_too_much_hangs(item.session)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -279,6 +280,13 @@ class Session:
             "seed": self.options.exploration({}).seed,
             **state_of(self._config.rootpath, self.report_folder),
         }
+
+
+def _stop_if_too_much_hangs(session: pytest.Session) -> None:
+    """End the run where checks have left more threads behind than there may be."""
+    from pytest_supercache.runtime.left_threads import why_no_more
+
+    session.shouldstop = session.shouldstop or why_no_more() or False
 
 
 def _drop_other_cases(config: pytest.Config, items: list[pytest.Item]) -> None:

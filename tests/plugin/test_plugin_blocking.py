@@ -1,7 +1,11 @@
 """Code that blocks where no schedule can see it: UNKNOWN with stacks, and the run goes on."""
 
+import os
 import re
 
+import pytest
+
+from pytest_supercache.runtime import ending, left_threads
 from tests.plugin.conftest import Project
 from tests.plugin.projects import one_reader, race
 
@@ -72,3 +76,33 @@ def test_the_same_code_that_blocks_nowhere_holds(project: Project) -> None:
     project.add_to_conftest(STUCK)
     project.scenario(one_reader("Q-2", "stuck_nowhere"))
     project.run().assert_outcomes(passed=1)
+
+
+HANGS = """
+import os
+import pytest
+import pytest_supercache as sc
+
+@pytest.mark.parametrize("name", "abc")
+@sc.explore()
+def test_hangs(world, name):
+    world.actor("one", lambda: os.open("pipe", os.O_RDONLY))  # until somebody writes to it
+    world.run()
+"""
+
+
+def test_a_run_ends_and_says_so_when_too_many_threads_hang(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(left_threads, "LEFT_MAX", 2)
+    monkeypatch.setattr(ending, "UNWIND_SECONDS", 0.05)
+    os.mkfifo(project.path / "pipe")
+    project.test_file(HANGS)
+    shown = project.run("--supercache-gate", "--supercache-step-timeout=0.05")
+    os.close(os.open(project.path / "pipe", os.O_WRONLY))  # now they end
+    shown.assert_outcomes(failed=2)
+    assert shown.ret == pytest.ExitCode.INTERRUPTED
+    shown.stdout.fnmatch_lines(["*Interrupted: 2 threads hang in code under test*"])
+    document = project.verdict()
+    assert document["gate"]["verdict"] == "NO VERDICT"
+    assert "2 of 3 items were run" in document["run"]["stopped"]
