@@ -171,7 +171,7 @@ class Gate:
         """Remember what files have, of which node ids on the command line may ask for a part."""
         report = yield
         for node in report.result or ():
-            if isinstance(node, pytest.Item) and _is_ours(node):
+            if isinstance(node, pytest.Item) and is_ours(node):
                 self._items.make(node)
         return report
 
