@@ -1,5 +1,6 @@
 """What conftest files register: systems, verbs and watched calls. Data only; nothing runs here."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -26,7 +27,7 @@ class Watch:
     writes: _Spec = None
     expires: _Seconds = None
     lease: bool = False  # what expires is a lock: it may run out early with ``ticks: auto``
-    clock: bool = False
+    clock: bool | float = False  # it reads a clock, of which resolution in seconds, if known
     lines: bool = False  # not the call: its lines are steps, where the grain is `line`
     suspends: bool = True  # False: a coroutine that nobody can come before, once its caller runs
 
@@ -167,7 +168,7 @@ def watch(
     writes: _Spec = None,
     expires: _Seconds = None,
     lease: bool = False,
-    clock: bool = False,
+    clock: bool | float = False,
     lines: bool = False,
 ) -> None:
     """Make every call of a function or method, or every access to a mapping, a step.
@@ -182,7 +183,9 @@ def watch(
         expires: after how many seconds what it writes is gone: a number, a parameter's name or a
             callable of the arguments; None means never.
         lease: what expires is a lock, so that its end is tried early (``ticks: auto``).
-        clock: it reads a clock: a step, and strictly later than the reading before it.
+        clock: it reads a clock: a step, later than the reading before it. If the clock is cut, to
+            milliseconds for instance, equal readings are tried, too. True: how far it is cut is
+            learnt from its values; a number: it is cut to so many seconds (0.001).
         lines: every line of the function is a step, where the grain is ``line``; the call is none.
 
     Raises:
@@ -203,20 +206,13 @@ def refuse_nonsense(watch: Watch) -> None:
         SupercacheError: it says what to do instead.
     """
     named = f"watch({watch.target!r})"
-    if watch.clock and not (watch.reads is watch.writes is watch.expires is None):
+    clock: Any = watch.clock
+    if not isinstance(clock, bool | int | float) or not 0 <= clock < math.inf:
         raise SupercacheError(
-            f"{named}: clock=True is for a function that only reads a clock; leave reads, writes "
-            "and expires out"
+            f"{named}: clock={clock!r}: expected True, or the seconds that the clock is cut to "
+            "(0.001 for milliseconds)"
         )
-    if watch.lines and (watch.clock or not (watch.reads is watch.writes is watch.expires is None)):
-        raise SupercacheError(
-            f"{named}: with lines=True the lines are steps that may touch anything; leave reads, "
-            "writes, expires and clock out"
-        )
-    if watch.lease and watch.expires is None:
-        raise SupercacheError(f"{named}: lease=True needs expires=, the time after which it ends")
-    if watch.expires is not None and watch.writes is None and watch.reads is not None:
-        raise SupercacheError(f"{named}: expires= is about what is written; say writes= too")
+    _refuse_other_options(watch, named)
     seconds: Any = watch.expires
     if isinstance(seconds, bool) or (isinstance(seconds, int | float) and seconds < 0):
         raise SupercacheError(
@@ -230,6 +226,24 @@ def refuse_nonsense(watch: Watch) -> None:
                 f"{named}: {option}={value!r}: expected a parameter's name, '*' for the whole "
                 "layer, or a callable of the arguments"
             )
+
+
+def _refuse_other_options(watch: Watch, named: str) -> None:
+    """Raise when options are given together of which one rules out the other."""
+    if watch.clock and not (watch.reads is watch.writes is watch.expires is None):
+        raise SupercacheError(
+            f"{named}: clock= is for a function that only reads a clock; leave reads, writes "
+            "and expires out"
+        )
+    if watch.lines and (watch.clock or not (watch.reads is watch.writes is watch.expires is None)):
+        raise SupercacheError(
+            f"{named}: with lines=True the lines are steps that may touch anything; leave reads, "
+            "writes, expires and clock out"
+        )
+    if watch.lease and watch.expires is None:
+        raise SupercacheError(f"{named}: lease=True needs expires=, the time after which it ends")
+    if watch.expires is not None and watch.writes is None and watch.reads is not None:
+        raise SupercacheError(f"{named}: expires= is about what is written; say writes= too")
 
 
 def _refuse_another(named: str, known: Callable[..., Any], function: Callable[..., Any]) -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 CLOCK = "@clock"
 """The pseudo-actor whose move is a tick: the clock jumps to the next deadline."""
 
+CUT_CLOCK = "clock@"
+"""How the names of pseudo-actors begin that let the next unit of a cut clock begin."""
+
 VERSION = "sc1"
 _GRAIN = "grain="
 _MEMORY = "memory="

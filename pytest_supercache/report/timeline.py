@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pytest_supercache.core.operation import RACE, Operation
 from pytest_supercache.core.result import Counterexample
-from pytest_supercache.core.schedule import CLOCK, is_fault
+from pytest_supercache.core.schedule import CLOCK, CUT_CLOCK, is_fault
 from pytest_supercache.core.trace import Execution, Layers, Pending, Step
 from pytest_supercache.core.waits import LockState
 from pytest_supercache.report.accesses import told
@@ -129,8 +129,8 @@ def timeline(counterexample: Counterexample) -> Timeline:
 
 def actor_title(actor: str, node: str | None = None) -> str:
     """Name an actor for people: ``alice @a``, ``messages to b``, ``clock``."""
-    if actor == CLOCK:
-        return "clock"
+    if actor == CLOCK or actor.startswith(CUT_CLOCK):
+        return actor.replace("@", " ").strip()
     if is_fault(actor):
         return "fault"
     if actor.startswith(_MESSAGES):

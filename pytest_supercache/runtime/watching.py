@@ -9,7 +9,7 @@ import inspect
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +18,8 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.registry import Watch
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.declared import CLOCK_STEP, READS_CLOCK, Declared, declared_call
+from pytest_supercache.runtime.declared import Declared, declared_call
+from pytest_supercache.runtime.declared_clocks import DeclaredClock
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.targets import NoSuchTargetError, Target, find_target
 from pytest_supercache.runtime.under_test import is_under_test_name
@@ -113,7 +114,7 @@ class Watching:
             self._watch_call(watch, target)
         elif watch.clock:
             raise SupercacheError(
-                f"watch({watch.target!r}): clock=True is for functions, and it is none"
+                f"watch({watch.target!r}): clock= is for functions, and it is none"
             )
         elif isinstance(target.owner, ModuleType):
             self._watch_global(watch, target)
@@ -156,6 +157,7 @@ class _Site:
     function: Callable[..., Any]
     entries: list[tuple[Watch, str | None]] = field(default_factory=list)
     _signature: inspect.Signature | None = None
+    _clocks: dict[str, DeclaredClock] = field(default_factory=dict)
 
     def add(self, watch: Watch, callers: str | None) -> None:
         """Declare one thing more; what names the module that calls comes first."""
@@ -204,8 +206,8 @@ class _Site:
             if begun is None:
                 return function(*args, **kwargs)
             execution, declared = begun
-            if declared is None:
-                return _read_clock(execution, self.name, function, args, kwargs)
+            if isinstance(declared, DeclaredClock):
+                return declared.read(execution, partial(function, *args, **kwargs))
             with execution.inside(declared.label, declared.footprint):
                 declared.take_effect(execution)
                 return function(*args, **kwargs)
@@ -220,9 +222,9 @@ class _Site:
             if begun is None:
                 return await function(*args, **kwargs)
             execution, declared = begun
-            if declared is None:
+            if isinstance(declared, DeclaredClock):
                 raise SupercacheError(
-                    f"watch of {self.name!r}: clock=True is for functions that are not awaited"
+                    f"watch of {self.name!r}: clock= is for functions that are not awaited"
                 )
 
             async def run() -> Any:
@@ -243,7 +245,7 @@ class _Site:
         def watched(*args: Any, **kwargs: Any) -> Iterator[Any]:
             begun = self._begin(args, kwargs)
             items = function(*args, **kwargs)
-            if begun is None or begun[1] is None:
+            if begun is None or isinstance(begun[1], DeclaredClock):
                 return iter(items)
             return _stepwise(items, begun[0], begun[1])
 
@@ -251,17 +253,25 @@ class _Site:
 
     def _begin(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Stepping, Declared | None] | None:
+    ) -> tuple[Stepping, Declared | DeclaredClock] | None:
         watch = self.watch_for(sys._getframe(2).f_globals.get("__name__", ""))
         execution = None if watch is None else controlled()
         if watch is None or execution is None:
             return None
         if watch.clock:
-            return execution, None
+            return execution, self._clock(watch)
         arguments = self._bound(args, kwargs)
         if arguments is None:
             return None  # the call itself will say what is wrong with its arguments
         return execution, declared_call(watch, execution, arguments, self.name)
+
+    def _clock(self, watch: Watch) -> DeclaredClock:
+        """Return the clock that a declaration says the function reads."""
+        clock = self._clocks.get(watch.target)
+        if clock is None:
+            resolution = None if watch.clock is True else watch.clock
+            clock = self._clocks[watch.target] = DeclaredClock(self.name, resolution)
+        return clock
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
         if self._signature is None:
@@ -283,21 +293,6 @@ def _signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
         return inspect.signature(function)
     except (ValueError, TypeError):
         return None
-
-
-def _read_clock(
-    execution: Stepping,
-    name: str,
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Any:
-    """Read a clock as a step, strictly later than the reading before it."""
-    execution.step(f"read the clock ({name})", READS_CLOCK, kind="watched")
-    execution.controller.time.clock.advance(CLOCK_STEP)
-    answer = function(*args, **kwargs)
-    execution.answered("the clock")
-    return answer
 
 
 def _stepwise(items: Iterator[Any], execution: Stepping, declared: Declared) -> Iterator[Any]:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from itertools import islice, permutations
 
-from pytest_supercache.core.schedule import CLOCK, Choices, is_fault
+from pytest_supercache.core.schedule import CLOCK, CUT_CLOCK, Choices, is_fault
 
 ORDERS_MAX = 120
 """All orders of up to five users; of more, a sample."""
@@ -21,7 +21,8 @@ class Serial:
 
     A user that cannot go on lets the threads run that it has started, then those of the system, and
     then yields to the next; messages are delivered and threads run after each operation, messages
-    also before the clock moves, which it does rather than that a sleeping user yields. One that has
+    also before the clock moves, which it does rather than that a sleeping user yields, or one that
+    waits for the next unit of a cut clock. One that has
     slept :data:`SLEEPS_MAX` times in one operation waits for what another does, and yields, too.
     Faults that may happen at any time do so once ``faults_after`` operations have ended.
     """
@@ -69,7 +70,8 @@ class Serial:
         if CLOCK in enabled and self._slept < SLEEPS_MAX and not (own or started or on_time):
             self._slept += 1
             return CLOCK
-        return next(iter([*own, *started, *on_time]), None)
+        time_passes = [name for name in enabled if name.startswith(CUT_CLOCK)]
+        return next(iter([*own, *started, *on_time, *time_passes]), None)
 
 
 def serial_orders(users: tuple[str, ...], seed: int) -> Iterator[tuple[str, ...]]:

@@ -88,6 +88,9 @@ def test_a_module_that_does_not_exist_is_told():
     ("options", "message"),
     [
         ({"clock": True, "reads": "key"}, "leave reads, writes and expires out"),
+        ({"clock": -0.001}, "expected True, or the seconds that the clock is cut to"),
+        ({"clock": float("inf")}, "expected True, or the seconds that the clock is cut to"),
+        ({"clock": "1ms"}, "expected True, or the seconds that the clock is cut to"),
         ({"writes": "key", "lease": True}, "lease=True needs expires="),
         ({"reads": "key", "expires": "ttl"}, "say writes= too"),
         ({"writes": "key", "expires": -1}, "expires=-1"),
