@@ -28,6 +28,9 @@ CLOCK = "@clock"
 CUT_CLOCK = "clock@"
 """How the names of pseudo-actors begin that let the next unit of a cut clock begin."""
 
+LOOP_CALLS = "calls@loop"
+"""The pseudo-actor whose move is that an event loop takes a callback of another thread."""
+
 VERSION = "sc1"
 _GRAIN = "grain="
 _MEMORY = "memory="

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from pytest_supercache.core.orders import Pair, StepName
-from pytest_supercache.core.schedule import CLOCK, CUT_CLOCK
+from pytest_supercache.core.schedule import CLOCK, CUT_CLOCK, LOOP_CALLS
 from pytest_supercache.core.trace import Step
 from pytest_supercache.oracle.catalogue import CATALOGUE, ConflictClass
 from pytest_supercache.oracle.cause import Causes
@@ -92,6 +92,8 @@ def named(name: StepName, numbers: Numbers = MappingProxyType({})) -> str:
     number = f" (step {numbers[name]})" if name in numbers else ""
     if actor == CLOCK:
         return f"a tick of the clock{number}"
+    if actor == LOOP_CALLS:
+        return f"the moment when the event loop takes the next callback of a thread{number}"
     if actor.startswith(CUT_CLOCK):
         return f"the moment when {label}{number}"
     if actor.startswith("messages@"):

@@ -4,16 +4,19 @@ In the body's own code, and in a loop that a thread of the code under test runs 
 no task to park: then the step is the thread's.
 """
 
+import asyncio
 from asyncio import _get_running_loop as get_running_loop
 from collections.abc import Callable
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import Wait
+from pytest_supercache.runtime.actor import Actor
 from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.faults import Failure
 from pytest_supercache.runtime.stepping import Stepping, raise_late
 from pytest_supercache.runtime.task_actor import TaskActor
+from pytest_supercache.runtime.tasks import is_inner
 
 
 async def step(
@@ -43,12 +46,26 @@ async def step(
             _name_skew(execution)
         await actor.home.arrive(actor, announced)
     else:
-        if get_running_loop() is not None and not actor.direct:
-            execution.controller.simplify("tasks of a loop that a thread runs in their own order")
+        if (loop := get_running_loop()) is not None and not actor.direct:
+            _note_other_tasks(execution, actor, loop)
         execution.controller.arrive(actor, announced)
     if execution.on_step is not None or not execution.is_undisturbed:
         execution.begun(actor, announced)
     return not announced.fired
+
+
+def _note_other_tasks(execution: Stepping, actor: Actor, loop: Any) -> None:
+    """On the loop of a thread, a task that is ready while another one takes a step comes later."""
+    execution.controller.simplify("tasks of a loop that a thread runs in their own order")
+    current = asyncio.current_task(loop)
+    for task in asyncio.all_tasks(loop):
+        is_ready = getattr(task, "_fut_waiter", None) is None
+        if task is not current and is_ready and not is_inner(task.get_coro()):
+            execution.controller.leave_unproven(
+                f"{actor.name} runs an event loop on its thread, and several tasks on it take "
+                "steps, in one order only. Let the user be a coroutine (async def): its tasks are "
+                "raced"
+            )
 
 
 def _name_skew(execution: Stepping) -> None:

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 from weakref import WeakSet
 
+from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import (
     Abandoned,
     Actor,
@@ -27,7 +28,9 @@ from pytest_supercache.runtime.actor import (
 from pytest_supercache.runtime.alone import let_run
 from pytest_supercache.runtime.awaits import Parted
 from pytest_supercache.runtime.baton import Baton
+from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.loop_inbox import Inbox
 from pytest_supercache.runtime.memory_net import Network, Server
 from pytest_supercache.runtime.passing import take_alone
 from pytest_supercache.runtime.selector import Selector
@@ -64,6 +67,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self._network = Network(self)
         self.tools: dict[int, tuple[TaskActor, Any]] = {}  # who was the first to use it
         self.stuck: BaseException | None = None
+        self._inbox = Inbox(self._ready)  # type: ignore[attr-defined] # asyncio's own list
         self._baton = Baton()
         self.turn.baton = self._baton
         self._ident = threading.get_ident()
@@ -95,15 +99,39 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """Schedule a callback; it will find the module-level state of its actor's node."""
+        if self._debug or self._closed:  # type: ignore[attr-defined] # asyncio has more to do then
+            return super().call_soon(*self._on_node(context, callback, args), context=context)
+        handle = self._handle(callback, args, context)
+        self._ready.append(handle)  # type: ignore[attr-defined] # as asyncio does
+        return handle
+
+    def call_soon_threadsafe(  # type: ignore[override] # less precise types
+        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Schedule a callback; from another thread: at a moment that the scheduler chooses."""
+        actor, execution = current_actor(), controlled()
+        is_here = threading.get_ident() == self._ident or not self.racing or self._closed  # type: ignore[attr-defined] # not in typeshed
+        if is_here or actor is None or execution is None or self.controller.leaving():
+            return super().call_soon_threadsafe(callback, *args, context=context)
+        handle = self._handle(callback, args, context)
+        self._inbox.put(handle, actor, execution)
+        return handle
+
+    def _handle(
+        self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context | None
+    ) -> asyncio.Handle:
+        callback, *arguments = self._on_node(context, callback, args)
+        return asyncio.Handle(callback, arguments, self, context)
+
+    def _on_node(
+        self, context: Context | None, callback: Callable[..., Any], args: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
+        """Return the call that finds the module-level state of the node of whoever makes it."""
         if self._swaps_state:
             actor = ACTING.get() if context is None else context.get(ACTING)
             if actor is not None:
-                callback, args = _on_node, (self.controller, actor.node, callback, args)
-        if self._debug or self._closed:  # type: ignore[attr-defined] # asyncio has more to do then
-            return super().call_soon(callback, *args, context=context)
-        handle = asyncio.Handle(callback, args, self, context)
-        self._ready.append(handle)  # type: ignore[attr-defined] # as asyncio does
-        return handle
+                return _on_node, self.controller, actor.node, callback, args
+        return callback, *args
 
     def create_task(
         self, coro: Any, *, name: Any = None, context: Context | None = None, **rest: Any
@@ -117,7 +145,16 @@ class ControlledLoop(asyncio.SelectorEventLoop):
                 self.actors[task] = parent
                 task.add_done_callback(self._forget)
             return task
-        child = self._child(parent, coro)
+        child = self.child_of(parent, coro)
+        return self._start(child, coro, name, context, **rest)
+
+    def start_for(self, child: TaskActor, coro: Any) -> asyncio.Task[Any]:
+        """Start a coroutine that another thread has handed over, as the flow made for it."""
+        return self._start(child, coro, None, copy_context())
+
+    def _start(
+        self, child: TaskActor, coro: Any, name: Any, context: Context, **rest: Any
+    ) -> asyncio.Task[Any]:
         name = child.name if name is None else name
         task = super().create_task(self._parted(coro), name=name, context=context, **rest)
         self._adopt(child, task, context)
@@ -234,7 +271,8 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self.controller.time.note_timer(actor)
         return handle
 
-    def _child(self, parent: Actor, coro: Any) -> TaskActor:
+    def child_of(self, parent: Actor, coro: Any) -> TaskActor:
+        """Return the flow that a coroutine will be which ``parent`` starts."""
         child = TaskActor(
             name_of_child(parent), parent.node, _nothing, home=self,
             daemon=parent.daemon or parent is self.host or serves(coro), state=State.RUNNING,

@@ -20,6 +20,7 @@ from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.event_loop import ControlledLoop
+from pytest_supercache.runtime.loop_inbox import run_coroutine_threadsafe
 from pytest_supercache.runtime.task_actor import TaskActor
 from pytest_supercache.runtime.under_test import is_under_test_name
 
@@ -66,7 +67,9 @@ async def wait_for(fut: Any, timeout: float | None) -> Any:
 
 def async_pairs() -> list[tuple[Any, Any]]:
     """Return (real, stand-in) pairs for code that imported the names."""
-    pairs: list[tuple[Any, Any]] = [(_real_sleep, sleep)]
+    pairs: list[tuple[Any, Any]] = [
+        (_real_sleep, sleep), (asyncio.run_coroutine_threadsafe, run_coroutine_threadsafe),
+    ]  # fmt: skip
     if sys.version_info < (3, 12):
         pairs.append((_real_wait_for, wait_for))
     return pairs

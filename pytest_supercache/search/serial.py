@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from itertools import islice, permutations
 
-from pytest_supercache.core.schedule import CLOCK, CUT_CLOCK, Choices, is_fault
+from pytest_supercache.core.schedule import CLOCK, CUT_CLOCK, LOOP_CALLS, Choices, is_fault
 
 ORDERS_MAX = 120
 """All orders of up to five users; of more, a sample."""
@@ -19,12 +19,13 @@ MESSAGES = "messages@"
 class Serial:
     """Runs users to completion in the given order.
 
-    A user that cannot go on lets the threads run that it has started, then those of the system, and
-    then yields to the next; messages are delivered and threads run after each operation, messages
-    also before the clock moves, which it does rather than that a sleeping user yields, or one that
-    waits for the next unit of a cut clock. One that has
-    slept :data:`SLEEPS_MAX` times in one operation waits for what another does, and yields, too.
-    Faults that may happen at any time do so once ``faults_after`` operations have ended.
+    A user that cannot go on lets the threads run that it has started, then those of the system,
+    then the event loop that threads have handed something to, and then yields to the next. Messages
+    are delivered and threads run after each operation, messages also before the clock moves, which
+    it does rather than that a user yields who sleeps, or waits for the next unit of a cut clock.
+    One that has slept :data:`SLEEPS_MAX` times in one operation waits for what another does, and
+    yields, too. Faults that may happen at any time do so once ``faults_after`` operations have
+    ended.
     """
 
     def __init__(self, order: tuple[str, ...], faults_after: int = 0) -> None:
@@ -64,14 +65,16 @@ class Serial:
             return acting
         started = [name for name in enabled if "/" in name and not is_fault(name)]
         own = [name for name in started if name.startswith(f"{acting}/")]
+        handed = [name for name in enabled if name == LOOP_CALLS]
         on_time = (
             [name for name in enabled if name.startswith(MESSAGES)] if CLOCK in enabled else []
         )
-        if CLOCK in enabled and self._slept < SLEEPS_MAX and not (own or started or on_time):
+        first = [*own, *started, *handed, *on_time]
+        if CLOCK in enabled and self._slept < SLEEPS_MAX and not first:
             self._slept += 1
             return CLOCK
         time_passes = [name for name in enabled if name.startswith(CUT_CLOCK)]
-        return next(iter([*own, *started, *on_time, *time_passes]), None)
+        return next(iter([*first, *time_passes]), None)
 
 
 def serial_orders(users: tuple[str, ...], seed: int) -> Iterator[tuple[str, ...]]:

@@ -1,0 +1,156 @@
+"""What threads hand to an event loop: callbacks, and coroutines whose answers they wait for.
+
+A thread goes on when it has handed over a callback, and the loop may be busy, so the moment at
+which it takes the callback is a choice: the move of a pseudo-actor. Callbacks are taken one at a
+time, in the order in which they came.
+"""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from pytest_supercache.core.footprint import ANYTHING, Footprint
+from pytest_supercache.core.schedule import LOOP_CALLS
+from pytest_supercache.core.waits import Wait
+from pytest_supercache.runtime import async_stepping
+from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.actor import Abandoned, Actor, BackgroundActor
+from pytest_supercache.runtime.calling import current_actor
+from pytest_supercache.runtime.futures import Future
+from pytest_supercache.runtime.stepping import Stepping
+
+if TYPE_CHECKING:
+    from pytest_supercache.core.trace import StepId
+    from pytest_supercache.runtime.event_loop import ControlledLoop
+    from pytest_supercache.runtime.task_actor import TaskActor
+
+_real_run_coroutine_threadsafe = asyncio.run_coroutine_threadsafe
+
+
+class Inbox:
+    """Callbacks of other threads that an event loop has not taken yet; a pseudo-actor.
+
+    Args:
+        ready: the loop's own list of what it runs next.
+    """
+
+    name = LOOP_CALLS
+    node: str | None = None
+    kind = "thread"
+
+    def __init__(self, ready: deque[asyncio.Handle]) -> None:
+        self._ready = ready
+        self._waiting: deque[tuple[asyncio.Handle, StepId | None]] = deque()
+
+    def put(self, handle: asyncio.Handle, actor: Actor, execution: Stepping) -> None:
+        """Keep a callback until the loop takes it."""
+        controller = execution.controller
+        controller.note_undeclared(f"{actor.name} hands a callback to the event loop")
+        controller.backgrounds.setdefault(self.name, BackgroundActor(self))
+        self._waiting.append((handle, execution.last_step()))
+
+    @property
+    def cause(self) -> "StepId | None":
+        """The last step before the oldest callback was handed over."""
+        return self._waiting[0][1] if self._waiting else None
+
+    def pending(self) -> tuple[str, Footprint] | None:
+        """Announce that the loop takes the oldest one."""
+        return ("take the next callback", ANYTHING) if self._waiting else None
+
+    def perform(self) -> None:
+        """Let the loop take it."""
+        handle, _ = self._waiting.popleft()
+        self._ready.append(handle)
+
+
+def run_coroutine_threadsafe(coro: Any, loop: Any) -> Any:
+    """Stand in for ``asyncio.run_coroutine_threadsafe``: the answer comes in a step of the task."""
+    execution, actor = controlled(), current_actor()
+    if execution is None or actor is None or execution.controller.phase != "race":
+        return _real_run_coroutine_threadsafe(coro, loop)
+    if not hasattr(loop, "start_for"):
+        coro.close()
+        _leave(execution, actor)
+    if not asyncio.iscoroutine(coro):
+        raise TypeError("A coroutine object is required")
+    handed = _Handed(execution, loop, coro)
+    loop.call_soon_threadsafe(handed.start, loop.child_of(actor, coro))
+    return handed.future
+
+
+def _leave(execution: Stepping, actor: Actor) -> None:
+    """End an execution in which a coroutine goes to a loop that is not under control."""
+    controller = execution.controller
+    controller.hazard(
+        f"{actor.name} hands a coroutine to an event loop that a thread of the code under test "
+        "runs; such a loop is not under control. Let the body, or the verb, be a coroutine (async "
+        "def), and hand over to the loop that runs it"
+    )
+    controller.complete = False
+    raise Abandoned
+
+
+class _Handed:
+    """A coroutine that was handed to a loop."""
+
+    def __init__(self, execution: Stepping, loop: "ControlledLoop", coro: Any) -> None:
+        self.future = Future()
+        self.future.withdraw = self._cancel
+        self._loop = loop
+        self._coroutine = coro
+        self._task: asyncio.Task[Any] | None = None
+        self._execution = execution
+
+    def start(self, child: "TaskActor") -> None:
+        """Start it, on the loop, as the flow ``child``."""
+        self._task = self._loop.start_for(child, self._run())
+
+    async def _run(self) -> None:
+        try:
+            result = await self._coroutine
+        except Abandoned:
+            raise
+        except asyncio.CancelledError:
+            if await self._ends("cancel"):
+                self.future.keep_cancelled()
+            raise
+        except BaseException as error:  # noqa: BLE001 - handed to whoever asks the future
+            if await self._ends("set exception of"):
+                self.future.keep_exception(error)
+        else:
+            if await self._ends("set result of"):
+                self.future.keep_result(result)
+
+    async def _ends(self, what: str) -> bool:
+        """Take the step that ends the future; False: it was cancelled before."""
+        if self._is_over():
+            return False
+        await async_stepping.step(
+            self._execution, f"{what} {self.future.shown}", self._touched(), kind="lock",
+            wait=Wait(sets=(self.future.flag,)),
+        )  # fmt: skip
+        return not self._is_over()
+
+    def _is_over(self) -> bool:
+        return super(Future, self.future).done()
+
+    def _cancel(self, execution: Stepping) -> bool:
+        """Cancel it from another thread: at once for whoever asks the future, later on the loop."""
+        execution.step(
+            f"cancel {self.future.shown}", self._touched(), kind="lock",
+            wait=Wait(sets=(self.future.flag,)),
+        )  # fmt: skip
+        if self._is_over():
+            return super(Future, self.future).cancelled()
+        self.future.keep_cancelled()
+        self._loop.call_soon_threadsafe(self._cancel_task)
+        return True
+
+    def _cancel_task(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _touched(self) -> Footprint:
+        flag = frozenset({self.future.flag})
+        return Footprint(flag, flag)
