@@ -12,11 +12,9 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
-from functools import partial
 from typing import Any
 from weakref import WeakSet
 
-from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import (
     Abandoned,
     Actor,
@@ -28,14 +26,14 @@ from pytest_supercache.runtime.actor import (
 from pytest_supercache.runtime.alone import let_run
 from pytest_supercache.runtime.awaits import Parted
 from pytest_supercache.runtime.baton import Baton
-from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.loop_executor import run_on_thread
 from pytest_supercache.runtime.loop_inbox import Inbox
 from pytest_supercache.runtime.memory_net import Network, Server
 from pytest_supercache.runtime.passing import take_alone
 from pytest_supercache.runtime.selector import Selector
 from pytest_supercache.runtime.task_actor import ACTING, TaskActor
-from pytest_supercache.runtime.tasks import fill, is_inner, live, serves
+from pytest_supercache.runtime.tasks import is_inner, live, serves
 from pytest_supercache.runtime.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.timers import Timers
 from pytest_supercache.runtime.under_test import is_under_test_name
@@ -99,9 +97,10 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """Schedule a callback; it will find the module-level state of its actor's node."""
+        callback, args = self._on_its_node(callback, args, context)
         if self._debug or self._closed:  # type: ignore[attr-defined] # asyncio has more to do then
-            return super().call_soon(*self._on_node(context, callback, args), context=context)
-        handle = self._handle(callback, args, context)
+            return super().call_soon(callback, *args, context=context)
+        handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)  # type: ignore[attr-defined] # as asyncio does
         return handle
 
@@ -109,29 +108,20 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """Schedule a callback; from another thread: at a moment that the scheduler chooses."""
-        actor, execution = current_actor(), controlled()
-        is_here = threading.get_ident() == self._ident or not self.racing or self._closed  # type: ignore[attr-defined] # not in typeshed
-        if is_here or actor is None or execution is None or self.controller.leaving():
+        callback, args = self._on_its_node(callback, args, context)
+        handle = asyncio.Handle(callback, args, self, context)
+        is_here = threading.get_ident() == self._ident or not self.racing
+        if is_here or not self._inbox.put(handle):
             return super().call_soon_threadsafe(callback, *args, context=context)
-        handle = self._handle(callback, args, context)
-        self._inbox.put(handle, actor, execution)
         return handle
 
-    def _handle(
+    def _on_its_node(
         self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context | None
-    ) -> asyncio.Handle:
-        callback, *arguments = self._on_node(context, callback, args)
-        return asyncio.Handle(callback, arguments, self, context)
-
-    def _on_node(
-        self, context: Context | None, callback: Callable[..., Any], args: tuple[Any, ...]
-    ) -> tuple[Any, ...]:
-        """Return the call that finds the module-level state of the node of whoever makes it."""
-        if self._swaps_state:
-            actor = ACTING.get() if context is None else context.get(ACTING)
-            if actor is not None:
-                return _on_node, self.controller, actor.node, callback, args
-        return callback, *args
+    ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        actor = ACTING.get() if context is None else context.get(ACTING)
+        if actor is None or not self._swaps_state:
+            return callback, args
+        return _on_node, (self.controller, actor.node, callback, args)
 
     def create_task(
         self, coro: Any, *, name: Any = None, context: Context | None = None, **rest: Any
@@ -145,16 +135,12 @@ class ControlledLoop(asyncio.SelectorEventLoop):
                 self.actors[task] = parent
                 task.add_done_callback(self._forget)
             return task
-        child = self.child_of(parent, coro)
-        return self._start(child, coro, name, context, **rest)
+        return self.start(self.child_of(parent, coro), coro, name=name, context=context, **rest)
 
-    def start_for(self, child: TaskActor, coro: Any) -> asyncio.Task[Any]:
-        """Start a coroutine that another thread has handed over, as the flow made for it."""
-        return self._start(child, coro, None, copy_context())
-
-    def _start(
-        self, child: TaskActor, coro: Any, name: Any, context: Context, **rest: Any
+    def start(
+        self, child: TaskActor, coro: Any, *, name: Any = None, context: Context, **rest: Any
     ) -> asyncio.Task[Any]:
+        """Start a coroutine as the flow that was made for it."""
         name = child.name if name is None else name
         task = super().create_task(self._parted(coro), name=name, context=context, **rest)
         self._adopt(child, task, context)
@@ -197,29 +183,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self, executor: Any, func: Any, *args: Any
     ) -> asyncio.Future[Any]:
         """Run a function on a thread that is an actor; outside of the race, at once."""
-        parent = self.acting()
-        future: asyncio.Future[Any] = self.create_future()
-        if parent is None or not self.racing or parent.dismissed:
-            fill(future, func, args)
-            return future
-        self.controller.note_undeclared(f"{parent.name} runs code on a thread of an executor")
-        name = name_of_child(parent)
-        work = partial(self._work, future, func, args)
-        child = Actor(name, parent.node, work, daemon=parent.daemon)
-        child.operation = parent.operation
-        self.controller.actors[name] = child
-        return future
-
-    def _work(self, future: asyncio.Future[Any], func: Any, args: tuple[Any, ...]) -> None:
-        """Run a function on a thread; others may come in before its answer arrives."""
-        memory = self.controller.memory
-        if memory is None or not memory.is_shared:
-            fill(future, func, args)
-            return
-        inner: asyncio.Future[Any] = asyncio.Future(loop=self)
-        fill(inner, func, args)
-        memory.part("hand over the result")
-        fill(future, inner.result, ())
+        return run_on_thread(self, self.acting(), func, args)
 
     # -- tasks and their actors ------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ time, in the order in which they came.
 
 import asyncio
 from collections import deque
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.footprint import ANYTHING, Footprint
@@ -42,12 +43,16 @@ class Inbox:
         self._ready = ready
         self._waiting: deque[tuple[asyncio.Handle, StepId | None]] = deque()
 
-    def put(self, handle: asyncio.Handle, actor: Actor, execution: Stepping) -> None:
-        """Keep a callback until the loop takes it."""
+    def put(self, handle: asyncio.Handle) -> bool:
+        """Keep a callback until the loop takes it; False: nobody is there to choose when."""
+        actor, execution = current_actor(), controlled()
+        if actor is None or execution is None or execution.controller.leaving():
+            return False
         controller = execution.controller
         controller.note_undeclared(f"{actor.name} hands a callback to the event loop")
         controller.backgrounds.setdefault(self.name, BackgroundActor(self))
         self._waiting.append((handle, execution.last_step()))
+        return True
 
     @property
     def cause(self) -> "StepId | None":
@@ -69,7 +74,7 @@ def run_coroutine_threadsafe(coro: Any, loop: Any) -> Any:
     execution, actor = controlled(), current_actor()
     if execution is None or actor is None or execution.controller.phase != "race":
         return _real_run_coroutine_threadsafe(coro, loop)
-    if not hasattr(loop, "start_for"):
+    if not hasattr(loop, "child_of"):
         coro.close()
         _leave(execution, actor)
     if not asyncio.iscoroutine(coro):
@@ -104,7 +109,7 @@ class _Handed:
 
     def start(self, child: "TaskActor") -> None:
         """Start it, on the loop, as the flow ``child``."""
-        self._task = self._loop.start_for(child, self._run())
+        self._task = self._loop.start(child, self._run(), context=copy_context())
 
     async def _run(self) -> None:
         try:
