@@ -29,6 +29,7 @@ from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.loop_executor import run_on_thread
 from pytest_supercache.runtime.loop_inbox import Inbox
+from pytest_supercache.runtime.loop_waits import note_waits
 from pytest_supercache.runtime.memory_net import Network, Server
 from pytest_supercache.runtime.passing import take_alone
 from pytest_supercache.runtime.selector import Selector
@@ -118,8 +119,10 @@ class ControlledLoop(asyncio.SelectorEventLoop):
     def _on_its_node(
         self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context | None
     ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        if not self._swaps_state:
+            return callback, args
         actor = ACTING.get() if context is None else context.get(ACTING)
-        if actor is None or not self._swaps_state:
+        if actor is None:
             return callback, args
         return _on_node, (self.controller, actor.node, callback, args)
 
@@ -311,10 +314,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         return []
 
     def _ask(self) -> None:
-        if not self.controller.shared_memory:
-            for task, actor in self.actors.items():
-                if actor.state is State.RUNNING and actor.meets_others(task):
-                    self.controller.note_memory(f"{actor.name} awaited what another actor ends")
+        note_waits(self, self._gate.sockets)
         chosen = self.controller.ask()
         if chosen is self.turn:
             return
