@@ -10,8 +10,8 @@ from tests.soundness.truth import broken, right, systems_of
 REAL = "which is not controlled: it answers in real time"
 
 
-async def _asked_in_memory(world):
-    far = world.existing_cache.aclient()
+async def _asked_in_memory(a_world):
+    far = a_world.existing_cache.aclient()
 
     async def answer(reader, writer):
         await far.get("x")
@@ -28,8 +28,8 @@ async def _asked_in_memory(world):
         writer.close()
         return received
 
-    world.actor("a", ask)
-    answers = await world.run()
+    a_world.actor("a", ask)
+    answers = await a_world.run()
     server.close()
     assert answers["a"] == b"x"
 
