@@ -48,7 +48,9 @@ def search(trial: Trial, item: str, hypothesis: OfHypothesis) -> Searched:
 
     Raises:
         SharedMemoryNeeded: steps share memory that nobody declared.
+        SupercacheError: a guarantee cannot be judged, whatever is executed.
     """
+    trial.refuse_what_cannot_be_judged()
     searched = Searched()
     if _may_reduce(trial):
         _reduced(trial, searched)

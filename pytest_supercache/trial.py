@@ -103,6 +103,7 @@ class Trial:
     goes_on: bool = False  # after a finding, to find the smallest one
     further: int = 0  # executions since the finding
     not_judged: dict[str, None] = field(default_factory=dict)
+    never_judged: frozenset[str] | None = None  # in none of the executions so far; None: of none
 
     def attempt(self, scheduler: Scheduler) -> Execution:
         """Execute and judge one schedule of the search.
@@ -259,7 +260,23 @@ class Trial:
         judgement = judge(execution, self.guarantees)
         if not judgement.violations:
             self.not_judged.update(dict.fromkeys(judgement.not_judged))
+        never = frozenset(judgement.never_judged)
+        self.never_judged = never if self.never_judged is None else self.never_judged & never
         return judgement
+
+    def refuse_what_cannot_be_judged(self) -> None:
+        """End before the search if guarantees were judged in no serial order, nor ever will be.
+
+        What was found before counts: then there is an answer.
+
+        Raises:
+            SupercacheError: it says what is missing.
+        """
+        if self.never_judged and self.found is None:
+            raise SupercacheError(
+                f"{'; '.join(sorted(self.never_judged))}. Or take what cannot be judged out of the "
+                "guarantees"
+            )
 
     def is_over_budget(self) -> bool:
         """Say whether executions or time are used up."""

@@ -13,7 +13,7 @@ from itertools import islice, product
 
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
 from pytest_supercache.oracle.observed import Observed, Sight
 
 WAYS_MAX = 4096
@@ -35,7 +35,7 @@ def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
         read_sets.setdefault(sight.at, []).append(sight)
     several = [s for s in read_sets.values() if len({sight.key for sight in s}) > 1]
     if not several and _nobody_looks_at_several(observed):
-        raise NotJudgedError(
+        raise NeverJudgedError(
             "no operation shows several keys, so nothing can be seen in part. Read them in one "
             "verb and declare @verb(observes=...)"
         )

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pytest_supercache.core.operation import Commit
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
 from pytest_supercache.oracle.observed import Observed, Write
 from pytest_supercache.oracle.versions import same
 
@@ -28,7 +28,7 @@ def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
     observed.require_origin()
     settled = observed.execution.settled
     if not settled.layers and not settled.probes:
-        raise NotJudgedError("nobody looked at the layers after the race; call world.settle()")
+        raise NeverJudgedError("nobody looked at the layers after the race; call world.settle()")
     for write in observed.writes:
         if write.acknowledged and not observed.commits_of(write):
             yield from _excused(observed, write)

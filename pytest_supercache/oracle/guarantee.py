@@ -20,6 +20,10 @@ class NotJudgedError(Exception):
     """Raised by a guarantee that cannot be judged on what was recorded; never a pass."""
 
 
+class NeverJudgedError(NotJudgedError):
+    """Raised where what is missing is no matter of the schedule: the flow does not record it."""
+
+
 FindViolation = Callable[..., Violation | None]
 
 

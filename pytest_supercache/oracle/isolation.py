@@ -15,7 +15,7 @@ from typing import Any
 from pytest_supercache.core.operation import RACE, History
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
 from pytest_supercache.oracle.observed import Observed, Sight
 from pytest_supercache.oracle.versions import canonical, same, written
 
@@ -27,7 +27,7 @@ def _find_foreign_value(execution: Execution) -> Violation | None:
 def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
     owners = observed.history.owners
     if not owners:
-        raise NotJudgedError(
+        raise NeverJudgedError(
             "no key belongs to anybody. Say `owns: [key]` in a user's long form, or "
             "world.owns(user, key)"
         )

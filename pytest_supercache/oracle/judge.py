@@ -9,7 +9,7 @@ from pytest_supercache.oracle.answers import ANSWERS
 from pytest_supercache.oracle.atomic_reads import READ_ATOMIC
 from pytest_supercache.oracle.dirty_reads import NO_DIRTY_READS
 from pytest_supercache.oracle.durability import DURABLE_WRITES
-from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
+from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError
 from pytest_supercache.oracle.isolation import ISOLATED_USERS
 from pytest_supercache.oracle.linearizable import LINEARIZABLE
 from pytest_supercache.oracle.loads import MAX_LOADS
@@ -54,16 +54,21 @@ DEFAULT = (COHERENT_WHEN_SETTLED, READ_YOUR_WRITES)
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one execution breaks, and what could not be judged on it."""
+    """What one execution breaks, and what could not be judged on it.
+
+    ``never_judged`` are guarantees, each with its reason, that no execution of the flow can show to
+    be broken or kept.
+    """
 
     violations: tuple[Violation, ...] = ()
     not_judged: tuple[str, ...] = ()
+    never_judged: tuple[str, ...] = ()
 
 
 def judge(execution: Execution, guarantees: Iterable[Guarantee]) -> Judgement:
     """Judge an execution: answers first, then single steps, the body's own checks, guarantees."""
     violations: list[Violation] = []
-    not_judged: list[str] = []
+    unjudged: list[tuple[str, NotJudgedError]] = []
     missing = ANSWERS.find_violation(execution)
     if missing is not None:
         violations.append(missing)
@@ -82,8 +87,19 @@ def judge(execution: Execution, guarantees: Iterable[Guarantee]) -> Judgement:
         try:
             found = guarantee.find_violation(execution)
         except NotJudgedError as error:
-            not_judged.append(f"{guarantee.name} was not judged: {error}")
+            unjudged.append((guarantee.name, error))
         else:
             if found is not None:
                 violations.append(found)
-    return Judgement(tuple(violations), tuple(not_judged))
+    return _judgement(violations, unjudged)
+
+
+def _judgement(
+    violations: list[Violation], unjudged: list[tuple[str, NotJudgedError]]
+) -> Judgement:
+    never = [(name, error) for name, error in unjudged if isinstance(error, NeverJudgedError)]
+    return Judgement(
+        tuple(violations),
+        tuple(f"{name} was not judged: {error}" for name, error in unjudged),
+        tuple(f"{name} cannot be judged: {error}" for name, error in never),
+    )

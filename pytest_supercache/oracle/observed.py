@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_supercache.core.operation import Commit, Content, Operation
 from pytest_supercache.core.trace import Execution
-from pytest_supercache.oracle.guarantee import NotJudgedError
+from pytest_supercache.oracle.guarantee import NeverJudgedError, NotJudgedError
 from pytest_supercache.oracle.real_time import HappensBefore, Pairs
 from pytest_supercache.oracle.versions import candidates, same, written
 
@@ -59,7 +59,7 @@ class Observed:
             NotJudgedError: the origin is not watched.
         """
         if not self.history.origin_watched:
-            raise NotJudgedError(
+            raise NeverJudgedError(
                 "the origin is not watched, so that nobody knows the order of commits. Have the "
                 "system use layers.origin (or world.origin) as its source of truth"
             )

@@ -12,7 +12,7 @@ from typing import Any
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.trace import Execution, Layers
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
+from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
 from pytest_supercache.oracle.versions import (
     candidates,
     is_from_somewhere,
@@ -30,7 +30,7 @@ def _find_incoherence(execution: Execution) -> Violation | None:
         return None  # it never settled; `answers` says so
     history, settled = execution.history, execution.settled
     if not settled.layers and not settled.probes:
-        raise NotJudgedError("nobody looked at the layers after the race; call world.settle()")
+        raise NeverJudgedError("nobody looked at the layers after the race; call world.settle()")
     if history.origin_watched:
         return decided(_against_origin(execution))
     return decided(_against_writes(history, settled.probes))

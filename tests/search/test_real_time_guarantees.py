@@ -7,13 +7,16 @@ import pytest
 
 from pytest_supercache import (
     COHERENT_WHEN_SETTLED,
+    ISOLATED_USERS,
     NO_RESURRECTION,
     Guarantee,
     Label,
+    SupercacheError,
     Verdict,
     Violation,
     check,
 )
+from pytest_supercache.oracle.guarantee import NeverJudgedError
 from pytest_supercache.oracle.real_time import Pattern
 
 
@@ -102,10 +105,34 @@ def test_one_that_is_declared_of_kind_trace_is_judged_once_for_each_interleaving
     assert (result.verdict, result.executions, result.notes) == (Verdict.HOLDS, 2, ())
 
 
-def test_content_after_a_body_that_does_not_settle_is_not_taken_for_settled():
-    result = check(deleted_meanwhile(far), guarantees=[COHERENT_WHEN_SETTLED], search="exhaustive")
-    assert result.verdict is Verdict.UNKNOWN
-    assert "call world.settle()" in result.reasons[0]
+def test_a_guarantee_that_no_execution_can_be_judged_by_is_refused_before_the_search():
+    executed = []
+
+    def body(world):
+        executed.append(world)
+        deleted_meanwhile(far)(world)
+
+    with pytest.raises(SupercacheError, match=r"coherent_when_settled cannot be judged: .*settle"):
+        check(body, guarantees=[COHERENT_WHEN_SETTLED], search="exhaustive")
+    with pytest.raises(SupercacheError, match="isolated_users cannot be judged: no key belongs"):
+        check(body, guarantees=[ISOLATED_USERS], search="exhaustive")
+    refused = len(executed) / 2
+
+    del executed[:]
+    result = check(body, guarantees=[], search="exhaustive")
+    assert refused <= len(executed) - result.executions
+
+
+def test_a_guarantee_that_is_not_judged_in_some_executions_only_is_searched_for():
+    def find_violation(execution):
+        if execution.race[0].actor == "alice":
+            raise NeverJudgedError("alice came first")
+
+    guarantee = Guarantee("asked", find_violation)
+    result = check(deleted_meanwhile(near), guarantees=[guarantee], search="exhaustive")
+    assert (result.verdict, result.reasons) == (
+        Verdict.UNKNOWN, ("asked was not judged: alice came first",),
+    )  # fmt: skip
 
 
 def last_steps(execution):
