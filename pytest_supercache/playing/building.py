@@ -10,7 +10,6 @@ from typing import Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.layers.stack import NodeLayers
 from pytest_supercache.registry import System
-from pytest_supercache.runtime.frozen import class_in_conflict
 from pytest_supercache.runtime.stepping import SHARED_LAYERS
 from pytest_supercache.users import is_async
 from pytest_supercache.world import World
@@ -48,7 +47,6 @@ async def _build(world: World, system: System, layers: NodeLayers, teardown: Asy
         raise SupercacheError(
             f"system {system.name!r} could not be built on node {layers.node}: "
             f"{type(error).__name__}: {error} ({at.filename}:{at.lineno} in {at.name})"
-            f"{_of_dates(error)}"
         ) from error
     if made is None:
         raise SupercacheError(f"system {system.name!r}: its factory returned None")
@@ -57,18 +55,6 @@ async def _build(world: World, system: System, layers: NodeLayers, teardown: Asy
         for name in looks():
             world.show(_place(system, name, layers.node), partial(_layer, looks, name))
     return made
-
-
-def _of_dates(error: Exception) -> str:
-    """Say what to do if a class of dates could not be made because time is virtual."""
-    name = class_in_conflict(error)
-    if name is None:
-        return ""
-    return (
-        f". While a check runs, date and datetime are replaced by classes that show virtual time "
-        f"and have a metaclass of their own. Let {name} be made before the check: at the top of a "
-        "module that the conftest imports"
-    )
 
 
 async def _made(world: World, system: System, layers: NodeLayers, teardown: AsyncExitStack) -> Any:

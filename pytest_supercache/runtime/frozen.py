@@ -5,7 +5,6 @@ time to code called from our frames; its list of ignored modules decides at patc
 own timings must stay real.
 """
 
-import ast
 import copyreg
 import sys
 import time
@@ -18,8 +17,8 @@ from typing import Any
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.calling import current_actor
+from pytest_supercache.runtime.derived_dates import derived_from_real_dates
 from pytest_supercache.runtime.readings import MICROSECOND, is_read_by_code
-from pytest_supercache.runtime.source import parts_of, value_of
 
 _REAL_TIME = ["pytest_supercache.", "hypothesis.", "xdist.", "execnet.", "_pytest.", "allure"]
 
@@ -52,23 +51,6 @@ def clock_pairs() -> list[tuple[Any, Any]]:
     return [(api[real], api[fake]) for real, fake in (*named, *classes)]
 
 
-def class_in_conflict(error: BaseException) -> str | None:
-    """Name the class that could not be made because a frozen date has a metaclass of its own."""
-    import freezegun.api
-
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None or "metaclass conflict" not in str(error):
-        return None
-    for node in parts_of(trace.tb_frame):
-        if isinstance(node, ast.ClassDef) and node.lineno <= trace.tb_lineno < node.body[0].lineno:
-            bases = [value_of(base, trace.tb_frame) for base in node.bases]
-            if any(issubclass(type(base), freezegun.api.FakeDateMeta) for base in bases):
-                return node.name
-    return None
-
-
 def stays_frozen() -> set[int]:
     """Return which of these frozen ones, by identity, are still somebody's when we are gone."""
     import freezegun.api
@@ -88,7 +70,8 @@ def frozen(clock: VirtualClock) -> Iterator[None]:
         ours.begin()
         clock.listen(ours.move)
         clock.complaint = ours.complaint
-        yield
+        with derived_from_real_dates():
+            yield
     finally:
         clock.complaint = lambda: None
         clock.silence(ours.move)
