@@ -21,7 +21,8 @@ from pytest_supercache.runtime.fingerprints import (
     memo_sizes,
     of_the_project,
 )
-from pytest_supercache.runtime.state import find_object, is_memo
+from pytest_supercache.runtime.lookup import find_object
+from pytest_supercache.runtime.state import is_memo
 from pytest_supercache.runtime.stepping import SHARED_LAYERS
 from pytest_supercache.world import World
 

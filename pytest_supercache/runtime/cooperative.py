@@ -79,8 +79,9 @@ class Cooperative:
         return self._name
 
     def found_at(self, place: str) -> None:
-        """Take the name of the place where the real one was found."""
+        """Take the name of the place where the real one was found; each process has its own."""
         self._name = f"{self._kind}:{place}"
+        self._is_per_node = True
 
     def state(self, execution: Stepping) -> WaitState:
         """Return the state of its wait object."""

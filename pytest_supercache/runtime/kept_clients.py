@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pytest_supercache.layers.existing_cache import ExistingCache
-from pytest_supercache.runtime.state import find_object
+from pytest_supercache.runtime.lookup import find_object
 
 
 @contextmanager

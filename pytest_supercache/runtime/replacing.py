@@ -180,5 +180,8 @@ _MAKERS: dict[type, Callable[[Any, Replacements, str], Any]] = {
     concurrent.futures.ThreadPoolExecutor: _pool,
 }
 
+REPLACED_TYPES: tuple[type, ...] = tuple(_MAKERS)
+"""The classes whose objects have stand-ins."""
+
 REPLACED = frozenset(map(id, _MAKERS))
 """The identities of the classes whose objects have stand-ins."""

@@ -6,16 +6,18 @@ is bound anew: whoever changes it binds it anew, too.
 """
 
 import copyreg
-import importlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Protocol
 
 from pytest_supercache.core.errors import UndeclaredStateError
+from pytest_supercache.runtime.lookup import find_object
+from pytest_supercache.runtime.replacing import REPLACED_TYPES, Replacements
 from pytest_supercache.runtime.under_test import members_of
 from pytest_supercache.runtime.watched_mapping import unwatched
 
@@ -134,7 +136,8 @@ class _InPlace:
         return _Content.of(self._value)
 
     def fresh(self) -> "_Content":
-        return _Content.of(self._copied(self._start))
+        with _locks_made_anew(self._name):
+            return _Content.of(self._copied(self._start))
 
     def put(self, content: "_Content") -> None:
         content.fill(self._value)
@@ -197,34 +200,34 @@ class _Content:
 @contextmanager
 def _locks_stay() -> Iterator[None]:
     """Let deepcopy pass locks through: a reduction that is a string means "as it is"."""
-    kinds = [type(threading.Lock()), type(threading.RLock())]
-    kinds = [kind for kind in kinds if kind not in copyreg.dispatch_table]
-    for kind in kinds:
-        copyreg.dispatch_table[kind] = lambda _lock: "as it is"
+    with _reduced(lambda _lock: "as it is", (type(threading.Lock()), type(threading.RLock()))):
+        yield
+
+
+@contextmanager
+def _locks_made_anew(place: str) -> Iterator[None]:
+    """Let deepcopy make a lock under control of each: a process has locks of its own."""
+    replacements, numbers = Replacements(), count()
+
+    def made(lock: Any) -> Any:
+        stand_in = replacements.of(lock, f"{place}#{next(numbers)}")
+        return "as it is" if stand_in is None else (lambda: stand_in, ())
+
+    with _reduced(made, REPLACED_TYPES):
+        yield
+
+
+@contextmanager
+def _reduced(reduce: Callable[[Any], Any], kinds: Iterable[type]) -> Iterator[None]:
+    """Copy objects of these classes by a reduction of ours, but for those that have another one."""
+    mine = [kind for kind in kinds if kind not in copyreg.dispatch_table]
+    for kind in mine:
+        copyreg.dispatch_table[kind] = reduce
     try:
         yield
     finally:
-        for kind in kinds:
+        for kind in mine:
             del copyreg.dispatch_table[kind]
-
-
-def find_object(name: str, option: str) -> tuple[Any, str, Any]:
-    """Find ``"package.module:name"``: its owner, its name there, and itself.
-
-    Raises:
-        UndeclaredStateError: there is no such object.
-    """
-    module_name, _, path = name.partition(":")
-    *parents, last = path.split(".")
-    try:
-        owner: Any = importlib.import_module(module_name)
-        for part in parents:
-            owner = getattr(owner, part)
-        return owner, last, getattr(owner, last)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UndeclaredStateError(
-            f"{option}={name!r}: {error}. Expected 'package.module:name'."
-        ) from error
 
 
 def is_memo(value: Any) -> bool:

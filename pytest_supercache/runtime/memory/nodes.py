@@ -7,13 +7,13 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from pytest_supercache.runtime.actor import Actor, BackgroundActor
+from pytest_supercache.runtime.lookup import find_object
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo, is_rewritten
 from pytest_supercache.runtime.memory.keeping import Keeper, Kept
 from pytest_supercache.runtime.memory.names import File
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.uses import acts_atomically
-from pytest_supercache.runtime.state import find_object
 from pytest_supercache.runtime.under_test import modules_under_test
 from pytest_supercache.runtime.watched_mapping import unwatched
 
