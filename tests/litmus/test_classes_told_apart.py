@@ -82,6 +82,7 @@ def test_an_error_of_redis_strikes_commands_and_never_the_origin():
 
         world.actor("bob", flow)
         world.run()
+        world.settle()
 
     kinds = ["error_before", *_before()]
     sets = [explored(body, kind).coverage for kind in kinds]
