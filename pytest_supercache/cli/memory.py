@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pytest_supercache.cli.project import ProjectError
+from pytest_supercache.core.inputs import read_json
 from pytest_supercache.report.values import clean
 
 _NOTHING = "its users share no memory of the process, one of them writing"
@@ -29,7 +30,7 @@ def shared_memory(path: Path) -> str:
             check=False, capture_output=True, text=True, env={**os.environ, "COLUMNS": "240"},
         )  # fmt: skip
         verdict = Path(folder) / "verdict.json"
-        found = json.loads(verdict.read_text(encoding="utf-8")) if verdict.exists() else {}
+        found = read_json(verdict) if verdict.exists() else {}
     rows = found.get("scenarios", [])
     if not rows:
         said = "\n".join(part.strip() for part in (done.stdout, done.stderr) if part.strip())

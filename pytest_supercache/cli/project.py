@@ -1,6 +1,5 @@
 """What the command knows about a project: asked of pytest, for conftest files are its business."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 import click
 
+from pytest_supercache.core.inputs import read_json
 from pytest_supercache.scenario.grammar import Vocabulary
 from pytest_supercache.scenario.names import SUFFIXES, is_scenario_file
 from pytest_supercache.scenario.problems import Problem
@@ -59,7 +59,7 @@ def describe(paths: Sequence[Path] = ()) -> Project:
         if not target.exists():
             said = "\n".join(part.strip() for part in (done.stdout, done.stderr) if part.strip())
             raise ProjectError(f"pytest cannot collect this project:\n{said}")
-        document = json.loads(target.read_text(encoding="utf-8"))
+        document = read_json(target)
     return Project(
         root=Path(document["root"]),
         vocabulary=from_data(document["vocabulary"]),

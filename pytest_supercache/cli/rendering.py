@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.inputs import DOCUMENT_BYTES_MAX, read_json, read_text
 from pytest_supercache.report.verdict_json import write_whole
 
 FILES = Path(__file__).parent / "allure_files"
@@ -90,7 +91,7 @@ def render(root: Path, reports: Path, output: Path) -> None:
             path.write_text(json.dumps({**config, "resultsDir": str(results.resolve())}))
             call = [command, "generate", "--config", str(path), "-o", str(made)]
         _run(call, folder)
-        page = (made / "index.html").read_text(encoding="utf-8")
+        page = read_text(made / "index.html", DOCUMENT_BYTES_MAX)
     write_whole(output, without_analytics(page))
 
 
@@ -119,11 +120,9 @@ def without_analytics(page: str) -> str:
 
 def _config(path: Path) -> Mapping[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
     except FileNotFoundError as error:
         raise SupercacheError(f"there is no {path}: run `pytest -p supercache` first") from error
-    except (OSError, ValueError) as error:
-        raise SupercacheError(f"{path} cannot be read: {error}") from error
     if not isinstance(config, dict) or not isinstance(config.get("resultsDir"), str):
         raise SupercacheError(f"{path} names no resultsDir")
     return config

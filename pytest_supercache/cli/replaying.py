@@ -4,7 +4,6 @@ A bisection asks two things: does the recorded schedule still fail, and if not, 
 The second takes a search, because another version of the code may take other steps.
 """
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from pytest_supercache.core.errors import TokenError
+from pytest_supercache.core.inputs import read_json
 from pytest_supercache.core.schedule import read_token
 
 USAGE_ERROR = 129
@@ -96,7 +96,7 @@ def _run(target: Path | str, options: list[str]) -> dict[str, Any]:
         own = ["-o", "supercache_gate=false", f"--supercache-report={folder}"]
         status = _pytest(["-p", "supercache", str(target), *own, *options])
         try:
-            document = json.loads((Path(folder) / "verdict.json").read_text(encoding="utf-8"))
+            document = read_json(Path(folder) / "verdict.json")
         except FileNotFoundError:
             document = {"scenarios": []}
     if status not in {0, 1} or not document["scenarios"]:

@@ -83,7 +83,7 @@ def refuse_unavailable(settings: Exploration) -> None:
     _refuse_atomic(settings)
     if settings.faults is not None and not isinstance(settings.faults, Faults):
         raise SupercacheError(f"faults={settings.faults!r}: expected Faults(max=1, kinds=(...))")
-    if settings.executions < 1 or settings.time <= 0:
+    if settings.executions < 1 or not settings.time > 0:  # nan is neither
         raise SupercacheError("executions must be at least 1 and time more than 0 s")
 
 

@@ -72,5 +72,8 @@ def _entry(commit: str, facts: Mapping[str, str]) -> tuple[float, Committed]:
     if commit.startswith(_UNCOMMITTED):
         return float("inf"), Committed()
     at = float(facts.get("committer-time", "0"))
-    day = str(datetime.fromtimestamp(at, UTC).date())
+    try:
+        day = str(datetime.fromtimestamp(at, UTC).date())
+    except (ValueError, OverflowError, OSError):  # whoever commits says when
+        day = "a day that there is not"
     return at, Committed(commit=commit, author=facts.get("author", "unknown"), on=day)

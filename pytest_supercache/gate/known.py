@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.inputs import ENTRIES_MAX, parse_toml
 
 DAYS_MAX = 30
 """How long a waiver may last; who needs longer renews it, and that is shown."""
@@ -53,17 +55,19 @@ def read_known_issues(text: str, path: str = "known-issues.toml") -> tuple[Known
         KnownIssuesError: with every mistake, each as ``file:line``.
     """
     try:
-        document = tomllib.loads(text)
+        document = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise KnownIssuesError(_decode_problem(str(error), path)) from error
     problems = [
-        f"{path}:{_line_of(text, name)}: {name!r} is not known here; expected [[known]] tables"
-        for name in document
+        f"{path}:{_line_of(text, name)}: {name!r:.80} is not known here; expected [[known]] tables"
+        for name in islice(document, ENTRIES_MAX)
         if name != "known"
     ]
     tables = document.get("known", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise KnownIssuesError(f"{path}: known = {tables!r}: expected [[known]] tables")
+        raise KnownIssuesError(f"{path}: known = {tables!r:.200}: expected [[known]] tables")
+    if len(tables) > ENTRIES_MAX or len(problems) > ENTRIES_MAX:
+        raise KnownIssuesError(f"{path}: more than {ENTRIES_MAX:,} entries; split it")
     blocks = list(_blocks(text))
     issues = []
     for number, table in enumerate(tables):
@@ -90,7 +94,7 @@ def moved(text: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     older than some of them. What cannot be read as TOML has no entries.
     """
     try:
-        tables = tomllib.loads(text).get("known")
+        tables = parse_toml(text).get("known")
     except tomllib.TOMLDecodeError:
         return
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
@@ -100,8 +104,8 @@ def moved(text: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         for former in known.get("former_fingerprints") or ():
             names = found.setdefault((str(former), str(row.get("system") or "")), {})
             names.setdefault(present, []).append(str(row.get("id")))
-    lines = [line for line, _ in _blocks(text)]
-    for line, table in zip(lines, tables if isinstance(tables, list) else (), strict=False):
+    listed = tables[:ENTRIES_MAX] if isinstance(tables, list) else ()
+    for (line, _), table in zip(_blocks(text), listed, strict=False):
         match = table.get("match") if isinstance(table, dict) else None
         for (former, system), names in sorted(found.items()):
             for present, ids in names.items() if match == former else ():
@@ -123,18 +127,21 @@ def ends_soon(issue: KnownIssue, today: date) -> str | None:
 
 def _mistakes(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (field, what is wrong with it) for one entry."""
-    for name in table:
+    for name in islice(table, 2 * len(FIELDS)):
         if name not in FIELDS:
-            close = get_close_matches(name, FIELDS, 1)
+            close = get_close_matches(name[:80], FIELDS, 1)
             hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(FIELDS)}"
-            yield name, f"{name!r} is not a field of a known issue{hint}"
+            yield name, f"{name!r:.80} is not a field of a known issue{hint}"
     missing = [name for name in FIELDS if name not in table]
     if missing:
-        yield "", f"{table.get('id', 'this entry')}: required and missing: {', '.join(missing)}"
+        yield (
+            "",
+            f"{table.get('id', 'this entry')!s:.80}: required and missing: {', '.join(missing)}",
+        )
     for name in FIELDS:
         said = _wrong_value(name, table[name]) if name in table else None
         if said:
-            yield name, f"{name} = {table[name]!s}: {said}"
+            yield name, f"{name} = {table[name]!s:.200}: {said}"
     if all(_is_day(table.get(name)) for name in _DATES):
         yield from _wrong_dates(table["opened"], table["expires"])
 
@@ -184,13 +191,14 @@ def _repeated_ids(issues: list[KnownIssue]) -> Iterator[tuple[KnownIssue, str]]:
     lines: dict[str, int] = {}
     for issue in issues:
         if issue.id in lines:
-            yield issue, f"id = {issue.id}: taken by the entry in line {lines[issue.id]}"
+            yield issue, f"id = {issue.id:.80}: taken by the entry in line {lines[issue.id]}"
         lines.setdefault(issue.id, issue.line)
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str]]:
     """Yield where each ``[[known]]`` stands and what follows it."""
-    heads = list(re.finditer(r"^[ \t]*\[\[[ \t]*known[ \t]*\]\]", text, re.MULTILINE))
+    found = re.finditer(r"^[ \t]*\[\[[ \t]*known[ \t]*\]\]", text, re.MULTILINE)
+    heads = list(islice(found, ENTRIES_MAX + 1))
     ends = [*(head.start() for head in heads[1:]), len(text)]
     for head, end in zip(heads, ends, strict=False):  # no heads: nothing ends either
         yield text.count("\n", 0, head.start()) + 1, text[head.start() : end]
@@ -202,7 +210,7 @@ def _offset(block: str, name: str) -> int:
 
 
 def _line_of(text: str, name: str) -> int:
-    found = re.search(rf"^[ \t]*\[*[ \t]*{re.escape(name)}\b", text, re.MULTILINE)
+    found = re.search(rf"^[ \t]*+(?:\[++[ \t]*+)?{re.escape(name)}\b", text, re.MULTILINE)
     return text.count("\n", 0, found.start()) + 1 if found else 1
 
 

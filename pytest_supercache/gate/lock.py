@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.inputs import quoted
 
 _HEAD = """\
 # Scenarios that a gate run must have. Written by `supercache verdict --lock`; commit it.
@@ -62,11 +63,11 @@ def read_lock(text: str, path: str = "gate.lock") -> Lock:
             paths.append(name)
         elif kind in {_COUNTS, _DOCUMENTED} and name:
             if name in scenarios:
-                raise SupercacheError(f"{path}:{number}: {name} is there twice; keep one line")
+                raise SupercacheError(f"{path}:{number}: {name:.200} is there twice; keep one line")
             scenarios[name] = kind == _COUNTS
         else:
             raise SupercacheError(
-                f"{path}:{number}: {line!r}: expected `{_COUNTS} NAME`, `{_DOCUMENTED} NAME` or "
+                f"{path}:{number}: {quoted(line)}: expected `{_COUNTS} NAME`, `{_DOCUMENTED} NAME` or "
                 f"`{_PATH} PATH`; {_ANEW}"
             )
     lock = Lock(scenarios=scenarios, paths=tuple(paths))
@@ -80,7 +81,7 @@ def _refuse_part(lock: Lock, whole: str | None, path: str) -> None:
     if whole != _sum(lock):
         raise SupercacheError(
             f"{path}: its lines are not those that were written ({len(lock.scenarios)} are there, "
-            f"{(whole or 'no count').partition(' ')[0]} was noted); {_ANEW}"
+            f"{(whole or "no count").partition(" ")[0][:20]} was noted); {_ANEW}"
         )
     if not lock.paths:
         raise SupercacheError(f"{path}: does not say which paths it is about; {_ANEW}")

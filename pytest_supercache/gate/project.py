@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.inputs import read_text
 from pytest_supercache.gate.blame import committers
 from pytest_supercache.gate.evidence import SEVERITIES
 from pytest_supercache.gate.known import KnownIssue, read_known_issues
@@ -109,14 +110,14 @@ def read_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise SupercacheError(f"{text!r}: expected a date as in 2026-12-15") from None
+        raise SupercacheError(f"{text!r:.200}: expected a date as in 2026-12-15") from None
 
 
 def _release(given: object) -> tuple[str, ...]:
     is_list = isinstance(given, list) and all(isinstance(name, str) and name for name in given)
     if not isinstance(given, list) or not is_list:
         raise SupercacheError(
-            f"[tool.supercache] release = {given!r}: expected names of systems, as in ['shop']"
+            f"[tool.supercache] release = {given!r:.200}: expected names of systems, as in ['shop']"
         )
     return tuple(given)
 
@@ -125,16 +126,15 @@ def _severity(given: object) -> str | None:
     if given is None or given in SEVERITIES:
         return None if given is None else str(given)
     raise SupercacheError(
-        f"[tool.supercache] minimum_severity = {given!r}: expected one of {', '.join(SEVERITIES)}"
+        f"[tool.supercache] minimum_severity = {given!r:.200}: expected one of "
+        f"{', '.join(SEVERITIES)}"
     )
 
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8-sig")  # with or without a mark of byte order
+        return read_text(path, encoding="utf-8-sig")  # with or without a mark of byte order
     except FileNotFoundError:
         if path.is_symlink():
             raise SupercacheError(f"{path} is a link to nothing: mend or remove it") from None
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SupercacheError(f"{path}: {error}") from error

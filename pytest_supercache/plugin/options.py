@@ -156,7 +156,7 @@ def _number(name: str, given: Any, kind: type) -> Any:
     except (ValueError, TypeError):
         pass
     what = "a whole number" if kind is int else "a number"
-    raise SupercacheError(f"{_flag(name)}={given!r}: expected {what}, 0 or more")
+    raise SupercacheError(f"{_flag(name)}={given!r:.80}: expected {what}, 0 or more")
 
 
 def _tool_table(config: pytest.Config) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""``[tool.supercache]`` of pyproject.toml, as it is: what its names mean is said elsewhere."""
+"""``[tool.supercache]`` inside a run, where a mistake in it is a wrong call of pytest."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pytest_supercache.core.inputs import InputError
+from pytest_supercache.gate import project_table
 
 
 def read_table(root: Path) -> dict[str, Any]:
@@ -13,14 +15,7 @@ def read_table(root: Path) -> dict[str, Any]:
     Raises:
         UsageError: the file cannot be read, or what is there is no table.
     """
-    path = root / "pyproject.toml"
     try:
-        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise pytest.UsageError(f"{path}: {error}") from error
-    table = tools.get("supercache", {})
-    if not isinstance(table, dict):
-        raise pytest.UsageError(f"{path}: supercache = {table!r}: expected a table")
-    return dict(table)
+        return project_table.read_table(root)
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from error

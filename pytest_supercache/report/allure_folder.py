@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_supercache.core.inputs import InputError, read_bytes, read_json, read_text
 from pytest_supercache.report.allure_result import (
     NAME_MAX,
     categories,
@@ -42,7 +43,7 @@ def forget_verdict(folder: Path) -> None:
     path = folder / _ENVIRONMENT
     if not path.exists():
         return
-    lines = path.read_bytes().splitlines(keepends=True)
+    lines = read_bytes(path).splitlines(keepends=True)
     path.write_bytes(b"".join(line for line in lines if not line.startswith(_OURS)))
 
 
@@ -69,13 +70,13 @@ def complete(folder: Path, document: Json) -> None:
     rows = {short(row["node_id"], NAME_MAX): row for row in document["scenarios"]}
     for path in sorted(folder.glob("*-result.json")):
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
+            data = read_json(path)
+        except (FileNotFoundError, InputError):
             continue  # somebody else's, and broken
         if isinstance(data, dict) and completed(data, rows, waivers):
             write_whole(path, json.dumps(data, ensure_ascii=False))
     properties = folder / _ENVIRONMENT
-    before = properties.read_text(encoding="utf-8") if properties.exists() else ""
+    before = read_text(properties) if properties.exists() else ""
     write_whole(properties, environment(document, before))
     text = json.dumps(categories(document), indent=2, ensure_ascii=False)
     write_whole(folder / "categories.json", f"{text}\n")

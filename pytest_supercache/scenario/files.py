@@ -1,15 +1,15 @@
 """What a scenario file may read besides itself: regular files of the project, of bounded size."""
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_supercache.core.inputs import TEXT_BYTES_MAX, open_regular
 from pytest_supercache.scenario import nodes
 from pytest_supercache.scenario.fields import pairs, read_text
 from pytest_supercache.scenario.flows import FlowBook
 from pytest_supercache.scenario.grammar import INCLUDED_FIELDS
-from pytest_supercache.scenario.nodes import BYTES_MAX, Node, Sequence
+from pytest_supercache.scenario.nodes import Node, Sequence
 from pytest_supercache.scenario.problems import Findings, ScenarioProblems
 
 FILES_MAX = 20  # that one scenario includes, directly or not; each may take 0.3 s
@@ -39,11 +39,8 @@ def read_content(path: Path) -> bytes:
     Raises:
         OSError: it cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(f"{path} is not a regular file")
-        return file.read(BYTES_MAX + 1)
+    with open_regular(path) as file:
+        return file.read(TEXT_BYTES_MAX + 1)
 
 
 def read_other(

@@ -10,11 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_supercache.core.inputs import DEPTH_MAX, TEXT_BYTES_MAX
 from pytest_supercache.scenario.problems import Findings, Span
 from pytest_supercache.scenario.scalars import Plain, parse_scalar
 
-BYTES_MAX = 1024 * 1024
-DEPTH_MAX = 64
 VALUES_MAX = 20_000  # about 0.3 s of parsing; counts what aliases stand for
 
 # What YAML 1.2 allows (section 5.1) and, beyond it, the three separators U+0085, U+2028 and U+2029
@@ -81,14 +80,14 @@ def decode(
 
     ``begin`` makes the findings of the file, from its path and text.
     """
-    is_large = len(data) > BYTES_MAX
+    is_large = len(data) > TEXT_BYTES_MAX
     data = data[:200] if is_large else data
     shown = data if isinstance(data, str) else data.decode("utf-8", "replace")
     if is_large:
         findings = begin(path, shown)
         findings.stop(
             Span(line=1, column=1),
-            f"the file is larger than {BYTES_MAX // 1024} KiB",
+            f"the file is larger than {TEXT_BYTES_MAX // 1024} KiB",
             "a scenario is a page of text; split it",
         )
     text = shown.removeprefix("\ufeff")

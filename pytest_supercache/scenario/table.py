@@ -9,14 +9,13 @@ import json
 import re
 from typing import Any
 
-from pytest_supercache.scenario import nodes
+from pytest_supercache.core.inputs import DEPTH_MAX, parse_json
 from pytest_supercache.scenario.grammar import LAYERS
 from pytest_supercache.scenario.nodes import Mapping, Node, Scalar, Sequence
 from pytest_supercache.scenario.problems import Findings, Span
 from pytest_supercache.scenario.scalars import parse_scalar
 
 CELLS_MAX = 20_000
-DEPTH_MAX = nodes.DEPTH_MAX
 
 _CELL = re.compile(r'"((?:[^"]|"")*)"[ \t]*(?=,|\r|\n|\Z)|([^,\r\n]*)')
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -121,21 +120,19 @@ def _data(cell: Scalar, findings: Findings) -> Node:
     if not cell.text.startswith(("{", "[")):
         return cell
     try:
-        return _node(json.loads(cell.text, parse_constant=_refuse_constant), cell.span, 1)
-    except (ValueError, RecursionError):
+        return _node(parse_json(cell.text), cell.span, 1)
+    except ValueError:
         findings.report(
             cell.span, "the cell is not JSON", 'write "{""price"": 100}" for {"price": 100}'
         )
         return cell
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number in JSON")
-
-
 def _node(data: Any, span: Span, depth: int) -> Node:
     if depth > DEPTH_MAX:
         raise ValueError("nested too deep")
+    if isinstance(data, str) and any("\ud800" <= sign <= "\udfff" for sign in data):
+        raise ValueError("half of a surrogate pair is not a character")
     if isinstance(data, dict):
         return Mapping(
             pairs=tuple(

@@ -28,7 +28,7 @@ def read_json_line(line: str) -> Event | None:
     if not isinstance(data, dict):
         raise LineError(_EXPECTED_JSON)
     kind, type_ = data.get("f"), data.get("type")
-    if type_ not in TYPES or not isinstance(kind, str):
+    if not isinstance(type_, str) or type_ not in TYPES or not isinstance(kind, str):
         raise LineError(_EXPECTED_JSON)
     value = data.get("value", UNSAID)
     if value.__class__ not in _PLAIN:

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.inputs import (
+    RECORDING_BYTES_MAX,
+    RECORDING_EVENTS_MAX,
+    RECORDING_LINE_BYTES_MAX,
+    open_regular,
+)
 from pytest_supercache.oracle.linear.call import READS, Call, Model
-
-LINE_BYTES_MAX = 1 << 20
-FILE_BYTES_MAX = 1 << 28
-EVENTS_MAX = 1_000_000
 
 
 class RecordingError(SupercacheError):
@@ -62,8 +64,8 @@ def read_calls(path: Path, model: Model, read_line: ReadLine) -> list[Call]:
     recording = Recording(model)
     number = size = 0
     try:
-        with path.open("rb") as file:
-            while raw := file.readline(LINE_BYTES_MAX + 1):
+        with open_regular(path) as file:
+            while raw := file.readline(RECORDING_LINE_BYTES_MAX + 1):
                 number += 1
                 size += len(raw)
                 event = read_line(_text(raw, number, size))
@@ -82,14 +84,14 @@ def read_calls(path: Path, model: Model, read_line: ReadLine) -> list[Call]:
 
 
 def _text(raw: bytes, number: int, size: int) -> str:
-    if len(raw) > LINE_BYTES_MAX:
+    if len(raw) > RECORDING_LINE_BYTES_MAX:
         raise LineError(
-            f"a line of more than {LINE_BYTES_MAX:,} bytes; one event is expected in it"
+            f"a line of more than {RECORDING_LINE_BYTES_MAX:,} bytes; one event is expected in it"
         )
-    if number > EVENTS_MAX or size > FILE_BYTES_MAX:
+    if number > RECORDING_EVENTS_MAX or size > RECORDING_BYTES_MAX:
         raise LineError(
-            f"more than {EVENTS_MAX:,} lines or {FILE_BYTES_MAX:,} bytes up to here; keys are "
-            "judged one by one, so the recording can be split by key"
+            f"more than {RECORDING_EVENTS_MAX:,} lines or {RECORDING_BYTES_MAX:,} bytes up to "
+            "here; keys are judged one by one, so the recording can be split by key"
         )
     try:
         return raw.removeprefix(BOM_UTF8 if number == 1 else b"").decode()

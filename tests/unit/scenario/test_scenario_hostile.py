@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from pytest_supercache.scenario.nodes import BYTES_MAX
+from pytest_supercache.core.inputs import TEXT_BYTES_MAX
 from pytest_supercache.scenario.problems import PROBLEMS_MAX, ScenarioProblems
 
 SECONDS_MAX = 60.0  # the slowest takes about a second; a file that explodes takes for ever
@@ -61,8 +61,8 @@ def test_a_broken_file_is_named_where_it_breaks(read, content, message, place):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"x" * (BYTES_MAX + 1), "larger than 1024 KiB"),
-        ("x" * (BYTES_MAX + 1), "larger than 1024 KiB"),
+        (b"x" * (TEXT_BYTES_MAX + 1), "larger than 1024 KiB"),
+        ("x" * (TEXT_BYTES_MAX + 1), "larger than 1024 KiB"),
         (b"[" * 100_000, "nested more than 64 levels"),
         (b"{a: " * 100_000, "nested more than 64 levels"),
         (b"- " * 100_000, "nested more than 64 levels"),

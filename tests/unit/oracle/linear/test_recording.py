@@ -213,12 +213,13 @@ def test_the_mark_that_some_programs_put_before_a_text_is_no_part_of_it(tmp_path
 
 
 def test_a_line_without_end_is_not_read_to_its_end(tmp_path):
-    (tmp_path / "zero").symlink_to("/dev/zero")
-    with pytest.raises(RecordingError, match=r"zero:1: a line of more than 1,048,576 bytes"):
-        read_calls(tmp_path / "zero", Model.REGISTER, FORMATS["jsonl"])
+    with (tmp_path / "long").open("wb") as file:
+        file.truncate(100 << 20)
+    with pytest.raises(RecordingError, match=r"long:1: a line of more than 1,048,576 bytes"):
+        read_calls(tmp_path / "long", Model.REGISTER, FORMATS["jsonl"])
 
 
-@pytest.mark.parametrize("limit", ["EVENTS_MAX", "FILE_BYTES_MAX"])
+@pytest.mark.parametrize("limit", ["RECORDING_EVENTS_MAX", "RECORDING_BYTES_MAX"])
 def test_nor_is_a_file_without_end(read, monkeypatch, limit):
     monkeypatch.setattr(recording, limit, 2)
     with pytest.raises(RecordingError, match=r"recorded:\d: more than"):

@@ -1,0 +1,192 @@
+"""Reads what may come from elsewhere, within bounds: the one way in for every file, and all bounds.
+
+Whoever wrote a file may have wanted to keep us busy. So what is no regular file is never waited
+for, no more is read than a bound allows, and depth is checked before anything recurses.
+"""
+
+import errno
+import json
+import os
+import re
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from pytest_supercache.core.errors import SupercacheError
+
+_MIB = 1 << 20
+
+TEXT_BYTES_MAX = _MIB
+"""Of what people write: scenario files, tables, settings, known issues, locks."""
+
+DOCUMENT_BYTES_MAX = 128 * _MIB
+"""Of what a run writes: verdict.json, results of Allure."""
+
+RECORDING_BYTES_MAX = 256 * _MIB
+"""Of a history, which is read line by line."""
+
+RECORDING_LINE_BYTES_MAX = _MIB
+RECORDING_EVENTS_MAX = 1_000_000
+
+TOKEN_CHARS_MAX = _MIB // 2
+CHOICES_MAX = 100_000
+"""Of a token, counts included; an execution ends after a tenth of them."""
+
+STRIKES_MAX = 100
+"""Faults in one token; a check places three at most."""
+
+DEPTH_MAX = 64
+"""Of brackets within brackets, and of parts of a dotted name."""
+
+DIGITS_MAX = 1_000
+"""Of a number in TOML: Python neither reads nor writes some that are longer."""
+
+ENTRIES_MAX = 1_000
+"""Of known issues, and of mistakes that one message tells."""
+
+SHOWN_MAX = 200
+"""How many characters of an input stand in a message about it."""
+
+
+class InputError(SupercacheError):
+    """A file that cannot be read, or a text that is not what it should be; names file and place."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; a pipe or a device is refused at once, never waited for.
+
+    Raises:
+        OSError: it cannot be opened, or is something else.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError as error:  # a NUL
+        raise OSError(errno.EINVAL, str(error), str(path)) from None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+
+
+def read_bytes(path: Path, bytes_max: int = TEXT_BYTES_MAX) -> bytes:
+    """Read a file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        InputError: it cannot be read, is no regular file, or is larger than ``bytes_max``.
+    """
+    try:
+        with open_regular(path) as file:
+            is_larger = os.fstat(file.fileno()).st_size > bytes_max
+            data = b"" if is_larger else file.read(bytes_max + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    if is_larger or len(data) > bytes_max:
+        raise InputError(f"{path} cannot be read: it is larger than {size_text(bytes_max)}")
+    return data
+
+
+def read_text(path: Path, bytes_max: int = TEXT_BYTES_MAX, encoding: str = "utf-8") -> str:
+    """Read a file of text, with lines that end as Python's do.
+
+    Raises:
+        FileNotFoundError: there is none.
+        InputError: it cannot be read, as in `read_bytes`, or is not text.
+    """
+    data = read_bytes(path, bytes_max)
+    try:
+        return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} cannot be read: byte 0x{data[error.start]:02x} at {error.start + 1} is not "
+            "UTF-8"
+        ) from error
+
+
+def read_json(path: Path, bytes_max: int = DOCUMENT_BYTES_MAX) -> Any:
+    """Read a file of JSON.
+
+    Raises:
+        FileNotFoundError: there is none.
+        InputError: it cannot be read, as in `read_text`, or is not JSON within our bounds.
+    """
+    text = read_text(path, bytes_max)
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON, without the numbers that only Python knows.
+
+    Raises:
+        ValueError: it is not JSON, or goes too deep.
+    """
+    if _is_too_deep(_IN_JSON.sub("", text)):
+        raise ValueError(f"nested more than {DEPTH_MAX} levels deep")
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML.
+
+    Raises:
+        TOMLDecodeError: it is not TOML, or goes too deep, or has a number of too many digits.
+    """
+    bare = _IN_TOML.sub("q", text)
+    if _is_too_deep(_NO_BRACKET.sub("", bare)) or _DOTTED.search(bare):
+        raise tomllib.TOMLDecodeError(f"nested more than {DEPTH_MAX} levels deep")
+    if _DIGITS.search(bare):
+        raise tomllib.TOMLDecodeError(f"a number of more than {DIGITS_MAX:,} digits")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError as error:  # a date that there is not
+        raise tomllib.TOMLDecodeError(str(error)) from error
+
+
+def quoted(text: str, limit: int = SHOWN_MAX) -> str:
+    """Quote a part of an input for a message: printable, and not all of a long one."""
+    if len(text) <= limit:
+        return repr(text)
+    return f"{text[:limit]!r}... ({len(text):,} characters)"
+
+
+def size_text(number: int) -> str:
+    """Return a number of bytes in words."""
+    return f"{number // _MIB:,} MiB" if number >= _MIB else f"{number:,} bytes"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+# Possessive, and tried once for each word: no text makes them look at anything again and again.
+_IN_JSON = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+|[^]\[{}"]++', re.DOTALL)
+_IN_TOML = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?+'
+    r"|'''(?:[^']|'(?!''))*+(?:''')?+"
+    r'|"(?:[^"\\\n]|\\.)*+"?+'
+    r"|'[^'\n]*+'?+"
+    r"|\#[^\n]*+",
+    re.DOTALL,
+)
+_NO_BRACKET = re.compile(r"[^]\[{}]++")
+_DIGITS = re.compile(rf"(?<![0-9A-Fa-f_])[0-9A-Fa-f_]{{{DIGITS_MAX + 1}}}")
+_DOTTED = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{DEPTH_MAX}}}")
+
+
+def _is_too_deep(brackets: str) -> bool:
+    """Say whether brackets go too deep; those that do not match are for the parser to tell."""
+    brackets = brackets.replace("{", "[").replace("}", "]")
+    for _ in range(DEPTH_MAX):
+        inner = brackets.replace("[]", "")  # one level less everywhere
+        if inner == brackets:
+            break
+        brackets = inner
+    return "[]" in brackets or brackets.count("[") > DEPTH_MAX

@@ -1,0 +1,51 @@
+"""Who one is, in a URL, stays out of every output: ``redis://user:secret@host`` names no user.
+
+The one function for it. It is applied where texts leave (messages, reports), and where a URL
+becomes a name that a token holds and a replay looks up, so that both have the same one. What is
+left is a URL still, with the user ``***``. Everything else is evidence and stays as it is.
+"""
+
+import re
+from typing import Any
+
+MASK = "***"
+
+_WHOLE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#]*@")
+"""A text that is a URL: nothing in it ends the user part but the path."""
+
+_USER = re.compile(r"""(?<=://)(?:\\["']|'(?![,\])}]|$)|[^\s"'<>/?#\\])*@""")
+"""In a text, which may be JSON, a literal of Python or Markdown: so may a quote that ends it."""
+
+_ADDRESS = re.compile(r"""://[^\s"'<>]*""")
+_PARAMETER = re.compile(r"([?&](?:username|password)=)[^&#]*")
+
+
+def masked(text: str) -> str:
+    """Return a text without the user part of the URLs in it."""
+    if "://" not in text:
+        return text
+    text = _WHOLE.sub(rf"\1{MASK}@", text, count=1) if _WHOLE.match(text) else text
+    text = _USER.sub(f"{MASK}@", text)
+    return _ADDRESS.sub(lambda found: _PARAMETER.sub(rf"\1{MASK}", found[0]), text)
+
+
+def masked_data(data: Any) -> Any:
+    """Return data for JSON with every text and every name in it masked."""
+    if isinstance(data, str):
+        return masked(data)
+    if isinstance(data, list):
+        return [masked_data(member) for member in data]
+    if isinstance(data, dict):
+        result: dict[str, Any] = {}
+        for name, member in data.items():
+            told = masked(name)
+            while told in result:  # two that differ in who one is
+                told += " (another)"
+            result[told] = masked_data(member)
+        return result
+    return data
+
+
+def is_masked(text: str) -> bool:
+    """Say whether a text stands for others, too, that differ in who one is."""
+    return f"://{MASK}@" in text or f"={MASK}" in text
