@@ -7,6 +7,7 @@ from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.fault import Fault
 from pytest_supercache.core.fault_points import REFERENCE, SHOWN, described
 from pytest_supercache.core.footprint import ANYTHING, Footprint
+from pytest_supercache.core.masking import is_masked, masked
 from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.layers.stack import Stack
 from pytest_supercache.runtime import async_stepping
@@ -87,8 +88,23 @@ def _move_of(fault: Fault, stack: Stack, sights: Sights, controller: Controller)
         return _move(fault, Footprint(everything, everything), lambda: stack.fail_over(missed))
     key = fault.words[1]
     if fault.kind == "expire" and place == PLACE:
-        return _move(fault, ANYTHING, lambda: _expire(key, stack, controller))
-    return _move(fault, touched(sights, place, key), lambda: lose(stack, sights, place, key))
+        return _move(
+            fault, ANYTHING, lambda: _expire(_meant(stack, sights, place, key), stack, controller)
+        )
+    footprint = ANYTHING if is_masked(key) else touched(sights, place, key)
+    return _move(
+        fault, footprint,
+        lambda: lose(stack, sights, place, _meant(stack, sights, place, key)),
+    )  # fmt: skip
+
+
+def _meant(stack: Stack, sights: Sights, place: str, key: str) -> str:
+    """Return the key of a layer that a fault names: in its name, no URL says who one is."""
+    if not is_masked(key):
+        return key
+    look = sights.get(place)
+    content = stack.content().get(place, {}) if look is None else look()
+    return next((one for one in content if masked(str(one)) == key), key)
 
 
 def lose(stack: Stack, sights: Sights, place: str, key: str | None) -> bool:

@@ -7,6 +7,7 @@ faults are there from the start. A vector is a set of faults, all of which must 
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -170,12 +171,41 @@ _SAFE = "@:._-/"
 def read_fault(kind: str, shown: str) -> Fault | None:
     """Read a fault as :class:`Fault` writes it; None when it is none."""
     words = tuple(unquote(word) for word in shown.split(",")) if shown else ()
-    fault = Fault(kind, words)
     if kind in POINTS:
-        lengths = {4, 5} if kind in MESSAGES else {3, 4}
-        is_point = len(words) in lengths and words[1].isdecimal() and words[2].isdecimal()
-        return fault if is_point else None
-    return fault if kind in KINDS and len(words) == (1 if kind == "restart" else 2) else None
+        is_one = _is_point(kind, words)
+    else:
+        is_one = kind in KINDS and len(words) == (1 if kind == "restart" else 2)
+        is_one = is_one and (kind not in _MORE or _MORE[kind](words[-1]))
+    return Fault(kind, words) if is_one else None
+
+
+def _is_point(kind: str, words: tuple[str, ...]) -> bool:
+    """Say whether words name a step, and then what this kind needs."""
+    if len(words) < 3 or not (_NUMBER.fullmatch(words[1]) and _NUMBER.fullmatch(words[2])):
+        return False
+    rest = words[3:]
+    if kind in MESSAGES:
+        more = rest[1:]
+        return bool(rest) and (not more or (len(more) == 1 and _are_seconds(more[0])))
+    is_fine = _are_seconds if kind == "pause" else bool  # a class is looked up, whatever its name
+    return not rest or (len(rest) == 1 and is_fine(rest[0]))
+
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+def _are_seconds(word: str) -> bool:
+    try:
+        return _is_seconds(float(word))
+    except ValueError:
+        return False
+
+
+_MORE: dict[str, Callable[[str], bool]] = {
+    "failover": lambda word: _NUMBER.fullmatch(word) is not None and int(word) > 0,
+    "clock_skew": _are_seconds,
+    "mixed_version": lambda word: word in VERSIONS,
+}
 
 
 _MARK = "_supercache_injected"

@@ -14,6 +14,7 @@ from pytest_supercache.core.fault import (
     Faults,
     Vector,
 )
+from pytest_supercache.core.masking import masked
 from pytest_supercache.core.trace import Execution, Step
 
 
@@ -82,10 +83,10 @@ def _entries(kind: str, execution: Execution) -> Iterator[tuple[str, str]]:
     if kind == "expire":
         for resource in execution.expiring:
             place, _, key = resource.partition(":")
-            yield place, key
+            yield place, masked(key)
     for place, whose in execution.places.items():
         if kind == "evict" or whose == SHOWN:
-            yield from ((place, key) for key in _keys(execution, place))
+            yield from ((place, masked(key)) for key in _keys(execution, place))
 
 
 def _writes_to_cache(execution: Execution) -> int:

@@ -17,6 +17,8 @@ from urllib.parse import quote, unquote
 
 from pytest_supercache.core.errors import TokenError
 from pytest_supercache.core.fault import Fault, Vector, read_fault
+from pytest_supercache.core.inputs import CHOICES_MAX, STRIKES_MAX, TOKEN_CHARS_MAX, quoted
+from pytest_supercache.core.masking import masked
 from pytest_supercache.core.settings import GRAINS
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ class Schedule:
 
     def token(self, item: str) -> str:
         """Write the schedule as a replay token bound to ``item`` (a scenario id or a node id)."""
-        actors = [choice for choice in self.choices if not _is_extra(choice)]
+        actors = [masked(choice) for choice in self.choices if not _is_extra(choice)]
         runs = [
             quote(name, safe=_SAFE) + (f"*{count}" if count > 1 else "")
             for name, count in ((name, len(list(group))) for name, group in groupby(actors))
@@ -120,9 +122,14 @@ class Schedule:
         if self.grain != "command":
             extras.append(f";{_GRAIN}{self.grain}")
         if self.memory:
-            places = ["/".join(quote(one, safe=_SAFE_PLACE) for one in p) for p in self.memory]
+            places = [_written(place) for place in self.memory]
             extras.append(f";{_MEMORY}{','.join(places)}")
-        return f"{VERSION}:{quote(item, safe=_SAFE_ITEM)}:{','.join(runs)}{''.join(extras)}"
+        name = quote(masked(item), safe=_SAFE_ITEM)
+        return f"{VERSION}:{name}:{','.join(runs)}{''.join(extras)}"
+
+
+def _written(place: Place) -> str:
+    return "/".join(quote(masked(part), safe=_SAFE_PLACE) for part in place)
 
 
 def read_move(choice: str) -> Fault | None:
@@ -154,37 +161,67 @@ def read_token(token: str) -> tuple[str, Schedule]:
     Raises:
         TokenError: it is not a token of this version; the message says which part.
     """
+    _refuse_other_texts(token)
     parts = token.strip().split(":", 2)
     if len(parts) != 3:
         raise TokenError(
-            f"not a replay token: {token!r}. Expected {VERSION}:ITEM:alice,bob*2,... "
+            f"not a replay token: {quoted(token)}. Expected {VERSION}:ITEM:alice,bob*2,... "
             "as it is printed below a failure."
         )
     version, item, rest = parts
     if version != VERSION:
         raise TokenError(
-            f"token version {version!r} is not known here; this version reads {VERSION!r}. "
+            f"token version {quoted(version)} is not known here; this version reads {VERSION!r}. "
             "Run the search again to get a new token."
         )
     runs, *extras = rest.split(";")
     memory = _read_memory(extras, token)
     grain = _read_grain(extras, token)
     choices = _read_runs(runs, token)
-    moves, strikes = len(choices), []
-    placed: list[int] = []  # positions of the choices that are not actors'
+    placed, strikes = _read_extras(extras, token, len(choices))
+    whole: list[str] = []
+    for begin, (at, name) in zip((0, *(at for at, _ in placed)), placed, strict=False):
+        whole += [*choices[begin:at], name]
+    whole += choices[placed[-1][0] if placed else 0 :]
+    schedule = Schedule(tuple(whole), tuple(strikes), grain, memory)
+    if len(set(schedule.vector)) < len(schedule.vector):
+        raise TokenError(f"the same fault is there twice in token {quoted(token)}")
+    return unquote(item), schedule
+
+
+def _refuse_other_texts(token: str) -> None:
+    if len(token) > TOKEN_CHARS_MAX:
+        raise TokenError(
+            f"not a replay token: {quoted(token)}. A token has at most {TOKEN_CHARS_MAX:,} "
+            "characters"
+        )
+    if any("\ud800" <= char <= "\udfff" for char in token):
+        raise TokenError(f"not a replay token: {quoted(token)}: that is not UTF-8")
+
+
+def _read_extras(
+    extras: list[str], token: str, moves: int
+) -> tuple[list[tuple[int, str]], list[Strike]]:
+    """Read what has a place: the choices that are no actors', in order, and the faults."""
+    if len(extras) > CHOICES_MAX:
+        raise TokenError(_too_many(token))
+    placed: list[tuple[int, str]] = []
+    strikes: list[Strike] = []
     for extra in extras:
         fault, at = _read_extra(extra, token, moves)
         if fault is not None and not fault.is_move:
             strikes.append(Strike(fault, at))
             continue
-        if placed and at < placed[-1] - len(placed) + 1:
-            raise TokenError(f"{extra!r} stands after a later one in token {token!r}")
-        placed.append(at + len(placed))
-        choices.insert(placed[-1], CLOCK if fault is None else fault.name)
-    schedule = Schedule(tuple(choices), tuple(strikes), grain, memory)
-    if len(set(schedule.vector)) < len(schedule.vector):
-        raise TokenError(f"the same fault is there twice in token {token!r}")
-    return unquote(item), schedule
+        if placed and at < placed[-1][0]:
+            raise TokenError(f"{quoted(extra)} stands after a later one in token {quoted(token)}")
+        placed.append((at, CLOCK if fault is None else fault.name))
+    if len(strikes) > STRIKES_MAX:
+        raise TokenError(f"more than {STRIKES_MAX} faults in token {quoted(token)}")
+    return placed, strikes
+
+
+def _too_many(token: str) -> str:
+    return f"more than {CHOICES_MAX:,} choices in token {quoted(token)}; no execution takes so many"
 
 
 def _read_memory(extras: list[str], token: str) -> tuple[Place, ...]:
@@ -194,7 +231,8 @@ def _read_memory(extras: list[str], token: str) -> tuple[Place, ...]:
     places = extras.pop().removeprefix(_MEMORY).split(",")
     if not all("/" in place for place in places):
         raise TokenError(
-            f"cannot read the end of token {token!r}: expected {_MEMORY}OBJECT/PART,OBJECT/PART"
+            f"cannot read the end of token {quoted(token)}: expected "
+            f"{_MEMORY}OBJECT/PART,OBJECT/PART"
         )
     return tuple(tuple(map(unquote, place.split("/"))) for place in places)
 
@@ -206,7 +244,7 @@ def _read_grain(extras: list[str], token: str) -> str:
     grain = extras.pop().removeprefix(_GRAIN)
     if grain not in GRAINS or grain == "command":
         raise TokenError(
-            f"cannot read {_GRAIN}{grain!s} in token {token!r}: expected "
+            f"cannot read {quoted(_GRAIN + grain)} in token {quoted(token)}: expected "
             f"{', '.join(known for known in GRAINS if known != 'command')}"
         )
     return grain
@@ -218,8 +256,10 @@ def _read_runs(runs: str, token: str) -> list[str]:
         match = re.fullmatch(r"([^*,;]+)(?:\*([1-9][0-9]{0,5}))?", run)
         if match is None:
             raise TokenError(
-                f"cannot read {run!r} in token {token!r}: expected a name or name*count"
+                f"cannot read {quoted(run)} in token {quoted(token)}: expected a name or name*count"
             )
+        if len(choices) + int(match[2] or 1) > CHOICES_MAX:
+            raise TokenError(_too_many(token))
         choices.extend([unquote(match[1])] * int(match[2] or 1))
     return choices
 
@@ -229,12 +269,17 @@ def _read_extra(extra: str, token: str, moves: int) -> tuple[Fault | None, int]:
     match = re.fullmatch(r"([a-z_]+)(?:\(([^()]*)\))?@([0-9]{1,7})", extra)
     if match is None:
         raise TokenError(
-            f"cannot read {extra!r} in token {token!r}: expected tick@N or FAULT(PLACE)@N"
+            f"cannot read {quoted(extra)} in token {quoted(token)}: expected tick@N or "
+            "FAULT(PLACE)@N"
         )
     kind, words, at = match[1], match[2], int(match[3])
     fault = None if kind == "tick" and words is None else read_fault(kind, words or "")
     if fault is None and (kind != "tick" or words is not None):
-        raise TokenError(f"cannot read {extra!r} in token {token!r}: there is no such fault")
+        raise TokenError(
+            f"cannot read {quoted(extra)} in token {quoted(token)}: there is no such fault"
+        )
     if at > moves:
-        raise TokenError(f"{extra!r} does not fit the {moves} choices of token {token!r}")
+        raise TokenError(
+            f"{quoted(extra)} does not fit the {moves} choices of token {quoted(token)}"
+        )
     return fault, at

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError, TokenError
+from pytest_supercache.core.masking import masked
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.plugin.bench import Bench
 from pytest_supercache.plugin.session import NotAsExpected, Session, project_root
@@ -120,7 +121,11 @@ def select_for_replay(config: pytest.Config, items: list[pytest.Item], token: st
         TokenError: the token cannot be read, or no collected item has its name.
     """
     wanted, _ = read_token(token)
-    chosen = [item for item in items if wanted in {item.name, item.nodeid} and _is_ours(item)]
+    chosen = [
+        item
+        for item in items
+        if wanted in {masked(item.name), masked(item.nodeid)} and _is_ours(item)
+    ]
     if not chosen:
         ours = sorted(item.name for item in items if _is_ours(item))
         raise TokenError(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError, TokenError
+from pytest_supercache.core.masking import masked
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.verdict import Verdict
 
@@ -111,7 +112,7 @@ def is_recorded(item: pytest.Item) -> bool:
     recorded = recorded_of(item)
     if recorded is None or not hasattr(item.obj, "is_explored"):  # type: ignore[attr-defined]
         return True
-    return read_token(recorded.token)[0].endswith(f"::{item.name}")
+    return read_token(recorded.token)[0].endswith(f"::{masked(item.name)}")
 
 
 def _of_scenario(recorded: Recorded, text: str) -> FunctionType:
@@ -123,7 +124,7 @@ def _of_scenario(recorded: Recorded, text: str) -> FunctionType:
         shown = request.node.nodeid.partition("::")[0]
         (item,) = items(load(f"{shown} (SCENARIO)", text, vocabulary()))
         named = read_token(recorded.token)[0]
-        if named != item.name:
+        if named != masked(item.name):
             raise TokenError(f"the token is for {named!r}, the scenario is {item.name!r}")
         supercache_bench.play(item, request.node)
 

@@ -5,7 +5,7 @@ door for what it sends. Without a vector all of that answers "nothing".
 """
 
 import builtins
-import importlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -182,10 +182,15 @@ def _error(fault: Fault, failure: Failure) -> BaseException:
 
 def _class(name: str, fault: str) -> type[BaseException]:
     module, _, member = name.rpartition(".")
-    try:
-        found: Any = getattr(importlib.import_module(module) if module else builtins, member)
-    except (ImportError, AttributeError) as error:
-        raise SupercacheError(f"fault {fault}: there is no {name}: {error}") from error
+    owner = sys.modules.get(module) if module else builtins  # no token may have a module imported
+    found: Any = vars(owner).get(member) if owner else None
+    if owner is None:
+        raise SupercacheError(
+            f"fault {fault}: there is no {name}: {module} is not imported; import it in the "
+            "conftest, if it is right"
+        )
+    if found is None:
+        raise SupercacheError(f"fault {fault}: there is no {name}")
     if not (isinstance(found, type) and issubclass(found, BaseException)):
         raise SupercacheError(f"fault {fault}: {name} is not an exception class")
     return found

@@ -13,15 +13,17 @@ BACKGROUNDS = st.text(min_size=1).map("messages@{}".format)
 ITEMS = st.text() | st.sampled_from(["PRICE-07[warm]", "tests/test_a.py::test_b[x:y,z*2;tick@3]"])
 WORDS = st.text(min_size=1, max_size=6)
 MOVES = st.builds(lambda place, key: Fault("evict", (place, key)), WORDS, WORDS)
+KINDS = st.tuples(st.sampled_from(["drop_invalidation", "error_after"]), WORDS) | st.tuples(
+    st.just("pause"), st.sampled_from(["2.0", "1e-06"])
+)
 POINTS = st.builds(
-    lambda kind, actor, operation, index, word: Fault(
-        kind, (actor, str(operation), str(index), word)
+    lambda kind, actor, operation, index: Fault(
+        kind[0], (actor, str(operation), str(index), kind[1])
     ),
-    st.sampled_from(["drop_invalidation", "error_after", "pause"]),
+    KINDS,
     NAMES,
     st.integers(0, 9),
     st.integers(0, 9),
-    WORDS,
 )
 CHOICES = st.lists(NAMES | BACKGROUNDS | st.just(CLOCK))
 SCHEDULES = CHOICES.map(tuple).map(Schedule)
@@ -83,7 +85,11 @@ def test_a_mutated_token_is_read_or_refused_and_never_a_traceback(schedule, data
         "sc1:x:a;tick@2", "sc1:x:a*3;tick@2;tick@1", "sc1:x:a;evict(x)@1", "sc1:x:a;tick@-1",
         "sc1:x:a;evict(x,y)@2", "sc1:x:a;evict(x,y)", "sc1:x:a;evict(x,y)@1;evict(x,y)@1",
         "sc1:x:a;evict(x,y@1", "sc1:x:a;evct(x,y)@1", "sc1:x:a;tick()@1", "sc1:x:a;pause(a,b,0)@1",
-        "sc1:x:a;pause(a,0)@1", "sc1:x:a;evict(x,y)@1;tick@0", "sc1:x:a;clock_skew(a)@0",
+        "sc1:x:a;pause(a,0)@1", "sc1:x:a;pause(a,1,0,nan)@1", "sc1:x:a;pause(a,1,0,1e999)@1",
+        "sc1:x:a;clock_skew(a,nan)@0", "sc1:x:a;clock_skew(a,soon)@0",
+        "sc1:x:a;failover(existing_cache,x)@0", "sc1:x:a;mixed_version(a,x)@0",
+        f"sc1:x:a;error_before(a,{'9' * 5_000},0)@1", "sc1:x:a;error_before(a,\u0663,0)@1",
+        "sc1:x:\udcff", "sc1:x:a;evict(x,y)@1;tick@0", "sc1:x:a;clock_skew(a)@0",
     ],
 )  # fmt: skip
 def test_what_is_no_token_is_refused(token):
@@ -108,3 +114,28 @@ def test_what_is_no_token_is_refused(token):
 def test_a_token_reads_as_it_is_documented(choices, token):
     assert Schedule(choices).token("P") == token
     assert read_token(f"  {token}\n") == ("P", Schedule(choices))
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        f"sc1:x:{'a*999999,' * 150}a",
+        "sc1:x:a" + ";tick@1" * 100_001,
+        "sc1:x:a" + "".join(f";pause(a,1,{at})@1" for at in range(101)),
+        "!" * 1_000_000,
+        f"{'!' * 1_000_000}:x:a",
+        f"sc1:x:{'!' * 400_000}*0",
+        f"sc1:x:a;{'!' * 400_000}@1",
+        f"sc1:x:a;grain={'!' * 400_000}",
+    ],
+    ids=["choices", "ticks", "faults", "long", "version", "run", "extra", "grain"],
+)
+def test_a_token_that_asks_for_too_much_is_refused_in_few_words(token):
+    with pytest.raises(TokenError) as caught:
+        read_token(token)
+    assert len(str(caught.value)) < 1_000
+
+
+def test_a_long_token_that_an_execution_may_take_is_read():
+    schedule = Schedule(("alice", "bob", CLOCK) * 3_000)
+    assert read_token(schedule.token("P")) == ("P", schedule)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from pytest_supercache.core.masking import masked
 from pytest_supercache.runtime.memory.effects import elements_of, is_rewritten, slots_of, top
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.under_test import members_of
@@ -122,7 +123,7 @@ def shown(key: Any) -> str:
     if kind is bool or (kind is float and key.is_integer()):
         return repr(int(key))  # they are equal, and so one key
     if kind in _PLAIN_KEYS:
-        return repr(key)
+        return masked(repr(key))  # it becomes a part of tokens
     if kind is tuple:
         parts = [shown(part) for part in key]
         return WHOLE if WHOLE in parts else f"({', '.join(parts)})"
