@@ -70,7 +70,7 @@ def main() -> None:
         found = document(given.scenarios, given.conflicts, folder)
         (folder / "verdict.json").write_text(json.dumps(found), encoding="utf-8")
         began = time.perf_counter()
-        write_page(folder)
+        write_page(folder, found)
         wrote = time.perf_counter() - began
         size = (folder / "index.html").stat().st_size
         appeared = seconds_to_appear(

@@ -1,8 +1,8 @@
 """``supercache verdict``, ``message``, ``postmortem``: the gate, from what a run left behind."""
 
 import sys
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from pytest_supercache.cli.reading import read_document
+from pytest_supercache.cli.reading import made_from, read_document
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.gate.checkout import commit_of
 from pytest_supercache.gate.evidence import MALFORMED, rows_of
@@ -33,6 +33,7 @@ from pytest_supercache.gate.policy import (
 )
 from pytest_supercache.gate.postmortem import postmortem as draft_of_postmortem
 from pytest_supercache.gate.project import LOCK, read_rules
+from pytest_supercache.gate.project_table import read_table
 from pytest_supercache.gate.rules_apart import weaker
 from pytest_supercache.gate.screen import screen
 from pytest_supercache.report.values import short
@@ -55,6 +56,7 @@ class Judged:
     """A run that was read and decided."""
 
     root: Path
+    path: Path
     document: Mapping[str, Any]
     rules: Rules
     decision: Decision
@@ -66,25 +68,6 @@ def project_root() -> Path:
     here = Path.cwd()
     found = (one for one in (here, *here.parents) if any((one / mark).exists() for mark in _MARKS))
     return next(found, here)
-
-
-def project_table(root: Path) -> dict[str, Any]:
-    """Read ``[tool.supercache]``.
-
-    Raises:
-        SupercacheError: the file cannot be read.
-    """
-    path = root / "pyproject.toml"
-    if not path.exists():
-        return {}
-    try:
-        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SupercacheError(f"{path}: {error}") from error
-    table = tools.get("supercache", {})
-    if not isinstance(table, dict):
-        raise SupercacheError(f"{path}: supercache = {table!r}: expected a table")
-    return table
 
 
 def report_file(root: Path, table: Mapping[str, Any]) -> Path:
@@ -102,6 +85,24 @@ def mistakes_exit_2(command: Callable[..., None]) -> Callable[..., None]:
         except SupercacheError as error:
             click.echo(str(error), err=True)
             sys.exit(_USAGE)
+
+    return guarded
+
+
+def ends_with_1_only_for_no_go(command: Callable[..., None]) -> Callable[..., None]:
+    """Let nothing but NO-GO end with 1, as Python and click do after any error and a lost pipe."""
+
+    @wraps(command)
+    def guarded(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except click.ClickException:
+            raise
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - 1 would be read as NO-GO
+            said = f"  because it could not be decided ({type(error).__name__}: {error})"
+            with suppress(OSError):
+                click.echo(f"{GateVerdict.NO_VERDICT.value}\n{short(said)}", err=True)
+            sys.exit(NO_EVIDENCE)
 
     return guarded
 
@@ -140,6 +141,7 @@ def _finite(_context: click.Context, _option: click.Parameter, hours: float) -> 
     help="Which run is meant: what SUPERCACHE_RUN_ID was for pytest.",
 )
 @_known
+@ends_with_1_only_for_no_go
 @mistakes_exit_2
 def verdict(
     file: Path | None,
@@ -162,14 +164,8 @@ def verdict(
     if lock:
         _write_lock(judged)
         return
-    width = get_terminal_size().columns if sys.stdout.isatty() else None
-    lines = screen(judged.decision, judged.document, judged.rules, width)
-    more = []
-    if details:
-        more += [*extent(judged.document), *variants(judged.document)]
-    if against is not None:
-        more += compare(_earlier(against), judged.document)
-    click.echo("\n".join([*lines, *(short(line) for line in more)]))
+    earlier = None if against is None else _earlier(against)
+    click.echo("\n".join(made_from(judged.path, lambda: _said(judged, earlier, details=details))))
     sys.exit(judged.decision.exit_status)
 
 
@@ -179,8 +175,7 @@ def verdict(
 @mistakes_exit_2
 def message(file: Path | None, known_issues: str | None) -> None:
     """Draft a message to the team, of at most 120 words; nothing is sent."""
-    judged = _judge(file, known_issues)
-    click.echo(draft_of_message(judged.document, judged.decision, judged.rules), nl=False)
+    _draft(draft_of_message, _judge(file, known_issues))
 
 
 @click.command()
@@ -189,8 +184,24 @@ def message(file: Path | None, known_issues: str | None) -> None:
 @mistakes_exit_2
 def postmortem(file: Path | None, known_issues: str | None) -> None:
     """Draft a post-mortem: filled where the run knows, questions where it does not."""
-    judged = _judge(file, known_issues)
-    click.echo(draft_of_postmortem(judged.document, judged.decision, judged.rules), nl=False)
+    _draft(draft_of_postmortem, _judge(file, known_issues))
+
+
+def _draft(draft: Callable[[Mapping[str, Any], Decision, Rules], str], judged: Judged) -> None:
+    told = (judged.document, judged.decision, judged.rules)
+    click.echo(made_from(judged.path, lambda: draft(*told)), nl=False)
+
+
+def _said(judged: Judged, earlier: Mapping[str, Any] | None, *, details: bool) -> list[str]:
+    """Return the lines of the screen, and below them what was asked for besides."""
+    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    lines = screen(judged.decision, judged.document, judged.rules, width)
+    more = []
+    if details:
+        more += [*extent(judged.document), *variants(judged.document)]
+    if earlier is not None:
+        more += compare(earlier, judged.document)
+    return [*lines, *(short(line) for line in more)]
 
 
 def _judge(
@@ -205,7 +216,7 @@ def _judge(
     Where the file cannot be read, this says NO VERDICT and ends the process.
     """
     root = project_root()
-    table = project_table(root)
+    table = read_table(root)
     rules = read_rules(root, table, datetime.now(UTC).date(), known_issues)
     path = file or report_file(root, table)
     try:
@@ -219,7 +230,9 @@ def _judge(
         said = error if isinstance(error, SupercacheError) else f"{path} cannot be read: {error}"
         click.echo(f"{GateVerdict.NO_VERDICT.value}\n  because {short(said)}")
         sys.exit(NO_EVIDENCE)
-    return Judged(root=root, document=document, rules=rules, decision=decision, doubts=doubts)
+    return Judged(
+        root=root, path=path, document=document, rules=rules, decision=decision, doubts=doubts
+    )
 
 
 def _stamped(path: Path) -> datetime:

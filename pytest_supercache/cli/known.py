@@ -1,6 +1,5 @@
 """``supercache known``: draft a waiver for a conflict, and look after those that there are."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,15 +13,16 @@ import click
 from pytest_supercache.cli.gating import (
     mistakes_exit_2,
     project_root,
-    project_table,
     report_file,
 )
 from pytest_supercache.cli.reading import read_document
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.inputs import read_json, read_text
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.gate.draft import draft_entry, lint
 from pytest_supercache.gate.known import moved
 from pytest_supercache.gate.project import issues_path, read_issues
+from pytest_supercache.gate.project_table import read_table
 
 _known = click.option("--known-issues", metavar="FILE", help="Default: known-issues.toml.")
 
@@ -45,8 +45,8 @@ def add(token: str, scenario: Path, known_issues: str | None) -> None:
     read_token(token)
     row = _replay(token, scenario)
     root = project_root()
-    path = issues_path(root, project_table(root), known_issues)
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    path = issues_path(root, read_table(root), known_issues)
+    before = read_text(path) if path.exists() else ""
     entry = draft_entry(row, datetime.now(UTC).date(), before)
     gap = "" if not before or before.endswith("\n\n") else "\n"
     path.write_text(f"{before}{gap}{entry}", encoding="utf-8")
@@ -63,7 +63,7 @@ def check(known_issues: str | None) -> None:
     Exit status: 0 in order; 1 something has to be done; 2 the file cannot be used.
     """
     root = project_root()
-    table = project_table(root)
+    table = read_table(root)
     to_move = list(_moved(root, table, issues_path(root, table, known_issues)))
     try:
         issues = read_issues(root, table, known_issues)
@@ -83,8 +83,8 @@ def _moved(root: Path, table: Mapping[str, Any], path: Path) -> Iterator[str]:
     """Yield what has to move in a file of known issues, as far as the last run tells it."""
     try:
         rows = read_document(report_file(root, table))["scenarios"]
-        text = path.read_text(encoding="utf-8")
-    except (SupercacheError, OSError, UnicodeDecodeError):
+        text = read_text(path)
+    except (SupercacheError, FileNotFoundError):
         return  # without a run nobody knows; the file's own mistakes are told by its reader
     yield from moved(text, rows)
 
@@ -103,7 +103,7 @@ def _replay(token: str, scenario: Path) -> dict[str, Any]:
             [*command, *options, *quiet], check=False, capture_output=True, text=True
         )
         try:
-            document = json.loads((Path(folder) / "verdict.json").read_text(encoding="utf-8"))
+            document = read_json(Path(folder) / "verdict.json")
         except FileNotFoundError:
             raise SupercacheError(
                 f"known add: the replay could not be run:\n{done.stdout}{done.stderr}"

@@ -1,12 +1,14 @@
 """Reading ``verdict.json``: what every command that works on a finished run begins with."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.gate.evidence import MALFORMED, rows_of
+from pytest_supercache.report.verdict_schema import read_verdict
+
+Made = TypeVar("Made")
 
 
 def read_document(path: Path) -> Mapping[str, Any]:
@@ -16,22 +18,31 @@ def read_document(path: Path) -> Mapping[str, Any]:
         SupercacheError: there is none, or it is not one.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if _is_ours(document):
-            rows_of(document)
-            return dict(document)
-        said = "is not a verdict.json of version 1"
+        document = read_verdict(path)
+        rows_of(document)
     except FileNotFoundError:
-        said = "is not there; run `pytest -p supercache` first, or name a verdict.json"
-    except (OSError, RecursionError, *MALFORMED) as error:
-        said = f"cannot be read: {error}"
-    raise SupercacheError(f"{path} {said}")
+        raise SupercacheError(
+            f"{path} is not there; run `pytest -p supercache` first, or name a verdict.json"
+        ) from None
+    except MALFORMED as error:
+        raise _not_as_written(path, error) from error
+    return document
 
 
-def _is_ours(document: object) -> bool:
-    return (
-        isinstance(document, dict)
-        and document.get("version") == 1
-        and isinstance(document.get("scenarios"), list)
-        and isinstance(document.get("run") or {}, dict)
+def made_from(path: Path, make: Callable[[], Made]) -> Made:
+    """Return what is made from the document in a file.
+
+    Raises:
+        SupercacheError: a part of the document is missing, or is not as a run writes it.
+    """
+    try:
+        return make()
+    except MALFORMED as error:
+        raise _not_as_written(path, error) from error
+
+
+def _not_as_written(path: Path, error: Exception) -> SupercacheError:
+    return SupercacheError(
+        f"{path}: a part of it is not as a run writes it ({type(error).__name__}: "
+        f"{str(error)[:200]}); run `pytest -p supercache` again"
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SEVERITIES = ("trivial", "minor", "normal", "critical", "blocker")
-MALFORMED = (AttributeError, TypeError, ValueError, LookupError)
+MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What reading a document raises that does not have the form of one."""
 
 

@@ -81,7 +81,7 @@ def _refuse_part(lock: Lock, whole: str | None, path: str) -> None:
     if whole != _sum(lock):
         raise SupercacheError(
             f"{path}: its lines are not those that were written ({len(lock.scenarios)} are there, "
-            f"{(whole or "no count").partition(" ")[0][:20]} was noted); {_ANEW}"
+            f"{(whole or 'no count').partition(' ')[0][:20]} was noted); {_ANEW}"
         )
     if not lock.paths:
         raise SupercacheError(f"{path}: does not say which paths it is about; {_ANEW}")

@@ -15,6 +15,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.lifeline import interrupt_when_orphaned
+from pytest_supercache.core.masking import masked
 from pytest_supercache.core.verdict import Label, Verdict
 from pytest_supercache.plugin.ahead import Ahead
 from pytest_supercache.plugin.allure_results import AllureResults
@@ -54,6 +55,7 @@ def _failure_like(_verdict: Verdict, _label: Label | None) -> type[NotAsExpected
     return type(NotAsExpected.__name__, (NotAsExpected,), about)
 
 
+_RANK = {"holds": 0, "unknown": 1, "violated": 2}
 _LIBRARIES = ("pytest", "pytest-supercache", "redis", "fakeredis", "hypothesis")
 
 
@@ -76,7 +78,7 @@ class Session:
         self._config = config
         config.stash.setdefault(MARKED_BY, os.getpid())
         self._servers: dict[str, AnyServer] = {}
-        self._findings: list[dict[str, Any]] = []
+        self._found: dict[str, dict[str, Any]] = {}  # by node id
         self._ids: dict[str, Scenario] = {}
         self.options = Options(config)
         self.description = _description(config)
@@ -212,32 +214,46 @@ class Session:
         """Keep the findings; on the controller those of all workers arrive here."""
         finding = getattr(report, "supercache", None)
         if finding is not None:
-            self._findings.append(finding)
+            self._add(finding)
 
     def keep(self, node: pytest.Item) -> None:
         """Keep what was found for an item that will have no report: the run is interrupted."""
         if FINDING in node.stash:
-            self._findings.append(node.stash[FINDING])
+            self._add(node.stash[FINDING])
+
+    def _add(self, finding: dict[str, Any]) -> None:
+        """Keep one finding an item: of several runs of it, the one that says the worst."""
+        name = str(finding["node_id"])
+        before = self._found.get(name, finding)
+        if _RANK[finding["verdict"]] >= _RANK[before["verdict"]]:
+            self._found[name] = finding
+
+    @property
+    def _findings(self) -> list[dict[str, Any]]:
+        return [self._found[name] for name in sorted(self._found)]
 
     def pytest_report_header(self) -> str | None:
         """Say which backend is used, when it is not the default."""
         backend = self.options.value("backend")
-        return f"supercache: {backend}" if backend else None
+        return f"supercache: {masked(backend)}" if backend else None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write ``verdict.json`` and its page, once, where all findings are; the gate decides."""
-        if hasattr(self._config, "workerinput") or not (self._findings or self.gate.is_on):
+        if hasattr(self._config, "workerinput") or not (self._found or self.gate.is_on):
             return
         if is_of_another_process(self._config):
             return
+        from pytest_supercache.core.inputs import read_json
         from pytest_supercache.report.folder import write_reports
 
-        self._findings.sort(key=lambda finding: str(finding["node_id"]))
-        scope = {**self.circumstances, **self.gate.finish(session, self._findings)}
+        findings = self._findings
+        scope = {**self.circumstances, **self.gate.finish(session, findings)}
         try:
-            self.gate.write(self._findings, scope)
-            self.allure.write(write_reports(self.report_folder, self._config.rootpath))
+            self.gate.write(findings, scope)
+            document = read_json(self.report_folder / "verdict.json")
+            write_reports(document, self.report_folder, self._config.rootpath)
+            self.allure.write(document)
             self.gate.write_texts()
         except OSError as error:
             if not self.gate.is_on:
@@ -246,7 +262,7 @@ class Session:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List what every item said, and where the reports are."""
-        if not self._findings:
+        if not self._found:
             return
         from pytest_supercache.report.terminal import section
 

@@ -1,6 +1,6 @@
 """What stands beside ``verdict.json``, each file made from it and nothing else."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,13 @@ MADE = {
 """Files of a run for systems that collect files; each is a function of the document."""
 
 
-def write_reports(folder: Path, root: Path) -> dict[str, Any]:
+def write_reports(document: Mapping[str, Any], folder: Path, root: Path) -> None:
     """Write the page, what CI systems collect, and the reproducers; each whole or not at all.
 
-    Reproducers of earlier runs stay: they are regression tests now. Returns the document.
+    Reproducers of earlier runs stay: they are regression tests now.
     """
-    write_page(folder)
-    document: dict[str, Any] = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+    write_page(folder, document)
     for name, make in MADE.items():
         write_whole(folder / name, make(document))
     for name, text in reproducers(document["scenarios"], root, folder).items():
         write_whole(folder / name, text)
-    return document

@@ -49,9 +49,8 @@ def json_block(data: object) -> str:
     return text
 
 
-def write_page(folder: Path) -> None:
-    """Make the page from the ``verdict.json`` in ``folder``, whole or not at all."""
-    document = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+def write_page(folder: Path, document: Mapping[str, Any]) -> None:
+    """Write the page for a document into ``folder``, whole or not at all."""
     write_whole(folder / PAGE, page(document))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from pytest_supercache.core.masking import masked_data
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.orders import Pair
@@ -45,11 +46,11 @@ def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[s
     counts["not_as_stated"] = sum(not row["as_stated"] for row in scenarios)
     return {
         "version": VERSION,
-        **{name: plain(scope.get(name)) for name in _SCOPE},
+        **{name: masked_data(plain(scope.get(name))) for name in _SCOPE},
         "versions": plain(scope.get("versions", {})),
         "counts": counts,
-        "run": plain(scope.get("run")),
-        "gate": plain(scope.get("gate")),
+        "run": masked_data(plain(scope.get("run"))),
+        "gate": masked_data(plain(scope.get("gate"))),
         "scenarios": list(scenarios),
     }
 
@@ -77,42 +78,45 @@ def finding_row(finding: Finding) -> Row:
     """Return one item as JSON-safe data."""
     result = finding.result
     found = result.counterexample
-    return {
-        "id": finding.item,
-        "title": finding.title,
-        "story": finding.story,
-        "node_id": finding.node_id,
-        "path": finding.path,
-        "line": finding.line,
-        "system": finding.system,
-        "stated": finding.stated,
-        "stated_class": finding.stated_class,
-        "stated_label": finding.stated_label,
-        "as_stated": finding.as_stated,
-        "verdict": result.verdict.value,
-        "label": result.label.value if result.label else None,
-        "guarantee": found.violation.guarantee if found else None,
-        "coverage": result.coverage,
-        "scope": plain(result.scope),
-        "executions": result.executions,
-        "violating": result.violating,
-        "blocked": result.blocked,
-        "interleavings": result.interleavings,
-        "share": plain(result.share),
-        "exhausted": result.exhausted,
-        "reasons": list(result.reasons),
-        "notes": list(result.notes),
-        **({"memory": plain([asdict(use) for use in result.memory])} if result.memory else {}),
-        "seconds": round(result.seconds, 3),
-        "severity": finding.severity,
-        "owner": finding.owner,
-        "tags": list(finding.tags),
-        "links": plain(finding.links),
-        "replay": finding.replay_command or None,
-        "odds": _odds(result.odds) if result.odds else None,
-        "flow": plain(finding.flow),
-        "counterexample": _counterexample(found) if found else None,
-    }
+    row: Row = masked_data(
+        {
+            "id": finding.item,
+            "title": finding.title,
+            "story": finding.story,
+            "node_id": finding.node_id,
+            "path": finding.path,
+            "line": finding.line,
+            "system": finding.system,
+            "stated": finding.stated,
+            "stated_class": finding.stated_class,
+            "stated_label": finding.stated_label,
+            "as_stated": finding.as_stated,
+            "verdict": result.verdict.value,
+            "label": result.label.value if result.label else None,
+            "guarantee": found.violation.guarantee if found else None,
+            "coverage": result.coverage,
+            "scope": plain(result.scope),
+            "executions": result.executions,
+            "violating": result.violating,
+            "blocked": result.blocked,
+            "interleavings": result.interleavings,
+            "share": plain(result.share),
+            "exhausted": result.exhausted,
+            "reasons": list(result.reasons),
+            "notes": list(result.notes),
+            **({"memory": plain([asdict(use) for use in result.memory])} if result.memory else {}),
+            "seconds": round(result.seconds, 3),
+            "severity": finding.severity,
+            "owner": finding.owner,
+            "tags": list(finding.tags),
+            "links": plain(finding.links),
+            "replay": finding.replay_command or None,
+            "odds": _odds(result.odds) if result.odds else None,
+            "flow": plain(finding.flow),
+            "counterexample": _counterexample(found) if found else None,
+        }
+    )
+    return row
 
 
 def _odds(odds: Odds) -> Row:

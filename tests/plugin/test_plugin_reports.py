@@ -10,7 +10,9 @@ from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 
 SCHEMA = json.loads(
-    (Path(__file__).parents[2] / "docs" / "verdict.schema.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[2] / "pytest_supercache/report/verdict.schema.json").read_text(
+        encoding="utf-8"
+    )
 )
 TYPES: dict[str, Any] = {
     "object": dict, "array": list, "string": str, "integer": int, "number": (int, float),
@@ -19,7 +21,7 @@ TYPES: dict[str, Any] = {
 
 
 def mismatches(value: Any, schema: dict[str, Any], place: str = "$") -> list[str]:
-    """Compare a value with a schema; only the words that docs/verdict.schema.json uses."""
+    """Compare a value with a schema; only the words that verdict.schema.json uses."""
     if "$ref" in schema:
         return mismatches(value, SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]], place)
     if "anyOf" in schema:

@@ -265,7 +265,7 @@ def variants_of(document):
 
 def test_the_page_is_made_from_the_file_that_others_read(tmp_path):
     write_verdict(tmp_path / "verdict.json", [finding_row(violated())], {"build": "b7"})
-    write_page(tmp_path)
+    write_page(tmp_path, json.loads((tmp_path / "verdict.json").read_text()))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "verdict.json"]
     written = (tmp_path / "index.html").read_text(encoding="ascii")
     assert written == page(json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8")))

@@ -19,7 +19,7 @@ from tests.unit.report.report_stories import (
     violated,
 )
 
-SCHEMA = Path(__file__).parents[3] / "docs" / "verdict.schema.json"
+SCHEMA = Path(__file__).parents[3] / "pytest_supercache/report/verdict.schema.json"
 
 
 def data_of(*findings, **more):

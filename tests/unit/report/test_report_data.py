@@ -14,7 +14,7 @@ from pytest_supercache.report.plain import error_text, plain
 from pytest_supercache.report.verdict_json import finding_row, verdict_document, write_verdict
 from tests.unit.report.report_stories import holds, stale_set, unknown, violated
 
-SCHEMA = Path(__file__).parents[3] / "docs" / "verdict.schema.json"
+SCHEMA = Path(__file__).parents[3] / "pytest_supercache/report/verdict.schema.json"
 SCOPE = {"build": "b1", "commit": "abc", "dirty": False, "when": "2026-01-01T00:00:00Z",
          "versions": {"python": "3.13"}}  # fmt: skip
 

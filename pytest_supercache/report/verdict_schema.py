@@ -1,0 +1,98 @@
+"""Holds a document that was read against the types that the schema of ``verdict.json`` promises.
+
+What a file lacks, or has besides, is for its readers: older versions wrote less, later ones write
+more. A value of another type is an edit by hand, and no reader has to expect one.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pytest_supercache.core.inputs import DOCUMENT_BYTES_MAX, InputError, read_json
+
+Schema = Mapping[str, Any]
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+}
+_IN_WORDS = {
+    "object": "an object", "array": "a list", "string": "a text", "integer": "a whole number",
+    "number": "a number", "boolean": "true or false", "null": "null",
+}  # fmt: skip
+
+
+def read_verdict(path: Path) -> dict[str, Any]:
+    """Read a verdict document.
+
+    Raises:
+        FileNotFoundError: there is none.
+        InputError: it cannot be read, or is not one; says which part is not.
+    """
+    document = read_json(path, DOCUMENT_BYTES_MAX)
+    is_ours = _is_ours(document)
+    said = mismatch(document) if is_ours else "it is not a verdict.json of version 1"
+    if said is not None:
+        raise InputError(f"{path} cannot be read: {said}")
+    return dict(document)
+
+
+def mismatch(document: object) -> str | None:
+    """Say which part of a document is of another type than the schema says, the first there is."""
+    return _mismatch(document, _schema(), "")
+
+
+def _is_ours(document: object) -> bool:
+    return (
+        isinstance(document, dict)
+        and document.get("version") == 1
+        and isinstance(document.get("scenarios"), list)
+    )
+
+
+@cache
+def _schema() -> Schema:
+    schema: Schema = read_json(Path(__file__).with_name("verdict.schema.json"))
+    return schema
+
+
+def _mismatch(value: Any, schema: Schema, at: str) -> str | None:
+    schema = _alternative(value, schema)
+    types = schema.get("type")
+    if types is not None:
+        names = [types] if isinstance(types, str) else types
+        if not any(_is_a(value, name) for name in names):
+            expected = " or ".join(_IN_WORDS[name] for name in names)
+            return f"{at or 'it'} is {value!r:.80}, expected {expected}"
+    if isinstance(value, list):
+        of_items = schema.get("items", {})
+        parts = ((f"{at}[{number}]", one, of_items) for number, one in enumerate(value))
+    else:
+        known = schema.get("properties", {}) if isinstance(value, dict) else {}
+        parts = (
+            (f"{at}.{name}".lstrip("."), value[name], known[name])
+            for name in known
+            if name in value
+        )
+    return next((said for where, one, of in parts if (said := _mismatch(one, of, where))), None)
+
+
+def _alternative(value: Any, schema: Schema) -> Schema:
+    """Follow a reference; of two alternatives one is always null."""
+    options = schema.get("anyOf")
+    if options is not None:
+        schema = next(one for one in options if (one.get("type") == "null") == (value is None))
+    if "$ref" in schema:
+        schema = _schema()["$defs"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+def _is_a(value: Any, name: str) -> bool:
+    """Say whether a value is of a type of JSON, to which true is no number."""
+    return isinstance(value, _TYPES[name]) and (not isinstance(value, bool) or name == "boolean")
