@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from pytest_supercache.cli.gating import mistakes_exit_2, project_root, project_table, report_file
-from pytest_supercache.cli.reading import read_document
+from pytest_supercache.cli.gating import mistakes_exit_2, project_root, report_file
+from pytest_supercache.cli.reading import made_from, read_document
 from pytest_supercache.cli.rendering import install, render
-from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.gate.evidence import MALFORMED
+from pytest_supercache.gate.project_table import read_table
 from pytest_supercache.report.annotations import annotations
 from pytest_supercache.report.code_quality import code_quality
 from pytest_supercache.report.folder import write_reports
 from pytest_supercache.report.junit import junit
 from pytest_supercache.report.page import page
+from pytest_supercache.report.reproducer import refuse_foreign
 from pytest_supercache.report.sarif import sarif
 from pytest_supercache.report.summary import summary
 from pytest_supercache.report.verdict_json import write_whole
@@ -54,24 +54,19 @@ def report(file: Path | None, kind: str, output: Path | None, installs: bool) ->
     if installs:
         click.echo(f"installed: {install(root)}")
         return
-    path = file or report_file(root, project_table(root))
+    path = file or report_file(root, read_table(root))
     document = read_document(path)
     if kind == "html":
         target = output or path.parent / "allure-report.html"
         render(root, path.parent, target)
         click.echo(f"written: {target}")
         return
-    try:
-        if kind == "folder":
-            write_reports(path.parent, root)
-            return
-        text = TEXTS[kind](document)
-    except MALFORMED as error:
-        raise SupercacheError(
-            f"{path}: a part of it is not as a run writes it ({type(error).__name__}: {error}); "
-            "run `pytest -p supercache` again"
-        ) from error
+    if kind == "folder":
+        made_from(path, lambda: refuse_foreign(document["scenarios"], root))
+        made_from(path, lambda: write_reports(document, path.parent, root))
+        return
+    text = made_from(path, lambda: TEXTS[kind](document))
     if output is None:
-        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
     else:
         write_whole(output, text)

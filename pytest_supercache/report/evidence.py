@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.report.finding import Finding
-from pytest_supercache.report.reproducer import reproducer
+from pytest_supercache.report.reproducer import can_be_reproduced, reproducer
 from pytest_supercache.report.step_lines import Steps, steps_of
 from pytest_supercache.report.text import failure_text, line_of_text
 from pytest_supercache.report.timeline import timeline
@@ -64,7 +64,7 @@ def _of_conflict(finding: Finding, row: Row, root: Path, folder: Path) -> Iterat
     )
     if found["history"]:
         yield _json("history", found["history"])
-    if row.get("flow"):
+    if can_be_reproduced(row):
         program = reproducer(row, root, folder)
         yield Attachment(name="reproducer", type="text/plain", suffix="py", text=program)
 
@@ -98,7 +98,14 @@ def _explanation(row: Row, found: Row) -> str:
 
 
 def _json(name: str, data: Any) -> Attachment:
-    text = json.dumps(data, indent=2, ensure_ascii=False)
+    text = _without_controls(json.dumps(data, indent=2, ensure_ascii=False))
     if len(text.encode(errors="replace")) > BYTES_MAX:
         text = json.dumps({"left out": f"{len(text):,} characters; see verdict.json of the run"})
     return Attachment(name=name, type="application/json", suffix="json", text=text)
+
+
+def _without_controls(text: str) -> str:
+    """Escape in JSON what is not printable: it could make a value look like another one."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)

@@ -2,20 +2,28 @@
 
 It is made from a row of ``verdict.json`` and needs nothing but this plugin and the code under test:
 a scenario stands in it as text, a Python test is taken from where it is.
+
+It is a program, made of texts that others have chosen. So its first line says how it is encoded,
+which nothing below can change any more (PEP 263); texts are literals or printable comments, and
+nothing but a name becomes a name.
 """
 
+import keyword
 import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.schedule import read_token
 from pytest_supercache.report.step_lines import steps_of
 from pytest_supercache.report.values import short, wrap
 
 Row = Mapping[str, Any]
 
 _WIDTH = 96
+_CODING = "# -*- coding: utf-8 -*-"
 
 
 def reproducers(rows: Iterable[Row], root: Path, folder: Path) -> dict[str, str]:
@@ -28,9 +36,41 @@ def reproducers(rows: Iterable[Row], root: Path, folder: Path) -> dict[str, str]
     """
     files: dict[str, str] = {}
     for row in rows:
-        if row["counterexample"] and row.get("flow"):
+        if can_be_reproduced(row):
             files[_free(f"repro_{words_of(str(row['id']))}", files)] = reproducer(row, root, folder)
     return files
+
+
+def can_be_reproduced(row: Row) -> bool:
+    """Say whether a row holds a conflict and how to search its flow again."""
+    flow = row.get("flow")
+    return bool(row["counterexample"] and flow and ("scenario" in flow or _is_name(flow["test"])))
+
+
+def refuse_foreign(rows: Iterable[Row], root: Path) -> None:
+    """Refuse rows of a file whose reproducers would run something else than this project's tests.
+
+    Raises:
+        SupercacheError: naming the row and what is wrong with it.
+    """
+    for row in rows:
+        flow = (row.get("flow") or {}) if row.get("counterexample") else {}
+        try:
+            files = [*flow.get("conftests", ()), *([flow["file"]] if "file" in flow else ())]
+            for path in files:
+                _refuse_outside(path, root)
+            if "file" in flow:
+                _name_of(flow["test"])
+            if flow:
+                read_token(row["counterexample"]["token"])
+        except SupercacheError as error:
+            raise SupercacheError(f"{short(row.get('id'))}: {error}") from error
+
+
+def _refuse_outside(path: str, root: Path) -> None:
+    file = Path(os.path.normpath(root / path))
+    if file.suffix != ".py" or not file.is_relative_to(root):
+        raise SupercacheError(f"{path!r:.200} is not a Python file of this project, {root}")
 
 
 def words_of(name: str) -> str:
@@ -39,7 +79,11 @@ def words_of(name: str) -> str:
 
 
 def reproducer(row: Row, root: Path, folder: Path) -> str:
-    """Return the text of one reproducer."""
+    """Return the text of one reproducer.
+
+    Raises:
+        SupercacheError: the flow names a test that has no name of Python's.
+    """
     found, flow = row["counterexample"], row["flow"]
     near = _paths(flow.get("conftests") or (), root, folder)
     if "scenario" in flow:
@@ -48,10 +92,11 @@ def reproducer(row: Row, root: Path, folder: Path) -> str:
         wanted = ["scenario=SCENARIO"]
     else:
         (path,) = _paths([flow["file"]], root, folder)
-        name, given = flow["test"].rpartition(".")[2], []
+        name, given = _name_of(flow["test"]), []
         wanted = [f"file={path!r}", f"test={flow['test']!r}"]
     wanted += [f"conftests={near!r}"] if near else []
     lines = [
+        _CODING,
         *_comment(f"{short(row['id'])}: VIOLATED {short(row['guarantee'])}"),
         *_comment(short(found["violation"]["summary"])),
         *(line for said in found.get("explanation") or () for line in _comment(short(said))),
@@ -87,6 +132,17 @@ def _comment(text: str) -> list[str]:
 
 def _paths(paths: Iterable[str], root: Path, folder: Path) -> list[str]:
     return [Path(os.path.relpath(root / path, folder)).as_posix() for path in paths]
+
+
+def _name_of(test: str) -> str:
+    """Return the name of a test: ``test_stale`` of ``TestShop.test_stale``."""
+    if not _is_name(test):
+        raise SupercacheError(f"{test!r:.200} is not the name of a test")
+    return test.rpartition(".")[2]
+
+
+def _is_name(test: str) -> bool:
+    return all(part.isidentifier() and not keyword.iskeyword(part) for part in test.split("."))
 
 
 def _free(name: str, taken: Mapping[str, str]) -> str:
