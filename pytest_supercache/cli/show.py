@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pytest_supercache.cli.project import Project, describe
+from pytest_supercache.core.masking import masked_data
 from pytest_supercache.report.values import clean
 from pytest_supercache.scenario.grammar import Vocabulary
 
@@ -32,7 +33,7 @@ def list_(paths: tuple[Path, ...], tag: str | None, form: str) -> None:
     if form == "json":
         kept = ("id", "title", "path", "tags", "owner", "severity", "items")
         rows = [{name: file[name] for name in kept} for file in files]
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(masked_data(rows), indent=2, ensure_ascii=False))
     else:
         _print_table(files)
     broken = [file["path"] for file in project.files if not file["items"]]

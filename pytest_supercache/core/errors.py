@@ -1,8 +1,19 @@
 """What goes wrong on the user's side: what failed, where, what was expected, what to do now."""
 
+from pytest_supercache.core.masking import masked
+from pytest_supercache.core.printable import printable
+
 
 class SupercacheError(Exception):
-    """A mistake that the user can correct; its text stands alone, without a traceback."""
+    """A mistake that the user can correct; its text stands alone, without a traceback.
+
+    It may quote what somebody else has written: nothing in it moves the cursor of a terminal, and
+    no URL in it names its user.
+    """
+
+    def __str__(self) -> str:
+        """Return the text as it may be shown."""
+        return printable(masked(super().__str__()), but="\n\t")
 
 
 class ReplayDivergedError(SupercacheError):

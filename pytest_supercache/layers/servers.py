@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.lifeline import Lifeline
+from pytest_supercache.core.masking import masked
 from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.layers.connections import portable_arguments, private_client
 from pytest_supercache.layers.fake_server import FakeRedisServer
@@ -170,7 +171,7 @@ class ForeignServer:
         import redis
 
         self.url = url
-        self.backend = shown = _without_password(url)
+        self.backend = shown = masked(url)
         self._pool = redis.ConnectionPool.from_url(url)
         self._admin = private_client(lambda: self.connection({"client_name": CLAIM}))
         try:
@@ -272,12 +273,6 @@ def start_server(backend: str) -> AnyServer:
         f"--supercache-backend={backend!r} is not known. Expected fakeredis, redis-server, "
         "valkey-server or a redis:// URL."
     )
-
-
-def _without_password(url: str) -> str:
-    """Return a URL as it may be printed."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def _addresses(arguments: Mapping[str, Any]) -> frozenset[Any]:

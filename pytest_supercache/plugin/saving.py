@@ -8,13 +8,16 @@ token is that of the last check, which replayed it.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.masking import masked
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.scenario.grammar import Vocabulary
+from pytest_supercache.scenario.names import SUFFIX
 from pytest_supercache.scenario.scenario import Scenario, ScenarioItem, UserSpec, items
 from pytest_supercache.scenario.validate import load
 from pytest_supercache.scenario.writing import written
@@ -22,6 +25,7 @@ from pytest_supercache.scenario.writing import written
 CHECKS_MAX = 100  # candidates that are tried
 EXECUTIONS_MAX = 2_000  # of the search for one candidate
 SECONDS_MAX = 10.0
+_NAME_MAX = 150
 
 _PLACE = re.compile(r"^.*?\): ")  # where a broken `expect` stands: step, verb, line
 
@@ -45,10 +49,10 @@ class Saver:
         if found is None:
             return None
         scenario, result = self._smallest(*found)
-        name = f"{scenario.id}.supercache.yaml"
+        name = f"{_file_name(scenario.id)}{SUFFIX}"
         folder.mkdir(parents=True, exist_ok=True)
         text = written(scenario, _story(item, shown / name, result))
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(masked(text), encoding="utf-8")
         return shown / name
 
     def _smallest(self, scenario: Scenario, result: CheckResult) -> tuple[Scenario, CheckResult]:
@@ -72,12 +76,19 @@ class Saver:
         self, scenario: Scenario, like: CheckResult
     ) -> tuple[Scenario, CheckResult] | None:
         try:
-            scenario = load(scenario.path, written(scenario), self.vocabulary)
+            scenario = load(scenario.path, masked(written(scenario)), self.vocabulary)
             (item,) = items(scenario)
             result = self.check(item)
         except SupercacheError:
             return None  # a wait without its step, a guarantee that nothing breaks any more
         return (scenario, result) if _identity(result) == _identity(like) else None
+
+
+def _file_name(scenario_id: str) -> str:
+    """Return an id as the name of a file, which file systems keep short."""
+    if len(scenario_id) <= _NAME_MAX:
+        return scenario_id
+    return f"{scenario_id[:_NAME_MAX]}-{sha256(scenario_id.encode()).hexdigest()[:8]}"
 
 
 def _alone(item: ScenarioItem) -> Scenario:

@@ -4,6 +4,8 @@ import json
 import unicodedata
 from typing import Any
 
+from pytest_supercache.core.masking import masked
+from pytest_supercache.core.printable import printable
 from pytest_supercache.report.plain import plain
 
 MISSING = object()
@@ -15,14 +17,14 @@ LEGEND_MAX = 2_000
 TEXT_MAX = 1_000
 PASTED_MAX = 4_000
 _PASTED = frozenset({"token", "replay"})
-_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def clean(text: str) -> str:
-    """Escape what would break a line, a terminal or an XML file; keep letters of any script."""
-    if type(text) is str and text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+    """Escape what would break a line, a terminal or an XML file, and mask who is in a URL.
+
+    Letters of any script stay.
+    """
+    return printable(masked(text))
 
 
 def shown(value: object) -> str:
@@ -115,15 +117,6 @@ def _limited(text: str) -> str:
         return text
     rest = len(text) - LEGEND_MAX
     return f"{text[:LEGEND_MAX]} ... ({rest:,} more characters, all of them in verdict.json)"
-
-
-def _escaped(char: str) -> str:
-    code = ord(char)
-    if char in _NAMED:
-        return _NAMED[char]
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _columns(char: str) -> int:

@@ -13,6 +13,8 @@ from re import finditer
 from typing import NoReturn
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.masking import masked
+from pytest_supercache.core.printable import printable
 
 PROBLEMS_MAX = 50  # more are counted, not shown: nobody reads on, and a hint costs time
 _CANDIDATES_MAX = 500
@@ -96,9 +98,9 @@ def problem_at(
         line=span.line,
         column=span.column,
         width=span.width,
-        message=message,
-        hint=hint,
-        source=source.line(span.line),
+        message=masked(message),
+        hint=masked(hint),
+        source=masked(source.line(span.line)),
         is_warning=is_warning,
     )
 
@@ -114,7 +116,7 @@ class ScenarioProblems(SupercacheError):
     def __str__(self) -> str:
         """Write every problem, a blank line between them."""
         more = [f"... and {self.left_off} more problems"] if self.left_off else []
-        return "\n\n".join([*map(str, self.problems), *more])
+        return printable("\n\n".join([*map(str, self.problems), *more]), but="\n\t")
 
 
 @dataclass(slots=True)

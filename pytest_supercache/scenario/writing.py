@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_supercache.core.printable import printable
 from pytest_supercache.scenario.grammar import BUILT_IN_VERBS, MATCHERS
 from pytest_supercache.scenario.matchers import (
     Anything,
@@ -41,7 +42,7 @@ _PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$/-]*(:[A-Za-z0-9_.$/-]+)*")
 
 def written(scenario: Scenario, comments: Iterable[str] = ()) -> str:
     """Return the text of a file that says what ``scenario`` says, below some comment lines."""
-    lines = [f"# {line}" for comment in comments for line in comment.splitlines()]
+    lines = [f"# {printable(line)}" for comment in comments for line in comment.splitlines()]
     lines += [f"scenario: {_scalar(scenario.title)}", f"id: {_scalar(scenario.id)}"]
     lines += _systems(scenario)
     lines += _line("owner", scenario.owner)

@@ -359,7 +359,7 @@ def test_two_runs_cannot_share_a_database(foreign):
 def test_a_password_is_not_printed():
     with pytest.raises(SupercacheError, match="no answer") as told:
         ForeignServer("redis://shop:secret@127.0.0.1:1/0")
-    assert "redis://127.0.0.1:1/0" in str(told.value)
+    assert "redis://***@127.0.0.1:1/0" in str(told.value)
     assert "secret" not in str(told.value)
 
 
