@@ -6,6 +6,7 @@ At most 120 words, a draft that a person finishes; nothing is ever sent.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_supercache.gate.evidence import rows_of
 from pytest_supercache.gate.overview import in_words, what_was_tested
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
 from pytest_supercache.gate.telling import (
@@ -22,10 +23,11 @@ from pytest_supercache.gate.telling import (
 from pytest_supercache.report.values import clean, harmless
 
 WORDS_MAX = 120
+_NAMED_MAX = 3
 
 _DELAY = {
     GateVerdict.GO: "The release can go.",
-    GateVerdict.GO_WITH_WORKAROUND: "The release can go with a workaround.",
+    GateVerdict.GO_WITH_WORKAROUND: "The release may ship, but only with a workaround.",
     GateVerdict.NO_GO: "The release has to wait.",
     GateVerdict.NO_VERDICT: "Nobody can say yet whether the release may go.",
 }
@@ -52,7 +54,7 @@ def message(document: Mapping[str, Any], decision: Decision, rules: Rules) -> st
 
 
 def _parts(document: Raw, decision: Decision, rules: Rules) -> Iterator[Part]:
-    yield f"{DRAFT}. {_DELAY[decision.verdict]}", False
+    yield f"{DRAFT}. {_delay(document, decision)}", False
     found = conflicts(document, decision, rules)
     if decision.verdict is GateVerdict.NO_GO:  # what is waived is not what the release waits for
         found = [group for group in found if not waivers_of(group[0], decision)]
@@ -72,6 +74,18 @@ def _parts(document: Raw, decision: Decision, rules: Rules) -> Iterator[Part]:
         known = [f"{waiver.issue.id} until {waiver.issue.expires}" for waiver in decision.waivers]
         yield f"Not in the way, for a workaround is in force: {in_words(known)}.", True
     yield f"Next update: TODO({_asked(found, decision)}): when?", False
+
+
+def _delay(document: Raw, decision: Decision) -> str:
+    """Say whether the release waits; what fails and does not count is named beside a GO."""
+    broken = list(dict.fromkeys(row.id for row in rows_of(document) if row.violated))
+    if decision.verdict is not GateVerdict.GO or not broken:
+        return _DELAY[decision.verdict]
+    more = [f"{len(broken) - _NAMED_MAX} more"] if len(broken) > _NAMED_MAX else []
+    return (
+        "The gate says GO. What fails, and does not count for this release: "
+        f"{in_words([*broken[:_NAMED_MAX], *more])}."
+    )
 
 
 def _conflict(found: list[list[Raw]], document: Raw) -> Iterator[Part]:

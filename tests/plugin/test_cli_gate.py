@@ -35,7 +35,9 @@ def test_verdict_decides_from_the_file_of_any_run(project: Project, supercache: 
     assert result.exit_code == 0
     assert result.output.startswith(f"GO WITH KNOWN WORKAROUND until {TODAY} (last day)")
     assert "scenarios V-1; guarantees coherent_when_settled; keys product:42" in result.output
-    assert supercache("message").output.startswith("DRAFT, not sent. The release can go with")
+    assert supercache("message").output.startswith(
+        "DRAFT, not sent. The release may ship, but only with"
+    )
     assert "sc1:V-1:" in supercache("postmortem").output
 
 

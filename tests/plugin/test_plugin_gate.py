@@ -86,7 +86,7 @@ def test_from_a_conflict_over_a_waiver_that_expires_to_its_fix(project: Project)
     assert gate(project)["until"] == str(TODAY + timedelta(days=5))
     assert gate(project)["assumptions"] == ["no operation pauses 500 ms or more"]
     message = (project.path / "reports" / "message.md").read_text()
-    assert message.startswith("DRAFT, not sent. The release can go with a workaround.")
+    assert message.startswith("DRAFT, not sent. The release may ship, but only with a workaround.")
     assert "(KI-1), until" in (project.path / "reports" / "postmortem.md").read_text()
 
     waive(project, fingerprint, TODAY - timedelta(days=1))

@@ -47,7 +47,7 @@ def test_a_message_never_has_more_than_120_words(words: int) -> None:
     found = document(row("S[shop]", "violated", title=long), row("W[off]", assumption=long))
     text = message(found, decide(found, rules), rules)
     assert len(text.split()) <= WORDS_MAX
-    assert text.startswith("DRAFT, not sent. The release can go with a workaround.")
+    assert text.startswith("DRAFT, not sent. The release may ship, but only with a workaround.")
     assert text.rstrip().endswith("Next update: TODO(karim): when?")
 
 
