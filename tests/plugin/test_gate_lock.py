@@ -30,7 +30,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut": (_cut, "gate.lock: its lines are not those that were written"),
     "old": (lambda path: path.write_text("counts K-1\n"), "gate.lock: its lines are not those"),
     "conflict": (_conflict, "gate.lock:1: '<<<<<<< ours'"),
-    "no text": (lambda path: path.write_bytes(b"\xff\xfe"), "gate.lock: 'utf-8' codec"),
+    "no text": (lambda path: path.write_bytes(b"\xff\xfe"), "gate.lock cannot be read: byte 0xff"),
     "dangling": (_dangle, "gate.lock is a link to nothing"),
 }
 
