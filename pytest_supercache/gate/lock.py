@@ -67,8 +67,8 @@ def read_lock(text: str, path: str = "gate.lock") -> Lock:
             scenarios[name] = kind == _COUNTS
         else:
             raise SupercacheError(
-                f"{path}:{number}: {quoted(line)}: expected `{_COUNTS} NAME`, `{_DOCUMENTED} NAME` or "
-                f"`{_PATH} PATH`; {_ANEW}"
+                f"{path}:{number}: {quoted(line)}: expected `{_COUNTS} NAME`, "
+                f"`{_DOCUMENTED} NAME` or `{_PATH} PATH`; {_ANEW}"
             )
     lock = Lock(scenarios=scenarios, paths=tuple(paths))
     _refuse_part(lock, whole, path)

@@ -15,7 +15,7 @@ from pytest_supercache.core.schedule import read_token
 from pytest_supercache.gate.documents import DRAFTS
 from pytest_supercache.gate.draft import lint
 from pytest_supercache.gate.known import moved, read_known_issues
-from pytest_supercache.gate.lock import read_lock, write_lock
+from pytest_supercache.gate.lock import Lock, read_lock, write_lock
 from pytest_supercache.gate.overview import compare, extent, variants
 from pytest_supercache.gate.policy import Rules, decide
 from pytest_supercache.gate.project import read_rules
@@ -143,7 +143,7 @@ cases: rows.csv
 FILES = {
     "flows.yaml": "flows: {look: [{read: k}]}\n",
     "beside.supercache.yaml": BESIDE,
-    "gate.lock": write_lock({"S-1": True}),
+    "gate.lock": write_lock(Lock(scenarios={"S-1": True}, paths=(".",))),
     "known-issues.toml": "",
     "rows.csv": TABLE,
 }
@@ -189,7 +189,12 @@ READERS: Mapping[str, Reader] = {
         read=_known, short=250, long=14_000,
     ),
     "lock": Reader(
-        texts=(write_lock({"S-1[shop]": True, "t.py::test_x": False}),), name="gate.lock",
+        texts=(
+            write_lock(
+                Lock(scenarios={"S-1[shop]": True, "t.py::test_x": False}, paths=("tests", "s"))
+            ),
+        ),
+        name="gate.lock",
         read=lambda path: read_lock(read_text(path), path.name), short=250, long=14_000,
     ),
     "verdict": Reader(
