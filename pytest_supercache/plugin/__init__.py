@@ -114,3 +114,10 @@ def pytest_plugin_registered(plugin: object) -> None:
         from pytest_supercache.runtime.under_test import remember_conftest
 
         remember_conftest(plugin)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Know the conftests of this run no longer: another run in this process has its own."""
+    from pytest_supercache.runtime.under_test import forget_conftests
+
+    forget_conftests(config.pluginmanager.get_plugins())

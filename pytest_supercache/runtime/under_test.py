@@ -2,7 +2,7 @@
 
 import sys
 import types
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -98,6 +98,12 @@ _conftests: list[ModuleType] = []
 
 
 def remember_conftest(module: ModuleType) -> None:
-    """Know a conftest for good: the next one of another folder takes its name among the modules."""
+    """Know a conftest until its run is over: the one of another folder gets the same name."""
     if is_under_test(module) and not any(module is one for one in _conftests):
         _conftests.append(module)
+
+
+def forget_conftests(modules: Iterable[Any]) -> None:
+    """Take note that the run that had loaded these modules, among others, is over."""
+    gone = set(map(id, modules))
+    _conftests[:] = [module for module in _conftests if id(module) not in gone]
