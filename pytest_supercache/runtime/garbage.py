@@ -44,7 +44,7 @@ class Collector:
 
 
 _GROWTH = 1.25
-_MORE = 100_000
+_MORE = 400_000
 """All garbage is collected once so many times as many blocks of memory are in use, and more."""
 
 _in_use = 0  # blocks after that was done last
