@@ -4,6 +4,7 @@ import sys
 import types
 from collections.abc import Iterable, Set
 from functools import cache
+from operator import itemgetter
 from types import ModuleType
 from typing import Any
 
@@ -39,9 +40,11 @@ _SHIPPED_SYSTEMS = "pytest_supercache.reference"
 
 def is_under_test(module: ModuleType | None) -> bool:
     """Say whether a module's locks, sleeps and globals belong to the code under test."""
-    if not issubclass(type(module), ModuleType):
+    kind = type(module)
+    if not issubclass(kind, ModuleType):
         return False
-    name = members_of(module).get("__name__")
+    members = vars(module) if kind is ModuleType else members_of(module)
+    name = members.get("__name__")
     return type(name) is str and is_under_test_name(name)
 
 
@@ -80,8 +83,8 @@ _REAL_DICT = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
 def modules_under_test() -> list[ModuleType]:
-    """Return the imported modules of the code under test, in a stable order."""
-    return [module for module in imported_modules() if is_under_test(module)]
+    """Return the imported modules of the code under test, each once, in a stable order."""
+    return _each_once([one for one in list(sys.modules.items()) if is_under_test(one[1])])
 
 
 def imported_modules(known: Set[int] = frozenset()) -> list[ModuleType]:
@@ -89,8 +92,15 @@ def imported_modules(known: Set[int] = frozenset()) -> list[ModuleType]:
     values = (*sys.modules.values(), *_conftests)
     if all(map(known.__contains__, map(id, values))):  # makes no set, as issuperset
         return []
-    named = [module for _, module in sorted(sys.modules.items())]
-    modules = {id(module): module for module in (*named, *_conftests)}
+    return _each_once(list(sys.modules.items()), known)
+
+
+def _each_once(
+    named: list[tuple[str, ModuleType]], known: Set[int] = frozenset()
+) -> list[ModuleType]:
+    """Return modules by their names in ``sys.modules``, and the conftests that have none there."""
+    by_name = [module for _, module in sorted(named, key=itemgetter(0))]
+    modules = {id(module): module for module in (*by_name, *_conftests)}
     return [module for number, module in modules.items() if number not in known]
 
 

@@ -77,8 +77,9 @@ class Lasting:
             seen.add(id(value))
             is_unseen = is_unseen or top(type(value).__module__) in _ASYNCIO
             self._keep(value, name, is_unseen=is_unseen)
-            elements = islice(inside(value), ELEMENTS_MAX)
-            waiting.extend((inner, name, is_unseen) for inner, _ in elements)
+            for inner, _ in islice(inside(value), ELEMENTS_MAX):
+                if type(inner) not in SCALARS and id(inner) not in seen:  # most are met here
+                    waiting.append((inner, name, is_unseen))
 
     def _keep(self, value: Any, name: str, *, is_unseen: bool) -> None:
         kept = remembered(value, name)
