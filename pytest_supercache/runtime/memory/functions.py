@@ -1,11 +1,10 @@
 """Which functions are rewritten: all of the code under test, for the length of a check.
 
-The functions of a module are found by what refers to its globals, once per module. Functions that
-were made later are reported by the rewritten code that makes them, or found from the body.
+The functions of a module are found once, when it is new. Functions that were made later are
+reported by the rewritten code that makes them, or found from the body.
 """
 
 import functools
-import gc
 import sys
 import weakref
 from collections import deque
@@ -27,14 +26,12 @@ from pytest_supercache.runtime.memory.entering import CALLING_FOR_C
 from pytest_supercache.runtime.memory.files import listen
 from pytest_supercache.runtime.memory.hooks import HOOKS
 from pytest_supercache.runtime.memory.reach import WALKED, inside
+from pytest_supercache.runtime.memory.referring import functions_of
 from pytest_supercache.runtime.memory.rewriting import Hooks, Nested, rewritten
 from pytest_supercache.runtime.under_test import modules_under_test
 
 BODY_OBJECTS_MAX = 5_000
 """So many objects are looked into to find functions that were made outside of any check."""
-
-_REFERRERS_MAX = 4
-"""With more new modules than this, one look at all functions is quicker."""
 
 _Key = tuple[CodeType, str, str, bytes, frozenset[str]]
 
@@ -101,10 +98,8 @@ class _Known:
         for module in new:
             self._functions.pop(id(vars(module)), None)  # of one that is gone
             self._modules[id(module)] = weakref.ref(module)
-        spaces = {id(vars(module)) for module in new}
-        for one in _referrers([vars(module) for module in new]):
-            if type(one) is FunctionType and id(one.__globals__) in spaces:
-                self.add(one)
+        for function in functions_of(new):
+            self.add(function)
 
     def _knows(self, module: ModuleType) -> bool:
         reference = self._modules.get(id(module))
@@ -112,24 +107,6 @@ class _Known:
 
 
 _known = _Known()
-
-
-def _referrers(spaces: list[dict[str, Any]]) -> list[Any]:
-    """Return all objects that refer to the globals of modules, and maybe others.
-
-    The collector does not tell of objects that the application has frozen, as servers do before
-    they fork, so it may look at everything again until this returns.
-    """
-    if not spaces:
-        return []
-    is_frozen = gc.get_freeze_count() > 0
-    if is_frozen:
-        gc.unfreeze()
-    try:
-        return gc.get_objects() if len(spaces) > _REFERRERS_MAX else gc.get_referrers(*spaces)
-    finally:
-        if is_frozen:
-            gc.freeze()
 
 
 def _made_function(function: Any) -> None:

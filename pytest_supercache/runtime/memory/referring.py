@@ -1,0 +1,88 @@
+"""Finds the functions of modules, also those that no module leads to.
+
+A function refers to the globals of its module. Where a walk from a module finds as many functions
+as there are references to its globals, there are no others. Otherwise all objects of the process
+are looked at, which takes long in a large one.
+"""
+
+import gc
+import sys
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+_WALKED_MODULES_MAX = 4
+"""With more modules than this, one look at all objects is quicker than a walk from each."""
+
+_WALKED_OBJECTS_MAX = 5_000
+"""A module that leads to more objects than this is not walked to the end."""
+
+
+def functions_of(modules: list[ModuleType]) -> Iterator[FunctionType]:
+    """Yield the functions that have the globals of these modules, and perhaps some twice."""
+    left = modules
+    if len(modules) <= _WALKED_MODULES_MAX:
+        left = []
+        for module in modules:
+            found = _walked(vars(module))
+            yield from found
+            if len(found) != _references(module) - _ALONE:
+                left.append(module)
+    spaces = {id(vars(module)) for module in left}
+    for one in _referrers([vars(module) for module in left]):
+        if type(one) is FunctionType and id(one.__globals__) in spaces:
+            yield one
+
+
+def _references(module: ModuleType) -> int:
+    """Return how many references there are to a module's globals, and some for asking."""
+    return sys.getrefcount(vars(module))
+
+
+_ALONE = _references(ModuleType("without_functions"))
+
+
+def _walked(space: dict[str, Any]) -> list[FunctionType]:
+    """Return the functions with these globals that they lead to, each once."""
+    found: list[FunctionType] = []
+    seen = {id(space)}
+    waiting: list[Any] = list(space.values())
+    while waiting and len(seen) < _WALKED_OBJECTS_MAX:
+        value = waiting.pop()
+        if id(value) in seen or not gc.is_tracked(value):
+            continue
+        seen.add(id(value))
+        if type(value) is FunctionType:
+            if value.__globals__ is space:
+                found.append(value)
+            waiting.extend(one for one in gc.get_referents(value) if one is not value.__globals__)
+        elif not _is_of_others(value, space):
+            waiting.extend(gc.get_referents(value))
+    return found
+
+
+def _is_of_others(value: Any, space: dict[str, Any]) -> bool:
+    """Say whether a value is a module, or a class of another one: they lead everywhere."""
+    kind = type(value)
+    if issubclass(kind, type):
+        return bool(type.__getattribute__(value, "__dict__").get("__module__") != space["__name__"])
+    return issubclass(kind, ModuleType)
+
+
+def _referrers(spaces: list[dict[str, Any]]) -> list[Any]:
+    """Return all objects that refer to the globals of modules, and maybe others.
+
+    The collector does not tell of objects that the application has frozen, as servers do before
+    they fork, so it may look at everything again until this returns.
+    """
+    if not spaces:
+        return []
+    is_frozen = gc.get_freeze_count() > 0
+    if is_frozen:
+        gc.unfreeze()
+    try:
+        is_quicker = len(spaces) > _WALKED_MODULES_MAX
+        return gc.get_objects() if is_quicker else gc.get_referrers(*spaces)
+    finally:
+        if is_frozen:
+            gc.freeze()
