@@ -13,10 +13,10 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.actor import Actor
 from pytest_supercache.runtime.calling import current_actor
+from pytest_supercache.runtime.coroutines import is_inner
 from pytest_supercache.runtime.faults import Failure
 from pytest_supercache.runtime.stepping import Stepping, raise_late
 from pytest_supercache.runtime.task_actor import TaskActor
-from pytest_supercache.runtime.tasks import is_inner
 
 
 async def step(

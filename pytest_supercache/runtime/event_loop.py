@@ -27,6 +27,7 @@ from pytest_supercache.runtime.alone import let_run
 from pytest_supercache.runtime.awaits import Parted
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.coroutines import is_inner, serves
 from pytest_supercache.runtime.loop_executor import run_on_thread
 from pytest_supercache.runtime.loop_inbox import Inbox
 from pytest_supercache.runtime.loop_waits import note_waits
@@ -34,7 +35,7 @@ from pytest_supercache.runtime.memory_net import Network, Server
 from pytest_supercache.runtime.passing import take_alone
 from pytest_supercache.runtime.selector import Selector
 from pytest_supercache.runtime.task_actor import ACTING, TaskActor
-from pytest_supercache.runtime.tasks import is_inner, live, serves
+from pytest_supercache.runtime.tasks import live
 from pytest_supercache.runtime.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.timers import Timers
 from pytest_supercache.runtime.under_test import is_under_test_name
