@@ -185,7 +185,8 @@ def watch(
         lease: what expires is a lock, so that its end is tried early (``ticks: auto``).
         clock: it reads a clock: a step, later than the reading before it. If the clock is cut, to
             milliseconds for instance, equal readings are tried, too. True: how far it is cut is
-            learnt from its values; a number: it is cut to so many seconds (0.001).
+            learnt from its values, so they must not depend on earlier calls; a number: it is cut
+            to so many seconds (0.001).
         lines: every line of the function is a step, where the grain is ``line``; the call is none.
 
     Raises:

@@ -9,12 +9,13 @@ nobody and lets nothing expire; where something comes due before, only a tick go
 from collections.abc import Callable
 from datetime import date, time
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.schedule import CUT_CLOCK
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
 from pytest_supercache.runtime.actor import Actor, BackgroundActor
-from pytest_supercache.runtime.calling import current_actor
+from pytest_supercache.runtime.calling import current_actor, looking
 from pytest_supercache.runtime.declared import CLOCK_STEP, READS_CLOCK
 from pytest_supercache.runtime.polling import asked_before, note_nothing
 from pytest_supercache.runtime.stepping import Stepping
@@ -41,17 +42,22 @@ class DeclaredClock:
     Args:
         name: of the function.
         resolution: how far apart two instants may be that it shows as one, in seconds; None: it is
-            learnt from what the function answers at the first reading.
+            learnt from what the function answers at the first reading of each execution. An
+            execution that relied on what another one has learnt could not be replayed alone.
     """
 
     def __init__(self, name: str, resolution: float | None) -> None:
         self._name = name
+        self._is_learnt = resolution is None
         self._resolution = resolution
+        self._execution: Callable[[], Stepping | None] = lambda: None  # it was learnt in this one
 
     def read(self, execution: Stepping, read: Callable[[], Any]) -> Any:
         """Read it in a step, at an instant later than that of every reading before."""
         actor = current_actor()
         assert actor is not None, "a clock is read by an actor"
+        if self._is_learnt and self._execution() is not execution:
+            self._execution, self._resolution = ref(execution), None
         question = f"read the clock ({self._name})"
         since = asked_before(execution, question)
         if since is not None and (actor.direct or actor.is_task):
@@ -62,7 +68,7 @@ class DeclaredClock:
             question, READS_CLOCK, kind="watched", recheck_from=since, polls=since is not None
         )
         execution.controller.time.clock.advance(CLOCK_STEP)
-        answer = self._show(execution, read)
+        answer = self._show(execution, actor, read)
         if self._resolution is not None and self._resolution > CLOCK_STEP:
             instants = _instants(execution, self._resolution)
             instants.note_reading(execution, actor)
@@ -72,16 +78,30 @@ class DeclaredClock:
         execution.answered("the clock")
         return answer
 
-    def _show(self, execution: Stepping, read: Callable[[], Any]) -> Any:
-        """Return what it shows now, and learn its resolution if nobody has told it."""
-        steps = len(execution.record.steps)
+    def _show(self, execution: Stepping, actor: Actor, read: Callable[[], Any]) -> Any:
+        """Return what it shows now, and learn its resolution if that is not known."""
+        taken = len(execution.record.steps)
         answer = read()
         if self._resolution is None:
-            takes_steps = len(execution.record.steps) > steps
-            clock = execution.controller.time.clock
-            is_known = isinstance(answer, _COMPARED) and not takes_steps
-            self._resolution = _learnt(read, clock) if is_known else CLOCK_STEP
+            kinds = {s.kind for s in execution.record.steps[taken:] if s.actor == actor.name}
+            is_known = isinstance(answer, _COMPARED) and kinds <= {"memory"}
+            self._resolution = self._learn(execution, read) if is_known else CLOCK_STEP
         return answer
+
+    def _learn(self, execution: Stepping, read: Callable[[], Any]) -> float:
+        """Learn the resolution; a clock that remembers later instants makes the result UNKNOWN."""
+        with looking():  # no steps, and no time passes
+            before = read()
+            resolution = _learnt(read, execution.controller.time.clock)
+            after = read()
+        if after == before:
+            return resolution
+        execution.controller.hazard(
+            f"what {self._name} answers depends on earlier calls, so how far it cuts the time "
+            "cannot be learnt by calling it. Say so in its watch: clock=0.001 for milliseconds, "
+            "clock=0.000001 if it does not cut"
+        )
+        return CLOCK_STEP
 
 
 class NextInstant:

@@ -328,3 +328,95 @@ def test_a_race_in_memory_replays_in_new_processes_whatever_their_hash_seed(
         result = again(project, command)
         assert result.ret == 1
         result.stdout.fnmatch_lines(["*replays 10/10*"])
+
+
+BATCH_OF_A_MILLISECOND = """
+import time
+import pytest_supercache as sc
+
+def now_ms():
+    return int(time.time() * 1000)
+
+sc.watch(f"{__name__}:now_ms", clock=True)
+
+@sc.explore
+def test_batch(world):
+    world.actor("alice", lambda: now_ms())
+    world.actor("bob", lambda: now_ms())
+    answers = world.run()
+    assert answers["alice"] == answers["bob"]
+"""
+
+CLOCK_IN_SHARED_MEMORY = """
+import time
+import pytest_supercache as sc
+
+shift = {"seconds": 0}
+
+def now_ms():
+    return int((time.time() + shift["seconds"]) * 1000)
+
+sc.watch(f"{__name__}:now_ms", clock=True)
+
+@sc.explore
+def test_shift(world):
+    def look():
+        before = now_ms()
+        return shift["seconds"], now_ms() - before
+
+    shift["seconds"] = 0
+    world.actor("alice", look)
+    world.actor("bob", lambda: shift.update(seconds=1))
+    assert world.run()["alice"] != (1, 1001)
+"""
+
+COUNT_BY_TWO_ANSWERS_OF_THE_LOOP = """
+import asyncio
+import pytest_supercache as sc
+
+@sc.explore
+async def test_count(world):
+    hits = []
+
+    async def look():
+        return len(hits)
+
+    async def store(number):
+        hits[:] = range(number)
+
+    def count(loop):
+        def ask(coroutine):
+            return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+        ask(store(ask(look()) + 1))
+
+    async def serve():
+        await asyncio.to_thread(count, asyncio.get_running_loop())
+
+    world.actor("alice", serve)
+    world.actor("bob", serve)
+    await world.run()
+    assert len(hits) == 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("pseudo_actor", "test"),
+    [
+        ("clock@1ms", BATCH_OF_A_MILLISECOND),
+        ("clock@1ms", CLOCK_IN_SHARED_MEMORY),
+        ("calls@loop", COUNT_BY_TWO_ANSWERS_OF_THE_LOOP),
+    ],
+    ids=["next millisecond", "next millisecond, clock in shared memory", "callbacks of threads"],
+)
+def test_moves_of_pseudo_actors_replay_in_new_processes_whatever_their_hash_seed(
+    project: Project, monkeypatch: pytest.MonkeyPatch, pseudo_actor: str, test: str
+) -> None:
+    project.test_file(test)
+    command = replay_command(project.run())
+    assert pseudo_actor in command
+    for seed in range(either(1, 10)):
+        monkeypatch.setenv("PYTHONHASHSEED", str(seed))
+        result = again(project, command)
+        assert result.ret == 1
+        result.stdout.fnmatch_lines(["*replays 10/10*"])
