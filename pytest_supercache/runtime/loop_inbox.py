@@ -74,11 +74,11 @@ def run_coroutine_threadsafe(coro: Any, loop: Any) -> Any:
     execution, actor = controlled(), current_actor()
     if execution is None or actor is None or execution.controller.phase != "race":
         return _real_run_coroutine_threadsafe(coro, loop)
+    if not asyncio.iscoroutine(coro):
+        raise TypeError("A coroutine object is required")
     if not hasattr(loop, "child_of"):
         coro.close()
         _leave(execution, actor)
-    if not asyncio.iscoroutine(coro):
-        raise TypeError("A coroutine object is required")
     handed = _Handed(execution, loop, coro)
     loop.call_soon_threadsafe(handed.start, loop.child_of(actor, coro))
     return handed.future

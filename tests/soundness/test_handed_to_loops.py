@@ -328,6 +328,30 @@ def a_coroutine_for_a_loop_that_is_not_under_control(world):
     _to_another_loop(world, is_kept=False)
 
 
+def _what_is_no_coroutine(world, *, is_expected):
+    loop, refused = asyncio.new_event_loop(), []
+
+    def hand_over():
+        with contextlib.suppress(TypeError if is_expected else ValueError):
+            asyncio.run_coroutine_threadsafe(loop.create_future(), loop)
+        refused.append(True)
+
+    world.actor("a", hand_over)
+    world.run()
+    loop.close()
+    assert refused
+
+
+@right("asyncio refuses a future before it asks whose loop that is")
+def a_future_in_the_place_of_a_coroutine(world):
+    _what_is_no_coroutine(world, is_expected=True)
+
+
+@broken("nobody expects the TypeError")
+def a_future_in_the_place_of_a_coroutine_that_nobody_expects(world):
+    _what_is_no_coroutine(world, is_expected=False)
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()
