@@ -12,6 +12,7 @@ from pytest_supercache.core.errors import SupercacheError, TokenError
 from pytest_supercache.core.masking import masked
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.plugin.bench import Bench
+from pytest_supercache.plugin.gating import is_ours
 from pytest_supercache.plugin.session import NotAsExpected, Session, project_root
 from pytest_supercache.registry import REGISTRY
 
@@ -124,20 +125,16 @@ def select_for_replay(config: pytest.Config, items: list[pytest.Item], token: st
     chosen = [
         item
         for item in items
-        if wanted in {masked(item.name), masked(item.nodeid)} and _is_ours(item)
+        if wanted in {masked(item.name), masked(item.nodeid)} and is_ours(item)
     ]
     if not chosen:
-        ours = sorted(item.name for item in items if _is_ours(item))
+        ours = sorted(item.name for item in items if is_ours(item))
         raise TokenError(
             f"the token is for {wanted!r}, which was not collected. Collected: "
             f"{', '.join(ours) or 'no scenario at all'}"
         )
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
-
-
-def _is_ours(item: pytest.Item) -> bool:
-    return isinstance(item, ScenarioTest) or hasattr(getattr(item, "obj", None), "is_explored")
 
 
 def _test_of(item: "ScenarioItem") -> Callable[..., None]:
