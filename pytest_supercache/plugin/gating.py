@@ -249,7 +249,7 @@ class Gate:
         for name, text in self._texts.items():
             write_whole(self._path.with_name(name), text)
 
-    def cannot_write(self, session: pytest.Session, error: OSError) -> None:
+    def cannot_write(self, session: pytest.Session, error: Exception) -> None:
         """A verdict that nobody can read later is none; what is made of one may be missing."""
         if self._close is not None:
             self._screen.append(f"  note: the reports beside verdict.json are not whole: {error}")

@@ -244,7 +244,7 @@ class Session:
             return
         if is_of_another_process(self._config):
             return
-        from pytest_supercache.core.inputs import read_json
+        from pytest_supercache.core.inputs import InputError, read_json
         from pytest_supercache.report.folder import write_reports
 
         findings = self._findings
@@ -255,7 +255,7 @@ class Session:
             write_reports(document, self.report_folder, self._config.rootpath)
             self.allure.write(document)
             self.gate.write_texts()
-        except OSError as error:
+        except (OSError, InputError) as error:
             if not self.gate.is_on:
                 raise
             self.gate.cannot_write(session, error)

@@ -1,5 +1,8 @@
 """Runs of projects with passwords in their settings, odd values and names, other plugins."""
 
+import pytest
+
+from pytest_supercache.core import inputs
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 
@@ -140,3 +143,14 @@ def test_the_workers_of_xdist_leave_the_verdict_to_their_controller(project: Pro
     assert result.ret != 0
     said = result.stdout.str() + result.stderr.str()
     assert said.count("NO VERDICT") == 1
+
+
+def test_a_verdict_that_is_too_large_for_the_reports_stands_all_the_same(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs.read_json, "__defaults__", (100,))
+    project.scenario(race())
+    result = project.run("--supercache-gate")
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+    result.stdout.fnmatch_lines(["NO-GO", "*reports beside verdict.json are not whole*100 bytes*"])
+    assert project.row()["verdict"] == "violated"
