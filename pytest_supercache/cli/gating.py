@@ -21,7 +21,7 @@ from pytest_supercache.gate.freshness import HOURS_MAX, Asked, doubts_of
 from pytest_supercache.gate.lock import Lock, write_lock
 from pytest_supercache.gate.message import message as draft_of_message
 from pytest_supercache.gate.overview import compare, extent, variants
-from pytest_supercache.gate.paths import beyond, parts_left, paths_of
+from pytest_supercache.gate.paths import partial_testpaths, paths_of, uncovered
 from pytest_supercache.gate.policy import (
     NO_EVIDENCE,
     Decision,
@@ -252,7 +252,7 @@ def _write_lock(judged: Judged) -> None:
     if (run or {}).get("deselected"):
         flaws.append("items were deselected")
     flaws += [f"{option} leaves out items" for option in (run or {}).get("selecting") or ()]
-    flaws += [*parts_left(run), *_less_than_before(judged.rules, paths_of(run))]
+    flaws += [*partial_testpaths(run), *_less_than_before(judged.rules, paths_of(run))]
     if flaws:
         raise SupercacheError(
             f"{LOCK}: the run was not a whole one: {short('; '.join(flaws))}; run every scenario "
@@ -270,5 +270,5 @@ def _write_lock(judged: Judged) -> None:
 def _less_than_before(rules: Rules, paths: tuple[str, ...]) -> Iterator[str]:
     if not paths:
         yield "verdict.json does not say which paths the run was given"
-    elif left := beyond(paths, rules.lock_paths):
+    elif left := uncovered(paths, rules.lock_paths):
         yield f"the present {LOCK} is about {', '.join(left)} (remove it first if less is meant)"

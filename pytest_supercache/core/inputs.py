@@ -1,7 +1,7 @@
-"""Reads what may come from elsewhere, within bounds: the one way in for every file, and all bounds.
+"""Reads files that may be hostile, and holds the bounds of all inputs; every file comes in here.
 
-Whoever wrote a file may have wanted to keep us busy. So what is no regular file is never waited
-for, no more is read than a bound allows, and depth is checked before anything recurses.
+A file may have been made to exhaust time or memory. So pipes and devices are refused and never
+waited for, no more is read than a bound allows, and depth is checked before anything recurses.
 """
 
 import errno

@@ -1,11 +1,11 @@
-"""How a process notices that another one is gone, however it ended: by a pipe that one held.
+"""Lets a process notice that another one has ended, by SIGKILL too: through a pipe.
 
-Nobody writes to it. Its write end belongs to this process alone: programs that it starts do not
-inherit it, and a forked process closes it first of all. So whoever reads meets the end of the file
-when this process has ended, by SIGKILL too. A signal at a parent's death (``PR_SET_PDEATHSIG``)
-would come when the *thread* that started the child ends, and on Linux only.
+Nobody writes to the pipe. Its write end belongs to the process that made it: programs which that
+process starts do not inherit it, and its forks close it at once. So a reader meets the end of the
+file when that process has ended. A signal at a parent's death (``PR_SET_PDEATHSIG``) would come
+when the *thread* that started the child ends, and on Linux only.
 
-A worker of xdist is started by others, without such a pipe. It asks for its parent's number.
+xdist starts its workers without such a pipe. A worker asks for its parent's number instead.
 """
 
 import os
@@ -59,7 +59,7 @@ _held: weakref.WeakSet[Lifeline] = weakref.WeakSet()
 
 
 def _let_go() -> None:
-    """After a fork: what keeps them whole is the other process alone."""
+    """After a fork: close the write ends, which belong to the process that forked."""
     for lifeline in list(_held):
         lifeline.cut()
     _held.clear()

@@ -1,6 +1,6 @@
-"""Who one is, in a URL, stays out of every output: ``redis://user:secret@host`` names no user.
+"""Masks the user part of URLs: ``redis://user:secret@host`` becomes ``redis://***@host``.
 
-The one function for it. It is applied where texts leave (messages, reports), and where a URL
+It is applied where texts leave (messages, reports), and where a URL
 becomes a name that a token holds and a replay looks up, so that both have the same one. What is
 left is a URL still, with the user ``***``. Everything else is evidence and stays as it is.
 """

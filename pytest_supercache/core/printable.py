@@ -1,4 +1,4 @@
-"""Writes characters that are not printable as escapes: they could move the cursor, or hide text."""
+"""Escapes characters that are not printable, which could move the cursor or hide text."""
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 

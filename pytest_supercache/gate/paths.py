@@ -13,20 +13,19 @@ def paths_of(run: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(map(str, (run or {}).get("paths") or ()))
 
 
-def beyond(paths: Iterable[str], wanted: Iterable[str]) -> list[str]:
-    """Return the wanted paths that are not among the paths, nor below one of them."""
+def uncovered(paths: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """Return the wanted paths that neither are among the given paths nor lie below one."""
     paths = list(paths)
     return [one for one in wanted if not any(_is_at_or_below(one, path) for path in paths)]
 
 
-def parts_left(run: Mapping[str, Any] | None) -> Iterator[str]:
+def partial_testpaths(run: Mapping[str, Any] | None) -> Iterator[str]:
     """Yield the testpaths of the project of which a run was given only a part.
 
-    A path beside the testpaths, or all of one of them, is a choice; a part is what somebody works
-    on.
+    A path outside of the testpaths, or the whole of one of them, is taken for a choice.
     """
     paths = paths_of(run)
-    for whole in beyond(paths, (run or {}).get("testpaths") or ()):
+    for whole in uncovered(paths, (run or {}).get("testpaths") or ()):
         parts = [path for path in paths if _is_at_or_below(path, whole)]
         if parts:
             yield f"{', '.join(parts)} is only a part of {whole} (testpaths)"

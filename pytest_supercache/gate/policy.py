@@ -25,7 +25,7 @@ from pytest_supercache.gate.evidence import (
 )
 from pytest_supercache.gate.known import KnownIssue, ends_soon, renewals
 from pytest_supercache.gate.lock import missing_from
-from pytest_supercache.gate.paths import beyond, paths_of
+from pytest_supercache.gate.paths import paths_of, uncovered
 
 NO_EVIDENCE = 6
 """The exit status of NO VERDICT where pytest itself has no word for it."""
@@ -280,7 +280,7 @@ def _missing(rows: list[Row], rules: Rules, run: Mapping[str, Any] | None) -> It
     if rules.lock_fault:
         yield rules.lock_fault
     paths = paths_of(run)
-    left = beyond(paths, rules.lock_paths) if paths else []
+    left = uncovered(paths, rules.lock_paths) if paths else []
     if left:
         yield f"gate.lock is about {', '.join(left)}, and the run was given {', '.join(paths)}"
     yield from missing_from(rules.lock or {}, counted_scenarios(rows, rules.release))

@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_supercache.gate.evidence import Row, base_id, blocks, is_below, named, rows_of
 from pytest_supercache.gate.overview import odds_of, what_was_tested
-from pytest_supercache.gate.paths import beyond, paths_of
+from pytest_supercache.gate.paths import paths_of, uncovered
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
 from pytest_supercache.gate.rules_apart import rules_part
 from pytest_supercache.report.plain import Plain, plain
@@ -177,12 +177,12 @@ def _not_covered(
 def _elsewhere(run: Mapping[str, Any], rules: Rules) -> Iterator[str]:
     """Yield what lies outside of the paths that were run, or that the lock is about."""
     paths = paths_of(run)
-    if paths and beyond(paths, run.get("testpaths") or ["."]):
+    if paths and uncovered(paths, run.get("testpaths") or ["."]):
         yield f"{_NOT_COVERED}what lies outside of {', '.join(paths)}"
     unknown = "so nobody knows whether scenarios are missing"
     if rules.lock is None and not rules.lock_fault:
         yield f"{_NOT_COVERED}there is no gate.lock, {unknown}"
-    elif beyond(rules.lock_paths, paths):
+    elif uncovered(rules.lock_paths, paths):
         yield f"{_NOT_COVERED}gate.lock is about {', '.join(rules.lock_paths)}, {unknown} elsewhere"
 
 

@@ -172,7 +172,7 @@ class Gate:
         report = yield
         for node in report.result or ():
             if isinstance(node, pytest.Item) and is_ours(node):
-                self._items.make(node)
+                self._items.note_in_file(node)
         return report
 
     @pytest.hookimpl(tryfirst=True)

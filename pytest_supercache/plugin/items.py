@@ -22,7 +22,7 @@ class Items:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._made: list[pytest.Item] = []  # by their files, also what node ids did not ask for
+        self._in_files: list[pytest.Item] = []  # also what node ids did not ask for
         self._collected: list[pytest.Item] = []  # here; a plugin may give them other ids later
         self._deselected: list[pytest.Item] = []
         self._told = dict[str, str]()  # what workers have collected: node id -> name
@@ -46,13 +46,13 @@ class Items:
     def _unasked(self) -> dict[str, str]:
         """What files have and the node ids of the command line did not ask for."""
         collected = {id(item) for item in self._collected}
-        rest = {item.nodeid: item.name for item in self._made if id(item) not in collected}
+        rest = {item.nodeid: item.name for item in self._in_files if id(item) not in collected}
         present = self._told_unasked | rest
         return {node_id: name for node_id, name in present.items() if node_id not in self.collected}
 
-    def make(self, item: pytest.Item) -> None:
-        """Note what a file has."""
-        self._made.append(item)
+    def note_in_file(self, item: pytest.Item) -> None:
+        """Note an item of a file, whether or not a node id asks for it."""
+        self._in_files.append(item)
 
     def collect(self, item: pytest.Item) -> None:
         """Note what has to be answered."""

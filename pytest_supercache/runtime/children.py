@@ -31,7 +31,7 @@ END_SECONDS = 2.0
 """How long a child that was killed may take to be gone."""
 
 GENERATIONS_MAX = 20
-"""How often is looked for orphans that became children because their parent was killed."""
+"""How many times orphans are looked for whose parent was killed just before."""
 
 _LINE_MAX = 65_536
 _TASKS = "/proc/self/task"

@@ -34,7 +34,7 @@ def test_what_a_file_has_and_node_ids_did_not_ask_for_is_left_out() -> None:
     worker = Items(cast("Any", SimpleNamespace(workeroutput=output)))
     asked, other = (cast("Any", SimpleNamespace(nodeid=f"a::{name}", name=name)) for name in "KL")
     for item in (asked, other):
-        worker.make(item)
+        worker.note_in_file(item)
     worker.collect(asked)
     asked.nodeid = "a::K@group"  # another id at the end does not make it another item
     worker.tell()
