@@ -84,22 +84,30 @@ class DeclaredClock:
         answer = read()
         if self._resolution is None:
             kinds = {s.kind for s in execution.record.steps[taken:] if s.actor == actor.name}
-            is_known = isinstance(answer, _COMPARED) and kinds <= {"memory"}
-            self._resolution = self._learn(execution, read) if is_known else CLOCK_STEP
+            if not kinds <= {"memory"}:
+                self._resolution = self._not_learnt(execution, "it takes steps of its own")
+            elif not isinstance(answer, _COMPARED):
+                kind = type(answer).__qualname__
+                self._resolution = self._not_learnt(execution, f"it answers {kind} objects")
+            else:
+                self._resolution = self._learn(execution, read)
         return answer
 
     def _learn(self, execution: Stepping, read: Callable[[], Any]) -> float:
-        """Learn the resolution; a clock that remembers later instants makes the result UNKNOWN."""
+        """Learn the resolution, unless the clock remembers the instants that are tried."""
         with looking():  # no steps, and no time passes
             before = read()
             resolution = _learnt(read, execution.controller.time.clock)
             after = read()
         if after == before:
             return resolution
+        return self._not_learnt(execution, "what it answers depends on earlier calls")
+
+    def _not_learnt(self, execution: Stepping, why: str) -> float:
+        """Note that the result is UNKNOWN: equal readings, or different ones, are not tried."""
         execution.controller.hazard(
-            f"what {self._name} answers depends on earlier calls, so how far it cuts the time "
-            "cannot be learnt by calling it. Say so in its watch: clock=0.001 for milliseconds, "
-            "clock=0.000001 if it does not cut"
+            f"how far {self._name} cuts the time cannot be learnt by calling it, because {why}. "
+            "Say so in its watch: clock=0.001 for milliseconds, clock=0.000001 if it does not cut"
         )
         return CLOCK_STEP
 
