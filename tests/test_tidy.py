@@ -1,7 +1,9 @@
 """Rules of the house that a linter does not know."""
 
 import ast
+import graphlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,30 @@ def test_no_test_is_skipped_or_expected_to_fail() -> None:
         if isinstance(node, ast.Attribute) and node.attr in {"skip", "xfail", "importorskip"}
     ]
     assert found == []
+
+
+def _imported(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield what is imported while a module is imported: modules, or names in them."""
+    for node in body:
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Try):
+            yield from _imported(node.body)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) != "TYPE_CHECKING":
+            yield from _imported([*node.body, *node.orelse])
+
+
+def _dotted(module: Path) -> str:
+    return ".".join(module.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_every_module_can_be_imported_first() -> None:
+    known = {_dotted(module) for module in MODULES}
+    needs = {}
+    for module in MODULES:
+        names = _imported(ast.parse(module.read_text(encoding="utf-8")).body)
+        found = {name if name in known else name.rpartition(".")[0] for name in names}
+        needs[_dotted(module)] = (found & known) - {_dotted(module)}
+    graphlib.TopologicalSorter(needs).prepare()

@@ -68,8 +68,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self.tools: dict[int, tuple[TaskActor, Any]] = {}  # who was the first to use it
         self.stuck: BaseException | None = None
         self._inbox = Inbox(self._ready)  # type: ignore[attr-defined] # asyncio's own list
-        self._baton = Baton()
-        self.turn.baton = self._baton
+        self._baton = self.turn.baton = Baton()
         self._ident = threading.get_ident()
         self._clock = controller.time.clock
         self._rest: asyncio.Future[None] | None = None
