@@ -165,6 +165,7 @@ def _counterexample(found: Counterexample) -> Row:
         "faults": list(found.faults),
         "conflict_class": found.conflict_class,
         "fingerprint": found.fingerprint,
+        "former_fingerprint": next(reversed(found.former_fingerprints), None),
         "former_fingerprints": list(found.former_fingerprints),
         "explanation": plain((found.explanation or "").splitlines()),
         "violation": _violation(found.violation),
