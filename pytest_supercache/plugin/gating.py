@@ -167,9 +167,13 @@ class Gate:
             self._facts["broken"].append(report.nodeid)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, Any]:
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, Any]:
         """Remember what files have, of which node ids on the command line may ask for a part."""
         report = yield
+        if report.skipped:
+            self._items.skip_file(collector)
         for node in report.result or ():
             if isinstance(node, pytest.Item) and is_ours(node):
                 self._items.note_in_file(node)
@@ -292,6 +296,7 @@ class Gate:
             "id": run_id(self._config),
             "exit_status": status,
             **self._facts,
+            "skipped": [*self._facts["skipped"], *self._items.skipped_files()],
             "unexplained": unexplained,
             "deselected": self._items.deselected,
             "left_out": self._items.left_out(),

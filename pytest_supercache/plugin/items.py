@@ -5,6 +5,7 @@ A worker of xdist collects everything and runs a part; so it tells the controlle
 
 import os
 import sys
+from contextlib import suppress
 from glob import iglob
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 _OUTPUT = "supercache_items"
+_PLUGIN = b"pytest_supercache"
 _COLLECTING = {"testpaths", "norecursedirs", "python_files", "python_classes", "python_functions"}
 """Settings of pytest that say what is collected."""
 
@@ -32,6 +34,7 @@ class Items:
         self.answered: set[str] = set()  # they have a finding, or were seen to be broken or skipped
         self.deselected = 0  # how many items, of anybody's, were left out and told
         self.without_asserts = bool(sys.flags.optimize)  # here, or in any worker
+        self._skipped_files: set[str] = set()
 
     @property
     def collected(self) -> dict[str, str]:
@@ -58,6 +61,16 @@ class Items:
         """Note what has to be answered."""
         self._collected.append(item)
 
+    def skip_file(self, collector: pytest.Collector) -> None:
+        """Note a module that was skipped while it was imported, if it may have items of ours.
+
+        What it would have had cannot be known, so its text decides: explored tests need an import
+        of this plugin.
+        """
+        with suppress(OSError):  # a collector that is no file has nothing to import
+            if _PLUGIN in collector.path.read_bytes():
+                self._skipped_files.add(collector.nodeid)
+
     def deselect(self, items: list[pytest.Item]) -> None:
         """Note items that are left out, and told by whoever leaves them out."""
         self.deselected += len(items)
@@ -72,6 +85,7 @@ class Items:
                 "unasked": self._unasked,
                 "deselected": self.deselected,
                 "without_asserts": self.without_asserts,
+                "skipped_files": sorted(self._skipped_files),
             }
 
     def learn(self, worker: str, output: dict[str, Any]) -> None:
@@ -85,6 +99,11 @@ class Items:
         self._told_unasked |= told["unasked"]
         self.deselected = max(self.deselected, told["deselected"])
         self.without_asserts |= told["without_asserts"]
+        self._skipped_files |= set(told["skipped_files"])
+
+    def skipped_files(self) -> list[str]:
+        """Return the modules that were skipped whole and may have had items of ours."""
+        return sorted(self._skipped_files)
 
     def left_out(self) -> list[dict[str, str]]:
         """Return the items of ours that were left out, by name and node id."""

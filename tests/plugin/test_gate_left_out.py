@@ -229,3 +229,33 @@ def test_settings_that_are_not_the_projects_leave_something_out(project: Project
     for words in (["-o", "addopts=--ignore=docs"], ["-c", "other.ini"]):
         project.run("--supercache-gate", *words)
         assert project.verdict()["run"]["selecting"] == ["--ignore=docs"]
+
+
+@pytest.mark.parametrize(
+    ("skip", "workers"),
+    [
+        ("skip('later', allow_module_level=True)", ()),
+        ("importorskip('no_it')", ()),
+        ("importorskip('no_it')", ("-n", "1")),
+    ],
+)
+def test_a_module_of_explored_tests_that_is_skipped_whole_is_no_verdict(
+    project: Project, monkeypatch: pytest.MonkeyPatch, skip: str, workers: tuple[str, ...]
+) -> None:
+    run = project.run_apart if workers else project.run
+    project.scenario(race("G-1", "uncached"))
+    project.test_file(f"import pytest\nimport pytest_supercache as sc\npytest.{skip}\n")
+    assert run("--supercache-gate", *workers).ret == 6
+    assert gate(project)["reasons"] == ["test_it.py was skipped"]
+    monkeypatch.chdir(project.path)
+    locked = CliRunner().invoke(main, ["verdict", "--lock"])
+    assert locked.exit_code == 2
+    assert "test_it.py was skipped" in locked.output
+
+
+def test_a_module_of_others_that_is_skipped_whole_is_as_good_as_its_tests(
+    project: Project,
+) -> None:
+    project.scenario(race("G-1", "uncached"))
+    project.test_file("import pytest\npytest.skip('on Windows only', allow_module_level=True)\n")
+    assert project.run("--supercache-gate").ret == 0
