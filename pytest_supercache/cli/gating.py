@@ -15,7 +15,7 @@ import click
 
 from pytest_supercache.cli.reading import made_from, read_document
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.gate.checkout import commit_of
+from pytest_supercache.gate.checkout import state_of
 from pytest_supercache.gate.evidence import MALFORMED, rows_of
 from pytest_supercache.gate.freshness import HOURS_MAX, Asked, doubts_of
 from pytest_supercache.gate.lock import Lock, write_lock
@@ -159,7 +159,7 @@ def verdict(
     """
     judged = _judge(file, known_issues, lambda path, root: Asked(
         now=datetime.now(UTC), stamped=_stamped(path), hours_max=max_age, run_id=run_id,
-        commit=commit_of(root),
+        **state_of(root.resolve(), path.resolve().parent),
     ), for_lock=lock)  # fmt: skip
     if lock:
         _write_lock(judged)

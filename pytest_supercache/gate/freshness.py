@@ -20,6 +20,7 @@ class Asked:
     hours_max: float = HOURS_MAX
     run_id: str | None = None
     commit: str | None = None
+    dirty: bool | None = None  # whether the work tree differs from the commit
 
 
 def doubts_of(document: Mapping[str, Any], asked: Asked) -> Iterator[str]:
@@ -38,6 +39,11 @@ def doubts_of(document: Mapping[str, Any], asked: Asked) -> Iterator[str]:
         yield (
             f"verdict.json is another one: it is about commit {tested}, and {asked.commit} is "
             "checked out here"
+        )
+    elif document.get("dirty") is True and asked.dirty is False:
+        yield (
+            f"verdict.json is another one: it is about commit {tested} with changes that were not "
+            "committed, and there are none here; run the gate again"
         )
 
 

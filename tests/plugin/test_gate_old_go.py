@@ -166,6 +166,26 @@ def test_a_verdict_must_be_about_the_commit_that_is_checked_out(old_go: Project)
     assert "it is about commit abc1234, and " in other.output
 
 
+def test_a_verdict_about_changes_that_are_gone_is_none(old_go: Project) -> None:
+    """The commit that ships has the race again; changes that are still there are only told."""
+    conftest = old_go.path / "conftest.py"
+    of_pytester = ["__pycache__/", ".hypothesis/", "stdout", "stderr", "runpytest-*"]
+    (old_go.path / ".gitignore").write_text("\n".join(of_pytester))
+    for words in (["init", "-q"], ["add", "--all"], ["commit", "-qm", "all"]):
+        name = ["-c", "user.name=Betty", "-c", "user.email=b@example.org"]
+        subprocess.run(["git", *name, *words], cwd=old_go.path, check=True, timeout=60)
+    committed = conftest.read_text()
+    conftest.write_text(f"{committed}\n# a fix that nobody has committed\n")
+    assert old_go.run("--supercache-gate").ret == 0
+    told = verdict()
+    assert told.exit_code == 0
+    assert "with changes that are not committed" in told.output
+    conftest.write_text(committed)
+    gone = verdict()
+    assert gone.exit_code == 6
+    assert "with changes that were not committed, and there are none here" in gone.output
+
+
 def test_drafts_are_made_of_old_verdicts_too(old_go: Project) -> None:
     _edit(old_go, when=str(NOW - timedelta(days=9)))
     assert "The release can go." in CliRunner().invoke(main, ["message"]).output
