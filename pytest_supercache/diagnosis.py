@@ -21,7 +21,8 @@ from pytest_supercache.search.events import events_of, order, orders_of
 def found_in(flow: str, system: str, body: Callable[..., Any]) -> FoundIn:
     """Say where a conflict is looked for, and which functions there are no code under test."""
     verbs = frozenset(_name_of(verb.function) for verb in REGISTRY.verbs.values())
-    return FoundIn(flow=flow, system=system, body=_name_of(body), verbs=verbs)
+    module = getattr(unwrap(body), "__module__", "")
+    return FoundIn(flow=flow, system=system, body=_name_of(body), module=module, verbs=verbs)
 
 
 def diagnosed(

@@ -64,6 +64,7 @@ class Step:
     fires: tuple[str, ...] = ()  # timers whose deadline came with this tick
     point: tuple[int, int] | None = None  # operation and index in it: where a fault can strike
     memory: Layers | None = None  # what shared memory holds, where it was found; as `layers`
+    functions: tuple[str, ...] = ()  # under test, that lead to it; as `layers`, outermost first
 
     @property
     def signature(self) -> tuple[str, str, Footprint]:

@@ -6,6 +6,8 @@ and what kinds of steps and operations made it so. What else touches the key dep
 first, so it counts only where no class says what matters. Most crashes look alike by that; so
 errors are told apart by their types and by the path of functions of the code under test to where
 they were raised, with all errors that led to them, and waits by the path to where they wait.
+A flow in Python has no system: the classes or modules of the code under test that it calls stand
+for one.
 """
 
 import json
@@ -22,7 +24,7 @@ from pytest_supercache.oracle.classify import (
     Classified,
     layer_role,
 )
-from pytest_supercache.oracle.roles import Role, acts_on, layer_of
+from pytest_supercache.oracle.roles import Act, Role, acts_on, layer_of
 
 LENGTH = 12
 FUNCTIONS_MAX = 100
@@ -40,6 +42,7 @@ class FoundIn:
     system: str = ""
     raised: tuple[tuple[str, tuple[str, ...]], ...] = ()  # the error, then those that led to it
     body: str = ""  # the function that plays the flow: neither it nor a step of it is under test
+    module: str = ""  # where that is written: its other functions may belong to the test, too
     verbs: frozenset[str] = frozenset()  # functions that make steps of scenario files
 
     @property
@@ -64,6 +67,21 @@ def fingerprint_of(
     found: FoundIn,
 ) -> str:
     """Return the fingerprint of a finding, as hexadecimal digits."""
+    parts = _without_called(execution, violation, label, classified, found)
+    has_path = violation.guarantee == "answers"  # to what was raised, or to where somebody waits
+    if not found.system and not has_path and classified.slug != UNCLASSIFIED:
+        parts.append(_called(execution, violation, classified, found))
+    return _hash(parts)
+
+
+def _without_called(
+    execution: Execution,
+    violation: Violation,
+    label: Label | None,
+    classified: Classified,
+    found: FoundIn,
+) -> list[object]:
+    """Return what is known of a conflict but for what a flow in Python calls."""
     verbs = _verbs_of_error(execution, violation) or _verbs_of_waits(execution, violation)
     verbs = verbs or _verbs(execution, violation, classified)
     parts = [*_shape(execution, violation, label, classified, verbs), found.system]
@@ -77,7 +95,7 @@ def fingerprint_of(
         parts.append(str(left))
     if classified.slug == UNCLASSIFIED:
         parts.append([found.scenario, _place_in_flow(violation)])
-    return _hash(parts)
+    return parts
 
 
 def former_fingerprints_of(
@@ -89,27 +107,29 @@ def former_fingerprints_of(
 ) -> tuple[str, ...]:
     """Return the fingerprints of older versions, the newest first, so that waivers can move.
 
-    The newest had of an error its type and its innermost function, of a wait its innermost
-    function. The one before had neither functions nor the system.
+    The newest had no classes that a flow in Python calls. The one before had of an error its type
+    and its innermost function, of a wait its innermost function. The oldest had neither functions
+    nor the system.
     """
     shape = _shape(
         execution, violation, label, classified, _verbs(execution, violation, classified)
     )
+    without_called = _without_called(execution, violation, label, classified, found)
     place = [found.scenario, _place_in_flow(violation)]
-    newest, oldest = [*shape, found.system], [*shape]
+    newer, oldest = [*shape, found.system], [*shape]
     if found.raised:
         kind, functions = found.raised[0]
-        newest.append([kind, "".join(functions[-1:])])
+        newer.append([kind, "".join(functions[-1:])])
     elif execution.blocked:
-        newest.append(sorted({"".join(pending.functions[-1:]) for pending in execution.blocked}))
+        newer.append(sorted({"".join(pending.functions[-1:]) for pending in execution.blocked}))
     if classified.slug == UNCLASSIFIED:
         error = (violation.evidence or {}).get("error")
         raised = type(error).__name__ if isinstance(error, BaseException) else ""
-        newest.append(place)
+        newer.append(place)
         oldest.append([*place, raised])
     return tuple(
         one
-        for one in dict.fromkeys([_hash(newest), _hash(oldest)])
+        for one in dict.fromkeys([_hash(without_called), _hash(newer), _hash(oldest)])
         if one != fingerprint_of(execution, violation, label, classified, found)
     )
 
@@ -132,6 +152,45 @@ def _path(functions: Iterable[str], found: FoundIn) -> list[str]:
     return path[-FUNCTIONS_MAX:]
 
 
+def _called(
+    execution: Execution, violation: Violation, classified: Classified, found: FoundIn
+) -> list[str]:
+    """Return the classes, or modules, whose functions a flow calls to take the steps that matter.
+
+    These are the steps that made the class; where none did, those of the user who saw it (of all
+    users, if nobody did) that touch the key. A function that may belong to the test is passed
+    over while it calls a further one.
+    """
+    history = execution.history.operations
+    steps = [act.step for act in classified.acts] or [
+        act.step
+        for act in _acts_on_its_key(execution, violation)
+        if violation.user is None
+        or (act.step.operation is not None and history[act.step.operation].user == violation.user)
+    ]
+    called = set[str]()
+    for step in steps:
+        names = [name for name in step.functions if not _is_scenarios(name, found)]
+        while len(names) > 1 and _may_belong_to_the_test(names[0], found):
+            del names[0]
+        called.update(name.rpartition(".")[0] for name in names[:1])
+    return sorted(called)
+
+
+def _may_belong_to_the_test(function: str, found: FoundIn) -> bool:
+    """Say whether a function is a lambda, was made inside of another one, or is beside the test."""
+    place = function.rpartition(".")[0]
+    return function.endswith("<lambda>") or place.endswith("<locals>") or place == found.module
+
+
+def _is_scenarios(function: str, found: FoundIn) -> bool:
+    return found.is_body(function) or found.is_step(function)
+
+
+def _acts_on_its_key(execution: Execution, violation: Violation) -> list[Act]:
+    return [] if violation.key is None else acts_on(execution.race, violation.key)
+
+
 def _sorted(parts: Iterable[object]) -> list[str]:
     return sorted({json.dumps(part) for part in parts})
 
@@ -148,10 +207,9 @@ def _shape(
     verbs: set[str],
 ) -> list[object]:
     """Return what is known of a conflict by its steps alone."""
-    key = violation.key
     acts = list(classified.acts)
-    if not acts and key is not None and classified.slug not in NAMED_BY_GUARANTEE:
-        acts = acts_on(execution.race, key)
+    if not acts and classified.slug not in NAMED_BY_GUARANTEE:
+        acts = _acts_on_its_key(execution, violation)
     kinds = {
         f"{act.role.value} {layer_of(act.place)}"
         for act in acts

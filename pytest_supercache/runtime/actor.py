@@ -187,10 +187,14 @@ class Actor:
     def as_blocked(self) -> Pending:
         """Describe where it waits for ever."""
         found = self.as_pending(enabled=False)
-        if self.thread is not None:
-            frame = sys._current_frames().get(self.thread.ident or 0)
-            found.functions = functions_on_stack(frame)
+        found.functions = self.functions()
         return found
+
+    def functions(self) -> tuple[str, ...]:
+        """Return the functions under test that it is in, the outermost first."""
+        if self.thread is None:
+            return ()
+        return functions_on_stack(sys._current_frames().get(self.thread.ident or 0))
 
 
 class BackgroundActor:
@@ -213,6 +217,10 @@ class BackgroundActor:
     def cause(self) -> StepId | None:
         """The step without which it could not be done."""
         return self.work.cause
+
+    def functions(self) -> tuple[str, ...]:
+        """Return no functions: whoever schedules performs it."""
+        return ()
 
     def announced(self) -> Announced | None:
         """Return what it would do next."""

@@ -39,7 +39,7 @@ def raised(error: BaseException) -> tuple[Raised, ...]:
 
 def functions_on_stack(frame: FrameType | None) -> tuple[str, ...]:
     """Return the functions under test on a stack, the outermost first, given its last frame."""
-    return functions_of(reversed(list(_callers(frame))))
+    return functions_of(reversed(list(callers(frame))))
 
 
 def functions_of(frames: Iterable[FrameType]) -> tuple[str, ...]:
@@ -90,7 +90,8 @@ def _left(error: BaseException) -> Iterator[FrameType]:
         entry = entry.tb_next
 
 
-def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+def callers(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield a frame and those below it on its stack, the innermost first."""
     while frame is not None:
         yield frame
         frame = frame.f_back

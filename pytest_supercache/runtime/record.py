@@ -48,6 +48,8 @@ class Record:
             announced.deadline, announced.fired, announced.recheck_from is not None, False,
             actor.cause, (), None if choice is None else actor.point,  # faults strike in the race
         )  # fmt: skip
+        if self.is_full:
+            step.functions = actor.functions()
         self.steps.append(step)
         self._is_open = self.is_full
         self.last = name

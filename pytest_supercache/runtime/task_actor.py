@@ -8,13 +8,15 @@ from asyncio import Future, Task
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import PurePath
+from sys import _getframe
 from typing import Any, ClassVar
 
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.trace import Pending
 from pytest_supercache.runtime.actor import Actor, State
-from pytest_supercache.runtime.functions_under_test import functions_of
+from pytest_supercache.runtime.functions_under_test import callers, functions_of
 from pytest_supercache.runtime.under_test import is_under_test_name
 
 ACTING: ContextVar["TaskActor | None"] = ContextVar("supercache_acting", default=None)
@@ -78,12 +80,25 @@ class TaskActor(Actor):
         found = self.as_pending(enabled=False)
         if self.task is None:
             return found
-        coroutine = self.task.get_coro()
-        found.functions = functions_of(_frames(coroutine))
+        found.functions = self.functions()
         if self.pending is None:
-            place = place_of(coroutine)
+            place = place_of(self.task.get_coro())
             found.label = f"await {place}" if place else "await"
         return found
+
+    def functions(self) -> tuple[str, ...]:
+        """Return the functions under test that it is in, the outermost first.
+
+        While a coroutine runs, it does not say what it awaits, and its frames are on the stack.
+        """
+        if self.task is None:
+            return ()
+        coroutine = self.task.get_coro()
+        if not getattr(coroutine, "cr_running", False):
+            return functions_of(_frames(coroutine))
+        outermost = coroutine.cr_frame
+        inside = takewhile(lambda frame: frame is not outermost, callers(_getframe()))
+        return functions_of([outermost, *reversed(list(inside))])
 
 
 def place_of(coroutine: Any) -> str:

@@ -192,3 +192,137 @@ def test_what_a_user_misses_has_another_one_when_another_layer_hid_it():
     far, near = writes_and_reads(Forgetful), writes_and_reads(NearForgetful)
     assert far.conflict_class == near.conflict_class == "read-your-writes"
     assert far.fingerprint != near.fingerprint
+
+
+class Till:
+    """Shops by other classes: what a flow in Python calls stands for the system."""
+
+    class One(Shop):
+        def get(self, key):
+            return super().get(key)
+
+        def set(self, key, value):
+            super().set(key, value)
+
+    class Other(Shop):
+        def get(self, key):
+            return super().get(key)
+
+        def set(self, key, value):
+            super().set(key, value)
+
+    class Forgetful(Other):
+        def set(self, key, value):
+            self.origin.set(key, value)
+
+
+@pytest.mark.parametrize("name", ["alice", "zoe"])
+def test_the_same_conflict_of_another_class_has_another_one(name):
+    def of_class(make):
+        acts, users = (("read",), ("write", 2)), (name, "bob")
+        return found(flow(make, acts, users=users), "stale-set")
+
+    assert len({of_class(Till.One), of_class(Till.Other), original("stale-set")}) == 3
+
+
+@pytest.mark.parametrize("extra", [[], [("read", None)], [("read", "other")]])
+def test_what_a_guarantee_names_is_known_by_the_class_that_the_user_calls_who_saw_it(extra):
+    class Hasty(Till.Other):
+        def set(self, key, value):
+            self.origin.set(key, value)
+
+    def missed(make, own):
+        def body(world):
+            world.origin.set("k", 1)
+            world.origin.set("other", 7)
+            user = world.user(own, make(world.layers))
+            other = world.user("bystander", Till.One(world.layers))
+
+            def act():
+                user.read("k")
+                user.write("k", 2)
+                user.read("k")
+
+            world.actor(own, act)
+            for _, key in extra:
+                world.actor("bystander", other.read, key or "k")
+            world.run()
+
+        conflict = check(body, guarantees=[READ_YOUR_WRITES]).counterexample
+        assert conflict.conflict_class == "read-your-writes"
+        return conflict.fingerprint
+
+    assert missed(Till.Forgetful, "alice") == missed(Till.Forgetful, "zoe")
+    assert missed(Till.Forgetful, "alice") != missed(Hasty, "alice")
+
+
+def test_a_failed_assert_of_one_test_is_known_by_the_class_that_it_was_given():
+    def asserts(make):
+        def body(world):
+            world.origin.set("k", 1)
+            shop = make(world.layers)
+            world.actor("alice", shop.get, "k")
+            world.actor("bob", shop.set, "k", 2)
+            world.run()
+            world.settle()
+            assert shop.get("k") == 2
+
+        conflict = check(body).counterexample
+        assert conflict.conflict_class == "stale-set"
+        return conflict.fingerprint, conflict.former_fingerprints[0]
+
+    (one, was_one), (other, was_other) = asserts(Till.One), asserts(Till.Other)
+    assert one != other
+    assert was_one == was_other
+
+
+class Coroutines:
+    """A look-aside cache, and a class around it with the same race."""
+
+    class Shop:
+        def __init__(self, layers):
+            self.cache, self.origin = layers.existing_cache.aclient(), layers.origin.aio
+
+        async def get(self, key):
+            if await self.cache.get(key) is None:
+                await self.cache.set(key, str(await self.origin.get(key)))
+
+        async def set(self, key, value):
+            await self.origin.set(key, value)
+            await self.cache.delete(key)
+
+    class Other(Shop):
+        async def get(self, key):
+            await super().get(key)
+
+        async def set(self, key, value):
+            await super().set(key, value)
+
+
+def coroutines(make, reader, *, direct):
+    """Find the race where actors are methods, or functions of the test that call them."""
+
+    async def body(world):
+        world.origin.set("k", 1)
+        shop = make(world.layers)
+
+        async def read(key):
+            await shop.get(key)
+
+        async def write(key, value):
+            await shop.set(key, value)
+
+        world.actor(reader, shop.get if direct else read, "k")
+        world.actor("writer", shop.set if direct else write, "k", 2)
+        await world.run()
+        await world.settle()
+
+    return found(body, "stale-set")
+
+
+def test_the_same_conflict_of_another_class_of_coroutines_has_another_one():
+    of_shop = coroutines(Coroutines.Shop, "alice", direct=True)
+    of_other = coroutines(Coroutines.Other, "alice", direct=True)
+    assert of_shop == coroutines(Coroutines.Shop, "zoe", direct=False)
+    assert of_other == coroutines(Coroutines.Other, "zoe", direct=False)
+    assert of_shop != of_other

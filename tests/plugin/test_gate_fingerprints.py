@@ -243,3 +243,105 @@ def test_a_waiver_for_an_error_behind_a_facade_covers_that_one_only(project: Pro
     ):
         project.conftest(original, FACADE.format(**{**missing, **change}))
         assert project.run("--supercache-gate").ret == status, change
+
+
+STALE_IN_PYTHON = """
+import pytest_supercache as sc
+from conftest import Shop
+
+class Till(Shop):
+    \"\"\"Another place with the same race.\"\"\"
+
+    def get(self, key):
+        return super().get(key)
+
+    def set(self, key, value):
+        super().set(key, value)
+
+def run(world, reader, writer):
+    world.actor("reader", reader)
+    world.actor("writer", writer)
+    world.run()
+    world.settle()
+
+def made(world, kind):
+    world.origin.set("k", 1)
+    return kind(world.existing_cache.client(), world.origin)
+
+def with_users(kind, alice, bob):
+    def body(world):
+        shop = made(world, kind)
+        reader, writer = world.user(alice, shop), world.user(bob, shop)
+        run(world, lambda: reader.read("k"), lambda: writer.write("k", 2))
+    return body
+
+def without_users(kind):
+    def body(world):
+        shop = made(world, kind)
+        run(world, lambda: shop.get("k"), lambda: shop.set("k", 2))
+    return body
+
+@sc.explore(guarantees=[sc.COHERENT_WHEN_SETTLED])
+def test_users(world):
+    with_users({kind}, "alice", "bob")(world)
+
+@sc.explore(guarantees=[sc.COHERENT_WHEN_SETTLED])
+def test_other_users(world):
+    with_users({kind}, "carol", "dave")(world)
+
+@sc.explore(guarantees=[sc.COHERENT_WHEN_SETTLED])
+def test_bystander(world):
+    shop = made(world, {kind})
+    world.actor("eve", Shop(world.existing_cache.client(), world.origin).get, "other")
+    with_users({kind}, "alice", "bob")(world)
+
+@sc.explore(guarantees=[sc.COHERENT_WHEN_SETTLED])
+def test_lambdas(world):
+    without_users({kind})(world)
+
+def read(shop):
+    shop.get("k")
+
+@sc.explore(guarantees=[sc.COHERENT_WHEN_SETTLED])
+def test_helpers(world):
+    shop = made(world, {kind})
+    run(world, lambda: read(shop), lambda: shop.set("k", 2))
+
+@sc.explore(guarantees=[sc.COHERENT_WHEN_SETTLED])
+def test_methods(world):
+    shop = made(world, {kind})
+    world.actor("reader", shop.get, "k")
+    world.actor("writer", shop.set, "k", 2)
+    world.run()
+    world.settle()
+"""
+
+
+def test_a_conflict_in_python_tests_is_known_by_the_class_that_the_flow_calls(
+    project: Project,
+) -> None:
+    """Who calls it, by what name and through which lambda does not matter."""
+    for kind in ("Shop", "Till"):
+        project.test_file(STALE_IN_PYTHON.replace("{kind}", kind), f"test_{kind.lower()}")
+    project.run()
+    found: dict[str, dict[str, str]] = {}
+    for row in project.verdict()["scenarios"]:
+        conflict = row["counterexample"]
+        assert conflict["conflict_class"] == "stale-set"
+        found.setdefault(row["node_id"].partition("::")[0], {})[row["id"]] = conflict["fingerprint"]
+    shop, till = found["test_shop.py"], found["test_till.py"]
+    for one in (shop, till):
+        assert one["test_users"] == one["test_other_users"] == one["test_bystander"]
+        assert one["test_lambdas"] == one["test_methods"] == one["test_helpers"]
+    assert not set(shop.values()) & set(till.values())
+
+
+def test_a_waiver_for_one_class_covers_no_conflict_of_another_in_python(project: Project) -> None:
+    project.scenario(race("G-W", "uncached"), "workaround")
+    project.test_file(STALE_IN_PYTHON.replace("{kind}", "Shop"), "test_one")
+    project.run()
+    waive(project, fingerprints(project)["test_users"], TODAY, systems="[]")
+    assert project.run("--supercache-gate", "-k", "users or G-W").ret == 0
+    project.test_file(STALE_IN_PYTHON.replace("{kind}", "Till"), "test_two")
+    assert project.run("--supercache-gate", "-k", "users or G-W").ret == 1
+    assert "KI-1" not in gate(project)["reasons"][0]
