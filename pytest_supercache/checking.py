@@ -269,6 +269,8 @@ class _Check:
                 raise StepsHaveChanged from error
             return self._unknown((not_deterministic(error, trial.stand.globals_before),))
         except DoesNotReplay as error:
+            if self._again is None and trial.stand.sharing.take_as_wholes():
+                raise StepsHaveChanged from error  # a key may have been the same by chance
             return self._unknown((str(error),))
 
     def _told(self, result: CheckResult) -> CheckResult:
