@@ -265,13 +265,21 @@ class _Check:
         except HazardMet as hazard:
             return self._unknown(hazard.reasons)
         except NotDeterministicError as error:
-            if trial.stand.sharing.take_as_wholes():
-                raise StepsHaveChanged from error
+            self._take_as_wholes(error)
             return self._unknown((not_deterministic(error, trial.stand.globals_before),))
         except DoesNotReplay as error:
-            if self._again is None and trial.stand.sharing.take_as_wholes():
-                raise StepsHaveChanged from error  # a key may have been the same by chance
+            if self._again is None:
+                self._take_as_wholes(error)
             return self._unknown((str(error),))
+
+    def _take_as_wholes(self, error: Exception) -> None:
+        """Search again with containers as wholes: keys may be others in every run, or the same.
+
+        Raises:
+            StepsHaveChanged: there are containers that are not wholes yet.
+        """
+        if self._trial.stand.sharing.take_as_wholes():
+            raise StepsHaveChanged from error
 
     def _told(self, result: CheckResult) -> CheckResult:
         """Add what users of Hypothesis expect to be told, and let it remember the witness."""

@@ -166,7 +166,7 @@ def test_a_file_of_the_largest_size_is_read_and_one_byte_more_is_not(tmp_path):
         read_text(path)
     with pytest.raises(FileNotFoundError):
         read_bytes(tmp_path / "none")
-    with pytest.raises(InputError, match="null (byte|character)"):
+    with pytest.raises(InputError, match=r"null (byte|character)"):
         read_bytes(tmp_path / "a\0b")
 
 

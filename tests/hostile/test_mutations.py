@@ -54,7 +54,7 @@ WRONGS = {
     "a write": (opens("wb"), "open"),
     "a write here": (lambda path: (path.parent / "new").write_text("x"), "open"),
     "a link to another file": (lambda path: (path.parent / "link").read_bytes(), "open"),
-    "a list of files": (lambda path: list(Path("/").iterdir()), "os.(listdir|scandir)"),
+    "a list of files": (lambda path: list(Path("/").iterdir()), r"os\.(listdir|scandir)"),
     "code": (lambda path: builtins.eval("1"), "compile"),
     "code that was compiled": (lambda path: exec(CODE), "exec"),
     "an import": (lambda path: __import__("colorsys"), "import"),
