@@ -264,22 +264,21 @@ class _Check:
             return self._told(self._concluded(self._searched.end, label))
         except HazardMet as hazard:
             return self._unknown(hazard.reasons)
-        except NotDeterministicError as error:
-            self._take_as_wholes(error)
-            return self._unknown((not_deterministic(error, trial.stand.globals_before),))
-        except DoesNotReplay as error:
-            if self._again is None:
-                self._take_as_wholes(error)
-            return self._unknown((str(error),))
+        except (NotDeterministicError, DoesNotReplay) as error:
+            return self._unsteady(error)
 
-    def _take_as_wholes(self, error: Exception) -> None:
-        """Search again with containers as wholes: keys may be others in every run, or the same.
+    def _unsteady(self, error: NotDeterministicError | DoesNotReplay) -> CheckResult:
+        """Search again with containers as wholes, since their keys may be others in every run.
 
         Raises:
             StepsHaveChanged: there are containers that are not wholes yet.
         """
-        if self._trial.stand.sharing.take_as_wholes():
+        may_search = self._again is None or isinstance(error, NotDeterministicError)
+        if may_search and self._trial.stand.sharing.take_as_wholes():
             raise StepsHaveChanged from error
+        if isinstance(error, NotDeterministicError):
+            return self._unknown((not_deterministic(error, self._trial.stand.globals_before),))
+        return self._unknown((str(error),))
 
     def _told(self, result: CheckResult) -> CheckResult:
         """Add what users of Hypothesis expect to be told, and let it remember the witness."""
@@ -356,12 +355,7 @@ class _Check:
             blocked=trial.blocked,
             interleavings=self._interleavings() if exhausted else None,
             exhausted=exhausted,
-            coverage=coverage.found(
-                trial.executions,
-                trial.violating,
-                share,
-                trial.scope(),
-            ),
+            coverage=coverage.found(trial.executions, trial.violating, share, trial.scope()),
             counterexample=counterexample,
             seconds=trial.seconds(),
             scope=trial.scope(),
