@@ -184,9 +184,9 @@ def watch(
             callable of the arguments; None means never.
         lease: what expires is a lock, so that its end is tried early (``ticks: auto``).
         clock: it reads a clock: a step, later than the reading before it. If the clock is cut, to
-            milliseconds for instance, equal readings are tried, too. True: how far it is cut is
-            learnt from its values, so they must not depend on earlier calls; a number: it is cut
-            to so many seconds (0.001).
+            milliseconds for instance, equal readings are tried, too. True: its resolution is
+            learnt from its values, so they must not depend on earlier calls; a number: the
+            resolution in seconds, such as 0.001.
         lines: every line of the function is a step, where the grain is ``line``; the call is none.
 
     Raises:

@@ -19,7 +19,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
-from time import sleep as real_sleep  # noqa: TID251 - processes are waited for in real time
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +26,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Vector
 from pytest_supercache.core.lifeline import Lifeline
 from pytest_supercache.core.operation import History
-from pytest_supercache.core.real_clock import real_seconds
+from pytest_supercache.core.real_clock import real_seconds, real_sleep
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution

@@ -13,7 +13,8 @@ import select
 import signal
 import threading
 import weakref
-from time import sleep as real_sleep  # noqa: TID251 - a parent ends in real time
+
+from pytest_supercache.core.real_clock import real_sleep
 
 ORPHAN_SECONDS = 0.25
 """How often a worker of xdist looks whether it has become an orphan."""

@@ -1,6 +1,9 @@
 """Real time, also for who is called or imported while somebody has frozen time."""
 
 import time
+from time import sleep as real_sleep  # noqa: TID251 - freezing time must not shorten this one
+
+__all__ = ["real_seconds", "real_sleep"]
 
 if hasattr(time, "clock_gettime"):  # freezegun leaves it alone
 

@@ -221,7 +221,7 @@ def _read_extras(
 
 
 def _too_many(token: str) -> str:
-    return f"more than {CHOICES_MAX:,} choices in token {quoted(token)}; no execution takes so many"
+    return f"token {quoted(token)} has more than {CHOICES_MAX:,} choices, the most that are allowed"
 
 
 def _read_memory(extras: list[str], token: str) -> tuple[Place, ...]:

@@ -228,7 +228,7 @@ def _shape(
 
 
 def _verbs_of_error(execution: Execution, violation: Violation) -> set[str]:
-    """Return what the user did who was answered with the error, if anybody was."""
+    """Return the verb of the operation that raised the error; empty if none did."""
     error = (violation.evidence or {}).get("error")
     if not isinstance(error, BaseException):
         return set()

@@ -158,7 +158,7 @@ def _wrapped(
         def body(world: World) -> Any:
             return leaving.run(lambda: function(**wanted, world=world))
 
-        body.__wrapped__ = function  # type: ignore[attr-defined]  # which code is the test's own
+        update_wrapper(body, function, assigned=(), updated=())  # what `inspect.unwrap` finds
 
         reproduce = vars(explored_test).get("reproduce")
         with leaving.at_the_end():

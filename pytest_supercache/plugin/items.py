@@ -140,7 +140,7 @@ def testpaths(config: pytest.Config) -> list[str]:
     found = {
         path
         for pattern in config.getini("testpaths")
-        for path in iglob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - as pytest does
+        for path in iglob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - pytest expands testpaths with it
     }
     return sorted(_from_root(config, str(root / path)) for path in found)
 

@@ -20,7 +20,7 @@ _PASTED = frozenset({"token", "replay"})
 
 
 def clean(text: str) -> str:
-    """Escape what would break a line, a terminal or an XML file, and mask who is in a URL.
+    """Escape what would break a line, a terminal or an XML file, and mask credentials in URLs.
 
     Letters of any script stay.
     """

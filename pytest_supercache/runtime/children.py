@@ -130,8 +130,8 @@ def _has_any() -> bool:
 
 def _tasks() -> set[int]:
     """Return the kernel's numbers of the threads of this process."""
-    with suppress(OSError):
-        return set(map(int, os.listdir(_TASKS)))  # noqa: PTH208 - twice as fast, in each execution
+    with suppress(OSError), os.scandir(_TASKS) as entries:
+        return {int(entry.name) for entry in entries}
     return set()
 
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
-from typing import Any
+from typing import Any, TypeVarTuple
 from weakref import WeakSet
 
 from pytest_supercache.runtime.actor import (
@@ -40,6 +40,8 @@ from pytest_supercache.runtime.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.timers import Timers
 from pytest_supercache.runtime.under_test import is_under_test_name
 
+Args = TypeVarTuple("Args")
+
 SOCKET_SECONDS = 0.05
 """How long to wait for sockets at a time, while a command is on its way to a real server."""
 
@@ -56,8 +58,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self._gate = Selector(self._pause)
         self._swaps_state = controller.swaps_state
         super().__init__(self._gate)  # type: ignore[arg-type] # all that asyncio asks of one
-        self.controller = controller
-        self.host = host
+        self.controller, self.host = controller, host
         self.turn = Actor("event loop", None, _nothing, state=State.RUNNING)
         self.racing, self.context = False, copy_context()  # of the body, when its users race
         self.answers_awaited = 0  # commands that are on their way to a real server
@@ -67,7 +68,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self._network = Network(self)
         self.tools: dict[int, tuple[TaskActor, Any]] = {}  # who was the first to use it
         self.stuck: BaseException | None = None
-        self._inbox = Inbox(self._ready)  # type: ignore[attr-defined] # asyncio's own list
+        self._inbox = Inbox(self._ready)  # type: ignore[attr-defined] # typeshed omits it
         self._baton = self.turn.baton = Baton()
         self._ident = threading.get_ident()
         self._clock = controller.time.clock
@@ -94,26 +95,26 @@ class ControlledLoop(asyncio.SelectorEventLoop):
     def _check_thread(self) -> None:
         """Calls from another thread are in order while this one waits for its turn."""
 
-    def call_soon(  # type: ignore[override] # less precise types
-        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    def call_soon(
+        self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
     ) -> asyncio.Handle:
         """Schedule a callback; it will find the module-level state of its actor's node."""
-        callback, args = self._on_its_node(callback, args, context)
+        called, given = self._on_its_node(callback, args, context)
         if self._debug or self._closed:  # type: ignore[attr-defined] # asyncio has more to do then
-            return super().call_soon(callback, *args, context=context)
-        handle = asyncio.Handle(callback, args, self, context)
+            return super().call_soon(called, *given, context=context)
+        handle = asyncio.Handle(called, given, self, context)
         self._ready.append(handle)  # type: ignore[attr-defined] # as asyncio does
         return handle
 
-    def call_soon_threadsafe(  # type: ignore[override] # less precise types
-        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
     ) -> asyncio.Handle:
         """Schedule a callback; from another thread: at a moment that the scheduler chooses."""
-        callback, args = self._on_its_node(callback, args, context)
-        handle = asyncio.Handle(callback, args, self, context)
+        called, given = self._on_its_node(callback, args, context)
+        handle = asyncio.Handle(called, given, self, context)
         is_here = threading.get_ident() == self._ident or not self.racing
         if is_here or not self._inbox.put(handle):
-            return super().call_soon_threadsafe(callback, *args, context=context)
+            return super().call_soon_threadsafe(called, *given, context=context)
         return handle
 
     def _on_its_node(
@@ -223,16 +224,16 @@ class ControlledLoop(asyncio.SelectorEventLoop):
 
     def has_work(self) -> bool:
         """Say whether callbacks are ready, or timers due."""
-        if self._ready:  # type: ignore[attr-defined] # asyncio's own list
+        if self._ready:  # type: ignore[attr-defined] # typeshed omits it
             return True
         deadline = self.timers.next_deadline()
         return deadline is not None and deadline < self.time() + 1e-9
 
-    def call_at(  # type: ignore[override] # typeshed ties *args to the callback by a TypeVarTuple
-        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    def call_at(
+        self, when: float, callback: Callable[[*Args], object], *args: *Args, **context: Any
     ) -> asyncio.TimerHandle:
         """Start a timer, and remember who did."""
-        handle = super().call_at(when, callback, *args, context=context)
+        handle = super().call_at(when, callback, *args, **context)
         actor = self.acting() or self.host
         self.timers.start(handle, actor)
         self.controller.time.note_timer(actor)
@@ -276,7 +277,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         Raises:
             Abandoned: the execution has ended; leave.
         """
-        if self._ready or self.timers.next_deadline() is not None:  # type: ignore[attr-defined] # not in typeshed
+        if self._ready or self.timers.next_deadline() is not None:  # type: ignore[attr-defined] # typeshed omits it
             self.controller.fused = None  # these must have their chance before
         if self.controller.announce(actor, announced):
             return

@@ -45,9 +45,10 @@ class Collector:
 
 _GROWTH = 1.25
 _MORE = 400_000
-"""All garbage is collected once so many times as many blocks of memory are in use, and more."""
+"""A full collection is due when the blocks in use exceed ``_GROWTH`` times those after the last one
+by ``_MORE`` blocks."""
 
-_in_use = 0  # blocks after that was done last
+_in_use = 0  # blocks of memory after the last full collection
 
 
 @contextmanager

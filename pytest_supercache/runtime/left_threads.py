@@ -1,7 +1,7 @@
 """Threads that executions have left behind, because they block where nothing can end them.
 
-A thread cannot be killed. Each keeps its stack, and with it the world of its execution, so a run
-may leave only so many.
+A thread cannot be killed. Each keeps its stack, and with it the world of its execution, so the
+number that a run may leave is limited.
 """
 
 import threading

@@ -120,7 +120,7 @@ class _Handed:
             if await self._ends("cancel"):
                 self.future.keep_cancelled()
             raise
-        except BaseException as error:  # noqa: BLE001 - handed to whoever asks the future
+        except BaseException as error:  # noqa: BLE001 - the future raises it again
             if await self._ends("set exception of"):
                 self.future.keep_exception(error)
         else:

@@ -30,7 +30,7 @@ def fill(future: asyncio.Future[Any], func: Any, args: tuple[Any, ...]) -> None:
         result = touching(func, *args)
     except Abandoned:
         raise
-    except BaseException as error:  # noqa: BLE001 - handed to whoever awaits it
+    except BaseException as error:  # noqa: BLE001 - the future raises it again
         if not future.done():
             future.set_exception(error)
     else:

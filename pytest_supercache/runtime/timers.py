@@ -1,7 +1,6 @@
 """The timers of an event loop: when the next one is due, and who has started those that are."""
 
 import asyncio
-import heapq
 import math
 from typing import Any
 
@@ -25,13 +24,9 @@ class Timers:
 
     def next_deadline(self) -> float | None:
         """Return the virtual second at which the next timer is due."""
-        timers = self._loop._scheduled  # noqa: SLF001 - asyncio has no call for the next deadline
-        if not timers:
-            return None
-        while timers and timers[0].cancelled():
-            self._loop._timer_cancelled_count -= 1  # noqa: SLF001 - BaseEventLoop counts what it drops
-            heapq.heappop(timers)._scheduled = False  # noqa: SLF001 - cancel() looks there
-        deadline = timers[0].when() if timers else math.inf
+        timers = self._loop._scheduled  # noqa: SLF001 - asyncio lists its timers nowhere else
+        deadlines = (timer.when() for timer in timers if not timer.cancelled())
+        deadline = min(deadlines, default=math.inf)
         return None if deadline == math.inf else deadline  # redis-py waits for ever with infinity
 
     def due(self, now: float) -> set[str]:

@@ -78,7 +78,7 @@ async def _run_as_actor(execution: Stepping, parent: TaskActor, function: Callab
             answers.append(function())
         except Abandoned:
             raise
-        except BaseException as error:  # noqa: BLE001 - handed to whoever awaits it
+        except BaseException as error:  # noqa: BLE001 - the future raises it again
             errors.append(error)
 
     child = threads.child_of(

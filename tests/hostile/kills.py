@@ -24,12 +24,11 @@ from contextlib import chdir, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from time import sleep as real_sleep  # noqa: TID251 - processes are waited for in real time
 
 from click.testing import CliRunner
 
 from pytest_supercache.cli import main as supercache
-from pytest_supercache.core.real_clock import real_seconds
+from pytest_supercache.core.real_clock import real_seconds, real_sleep
 from tests.plugin.projects import SHOP, race
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)

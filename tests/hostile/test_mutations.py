@@ -46,7 +46,7 @@ def reader_of(read) -> Reader:
 
 
 def opens(mode):
-    return lambda path: open(path.parent.parent / "elsewhere", mode).close()  # noqa: PTH123
+    return lambda path: (path.parent.parent / "elsewhere").open(mode).close()
 
 
 WRONGS = {

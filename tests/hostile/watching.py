@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import ruamel.yaml
@@ -34,7 +34,7 @@ class _Watch:
     """What is watched at the moment, if anything."""
 
     folder: Path | None = None
-    seen: list[str] = []  # noqa: RUF012 - there is one hook for the process, and one list
+    seen: ClassVar[list[str]] = []  # of the process, as its only hook is
     is_installed = False
 
 

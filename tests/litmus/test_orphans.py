@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from time import monotonic, sleep  # noqa: TID251 - processes end in real time
 
 import pytest
 
 from pytest_supercache.core.lifeline import Lifeline
+from pytest_supercache.core.real_clock import real_seconds, real_sleep
 from pytest_supercache.layers.servers import start_server
 from tests.processes import is_running
 
@@ -75,9 +75,9 @@ def killed(program, folder):
 
 
 def is_gone_soon(process):
-    end = monotonic() + 2.0
-    while is_running(process) and monotonic() < end:
-        sleep(0.01)
+    end = real_seconds() + 2.0
+    while is_running(process) and real_seconds() < end:
+        real_sleep(0.01)
     return not is_running(process)
 
 
@@ -96,9 +96,9 @@ def test_a_worker_of_xdist_is_interrupted_when_its_controller_is_killed(tmp_path
 def test_a_server_ends_with_a_run_that_is_killed_and_its_folder_is_removed(tmp_path):
     process, socket = killed(SERVER, tmp_path)
     assert is_gone_soon(int(process))
-    end = monotonic() + 2.0
-    while Path(socket).parent.exists() and monotonic() < end:
-        sleep(0.01)
+    end = real_seconds() + 2.0
+    while Path(socket).parent.exists() and real_seconds() < end:
+        real_sleep(0.01)
     assert not Path(socket).parent.exists()
 
 

@@ -66,7 +66,7 @@ USER_DICT, CHAIN, SPACE = collections.UserDict(), collections.ChainMap(), types.
 PROXY = types.MappingProxyType({"inner": {}})
 WEAK_KEYS, WEAK_VALUES = weakref.WeakKeyDictionary(), weakref.WeakValueDictionary()
 WEAK_SET = weakref.WeakSet()
-VARIABLE = contextvars.ContextVar("variable", default={})  # noqa: B039 - contexts share it: is it reset?
+VARIABLE = contextvars.ContextVar("variable", default={})  # noqa: B039 - a shared default
 NUMBERS, TEXT, VIEW = array.array("i", [0]), io.StringIO(), memoryview(bytearray(1))
 APPEND = [].append
 SET_DEFAULT = {}.setdefault
