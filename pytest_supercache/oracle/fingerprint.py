@@ -242,7 +242,7 @@ def _verbs_of_error(execution: Execution, violation: Violation) -> set[str]:
 
 
 def _verbs_of_waits(execution: Execution, violation: Violation) -> set[str]:
-    """Return what those do who wait for ever, if that is what broke the guarantee."""
+    """Return the verbs of operations that wait for ever, if that broke the guarantee."""
     if "blocked" not in (violation.evidence or {}):
         return set()
     waiting = {pending.actor for pending in execution.blocked}
