@@ -2,12 +2,13 @@
 
 A reduction skips what it believes to be equivalent. Steps that share something which they do not
 declare make it believe wrongly, so some of the skipped schedules are executed after all: for every
-interleaving one that reverses as many independent steps as possible, and free random ones; or, when
-there are few, all.
+interleaving one that reverses as many independent steps as possible, and free random ones; or all,
+where those are fewer.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from pytest_supercache.core.orders import Share
@@ -29,11 +30,7 @@ from pytest_supercache.search.orders import (
 )
 from pytest_supercache.search.random_walk import RandomWalk
 from pytest_supercache.search.search import SearchEnded
-from pytest_supercache.search.walk import ReductionAlarm
 from pytest_supercache.trial import Trial
-
-EXACT_MAX = 2_000
-"""So many schedules are all executed rather than sampled."""
 
 RANDOM_RUNS = 100
 """Free random schedules that must end like the interleaving they belong to."""
@@ -45,21 +42,26 @@ class HiddenState(Exception):  # noqa: N818 - a change of plan, not an error
     """Equivalent schedules ended differently: steps share something that they do not declare."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """An interleaving as the search executed it, and how it ended."""
+
+    events: list[Event]
+    key: TraceKey
+    outcome: int
+
+
 class Doubt:
-    """Compares every interleaving with other schedules of itself.
+    """Compares every interleaving with other schedules of itself."""
 
-    Args:
-        trial: executes and judges.
-        is_small: all schedules are going to be executed in the end, so nothing is done before.
-    """
-
-    def __init__(self, trial: Trial, *, is_small: bool) -> None:
+    def __init__(self, trial: Trial) -> None:
         self._trial = trial
-        self._is_small = is_small
         self._outcomes: dict[TraceKey, int] = {}
         self.schedules: int | None = 0
         """How many schedules the interleavings have, all together; None: too many to count."""
         self._idle_schedules = 0  # in which a fault had nothing to strike
+        self._to_reverse: list[_Recorded] = []  # compared with no other schedule so far
+        self._reversible = 0  # interleavings that have another schedule to be compared with
         self.further = 0
         """Runs that were made to check, beside those of the search."""
         self.evidence = Evidence()
@@ -107,8 +109,11 @@ class Doubt:
             ability = Ability(events, execution.waiting, self.search.waits)
             self._walk = self._longer_walk(ability, execution)
             self._consider(ability)
-        elif not fails and not self._is_small and ways != 1 and self._trial.found is None:
-            self._compare(list(events), anti_order(events), key, outcome)
+        elif not fails and ways != 1:
+            self._reversible += 1
+            self._to_reverse.append(_Recorded(list(events), key, outcome))
+        if not self._are_few():
+            self._reverse_recorded()
 
     def _breaks_in_another_order(
         self, key: TraceKey, events: Sequence[Event], execution: Execution
@@ -185,14 +190,31 @@ class Doubt:
             HiddenState: a schedule ended differently.
             SearchEnded: there is no time left.
         """
-        if self.schedules is not None and self.schedules + self._idle_schedules <= EXACT_MAX:
+        if self._are_few():
             self._execute_all()
             self.is_exact = True
-            return
-        if self._is_small:
-            raise ReductionAlarm("there are more schedules than the first one let expect")
-        walk = RandomWalk(self._trial.settings.seed)
-        self._try(walk, RANDOM_RUNS)
+        else:
+            self._try(RandomWalk(self._trial.settings.seed), RANDOM_RUNS)
+            self.is_exact = self._all_schedules() == self.interleavings
+
+    def _all_schedules(self) -> int | None:
+        return None if self.schedules is None else self.schedules + self._idle_schedules
+
+    def _are_few(self) -> bool:
+        """Say whether all schedules so far are no more than the runs that would stand for them.
+
+        An interleaving adds all of its schedules to the ones and at most one run to the others, so
+        where they are too many once, they stay so.
+        """
+        schedules = self._all_schedules()
+        return schedules is not None and schedules <= self._reversible + RANDOM_RUNS
+
+    def _reverse_recorded(self) -> None:
+        """Compare the interleavings that were kept until it was clear that schedules are many."""
+        while self._to_reverse:
+            recorded = self._to_reverse.pop()
+            if self._trial.found is None:  # afterwards ends are not compared any more
+                self._compare(recorded, anti_order(recorded.events))
 
     def _execute_all(self) -> None:
         self._try(AllSchedules(), None)
@@ -242,36 +264,36 @@ class Doubt:
             self._trial.report(execution, violations)
         return outcome_of(execution, alike)
 
-    def _compare(self, events: list[Event], other: list[int], key: TraceKey, outcome: int) -> None:
-        if self._is_alike(events, other, key, outcome):
+    def _compare(self, recorded: "_Recorded", other: list[int]) -> None:
+        if self._is_alike(recorded, other):
             return
-        one, two = self._culprits(events, other, key, outcome)
+        one, two = self._culprits(recorded, other)
         raise HiddenState(
             f"{one.actor}'s {one.step.label!r} and {two.actor}'s {two.step.label!r} declare "
             "nothing in common, yet their order matters"
         )
 
-    def _is_alike(self, events: list[Event], way: list[int], key: TraceKey, outcome: int) -> bool:
-        follow = Follow(Order.of(events, way), self.search.can_wait)
+    def _is_alike(self, recorded: "_Recorded", way: list[int]) -> bool:
+        follow = Follow(Order.of(recorded.events, way), self.search.can_wait)
         execution, again = self._run(follow)
         return (
-            not follow.is_lost and trace_key(again) == key and self._outcome(execution) == outcome
+            not follow.is_lost
+            and trace_key(again) == recorded.key
+            and self._outcome(execution) == recorded.outcome
         )
 
-    def _culprits(
-        self, events: list[Event], other: list[int], key: TraceKey, outcome: int
-    ) -> tuple[Event, Event]:
+    def _culprits(self, recorded: "_Recorded", other: list[int]) -> tuple[Event, Event]:
         """Find two neighbours whose swap makes the difference, halving the way between orders."""
         ways, swaps = _swaps(other)
         low, high = 0, len(ways) - 1  # the first way ends alike, the last one does not
         while high - low > 1:
             middle = (low + high) // 2
-            if self._is_alike(events, ways[middle], key, outcome):
+            if self._is_alike(recorded, ways[middle]):
                 low = middle
             else:
                 high = middle
         one, two = swaps[high - 1]
-        return events[one], events[two]
+        return recorded.events[one], recorded.events[two]
 
 
 def outcome_of(execution: Execution, violations: Sequence[Violation]) -> int:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from pytest_supercache.core.settings import SAMPLERS
 from pytest_supercache.core.verdict import End
-from pytest_supercache.doubt import EXACT_MAX, Doubt, HiddenState
+from pytest_supercache.doubt import Doubt, HiddenState
 from pytest_supercache.search.all_schedules import AllSchedules
-from pytest_supercache.search.counting import merges_of
 from pytest_supercache.search.sampler import Sampler, sampler
 from pytest_supercache.search.search import Search, SearchEnded
 from pytest_supercache.search.walk import ReductionAlarm
@@ -96,8 +95,7 @@ def _reduced(trial: Trial, searched: Searched) -> None:
     searched.note = _no_reduction(trial)
     if searched.note is not None:
         return
-    assert trial.first is not None, "users have taken turns"
-    doubt = Doubt(trial, is_small=merges_of(trial.first) <= EXACT_MAX)
+    doubt = Doubt(trial)
     doubt.search.is_hopeless = (
         trial.is_hopeless if trial.settings.search == "auto" else doubt.search.is_hopeless
     )

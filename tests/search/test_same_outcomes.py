@@ -260,22 +260,6 @@ def test_the_common_workloads_take_as_many_executions_as_they_have_interleavings
     assert result.verdict is (Verdict.VIOLATED if failing else Verdict.HOLDS)
 
 
-def test_the_sentence_says_that_every_schedule_was_executed_or_what_was_assumed():
-    small = check(workloads.two_refreshers_with_generations, search="exhaustive").coverage
-    assert small.startswith("all 34 interleavings = all 1,680 schedules, each executed")
-
-    def large(world):
-        client = world.existing_cache.client()
-        for name in "abc":
-            world.actor(name, lambda n=name: [client.incr(f"{n}{i}") for i in range(5)])
-        world.run()
-
-    result = check(large, search="exhaustive")
-    assert (result.executions, result.interleavings) == (1, 756_756)
-    assert "assuming that steps share only what they declare" in result.coverage
-    assert "checked by 101 further runs, no difference" in result.coverage
-
-
 def test_the_smallest_witness_is_found_by_either_search():
     found = [
         check(workloads.two_refreshers, search=search).counterexample
