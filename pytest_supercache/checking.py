@@ -300,7 +300,7 @@ class _Check:
         trial.violating = 1
         label, _ = take_turns(trial)
         trial.found = Found(execution, violations)
-        self._searched.level = execution.preemptions  # a replay shows what it was given
+        self._searched.is_smallest = True  # a replay shows what it was given
         return self._violated(End.FOUND, label)
 
     def _concluded(self, end: End, label: Label) -> CheckResult:
@@ -340,7 +340,7 @@ class _Check:
         if follow is not None and not trial.found.serial:
             found, minimal = simplest(trial, trial.found, follow), exhausted
         else:
-            is_smallest = self._searched.level is not None
+            is_smallest = self._searched.is_smallest
             found, minimal = smallest(trial, trial.found, is_smallest=is_smallest)
         counterexample = confirm(trial, found, self._item, minimal=minimal and self._again is None)
         counterexample = diagnosed(
@@ -366,13 +366,13 @@ class _Check:
 
     def _unknown(self, reasons: Iterable[str]) -> CheckResult:
         trial = self._trial
-        scope, level = trial.scope(), self._searched.level
+        scope, up_to = trial.scope(), self._searched.up_to
         return CheckResult(
             verdict=Verdict.UNKNOWN,
             executions=trial.executions,
             violating=trial.violating,
             blocked=trial.blocked,
-            coverage=coverage.cut_off(trial.executions, scope, level) if scope else "",
+            coverage=coverage.cut_off(trial.executions, scope, up_to) if scope else "",
             reasons=tuple(reasons),
             seconds=trial.seconds(),
             scope=scope,

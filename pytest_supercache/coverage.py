@@ -11,6 +11,7 @@ from pytest_supercache.core.settings import SAMPLERS, Exploration
 from pytest_supercache.core.switch import RUN
 from pytest_supercache.core.trace import Execution, Step
 from pytest_supercache.core.waits import LockState
+from pytest_supercache.search.all_schedules import UpTo
 from pytest_supercache.search.counting import TreeSize, merges_of, schedules_like
 from pytest_supercache.search.pct import MissBound, Pct
 from pytest_supercache.search.sampler import Sampler
@@ -160,15 +161,20 @@ def _everything(executions: int, reduction: Reduction | None) -> str:
     )
 
 
-def cut_off(executions: int, scope: Scope, level: int | None) -> str:
+def cut_off(executions: int, scope: Scope, up_to: UpTo | None) -> str:
     """Say how far a search came that did not finish."""
     complete = ""
-    if level:
-        complete = f"all schedules with fewer than {level} preemptions among them; "
+    if up_to is not None:
+        limit = f"at most {_times(up_to.preemptions)}" if up_to.preemptions else "no preemption"
+        complete = f"no violation with {limit} (all {up_to.schedules:,} executed); "
     counted = "1 schedule was" if executions == 1 else f"{executions:,} schedules were"
     if scope["search"] in SAMPLERS:
         complete = "some of them perhaps more than once; "
     return f"{counted} executed, {complete}not all {bounds(scope)}"
+
+
+def _times(preemptions: int) -> str:
+    return f"{preemptions} preemption{'s' if preemptions != 1 else ''}"
 
 
 def found(executions: int, violating: int, share: Share | None, scope: Scope) -> str:

@@ -15,7 +15,7 @@ from pytest_supercache.oracle.fingerprint import FoundIn, fingerprint_of, former
 from pytest_supercache.oracle.story import story
 from pytest_supercache.registry import REGISTRY
 from pytest_supercache.runtime.functions_under_test import raised
-from pytest_supercache.search.events import events_of, order, orders_of
+from pytest_supercache.search.events import orders_of
 
 
 def found_in(flow: str, system: str, body: Callable[..., Any]) -> FoundIn:
@@ -36,9 +36,7 @@ def diagnosed(
     lines += [told] if told is not None else []
     causes: Causes | None = None
     if doubt is not None and not found.serial:
-        events, _ = events_of(execution.race, found.schedule.choices, doubt.search.dependence)
-        order(events, 0, doubt.search.dependence)
-        causes = find_causes(doubt.evidence, list(orders_of(events)))
+        causes = find_causes(doubt.evidence, orders_of(doubt.events_of(execution)))
         lines += cause_sentences(
             causes, execution.race, executed=doubt.evidence.size, exhausted=exhausted
         )

@@ -250,10 +250,14 @@ class Doubt:
             raise SearchEnded(End.OUT_OF_BUDGET)
         self.further += 1
         execution = self._trial.execute(scheduler, look=True)
+        return execution, self.events_of(execution)
+
+    def events_of(self, execution: Execution) -> list[Event]:
+        """Return the ordered events of an execution, whoever scheduled it."""
         dependence = self.search.dependence
         events, _ = events_of(execution.race, execution.schedule.choices, dependence)
         order(events, 0, dependence)
-        return execution, events
+        return events
 
     def _outcome(self, execution: Execution) -> int:
         if execution.missed:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pytest_supercache.core.settings import SAMPLERS
 from pytest_supercache.core.verdict import End
 from pytest_supercache.doubt import Doubt, HiddenState
-from pytest_supercache.search.all_schedules import AllSchedules
+from pytest_supercache.few_preemptions import FewPreemptions
+from pytest_supercache.search.all_schedules import AllSchedules, UpTo
 from pytest_supercache.search.sampler import Sampler, sampler
 from pytest_supercache.search.search import Search, SearchEnded
 from pytest_supercache.search.walk import ReductionAlarm
@@ -30,8 +31,10 @@ class Searched:
     """How the searches of one check ended."""
 
     end: End = End.OUT_OF_BUDGET
-    level: int | None = None
-    """All schedules with fewer preemptions were executed."""
+    is_smallest: bool = False
+    """Whether all schedules with fewer preemptions than the finding's were executed before it."""
+    up_to: UpTo | None = None
+    """Which schedules were all executed although the search did not finish."""
     doubt: Doubt | None = None
     """Of the reduction that was relied on; None: there was none."""
     sampler: Sampler | None = None
@@ -63,9 +66,7 @@ def search(trial: Trial, item: str, hypothesis: OfHypothesis) -> Searched:
         trial.outside = False
         searched.sampler = each if isinstance(each, Sampler) else None
         if isinstance(each, AllSchedules):
-            searched.level = each.level
-        elif trial.found is not None:
-            searched.level = None  # not the smallest: it was not found in that order
+            searched.is_smallest, searched.up_to = True, each.done
         if searched.end is not End.OUT_OF_BUDGET or trial.is_over_budget():
             break
     return searched
@@ -96,17 +97,20 @@ def _reduced(trial: Trial, searched: Searched) -> None:
     if searched.note is not None:
         return
     doubt = Doubt(trial)
+    few = FewPreemptions(trial, doubt)
     doubt.search.is_hopeless = (
         trial.is_hopeless if trial.settings.search == "auto" else doubt.search.is_hopeless
     )
     trial.goes_on = True
     try:
         try:
-            searched.end = doubt.search.explore(trial.attempt)
+            searched.end = doubt.search.explore(few.attempt)
         except SearchEnded as ended:
             searched.end = ended.end
-        searched.doubt = doubt
-        if searched.end is End.EXHAUSTED and trial.found is None:
+        few.conclude(searched.end)
+        searched.doubt = None if few.is_everything else doubt
+        searched.is_smallest, searched.up_to = few.has_found, few.done
+        if searched.end is End.EXHAUSTED and trial.found is None and searched.doubt is not None:
             doubt.conclude()
     except SearchEnded:
         searched.end = End.OUT_OF_BUDGET

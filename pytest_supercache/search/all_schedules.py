@@ -10,6 +10,7 @@ two straight programs of a and b steps take (a+b)!/(a!b!) runs.
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pytest_supercache.core.errors import NotDeterministicError
 from pytest_supercache.core.footprint import Footprint
@@ -18,6 +19,13 @@ from pytest_supercache.core.verdict import End
 from pytest_supercache.search.search import Attempt
 
 Signature = tuple[str, str, Footprint] | None
+
+
+class UpTo(NamedTuple):
+    """All schedules with at most so many preemptions, and how many these are."""
+
+    preemptions: int
+    schedules: int
 
 
 @dataclass(slots=True)
@@ -72,13 +80,22 @@ class AllSchedules:
     ) -> None:
         self._preemptions_max = preemptions_max
         self._is_hopeless = is_hopeless
+        self._waiting: defaultdict[int, list[_Prefix]] = defaultdict(list)
         self.level = 0
         """All schedules with fewer preemptions than this have been executed."""
+        self.done: UpTo | None = None
+        """All schedules that have been executed, but for those of an unfinished level."""
+
+    @property
+    def owed(self) -> int:
+        """How many schedules of the present level are left at least."""
+        return len(self._waiting[self.level])
 
     def explore(self, attempt: Attempt) -> End:
         """Execute every schedule, level by level."""
-        waiting: defaultdict[int, list[_Prefix]] = defaultdict(list)
+        waiting = self._waiting
         waiting[0].append(_Prefix())
+        executed = 0
         while waiting:
             self.level = min(waiting)
             if self._preemptions_max is not None and self.level > self._preemptions_max:
@@ -90,11 +107,13 @@ class AllSchedules:
                 prefix = stack.pop()
                 following = _Following(prefix)
                 execution = attempt(following)
+                executed += 1
                 repeated = execution.signatures()
                 self._compare(prefix, following, repeated)
                 for branch in _branches(prefix, following, repeated):
                     waiting[branch.preemptions].append(branch)
             del waiting[self.level]
+            self.done = UpTo(self.level, executed)
         return End.EXHAUSTED
 
     def _compare(self, prefix: _Prefix, following: _Following, repeated: list[Signature]) -> None:

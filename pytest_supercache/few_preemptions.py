@@ -1,0 +1,135 @@
+"""A long search by interleavings is interrupted once, for the schedules with few preemptions.
+
+Most conflicts need one or two preemptions (Musuvathi and Qadeer, PLDI 2007). A search that goes
+depth first comes to those late where the tree is large, and nobody knows how large it is before it
+is done. So when a part of the budget has gone, all schedules without a preemption are executed, all
+with one, and so on, as far as another part reaches.
+"""
+
+from pytest_supercache.core.schedule import Scheduler
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import End
+from pytest_supercache.doubt import Doubt
+from pytest_supercache.search.all_schedules import AllSchedules, UpTo
+from pytest_supercache.search.events import orders_of
+from pytest_supercache.search.search import SearchEnded
+from pytest_supercache.trial import Trial
+
+BEFORE = 0.1
+"""The share of executions and time after which the search is interrupted."""
+
+SHARE = 0.1
+"""The share of executions and time that schedules with few preemptions may use."""
+
+EXECUTIONS_MIN = 10
+"""Where the share comes to less than this, nothing is interrupted."""
+
+
+class FewPreemptions:
+    """Interrupts a search in time.
+
+    Args:
+        trial: executes and judges, for both.
+        doubt: knows the interleavings of the long search, and is told of these if one fails.
+    """
+
+    def __init__(self, trial: Trial, doubt: Doubt) -> None:
+        self._trial = trial
+        self._doubt = doubt
+        settings = trial.settings
+        self._search = AllSchedules(None, self._is_enough)
+        self._is_due = (
+            settings.search == "auto"
+            and settings.stop_at_first
+            and settings.executions * SHARE >= EXECUTIONS_MIN
+        )
+        self._before = (0, 0.0)  # executions and seconds of the long search
+        self._executions = 0
+        self._passing: list[Execution] = []
+        self._level = -1  # the last one that was begun
+        self.has_found = False
+        """Whether one of these schedules fails."""
+        self.is_everything = False
+        """Whether these were all schedules."""
+
+    @property
+    def done(self) -> UpTo | None:
+        """Which schedules were all executed; None: too few to say."""
+        return self._search.done
+
+    def attempt(self, scheduler: Scheduler) -> Execution:
+        """Execute one schedule of the long search; before, interrupt it if that is due.
+
+        Raises:
+            SearchEnded: as :meth:`Trial.attempt`; or no schedule is left.
+        """
+        if self._is_due and self._trial.found is None and self._has_begun_in_vain():
+            self._is_due = False
+            self._interrupt()
+        return self._trial.attempt(scheduler)
+
+    def conclude(self, end: End) -> None:
+        """Leave in the trial only the executions of the search that has come to its end."""
+        if end is not End.EXHAUSTED:
+            return
+        trial = self._trial
+        trial.executions = (
+            self._executions if self.is_everything else trial.executions - self._executions
+        )
+
+    def _has_begun_in_vain(self) -> bool:
+        executions, seconds = self._used()
+        settings = self._trial.settings
+        return max(executions / settings.executions, seconds / settings.time) >= BEFORE
+
+    def _used(self) -> tuple[int, float]:
+        """Return executions and seconds since the check began, or since the interruption."""
+        executions, seconds = self._before
+        trial = self._trial
+        return trial.executions + trial.idle - executions, trial.seconds() - seconds
+
+    def _interrupt(self) -> None:
+        trial = self._trial
+        self._before = self._used()
+        trial.goes_on = False
+        try:
+            end = self._search.explore(self._attempt)
+        finally:
+            trial.goes_on = True
+        if end is End.EXHAUSTED:
+            self.is_everything = True
+            raise SearchEnded(end)
+
+    def _attempt(self, scheduler: Scheduler) -> Execution:
+        counted = self._trial.executions
+        try:
+            execution = self._trial.attempt(scheduler)
+        except SearchEnded:
+            if self._trial.found is not None:
+                self._tell(self._trial.found.execution)
+            raise
+        self._executions += self._trial.executions - counted
+        if execution.complete and not execution.missed:
+            self._passing.append(execution)
+        return execution
+
+    def _tell(self, failing: Execution) -> None:
+        """Add what was executed here to what is known: it is what the finding is compared with."""
+        self.has_found = True
+        evidence = self._doubt.evidence
+        for execution in (*self._passing, failing):
+            orders = orders_of(self._doubt.events_of(execution))
+            evidence.add(orders, fails=execution is failing, schedule=execution.schedule)
+
+    def _is_enough(self, _waiting: int) -> bool:
+        """Say whether the share is used, or the next level would not fit into what is left."""
+        settings = self._trial.settings
+        executions, seconds = self._used()
+        most = settings.executions * SHARE - executions
+        left = settings.time * SHARE - seconds
+        if most <= 0 or left <= 0:
+            return True
+        if self._search.level == self._level:
+            return False
+        self._level = self._search.level
+        return bool(executions) and self._search.owed > min(most, left * executions / seconds)
