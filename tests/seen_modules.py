@@ -65,9 +65,7 @@ class SeenModules:
 def brought(path: Path, before: set[str]) -> Modules:
     """Return those modules imported since ``before`` that belong to a test file."""
     new = {name: module for name, module in sys.modules.items() if name not in before}
-    if WITH_LIBRARIES in path.parents:
-        return {name: module for name, module in new.items() if is_library(name, module)}
-    return {name: module for name, module in new.items() if is_test_file(name)}
+    return {name: module for name, module in new.items() if is_library(name, module)}
 
 
 def is_library(name: str, module: ModuleType) -> bool:

@@ -57,7 +57,8 @@ class System:
 PAIRS_SKIPPED = 3
 """The short form checks every third pair of each file."""
 
-_systems: dict[str, list[System]] = {}
+_STATED = "_stated_systems"
+"""Where a module keeps its systems: in this one, every check of the suite would look into them."""
 
 
 def broken(why: str, *, unknown: str = "", **options: Any) -> Decorator:
@@ -73,7 +74,7 @@ def right(why: str, *, unknown: str = "", **options: Any) -> Decorator:
 def _stated(why: str, unknown: str, options: dict[str, Any], *, is_broken: bool) -> Decorator:
     def decorate(body: Callable[..., Any]) -> Callable[..., Any]:
         system = System(body.__name__, body, is_broken, why, unknown, options)
-        _systems.setdefault(body.__module__, []).append(system)
+        vars(sys.modules[body.__module__]).setdefault(_STATED, []).append(system)
         return body
 
     return decorate
@@ -85,7 +86,7 @@ def systems_of(module: str) -> list[System]:
     Raises:
         AssertionError: a name stands for two of them, so that one would not be seen.
     """
-    found = _systems.get(module, [])
+    found: list[System] = vars(sys.modules[module]).get(_STATED, [])
     names = [system.name for system in found]
     assert len(set(names)) == len(names), sorted({n for n in names if names.count(n) > 1})
     assert all(system.why for system in found)
