@@ -215,7 +215,7 @@ def _search_one(
         raise SharedMemoryNeeded("what the code touches has other names in every run")
     return Unit(
         vector=vector,
-        result=replace(result, notes=(*result.notes, *one.notes()), memory=stand.sharing.listed()),
+        result=replace(result, notes=one.notes(result), memory=stand.sharing.listed()),
         reduction=one.reduction(),
         points=tuple(trial.points),
         idle=trial.idle,
@@ -244,10 +244,11 @@ class _Check:
         self._hypothesis = work.hypothesis
         self._searched = Searched()
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self, result: CheckResult) -> tuple[str, ...]:
         """Return what should be said beside the verdict."""
         said = () if self._searched.note is None else (self._searched.note,)
-        return (*said, *self._trial.stand.sharing.notes())
+        slow = coverage.of_slowness(result.counterexample)
+        return (*result.notes, *said, *self._trial.stand.sharing.notes(), *slow)
 
     def result(self) -> CheckResult:
         """Explore and conclude."""

@@ -7,6 +7,7 @@ from math import ceil, floor, log10
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.orders import Share
+from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.settings import SAMPLERS, Exploration
 from pytest_supercache.core.switch import RUN
 from pytest_supercache.core.trace import Execution, Step
@@ -198,6 +199,18 @@ def _share(share: Share) -> str:
     return (
         f"{text}, {share.failing_schedules:,} of {share.schedules:,} schedules ({percent:.3g} % of "
         f"schedules{walks}, not of production)"
+    )
+
+
+def of_slowness(found: Counterexample | None) -> tuple[str, ...]:
+    """Say how slow somebody has to be for a conflict to show, and how to rule that out."""
+    if found is None or not found.execution.waited:
+        return ()
+    longest = max(found.execution.waited)
+    return (
+        f"somebody who could go on waits {longest:g} s in this conflict. If nobody is that slow, "
+        "say so with assume: {pause: ...} (docs/faults.md); ticks: 0 looks for conflicts in "
+        "which nobody is slow",
     )
 
 

@@ -71,8 +71,8 @@ class Doubt:
         self.failing_schedules = 0
         """How many schedules these have."""
         self._walk: Fraction | None = Fraction(0)  # the chance that a random walk fails
-        self.smallest: tuple[int, int, int, tuple[str, ...]] | None = None
-        """Preemptions, steps, users, and the order of the smallest failing schedule."""
+        self.smallest: tuple[int, int, int, int, tuple[str, ...]] | None = None
+        """Early ticks, preemptions, steps, users and order of the smallest failing schedule."""
         self.is_mixed = False
         """Whether of some failing interleaving perhaps only some schedules fail."""
         self.witness: Follow | None = None
@@ -108,7 +108,7 @@ class Doubt:
             self.failing_schedules += ways or 0
             ability = Ability(events, execution.waiting, self.search.waits)
             self._walk = self._longer_walk(ability, execution)
-            self._consider(ability)
+            self._consider(ability, len(execution.waited))
         elif not fails and ways != 1:
             self._reversible += 1
             self._to_reverse.append(_Recorded(list(events), key, outcome))
@@ -169,16 +169,19 @@ class Doubt:
         chance = walk_chance(ability)
         return None if chance is None else self._walk + chance
 
-    def _consider(self, ability: Ability) -> None:
-        """Keep the smallest failing schedule: fewest preemptions, then steps, then users."""
-        most = None if self.smallest is None else self.smallest[0]
+    def _consider(self, ability: Ability, ticks: int) -> None:
+        """Keep the smallest failing schedule: fewest early ticks, preemptions, steps, users."""
+        least = None if self.smallest is None else self.smallest[0]
+        if least is not None and ticks > least:
+            return
+        most = self.smallest[1] if self.smallest is not None and ticks == least else None
         fewest = fewest_preemptions(ability, most)
         if fewest is None:
             return
         events = ability.events
         preemptions, way = fewest
         actors = tuple(events[at].actor for at in way)
-        size = (preemptions, len(actors), len(set(actors)), actors)
+        size = (ticks, preemptions, len(actors), len(set(actors)), actors)
         if self.smallest is None or size < self.smallest:
             self.smallest = size
             self.witness = Follow(Order.of(events, way), self.search.can_wait)

@@ -247,7 +247,7 @@ class Stand:
         has_noticed = self._watching.notice() | self._finding.notice()
         for door in self._doors:
             has_noticed |= door.notice()
-        has_grown = self.sharing.take_growth()
+        has_grown = self.sharing.take_growth() | self.stack.existing_cache.leases.take_growth()
         if not has_noticed:
             return has_grown
         self._state.add_imported(adapters.state(sys.modules))

@@ -346,7 +346,7 @@ class World(Recording):
 
     def execution(self, failure: BaseException | None) -> Execution:
         """Return everything that was recorded."""
-        controller = self._controller
+        controller, time = self._controller, self._controller.time
         return Execution(
             schedule=self.stepping.schedule(),
             steps=self._record.steps,
@@ -358,8 +358,7 @@ class World(Recording):
             unseen=(*self._unseen, *controller.unseen, *self._answered_without_steps()),
             unproven=tuple(controller.unproven),
             preemptions=controller.preemptions,
-            early_ticks=controller.time.early_ticks,
-            saw_deadline=controller.time.saw_deadline,
+            early_ticks=time.early_ticks, waited=tuple(time.waited), saw_deadline=time.saw_deadline,
             simplified=tuple(controller.simplified),
             undeclared=tuple(controller.undeclared),
             left_over=tuple(controller.left_over),
@@ -378,7 +377,7 @@ class World(Recording):
             results={actor.name: actor.result for actor in self._actors},
             waits=self._record.waits.before_race(),
             begun=controller.begun,
-        )
+        )  # fmt: skip
 
     def _answered_without_steps(self) -> list[str]:
         calls = self._calls if self._controller.memory is None else ()  # else it is looked at

@@ -111,6 +111,7 @@ class Execution:
     unproven: tuple[str, ...] = ()  # why nothing is proved although nothing fails
     preemptions: int = 0  # how often an actor that could have gone on had to wait
     early_ticks: int = 0  # how many were allowed, as far as it went
+    waited: tuple[float, ...] = ()  # virtual seconds of each early tick
     saw_deadline: bool = False  # something waited for time while an early tick was still allowed
     simplified: tuple[str, ...] = ()  # what was taken for simpler than it is
     undeclared: tuple[str, ...] = ()  # how actors met without a step: nothing may be skipped

@@ -25,6 +25,12 @@ _ADDRESS_ARGUMENTS = frozenset(
 )  # fmt: skip
 
 
+def any_connection(module: Any) -> type:
+    """Return the class of every connection; before redis-py 5 that was the one to a host."""
+    kind: type = getattr(module, "AbstractConnection", None) or module.Connection
+    return kind
+
+
 def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Keep what shapes a connection's behaviour and drop what says where it goes."""
     return {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.layers.clock import EPOCH
 from pytest_supercache.layers.connections import TRACKED, owned, private_client
+from pytest_supercache.layers.leases import Leases
 from pytest_supercache.layers.moulds import Moulds, of_tasks, of_threads
 from pytest_supercache.layers.servers import AnyServer
 
@@ -34,7 +35,7 @@ class ExistingCache:
         self.timed: set[str] = set()  # commands that set or read a TTL in this execution
         self.expiring: set[str] = set()  # keys of commands that set or read a TTL
         self.history: list[Any] = []  # before each write, when a fault asks for it
-        self.leases: set[str] = set()  # keys set with NX and a TTL: a lock that runs out
+        self.leases = Leases()
         self.is_observed = False  # every command of a client is looked at
         self.is_plain = False  # and they were nothing but reads and writes of keys
         self._admin: redis.Redis | None = None  # for our own looks; made when needed
@@ -117,7 +118,7 @@ class ExistingCache:
         """Start an execution with ``given``: text and bytes as they are, anything else as JSON."""
         self.forget_connections()  # a client that was kept must not see the old content
         self.server.reset(was_plain=self.is_plain)
-        self.leases.clear()
+        self.leases.begin()
         self.timed.clear()
         self.expiring.clear()
         self.history.clear()

@@ -56,6 +56,7 @@ _TIMED = _names(
 )
 _SET_TIMES = {"EX", "PX", "EXAT", "PXAT", "KEEPTTL"}
 
+_DELETES = {"DEL", "UNLINK", "GETDEL", "DELEX"}
 _SCRIPTS = {"EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"}
 _SCRIPT_PUBLISHES = re.compile(r"publish", re.IGNORECASE)
 _SCRIPT_TIMES = re.compile(
@@ -130,7 +131,8 @@ class Described(NamedTuple):
 
     label: str  # "GET product:42"
     footprint: Footprint
-    lease: str | None  # the key, if it is set only where there was none
+    asks: str | None  # the key, if it is set only where there was none
+    frees: bool  # deletes keys, or gives them to a script
     is_script: bool
     is_plain: bool  # reads or writes keys at once, and the connection remembers nothing of it
     is_timed: bool  # sets or reads a time to live
@@ -151,18 +153,20 @@ def described(args: Sequence[Any], place: str = PLACE) -> Described:
 def _described(place: str, *args: Any) -> Described:
     label = normalised(args)
     name, words = _parse(args)
-    is_lease = name == "SETNX" or (name == "SET" and "NX" in map(str.upper, words[3:]))
+    is_asked = name == "SETNX" or (name == "SET" and "NX" in map(str.upper, words[3:]))
     touched = footprint(args, place)
     is_plain = TABLE.get(name, ("", ()))[0] in {"read", "write"} and name not in _SCRIPTS
     is_timed = CLOCK in touched.reads
+    frees = name in _SCRIPTS or name in _DELETES
     return Described(
         label,
         touched,
-        words[1] if is_lease else None,
+        words[1] if is_asked else None,
+        frees,
         name.startswith(("EVAL", "SCRIPT ")),
         is_plain,
         is_timed,
-        is_plain and not is_timed and not is_lease,
+        is_plain and not (is_timed or is_asked or frees),
     )
 
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.layers.connections import OWNER
+from pytest_supercache.layers.connections import OWNER, any_connection
 from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
@@ -20,7 +20,6 @@ from pytest_supercache.runtime.doors import (
     UNTOLD,
     Doors,
     _Method,
-    any_connection,
     astray,
     broken,
     execution_for,

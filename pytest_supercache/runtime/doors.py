@@ -14,11 +14,12 @@ from typing import Any
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.layers import redis_commands
-from pytest_supercache.layers.connections import OWNER, PRIVATE
+from pytest_supercache.layers.connections import OWNER, PRIVATE, any_connection
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime import listening
 from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.leasing import note_lease
 from pytest_supercache.runtime.pipelines import arguments, is_divided, one_by_one, speak
 from pytest_supercache.runtime.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.stepping import Call, Stepping
@@ -307,8 +308,8 @@ class Doors:
     ) -> None:
         """Remember what is special about a command.
 
-        Whether its connection is good for the next execution; keys with a time to live; those set
-        with NX, which are locks that run out then; scripts that this server cannot run. ``within``
+        Whether its connection is good for the next execution; keys with a time to live; those asked
+        for with NX, which may be locks; scripts that this server cannot run. ``within``
         is the label of the pipeline that the command belongs to.
         """
         if command.is_usual and execution.controller.grain != "wire":
@@ -320,19 +321,12 @@ class Doors:
             self._cache.expiring.update(
                 r for r in command.footprint.reads if r.startswith(f"{PLACE}:")
             )
-        if command.lease is not None:
-            self._cache.leases.add(command.lease)
+        note_lease(self._cache.leases, command)
         if command.is_script and not self._cache.server.runs_scripts:
             execution.controller.hazard(
                 f"{command.label}: this fakeredis runs no scripts. Install fakeredis[lua], or use "
                 "--supercache-backend=redis-server"
             )
-
-
-def any_connection(module: Any) -> type:
-    """Return the class of every connection; before redis-py 5 that was the one to a host."""
-    kind: type = getattr(module, "AbstractConnection", None) or module.Connection
-    return kind
 
 
 def execution_for(client: Any) -> Stepping | None:

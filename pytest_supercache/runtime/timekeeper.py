@@ -81,7 +81,8 @@ class Timekeeper:
         self._auto = ticks == "auto"
         self._is_limited = not unlimited
         self._given = 0 if ticks == "auto" else int(ticks)
-        self._early = 0  # early ticks so far
+        self.waited: list[float] = []
+        """Virtual seconds of each early tick so far: so long somebody who could go on did not."""
         self._woken: set[str] = set()  # by early ticks
         self._waited_after = 0  # early ticks after which one of these has waited again
         self._assume = assume
@@ -101,7 +102,7 @@ class Timekeeper:
     def note_timer(self, actor: Actor) -> None:
         """Note that an actor has started a timer; if an early tick woke it, it waits once more."""
         if actor.name in self._woken:
-            self._waited_after = self._early
+            self._waited_after = len(self.waited)
 
     @property
     def early_ticks(self) -> int:
@@ -227,7 +228,7 @@ class Timekeeper:
         """Say whether there may be another early tick, if there is anything to wait for."""
         if self._auto and not self._has_timer():
             return False
-        return not self._is_limited or self._early < self.early_ticks
+        return not self._is_limited or len(self.waited) < self.early_ticks
 
     def _has_timer(self) -> bool:
         """Say whether code under test waits on time: a sleep, a timed wait, a lock lease."""
@@ -256,7 +257,7 @@ class Timekeeper:
         is_early = bool(self.ready) and not _only_waits_for_a_pause(actors, self.ready)
         self.pass_to(deadline, actors)
         if is_early:
-            self._early += 1
+            self.waited.append(moved)
             self._woken.update(self._fired(actors))
         return moved
 

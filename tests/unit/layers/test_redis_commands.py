@@ -256,29 +256,32 @@ def test_what_is_remembered_of_a_command_is_what_it_says_each_time():
 
 
 @pytest.mark.parametrize(
-    ("command", "lease", "is_script", "is_plain"),
+    ("command", "asks", "frees", "is_script", "is_plain"),
     [
-        ("GET k", None, False, True),
-        ("SET k v", None, False, True),
-        ("SET k v EX 9", None, False, True),
-        ("set k v ex 9 nx", "k", False, True),
-        ("SETNX k v", "k", False, True),
-        ("EVAL code 1 k", None, True, False),
-        ("SCRIPT LOAD code", None, True, False),
-        ("SELECT 1", None, False, False),
-        ("WATCH k", None, False, False),
-        ("MULTI", None, False, False),
-        ("BLPOP k 1", None, False, False),
-        ("SUBSCRIBE news", None, False, False),
-        ("CLIENT SETNAME me", None, False, False),
-        ("NOSUCH k", None, False, False),
+        ("GET k", None, False, False, True),
+        ("SET k v", None, False, False, True),
+        ("SET k v EX 9", None, False, False, True),
+        ("set k v ex 9 nx", "k", False, False, True),
+        ("SETNX k v", "k", False, False, True),
+        ("DEL k", None, True, False, True),
+        ("unlink k", None, True, False, True),
+        ("EVAL code 1 k", None, True, True, False),
+        ("SCRIPT LOAD code", None, False, True, False),
+        ("SELECT 1", None, False, False, False),
+        ("WATCH k", None, False, False, False),
+        ("MULTI", None, False, False, False),
+        ("BLPOP k 1", None, False, False, False),
+        ("SUBSCRIBE news", None, False, False, False),
+        ("CLIENT SETNAME me", None, False, False, False),
+        ("NOSUCH k", None, False, False, False),
     ],
 )
-def test_a_command_says_whether_it_is_a_lease_a_script_or_plain(
-    command, lease, is_script, is_plain
+def test_a_command_says_whether_it_asks_for_a_key_frees_one_runs_code_or_is_plain(
+    command, asks, frees, is_script, is_plain
 ):
     said = described(command.split(), "c")
-    assert (said.lease, said.is_script, said.is_plain) == (lease, is_script, is_plain)
+    assert (said.asks, said.frees, said.is_script) == (asks, frees, is_script)
+    assert said.is_plain is is_plain
 
 
 @pytest.mark.parametrize(

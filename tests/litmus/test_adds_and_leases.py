@@ -1,0 +1,83 @@
+"""SET NX with a time to live adds an entry to a cache, or takes a lock that may run out."""
+
+import pytest
+
+from pytest_supercache import Verdict, check
+
+
+def reads_through(client, origin):
+    if client.get("k") is None:
+        client.set("k", origin.get("k"), nx=True, ex=10)
+
+
+def two_readers_and_a_writer(world):
+    """A cache whose fill never overwrites; the writer deletes what others have added."""
+    client, origin = world.existing_cache.client(decode_responses=True), world.origin
+    origin.restore({"k": 0})
+
+    def writes():
+        origin.set("k", 1)
+        client.delete("k")
+
+    for name in ("alice", "bob"):
+        world.actor(name, reads_through, client, origin)
+    world.actor("carol", writes)
+    world.run()
+
+
+def counts_under_a_lock(world, command):
+    """The lock runs out while its holder is slow, and the count of somebody else is lost."""
+    client = world.existing_cache.client(decode_responses=True)
+
+    def adds_one():
+        if client.set("lock", "held", nx=True, ex=10):
+            value = int(client.get("n") or 0)
+            client.set("n", value + 1)
+            client.execute_command(command, "lock")
+            return 1
+        return 0
+
+    for name in ("alice", "bob"):
+        world.actor(name, adds_one)
+    assert sum(world.run().values()) == int(client.get("n"))
+
+
+def asks_until_it_is_told_yes(world):
+    client = world.existing_cache.client(decode_responses=True)
+
+    def claims():
+        return any(client.set("claim", "held", nx=True, ex=10) for _ in range(3))
+
+    for name in ("alice", "bob"):
+        world.actor(name, claims)
+    assert sum(world.run().values()) == 1
+
+
+def claims_once(world):
+    client = world.existing_cache.client(decode_responses=True)
+    for name in ("alice", "bob"):
+        world.actor(name, lambda: bool(client.set("claim", "held", nx=True, ex=10)))
+    assert sum(world.run().values()) == 1
+
+
+@pytest.mark.parametrize("body", [two_readers_and_a_writer, claims_once])
+def test_an_entry_that_is_added_does_not_run_out_early(body):
+    result = check(body)
+    assert result.verdict is Verdict.HOLDS
+    assert result.scope["early ticks"] == 0
+    assert result.executions == check(body, ticks=0).executions
+
+
+@pytest.mark.parametrize("command", ["DEL", "UNLINK", "GETDEL"])
+def test_what_its_holder_deletes_was_a_lock_and_may_run_out_before(command):
+    result = check(lambda world: counts_under_a_lock(world, command))
+    assert result.verdict is Verdict.VIOLATED
+    assert "@clock" in result.counterexample.schedule.choices
+    assert result.counterexample.replays == "10/10"
+    assert any("waits 10 s" in note and "ticks: 0" in note for note in result.notes)
+
+
+def test_who_asks_again_waits_for_a_lock_to_run_out():
+    result = check(asks_until_it_is_told_yes)
+    assert result.verdict is Verdict.VIOLATED
+    assert "@clock" in result.counterexample.schedule.choices
