@@ -1,8 +1,8 @@
 """Hides the modules of one test file from the tests of all others.
 
 A check scans all imported code under test. Test files count as such, and so do the libraries that
-tests of adapters import; with all of them imported, scanning takes longer than searching. Shared
-helpers, and what other tests import, stay visible.
+they import; with all of them imported, scanning takes longer than searching. Shared helpers stay
+visible.
 """
 
 import sys
@@ -15,8 +15,6 @@ import pytest
 from pytest_supercache.runtime.under_test import is_under_test
 
 TESTS = Path(__file__).parent
-WITH_LIBRARIES = TESTS / "adapters"
-"""Where each file imports a library that nobody else needs."""
 
 Modules = dict[str, ModuleType]
 
@@ -38,7 +36,7 @@ class SeenModules:
             return (yield)
         finally:
             if isinstance(collector, pytest.Module) and TESTS in collector.path.parents:
-                self._of_file[collector.path] = brought(collector.path, before)
+                self._of_file[collector.path] = brought(before)
                 self._hide(collector.path)
 
     @pytest.hookimpl(tryfirst=True)
@@ -46,7 +44,7 @@ class SeenModules:
         """Show the modules of this test's file, and no other file's."""
         if item.path != self._shown:
             if self._shown is not None:
-                imported = brought(self._shown, self._before)  # by its tests
+                imported = brought(self._before)  # by its tests
                 self._of_file.setdefault(self._shown, {}).update(imported)
                 self._hide(self._shown)
             own = self._of_file.get(item.path, {})
@@ -62,7 +60,7 @@ class SeenModules:
         self._displaced = {}
 
 
-def brought(path: Path, before: set[str]) -> Modules:
+def brought(before: set[str]) -> Modules:
     """Return those modules imported since ``before`` that belong to a test file."""
     new = {name: module for name, module in sys.modules.items() if name not in before}
     return {name: module for name, module in new.items() if is_library(name, module)}

@@ -101,12 +101,8 @@ def test_modules_of_a_file_are_hidden_from_the_next_one_and_what_they_displaced_
     assert sys.modules[name] is displaced
 
 
-def test_only_an_adapters_test_has_a_library_of_its_own(monkeypatch):
+def test_a_test_file_has_its_libraries_for_itself_and_shares_its_helpers(monkeypatch):
     before = set(sys.modules)
     for name in ("shoplib", "tests.unit.test_new", "tests.new_helper"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    assert set(brought(TESTS / "unit/test_new.py", before)) == {"tests.unit.test_new"}
-    assert set(brought(TESTS / "adapters/test_new.py", before)) == {
-        "shoplib",
-        "tests.unit.test_new",
-    }
+    assert set(brought(before)) == {"shoplib", "tests.unit.test_new"}
