@@ -12,7 +12,7 @@ from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Label, Verdict
 from pytest_supercache.oracle.judge import judge
-from pytest_supercache.oracle.odds import sentence
+from pytest_supercache.oracle.odds import is_known, sentence
 from pytest_supercache.search.traffic import Traffic
 from pytest_supercache.trial import HazardMet, StepsHaveChanged, Trial
 
@@ -61,6 +61,8 @@ def simulated(trial: Trial, result: CheckResult) -> tuple[Odds, list[str]]:
     runs = failing = without_end = missed = 0
     notes: list[str] = []
     for number in range(settings.odds.runs):
+        if settings.odds.ends_when_known and is_known(failing, runs):
+            break
         if trial.seconds() > _seconds_max(trial):
             notes.append(f"only {number} runs were simulated for the odds: they take long")
             break

@@ -28,7 +28,10 @@ from pytest_supercache.search.serial import Serial, serial_orders
 from pytest_supercache.stand import Body, Stand
 
 FURTHER = 2_000
-"""Executions after a finding, to find the smallest one."""
+"""Executions after a finding at most, to find the smallest one and what forces it."""
+
+FURTHER_SHARE = 0.1
+"""Of the time that an item may search: these executions take so much at most, or a second."""
 
 REPEATS = 3
 """How often the first schedule is repeated to see that the code is deterministic."""
@@ -101,6 +104,7 @@ class Trial:
     violations: tuple[Violation, ...] = ()  # of the last execution
     owed: int = 0  # runs that the search still has to do at least
     goes_on: bool = False  # after a finding, to find the smallest one
+    _found_after: float = 0.0  # seconds
     further: int = 0  # executions since the finding
     not_judged: dict[str, None] = field(default_factory=dict)
     never_judged: frozenset[str] | None = None  # in none of the executions so far; None: of none
@@ -131,7 +135,7 @@ class Trial:
         self._tell()
         if violations:
             self.violating += 1
-            self.found = self.found or Found(execution, violations)
+            self._keep(Found(execution, violations))
             if self.settings.stop_at_first and not self.goes_on:
                 raise SearchEnded(End.FOUND)
         return execution
@@ -159,10 +163,14 @@ class Trial:
     def report(self, execution: Execution, violations: tuple[Violation, ...]) -> None:
         """Note what was found in an execution beside those of the search."""
         self.violating += 1
-        self.found = self.found or Found(execution, violations)
+        self._keep(Found(execution, violations))
+
+    def _keep(self, found: Found) -> None:
+        if self.found is None:
+            self.found, self._found_after = found, self.seconds()
 
     def _is_late(self) -> bool:
-        return self.seconds() > max(self.settings.time, 1.0)
+        return self.seconds() - self._found_after > max(self.settings.time * FURTHER_SHARE, 1.0)
 
     def is_hopeless(self, owed: int) -> bool:
         """Say whether a search that owes so many runs at least had better leave the rest to PCT.

@@ -25,6 +25,12 @@ def interval(failing: int, runs: int) -> tuple[float, float]:
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
+def is_known(failing: int, runs: int) -> bool:
+    """Say whether the true share is known within a factor of two, with 95 % confidence."""
+    low, high = interval(failing, runs)
+    return low > 0 and high <= 2 * low
+
+
 def sentence(odds: Odds) -> str:
     """Say how likely it is in simulated traffic."""
     return f"odds: {share(odds)}, {condition(odds)}"

@@ -1,7 +1,7 @@
 """How traffic is simulated: ``--supercache-odds=N`` and ``[tool.supercache.traffic]``."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
@@ -15,13 +15,13 @@ def simulation(runs: int | None, table: Mapping[str, Any]) -> Simulation:
     """Return what is to be simulated.
 
     Args:
-        runs: how many runs; None: as many as usual.
+        runs: how many runs; None: as many as usual, or fewer when the odds are known well.
         table: ``within`` and a latency by its name, each ``{median = "1ms", p99 = "20ms"}``.
 
     Raises:
         SupercacheError: a name or a duration is wrong.
     """
-    usual = Simulation(runs=RUNS if runs is None else runs)
+    usual = Simulation(runs=RUNS if runs is None else runs, ends_when_known=runs is None)
     if not isinstance(table, Mapping):
         raise SupercacheError(f"[tool.supercache] traffic = {table!r}: expected a table")
     unknown = sorted(set(table) - {*NAMES, "within"})
@@ -32,8 +32,8 @@ def simulation(runs: int | None, table: Mapping[str, Any]) -> Simulation:
         )
     given = {name: _latency(name, table[name]) for name in NAMES if name in table}
     named = {name: getattr(usual.latencies, name) for name in NAMES}
-    return Simulation(
-        runs=usual.runs,
+    return replace(
+        usual,
         within=_seconds("within", table["within"]) if "within" in table else usual.within,
         latencies=Latencies(**{**named, **given}),
     )

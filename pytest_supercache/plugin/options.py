@@ -26,7 +26,7 @@ _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("memory", "NAME", str, "memory of the process: auto (default), declared or shared"),
     ("faults", "N", int, "faults in one execution at most (default: none, or what a file says)"),
     ("workers", "N", int, "processes that search scenarios and sets of faults (default: 1)"),
-    ("odds", "N", int, "simulated runs for the odds of a conflict; 0: none (default: 100)"),
+    ("odds", "N", int, "simulated runs for the odds of a conflict; 0: none (default: at most 100)"),
     ("seed", "N", int, "seed of the random search and of the code's own randomness (default: 0)"),
     ("step_timeout", "SECONDS", float, "real seconds a step may take to arrive (default: 5)"),
     ("backend", "NAME", str, "fakeredis (default), redis-server, valkey-server or redis://..."),

@@ -26,8 +26,15 @@ def always(**seconds):
     )  # fmt: skip
 
 
-def checked(body, runs=60, *, within=0.05, latencies=None, guarantees=(), **settings):
-    odds = Simulation(runs=runs, within=within, latencies=latencies or Latencies())
+def checked(
+    body, runs=60, *, within=0.05, latencies=None, ends_when_known=False, guarantees=(), **settings
+):
+    odds = Simulation(
+        runs=runs,
+        within=within,
+        latencies=latencies or Latencies(),
+        ends_when_known=ends_when_known,
+    )
     server = start_server("fakeredis")
     settings.setdefault(
         "memory", "declared"
@@ -262,3 +269,17 @@ def test_a_latency_has_its_median_and_its_p99_and_refuses_nonsense():
     assert NOW.at(0.0) == NOW.at(1.0) == pytest.approx(1e-9)
     with pytest.raises(SupercacheError, match="expected 0 < median <= p99"):
         Latency(0.05, 0.005)
+
+
+def test_nothing_is_simulated_any_more_when_the_share_is_known_within_a_factor_of_two():
+    often = always(origin=0.04)  # which nearly every run finds in the window of 50 ms
+    known = checked(lost_update(), 100, latencies=often, ends_when_known=True).odds
+    low, high = interval(known.failing, known.runs)
+    assert known.runs < 20
+    assert high <= 2 * low
+    assert checked(lost_update(), 100, latencies=often).odds.runs == 100
+
+
+def test_what_is_rare_is_simulated_as_often_as_was_asked_for():
+    rare = always(origin=0.0005)
+    assert checked(lost_update(), 100, latencies=rare, ends_when_known=True).odds.runs == 100
