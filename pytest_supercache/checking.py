@@ -318,6 +318,7 @@ class _Check:
                 trial.settings,
                 trial.first,
                 self._searched.sampler,
+                self._searched.up_to,
             )
             return self._unknown((why,))
         repeat_first(trial)

@@ -229,6 +229,7 @@ def why_unfinished(
     settings: Exploration,
     first: Execution,
     sampler: Sampler | None = None,
+    up_to: UpTo | None = None,
 ) -> str:
     """Say why a search that found nothing did not finish, what it means, and what to do.
 
@@ -238,6 +239,7 @@ def why_unfinished(
         settings: the budgets and the manner.
         first: a run of the same body.
         sampler: what drew the last schedules, if anything did.
+        up_to: which schedules were all executed.
     """
     used = (
         f"{executions:,} of at most {settings.executions:,} executions and {seconds:.1f} of at "
@@ -249,15 +251,30 @@ def why_unfinished(
         advice = "Use search 'auto' for a proof, with more executions or time if that needs it"
     elif executions >= settings.executions:
         why = f"the budget of {settings.executions:,} executions ran out"
-        advice = "Give more with --supercache-executions, or make the flow smaller"
+        advice = "give more with --supercache-executions, or make the flow smaller"
     elif seconds > settings.time:
         why = f"the budget of {settings.time:g} s ran out"
-        advice = "Give more with --supercache-time, or make the flow smaller"
+        advice = "give more with --supercache-time, or make the flow smaller"
     else:
         why = f"only schedules with at most {settings.preemptions} preemptions were tried"
-        advice = "Leave out --supercache-preemptions to try all"
+        advice = "leave out --supercache-preemptions to try all"
     told = [why, used, _size(first, sampler), *_chances(executions, sampler)]
-    return f"{'; '.join(told)}. {advice}{_of_locks(first)}"
+    next_step = _next_step(up_to, seconds / max(executions, 1))
+    advice = f"{next_step}{advice}"
+    return f"{'; '.join(told)}. {advice[0].upper()}{advice[1:]}{_of_locks(first)}"
+
+
+def _next_step(up_to: UpTo | None, pace: float) -> str:
+    """Say what one preemption more would cost, if that is known; ``pace``: seconds of each run."""
+    if up_to is None or not up_to.more:
+        return ""
+    schedules = up_to.schedules + up_to.more
+    seconds = schedules * pace
+    return (
+        f"The cheapest next step is --supercache-preemptions={up_to.preemptions + 1}: at least "
+        f"{schedules:,} schedules, {f'{seconds:,.0f}' if seconds >= 1 else 'less than 1'} s at "
+        "this pace. For a proof, "
+    )
 
 
 def _of_locks(execution: Execution) -> str:

@@ -22,10 +22,14 @@ Signature = tuple[str, str, Footprint] | None
 
 
 class UpTo(NamedTuple):
-    """All schedules with at most so many preemptions, and how many these are."""
+    """All schedules with at most so many preemptions: how many these are.
+
+    ``more`` are known to have one preemption more; each of them may lead to others.
+    """
 
     preemptions: int
     schedules: int
+    more: int
 
 
 @dataclass(slots=True)
@@ -113,7 +117,7 @@ class AllSchedules:
                 for branch in _branches(prefix, following, repeated):
                     waiting[branch.preemptions].append(branch)
             del waiting[self.level]
-            self.done = UpTo(self.level, executed)
+            self.done = UpTo(self.level, executed, len(waiting.get(self.level + 1, ())))
         return End.EXHAUSTED
 
     def _compare(self, prefix: _Prefix, following: _Following, repeated: list[Signature]) -> None:

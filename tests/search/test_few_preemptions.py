@@ -54,6 +54,8 @@ def test_without_a_conflict_the_answer_says_how_many_preemptions_were_all_tried(
     assert result.verdict is Verdict.UNKNOWN
     assert "no violation with at most 1 preemption (all 24 executed)" in result.coverage
     assert result.executions <= 1_000
+    assert "The cheapest next step is --supercache-preemptions=2: at least " in result.reasons[0]
+    assert "For a proof, give more with --supercache-executions" in result.reasons[0]
 
 
 def test_a_search_that_comes_to_its_end_counts_its_interleavings_only():
