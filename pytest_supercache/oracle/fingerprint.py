@@ -6,8 +6,8 @@ and what kinds of steps and operations made it so. What else touches the key dep
 first, so it counts only where no class says what matters. Most crashes look alike by that; so
 errors are told apart by their types and by the path of functions of the code under test to where
 they were raised, with all errors that led to them, and waits by the path to where they wait.
-A flow in Python has no system: the classes or modules of the code under test that it calls stand
-for one.
+A flow in Python has no system: the classes and modules of the code under test on the way to its
+steps stand for one.
 """
 
 import json
@@ -155,11 +155,12 @@ def _path(functions: Iterable[str], found: FoundIn) -> list[str]:
 def _called(
     execution: Execution, violation: Violation, classified: Classified, found: FoundIn
 ) -> list[str]:
-    """Return the classes, or modules, whose functions a flow calls to take the steps that matter.
+    """Return the classes and modules whose functions a flow calls to take the steps that matter.
 
     These are the steps that made the class; where none did, those of the user who saw it (of all
-    users, if nobody did) that touch the key. A function that may belong to the test is passed
-    over while it calls a further one.
+    users, if nobody did) that touch the key. All on the way to a step count, because the outermost
+    may be a helper of the tests through which each of two systems is called. A function that may
+    belong to the test is passed over where others are on the way.
     """
     history = execution.history.operations
     steps = [act.step for act in classified.acts] or [
@@ -171,9 +172,8 @@ def _called(
     called = set[str]()
     for step in steps:
         names = [name for name in step.functions if not _is_scenarios(name, found)]
-        while len(names) > 1 and _may_belong_to_the_test(names[0], found):
-            del names[0]
-        called.update(name.rpartition(".")[0] for name in names[:1])
+        clear = [name for name in names if not _may_belong_to_the_test(name, found)]
+        called.update(name.rpartition(".")[0] for name in clear or names[-1:])
     return sorted(called)
 
 

@@ -4,7 +4,7 @@ The flow is always the same: one reads a key, one changes it. What is drawn is w
 or which other conflict the system has.
 """
 
-from functools import cache
+from functools import cache, partial
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,7 @@ from pytest_supercache import COHERENT_WHEN_SETTLED, READ_YOUR_WRITES, check
 from pytest_supercache.checking import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
+from tests.laws import callers
 from tests.litmus.test_conflict_classes import (
     CLASSES,
     DeletesFirst,
@@ -223,6 +224,32 @@ def test_the_same_conflict_of_another_class_has_another_one(name):
         return found(flow(make, acts, users=users), "stale-set")
 
     assert len({of_class(Till.One), of_class(Till.Other), original("stale-set")}) == 3
+
+
+def of_functions(shop):
+    return partial(callers.read, shop), partial(callers.write, shop)
+
+
+def of_client(shop):
+    client = callers.Client(shop)
+    return client.read, client.write
+
+
+@pytest.mark.parametrize("ways", [of_functions, of_client])
+def test_classes_that_tests_call_through_the_same_helpers_of_another_module_have_two(ways):
+    def through(make, reader):
+        def body(world):
+            world.origin.set("k", 1)
+            read, write = ways(make(world.layers))
+            world.actor(reader, read)
+            world.actor("writer", write)
+            world.run()
+            world.settle()
+
+        return found(body, "stale-set")
+
+    assert through(Till.One, "alice") == through(Till.One, "zoe")
+    assert through(Till.One, "alice") != through(Till.Other, "alice")
 
 
 @pytest.mark.parametrize("extra", [[], [("read", None)], [("read", "other")]])
