@@ -123,6 +123,7 @@ def check_on(
     isolate: Iterable[str] = (),
     item: str = "check",
     system: str = "",
+    own_checks: str = "what the body asserts",
     preflight: Body | None = None,
     replay: Again | None = None,
     hypothesis_seed: int | None = None,
@@ -133,13 +134,12 @@ def check_on(
 ) -> CheckResult:
     """Check ``body`` with everything spelled out; :func:`check` and the plugin both come here."""
     refuse_unavailable(settings)
-    guarantees = complete(guarantees)
     schedule = None if replay is None else schedule_of(replay)
     settings = settings if schedule is None else replace(settings, grain=schedule.grain)
     work = Work(
-        body=body, settings=settings, guarantees=guarantees, given=given or {}, state=tuple(state),
-        clients=tuple(clients), item=item, hypothesis=(hypothesis_seed, reproduce),
-        isolate=tuple(isolate), backend=server.backend, system=system,
+        body=body, settings=settings, guarantees=complete(guarantees), state=tuple(state),
+        clients=tuple(clients), hypothesis=(hypothesis_seed, reproduce), own_checks=own_checks,
+        isolate=tuple(isolate), backend=server.backend, item=item, system=system, given=given or {},
     )  # fmt: skip
     place = here if replay is not None else on
     with place(work) as elsewhere, _stand_for(server, work) as stand:
@@ -203,7 +203,7 @@ def _search_one(
     for _ in range(RESTARTS_MAX):
         trial = Trial(
             stand=stand, body=work.body, settings=within, started=began,
-            guarantees=work.guarantees, shared=shared, vector=vector,
+            guarantees=work.guarantees, shared=shared, vector=vector, own_checks=work.own_checks,
         )  # fmt: skip
         one = _Check(trial, work, again)
         try:

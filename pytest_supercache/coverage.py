@@ -12,6 +12,8 @@ from pytest_supercache.core.settings import SAMPLERS, Exploration
 from pytest_supercache.core.switch import RUN
 from pytest_supercache.core.trace import Execution, Step
 from pytest_supercache.core.waits import LockState
+from pytest_supercache.oracle.answers import ANSWERS
+from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.search.all_schedules import UpTo
 from pytest_supercache.search.counting import TreeSize, merges_of, schedules_like
 from pytest_supercache.search.pct import MissBound, Pct
@@ -32,20 +34,29 @@ def scope_of(
     atomic: tuple[str, ...] = (),
     faults: int = 0,
     touches_memory: bool = True,
+    guarantees: tuple[Guarantee, ...] = (),
+    own_checks: str = "",
 ) -> Scope:
-    """Describe within which bounds a verdict is meant; memory may not have been looked at."""
+    """Describe within which bounds a verdict is meant; memory may not have been looked at.
+
+    ``own_checks`` are the checks of the body itself, in words; errors and deadlocks always are.
+    """
     keys = {operation.key for operation in execution.history if operation.key is not None}
+    judged = [one.name for one in guarantees if one.name != ANSWERS.name]
     scope: Scope = {
         "users": len(execution.users),
         "keys": len(keys),
         "operations": sum(operation.phase == RACE for operation in execution.history),
         "faults": faults,
         "early ticks": early_ticks,
-        "memory": "shared" if shared else "declared",
+        "memory": _memory(settings, shared=shared),
         "grain": settings.grain,
         "search": settings.search,
         "backend": backend,
+        "guarantees": ", ".join(judged) or "none",
     }
+    if not judged:
+        scope["judged only"] = _and("errors", "deadlocks", own_checks)
     if not (scope["operations"] or touches_memory or any(map(_is_visible, execution.race))):
         scope["idle"] = 1
     if raced:
@@ -57,6 +68,17 @@ def scope_of(
     if settings.assume is not None:
         scope["assumption"] = f"no operation pauses {settings.assume.pause * 1000:g} ms or more"
     return scope
+
+
+def _memory(settings: Exploration, *, shared: bool) -> str:
+    if shared:
+        return "shared"
+    return "auto" if settings.finds_memory else "declared"
+
+
+def _and(*parts: str) -> str:
+    *first, last = [part for part in parts if part]
+    return f"{', '.join(first)} and {last}"
 
 
 def _is_visible(step: Step) -> bool:
@@ -94,6 +116,10 @@ def bounds(scope: Scope) -> str:
         atomic = f"shared memory raced: {scope['shared memory']}; other {atomic}"
     if "declared atomic" in scope:
         parts.append(f"taken as atomic, as declared: {scope['declared atomic']}")
+    if scope["memory"] == "declared":
+        parts.append("only declared memory searched")
+    if "judged only" in scope:
+        parts.append(f"judged only for {scope['judged only']}, by no guarantee")
     parts += [atomic, *([str(scope["simplified"])] if "simplified" in scope else [])]
     return f"({', '.join([*parts, str(scope['backend'])])})"
 

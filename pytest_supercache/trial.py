@@ -87,6 +87,7 @@ class Trial:
     settings: Exploration
     guarantees: tuple[Guarantee, ...]
     shared: bool  # treat memory as shared
+    own_checks: str = ""  # what the body checks itself, in words
     vector: Vector = ()  # the faults that strike in every execution that counts
     started: float = field(default_factory=real_seconds)
     outside: bool = False  # ask the scheduler on the calling thread
@@ -303,17 +304,13 @@ class Trial:
         if self.first is None:
             return {}
         return coverage.scope_of(
-            self.first,
-            self.settings,
-            backend=self.stand.backend,
-            shared=self.shared,
-            early_ticks=self.early_ticks,
-            simplified=(*self.simplified, *self._said_of_keys()),
-            raced=self.stand.sharing.names(),
+            self.first, self.settings, backend=self.stand.backend, shared=self.shared,
+            early_ticks=self.early_ticks, simplified=(*self.simplified, *self._said_of_keys()),
+            raced=self.stand.sharing.names(), faults=len(self.vector),
             atomic=tuple(sorted(self.stand.sharing.taken_as_atomic)),
-            faults=len(self.vector),
             touches_memory=not self.settings.finds_memory or self.stand.sharing.is_touched,
-        )
+            guarantees=self.guarantees, own_checks=self.own_checks,
+        )  # fmt: skip
 
 
 def look_ahead(stand: Stand, preflight: Body | None) -> None:

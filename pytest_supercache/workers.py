@@ -59,6 +59,7 @@ class Work:
     system: str = ""  # of a scenario
     hypothesis: OfHypothesis = (None, None)
     backend: str = "fakeredis"
+    own_checks: str = ""  # what the body checks itself, in words
 
 
 SearchUnit = Callable[[Work, bool, Vector, Exploration], Unit]

@@ -64,8 +64,10 @@ def _parts(document: Raw, decision: Decision, rules: Rules) -> Iterator[Part]:
     if found:
         yield from _conflict(found, document)
         yield from _workarounds(found[0][0], decision)
+        yield from _limits(decision)
     elif decision.verdict is GateVerdict.GO:
         yield f"{decision.reasons[0]} ({what_was_tested(document)}).", True
+        yield from _limits(decision)
         yield from ((f"{told}?", True) for told in _left_over(decision, rules))
         return
     elif not is_decided and document.get("scenarios"):
@@ -119,6 +121,12 @@ def _workaround(waiver: Waiver) -> Iterator[Part]:
     condition = f" while {in_words(waiver.assumptions)}" if waiver.assumptions else ""
     checked = f"It was tested in {issue.workaround_checked_by}, and holds{condition}."
     yield f"{checked} The permanent fix comes with {issue.permanent_fix.rstrip('.')}.", True
+
+
+def _limits(decision: Decision) -> Iterator[Part]:
+    """Say where a GO says less than it seems."""
+    if decision.limits:
+        yield f"It says less of some runs: {'; '.join(decision.limits)}.", True
 
 
 def _left_over(decision: Decision, rules: Rules) -> Iterator[str]:

@@ -24,6 +24,7 @@ from pytest_supercache.gate.evidence import (
     rows_of,
 )
 from pytest_supercache.gate.known import KnownIssue, ends_soon, renewals
+from pytest_supercache.gate.limits import limits_of
 from pytest_supercache.gate.lock import missing_from
 from pytest_supercache.gate.paths import paths_of, uncovered
 
@@ -88,6 +89,7 @@ class Decision:
     without_force: tuple[tuple[str, str], ...] = ()  # fingerprint, why a waiver does not count
     fixed: tuple[str, ...] = ()  # known issues that no longer occur, by an exhausted search
     conditions: tuple[str, ...] = ()  # what a GO rests on besides the waivers
+    limits: tuple[str, ...] = ()  # where it says less than it seems, with the names of runs
 
     @property
     def until(self) -> date | None:
@@ -138,6 +140,7 @@ def decide(document: Mapping[str, Any], rules: Rules, doubts: Iterable[str] = ()
         without_force=tuple(without_force),
         fixed=fixed,
         conditions=() if status else _conditions(rows, counting),
+        limits=() if status else tuple(limits_of(_rested_on(rows, counting, waivers))),
     )
 
 
@@ -312,6 +315,12 @@ def _all_hold(rows: list[Row], counting: set[str]) -> str:
     told = f"{_count(held, 'scenario')} of the release {holds}, each after an exhausted search"
     conditions = _conditions(rows, counting)
     return f"{told}, while {' and '.join(conditions)}" if conditions else told
+
+
+def _rested_on(rows: list[Row], counting: set[str], waivers: list[Waiver]) -> list[Row]:
+    """Return the proofs of the release, and those that workarounds help."""
+    checks = [row for one in waivers for row in named(rows, one.issue.workaround_checked_by)]
+    return [row for row in rows if row.holds and (row.system in counting or row in checks)]
 
 
 def _conditions(rows: list[Row], counting: set[str]) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ def gate_part(decision: Decision, document: Mapping[str, Any], rules: Rules) -> 
         "notes": list(decision.notes),
         "until": str(decision.until) if decision.until else None,
         "assumptions": list(decision.assumptions),
+        "limits": list(decision.limits),
         "waivers": [_waiver_part(waiver) for waiver in decision.waivers],
         "scope": list(scope_lines(decision, document, rules)),
         "counting": list(decision.counting),
@@ -127,6 +128,7 @@ def scope_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -
     bounds = _bounds([row for row in rows if row.system in decision.counting or not row.system])
     if bounds:
         yield f"within {bounds}"
+    yield from decision.limits
     when = f"; run on {document['when']}" if document.get("when") else ""
     yield f"{what_was_tested(document)}{when}"
     yield from _not_covered(rows, document, decision, rules)
@@ -196,6 +198,7 @@ def _less_than_the_conflict(waiver: Waiver, rows: list[Row]) -> Iterator[str]:
             f"{_NOT_COVERED}{', '.join(sorted(flows))} itself was not run with the workaround of "
             f"{waiver.issue.id}, but {waiver.issue.workaround_checked_by} was"
         )
+    yield from _judged_by_less(waiver, found, checks)
     for bound in ("faults", "early ticks"):
         of_found = sorted({str(row.scope.get(bound, 0)) for row in found})
         of_checks = sorted({str(row.scope.get(bound, 0)) for row in checks})
@@ -204,6 +207,22 @@ def _less_than_the_conflict(waiver: Waiver, rows: list[Row]) -> Iterator[str]:
                 f"{_NOT_COVERED}{waiver.issue.id} was found with {bound} {' or '.join(of_found)}, "
                 f"its workaround was checked with {bound} {' or '.join(of_checks)}"
             )
+
+
+def _judged_by_less(waiver: Waiver, found: list[Row], checks: list[Row]) -> Iterator[str]:
+    """Yield the guarantees that the conflict breaks and that its workaround was not judged by."""
+    for guarantee in sorted({str(row.guarantee) for row in found if row.guarantee in _judged(row)}):
+        without = [row.id for row in checks if guarantee not in _judged(row)]
+        if without:
+            yield (
+                f"{_NOT_COVERED}{waiver.issue.id} breaks {guarantee}, and the check of its "
+                f"workaround was not judged by that: {', '.join(without)}"
+            )
+
+
+def _judged(row: Row) -> list[str]:
+    """Return the guarantees that a run was judged by."""
+    return str(row.scope.get("guarantees", "")).split(", ")
 
 
 def _waiver_part(waiver: Waiver) -> dict[str, Plain]:

@@ -110,8 +110,7 @@ class Bench:
             settings = _without_odds(settings)  # of a smaller flow, on the way
         guarantees: tuple[Guarantee, ...] = DEFAULT
         if scenario.guarantees is not None:
-            named = scenario.guarantees
-            guarantees = tuple(NAMED[spec.name](**spec.parameters) for spec in named)
+            guarantees = tuple(NAMED[s.name](**s.parameters) for s in scenario.guarantees)
         return self._check(
             node,
             play.body,
@@ -123,6 +122,7 @@ class Bench:
             isolate=system.isolate,
             item=item.name,
             system=system.name,
+            own_checks="what its steps expect" if scenario.expects else "",
             preflight=play.look_ahead,
             backend=system.backend,
             told=told,
@@ -286,8 +286,7 @@ class Bench:
         kept = node.stash.get(FINDING, {}).get("verdict")
         if kept != Verdict.VIOLATED.value or result.verdict is Verdict.VIOLATED:
             node.stash[FINDING] = row  # of the last example of @given that failed, if any did
-            known = dict(node.user_properties) | dict(properties(row))
-            node.user_properties[:] = known.items()
+            node.user_properties[:] = (dict(node.user_properties) | dict(properties(row))).items()
             show(node, finding, row, self._session.report_folder)
         if not finding.as_stated:
             raise failure_like(result)(whole_text(node.config, finding))
@@ -312,6 +311,7 @@ def _as_example(node: pytest.Item, result: CheckResult) -> CheckResult:
 
         reject_example()
     node.stash[EXAMPLES] = count = node.stash.get(EXAMPLES, 0) + 1
+    result = replace(result, scope={**result.scope, "examples": count})
     return _with_note(result, f"this is about example {count} of @given")
 
 

@@ -74,6 +74,7 @@ def _gate(gate: Json | None) -> Plain:
         return None
     until = f" until {gate['until']}" if gate.get("until") else ""
     assumptions = [f"while {text}" for text in gate.get("assumptions") or ()]
+    limits = gate.get("limits") or ()
     waived = [
         f"workaround: {waiver['workaround']} (until {waiver['expires']}, owner {waiver['owner']})"
         for waiver in gate.get("waivers") or ()
@@ -81,7 +82,7 @@ def _gate(gate: Json | None) -> Plain:
     return {
         "verdict": f"{gate['verdict']}{until}",
         "goes": gate["exit_status"] == 0,
-        "said": [short(text) for text in (*gate["reasons"], *assumptions, *waived)],
+        "said": [short(text) for text in (*gate["reasons"], *limits, *assumptions, *waived)],
     }
 
 

@@ -47,7 +47,8 @@ def _head(document: Json) -> Iterator[str]:
         until = f" until {escaped(gate['until'])}" if gate["until"] else ""
         yield f"## {escaped(gate['verdict'])}{until}"
         yield ""
-        for said in (*gate["reasons"][:10], *gate["assumptions"][:10]):
+        said_beside = (*(gate.get("limits") or ()), *gate["assumptions"][:10])
+        for said in (*gate["reasons"][:10], *said_beside):
             yield f"- {escaped(said)}"
         yield ""
         yield escaped(headline(document))

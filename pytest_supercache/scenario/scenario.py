@@ -147,6 +147,12 @@ class Scenario:
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     spans: dict[str, Span] = field(default_factory=dict, compare=False, repr=False)  # id, tag:NAME
 
+    @property
+    def expects(self) -> bool:
+        """Whether any step says what it must be answered."""
+        steps = [*self.before, *self.finally_, *(one for user in self.users for one in user.steps)]
+        return any(step.expect is not UNSET or step.raises is not None for step in steps)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioItem:

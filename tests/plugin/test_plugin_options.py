@@ -72,7 +72,7 @@ def test_the_defaults_are_those_of_the_contract(project: Project) -> None:
     project.scenario(race())
     project.run()
     scope = project.row()["scope"]
-    assert (scope["early ticks"], scope["memory"], scope["grain"]) == (0, "declared", "command")
+    assert (scope["early ticks"], scope["memory"], scope["grain"]) == (0, "auto", "command")
     assert scope["backend"].startswith("fakeredis")
     assert project.verdict()["seed"] == 0
 

@@ -1,0 +1,130 @@
+"""A GO says beside itself where it says less than it seems: judged, searched, drawn."""
+
+import pytest
+from click.testing import CliRunner
+
+from pytest_supercache.cli import main
+from tests.plugin.conftest import Project
+from tests.plugin.projects import STALE_TEST, race
+from tests.plugin.test_plugin_gate import TODAY, gate, waive
+
+BARE = "judged only for errors and deadlocks, by no guarantee: "
+NONE = "guarantees: []\n"
+
+
+def limits(project: Project) -> list[str]:
+    return list(gate(project)["limits"])
+
+
+def test_a_go_names_the_scenarios_that_were_judged_by_no_guarantee(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: one with the guarantees that are the default is not named."""
+    project.scenario(race("L-1", "uncached", NONE), "one")
+    project.scenario(race("L-2", "uncached", "guarantees: [answers]\n"), "two")
+    project.scenario(race("L-3", "uncached"), "three")
+    result = project.run("--supercache-gate")
+    assert result.ret == 0
+    assert limits(project) == [f"{BARE}L-1, L-2"]
+    assert f"  scope: {BARE}L-1, L-2" in result.outlines
+    row = project.rows()["L-1"]
+    assert row["scope"]["guarantees"] == "none"
+    assert "judged only for errors and deadlocks, by no guarantee" in row["coverage"]
+    judged = project.rows()["L-3"]
+    assert judged["scope"]["guarantees"] == "coherent_when_settled, read_your_writes"
+    assert "by no guarantee" not in judged["coverage"]
+    for name in ("message.md", "index.html"):
+        assert f"{BARE}L-1, L-2" in (project.path / "reports" / name).read_text()
+    monkeypatch.chdir(project.path)
+    assert f"{BARE}L-1, L-2" in CliRunner().invoke(main, ["verdict"]).output
+    assert "by no guarantee" in CliRunner().invoke(main, ["report", "--to", "summary"]).output
+
+
+@pytest.mark.parametrize("more", ["finally: [{read: k, expect: missing}]\n", None])
+def test_what_is_checked_besides_is_told(project: Project, more: str | None) -> None:
+    """A scenario without guarantees that holds on a system with the race has not looked for it."""
+    if more:
+        project.scenario(race("L-1", more=f"{NONE}{more}"))
+        besides, name = "what its steps expect", "L-1"
+    else:
+        project.test_file(f"""{STALE_TEST}
+@sc.explore
+def test_it(world):
+    shop = Shop(world.existing_cache.client(), world.origin)
+    world.actor("reader", shop.get, "k")
+    world.run()
+""")
+        besides, name = "what the body asserts", "test_it"
+    assert project.run("--supercache-gate").ret == 0
+    told = f"judged only for errors, deadlocks and {besides}, by no guarantee: {name}"
+    assert limits(project) == [told]
+
+
+def test_the_check_of_a_workaround_is_named_when_it_was_not_judged_by_what_is_broken(
+    project: Project,
+) -> None:
+    project.scenario(race("L-1"))
+    project.scenario(race("G-W", "uncached"), "workaround")
+    project.run()
+    waive(project, project.rows()["L-1"]["counterexample"]["fingerprint"], TODAY)
+    told = "not covered: KI-1 breaks coherent_when_settled, and the check of its workaround was "
+    told += "not judged by that: G-W"
+    for more, is_less in (("", False), (NONE, True), ("guarantees: [monotonic_reads]\n", True)):
+        project.scenario(race("G-W", "uncached", more), "workaround")
+        assert project.run("--supercache-gate").ret == 0
+        assert (told in gate(project)["scope"]) == is_less
+        assert (f"{BARE}G-W" in limits(project)) == (more == NONE)
+
+
+DECLARED = "only declared memory was searched: "
+
+
+def test_a_go_names_what_searched_only_declared_memory(project: Project) -> None:
+    project.scenario(race("L-1", "uncached", "explore: {memory: declared}\n"), "one")
+    project.scenario(race("L-2", "uncached"), "two")
+    assert project.run("--supercache-gate").ret == 0
+    assert limits(project) == [f"{DECLARED}L-1"]
+    assert "only declared memory searched" in project.rows()["L-1"]["coverage"]
+    assert "only declared memory searched" not in project.rows()["L-2"]["coverage"]
+
+
+@pytest.mark.parametrize(
+    ("memory", "names"), [("declared", [f"{DECLARED}L-1"]), ("shared", []), ("auto", [])]
+)
+def test_memory_on_the_command_line_is_told(
+    project: Project, memory: str, names: list[str]
+) -> None:
+    project.scenario(race("L-1", "uncached"))
+    assert project.run("--supercache-gate", f"--supercache-memory={memory}").ret == 0
+    assert limits(project) == names
+    told = f"not covered: what scenario files say beyond --supercache-memory={memory}"
+    assert told in gate(project)["scope"]
+
+
+def test_a_go_says_how_many_examples_were_drawn(project: Project) -> None:
+    """The twin: a test that draws nothing."""
+    project.test_file(f"""{STALE_TEST}
+from hypothesis import assume, given, settings, strategies as st
+
+def explored(world, value):
+    shop = Uncached(world.existing_cache.client(), world.origin)
+    world.actor("reader", shop.get, "k")
+    world.actor("writer", shop.set, "k", value)
+    world.run()
+    world.settle()
+
+@settings(max_examples=3, database=None)
+@given(value=st.integers(0, 9))
+@sc.explore(guarantees=[sc.COHERENT_WHEN_SETTLED])
+def test_drawn(world, value):
+    explored(world, value)
+
+@sc.explore(guarantees=[sc.COHERENT_WHEN_SETTLED])
+def test_fixed(world):
+    explored(world, 7)
+""")
+    assert project.run("--supercache-gate").ret == 0
+    assert project.rows()["test_drawn"]["scope"]["examples"] == 3
+    assert "examples" not in project.rows()["test_fixed"]["scope"]
+    told = "a sample of the inputs, drawn by @given: test_drawn (3 examples drawn)"
+    assert limits(project) == [told]
