@@ -15,7 +15,7 @@ import click
 
 from pytest_supercache.cli.reading import made_from, read_document
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.gate.checkout import state_of
+from pytest_supercache.gate.checkout import checkout_of
 from pytest_supercache.gate.evidence import MALFORMED, rows_of
 from pytest_supercache.gate.freshness import HOURS_MAX, Asked, doubts_of
 from pytest_supercache.gate.lock import Lock, write_lock
@@ -157,10 +157,15 @@ def verdict(
     Exit status: 0 GO, also with a known workaround; 1 NO-GO; NO VERDICT is 6, or pytest's own 2 to
     5; 2 also for a call or a file of settings that is wrong.
     """
-    judged = _judge(file, known_issues, lambda path, root: Asked(
-        now=datetime.now(UTC), stamped=_stamped(path), hours_max=max_age, run_id=run_id,
-        **state_of(root.resolve(), path.resolve().parent),
-    ), for_lock=lock)  # fmt: skip
+
+    def asked(path: Path, root: Path) -> Asked:
+        here = checkout_of(root, path.resolve().parent)
+        return Asked(
+            now=datetime.now(UTC), stamped=_stamped(path), hours_max=max_age, run_id=run_id,
+            commit=here.commit, changes=here.changes,
+        )  # fmt: skip
+
+    judged = _judge(file, known_issues, asked, for_lock=lock)
     if lock:
         _write_lock(judged)
         return

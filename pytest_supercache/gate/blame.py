@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pytest_supercache.gate.checkout import git
+from pytest_supercache.gate.git import git
 from pytest_supercache.gate.known import KnownIssue
 
 _IS_SHALLOW = "--is-shallow-repository"

@@ -1,35 +1,103 @@
-"""Which state of the project is here, as git tells it; what git does not say is not known."""
+"""Which state of the project is here: the commit, and what differs from it."""
 
-import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-_SECONDS_MAX = 10
+from pytest_supercache.core.masking import masked
+from pytest_supercache.gate.documents import DRAFTS
+from pytest_supercache.gate.git import git
+from pytest_supercache.gate.project import LOCK
+from pytest_supercache.gate.work_tree import differing
+from pytest_supercache.report.folder import MADE, PAGE
+
+FILES_MAX = 1_000
+"""So many files have a digest each; one more is that of all others."""
+
+_WRITTEN = frozenset({"verdict.json", PAGE, *MADE, *DRAFTS})
+
+Changes = Mapping[str, str | None]
+"""By path: a digest; None of what was written while a run went on."""
 
 
-def state_of(folder: Path, reports: Path) -> dict[str, Any]:
-    """Return the commit, and whether the work tree differs from it besides our own reports."""
-    commit = commit_of(folder)
-    if commit is None:
-        return {}
-    own = []
-    if reports.is_relative_to(folder) and reports != folder:
-        own = [":/", f":(exclude,literal){reports.relative_to(folder).as_posix()}"]
-    differing = git(folder, "status", "--porcelain", "--", *own)
-    return {"commit": commit, "dirty": None if differing is None else bool(differing)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """A state of the project; ``changes`` is None when git does not say, ``commit`` without git."""
+
+    commit: str | None = None
+    changes: Changes | None = None
+    untracked: frozenset[str] = frozenset()  # the changed files that git does not have
+
+    def part(self) -> dict[str, Any]:
+        """Return what ``verdict.json`` says of it."""
+        if self.commit is None:
+            return {}
+        if self.changes is None:
+            return {"commit": self.commit, "dirty": None, "changes": None}
+        is_dirty = any(digest is not None for digest in self.changes.values())
+        return {"commit": self.commit, "dirty": is_dirty, "changes": few(self.changes)}
 
 
-def commit_of(folder: Path) -> str | None:
-    """Return the commit that is checked out."""
-    return git(folder, "rev-parse", "HEAD")
+def checkout_of(folder: Path, reports: Path) -> Checkout:
+    """Look at the repository around a folder; our own reports are no change."""
+    commit = git(folder, "rev-parse", "HEAD")
+    tree = None if commit is None else differing(folder)
+    if tree is None:
+        return Checkout(commit=commit)
+    top, reports, folder = tree.top.resolve(), reports.resolve(), folder.resolve()
+    own = {name for name in tree.files if _is_own(top / name, reports, folder)}
+    return Checkout(
+        commit=commit,
+        changes={masked(name): told for name, told in tree.files.items() if name not in own},
+        untracked=frozenset(map(masked, tree.untracked - own)),
+    )
 
 
-def git(folder: Path, *words: str) -> str | None:
-    """Return what git answers in a folder; None without git or an answer."""
-    try:
-        done = subprocess.run(
-            ["git", *words], cwd=folder, capture_output=True, check=True, timeout=_SECONDS_MAX
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.decode(errors="replace").strip()
+def _is_own(path: Path, reports: Path, folder: Path) -> bool:
+    """Say whether a run writes a path as its report; the folder of reports may hold the project."""
+    if folder.is_relative_to(reports):
+        return path.parent == reports and path.name in _WRITTEN
+    return path.is_relative_to(reports)
+
+
+def meanwhile(began: Checkout, ended: Checkout) -> tuple[Checkout, list[str]]:
+    """Return the state that a run was about, and what of it was changed while it went on.
+
+    A file that git does not have may be what the run writes, so it is no change, and not compared
+    later.
+    """
+    if began.changes is None or ended.changes is None or began.commit != ended.commit:
+        changed = ["HEAD"] if began.commit != ended.commit else []
+        return Checkout(commit=began.commit), changed
+    apart = {
+        name
+        for name in {*began.changes, *ended.changes}
+        if began.changes.get(name) != ended.changes.get(name)
+    }
+    written = apart & (began.untracked | ended.untracked)
+    changes = {**began.changes, **dict.fromkeys(written)}
+    return Checkout(commit=began.commit, changes=changes), sorted(apart - written)
+
+
+def others(tested: Changes, here: Changes) -> Iterator[str]:
+    """Yield the paths whose changes are others here than those that were tested.
+
+    The lock is left out: it is a rule, and compared as one.
+    """
+    here = few({name: told for name, told in here.items() if tested.get(name, "") is not None})
+    for name in sorted({*tested, *here}):
+        if tested.get(name) != here.get(name) and name.rpartition("/")[2] != LOCK:
+            yield name
+
+
+def few(changes: Changes) -> dict[str, str | None]:
+    """Keep some files with a digest each, and one digest of all others."""
+    kept = sorted(changes.items(), key=lambda item: (item[1] is None, item[0]))
+    told, rest = kept[:FILES_MAX], [item for item in kept[FILES_MAX:] if item[1] is not None]
+    if rest:
+        digest = sha256(repr(rest).encode()).hexdigest()
+        told = [item for item in told if item[1] is not None]
+        told.append((f"and {len(rest)} more files", digest))
+    return dict(told)

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pytest_supercache.gate.checkout import Changes, others
+
 HOURS_MAX = 24
 """How old a verdict may be unless somebody says otherwise."""
 
+_NAMED_MAX = 3
 _CLOCKS_APART = timedelta(minutes=1)  # of two machines that share the file
 
 
@@ -20,7 +23,7 @@ class Asked:
     hours_max: float = HOURS_MAX
     run_id: str | None = None
     commit: str | None = None
-    dirty: bool | None = None  # whether the work tree differs from the commit
+    changes: Changes | None = None  # what is not committed
 
 
 def doubts_of(document: Mapping[str, Any], asked: Asked) -> Iterator[str]:
@@ -40,10 +43,32 @@ def doubts_of(document: Mapping[str, Any], asked: Asked) -> Iterator[str]:
             f"verdict.json is another one: it is about commit {tested}, and {asked.commit} is "
             "checked out here"
         )
-    elif document.get("dirty") is True and asked.dirty is False:
+    elif asked.commit:
+        yield from _by_changes(document, asked.changes)
+
+
+def _by_changes(document: Mapping[str, Any], here: Changes | None) -> Iterator[str]:
+    """Yield why a verdict about the same commit is about other changes that are not committed."""
+    about = f"verdict.json is another one: it is about commit {document['commit']}"
+    tested = document.get("changes")
+    if tested is None and document.get("dirty") is False:
+        tested = {}
+    if tested is None and here is None:
+        return  # neither is known, as its scope says
+    if document.get("dirty") is True and here == {}:
         yield (
-            f"verdict.json is another one: it is about commit {tested} with changes that were not "
-            "committed, and there are none here; run the gate again"
+            f"{about} with changes that were not committed, and there are none here; run the gate "
+            "again"
+        )
+    elif tested is None or here is None:
+        where = "when it was run" if tested is None else "here"
+        yield f"{about}, and git does not say what was changed and not committed {where}"
+    elif apart := list(others(tested, here)):
+        more = [f"{len(apart) - _NAMED_MAX} more"] if len(apart) > _NAMED_MAX else []
+        yield (
+            f"{about}, and changes that are not committed are others here: "
+            f"{', '.join([*apart[:_NAMED_MAX], *more])}; run the gate again, and let git ignore "
+            "what other tools write"
         )
 
 

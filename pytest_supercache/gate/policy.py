@@ -245,7 +245,7 @@ def flaws_of(run: Mapping[str, Any] | None) -> Iterator[str]:
         yield from [said] if run.get(name) else []
     if run.get("stopped"):
         yield f"the run stopped before its end: {run['stopped']}"
-    for what in ("crashed", "broken", "skipped", "removed", "silent"):
+    for what in ("crashed", "broken", "skipped", "removed", "silent", "changed"):
         for name in run.get(what) or ():
             yield f"{name} {_HAPPENED[what]}"
 
@@ -267,6 +267,7 @@ _HAPPENED = {
     "skipped": "was skipped",
     "removed": "was collected and is missing from the run; nobody said that it was deselected",
     "silent": "is a worker that ended without telling what it had collected",
+    "changed": "was changed while the run went on",
 }
 
 

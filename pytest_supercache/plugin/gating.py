@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from pytest_supercache.gate.checkout import Checkout
     from pytest_supercache.gate.policy import Rules
 
     Findings = list[dict[str, Any]]
@@ -68,6 +69,7 @@ class Gate:
         self._items = Items(config)
         self._failures = 0
         self._rules: Rules | None = None
+        self._began: Checkout | None = None
         self._screen: list[str] = []
         self._texts: dict[str, str] = {}
         self._status: int | None = None
@@ -89,6 +91,7 @@ class Gate:
         """
         if not (self.is_on or self._today):
             return
+        from pytest_supercache.gate.checkout import checkout_of
         from pytest_supercache.gate.project import read_day, read_rules, refuse_other_root
 
         root = self._config.rootpath
@@ -97,6 +100,7 @@ class Gate:
                 mark_once(self._config, self._path.parent)
                 refuse_without_asserts(self._config)
                 refuse_other_root(root, self._config.invocation_params.dir)
+                self._began = checkout_of(root, self._path.parent)
             for name in ("today", "replay") if self.is_on else ():
                 if self._config.getoption(f"supercache_{name}"):
                     raise SupercacheError(
@@ -109,6 +113,19 @@ class Gate:
             self._rules = read_rules(root, self._project, today, known)
         except (SupercacheError, OSError) as error:
             raise pytest.UsageError(f"gate: {error}") from error
+
+    @property
+    def checkout(self) -> "Checkout":
+        """The state of the project that the run is about."""
+        return self._checked_out[0]
+
+    @cached_property
+    def _checked_out(self) -> "tuple[Checkout, list[str]]":
+        """The same, and what of it was changed while the run went on."""
+        from pytest_supercache.gate.checkout import checkout_of, meanwhile
+
+        ended = checkout_of(self._config.rootpath, self._path.parent)
+        return (ended, []) if self._began is None else meanwhile(self._began, ended)
 
     def mark(self) -> None:
         """Take back what the file says: the run has begun and not ended.
@@ -302,6 +319,7 @@ class Gate:
             "left_out": self._items.left_out(),
             "removed": self._items.removed() if stopped is None else [],
             "silent": sorted(self._items.silent),
+            "changed": self._checked_out[1],
             "selecting": selecting(self._config),
             "paths": paths(self._config),
             "testpaths": testpaths(self._config),

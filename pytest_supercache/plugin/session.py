@@ -287,14 +287,12 @@ class Session:
     @cached_property
     def circumstances(self) -> dict[str, Any]:
         """What was tested, with what, and when."""
-        from pytest_supercache.gate.checkout import state_of
-
         return {
             "build": self.options.value("build"),
             "versions": {"python": python_version(), **_versions()},
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": self.options.exploration({}).seed,
-            **state_of(self._config.rootpath, self.report_folder),
+            **self.gate.checkout.part(),
         }
 
 

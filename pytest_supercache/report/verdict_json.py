@@ -27,7 +27,7 @@ from pytest_supercache.report.timeline import actor_title
 
 VERSION = 1
 
-_SCOPE = ("build", "commit", "dirty", "when", "seed")
+_SCOPE = ("build", "commit", "dirty", "changes", "when", "seed")
 
 Row = dict[str, Plain]
 
@@ -35,9 +35,9 @@ Row = dict[str, Plain]
 def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[str, Plain]:
     """Collect the rows of all items, ordered by item and not by which worker was first.
 
-    ``scope`` is what the caller knows about the run: ``build``, ``commit``, ``dirty``, ``when``,
-    ``seed``, ``versions``, how the ``run`` ended and what the ``gate`` said; what is not known
-    becomes null.
+    ``scope`` is what the caller knows about the run: ``build``, ``commit``, ``dirty``,
+    ``changes``, ``when``, ``seed``, ``versions``, how the ``run`` ended and what the ``gate`` said;
+    what is not known becomes null.
     """
     scenarios = sorted(rows, key=lambda row: (str(row["node_id"]), str(row["id"])))
     counts: dict[str, Plain] = {"holds": 0, "unknown": 0, "violated": 0, "not_as_stated": 0}

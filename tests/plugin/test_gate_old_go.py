@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import configure
+from tests.repositories import committed
 
 NOW = datetime.now(UTC)
 
@@ -109,6 +109,13 @@ def test_a_run_says_which_it_is(old_go: Project, monkeypatch: pytest.MonkeyPatch
     assert verdict("--run-id=77").exit_code == 6
 
 
+def commit_all(project: Project) -> None:
+    """Make a repository of the project, without what pytester writes into it."""
+    of_pytester = ["__pycache__/", ".hypothesis/", "stdout", "stderr", "runpytest-*"]
+    (project.path / ".gitignore").write_text("\n".join(of_pytester))
+    committed(project.path)
+
+
 def _edit(project: Project, **values: Any) -> Path:
     path = project.path / "reports" / "verdict.json"
     path.write_text(json.dumps({**project.verdict(), **values}))
@@ -152,9 +159,7 @@ def test_a_clock_behind_the_time_of_the_file_gives_no_verdict(old_go: Project) -
 
 
 def test_a_verdict_must_be_about_the_commit_that_is_checked_out(old_go: Project) -> None:
-    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
-        name = ["-c", "user.name=Betty", "-c", "user.email=b@example.org"]
-        subprocess.run(["git", *name, *words], cwd=old_go.path, check=True, timeout=60)
+    commit_all(old_go)
     unknown = verdict()
     assert unknown.exit_code == 6
     assert "it does not say about which commit it is" in unknown.output
@@ -169,11 +174,7 @@ def test_a_verdict_must_be_about_the_commit_that_is_checked_out(old_go: Project)
 def test_a_verdict_about_changes_that_are_gone_is_none(old_go: Project) -> None:
     """The commit that ships has the race again; changes that are still there are only told."""
     conftest = old_go.path / "conftest.py"
-    of_pytester = ["__pycache__/", ".hypothesis/", "stdout", "stderr", "runpytest-*"]
-    (old_go.path / ".gitignore").write_text("\n".join(of_pytester))
-    for words in (["init", "-q"], ["add", "--all"], ["commit", "-qm", "all"]):
-        name = ["-c", "user.name=Betty", "-c", "user.email=b@example.org"]
-        subprocess.run(["git", *name, *words], cwd=old_go.path, check=True, timeout=60)
+    commit_all(old_go)
     committed = conftest.read_text()
     conftest.write_text(f"{committed}\n# a fix that nobody has committed\n")
     assert old_go.run("--supercache-gate").ret == 0
@@ -202,9 +203,7 @@ def test_an_age_is_a_number_of_hours(old_go: Project, hours: str) -> None:
 def test_of_a_run_that_did_not_finish_nothing_else_is_said_than_which_it_is(
     old_go: Project,
 ) -> None:
-    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
-        name = ["-c", "user.name=Betty", "-c", "user.email=b@example.org"]
-        subprocess.run(["git", *name, *words], cwd=old_go.path, check=True, timeout=60)
+    commit_all(old_go)
     old_go.conftest("import os; os._exit(0)")
     old_go.run_apart("--supercache-gate")
     told = [line for line in verdict().output.splitlines() if "because" in line]

@@ -1,0 +1,134 @@
+"""What differs in a work tree from its commit: each file that git names, with a digest.
+
+Bounded by how much is read, which is the same whenever the tree is the same: a large file, and what
+is left when enough was read, is known by its size and the time when it was last changed.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from pytest_supercache.gate.git import git, git_bytes
+
+FILE_BYTES_MAX = 16 * 2**20
+BYTES_MAX = 256 * 2**20
+_BYTES_AT_LEAST = 16 * 2**10  # that a file counts for, so that many small ones have an end, too
+REPOSITORIES_MAX = 100  # in each other
+_CACHES = frozenset({"__pycache__", ".pytest_cache", ".hypothesis"})
+"""What Python, pytest and Hypothesis keep for themselves, wherever it lies."""
+
+_STATUS = (
+    "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all",
+    "--ignore-submodules=none",
+)  # fmt: skip
+_SKIPPED, _UNTRACKED = b"S", b"??"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkTree:
+    """The files that differ, by their paths from the top of the repository."""
+
+    top: Path
+    files: dict[str, str] = field(default_factory=dict)
+    untracked: frozenset[str] = frozenset()  # those of them that git does not have
+
+
+def differing(folder: Path) -> WorkTree | None:
+    """Return what differs in the repository around a folder; None when git does not say."""
+    return _differing(folder, _Bounds(bytes=BYTES_MAX, repositories=REPOSITORIES_MAX))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Bounds:
+    """How much may still be looked at."""
+
+    bytes: int
+    repositories: int
+
+
+def _differing(folder: Path, bounds: _Bounds) -> WorkTree | None:
+    bounds.repositories -= 1
+    top = git_bytes(folder, "rev-parse", "--show-toplevel")
+    if top is None or bounds.repositories < 0:
+        return None
+    root = Path(os.fsdecode(top.rstrip(b"\r\n")))
+    status, index = git_bytes(root, *_STATUS), git_bytes(root, "ls-files", "-z", "-v")
+    if status is None or index is None:
+        return None
+    found = {**dict(_unseen(index, root)), **dict(_entries(status))}
+    files = dict[str, str]()
+    for name, _ in sorted(found.items()):
+        digest = _digest(root / os.fsdecode(name), bounds)
+        if digest is None:
+            return None
+        files[_text(name)] = digest
+    untracked = frozenset(_text(name) for name, is_untracked in found.items() if is_untracked)
+    return WorkTree(top=root, files=files, untracked=untracked)
+
+
+def _entries(status: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Yield the paths that git lists, and whether it does not have them."""
+    for entry in filter(None, status.split(b"\0")):
+        kind, name = entry[:2], entry[3:]
+        if kind != _UNTRACKED:
+            yield name, False
+        elif not _CACHES & set(_text(name).split("/")):
+            yield name, True
+
+
+def _unseen(index: bytes, root: Path) -> Iterator[tuple[bytes, bool]]:
+    """Yield the paths at which git was told not to look; those that a sparse checkout lacks not."""
+    for entry in filter(None, index.split(b"\0")):
+        tag, name = entry[:1], entry[2:]
+        is_skipped = tag.upper() == _SKIPPED
+        if tag.islower() or (is_skipped and os.path.lexists(root / os.fsdecode(name))):
+            yield name, False
+
+
+def _text(name: bytes) -> str:
+    return name.decode(errors="backslashreplace")
+
+
+def _digest(path: Path, bounds: _Bounds) -> str | None:
+    """Return what a path holds, in one line; None when git does not say of a repository there."""
+    try:
+        found = path.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            return f"link {_hash(os.fsencode(path.readlink()))}"
+        if stat.S_ISDIR(found.st_mode):
+            return _of_repository(path, bounds)
+        if not stat.S_ISREG(found.st_mode):
+            return "no file"  # a pipe, a device: never opened
+        return _of_file(path, found, bounds)
+    except FileNotFoundError:
+        return "gone"
+    except OSError as error:
+        return f"cannot be read ({type(error).__name__})"
+
+
+def _of_file(path: Path, found: os.stat_result, bounds: _Bounds) -> str:
+    mode = "program " if found.st_mode & stat.S_IXUSR else ""
+    size = found.st_size
+    if size > min(FILE_BYTES_MAX, bounds.bytes):
+        return f"{mode}{size} bytes of {found.st_mtime_ns}"
+    bounds.bytes -= max(size, _BYTES_AT_LEAST)
+    with path.open("rb") as file:
+        return f"{mode}{_hash(file.read(size + 1))}"  # it may grow meanwhile
+
+
+def _of_repository(path: Path, bounds: _Bounds) -> str | None:
+    """Describe a repository inside of the other: its commit, and what differs from that."""
+    inner = _differing(path, bounds)
+    if inner is None:
+        return None
+    if inner.top.resolve() != path.resolve():
+        return "folder"
+    commit = git(path, "rev-parse", "HEAD") or "no commit"
+    return f"commit {commit} {_hash(repr(sorted(inner.files.items())).encode())}"
+
+
+def _hash(content: bytes) -> str:
+    return sha256(content).hexdigest()

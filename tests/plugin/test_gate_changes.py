@@ -1,0 +1,85 @@
+"""A GO is about the changes that were there, committed or not: others make it an old one."""
+
+import pytest
+
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+from tests.plugin.test_gate_old_go import verdict
+from tests.plugin.test_plugin_gate import gate
+from tests.repositories import append, committed, git
+
+IGNORED = "__pycache__/\nreports/\nignored.py\n"
+
+
+@pytest.fixture
+def dirty_go(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with changes that are not committed, whose last gate run said GO."""
+    monkeypatch.delenv("SUPERCACHE_RUN_ID", raising=False)
+    monkeypatch.chdir(project.path)
+    project.scenario(race("U-1", "uncached"))
+    append(project.path / "shop.py")
+    append(project.path / ".gitignore", IGNORED)
+    committed(project.path)
+    append(project.path / "shop.py", "FIXED = True\n")
+    append(project.path / "new.py")
+    append(project.path / "ignored.py")
+    assert project.run("--supercache-gate").ret == 0
+    told = verdict()
+    assert told.exit_code == 0, told.output
+    assert "with changes that are not committed" in told.output
+    return project
+
+
+def test_a_verdict_about_other_changes_is_none(dirty_go: Project) -> None:
+    """The twin: the lock is written meanwhile, which is a rule, and what git ignores changes."""
+    assert verdict("--lock").exit_code == 0
+    append(dirty_go.path / "ignored.py")
+    assert verdict().exit_code == 0
+    assert set(dirty_go.verdict()["changes"]) == {"shop.py", "new.py"}
+    append(dirty_go.path / "shop.py", "FIXED = False\n")
+    told = verdict()
+    assert told.exit_code == 6
+    assert "changes that are not committed are others here: shop.py; run the gate again" in (
+        told.output
+    )
+
+
+def test_a_clean_run_says_nothing_about_later_changes(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SUPERCACHE_RUN_ID", raising=False)
+    monkeypatch.chdir(project.path)
+    project.scenario(race("U-2", "uncached"))
+    append(project.path / ".gitignore", IGNORED)
+    committed(project.path)
+    assert project.run("--supercache-gate").ret == 0
+    assert project.verdict()["changes"] == {}
+    assert verdict().exit_code == 0
+    append(project.path / "conftest.py")
+    told = verdict()
+    assert told.exit_code == 6
+    assert "are others here: conftest.py; " in told.output
+
+
+def test_what_changes_while_the_run_goes_on_gives_no_verdict(project: Project) -> None:
+    """The twin: what git does not have may be what the run writes, before and after its end."""
+    project.scenario(race("U-3", "uncached"))
+    append(project.path / ".gitignore", IGNORED)
+    append(project.path / "shop.py")
+    project.add_to_conftest("""
+import pathlib
+def pytest_collection_finish():
+    for name in pathlib.Path("touched.txt").read_text().split():
+        with pathlib.Path(name).open("a") as file:
+            file.write("# changed\\n")
+""")
+    append(project.path / "touched.txt", "made.log log.txt")
+    committed(project.path)
+    append(project.path / "log.txt", "begun\n")
+    assert project.run("--supercache-gate").ret == 0
+    assert project.verdict()["changes"] == {"log.txt": None, "made.log": None}
+    append(project.path / "made.log", "the end\n")
+    (project.path / "touched.txt").write_text("shop.py")
+    git(project.path, "commit", "-qam", "another")
+    assert project.run("--supercache-gate").ret == 6
+    assert gate(project)["reasons"] == ["shop.py was changed while the run went on"]

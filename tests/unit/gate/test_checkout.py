@@ -1,0 +1,180 @@
+"""What a run was about besides its commit: which changes are others, whatever lies in the tree."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_supercache.gate import checkout, work_tree
+from pytest_supercache.gate.checkout import Checkout, checkout_of, few, meanwhile, others
+from tests.repositories import append, committed, git
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A work tree with a change of a file, a new file, and one that git ignores."""
+    folder = tmp_path / "tree"
+    folder.mkdir()
+    for name in ("shop.py", "text.txt"):
+        append(folder / name)
+    append(folder / ".gitignore", "ignored.py\n")
+    committed(folder)
+    for name in ("shop.py", "new.py", "ignored.py"):
+        append(folder / name)
+    return folder
+
+
+def changes(folder: Path) -> checkout.Changes:
+    found = checkout_of(folder, folder / "reports").changes
+    assert found is not None
+    return found
+
+
+def instead(path: Path, make: Callable[[Path], object]) -> None:
+    path.unlink()
+    make(path)
+
+
+def hidden(folder: Path, option: str) -> None:
+    git(folder, "update-index", option, "text.txt")
+    append(folder / "text.txt")
+
+
+OTHER: dict[str, tuple[Callable[[Path], object], str]] = {
+    "the same file": (lambda p: append(p / "shop.py"), "shop.py"),
+    "another file": (lambda p: append(p / "text.txt"), "text.txt"),
+    "the same new file": (lambda p: append(p / "new.py"), "new.py"),
+    "one more new file": (lambda p: append(p / "more" / "a.py"), "more/a.py"),
+    "a file is gone": (lambda p: (p / "text.txt").unlink(), "text.txt"),
+    "a new file is gone": (lambda p: (p / "new.py").unlink(), "new.py"),
+    "a change is gone": (lambda p: git(p, "checkout", "shop.py"), "shop.py"),
+    "a link": (lambda p: instead(p / "shop.py", lambda at: at.symlink_to("text.txt")), "shop.py"),
+    "a pipe": (lambda p: instead(p / "shop.py", os.mkfifo), "shop.py"),
+    "a program": (lambda p: (p / "shop.py").chmod(0o755), "shop.py"),
+    "git does not look": (lambda p: hidden(p, "--assume-unchanged"), "text.txt"),
+    "git skips it": (lambda p: hidden(p, "--skip-worktree"), "text.txt"),
+    "a name that is no text": (
+        lambda p: Path(os.fsdecode(os.fsencode(p) + b"/\xff")).touch(), "\\xff",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_other_changes_are_told(tree: Path, name: str) -> None:
+    before, (change, path) = changes(tree), OTHER[name]
+    change(tree)
+    assert list(others(before, changes(tree))) == [path]
+
+
+THE_SAME: dict[str, Callable[[Path], object]] = {
+    "nothing": lambda _: None,
+    "its times are others": lambda p: os.utime(p / "shop.py", (0, 0)),
+    "it was staged": lambda p: git(p, "add", "--all"),
+    "what git ignores": lambda p: append(p / "ignored.py"),
+    "a report": lambda p: append(p / "reports" / "junit.xml"),
+    "a cache": lambda p: append(p / "__pycache__" / "shop.pyc"),
+    "the lock, which is compared as a rule": lambda p: append(p / "gate.lock"),
+    "a sparse checkout": lambda p: (
+        git(p, "update-index", "--skip-worktree", "text.txt"), (p / "text.txt").unlink(),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", THE_SAME)
+def test_the_same_changes_are_no_others(tree: Path, name: str) -> None:
+    before = changes(tree)
+    assert set(before) == {"shop.py", "new.py"}
+    THE_SAME[name](tree)
+    assert list(others(before, changes(tree))) == []
+
+
+def test_reports_beside_the_project_are_no_change(tree: Path) -> None:
+    """The twin: a file of the project there, or one with another name, is one."""
+    before = checkout_of(tree, tree).changes
+    append(tree / "verdict.json")
+    append(tree / "message.md")
+    assert checkout_of(tree, tree).changes == before
+    append(tree / "data.json")
+    assert list(others(before or {}, checkout_of(tree, tree).changes or {})) == ["data.json"]
+
+
+@pytest.mark.parametrize("is_submodule", [True, False])
+def test_repositories_inside_are_looked_into(tree: Path, is_submodule: bool) -> None:
+    inner = tree / "inner"
+    if is_submodule:
+        library = tree.parent / "library"
+        append(library / "lib.py")
+        committed(library)
+        git(tree, "submodule", "add", str(library), "inner")
+        git(tree, "commit", "-qm", "with a submodule")
+    else:
+        append(inner / "lib.py")
+        committed(inner)
+    before = changes(tree)
+    name = "inner" if is_submodule else "inner/"
+    assert (name in before) != is_submodule
+    append(inner / "lib.py")
+    changed = changes(tree)
+    assert list(others(before, changed)) == [name]
+    append(inner / "lib.py")
+    assert list(others(changed, changes(tree))) == [name]
+
+
+def test_a_submodule_that_is_not_there_is_a_folder(tree: Path) -> None:
+    library = tree.parent / "library"
+    append(library / "lib.py")
+    committed(library)
+    git(tree, "submodule", "add", str(library), "inner")
+    git(tree, "commit", "-qm", "with a submodule")
+    git(tree, "submodule", "deinit", "-f", "inner")
+    assert "inner" not in changes(tree)
+
+
+def test_much_is_known_by_size_and_time(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so told in bounded time; a file that was written again counts as another one."""
+    monkeypatch.setattr(work_tree, "FILE_BYTES_MAX", 10)
+    before = changes(tree)
+    assert str(before["shop.py"]).startswith("28 bytes of ")
+    os.utime(tree / "shop.py", (0, 0))
+    assert list(others(before, changes(tree))) == ["shop.py"]
+
+
+def test_many_files_have_one_digest_together(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkout, "FILES_MAX", 1)
+    tested = few(changes(tree))
+    assert set(tested) == {"new.py", "and 1 more files"}
+    assert list(others(tested, changes(tree))) == []
+    append(tree / "shop.py")
+    assert list(others(tested, changes(tree))) == ["and 1 more files"]
+
+
+def test_too_many_repositories_are_not_known(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(tree / "inner" / "lib.py")
+    committed(tree / "inner")
+    monkeypatch.setattr(work_tree, "REPOSITORIES_MAX", 1)
+    part = checkout_of(tree, tree / "reports").part()
+    assert part["dirty"] is part["changes"] is None
+
+
+def test_nothing_is_known_where_git_is_missing(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert checkout_of(tree, tree / "reports").part() == {}
+
+
+def test_what_a_run_was_about_is_what_was_there_when_it_began() -> None:
+    """What git does not have may be written by the run; what it has may not change."""
+    begun = {"shop.py": "1", "log": "1", "temporary": "1", "new.py": "1"}
+    ended = {"shop.py": "2", "log": "2", "junit.xml": "1", "new.py": "1", "text.txt": "1"}
+    began = Checkout(commit="a", changes=begun, untracked=frozenset(["log", "temporary", "new.py"]))
+    end = Checkout(commit="a", changes=ended, untracked=frozenset(["log", "junit.xml", "new.py"]))
+    about, changed = meanwhile(began, end)
+    assert changed == ["shop.py", "text.txt"]
+    assert about.changes == {
+        "shop.py": "1", "new.py": "1", "log": None, "temporary": None, "junit.xml": None
+    }  # fmt: skip
+    assert list(others(about.changes, {**begun, "junit.xml": "9"})) == []
+    assert meanwhile(began, Checkout(commit="b", changes=begun))[1] == ["HEAD"]
+    assert meanwhile(began, Checkout(commit="a"))[0].changes is None
