@@ -29,6 +29,13 @@ def masked(text: str) -> str:
     return _ADDRESS.sub(lambda found: _PARAMETER.sub(rf"\1{MASK}", found[0]), text)
 
 
+def masked_address(text: str) -> str:
+    """Return what is to name a server, without who one is there, also if it is no valid URL."""
+    scheme, separator, rest = text.rpartition("://")
+    _, at, host = rest.rpartition("@")
+    return masked(f"{scheme}{separator}{MASK}@{host}" if at else text)
+
+
 def masked_data(data: Any) -> Any:
     """Return data for JSON with every text and every name in it masked."""
     if isinstance(data, str):

@@ -11,10 +11,11 @@ from importlib import import_module
 from pathlib import Path
 from time import sleep as real_sleep  # noqa: TID251 - a server of our own starts in real time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.lifeline import Lifeline
-from pytest_supercache.core.masking import masked
+from pytest_supercache.core.masking import masked, masked_address
 from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.layers.connections import portable_arguments, private_client
 from pytest_supercache.layers.fake_server import FakeRedisServer
@@ -170,6 +171,7 @@ class ForeignServer:
     def __init__(self, url: str) -> None:
         import redis
 
+        _refuse_wrong_url(url)
         self.url = url
         self.backend = shown = masked(url)
         self._pool = redis.ConnectionPool.from_url(url)
@@ -270,9 +272,28 @@ def start_server(backend: str) -> AnyServer:
     if backend.startswith(("redis://", "rediss://", "unix://")):
         return ForeignServer(backend)
     raise SupercacheError(
-        f"--supercache-backend={backend!r} is not known. Expected fakeredis, redis-server, "
-        "valkey-server or a redis:// URL."
+        f"--supercache-backend={masked_address(backend)!r} is not known. Expected fakeredis, "
+        "redis-server, valkey-server or a redis:// URL."
     )
+
+
+def _refuse_wrong_url(url: str) -> None:
+    """Refuse a URL that redis-py would read otherwise than it is meant.
+
+    Raises:
+        SupercacheError: a user or password ends it too early, or its port is no number.
+    """
+    parts = urlsplit(url)
+    try:
+        is_wrong = parts.port == 0 or (parts.scheme != "unix" and "@" in parts.path)
+    except ValueError:
+        is_wrong = True
+    if is_wrong:
+        raise SupercacheError(
+            f"--supercache-backend={masked_address(url)}: this is no URL of a Redis server. "
+            "Expected redis://user:password@host:6379/0; in a user or password, / ? # and @ are "
+            "written %2F %3F %23 and %40."
+        )
 
 
 def _addresses(arguments: Mapping[str, Any]) -> frozenset[Any]:

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.lifeline import interrupt_when_orphaned
-from pytest_supercache.core.masking import masked
+from pytest_supercache.core.masking import masked_address
 from pytest_supercache.core.verdict import Label, Verdict
 from pytest_supercache.plugin.ahead import Ahead
 from pytest_supercache.plugin.allure_results import AllureResults
@@ -235,7 +235,7 @@ class Session:
     def pytest_report_header(self) -> str | None:
         """Say which backend is used, when it is not the default."""
         backend = self.options.value("backend")
-        return f"supercache: {masked(backend)}" if backend else None
+        return f"supercache: {masked_address(backend)}" if backend else None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

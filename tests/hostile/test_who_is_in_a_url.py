@@ -8,7 +8,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Fault
 from pytest_supercache.core.masking import is_masked, masked, masked_data
 from pytest_supercache.core.schedule import Schedule, read_token
-from pytest_supercache.layers.servers import ForeignServer
+from pytest_supercache.layers.servers import ForeignServer, start_server
 from tests.unit.report.outputs import OF_THE_GATE, OUTPUTS, Run
 from tests.unit.report.run_of_all_kinds import GATE, document, hostile_finding
 
@@ -66,6 +66,33 @@ def test_a_server_that_does_not_answer_is_named_without_its_user():
     with pytest.raises(SupercacheError, match=r"=redis://\*\*\*@127.0.0.1:1/0: no answer") as told:
         ForeignServer("redis://:secret@127.0.0.1:1/0")
     assert "secret" not in str(told.value)
+
+
+WRONG = {
+    "redis://shop:s3cr3t@h:x/9": "redis://***@h:x/9",
+    "redis://shop:s3c/r3t@localhost:1/9": "redis://***@localhost:1/9",
+    "redis://shop:5/r3t@localhost:1/9": "redis://***@localhost:1/9",
+    "redis://shop:s3c?r3t@localhost:1/9": "redis://***@localhost:1/9",
+    "redis://shop:s3c#r3t@localhost:1/9": "redis://***@localhost:1/9",
+    "redis:shop:s3cr3t@h": "***@h",
+    "shop:s3c/r3t@h": "***@h",
+}
+
+
+@pytest.mark.parametrize("url", WRONG)
+def test_a_server_that_is_named_wrongly_is_refused_without_its_user(url):
+    with pytest.raises(SupercacheError) as told:
+        start_server(url)
+    assert f"--supercache-backend={WRONG[url]}" in str(told.value).replace("'", "")
+    assert "r3t" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:secret@127.0.0.1:1/0", "redis://127.0.0.1:1/0?client_name=a@b"]
+)
+def test_a_url_that_is_right_is_used(url):
+    with pytest.raises(SupercacheError, match="no answer"):
+        start_server(url)
 
 
 @pytest.mark.parametrize("name", {**OUTPUTS, **OF_THE_GATE})

@@ -16,6 +16,18 @@ def test_the_header_and_every_message_name_a_server_without_its_user(project: Pr
     assert "secret" not in result.stdout.str() + result.stderr.str()
 
 
+def test_nor_is_it_told_if_the_server_is_named_wrongly(project: Project) -> None:
+    project.scenario(race())
+    result = project.run(
+        "--supercache-backend=redis://shop:s3c/r3t@localhost:1/9", "--alluredir=results"
+    )
+    result.stdout.fnmatch_lines(
+        ["supercache: redis://[*][*][*]@localhost:1/9", "*no URL of a Redis server*%2F*"]
+    )
+    written = [file.read_text() for file in (project.path / "results").iterdir()]
+    assert not any("r3t" in text for text in (result.stdout.str(), *written))
+
+
 KEY = "page:redis://:secret@host/0"
 
 
