@@ -15,8 +15,11 @@ _LOCAL = "django.core.cache.backends.locmem:LocMemCache"
 _FILES = "django.core.cache.backends.filebased:FileBasedCache"
 _CURSOR = "django.db.backends.utils:CursorWrapper"
 
+_STORES = "django.core.cache.backends.locmem"
+
 STATE = [
-    f"django.core.cache.backends.locmem:{name}" for name in ("_caches", "_expire_info", "_locks")
+    *(f"{_STORES}:{name}" for name in ("_caches", "_expire_info", "_locks")),
+    "django_redis.pool:ConnectionFactory._pools",  # of a package that is nothing without Django
 ]
 
 

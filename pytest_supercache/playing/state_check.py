@@ -5,10 +5,12 @@ The same value again, or an answer without a step, can only come from memory tha
 which in production they do not.
 """
 
+import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from pytest_supercache import adapters
 from pytest_supercache.core.errors import SupercacheError, UndeclaredStateError
 from pytest_supercache.core.trace import Step
 from pytest_supercache.oracle.versions import same
@@ -59,7 +61,7 @@ def look_at_memory(world: World, system: System, nodes: Sequence[str]) -> None:
     if memory is not None:
         memory.look_throughout()
         if len(nodes) > 1:
-            memory.keep_nodes_apart(system.state)
+            memory.keep_nodes_apart((*system.state, *adapters.state(sys.modules)))
 
 
 def refuse_shared_memory(world: World, system: System) -> None:

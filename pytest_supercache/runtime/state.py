@@ -63,12 +63,18 @@ class ModuleState:
         """Whether there is anything to swap."""
         return bool(self._held)
 
-    def add_imported(self, of_libraries: Makers) -> None:
-        """Declare state of libraries that were imported meanwhile; its containers were empty."""
+    def add_imported(self, of_libraries: Makers) -> bool:
+        """Declare state of libraries that were imported meanwhile; its containers were empty.
+
+        Returns:
+            Whether there was any.
+        """
+        known = len(self._held)
         for name, make in of_libraries.items():
             if name not in self._held and make is None:
                 find_object(name, "state")[2].clear()
         self._add(of_libraries)
+        return len(self._held) > known
 
     def _add(self, of_libraries: Makers) -> None:
         for name, make in of_libraries.items():
