@@ -16,6 +16,7 @@ from pytest_supercache.core.errors import (
     ReplayDivergedError,
 )
 from pytest_supercache.core.fault import Faults, Vector
+from pytest_supercache.core.mistakes import told_as_unknown
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.progress import Progress
 from pytest_supercache.core.real_clock import real_seconds
@@ -111,6 +112,7 @@ def check(
     return check_on(server, body, settings, guarantees=tuple(guarantees), on=place)
 
 
+@told_as_unknown
 def check_on(
     server: AnyServer,
     body: Body,
@@ -141,8 +143,7 @@ def check_on(
         clients=tuple(clients), hypothesis=(hypothesis_seed, reproduce), own_checks=own_checks,
         isolate=tuple(isolate), backend=server.backend, item=item, system=system, given=given or {},
     )  # fmt: skip
-    place = here if replay is not None else on
-    with place(work) as elsewhere, _stand_for(server, work) as stand:
+    with (on if replay is None else here)(work) as elsewhere, _stand_for(server, work) as stand:
         stand.on_step, stand.on_execution = on_step, on_execution
         look_ahead(stand, preflight)
 
@@ -313,13 +314,10 @@ class _Check:
         if end is not End.EXHAUSTED:
             assert trial.first is not None, "a search has executed something"
             why = coverage.why_unfinished(
-                trial.executions,
-                trial.seconds(),
-                trial.settings,
-                trial.first,
+                trial.executions, trial.seconds(), trial.settings, trial.first,
                 self._searched.sampler,
                 self._searched.up_to,
-            )
+            )  # fmt: skip
             return self._unknown((why,))
         repeat_first(trial)
         return CheckResult(

@@ -173,15 +173,15 @@ class Stand:
         execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
         world = World(self.stack, execution, self._given)
         self._start_over(execution)
-        limit = self._settings.step_timeout
         self._collector.rests()
-        with self._finding.during(execution, body), workers_of(execution):
-            actor = guard(
-                execution, lambda: driven(controller, body(world)), limit, outside=outside
-            )
-        kept.close()  # the last step: no other one has followed
-        self._name_real_time(controller, expiries)
-        self._forget()
+        try:
+            with self._finding.during(execution, body), workers_of(execution):
+                whole = partial(_play, controller, body, world)
+                actor = guard(execution, whole, self._settings.step_timeout, outside=outside)
+            kept.close()  # the last step: no other one has followed
+            self._name_real_time(controller, expiries)
+        finally:
+            self._forget()
         failure = self._wrong_time() or (None if type(actor.error) is Abandoned else actor.error)
         if look:
             world.take_stock()
@@ -371,6 +371,10 @@ def test_stand(
             stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given,
             crew, ctrl_c, collector, finding,
         )  # fmt: skip
+
+
+def _play(controller: Controller, body: Body, world: World) -> Any:
+    return driven(controller, body(world))
 
 
 def _current_name() -> str | None:

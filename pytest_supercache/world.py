@@ -153,9 +153,6 @@ class World(Recording):
         return self._results()
 
     def _before_race(self) -> list[Background]:
-        if self._record.snapshot is not None:
-            with looking():
-                self._record.start = self.content()
         moves = losses.moves(self.stepping, self.stack, self._sights)
         return [*self.stack.bus.mailboxes.values(), *moves]
 

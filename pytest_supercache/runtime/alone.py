@@ -45,7 +45,7 @@ def wait_alone(controller: Controller, body: Actor, announced: Announced) -> Non
         if announced.polls:  # nobody will change the answer: the code may do something else
             return
         moved += 1
-        if moved > TICKS_MAX or not _pass_time(controller, announced):
+        if moved > TICKS_MAX or not pass_time(controller, announced):
             break
     else:
         controller.hazard(f"{announced.label!r} waits while others take {MOVES_MAX} steps")
@@ -81,16 +81,26 @@ def drain(controller: Controller, works: Iterable[Background]) -> None:
         taken = taken or let_run(controller)
 
 
-def _pass_time(controller: Controller, announced: Announced) -> bool:
-    """Move the clock to the next deadline; False when nothing waits for time."""
+def pass_time(
+    controller: Controller, own: Announced | None = None, *, timer: float | None = None
+) -> bool:
+    """Move the clock to the next deadline; False when nothing waits for time.
+
+    Args:
+        controller: of the execution.
+        own: what the body waits for.
+        timer: when the next timer of the body's event loop is due.
+    """
     clock = controller.time.clock
-    waiting = [announced] if announced.deadline is not None else []
+    waiting = [] if own is None else [own]
     waiting += [
         actor.pending
         for actor in controller.actors.values()
-        if actor.born and actor.waits_for_time and actor.pending is not None
+        if (actor.born or actor.is_task) and actor.waits_for_time and actor.pending is not None
     ]
     deadlines = [step.deadline for step in waiting if step.deadline is not None]
+    if timer is not None:
+        deadlines.append(timer)
     if not deadlines:
         return False
     clock.move_to(max(min(deadlines), clock.now()))

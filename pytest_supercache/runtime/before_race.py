@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def stand_ready(controller: "Controller") -> None:
-    """Note who has begun, and how wait objects are; who asks again may do so if there is news.
+    """Note who has begun; who asks again may do so if there is news.
 
     Raises:
         SupercacheError: code does not see the clock that the search moves.
@@ -22,7 +22,6 @@ def stand_ready(controller: "Controller") -> None:
     complaint = controller.time.clock.complaint()
     if complaint is not None:
         raise SupercacheError(complaint)
-    controller.record.waits.mark()
     for actor in controller.actors.values():
         pending = actor.pending if actor.state is PARKED else None
         if pending is not None and pending.recheck_from is not None and controller.is_ready(actor):

@@ -7,13 +7,13 @@ from outside.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.footprint import ANYTHING
 from pytest_supercache.core.schedule import CLOCK, Choices, Scheduler, is_fault
 from pytest_supercache.core.switch import RUN, Background
-from pytest_supercache.core.trace import Pending
+from pytest_supercache.runtime import moves
 from pytest_supercache.runtime.actor import (
     DONE,
     NEW,
@@ -30,7 +30,6 @@ from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.before_race import stand_ready
 from pytest_supercache.runtime.calling import be, be_nobody, current_actor
 from pytest_supercache.runtime.ending import STEPS_MAX, let_leave, note_blocked, note_limit
-from pytest_supercache.runtime.moves import add_move, begin, perform, read_clock, tick
 from pytest_supercache.runtime.notes import Notes
 from pytest_supercache.runtime.pacing import hand_over
 from pytest_supercache.runtime.passing import pass_by, turn_of_loop
@@ -38,6 +37,10 @@ from pytest_supercache.runtime.polling import release_polls
 from pytest_supercache.runtime.record import Record
 from pytest_supercache.runtime.repeating import repeat
 from pytest_supercache.runtime.timekeeper import Timekeeper
+from pytest_supercache.runtime.under_test import own_mistake
+
+if TYPE_CHECKING:
+    from pytest_supercache.core.trace import Pending
 
 
 def stay(_node: str | None) -> None:
@@ -95,6 +98,7 @@ class Controller(Notes):
         self.ready: frozenset[str] = frozenset()  # at the last choice
         self.fused: Actor | None = None  # was chosen for the first time: entry and first step
         self._crash: BaseException | None = None
+        self.mistake: Exception | None = None  # of this package, not of code under test
 
     def started(self) -> list[Actor]:
         """Return the actors that code under test has started itself."""
@@ -179,7 +183,7 @@ class Controller(Notes):
     def _note_wait(self, actor: Actor, announced: Announced) -> None:
         self.time.note_wait(actor, announced)
         if self.fused is actor:
-            read_clock(self, actor, announced)
+            moves.read_clock(self, actor, announced)
 
     def ask(self) -> Actor | None:
         """Say who goes on, for an event loop that has nothing to do."""
@@ -208,24 +212,27 @@ class Controller(Notes):
                     self._move(chosen)
                     continue
                 if actor.state is NEW:
-                    begin(self, actor)
+                    moves.begin(self, actor)
                 else:
                     self.take(actor)
                 return actor
         except BaseException as error:  # noqa: BLE001 - raised again where the race was begun
-            self._crash = self._crash or error
+            self.crashed(error)
+            self.mistake = self.mistake or own_mistake(error)
             self.complete = False
         return None
 
     def _move(self, chosen: str) -> None:
         """Let a pseudo-actor move."""
         if chosen == CLOCK:
-            tick(self)
+            moves.tick(self)
         else:
-            perform(self, self.backgrounds[chosen])
+            moves.perform(self, self.backgrounds[chosen])
 
     def _choose(self) -> str | None:
         at = len(self.choices)
+        if not at:
+            self.record.begin_race()
         if at < len(self._script) and repeat(self, self._script[at]):
             return self._script[at]
         enabled = self._enabled()
@@ -341,7 +348,7 @@ class Controller(Notes):
         self.progress += 1
         actor.state, actor.pending = DONE, None
         if not actor.taken and not actor.dismissed and (self.fused is actor or not actor.is_task):
-            add_move(self, actor, RUN, "hand", ANYTHING)
+            moves.add_move(self, actor, RUN, "hand", ANYTHING)
         if self.fused is actor:
             self.fused = None
 
@@ -351,27 +358,12 @@ class Controller(Notes):
         """Record that an actor takes the step it has announced."""
         announced = actor.pending
         assert announced is not None, f"{actor.name} was chosen without a pending step"
-        choice = len(self.choices) - 1 if self.phase == "race" else None
-        pending = self.all_pending() if self.record.is_full and choice is not None else ()
-        self.record.take(actor, announced, self.phase, choice, pending)
+        phase, choice = moves.place_of_step(self)
+        pending = moves.all_pending(self) if self.record.is_full and choice is not None else ()
+        self.record.take(actor, announced, phase, choice, pending)
         actor.outside += actor.operation is None or not actor.operations
         actor.taken += 1
         actor.is_by_hand = announced.kind == "hand"
         actor.pending = None
         if self._enters_nodes:
             self.enter_node(actor.node)
-
-    def all_pending(self) -> tuple[Pending, ...]:
-        """Describe what everyone was about to do at the last choice, if the record is that full."""
-        if not self.record.is_full:
-            return ()
-        found = [
-            actor.as_pending(enabled=name in self.ready)
-            for name, actor in self.actors.items()
-            if actor.state is not DONE
-        ]
-        for name, work in self.backgrounds.items():
-            announced = work.announced()
-            if announced is not None and name in self.ready:
-                found.append(Pending(name, announced.label, announced.footprint, enabled=True))
-        return tuple(found)

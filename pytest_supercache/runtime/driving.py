@@ -88,6 +88,7 @@ async def race(
     for task, actor in loop.actors.items():
         if not task.done():
             controller.actors[actor.name] = actor
+            controller.begun += (actor.name,)
     finish = _Finish(loop)
     finished, controller.finished = controller.finished, finish
     loop.racing, loop.context = True, copy_context()  # tasks inherit it from those who make them

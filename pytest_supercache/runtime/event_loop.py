@@ -23,7 +23,7 @@ from pytest_supercache.runtime.actor import (
     WaitsForEverError,
     name_of_child,
 )
-from pytest_supercache.runtime.alone import let_run
+from pytest_supercache.runtime.alone import let_run, pass_time
 from pytest_supercache.runtime.awaits import Parted
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.controller import Controller
@@ -336,14 +336,12 @@ class ControlledLoop(asyncio.SelectorEventLoop):
             self._rest = None
             return
         self._moves += 1
-        deadline = self.timers.next_deadline()
-        if deadline is None or self._moves > TICKS_MAX * 10:
+        is_over = self._moves > TICKS_MAX * 10
+        if is_over or not pass_time(self.controller, timer=self.timers.next_deadline()):
             self.stuck = WaitsForEverError(
                 "the body waits for ever: nothing else runs now that could end it"
             )
             self.stop()
-            return
-        self._clock.move_to(max(deadline, self._clock.now()))
 
     # -- the end ---------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pytest_supercache.core.footprint import EVERYTHING, Footprint
 from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Step
+from pytest_supercache.core.trace import Pending, Step
+from pytest_supercache.runtime.actor import DONE
 
 if TYPE_CHECKING:
     from pytest_supercache.runtime.actor import Actor, Announced, BackgroundActor
@@ -33,17 +34,27 @@ def begin(controller: Controller, actor: Actor) -> None:
         actor.operation_began = actor.taken
 
 
+def place_of_step(controller: Controller) -> tuple[str, int | None]:
+    """Return the phase of a step that is taken now, and the choice that led to it, if one did.
+
+    What tasks do before the first choice is before the race: in no schedule does it come later.
+    """
+    if controller.phase == "race" and controller.choices:
+        return "race", len(controller.choices) - 1
+    return ("before" if controller.phase == "race" else controller.phase), None
+
+
 def add_move(
     controller: Controller, actor: Actor, label: str, kind: str, footprint: Footprint
 ) -> None:
     """Record a choice of an actor that had no step to announce."""
-    racing = controller.phase == "race"
+    phase, choice = place_of_step(controller)
     controller.record.close()
     controller.record.add(
         Step(
             actor.name, actor.taken, label, kind, footprint, actor.node,
-            phase=controller.phase, choice=len(controller.choices) - 1 if racing else None,
-            pending=controller.all_pending() if racing else (),
+            phase=phase, choice=choice,
+            pending=() if choice is None else all_pending(controller),
             time=controller.time.clock.now(), cause=actor.cause,
         )
     )  # fmt: skip
@@ -63,10 +74,10 @@ def perform(controller: Controller, background: BackgroundActor) -> None:
     """Take a step of background work."""
     announced = background.announced()
     assert announced is not None, f"{background.name} was chosen without anything to do"
-    choice = len(controller.choices) - 1 if controller.phase == "race" else None
-    pending = () if choice is None else controller.all_pending()
+    phase, choice = place_of_step(controller)
+    pending = () if choice is None else all_pending(controller)
     controller.record.close()
-    controller.record.take(background, announced, controller.phase, choice, pending)
+    controller.record.take(background, announced, phase, choice, pending)
     background.taken += 1
     with nullcontext() if controller.memory is None else controller.memory.performed_by(background):
         background.work.perform()
@@ -75,7 +86,7 @@ def perform(controller: Controller, background: BackgroundActor) -> None:
 
 def tick(controller: Controller) -> None:
     """Move the clock to the next deadline: a step of its own."""
-    pending = controller.all_pending()
+    pending = all_pending(controller)
     index = controller.time.moved
     moved = controller.time.tick(controller.actors.values())
     fires = controller.time.fired(controller.actors.values())
@@ -89,3 +100,19 @@ def tick(controller: Controller) -> None:
         )
     )  # fmt: skip
     controller.record.close()
+
+
+def all_pending(controller: Controller) -> tuple[Pending, ...]:
+    """Describe what everyone was about to do at the last choice, if the record is that full."""
+    if not controller.record.is_full:
+        return ()
+    found = [
+        actor.as_pending(enabled=name in controller.ready)
+        for name, actor in controller.actors.items()
+        if actor.state is not DONE
+    ]
+    for name, work in controller.backgrounds.items():
+        announced = work.announced()
+        if announced is not None and name in controller.ready:
+            found.append(Pending(name, announced.label, announced.footprint, enabled=True))
+    return tuple(found)

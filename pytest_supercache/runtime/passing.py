@@ -16,7 +16,7 @@ def pass_by(controller: Controller, actor: Actor, announced: Announced) -> None:
     """Take the step of a call that blocks inside a coroutine: nobody on its loop can go between."""
     controller.leave_if_over(actor)
     controller.record.close()
-    if controller.phase == "race":
+    if controller.phase == "race" and controller.choices:
         controller.note_memory(f"{actor.name} took the step {announced.label!r} without an await")
         controller.simplify("blocking calls inside coroutines part of the step before")
     actor.pending = announced

@@ -67,10 +67,19 @@ class Record:
             if self._memory is not None:
                 self.steps[-1].memory = self._memory()
 
+    def begin_race(self) -> None:
+        """Remember what wait objects, layers and shared memory hold before the first choice."""
+        self.close()
+        self.waits.mark()
+        if self.snapshot is not None:
+            self.start = self.snapshot()
+        if self._memory is not None:
+            self.memory_at_start = self._memory()
+
     def show_memory(self, look: Callable[[], Layers]) -> None:
         """Record what shared memory holds, too, from now on."""
         self.close()
-        self._memory, self.memory_at_start = look, look()
+        self._memory = look
 
     def keep_memory(self) -> None:
         """Freeze the content of shared memory: later steps record what it holds now."""

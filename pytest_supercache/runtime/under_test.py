@@ -5,6 +5,7 @@ import types
 from collections.abc import Iterable, Set
 from functools import cache
 from operator import itemgetter
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any
 
@@ -117,3 +118,14 @@ def forget_conftests(modules: Iterable[Any]) -> None:
     """Take note that the run that had loaded these modules, among others, is over."""
     gone = set(map(id, modules))
     _conftests[:] = [module for module in _conftests if id(module) not in gone]
+
+
+def own_mistake(error: BaseException) -> Exception | None:
+    """Return an error that was raised while no code under test ran, and that is no signal of ours.
+
+    So it is a mistake of this package: its own exceptions are answers, or changes of plan.
+    """
+    if not isinstance(error, Exception) or type(error).__module__ != "builtins":
+        return None
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    return None if any(map(is_under_test_name, modules)) else error

@@ -75,6 +75,7 @@ def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside
 
     Raises:
         TooManyLeftError: too many threads hang that were left behind.
+        Exception: this package has made a mistake.
     """
     refuse_more()
     controller = execution.controller
@@ -90,6 +91,8 @@ def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside
         end()
     if asked is not None and asked.error is not None:
         raise asked.error
+    if controller.mistake is not None:  # the body was told, too, but it is no answer of its code
+        raise controller.mistake
     if isinstance(actor.error, KeyboardInterrupt):
         raise actor.error
     return actor
