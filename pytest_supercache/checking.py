@@ -313,10 +313,12 @@ class _Check:
             return self._unknown((*trial.not_judged, *mixed(trial.stand.sharing)))
         if end is not End.EXHAUSTED:
             assert trial.first is not None, "a search has executed something"
+            doubt = self._searched.doubt
             why = coverage.why_unfinished(
                 trial.executions, trial.seconds(), trial.settings, trial.first,
                 self._searched.sampler,
                 self._searched.up_to,
+                different=(len(trial.different), 0 if doubt is None else doubt.interleavings),
             )  # fmt: skip
             return self._unknown((why,))
         repeat_first(trial)

@@ -256,6 +256,8 @@ def why_unfinished(
     first: Execution,
     sampler: Sampler | None = None,
     up_to: UpTo | None = None,
+    *,
+    different: tuple[int, int] = (0, 0),
 ) -> str:
     """Say why a search that found nothing did not finish, what it means, and what to do.
 
@@ -266,6 +268,7 @@ def why_unfinished(
         first: a run of the same body.
         sampler: what drew the last schedules, if anything did.
         up_to: which schedules were all executed.
+        different: how many different schedules, and different interleavings, were executed.
     """
     used = (
         f"{executions:,} of at most {settings.executions:,} executions and {seconds:.1f} of at "
@@ -284,7 +287,7 @@ def why_unfinished(
     else:
         why = f"only schedules with at most {settings.preemptions} preemptions were tried"
         advice = "leave out --supercache-preemptions to try all"
-    told = [why, used, _size(first, sampler), *_chances(executions, sampler)]
+    told = [why, used, _size(first, sampler, different), *_chances(executions, sampler)]
     next_step = _next_step(up_to, seconds / max(executions, 1))
     advice = f"{next_step}{advice}"
     return f"{'; '.join(told)}. {advice[0].upper()}{advice[1:]}{_of_locks(first)}"
@@ -321,31 +324,36 @@ def _of_locks(execution: Execution) -> str:
     )
 
 
-def _size(first: Execution, sampler: Sampler | None) -> str:
+def _size(first: Execution, sampler: Sampler | None, different: tuple[int, int]) -> str:
     """Say how many schedules there are: estimated if anything drew some, else by the first run."""
     size = None if sampler is None else sampler.size
-    schedules = None if size is None else _estimated(size.schedules)
+    schedules = None if size is None else _estimated(size.schedules, different[0])
     if size is not None and schedules is not None:
-        interleavings = None if size.interleavings is None else _estimated(size.interleavings)
-        make = f", which make about {interleavings} interleavings" if interleavings else ""
+        of = size.interleavings
+        interleavings = None if of is None else _estimated(of, different[1])
+        make = f", which make {interleavings} interleavings" if interleavings else ""
         walks = f"{size.schedules.walks:,} random walks"
-        return f"there are about {schedules} schedules{make} (estimated by {walks})"
+        return f"there are {schedules} schedules{make} (estimated by {walks})"
     exact = schedules_like(first)
     if exact is not None:
         return f"the steps of the first run can be ordered in {_rounded(exact)} ways"
     return f"the steps of the first run can be ordered in {_rounded(merges_of(first))} ways at most"
 
 
-def _estimated(size: TreeSize) -> str | None:
+def _estimated(size: TreeSize, least: int) -> str | None:
+    """Write an estimate, or how many there are at ``least`` if that is more."""
     if size.mean is None or size.error is None:
         return None
+    if size.mean + size.error < least:
+        return f"at least {_rounded(least)}"
+    likely = max(size.mean, least)
     # Below that the estimate is exact but for rounding: every walk gave the same.
     is_exact = size.error < max(size.mean * 1e-6, 0.5)
     if is_exact:
-        return _rounded(size.mean)
+        return f"about {_rounded(likely)}"
     unit = 10.0 ** max(floor(log10(size.error)) - 1, 0)  # two digits of the error are enough
-    mean, error = (round(number / unit) * unit for number in (size.mean, size.error))
-    return f"{_rounded(mean)} +- {_rounded(error)}"
+    mean, error = (round(number / unit) * unit for number in (likely, size.error))
+    return f"about {_rounded(max(mean, least))} +- {_rounded(error)}"
 
 
 def _chances(executions: int, sampler: Sampler | None) -> list[str]:

@@ -92,6 +92,7 @@ class Trial:
     started: float = field(default_factory=real_seconds)
     outside: bool = False  # ask the scheduler on the calling thread
     executions: int = 0
+    different: set[int] = field(default_factory=set)  # hashes of the schedules that were executed
     violating: int = 0
     blocked: int = 0
     idle: int = 0  # executions in which a fault had nothing to strike: they do not count
@@ -133,6 +134,7 @@ class Trial:
             self.further += 1
             return execution
         self.executions += 1
+        self.different.add(hash(execution.schedule.choices))
         self._tell()
         if violations:
             self.violating += 1

@@ -145,3 +145,32 @@ def test_what_random_schedules_say_about_the_rest_is_three_in_n():
 def test_a_number_too_large_for_a_float_is_still_told():
     reason = check(_straight(170, 170, 170), search="all-schedules", executions=1).reasons[0]
     assert "can be ordered in 3.5e240 ways" in reason
+
+
+@pytest.mark.parametrize(
+    ("different", "told"),
+    [
+        ((1, 1), "about 252 schedules, which make about 1 interleavings (estimated by 9"),
+        ((300, 260), "at least 300 schedules, which make at least 260 interleavings (estimated by"),
+    ],
+)
+def test_an_estimate_is_never_below_what_was_executed(different, told):
+    simulator = Simulator(lambda: {"a": straight(5), "b": straight(5)})
+    first = simulator.attempt(Priorities(Random(0), 2, 10))
+    search = sampler("uniform", 0, first.schedule.choices)
+
+    def attempt(scheduler):
+        if len(simulator.runs) == 10:
+            raise StopIteration
+        return simulator.attempt(scheduler)
+
+    with pytest.raises(StopIteration):
+        search.explore(attempt)
+    settings = Exploration(search="uniform")
+    assert told in why_unfinished(9, 1.0, settings, first, search, different=different)
+
+
+def test_schedules_that_were_drawn_again_are_counted_once():
+    reason = check(_straight(2, 2), search="uniform", executions=50).reasons[0]
+    assert "50 of at most 50 executions" in reason
+    assert "there are about 6 schedules, which make about 6 interleavings" in reason
