@@ -43,11 +43,17 @@ from pytest_supercache.trial import (
     StepsHaveChanged,
     Trial,
     look_ahead,
-    repeat_first,
-    take_turns,
 )
+from pytest_supercache.turns import repeat_first, take_turns
 from pytest_supercache.vectors import Again, Unit, schedule_of, search_vectors
-from pytest_supercache.witness import DoesNotReplay, confirm, recorded, simplest, smallest
+from pytest_supercache.witness import (
+    DoesNotReplay,
+    confirm,
+    recorded,
+    replayed,
+    simplest,
+    smallest,
+)
 from pytest_supercache.workers import Place, Work, here, sent_to
 
 
@@ -247,9 +253,9 @@ class _Check:
 
     def notes(self, result: CheckResult) -> tuple[str, ...]:
         """Return what should be said beside the verdict."""
-        said = () if self._searched.note is None else (self._searched.note,)
+        own = filter(None, (self._searched.note, self._trial.warmed))
         slow = coverage.of_slowness(result.counterexample)
-        return (*result.notes, *said, *self._trial.stand.sharing.notes(), *slow)
+        return (*result.notes, *own, *self._trial.stand.sharing.notes(), *slow)
 
     def result(self) -> CheckResult:
         """Explore and conclude."""
@@ -294,7 +300,7 @@ class _Check:
     def _replayed(self, schedule: Schedule) -> CheckResult:
         """Execute one recorded schedule and judge it: no search, no proof."""
         trial = self._trial
-        execution = trial.replay(schedule)
+        execution = replayed(trial, schedule)
         violations = trial.judge(execution).violations
         trial.executions = 1
         if not violations:

@@ -1,30 +1,28 @@
 """One body tried under many schedules: executes, judges, counts, and owns the budget."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_supercache import coverage
 from pytest_supercache.core.errors import (
-    NotDeterministicError,
     ReplayDivergedError,
     SupercacheError,
 )
 from pytest_supercache.core.fault import Fault, Vector
 from pytest_supercache.core.fault_points import points
-from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.progress import Progress
 from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.core.schedule import CLOCK, Schedule, Scheduler
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution
-from pytest_supercache.core.verdict import End, Label, Violation
+from pytest_supercache.core.verdict import End, Violation
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.oracle.judge import Judgement, judge
 from pytest_supercache.search.counting import merges_of
 from pytest_supercache.search.replay import Replay
 from pytest_supercache.search.search import SearchEnded
-from pytest_supercache.search.serial import Serial, serial_orders
+from pytest_supercache.search.serial import Serial
 from pytest_supercache.stand import Body, Stand
 
 FURTHER = 2_000
@@ -32,9 +30,6 @@ FURTHER = 2_000
 
 FURTHER_SHARE = 0.1
 """Of the time that an item may search: these executions take so much at most, or a second."""
-
-REPEATS = 3
-"""How often the first schedule is repeated to see that the code is deterministic."""
 
 
 KEPT_SHARE = 0.1
@@ -44,9 +39,6 @@ KEPT_MIN = 10
 """Fewer runs than this are not kept: they would say nothing."""
 
 _ORDERED = frozenset({"pause", "expire", "reorder_invalidations"})
-
-FAULTS_AFTER_MAX = 8
-"""After how many operations of a serial order a fault may come at most."""
 
 
 RESTARTS_MAX = 200
@@ -99,6 +91,7 @@ class Trial:
     points: dict[Fault, None] = field(default_factory=dict)  # where others could strike
     first: Execution | None = None
     early_ticks: int = 0
+    warmed: str = ""  # what the first run showed that did not count
     ticked: bool = False  # the clock has moved in some execution
     keeps_keys: bool = False  # a key with a time to live was read, and could not expire early
     simplified: dict[str, None] = field(default_factory=dict)
@@ -162,6 +155,18 @@ class Trial:
                 faults=" and ".join(map(str, self.vector)),
             )
         )
+
+    def throw_away(self, cold: Execution, warm: Execution, *, is_told: bool) -> None:
+        """Forget a run in which something was filled once; the next one counts as the first."""
+        self.first = warm
+        self.points.clear()
+        if is_told:
+            steps, later = len(cold.steps), len(warm.steps)
+            took = f"{steps} steps and then {later}" if steps != later else "other steps than later"
+            self.warmed = (
+                f"the first run took {took}: something that no execution gives back was filled "
+                "once in this process. What was searched is what comes after that"
+            )
 
     def report(self, execution: Execution, violations: tuple[Violation, ...]) -> None:
         """Note what was found in an execution beside those of the search."""
@@ -327,89 +332,3 @@ def look_ahead(stand: Stand, preflight: Body | None) -> None:
         stand.stack.forget_nodes()
         stand.notice_new_modules()
     stand.hash_globals()
-
-
-def take_turns(trial: Trial) -> tuple[Label, Found | None]:
-    """Run the users one after the other in every order; say what that tells, and what it found.
-
-    The first run is repeated: the same schedule must always lead to the same steps.
-
-    Raises:
-        NotDeterministicError: it does not.
-    """
-    failing = total = 0
-    found: Found | None = None
-    for turns in _turns(trial):
-        execution = trial.execute(turns, unlimited_ticks=True)
-        if execution.missed:
-            continue
-        violations = trial.judge(execution).violations
-        total += 1
-        failing += bool(violations)
-        if violations and found is None:
-            found = Found(execution, violations, serial=True)
-    if failing and failing == total:
-        return (Label.FAULT_BUG if trial.vector else Label.PLAIN_BUG), found
-    return (Label.ORDER_BUG if failing else Label.CONFLICT), found
-
-
-def _turns(trial: Trial) -> Iterator[Serial]:
-    """Yield every way in which users take turns; a fault that may come any time comes in between.
-
-    That is: before the first operation, or after so many.
-    """
-    first = _first_turns(trial)
-    has_move = any(fault.is_move for fault in trial.vector)
-    racing = sum(operation.phase == RACE for operation in first.history)
-    most = min(max(len(first.users), racing), FAULTS_AFTER_MAX) if has_move else 0
-    for order in serial_orders(first.users, trial.settings.seed):
-        for after in range(most + 1):
-            yield Serial(order, after)
-
-
-def repeat_first(trial: Trial) -> None:
-    """Run the first schedule once more, last: code that has changed meanwhile proves nothing.
-
-    Raises:
-        NotDeterministicError: it took other steps, or another end.
-    """
-    assert trial.first is not None, "a search has executed something"
-    _compare(trial, trial.first, trial.execute(Serial(()), unlimited_ticks=True))
-
-
-def _first_turns(trial: Trial) -> Execution:
-    first = trial.execute(Serial(()), unlimited_ticks=True)
-    if trial.stand.notice_new_modules():
-        trial.first, cold = None, first  # its locks were not ours yet
-        first = trial.execute(Serial(()), unlimited_ticks=True)
-        _compare_ends(trial, cold, first)
-    for _ in range(REPEATS):
-        _compare(trial, first, trial.execute(Serial(()), unlimited_ticks=True))
-    return first
-
-
-def _compare(trial: Trial, first: Execution, again: Execution) -> None:
-    if first.schedule != again.schedule:
-        raise NotDeterministicError("users took turns in the same order, but others could go on")
-    for one, other in zip(first.steps, again.steps, strict=False):
-        if one.signature != other.signature:
-            raise NotDeterministicError(
-                f"{one.actor} took the step {one.label!r} in one run and {other.label!r} "
-                f"({other.actor}) in another, under the same schedule"
-            )
-    if len(first.steps) != len(again.steps):
-        raise NotDeterministicError(
-            f"the same schedule took {len(first.steps)} steps in one run and {len(again.steps)} "
-            "in another"
-        )
-    _compare_ends(trial, first, again)
-
-
-def _compare_ends(trial: Trial, first: Execution, again: Execution) -> None:
-    broken, broken_again = (
-        {violation.guarantee for violation in judge(execution, trial.guarantees).violations}
-        for execution in (first, again)
-    )
-    if broken != broken_again:
-        once = ", ".join(sorted(broken ^ broken_again))
-        raise NotDeterministicError(f"the same schedule broke {once} in one run and not in another")

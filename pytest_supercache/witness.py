@@ -7,7 +7,7 @@ from pytest_supercache.core.fault_points import described
 from pytest_supercache.core.footprint import Footprint, without_memory
 from pytest_supercache.core.orders import Passing
 from pytest_supercache.core.result import CheckResult, Counterexample
-from pytest_supercache.core.schedule import Scheduler, read_token
+from pytest_supercache.core.schedule import Schedule, Scheduler, read_token
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End, Violation
 from pytest_supercache.oracle.judge import judge
@@ -21,9 +21,13 @@ from pytest_supercache.trial import (
     StepsHaveChanged,
     Trial,
 )
+from pytest_supercache.turns import warm_up
 
 REPLAYS = 10
 """How often a counterexample must repeat before its token is printed."""
+
+REPLAYS_TRIED = 3
+"""How often a schedule of another process is tried before it counts as one that does not fit."""
 
 SMALLER_EXECUTIONS = 2_000
 """How many schedules with fewer preemptions are tried for a smaller witness."""
@@ -135,6 +139,25 @@ def _not_the_same(violations: list[Violation]) -> str:
     )
 
 
+def replayed(trial: Trial, schedule: Schedule) -> Execution:
+    """Replay what another process has recorded, once this one is as warm as that one was.
+
+    Users take turns first, and a schedule that does not fit is tried again: it may itself have
+    filled what is filled once in a process.
+
+    Raises:
+        ReplayDivergedError: it does not fit.
+        NotDeterministicError: users who take turns take other steps every time.
+    """
+    warm_up(trial)
+    for _ in range(REPLAYS_TRIED - 1):
+        try:
+            return trial.replay(schedule)
+        except ReplayDivergedError:
+            continue
+    return trial.replay(schedule)
+
+
 def recorded(trial: Trial, told: CheckResult, item: str) -> CheckResult:
     """Record the executions of what another process has found.
 
@@ -144,7 +167,7 @@ def recorded(trial: Trial, told: CheckResult, item: str) -> CheckResult:
     found = told.counterexample
     assert found is not None, "only a finding has executions to be recorded"
     try:
-        execution = trial.replay(found.schedule)
+        execution = replayed(trial, found.schedule)
     except ReplayDivergedError as error:
         raise DoesNotReplay(f"a worker found a violation that does not replay: {error}") from error
     violations = trial.judge(execution).violations

@@ -1,0 +1,136 @@
+"""Users who take turns: what that tells of a finding, and whether the code is deterministic.
+
+The first run of a check is not like the others: libraries fill what they look up once in a process.
+It is thrown away until two runs in a row take the same steps.
+"""
+
+from collections.abc import Iterator
+
+from pytest_supercache.core.errors import NotDeterministicError
+from pytest_supercache.core.operation import RACE
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Label
+from pytest_supercache.oracle.judge import judge
+from pytest_supercache.search.serial import Serial, serial_orders
+from pytest_supercache.trial import Found, Trial
+
+REPEATS = 3
+"""How often the first schedule is repeated to see that the code is deterministic."""
+
+FAULTS_AFTER_MAX = 8
+"""After how many operations of a serial order a fault may come at most."""
+
+WARM_UPS_MAX = 5
+"""How many runs may be thrown away because the next one took other steps."""
+
+
+def take_turns(trial: Trial) -> tuple[Label, Found | None]:
+    """Run the users one after the other in every order; say what that tells, and what it found.
+
+    The first run is repeated: the same schedule must always lead to the same steps.
+
+    Raises:
+        NotDeterministicError: it does not.
+    """
+    failing = total = 0
+    found: Found | None = None
+    for turns in _turns(trial):
+        execution = trial.execute(turns, unlimited_ticks=True)
+        if execution.missed:
+            continue
+        violations = trial.judge(execution).violations
+        total += 1
+        failing += bool(violations)
+        if violations and found is None:
+            found = Found(execution, violations, serial=True)
+    if failing and failing == total:
+        return (Label.FAULT_BUG if trial.vector else Label.PLAIN_BUG), found
+    return (Label.ORDER_BUG if failing else Label.CONFLICT), found
+
+
+def _turns(trial: Trial) -> Iterator[Serial]:
+    """Yield every way in which users take turns; a fault that may come any time comes in between.
+
+    That is: before the first operation, or after so many.
+    """
+    first = _first_turns(trial)
+    has_move = any(fault.is_move for fault in trial.vector)
+    racing = sum(operation.phase == RACE for operation in first.history)
+    most = min(max(len(first.users), racing), FAULTS_AFTER_MAX) if has_move else 0
+    for order in serial_orders(first.users, trial.settings.seed):
+        for after in range(most + 1):
+            yield Serial(order, after)
+
+
+def repeat_first(trial: Trial) -> None:
+    """Run the first schedule once more, last: code that has changed meanwhile proves nothing.
+
+    Raises:
+        NotDeterministicError: it took other steps, or another end.
+    """
+    assert trial.first is not None, "a search has executed something"
+    _compare(trial, trial.first, trial.execute(Serial(()), unlimited_ticks=True))
+
+
+def _first_turns(trial: Trial) -> Execution:
+    first = warm_up(trial)
+    for _ in range(REPEATS - 1):
+        _compare(trial, first, trial.execute(Serial(()), unlimited_ticks=True))
+    return first
+
+
+def warm_up(trial: Trial) -> Execution:
+    """Let users take turns until two runs in a row take the same steps; return the first of these.
+
+    What is filled once in a process, such as a registry that no module of the code under test leads
+    to, makes the first run unlike all others. It does not count, but for what it breaks.
+
+    Raises:
+        NotDeterministicError: each run differs from the one before, or one breaks something else.
+    """
+    first, difference = trial.execute(Serial(()), unlimited_ticks=True), None
+    has_imported = trial.stand.notice_new_modules()  # their locks were not ours yet
+    for _ in range(WARM_UPS_MAX + 1):
+        again = trial.execute(Serial(()), unlimited_ticks=True)
+        _compare_ends(trial, first, again)
+        difference = _difference(first, again)
+        if difference is None and not has_imported:
+            return first
+        trial.throw_away(first, again, is_told=not has_imported)
+        first, has_imported = again, False
+    raise NotDeterministicError(difference or "modules were imported in every run")
+
+
+def _compare(trial: Trial, first: Execution, again: Execution) -> None:
+    difference = _difference(first, again)
+    if difference is not None:
+        raise NotDeterministicError(difference)
+    _compare_ends(trial, first, again)
+
+
+def _difference(first: Execution, again: Execution) -> str | None:
+    """Say how the same schedule led to other steps; None: it did not."""
+    if first.schedule != again.schedule:
+        return "users took turns in the same order, but others could go on"
+    for one, other in zip(first.steps, again.steps, strict=False):
+        if one.signature != other.signature:
+            return (
+                f"{one.actor} took the step {one.label!r} in one run and {other.label!r} "
+                f"({other.actor}) in another, under the same schedule"
+            )
+    if len(first.steps) != len(again.steps):
+        return (
+            f"the same schedule took {len(first.steps)} steps in one run and {len(again.steps)} "
+            "in another"
+        )
+    return None
+
+
+def _compare_ends(trial: Trial, first: Execution, again: Execution) -> None:
+    broken, broken_again = (
+        {violation.guarantee for violation in judge(execution, trial.guarantees).violations}
+        for execution in (first, again)
+    )
+    if broken != broken_again:
+        once = ", ".join(sorted(broken ^ broken_again))
+        raise NotDeterministicError(f"the same schedule broke {once} in one run and not in another")

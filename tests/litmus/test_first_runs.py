@@ -1,0 +1,229 @@
+"""The first run of a check fills what a library looks up once in a process; it does not count.
+
+What these libraries fill is given back by nobody: no module of the code under test leads to it.
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, partial
+from typing import Any
+
+import pytest
+
+from pytest_supercache import Verdict, check, turns
+from pytest_supercache.checking import check_on
+from pytest_supercache.core.errors import ReplayDivergedError
+from pytest_supercache.core.odds import Simulation
+from pytest_supercache.core.result import CheckResult
+from pytest_supercache.core.schedule import Schedule, read_token
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.layers.servers import start_server
+
+_server = cache(partial(start_server, "fakeredis"))
+_lock = threading.Lock()
+_NAME = "supercache_first_runs"
+
+Memo = tuple[Callable[[], bool], Callable[[], Any], Callable[[], Any]]
+
+
+def _kinds() -> dict[str, Memo]:
+    """Name places outside of the code under test: is it filled, fill it, empty it."""
+
+    loggers = logging.root.manager.loggerDict
+    return {
+        "environment": (
+            lambda: _NAME in os.environ,
+            lambda: os.environ.update({_NAME: "1"}),
+            lambda: os.environ.pop(_NAME, None),
+        ),
+        "imported modules": (
+            lambda: _NAME in sys.modules,
+            lambda: sys.modules.update({_NAME: types.ModuleType(_NAME)}),
+            lambda: sys.modules.pop(_NAME, None),
+        ),
+        "class of the standard library": (
+            lambda: hasattr(json.JSONEncoder, _NAME),
+            lambda: setattr(json.JSONEncoder, _NAME, 1),
+            lambda: hasattr(json.JSONEncoder, _NAME) and delattr(json.JSONEncoder, _NAME),
+        ),
+        "loggers": (
+            lambda: _NAME in loggers,
+            lambda: logging.getLogger(_NAME),
+            lambda: loggers.pop(_NAME, None),
+        ),
+    }
+
+
+@pytest.fixture(params=["open", "under a lock"])
+def locked(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param == "under a lock")
+
+
+@pytest.fixture(params=_kinds())
+def memo(request: pytest.FixtureRequest) -> Iterator[Memo]:
+    kept = _kinds()[request.param]
+    yield kept
+    kept[2]()
+
+
+def flow(memo: Memo, *, is_locked: bool, stores: bool) -> Callable[[Any], None]:
+    """Return a body whose users fill the memo; a reader that stores what it has read is broken."""
+    section = _lock if is_locked else nullcontext()
+
+    def body(world: Any) -> None:
+        client = world.existing_cache.client()
+        world.origin.set("k", "old")
+
+        def read() -> None:
+            use(client, memo, section)
+            value = world.origin.get("k")
+            if stores:
+                client.set("k", value)
+
+        def write() -> None:
+            use(client, memo, section)
+            world.origin.set("k", "new")
+            client.delete("k")
+
+        world.actor("reader", read)
+        world.actor("writer", write)
+        world.run()
+        world.settle()
+        assert client.get("k") in {None, b"new"}
+
+    return body
+
+
+def use(client: Any, memo: Memo, section: AbstractContextManager[Any]) -> None:
+    """Look something up, once in a process."""
+    is_filled, fill, _ = memo
+    with section:
+        if not is_filled():
+            client.get("configuration")
+            fill()
+
+
+def replay(body: Callable[[Any], None], schedule: Schedule) -> CheckResult:
+    settings = Exploration(odds=Simulation(runs=0))
+    return check_on(_server(), body, settings, guarantees=(), replay=schedule)
+
+
+def schedule_of(result: CheckResult) -> Schedule:
+    assert result.counterexample is not None
+    return read_token(result.counterexample.token)[1]
+
+
+@pytest.mark.parametrize("order", [(True, False), (False, True)])
+def test_two_flows_in_a_row_are_as_they_are_alone_and_the_token_replays_where_nothing_is_filled(
+    memo: Memo, order: tuple[bool, bool], *, locked: bool
+) -> None:
+    for stores in order:
+        body = flow(memo, is_locked=locked, stores=stores)
+        result = check(body)
+        assert result.verdict is (Verdict.VIOLATED if stores else Verdict.HOLDS), result.reasons
+        if stores:
+            schedule = schedule_of(result)
+            memo[2]()  # as in a new process
+            assert replay(body, schedule).verdict is Verdict.VIOLATED
+
+
+def test_that_a_first_run_was_thrown_away_is_told_and_later_checks_throw_none_away() -> None:
+    memo = _kinds()["environment"]
+    try:
+        body = flow(memo, is_locked=True, stores=False)
+        (note,) = check(body, memory="declared").notes
+        assert note.startswith("the first run took 6 steps and then 5: "), note
+        assert check(body, memory="declared").notes == ()
+    finally:
+        memo[2]()
+
+
+def test_what_is_filled_in_many_steps_is_waited_for() -> None:
+    runs: list[int] = []
+    result = check(growing(runs, until=turns.WARM_UPS_MAX))
+    assert result.verdict is Verdict.HOLDS
+    assert len(runs) > turns.WARM_UPS_MAX
+
+
+def test_code_whose_every_run_differs_from_the_one_before_is_not_deterministic() -> None:
+    result = check(growing([], until=10_000))
+    assert result.verdict is Verdict.UNKNOWN
+    assert "not deterministic" in result.reasons[0]
+
+
+def ask(client: Any, times: int) -> None:
+    for _ in range(times):
+        client.get("k")
+
+
+def growing(runs: list[int], *, until: int) -> Callable[[Any], None]:
+    """Return a body that takes one more step in each run, up to a limit."""
+
+    def body(world: Any) -> None:
+        client = world.existing_cache.client()
+        number = min(len(runs), until)
+        runs.append(1)
+        world.actor("reader", partial(ask, client, number + 1))
+        world.run()
+
+    return body
+
+
+def test_a_schedule_that_itself_fills_what_is_filled_once_is_tried_again() -> None:
+    memo = _kinds()["environment"]
+    is_filled, fill, empty = memo
+
+    def body(world: Any) -> None:
+        client = world.existing_cache.client()
+
+        def read() -> None:
+            if client.get("k") is None:
+                return
+            if not is_filled():  # only where the writer comes first
+                fill()
+                client.get("configuration")
+            assert client.get("other") is not None
+
+        def write() -> None:
+            client.set("k", 1)
+            client.set("other", 1)
+
+        world.actor("a reader", read)
+        world.actor("writer", write)
+        world.run()
+
+    try:
+        fill()
+        found = check(body)
+        assert found.verdict is Verdict.VIOLATED
+        empty()
+        assert replay(body, schedule_of(found)).verdict is Verdict.VIOLATED
+    finally:
+        empty()
+
+
+def test_a_schedule_that_never_fits_is_still_an_error() -> None:
+    memo = _kinds()["environment"]
+    try:
+        body = flow(memo, is_locked=False, stores=True)
+        with pytest.raises(ReplayDivergedError):
+            replay(body, Schedule(choices=("reader",) * 20))
+    finally:
+        memo[2]()
+
+
+def test_a_schedule_that_shows_nothing_any_more_is_unknown_in_its_first_run() -> None:
+    memo = _kinds()["environment"]
+    try:
+        schedule = schedule_of(check(flow(memo, is_locked=False, stores=True)))
+        body = flow(memo, is_locked=False, stores=False)
+        with pytest.raises(ReplayDivergedError):
+            replay(body, schedule)
+    finally:
+        memo[2]()
