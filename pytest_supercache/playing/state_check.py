@@ -38,13 +38,13 @@ async def find_undeclared_state(world: World, system: System, key: str, value: A
     async with built(world, system, ("a", "b")) as systems:
         if not (hasattr(systems["a"], "get") and hasattr(systems["a"], "set")):
             return
-        before = fingerprint()
+        before, memos = fingerprint(), _Memos(system)
         found: list[bool] = []
-        ask = partial(_remembers, world, system.name, systems, key, value, found)
+        ask = partial(_remembers, world, system, systems, key, value, found, memos)
         await on_a_loop_if_needed(world, systems, ask)
-        if found != [True] and not _changed(system, before, memo_sizes()):
+        if found != [True]:
             return
-        changed = _changed(system, before, fingerprint())
+        changed = sorted({*_changed(system, before, fingerprint()), *memos.learnt})
     raise UndeclaredStateError(
         f"{sharing(system.name, changed)} A value written on node a was answered on node b from "
         f"memory. {remedy(system.name, changed)}{_too_late(system)}"
@@ -119,28 +119,73 @@ def _changed(system: System, before: dict[str, int], after: dict[str, int]) -> l
     return of_the_project(changed)
 
 
+class _Memos:
+    """Memo functions of the project's modules that are no node's own, from here on."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._before = memo_sizes()
+        self.learnt: list[str] = []
+        """Those that have learnt something from the nodes a and b."""
+        found = {name: find_object(name, "state")[2] for name in self._before}
+        self._empty = {name: memo for name, memo in found.items() if not memo.cache_info().currsize}
+
+    def changed(self) -> list[str]:
+        """Name those that have learnt something."""
+        return _changed(self._system, self._before, memo_sizes())
+
+    def empty(self) -> None:
+        """Take back what those have learnt that were empty: the next check begins alike."""
+        for name in self.changed():
+            if name in self._empty:
+                self._empty[name].cache_clear()
+
+
 async def _remembers(
-    world: World, name: str, systems: dict[str, Any], key: str, value: Any, found: list[bool]
+    world: World,
+    system: System,
+    systems: dict[str, Any],
+    key: str,
+    value: Any,
+    found: list[bool],
+    memos: _Memos,
 ) -> None:
+    """Note whether node b knew something: a value, or what node c needs steps to find out."""
+    name = system.name
     try:
         with world.at("a"):
             await called(world, systems["a"].set, name, key, value)
             await called(
                 world, systems["a"].get, name, key
             )  # code that deletes on write keeps it only now
-        world.forget_everything()
-        before = len(world.stepping.record.steps)
-        with world.at("b"):
-            answer = await called(world, systems["b"].get, name, key)
+        answer, steps = await _asked(world, name, systems, "b", key)
+        is_spared = False
+        memos.learnt = memos.changed()
+        if memos.learnt:
+            memos.empty()
+            async with built(world, system, ("c",)) as others:
+                _, cold = await _asked(world, name, others, "c", key)
+            is_spared = bool(memos.changed()) and len(steps) < len(cold)
+            memos.empty()
     except SupercacheError:
         raise
     except Exception:  # noqa: BLE001 - the scenario itself will show it, in a schedule
         return
-    steps = world.stepping.record.steps[before:]
     is_known = same(answer, value) and not world.is_kept_elsewhere and not any(map(_asks, steps))
     # Another value that b answers without a step may be its own, from before the check.
     is_remembered = not steps and (same(answer, value) or world.stepping.controller.memory is None)
-    found.append(answer is not None and (is_known or is_remembered))
+    found.append(is_spared or (answer is not None and (is_known or is_remembered)))
+
+
+async def _asked(
+    world: World, name: str, systems: dict[str, Any], node: str, key: str
+) -> tuple[Any, list[Step]]:
+    """Ask a node when no shared layer knows anything; return its answer and its steps."""
+    world.forget_everything()
+    before = len(world.stepping.record.steps)
+    with world.at(node):
+        answer = await called(world, systems[node].get, name, key)
+    return answer, world.stepping.record.steps[before:]
 
 
 def _asks(step: Step) -> bool:

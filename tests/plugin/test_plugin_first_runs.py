@@ -1,0 +1,92 @@
+"""Libraries that fill something once in a process: verdicts as stated, tokens for new processes."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+from tests.plugin.test_plugin_replay import again
+from tests.selection import either
+
+pytestmark = pytest.mark.python
+
+CATALOGUE = '''
+import functools
+import re
+import threading
+
+_lock = threading.Lock()
+_kinds, _pattern = {}, None
+
+@functools.lru_cache
+def kind_of(key):
+    return key.partition(":")[0]
+
+def known(redis, key):
+    """Fill a registry, a memo function and a pattern of this module, and one that stays filled."""
+    global _pattern
+    with _lock:
+        if kind_of(key) not in _kinds:
+            _kinds[kind_of(key)] = redis.exists("kinds")
+        if _pattern is None:
+            _pattern = re.compile("[a-z]+:")
+        if not hasattr(json.JSONEncoder, "catalogue_kinds"):
+            json.JSONEncoder.catalogue_kinds = redis.exists("catalogue")
+
+def knowing(system):
+    class Knowing(system):
+        def get(self, key):
+            known(self.redis, key)
+            return super().get(key)
+
+        def set(self, key, value):
+            known(self.redis, key)
+            super().set(key, value)
+
+    return Knowing
+
+@sc.system("knowing_shop")
+def knowing_shop(layers):
+    return knowing(Shop)(layers.existing_cache.client(), layers.origin)
+
+@sc.system("knowing_uncached")
+def knowing_uncached(layers):
+    return knowing(Uncached)(layers.existing_cache.client(), layers.origin)
+'''
+
+
+OPTIONS = [("-p", "no:xdist"), ("--supercache-workers=2",), *either([], [("-n", "2")])]
+
+
+@pytest.fixture
+def emptied() -> Iterator[None]:
+    """Leave the class of the standard library as it is in a new process."""
+    yield
+    if hasattr(json.JSONEncoder, "catalogue_kinds"):
+        del json.JSONEncoder.catalogue_kinds
+
+
+@pytest.mark.usefixtures("emptied")
+@pytest.mark.parametrize("order", [("shop", "uncached"), ("uncached", "shop")])
+@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
+def test_two_scenarios_in_a_row_are_as_stated_and_their_tokens_replay_in_new_processes(
+    project: Project, options: tuple[str, ...], order: tuple[str, str]
+) -> None:
+    project.add_to_conftest(CATALOGUE)
+    for number, system in enumerate((*order, "shop")):
+        project.scenario(race(f"S-{number}", f"knowing_{system}"), f"s{number}")
+    result = project.run(*options)
+    result.assert_outcomes(failed=2, passed=1)
+    verdicts = {row["system"]: row["verdict"] for row in project.rows().values()}
+    assert verdicts == {"knowing_shop": "violated", "knowing_uncached": "holds"}
+    found = {
+        row["replay"]: row["counterexample"]["violation"]
+        for row in project.rows().values()
+        if row["counterexample"]
+    }
+    for command, violation in found.items():
+        for _ in range(either(1, 10)):
+            assert again(project, command).ret == 1
+            assert project.row()["counterexample"]["violation"] == violation
