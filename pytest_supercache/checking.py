@@ -322,8 +322,7 @@ class _Check:
             doubt = self._searched.doubt
             why = coverage.why_unfinished(
                 trial.executions, trial.seconds(), trial.settings, trial.first,
-                self._searched.sampler,
-                self._searched.up_to,
+                self._searched.sampler, self._searched.up_to,
                 different=(len(trial.different), 0 if doubt is None else doubt.interleavings),
             )  # fmt: skip
             return self._unknown((why,))

@@ -139,7 +139,11 @@ def _factors(row: Raw) -> list[str]:
 
 def _detection(row: Raw) -> list[str]:
     found = row.get("counterexample") or {}
-    again = f"; replayed, it failed {found['replays']} times" if found.get("replays") else ""
+    again = (
+        f"; replayed in one process, it failed {found['replays']} times"
+        if found.get("replays")
+        else ""
+    )
     needed = row.get("executions")
     after = f" after {needed} execution{'' if needed == 1 else 's'}" if needed else ""
     told = [f"Scenario {row.get('id')} found it{after}{again}."]

@@ -193,14 +193,14 @@ def _counts(row: Json) -> list[tuple[str, str | None]]:
 
 
 def _conflict(row: Json, found: Json) -> dict[str, Plain]:
-    count = found["preemptions"]
+    size = _count(found["preemptions"], "preemption")
     fewest = ", and no schedule with fewer fails" if found["minimal"] else ""
     told, other = _told(found.get("explanation") or ())
     if found.get("faults"):
         told.insert(0, ("fault", "; ".join(map(str, found["faults"]))))
     return {
         "summary": short(found["violation"]["summary"]),
-        "replays": f"replays {found['replays']}; {_count(count, 'preemption')}{fewest}",
+        "replays": f"replays {found['replays']} in one process; {size}{fewest}",
         "told": [[name, short(text)] for name, text in told],
         "other": [] if found.get("forced_by") else [short(line) for line in other],
         "token": _copied(found["token"]),

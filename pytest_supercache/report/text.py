@@ -139,7 +139,7 @@ def _confirmation(found: Counterexample) -> str:
     size = f"{count} preemption{'' if count == 1 else 's'}"
     if found.minimal and count:
         size += ", and no schedule with fewer fails"
-    return f"replays {found.replays}; {size}"
+    return f"replays {found.replays} in one process; {size}"
 
 
 def _replay(finding: Finding) -> list[str]:

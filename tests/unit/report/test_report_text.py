@@ -28,7 +28,7 @@ def test_failure_ends_with_the_replay_command_alone_on_its_line():
 
 def test_failure_says_how_sure_and_how_small_the_counterexample_is():
     text = failure_text(violated())
-    assert "  replays 10/10; 1 preemption, and no schedule with fewer fails" in text
+    assert "  replays 10/10 in one process; 1 preemption, and no schedule with fewer fails" in text
     assert "  7 schedules were executed, 1 of them fails (2 users, 1 key)" in text
 
 
