@@ -1,10 +1,12 @@
 """The printed command brings the same violation back, in a new process, every time."""
 
+import json
 import shlex
 import sys
 
 import pytest
 
+from pytest_supercache.runtime.memory import sharing
 from tests.plugin.conftest import Project, replay_command
 from tests.plugin.projects import STALE_TEST, race
 from tests.selection import either
@@ -19,11 +21,42 @@ def again(project: Project, command: str) -> pytest.RunResult:
     return project.pytester.run(sys.executable, "-m", "pytest", *arguments)
 
 
+REPLAYS = """
+import json, pathlib, sys
+import pytest
+
+def replayed(path, token):
+    pytest.main(["-p", "no:cacheprovider", path, f"--supercache-replay={token}"])
+    (row,) = json.loads(pathlib.Path("reports/verdict.json").read_text())["scenarios"]
+    return row["counterexample"]["replays"]
+
+tokens = json.loads(sys.argv[1])
+print(json.dumps({path: replayed(path, token) for path, token in tokens.items()}))
+"""
+
+
+def tokens_by_file(project: Project) -> dict[str, str]:
+    """Return the token of each item of the last run, by the only file that it is in."""
+    rows = project.verdict()["scenarios"]
+    return {row["path"]: row["counterexample"]["token"] for row in rows}
+
+
+def replayed_apart(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tokens: dict[str, str], hash_seed: int
+) -> dict[str, str]:
+    """Replay tokens one after another in one new process; say how often each of them failed."""
+    monkeypatch.setenv("PYTHONHASHSEED", str(hash_seed))
+    result = project.pytester.run(sys.executable, "-c", REPLAYS, json.dumps(tokens))
+    assert result.ret == 0, result.stderr.str()
+    replays: dict[str, str] = json.loads(result.outlines[-1])
+    return replays
+
+
 def test_the_printed_command_fails_with_the_same_violation_every_time(project: Project) -> None:
     project.scenario(race())
     command = replay_command(project.run())
     found = project.row()["counterexample"]
-    for _ in range(either(3, 10)):
+    for _ in range(either(2, 10)):
         result = again(project, command)
         assert result.ret == 1
         replayed = project.row()["counterexample"]
@@ -277,6 +310,7 @@ def test_last(world):
     assert price.value == "b"
 """
 
+KEYS = either(5, 40)
 MANY_KEYS = """
 import pytest_supercache as sc
 
@@ -285,49 +319,41 @@ def test_keys(world):
     redis, near = world.existing_cache.client(), {}
 
     def fill(name):
-        for number in range(40):
+        for number in range(KEYS):
             near[number] = name
         redis.incr("fills")
         return list(near.values())
 
     world.actor("alice", fill, "alice")
     world.actor("bob", fill, "bob")
-    assert world.run()["alice"] != ["bob"] * 40
-"""
+    assert world.run()["alice"] != ["bob"] * KEYS
+""".replace("KEYS", str(KEYS))
 
 
-@pytest.mark.parametrize(
-    "test",
-    [
-        NEAR_TEST,
-        AWAITED,
-        OF_A_WORKER,
-        STARTED_TASK,
-        REPLACED_FUNCTION,
-        MANY_KEYS,
-        LAST_WRITE_WINS,
-    ],
-    ids=[
-        "threads",
-        "coroutines",
-        "worker",
-        "started task",
-        "replaced function",
-        "many keys",
-        "sections that read the clock",
-    ],
-)
+RACES_IN_MEMORY = {
+    "threads": NEAR_TEST,
+    "coroutines": AWAITED,
+    "worker": OF_A_WORKER,
+    "started_task": STARTED_TASK,
+    "replaced_function": REPLACED_FUNCTION,
+    "many_keys": MANY_KEYS,
+    "sections_that_read_the_clock": LAST_WRITE_WINS,
+}
+
+
 def test_a_race_in_memory_replays_in_new_processes_whatever_their_hash_seed(
-    project: Project, monkeypatch: pytest.MonkeyPatch, test: str
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.test_file(test)
-    command = replay_command(project.run())
-    assert ";memory=" in command
+    monkeypatch.setattr(sharing, "PARTS_MAX", min(KEYS - 1, sharing.PARTS_MAX))
+    for name, test in RACES_IN_MEMORY.items():
+        project.test_file(test, f"test_{name}")
+    project.run().assert_outcomes(failed=len(RACES_IN_MEMORY))
+    tokens = tokens_by_file(project)
+    assert {f"test_{name}.py" for name in RACES_IN_MEMORY} == set(tokens)
+    assert all(";memory=" in token for token in tokens.values())
+    assert tokens["test_many_keys.py"].endswith(";memory=near/%2A%2A")
     for seed in range(either(2, 10)):
-        monkeypatch.setenv("PYTHONHASHSEED", str(seed))
-        result = again(project, command)
-        assert result.ret == 1
-        result.stdout.fnmatch_lines(["*replays 10/10*"])
+        assert replayed_apart(project, monkeypatch, tokens, seed) == dict.fromkeys(tokens, "10/10")
 
 
 BATCH_OF_A_MILLISECOND = """
@@ -400,23 +426,21 @@ async def test_count(world):
 """
 
 
-@pytest.mark.parametrize(
-    ("pseudo_actor", "test"),
-    [
-        ("clock@1ms", BATCH_OF_A_MILLISECOND),
-        ("clock@1ms", CLOCK_IN_SHARED_MEMORY),
-        ("calls@loop", COUNT_BY_TWO_ANSWERS_OF_THE_LOOP),
-    ],
-    ids=["next millisecond", "next millisecond, clock in shared memory", "callbacks of threads"],
-)
+PSEUDO_ACTORS = {
+    "next_millisecond": ("clock@1ms", BATCH_OF_A_MILLISECOND),
+    "next_millisecond_of_a_clock_in_shared_memory": ("clock@1ms", CLOCK_IN_SHARED_MEMORY),
+    "callbacks_of_threads": ("calls@loop", COUNT_BY_TWO_ANSWERS_OF_THE_LOOP),
+}
+
+
 def test_moves_of_pseudo_actors_replay_in_new_processes_whatever_their_hash_seed(
-    project: Project, monkeypatch: pytest.MonkeyPatch, pseudo_actor: str, test: str
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.test_file(test)
-    command = replay_command(project.run())
-    assert pseudo_actor in command
+    for name, (_, test) in PSEUDO_ACTORS.items():
+        project.test_file(test, f"test_{name}")
+    project.run().assert_outcomes(failed=len(PSEUDO_ACTORS))
+    tokens = tokens_by_file(project)
+    for name, (pseudo_actor, _) in PSEUDO_ACTORS.items():
+        assert pseudo_actor in tokens[f"test_{name}.py"]
     for seed in range(either(1, 10)):
-        monkeypatch.setenv("PYTHONHASHSEED", str(seed))
-        result = again(project, command)
-        assert result.ret == 1
-        result.stdout.fnmatch_lines(["*replays 10/10*"])
+        assert replayed_apart(project, monkeypatch, tokens, seed) == dict.fromkeys(tokens, "10/10")
