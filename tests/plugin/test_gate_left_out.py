@@ -20,7 +20,7 @@ users:
 TWIN = '\n@sc.system("twin")\ndef twin(layers):\n    return uncached(layers)\n'
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
 def test_the_check_of_a_waiver_does_not_shrink_by_k(
     project: Project, workers: tuple[str, ...]
 ) -> None:
@@ -30,7 +30,7 @@ def test_the_check_of_a_waiver_does_not_shrink_by_k(
     project.scenario(BOTH.format(first="uncached", second="twin"), "workaround")
     project.run()
     waive(project, project.rows()["G-1"]["counterexample"]["fingerprint"], TODAY)
-    assert run("--supercache-gate", *workers).ret == 0
+    assert project.run("--supercache-gate").ret == 0
     assert run("--supercache-gate", "-k", "not twin", *workers).ret == 1
     assert "the check of its workaround, G-W[twin], was not run" in gate(project)["reasons"][0]
 
@@ -90,8 +90,16 @@ def pytest_collection_modifyitems(items):
 }
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
-@pytest.mark.parametrize("how", REMOVED)
+@pytest.mark.parametrize(
+    ("how", "workers"),
+    [
+        *((how, ()) for how in REMOVED),
+        ("from the items", ("-n", "1")),
+        ("at the end", ("-n", "1")),
+        pytest.param("before all others", ("-n", "1"), marks=pytest.mark.long),
+        pytest.param("for one that passes", ("-n", "1"), marks=pytest.mark.long),
+    ],
+)
 def test_an_item_that_a_conftest_removes_is_named(
     project: Project, how: str, workers: tuple[str, ...]
 ) -> None:
@@ -126,9 +134,12 @@ def test_a_run_that_leaves_files_out_without_a_word_is_not_locked(
     assert not (project.path / "gate.lock").exists()
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
 @pytest.mark.parametrize(
-    "name", ["b.supercache.yml", "b.supercache.YAML", "b.Supercache.Yml", "b.supercache.yaml"]
+    ("name", "workers"),
+    [
+        *((f"b.{end}", ()) for end in ("supercache.yml", "supercache.YAML", "Supercache.Yml")),
+        ("b.Supercache.Yml", ("-n", "1")),
+    ],
 )
 def test_scenario_files_are_collected_by_any_of_their_names(
     project: Project, name: str, workers: tuple[str, ...]
@@ -140,7 +151,7 @@ def test_scenario_files_are_collected_by_any_of_their_names(
     assert set(project.rows()) == {"N-1", "N-2"}
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
 def test_a_scenario_file_that_is_a_link_to_nothing_is_no_verdict(
     project: Project, workers: tuple[str, ...]
 ) -> None:
@@ -151,7 +162,7 @@ def test_a_scenario_file_that_is_a_link_to_nothing_is_no_verdict(
     run = project.run_apart if workers else project.run
     assert run("--supercache-gate", *workers).ret == 6
     assert gate(project)["reasons"][0].startswith("lost could not be run whole: the file")
-    assert run("--supercache-gate", "--ignore=inner", *workers).ret == 0
+    assert project.run("--supercache-gate", "--ignore=inner").ret == 0
 
 
 @pytest.mark.parametrize("name", [".#a.supercache.yaml", ".supercache.yaml"])
@@ -191,7 +202,7 @@ def pytest_sessionfinish(session):
     if hasattr(session.config, "workerinput"):
         sys.exit(0)
 """)
-    assert project.run_apart("--supercache-gate", "-n", "2").ret == 6
+    assert project.run_apart("--supercache-gate", "-n", "1").ret == 6
     reasons = "\n".join(gate(project)["reasons"])
     assert "gw0 is a worker that ended without telling what it had collected" in reasons
 
@@ -203,7 +214,7 @@ def test_items_that_xdist_groups_are_not_missing(project: Project) -> None:
 import pytest
 def pytest_itemcollected(item): item.add_marker(pytest.mark.xdist_group("group"))
 """)
-    assert project.run_apart("--supercache-gate", "-n", "2", "--dist=loadgroup").ret == 0
+    assert project.run_apart("--supercache-gate", "-n", "1", "--dist=loadgroup").ret == 0
     assert gate(project)["verdict"] == "GO"
 
 
