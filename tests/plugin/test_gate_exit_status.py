@@ -88,7 +88,9 @@ def test_a_go_that_is_decided_and_written_stays_one(project: Project, hook: str)
 def test_a_go_after_which_the_run_fails_is_taken_back(project: Project, end: str) -> None:
     project.scenario(race("X-5", "uncached"))
     project.add_to_conftest(f"import sys, pytest\n{_hook('pytest_terminal_summary', end)}")
-    assert project.run_apart("--supercache-gate").ret != 0
+    ends_the_process = end in {"sys.exit(3)", "raise KeyboardInterrupt"}
+    run = project.run_apart if ends_the_process else project.run
+    assert run("--supercache-gate").ret != 0
     assert project.verdict()["run"]["finished"] is False
 
 
@@ -100,7 +102,7 @@ def test_without_the_gate_the_status_is_that_of_whoever_ends_the_run(project: Pr
 
 def test_workers_say_nothing_of_a_verdict(project: Project) -> None:
     project.scenario(race("X-7", "uncached"))
-    shown = project.run_apart("--supercache-gate", "-n", "2")
+    shown = project.run_apart("--supercache-gate", "-n", "1")
     assert shown.ret == 0
     assert "NO VERDICT" not in shown.stdout.str() + shown.stderr.str()
 
@@ -137,7 +139,12 @@ def test_asserts_that_the_environment_switches_off_are_refused_for_workers_too(
 
 
 @pytest.mark.parametrize(
-    "end", ["os._exit(0)", "os.kill(os.getpid(), 9)", "os.execv('/bin/true', ['true'])"]
+    "end",
+    [
+        "os._exit(0)",
+        pytest.param("os.kill(os.getpid(), 9)", marks=pytest.mark.long),
+        pytest.param("os.execv('/bin/true', ['true'])", marks=pytest.mark.long),
+    ],
 )
 def test_a_go_is_none_before_the_run_is_over(
     project: Project, monkeypatch: pytest.MonkeyPatch, end: str
@@ -167,17 +174,29 @@ def test_a_handler_that_python_calls_last_changes_the_status_and_not_the_file(
     assert decided.output.startswith("NO-GO")
 
 
-@pytest.mark.parametrize(("system", "status"), [("shop", 1), ("uncached", 0), (None, 5)])
-@pytest.mark.parametrize("loaded", ["by pytest", "by a conftest"])
+CLOSED = {"shop": 1, "uncached": 0, "": 5}
+
+
+@pytest.mark.parametrize(
+    ("loaded", "system"),
+    [
+        *(("by pytest", system) for system in CLOSED),
+        ("by a conftest", "uncached"),
+        pytest.param("by a conftest", "shop", marks=pytest.mark.long),
+        pytest.param("by a conftest", "", marks=pytest.mark.long),
+    ],
+)
 def test_every_verdict_that_stands_is_closed(
-    project: Project, monkeypatch: pytest.MonkeyPatch, system: str | None, status: int, loaded: str
+    project: Project, monkeypatch: pytest.MonkeyPatch, loaded: str, system: str
 ) -> None:
     if system:
         project.scenario(race("E-2", system))
+    run = project.run
     if loaded == "by a conftest":
+        run = project.run_apart
         monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         project.add_to_conftest('pytest_plugins = ["pytest_supercache.plugin"]')
-    assert project.run_apart("--supercache-gate").ret == status
+    assert run("--supercache-gate").ret == CLOSED[system]
     assert project.verdict()["run"]["finished"] is True
 
 
@@ -188,7 +207,7 @@ def test_a_verdict_that_cannot_be_closed_is_no_go(
     project.scenario(race("E-3", system))
     lose = "import shutil; shutil.rmtree('reports'); open('reports', 'w').close()"
     project.add_to_conftest(_hook("pytest_unconfigure", lose))
-    ended = project.run_apart("--supercache-gate")
+    ended = project.run("--supercache-gate")
     assert ended.ret == status
     ended.stderr.fnmatch_lines(["NO VERDICT", "*because verdict.json could not be written*"])
 
