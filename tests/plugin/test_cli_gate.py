@@ -110,7 +110,7 @@ def test_a_scenario_that_the_lock_has_is_missed(project: Project, supercache: Co
 def test_a_run_of_a_part_cannot_be_locked(project: Project, supercache: Command) -> None:
     project.scenario(race("V-4", "uncached"), "one")
     project.scenario(race("V-5", "uncached"), "two")
-    for run in (project.run, partial(project.run_apart, "-n", "2")):
+    for run in (project.run, partial(project.run_apart, "-n", "1")):
         run("-k", "V-4")
         result = supercache("verdict", "--lock")
         assert result.exit_code == 2

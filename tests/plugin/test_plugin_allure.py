@@ -85,11 +85,11 @@ def test_our_own_results_say_what_those_of_allure_pytest_say(project: Project) -
 
 
 def test_under_xdist_the_controller_writes_one_folder(project: Project) -> None:
-    for number in range(3):
+    for number in range(2):
         project.scenario(race(f"A-{number}"), f"s{number}")
-    project.run_apart("-n", "2").assert_outcomes(failed=3)
+    project.run_apart("-n", "1").assert_outcomes(failed=2)
     found = results(project)
-    assert set(found) == {"A-0", "A-1", "A-2"}
+    assert set(found) == {"A-0", "A-1"}
     for result in found.values():
         for one in result["attachments"]:
             assert (project.path / OWN / one["source"]).stat().st_size > 0

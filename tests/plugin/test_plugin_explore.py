@@ -280,7 +280,7 @@ def test_a_misuse_of_the_world_is_told_with_the_line_and_without_our_frames(
 
 def test_explored_tests_run_on_workers(project: Project) -> None:
     explored(project, STALE)
-    result = project.run_apart("-n", "2")
+    result = project.run_apart("-n", "1")
     result.assert_outcomes(failed=1, passed=1)
     assert sorted(project.rows()) == ["test_fresh", "test_stale"]
 

@@ -196,9 +196,9 @@ def test_allure_history_does_not_depend_on_the_token(project: Project) -> None:
 
 
 def test_findings_of_workers_reach_allure_and_one_verdict(project: Project) -> None:
-    for number in range(3):
+    for number in range(2):
         project.scenario(race(f"J-13{number}"), f"s{number}")
-    project.run_apart("-n", "2", "--alluredir=allure").assert_outcomes(failed=3)
-    assert len(allure_results(project)) == 3
-    assert sorted(project.rows()) == ["J-130", "J-131", "J-132"]
+    project.run_apart("-n", "2", "--alluredir=allure").assert_outcomes(failed=2)
+    assert len(allure_results(project)) == 2
+    assert sorted(project.rows()) == ["J-130", "J-131"]
     assert mismatches(project.verdict(), SCHEMA) == []
