@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 # a run imports, and two copies of one module in a process are a problem that users do not have.
 import fakeredis  # noqa: F401
 import freezegun  # noqa: F401
-import hypothesis  # noqa: F401
+import hypothesis
 import pytest
 import redis  # noqa: F401
 import ruamel.yaml  # noqa: F401
+from hypothesis.configuration import set_hypothesis_home_dir
 
 import pytest_supercache
 from pytest_supercache.runtime.pinned import pinned
@@ -135,6 +136,16 @@ def project(own_core: None, pytester: pytest.Pytester, monkeypatch: pytest.Monke
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", str(pytester.path / ".hypothesis"))
     return Project(pytester)
+
+
+@pytest.fixture
+def hypothesis_of_the_project(project: Project) -> Iterator[None]:
+    """Give runs inside this process Hypothesis's own default profile, and a database of theirs."""
+    hypothesis.settings.load_profile("default")
+    set_hypothesis_home_dir(project.path / ".hypothesis")
+    yield
+    set_hypothesis_home_dir(None)
+    hypothesis.settings.load_profile("repeatable")
 
 
 def replay_command(result: pytest.RunResult) -> str:

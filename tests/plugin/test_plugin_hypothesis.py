@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from hypothesis import settings
 
 from tests.plugin.conftest import Project, replay_command
 from tests.plugin.projects import STALE_TEST, race
@@ -227,6 +228,7 @@ def test_no_blob_is_printed_where_hypothesis_did_not_search(project: Project) ->
     assert "reproduce_failure" not in result.stdout.str()
 
 
+@pytest.mark.usefixtures("hypothesis_of_the_project")
 def test_the_database_holds_the_smallest_witness(project: Project) -> None:
     """A copy of the project that has only the database begins with what was printed last."""
     project.test_file(
@@ -237,9 +239,9 @@ def test_it(world):
     torn(world, 3)
 """
     )
-    project.run_apart().assert_outcomes(failed=1)
+    project.run().assert_outcomes(failed=1)
     token = project.token()
-    result = project.run_apart("--hypothesis-show-statistics")
+    result = project.run("--hypothesis-show-statistics")
     result.assert_outcomes(failed=1)
     assert (project.token(), project.row()["executions"]) == (token, 1)
 
@@ -262,12 +264,14 @@ settings.register_profile("few", max_examples=1)
 """
 
 
+@pytest.mark.usefixtures("hypothesis_of_the_project")
 def test_a_profile_counts_but_for_the_number_of_executions(project: Project) -> None:
     project.add_to_conftest(PROFILES)
     project.test_file(HEAD + SEARCHED_ALONE.format(options="", above="", below=""))
 
     def executions(profile: str) -> int:
-        project.run_apart(HYPOTHESIS, f"--hypothesis-profile={profile}").assert_outcomes(failed=1)
+        settings.load_profile("default")  # which those of the project's conftest begin with
+        project.run(HYPOTHESIS, f"--hypothesis-profile={profile}").assert_outcomes(failed=1)
         return int(project.row()["executions"])
 
     assert executions("derandomized") > 1
