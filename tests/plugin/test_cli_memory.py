@@ -1,5 +1,6 @@
 """`supercache explain --memory` says who uses which memory, and an option how that is treated."""
 
+import os
 import subprocess
 import sys
 
@@ -52,22 +53,47 @@ users:
 """
 
 
-def explained(project: Project) -> list[str]:
-    command = [sys.executable, "-m", "pytest_supercache.cli", "explain", "--memory"]
+OF_TWO = RACE.replace("  bob:\n    - read: tea\n", "")
+
+BROKEN = '@sc.system("broken")\ndef broken(layers):\n    return 1 / 0\n'
+
+SCENARIOS = {
+    "MEM-1": f"{RACE}explore: {{preemptions: 1}}\n",
+    "MEM-2": f"{RACE}explore: {{atomic: [Stats.hits, Shop.near]}}\n",
+    "MEM-3": RACE.replace("system: shop", "system: reference.naive"),
+    "MEM-4": OF_TWO.replace("system: shop", "systems: {shop: holds, broken: holds}"),
+}
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What one call of the command says of all scenarios: its lines, by the scenario's id."""
+    folder = tmp_path_factory.mktemp("memory")
+    (folder / "tox.ini").write_text("[pytest]\nsupercache_step_timeout = 60\n")
+    (folder / "conftest.py").write_text(CONFTEST + BROKEN)
+    for name, text in SCENARIOS.items():
+        path = folder / f"{name}.supercache.yaml"
+        path.write_text(text.replace("MEM-1", name))
+    others = {"PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"}
+    command = [sys.executable, "-m", "pytest_supercache.cli", "explain", "--memory", "."]
     done = subprocess.run(
-        [*command, "story.supercache.yaml"],
-        check=False, capture_output=True, text=True, cwd=project.pytester.path,
+        command, check=False, capture_output=True, text=True, cwd=folder,
+        env={name: value for name, value in os.environ.items() if name not in others},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert not (folder / "reports").exists()
+    lines: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        if line.startswith("MEM-"):
+            name = line[:5]
+        lines.setdefault(name, []).append(" ".join(line.split()))
+    return lines
 
 
 def test_memory_that_users_share_is_listed_with_who_uses_it_and_under_which_lock(
-    project: Project,
+    explained: dict[str, list[str]],
 ) -> None:
-    project.conftest(CONFTEST)
-    project.scenario(RACE)
-    lines = explained(project)
+    lines = explained["MEM-1"]
     assert lines[0] == "MEM-1: memory that its users share (violated)"
     both = "alice reads and writes, bob reads and writes"
     assert f"Shop.near['tea'] {both}, carol writes raced" in lines
@@ -76,30 +102,23 @@ def test_memory_that_users_share_is_listed_with_who_uses_it_and_under_which_lock
     assert locked[0].startswith("Shop.index['tea'] alice writes, bob writes locked: conftest.py:")
     assert not [line for line in lines if "Shop.own" in line], "carol alone uses it"
     assert lines[-1] == """explore: {atomic: ["Shop.near['tea']", "Stats.hits"]}"""
-    assert not (project.pytester.path / "reports").exists()
 
 
 def test_what_is_declared_atomic_is_listed_so_and_a_scenario_without_any_says_that(
-    project: Project,
+    explained: dict[str, list[str]],
 ) -> None:
-    project.conftest(CONFTEST)
-    project.scenario(f"{RACE}explore: {{atomic: [Stats.hits, Shop.near]}}\n")
-    lines = explained(project)
-    assert lines[0] == "MEM-1: memory that its users share (holds)"
+    lines = explained["MEM-2"]
+    assert lines[0] == "MEM-2: memory that its users share (holds)"
     assert {line.rpartition(" ")[2] for line in lines[1:] if "locked" not in line} == {"atomic"}
-    project.scenario(RACE.replace("system: shop", "system: reference.naive"))
-    assert explained(project) == [
-        "MEM-1: its users share no memory of the process, one of them writing"
+    assert explained["MEM-3"] == [
+        "MEM-3: its users share no memory of the process, one of them writing"
     ]
 
 
-def test_systems_that_could_not_be_searched_are_named(project: Project) -> None:
-    project.conftest(CONFTEST)
-    project.add_to_conftest('@sc.system("broken")\ndef broken(layers):\n    return 1 / 0\n')
-    project.scenario(RACE.replace("system: shop", "systems: {shop: holds, broken: holds}"))
-    lines = explained(project)
-    assert lines[0] == "MEM-1[shop]: memory that its users share (violated)"
-    assert lines[-1].startswith("MEM-1[broken]: not searched: system 'broken' could not be built")
+def test_systems_that_could_not_be_searched_are_named(explained: dict[str, list[str]]) -> None:
+    lines = explained["MEM-4"]
+    assert lines[0] == "MEM-4[shop]: memory that its users share (violated)"
+    assert lines[-1].startswith("MEM-4[broken]: not searched: system 'broken' could not be built")
 
 
 @pytest.mark.parametrize(("memory", "verdict"), [("auto", "violated"), ("declared", "holds")])
@@ -107,14 +126,14 @@ def test_the_command_line_says_how_memory_is_treated(
     project: Project, memory: str, verdict: str
 ) -> None:
     project.conftest(CONFTEST)
-    project.scenario(RACE)
+    project.scenario(OF_TWO)
     project.run(f"--supercache-memory={memory}")
     assert project.row()["verdict"] == verdict
 
 
 def test_another_word_for_memory_is_refused(project: Project) -> None:
     project.conftest(CONFTEST)
-    project.scenario(RACE)
+    project.scenario(OF_TWO)
     result = project.run("--supercache-memory=shred")
     result.assert_outcomes(failed=1)
     assert "memory='shred': expected one of auto, declared, shared" in result.stdout.str()
