@@ -69,7 +69,7 @@ def loads_once(method):
 
 def test_check_then_act_on_a_dict_is_found_at_grain_line():
     watch(f"{__name__}:Near.get", lines=True)
-    found = check(loads_once("get"), grain="line")
+    found = check(loads_once("get"), grain="line", preemptions=1)
     assert found.verdict is Verdict.VIOLATED
     assert found.label is Label.CONFLICT
     assert found.counterexample.replays == "10/10"
@@ -133,7 +133,7 @@ def test_lines_are_not_declared_together_with_keys():
 
 def test_nobody_hears_of_lines_after_a_check():
     watch(f"{__name__}:Near.get", lines=True)
-    check(loads_once("get"), grain="line")
+    check(loads_once("get"), grain="line", preemptions=1)
     if sys.version_info < (3, 12):
         from pytest_supercache.runtime import calling
 
@@ -145,7 +145,7 @@ def test_nobody_hears_of_lines_after_a_check():
 
 def test_a_token_says_its_grain_and_is_replayed_at_it():
     watch(f"{__name__}:Near.get", lines=True)
-    token = check(loads_once("get"), grain="line").counterexample.token
+    token = check(loads_once("get"), grain="line", preemptions=1).counterexample.token
     _, schedule = read_token(token)
     assert (schedule.grain, schedule.token("check")) == ("line", token)
     again = check_on(start_server("fakeredis"), loads_once("get"), Exploration(), replay=schedule)
