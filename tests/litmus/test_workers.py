@@ -5,7 +5,7 @@ import os
 import signal
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
+from functools import cache, partial
 
 import pytest
 from redis.exceptions import ConnectionError
@@ -85,12 +85,17 @@ def by(workers, faults, body=FIXED):
     return check_on(server, body, settings, guarantees=(), on=on)
 
 
+@cache
+def by_one(faults, body=FIXED):
+    return by(1, faults, body)
+
+
 @pytest.mark.parametrize(
     ("faults", "verdict"), [(WITHSTOOD, Verdict.HOLDS), (BROKEN, Verdict.VIOLATED)]
 )
 def test_several_processes_come_to_the_same_as_one_and_are_gone_then(faults, verdict):
     before = set(multiprocessing.active_children())
-    alone, together = by(1, faults), by(2, faults)
+    alone, together = by_one(faults), by(2, faults)
     assert alone.verdict is verdict
     assert told(together) == told(alone)
     assert set(multiprocessing.active_children()) == before
@@ -109,7 +114,7 @@ def test_an_executor_of_ones_own_does_the_same():
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         result = check(body, faults=WITHSTOOD, ticks=0, executor=pool)
-    assert told(result) == told(by(1, WITHSTOOD))
+    assert told(result) == told(by_one(WITHSTOOD))
 
 
 def test_threads_and_a_body_that_cannot_be_sent_are_refused():
