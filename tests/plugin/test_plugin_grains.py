@@ -91,7 +91,7 @@ def test_a_race_at_a_finer_grain_is_replayed_by_the_printed_command(
     project: Project, grain: str, kind: str
 ) -> None:
     set_up(project, grain, kind)
-    command = replay_command(project.run_apart())
+    command = replay_command(project.run())
     found = project.row()
     assert (found["verdict"], found["label"]) == ("violated", "conflict")
     assert found["scope"]["grain"] == grain
@@ -106,13 +106,13 @@ def test_a_race_at_a_finer_grain_is_replayed_by_the_printed_command(
 
 def test_the_same_flow_holds_at_grain_command(project: Project) -> None:
     set_up(project, "command")
-    project.run_apart().assert_outcomes(passed=1)
+    project.run().assert_outcomes(passed=1)
     assert "code between cache commands" in project.row()["coverage"]
 
 
 def test_grain_line_without_a_function_is_told_in_a_sentence(project: Project) -> None:
     set_up(project, "line", watch="")
-    result = project.run_apart()
+    result = project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*grain='line' needs functions whose lines are to be steps*"])
     assert "Traceback" not in result.stdout.str()

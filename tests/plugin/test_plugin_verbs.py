@@ -146,7 +146,7 @@ def test_a_generator_system_is_finished_on_every_node_in_reverse_order(project: 
 
 def test_a_system_can_be_registered_only_once(project: Project) -> None:
     project.add_to_conftest('sc.system("shop")(lambda layers: None)')
-    result = project.run_apart()
+    result = project.run()
     assert result.ret == 4
     assert "@system('shop')" in result.stderr.str()
 
@@ -165,7 +165,7 @@ def test_a_verb_of_another_folder_cannot_take_the_place_of_one(project: Project)
     folder = project.path / "more"
     folder.mkdir()
     (folder / "conftest.py").write_text(SECOND_VERB)
-    result = project.run_apart("more")
+    result = project.run("more")
     assert result.ret == 4
     assert "@verb('checkout')" in result.stderr.str()
     assert "Choose another name." in result.stderr.str()
@@ -175,4 +175,4 @@ def test_a_conftest_may_be_loaded_under_two_names(project: Project) -> None:
     with_verbs(project, "{checkout: {item: k}}", more="given: {origin: {k: 7}}\n")
     again = f"runpy.run_path({str(project.path / 'conftest.py')!r})"
     project.test_file(f"import runpy\n\ndef test_it():\n    {again}")
-    project.run_apart().assert_outcomes(passed=2)
+    project.run().assert_outcomes(passed=2)
