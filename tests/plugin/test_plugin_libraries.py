@@ -63,7 +63,7 @@ def test_every_library_states_its_label_and_is_documented_with_it(path):
 
 def test_a_documented_conflict_replays_in_another_process(tmp_path):
     known = FOUND.read_text(encoding="utf-8")
-    token = re.search(r"sc1:LIB-15[^']*", known)[0]
-    replayed = run(tmp_path, HERE, f"--supercache-replay={token}")
+    path, token = re.search(r"`pytest (\S+) --supercache-replay='(sc1:LIB-15[^']*)", known).groups()
+    replayed = run(tmp_path, path, f"--supercache-replay={token}")
     assert replayed.returncode == 1, replayed.stdout
     assert "LIB-15[larzcache]: VIOLATED expect" in replayed.stdout
