@@ -97,7 +97,6 @@ class Stand:
         self._seeding = seeding
         self._settings = settings
         self._given = given
-        self._imported = len(sys.modules)
         self.globals_before: Mapping[str, int] = {}
         """Hashes of the module globals of the code under test, as they were before the search."""
         self.on_step: Callable[[Step], None] | None = None
@@ -245,7 +244,7 @@ class Stand:
 
     def steps_have_changed(self) -> bool:
         """Say whether something was imported or learnt that makes footprints differ from now on."""
-        has_noticed = self._watching.notice() | self._finding.notice() | self._has_new_state()
+        has_noticed = self._watching.notice() | self._finding.notice() | self._state.notice()
         for door in self._doors:
             has_noticed |= door.notice()
         has_grown = self.sharing.take_growth() | self.stack.existing_cache.leases.take_growth()
@@ -255,13 +254,6 @@ class Stand:
         self._rebinding.add([*self._watching.pairs, *pairs])
         self._rebinding.rebind_new_modules()
         return True
-
-    def _has_new_state(self) -> bool:
-        """Declare the state of libraries that were imported since; True when there was any."""
-        if len(sys.modules) == self._imported:
-            return False
-        self._imported = len(sys.modules)
-        return self._state.add_imported(adapters.state(sys.modules))
 
     def _entering(self, faults: Injection) -> Callable[[str | None], None]:
         """Return what is done whenever code of a node runs: its state is there, and its time."""

@@ -6,6 +6,7 @@ is bound anew: whoever changes it binds it anew, too.
 """
 
 import copyreg
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Protocol
 
+from pytest_supercache import adapters
 from pytest_supercache.core.errors import UndeclaredStateError
 from pytest_supercache.runtime.lookup import find_object
 from pytest_supercache.runtime.replacing import REPLACED_TYPES, Replacements
@@ -56,12 +58,20 @@ class ModuleState:
         self._original = {name: held.now() for name, held in self._held.items()}
         self._of_node: dict[str, dict[str, Any]] = {}
         self._node: str | None = None
+        self._imported = len(sys.modules)
         self._add(of_libraries or {})
 
     @property
     def is_declared(self) -> bool:
         """Whether there is anything to swap."""
         return bool(self._held)
+
+    def notice(self) -> bool:
+        """Declare the state of libraries that were imported since; True when there was any."""
+        if len(sys.modules) == self._imported:
+            return False
+        self._imported = len(sys.modules)
+        return self.add_imported(adapters.state(sys.modules))
 
     def add_imported(self, of_libraries: Makers) -> bool:
         """Declare state of libraries that were imported meanwhile; its containers were empty.

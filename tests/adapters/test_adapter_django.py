@@ -1,12 +1,15 @@
 """Django's caches, and its database: ``incr`` is indivisible in some, in parts in others."""
 
+import sys
 import threading
+from types import ModuleType
 
 import django
 import pytest
 from django.conf import settings
 
-from pytest_supercache import check
+from pytest_supercache import adapters, check
+from pytest_supercache.runtime.state import ModuleState
 from tests.adapters.flows import counting, is_conflict
 from tests.adapters.memcached import Memory
 
@@ -192,3 +195,39 @@ def test_each_node_has_its_own_local_memory_and_the_files_are_shared():
 
     check(body, search="all-schedules", guarantees=())
     assert set(seen) == {(None, 1)}
+
+
+POOLS = "django_redis.pool:ConnectionFactory._pools"
+
+
+@pytest.fixture
+def pools(monkeypatch):
+    """The pools of a process that has used one already; the package itself is not needed."""
+    package, module = ModuleType("django_redis"), ModuleType("django_redis.pool")
+    module.ConnectionFactory = type("ConnectionFactory", (), {"_pools": {"redis://a": 1}})
+    monkeypatch.setitem(sys.modules, "django_redis", package)
+    monkeypatch.setitem(sys.modules, "django_redis.pool", module)
+    return module.ConnectionFactory._pools
+
+
+def test_each_node_has_pools_of_its_own(pools):
+    state = ModuleState((), adapters.state(sys.modules))
+    state.reset()
+    state.enter("a")
+    pools["redis://b"] = 2
+    state.enter("b")
+    assert "redis://b" not in pools
+    state.enter("a")
+    assert "redis://b" in pools
+    state.leave()
+    assert pools == {"redis://a": 1}
+
+
+def test_pools_of_a_package_that_is_imported_later_are_taken_apart_from_then_on(pools):
+    state = ModuleState(())
+    assert state.add_imported(adapters.state(sys.modules))
+    assert not state.add_imported(adapters.state(sys.modules))
+
+
+def test_without_the_package_there_is_nothing_to_take_apart():
+    assert POOLS not in adapters.state(sys.modules)

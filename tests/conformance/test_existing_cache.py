@@ -266,7 +266,9 @@ def test_only_leases_are_deadlines_when_asked_for_leases(clock):
     cache.client().set("entry", "v", ex=1)
     cache.client().set("lock", "me", ex=3)
     assert cache.deadline(leases_only=True) is None
-    cache.leases.add("lock")
+    cache.leases.ask("lock", ("alice", 0))
+    assert cache.deadline(leases_only=True) is None, "it may be an entry, too"
+    cache.leases.free("lock", "alice")
     assert cache.deadline(leases_only=True) == pytest.approx(3, abs=1e-4)
 
 

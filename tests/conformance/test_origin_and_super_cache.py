@@ -301,7 +301,7 @@ def test_a_stack_that_was_used_and_reset_is_as_good_as_new(switch):
     node = used.node("a")
     node.origin.set("x", 2)
     node.existing_cache.client().flushall()
-    node.existing_cache.leases.add("x")
+    node.existing_cache.leases.ask("x", ("alice", 0))
     node.super_cache.put("y", 2)
     node.super_cache.get_or_lease("z")
     node.super_cache.invalidate("x")
@@ -314,7 +314,7 @@ def test_a_stack_that_was_used_and_reset_is_as_good_as_new(switch):
     assert not used.origin.watched
     assert used.origin.version("x") == 0
     assert used.clock.now() == 0
-    assert used.existing_cache.leases == set()
+    assert not used.existing_cache.leases.are_asked
     assert used.node("a").super_cache.mailbox.pending() is None
     assert used.node("a").super_cache.get_or_lease("z") == (None, 1)
     assert not folder.exists()
