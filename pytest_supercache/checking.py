@@ -11,10 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from pytest_supercache import coverage
-from pytest_supercache.core.errors import (
-    NotDeterministicError,
-    ReplayDivergedError,
-)
+from pytest_supercache.core.errors import NotDeterministicError, ReplayDivergedError
 from pytest_supercache.core.fault import Faults, Vector
 from pytest_supercache.core.mistakes import told_as_unknown
 from pytest_supercache.core.orders import Share
@@ -32,6 +29,7 @@ from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.passing import find_passing
 from pytest_supercache.runtime.fingerprints import not_deterministic
 from pytest_supercache.runtime.memory.sharing import mixed
+from pytest_supercache.runtime.room import with_room
 from pytest_supercache.searching import Searched, search
 from pytest_supercache.simulating import with_odds
 from pytest_supercache.stand import Body, Given, Stand, test_stand
@@ -118,6 +116,7 @@ def check(
     return check_on(server, body, settings, guarantees=tuple(guarantees), on=place)
 
 
+@with_room
 @told_as_unknown
 def check_on(
     server: AnyServer,
@@ -171,9 +170,9 @@ def check_on(
             if replay is None or settings.memory != "auto" or settings.shares_memory:
                 raise
             note = "the token fits only with memory treated as shared"
-        result = explore(shared=True)
-        is_said = isinstance(replay, CheckResult)  # by the worker
-        return result if is_said else replace(result, notes=(*result.notes, note))
+        one = explore(shared=True)
+        # A result that is replayed has the note already: the worker has said it.
+        return one if isinstance(replay, CheckResult) else replace(one, notes=(*one.notes, note))
 
 
 def search_unit(work: Work, shared: bool, vector: Vector, within: Exploration) -> Unit:
@@ -189,13 +188,9 @@ def search_unit(work: Work, shared: bool, vector: Vector, within: Exploration) -
 
 def _stand_for(server: AnyServer, work: Work) -> AbstractContextManager[Stand]:
     return test_stand(
-        server,
-        work.settings,
-        work.given,
-        state=work.state,
-        clients=work.clients,
+        server, work.settings, work.given, state=work.state, clients=work.clients,
         isolate=work.isolate,
-    )
+    )  # fmt: skip
 
 
 def _search_one(
