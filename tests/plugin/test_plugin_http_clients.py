@@ -1,7 +1,5 @@
 """HTTP clients as systems: `get` sends a request there, and is no question for a key."""
 
-import pytest
-
 from tests.plugin.conftest import Project
 
 CLIENTS = """
@@ -74,24 +72,24 @@ def _flow(system: str, read: str, write: str) -> str:
     return FLOW.format(systems=system, read=read, write=write)
 
 
-@pytest.mark.parametrize(
-    ("system", "kind"),
-    [
-        ("httpx", "httpx.Client"),
-        ("requests", "requests.sessions.Session"),
-        ("django", "django.test.client.RequestFactory"),
-        ("werkzeug", "werkzeug.test.Client"),
-    ],
-)
-def test_an_http_client_is_not_read_like_a_cache(project: Project, system: str, kind: str) -> None:
+KINDS = {
+    "httpx": "httpx.Client",
+    "requests": "requests.sessions.Session",
+    "django": "django.test.client.RequestFactory",
+    "werkzeug": "werkzeug.test.Client",
+}
+
+
+def test_an_http_client_is_not_read_like_a_cache(project: Project) -> None:
     project.add_to_conftest(CLIENTS)
-    project.scenario(_flow(system, "read: k", "read: k"))
+    for system in KINDS:
+        project.scenario(_flow(system, "read: k", "read: k"), system)
     result = project.run()
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        [f"*'read' calls get of system '{system}', which is an HTTP client*"]
-    )
-    assert kind in result.stdout.str()
+    result.assert_outcomes(failed=len(KINDS))
+    for system, kind in KINDS.items():
+        refused = f"*'read' calls get of system '{system}', which is an HTTP client*"
+        result.stdout.fnmatch_lines_random([refused])
+        assert kind in result.stdout.str()
     assert "VIOLATED" not in result.stdout.str()
 
 
