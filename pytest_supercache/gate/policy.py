@@ -27,6 +27,7 @@ from pytest_supercache.gate.known import KnownIssue, ends_soon, renewals
 from pytest_supercache.gate.limits import limits_of
 from pytest_supercache.gate.lock import missing_from
 from pytest_supercache.gate.paths import paths_of, uncovered
+from pytest_supercache.gate.same_id import against_go
 
 NO_EVIDENCE = 6
 """The exit status of NO VERDICT where pytest itself has no word for it."""
@@ -237,6 +238,7 @@ def flaws_of(run: Mapping[str, Any] | None) -> Iterator[str]:
     if not isinstance(run, Mapping):
         yield "verdict.json does not say how the run ended"
         return
+    yield from against_go(run)
     if run.get("finished") is not True:
         yield "the run did not finish"
         return

@@ -17,7 +17,7 @@ import pytest
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.exit_status import is_asked
 from pytest_supercache.plugin.items import Items, paths, selecting, testpaths
-from pytest_supercache.plugin.marking import mark, mark_once, run_id
+from pytest_supercache.plugin.marking import identity, mark, mark_once, write_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -223,6 +223,7 @@ class Gate:
             return {"run": run}
         from pytest_supercache.gate.documents import DRAFTS
         from pytest_supercache.gate.policy import decide
+        from pytest_supercache.gate.same_id import others_beside
         from pytest_supercache.gate.screen import gate_part, screen
         from pytest_supercache.plugin.session import Session
         from pytest_supercache.plugin.terminal import columns
@@ -235,6 +236,9 @@ class Gate:
                 circumstances["when"] = _text(now)
                 rules = replace(rules, today=max(rules.today, now.date()))  # midnight has passed
         document = {"scenarios": findings, "run": run, **circumstances}
+        if self.is_on:
+            run["own_verdict"] = decide(document, rules).verdict.value
+            run["others"] = others_beside(self._path, run)
         decision = decide(document, rules)
         self._screen = screen(decision, document, rules, columns(self._config))
         if self.is_on:
@@ -245,14 +249,18 @@ class Gate:
         return {"when": circumstances["when"], "run": run, "gate": gate}
 
     def write(self, findings: "Findings", scope: "Mapping[str, Any]") -> None:
-        """Write the verdict; with the gate on it is open until nothing can go wrong any more."""
-        from pytest_supercache.report.verdict_json import write_verdict
+        """Write the verdict; with the gate on it is open until nothing can go wrong any more.
 
+        Raises:
+            OfGateRunError: this is a run without the gate, and one with it has this id.
+            OSError: it cannot be written.
+        """
         written = scope
         if self.is_on:
             written = {**scope, "run": {**scope["run"], "finished": False}}
-        write_verdict(self._path, findings, written)
-        self._close = partial(write_verdict, self._path, tuple(findings), scope)
+        write = partial(write_own, self._config, self._path, tuple(findings))
+        write(written)
+        self._close = partial(write, scope)
 
     def close(self) -> None:
         """Let the file say that the run is over and its verdict stands.
@@ -310,7 +318,7 @@ class Gate:
             unexplained += 1
         return {
             "finished": True,
-            "id": run_id(self._config),
+            **identity(self._config, is_gate=self.is_on),
             "exit_status": status,
             **self._facts,
             "skipped": [*self._facts["skipped"], *self._items.skipped_files()],

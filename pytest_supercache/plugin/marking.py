@@ -7,6 +7,7 @@ that are wrong, leaves no GO of an earlier run behind.
 import os
 import secrets
 from argparse import Namespace
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ _CONTROLLER = "SUPERCACHE_CONTROLLER"  # which process has marked which folder
 _RUN_ID = "SUPERCACHE_RUN_ID"
 _MARKED: pytest.StashKey[Path] = pytest.StashKey()
 _ID: pytest.StashKey[str] = pytest.StashKey()
+_NUMBER: pytest.StashKey[str] = pytest.StashKey()
+_SHOWN_MAX = 200  # characters of a command line
 
 
 def mark_if_asked(config: pytest.Config) -> bool:
@@ -76,11 +79,9 @@ def mark(config: pytest.Config, options: Namespace, folder: Path) -> None:
     Raises:
         UsageError: it cannot be done; what stays is of an older run.
     """
-    from pytest_supercache.report.verdict_json import write_verdict
-
     path = folder / "verdict.json"
     try:
-        write_verdict(path, (), {"run": {"finished": False, "id": run_id(config)}})
+        write_own(config, path, (), {"run": {"finished": False, **identity(config, is_gate=True)}})
     except OSError as error:
         with suppress(OSError):  # on a full disk nothing can be written, but this can go
             path.unlink(missing_ok=True)
@@ -116,6 +117,35 @@ def report_folder(config: pytest.Config, options: Namespace, table: dict[str, An
     return config.rootpath / str(asked or table.get("report") or "reports")
 
 
-def run_id(config: pytest.Config) -> str:
-    """Return what tells this run from others: what its caller says, or a number of its own."""
-    return config.stash.setdefault(_ID, os.environ.get(_RUN_ID) or secrets.token_hex(8))
+def identity(config: pytest.Config, *, is_gate: bool) -> dict[str, Any]:
+    """Return what tells this run from others, also from those of the same id.
+
+    The id is what the caller says, or a number of its own.
+    """
+    number = config.stash.setdefault(_NUMBER, secrets.token_hex(8))
+    return {
+        "id": config.stash.setdefault(_ID, os.environ.get(_RUN_ID) or number),
+        "owner": number,
+        "process": os.getpid(),
+        "arguments": " ".join(["pytest", *map(str, config.invocation_params.args)])[:_SHOWN_MAX],
+        "is_gate": is_gate,
+    }
+
+
+def write_own(
+    config: pytest.Config, path: Path, rows: Iterable[Any], scope: Mapping[str, Any]
+) -> None:
+    """Write a verdict; where others may have the same id, beside theirs.
+
+    Raises:
+        OfGateRunError: this is a run without the gate, and one with it has this id.
+        OSError: it cannot be written.
+    """
+    if config.stash[_ID] != config.stash[_NUMBER]:
+        from pytest_supercache.gate.same_id import write_beside_others
+
+        write_beside_others(path, rows, scope)
+    else:
+        from pytest_supercache.report.verdict_json import write_verdict
+
+        write_verdict(path, rows, scope)

@@ -85,6 +85,7 @@ class Session:
         self.gate = Gate(config, self.options.project, self.report_folder)
         self.allure = AllureResults(config, self.report_folder)
         self.ahead = Ahead(config, self)
+        self._written = f"written: {self.report_folder / 'verdict.json'}"
         self._register_watches()
 
     @classmethod
@@ -245,6 +246,7 @@ class Session:
         if is_of_another_process(self._config):
             return
         from pytest_supercache.core.inputs import InputError, read_json
+        from pytest_supercache.gate.same_id import OfGateRunError
         from pytest_supercache.report.folder import write_reports
 
         findings = self._findings
@@ -255,6 +257,8 @@ class Session:
             write_reports(document, self.report_folder, self._config.rootpath)
             self.allure.write(document)
             self.gate.write_texts()
+        except OfGateRunError as error:
+            self._written = f"not written: {error}"
         except (OSError, InputError) as error:
             if not self.gate.is_on:
                 raise
@@ -270,7 +274,7 @@ class Session:
         verbosity, width = self._config.get_verbosity(), columns(self._config)
         for text, colour in section(self._findings, verbosity=verbosity, width=width):
             terminalreporter.line(text, **({colour: True} if colour else {}))
-        terminalreporter.line(f"written: {self.report_folder / 'verdict.json'}")
+        terminalreporter.line(self._written)
 
     def pytest_unconfigure(self) -> None:
         """Stop the servers, unless this is a fork of the process that has started them."""

@@ -1,0 +1,209 @@
+"""A run id stands for a whole job: no run under it makes a GO of what another one came to."""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pytest_supercache.cli import main
+from pytest_supercache.gate import same_id
+from tests.plugin.conftest import Project
+from tests.plugin.projects import STALE_TEST, race
+
+HELD = f"""{STALE_TEST}
+@sc.explore
+def test_it(world):
+    shop = Uncached(world.existing_cache.client(), world.origin)
+    world.actor("reader", shop.get, "k")
+    world.run()
+"""
+BREAKS = "import pytest\ndef pytest_configure(config): raise pytest.UsageError('no')\n"
+
+
+@pytest.fixture
+def job(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project in a CI job that has an id; a run of `go` is GO, one with `test_no_go` NO-GO."""
+    monkeypatch.setenv("SUPERCACHE_RUN_ID", "77")
+    monkeypatch.chdir(project.path)
+    project.scenario(race("I-1", "uncached"), "go")
+    project.test_file("def test_no(): assert 0", "test_no_go")
+    project.test_file(HELD)
+    return project
+
+
+GO = ("--supercache-gate", "go.supercache.yaml")
+NO_GO = ("--supercache-gate", "go.supercache.yaml", "test_no_go.py")
+
+
+def verdict(*words: str) -> Result:
+    return CliRunner().invoke(main, ["verdict", *words], catch_exceptions=False)
+
+
+def leave_open(job: Project) -> None:
+    """Begin a gate run that ends before it has decided anything."""
+    conftest = (job.path / "conftest.py").read_text()
+    job.conftest(conftest, BREAKS)
+    assert job.run(*GO).ret == 4
+    assert job.verdict()["run"]["finished"] is False
+    job.conftest(conftest)
+
+
+def test_a_go_after_a_no_go_of_the_same_id_is_no_verdict_and_names_both(job: Project) -> None:
+    """The twin: of another id, it is GO."""
+    assert job.run(*NO_GO).ret == 1
+    assert job.run(*GO).ret == 6
+    said = verdict()
+    assert said.exit_code == 6
+    (because,) = [line for line in said.output.splitlines() if "because" in line]
+    assert "the run id 77 has another run: process " in because
+    told, this = because.split(") ended with NO-GO; this is process ")
+    assert "test_no_go.py" in told
+    assert "test_no_go.py" not in this
+    assert this.endswith("). Give each run an id of its own")
+    assert job.run(*GO).ret == 6, "nor does a third run forget the first"
+    assert verdict().exit_code == 6
+    os.environ["SUPERCACHE_RUN_ID"] = "78"
+    assert job.run(*GO).ret == 0
+    assert verdict().exit_code == 0
+
+
+def test_a_go_after_a_run_that_did_not_finish_is_none(job: Project) -> None:
+    leave_open(job)
+    assert job.run(*GO).ret == 6
+    assert verdict().exit_code == 6
+    assert "has begun and not finished" in verdict().output
+
+
+def test_several_go_of_one_id_are_go(job: Project) -> None:
+    for _ in range(2):
+        assert job.run(*GO).ret == 0
+        assert verdict().exit_code == 0
+    assert job.verdict()["run"]["others"] == []
+
+
+@pytest.mark.parametrize("options", [NO_GO, GO])
+def test_a_run_without_the_gate_does_not_replace_the_verdict_of_one_with_it(
+    job: Project, options: tuple[str, ...]
+) -> None:
+    status = job.run(*options).ret
+    before = job.verdict()
+    shown = job.run("test_it.py")
+    assert shown.ret == 0
+    shown.stdout.fnmatch_lines(["not written: *verdict.json is about the gate run of this id, *"])
+    assert job.verdict() == before
+    assert verdict().exit_code == status
+
+
+def test_a_run_without_the_gate_leaves_the_mark_of_one_that_has_begun(job: Project) -> None:
+    leave_open(job)
+    job.run("go.supercache.yaml")
+    assert verdict().exit_code == 6
+
+
+@pytest.mark.parametrize("before", [["test_it.py"], ["test_it.py", "test_no_go.py"]])
+def test_a_run_without_the_gate_before_one_with_it_changes_nothing(
+    job: Project, before: list[str]
+) -> None:
+    job.run(*before)
+    assert job.run(*GO).ret == 0
+    assert verdict().exit_code == 0
+
+
+def test_a_run_that_judges_nothing_leaves_the_go(job: Project) -> None:
+    assert job.run(*GO).ret == 0
+    job.test_file("def test_one(): pass", "test_unit")
+    assert job.run("test_unit.py").ret == 0
+    assert verdict().exit_code == 0
+
+
+def test_runs_without_the_gate_are_held_against_each_other(job: Project) -> None:
+    assert job.run("go.supercache.yaml").ret == 0
+    assert job.run("test_it.py").ret == 0
+    assert verdict().exit_code == 0
+    assert job.run("go.supercache.yaml", "test_no_go.py").ret == 1
+    assert verdict().exit_code == 1
+    assert job.run("go.supercache.yaml").ret == 0
+    said = verdict()
+    assert said.exit_code == 6
+    assert "ended with exit status 1" in said.output
+
+
+def test_a_run_inside_another_one_leaves_no_go_when_that_is_killed(job: Project) -> None:
+    job.test_file("""
+import os, subprocess, sys
+def test_inner():
+    inner = ["-m", "pytest", "-p", "no:cacheprovider", "go.supercache.yaml"]
+    ended = subprocess.run([sys.executable, *inner])
+    open("inner", "w").write(str(ended.returncode))
+    os.kill(os.getpid(), 9)
+""", "test_outer")  # fmt: skip
+    assert job.run_apart("--supercache-gate", "test_outer.py").ret == -9
+    assert (job.path / "inner").read_text() == "0"
+    assert verdict().exit_code == 6
+
+
+def test_runs_of_one_id_at_once_are_go_when_both_are(job: Project) -> None:
+    """The first that ends does not know yet what the other comes to."""
+    path = job.path / "reports" / "verdict.json"
+    assert job.run(*GO).ret == 0
+    other = job.verdict()["run"] | {"owner": "other", "finished": False}
+    path.write_text(json.dumps({**job.verdict(), "run": other, "gate": None}))
+    assert job.run(*GO).ret == 6
+    assert verdict().exit_code == 6
+    run = {**other, "finished": True, "own_verdict": "GO"}
+    same_id.write_beside_others(path, job.verdict()["scenarios"], {**job.verdict(), "run": run})
+    assert job.verdict()["run"]["others"] == []
+    assert verdict().exit_code == 0
+
+
+def test_without_an_id_each_run_decides_for_itself(
+    job: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SUPERCACHE_RUN_ID")
+    assert job.run(*NO_GO).ret == 1
+    assert job.run(*GO).ret == 0
+    assert verdict().exit_code == 0
+
+
+RUN = {"id": "77", "owner": "me", "process": 1, "arguments": "pytest", "is_gate": True}
+
+
+def scope(**more: Any) -> dict[str, Any]:
+    return {"run": {**RUN, "finished": False, **more}}
+
+
+def test_a_folder_that_another_process_keeps_locked_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(same_id, "_WAIT_SECONDS", 0.0)
+    path = tmp_path / "verdict.json"
+    held = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(TimeoutError, match="another process has been writing in"):
+            same_id.write_beside_others(path, (), scope())
+    finally:
+        os.close(held)
+    same_id.write_beside_others(path, (), scope())
+    assert path.exists()
+
+
+def test_a_file_that_cannot_be_read_is_no_run_of_the_id(tmp_path: Path) -> None:
+    path = tmp_path / "verdict.json"
+    path.write_text("{")
+    same_id.write_beside_others(path, (), scope())
+    assert json.loads(path.read_text())["run"]["others"] == []
+
+
+def test_a_mark_of_an_older_version_counts_as_a_gate_run(tmp_path: Path) -> None:
+    path = tmp_path / "verdict.json"
+    same_id.write_verdict(path, (), {"run": {"finished": False, "id": "77"}})
+    with pytest.raises(same_id.OfGateRunError):
+        same_id.write_beside_others(path, (), scope(is_gate=False))
+    same_id.write_beside_others(path, (), scope())
+    (other,) = json.loads(path.read_text())["run"]["others"]
+    assert other == {"is_gate": True, "outcome": None}
