@@ -35,6 +35,11 @@ def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
         yield f"a sample of the inputs, drawn by @given: {_listed(drawn)}"
 
 
+def leaves_out_memory(row: Row) -> bool:
+    """Say whether a run did not look at all the memory that its users share."""
+    return row.scope.get("memory") == "declared" or bool(row.scope.get("declared atomic"))
+
+
 def _examples(row: Row) -> str:
     count = row.scope["examples"]
     return f"{count} example{'' if count == 1 else 's'} drawn"

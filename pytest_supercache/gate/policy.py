@@ -24,7 +24,7 @@ from pytest_supercache.gate.evidence import (
     rows_of,
 )
 from pytest_supercache.gate.known import KnownIssue, ends_soon, renewals
-from pytest_supercache.gate.limits import limits_of
+from pytest_supercache.gate.limits import leaves_out_memory, limits_of
 from pytest_supercache.gate.lock import missing_from
 from pytest_supercache.gate.paths import paths_of, uncovered
 from pytest_supercache.gate.same_id import against_go
@@ -260,7 +260,9 @@ def _unusual_status(status: object) -> Iterator[str]:
 
 _FLAWS = {
     "replay": "a replay is one schedule and no evidence",
-    "without_asserts": "asserts were switched off in a worker, so what they state was not checked",
+    "without_asserts": (
+        "asserts were switched off (-O or PYTHONOPTIMIZE), so what they state was not checked"
+    ),
     "unexplained": "pytest says that something failed that is neither a test nor a scenario",
 }
 _HAPPENED = {
@@ -364,16 +366,21 @@ def _seen(rows: list[Row], counting: set[str]) -> set[str | None]:
     return {row.fingerprint for row in rows if blocks(row, counting, None)}
 
 
+_LESS_THAN_WHOLE = ("deselected", "overriding", "narrowed_by", "selecting")
+
+
 def _is_whole(run: Mapping[str, Any] | None, rules: Rules) -> bool:
     """Say whether a run had all that there is, as the scenario files say it; only a lock knows."""
-    less = [name for name in ("deselected", "overriding", "selecting") if (run or {}).get(name)]
-    return bool(rules.lock) and not less
+    return bool(rules.lock) and not any((run or {}).get(name) for name in _LESS_THAN_WHOLE)
 
 
 def _fixed(rows: list[Row], counting: set[str], rules: Rules) -> tuple[str, ...]:
-    """Return the issues that no longer occur where all that counts was searched to the end."""
+    """Return the issues that no longer occur where all that counts was searched to the end.
+
+    Memory at which a search did not look may be where they still are.
+    """
     counted = [row for row in rows if row.system in counting]
-    if not counted or not all(row.holds for row in counted):
+    if not counted or not all(row.holds and not leaves_out_memory(row) for row in counted):
         return ()
     seen = _seen(rows, counting)
     return tuple(issue.id for issue in rules.issues if issue.match not in seen)

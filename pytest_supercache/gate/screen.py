@@ -166,6 +166,8 @@ def _not_covered(
         yield f"{_NOT_COVERED}what {option} leaves out"
     for option in run.get("overriding") or ():
         yield f"{_NOT_COVERED}what scenario files say beyond {option}"
+    for setting in run.get("narrowed_by") or ():
+        yield f"{_NOT_COVERED}what {setting} leaves out where scenario files say nothing"
     yield from _elsewhere(run, rules)
     below = [row.id for row in rows if not row.holds and is_below(row, rules.minimum_severity)]
     if below:

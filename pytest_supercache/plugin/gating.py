@@ -32,7 +32,8 @@ GATE_NAMES = ("release", "minimum_severity", "known_issues", "gate")
 """What ``[tool.supercache]`` may say about the gate."""
 
 _CRASHED = "???"  # what xdist reports instead of setup, call or teardown
-_BOUNDS = ("faults", "ticks", "memory", "polls")  # with less of one, HOLDS says less
+_BOUNDS = ("faults", "ticks", "memory", "polls", "preemptions", "search")
+"""With less of one, HOLDS says less."""
 
 
 def add_gate_options(parser: pytest.Parser) -> None:
@@ -311,6 +312,8 @@ class Gate:
     # -- what happened -------------------------------------------------------------------------
 
     def _run(self, session: pytest.Session) -> dict[str, Any]:
+        from pytest_supercache.plugin.session import Session
+
         status = int(session.exitstatus)
         unexplained = max(0, session.testsfailed - self._failures)
         stopped = self._stopped(session)
@@ -335,6 +338,7 @@ class Gate:
             "stopped": stopped,
             "replay": bool(self._config.getoption("supercache_replay")),
             "overriding": self._overriding(),
+            "narrowed_by": Session.of(self._config).options.narrowing(),
         }
 
     def _overriding(self) -> list[str]:

@@ -1,6 +1,7 @@
 """The options of the plugin. Command line over file over ini over default."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
-from pytest_supercache.core.settings import SEARCHES, Exploration
+from pytest_supercache.core.settings import SAMPLERS, SEARCHES, Exploration
 from pytest_supercache.plugin.gating import GATE_NAMES, add_gate_options
 from pytest_supercache.plugin.latencies import simulation
 from pytest_supercache.plugin.project_table import read_table
@@ -122,6 +123,19 @@ class Options:
             return own
         return replace(own or Faults(), max=most)
 
+    def narrowing(self) -> list[str]:
+        """Return the settings of the project by which less is searched than by default.
+
+        Scenario files may say more; one that says nothing is searched by these.
+        """
+        found = []
+        for name, is_all in _SEARCHED_WHOLE.items():
+            given = self._ini(name)
+            if given is not None and not is_all(given):
+                by_ini = self._config.getini(PREFIX + name) is not None
+                found.append(f"{PREFIX if by_ini else '[tool.supercache] '}{name} = {given}")
+        return found
+
     def _ini(self, name: str) -> Any:
         given = self._config.getini(PREFIX + name)
         if given is None:
@@ -133,6 +147,15 @@ _EXPLORATION = (
     "search", "time", "executions", "preemptions", "polls", "ticks", "seed", "step_timeout",
     "memory",
 )  # fmt: skip
+_SEARCHED_WHOLE: dict[str, Callable[[Any], bool]] = {
+    "ticks": lambda given: given == "auto",
+    "memory": lambda given: given != "declared",
+    "polls": lambda given: given >= Exploration().polls,
+    "preemptions": lambda given: False,
+    "search": lambda given: given not in SAMPLERS,
+}
+"""Whether a setting leaves out nothing that the default has; faults there are none by default."""
+
 _KINDS = {name: kind for name, _, kind, _ in _OPTIONS}
 
 

@@ -5,8 +5,8 @@ from click.testing import CliRunner
 
 from pytest_supercache.cli import main
 from tests.plugin.conftest import Project
-from tests.plugin.projects import STALE_TEST, race
-from tests.plugin.test_plugin_gate import TODAY, gate, waive
+from tests.plugin.projects import STALE_TEST, one_reader, race
+from tests.plugin.test_plugin_gate import TODAY, configure, gate, waive
 
 BARE = "judged only for errors and deadlocks, by no guarantee: "
 NONE = "guarantees: []\n"
@@ -98,6 +98,34 @@ def test_memory_on_the_command_line_is_told(
     assert project.run("--supercache-gate", f"--supercache-memory={memory}").ret == 0
     assert limits(project) == names
     told = f"not covered: what scenario files say beyond --supercache-memory={memory}"
+    assert told in gate(project)["scope"]
+
+
+SETTINGS = {
+    "ticks = 0": True, "polls = 2": True, "memory = 'declared'": True, "preemptions = 9": True,
+    "ticks = 'auto'": False, "polls = 9": False, "memory = 'shared'": False,
+    "search = 'exhaustive'": False, "faults = 0": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_settings_by_which_less_is_searched_are_told(project: Project, setting: str) -> None:
+    """The twins search what is the default, or more."""
+    project.scenario(one_reader("L-1", "uncached"))
+    configure(project, setting)
+    ended = project.run("--supercache-gate")
+    told = setting.replace("'", "")
+    assert project.verdict()["run"]["narrowed_by"] == (
+        [f"[tool.supercache] {told}"] if SETTINGS[setting] else []
+    )
+    assert (f"what [tool.supercache] {told} leaves out" in ended.stdout.str()) == SETTINGS[setting]
+
+
+def test_settings_of_pytest_by_which_less_is_searched_are_told(project: Project) -> None:
+    project.scenario(one_reader("L-1", "uncached"))
+    project.pytester.makeini("[pytest]\nsupercache_odds = 0\nsupercache_ticks = 0\n")
+    assert project.run("--supercache-gate").ret == 0
+    told = "not covered: what supercache_ticks = 0 leaves out where scenario files say nothing"
     assert told in gate(project)["scope"]
 
 

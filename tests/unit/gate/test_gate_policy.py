@@ -306,6 +306,7 @@ def test_a_known_issue_that_was_not_seen_is_fixed_only_when_all_was_searched(
     [
         {"deselected": 1},
         {"overriding": ["--supercache-faults=0"]},
+        {"narrowed_by": ["supercache_ticks = 0"]},
         {"lock": {"S[shop]": True, "T[shop]": True}},
         {"lock": None},
     ],
@@ -314,6 +315,14 @@ def test_a_known_issue_is_not_called_fixed_by_a_run_of_a_part(more: dict[str, An
     decision = judge(HELD, issues=(waiver(),), **{"lock": LOCK, **more})
     assert decision.fixed == ()
     assert decision.notes == (NOT_SEEN,)
+
+
+@pytest.mark.parametrize("scope", [{"memory": "declared"}, {"declared atomic": "Counter.n"}])
+def test_a_known_issue_is_not_called_fixed_by_a_search_of_less_memory(
+    scope: dict[str, str],
+) -> None:
+    less = {**HELD, "scope": {**HELD["scope"], **scope}}
+    assert judge(less, issues=(waiver(),), lock=LOCK).notes == (NOT_SEEN,)
 
 
 def test_a_conflict_that_still_occurs_is_not_called_fixed() -> None:
