@@ -1,5 +1,6 @@
 """``supercache verdict``, ``message``, ``postmortem``: the gate, from what a run left behind."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -36,10 +37,15 @@ from pytest_supercache.gate.project import LOCK, read_rules
 from pytest_supercache.gate.project_table import read_table
 from pytest_supercache.gate.rules_apart import weaker
 from pytest_supercache.gate.screen import screen
+from pytest_supercache.gate.unmarked import unmarked
 from pytest_supercache.report.values import short
 from pytest_supercache.report.verdict_json import write_whole
 
 _USAGE = 2
+_WRONG_SETTINGS = 4
+"""As pytest ends where it is told something wrong."""
+
+_RUN_ID = "SUPERCACHE_RUN_ID"
 _MARKS = (
     "pyproject.toml",
     "pytest.ini",
@@ -119,6 +125,15 @@ def _finite(_context: click.Context, _option: click.Parameter, hours: float) -> 
     return hours
 
 
+def _given_id(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
+    """Refuse an empty id, which would be about any run; click takes an empty variable for none."""
+    if not (os.environ.get(_RUN_ID, "an id") if given is None else given).strip():
+        raise click.BadParameter(
+            f"it is empty, so any run would do; give an id, or none (and no {_RUN_ID})"
+        )
+    return given
+
+
 @click.command()
 @_file
 @click.option(
@@ -137,7 +152,8 @@ def _finite(_context: click.Context, _option: click.Parameter, hours: float) -> 
 @click.option(
     "--run-id",
     metavar="ID",
-    envvar="SUPERCACHE_RUN_ID",
+    envvar=_RUN_ID,
+    callback=_given_id,
     help="Which run is meant: what SUPERCACHE_RUN_ID was for pytest.",
 )
 @_known
@@ -155,7 +171,7 @@ def verdict(
     """Say whether the release may go, from FILE (default: reports/verdict.json).
 
     Exit status: 0 GO, also with a known workaround; 1 NO-GO; NO VERDICT is 6, or pytest's own 2 to
-    5; 2 also for a call or a file of settings that is wrong.
+    5; 4 also for a file of settings that is wrong, and 2 for a wrong call.
     """
 
     def asked(path: Path, root: Path) -> Asked:
@@ -199,7 +215,8 @@ def _draft(draft: Callable[[Mapping[str, Any], Decision, Rules], str], judged: J
 
 def _said(judged: Judged, earlier: Mapping[str, Any] | None, *, details: bool) -> list[str]:
     """Return the lines of the screen, and below them what was asked for besides."""
-    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    is_shown = sys.stdout is not None and sys.stdout.isatty()  # closed by the shell, it is None
+    width = get_terminal_size().columns if is_shown else None
     lines = screen(judged.decision, judged.document, judged.rules, width)
     more = []
     if details:
@@ -218,18 +235,26 @@ def _judge(
 ) -> Judged:
     """Decide from a file; a draft may be about an old one, a verdict is held against what is asked.
 
-    Where the file cannot be read, this says NO VERDICT and ends the process.
+    Where the file cannot be read, this says NO VERDICT and ends the process; so it does where a
+    verdict is asked for and the settings are wrong.
     """
     root = project_root()
-    table = read_table(root)
-    rules = read_rules(root, table, datetime.now(UTC).date(), known_issues)
+    try:
+        table = read_table(root)
+        rules = read_rules(root, table, datetime.now(UTC).date(), known_issues)
+    except SupercacheError as error:
+        if asks is None:
+            raise
+        click.echo(str(error), err=True)
+        sys.exit(_WRONG_SETTINGS)
     path = file or report_file(root, table)
     try:
         document = read_document(path)
         doubts: tuple[str, ...] = ()
         if asks:
             apart = weaker(document, rules, besides_lock=for_lock)
-            doubts = (*doubts_of(document, asks(path, root)), *apart)
+            asked = asks(path, root)
+            doubts = (*unmarked(path, asked.run_id), *doubts_of(document, asked), *apart)
         decision = decide(document, rules, doubts)
     except (SupercacheError, *MALFORMED) as error:  # what cannot be read is no evidence
         said = error if isinstance(error, SupercacheError) else f"{path} cannot be read: {error}"

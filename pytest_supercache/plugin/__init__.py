@@ -4,6 +4,7 @@
 project nothing.
 """
 
+import sys
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from pytest_supercache.plugin.fixtures import (
     supercache_stack,
     virtual_clock,
 )
-from pytest_supercache.plugin.marking import mark_if_asked
+from pytest_supercache.plugin.marking import Presence, mark_if_asked
 from pytest_supercache.plugin.options import add_options
 from pytest_supercache.plugin.session import Session, come_back_to
 from pytest_supercache.registry import REGISTRY
@@ -38,9 +39,16 @@ __all__ = [
 ]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options, each also an ini name."""
+_NAME = "supercache"  # of the entry point, with which pytest loads it
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the options, each also an ini name; a second name for this plugin is not loaded again."""
     add_options(parser)
+    plugin = sys.modules[__name__]
+    for name in {_NAME, __name__} - {pluginmanager.get_name(plugin)}:
+        pluginmanager.set_blocked(name)
+    pluginmanager.register(Presence(plugin), Presence.NAME)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -17,7 +17,13 @@ import pytest
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.exit_status import is_asked
 from pytest_supercache.plugin.items import Items, paths, selecting, testpaths
-from pytest_supercache.plugin.marking import identity, mark, mark_once, write_own
+from pytest_supercache.plugin.marking import (
+    identity,
+    mark,
+    mark_once,
+    refuse_empty_id,
+    write_own,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,6 +105,7 @@ class Gate:
         try:
             if self.is_on:
                 mark_once(self._config, self._path.parent)
+                refuse_empty_id()
                 refuse_without_asserts(self._config)
                 refuse_other_root(root, self._config.invocation_params.dir)
                 self._began = checkout_of(root, self._path.parent)

@@ -49,6 +49,30 @@ def mark_if_asked(config: pytest.Config) -> bool:
     return True
 
 
+class Presence:
+    """Notices that the plugin was taken out again (``-p no:supercache``) and the gate asked for."""
+
+    NAME = "supercache-presence"
+
+    def __init__(self, plugin: object) -> None:
+        self._plugin = plugin
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> None:
+        """Refuse to go on as if nobody had asked.
+
+        Raises:
+            UsageError: nothing would be decided.
+        """
+        if early_config.pluginmanager.is_registered(self._plugin):
+            return
+        if mark_if_asked(early_config):
+            raise pytest.UsageError(
+                "gate: the plugin is switched off (-p no:supercache), so nothing would be "
+                "decided; leave out one of both"
+            )
+
+
 def _tell_workers(config: pytest.Config, who: str) -> None:
     """Let processes that this one starts know it as their controller, until the run is over."""
     before = os.environ.get(_CONTROLLER)
@@ -83,9 +107,7 @@ def mark(config: pytest.Config, options: Namespace, folder: Path) -> None:
     try:
         write_own(config, path, (), {"run": {"finished": False, **identity(config, is_gate=True)}})
     except OSError as error:
-        with suppress(OSError):  # on a full disk nothing can be written, but this can go
-            path.unlink(missing_ok=True)
-        stays = "; what is there is of an older run and decides nothing" if path.exists() else ""
+        stays = _without_mark(config, path)
         raise pytest.UsageError(
             f"gate: {path} cannot be marked as begun: {error}{stays}"
         ) from error
@@ -97,6 +119,25 @@ def mark(config: pytest.Config, options: Namespace, folder: Path) -> None:
         ) from error
     config.stash[_MARKED] = folder
     config.stash.setdefault(MARKED_BY, os.getpid())
+
+
+def _without_mark(config: pytest.Config, path: Path) -> str:
+    """Remove or spoil the last verdict where no mark can be written, and say what stays.
+
+    On a full disk the file can go; in a folder that is read-only it may still be emptied. Where
+    neither can be, the id is noted elsewhere.
+    """
+    from pytest_supercache.gate.unmarked import note_unmarked
+
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        return ""
+    with suppress(OSError):
+        path.write_text("")
+        return "; what was there is emptied"
+    if config.stash[_ID] != config.stash[_NUMBER]:
+        note_unmarked(path, config.stash[_ID])
+    return "; what is there is of an older run and decides nothing"
 
 
 def _forget_what_tells_of_it(config: pytest.Config, options: Namespace, folder: Path) -> None:
@@ -130,6 +171,19 @@ def identity(config: pytest.Config, *, is_gate: bool) -> dict[str, Any]:
         "arguments": " ".join(["pytest", *map(str, config.invocation_params.args)])[:_SHOWN_MAX],
         "is_gate": is_gate,
     }
+
+
+def refuse_empty_id() -> None:
+    """Refuse an id that is there and says nothing: a variable of CI that was never set.
+
+    Raises:
+        UsageError: it is so; `supercache verdict` could not tell this run from older ones.
+    """
+    if not os.environ.get(_RUN_ID, "an id").strip():
+        raise pytest.UsageError(
+            f"gate: {_RUN_ID} is empty, so nobody could tell this run from an older one; give "
+            "each run an id, or remove the variable"
+        )
 
 
 def write_own(

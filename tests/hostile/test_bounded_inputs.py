@@ -76,7 +76,7 @@ def test_a_file_of_the_project_that_is_none_is_named(name, make, tmp_path, monke
     (tmp_path / name).unlink(missing_ok=True)
     make(tmp_path / name)
     result = CliRunner().invoke(main, ["verdict", "verdict.json"])
-    assert result.exit_code == 2
+    assert result.exit_code == 4
     assert f"{name} cannot be read: it is not a regular file" in result.output
 
 

@@ -185,7 +185,8 @@ def test_a_draft_for_a_token_waives_its_conflict_once_it_is_filled_in(
     assert added.exit_code == 0, added.output
     assert "fill in what says TODO" in added.output
     assert supercache("known", "check").exit_code == 2
-    assert supercache("verdict").exit_code == 2
+    assert supercache("verdict").exit_code == 4
+    assert project.run().ret == 4, "as pytest ends"
     path = project.path / "known-issues.toml"
     text = path.read_text().replace("TODO(owner): the scenario run with the workaround on", "G-W")
     path.write_text(text.replace("TODO", "done"))
@@ -218,8 +219,9 @@ def test_check_says_what_has_to_be_done(project: Project, supercache: Command) -
 def test_wrong_settings_are_one_message(project: Project, supercache: Command) -> None:
     configure(project, 'release = "shop"')
     result = supercache("verdict")
-    assert result.exit_code == 2
+    assert result.exit_code == 4
     assert "expected names of systems" in result.output
+    assert supercache("message").exit_code == 2
 
 
 def test_no_text_of_a_verdict_reaches_the_terminal_raw(
@@ -242,3 +244,16 @@ def test_no_text_of_a_verdict_reaches_the_terminal_raw(
         told = supercache(name, "v.json").output
         assert "\x1b" not in told
         assert "\n GO" not in told
+
+
+def test_a_verdict_that_nobody_can_read_keeps_its_exit_status(
+    project: Project, supercache: Command
+) -> None:
+    """The shell has closed standard output (`>&-`), so Python has none."""
+    project.scenario(race("V-1", "uncached"))
+    assert project.run("--supercache-gate").ret == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout", None)
+        with pytest.raises(SystemExit) as ended:
+            main(["verdict"], standalone_mode=False)
+    assert ended.value.code == 0

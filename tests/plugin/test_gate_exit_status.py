@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from pytest_supercache.cli import main
+from pytest_supercache.gate.policy import flaws_of
 from tests.plugin.conftest import Project
-from tests.plugin.projects import race
+from tests.plugin.projects import SHOP, race
 from tests.plugin.test_plugin_gate import configure
 
 LEAVE = {
@@ -132,7 +133,10 @@ def test_asserts_that_the_environment_switches_off_are_refused_for_workers_too(
     project.scenario(race("X-9", "uncached"))
     worker = f"--tx=popen//python={sys.executable} -O"
     assert project.run_apart("--supercache-gate", "-d", worker).ret == 6
-    assert "asserts were switched off in a worker" in project.verdict()["gate"]["reasons"][0]
+    assert (
+        "asserts were switched off (-O or PYTHONOPTIMIZE)"
+        in project.verdict()["gate"]["reasons"][0]
+    )
     monkeypatch.setenv("PYTHONOPTIMIZE", "2")
     assert project.run_apart("--supercache-gate").ret == 4
     assert project.run_apart().ret == 0
@@ -244,3 +248,34 @@ def test_a_child_that_comes_back_through_pytest_writes_no_verdict(project: Proje
     seen = json.loads((project.path / "by_the_child.json").read_text())
     assert (seen["run"]["finished"], seen["gate"]) == (False, None)
     assert project.verdict()["run"]["finished"] is True
+
+
+def test_a_gate_without_its_plugin_is_refused(project: Project) -> None:
+    """The twins: without the gate, or without the plugin being taken out again."""
+    project.conftest()  # nothing of it would be forgotten in this process
+    project.test_file("def test_one(): pass")
+    without = ("-p", "supercache", "-p", "no:supercache")
+    refused = project.run("--supercache-gate", *without)
+    assert refused.ret == 4
+    refused.stderr.fnmatch_lines(["*gate: the plugin is switched off (-p no:supercache)*"])
+    assert project.verdict()["run"]["finished"] is False
+    assert project.run(*without).ret == 0
+    configure(project, "gate = true")
+    assert project.run(*without).ret == 4
+    project.conftest(SHOP)
+    project.scenario(race("X-8", "uncached"))
+    assert project.run("-p", "supercache").ret == 0
+
+
+def test_the_plugin_by_its_other_name_is_loaded_once(project: Project) -> None:
+    project.scenario(race("X-9", "uncached"))
+    assert project.run_apart("-p", "pytest_supercache.plugin", "--supercache-gate").ret == 0
+    project.add_to_conftest('pytest_plugins = ["pytest_supercache.plugin"]')
+    assert project.run("--supercache-gate").ret == 0
+
+
+def test_asserts_that_were_switched_off_are_told_of_any_process() -> None:
+    decided = flaws_of({"finished": True, "exit_status": 0, "without_asserts": True})
+    assert list(decided) == [
+        "asserts were switched off (-O or PYTHONOPTIMIZE), so what they state was not checked"
+    ]

@@ -94,6 +94,44 @@ def test_a_mark_that_cannot_be_made_ends_the_run_and_calls_the_file_old(old_go: 
     assert verdict().exit_code == 6
 
 
+def _refusing(usual: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a method of `Path` change no verdict.json, also where tests run as root."""
+
+    def refused(path: Path, *args: Any, **named: Any) -> Any:
+        if path.name.startswith("verdict.json"):
+            raise OSError(30, "Read-only file system", str(path))
+        return usual(path, *args, **named)
+
+    return refused
+
+
+@pytest.mark.parametrize("can_be_emptied", [True, False])
+def test_a_go_in_a_folder_that_is_read_only_is_none_after_a_later_run_of_its_id(
+    project: Project, monkeypatch: pytest.MonkeyPatch, can_be_emptied: bool
+) -> None:
+    """The twin: before that run, and for another id, it is what it was."""
+    monkeypatch.setenv("SUPERCACHE_RUN_ID", "77")
+    monkeypatch.setattr("tempfile.tempdir", str(project.path))
+    monkeypatch.chdir(project.path)
+    project.scenario(race("O-4", "uncached"))
+    assert project.run("--supercache-gate").ret == 0
+    assert verdict().exit_code == 0
+    with pytest.MonkeyPatch.context() as patch:
+        for way in ("unlink", "replace", *(() if can_be_emptied else ("write_text",))):
+            patch.setattr(Path, way, _refusing(getattr(Path, way)))
+        ended = project.run("--supercache-gate")
+    assert ended.ret == 4
+    ended.stderr.fnmatch_lines(["*gate: *verdict.json cannot be marked as begun*"])
+    decided = verdict()
+    assert decided.exit_code == 6
+    said = "cannot be read" if can_be_emptied else "a later one with the id 77 could not mark it"
+    assert said in decided.output
+    if not can_be_emptied:
+        assert project.verdict()["gate"]["verdict"] == "GO"
+        monkeypatch.delenv("SUPERCACHE_RUN_ID")
+        assert verdict().exit_code == 0
+
+
 def test_a_run_says_which_it_is(old_go: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The id comes from outside, so that a run which never began is noticed, too."""
     assert len(old_go.verdict()["run"]["id"]) == 16
@@ -107,6 +145,25 @@ def test_a_run_says_which_it_is(old_go: Project, monkeypatch: pytest.MonkeyPatch
     assert old_go.verdict()["run"]["id"] == "78"
     assert verdict().exit_code == 0
     assert verdict("--run-id=77").exit_code == 6
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_id_that_is_empty_is_refused(
+    old_go: Project, monkeypatch: pytest.MonkeyPatch, empty: str
+) -> None:
+    """It would be about any run. The twin: without the gate, nobody asks for the id."""
+    refused = verdict(f"--run-id={empty}")
+    assert refused.exit_code == 2
+    assert "it is empty, so any run would do" in refused.output
+    monkeypatch.setenv("SUPERCACHE_RUN_ID", empty)
+    assert verdict().exit_code == 2
+    old_go.test_file("def test_one(): pass")
+    assert old_go.run("test_it.py").ret == 0
+    ended = old_go.run("--supercache-gate")
+    assert ended.ret == 4
+    ended.stderr.fnmatch_lines(["*gate: SUPERCACHE_RUN_ID is empty*"])
+    assert old_go.verdict()["run"]["finished"] is False
+    assert verdict("--run-id=78").exit_code == 6
 
 
 def commit_all(project: Project) -> None:
