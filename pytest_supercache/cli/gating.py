@@ -294,7 +294,8 @@ def _write_lock(judged: Judged) -> None:
     paths = paths_of(run)
     write_whole(judged.root / LOCK, write_lock(Lock(scenarios=scenarios, paths=paths)))
     about = "" if paths == (".",) else f" of {', '.join(paths)}"
-    click.echo(f"{LOCK}: {len(scenarios)} scenarios{about}; commit it")
+    count = f"{len(scenarios)} scenario{'' if len(scenarios) == 1 else 's'}"
+    click.echo(f"{LOCK}: {count}{about}; commit it")
 
 
 def _less_than_before(rules: Rules, paths: tuple[str, ...]) -> Iterator[str]:

@@ -229,7 +229,7 @@ def test_what_the_settings_of_a_project_always_leave_out_is_no_part_of_a_whole_r
     assert project.run("--supercache-gate").ret == 0
     assert project.verdict()["run"]["selecting"] == []
     locked = CliRunner().invoke(main, ["verdict", "--lock"])
-    assert (locked.exit_code, locked.output) == (0, "gate.lock: 1 scenarios; commit it\n")
+    assert (locked.exit_code, locked.output) == (0, "gate.lock: 1 scenario; commit it\n")
 
 
 def test_settings_that_are_not_the_projects_leave_something_out(project: Project) -> None:

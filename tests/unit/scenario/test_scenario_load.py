@@ -8,6 +8,7 @@ import pytest
 from pytest_supercache.core.settings import Assume
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.scenario.matchers import Equal, Fields, OneOf, Variable
+from pytest_supercache.scenario.problems import ScenarioProblems
 from pytest_supercache.scenario.scenario import UNSET, Location, items, split_event
 from pytest_supercache.scenario.variables import Reference
 
@@ -134,6 +135,16 @@ def test_a_single_copy_keeps_its_name(read, good):
 def test_durations_become_seconds(read, good, written, seconds):
     scenario = read(good.replace("- wait_for: bob.publish", f"- sleep: {written}"))
     assert scenario.users[2].steps[0].arguments == {"seconds": pytest.approx(seconds)}
+
+
+@pytest.mark.parametrize("written", ["1e308", "1e20", "878401h"])
+def test_durations_that_no_calendar_has_are_mistakes(read, good, written):
+    text = good.replace("- wait_for: bob.publish", "- sleep: LONG")
+    assert read(text.replace("LONG", "876000h")).users[2].steps[0].arguments == {
+        "seconds": 3153600000.0
+    }
+    with pytest.raises(ScenarioProblems, match="seconds must be a duration"):
+        read(text.replace("LONG", written))
 
 
 @pytest.mark.parametrize(
