@@ -19,20 +19,20 @@ def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
         if row.scope.get("judged only"):
             judged.setdefault(str(row.scope["judged only"]), []).append(row.id)
     for what, names in sorted(judged.items()):
-        yield f"judged only for {what}, by no guarantee: {_listed(names)}"
+        yield f"judged only for {what}, by no guarantee: {listed(names)}"
     declared = [row.id for row in proofs if row.scope.get("memory") == "declared"]
     if declared:
-        yield f"only declared memory was searched: {_listed(declared)}"
+        yield f"only declared memory was searched: {listed(declared)}"
     atomic = [
         f"{row.id} ({row.scope['declared atomic']})"
         for row in proofs
         if row.scope.get("declared atomic")
     ]
     if atomic:
-        yield f"shared memory was taken as atomic, as declared: {_listed(atomic)}"
+        yield f"shared memory was taken as atomic, as declared: {listed(atomic)}"
     drawn = [f"{row.id} ({_examples(row)})" for row in proofs if "examples" in row.scope]
     if drawn:
-        yield f"a sample of the inputs, drawn by @given: {_listed(drawn)}"
+        yield f"a sample of the inputs, drawn by @given: {listed(drawn)}"
 
 
 def leaves_out_memory(row: Row) -> bool:
@@ -45,7 +45,7 @@ def _examples(row: Row) -> str:
     return f"{count} example{'' if count == 1 else 's'} drawn"
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
     """Name some, and count the others."""
     names = list(dict.fromkeys(names))
     shown, more = names[:_NAMED_MAX], len(names) - _NAMED_MAX

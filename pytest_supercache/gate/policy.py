@@ -247,9 +247,9 @@ def flaws_of(run: Mapping[str, Any] | None) -> Iterator[str]:
         yield from [said] if run.get(name) else []
     if run.get("stopped"):
         yield f"the run stopped before its end: {run['stopped']}"
-    for what in ("crashed", "broken", "skipped", "removed", "silent", "changed"):
+    for what, said in _HAPPENED.items():
         for name in run.get(what) or ():
-            yield f"{name} {_HAPPENED[what]}"
+            yield f"{name} {said}"
 
 
 def _unusual_status(status: object) -> Iterator[str]:
@@ -265,6 +265,12 @@ _FLAWS = {
     ),
     "unexplained": "pytest says that something failed that is neither a test nor a scenario",
 }
+UNEXPLAINED = (
+    "is not collected by pytest (norecursedirs, collect_ignore, --ignore in addopts, ...): collect "
+    "it, or name its path in `uncollected` of [tool.supercache]"
+)
+"""What is said of a scenario file below the paths of a run that was not collected."""
+
 _HAPPENED = {
     "crashed": "was running when its worker crashed",
     "broken": "could not be run whole: the file, a fixture, a plugin or the stand is broken",
@@ -272,6 +278,7 @@ _HAPPENED = {
     "removed": "was collected and is missing from the run; nobody said that it was deselected",
     "silent": "is a worker that ended without telling what it had collected",
     "changed": "was changed while the run went on",
+    "uncollected": UNEXPLAINED,
 }
 
 

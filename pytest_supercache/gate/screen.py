@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pytest_supercache.gate.evidence import Row, base_id, blocks, is_below, named, rows_of
+from pytest_supercache.gate.limits import listed
 from pytest_supercache.gate.overview import odds_of, what_was_tested
 from pytest_supercache.gate.paths import paths_of, uncovered
 from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
@@ -162,6 +163,7 @@ def _not_covered(
     if deselected:
         items = "1 item was" if deselected == 1 else f"{deselected} items were"
         yield f"{_NOT_COVERED}{items} deselected"
+    yield from _uncollected(run)
     for option in run.get("selecting") or ():
         yield f"{_NOT_COVERED}what {option} leaves out"
     for option in run.get("overriding") or ():
@@ -176,6 +178,17 @@ def _not_covered(
         yield f"{_NOT_COVERED}a search stops at its first conflict, so a waived one may hide others"
     for waiver in decision.waivers:
         yield from _less_than_the_conflict(waiver, rows)
+
+
+def _uncollected(run: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which scenario files below the paths of a run were not collected, with a word."""
+    ignored, left_out = run.get("uncollected_ignored"), run.get("uncollected_left_out")
+    if named := run.get("uncollected_named"):
+        yield f"{_NOT_COVERED}scenario files in {', '.join(named)} (`uncollected`)"
+    if ignored:
+        yield f"{_NOT_COVERED}scenario files that git ignores: {listed(ignored)}"
+    if left_out:
+        yield f"{_NOT_COVERED}scenario files that were not asked for: {listed(left_out)}"
 
 
 def _elsewhere(run: Mapping[str, Any], rules: Rules) -> Iterator[str]:

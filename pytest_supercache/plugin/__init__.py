@@ -26,7 +26,7 @@ from pytest_supercache.plugin.marking import Presence, mark_if_asked
 from pytest_supercache.plugin.options import add_options
 from pytest_supercache.plugin.session import Session, come_back_to
 from pytest_supercache.registry import REGISTRY
-from pytest_supercache.scenario.names import is_scenario_file, links_to_nothing
+from pytest_supercache.scenario.names import is_scenario_file, without_a_file
 
 __all__ = [
     "cache_layers",
@@ -105,14 +105,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Collect scenario files that are links to nothing, which pytest passes over."""
+    """Collect what has the name of a scenario file and is none, which pytest passes over."""
     report = yield
     if isinstance(collector, pytest.Directory) and report.passed:
-        lost = links_to_nothing(collector.path)
+        lost = without_a_file(collector.path)
         if lost:
-            from pytest_supercache.plugin.collection import dangling
+            from pytest_supercache.plugin.collection import broken_files
 
-            report.result += dangling(collector, lost)
+            report.result += broken_files(collector, lost)
     return report
 
 

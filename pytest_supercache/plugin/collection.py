@@ -33,6 +33,7 @@ class ScenarioFile(pytest.Module):
         from pytest_supercache.scenario.validate import load_file
 
         shown, session = _shown(self.path, self.config), Session.of(self.config)
+        session.gate.note_file(self.path)
         try:
             scenario = load_file(self.path, shown, vocabulary(), project_root(self.config))
             session.claim(scenario)
@@ -55,8 +56,8 @@ class ScenarioFile(pytest.Module):
             yield made
 
 
-def dangling(folder: pytest.Directory, paths: Iterable[Path]) -> list[ScenarioFile]:
-    """Return the scenario files of a folder that are links to nothing: each of them fails."""
+def broken_files(folder: pytest.Directory, paths: Iterable[Path]) -> list[ScenarioFile]:
+    """Return what stands in the place of scenario files in a folder: each of them fails."""
     ignored = folder.ihook.pytest_ignore_collect
     return [
         ScenarioFile.from_parent(folder, path=path)

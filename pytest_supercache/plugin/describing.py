@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.gate.policy import UNEXPLAINED
 
 if TYPE_CHECKING:
+    from pytest_supercache.plugin.uncollected import Uncollected
     from pytest_supercache.scenario.scenario import Scenario
 
 
@@ -67,12 +69,27 @@ class Description:
             "left_off": left_off,
         }
 
-    def write(self) -> None:
+    def _add_uncollected(self, path: str, said: str, *, is_warning: bool = True) -> None:
+        from pytest_supercache.scenario.problems import Problem
+
+        problem = Problem(path=path, line=1, column=1, width=1, message=said, is_warning=is_warning)
+        self._files[path] = {
+            "path": path,
+            "file": str(self._root / path),
+            "items": [],
+            "problems": [asdict(problem)],
+        }
+
+    def write(self, uncollected: "Uncollected") -> None:
         """Write everything, with what only all files together show."""
         from pytest_supercache.plugin.collection import vocabulary
         from pytest_supercache.scenario.project import odd_tags
         from pytest_supercache.scenario.vocabulary import to_data
 
+        for path in uncollected.unexplained:
+            self._add_uncollected(path, UNEXPLAINED, is_warning=False)
+        for path in uncollected.ignored_by_git:
+            self._add_uncollected(path, "pytest does not collect it, and git ignores it")
         for problem in odd_tags(self._scenarios):
             self._files[problem.path]["problems"].append(asdict(problem))
         document = {

@@ -24,6 +24,7 @@ from pytest_supercache.plugin.marking import (
     refuse_empty_id,
     write_own,
 )
+from pytest_supercache.plugin.uncollected import SETTING, ScenarioFiles, Uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     Findings = list[dict[str, Any]]
 
-GATE_NAMES = ("release", "minimum_severity", "known_issues", "gate")
+GATE_NAMES = ("release", "minimum_severity", "known_issues", "gate", SETTING)
 """What ``[tool.supercache]`` may say about the gate."""
 
 _CRASHED = "???"  # what xdist reports instead of setup, call or teardown
@@ -74,6 +75,7 @@ class Gate:
         }  # fmt: skip
         self._ran: set[str] = set()
         self._items = Items(config)
+        self._files = ScenarioFiles.of(config, project)
         self._failures = 0
         self._rules: Rules | None = None
         self._began: Checkout | None = None
@@ -154,7 +156,22 @@ class Gate:
         self._path.touch()
         return datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
 
+    def note_file(self, path: "Path") -> None:
+        """Note a scenario file that is collected."""
+        self._items.files.add(str(path))
+
+    def uncollected(self) -> Uncollected:
+        """Return the scenario files below the paths of the run that were not collected."""
+        return self._files.uncollected(self._items.files)
+
     # -- hooks ---------------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """See which scenario files there are, where somebody wants to know."""
+        is_described = self._config.getoption("supercache_describe") is not None
+        if is_described or (self.is_on and not hasattr(self._config, "workerinput")):
+            self._files.look()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -338,6 +355,7 @@ class Gate:
             "removed": self._items.removed() if stopped is None else [],
             "silent": sorted(self._items.silent),
             "changed": self._checked_out[1],
+            **self.uncollected().part(),
             "selecting": selecting(self._config),
             "paths": paths(self._config),
             "testpaths": testpaths(self._config),

@@ -35,6 +35,7 @@ class Items:
         self.deselected = 0  # how many items, of anybody's, were left out and told
         self.without_asserts = bool(sys.flags.optimize)  # here, or in any worker
         self._skipped_files: set[str] = set()
+        self.files: set[str] = set()  # of scenarios, that were collected
 
     @property
     def collected(self) -> dict[str, str]:
@@ -86,6 +87,7 @@ class Items:
                 "deselected": self.deselected,
                 "without_asserts": self.without_asserts,
                 "skipped_files": sorted(self._skipped_files),
+                "files": sorted(self.files),
             }
 
     def learn(self, worker: str, output: dict[str, Any]) -> None:
@@ -100,6 +102,7 @@ class Items:
         self.deselected = max(self.deselected, told["deselected"])
         self.without_asserts |= told["without_asserts"]
         self._skipped_files |= set(told["skipped_files"])
+        self.files |= set(told["files"])
 
     def skipped_files(self) -> list[str]:
         """Return the modules that were skipped whole and may have had items of ours."""

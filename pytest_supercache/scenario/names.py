@@ -18,13 +18,18 @@ def stem_of(name: str) -> str:
     return name[: name.lower().rindex(".supercache.")]
 
 
-def links_to_nothing(folder: Path) -> list[Path]:
-    """Return the scenario files of a folder that are lost; what editors hide there is none."""
+def without_a_file(folder: Path) -> list[Path]:
+    """Return what has the name of a scenario file in a folder and is none.
+
+    That is a folder, a pipe, a device, or a link to one of these or to nothing.
+    """
     return [
         path
         for path in sorted(folder.iterdir())
-        if is_scenario_file(path.name)
-        and not path.name.startswith(".")
-        and path.is_symlink()
-        and not path.exists()
+        if is_scenario_file(path.name) and not path.is_file() and not is_hidden_link(path)
     ]
+
+
+def is_hidden_link(path: Path) -> bool:
+    """Say whether this is a link to nothing that an editor hides: so it locks a file."""
+    return path.name.startswith(".") and path.is_symlink() and not path.exists()

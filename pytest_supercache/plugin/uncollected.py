@@ -1,0 +1,155 @@
+"""Scenario files below the paths of a run that pytest did not collect, and why that may be fine.
+
+Settings of pytest are about tests in general, and some of them nobody has written
+(``norecursedirs``); so a scenario file that they leave out is named. Only what somebody has said
+about scenario files, or for this run, is an answer.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from os import path as paths_of_os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_supercache.core.inputs import InputError, read_bytes
+from pytest_supercache.plugin.items import selecting
+from pytest_supercache.scenario.walk import ENTRIES_MAX, Found, find_scenario_files
+
+SETTING = "uncollected"
+"""The setting that names paths whose scenario files are not collected, on purpose."""
+
+_CHUNK = 500  # paths that git is asked about at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncollected:
+    """What was not collected."""
+
+    unexplained: tuple[str, ...] = ()  # nobody has said that it is left out
+    ignored_by_git: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()  # by the command line
+    named: tuple[str, ...] = ()  # the setting
+
+    def part(self) -> dict[str, list[str]]:
+        """Return what ``verdict.json`` says of it."""
+        return {
+            "uncollected": list(self.unexplained),
+            "uncollected_ignored": list(self.ignored_by_git),
+            "uncollected_left_out": list(self.left_out),
+            "uncollected_named": list(self.named),
+        }
+
+
+@dataclass(slots=True)
+class ScenarioFiles:
+    """The scenario files of a run: those that are there, and what was collected of them."""
+
+    config: pytest.Config
+    named: tuple[str, ...]
+    found: Found = field(default_factory=Found)
+
+    @classmethod
+    def of(cls, config: pytest.Config, project: dict[str, Any]) -> "ScenarioFiles":
+        """Read the setting.
+
+        Raises:
+            UsageError: it is no list of paths.
+        """
+        given = project.get(SETTING, [])
+        if not isinstance(given, list) or not all(isinstance(one, str) and one for one in given):
+            raise pytest.UsageError(
+                f"[tool.supercache] {SETTING} = {given!r:.200}: expected paths from the root, as "
+                "in ['build']"
+            )
+        return cls(config, tuple(given))
+
+    def look(self) -> None:
+        """See which files there are, before any test makes more."""
+        here = self.config.invocation_params.dir
+        given = (here / argument.partition("::")[0] for argument in self.config.args)
+        there = [path for path in given if path_exists(path)]
+        self.found = find_scenario_files(there, self.config.rootpath, self._is_named)
+
+    def uncollected(self, collected: Iterable[str]) -> Uncollected:
+        """Return which of them are not among the files that were ``collected``."""
+        known = {paths_of_os.realpath(path) for path in collected}
+        lost = [path for path in self.found.files if paths_of_os.realpath(path) not in known]
+        lost = [*_originals(lost, known), *self.found.unread]
+        left_out = self._left_out_today(lost)
+        rest = [path for path in lost if path not in left_out]
+        ignored = self._ignored_by_git(rest)
+        unexplained = [self._shown(path) for path in rest if path not in ignored]
+        if not self.found.is_whole:
+            unexplained.append(f"what lies beyond {ENTRIES_MAX} files and folders")
+        return Uncollected(
+            unexplained=tuple(sorted(unexplained)),
+            ignored_by_git=tuple(sorted(map(self._shown, ignored))),
+            left_out=tuple(sorted(map(self._shown, left_out))),
+            named=self.named,
+        )
+
+    def _is_named(self, path: Path) -> bool:
+        shown = self._shown(path)
+        return any(fnmatch(shown, pattern.rstrip("/")) for pattern in self.named)
+
+    def _shown(self, path: Path) -> str:
+        """Write a path from the root."""
+        return Path(paths_of_os.relpath(path, self.config.rootpath)).as_posix()
+
+    def _left_out_today(self, lost: list[Path]) -> set[Path]:
+        """Return what the command line of this run leaves out: the scope names its words."""
+        found, here = set[Path](), self.config.invocation_params.dir
+        for words in selecting(self.config):
+            flag, _, value = words.partition("=")
+            if flag == "--lf" or flag.startswith("-o "):
+                return set(lost)
+            if flag in {"--ignore", "--ignore-glob"}:
+                pattern = paths_of_os.normpath(here / value)
+                found |= {path for path in lost if _matches(path, pattern, flag)}
+        return found
+
+    def _ignored_by_git(self, lost: list[Path]) -> set[Path]:
+        """Return what git ignores and does not have: no part of the project, but built from it."""
+        if not lost:
+            return set()
+        from pytest_supercache.gate.git import git
+
+        root, ignored = self.config.rootpath, set[str]()
+        names = {self._shown(path): path for path in lost}
+        for start in range(0, len(names), _CHUNK):
+            asked = list(names)[start : start + _CHUNK]
+            said = git(root, "-c", "core.quotePath=off", "check-ignore", "--", *asked)
+            ignored |= set((said or "").splitlines())
+        return {path for name, path in names.items() if name in ignored}
+
+
+def path_exists(path: Path) -> bool:
+    """Say whether something is there, be it a link to nothing."""
+    return paths_of_os.lexists(path)
+
+
+def _matches(path: Path, pattern: str, flag: str) -> bool:
+    if flag == "--ignore":
+        return path.is_relative_to(pattern)
+    return any(fnmatch(str(one), pattern) for one in (path, *path.parents))
+
+
+def _originals(lost: list[Path], collected: set[str]) -> Iterator[Path]:
+    """Leave out copies of files that were collected: a copy has the same id, and cannot be run."""
+    if not lost:
+        return
+    contents = {_content(Path(path)) for path in collected}
+    for path in lost:
+        content = _content(path)
+        if content is None or content not in contents:
+            yield path
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return read_bytes(path)
+    except (InputError, OSError):
+        return None

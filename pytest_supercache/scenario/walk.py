@@ -1,0 +1,82 @@
+"""Which scenario files lie below some paths, whether or not anybody collects them.
+
+Folders of version control, virtual environments and installed packages are passed over, and so are
+links that leave the root. The walk ends after a number of entries, so that one tree has one answer
+on every machine.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_supercache.scenario.names import is_hidden_link, is_scenario_file
+
+ENTRIES_MAX = 500_000
+"""How many files and folders are looked at; about two seconds."""
+
+_NOT_OURS = {".git", ".hg", ".svn", ".bzr", ".jj", "CVS", "_darcs", "__pycache__"}
+_INTERPRETERS = ("bin/python", "Scripts/python.exe", "conda-meta/history")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What there is below some paths."""
+
+    files: tuple[Path, ...] = ()  # what has the name of a scenario file, whatever it is
+    unread: tuple[Path, ...] = ()  # folders that cannot be listed
+    is_whole: bool = True  # False: there were more than ENTRIES_MAX entries
+
+
+def find_scenario_files(
+    paths: Iterable[Path], root: Path, is_left_out: Callable[[Path], bool]
+) -> Found:
+    """Look below ``paths``; what is left out is not entered."""
+    files, unread = dict[Path, None](), list[Path]()
+    paths = list(paths)
+    bases = [Path(os.path.realpath(base)) for base in (root, *paths)]
+    folders, seen, looked_at = [path for path in paths if path.is_dir()], set[str](), 0
+    files |= {path: None for path in paths if is_scenario_file(path.name)}
+    while folders:
+        folder = folders.pop()
+        real = os.path.realpath(folder)
+        if real in seen or not any(Path(real).is_relative_to(base) for base in bases):
+            continue
+        seen.add(real)
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            unread.append(folder)
+            continue
+        looked_at += len(entries)
+        if looked_at > ENTRIES_MAX:
+            return Found(files=tuple(files), unread=tuple(unread), is_whole=False)
+        for path, is_folder in _kept(entries, is_left_out):
+            if is_scenario_file(path.name):
+                files[path] = None
+            if is_folder:
+                folders.append(path)
+    return Found(files=tuple(sorted(files)), unread=tuple(sorted(unread)))
+
+
+def _kept(
+    entries: list[os.DirEntry[str]], is_left_out: Callable[[Path], bool]
+) -> Iterator[tuple[Path, bool]]:
+    """Yield what matters of a folder, and whether it is a folder."""
+    has_packages = any(entry.name == "package.json" for entry in entries)
+    for entry in entries:
+        is_folder = entry.is_dir()
+        if not (is_folder or is_scenario_file(entry.name)) or entry.name in _NOT_OURS:
+            continue
+        path = Path(entry.path)
+        is_installed = is_folder and (
+            (entry.name == "node_modules" and has_packages) or _is_environment(path)
+        )
+        if not (is_installed or is_hidden_link(path) or is_left_out(path)):
+            yield path, is_folder
+
+
+def _is_environment(folder: Path) -> bool:
+    """Say whether a folder is an environment of Python and not only looks like one to pytest."""
+    has_mark = any(os.path.lexists(folder / name) for name in ("pyvenv.cfg", "conda-meta"))
+    return has_mark and any(os.path.lexists(folder / name) for name in _INTERPRETERS)

@@ -1,0 +1,172 @@
+"""A scenario file below the paths of a run that pytest does not collect is named, or told."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pytest_supercache.cli import main
+from pytest_supercache.scenario import walk
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+from tests.plugin.test_plugin_gate import gate
+
+LOST = "{} is not collected by pytest (norecursedirs, collect_ignore, --ignore in addopts, ...)"
+
+
+@pytest.fixture
+def held(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose only scenario in `scenarios` HOLDS."""
+    monkeypatch.chdir(project.path)
+    write(project, "scenarios/a.supercache.yaml", race("H-1", "uncached"))
+    return project
+
+
+def write(project: Project, path: str, text: str = race("V-9")) -> None:
+    """Write a file; the text that is there unless it is said is a conflict."""
+    file = project.path / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def settings(project: Project, line: str) -> None:
+    with (project.path / "tox.ini").open("a") as written:
+        written.write(f"\n{line}\n")
+
+
+LEFT_OUT: dict[str, Callable[[Project], object]] = {
+    "scenarios/build": lambda _: None,
+    "scenarios/.hidden": lambda _: None,
+    "scenarios/venv": lambda _: None,
+    "scenarios/tree": lambda project: write(project, "scenarios/tree/pyvenv.cfg", ""),
+    "scenarios/glob": lambda project: project.add_to_conftest("collect_ignore_glob = ['*/glob']"),
+    "scenarios/one": lambda project: settings(project, "addopts = --ignore=scenarios/one"),
+    "scenarios/old": lambda project: settings(project, "norecursedirs = old"),
+    "scenarios/hook": lambda project: project.add_to_conftest(
+        "def pytest_ignore_collect(collection_path): return collection_path.name == 'hook' or None"
+    ),
+}
+
+
+@pytest.mark.parametrize("folder", LEFT_OUT)
+def test_a_scenario_file_that_pytest_leaves_out_is_named(held: Project, folder: str) -> None:
+    write(held, f"{folder}/b.supercache.yaml")
+    LEFT_OUT[folder](held)
+    assert held.run("--supercache-gate", "scenarios").ret == 6
+    (reason,) = gate(held)["reasons"]
+    assert reason.startswith(LOST.format(f"{folder}/b.supercache.yaml"))
+    assert CliRunner().invoke(main, ["verdict", "--lock"]).exit_code == 2
+
+
+def test_arguments_that_pytest_merges_and_workers_make_no_difference(held: Project) -> None:
+    write(held, "scenarios/build/b.supercache.YML")
+    assert held.run("--supercache-gate", "scenarios", "scenarios/build").ret != 0
+    assert held.run_apart("--supercache-gate", "scenarios", "-n", "1").ret == 6
+    assert gate(held)["reasons"][0].startswith(LOST.format("scenarios/build/b.supercache.YML"))
+    assert held.run("--supercache-gate", "scenarios/build").ret == 1
+
+
+def test_environments_version_control_and_installed_packages_are_passed_over(
+    held: Project,
+) -> None:
+    for folder in (".venv/lib/site-packages/x", ".git/x", ".tox/py/share", "node_modules/x"):
+        write(held, f"{folder}/b.supercache.yaml")
+    for environment in (".venv", ".tox/py"):
+        write(held, f"{environment}/pyvenv.cfg", "")
+        write(held, f"{environment}/bin/python", "")
+    write(held, "package.json", "{}")
+    assert held.run("--supercache-gate").ret == 0
+    assert not [line for line in gate(held)["scope"] if "scenario files" in line]
+    (held.path / ".venv" / "bin" / "python").unlink()
+    assert held.run("--supercache-gate").ret == 6, "a mark alone makes no environment"
+
+
+def test_a_copy_of_a_file_that_was_collected_is_no_other_file(held: Project) -> None:
+    write(held, "build/lib/a.supercache.yaml", race("H-1", "uncached"))
+    assert held.run("--supercache-gate").ret == 0
+    write(held, "build/lib/a.supercache.yaml", race("H-1"))
+    assert held.run("--supercache-gate").ret == 6
+
+
+def test_what_git_ignores_is_not_covered(held: Project) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    write(held, "build/b.supercache.yaml")
+    assert held.run("--supercache-gate").ret == 6
+    write(held, ".gitignore", "build/\n")
+    assert held.run("--supercache-gate").ret == 0
+    told = "not covered: scenario files that git ignores: build/b.supercache.yaml"
+    assert told in gate(held)["scope"]
+    subprocess.run(["git", "add", "-f", "build"], check=True)
+    assert held.run("--supercache-gate").ret == 6, "git has it, so the project does"
+
+
+def test_a_setting_leaves_paths_out_and_the_go_says_so(held: Project) -> None:
+    write(held, "build/b.supercache.yaml")
+    write(held, "pyproject.toml", "[tool.supercache]\nuncollected = ['build', 'docs/*']\n")
+    assert held.run("--supercache-gate").ret == 0
+    assert "not covered: scenario files in build, docs/* (`uncollected`)" in gate(held)["scope"]
+    assert CliRunner().invoke(main, ["verdict"]).exit_code == 0
+    write(held, "dist/b.supercache.yaml")
+    assert held.run("--supercache-gate").ret == 6
+    write(held, "pyproject.toml", "[tool.supercache]\nuncollected = 'build'\n")
+    assert held.run("--supercache-gate").ret == 4
+
+
+def test_what_the_command_line_leaves_out_is_told(held: Project) -> None:
+    write(held, "scenarios/b.supercache.yaml")
+    assert held.run("--supercache-gate", "--ignore=scenarios/b.supercache.yaml").ret == 0
+    told = "not covered: scenario files that were not asked for: scenarios/b.supercache.yaml"
+    assert told in gate(held)["scope"]
+
+
+NO_FILES: dict[str, Callable[[Path], object]] = {
+    "pipe": os.mkfifo,
+    "folder": Path.mkdir,
+    "device": lambda path: path.symlink_to("/dev/zero"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_what_has_the_name_of_a_scenario_file_and_is_none_is_broken(
+    held: Project, kind: str
+) -> None:
+    NO_FILES[kind](held.path / "scenarios" / "p.supercache.yaml")
+    assert held.run("--supercache-gate", "scenarios").ret == 6
+    assert gate(held)["reasons"][0].startswith("p could not be run whole: the file")
+    held.run("scenarios").assert_outcomes(passed=1, failed=1)
+
+
+def test_links_are_followed_within_the_root(
+    held: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "b.supercache.yaml").write_text(race("V-9"))
+    (held.path / "build").symlink_to(elsewhere)
+    (held.path / "scenarios" / "again").symlink_to(held.path / "scenarios")
+    write(held, "tox.ini", "[pytest]\nnorecursedirs = build again\n")
+    assert held.run("--supercache-gate").ret == 0
+    (held.path / "build").unlink()
+    write(held, "more/b.supercache.yaml")
+    (held.path / "scenarios" / "build").symlink_to(held.path / "more")
+    assert held.run("--supercache-gate", "scenarios").ret == 6
+
+
+def test_a_walk_that_reaches_its_limit_decides_nothing(
+    held: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "ENTRIES_MAX", 1)
+    assert held.run("--supercache-gate").ret == 6
+    assert gate(held)["reasons"][0].startswith("what lies beyond")
+
+
+def test_lint_and_list_name_what_the_gate_names(held: Project) -> None:
+    write(held, "scenarios/build/b.supercache.yaml")
+    linted = CliRunner().invoke(main, ["lint", "scenarios"])
+    assert linted.exit_code == 1
+    assert "2 scenario files, 1 mistake" in linted.output
+    assert LOST.format("").strip() in linted.output
+    listed = CliRunner().invoke(main, ["list", "scenarios"])
+    assert "scenarios/build/b.supercache.yaml: has mistakes" in listed.output
