@@ -55,6 +55,15 @@ class Verb:
     writes: Callable[..., Any] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decorated:
+    """A function that was decorated with ``@explore``, by where it stands."""
+
+    path: str
+    line: int
+    name: str
+
+
 @dataclass(slots=True)
 class Registry:
     """Everything registered so far."""
@@ -62,17 +71,21 @@ class Registry:
     systems: dict[str, System] = field(default_factory=dict)
     verbs: dict[str, Verb] = field(default_factory=dict)
     watches: dict[str, Watch] = field(default_factory=dict)
+    explored: dict[Decorated, bool] = field(default_factory=dict)  # whether somebody has called it
 
     def copy(self) -> "Registry":
         """Return an independent copy, to come back to later."""
-        return Registry(dict(self.systems), dict(self.verbs), dict(self.watches))
+        return Registry(
+            dict(self.systems), dict(self.verbs), dict(self.watches), dict(self.explored)
+        )
 
     def become(self, other: "Registry") -> None:
         """Hold exactly what ``other`` holds."""
-        self.systems, self.verbs, self.watches = (
+        self.systems, self.verbs, self.watches, self.explored = (
             dict(other.systems),
             dict(other.verbs),
             dict(other.watches),
+            dict(other.explored),
         )
 
 

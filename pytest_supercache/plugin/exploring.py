@@ -11,6 +11,7 @@ from pytest_supercache.core.settings import Assume
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.plugin.fixtures import LAYER_FIXTURES
 from pytest_supercache.plugin.leaving import Leaving
+from pytest_supercache.registry import REGISTRY, Decorated
 from pytest_supercache.world import World
 
 if TYPE_CHECKING:
@@ -146,7 +147,12 @@ def _wrapped(
         ]
     )
 
+    place = inspect.unwrap(function).__code__
+    decorated = Decorated(path=place.co_filename, line=place.co_firstlineno, name=name_of_test)
+    REGISTRY.explored[decorated] = False
+
     def explored_test(*args: Any, **kwargs: Any) -> None:
+        REGISTRY.explored[decorated] = True
         given = rewritten.bind(*args, **kwargs).arguments
         node: pytest.Item = given["request"].node
         bench: Bench = given["supercache_bench"]
@@ -168,10 +174,10 @@ def _wrapped(
     # Nobody may look through to the function, whose parameters are others; so the code itself says
     # where it stands, also to Hypothesis.
     del explored_test.__wrapped__  # type: ignore[attr-defined]
-    place = inspect.unwrap(function).__code__
     explored_test.__code__ = explored_test.__code__.replace(
         co_filename=place.co_filename, co_firstlineno=place.co_firstlineno
     )
     explored_test.__signature__ = rewritten  # type: ignore[attr-defined]
     explored_test.is_explored = True  # type: ignore[attr-defined]
+    explored_test.decorated = decorated  # type: ignore[attr-defined]
     return explored_test

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.exit_status import is_asked
-from pytest_supercache.plugin.items import Items, paths, selecting, testpaths
+from pytest_supercache.plugin.items import Items
 from pytest_supercache.plugin.marking import (
     identity,
     mark,
@@ -216,6 +216,8 @@ class Gate:
         report = yield
         if report.skipped:
             self._items.skip_file(collector)
+        if report.passed and isinstance(collector, pytest.Module):
+            self._items.note_module(collector.path)
         for node in report.result or ():
             if isinstance(node, pytest.Item) and is_ours(node):
                 self._items.note_in_file(node)
@@ -226,6 +228,10 @@ class Gate:
         """Remember what has to be answered, whoever takes it out of the run later."""
         if is_ours(item):
             self._items.collect(item)
+
+    def pytest_collection_finish(self) -> None:
+        """See what should have become a test and has not."""
+        self._items.note_explored()
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Remember what was left out."""
@@ -350,16 +356,9 @@ class Gate:
             **self._facts,
             "skipped": [*self._facts["skipped"], *self._items.skipped_files()],
             "unexplained": unexplained,
-            "deselected": self._items.deselected,
-            "left_out": self._items.left_out(),
-            "removed": self._items.removed() if stopped is None else [],
-            "silent": sorted(self._items.silent),
-            "changed": self._checked_out[1],
+            **self._items.part(is_stopped=stopped is not None),
             **self.uncollected().part(),
-            "selecting": selecting(self._config),
-            "paths": paths(self._config),
-            "testpaths": testpaths(self._config),
-            "without_asserts": self._items.without_asserts,
+            "changed": self._checked_out[1],
             "stopped": stopped,
             "replay": bool(self._config.getoption("supercache_replay")),
             "overriding": self._overriding(),

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from pytest_supercache.registry import REGISTRY, Decorated
+
 _OUTPUT = "supercache_items"
 _PLUGIN = b"pytest_supercache"
 _COLLECTING = {"testpaths", "norecursedirs", "python_files", "python_classes", "python_functions"}
@@ -36,6 +38,10 @@ class Items:
         self.without_asserts = bool(sys.flags.optimize)  # here, or in any worker
         self._skipped_files: set[str] = set()
         self.files: set[str] = set()  # of scenarios, that were collected
+        self._modules: set[str] = set()  # of tests, that were collected
+        self._no_tests = dict[Decorated, str]()  # explored functions that became no test
+        self._told_no_tests: set[str] = set()
+        self._called: set[str] = set()
 
     @property
     def collected(self) -> dict[str, str]:
@@ -57,6 +63,33 @@ class Items:
     def note_in_file(self, item: pytest.Item) -> None:
         """Note an item of a file, whether or not a node id asks for it."""
         self._in_files.append(item)
+
+    def note_module(self, path: Path) -> None:
+        """Note a module whose tests were collected."""
+        self._modules.add(os.path.realpath(path))
+
+    def note_explored(self) -> None:
+        """See, once all is collected, which functions with ``@explore`` became no test.
+
+        Only those of collected modules: others are imported from elsewhere, or not. A node id asks
+        for a part of its file, of which other classes are not looked into.
+        """
+        words = selecting(self._config)
+        if any(word == "--lf" or word.startswith("-o ") for word in words):
+            return
+        here = self._config.invocation_params.dir
+        parts = {os.path.realpath(here / word.partition("::")[0]) for word in words if "::" in word}
+        tests = {getattr(getattr(item, "obj", None), "decorated", None) for item in self._in_files}
+        for one in REGISTRY.explored:
+            path = os.path.realpath(one.path)
+            if path in self._modules - parts and one not in tests:
+                shown = Path(os.path.relpath(path, self._config.rootpath)).as_posix()
+                self._no_tests[one] = f"{shown}:{one.line} {one.name}"
+
+    def no_tests(self) -> list[str]:
+        """Return the functions with ``@explore`` that became no test and that nobody has called."""
+        here = {text for one, text in self._no_tests.items() if not REGISTRY.explored.get(one)}
+        return sorted((here | self._told_no_tests) - self._called)
 
     def collect(self, item: pytest.Item) -> None:
         """Note what has to be answered."""
@@ -88,6 +121,8 @@ class Items:
                 "without_asserts": self.without_asserts,
                 "skipped_files": sorted(self._skipped_files),
                 "files": sorted(self.files),
+                "no_tests": sorted(self._no_tests.values()),
+                "called": [t for one, t in self._no_tests.items() if REGISTRY.explored.get(one)],
             }
 
     def learn(self, worker: str, output: dict[str, Any]) -> None:
@@ -103,6 +138,22 @@ class Items:
         self.without_asserts |= told["without_asserts"]
         self._skipped_files |= set(told["skipped_files"])
         self.files |= set(told["files"])
+        self._told_no_tests |= set(told["no_tests"])
+        self._called |= set(told["called"])
+
+    def part(self, *, is_stopped: bool) -> dict[str, Any]:
+        """Return what ``verdict.json`` says of what was collected and left out."""
+        return {
+            "deselected": self.deselected,
+            "left_out": self.left_out(),
+            "removed": [] if is_stopped else self.removed(),
+            "silent": sorted(self.silent),
+            "no_tests": self.no_tests(),
+            "selecting": selecting(self._config),
+            "paths": paths(self._config),
+            "testpaths": testpaths(self._config),
+            "without_asserts": self.without_asserts,
+        }
 
     def skipped_files(self) -> list[str]:
         """Return the modules that were skipped whole and may have had items of ours."""

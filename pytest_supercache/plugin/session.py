@@ -66,7 +66,9 @@ def come_back_to(before: Registry) -> None:
         for name, system in REGISTRY.systems.items()
         if system.factory.__module__.startswith("pytest_supercache.")
     }
-    REGISTRY.become(Registry(before.systems | shipped, before.verbs, before.watches))
+    REGISTRY.become(
+        Registry(before.systems | shipped, before.verbs, before.watches, before.explored)
+    )
 
 
 class Session:

@@ -1,0 +1,124 @@
+"""A function with @explore that pytest does not take for a test is named: nobody ran it."""
+
+import pytest
+from click.testing import CliRunner
+
+from pytest_supercache.cli import main
+from tests.plugin.conftest import Project
+from tests.plugin.test_plugin_gate import gate
+
+TEST = """
+import pytest_supercache as sc
+
+@sc.explore
+def test_that_holds(world):
+    world.actor("alice", world.origin.get, "k")
+    world.run()
+"""
+BODY = "world.actor('bob', world.origin.get, 'k'); world.run()"
+NO_TESTS = {
+    "a class with __init__": f"""
+class TestIt:
+    def __init__(self): pass
+    @sc.explore
+    def test_lost(self, world): {BODY}
+""",
+    "a class of another name": f"""
+class Checks:
+    @sc.explore
+    def test_lost(self, world): {BODY}
+""",
+    "a class that says so": f"""
+class TestIt:
+    __test__ = False
+    @sc.explore
+    def test_lost(self, world): {BODY}
+""",
+    "another name": f"""
+@sc.explore
+def check_lost(world): {BODY}
+""",
+    "the name of another": f"""
+@sc.explore
+def test_lost(world): {BODY}
+
+@sc.explore
+def test_lost(world): {BODY}
+""",
+}
+
+
+@pytest.mark.parametrize("how", NO_TESTS)
+def test_an_explored_function_that_became_no_test_is_named(
+    project: Project, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    project.test_file(TEST + NO_TESTS[how])
+    assert project.run("--supercache-gate", "-W", "default").ret == 6
+    (reason,) = gate(project)["reasons"]
+    assert reason.startswith("test_it.py:")
+    assert "lost is decorated with @explore and did not become a test" in reason
+    monkeypatch.chdir(project.path)
+    assert CliRunner().invoke(main, ["verdict", "--lock"]).exit_code == 2
+
+
+def test_workers_name_it_too(project: Project) -> None:
+    project.test_file(TEST + NO_TESTS["another name"])
+    assert project.run_apart("--supercache-gate", "-n", "1").ret == 6
+    assert "check_lost is decorated with @explore" in gate(project)["reasons"][0]
+
+
+MEANT = {
+    "a helper that a test calls": f"""
+@sc.explore
+def helper(world): {BODY}
+
+def test_more(request, supercache_bench): helper(request, supercache_bench)
+""",
+    "a class that another one inherits from": f"""
+class Contract:
+    @sc.explore
+    def test_it(self, world): {BODY}
+
+class TestIt(Contract): pass
+""",
+    "a function made inside of another": f"""
+def made():
+    @sc.explore
+    def test(world): {BODY}
+    return test
+
+test_made = made()
+""",
+    "a test with @given": f"""
+from hypothesis import given, strategies as st
+
+@given(number=st.just(1))
+@sc.explore
+def test_given(world, number): {BODY}
+""",
+    "one that a test makes": f"""
+def test_decorators():
+    @sc.explore
+    def inner(world): {BODY}
+""",
+    "one of another module": "from contracts import test_shared, not_imported\n",
+}
+
+
+@pytest.mark.parametrize("what", MEANT)
+def test_what_is_decorated_on_purpose_is_not_named(project: Project, what: str) -> None:
+    shared = TEST.replace("test_that_holds", "test_shared")
+    project.test_file(shared + TEST.replace("test_that_holds", "not_imported"), "contracts")
+    project.test_file(TEST + MEANT[what])
+    project.run("--supercache-gate")
+    assert project.verdict()["run"]["no_tests"] == []
+    assert gate(project)["verdict"] == "GO"
+
+
+@pytest.mark.parametrize("part", [("-k", "holds"), ("test_it.py::test_that_holds",)])
+def test_what_was_not_asked_for_is_no_lost_test(project: Project, part: tuple[str, ...]) -> None:
+    project.test_file(
+        f"{TEST}\nclass TestMore:\n    @sc.explore\n    def test_it(self, world): {BODY}\n"
+    )
+    assert project.run("--supercache-gate", *part).ret == 0
+    assert project.verdict()["run"]["no_tests"] == []
