@@ -279,6 +279,7 @@ _HAPPENED = {
     "silent": "is a worker that ended without telling what it had collected",
     "changed": "was changed while the run went on",
     "uncollected": UNEXPLAINED,
+    "unread": "asks for more than the files of pytest's root and was not read: start in its folder",
     "no_tests": (
         "is decorated with @explore and did not become a test: its name or its class's is none of "
         "a test, the class has __init__ or __test__ = False, or another test has the same name"

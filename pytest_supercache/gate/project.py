@@ -53,25 +53,7 @@ def _lock(path: Path) -> dict[str, Any]:
         return {"lock_fault": str(error), "lock_digest": digest_of(text or str(error))}
 
 
-def refuse_other_root(root: Path, started: Path) -> None:
-    """Refuse a root without the gate's files when they lie where the run was started.
-
-    Which folder is pytest's root depends on its arguments; without lock and settings the gate
-    would ask for less than the project wants.
-
-    Raises:
-        SupercacheError: a file of the gate would not be read.
-    """
-    for name in (LOCK, KNOWN_ISSUES, "pyproject.toml"):
-        here = started / name
-        if started != root and _is_ours(here) and not _is_ours(root / name):
-            raise SupercacheError(
-                f"{here} would not be read: pytest's root is {root}; give --rootdir={started}, or "
-                "start pytest in the folder that is meant"
-            )
-
-
-def _is_ours(path: Path) -> bool:
+def is_of_the_gate(path: Path) -> bool:
     """Say whether a file is there and about the gate: most pyproject.toml are not."""
     if path.name != "pyproject.toml":
         return path.exists()

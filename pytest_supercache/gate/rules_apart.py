@@ -36,7 +36,7 @@ def weaker(
     lost = [name for name in gate.get("release") or () if name not in rules.release]
     if lost:
         yield f"{_JUDGED}{', '.join(lost)} ships there and not here (release)"
-    if _rank(rules.minimum_severity) > _rank(gate.get("minimum_severity")):
+    if is_more_severe(rules.minimum_severity, gate.get("minimum_severity")):
         yield (
             f"{_JUDGED}minimum_severity was {gate.get('minimum_severity') or 'not set'} and is "
             f"{rules.minimum_severity} here"
@@ -46,6 +46,11 @@ def weaker(
     is_known = "known_issues_digest" in gate
     if is_known and rules.issues and gate["known_issues_digest"] != rules.known_issues_digest:
         yield f"{_JUDGED}the known issues are others here; run the gate with them"
+
+
+def is_more_severe(minimum: object, other: object) -> bool:
+    """Say whether a minimum severity lets more through than another one."""
+    return _rank(minimum) > _rank(other)
 
 
 def _rank(severity: object) -> int:

@@ -25,6 +25,7 @@ from pytest_supercache.plugin.marking import (
     write_own,
 )
 from pytest_supercache.plugin.uncollected import SETTING, ScenarioFiles, Uncollected
+from pytest_supercache.plugin.unread import refuse_unread, unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,7 +102,7 @@ class Gate:
         if not (self.is_on or self._today):
             return
         from pytest_supercache.gate.checkout import checkout_of
-        from pytest_supercache.gate.project import read_day, read_rules, refuse_other_root
+        from pytest_supercache.gate.project import read_day, read_rules
 
         root = self._config.rootpath
         try:
@@ -109,7 +110,7 @@ class Gate:
                 mark_once(self._config, self._path.parent)
                 refuse_empty_id()
                 refuse_without_asserts(self._config)
-                refuse_other_root(root, self._config.invocation_params.dir)
+                refuse_unread(self._config)
                 self._began = checkout_of(root, self._path.parent)
             for name in ("today", "replay") if self.is_on else ():
                 if self._config.getoption(f"supercache_{name}"):
@@ -358,6 +359,7 @@ class Gate:
             "unexplained": unexplained,
             **self._items.part(is_stopped=stopped is not None),
             **self.uncollected().part(),
+            "unread": unread(self._config, self._items.ran_from) if self.is_on else [],
             "changed": self._checked_out[1],
             "stopped": stopped,
             "replay": bool(self._config.getoption("supercache_replay")),

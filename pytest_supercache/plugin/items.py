@@ -49,6 +49,11 @@ class Items:
         return self._told | {item.nodeid: item.name for item in self._collected}
 
     @property
+    def ran_from(self) -> set[str]:
+        """The files of what was collected, from the root."""
+        return {node_id.partition("::")[0] for node_id in self.collected}
+
+    @property
     def _left_out(self) -> set[str]:
         return self._told_left_out | {item.nodeid for item in self._deselected}
 

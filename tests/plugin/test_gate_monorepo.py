@@ -1,0 +1,137 @@
+"""Rules of the gate in a folder below pytest's root: a run that does not read them is refused."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pytest_supercache.gate.lock import Lock, write_lock
+from tests.plugin.conftest import Project
+from tests.plugin.projects import race
+from tests.plugin.test_plugin_gate import gate
+
+KNOWN = """
+[[known]]
+id = "KI-1"
+match = "c0ffee000001"
+systems = ["shop"]
+workaround = "set cache.l1=off"
+workaround_checked_by = "H-1"
+owner = "karim"
+approved_by = "betty"
+opened = {opened}
+expires = {expires}
+permanent_fix = "CACHE-401"
+"""
+
+
+@pytest.fixture
+def mono(project: Project) -> Project:
+    """A repository of several services, with pytest's settings above; one scenario HOLDS."""
+    (project.path / "svc" / "scenarios").mkdir(parents=True)
+    write(project, "svc/scenarios/a.supercache.yaml", race("H-1", "uncached"))
+    return project
+
+
+def write(project: Project, path: str, text: str) -> None:
+    (project.path / path).write_text(text)
+
+
+def lock(*names: str, path: str) -> str:
+    return write_lock(Lock(scenarios=dict.fromkeys(names, True), paths=(path,)))
+
+
+def known_issues() -> str:
+    today = datetime.now(UTC).date()
+    return KNOWN.format(opened=today, expires=today + timedelta(days=9))
+
+
+RULES = {
+    "gate.lock": lock("H-1", "V-1", path="scenarios"),
+    "pyproject.toml": '[tool.supercache]\nrelease = ["shop"]\n',
+    "known-issues.toml": "",
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    ("started", "given"),
+    [(".", ["svc/scenarios"]), (".", ["svc/scenarios/a.supercache.yaml"]), ("svc/scenarios", [])],
+)
+def test_rules_on_the_way_to_the_files_are_not_passed_over(
+    mono: Project, monkeypatch: pytest.MonkeyPatch, name: str, started: str, given: list[str]
+) -> None:
+    write(mono, f"svc/{name}", RULES[name])
+    monkeypatch.chdir(mono.path / started)
+    result = mono.run("--supercache-gate", *given)
+    assert result.ret == 4
+    told = f"*svc/{name} would not be read: pytest's root is *; there is none in it;"
+    result.stderr.fnmatch_lines([f"{told} give --rootdir=*svc,*"])
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rules_deeper_than_the_arguments_are_found_when_they_are_run(
+    mono: Project, name: str
+) -> None:
+    write(mono, f"svc/{name}", RULES[name])
+    assert mono.run("--supercache-gate").ret == 6
+    assert gate(mono)["reasons"][0].startswith(f"svc/{name} (there is none in it) asks for more")
+    other = mono.path / "other"
+    other.mkdir()
+    (mono.path / "svc" / "scenarios" / "a.supercache.yaml").rename(other / "a.supercache.yaml")
+    assert mono.run("--supercache-gate").ret == 0, "nothing is run beside these rules"
+
+
+MORE = {
+    "a scenario": (
+        "gate.lock", lock("H-1", path="."), lock("H-1", "V-1", path="scenarios"),
+        "V-1 is not in the lock there",
+    ),
+    "a path": (
+        "gate.lock", lock("H-1", path="svc/scenarios"), lock("H-1", path="."),
+        "the lock there is not about svc",
+    ),
+    "a system": (
+        "pyproject.toml", "[tool.supercache]\nrelease = ['uncached']\n",
+        "[tool.supercache]\nrelease = ['uncached', 'shop']\n", "shop does not ship there (release)",
+    ),
+    "a severity": (
+        "pyproject.toml", "[tool.supercache]\nminimum_severity = 'blocker'\n",
+        "[tool.supercache]\nminimum_severity = 'minor'\n", "minimum_severity is blocker there",
+    ),
+    "a bound": (
+        "pyproject.toml", "[tool.supercache]\nticks = 0\n", "[tool.supercache]\nticks = 2\n",
+        "ticks is another one there",
+    ),
+    "no waiver": ("known-issues.toml", known_issues(), "", "KI-1 is waived there only"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MORE)
+def test_of_two_files_the_one_that_asks_for_more_is_not_passed_over(
+    mono: Project, what: str
+) -> None:
+    name, root, own, why = MORE[what]
+    write(mono, name, root)
+    write(mono, f"svc/{name}", own)
+    result = mono.run("--supercache-gate", "svc/scenarios")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*svc/{name} would not be read: pytest's root is *; {why};*"])
+
+
+def test_rules_of_the_root_that_ask_for_as_much_are_fine(mono: Project) -> None:
+    node_id = "test_it.py::test_it"
+    write(mono, "svc/gate.lock", lock("H-1", node_id, path="."))
+    write(mono, "gate.lock", lock("H-1", f"svc/{node_id}", "X-1", path="."))
+    for folder in (".", "svc"):
+        write(mono, f"{folder}/known-issues.toml", known_issues())
+    write(mono, "svc/pyproject.toml", "[tool.supercache]\nreport = 'out'\nticks = 0\n")
+    write(mono, "pyproject.toml", "[tool.supercache]\nrelease = ['uncached']\nticks = 0\n")
+    assert mono.run("--supercache-gate").ret == 6
+    missing = [reason for reason in gate(mono)["reasons"] if "was not read" in reason]
+    assert missing == []
+    assert mono.verdict()["run"]["unread"] == []
+
+
+def test_settings_of_other_tools_are_no_rules(mono: Project) -> None:
+    write(mono, "svc/pyproject.toml", "[tool.ruff]\nline-length = 100\n")
+    assert mono.run("--supercache-gate", "svc/scenarios").ret == 0
