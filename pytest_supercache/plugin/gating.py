@@ -4,7 +4,6 @@ Decided where all reports arrive, on xdist's controller. Before a gate run a mar
 last ``verdict.json``, so that a run which dies leaves no old GO behind.
 """
 
-import sys
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.plugin.asserts import refuse_without_asserts
 from pytest_supercache.plugin.exit_status import is_asked
 from pytest_supercache.plugin.items import Items
 from pytest_supercache.plugin.marking import (
@@ -378,24 +378,6 @@ class Gate:
             return None
         why = session.shouldfail or session.shouldstop or "not every item was run"
         return f"{why} ({len(self._ran)} of {session.testscollected} items were run)"
-
-
-def refuse_without_asserts(config: pytest.Config) -> None:
-    """Refuse to decide where asserts of the project do nothing, or do not say what failed.
-
-    Raises:
-        UsageError: Python or pytest was told so.
-    """
-    if sys.flags.optimize:
-        raise pytest.UsageError(
-            "gate: -O or PYTHONOPTIMIZE has switched off asserts, so what they state was not "
-            "checked; leave it out"
-        )
-    if config.getoption("assertmode") == "plain":
-        raise pytest.UsageError(
-            "gate: --assert=plain takes from failed asserts what was compared, and failures look "
-            "alike that are not; leave it out"
-        )
 
 
 def is_ours(item: pytest.Item) -> bool:
