@@ -202,6 +202,7 @@ def _search_one(
     again: Again | None,
 ) -> Unit:
     began = real_seconds()
+    stand.stack.existing_cache.leases.start(within.leases)
     for _ in range(RESTARTS_MAX):
         trial = Trial(
             stand=stand, body=work.body, settings=within, started=began,
@@ -221,6 +222,7 @@ def _search_one(
         reduction=one.reduction(),
         points=tuple(trial.points),
         idle=trial.idle,
+        leases=stand.stack.existing_cache.leases.known,
     )
 
 
@@ -316,7 +318,7 @@ class _Check:
             assert trial.first is not None, "a search has executed something"
             doubt = self._searched.doubt
             why = coverage.why_unfinished(
-                trial.executions, trial.seconds(), trial.settings, trial.first,
+                trial.executions + trial.idle, trial.seconds(), trial.settings, trial.first,
                 self._searched.sampler, self._searched.up_to,
                 different=(len(trial.different), 0 if doubt is None else doubt.interleavings),
             )  # fmt: skip
@@ -339,8 +341,8 @@ class _Check:
         doubt = self._searched.doubt
         follow = None if doubt is None else doubt.witness
         exhausted = end is End.EXHAUSTED
-        if follow is not None and not trial.found.serial:
-            found, minimal = simplest(trial, trial.found, follow), exhausted
+        if doubt is not None and follow is not None and not trial.found.serial:
+            found, minimal = simplest(trial, trial.found, follow), exhausted and doubt.is_minimal
         else:
             is_smallest = self._searched.is_smallest
             found, minimal = smallest(trial, trial.found, is_smallest=is_smallest)
@@ -368,7 +370,8 @@ class _Check:
 
     def _unknown(self, reasons: Iterable[str]) -> CheckResult:
         trial = self._trial
-        scope, up_to = trial.scope(), self._searched.up_to
+        scope = trial.scope()
+        up_to = None if trial.not_judged or trial.stand.sharing.mixed else self._searched.up_to
         return CheckResult(
             verdict=Verdict.UNKNOWN,
             executions=trial.executions,

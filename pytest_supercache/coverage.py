@@ -191,10 +191,10 @@ def _everything(executions: int, reduction: Reduction | None) -> str:
 def cut_off(executions: int, scope: Scope, up_to: UpTo | None) -> str:
     """Say how far a search came that did not finish."""
     complete = ""
+    counted = "1 schedule was" if executions == 1 else f"{executions:,} schedules were"
     if up_to is not None:
         limit = f"at most {_times(up_to.preemptions)}" if up_to.preemptions else "no preemption"
         complete = f"no violation with {limit} (all {up_to.schedules:,} executed); "
-    counted = "1 schedule was" if executions == 1 else f"{executions:,} schedules were"
     if scope["search"] in SAMPLERS:
         complete = "some of them perhaps more than once; "
     return f"{counted} executed, {complete}not all {bounds(scope)}"
@@ -278,14 +278,17 @@ def why_unfinished(
         why = f"{settings.search} search found nothing, and it can prove nothing: it does not know "
         why += "what is left"
         advice = "Use search 'auto' for a proof, with more executions or time if that needs it"
-    elif executions >= settings.executions:
+    elif executions >= settings.executions or (
+        seconds <= settings.time and settings.preemptions is None
+    ):
         why = f"the budget of {settings.executions:,} executions ran out"
         advice = "give more with --supercache-executions, or make the flow smaller"
     elif seconds > settings.time:
         why = f"the budget of {settings.time:g} s ran out"
         advice = "give more with --supercache-time, or make the flow smaller"
     else:
-        why = f"only schedules with at most {settings.preemptions} preemptions were tried"
+        assert settings.preemptions is not None, "nothing else ends a search early"
+        why = f"only schedules with at most {_times(settings.preemptions)} were tried"
         advice = "leave out --supercache-preemptions to try all"
     told = [why, used, _size(first, sampler, different), *_chances(executions, sampler)]
     next_step = _next_step(up_to, seconds / max(executions, 1))
@@ -300,7 +303,8 @@ def _next_step(up_to: UpTo | None, pace: float) -> str:
     schedules = up_to.schedules + up_to.more
     seconds = schedules * pace
     return (
-        f"The cheapest next step is --supercache-preemptions={up_to.preemptions + 1}: at least "
+        f"The cheapest next step is --supercache-preemptions={up_to.preemptions + 1}, with as many "
+        "executions as it needs: at least "
         f"{schedules:,} schedules, {f'{seconds:,.0f}' if seconds >= 1 else 'less than 1'} s at "
         "this pace. For a proof, "
     )

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from sys import maxsize
 
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.schedule import Scheduler
@@ -73,6 +74,7 @@ class Doubt:
         self._walk: Fraction | None = Fraction(0)  # the chance that a random walk fails
         self.smallest: tuple[int, int, int, int, tuple[str, ...]] | None = None
         """Early ticks, preemptions, steps, users and order of the smallest failing schedule."""
+        self._fewest = maxsize  # preemptions of any failing schedule
         self.is_mixed = False
         """Whether of some failing interleaving perhaps only some schedules fail."""
         self.witness: Follow | None = None
@@ -171,20 +173,26 @@ class Doubt:
 
     def _consider(self, ability: Ability, ticks: int) -> None:
         """Keep the smallest failing schedule: fewest early ticks, preemptions, steps, users."""
-        least = None if self.smallest is None else self.smallest[0]
-        if least is not None and ticks > least:
-            return
-        most = self.smallest[1] if self.smallest is not None and ticks == least else None
+        least = ticks + 1 if self.smallest is None else self.smallest[0]
+        most = None
+        if self.smallest is not None and ticks >= least:
+            most = self.smallest[1] if ticks == least else self._fewest - 1
         fewest = fewest_preemptions(ability, most)
         if fewest is None:
             return
         events = ability.events
         preemptions, way = fewest
+        self._fewest = min(self._fewest, preemptions)
         actors = tuple(events[at].actor for at in way)
         size = (ticks, preemptions, len(actors), len(set(actors)), actors)
         if self.smallest is None or size < self.smallest:
             self.smallest = size
             self.witness = Follow(Order.of(events, way), self.search.can_wait)
+
+    @property
+    def is_minimal(self) -> bool:
+        """Whether no failing schedule that was seen has fewer preemptions than the smallest."""
+        return self.smallest is not None and self.smallest[1] == self._fewest
 
     def conclude(self) -> None:
         """Make the checks that need to know every interleaving.

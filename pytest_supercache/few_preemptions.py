@@ -6,10 +6,12 @@ is done. So when a part of the budget has gone, all schedules without a preempti
 with one, and so on, as far as another part reaches.
 """
 
-from pytest_supercache.core.schedule import Scheduler
+from pytest_supercache.core.orders import Pair
+from pytest_supercache.core.schedule import Schedule, Scheduler
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
 from pytest_supercache.doubt import Doubt
+from pytest_supercache.oracle.cause import INTERLEAVINGS_MAX, Evidence
 from pytest_supercache.search.all_schedules import AllSchedules, UpTo
 from pytest_supercache.search.events import orders_of
 from pytest_supercache.search.search import SearchEnded
@@ -45,7 +47,8 @@ class FewPreemptions:
         )
         self._before = (0, 0.0)  # executions and seconds of the long search
         self._executions = 0
-        self._passing: list[Execution] = []
+        self._idle = 0
+        self._passing: list[tuple[list[Pair], Schedule]] = []
         self._level = -1  # the last one that was begun
         self.has_found = False
         """Whether one of these schedules fails."""
@@ -70,12 +73,13 @@ class FewPreemptions:
 
     def conclude(self, end: End) -> None:
         """Leave in the trial only the executions of the search that has come to its end."""
+        self._passing.clear()
         if end is not End.EXHAUSTED:
             return
-        trial = self._trial
-        trial.executions = (
-            self._executions if self.is_everything else trial.executions - self._executions
-        )
+        trial, executions, idle = self._trial, self._executions, self._idle
+        if not self.is_everything:
+            executions, idle = trial.executions - executions, trial.idle - idle
+        trial.executions, trial.idle = executions, idle
 
     def _has_begun_in_vain(self) -> bool:
         executions, seconds = self._used()
@@ -101,25 +105,32 @@ class FewPreemptions:
             raise SearchEnded(end)
 
     def _attempt(self, scheduler: Scheduler) -> Execution:
-        counted = self._trial.executions
+        trial = self._trial
+        executions, idle = trial.executions, trial.idle
         try:
-            execution = self._trial.attempt(scheduler)
+            execution = trial.attempt(scheduler)
         except SearchEnded:
-            if self._trial.found is not None:
-                self._tell(self._trial.found.execution)
+            if trial.found is not None:
+                self._tell(trial.found.execution)
             raise
-        self._executions += self._trial.executions - counted
+        self._executions += trial.executions - executions
+        self._idle += trial.idle - idle
         if execution.complete and not execution.missed:
-            self._passing.append(execution)
+            self._passing.append((self._orders(execution), execution.schedule))
         return execution
 
     def _tell(self, failing: Execution) -> None:
         """Add what was executed here to what is known: it is what the finding is compared with."""
         self.has_found = True
+        if self._doubt.evidence.size >= INTERLEAVINGS_MAX:
+            self._doubt.evidence = Evidence()
         evidence = self._doubt.evidence
-        for execution in (*self._passing, failing):
-            orders = orders_of(self._doubt.events_of(execution))
-            evidence.add(orders, fails=execution is failing, schedule=execution.schedule)
+        evidence.add(self._orders(failing), fails=True, schedule=failing.schedule)
+        for orders, schedule in self._passing:
+            evidence.add(orders, fails=False, schedule=schedule)
+
+    def _orders(self, execution: Execution) -> list[Pair]:
+        return orders_of(self._doubt.events_of(execution))
 
     def _is_enough(self, _waiting: int) -> bool:
         """Say whether the share is used, or the next level would not fit into what is left."""

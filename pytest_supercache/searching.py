@@ -65,8 +65,9 @@ def search(trial: Trial, item: str, hypothesis: OfHypothesis) -> Searched:
             searched.end = ended.end
         trial.outside = False
         searched.sampler = each if isinstance(each, Sampler) else None
+        searched.is_smallest = isinstance(each, AllSchedules)
         if isinstance(each, AllSchedules):
-            searched.is_smallest, searched.up_to = True, each.done
+            searched.up_to = each.done
         if searched.end is not End.OUT_OF_BUDGET or trial.is_over_budget():
             break
     return searched

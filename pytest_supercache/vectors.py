@@ -25,7 +25,8 @@ class Unit:
     """The search of one vector.
 
     ``points`` are the faults that could have struck besides; ``idle`` counts executions in which
-    one of the vector's faults had nothing to strike: they are no executions of this vector. What a
+    one of the vector's faults had nothing to strike: they are no executions of this vector;
+    ``leases`` are keys that were locks in some execution, which larger vectors know then. What a
     worker found comes without its executions: they are recorded here.
     """
 
@@ -34,6 +35,7 @@ class Unit:
     reduction: coverage.Reduction | None = None
     points: tuple[Fault, ...] = ()
     idle: int = 0
+    leases: frozenset[str] = frozenset()
 
 
 Again = Schedule | CheckResult
@@ -82,7 +84,7 @@ def search_vectors(
             if len(vector) < settings.faults.max:
                 for larger in joined(vector, unit.points):
                     following.setdefault(frozenset(larger), larger)
-        progress.size = len(level[0])
+        progress.end_level(len(level[0]))
         level = list(following.values())
     return progress.result(None)
 
@@ -143,9 +145,15 @@ class _Progress:
         self._faults = settings.faults
         self._started = real_seconds()
         self._done: list[Unit] = []
+        self._leases: frozenset[str] = frozenset()
 
     def add(self, unit: Unit) -> None:
         self._done.append(unit)
+
+    def end_level(self, size: int) -> None:
+        """Note that all vectors of so many faults were searched; what they learnt is known now."""
+        self.size = size
+        self._leases = frozenset[str]().union(*(done.leases for done in self._done))
 
     def left(self, *, is_clean: bool) -> Exploration | None:
         """Return what the next vector may use; the clean one leaves half of it to the others."""
@@ -156,7 +164,7 @@ class _Progress:
             return None
         if is_clean and self._faults.max:
             executions, time = max(executions // 2, 1), time / 2
-        return replace(self._settings, executions=executions, time=time)
+        return replace(self._settings, executions=executions, time=time, leases=self._leases)
 
     def result(self, left_at: Vector | None) -> CheckResult:
         """Put together what the vectors came to; ``left_at``: the search ended with this one."""
@@ -248,6 +256,9 @@ class _Progress:
     def _scope(self, faults: int) -> coverage.Scope:
         struck = [done for done in self._done if done.vector and done.result.executions]
         scope = dict(self._done[0].result.scope)
+        for done in struck:
+            ticks = max(int(scope["early ticks"]), int(done.result.scope["early ticks"]))
+            scope["early ticks"] = ticks
         if scope and struck:
             scope["faults"] = faults
             scope["fault kinds"] = ", ".join(self._faults.named())

@@ -30,10 +30,16 @@ def masked(text: str) -> str:
 
 
 def masked_address(text: str) -> str:
-    """Return what is to name a server, without who one is there, also if it is no valid URL."""
-    scheme, separator, rest = text.rpartition("://")
+    """Return what is to name a server, without who one is there, although it is no valid URL.
+
+    Whatever stands before the last ``@``, and after a question mark, may be a part of that.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "", text
     _, at, host = rest.rpartition("@")
-    return masked(f"{scheme}{separator}{MASK}@{host}" if at else text)
+    host = host.partition("?")[0]
+    return f"{scheme}{separator}{MASK}@{host}" if at else f"{scheme}{separator}{host}"
 
 
 def masked_data(data: Any) -> Any:

@@ -41,6 +41,7 @@ class Exploration:
     assume: Assume | None = None
     stop_at_first: bool = True
     step_timeout: float = 5.0
+    leases: frozenset[str] = frozenset()  # keys that searches of other faults know to be locks
     odds: Simulation = field(default_factory=Simulation)
 
     @property

@@ -2,8 +2,10 @@
 
 SET NX with a time to live takes a lock, and it is also how a cache adds an entry where there is
 none. It was a lock if its holder deletes it, or gives it to a script; or if somebody who was
-refused asks again. What was seen once is known in every later execution of the check.
+refused asks again in the same operation. What was seen once is known in every later execution.
 """
+
+from collections.abc import Iterable
 
 Asker = tuple[str, int | None]
 """An actor, and which of its operations this is."""
@@ -14,7 +16,7 @@ class Leases:
 
     def __init__(self) -> None:
         self._locks: set[str] = set()
-        self._asked: dict[str, set[Asker]] = {}  # in this execution
+        self._asked: dict[str, dict[Asker, bool | None]] = {}  # in this execution: who got them
         self._has_grown = False
 
     def __len__(self) -> int:
@@ -24,9 +26,19 @@ class Leases:
         return key in self._asked and key in self._locks
 
     @property
+    def known(self) -> frozenset[str]:
+        """Every key that was a lock in some execution."""
+        return frozenset(self._locks)
+
+    @property
     def are_asked(self) -> bool:
         """Whether any key was asked for in this execution."""
         return bool(self._asked)
+
+    def start(self, known: Iterable[str]) -> None:
+        """Begin a search that knows these locks, and no others."""
+        self._locks = set(known)
+        self._has_grown = False
 
     def begin(self) -> None:
         """Begin an execution."""
@@ -34,14 +46,20 @@ class Leases:
 
     def ask(self, key: str, asker: Asker) -> None:
         """Note that somebody sets a key if it is absent."""
-        askers = self._asked.setdefault(key, set())
-        if asker in askers:
+        askers = self._asked.setdefault(key, {})
+        if askers.get(asker, True) is not True:
             self._learn(key)
-        askers.add(asker)
+        askers[asker] = None
+
+    def answer(self, key: str, asker: Asker, *, is_granted: bool) -> None:
+        """Note whether the key was absent; of a command in a pipeline that is not told."""
+        if asker in self._asked.get(key, ()):
+            self._asked[key][asker] = is_granted
 
     def free(self, key: str, actor: str) -> None:
         """Note that somebody deletes a key, or gives it to a script."""
-        if any(actor == other for other, _ in self._asked.get(key, ())):
+        askers = self._asked.get(key, {})
+        if any(actor == name and answer is not False for (name, _), answer in askers.items()):
             self._learn(key)
 
     def take_growth(self) -> bool:

@@ -277,23 +277,33 @@ def start_server(backend: str) -> AnyServer:
     )
 
 
+def shown_address(url: str) -> str:
+    """Return the name or URL of a server without who one is there, be it a valid one or not."""
+    return masked_address(url) if ":" in url and _is_wrong(url) else masked(url)
+
+
 def _refuse_wrong_url(url: str) -> None:
     """Refuse a URL that redis-py would read otherwise than it is meant.
 
     Raises:
         SupercacheError: a user or password ends it too early, or its port is no number.
     """
-    parts = urlsplit(url)
-    try:
-        is_wrong = parts.port == 0 or (parts.scheme != "unix" and "@" in parts.path)
-    except ValueError:
-        is_wrong = True
-    if is_wrong:
+    if _is_wrong(url):
         raise SupercacheError(
             f"--supercache-backend={masked_address(url)}: this is no URL of a Redis server. "
             "Expected redis://user:password@host:6379/0; in a user or password, / ? # and @ are "
             "written %2F %3F %23 and %40."
         )
+
+
+def _is_wrong(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_port = parts.port != 0
+    except ValueError:
+        return True
+    is_one = url.count("://") == 1 and is_port
+    return not is_one or (parts.scheme != "unix" and "@" in parts.path)
 
 
 def _addresses(arguments: Mapping[str, Any]) -> frozenset[Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation, described
 from pytest_supercache.oracle.answers import ANSWERS
@@ -66,7 +67,11 @@ class Judgement:
 
 
 def judge(execution: Execution, guarantees: Iterable[Guarantee]) -> Judgement:
-    """Judge an execution: answers first, then single steps, the body's own checks, guarantees."""
+    """Judge an execution: answers first, then single steps, the body's own checks, guarantees.
+
+    Raises:
+        SupercacheError: a guarantee of the project has failed to judge.
+    """
     violations: list[Violation] = []
     unjudged: list[tuple[str, NotJudgedError]] = []
     missing = ANSWERS.find_violation(execution)
@@ -85,13 +90,34 @@ def judge(execution: Execution, guarantees: Iterable[Guarantee]) -> Judgement:
         if guarantee.name == ANSWERS.name:
             continue
         try:
-            found = guarantee.find_violation(execution)
+            found = _violation(guarantee, execution)
         except NotJudgedError as error:
             unjudged.append((guarantee.name, error))
         else:
             if found is not None:
                 violations.append(found)
     return _judgement(violations, unjudged)
+
+
+def _violation(guarantee: Guarantee, execution: Execution) -> Violation | None:
+    try:
+        return guarantee.find_violation(execution)
+    except NotJudgedError:
+        raise
+    except Exception as error:
+        if not _is_of_the_project(guarantee):
+            raise
+        raise SupercacheError(
+            f"guarantee {guarantee.name!r} raised {described(error)}. It is called with an "
+            "execution and returns a Violation, or None if it holds; where it cannot judge, it "
+            "raises NotJudgedError"
+        ) from error
+
+
+def _is_of_the_project(guarantee: Guarantee) -> bool:
+    find = guarantee.find_violation
+    find = getattr(find, "func", find)  # of one with parameters
+    return not getattr(find, "__module__", "").startswith("pytest_supercache.")
 
 
 def _judgement(

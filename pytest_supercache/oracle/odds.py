@@ -25,10 +25,14 @@ def interval(failing: int, runs: int) -> tuple[float, float]:
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
+LOOK_EVERY = 30
+"""Whether the share is known is asked after so many runs: to ask each time would favour luck."""
+
+
 def is_known(failing: int, runs: int) -> bool:
-    """Say whether the true share is known within a factor of two, with 95 % confidence."""
+    """Say whether the true share is known within a factor of two, when it is time to ask."""
     low, high = interval(failing, runs)
-    return low > 0 and high <= 2 * low
+    return runs > 0 and runs % LOOK_EVERY == 0 and high <= 2 * low
 
 
 def sentence(odds: Odds) -> str:

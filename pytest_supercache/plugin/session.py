@@ -15,7 +15,6 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.lifeline import interrupt_when_orphaned
-from pytest_supercache.core.masking import masked_address
 from pytest_supercache.core.verdict import Label, Verdict
 from pytest_supercache.plugin.ahead import Ahead
 from pytest_supercache.plugin.allure_results import AllureResults
@@ -238,7 +237,11 @@ class Session:
     def pytest_report_header(self) -> str | None:
         """Say which backend is used, when it is not the default."""
         backend = self.options.value("backend")
-        return f"supercache: {masked_address(backend)}" if backend else None
+        if not backend:
+            return None
+        from pytest_supercache.layers.servers import shown_address
+
+        return f"supercache: {shown_address(backend)}"
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -24,6 +24,7 @@ from pytest_supercache.runtime.doors import (
     broken,
     execution_for,
 )
+from pytest_supercache.runtime.leasing import note_answer
 from pytest_supercache.runtime.memory_net import is_in_memory
 from pytest_supercache.runtime.pipelines import arguments, is_divided, one_after_another, speak
 from pytest_supercache.runtime.retrying import attempts, retry_of, without_default
@@ -68,6 +69,7 @@ class AsyncDoors(Doors):
                 with attempt:
                     shown = label + attempt.mark
                     answer = await self._call(execution, shown, footprint, ask, asks=True)
+            note_answer(self._cache.leases, args, answer)
             return dialect.received(answer) if dialect else answer
 
         return execute_command

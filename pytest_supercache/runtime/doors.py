@@ -19,7 +19,7 @@ from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime import listening
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.leasing import note_lease
+from pytest_supercache.runtime.leasing import note_answer, note_lease
 from pytest_supercache.runtime.pipelines import arguments, is_divided, one_by_one, speak
 from pytest_supercache.runtime.retrying import attempts, retry_of, without_default
 from pytest_supercache.runtime.stepping import Call, Stepping
@@ -140,6 +140,7 @@ class Doors:
                     answer = answered(
                         execution, client, label, footprint, args, options, ask, failure
                     )
+        note_answer(self._cache.leases, args, answer)
         return dialect.received(answer) if dialect else answer
 
     def _ask(
@@ -321,7 +322,7 @@ class Doors:
             self._cache.expiring.update(
                 r for r in command.footprint.reads if r.startswith(f"{PLACE}:")
             )
-        note_lease(self._cache.leases, command)
+        note_lease(execution, self._cache.leases, command)
         if command.is_script and not self._cache.server.runs_scripts:
             execution.controller.hazard(
                 f"{command.label}: this fakeredis runs no scripts. Install fakeredis[lua], or use "

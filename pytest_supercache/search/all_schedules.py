@@ -111,7 +111,7 @@ class AllSchedules:
                 prefix = stack.pop()
                 following = _Following(prefix)
                 execution = attempt(following)
-                executed += 1
+                executed += not execution.missed
                 repeated = execution.signatures()
                 self._compare(prefix, following, repeated)
                 for branch in _branches(prefix, following, repeated):

@@ -8,7 +8,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Fault
 from pytest_supercache.core.masking import is_masked, masked, masked_data
 from pytest_supercache.core.schedule import Schedule, read_token
-from pytest_supercache.layers.servers import ForeignServer, start_server
+from pytest_supercache.layers.servers import ForeignServer, shown_address, start_server
 from tests.unit.report.outputs import OF_THE_GATE, OUTPUTS, Run
 from tests.unit.report.run_of_all_kinds import GATE, document, hostile_finding
 
@@ -74,6 +74,8 @@ WRONG = {
     "redis://shop:5/r3t@localhost:1/9": "redis://***@localhost:1/9",
     "redis://shop:s3c?r3t@localhost:1/9": "redis://***@localhost:1/9",
     "redis://shop:s3c#r3t@localhost:1/9": "redis://***@localhost:1/9",
+    "redis://shop:top://s3cr3t@h": "redis://***@h",
+    "redis://h:x/0?password=s3cr3t": "redis://h:x/0",
     "redis:shop:s3cr3t@h": "***@h",
     "shop:s3c/r3t@h": "***@h",
 }
@@ -88,11 +90,22 @@ def test_a_server_that_is_named_wrongly_is_refused_without_its_user(url):
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://:secret@127.0.0.1:1/0", "redis://127.0.0.1:1/0?client_name=a@b"]
+    "url",
+    [
+        "redis://:secret@127.0.0.1:1/0",
+        "redis://127.0.0.1:1/0?client_name=a@b",
+        "redis://127.0.0.1:1/0?password=abc@secret",
+    ],
 )
-def test_a_url_that_is_right_is_used(url):
-    with pytest.raises(SupercacheError, match="no answer"):
+def test_a_url_that_is_right_is_used_and_shown_without_its_user(url):
+    with pytest.raises(SupercacheError, match="no answer") as told:
         start_server(url)
+    assert "secret" not in f"{told.value} {shown_address(url)}"
+
+
+@pytest.mark.parametrize("name", ["fakeredis", "redis-server", "redis://host/9"])
+def test_a_name_without_a_user_is_shown_as_it_is(name):
+    assert shown_address(name) == name
 
 
 @pytest.mark.parametrize("name", {**OUTPUTS, **OF_THE_GATE})

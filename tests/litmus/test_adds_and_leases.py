@@ -1,8 +1,12 @@
 """SET NX with a time to live adds an entry to a cache, or takes a lock that may run out."""
 
-import pytest
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
-from pytest_supercache import Verdict, check
+import pytest
+from redis.exceptions import ConnectionError as LostConnectionError
+
+from pytest_supercache import Faults, Verdict, check
 
 
 def reads_through(client, origin):
@@ -60,7 +64,35 @@ def claims_once(world):
     assert sum(world.run().values()) == 1
 
 
-@pytest.mark.parametrize("body", [two_readers_and_a_writer, claims_once])
+def a_reader_adds_twice(world):
+    """In one function, and what it adds first is deleted before it adds again."""
+    client, origin = world.existing_cache.client(decode_responses=True), world.origin
+    origin.restore({"k": 0})
+
+    def reads_twice():
+        reads_through(client, origin)
+        reads_through(client, origin)
+
+    world.actor("alice", reads_twice)
+    world.actor("bob", client.delete, "k")
+    world.run()
+
+
+def added_by_the_body_itself(world):
+    """It adds and deletes before and after the race, when nobody runs out of time."""
+    client = world.existing_cache.client()
+    client.set("k", 1, nx=True, ex=10)
+    client.delete("k")
+    for name in ("alice", "bob"):
+        world.actor(name, client.set, "k", 1, nx=True, ex=10)
+    world.run()
+    client.set("k", 1, nx=True, ex=10)
+    client.set("k", 1, nx=True, ex=10)
+
+
+@pytest.mark.parametrize(
+    "body", [two_readers_and_a_writer, claims_once, a_reader_adds_twice, added_by_the_body_itself]
+)
 def test_an_entry_that_is_added_does_not_run_out_early(body):
     result = check(body)
     assert result.verdict is Verdict.HOLDS
@@ -81,3 +113,30 @@ def test_who_asks_again_waits_for_a_lock_to_run_out():
     result = check(asks_until_it_is_told_yes)
     assert result.verdict is Verdict.VIOLATED
     assert "@clock" in result.counterexample.schedule.choices
+
+
+def retries_after_a_fault(world):
+    """Only where the reply is lost it asks again, and the key may run out meanwhile."""
+    client = world.existing_cache.client(decode_responses=True)
+    client.set("warm", 1)
+
+    def adds():
+        for _ in range(2):
+            try:
+                client.set("once", "mine", nx=True, ex=10)
+            except LostConnectionError:
+                continue
+        return client.get("once")
+
+    world.actor("alice", adds)
+    world.actor("bob", client.get, "warm")
+    world.run()
+
+
+def test_what_is_known_of_locks_does_not_depend_on_who_searches():
+    faults = Faults(max=1, kinds=("error_after",))
+    alone = check(retries_after_a_fault, faults=faults)
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+        together = check(retries_after_a_fault, faults=faults, executor=pool)
+    assert (alone.verdict, alone.executions) == (together.verdict, together.executions)
+    assert alone.scope == together.scope

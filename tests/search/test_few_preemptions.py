@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_supercache import Verdict, check
+from pytest_supercache import Guarantee, Verdict, check
 
 LONG = 12
 """Steps of each user on two keys: with two users, too many interleavings to execute."""
@@ -54,22 +54,71 @@ def test_without_a_conflict_the_answer_says_how_many_preemptions_were_all_tried(
     assert result.verdict is Verdict.UNKNOWN
     assert "no violation with at most 1 preemption (all 24 executed)" in result.coverage
     assert result.executions <= 1_000
-    assert "The cheapest next step is --supercache-preemptions=2: at least " in result.reasons[0]
+    assert "The cheapest next step is --supercache-preemptions=2, with" in result.reasons[0]
     assert "For a proof, give more with --supercache-executions" in result.reasons[0]
 
 
 def test_a_search_that_comes_to_its_end_counts_its_interleavings_only():
+    ran = 0
+
     def few(world):
-        two_count(world, steps=4)
+        nonlocal ran
+        ran += 1
+        two_count(world, steps=6)
 
     alone = check(few, search="exhaustive")
+    runs, ran = ran, 0
     interrupted = check(few, executions=alone.executions * 2)
+    assert runs + 10 <= ran, "it was interrupted"
     assert interrupted.verdict is alone.verdict is Verdict.HOLDS
     assert interrupted.executions == alone.executions
     assert interrupted.coverage == alone.coverage
+
+
+def test_where_few_preemptions_are_all_there_are_nothing_else_is_needed():
+    def on_one_key(world):
+        client = world.existing_cache.client()
+        for user in "ab":
+            world.actor(user, lambda: [client.incr("k") for _ in range(3)])
+        world.run()
+
+    result = check(on_one_key, executions=200)
+    assert result.verdict is Verdict.HOLDS
+    assert result.executions == result.interleavings == 20
 
 
 @pytest.mark.parametrize("options", [{"search": "exhaustive"}, {"stop_at_first": False}])
 def test_what_asks_for_all_or_counts_all_is_not_interrupted(options):
     result = check(two_count, executions=300, **options)
     assert "preemption" not in result.coverage
+
+
+def nothing(_execution):
+    """Hold, always; the search does without a reduction because it says nothing of orders."""
+
+
+def three_preemptions_show_it(world):
+    client = world.existing_cache.client(decode_responses=True)
+    seen = []
+
+    def alone(name, between):
+        for _ in range(3):
+            client.incr(name)
+        between()
+        for _ in range(3):
+            client.incr(name)
+
+    world.actor("a", alone, "ka", lambda: [seen.append(client.get("n")) for _ in range(3)])
+    world.actor("b", alone, "kb", lambda: [client.incr("n") for _ in range(2)])
+    world.actor("c", alone, "kc", lambda: None)
+    world.run()
+    assert len(set(seen)) < 3
+
+
+def test_a_finding_that_was_drawn_is_told_as_the_smallest_only_if_fewer_preemptions_were_tried():
+    for seed in range(4):
+        guarantee = Guarantee("nothing", nothing, real_time=True)
+        found = check(
+            three_preemptions_show_it, guarantees=[guarantee], executions=300, seed=seed
+        ).counterexample
+        assert found is None or found.preemptions == 3 or not found.minimal

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.core.trace import Execution, Pending, Settled
@@ -143,7 +144,7 @@ def test_a_bug_in_a_guarantee_is_not_taken_for_a_pass():
     def broken(execution):
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(SupercacheError, match="guarantee 'broken' raised ZeroDivisionError"):
         judge(execution(), [Guarantee("broken", broken)])
 
 
