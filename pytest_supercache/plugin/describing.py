@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pytest_supercache.plugin.uncollected import Uncollected
     from pytest_supercache.scenario.scenario import Scenario
 
+_FAILED = "was not collected: pytest failed before it came there; see `pytest --collect-only`"
+
 
 class Description:
     """What collection has seen so far."""
@@ -80,14 +82,17 @@ class Description:
             "problems": [asdict(problem)],
         }
 
-    def write(self, uncollected: "Uncollected") -> None:
-        """Write everything, with what only all files together show."""
+    def write(self, uncollected: "Uncollected", *, is_whole: bool) -> None:
+        """Write everything, with what only all files together show.
+
+        ``is_whole``: pytest could collect everything.
+        """
         from pytest_supercache.plugin.collection import vocabulary
         from pytest_supercache.scenario.project import odd_tags
         from pytest_supercache.scenario.vocabulary import to_data
 
         for path in uncollected.unexplained:
-            self._add_uncollected(path, UNEXPLAINED, is_warning=False)
+            self._add_uncollected(path, UNEXPLAINED if is_whole else _FAILED, is_warning=False)
         for path in uncollected.ignored_by_git:
             self._add_uncollected(path, "pytest does not collect it, and git ignores it")
         for problem in odd_tags(self._scenarios):

@@ -189,7 +189,7 @@ class Session:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write down what was collected, for the `supercache` command."""
         if self.description is not None:
-            self.description.write(self.gate.uncollected())
+            self.description.write(self.gate.uncollected(), is_whole=not session.testsfailed)
         if hasattr(self._config, "workerinput") and any(map(is_ours, session.items)):
             interrupt_when_orphaned()  # a search notices no closed pipe
 

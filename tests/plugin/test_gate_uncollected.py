@@ -170,3 +170,14 @@ def test_lint_and_list_name_what_the_gate_names(held: Project) -> None:
     assert LOST.format("").strip() in linted.output
     listed = CliRunner().invoke(main, ["list", "scenarios"])
     assert "scenarios/build/b.supercache.yaml: has mistakes" in listed.output
+
+
+def test_lint_says_of_a_file_that_pytest_did_not_come_to_that_collecting_failed(
+    held: Project,
+) -> None:
+    write(held, "scenarios/inner/b.supercache.yaml")
+    write(held, "scenarios/inner/conftest.py", "import no_such_module_anywhere\n")
+    linted = CliRunner().invoke(main, ["lint", "scenarios"])
+    assert linted.exit_code == 1
+    assert "inner/b.supercache.yaml:1:1: was not collected: pytest failed before" in linted.output
+    assert "norecursedirs" not in linted.output
