@@ -18,6 +18,7 @@ async def cache(_layers):
             key = line.split()[1]
             await asyncio.sleep(0)  # others may run, and whoever waits may give up
             writer.write(b"VALUE %s 0 %d\r\n%s\r\nEND\r\n" % (key, len(held[key]), held[key]))
+        writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 11211)
     client = aiomcache.Client("127.0.0.1", 11211, pool_size=1)
