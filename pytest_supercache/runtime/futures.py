@@ -22,6 +22,8 @@ class Future(real.Future[Any]):
     def __init__(self, name: str = "") -> None:
         super().__init__()
         self.flag = f"done:{name}" if name else name_of_new("done")
+        self.ended = f"ended:{self.shown}"
+        """Set when the worker of a pool is through with it, callbacks included."""
         self.withdraw: Callable[[Stepping], bool] | None = None  # of a job that has not begun
 
     @property
@@ -92,6 +94,12 @@ class Future(real.Future[Any]):
                 wait=Wait(sets=(self.flag,)),
             )  # fmt: skip
 
+    @property
+    def calls_back(self) -> bool:
+        """Whether code under test wants to be called when it is done; asyncio only hands it on."""
+        modules = (getattr(called, "__module__", None) for called in vars(self)["_done_callbacks"])
+        return any(not str(module).startswith("asyncio") for module in modules)
+
     def keep_result(self, result: Any) -> None:
         """Keep the value: the step that says so was taken by the pool."""
         super().set_result(result)
@@ -104,8 +112,15 @@ class Future(real.Future[Any]):
 def await_futures(
     execution: Stepping, label: str, futures: list[Future], enough: int, timeout: float | None
 ) -> None:
-    """Wait until ``enough`` of the futures have ended, or ``timeout`` virtual seconds."""
+    """Wait until ``enough`` of the futures are done, or ``timeout`` virtual seconds."""
     flags = tuple(dict.fromkeys(future.flag for future in futures))
+    await_flags(execution, label, flags, enough, timeout)
+
+
+def await_flags(
+    execution: Stepping, label: str, flags: tuple[str, ...], enough: int, timeout: float | None
+) -> None:
+    """Wait until ``enough`` of the flags are set, or ``timeout`` virtual seconds."""
     for flag in flags:
         execution.wait_state(flag, FlagState())
     footprint = Footprint(reads=frozenset(flags))

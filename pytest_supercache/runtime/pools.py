@@ -17,7 +17,7 @@ from pytest_supercache.core.waits import BEGIN, FlagState, PoolState, Wait
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import Abandoned, Actor, ActorThread, Announced, State
 from pytest_supercache.runtime.cooperative import Cooperative, this_actor
-from pytest_supercache.runtime.futures import Future, await_futures
+from pytest_supercache.runtime.futures import Future, await_flags
 from pytest_supercache.runtime.pool_workers import BROKEN, Workers
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.threads import adopt, child_of
@@ -54,6 +54,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         job = child_of(this_actor(), lambda: None, daemon=False)
         future = Future(job.name)
         execution.wait_state(future.flag, FlagState())
+        execution.wait_state(future.ended, FlagState())
         step = self.do(execution, f"submit {job.name}", sets=(job.born,))
         if step.wait_before == step.wait_after:
             raise RuntimeError("cannot schedule new futures after shutdown")
@@ -93,21 +94,31 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
             raise
         except BaseException as raised:  # noqa: BLE001 - kept for whoever asks for the result
             error = raised
-        self.do(execution, "end", sets=(future.flag,))
-        workers.give_back(worker)
-        if error is None:
-            future.keep_result(result)
+        keep = partial(future.keep_result, result)
+        if error is not None:
+            keep = partial(future.keep_exception, error)
+        if future.calls_back:  # on its worker, which takes no other job meanwhile
+            execution.step(
+                f"finish {job.name}", Footprint(writes=frozenset({future.flag})),
+                kind="lock", wait=Wait(sets=(future.flag,)),
+            )  # fmt: skip
+            keep()
+            self.do(execution, "end", sets=(future.ended,))
+            workers.give_back(worker)
         else:
-            future.keep_exception(error)
+            self.do(execution, "end", sets=(future.flag, future.ended))
+            workers.give_back(worker)
+            keep()
 
     def _cancel(self, execution: Stepping, job: Actor, future: Future) -> bool:
         """Take a job out of the queue; False when it has begun."""
         step = self.do(execution, f"cancel {job.name}")
         if step.wait_before != step.wait_after:
             future.keep_cancelled()
+            flags = (future.flag, future.ended)
             execution.step(
-                f"{job.name} is cancelled", Footprint(writes=frozenset({future.flag})),
-                kind="lock", wait=Wait(sets=(future.flag,)),
+                f"{job.name} is cancelled", Footprint(writes=frozenset(flags)),
+                kind="lock", wait=Wait(sets=flags),
             )  # fmt: skip
         return real.Future.cancelled(future)
 
@@ -159,4 +170,5 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
             for future in jobs:
                 future.cancel()
         if wait and jobs:
-            await_futures(execution, f"await the jobs of {self.name}", jobs, len(jobs), None)
+            ended = tuple(dict.fromkeys(future.ended for future in jobs))
+            await_flags(execution, f"await the jobs of {self.name}", ended, len(ended), None)

@@ -164,6 +164,54 @@ def a_job_that_raises_the_error_of_another_pool(world):
         world.run()
 
 
+def _called_back(world, look):
+    """Return what `look` says of the list to which a job's callback adds."""
+    redis = world.existing_cache.client()
+
+    def asks():
+        called = []
+        with ThreadPoolExecutor(1) as pool:
+            job = pool.submit(redis.get, "key")
+            job.add_done_callback(lambda _job: called.append(1))
+            told = look(pool, job, called)
+        return told if told is not None else len(called)
+
+    world.actor("alice", asks)
+    return world.run()["alice"]
+
+
+@right("a worker calls back before it ends, and the end of `with` waits for workers")
+def what_a_callback_did_after_the_pool_was_closed(world):
+    assert _called_back(world, lambda _pool, _job, _called: None) == 1
+
+
+@broken("who waits for the result is told before the callbacks are called")
+def what_a_callback_did_when_the_result_is_there(world):
+    def look(_pool, job, called):
+        job.result()
+        return len(called)
+
+    assert _called_back(world, look) == 1
+
+
+@right("the only worker calls back before it takes the next job")
+def what_a_callback_did_seen_by_the_next_job(world):
+    assert _called_back(world, lambda pool, _job, called: pool.submit(len, called).result()) == 1
+
+
+@broken("the other worker may take the next job before the first one has called back")
+def what_a_callback_did_seen_by_another_worker(world):
+    called = []
+
+    def asks():
+        with ThreadPoolExecutor(2) as pool:
+            pool.submit(int, 7).add_done_callback(lambda _job: called.append(1))
+            return pool.submit(len, called).result()
+
+    world.actor("alice", asks)
+    assert world.run()["alice"] == 1
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_the_truth_is_told(system):
     system.must_be_told()
