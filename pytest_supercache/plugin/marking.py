@@ -168,9 +168,17 @@ def identity(config: pytest.Config, *, is_gate: bool) -> dict[str, Any]:
         "id": config.stash.setdefault(_ID, os.environ.get(_RUN_ID) or number),
         "owner": number,
         "process": os.getpid(),
-        "arguments": " ".join(["pytest", *map(str, config.invocation_params.args)])[:_SHOWN_MAX],
+        "arguments": _call(config)[:_SHOWN_MAX],
         "is_gate": is_gate,
     }
+
+
+def _call(config: pytest.Config) -> str:
+    """Write how pytest was called; values of options may be anybody's secrets, and are left out."""
+    given = [str(argument) for argument in config.invocation_params.args]
+    names = [each.partition("=")[0] if each.startswith("--") else each[:2] for each in given]
+    options = [name for name in names if name.startswith("-")]
+    return " ".join(["pytest", *options, *map(str, config.args)])
 
 
 def refuse_empty_id() -> None:

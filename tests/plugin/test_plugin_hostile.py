@@ -1,5 +1,7 @@
 """Runs of projects with passwords in their settings, odd values and names, other plugins."""
 
+import json
+
 import pytest
 
 from pytest_supercache.core import inputs
@@ -26,6 +28,20 @@ def test_nor_is_it_told_if_the_server_is_named_wrongly(project: Project) -> None
     )
     written = [file.read_text() for file in (project.path / "results").iterdir()]
     assert not any("r3t" in text for text in (result.stdout.str(), *written))
+
+
+def test_the_values_of_options_are_in_no_verdict(project: Project) -> None:
+    project.scenario(race())
+    project.run(
+        "--supercache-gate",
+        "--supercache-backend",
+        "redis://shop:s3c/r3t@localhost:1/9",
+        "-k",
+        "s3cr3t",
+    )
+    document = project.verdict()
+    assert "--supercache-gate" in document["run"]["arguments"]
+    assert "r3t" not in json.dumps(document)
 
 
 KEY = "page:redis://:secret@host/0"

@@ -219,8 +219,22 @@ def start_worker(things: Things, flows: Flows) -> None:
             things.orders.put("x")
 
 
-def outcomes(stand: Any, flows: Flows, search: Any, most: int | None = None) -> list[str] | None:
+class _StepsHaveChangedError(Exception):
+    """Something was learnt, such as which key is a lock, so that a search begins again."""
+
+
+def outcomes(
+    stand: Any, flows: Flows, make: Callable[[], Any], most: int | None = None
+) -> list[str] | None:
     """Return what each execution of a search showed; None: there are more than ``most``."""
+    while True:
+        try:
+            return _outcomes(stand, flows, make(), most)
+        except _StepsHaveChangedError:
+            continue
+
+
+def _outcomes(stand: Any, flows: Flows, search: Any, most: int | None) -> list[str] | None:
     seen: list[str] = []
     body, left = body_of(flows, seen), most
 
@@ -231,6 +245,8 @@ def outcomes(stand: Any, flows: Flows, search: Any, most: int | None = None) -> 
             if left < 0:
                 raise SearchEnded(End.OUT_OF_BUDGET)
         execution = stand.execute(body, scheduler)
+        if stand.steps_have_changed():
+            raise _StepsHaveChangedError
         if not execution.complete:
             seen.pop()
         return execution
@@ -263,7 +279,7 @@ def disagreements(
                 compared = 0
                 while compared < count:
                     flows = random_flows(random, kinds_of(text))
-                    every = outcomes(stand, flows, AllSchedules(), most)
+                    every = outcomes(stand, flows, AllSchedules, most)
                     if every is None:
                         continue
                     compared += 1
@@ -275,7 +291,7 @@ def disagreements(
 def difference(stand: Any, flows: Flows, every: list[str]) -> str:
     """Say how the exhaustive search differs from all schedules, or nothing."""
     try:
-        reduced = outcomes(stand, flows, Exhaustive())
+        reduced = outcomes(stand, flows, Exhaustive)
     except Exception as error:  # noqa: BLE001 - any error is a disagreement
         return repr(error)
     assert reduced is not None
