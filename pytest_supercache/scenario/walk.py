@@ -59,13 +59,20 @@ def find_scenario_files(
     return Found(files=tuple(sorted(files)), unread=tuple(sorted(unread)))
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
 def _kept(
     entries: list[os.DirEntry[str]], is_left_out: Callable[[Path], bool]
 ) -> Iterator[tuple[Path, bool]]:
     """Yield what matters of a folder, and whether it is a folder."""
     has_packages = any(entry.name == "package.json" for entry in entries)
     for entry in entries:
-        is_folder = entry.is_dir()
+        is_folder = _is_folder(entry)
         if not (is_folder or is_scenario_file(entry.name)) or entry.name in _NOT_OURS:
             continue
         path = Path(entry.path)

@@ -181,3 +181,11 @@ def test_lint_says_of_a_file_that_pytest_did_not_come_to_that_collecting_failed(
     assert linted.exit_code == 1
     assert "inner/b.supercache.yaml:1:1: was not collected: pytest failed before" in linted.output
     assert "norecursedirs" not in linted.output
+
+
+def test_a_link_to_itself_is_passed_over(project: Project) -> None:
+    folder = project.path / "scenarios"
+    folder.mkdir()
+    (folder / "h.supercache.yaml").write_text(race(system="uncached"))
+    (folder / "x").symlink_to("x")
+    assert project.run("--supercache-gate", "scenarios").ret == 0
