@@ -49,9 +49,10 @@ def take_turns(trial: Trial) -> tuple[Label, Found | None]:
 
 
 def _turns(trial: Trial) -> Iterator[Serial]:
-    """Yield every way in which users take turns; a fault that may come any time comes in between.
+    """Yield every order in which users take turns.
 
-    That is: before the first operation, or after so many.
+    A fault that may come any time comes before the first operation, or after any later one up to a
+    limit.
     """
     first = _first_turns(trial)
     has_move = any(fault.is_move for fault in trial.vector)

@@ -140,7 +140,7 @@ class _Progress:
 
     def __init__(self, settings: Exploration) -> None:
         assert settings.faults is not None
-        self.size = 0  # all vectors of so many faults were searched
+        self.size = 0  # all vectors of at most this many faults were searched
         self._settings = settings
         self._faults = settings.faults
         self._started = real_seconds()
@@ -151,7 +151,7 @@ class _Progress:
         self._done.append(unit)
 
     def end_level(self, size: int) -> None:
-        """Note that all vectors of so many faults were searched; what they learnt is known now."""
+        """Note that all vectors of ``size`` faults were searched; larger ones know their leases."""
         self.size = size
         self._leases = frozenset[str]().union(*(done.leases for done in self._done))
 

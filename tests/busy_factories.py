@@ -166,7 +166,7 @@ def checked(seed: int, *, executions: int = 40) -> CheckResult:
 
 
 def mistakes(seed: int, count: int) -> Iterator[str]:
-    """Check the systems of so many seeds; yield each verdict that is wrong or missing."""
+    """Check the system of each seed; yield each verdict that is wrong or missing."""
     for each in range(seed, seed + count):
         try:
             result = checked(each)

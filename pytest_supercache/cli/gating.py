@@ -104,7 +104,7 @@ def ends_with_1_only_for_no_go(command: Callable[..., None]) -> Callable[..., No
             command(*args, **options)
         except click.ClickException:
             raise
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a traceback ends in 1: NO-GO
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - 1 means NO-GO here
             said = f"  because it could not be decided ({type(error).__name__}: {error})"
             with suppress(OSError):
                 click.echo(f"{GateVerdict.NO_VERDICT.value}\n{short(said)}", err=True)

@@ -30,7 +30,7 @@ def masked(text: str) -> str:
 
 
 def masked_address(text: str) -> str:
-    """Return what is to name a server, without who one is there, although it is no valid URL.
+    """Return the address of a server without credentials, even if it is not a valid URL.
 
     Whatever stands before the last ``@``, and after a question mark, may be a part of that.
     """

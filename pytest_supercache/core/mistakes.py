@@ -46,10 +46,10 @@ def told_as_unknown(check: Callable[P, CheckResult]) -> Callable[P, CheckResult]
 
 
 def is_for_the_caller(error: Exception) -> bool:
-    """Say whether an error that ended a check is an answer to whoever began it.
+    """Say whether an error that ended a check is to be raised to the caller.
 
-    That is a mistake that the user can correct, and what pytest, unittest, Hypothesis and debuggers
-    raise to end or to skip a test.
+    Such errors are mistakes that the user can correct, and exceptions by which pytest, unittest,
+    Hypothesis and debuggers end or skip a test.
     """
     of = type(error).__module__.partition(".")[0]
     return isinstance(error, SupercacheError) or of in _TEST_TOOLS

@@ -54,7 +54,7 @@ class Latencies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """How traffic is simulated: so many runs, in which all users start ``within`` seconds.
+    """How traffic is simulated: ``runs`` runs, in each of which all users start ``within`` seconds.
 
     With ``ends_when_known``, fewer, if these tell the share within a factor of two.
     """

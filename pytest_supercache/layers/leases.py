@@ -1,8 +1,8 @@
 """Which keys are locks that run out, and which are entries of a cache like any other.
 
 SET NX with a time to live takes a lock, and it is also how a cache adds an entry where there is
-none. It was a lock if its holder deletes it, or gives it to a script; or if somebody who was
-refused asks again in the same operation. What was seen once is known in every later execution.
+none. The key is a lock if the actor that set it deletes it or passes it to a script, or if an
+actor whose SET failed retries it in the same operation. Later executions know the lock, too.
 """
 
 from collections.abc import Iterable

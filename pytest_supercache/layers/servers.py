@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from time import sleep as real_sleep  # noqa: TID251 - a server of our own starts in real time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.lifeline import Lifeline
 from pytest_supercache.core.masking import masked, masked_address
-from pytest_supercache.core.real_clock import real_seconds
+from pytest_supercache.core.real_clock import real_seconds, real_sleep
 from pytest_supercache.layers.connections import portable_arguments, private_client
 from pytest_supercache.layers.fake_server import FakeRedisServer
 
@@ -278,7 +277,7 @@ def start_server(backend: str) -> AnyServer:
 
 
 def shown_address(url: str) -> str:
-    """Return the name or URL of a server without who one is there, be it a valid one or not."""
+    """Return a server's name or URL without credentials, whether or not the URL is valid."""
     return masked_address(url) if ":" in url and _is_wrong(url) else masked(url)
 
 

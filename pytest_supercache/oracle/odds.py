@@ -26,7 +26,7 @@ def interval(failing: int, runs: int) -> tuple[float, float]:
 
 
 LOOK_EVERY = 30
-"""Whether the share is known is asked after so many runs: to ask each time would favour luck."""
+"""The interval is looked at once per batch of this many runs: looking after each run biases it."""
 
 
 def is_known(failing: int, runs: int) -> bool:

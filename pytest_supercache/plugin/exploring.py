@@ -173,11 +173,9 @@ def _wrapped(
     update_wrapper(explored_test, function)
     # Nobody may look through to the function, whose parameters are others; so the code itself says
     # where it stands, also to Hypothesis.
-    del explored_test.__wrapped__  # type: ignore[attr-defined]
+    vars(explored_test).pop("__wrapped__")
     explored_test.__code__ = explored_test.__code__.replace(
         co_filename=place.co_filename, co_firstlineno=place.co_firstlineno
     )
-    explored_test.__signature__ = rewritten  # type: ignore[attr-defined]
-    explored_test.is_explored = True  # type: ignore[attr-defined]
-    explored_test.decorated = decorated  # type: ignore[attr-defined]
+    vars(explored_test).update(__signature__=rewritten, is_explored=True, decorated=decorated)
     return explored_test

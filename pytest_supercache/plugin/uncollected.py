@@ -127,7 +127,7 @@ class ScenarioFiles:
 
 
 def path_exists(path: Path) -> bool:
-    """Say whether something is there, be it a link to nothing."""
+    """Say whether a path exists; a dangling link does, too."""
     return paths_of_os.lexists(path)
 
 

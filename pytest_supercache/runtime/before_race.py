@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def stand_ready(controller: "Controller") -> None:
-    """Note who has begun; who asks again may do so if there is news.
+    """Note which actors have begun, and let those that poll ask again if anything has changed.
 
     Raises:
         SupercacheError: code does not see the clock that the search moves.

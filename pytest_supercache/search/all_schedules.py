@@ -22,7 +22,7 @@ Signature = tuple[str, str, Footprint] | None
 
 
 class UpTo(NamedTuple):
-    """All schedules with at most so many preemptions: how many these are.
+    """How many schedules have at most ``preemptions`` preemptions; all of them were executed.
 
     ``more`` are known to have one preemption more; each of them may lead to others.
     """
