@@ -48,7 +48,7 @@ _MORE = 400_000
 """A full collection is due when the blocks in use exceed ``_GROWTH`` times those after the last one
 by ``_MORE`` blocks."""
 
-_in_use = 0  # blocks of memory after the last full collection
+_in_use = sys.getallocatedblocks()  # after the last full collection, or before the first check
 
 
 @contextmanager

@@ -17,6 +17,9 @@ _TOOLS = frozenset(
         "jinja2", "markupsafe", "rich", "markdown_it", "mdurl", "pygments", "click", "packaging",
         "coverage", "pip", "setuptools", "pkg_resources", "_distutils_hack", "typing_extensions",
         "bytecode", "mypy", "ruff", "debugpy", "pydevd", "_pydevd_bundle", "IPython", "py",
+        "_hypothesis_globals", "_hypothesis_pytestplugin", "_hypothesis_ftz_detector",
+        "pytest_asyncio", "pytest_cov", "pytest_django", "pytest_html", "pytest_metadata",
+        "pytest_mock", "pytest_randomly", "pytest_rerunfailures", "pytest_timeout", "random_order",
     }
 )  # fmt: skip
 
@@ -35,6 +38,9 @@ _BOOKKEEPING = frozenset({"asgiref.local", "django.db.backends.base.base"})
 Nothing in these sections is a step, so nobody ever waits for such a lock: it stays a real one. The
 first guards where a `Local` keeps its values, the other how many may share a connection.
 """
+
+_BUILD_VARIABLES = "_sysconfigdata_"
+"""How the module of the standard library is called whose name tells the platform."""
 
 _SHIPPED_SYSTEMS = "pytest_supercache.reference"
 
@@ -57,7 +63,9 @@ def is_under_test_name(name: str) -> bool:
     top = name.partition(".")[0]
     if name in _BOOKKEEPING:
         return False
-    return not (top in _TOOLS or top in _FRAMEWORKS or top in sys.stdlib_module_names)
+    if top in sys.stdlib_module_names or top.startswith(_BUILD_VARIABLES):
+        return False
+    return not is_tool_name(top)
 
 
 def is_tool_name(top: str) -> bool:

@@ -1,12 +1,13 @@
 """Finds the functions of modules, also those that no module leads to.
 
-A function refers to the globals of its module. Where a walk from a module finds as many functions
-as there are references to its globals, there are no others. Otherwise all objects of the process
-are looked at, which takes long in a large one.
+A function refers to the globals of its module. A walk from a module ends when it has found as many
+functions as there are references to its globals: there are no others. Where it finds fewer, all
+objects of the process are looked at, which takes long in a large one.
 """
 
 import gc
 import sys
+from collections import deque
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
@@ -24,9 +25,10 @@ def functions_of(modules: list[ModuleType]) -> Iterator[FunctionType]:
     if len(modules) <= _WALKED_MODULES_MAX:
         left = []
         for module in modules:
-            found = _walked(vars(module))
+            there_are = _references(module) - _ALONE
+            found = _walked(vars(module), there_are)
             yield from found
-            if len(found) != _references(module) - _ALONE:
+            if len(found) != there_are:
                 left.append(module)
     spaces = {id(vars(module)) for module in left}
     for one in _referrers([vars(module) for module in left]):
@@ -42,13 +44,16 @@ def _references(module: ModuleType) -> int:
 _ALONE = _references(ModuleType("without_functions"))
 
 
-def _walked(space: dict[str, Any]) -> list[FunctionType]:
-    """Return the functions with these globals that they lead to, each once."""
+def _walked(space: dict[str, Any], most: int) -> list[FunctionType]:
+    """Return the functions with these globals that they lead to, each once, and ``most`` of them.
+
+    The nearest objects come first: they are the functions and classes of the module itself.
+    """
     found: list[FunctionType] = []
     seen = {id(space)}
-    waiting: list[Any] = list(space.values())
-    while waiting and len(seen) < _WALKED_OBJECTS_MAX:
-        value = waiting.pop()
+    waiting: deque[Any] = deque(space.values())
+    while waiting and len(seen) < _WALKED_OBJECTS_MAX and len(found) < most:
+        value = waiting.popleft()
         if id(value) in seen or not gc.is_tracked(value):
             continue
         seen.add(id(value))

@@ -30,6 +30,7 @@ HOLDERS = {
         "@passed_on\n"
         "def wanted(): pass"
     ),
+    "a function beside much data": "def wanted(): pass\nMUCH = [[one] for one in range(9_000)]",
     "nothing": "x = 1",
 }
 
@@ -69,6 +70,6 @@ def test_what_only_others_lead_to_is_found_too(is_frozen):
 
 def test_many_modules_are_found_by_one_look_at_everything(monkeypatch):
     modules = [made("def seen(): pass") for _ in range(5)]
-    monkeypatch.setattr(referring, "_walked", lambda space: 1 / 0)
+    monkeypatch.setattr(referring, "_walked", lambda space, most: 1 / 0)
     found = {id(function) for function in functions_of(modules)}
     assert found == {id(module.seen) for module in modules}
