@@ -19,11 +19,7 @@ from pytest_supercache.runtime.frozen import stays_frozen
 from pytest_supercache.runtime.places import Place, places
 from pytest_supercache.runtime.replacing import PAIRS, REPLACED, VIEWS, Replacements
 from pytest_supercache.runtime.room import on_a_fresh_stack
-from pytest_supercache.runtime.under_test import (
-    imported_modules,
-    is_under_test,
-    is_under_test_name,
-)
+from pytest_supercache.runtime.under_test import is_under_test_name, modules_under_test
 
 
 class Rebinding:
@@ -40,7 +36,7 @@ class Rebinding:
         self._stand_ins: dict[int, Any] = {}
         self._closed: set[int] = set()
         self._replacements = Replacements()
-        self._at_start = set(map(id, imported_modules()))
+        self._at_start = set(map(id, modules_under_test()))
         self.add((*PAIRS, *pairs))
 
     def add(self, pairs: Iterable[tuple[Any, Any]]) -> None:
@@ -57,9 +53,8 @@ class Rebinding:
 
     def rebind_new_modules(self) -> bool:
         """Rebind modules imported since the last call; True when there were any."""
-        unseen = imported_modules(self._done)
-        self._done.update(map(id, unseen))
-        new = [module for module in unseen if is_under_test(module)]
+        new = _new_modules(self._done)
+        self._done.update(map(id, new))
         self._rebind(new)
         return bool(new)
 
@@ -82,8 +77,7 @@ class Rebinding:
             _try(place, place.value)
         stay = stays_frozen()
         originals = {id(own): real for real, own in self._pairs if id(own) not in stay}
-        new = [module for module in imported_modules(self._at_start) if is_under_test(module)]
-        for place in _found(new, self._closed, originals):
+        for place in _found(_new_modules(self._at_start), self._closed, originals):
             _try(place, originals[id(place.value)])
 
     def _rebind(self, modules: list[types.ModuleType]) -> None:
@@ -93,6 +87,10 @@ class Rebinding:
                 stand_in = self._replacements.of(place.value, place.name)
             if stand_in is not None and _try(place, stand_in):
                 self._undo.append(place)
+
+
+def _new_modules(known: set[int]) -> list[types.ModuleType]:
+    return [module for module in modules_under_test() if id(module) not in known]
 
 
 def _found(

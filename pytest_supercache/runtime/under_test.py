@@ -2,12 +2,13 @@
 
 import sys
 import types
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from functools import cache
 from operator import itemgetter
 from traceback import walk_tb
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import ref
 
 _TOOLS = frozenset(
     {
@@ -93,24 +94,31 @@ _REAL_DICT = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 def modules_under_test() -> list[ModuleType]:
     """Return the imported modules of the code under test, each once, in a stable order."""
-    return _each_once([one for one in list(sys.modules.items()) if is_under_test(one[1])])
+    global _known
+    imported = sys.modules.copy()
+    identity: list[str | int] = [*imported, *map(id, (*imported.values(), *_conftests))]
+    found = [module for reference in _known.found if (module := reference()) is not None]
+    if identity != _known.identity or len(found) < len(_known.found):
+        found = _each_once([one for one in imported.items() if is_under_test(one[1])])
+        _known = _Known(identity, [ref(module) for module in found])
+    return found
 
 
-def imported_modules(known: Set[int] = frozenset()) -> list[ModuleType]:
-    """Return every imported module once, in a stable order, but for those of ``known`` identity."""
-    values = (*sys.modules.values(), *_conftests)
-    if all(map(known.__contains__, map(id, values))):  # makes no set, as issuperset
-        return []
-    return _each_once(list(sys.modules.items()), known)
+class _Known(NamedTuple):
+    """What was found the last time: a check asks several times, and few of them import anything."""
+
+    identity: list[str | int]
+    """The names and identities of all that was imported."""
+    found: list[ref[ModuleType]]
 
 
-def _each_once(
-    named: list[tuple[str, ModuleType]], known: Set[int] = frozenset()
-) -> list[ModuleType]:
+_known = _Known([], [])
+
+
+def _each_once(named: list[tuple[str, ModuleType]]) -> list[ModuleType]:
     """Return modules by their names in ``sys.modules``, and the conftests that have none there."""
     by_name = [module for _, module in sorted(named, key=itemgetter(0))]
-    modules = {id(module): module for module in (*by_name, *_conftests)}
-    return [module for number, module in modules.items() if number not in known]
+    return list({id(module): module for module in (*by_name, *_conftests)}.values())
 
 
 _conftests: list[ModuleType] = []

@@ -135,6 +135,9 @@ def project(own_core: None, pytester: pytest.Pytester, monkeypatch: pytest.Monke
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", *SIGNS_OF_CI):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", str(pytester.path / ".hypothesis"))
+    # A run inside this process would read the metadata of all that is installed, a tenth of its
+    # time, to learn whose `assert`s to rewrite; all of these modules are imported already.
+    monkeypatch.setattr(pytest.Config, "_mark_plugins_for_rewrite", lambda *_: None)
     return Project(pytester)
 
 

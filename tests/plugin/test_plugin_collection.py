@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from pytest_supercache.runtime.under_test import imported_modules
+from pytest_supercache.runtime.under_test import modules_under_test
 from tests.plugin.conftest import Project
 from tests.plugin.projects import one_reader, race
 from tests.plugin.test_plugin_async import ASYNC
@@ -243,5 +243,5 @@ def test_a_file_may_include_what_lies_in_another_folder_of_the_project(
 def test_the_conftests_of_a_run_are_no_code_under_test_of_the_next_one(project):
     project.scenario(one_reader("R-1", "shop"))
     project.run("-q")
-    folders = [getattr(module, "__file__", None) or "" for module in imported_modules()]
+    folders = [getattr(module, "__file__", None) or "" for module in modules_under_test()]
     assert str(project.path / "conftest.py") not in folders
