@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pytest_supercache.plugin.arguments import from_root
 from pytest_supercache.registry import REGISTRY, Decorated
 
 _OUTPUT = "supercache_items"
@@ -190,27 +191,22 @@ def selecting(config: pytest.Config) -> list[str]:
 
 def paths(config: pytest.Config) -> list[str]:
     """Return the paths that are collected, from the root; ``.`` is the root."""
-    return sorted({_from_root(config, argument) for argument in config.args})
+    return sorted({from_root(config, argument) for argument in config.args})
 
 
 def testpaths(config: pytest.Config) -> list[str]:
     """Return what the project's settings say is collected without an argument, from the root."""
-    root = config.rootpath
-    found = {
-        path
-        for pattern in config.getini("testpaths")
-        for path in iglob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - pytest expands testpaths with it
-    }
-    return sorted(_from_root(config, str(root / path)) for path in found)
-
-
-def _from_root(config: pytest.Config, argument: str) -> str:
-    """Write an argument as a path from the root; the name of a package stays as it is."""
-    path, separator, rest = argument.partition("::")
-    there = config.invocation_params.dir / path
-    if there.exists():
-        path = Path(os.path.relpath(there, config.rootpath)).as_posix()
-    return f"{path}{separator}{rest}"
+    root, patterns = config.rootpath, config.getini("testpaths")
+    found = (
+        patterns
+        if config.getoption("pyargs")
+        else [
+            path
+            for pattern in patterns
+            for path in iglob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - pytest expands testpaths with it
+        ]
+    )
+    return sorted({from_root(config, path, root) for path in found})
 
 
 def _always(config: pytest.Config) -> set[str]:

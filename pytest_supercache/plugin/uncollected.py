@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_supercache.core.inputs import InputError, read_bytes
+from pytest_supercache.plugin.arguments import given_paths
 from pytest_supercache.plugin.items import selecting
 from pytest_supercache.scenario.walk import ENTRIES_MAX, Found, find_scenario_files
 
@@ -68,10 +69,8 @@ class ScenarioFiles:
 
     def look(self) -> None:
         """See which files there are, before any test makes more."""
-        here = self.config.invocation_params.dir
-        given = (here / argument.partition("::")[0] for argument in self.config.args)
-        there = [path for path in given if path_exists(path)]
-        self.found = find_scenario_files(there, self.config.rootpath, self._is_named)
+        given = given_paths(self.config)
+        self.found = find_scenario_files(given, self.config.rootpath, self._is_named)
 
     def uncollected(self, collected: Iterable[str]) -> Uncollected:
         """Return which of them are not among the files that were ``collected``."""
@@ -118,17 +117,12 @@ class ScenarioFiles:
         from pytest_supercache.gate.git import git
 
         root, ignored = self.config.rootpath, set[str]()
-        names = {self._shown(path): path for path in lost}
+        names = {paths_of_os.realpath(path): path for path in lost}  # it looks behind no link
         for start in range(0, len(names), _CHUNK):
             asked = list(names)[start : start + _CHUNK]
             said = git(root, "-c", "core.quotePath=off", "check-ignore", "--", *asked)
             ignored |= set((said or "").splitlines())
         return {path for name, path in names.items() if name in ignored}
-
-
-def path_exists(path: Path) -> bool:
-    """Say whether a path exists; a dangling link does, too."""
-    return paths_of_os.lexists(path)
 
 
 def _matches(path: Path, pattern: str, flag: str) -> bool:

@@ -130,3 +130,14 @@ def test_paths_are_meant_from_the_root_wherever_pytest_is_started(
     assert folders.verdict()["run"]["paths"] == ["scenarios/one"]
     assert folders.run("--supercache-gate", *root).ret == 0
     assert folders.verdict()["run"]["paths"] == ["scenarios"]
+
+
+def test_a_link_to_a_part_of_the_testpaths_is_that_part(folders: Project) -> None:
+    """The twin: a link to the whole is the whole."""
+    settings(folders, "testpaths = scenarios")
+    for name, where in (("part", "scenarios/one"), ("whole", "scenarios")):
+        (folders.path / name).symlink_to(where)
+    status, output = lock(folders, "part")
+    assert (status, "scenarios/one is only a part of scenarios (testpaths)" in output) == (2, True)
+    assert lock(folders, "whole") == (0, "gate.lock: 2 scenarios of scenarios; commit it\n")
+    assert folders.run("--supercache-gate").ret == 0

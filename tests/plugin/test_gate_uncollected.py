@@ -91,6 +91,25 @@ def test_a_copy_of_a_file_that_was_collected_is_no_other_file(held: Project) -> 
     assert held.run("--supercache-gate").ret == 6
 
 
+@pytest.mark.parametrize("argument", ["a name", "a link", "testpaths"])
+def test_arguments_that_are_names_of_packages_or_links_are_looked_below(
+    held: Project, monkeypatch: pytest.MonkeyPatch, argument: str
+) -> None:
+    monkeypatch.syspath_prepend(held.path)
+    package = "pkg_" + argument.replace(" ", "_")
+    for folder in (package, f"{package}/flows"):
+        write(held, f"{folder}/__init__.py", "")
+    (held.path / "scenarios").rename(held.path / package / "flows" / "scenarios")
+    (held.path / "link").symlink_to(f"{package}/flows")
+    given = {"a name": ["--pyargs", f"{package}.flows"], "a link": ["link"], "testpaths": []}
+    settings(held, "testpaths = link")
+    assert held.run("--supercache-gate", *given[argument]).ret == 0
+    assert held.verdict()["run"]["paths"] == [f"{package}/flows"]
+    write(held, f"{package}/flows/build/b.supercache.yaml")
+    assert held.run("--supercache-gate", *given[argument]).ret == 6
+    assert "/build/b.supercache.yaml is not collected" in gate(held)["reasons"][0]
+
+
 def test_what_git_ignores_is_not_covered(held: Project) -> None:
     subprocess.run(["git", "init", "-q"], check=True)
     write(held, "build/b.supercache.yaml")
@@ -101,6 +120,17 @@ def test_what_git_ignores_is_not_covered(held: Project) -> None:
     assert told in gate(held)["scope"]
     subprocess.run(["git", "add", "-f", "build"], check=True)
     assert held.run("--supercache-gate").ret == 6, "git has it, so the project does"
+
+
+def test_what_git_ignores_is_told_behind_a_link(held: Project) -> None:
+    """Git itself refuses to say anything of paths behind links."""
+    subprocess.run(["git", "init", "-q"], check=True)
+    write(held, "scenarios/build/b.supercache.yaml")
+    write(held, ".gitignore", "build/\n")
+    (held.path / "link").symlink_to("scenarios")
+    assert held.run("--supercache-gate", "link").ret == 0
+    told = "not covered: scenario files that git ignores: link/build/b.supercache.yaml"
+    assert told in gate(held)["scope"]
 
 
 def test_a_setting_leaves_paths_out_and_the_go_says_so(held: Project) -> None:

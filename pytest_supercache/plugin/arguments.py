@@ -1,0 +1,53 @@
+"""Which files and folders the arguments of a run mean: paths, node ids, or names of packages."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+
+def given_paths(config: pytest.Config) -> list[Path]:
+    """Return what the arguments mean, as absolute paths; a link stays one, also to nothing."""
+    here = config.invocation_params.dir
+    found = [given_path(config, argument, here) for argument in config.args]
+    return [path for path in found if os.path.lexists(path)]
+
+
+def given_path(config: pytest.Config, argument: str, folder: Path) -> Path:
+    """Return what one argument means, in a folder: as pytest does, a module first of all."""
+    name = argument.partition("::")[0]
+    module = _path_of_module(config, name) if config.getoption("pyargs") else None
+    return Path(os.path.abspath(folder / (module or name)))  # noqa: PTH100 - it must not follow links
+
+
+def from_root(config: pytest.Config, argument: str, folder: Path | None = None) -> str:
+    """Write an argument as a path from the root, with slashes, and what follows it in a node id.
+
+    Links within the root are followed, so that one place has one name. The name of a package
+    elsewhere stays as it is: where it is installed is another folder on each machine.
+    """
+    folder = folder or config.invocation_params.dir
+    name, separator, rest = argument.partition("::")
+    path, root = given_path(config, argument, folder), config.rootpath
+    if not path.exists():
+        return argument
+    real, real_root = Path(os.path.realpath(path)), Path(os.path.realpath(root))
+    if real.is_relative_to(real_root):
+        path, root = real, real_root
+    elif not (folder / name).exists():
+        return argument
+    return f"{Path(os.path.relpath(path, root)).as_posix()}{separator}{rest}"
+
+
+def _path_of_module(config: pytest.Config, name: str) -> str | None:
+    """Return the file of a module or the folder of a package, if there is one of this name."""
+    try:
+        spec = find_spec(name)
+    except (AttributeError, ImportError, ValueError):  # it is no name of a module
+        return None
+    if spec is None or not spec.submodule_search_locations:
+        return spec.origin if spec else None
+    if config.getini("consider_namespace_packages"):
+        return str(next(iter(spec.submodule_search_locations)))
+    return os.path.dirname(spec.origin) if spec.origin else None  # noqa: PTH120 - as a text
