@@ -76,7 +76,9 @@ class ScenarioFiles:
         """Return which of them are not among the files that were ``collected``."""
         known = {paths_of_os.realpath(path) for path in collected}
         lost = [path for path in self.found.files if paths_of_os.realpath(path) not in known]
-        lost = [*_originals(lost, known), *self.found.unread]
+        started = self.config.invocation_params.dir
+        above = Path(paths_of_os.commonpath([started, self.config.rootpath]))
+        lost = [*_originals(lost, known, above), *self.found.unread]
         left_out = self._left_out_today(lost)
         rest = [path for path in lost if path not in left_out]
         ignored = self._ignored_by_git(rest)
@@ -131,14 +133,18 @@ def _matches(path: Path, pattern: str, flag: str) -> bool:
     return any(fnmatch(str(one), pattern) for one in (path, *path.parents))
 
 
-def _originals(lost: list[Path], collected: set[str]) -> Iterator[Path]:
-    """Leave out copies of files that were collected: a copy has the same id, and cannot be run."""
-    if not lost:
-        return
-    contents = {_content(Path(path)) for path in collected}
+def _originals(lost: list[Path], collected: set[str], root: Path) -> Iterator[Path]:
+    """Leave out copies of files that were collected: a copy has the same id, and cannot be run.
+
+    A file that names others (``include``) is a copy if those say the same, too.
+    """
+    originals: dict[bytes | None, list[Path]] = {}
+    for path in map(Path, sorted(collected)) if lost else ():
+        originals.setdefault(_content(path), []).append(path)
     for path in lost:
         content = _content(path)
-        if content is None or content not in contents:
+        same = () if content is None else originals.get(content, ())
+        if not any(_says(path, root) == _says(one, root) for one in same):
             yield path
 
 
@@ -147,3 +153,10 @@ def _content(path: Path) -> bytes | None:
         return read_bytes(path)
     except (InputError, OSError):
         return None
+
+
+def _says(path: Path, root: Path) -> tuple[bytes, ...]:
+    from pytest_supercache.scenario.validate import everything_in
+    from pytest_supercache.words import built_in_words
+
+    return everything_in(path, built_in_words(), root)

@@ -1,7 +1,7 @@
 """What a scenario file may read besides itself: regular files of the project, of bounded size."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_supercache.core.inputs import TEXT_BYTES_MAX, open_regular
@@ -21,6 +21,7 @@ class Folder:
 
     path: Path
     root: Path
+    contents: list[bytes] = field(default_factory=list)  # of all that was read, in order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +67,11 @@ def read_other(
     except (OSError, ValueError, RuntimeError) as error:  # ValueError: a NUL; Runtime: links
         _report_unreadable(node, what, name, folder, findings, error)
         return None
+    folder.contents.append(content)
     return OtherFile(
         shown=os.path.normpath(Path(findings.path).parent / name),
         content=content,
-        folder=Folder(path=path.parent, root=folder.root),
+        folder=replace(folder, path=path.parent),
         identity=path,
     )
 
@@ -116,8 +118,8 @@ def _read_included(
     if root is None:
         found.report(found.span(0, 1), "the file is empty", "write `flows:`")
         return
-    for field, value in _included_fields(root, found):
-        if field == "flows":
+    for name, value in _included_fields(root, found):
+        if name == "flows":
             book.add(value, found)
         else:
             _read_includes(value, book, other.folder, found, seen)

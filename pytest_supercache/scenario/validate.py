@@ -5,6 +5,7 @@ wrong, and nothing is handed out while there are problems.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from pytest_supercache.scenario.grammar import (
 )
 from pytest_supercache.scenario.guarantees import read_guarantees
 from pytest_supercache.scenario.nodes import Node, Scalar
-from pytest_supercache.scenario.problems import Findings, Span
+from pytest_supercache.scenario.problems import Findings, ScenarioProblems, Span
 from pytest_supercache.scenario.scenario import Scenario, StepSpec, SystemSpec, UserSpec
 from pytest_supercache.scenario.scope import Scope
 from pytest_supercache.scenario.sense import check_sense
@@ -51,6 +52,18 @@ def load_file(path: Path, shown: str, vocabulary: Vocabulary, root: Path) -> Sce
     """
     folder = Folder(path=path.resolve().parent, root=root)
     return load(shown, read_content(path), vocabulary, folder, path.resolve())
+
+
+def everything_in(path: Path, vocabulary: Vocabulary, root: Path) -> tuple[bytes, ...]:
+    """Return the contents of a scenario file and of each file that it reads, whatever they are.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    content, folder = read_content(path), Folder(path=path.resolve().parent, root=root)
+    with suppress(ScenarioProblems):
+        load(str(path), content, vocabulary, folder, path.resolve())
+    return (content, *folder.contents)
 
 
 def load(

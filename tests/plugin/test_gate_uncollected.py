@@ -91,6 +91,21 @@ def test_a_copy_of_a_file_that_was_collected_is_no_other_file(held: Project) -> 
     assert held.run("--supercache-gate").ret == 6
 
 
+def test_a_copy_that_includes_another_text_is_no_copy(held: Project) -> None:
+    """`include` is relative: the same words stand for other steps there."""
+    flows = "flows: {{price: [{{write: {{key: k, value: {value}}}}}]}}\n"
+    text = race("H-2", "uncached", "include: flows.yaml\n")
+    write(held, "scenarios/b.supercache.yaml", text.replace("bob: [", "bob: [{use: price}, "))
+    write(held, "scenarios/flows.yaml", flows.format(value=1))
+    write(held, "build/b.supercache.yaml", (held.path / "scenarios/b.supercache.yaml").read_text())
+    write(held, "build/flows.yaml", flows.format(value=1))
+    assert held.run("--supercache-gate").ret == 0
+    for other in (flows.format(value=2), "flows: {"):
+        write(held, "build/flows.yaml", other)
+        assert held.run("--supercache-gate").ret == 6
+        assert gate(held)["reasons"][0].startswith(LOST.format("build/b.supercache.yaml"))
+
+
 @pytest.mark.parametrize("argument", ["a name", "a link", "testpaths"])
 def test_arguments_that_are_names_of_packages_or_links_are_looked_below(
     held: Project, monkeypatch: pytest.MonkeyPatch, argument: str
