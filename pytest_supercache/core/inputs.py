@@ -74,13 +74,16 @@ def read_bytes(path: Path, bytes_max: int = TEXT_BYTES_MAX) -> bytes:
 
     Raises:
         FileNotFoundError: there is none.
-        InputError: it cannot be read, is no regular file, or is larger than ``bytes_max``.
+        InputError: it cannot be read, is a link to nothing or no regular file, or is larger than
+            ``bytes_max``.
     """
     try:
         with open_regular(path) as file:
             is_larger = os.fstat(file.fileno()).st_size > bytes_max
             data = b"" if is_larger else file.read(bytes_max + 1)
     except FileNotFoundError:
+        if path.is_symlink():  # somebody meant a file to be there
+            raise InputError(f"{path} is a link to nothing: mend or remove it") from None
         raise
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -1,5 +1,6 @@
 """What a project decided before the run, read from its files: one place for plugin and command."""
 
+import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,7 @@ from pytest_supercache.gate.evidence import SEVERITIES
 from pytest_supercache.gate.known import KnownIssue, read_known_issues
 from pytest_supercache.gate.lock import digest_of, read_lock
 from pytest_supercache.gate.policy import Rules
+from pytest_supercache.gate.project_table import SETTINGS, has_table
 
 KNOWN_ISSUES = "known-issues.toml"
 LOCK = "gate.lock"
@@ -54,10 +56,12 @@ def _lock(path: Path) -> dict[str, Any]:
 
 
 def is_of_the_gate(path: Path) -> bool:
-    """Say whether a file is there and about the gate: most pyproject.toml are not."""
-    if path.name != "pyproject.toml":
-        return path.exists()
-    return "[tool.supercache" in (_text(path) or "")
+    """Say whether a file is there and about the gate: most pyproject.toml are not.
+
+    Raises:
+        InputError: nobody can tell, because it is no TOML.
+    """
+    return has_table(path.parent) if path.name == SETTINGS else os.path.lexists(path)
 
 
 def read_issues(
@@ -117,6 +121,4 @@ def _text(path: Path) -> str | None:
     try:
         return read_text(path, encoding="utf-8-sig")  # with or without a mark of byte order
     except FileNotFoundError:
-        if path.is_symlink():
-            raise SupercacheError(f"{path} is a link to nothing: mend or remove it") from None
         return None

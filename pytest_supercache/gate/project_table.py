@@ -6,6 +6,8 @@ from typing import Any
 
 from pytest_supercache.core.inputs import InputError, parse_toml, read_text
 
+SETTINGS = "pyproject.toml"
+
 
 def read_table(root: Path) -> dict[str, Any]:
     """Read the table of the project in a folder; no file means an empty one.
@@ -13,14 +15,28 @@ def read_table(root: Path) -> dict[str, Any]:
     Raises:
         InputError: the file cannot be read, or what is there is no table.
     """
-    path = root / "pyproject.toml"
+    tools = _tools(root)
+    table = tools.get("supercache", {}) if isinstance(tools, dict) else tools
+    if not isinstance(table, dict):
+        raise InputError(f"{root / SETTINGS}: supercache = {table!r:.200}: expected a table")
+    return table
+
+
+def has_table(root: Path) -> bool:
+    """Say whether the project in a folder has the table, in whichever way TOML spells it.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    tools = _tools(root)
+    return isinstance(tools, dict) and "supercache" in tools
+
+
+def _tools(root: Path) -> Any:
+    path = root / SETTINGS
     try:
-        tools = parse_toml(read_text(path)).get("tool", {})
+        return parse_toml(read_text(path)).get("tool", {})
     except FileNotFoundError:
         return {}
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: {error}") from error
-    table = tools.get("supercache", {}) if isinstance(tools, dict) else tools
-    if not isinstance(table, dict):
-        raise InputError(f"{path}: supercache = {table!r:.200}: expected a table")
-    return table

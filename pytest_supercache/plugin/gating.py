@@ -25,7 +25,7 @@ from pytest_supercache.plugin.marking import (
     write_own,
 )
 from pytest_supercache.plugin.uncollected import SETTING, ScenarioFiles, Uncollected
-from pytest_supercache.plugin.unread import refuse_unread, unread
+from pytest_supercache.plugin.unread import known_issues_of, refuse_unread, unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -119,8 +119,7 @@ class Gate:
                         "about whole searches; leave one of both out"
                     )
             today = read_day(self._today) if self._today else self._now().date()
-            known: str | None = self._config.getoption("supercache_known_issues")
-            known = known or self._config.getini("supercache_known_issues")
+            known = known_issues_of(self._config)
             self._rules = read_rules(root, self._project, today, known)
         except (SupercacheError, OSError) as error:
             raise pytest.UsageError(f"gate: {error}") from error
@@ -359,7 +358,9 @@ class Gate:
             "unexplained": unexplained,
             **self._items.part(is_stopped=stopped is not None),
             **self.uncollected().part(),
-            "unread": unread(self._config, self._items.ran_from) if self.is_on else [],
+            "unread": unread(self._config, self._items.ran_from | self._items.files)
+            if self.is_on
+            else [],
             "changed": self._checked_out[1],
             "stopped": stopped,
             "replay": bool(self._config.getoption("supercache_replay")),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_supercache.plugin.arguments import given_paths
+
 
 def refuse_unread(config: pytest.Config) -> None:
     """Refuse a root whose rules let more through than others on the way to the arguments.
@@ -15,10 +17,14 @@ def refuse_unread(config: pytest.Config) -> None:
     """
     from pytest_supercache.gate.unread_rules import refuse_unread_rules
 
-    here = config.invocation_params.dir
-    given = [here / argument.partition("::")[0] for argument in config.args]
-    there = [Path(os.path.normpath(path)) for path in given if path.exists()]
-    refuse_unread_rules(config.rootpath, [here, *there])
+    starts = [config.invocation_params.dir, *given_paths(config)]
+    refuse_unread_rules(config.rootpath, starts, known_issues_of(config))
+
+
+def known_issues_of(config: pytest.Config) -> str | None:
+    """Return the file of waivers that the command line or pytest's settings name."""
+    given: str | None = config.getoption("supercache_known_issues")
+    return given or config.getini("supercache_known_issues")
 
 
 def unread(config: pytest.Config, files: Iterable[str]) -> list[str]:
@@ -26,5 +32,5 @@ def unread(config: pytest.Config, files: Iterable[str]) -> list[str]:
     from pytest_supercache.gate.unread_rules import unread_rules
 
     root = config.rootpath
-    found = unread_rules(root, (root / file for file in files))
+    found = unread_rules(root, [root / file for file in files], known_issues_of(config))
     return sorted(f"{Path(os.path.relpath(path, root)).as_posix()} ({why})" for path, why in found)

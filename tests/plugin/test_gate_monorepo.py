@@ -1,27 +1,12 @@
 """Rules of the gate in a folder below pytest's root: a run that does not read them is refused."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from pytest_supercache.gate.lock import Lock, write_lock
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import gate
-
-KNOWN = """
-[[known]]
-id = "KI-1"
-match = "c0ffee000001"
-systems = ["shop"]
-workaround = "set cache.l1=off"
-workaround_checked_by = "H-1"
-owner = "karim"
-approved_by = "betty"
-opened = {opened}
-expires = {expires}
-permanent_fix = "CACHE-401"
-"""
+from tests.unit.gate.runs import known_issues
 
 
 @pytest.fixture
@@ -38,11 +23,6 @@ def write(project: Project, path: str, text: str) -> None:
 
 def lock(*names: str, path: str) -> str:
     return write_lock(Lock(scenarios=dict.fromkeys(names, True), paths=(path,)))
-
-
-def known_issues() -> str:
-    today = datetime.now(UTC).date()
-    return KNOWN.format(opened=today, expires=today + timedelta(days=9))
 
 
 RULES = {
@@ -135,3 +115,40 @@ def test_rules_of_the_root_that_ask_for_as_much_are_fine(mono: Project) -> None:
 def test_settings_of_other_tools_are_no_rules(mono: Project) -> None:
     write(mono, "svc/pyproject.toml", "[tool.ruff]\nline-length = 100\n")
     assert mono.run("--supercache-gate", "svc/scenarios").ret == 0
+
+
+def test_rules_above_the_root_are_not_passed_over(
+    mono: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`-c` and `--rootdir` choose a root below the rules of the project."""
+    write(mono, "gate.lock", RULES["gate.lock"])
+    (mono.path / "cfg").mkdir()
+    write(mono, "cfg/pytest.ini", "[pytest]\n")
+    monkeypatch.chdir(mono.path / "svc" / "scenarios")
+    for words in (["-c", "../../cfg/pytest.ini"], ["--rootdir=."]):
+        result = mono.run("--supercache-gate", *words, ".")
+        assert result.ret == 4
+        told = f"*{mono.path}/gate.lock would not be read: pytest's root is *; give --rootdir=*"
+        result.stderr.fnmatch_lines([told])
+
+
+def test_the_rules_of_a_service_are_found_behind_a_link(mono: Project) -> None:
+    (mono.path / "scenarios").symlink_to("svc/scenarios")
+    assert mono.run("--supercache-gate", "scenarios").ret == 0
+    write(mono, "svc/pyproject.toml", "[tool]\nsupercache.release = ['shop']\n")
+    assert mono.run("--supercache-gate", "scenarios").ret == 4
+    assert mono.run("--supercache-gate").ret == 6
+
+
+def test_the_waivers_of_the_command_line_are_compared(mono: Project) -> None:
+    for folder in (".", "svc"):
+        write(mono, f"{folder}/known-issues.toml", "")
+    write(mono, "more.toml", known_issues())
+    assert mono.run("--supercache-gate", "svc/scenarios").ret == 0
+    more = ["--supercache-known-issues=more.toml", "svc/scenarios"]
+    assert mono.run("--supercache-gate", *more).ret == 4
+
+
+def test_settings_that_are_a_link_to_nothing_are_a_mistake(mono: Project) -> None:
+    (mono.path / "pyproject.toml").symlink_to("nothing")
+    assert mono.run("--supercache-gate", "svc/scenarios").ret == 4

@@ -1,6 +1,6 @@
 """Runs as the gate sees them, in a few words: rows, how the run ended, waivers."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pytest_supercache.gate.known import KnownIssue
@@ -14,6 +14,19 @@ ODDS = {
     "condition": "given that all users start within 50 ms",
 }
 CONFLICT, OTHER = "c0ffee000001", "c0ffee000002"
+_KNOWN = """
+[[known]]
+id = "KI-1"
+match = "c0ffee000001"
+systems = ["shop"]
+workaround = "set cache.l1=off"
+workaround_checked_by = "H-1"
+owner = "karim"
+approved_by = "betty"
+opened = {opened}
+expires = {expires}
+permanent_fix = "CACHE-401"
+"""
 
 
 def row(name: str, verdict: str = "holds", **more: Any) -> dict[str, Any]:
@@ -96,3 +109,11 @@ def judge(*rows: dict[str, Any], issues: tuple[KnownIssue, ...] = (), **more: An
     names = {"release", "minimum_severity", "lock", "today"}
     rules = {"today": TODAY, **{name: more.pop(name) for name in names & set(more)}}
     return decide(document(*rows, **more), Rules(issues=issues, **rules))
+
+
+def known_issues(opened_days_ago: int = 0) -> str:
+    """The text of a waiver for CONFLICT that is in force in real time."""
+    today = datetime.now(UTC).date()
+    return _KNOWN.format(
+        opened=today - timedelta(days=opened_days_ago), expires=today + timedelta(days=9)
+    )
