@@ -1,8 +1,9 @@
 """``supercache known``: draft a waiver for a conflict, and look after those that there are."""
 
+import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,8 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.inputs import read_json, read_text
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.gate.draft import draft_entry, lint
-from pytest_supercache.gate.known import moved
+from pytest_supercache.gate.fixed import flows_of
+from pytest_supercache.gate.known import KnownIssue, moved
 from pytest_supercache.gate.project import issues_path, read_issues
 from pytest_supercache.gate.project_table import read_table
 
@@ -45,9 +47,11 @@ def add(token: str, scenario: Path, known_issues: str | None) -> None:
     read_token(token)
     row = _replay(token, scenario)
     root = project_root()
-    path = issues_path(root, read_table(root), known_issues)
+    table = read_table(root)
+    path = issues_path(root, table, known_issues)
     before = read_text(path) if path.exists() else ""
-    entry = draft_entry(row, datetime.now(UTC).date(), before)
+    flows = flows_of(_rows(root, table), str(row["counterexample"]["fingerprint"]))
+    entry = draft_entry(row, datetime.now(UTC).date(), before, flows)
     gap = "" if not before or before.endswith("\n\n") else "\n"
     path.write_text(f"{before}{gap}{entry}", encoding="utf-8")
     click.echo(f"{entry}\nadded to {path.name}; fill in what says TODO")
@@ -73,20 +77,41 @@ def check(known_issues: str | None) -> None:
         raise
     problems, notes = lint(issues, datetime.now(UTC).date())
     problems = [*to_move, *problems]
+    notes += _not_noted(issues, _rows(root, table))
     for line in (*problems, *notes):
         click.echo(line)
     click.echo(f"{len(issues)} known issues, {len(problems)} problems")
     sys.exit(1 if problems else 0)
 
 
+def _not_noted(issues: Iterable[KnownIssue], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield which flows of the last run have shown a conflict and are not in its entry."""
+    rows = list(rows)
+    for issue in issues:
+        flows = flows_of(rows, issue.match)
+        if set(flows) - set(issue.flows):
+            yield (
+                f"line {issue.line}: {issue.id}: write flows = {json.dumps(flows)}, so that the "
+                "gate can tell when it is fixed"
+            )
+
+
 def _moved(root: Path, table: Mapping[str, Any], path: Path) -> Iterator[str]:
     """Yield what has to move in a file of known issues, as far as the last run tells it."""
     try:
-        rows = read_document(report_file(root, table))["scenarios"]
         text = read_text(path)
     except (SupercacheError, FileNotFoundError):
-        return  # without a run nobody knows; the file's own mistakes are told by its reader
-    yield from moved(text, rows)
+        return  # the file's own mistakes are told by its reader
+    yield from moved(text, _rows(root, table))
+
+
+def _rows(root: Path, table: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the rows of the last run; nothing where there was none."""
+    try:
+        rows: list[Mapping[str, Any]] = read_document(report_file(root, table))["scenarios"]
+    except (SupercacheError, FileNotFoundError):
+        return []
+    return rows
 
 
 def _replay(token: str, scenario: Path) -> dict[str, Any]:

@@ -12,8 +12,13 @@ _RENEWALS_MAX = 2
 _FIRST_DAYS = 14
 
 
-def draft_entry(row: Mapping[str, Any], today: date, before: str = "") -> str:
-    """Return an entry for the conflict of a row; what only people know is TODO."""
+def draft_entry(
+    row: Mapping[str, Any], today: date, before: str = "", flows: Sequence[str] = ()
+) -> str:
+    """Return an entry for the conflict of a row; what only people know is TODO.
+
+    ``flows`` are the digests of those that have shown it.
+    """
     found = row.get("counterexample") or {}
     links = row.get("links") or {}
     names = chain([links.get("issue")], (f"KI-{number}" for number in count(1)))
@@ -30,6 +35,7 @@ def draft_entry(row: Mapping[str, Any], today: date, before: str = "") -> str:
         lines.append(f"# {row['replay']}")
     lines += ["[[known]]", *(f"{name} = {_text(value)}" for name, value in fields.items())]
     lines.append(f"systems = {json.dumps([row['system']] if row.get('system') else [])}")
+    lines += [f"flows = {json.dumps(list(flows))}"] if flows else []
     lines += [f"opened = {today}", f"expires = {today + timedelta(days=_FIRST_DAYS)}"]
     lines.append(f"permanent_fix = {_text('TODO(owner): the ticket of the fix')}")
     return "\n".join(lines) + "\n"

@@ -30,6 +30,7 @@ class Row:
     reasons: tuple[str, ...] = ()
     node_id: str = ""
     scope: Mapping[str, Any] = field(default_factory=dict)
+    flow: str | None = None  # the digest of what was searched
 
     @property
     def holds(self) -> bool:
@@ -79,6 +80,7 @@ def _row(row: Mapping[str, Any]) -> Row:
         assumption=scope.get("assumption"),
         reasons=reasons,
         scope=scope,
+        flow=(row.get("flow") or {}).get("digest"),
     )
 
 

@@ -42,10 +42,13 @@ class KnownIssue:
     opened: date
     expires: date  # the last day on which it is in force
     permanent_fix: str
+    flows: tuple[str, ...] = ()  # digests of those that have shown the conflict
     line: int = 0
 
 
-FIELDS = tuple(field.name for field in fields(KnownIssue) if field.name != "line")
+_OPTIONAL = ("flows",)
+FIELDS = tuple(field.name for field in fields(KnownIssue) if field.name not in {*_OPTIONAL, "line"})
+"""What an entry must have."""
 
 
 def read_known_issues(text: str, path: str = "known-issues.toml") -> tuple[KnownIssue, ...]:
@@ -127,10 +130,11 @@ def ends_soon(issue: KnownIssue, today: date) -> str | None:
 
 def _mistakes(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (field, what is wrong with it) for one entry."""
+    known = (*FIELDS, *_OPTIONAL)
     for name in islice(table, 2 * len(FIELDS)):
-        if name not in FIELDS:
-            close = get_close_matches(name[:80], FIELDS, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(FIELDS)}"
+        if name not in known:
+            close = get_close_matches(name[:80], known, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
             yield name, f"{name!r:.80} is not a field of a known issue{hint}"
     missing = [name for name in FIELDS if name not in table]
     if missing:
@@ -138,7 +142,7 @@ def _mistakes(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             "",
             f"{table.get('id', 'this entry')!s:.80}: required and missing: {', '.join(missing)}",
         )
-    for name in FIELDS:
+    for name in known:
         said = _wrong_value(name, table[name]) if name in table else None
         if said:
             yield name, f"{name} = {table[name]!s:.200}: {said}"
@@ -146,12 +150,18 @@ def _mistakes(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _wrong_dates(table["opened"], table["expires"])
 
 
+_LISTS = {
+    "systems": "names of systems, as in ['shop']",
+    "flows": "digests of flows, as `supercache known check` prints them",
+}
+
+
 def _wrong_value(name: str, value: object) -> str | None:
     if name in _DATES:
         return None if _is_day(value) else "expected a date as in 2026-12-15, without quotes"
-    if name == "systems":
+    if name in _LISTS:
         is_list = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
-        return None if is_list else "expected names of systems, as in ['shop']"
+        return None if is_list else f"expected {_LISTS[name]}"
     if name == "permanent_fix" and isinstance(value, dict):
         parts = [value.get("issue"), *value.values()]
         texts = [str(part) for part in parts]
@@ -184,7 +194,8 @@ def _values(table: Mapping[str, Any]) -> dict[str, Any]:
     told = (
         ", ".join(f"{name} {part}" for name, part in fix.items()) if isinstance(fix, dict) else fix
     )
-    return {**table, "permanent_fix": told, "systems": tuple(table["systems"])}
+    lists = {name: tuple(table.get(name, ())) for name in _LISTS}
+    return {**table, "permanent_fix": told, **lists}
 
 
 def _repeated_ids(issues: list[KnownIssue]) -> Iterator[tuple[KnownIssue, str]]:

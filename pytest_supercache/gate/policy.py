@@ -23,8 +23,9 @@ from pytest_supercache.gate.evidence import (
     named,
     rows_of,
 )
-from pytest_supercache.gate.known import KnownIssue, ends_soon, renewals
-from pytest_supercache.gate.limits import leaves_out_memory, limits_of
+from pytest_supercache.gate.fixed import issues_not_seen, notes_on
+from pytest_supercache.gate.known import KnownIssue, renewals
+from pytest_supercache.gate.limits import limits_of
 from pytest_supercache.gate.lock import missing_from
 from pytest_supercache.gate.paths import paths_of, uncovered
 from pytest_supercache.gate.same_id import against_go
@@ -120,7 +121,7 @@ def decide(document: Mapping[str, Any], rules: Rules, doubts: Iterable[str] = ()
         undecided += contradictions(document)
         undecided += [*_unknown(rows, counting, rules), *_missing(rows, rules, run)]
         without += _without_evidence(rows, counting, waived, rules)
-    fixed = _fixed(rows, counting, rules) if not undecided and _is_whole(run, rules) else ()
+    not_seen = issues_not_seen(rows, counting, rules, run, is_decided=not undecided)
     if against:
         verdict, status, reasons = GateVerdict.NO_GO, 1, [*against, *undecided]
     elif undecided or without:
@@ -136,10 +137,10 @@ def decide(document: Mapping[str, Any], rules: Rules, doubts: Iterable[str] = ()
         exit_status=status,
         reasons=tuple(reasons),
         waivers=tuple(waivers),
-        notes=tuple(_notes(rows, rules, fixed, _seen(rows, counting))),
+        notes=tuple(notes_on(rules, not_seen)),
         counting=tuple(sorted(name for name in counting if name)),
         without_force=tuple(without_force),
-        fixed=fixed,
+        fixed=tuple(name for name, why in not_seen.items() if not why),
         conditions=() if status else _conditions(rows, counting),
         limits=() if status else tuple(limits_of(_rested_on(rows, counting, waivers))),
     )
@@ -353,49 +354,6 @@ def _in_words(waiver: Waiver) -> str:
         f"{issue.id} covers {', '.join(waiver.scenarios)} until {issue.expires}{often}; its "
         f"workaround HOLDS in {issue.workaround_checked_by}"
     )
-
-
-def _notes(
-    rows: list[Row], rules: Rules, fixed: tuple[str, ...], seen: set[str | None]
-) -> Iterator[str]:
-    for issue in rules.issues:
-        if issue.match in seen:
-            soon = ends_soon(issue, rules.today)
-            yield from [soon] if soon else []
-        elif issue.id in fixed:
-            yield (
-                f"{issue.id} no longer occurs and every search was exhausted: fixed, close it "
-                f"(remove it from the known issues)"
-            )
-        else:
-            yield (
-                f"{issue.id} was not seen; that is no proof: not everything was run and searched "
-                "to the end"
-            )
-
-
-def _seen(rows: list[Row], counting: set[str]) -> set[str | None]:
-    return {row.fingerprint for row in rows if blocks(row, counting, None)}
-
-
-_LESS_THAN_WHOLE = ("deselected", "overriding", "narrowed_by", "selecting")
-
-
-def _is_whole(run: Mapping[str, Any] | None, rules: Rules) -> bool:
-    """Say whether a run had all that there is, as the scenario files say it; only a lock knows."""
-    return bool(rules.lock) and not any((run or {}).get(name) for name in _LESS_THAN_WHOLE)
-
-
-def _fixed(rows: list[Row], counting: set[str], rules: Rules) -> tuple[str, ...]:
-    """Return the issues that no longer occur where all that counts was searched to the end.
-
-    Memory at which a search did not look may be where they still are.
-    """
-    counted = [row for row in rows if row.system in counting]
-    if not counted or not all(row.holds and not leaves_out_memory(row) for row in counted):
-        return ()
-    seen = _seen(rows, counting)
-    return tuple(issue.id for issue in rules.issues if issue.match not in seen)
 
 
 def _count(number: int, what: str) -> str:

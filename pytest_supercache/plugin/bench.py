@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.plugin.allure_results import show
 from pytest_supercache.plugin.exploring import is_given
+from pytest_supercache.plugin.flow import Flow, flow_of_item, flow_of_test
 from pytest_supercache.plugin.progress import progressing
 from pytest_supercache.plugin.reproducing import REPLAYED, attempted, recorded_of
 from pytest_supercache.plugin.session import FINDING, Session, failure_like
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from pytest_supercache.core.settings import Exploration
     from pytest_supercache.oracle.guarantee import Guarantee
     from pytest_supercache.plugin.debugging import Breakpoint
-    from pytest_supercache.plugin.flow import Flow
     from pytest_supercache.report.finding import Finding
     from pytest_supercache.scenario.scenario import Scenario, ScenarioItem, Stated
     from pytest_supercache.world import World
@@ -79,7 +80,7 @@ class Bench:
                 owner=scenario.owner,
                 tags=scenario.tags,
                 links=scenario.links,
-                flow=self._flow(node, item),
+                flow=self._flow(node, partial(flow_of_item, item, self.settings_of(item), node)),
                 result=result,
             ),
         )
@@ -137,16 +138,11 @@ class Bench:
         own = {**item.scenario.explore, "assume": item.assume, "faults": faults}
         return self._session.options.exploration(own)
 
-    def _flow(self, node: pytest.Item, item: "ScenarioItem | None" = None) -> "Flow | None":
+    def _flow(self, node: pytest.Item, make: "Callable[[Path], Flow | None]") -> Flow | None:
         """Return what a reproducer needs; a replay or a reproducer leaves no other one behind."""
         if _replay(node) is not None or recorded_of(node) is not None:
             return None
-        from pytest_supercache.plugin.flow import flow_of_item, flow_of_test
-
-        folder = self._session.report_folder
-        if item is None:
-            return flow_of_test(node, folder)
-        return flow_of_item(item, self.settings_of(item), node, folder)
+        return make(self._session.report_folder)
 
     def _saved(self, node: pytest.Item, item: "ScenarioItem", result: CheckResult) -> CheckResult:
         """With ``--supercache-save``, keep what was found as a scenario, and note where."""
@@ -181,7 +177,7 @@ class Bench:
         """
         from pytest_supercache.report.finding import Finding
 
-        settings = self._session.options.exploration(own)
+        settings, guarantees = self._session.options.exploration(own), tuple(guarantees)
         if is_given(node):
             settings = _without_odds(settings)  # each example would be simulated
         if reproduce is not None:
@@ -192,7 +188,7 @@ class Bench:
                 node,
                 body,
                 settings,
-                guarantees=tuple(guarantees),
+                guarantees=guarantees,
                 item=node.nodeid,
                 reproduce=reproduce,
             ),
@@ -222,7 +218,7 @@ class Bench:
                 owner=None,
                 tags=(),
                 links={},
-                flow=self._flow(node),
+                flow=self._flow(node, partial(flow_of_test, node, settings, guarantees, body)),
                 result=result,
             ),
         )

@@ -1,6 +1,13 @@
-"""The flow of an item as data: what a reproducer needs to search it again, and nothing more."""
+"""The flow of an item as data: what a reproducer needs to search it again, and nothing more.
 
+Its digest tells whether a later run has searched the same: the steps, what they were judged by, and
+every bound of the search.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +16,19 @@ import pytest
 from pytest_supercache.core.settings import SAMPLERS, Exploration
 
 if TYPE_CHECKING:
+    from pytest_supercache.oracle.guarantee import Guarantee
     from pytest_supercache.scenario.scenario import Scenario, ScenarioItem
 
 Flow = dict[str, Any]
 
 _OPTIONS = ("ticks", "polls", "seed", "memory", "atomic")
 """What the command line may change, and what a search must not do without."""
+
+_BOUNDS = (*_OPTIONS, "grain", "faults", "assume")
+"""What decides how much a search that is exhausted has looked at."""
+
+_BUDGETS = {"time", "executions", "search"}
+"""What decides only whether it comes to its end."""
 
 
 def flow_of_item(
@@ -23,13 +37,21 @@ def flow_of_item(
     """Return a scenario item as a file of its own, searched the way it was; made for ``folder``."""
     from pytest_supercache.scenario.writing import written
 
+    alone = _alone(item, settings)
     return {
-        "scenario": written(_alone(item, settings)),
+        "scenario": written(alone),
         "conftests": _conftests(node, folder),
+        "digest": _digest(written(_asked(alone))),
     }
 
 
-def flow_of_test(node: pytest.Item, folder: Path) -> Flow | None:
+def flow_of_test(
+    node: pytest.Item,
+    settings: Exploration,
+    guarantees: Iterable["Guarantee"],
+    body: Callable[..., Any],
+    folder: Path,
+) -> Flow | None:
     """Say where an explored test is; None: it cannot be run apart (an example of ``@given``)."""
     test = getattr(node, "obj", None)
     if hasattr(test, "hypothesis") or not hasattr(test, "is_explored"):
@@ -40,7 +62,35 @@ def flow_of_test(node: pytest.Item, folder: Path) -> Flow | None:
         "file": _shown(node.path, node),
         "test": f"{owner.__qualname__}.{name}" if owner else name,
         "conftests": _conftests(node, folder),
+        "digest": _digest_of_test(node.name.removeprefix(name), settings, guarantees, body),
     }
+
+
+def _digest_of_test(
+    parameters: str,
+    settings: Exploration,
+    guarantees: Iterable["Guarantee"],
+    body: Callable[..., Any],
+) -> str | None:
+    """Return the digest of a test as it is written; None: its text is not to be had."""
+    try:
+        text = inspect.getsource(inspect.unwrap(body))
+    except (OSError, TypeError):
+        return None
+    bounds = [f"{name}={getattr(settings, name)}" for name in _BOUNDS]
+    return _digest("\n".join([text, parameters, *bounds, *(one.name for one in guarantees)]))
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _asked(scenario: "Scenario") -> "Scenario":
+    """Return a scenario without what says nothing about steps, judgement or bounds."""
+    explore = {name: scenario.explore[name] for name in scenario.explore if name not in _BUDGETS}
+    return replace(
+        scenario, explore=explore, title="", id="", owner=None, severity=None, tags=(), links={}
+    )
 
 
 def _alone(item: "ScenarioItem", settings: Exploration) -> "Scenario":

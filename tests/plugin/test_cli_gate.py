@@ -184,6 +184,7 @@ def test_a_draft_for_a_token_waives_its_conflict_once_it_is_filled_in(
     )
     assert added.exit_code == 0, added.output
     assert "fill in what says TODO" in added.output
+    assert f'\nflows = ["{project.rows()["V-7"]["flow"]["digest"]}"]\n' in added.output
     assert supercache("known", "check").exit_code == 2
     assert supercache("verdict").exit_code == 4
     assert project.run().ret == 4, "as pytest ends"

@@ -89,7 +89,8 @@ def test_from_a_conflict_over_a_waiver_that_expires_to_its_fix(project: Project)
     assert message.startswith("DRAFT, not sent. The release may ship, but only with a workaround.")
     assert "(KI-1), until" in (project.path / "reports" / "postmortem.md").read_text()
 
-    waive(project, fingerprint, TODAY - timedelta(days=1))
+    flows = [project.rows()["G-1"]["flow"]["digest"]]
+    waive(project, fingerprint, TODAY - timedelta(days=1), flows=flows)
     assert project.run("--supercache-gate").ret == 1
     assert "KI-1 expired on" in gate(project)["reasons"][0]
 

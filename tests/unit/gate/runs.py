@@ -72,6 +72,7 @@ def row(name: str, verdict: str = "holds", **more: Any) -> dict[str, Any]:
         "scope": {"users": 2, **({"assumption": assumption} if assumption else {})},
         "odds": ODDS if verdict == "violated" else None,
         "counterexample": found if verdict == "violated" else None,
+        "flow": {"digest": f"flow of {name}"},
         "replay": f"pytest s.supercache.yaml --supercache-replay='sc1:{name}:alice'",
         **more,
     }
@@ -99,6 +100,7 @@ def waiver(**more: Any) -> KnownIssue:
             "opened": date(2026, 3, 1),
             "expires": date(2026, 3, 20),
             "permanent_fix": "CACHE-401",
+            "flows": ("flow of S[shop]",),
             **more,
         }
     )

@@ -25,6 +25,7 @@ opened = 2026-03-01
 expires = 2026-03-20
 permanent_fix = "CACHE-401"
 systems = ["shop"]
+flows = ["flow of S[shop]"]
 """
 
 
@@ -38,6 +39,11 @@ def test_every_field_is_required(name: str) -> None:
     lines = [line for line in ENTRY.splitlines() if not line.startswith(f"{name} ")]
     with pytest.raises(KnownIssuesError, match=rf":1: .*required and missing: {name}$"):
         read_known_issues("\n".join(lines))
+
+
+def test_an_entry_may_leave_out_in_which_flows_it_was_found() -> None:
+    (issue,) = read_known_issues(ENTRY.replace('flows = ["flow of S[shop]"]\n', ""))
+    assert issue.flows == ()
 
 
 def test_a_permanent_fix_may_name_ticket_and_plan() -> None:
@@ -81,12 +87,12 @@ def test_every_mistake_of_every_entry_is_told_at_once() -> None:
         read_known_issues(two, "k.toml")
     assert [line.partition(" ")[0] for line in str(told.value).splitlines()] == [
         "k.toml:6:",
-        "k.toml:19:",
+        "k.toml:20:",
     ]
 
 
 def test_an_id_is_there_once() -> None:
-    with pytest.raises(KnownIssuesError, match=r":13: id = KI-1: taken by the entry in line 1"):
+    with pytest.raises(KnownIssuesError, match=r":14: id = KI-1: taken by the entry in line 1"):
         read_known_issues(f"{ENTRY}\n{ENTRY}")
 
 
@@ -213,10 +219,12 @@ def test_files_may_begin_with_a_byte_order_mark(
 
 
 WRONG_TYPES = ("1", "true", "[]", "1.5", "{}", "[{}]", "12:00:00", '""', "nan")
-NO_SYSTEM = ("systems", "[]")  # a test in Python has none
+EMPTY = {("systems", "[]"), ("flows", "[]")}  # a test in Python has no system
 
 
-@pytest.mark.parametrize(("name", "value"), sorted({*product(FIELDS, WRONG_TYPES)} - {NO_SYSTEM}))
+@pytest.mark.parametrize(
+    ("name", "value"), sorted({*product([*FIELDS, "flows"], WRONG_TYPES)} - EMPTY)
+)
 def test_a_field_of_a_wrong_type_is_told_and_nothing_breaks(name: str, value: str) -> None:
     lines = [f"{name} = {value}" if x.startswith(f"{name} ") else x for x in ENTRY.splitlines()]
     with pytest.raises(KnownIssuesError, match=rf"^known-issues\.toml:\d+: {name} "):

@@ -325,6 +325,39 @@ def test_a_known_issue_is_not_called_fixed_by_a_search_of_less_memory(
     assert judge(less, issues=(waiver(),), lock=LOCK).notes == (NOT_SEEN,)
 
 
+NOT_RUN = (
+    "KI-1 was not seen; that is no proof: the flow in which it was found (flow of S[shop]) was not "
+    "run: its scenario is gone, or has other steps, guarantees or bounds now"
+)
+PYTHON = row("test_it", system="")
+ALONE = {"flows": ("flow of test_it",), "systems": ()}
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "said"),
+    [
+        ([row("R[shop]", flow=HELD["flow"])], {}, None),  # under another name
+        ([HELD, PYTHON], ALONE, None),
+        ([HELD, row("T[shop]")], {"flows": ("flow of S[shop]", "flow of T[shop]")}, None),
+        ([HELD], {"flows": ()}, "its entry does not say in which flows it was found"),
+        ([row("S[shop]", flow={"digest": "another"})], {}, NOT_RUN),
+        ([row("S[shop]", flow=None)], {}, NOT_RUN),
+        ([row("T[shop]")], {}, NOT_RUN),
+        ([HELD], {"flows": ("flow of S[shop]", "flow of T[shop]")}, "(flow of T[shop]) was not"),
+        ([HELD, {**PYTHON, "scope": {"memory": "declared"}}], ALONE, "test_it does not hold with"),
+        ([HELD, row("test_it", "unknown", system="")], ALONE, NOT_SEEN),
+    ],
+)
+def test_a_known_issue_is_fixed_only_when_the_flows_that_showed_it_were_searched_again(
+    rows: list[Any], more: dict[str, Any], said: str | None
+) -> None:
+    """Python tests do not count for a release of systems, and are looked at here all the same."""
+    lock = {str(one["id"]): True for one in rows if one["system"]}
+    decision = judge(*rows, issues=(waiver(**more),), lock=lock, release=("shop",))
+    assert decision.fixed == (() if said else ("KI-1",))
+    assert (said or "fixed, close it") in decision.notes[0]
+
+
 def test_a_conflict_that_still_occurs_is_not_called_fixed() -> None:
     assert judge(FOUND, WORKS, issues=(waiver(),)).notes == ()
 

@@ -1,0 +1,96 @@
+"""Which known issues no longer occur, and for the others why that they were not seen is no proof.
+
+A conflict that is not seen may be mended, or its scenario may look at less than it did. So it is
+called fixed only if the flows that have shown it were searched again, as they were: steps,
+guarantees and bounds, which the digest of a flow knows.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_supercache.gate.evidence import MALFORMED, Row, blocks
+from pytest_supercache.gate.known import KnownIssue, ends_soon
+from pytest_supercache.gate.limits import leaves_out_memory, listed
+
+if TYPE_CHECKING:
+    from pytest_supercache.gate.policy import Rules
+
+_LESS_THAN_WHOLE = ("deselected", "overriding", "narrowed_by", "selecting")
+_NOT_WHOLE = "not everything was run and searched to the end"
+_NOT_NOTED = (
+    "its entry does not say in which flows it was found (`flows`; `supercache known check` prints "
+    "them while it occurs)"
+)
+
+
+def issues_not_seen(
+    rows: list[Row],
+    counting: set[str],
+    rules: "Rules",
+    run: Mapping[str, Any] | None,
+    *,
+    is_decided: bool,
+) -> dict[str, str]:
+    """Return the issues that were not seen, each with why that is no proof; "" means fixed."""
+    seen = {row.fingerprint for row in rows if blocks(row, counting, None)}
+    counted = [row for row in rows if row.system in counting]
+    is_whole = is_decided and _is_whole(run, rules) and _were_searched(counted)
+    less = "" if is_whole else _NOT_WHOLE
+    return {
+        issue.id: less or _why_no_proof(issue, rows)
+        for issue in rules.issues
+        if issue.match not in seen
+    }
+
+
+def notes_on(rules: "Rules", not_seen: Mapping[str, str]) -> Iterator[str]:
+    """Yield what the screen says of known issues that are no reason for the verdict."""
+    for issue in rules.issues:
+        why = not_seen.get(issue.id)
+        if why is None:
+            soon = ends_soon(issue, rules.today)
+            yield from [soon] if soon else []
+        elif why:
+            yield f"{issue.id} was not seen; that is no proof: {why}"
+        else:
+            yield (
+                f"{issue.id} no longer occurs and every search was exhausted: fixed, close it "
+                "(remove it from the known issues)"
+            )
+
+
+def flows_of(rows: Iterable[Mapping[str, Any]], fingerprint: str) -> list[str]:
+    """Return the digests of the flows that show a conflict, from the rows of ``verdict.json``."""
+    found = set[str]()
+    for row in rows:
+        try:
+            is_it = row["counterexample"]["fingerprint"] == fingerprint
+            found |= {str(row["flow"]["digest"])} if is_it else set()
+        except MALFORMED:
+            continue  # it has none, or cannot be searched again: an example of @given
+    return sorted(found)
+
+
+def _is_whole(run: Mapping[str, Any] | None, rules: "Rules") -> bool:
+    """Say whether a run had all that there is, as the scenario files say it; only a lock knows."""
+    return bool(rules.lock) and not any((run or {}).get(name) for name in _LESS_THAN_WHOLE)
+
+
+def _were_searched(rows: list[Row]) -> bool:
+    """Say whether all of some rows hold, with all memory: what was left out may have the issue."""
+    return bool(rows) and all(row.holds and not leaves_out_memory(row) for row in rows)
+
+
+def _why_no_proof(issue: KnownIssue, rows: list[Row]) -> str:
+    if not issue.flows:
+        return _NOT_NOTED
+    for flow in issue.flows:
+        again = [row for row in rows if row.flow == flow]
+        if not again:
+            return (
+                f"the flow in which it was found ({flow:.20}) was not run: its scenario is gone, "
+                "or has other steps, guarantees or bounds now"
+            )
+        if not _were_searched(again):
+            return f"{listed([row.id for row in again])} does not hold with all memory searched"
+    return ""
