@@ -187,6 +187,8 @@ def _uncollected(run: Mapping[str, Any]) -> Iterator[str]:
         yield f"{_NOT_COVERED}scenario files in {', '.join(named)} (`uncollected`)"
     if ignored:
         yield f"{_NOT_COVERED}scenario files that git ignores: {listed(ignored)}"
+    if outside := run.get("uncollected_outside"):
+        yield f"{_NOT_COVERED}what links lead to outside of the root: {listed(outside)}"
     if left_out:
         yield f"{_NOT_COVERED}scenario files that were not asked for: {listed(left_out)}"
 

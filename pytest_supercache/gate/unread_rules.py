@@ -56,16 +56,17 @@ def unread_rules(
             why = _why_it_counts(name, folder, base, known_issues)
             if why:
                 yield folder / name, why
-    if not any(is_of_the_gate(root / name) for name in _FILES):
+    if not any(_presence(root / name) for name in _FILES):
         for folder in _above(Path(os.path.realpath(root))):
             for name in _FILES:
-                if _is_of_the_gate(folder / name):
-                    yield folder / name, _NONE_BELOW
+                if why := _presence(folder / name):
+                    yield folder / name, f"{why}; {_NONE_BELOW}"
 
 
+_THERE = "it is there"
 _NONE_BELOW = (
-    "there are no rules in it (if that is a project of its own, it needs a [tool.supercache] in "
-    "its pyproject.toml)"
+    "there are no rules in the root (if that is a project of its own, it needs a "
+    "[tool.supercache] in its pyproject.toml)"
 )
 
 
@@ -102,12 +103,12 @@ def _above(root: Path) -> Iterator[Path]:
             return
 
 
-def _is_of_the_gate(file: Path) -> bool:
-    """Say whether a file may be about the gate; one that cannot be read may."""
+def _presence(file: Path) -> str:
+    """Say that a file is there and about the gate, or may be: nobody knows of one without TOML."""
     try:
-        return is_of_the_gate(file)
-    except SupercacheError:
-        return True
+        return _THERE if is_of_the_gate(file) else ""
+    except SupercacheError as error:
+        return f"it may have rules and cannot be read ({error})"
 
 
 def _why_it_counts(name: str, folder: Path, root: Path, known_issues: str | None) -> str:
@@ -115,12 +116,10 @@ def _why_it_counts(name: str, folder: Path, root: Path, known_issues: str | None
 
     One that lies above the root belongs to another project if the root has its own.
     """
-    try:
-        if not is_of_the_gate(folder / name):
-            return ""
-    except SupercacheError as error:
-        return f"it may have rules and cannot be read ({error})"
-    if not is_of_the_gate(root / name):
+    why = _presence(folder / name)
+    if why != _THERE:
+        return why
+    if not _presence(root / name):
         return "there is none in it"
     return "" if root.is_relative_to(folder) else _what_more(name, folder, root, known_issues)
 

@@ -33,6 +33,7 @@ class Uncollected:
     ignored_by_git: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()  # by the command line
     named: tuple[str, ...] = ()  # the setting
+    outside: tuple[str, ...] = ()  # links that leave the root, behind which nothing was collected
 
     def part(self) -> dict[str, list[str]]:
         """Return what ``verdict.json`` says of it."""
@@ -41,6 +42,7 @@ class Uncollected:
             "uncollected_ignored": list(self.ignored_by_git),
             "uncollected_left_out": list(self.left_out),
             "uncollected_named": list(self.named),
+            "uncollected_outside": list(self.outside),
         }
 
 
@@ -74,7 +76,9 @@ class ScenarioFiles:
 
     def uncollected(self, collected: Iterable[str]) -> Uncollected:
         """Return which of them are not among the files that were ``collected``."""
+        collected = list(collected)
         known = {paths_of_os.realpath(path) for path in collected}
+        self._look_outside(collected)
         lost = [path for path in self.found.files if paths_of_os.realpath(path) not in known]
         started = self.config.invocation_params.dir
         above = Path(paths_of_os.commonpath([started, self.config.rootpath]))
@@ -90,7 +94,27 @@ class ScenarioFiles:
             ignored_by_git=tuple(sorted(map(self._shown, ignored))),
             left_out=tuple(sorted(map(self._shown, left_out))),
             named=self.named,
+            outside=tuple(map(self._shown, self.found.outside)),
         )
+
+    def _look_outside(self, collected: Iterable[str]) -> None:
+        """Look behind links that leave the root where pytest has gone, and found something."""
+        paths, looked_behind = list(map(Path, collected)), set[str]()
+        while used := [
+            link for link in self.found.outside if any(path.is_relative_to(link) for path in paths)
+        ]:
+            more = find_scenario_files(used, self.config.rootpath, self._is_named)
+            looked_behind |= {paths_of_os.realpath(link) for link in used}
+            self.found = Found(
+                files=(*self.found.files, *more.files),
+                unread=(*self.found.unread, *more.unread),
+                outside=tuple(
+                    link
+                    for link in (*self.found.outside, *more.outside)
+                    if paths_of_os.realpath(link) not in looked_behind
+                ),
+                is_whole=self.found.is_whole and more.is_whole,
+            )
 
     def _is_named(self, path: Path) -> bool:
         shown = self._shown(path)

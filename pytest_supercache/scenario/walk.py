@@ -1,8 +1,8 @@
 """Which scenario files lie below some paths, whether or not anybody collects them.
 
-Folders of version control, virtual environments and installed packages are passed over, and so are
-links that leave the root. The walk ends after a number of entries, so that one tree has one answer
-on every machine.
+Folders of version control, virtual environments and installed packages are passed over; links that
+leave the root are told and not followed. The walk ends after a number of entries, so that one tree
+has one answer on every machine.
 """
 
 import os
@@ -25,6 +25,7 @@ class Found:
 
     files: tuple[Path, ...] = ()  # what has the name of a scenario file, whatever it is
     unread: tuple[Path, ...] = ()  # folders that cannot be listed
+    outside: tuple[Path, ...] = ()  # links to folders that are not below the root nor the paths
     is_whole: bool = True  # False: there were more than ENTRIES_MAX entries
 
 
@@ -32,7 +33,7 @@ def find_scenario_files(
     paths: Iterable[Path], root: Path, is_left_out: Callable[[Path], bool]
 ) -> Found:
     """Look below ``paths``; what is left out is not entered."""
-    files, unread = dict[Path, None](), list[Path]()
+    files, unread, outside = dict[Path, None](), list[Path](), list[Path]()
     paths = list(paths)
     bases = [Path(os.path.realpath(base)) for base in (root, *paths)]
     folders, seen, looked_at = [path for path in paths if path.is_dir()], set[str](), 0
@@ -40,9 +41,12 @@ def find_scenario_files(
     while folders:
         folder = folders.pop()
         real = os.path.realpath(folder)
-        if real in seen or not any(Path(real).is_relative_to(base) for base in bases):
+        if real in seen:
             continue
         seen.add(real)
+        if not any(Path(real).is_relative_to(base) for base in bases):
+            outside.append(folder)
+            continue
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError:
@@ -51,12 +55,12 @@ def find_scenario_files(
         looked_at += len(entries)
         if looked_at > ENTRIES_MAX:
             return Found(files=tuple(files), unread=tuple(unread), is_whole=False)
-        for path, is_folder in _kept(entries, is_left_out):
-            if is_scenario_file(path.name):
-                files[path] = None
-            if is_folder:
-                folders.append(path)
-    return Found(files=tuple(sorted(files)), unread=tuple(sorted(unread)))
+        kept = list(_kept(entries, is_left_out))
+        files |= {path: None for path, _ in kept if is_scenario_file(path.name)}
+        folders += [path for path, is_folder in kept if is_folder]
+    return Found(
+        files=tuple(sorted(files)), unread=tuple(sorted(unread)), outside=tuple(sorted(outside))
+    )
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -193,10 +193,35 @@ def test_links_are_followed_within_the_root(
     (held.path / "scenarios" / "again").symlink_to(held.path / "scenarios")
     write(held, "tox.ini", "[pytest]\nnorecursedirs = build again\n")
     assert held.run("--supercache-gate").ret == 0
+    assert "not covered: what links lead to outside of the root: build" in gate(held)["scope"]
     (held.path / "build").unlink()
+    assert held.run("--supercache-gate").ret == 0
+    assert not [line for line in gate(held)["scope"] if "links" in line]
     write(held, "more/b.supercache.yaml")
     (held.path / "scenarios" / "build").symlink_to(held.path / "more")
     assert held.run("--supercache-gate", "scenarios").ret == 6
+
+
+def test_a_link_out_of_the_root_is_looked_behind_where_pytest_collects(
+    held: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere, further = (tmp_path_factory.mktemp(name) for name in ("elsewhere", "further"))
+    (elsewhere / "h.supercache.yaml").write_text(race("H-2", "uncached"))
+    (held.path / "scenarios" / "more").symlink_to(elsewhere)
+    (elsewhere / "venv").symlink_to(further)
+    (held.path / "scenarios" / "dist").symlink_to(held.path.parent)
+    (further / "back").symlink_to(elsewhere)
+    assert held.run("--supercache-gate", "scenarios").ret == 0
+    told = (
+        "not covered: what links lead to outside of the root: scenarios/dist, scenarios/more/venv"
+    )
+    assert told in gate(held)["scope"]
+    (elsewhere / "build").mkdir()
+    (elsewhere / "build" / "b.supercache.yaml").write_text(race("V-9"))
+    assert held.run("--supercache-gate", "scenarios").ret == 6
+    assert gate(held)["reasons"][0].startswith(
+        LOST.format("scenarios/more/build/b.supercache.yaml")
+    )
 
 
 def test_a_walk_that_reaches_its_limit_decides_nothing(
