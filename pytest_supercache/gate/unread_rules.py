@@ -29,6 +29,8 @@ _NEVER_LESS = {
     "odds", "traffic", "step_timeout", "time", "executions",
 }  # fmt: skip
 """Settings that are compared otherwise, or of which no value lets more through."""
+_BOUNDS = {"ticks", "memory", "polls", "preemptions", "search", "faults"}
+"""Settings that may make the search less where a folder leaves them at their default."""
 
 
 def refuse_unread_rules(root: Path, starts: Iterable[Path], known_issues: str | None) -> None:
@@ -181,6 +183,6 @@ def _more_settings(
         yield f"{', '.join(lost)} does not ship there (release)"
     if is_more_severe(used.minimum_severity, rules.minimum_severity):
         yield f"minimum_severity is {used.minimum_severity} there"
-    for name in sorted(set(own) - _NEVER_LESS):
-        if own[name] != there.get(name):
+    for name in sorted({*own, *(_BOUNDS & set(there))} - _NEVER_LESS):
+        if own.get(name) != there.get(name):
             yield f"{name} is another one there"

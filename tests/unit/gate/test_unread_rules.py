@@ -145,3 +145,18 @@ def test_the_known_issues_of_the_command_line_are_those_that_are_used(root: Path
     assert unread(root, root / "svc") == {}
     told = unread(root, root / "svc", known="more.toml")
     assert told == {"svc/known-issues.toml": "KI-1 is waived there only"}
+
+
+@pytest.mark.parametrize("setting", ["ticks = 0", "memory = 'declared'", "preemptions = 1"])
+def test_bounds_of_the_root_that_a_folder_does_not_have_are_compared(
+    root: Path, setting: str
+) -> None:
+    """The twin: a setting that bounds nothing may be there only."""
+    own = write(root / "svc" / "pyproject.toml", RULES)
+    write(root / "pyproject.toml", f"{RULES}report = 'out'\n")
+    assert unread(root, root / "svc") == {}
+    write(root / "pyproject.toml", f"{RULES}{setting}\n")
+    name = setting.partition(" ")[0]
+    assert unread(root, root / "svc") == {"svc/pyproject.toml": f"{name} is another one there"}
+    write(own, f"{RULES}{setting}\n")
+    assert unread(root, root / "svc") == {}
