@@ -1,4 +1,4 @@
-"""Which known issues no longer occur, and for the others why that they were not seen is no proof.
+"""Which known issues no longer occur, and why it proves nothing that others were not seen.
 
 A conflict that is not seen may be mended, or its scenario may look at less than it did. So it is
 called fixed only if the flows that have shown it were searched again, as they were: steps,
