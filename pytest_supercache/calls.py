@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
@@ -31,7 +32,10 @@ class Call:
 
     def operation(self) -> Operation:
         """Return the finished operation, or what is known of an unfinished one."""
-        return Operation(**{name: getattr(self, name) for name in Call.__slots__})
+        return Operation(**dict(zip(Call.__slots__, _values_of(self), strict=True)))
+
+
+_values_of = attrgetter(*Call.__slots__)
 
 
 def ran(answer: Any, what: str) -> Any:

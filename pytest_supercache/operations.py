@@ -1,14 +1,14 @@
 """The record of operations: when each was called, its steps, and what it was answered."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 from pytest_supercache.calls import Call
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.runtime import async_stepping
-from pytest_supercache.runtime.actor import Actor
 from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.stepping import Stepping
 
@@ -39,54 +39,13 @@ class Recording:
         with self.recorded(call):
             yield call
 
-    @contextmanager
-    def recorded(self, call: Call) -> Iterator[None]:
-        """Record ``call`` while the block runs, with the steps that are taken in it."""
-        actor = self._called(call)
-        if self._controller.shared_memory and not actor.is_task:
-            self.stepping.step(_call_label(call), NOTHING, kind="memory")
-        with self._returning(call, actor):
-            yield
+    def recorded(self, call: Call) -> "Recorded":
+        """Record ``call`` while the block runs, with the steps that are taken in it.
 
-    @asynccontextmanager
-    async def arecorded(self, call: Call) -> AsyncIterator[None]:
-        """Record ``call`` of a coroutine: between two operations of a user others may go on."""
-        actor = self._called(call)
-        if self._controller.shared_memory:
-            await async_stepping.step(self.stepping, _call_label(call), NOTHING, kind="memory")
-        with self._returning(call, actor):
-            yield
-
-    def _called(self, call: Call) -> Actor:
-        actor = current_actor()
-        assert actor is not None, "a body runs as an actor"
-        call.key = text(call.key)
-        call.phase = self._controller.phase
-        call.called_at = len(self._record.steps)
-        actor.begin_operation(len(self._calls))
-        self._calls.append(call)
-        return actor
-
-    @contextmanager
-    def _returning(self, call: Call, actor: Actor) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:  # a cancelled operation was not answered either
-            call.error = None if self._controller.leaving() else error
-            raise
-        finally:
-            if not self._controller.leaving():
-                self._returned(call, actor)
-
-    def _returned(self, call: Call, actor: Actor) -> None:
-        steps = self._record.steps
-        position = actor.operation
-        own = [at for at in range(call.called_at, len(steps)) if steps[at].operation == position]
-        call.steps = sum(steps[at].kind != "memory" for at in own)
-        if own:
-            call.called_at = own[0]
-        call.returned_at = len(steps)
-        actor.begin_operation(None)
+        A coroutine enters it by ``async with``: there, others may go on between two operations of
+        a user.
+        """
+        return Recorded(self.stepping, self._calls, call)
 
     def fail(self, violation: Violation) -> None:
         """Record that an expectation of a single step was not met."""
@@ -100,6 +59,67 @@ class Recording:
                 found[call.key] = None
             found.update(dict.fromkeys(key for key, _ in (*call.sightings, *call.writes)))
         return list(found)
+
+
+class Recorded:
+    """Records a call while a block of a function, or of a coroutine, runs.
+
+    Args:
+        stepping: the execution.
+        calls: those that were made in it; this one is added.
+        call: what is to be recorded.
+    """
+
+    def __init__(self, stepping: Stepping, calls: list[Call], call: Call) -> None:
+        self._stepping = stepping
+        self._controller = stepping.controller
+        self._calls = calls
+        self._call = call
+
+    def __enter__(self) -> None:
+        self._begin()
+        if self._controller.shared_memory and not self._actor.is_task:
+            self._stepping.step(_call_label(self._call), NOTHING, kind="memory")
+
+    async def __aenter__(self) -> None:
+        self._begin()
+        if self._controller.shared_memory:
+            label = _call_label(self._call)
+            await async_stepping.step(self._stepping, label, NOTHING, kind="memory")
+
+    def _begin(self) -> None:
+        actor, call = current_actor(), self._call
+        assert actor is not None, "a body runs as an actor"
+        call.key = text(call.key)
+        call.phase = self._controller.phase
+        call.called_at = len(self._stepping.record.steps)
+        actor.begin_operation(len(self._calls))
+        self._calls.append(call)
+        self._actor = actor
+
+    def __exit__(
+        self, _kind: object, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if self._controller.leaving():
+            return
+        if error is not None:  # an operation that was cancelled was not answered either
+            self._call.error = error
+        self._end()
+
+    async def __aexit__(
+        self, kind: object, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def _end(self) -> None:
+        steps, call = self._stepping.record.steps, self._call
+        position = self._actor.operation
+        own = [at for at in range(call.called_at, len(steps)) if steps[at].operation == position]
+        call.steps = sum(steps[at].kind != "memory" for at in own)
+        if own:
+            call.called_at = own[0]
+        call.returned_at = len(steps)
+        self._actor.begin_operation(None)
 
 
 class Settling:

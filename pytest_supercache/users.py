@@ -4,21 +4,21 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from inspect import CO_COROUTINE, iscoroutinefunction
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, Protocol
 
 from pytest_supercache.calls import Call
 
 
+class Block(AbstractContextManager[None], AbstractAsyncContextManager[None], Protocol):
+    """What is entered by ``with`` in a function, and by ``async with`` in a coroutine."""
+
+
 class Recorder(Protocol):
     """What keeps the record: the world."""
 
-    def recorded(self, call: Call) -> AbstractContextManager[None]:
+    def recorded(self, call: Call) -> Block:
         """Record ``call`` while the block runs."""
-        ...
-
-    def arecorded(self, call: Call) -> AbstractAsyncContextManager[None]:
-        """Record ``call`` while the block of a coroutine runs."""
         ...
 
 
@@ -63,18 +63,18 @@ class AsyncUser:
     async def read(self, key: str) -> Any:
         """Await the system's ``get``."""
         call = _call(self, "read", key)
-        async with self.world.arecorded(call):
+        async with self.world.recorded(call):
             call.answer = await self.system.get(key)
         return call.answer
 
     async def write(self, key: str, value: Any) -> None:
         """Await the system's ``set``."""
-        async with self.world.arecorded(_call(self, "write", key, value)):
+        async with self.world.recorded(_call(self, "write", key, value)):
             await self.system.set(key, value)
 
     async def delete(self, key: str) -> None:
         """Await the system's ``delete``."""
-        async with self.world.arecorded(_call(self, "delete", key)):
+        async with self.world.recorded(_call(self, "delete", key)):
             await self.system.delete(key)
 
 
@@ -93,10 +93,14 @@ def is_async(function: Callable[..., Any] | None) -> bool:
 
     The methods of redis-py's asyncio clients do, although they are not coroutine functions.
     """
-    if type(function) is FunctionType and not vars(function):  # most are, and inspect is slow
-        return bool(function.__code__.co_flags & CO_COROUTINE)
+    plain = function.__func__ if type(function) is MethodType else function
+    if type(plain) is FunctionType and not vars(plain):  # most are, and inspect is slow
+        return bool(plain.__code__.co_flags & CO_COROUTINE) or _is_of_async_redis(function)
     call = type(function).__dict__.get("__call__")
-    if iscoroutinefunction(function) or iscoroutinefunction(call):
-        return True
+    is_coroutine_function = iscoroutinefunction(function) or iscoroutinefunction(call)
+    return is_coroutine_function or _is_of_async_redis(function)
+
+
+def _is_of_async_redis(function: object) -> bool:
     owner = type(getattr(function, "__self__", None))
     return any(base.__module__.startswith("redis.asyncio") for base in owner.__mro__)

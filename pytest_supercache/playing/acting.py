@@ -49,7 +49,7 @@ class Scene:
         )
         error = None
         try:
-            async with self.world.arecorded(call):
+            async with self.world.recorded(call):
                 if verb is None:
                     await self._call_system(step, arguments, call)
                 else:

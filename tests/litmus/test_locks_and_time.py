@@ -398,7 +398,7 @@ def test_a_lock_beyond_the_bound_of_the_walk_is_never_a_reason_to_hold(
     """What is not looked into keeps its real lock, on which somebody blocks; nothing is proved."""
     monkeypatch.setattr(places, "PLACES_MAX", bound)
     monkeypatch.setattr(places, "is_under_test_name", module.__name__.__eq__)
-    monkeypatch.setattr(rebind, "is_under_test", lambda one: one is module)
+    monkeypatch.setattr(rebind, "modules_under_test", lambda: [module])
     module.rows = [{"i": i} for i in range(20)]
     module.kept = {"far": {"lock": threading.Lock()}}
 
