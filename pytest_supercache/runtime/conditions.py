@@ -122,10 +122,8 @@ class Barrier(Cooperative):
     def __init__(
         self, parties: int, action: Callable[[], Any] | None = None, timeout: float | None = None
     ) -> None:
-        if parties < 1:
-            raise ValueError("parties must be > 0")
-        self._begin("barrier", BarrierState(parties, acts=action is not None))
         self._real = threading.Barrier(parties, action, timeout)
+        self._begin("barrier", BarrierState(parties, acts=action is not None))
         self._action = action
         self._timeout = timeout
 

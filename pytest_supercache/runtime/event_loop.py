@@ -187,7 +187,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self, executor: Any, func: Any, *args: Any
     ) -> asyncio.Future[Any]:
         """Run a function on a thread that is an actor; outside of the race, at once."""
-        return run_on_thread(self, self.acting(), func, args)
+        return run_on_thread(self, self.acting(), executor, func, args)
 
     # -- tasks and their actors ------------------------------------------------------------------
 

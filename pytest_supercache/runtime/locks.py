@@ -15,7 +15,7 @@ from pytest_supercache.runtime.stepping import Stepping
 class _Entered:
     """What locks and semaphores share: the ``with`` statement."""
 
-    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+    def acquire(self) -> bool:
         raise NotImplementedError
 
     def _leave(self) -> None:
@@ -37,24 +37,28 @@ class Lock(Cooperative, _Entered):
     """Stands in for ``threading.Lock``."""
 
     _reentrant = False
+    _not_held = "release unlocked lock"
 
     def __init__(self) -> None:
         self._begin("lock", LockState(reentrant=self._reentrant))
         self._real: Any = threading.RLock() if self._reentrant else threading.Lock()
 
-    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Take the lock, waiting for it if ``blocking``; False when it could not be had."""
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock, waiting for it if ``blocking``; False when it could not be had.
+
+        Raises:
+            ValueError: ``timeout`` is below zero, or is given although nobody is to wait.
+        """
         execution = controlled()
-        if execution is None:
-            return bool(self._real.acquire(blocking, -1 if timeout is None else timeout))
-        if timeout is not None and timeout < 0:
-            timeout = None
-        if not blocking or timeout is not None:
+        if execution is None or not _is_timeout(timeout, blocking=blocking):
+            return bool(self._real.acquire(blocking, timeout))
+        seconds = None if timeout == -1 else timeout
+        if not blocking or seconds is not None:
             self._note_question(execution)
         elif self._enters(execution):
             return True
-        if blocking and timeout != 0:
-            return in_time(execution, self.do(execution, "acquire", guarded=True, timeout=timeout))
+        if blocking and seconds != 0:
+            return in_time(execution, self.do(execution, "acquire", guarded=True, timeout=seconds))
         step = self.ask(execution, "try", reads_only=False)
         if step.wait_before == step.wait_after:
             self.told_nothing(execution, "try")
@@ -94,7 +98,7 @@ class Lock(Cooperative, _Entered):
         if memory is not None and getattr(step.wait_before, "holder", None) != step.actor:
             memory.released_by_another(self.name)
         if step.wait_before == step.wait_after:
-            raise RuntimeError(f"cannot release un-acquired lock: {self.name}")
+            raise RuntimeError(self._not_held)
 
     def _leave(self) -> None:
         self.release()
@@ -122,6 +126,12 @@ class RLock(Lock):
     """Stands in for ``threading.RLock``."""
 
     _reentrant = True
+    _not_held = "cannot release un-acquired lock"
+
+
+def _is_timeout(timeout: Any, *, blocking: bool) -> bool:
+    """Say whether a lock takes these arguments; else the real one says what is wrong with them."""
+    return isinstance(timeout, int | float) and (timeout == -1 or (blocking and timeout >= 0))
 
 
 class Event(Cooperative):
@@ -186,9 +196,13 @@ class Semaphore(Cooperative, _Entered):
         self._real = (threading.BoundedSemaphore if self._bounded else threading.Semaphore)(value)
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Enter, waiting if ``blocking``; False when it was not possible."""
+        """Enter, waiting if ``blocking``; False when it was not possible.
+
+        Raises:
+            ValueError: a timeout is given although nobody is to wait.
+        """
         execution = controlled()
-        if execution is None:
+        if execution is None or not (blocking or timeout is None):
             return self._real.acquire(blocking, timeout)
         if blocking and (timeout is None or timeout > 0):
             return in_time(execution, self.do(execution, "acquire", guarded=True, timeout=timeout))

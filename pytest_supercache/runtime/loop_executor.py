@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.runtime.actor import Actor, name_of_child
+from pytest_supercache.runtime.pools import ThreadPoolExecutor
 from pytest_supercache.runtime.tasks import fill
 
 if TYPE_CHECKING:
@@ -12,10 +13,16 @@ if TYPE_CHECKING:
 
 
 def run_on_thread(
-    loop: "ControlledLoop", parent: Any, func: Any, args: tuple[Any, ...]
+    loop: "ControlledLoop", parent: Any, executor: Any, func: Any, args: tuple[Any, ...]
 ) -> asyncio.Future[Any]:
-    """Run a function on a thread that is an actor; outside of the race, at once."""
+    """Run a function on a thread that is an actor; outside of the race, at once.
+
+    Raises:
+        RuntimeError: the executor was shut down.
+    """
     controller = loop.controller
+    if isinstance(executor, ThreadPoolExecutor):
+        executor.refuse_if_closed()
     future: asyncio.Future[Any] = loop.create_future()
     if parent is None or not loop.racing or parent.dismissed:
         fill(future, func, args)

@@ -22,6 +22,8 @@ from pytest_supercache.runtime.pool_workers import BROKEN, Workers
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.threads import adopt, child_of
 
+_CLOSED = "cannot schedule new futures after shutdown"
+
 
 class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
     """Stands in for ``concurrent.futures.ThreadPoolExecutor``."""
@@ -57,13 +59,24 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         execution.wait_state(future.ended, FlagState())
         step = self.do(execution, f"submit {job.name}", sets=(job.born,))
         if step.wait_before == step.wait_after:
-            raise RuntimeError("cannot schedule new futures after shutdown")
+            raise RuntimeError(_CLOSED)
         job.cause = execution.last_step()
         job.target = lambda: self._live(execution, job, future, lambda: fn(*args, **kwargs))
         future.withdraw = lambda running: self._cancel(running, job, future)
         self._jobs(execution).append(future)
         self._adopt(execution, job)
         return future
+
+    def refuse_if_closed(self) -> None:
+        """Let nobody submit a job to a pool that was shut down.
+
+        Raises:
+            RuntimeError: it was.
+        """
+        execution = controlled()
+        state = None if execution is None else self.state(execution)
+        if state.closed if isinstance(state, PoolState) else self._shutdown:
+            raise RuntimeError(_CLOSED)
 
     def _adopt(self, execution: Stepping, job: Actor) -> None:
         """Start the job's thread; its first step is announced for it: to begin, when it may."""

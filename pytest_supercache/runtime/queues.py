@@ -164,8 +164,23 @@ class PriorityQueue(Queue, queue.PriorityQueue[Any]):
     """Stands in for ``queue.PriorityQueue``."""
 
 
+class _Absent:
+    """A method that a queue inherits and the real one does not have."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        raise AttributeError(f"'_queue.SimpleQueue' object has no attribute {self._name!r}")
+
+
 class SimpleQueue(Queue):
     """Stands in for ``queue.SimpleQueue``."""
+
+    task_done: Any = _Absent()
+    join: Any = _Absent()
+    full: Any = _Absent()
+    shutdown: Any = _Absent()
 
     def __init__(self) -> None:
         super().__init__(0)

@@ -69,14 +69,18 @@ def surroundings_watched(own_addresses: frozenset[Any]) -> Iterator[None]:
 def _named_start(start: _Method) -> _Method:
     def start_really(thread: threading.Thread) -> None:
         _starting.append(threading.get_ident())  # start() itself waits until the thread runs
-        start(thread)
-        _starting.remove(threading.get_ident())
+        try:
+            start(thread)
+        finally:
+            _starting.remove(threading.get_ident())
 
     def named_start(thread: threading.Thread) -> None:
         if current_actor() is not None and not isinstance(thread, ActorThread):
             if threads.start_under_control(thread, start_really):
                 return
+            start_really(thread)
             _name_start(f"a thread ({unnumbered(thread.name)}) through a library")
+            return
         start_really(thread)
 
     return named_start
@@ -84,7 +88,7 @@ def _named_start(start: _Method) -> _Method:
 
 def _controlled_join(join: _Method) -> _Method:
     def controlled_join(thread: threading.Thread, timeout: float | None = None) -> None:
-        found = threads.actor_of(thread)
+        found = threads.actor_looked_at(thread)
         if found is None:
             join(thread, timeout)
         else:
@@ -95,7 +99,7 @@ def _controlled_join(join: _Method) -> _Method:
 
 def _controlled_is_alive(is_alive: _Method) -> _Method:
     def controlled_is_alive(thread: threading.Thread) -> bool:
-        found = threads.actor_of(thread)
+        found = threads.actor_looked_at(thread)
         return bool(is_alive(thread)) if found is None else threads.is_alive(*found)
 
     return controlled_is_alive

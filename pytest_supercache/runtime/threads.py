@@ -14,10 +14,11 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.actor import Abandoned, Actor, name_of_child
+from pytest_supercache.runtime.actor import Abandoned, Actor, ActorThread, name_of_child
 from pytest_supercache.runtime.cooperative import this_actor
 from pytest_supercache.runtime.locks import Event
 from pytest_supercache.runtime.memory.calls import touching
+from pytest_supercache.runtime.memory.sharing import STARTED
 from pytest_supercache.runtime.polling import asked_before, note_nothing
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.under_test import is_under_test_name
@@ -53,25 +54,45 @@ def adopt(execution: Stepping, child: Actor, thread: threading.Thread, start: St
 
 
 def start_under_control(thread: threading.Thread, start: Start) -> bool:
-    """Start a thread of the code under test as an actor; False: it is none of ours to control."""
+    """Start a thread of the code under test as an actor; False: it is none of ours to control.
+
+    Raises:
+        RuntimeError: it was started before, or never made: the real method says so.
+    """
     execution = controlled()
     if execution is None or not (_is_started_by_code_under_test() or _runs_its_code(thread)):
         return False
-    if thread.ident is not None or thread in execution.threads:
-        return False  # started already: the real method says so
+    touched = touch_start(thread, writes=True)
+    if not _may_be_started(thread):
+        start(thread)
+        return True
     _make_cooperative(thread)
     run = _own_code(thread)
     child = child_of(
         this_actor(), lambda: live_to_the_end(execution, child, run), daemon=thread.daemon
     )
-    flag = frozenset({child.born})
-    execution.step(
-        f"start {child.name}", Footprint(writes=flag), kind="thread", wait=Wait(sets=(child.born,))
-    )
+    footprint = touched | Footprint(writes=frozenset({child.born}))
+    execution.step(f"start {child.name}", footprint, kind="thread", wait=Wait(sets=(child.born,)))
+    if not _may_be_started(thread):  # somebody came first
+        start(thread)
+        return True
     child.cause = execution.last_step()
     thread.run = lambda: execution.controller.live(child)  # type: ignore[method-assign]
     adopt(execution, child, thread, start)
     return True
+
+
+def touch_start(thread: threading.Thread, *, writes: bool) -> Footprint:
+    """Touch what says whether a thread was started, which others may ask, or start it."""
+    execution = controlled()
+    memory = None if execution is None else execution.controller.memory
+    touched = None if memory is None else memory.touch(thread, STARTED, writes=writes)
+    return touched or Footprint()
+
+
+def _may_be_started(thread: threading.Thread) -> bool:
+    started = vars(thread).get("_started")
+    return started is not None and not started.is_set()
 
 
 def _own_code(thread: threading.Thread) -> Callable[[], None]:
@@ -108,12 +129,17 @@ def _is_started_by_code_under_test() -> bool:
     frame = sys._getframe(1)
     while frame.f_back is not None and _is_between(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
-    return is_under_test_name(str(frame.f_globals.get("__name__", "?")))
+    name = str(frame.f_globals.get("__name__", "?"))
+    return is_under_test_name(name) or name == _USERS
 
 
 def _runs_its_code(thread: threading.Thread) -> bool:
     """Say whether a library has started it to call the code under test: ``run_in_thread``."""
     return type(thread).__name__ == "PubSubWorkerThread"
+
+
+_USERS = "pytest_supercache.world"
+"""Calls what a user does: ``world.actor("alice", thread.start)``."""
 
 
 def _is_between(name: str) -> bool:
@@ -131,6 +157,13 @@ def actor_of(thread: threading.Thread) -> tuple[Stepping, Actor] | None:
     execution = controlled()
     actor = None if execution is None else execution.threads.get(thread)
     return None if execution is None or actor is None else (execution, actor)
+
+
+def actor_looked_at(thread: threading.Thread) -> tuple[Stepping, Actor] | None:
+    """Return the same for somebody who asks, or waits for, what only a started thread has."""
+    if not isinstance(thread, ActorThread):
+        touch_start(thread, writes=False)
+    return actor_of(thread)
 
 
 def join(execution: Stepping, actor: Actor, timeout: float | None) -> None:

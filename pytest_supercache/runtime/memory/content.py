@@ -1,5 +1,6 @@
 """What shared memory holds after each step, for the pictures. No code of the objects runs."""
 
+import threading
 import types
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +9,7 @@ from pytest_supercache.core.trace import Layers
 from pytest_supercache.runtime.memory.effects import SCALARS, elements_of
 from pytest_supercache.runtime.memory.keeping import Keeper
 from pytest_supercache.runtime.memory.reach import attribute_of, inside, shown
-from pytest_supercache.runtime.memory.sharing import LIFE, WHOLE, Location
+from pytest_supercache.runtime.memory.sharing import LIFE, STARTED, WHOLE, Location
 
 ENTRIES_MAX = 20
 """So many entries of a container are shown."""
@@ -50,6 +51,8 @@ def _held(holder: Any, name: str, part: str) -> tuple[str, dict[str, Any]]:
         entries = list(dict.items(holder))
         wanted = [(key, value) for key, value in entries if part in {WHOLE, f"[{shown(key)}]"}]
         return name, {_named(key): _seen(value) for key, value in wanted[:ENTRIES_MAX]}
+    if part == STARTED and isinstance(holder, threading.Thread):
+        return f"{name}{part}", {"": holder.ident is not None}
     if part.startswith("."):
         return f"{name}{part}", {"": _seen(attribute_of(holder, part[1:]))}
     return name, {"": _seen(holder)}

@@ -6,6 +6,7 @@ where it was first put, the actor that put it there, and how many it had put the
 """
 
 import functools
+import threading
 import types
 from collections import Counter, deque
 from collections.abc import Container, Iterable
@@ -70,7 +71,7 @@ class Names:
     def reach(self, value: Any, way: str) -> None:
         """Name what is met for the first time after the way to it: no actor has led to it."""
         kind = type(value)
-        if kind in PLAIN or is_left_alone(kind) or self._names.get(value) is not None:
+        if kind in PLAIN or _is_anonymous(kind) or self._names.get(value) is not None:
             return
         if not issubclass(kind, type | types.ModuleType):
             self._name(value, kind, way, None)
@@ -78,7 +79,7 @@ class Names:
     def put(self, value: Any, place: str, actor: Actor | None) -> None:
         """Name what is put into a place, if it is new and can change."""
         kind = type(value)
-        if kind in PLAIN or is_left_alone(kind) or self._names.get(value) is not None:
+        if kind in PLAIN or _is_anonymous(kind) or self._names.get(value) is not None:
             return
         if not issubclass(kind, type | types.ModuleType):
             self._name_made(value, place, actor)
@@ -138,7 +139,12 @@ def _is_named(value: Any, kind: type) -> bool:
         return False
     if issubclass(kind, type):
         return is_rewritten(value.__module__)
-    return leads_to_systems(kind) or not is_left_alone(kind)
+    return leads_to_systems(kind) or not _is_anonymous(kind)
+
+
+def _is_anonymous(kind: type) -> bool:
+    """Say whether nothing of an object is touched; of a thread it is whether it was started."""
+    return is_left_alone(kind) and not issubclass(kind, threading.Thread)
 
 
 def _of_class(value: type) -> str:

@@ -13,6 +13,9 @@ WHOLE = "*"
 LIFE = "~life"
 """Stands for whether an object lives: weak references ask, and whoever drops it changes that."""
 
+STARTED = ".started"
+"""Stands for whether a thread was started: it can be once, and has to be before it is joined."""
+
 Location = tuple[str, str]
 """The name of an object, and what of it: ``.name``, ``['key']``, or ``*`` for the whole."""
 

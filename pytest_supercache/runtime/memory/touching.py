@@ -41,7 +41,7 @@ from pytest_supercache.runtime.memory.library import (
     touches_itself,
 )
 from pytest_supercache.runtime.memory.reach import shown
-from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.memory.sharing import STARTED, WHOLE
 from pytest_supercache.runtime.under_test import members_of
 
 _ONE_AT_A_TIME = sys.version_info < (3, 12)
@@ -53,7 +53,9 @@ _INDEXED = (list, tuple, deque, bytearray, memoryview)
 _READ_BY_INDEX = frozenset({"array", "mmap", "numpy", "types", "weakref", "os", "collections"})
 
 
-LOOKED_AT = (types.FunctionType, functools.partial, super, type, threading.local)
+LOOKED_AT = (
+    types.FunctionType, functools.partial, super, type, threading.local, threading.Thread,
+)  # fmt: skip
 """Of the types that are left alone, and those derived from them: those with attributes that count.
 """
 
@@ -121,7 +123,7 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
     kind = type(holder)
     is_local = issubclass(kind, threading.local)  # its values are those of a thread
     if is_left_alone(kind) and not (is_local and accesses.is_of_task()):
-        accesses.sections.note_left_alone(kind)
+        _left_alone(accesses, holder, name)
         return
     found, base = _in_class(kind, name)
     if type(found) is property:
@@ -137,6 +139,13 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
         if base is not None and not writes:
             _class_attribute(accesses, kind, name, writes=False)
         _own_attribute(accesses, holder, name, found, writes=writes)
+
+
+def _left_alone(accesses: Accesses, holder: Any, name: str) -> None:
+    """Touch nothing, unless a thread is asked for what it has from its start on."""
+    accesses.sections.note_left_alone(type(holder))
+    if name in {"ident", "native_id"} and isinstance(holder, threading.Thread):
+        accesses.touch(holder, STARTED, writes=False)
 
 
 def writes_itself(kind: type, method: str) -> bool:
