@@ -56,6 +56,12 @@ _TIMED = _names(
 )
 _SET_TIMES = {"EX", "PX", "EXAT", "PXAT", "KEEPTTL"}
 
+# A command whose answer is "no" (nil, 0, nothing) has changed nothing.
+_ATTEMPTS = _names(
+    "SETNX, MSETNX, HSETNX, RENAMENX, COPY, MOVE, PERSIST, EXPIRE, EXPIREAT, PEXPIRE, PEXPIREAT, "
+    "DEL, UNLINK, GETDEL, HDEL, SADD, SREM, SMOVE, SPOP, ZREM, ZPOPMIN, ZPOPMAX, "
+    "LPOP, RPOP, LMOVE, RPOPLPUSH, LREM, LPUSHX, RPUSHX"
+)
 _DELETES = {"DEL", "UNLINK", "GETDEL", "DELEX"}
 _SCRIPTS = {"EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"}
 _SCRIPT_PUBLISHES = re.compile(r"publish", re.IGNORECASE)
@@ -137,6 +143,16 @@ class Described(NamedTuple):
     is_plain: bool  # reads or writes keys at once, and the connection remembers nothing of it
     is_timed: bool  # sets or reads a time to live
     is_usual: bool  # plain, and nothing else is to be remembered of it
+    is_attempt: bool  # changes nothing if its answer is "no": nil, 0, or none
+
+
+def has_changed_nothing(args: Sequence[Any], answer: Any) -> bool:
+    """Say whether a command has changed nothing, as its answer shows."""
+    command = described(args)
+    if not command.footprint.writes:
+        return True
+    is_no = answer is None or answer == [] or (isinstance(answer, int) and not answer)
+    return command.is_attempt and is_no
 
 
 def described(args: Sequence[Any], place: str = PLACE) -> Described:
@@ -158,6 +174,7 @@ def _described(place: str, *args: Any) -> Described:
     is_plain = TABLE.get(name, ("", ()))[0] in {"read", "write"} and name not in _SCRIPTS
     is_timed = CLOCK in touched.reads
     frees = name in _SCRIPTS or name in _DELETES
+    is_attempt = name in _ATTEMPTS or (name == "SET" and _is_attempt(words[3:]))
     return Described(
         label,
         touched,
@@ -166,8 +183,15 @@ def _described(place: str, *args: Any) -> Described:
         name.startswith(("EVAL", "SCRIPT ")),
         is_plain,
         is_timed,
-        is_plain and not (is_timed or is_asked or frees),
+        is_plain and not (is_timed or is_asked or frees or is_attempt),
+        is_attempt,
     )
+
+
+def _is_attempt(options: Sequence[str]) -> bool:
+    """Say whether a SET with these options is answered by whether it has set the key."""
+    upper = set(map(str.upper, options))
+    return not upper.isdisjoint({"NX", "XX"}) and "GET" not in upper
 
 
 _TEXT = frozenset({str, bytes})

@@ -116,7 +116,8 @@ class Actor:
     started: int = 0  # threads, jobs and tasks that it has started
     periods: int = 0  # how often time woke it after every user had ended
     poll: Any = None  # the question that was answered "nothing"; see runtime.polling
-    writes: int = 0  # to memory of the code under test, where that is looked at
+    spin: Any = None  # what it asks again and again; see runtime.spinning
+    writes: int = 0  # to memory of the code under test, clocks and dice included
     baton: Any = field(default_factory=Baton)
     thread: threading.Thread | None = None
     loop: Any = None  # the event loop that its thread runs now

@@ -28,6 +28,7 @@ from pytest_supercache.runtime.leasing import note_answer
 from pytest_supercache.runtime.memory_net import is_in_memory
 from pytest_supercache.runtime.pipelines import arguments, is_divided, one_after_another, speak
 from pytest_supercache.runtime.retrying import attempts, retry_of, without_default
+from pytest_supercache.runtime.spinning import Question
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.waiting_commands import refuse_waits
 from pytest_supercache.runtime.wire import SENDS
@@ -64,12 +65,16 @@ class AsyncDoors(Doors):
             if not (is_usual or self._cache.server.moves_time):
                 refuse_waits(execution, [args], partial(broken, client))
             ask = partial(method, client, *args, **options)
-            answer = None
+            answer, question = None, Question(execution, label, footprint)
             for attempt in attempts(execution, retry_of(client)):
                 with attempt:
                     shown = label + attempt.mark
-                    answer = await self._call(execution, shown, footprint, ask, asks=True)
+                    answer = await self._call(
+                        execution, shown, question.footprint, ask, asks=True,
+                        recheck_from=question.since,
+                    )  # fmt: skip
             note_answer(self._cache.leases, args, answer)
+            question.answered(args, answer)
             return dialect.received(answer) if dialect else answer
 
         return execute_command
@@ -173,6 +178,7 @@ class AsyncDoors(Doors):
         *,
         asks: bool = False,
         parts_answer: bool = True,
+        recheck_from: int | None = None,
     ) -> Any:
         """Take the step of a command and wait for its answer before anybody is chosen again.
 
@@ -204,5 +210,5 @@ class AsyncDoors(Doors):
 
         return await async_stepping.call(
             execution, label, footprint, expecting, kind="command", failure=partial(broken, None),
-            parts_answer=parts_answer,
+            parts_answer=parts_answer, recheck_from=recheck_from,
         )  # fmt: skip

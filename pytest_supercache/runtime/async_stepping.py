@@ -28,6 +28,7 @@ async def step(
     wait: Wait | None = None,
     deadline: float | None = None,
     recheck_from: int | None = None,
+    polls: bool = False,
     failure: Failure = ConnectionError,
 ) -> bool:
     """Announce a step of the calling task; returns when it may run.
@@ -39,7 +40,7 @@ async def step(
     assert actor is not None, f"{label!r} was announced by code that is not an actor's"
     announced = execution.announced(
         actor, label, footprint, kind, wait, deadline,
-        recheck_from=recheck_from, failure=failure,
+        recheck_from=recheck_from, polls=polls, failure=failure,
     )  # fmt: skip
     if isinstance(actor, TaskActor):
         if execution.faults.skews:
@@ -84,12 +85,17 @@ async def call(
     kind: str,
     failure: Failure = ConnectionError,
     parts_answer: bool = True,
+    recheck_from: int | None = None,
 ) -> Any:
     """Take the step of a call and make the call; its answer or error is a switch point of its own.
 
-    ``parts_answer`` is False where the code is given an answer only with that of a later step.
+    ``parts_answer`` is False where the code is given an answer only with that of a later step;
+    with ``recheck_from`` it was asked before, and waits for what is written from there on.
     """
-    await step(execution, label, footprint, kind=kind, failure=failure)
+    await step(
+        execution, label, footprint, kind=kind, failure=failure,
+        recheck_from=recheck_from, polls=recheck_from is not None,
+    )  # fmt: skip
     if execution.is_undisturbed:
         return await make()
     actor = current_actor()

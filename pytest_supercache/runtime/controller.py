@@ -364,6 +364,8 @@ class Controller(Notes):
         actor.outside += actor.operation is None or not actor.operations
         actor.taken += 1
         actor.is_by_hand = announced.kind == "hand"
+        if actor.spin is not None and (announced.footprint.writes or announced.deadline):
+            actor.spin = None
         actor.pending = None
         if self._enters_nodes:
             self.enter_node(actor.node)

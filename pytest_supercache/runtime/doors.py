@@ -22,6 +22,7 @@ from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.leasing import note_answer, note_lease
 from pytest_supercache.runtime.pipelines import arguments, is_divided, one_by_one, speak
 from pytest_supercache.runtime.retrying import attempts, retry_of, without_default
+from pytest_supercache.runtime.spinning import Question, take
 from pytest_supercache.runtime.stepping import Call, Stepping
 from pytest_supercache.runtime.waiting_commands import answered, refuse_waits
 from pytest_supercache.runtime.wire import CACHES, SENDS, Wire, note_cached
@@ -110,7 +111,7 @@ class Doors:
                 command = redis_commands.described(args, PLACE)
                 if command.is_usual:  # nothing is to be noted, and nothing happens to it
                     footprint = _widened(execution, client, command.footprint)
-                    execution.step(command.label, footprint, kind="command")
+                    take(execution, command.label, footprint, "command")
                     return self._ask(method, client, args, options, is_last=True)
             return self._try(execution, retry, method, client, args, options)
 
@@ -131,16 +132,20 @@ class Doors:
         label, footprint, _ = self.announce(execution, args)
         footprint = _widened(execution, client, footprint)
         ask, failure = partial(self._ask, method, client), partial(broken, client)
-        answer = None
+        answer, question = None, Question(execution, label, footprint)
         for attempt in attempts(execution, retry):
             shown = label + attempt.mark
-            with attempt, Call(execution, shown, footprint, "command", failure):
+            with attempt, Call(
+                execution, shown, question.footprint, "command", failure,
+                recheck_from=question.since,
+            ):  # fmt: skip
                 self._keep(execution, footprint)
                 with self._wire.under_way(execution, label):
                     answer = answered(
                         execution, client, label, footprint, args, options, ask, failure
                     )
         note_answer(self._cache.leases, args, answer)
+        question.answered(args, answer)
         return dialect.received(answer) if dialect else answer
 
     def _ask(

@@ -28,7 +28,8 @@ RELEASES_MAX = 100
 
 _OWN = str(PurePath(__file__).parents[1])
 _SCALARS = frozenset({str, bytes, int, float, bool, complex, type(None)})
-_CONTAINERS = (dict, list, set, tuple, frozenset)
+_CONTAINERS = (dict, list, set)
+_UNCHANGING = (tuple, frozenset)
 
 
 class Poll(NamedTuple):
@@ -57,7 +58,7 @@ def asked_before(execution: Stepping, question: str) -> int | None:
     controller = execution.controller
     if poll.repeats < controller.polls:
         return None
-    place, remembered = _state_of_code(actor)
+    place, remembered = state_of_code(actor)
     if poll.states.get(place, remembered) != remembered:
         controller.hazard(
             f"{actor.name} was told 'nothing' {poll.repeats + 1} times in a row ({question}) and "
@@ -75,7 +76,7 @@ def note_nothing(execution: Stepping, question: str) -> None:
     if last is not None and (last.question, last.taken + 1) == (question, actor.taken):
         repeats, states = last.repeats + 1, last.states
     if repeats >= execution.controller.polls:
-        place, remembered = _state_of_code(actor)
+        place, remembered = state_of_code(actor)
         states = {**states, place: remembered}
     actor.poll = Poll(question, actor.taken, len(execution.record.steps), repeats, states)
 
@@ -86,12 +87,15 @@ def _asking() -> Actor:
     return actor
 
 
-def _state_of_code(actor: Actor) -> tuple[object, object]:
-    """Return where the code of the calling actor is, and what its variables hold."""
+def state_of_code(actor: Actor) -> tuple[object, object]:
+    """Return where the code of the calling actor is, and what its variables hold.
+
+    What clients keep while they send a command, and event loops while they run a task, is left out.
+    """
     place, remembered = [], []
     frame: Any = sys._getframe(1)
     while frame is not None:
-        if not frame.f_code.co_filename.startswith(_OWN):
+        if not _is_between(frame):
             place.append((frame.f_code, frame.f_lineno))
             variables = frame.f_locals
             remembered.append([(name, _form(value)) for name, value in variables.items()])
@@ -102,6 +106,12 @@ def _state_of_code(actor: Actor) -> tuple[object, object]:
     return tuple(place), (remembered, actor.writes)
 
 
+def _is_between(frame: Any) -> bool:
+    library = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return library in _BETWEEN or frame.f_code.co_filename.startswith(_OWN)
+
+
+_BETWEEN = frozenset({"asyncio", "redis", "valkey", "threading"})
 _KEEPS_LOCALS = sys.version_info < (3, 13)
 
 
@@ -113,6 +123,8 @@ def _form(value: Any) -> object:
     kind = type(value)
     if kind in _SCALARS:
         return kind, value
+    if kind in _UNCHANGING:
+        return kind, frozenset(map(_form, value)) if kind is frozenset else tuple(map(_form, value))
     if kind in _CONTAINERS:
         return id(value), len(value)
     return kind if is_under_test_name(str(kind.__module__)) else id(value)

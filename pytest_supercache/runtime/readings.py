@@ -39,6 +39,7 @@ class Readings:
 
         Nothing passes for coroutines: what they know of each other is in no step.
         """
+        actor.writes += 1  # who asks again until some time has come remembers more each time
         if actor.is_task or actor.loop is not None:
             return 0
         steps = self._record.steps

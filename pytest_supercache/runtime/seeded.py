@@ -123,8 +123,10 @@ class _Streams:
         @wraps(real)
         def draw(*args: Any, **options: Any) -> Any:
             actor = current_actor()
-            own = real if actor is None else getattr(self.of("numbers", actor.name), name)
-            return own(*args, **options)
+            if actor is None:
+                return real(*args, **options)
+            actor.writes += 1  # who throws dice again and again remembers more each time
+            return getattr(self.of("numbers", actor.name), name)(*args, **options)
 
         return draw
 

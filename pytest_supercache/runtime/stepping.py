@@ -246,7 +246,8 @@ class Call:
     """A call of the code under test: its step when it begins, its answer when it ends.
 
     The answer, be it an error, is parted from what the code does with it; ``parts_answer`` is False
-    where the code is given an answer only with that of a later step.
+    where the code is given an answer only with that of a later step. With ``recheck_from`` it waits
+    until a step from there on has written what it reads: it was asked, and is asked again.
     """
 
     __slots__ = (
@@ -257,6 +258,7 @@ class Call:
         "_label",
         "_late",
         "_parts_answer",
+        "_recheck_from",
         "_true",
     )
 
@@ -269,8 +271,10 @@ class Call:
         failure: Failure = ConnectionError,
         *,
         parts_answer: bool = True,
+        recheck_from: int | None = None,
     ) -> None:
         self._parts_answer = parts_answer
+        self._recheck_from = recheck_from
         self._execution = execution
         self._label = label
         self._footprint = footprint
@@ -281,7 +285,11 @@ class Call:
 
     def __enter__(self) -> None:
         execution = self._execution
-        execution.step(self._label, self._footprint, kind=self._kind, failure=self._failure)
+        since = self._recheck_from
+        execution.step(
+            self._label, self._footprint, kind=self._kind, failure=self._failure,
+            recheck_from=since, polls=since is not None,
+        )  # fmt: skip
         if execution.is_undisturbed:
             return
         actor = current_actor()

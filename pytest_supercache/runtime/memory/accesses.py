@@ -33,6 +33,7 @@ from pytest_supercache.runtime.memory.sharing import (
     place_of_library,
 )
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
+from pytest_supercache.runtime.spinning import take
 from pytest_supercache.runtime.stepping import Stepping
 
 
@@ -332,9 +333,7 @@ class Accesses:
             location = self._shared.see(actor, self._work, holder, part, writes=writes)
         finally:
             self._is_busy = False
-        if location is None:
-            return None
-        return self._touch(actor, location, writes=writes, drops=drops)
+        return location and self._touch(actor, location, writes=writes, drops=drops)
 
     def _touch(
         self, actor: Actor, location: Location, *, writes: bool, drops: bool = False
@@ -355,7 +354,7 @@ class Accesses:
         if self._work is not None or actor.is_task or acts_atomically(actor) or is_declared:
             self._join(actor, self._work, footprint)
         else:
-            self._execution.step(steps.label(touched), footprint, kind="memory")
+            take(self._execution, steps.label(touched), footprint, "memory")
 
     @contextmanager
     def calling_back(self, footprint: Footprint | None) -> Iterator[None]:

@@ -25,6 +25,7 @@ from pytest_supercache.runtime.memory.sharing import (
     place_of_section,
     places_of_locks,
 )
+from pytest_supercache.runtime.spinning import take
 from pytest_supercache.runtime.stepping import Stepping
 
 _OURS = "pytest_supercache.runtime"
@@ -87,7 +88,7 @@ class Sections:
         if self._sharing.is_section(actor.name, shown, label):
             touched = self._sharing.widened(actor.name, label, Footprint())
             self._steps.add(place_of_section(actor.name, shown, function, touched))
-            self._execution.step(label, Footprint(), kind="lock")
+            take(self._execution, label, touched, "lock")
         actor.section = Section(lock, label)
         self._perform(actor, lock, "acquire")
         return True
