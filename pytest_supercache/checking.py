@@ -262,10 +262,11 @@ class _Check:
                 return recorded(trial, self._again, self._item)
             if self._again is not None:
                 return self._replayed(self._again)
-            label, trial.found = take_turns(trial)
+            label, trial.found, met = take_turns(trial)
             if trial.found is not None and trial.settings.stop_at_first:
                 return self._violated(End.FOUND, label)
             self._searched = search(trial, self._item, self._hypothesis)
+            trial.found = trial.found or met
             return self._told(self._concluded(self._searched.end, label))
         except HazardMet as hazard:
             return self._unknown(hazard.reasons)
@@ -303,10 +304,9 @@ class _Check:
         if not violations:
             return self._unknown((_REPLAYED_AND_HELD,))
         trial.violating = 1
-        label, _ = take_turns(trial)
         trial.found = Found(execution, violations)
         self._searched.is_smallest = True  # a replay shows what it was given
-        return self._violated(End.FOUND, label)
+        return self._violated(End.FOUND, take_turns(trial).label)
 
     def _concluded(self, end: End, label: Label) -> CheckResult:
         trial = self._trial

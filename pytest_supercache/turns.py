@@ -4,13 +4,16 @@ The first run of a check is not like the others: libraries fill what they look u
 It is thrown away until two runs in a row take the same steps.
 """
 
+import random
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from pytest_supercache.core.errors import NotDeterministicError
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Label
 from pytest_supercache.oracle.judge import judge
+from pytest_supercache.search.random_walk import Walk
 from pytest_supercache.search.serial import Serial, serial_orders
 from pytest_supercache.trial import Found, Trial
 
@@ -20,20 +23,37 @@ REPEATS = 3
 FAULTS_AFTER_MAX = 8
 """After how many operations of a serial order a fault may come at most."""
 
+WALKS = 20
+"""How many schedules are drawn to see whether what fails could hold."""
+
 WARM_UPS_MAX = 5
 """How many runs may be thrown away because the next one took other steps."""
 
 
-def take_turns(trial: Trial) -> tuple[Label, Found | None]:
+class Turns(NamedTuple):
+    """What it tells that users took turns."""
+
+    label: Label
+    """What fails when they do."""
+    found: Found | None
+    """A run that fails without any concurrency."""
+    met: Found | None
+    """A run that fails because flows met in it all the same; a search can tell more about that."""
+
+
+def take_turns(trial: Trial) -> Turns:
     """Run the users one after the other in every order; say what that tells, and what it found.
 
-    The first run is repeated: the same schedule must always lead to the same steps.
+    The first run is repeated: the same schedule must always lead to the same steps. A user who
+    waits lets others go on, and threads and jobs are no users: what fails where such flows meet is
+    a conflict if other schedules hold.
 
     Raises:
         NotDeterministicError: it does not.
     """
     failing = total = 0
     found: Found | None = None
+    nobody_meets = False
     for turns in _turns(trial):
         execution = trial.execute(turns, unlimited_ticks=True)
         if execution.missed:
@@ -41,11 +61,42 @@ def take_turns(trial: Trial) -> tuple[Label, Found | None]:
         violations = trial.judge(execution).violations
         total += 1
         failing += bool(violations)
-        if violations and found is None:
-            found = Found(execution, violations, serial=True)
-    if failing and failing == total:
-        return (Label.FAULT_BUG if trial.vector else Label.PLAIN_BUG), found
-    return (Label.ORDER_BUG if failing else Label.CONFLICT), found
+        if violations and (found is None or not nobody_meets):
+            is_alone = not _flows_meet(execution)
+            if found is None or is_alone:
+                found, nobody_meets = Found(execution, violations, serial=True), is_alone
+    if found is None or not (nobody_meets or _fails_anyhow(trial)):
+        return Turns(Label.CONFLICT, None, found)
+    if failing < total:
+        return Turns(Label.ORDER_BUG, found, None)
+    return Turns(Label.FAULT_BUG if trial.vector else Label.PLAIN_BUG, found, None)
+
+
+def _flows_meet(execution: Execution) -> bool:
+    """Say whether another flow took a step of the race inside a user's operation, or was started.
+
+    Messages, the clock and faults are no flows.
+    """
+    last: dict[str, int] = {}
+    makers = (*execution.users, "system", "body")
+    race = [step for step in execution.race if step.actor.partition("/")[0] in makers]
+    for at, step in enumerate(race):
+        before = last.get(step.actor)
+        is_same = before is not None and race[before].operation == step.operation
+        if "/" in step.actor or (is_same and before != at - 1):
+            return True
+        last[step.actor] = at
+    return False
+
+
+def _fails_anyhow(trial: Trial) -> bool:
+    """Say whether none of a few schedules drawn at random holds."""
+    source = random.Random(trial.settings.seed)
+    for _ in range(WALKS):
+        execution = trial.execute(Walk(source))
+        if execution.complete and not execution.missed and not trial.judge(execution).violations:
+            return False
+    return True
 
 
 def _turns(trial: Trial) -> Iterator[Serial]:

@@ -8,12 +8,15 @@ from pytest_supercache.search.estimate import Estimate
 from pytest_supercache.search.search import Attempt
 
 
-class _Walk:
+class Walk:
+    """Chooses anybody who may go on."""
+
     def __init__(self, source: random.Random) -> None:
         self._source = source
         self.one_over_p = 1.0  # of the whole walk so far
 
     def choose(self, choices: Choices) -> str | None:
+        """Name one of them."""
         self.one_over_p *= len(choices.enabled)
         return self._source.choice(choices.enabled)
 
@@ -29,5 +32,5 @@ class RandomWalk:
     def explore(self, attempt: Attempt) -> End:
         """Try schedules for ever; the same seed tries the same ones."""
         while True:
-            walk = _Walk(random.Random(self._source.getrandbits(64)))
+            walk = Walk(random.Random(self._source.getrandbits(64)))
             self.size.add(attempt(walk), walk.one_over_p)

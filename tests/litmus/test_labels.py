@@ -1,5 +1,8 @@
 """What fails when users take turns: a broken invalidation, a leftover, a race. At every grain."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from pytest_supercache import COHERENT_WHEN_SETTLED, Verdict, check
@@ -91,3 +94,66 @@ def test_with_the_right_invalidation_it_holds(is_warm):
     body = price_change(FixedShop, is_warm=is_warm)
     result = check(body, guarantees=[COHERENT_WHEN_SETTLED])
     assert result.verdict is Verdict.HOLDS, result.reasons
+
+
+def in_a_pool(job, *, waits):
+    """Let a user have a job done, and look at what it was to do once it is done, or at once."""
+
+    def body(world):
+        state = {"is_done": False}
+
+        def flow():
+            with ThreadPoolExecutor(1) as pool:
+                future = pool.submit(job, state)
+                if waits:
+                    future.result()
+                assert state["is_done"]
+
+        world.actor("alice", flow)
+        world.run()
+
+    return body
+
+
+def do_it(state):
+    state["is_done"] = True
+
+
+def fail(_state):
+    raise ValueError("whatever the schedule")
+
+
+@pytest.mark.parametrize(
+    ("job", "waits", "label"),
+    [(do_it, False, Label.CONFLICT), (do_it, True, None), (fail, True, Label.PLAIN_BUG)],
+)
+def test_a_job_that_comes_too_late_races_with_who_has_submitted_it(job, waits, label):
+    assert check(in_a_pool(job, waits=waits)).label is label
+
+
+def with_pauses(change):
+    """Let two coroutines pause before they write what they have made of what they read."""
+
+    async def body(world):
+        state = {"count": 0}
+
+        async def flow():
+            before = state["count"]
+            await asyncio.sleep(0.1)
+            state["count"] = change(before)
+
+        world.actor("alice", flow)
+        world.actor("bob", flow)
+        await world.run()
+        assert state["count"] == 2
+
+    return body
+
+
+@pytest.mark.parametrize(
+    ("change", "label"),
+    [(lambda before: before + 1, Label.CONFLICT), (lambda before: before, Label.PLAIN_BUG)],
+    ids=["counts", "forgets to count"],
+)
+def test_users_who_go_on_while_another_one_pauses_do_not_take_turns(change, label):
+    assert check(with_pauses(change)).label is label
