@@ -11,7 +11,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.cooperative import name_of_new
+from pytest_supercache.runtime.cooperative import name_of_new, this_actor
 from pytest_supercache.runtime.polling import asked_before, note_nothing
 from pytest_supercache.runtime.stepping import Stepping
 
@@ -25,6 +25,7 @@ class Future(real.Future[Any]):
         self.ended = f"ended:{self.shown}"
         """Set when the worker of a pool is through with it, callbacks included."""
         self.withdraw: Callable[[Stepping], bool] | None = None  # of a job that has not begun
+        self.called_back: Callable[[], None] | None = None  # its job learns that it will be
 
     @property
     def shown(self) -> str:
@@ -94,11 +95,22 @@ class Future(real.Future[Any]):
                 wait=Wait(sets=(self.flag,)),
             )  # fmt: skip
 
+    def add_done_callback(self, fn: Callable[[real.Future[Any]], object]) -> None:
+        """Let ``fn`` be called when it is done; at once, and by the caller, if it is done now."""
+        execution = controlled()
+        if execution is not None and _is_of_threads(fn) and not this_actor().is_task:
+            resource = frozenset({self.flag})
+            execution.step(
+                f"add a callback to {self.shown}", Footprint(resource, resource), kind="lock"
+            )
+        super().add_done_callback(fn)
+        if self.called_back is not None and self.calls_back:
+            self.called_back()
+
     @property
     def calls_back(self) -> bool:
         """Whether code under test wants to be called when it is done; asyncio only hands it on."""
-        modules = (getattr(called, "__module__", None) for called in vars(self)["_done_callbacks"])
-        return any(not str(module).startswith("asyncio") for module in modules)
+        return any(map(_is_of_threads, vars(self)["_done_callbacks"]))
 
     def keep_result(self, result: Any) -> None:
         """Keep the value: the step that says so was taken by the pool."""
@@ -107,6 +119,10 @@ class Future(real.Future[Any]):
     def keep_exception(self, exception: BaseException) -> None:
         """Keep the exception: the step that says so was taken by the pool."""
         super().set_exception(exception)
+
+
+def _is_of_threads(called: Any) -> bool:
+    return not str(getattr(called, "__module__", None)).startswith("asyncio")
 
 
 def await_futures(

@@ -110,18 +110,34 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         keep = partial(future.keep_result, result)
         if error is not None:
             keep = partial(future.keep_exception, error)
-        if future.calls_back:  # on its worker, which takes no other job meanwhile
-            execution.step(
-                f"finish {job.name}", Footprint(writes=frozenset({future.flag})),
-                kind="lock", wait=Wait(sets=(future.flag,)),
-            )  # fmt: skip
+        if self._finish(execution, job, future):  # its worker takes no other job meanwhile
             keep()
             self.do(execution, "end", sets=(future.ended,))
             workers.give_back(worker)
         else:
-            self.do(execution, "end", sets=(future.flag, future.ended))
             workers.give_back(worker)
             keep()
+
+    def _finish(self, execution: Stepping, job: Actor, future: Future) -> bool:
+        """Let a job be done; True: its worker is still to call back, and then to end it.
+
+        A callback may be added while the job's end is announced: then its step is another one.
+        """
+        label, wait = f"finish {job.name}", Wait(sets=(future.flag,))
+
+        def part() -> None:
+            pending = job.pending
+            if pending is not None and pending.wait is not None and pending.wait.verb == "end":
+                pending.label, pending.wait = label, wait
+
+        if future.calls_back:
+            own, flags = frozenset({self.name}), frozenset({future.flag, future.ended})
+            execution.step(label, Footprint(own, own | flags), kind="lock", wait=wait)
+            return True
+        future.called_back = part
+        step = self.do(execution, "end", sets=(future.flag, future.ended))
+        future.called_back = None
+        return step.label == label
 
     def _cancel(self, execution: Stepping, job: Actor, future: Future) -> bool:
         """Take a job out of the queue; False when it has begun."""

@@ -212,6 +212,59 @@ def what_a_callback_did_seen_by_another_worker(world):
     assert world.run()["alice"] == 1
 
 
+def _called_under(world, lock):
+    """Let a user hold a lock that the callback takes, too, while it is added."""
+
+    def flow():
+        seen = []
+
+        def note(_future):
+            with lock:
+                seen.append("called")
+
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(abs, 1)
+            with lock:
+                future.add_done_callback(note)
+        assert seen == ["called"]
+
+    world.actor("alice", flow)
+    world.run()
+
+
+@broken("the job may be done by then, and who adds the callback calls it, and waits for itself")
+def a_callback_added_under_its_own_lock(world):
+    _called_under(world, threading.Lock())
+
+
+@right("who adds the callback may take its lock again")
+def a_callback_added_under_its_own_lock_that_is_reentrant(world):
+    _called_under(world, threading.RLock())
+
+
+def _called_before_the_next_job(world, workers):
+    def flow():
+        seen = []
+        with ThreadPoolExecutor(workers) as pool:
+            first = pool.submit(abs, 1)
+            first.add_done_callback(lambda _future: seen.append("called"))
+            pool.submit(seen.append, "next")
+        assert seen == ["called", "next"]
+
+    world.actor("alice", flow)
+    world.run()
+
+
+@broken("another worker takes the next job meanwhile")
+def the_next_job_of_two_workers(world):
+    _called_before_the_next_job(world, 2)
+
+
+@right("who is done calls back before it takes the next job, whenever the callback was added")
+def the_next_job_of_one_worker(world):
+    _called_before_the_next_job(world, 1)
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_the_truth_is_told(system):
     system.must_be_told()
