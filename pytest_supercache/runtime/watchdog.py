@@ -11,7 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_supercache.core.schedule import Choices, Scheduler
 from pytest_supercache.runtime import ending
@@ -164,6 +164,7 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
 def _watch(execution: Stepping, actor: Actor, asked: OutsideScheduler | None, limit: float) -> None:
     controller = execution.controller
     seen = controller.progress
+    has_waited_longer = False
     while actor.state is not State.DONE:
         if actor.baton.take_within(limit):
             if asked is not None:
@@ -172,7 +173,11 @@ def _watch(execution: Stepping, actor: Actor, asked: OutsideScheduler | None, li
         if controller.progress != seen:
             seen = controller.progress
             continue
-        controller.hazard(_describe_hang(controller, actor, limit))
+        found = _describe_hang(controller, actor, limit)
+        if not (found.has_stack or has_waited_longer):  # nobody hangs in code: it may yet come
+            has_waited_longer = True
+            continue
+        controller.hazard(found.text)
         _give_up(execution, actor)
         return
 
@@ -188,24 +193,40 @@ def _give_up(execution: Stepping, actor: Actor) -> None:
             ending.unwind(controller, controller.started())
 
 
-def _describe_hang(controller: Controller, body: Actor, limit: float) -> str:
+class Hang(NamedTuple):
+    """Which step never arrived."""
+
+    text: str
+    has_stack: bool
+    """Whether somebody who is to go on is in code that is not ours."""
+
+
+def _describe_hang(controller: Controller, body: Actor, limit: float) -> Hang:
     """Say which step never arrived, with the stack of every thread of the execution."""
     frames = sys._current_frames()
     lines = [f"a step did not arrive within {limit:g} s; it blocks outside any switch point:"]
     everyone = [*list(controller.actors.values()), body]
+    has_stack = False
     for actor in everyone:
         frame = frames.get(actor.thread.ident) if actor.thread and actor.thread.ident else None
         if actor.state is State.DONE or frame is None or _waits_for_baton(actor, body, controller):
             continue
         lines.append(f"  {actor.name} ({actor.state.value}):")
         stack = [entry for entry in traceback.extract_stack(frame) if not _is_ours(entry.filename)]
+        has_stack |= bool(stack) and actor.state is not State.PARKED
         lines += [
             f"    {entry.filename}:{entry.lineno} in {entry.name}: {entry.line}"
             for entry in stack[-8:]
-        ]
+        ] or ["    no line of the code under test: it begins, ends, or waits for its turn"]
         if actor.state is not State.PARKED:
             lines += [f"    {told}" for told in explain(actor, everyone, _is_ours)]
-    return "\n".join(lines)
+    if not has_stack:
+        states = ", ".join(f"{actor.name} is {actor.state.value}" for actor in everyone)
+        lines.append(
+            f"  nobody who is to go on is in code under test: no stack to show ({states});"
+        )
+        lines.append("  this machine may have been too busy for the execution: run it again")
+    return Hang("\n".join(lines), has_stack)
 
 
 def _waits_for_baton(actor: Actor, body: Actor, controller: Controller) -> bool:
