@@ -6,6 +6,7 @@ calls: outside of an execution it is an ordinary one. It is named by the place t
 its number there within the actor, so that its name is the same in every execution.
 """
 
+import functools
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -20,14 +21,14 @@ from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.polling import asked_before, note_nothing
 from pytest_supercache.runtime.stepping import Stepping
 
-_OWN = str(PurePath(__file__).parent)
+_MADE_FOR_OTHERS = (str(PurePath(__file__).parent), functools.__file__)
 _imported: Counter[str] = Counter()
 
 
 def name_of_new(kind: str) -> str:
     """Name an object by its creation site and its number there within the actor."""
     frame = sys._getframe(1)
-    while frame.f_code.co_filename.startswith(_OWN) and frame.f_back is not None:
+    while frame.f_code.co_filename.startswith(_MADE_FOR_OTHERS) and frame.f_back is not None:
         frame = frame.f_back
     site = f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
     actor = current_actor()

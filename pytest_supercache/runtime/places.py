@@ -7,6 +7,7 @@ into once, and as deep as the shortest way to it allows.
 """
 
 import builtins
+import functools
 import types
 from collections import defaultdict, deque
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -212,7 +213,9 @@ _PLAIN = frozenset(map(id, (str, bytes, int, float, bool, type(None), types.Code
 _LEAVES = frozenset(map(id, (tuple, frozenset, set, types.ModuleType, types.BuiltinFunctionType)))
 """Types into which nothing is walked: nothing can be put there, or nobody keeps a lock there."""
 
-_ALWAYS_WALKED = (dict, list, types.FunctionType, staticmethod, classmethod, property)
+_ALWAYS_WALKED = (
+    dict, list, types.FunctionType, staticmethod, classmethod, property, functools.cached_property,
+)  # fmt: skip
 
 _MODULE = _Kind("{}", _refuse)
 _GLOBAL = _Kind(":{}", object.__setattr__)

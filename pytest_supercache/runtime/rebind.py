@@ -4,10 +4,12 @@ Patching ``threading`` for everybody makes redis-py and fakeredis enter the sche
 locks; two other tools hang on that. So names are rebound module by module, in the code under test
 only: where they are kept now, and at every ``import`` that code under test executes meanwhile.
 ``time.sleep`` alone is replaced everywhere: it looks at the calling thread and is the real one
-outside of actors.
+outside of actors. So does what `functools` makes the locks of cached properties with.
 """
 
 import builtins
+import functools
+import threading
 import time
 import types
 from collections.abc import Container, Iterable, Iterator
@@ -15,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pytest_supercache.runtime import locks
+from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.frozen import stays_frozen
 from pytest_supercache.runtime.places import Place, places
 from pytest_supercache.runtime.replacing import PAIRS, REPLACED, VIEWS, Replacements
@@ -118,6 +121,11 @@ def _imports_for_code_under_test(importer: Any) -> bool:
     return type(name) is str and is_under_test_name(name)
 
 
+def _lock_of_property() -> Any:
+    """Make the lock that a ``cached_property`` of Python 3.11 holds while it computes."""
+    return locks.RLock() if controlled() is not None else threading.RLock()
+
+
 @contextmanager
 def cooperative(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Rebinding]:
     """Give the code under test cooperative locks and sleeps; put everything back afterwards.
@@ -135,12 +143,15 @@ def cooperative(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Rebinding]:
             return VIEWS[module.__name__]
         return module
 
+    makes_locks = vars(functools).get("RLock")
     time.sleep = locks.sleep  # type: ignore[assignment] # takes what the real one takes
     builtins.__import__ = own_import
+    vars(functools)["RLock"] = _lock_of_property
     try:
         rebinding.rebind_new_modules()
         yield rebinding
     finally:
         time.sleep = real_sleep
         builtins.__import__ = real_import
+        vars(functools)["RLock"] = makes_locks
         rebinding.undo()
