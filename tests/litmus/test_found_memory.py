@@ -5,8 +5,11 @@ import threading
 import pytest
 
 from pytest_supercache import Verdict, check
+from pytest_supercache.checking import check_on
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.schedule import read_token
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.layers.servers import start_server
 
 
 class Near:
@@ -182,3 +185,60 @@ def test_atomic_goes_with_memory_that_is_looked_for(options):
 def test_atomic_takes_a_list_of_names():
     with pytest.raises(SupercacheError, match="expected names"):
         check(flow(), atomic="Near")
+
+
+def counter():
+    hits = 0
+
+    def count():
+        nonlocal hits
+        hits += 1
+
+    return count, lambda: hits
+
+
+def counted_by_two(world):
+    count, read = counter()
+    for name in ("alice", "bob"):
+        world.actor(name, count)
+    world.run()
+    assert read() == 2
+
+
+def test_a_variable_of_a_closure_has_the_name_of_its_function_whoever_comes_first():
+    result = check(counted_by_two)
+    steps = result.counterexample.execution.race
+    assert {step.label for step in steps} == {
+        "read counter.<locals>.hits", "write counter.<locals>.hits",
+    }  # fmt: skip
+    assert result.share.interleavings == 4
+
+
+def counted_in_a_request(world):
+    def flow():
+        count, read = counter()
+        threads = [threading.Thread(target=count) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert read() == 2
+
+    world.actor("alice", flow)
+    world.run()
+
+
+def test_a_variable_of_a_closure_made_in_the_race_says_in_which_request():
+    found = check(counted_in_a_request).counterexample
+    labels = {step.label for step in found.execution.race if step.kind == "memory"}
+    assert "read counter.<locals>.hits<alice>" in labels
+
+
+def test_a_token_from_before_these_names_is_replayed():
+    _, schedule = read_token("sc1:item:bob,alice*2,bob;memory=cell%3Cbob%3E/%2A")
+    settings = Exploration()
+    result = check_on(
+        start_server("fakeredis"), counted_by_two, settings, guarantees=(), replay=schedule
+    )
+    assert result.verdict is Verdict.VIOLATED
+    assert "read cell<bob>" in {step.label for step in result.counterexample.execution.race}

@@ -222,11 +222,12 @@ class Accesses:
         return self._files.setdefault(name, File(name))
 
     def place(self, value: Any, holder: Any, part: str) -> None:
-        """Note that a value is put somewhere: if it is new, it gets its name from there."""
+        """Note that a value is put somewhere, or what it is: if it is new, that gives its name."""
         if self._shared.names is not None and (actor := self.actor()) is not None:
             self._is_busy = True
             try:
-                place = f"{self._shared.names.of(holder, actor)}{'' if part == WHOLE else part}"
+                start = "" if holder is None else self._shared.names.of(holder, actor)
+                place = f"{start}{'' if part == WHOLE else part}"
                 self._shared.names.put(value, place, actor)
             finally:
                 self._is_busy = False

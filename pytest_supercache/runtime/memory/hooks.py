@@ -140,17 +140,19 @@ def delete_global(name: str) -> None:
         touch_global(accesses, members, name, writes=True)
 
 
-def load_cell(cell: Any, _name: str) -> None:
+def load_cell(cell: Any, name: str) -> None:
     """Before a variable that a closure shares is read."""
     accesses = looking()
     if accesses is not None:
+        accesses.place(cell, None, name)
         accesses.touch(cell, WHOLE, writes=False)
 
 
-def store_cell(cell: Any, _name: str) -> None:
+def store_cell(cell: Any, name: str) -> None:
     """Before a variable that a closure shares is written or deleted."""
     accesses = looking()
     if accesses is not None:
+        accesses.place(cell, None, name)
         accesses.touch(cell, WHOLE, writes=True)
 
 

@@ -19,7 +19,7 @@ from pytest_supercache.runtime.memory.effects import (
     is_rewritten,
 )
 from pytest_supercache.runtime.memory.keeping import Keeper, Kept
-from pytest_supercache.runtime.memory.reach import WALKED, inside, leads_to_systems
+from pytest_supercache.runtime.memory.reach import WALKED, inside, leads_to_systems, variables_of
 
 OBJECTS_MAX = 200_000
 """So many objects are named when the race begins; what lies farther is named when it is met."""
@@ -38,9 +38,14 @@ class Names:
     Args:
         actors: whoever takes part, as the race begins.
         keeper: tracks which objects are alive.
+        names_variables: whether variables of closures get names of their own; else they are named
+            after whoever met them first, as tokens have it that are older than these names.
     """
 
-    def __init__(self, actors: Iterable[Actor], keeper: Keeper) -> None:
+    def __init__(
+        self, actors: Iterable[Actor], keeper: Keeper, *, names_variables: bool = True
+    ) -> None:
+        self._names_variables = names_variables
         self._names = Kept(keeper)
         self._used: Counter[str] = Counter()
         self._made: Counter[tuple[str, str]] = Counter()
@@ -81,6 +86,8 @@ class Names:
         kind = type(value)
         if kind in PLAIN or _is_anonymous(kind) or self._names.get(value) is not None:
             return
+        if kind is types.CellType and not self._names_variables:
+            return
         if not issubclass(kind, type | types.ModuleType):
             self._name_made(value, place, actor)
 
@@ -109,6 +116,15 @@ class Names:
                         waiting.append((inner, way(name)))
                 elif _is_named(inner, kind):
                     waiting.append((inner, self._name(inner, kind, way(name), at)))
+            self._name_variables(value)
+
+    def _name_variables(self, function: Any) -> None:
+        """Name the variables of a closure, now that the walk knows what they hold."""
+        if type(function) is not types.FunctionType or not self._names_variables:
+            return
+        for cell, variable in variables_of(function):
+            if self._names.get(cell) is None:
+                self._name(cell, types.CellType, variable, None)
 
     def _name(self, value: Any, kind: type, name: str, at: str | None) -> str:
         """Name an object after the way to it; an instance that an actor reaches, after its class.

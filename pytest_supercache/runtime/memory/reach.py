@@ -50,6 +50,27 @@ def _inside_function(function: types.FunctionType) -> Iterator[tuple[Any, Way]]:
     yield from _attributes(function.__dict__)
 
 
+def variables_of(function: types.FunctionType) -> Iterator[tuple[types.CellType, str]]:
+    """Yield the variables that a function shares with the functions around it, with their names."""
+    code = function.__code__
+    owner = enclosing(code.co_qualname)
+    for variable, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        yield cell, name_of_variable(owner, variable)
+
+
+def enclosing(function: str) -> str:
+    """Name the function around a function."""
+    return function.rpartition(_LOCALS)[0]
+
+
+def name_of_variable(function: str, variable: str) -> str:
+    """Name a local variable of a function as Python names what is local: ``load.<locals>.hits``."""
+    return f"{function}{_LOCALS}{variable}" if function else variable
+
+
+_LOCALS = ".<locals>."
+
+
 def _inside_instance(value: Any, kind: type) -> Iterator[tuple[Any, Way]]:
     members = members_of(value)
     yield from _attributes(members)

@@ -14,6 +14,7 @@ from bytecode import Bytecode, Instr
 from bytecode.instr import CellVar, FreeVar, InstrLocation
 
 from pytest_supercache.runtime.memory.binding import is_constant
+from pytest_supercache.runtime.memory.reach import enclosing, name_of_variable
 
 Hooks = Mapping[str, Callable[..., Any]]
 """The hooks by the name of the access: see :mod:`pytest_supercache.runtime.memory.hooks`."""
@@ -120,7 +121,9 @@ def _instructions(
             held.append(instruction)
             continue
         if not _reads_constant(instruction, constants):
-            yield from _at(instruction.location, _hook(instruction, before, hooks))
+            yield from _at(
+                instruction.location, _hook(instruction, before, hooks, original.qualname)
+            )
         yield from held
         held.clear()
         if isinstance(instruction.arg, CodeType):
@@ -180,8 +183,8 @@ def _plain(instruction: Instr, here: Any) -> Instr:
     return Instr("LOAD_ATTR", name if _HAS_PRECALL else (False, name), location=here)
 
 
-def _hook(instruction: Instr, before: str, hooks: Hooks) -> list[Instr]:
-    """Return the call of the hook that belongs before an instruction."""
+def _hook(instruction: Instr, before: str, hooks: Hooks, function: str) -> list[Instr]:
+    """Return the call of the hook that belongs before an instruction of a function."""
     name = instruction.name
     argument: Any = instruction.arg
     known = _SIMPLE.get(name)
@@ -197,9 +200,10 @@ def _hook(instruction: Instr, before: str, hooks: Hooks) -> list[Instr]:
         hook = "change_in_place" if int(argument) >= _FIRST_IN_PLACE else "read_both"
         return [*_call(hooks[hook], (2, 1), []), Instr("POP_TOP")]
     if name in _CELL_LOADS:
-        return [] if argument.name == "__class__" else _cell(hooks["load_cell"], argument)
+        is_class = argument.name == "__class__"
+        return [] if is_class else _cell(hooks["load_cell"], argument, function)
     if name in {"STORE_DEREF", "DELETE_DEREF"}:
-        return _cell(hooks["store_cell"], argument)
+        return _cell(hooks["store_cell"], argument, function)
     if name == "FORMAT_VALUE":
         has_specification = bool(argument[0] if isinstance(argument, tuple) else argument & 4)
         operands = (2,) if has_specification else (1,)
@@ -257,14 +261,16 @@ def _reads_constant(instruction: Instr, constants: frozenset[str]) -> bool:
     )
 
 
-def _cell(hook: Callable[..., Any], variable: Any) -> list[Instr]:
-    """Call a hook with a cell and its variable's name."""
+def _cell(hook: Callable[..., Any], variable: Any, function: str) -> list[Instr]:
+    """Call a hook with a cell and its variable's name, with that of the function it belongs to."""
     assert isinstance(variable, CellVar | FreeVar), "a cell is named by its variable"
+    owner = function if isinstance(variable, CellVar) else enclosing(function)
+    name = name_of_variable(owner, variable.name)
     load = "LOAD_CLOSURE" if _NULL_COMES_FIRST else "LOAD_FAST"
     made = [Instr("PUSH_NULL"), Instr("LOAD_CONST", hook)]
     if not _NULL_COMES_FIRST:
         made.reverse()
-    made += [Instr(load, variable), Instr("LOAD_CONST", variable.name)]
+    made += [Instr(load, variable), Instr("LOAD_CONST", name)]
     if _HAS_PRECALL:
         made.append(Instr("PRECALL", 2))
     return [*made, Instr("CALL", 2), Instr("POP_TOP")]

@@ -82,7 +82,8 @@ class Comparison:
     def begin_race(self, actors: Iterable[Actor]) -> None:
         """Name what can be reached now, if names are wanted."""
         if self._sharing.wants_names:
-            self.names = Names(actors, self._keeper)
+            is_old = any(name.startswith("cell<") for name, _ in self._sharing.locations)
+            self.names = Names(actors, self._keeper, names_variables=not is_old)
             if self._record.is_full:
                 wanted = {name for name, _ in self._sharing.locations}
                 for name, number in self.names.numbers(wanted):
