@@ -23,6 +23,7 @@ from pytest_supercache.gate.lock import Lock, write_lock
 from pytest_supercache.gate.message import message as draft_of_message
 from pytest_supercache.gate.overview import compare, extent, variants
 from pytest_supercache.gate.paths import partial_testpaths, paths_of, uncovered
+from pytest_supercache.gate.place import place_from
 from pytest_supercache.gate.policy import (
     NO_EVIDENCE,
     Decision,
@@ -36,6 +37,7 @@ from pytest_supercache.gate.postmortem import postmortem as draft_of_postmortem
 from pytest_supercache.gate.project import LOCK, read_rules
 from pytest_supercache.gate.project_table import read_table
 from pytest_supercache.gate.rules_apart import weaker
+from pytest_supercache.gate.run_id import RUN_ID, known_as
 from pytest_supercache.gate.screen import screen
 from pytest_supercache.gate.unmarked import unmarked
 from pytest_supercache.report.values import short
@@ -44,17 +46,6 @@ from pytest_supercache.report.verdict_json import write_whole
 _USAGE = 2
 _WRONG_SETTINGS = 4
 """As pytest ends where it is told something wrong."""
-
-_RUN_ID = "SUPERCACHE_RUN_ID"
-_MARKS = (
-    "pyproject.toml",
-    "pytest.ini",
-    "pytest.toml",
-    ".pytest.ini",
-    ".pytest.toml",
-    "tox.ini",
-    LOCK,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +58,6 @@ class Judged:
     rules: Rules
     decision: Decision
     doubts: tuple[str, ...] = ()  # why it is not the run that was asked for
-
-
-def project_root() -> Path:
-    """Return the nearest folder above that has settings of a project, or this one."""
-    here = Path.cwd()
-    found = (one for one in (here, *here.parents) if any((one / mark).exists() for mark in _MARKS))
-    return next(found, here)
-
-
-def report_file(root: Path, table: Mapping[str, Any]) -> Path:
-    """Return where the last run of a project has left its verdict."""
-    return root / str(table.get("report") or "reports") / "verdict.json"
 
 
 def mistakes_exit_2(command: Callable[..., None]) -> Callable[..., None]:
@@ -127,11 +106,11 @@ def _finite(_context: click.Context, _option: click.Parameter, hours: float) -> 
 
 def _given_id(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
     """Refuse an empty id, which would be about any run; click takes an empty variable for none."""
-    if not (os.environ.get(_RUN_ID, "an id") if given is None else given).strip():
+    if not (os.environ.get(RUN_ID, "an id") if given is None else given).strip():
         raise click.BadParameter(
-            f"it is empty, so any run would do; give an id, or none (and no {_RUN_ID})"
+            f"it is empty, so any run would do; give an id, or none (and no {RUN_ID})"
         )
-    return given
+    return None if given is None else known_as(given)
 
 
 @click.command()
@@ -152,7 +131,7 @@ def _given_id(_context: click.Context, _option: click.Parameter, given: str | No
 @click.option(
     "--run-id",
     metavar="ID",
-    envvar=_RUN_ID,
+    envvar=RUN_ID,
     callback=_given_id,
     help="Which run is meant: what SUPERCACHE_RUN_ID was for pytest.",
 )
@@ -238,16 +217,17 @@ def _judge(
     Where the file cannot be read, this says NO VERDICT and ends the process; so it does where a
     verdict is asked for and the settings are wrong.
     """
-    root = project_root()
     try:
-        table = read_table(root)
+        place = place_from(Path.cwd())
+        root, table = place.root, read_table(place.root)
+        known_issues = known_issues or place.settings.get("supercache_known_issues")
         rules = read_rules(root, table, datetime.now(UTC).date(), known_issues)
     except SupercacheError as error:
         if asks is None:
             raise
         click.echo(str(error), err=True)
         sys.exit(_WRONG_SETTINGS)
-    path = file or report_file(root, table)
+    path = file or place.verdict_file(table)
     try:
         document = read_document(path)
         doubts: tuple[str, ...] = ()

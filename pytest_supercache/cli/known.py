@@ -11,11 +11,7 @@ from typing import Any
 
 import click
 
-from pytest_supercache.cli.gating import (
-    mistakes_exit_2,
-    project_root,
-    report_file,
-)
+from pytest_supercache.cli.gating import mistakes_exit_2
 from pytest_supercache.cli.reading import read_document
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.inputs import read_json, read_text
@@ -23,6 +19,7 @@ from pytest_supercache.core.schedule import read_token
 from pytest_supercache.gate.draft import draft_entry, lint
 from pytest_supercache.gate.fixed import flows_of
 from pytest_supercache.gate.known import KnownIssue, moved
+from pytest_supercache.gate.place import place_from
 from pytest_supercache.gate.project import issues_path, read_issues
 from pytest_supercache.gate.project_table import read_table
 
@@ -46,11 +43,11 @@ def add(token: str, scenario: Path, known_issues: str | None) -> None:
     """
     read_token(token)
     row = _replay(token, scenario)
-    root = project_root()
-    table = read_table(root)
+    place = place_from(Path.cwd())
+    root, table = place.root, read_table(place.root)
     path = issues_path(root, table, known_issues)
     before = read_text(path) if path.exists() else ""
-    flows = flows_of(_rows(root, table), str(row["counterexample"]["fingerprint"]))
+    flows = flows_of(_rows(place.verdict_file(table)), str(row["counterexample"]["fingerprint"]))
     entry = draft_entry(row, datetime.now(UTC).date(), before, flows)
     gap = "" if not before or before.endswith("\n\n") else "\n"
     path.write_text(f"{before}{gap}{entry}", encoding="utf-8")
@@ -66,9 +63,10 @@ def check(known_issues: str | None) -> None:
     An entry that knows a conflict of the last run by its former fingerprint is shown the new one.
     Exit status: 0 in order; 1 something has to be done; 2 the file cannot be used.
     """
-    root = project_root()
-    table = read_table(root)
-    to_move = list(_moved(root, table, issues_path(root, table, known_issues)))
+    place = place_from(Path.cwd())
+    root, table = place.root, read_table(place.root)
+    last = place.verdict_file(table)
+    to_move = list(_moved(last, issues_path(root, table, known_issues)))
     try:
         issues = read_issues(root, table, known_issues)
     except SupercacheError:
@@ -77,7 +75,7 @@ def check(known_issues: str | None) -> None:
         raise
     problems, notes = lint(issues, datetime.now(UTC).date())
     problems = [*to_move, *problems]
-    notes += _not_noted(issues, _rows(root, table))
+    notes += _not_noted(issues, _rows(last))
     for line in (*problems, *notes):
         click.echo(line)
     click.echo(f"{len(issues)} known issues, {len(problems)} problems")
@@ -96,19 +94,19 @@ def _not_noted(issues: Iterable[KnownIssue], rows: Iterable[Mapping[str, Any]]) 
             )
 
 
-def _moved(root: Path, table: Mapping[str, Any], path: Path) -> Iterator[str]:
+def _moved(last: Path, path: Path) -> Iterator[str]:
     """Yield what has to move in a file of known issues, as far as the last run tells it."""
     try:
         text = read_text(path)
     except (SupercacheError, FileNotFoundError):
         return  # the file's own mistakes are told by its reader
-    yield from moved(text, _rows(root, table))
+    yield from moved(text, _rows(last))
 
 
-def _rows(root: Path, table: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _rows(last: Path) -> list[Mapping[str, Any]]:
     """Return the rows of the last run; nothing where there was none."""
     try:
-        rows: list[Mapping[str, Any]] = read_document(report_file(root, table))["scenarios"]
+        rows: list[Mapping[str, Any]] = read_document(last)["scenarios"]
     except (SupercacheError, FileNotFoundError):
         return []
     return rows

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from pytest_supercache.cli.gating import mistakes_exit_2, project_root, report_file
+from pytest_supercache.cli.gating import mistakes_exit_2
 from pytest_supercache.cli.reading import made_from, read_document
 from pytest_supercache.cli.rendering import install, render
+from pytest_supercache.gate.place import place_from
 from pytest_supercache.gate.project_table import read_table
 from pytest_supercache.report.annotations import annotations
 from pytest_supercache.report.code_quality import code_quality
@@ -50,11 +51,12 @@ def report(file: Path | None, kind: str, output: Path | None, installs: bool) ->
       page     index.html: one page with a player
       folder   all files that a run leaves beside verdict.json
     """
-    root = project_root()
+    place = place_from(Path.cwd())
+    root = place.root
     if installs:
         click.echo(f"installed: {install(root)}")
         return
-    path = file or report_file(root, read_table(root))
+    path = file or place.verdict_file(read_table(root))
     document = read_document(path)
     if kind == "html":
         target = output or path.parent / "allure-report.html"

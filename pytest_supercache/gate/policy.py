@@ -239,9 +239,12 @@ def flaws_of(run: Mapping[str, Any] | None) -> Iterator[str]:
     if not isinstance(run, Mapping):
         yield "verdict.json does not say how the run ended"
         return
-    yield from against_go(run)
+    if run.get("written_to"):
+        yield f"the verdict of this run is in {run['written_to']}: name that file"
+        return
     if run.get("finished") is not True:
         yield "the run did not finish"
+        yield from against_go(run)
         return
     yield from _unusual_status(run.get("exit_status"))
     for name, said in _FLAWS.items():
@@ -251,6 +254,7 @@ def flaws_of(run: Mapping[str, Any] | None) -> Iterator[str]:
     for what, said in _HAPPENED.items():
         for name in run.get(what) or ():
             yield f"{name} {said}"
+    yield from against_go(run)
 
 
 def _unusual_status(status: object) -> Iterator[str]:

@@ -3,7 +3,8 @@
 An id stands for a CI job, and a job can start pytest more than once: in turn, at once, or inside
 a test. The last one to write is no better than the others. So ``verdict.json`` names its writer,
 and whoever replaces it keeps what stands against a GO: runs that have not finished, and runs that
-came to something else. They leave the list only when they say GO themselves.
+came to something else. They leave the list only when they say GO themselves. What cannot be known
+any more, since the file was damaged or removed, stands against a GO, too.
 """
 
 import os
@@ -19,7 +20,7 @@ from pytest_supercache.report.values import short
 from pytest_supercache.report.verdict_json import Row, write_verdict
 from pytest_supercache.report.verdict_schema import read_verdict
 
-_GOOD = ("GO", "GO WITH KNOWN WORKAROUND", "exit status 0")
+GOOD = ("GO", "GO WITH KNOWN WORKAROUND", "exit status 0")
 _WAIT_SECONDS = 10.0  # a run holds the folder for as long as it takes to write one file
 
 
@@ -27,8 +28,15 @@ class OfGateRunError(SupercacheError):
     """The file has the verdict of a gate run, which a run without the gate does not replace."""
 
 
-def write_beside_others(path: Path, rows: Iterable[Row], scope: Mapping[str, Any]) -> None:
-    """Write a verdict, with the other runs of its id that stand against a GO.
+Others = list[dict[str, Any]]
+
+
+def write_beside_others(
+    path: Path, rows: Iterable[Row], scope: Mapping[str, Any], before: Others | None = None
+) -> Others:
+    """Write a verdict with the other runs of its id that stand against a GO, and return these.
+
+    ``before`` are those that the run wrote last; None: it has not written yet.
 
     Raises:
         OfGateRunError: this is a run without the gate, and one with it has this id.
@@ -36,67 +44,91 @@ def write_beside_others(path: Path, rows: Iterable[Row], scope: Mapping[str, Any
     """
     run = scope["run"]
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path.parent):
-        latest, others = _runs_in(path, run)
+    with alone(path.parent):
+        latest, others = _runs_in(path, run, before)
         if latest and latest["is_gate"] and not run["is_gate"]:
             raise OfGateRunError(
                 f"{path} is about the gate run of this id, {_named(latest)}; to keep the reports "
                 "of both, give this run another folder (--supercache-report=DIR)"
             )
         write_verdict(path, rows, {**scope, "run": {**run, "others": others}})
+    return others
 
 
-def others_beside(path: Path, run: Mapping[str, Any]) -> list[dict[str, Any]]:
+def others_beside(path: Path, run: Mapping[str, Any], before: Others | None) -> Others:
     """Return the other runs of the same id, as the file knows them, that stand against a GO."""
-    return _runs_in(path, run)[1]
+    return _runs_in(path, run, before)[1]
 
 
 def against_go(run: Mapping[str, Any]) -> Iterator[str]:
     """Yield which other runs of the same id have not said GO."""
     for other in run.get("others") or ():
+        if other.get("lost"):
+            yield f"{other['lost']}, so other runs may stand against this one; give it another id"
+            continue
         outcome = other.get("outcome")
         came_to = f"ended with {outcome}" if outcome else "has begun and not finished"
+        place = f" and wrote {other['written_to']}" if other.get("written_to") else ""
         yield (
-            f"the run id {run.get('id')} has another run: {_named(other)} {came_to}; this is "
+            f"{_what_has(run)} another run: {_named(other)} {came_to}{place}; this is "
             f"{_named(run)}. Give each run an id of its own"
         )
 
 
+def _what_has(run: Mapping[str, Any]) -> str:
+    has_own = run.get("id") == run.get("owner")  # nobody gave one
+    return "this folder has" if has_own else f"the run id {run.get('id')} has"
+
+
 def _runs_in(
-    path: Path, own: Mapping[str, Any]
-) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    path: Path, own: Mapping[str, Any], before: Others | None
+) -> tuple[dict[str, Any] | None, Others]:
     """Return the run that has written a file, if it has the same id, and all that count against.
 
     Runs without the gate do not count against one with it.
     """
+    if own["id"] == own["owner"]:  # nobody gave an id: no other run has it
+        return None, []
     try:
         document = read_verdict(path)
-    except (OSError, InputError):  # there is none, or it decides nothing
-        return None, []
+    except (OSError, InputError) as error:
+        if before is None and not isinstance(error, FileNotFoundError):
+            return None, _with_lost([], str(error))
+        document = {}
     run = document.get("run") or {}
-    if run.get("id") != own["id"]:
-        return None, []
-    latest = _entry(run, document.get("gate") or {})
+    is_ours = run.get("id") == own["id"]
+    latest = entry_of(run, document.get("gate") or {}) if is_ours else None
+    runs = [*(run.get("others") or ()), latest] if latest else []
+    if before is not None and own["owner"] not in {one.get("owner") for one in runs}:
+        gone = f"{path.name} was removed or replaced while {_named(own)} went on"
+        return latest, _with_lost([*before, *runs], gone)
     others = [
         one
-        for one in (*(run.get("others") or ()), latest)
+        for one in runs
         if one.get("owner") != own["owner"]
-        and one.get("outcome") not in _GOOD
+        and one.get("outcome") not in GOOD
         and (one.get("is_gate") is not False or not own["is_gate"])
     ]
     return latest, others
 
 
-def _entry(run: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[str, Any]:
+def _with_lost(known: Others, why: str) -> Others:
+    """Add that what a file said of other runs is lost, once."""
+    return [*(one for one in known if one.get("lost") != why), {"lost": why}]
+
+
+def entry_of(run: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[str, Any]:
     """Return what others keep of a run; what an older version wrote says less."""
     is_finished = run.get("finished") is True
     is_gate = run.get("is_gate", bool(gate) or not is_finished)
     outcome = run.get("own_verdict") or gate.get("verdict")
     outcome = outcome if is_gate else f"exit status {run.get('exit_status')}"
+    is_told = is_finished or ("written_to" in run and outcome not in GOOD)
+    told = ("owner", "process", "arguments", "written_to")
     return {
-        **{name: run[name] for name in ("owner", "process", "arguments") if name in run},
+        **{name: run[name] for name in told if name in run},
         "is_gate": is_gate,
-        "outcome": outcome if is_finished else None,
+        "outcome": outcome if is_told else None,
     }
 
 
@@ -105,7 +137,7 @@ def _named(run: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Let one process at a time read and replace what is in a folder; the lock dies with it.
 
     Raises:

@@ -21,6 +21,7 @@ from pytest_supercache.plugin.marking import (
     identity,
     mark,
     mark_once,
+    others_beside,
     refuse_empty_id,
     write_own,
 )
@@ -254,7 +255,6 @@ class Gate:
             return {"run": run}
         from pytest_supercache.gate.documents import DRAFTS
         from pytest_supercache.gate.policy import decide
-        from pytest_supercache.gate.same_id import others_beside
         from pytest_supercache.gate.screen import gate_part, screen
         from pytest_supercache.plugin.session import Session
         from pytest_supercache.plugin.terminal import columns
@@ -269,7 +269,7 @@ class Gate:
         document = {"scenarios": findings, "run": run, **circumstances}
         if self.is_on:
             run["own_verdict"] = decide(document, rules).verdict.value
-            run["others"] = others_beside(self._path, run)
+            run["others"] = others_beside(self._config, self._path, run)
         decision = decide(document, rules)
         self._screen = screen(decision, document, rules, columns(self._config))
         if self.is_on:

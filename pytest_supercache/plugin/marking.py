@@ -14,16 +14,19 @@ from typing import Any
 
 import pytest
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.lifeline import interrupt_when_orphaned
+from pytest_supercache.gate import place, project_table
+from pytest_supercache.gate.run_id import RUN_ID, known_as
 from pytest_supercache.plugin.exit_status import MARKED_BY, is_asked
 from pytest_supercache.plugin.project_table import read_table
 
 _IS_WORKER = "PYTEST_XDIST_WORKER"
 _CONTROLLER = "SUPERCACHE_CONTROLLER"  # which process has marked which folder
-_RUN_ID = "SUPERCACHE_RUN_ID"
 _MARKED: pytest.StashKey[Path] = pytest.StashKey()
 _ID: pytest.StashKey[str] = pytest.StashKey()
 _NUMBER: pytest.StashKey[str] = pytest.StashKey()
+_OTHERS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 _SHOWN_MAX = 200  # characters of a command line
 
 
@@ -127,17 +130,22 @@ def _without_mark(config: pytest.Config, path: Path) -> str:
     On a full disk the file can go; in a folder that is read-only it may still be emptied. Where
     neither can be, the id is noted elsewhere.
     """
-    from pytest_supercache.gate.unmarked import note_unmarked
-
     with suppress(OSError):
         path.unlink(missing_ok=True)
         return ""
     with suppress(OSError):
         path.write_text("")
         return "; what was there is emptied"
-    if config.stash[_ID] != config.stash[_NUMBER]:
-        note_unmarked(path, config.stash[_ID])
+    _note_elsewhere(config, path)
     return "; what is there is of an older run and decides nothing"
+
+
+def _note_elsewhere(config: pytest.Config, path: Path) -> None:
+    """Note outside of a folder that the verdict there is of an older run of this id."""
+    if config.stash[_ID] != config.stash[_NUMBER]:
+        from pytest_supercache.gate.unmarked import note_unmarked
+
+        note_unmarked(path, config.stash[_ID])
 
 
 def _forget_what_tells_of_it(config: pytest.Config, options: Namespace, folder: Path) -> None:
@@ -155,7 +163,7 @@ def _forget_what_tells_of_it(config: pytest.Config, options: Namespace, folder: 
 def report_folder(config: pytest.Config, options: Namespace, table: dict[str, Any]) -> Path:
     """Return where reports go; a relative name is meant from the project's root."""
     asked = getattr(options, "supercache_report", None) or config.getini("supercache_report")
-    return config.rootpath / str(asked or table.get("report") or "reports")
+    return place.report_folder(config.rootpath, table, asked)
 
 
 def identity(config: pytest.Config, *, is_gate: bool) -> dict[str, Any]:
@@ -165,7 +173,7 @@ def identity(config: pytest.Config, *, is_gate: bool) -> dict[str, Any]:
     """
     number = config.stash.setdefault(_NUMBER, secrets.token_hex(8))
     return {
-        "id": config.stash.setdefault(_ID, os.environ.get(_RUN_ID) or number),
+        "id": config.stash.setdefault(_ID, known_as(os.environ.get(RUN_ID) or number)),
         "owner": number,
         "process": os.getpid(),
         "arguments": _call(config)[:_SHOWN_MAX],
@@ -187,9 +195,9 @@ def refuse_empty_id() -> None:
     Raises:
         UsageError: it is so; `supercache verdict` could not tell this run from older ones.
     """
-    if not os.environ.get(_RUN_ID, "an id").strip():
+    if not os.environ.get(RUN_ID, "an id").strip():
         raise pytest.UsageError(
-            f"gate: {_RUN_ID} is empty, so nobody could tell this run from an older one; give "
+            f"gate: {RUN_ID} is empty, so nobody could tell this run from an older one; give "
             "each run an id, or remove the variable"
         )
 
@@ -203,11 +211,47 @@ def write_own(
         OfGateRunError: this is a run without the gate, and one with it has this id.
         OSError: it cannot be written.
     """
-    if config.stash[_ID] != config.stash[_NUMBER]:
-        from pytest_supercache.gate.same_id import write_beside_others
+    from pytest_supercache.gate.same_id import write_beside_others
 
-        write_beside_others(path, rows, scope)
-    else:
-        from pytest_supercache.report.verdict_json import write_verdict
+    before = config.stash.get(_OTHERS, None)
+    config.stash[_OTHERS] = write_beside_others(path, rows, scope, before)
+    if scope["run"]["is_gate"]:
+        _tell_elsewhere(config, path, scope["run"])
 
-        write_verdict(path, rows, scope)
+
+def others_beside(config: pytest.Config, path: Path, run: Mapping[str, Any]) -> list[Any]:
+    """Return the other runs of the same id that stand against a GO."""
+    from pytest_supercache.gate import same_id
+
+    return same_id.others_beside(path, run, config.stash.get(_OTHERS, None))
+
+
+def _tell_elsewhere(config: pytest.Config, path: Path, run: Mapping[str, Any]) -> None:
+    """Leave word where `supercache verdict` would look for this run's verdict in vain.
+
+    Raises:
+        OSError: a verdict that would be read there cannot be changed.
+    """
+    from pytest_supercache.gate.elsewhere import tell_elsewhere
+
+    started = config.invocation_params.dir
+    is_chosen = getattr(config.known_args_namespace, "supercache_report", None) is not None
+    told = {**run, "written_to": Path(os.path.relpath(path, started)).as_posix()}
+    for file in _read_from(started, config.rootpath):
+        if os.path.realpath(file) == os.path.realpath(path):
+            continue
+        try:
+            tell_elsewhere(file, told, is_any_meant=not is_chosen)
+        except OSError:
+            _note_elsewhere(config, file)
+            raise
+
+
+def _read_from(*folders: Path) -> set[Path]:
+    """Return the files that `supercache verdict` would read, started in one of these folders."""
+    found = set()
+    for folder in folders:
+        with suppress(SupercacheError):  # then it ends with this mistake
+            there = place.place_from(folder)
+            found.add(there.verdict_file(project_table.read_table(there.root)))
+    return found

@@ -4,12 +4,14 @@ A finding becomes data where it was found, because under xdist it travels from t
 controller as text; the document only collects such rows. Version 1; later versions only add.
 """
 
+import errno
 import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from pytest_supercache.core.inputs import DOCUMENT_BYTES_MAX, size_text
 from pytest_supercache.core.masking import masked_data
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import Operation
@@ -56,8 +58,15 @@ def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[s
 
 
 def write_verdict(path: Path, rows: Iterable[Row], scope: Mapping[str, object]) -> None:
-    """Write the document whole or not at all: a gate must never read half of it."""
+    """Write the document whole or not at all: a gate must never read half of it.
+
+    Raises:
+        OSError: it cannot be written, or nobody could read it: it is too large.
+    """
     text = json.dumps(verdict_document(rows, scope), indent=2, ensure_ascii=False, allow_nan=False)
+    if len(text.encode(errors="backslashreplace")) >= DOCUMENT_BYTES_MAX:
+        most = size_text(DOCUMENT_BYTES_MAX)
+        raise OSError(errno.EFBIG, f"it would be larger than {most}; run fewer scenarios at once")
     write_whole(path, f"{text}\n")
 
 

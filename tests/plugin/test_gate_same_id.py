@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from pytest_supercache.cli import main
 from pytest_supercache.gate import same_id
+from pytest_supercache.gate.run_id import known_as
+from pytest_supercache.report import verdict_json
 from tests.plugin.conftest import Project
 from tests.plugin.projects import STALE_TEST, race
 
@@ -160,6 +162,77 @@ def test_runs_of_one_id_at_once_are_go_when_both_are(job: Project) -> None:
     assert verdict().exit_code == 0
 
 
+WRITING_ELSEWHERE: dict[str, tuple[str, str, list[str]]] = {
+    "an ini file below": ("scenarios/pytest.ini", "[pytest]\n", []),
+    "another ini file": ("ci.ini", "[pytest]\nsupercache_report = out\n", ["-c", "ci.ini"]),
+    "the root": ("ci.ini", "", ["--rootdir=scenarios"]),
+    "an option": ("ci.ini", "", ["--supercache-report=out"]),
+    "a setting": ("ci.ini", "", ["-o", "supercache_report=out"]),
+}
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("how", WRITING_ELSEWHERE)
+def test_a_run_that_writes_elsewhere_leaves_word_where_the_verdict_is_asked_for(
+    job: Project, how: str, is_first: bool
+) -> None:
+    """The twin: when both say GO, it is GO."""
+    below = job.path / "scenarios"
+    below.mkdir()
+    for name in ("conftest.py", "go.supercache.yaml", "test_no_go.py"):
+        (job.path / name).rename(below / name)
+    go, bad = ("scenarios/go.supercache.yaml",), ("scenarios",)
+
+    def run(status: int, *words: str, is_elsewhere: bool = False) -> None:
+        name, text, more = WRITING_ELSEWHERE[how] if is_elsewhere else ("ci.ini", "", [])
+        (job.path / name).write_text(text)
+        assert job.run("--supercache-gate", *more, *words).ret == status
+        (job.path / name).unlink()
+
+    if is_first:
+        run(1, *bad, is_elsewhere=True)
+        run(6, *go)
+    else:
+        run(0, *go)
+        run(1, *bad, is_elsewhere=True)
+    said = verdict()
+    assert said.exit_code == 6
+    assert "the run id 77 has another run: " in said.output
+    os.environ["SUPERCACHE_RUN_ID"] = "78"
+    run(0, *go, is_elsewhere=is_first)
+    run(0, *go, is_elsewhere=not is_first)
+    assert verdict().exit_code == 0
+
+
+def test_a_run_that_writes_elsewhere_and_nowhere_else_names_its_file(job: Project) -> None:
+    written = ("--supercache-report=out", *NO_GO)
+    assert job.run(*written).ret == 1
+    said = verdict()
+    assert said.exit_code == 6
+    assert "the verdict of this run is in out/verdict.json: name that file" in said.output
+    assert verdict("out/verdict.json").exit_code == 1
+    os.environ["SUPERCACHE_RUN_ID"] = "78"
+    assert job.run("--supercache-report=new", *GO).ret == 0
+    assert verdict("new/verdict.json").exit_code == 0
+
+
+def test_without_an_id_an_older_go_is_none_after_a_run_that_settings_send_elsewhere(
+    job: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: who names a folder for one run keeps the reports of another one."""
+    monkeypatch.delenv("SUPERCACHE_RUN_ID")
+    assert job.run(*GO).ret == 0
+    assert job.run("--supercache-report=out", *NO_GO).ret == 1
+    assert verdict().exit_code == 0
+    assert job.run("-o", "supercache_report=out", *NO_GO).ret == 1
+    said = verdict()
+    assert said.exit_code == 6
+    assert "this folder has another run: " in said.output
+    assert "ended with NO-GO and wrote out/verdict.json" in said.output
+    assert job.run(*GO).ret == 0
+    assert verdict().exit_code == 0
+
+
 def test_without_an_id_each_run_decides_for_itself(
     job: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,11 +265,68 @@ def test_a_folder_that_another_process_keeps_locked_is_an_error(
     assert path.exists()
 
 
-def test_a_file_that_cannot_be_read_is_no_run_of_the_id(tmp_path: Path) -> None:
-    path = tmp_path / "verdict.json"
-    path.write_text("{")
-    same_id.write_beside_others(path, (), scope())
-    assert json.loads(path.read_text())["run"]["others"] == []
+@pytest.mark.parametrize("text", ["{", "", '{"version": 2, "scenarios": []}'])
+def test_a_file_that_cannot_be_read_may_have_been_of_the_id(job: Project, text: str) -> None:
+    """The twin: nobody asks for the other runs of an id that nobody gave."""
+    path = job.path / "reports" / "verdict.json"
+    path.parent.mkdir()
+    path.write_text(text)
+    assert job.run(*GO).ret == 6
+    (other,) = job.verdict()["run"]["others"]
+    assert "verdict.json cannot be read" in other["lost"]
+    assert "so other runs may stand against this one; give it another id" in verdict().output
+    assert job.run(*GO).ret == 6
+    path.write_text(text)
+    del os.environ["SUPERCACHE_RUN_ID"]
+    assert job.run(*GO).ret == 0
+
+
+@pytest.mark.parametrize("removed", ["reports", "reports/verdict.json"])
+def test_what_a_test_removes_is_not_forgotten(job: Project, removed: str) -> None:
+    """The twin: without an id, other runs never counted."""
+    job.test_file(f"""
+import shutil, os
+def test_cleans():
+    shutil.rmtree("{removed}") if os.path.isdir("{removed}") else os.remove("{removed}")
+""", "test_cleaning")  # fmt: skip
+    assert job.run(*NO_GO).ret == 1
+    assert job.run(*GO, "test_cleaning.py").ret == 6
+    lost, other = job.verdict()["run"]["others"][::-1]
+    assert other["outcome"] == "NO-GO"
+    assert lost["lost"].startswith("verdict.json was removed or replaced while process ")
+    assert verdict().exit_code == 6
+    del os.environ["SUPERCACHE_RUN_ID"]
+    assert job.run(*GO, "test_cleaning.py").ret == 0
+
+
+@pytest.mark.parametrize(
+    "given", ["https://betty:secret@ci/7", "7\udc80", "7\n8", "7" * 201, "\u202e7"]
+)
+def test_an_id_that_cannot_be_shown_is_recognised(job: Project, given: str) -> None:
+    os.environ["SUPERCACHE_RUN_ID"] = given
+    assert job.run(*GO).ret == 0
+    assert verdict().exit_code == 0
+    assert "secret" not in (job.path / "reports" / "verdict.json").read_text()
+    assert verdict(f"--run-id={given}8").exit_code == 6
+    assert job.run(*NO_GO).ret == 1
+    assert job.run(*GO).ret == 6
+    assert verdict().exit_code == 6
+
+
+def test_ids_that_differ_in_what_is_masked_are_two() -> None:
+    assert known_as("https://betty:a@ci/7") != known_as("https://betty:b@ci/7")
+    assert known_as("7") == "7"
+
+
+def test_a_verdict_that_nobody_could_read_is_not_written(job: Project) -> None:
+    assert job.run(*GO).ret == 0
+    size = (job.path / "reports" / "verdict.json").stat().st_size
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verdict_json, "DOCUMENT_BYTES_MAX", size - 1_000)
+        ended = job.run(*GO)
+    assert ended.ret == 6
+    ended.stdout.fnmatch_lines(["*because verdict.json could not be written: *larger than*"])
+    assert job.run(*GO).ret == 6, "the id is not forgotten"
 
 
 def test_a_mark_of_an_older_version_counts_as_a_gate_run(tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""Leaves word of a gate run in the file that `supercache verdict` would read, where it is another.
+
+Which folder a run writes to depends on arguments and options that nobody repeats afterwards. So the
+file that would be read has the run among its others until the run says GO; and where there is none,
+it gets one that decides nothing and names the file to read.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pytest_supercache.core.inputs import InputError
+from pytest_supercache.gate.same_id import GOOD, alone, entry_of
+from pytest_supercache.report.verdict_json import verdict_document, write_whole
+from pytest_supercache.report.verdict_schema import read_verdict
+
+_TOLD = ("id", "owner", "process", "arguments", "is_gate", "own_verdict", "written_to")
+
+
+def tell_elsewhere(file: Path, run: Mapping[str, Any], *, is_any_meant: bool) -> None:
+    """Let a file know what a run of another folder has come to, if it may be taken for its verdict.
+
+    Without an id of the run, that is so of any file there, if ``is_any_meant``.
+
+    Raises:
+        OSError: the file stands against nothing and cannot be changed.
+    """
+    has_id = run["id"] != run["owner"]
+    if not os.path.lexists(file):
+        with suppress(OSError):  # then nobody else has a verdict there
+            if has_id and not _is_good(run):
+                _write(file, _without_verdict(run, []))
+        return
+    with alone(file.parent):
+        try:
+            document = read_verdict(file)
+        except (OSError, InputError):  # it decides nothing, and says so
+            return
+        there = document.get("run") or {}
+        if there.get("owner") == run["owner"]:
+            _replace(file, run, there)
+        elif there.get("id") == run["id"] if has_id else is_any_meant:
+            others = [one for one in there.get("others") or () if one.get("owner") != run["owner"]]
+            others += [] if _is_good(run) else [entry_of(run, {})]
+            _write(file, {**document, "run": {**there, "others": others}})
+
+
+def _is_good(run: Mapping[str, Any]) -> bool:
+    return run["finished"] is True and run.get("own_verdict") in GOOD
+
+
+def _replace(file: Path, run: Mapping[str, Any], there: Mapping[str, Any]) -> None:
+    """Bring up to date what a run has written where there was nothing; a GO needs no word."""
+    others = there.get("others") or []
+    if _is_good(run) and not others:
+        file.unlink(missing_ok=True)
+    else:
+        _write(file, _without_verdict(run, others))
+
+
+def _without_verdict(run: Mapping[str, Any], others: list[Any]) -> Mapping[str, Any]:
+    """Return a document that decides nothing and says whose verdict is where."""
+    told = {name: run[name] for name in _TOLD if name in run}
+    return verdict_document((), {"run": {**told, "finished": False, "others": others}})
+
+
+def _write(file: Path, document: Mapping[str, Any]) -> None:
+    write_whole(file, f"{json.dumps(document, indent=2, ensure_ascii=False)}\n")
