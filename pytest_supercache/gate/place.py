@@ -1,8 +1,8 @@
 """Where a project is and where its verdict lies, for whoever is started in a folder.
 
 `supercache verdict` looks where this says. A gate run may write elsewhere: its arguments and
-options (``scenarios``, ``-c``, ``--rootdir``, ``--supercache-report``) have a say in that, and nobody
-repeats them later. So the run asks here, too, which file would be read, and leaves word there.
+options (``scenarios``, ``-c``, ``--rootdir``) have a say in that, and nobody repeats them later. So
+the run asks here, too, which file would be read, and leaves word there.
 """
 
 import configparser

@@ -268,6 +268,10 @@ _FLAWS = {
     "without_asserts": (
         "asserts were switched off (-O or PYTHONOPTIMIZE), so what they state was not checked"
     ),
+    "unobserved": (
+        "the run did not look at its files before its tests ran, so nobody knows what was changed "
+        "or not collected: run it with --supercache-gate"
+    ),
     "unexplained": "pytest says that something failed that is neither a test nor a scenario",
 }
 UNEXPLAINED = (

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,14 +25,14 @@ from pytest_supercache.plugin.marking import (
     refuse_empty_id,
     write_own,
 )
-from pytest_supercache.plugin.uncollected import SETTING, ScenarioFiles, Uncollected
-from pytest_supercache.plugin.unread import known_issues_of, refuse_unread, unread
+from pytest_supercache.plugin.surroundings import Surroundings
+from pytest_supercache.plugin.uncollected import SETTING, Uncollected
+from pytest_supercache.plugin.unread import known_issues_of, refuse_unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pytest_supercache.gate.checkout import Checkout
     from pytest_supercache.gate.policy import Rules
 
     Findings = list[dict[str, Any]]
@@ -77,10 +77,9 @@ class Gate:
         }  # fmt: skip
         self._ran: set[str] = set()
         self._items = Items(config)
-        self._files = ScenarioFiles.of(config, project)
+        self.surroundings = Surroundings(config, project, folder)
         self._failures = 0
         self._rules: Rules | None = None
-        self._began: Checkout | None = None
         self._screen: list[str] = []
         self._texts: dict[str, str] = {}
         self._status: int | None = None
@@ -102,7 +101,6 @@ class Gate:
         """
         if not (self.is_on or self._today):
             return
-        from pytest_supercache.gate.checkout import checkout_of
         from pytest_supercache.gate.project import read_day, read_rules
 
         root = self._config.rootpath
@@ -112,7 +110,7 @@ class Gate:
                 refuse_empty_id()
                 refuse_without_asserts(self._config)
                 refuse_unread(self._config)
-                self._began = checkout_of(root, self._path.parent)
+                self.surroundings.look_at_checkout()
             for name in ("today", "replay") if self.is_on else ():
                 if self._config.getoption(f"supercache_{name}"):
                     raise SupercacheError(
@@ -124,19 +122,6 @@ class Gate:
             self._rules = read_rules(root, self._project, today, known)
         except (SupercacheError, OSError) as error:
             raise pytest.UsageError(f"gate: {error}") from error
-
-    @property
-    def checkout(self) -> "Checkout":
-        """The state of the project that the run is about."""
-        return self._checked_out[0]
-
-    @cached_property
-    def _checked_out(self) -> "tuple[Checkout, list[str]]":
-        """The same, and what of it was changed while the run went on."""
-        from pytest_supercache.gate.checkout import checkout_of, meanwhile
-
-        ended = checkout_of(self._config.rootpath, self._path.parent)
-        return (ended, []) if self._began is None else meanwhile(self._began, ended)
 
     def mark(self) -> None:
         """Take back what the file says: the run has begun and not ended.
@@ -163,7 +148,7 @@ class Gate:
 
     def uncollected(self) -> Uncollected:
         """Return the scenario files below the paths of the run that were not collected."""
-        return self._files.uncollected(self._items.files)
+        return self.surroundings.uncollected(self._items.files)
 
     # -- hooks ---------------------------------------------------------------------------------
 
@@ -172,7 +157,7 @@ class Gate:
         """See which scenario files there are, where somebody wants to know."""
         is_described = self._config.getoption("supercache_describe") is not None
         if is_described or (self.is_on and not hasattr(self._config, "workerinput")):
-            self._files.look()
+            self.surroundings.look()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -230,9 +215,17 @@ class Gate:
         if is_ours(item):
             self._items.collect(item)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self) -> None:
-        """See what should have become a test and has not."""
+        """See what should have become a test and has not, and what is around those of ours."""
         self._items.note_explored()
+        if self._items.collected and not hasattr(self._config, "workerinput"):
+            self.surroundings.look()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """See the same where workers collect; none of them has run anything yet."""
+        self.surroundings.look_if_ours(ids)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Remember what was left out."""
@@ -357,11 +350,7 @@ class Gate:
             "skipped": [*self._facts["skipped"], *self._items.skipped_files()],
             "unexplained": unexplained,
             **self._items.part(is_stopped=stopped is not None),
-            **self.uncollected().part(),
-            "unread": unread(self._config, self._items.ran_from | self._items.files)
-            if self.is_on
-            else [],
-            "changed": self._checked_out[1],
+            **self.surroundings.part(self._items.files, self._items.ran_from | self._items.files),
             "stopped": stopped,
             "replay": bool(self._config.getoption("supercache_replay")),
             "overriding": self._overriding(),

@@ -17,7 +17,9 @@ from pytest_supercache.plugin.arguments import from_root
 from pytest_supercache.registry import REGISTRY, Decorated
 
 _OUTPUT = "supercache_items"
-_PLUGIN = b"pytest_supercache"
+IMPORTS_US = b"pytest_supercache"
+"""Stands in the text of a module that has explored tests."""
+
 _COLLECTING = {"testpaths", "norecursedirs", "python_files", "python_classes", "python_functions"}
 """Settings of pytest that say what is collected."""
 
@@ -108,7 +110,7 @@ class Items:
         of this plugin.
         """
         with suppress(OSError):  # a collector that is no file has nothing to import
-            if _PLUGIN in collector.path.read_bytes():
+            if IMPORTS_US in collector.path.read_bytes():
                 self._skipped_files.add(collector.nodeid)
 
     def deselect(self, items: list[pytest.Item]) -> None:

@@ -301,7 +301,7 @@ class Session:
             "versions": {"python": python_version(), **_versions()},
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": self.options.exploration({}).seed,
-            **self.gate.checkout.part(),
+            **self.gate.surroundings.checkout.part(),
         }
 
 

@@ -17,8 +17,7 @@ def refuse_unread(config: pytest.Config) -> None:
     """
     from pytest_supercache.gate.unread_rules import refuse_unread_rules
 
-    starts = [config.invocation_params.dir, *given_paths(config)]
-    refuse_unread_rules(config.rootpath, starts, known_issues_of(config))
+    refuse_unread_rules(config.rootpath, _starts(config), known_issues_of(config))
 
 
 def known_issues_of(config: pytest.Config) -> str | None:
@@ -28,9 +27,15 @@ def known_issues_of(config: pytest.Config) -> str | None:
 
 
 def unread(config: pytest.Config, files: Iterable[str]) -> list[str]:
-    """Return such rules on the way to files that were run, with what they ask for."""
+    """Return such rules on the way to arguments and files that were run, and what they ask for."""
     from pytest_supercache.gate.unread_rules import unread_rules
 
     root = config.rootpath
-    found = unread_rules(root, [root / file for file in files], known_issues_of(config))
+    starts = [*_starts(config), *(root / file for file in files)]
+    found = unread_rules(root, starts, known_issues_of(config))
     return sorted(f"{Path(os.path.relpath(path, root)).as_posix()} ({why})" for path, why in found)
+
+
+def _starts(config: pytest.Config) -> list[Path]:
+    """Return where pytest was started, and its arguments."""
+    return [config.invocation_params.dir, *given_paths(config)]

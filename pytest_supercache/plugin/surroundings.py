@@ -1,0 +1,91 @@
+"""What a run can say of the files around it: the same with and without the gate.
+
+They are looked at before the first test, which may change them, and once more at the end.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_supercache.plugin.items import IMPORTS_US
+from pytest_supercache.plugin.uncollected import ScenarioFiles, Uncollected
+from pytest_supercache.plugin.unread import unread
+from pytest_supercache.scenario.names import is_scenario_file
+
+if TYPE_CHECKING:
+    from pytest_supercache.gate.checkout import Checkout
+
+
+class Surroundings:
+    """The checkout, the scenario files and the rules around a run.
+
+    Raises:
+        UsageError: a setting is wrong.
+    """
+
+    def __init__(self, config: pytest.Config, project: dict[str, Any], reports: Path) -> None:
+        self._config = config
+        self._reports = reports
+        self._files = ScenarioFiles.of(config, project)
+        self._began: Checkout | None = None
+        self._is_looked_at = False
+
+    def look_at_checkout(self) -> None:
+        """See which state of the project is here, once."""
+        if self._began is None:
+            self._began = self._checkout()
+
+    def look(self) -> None:
+        """See which state and which scenario files are here, once, before any test runs."""
+        if not self._is_looked_at:
+            self.look_at_checkout()
+            self._files.look()
+            self._is_looked_at = True
+
+    def look_if_ours(self, node_ids: Iterable[str]) -> None:
+        """Do so where workers have collected what may be ours, from the ids of their items."""
+        files = {node_id.partition("::")[0] for node_id in node_ids}
+        if not self._is_looked_at and any(map(self._may_have_ours, files)):
+            self.look()
+
+    def _may_have_ours(self, file: str) -> bool:
+        if is_scenario_file(Path(file).name):
+            return True
+        with suppress(OSError):
+            return IMPORTS_US in (self._config.rootpath / file).read_bytes()
+        return False
+
+    def uncollected(self, collected: Iterable[str]) -> Uncollected:
+        """Return the scenario files below the paths of the run that are not ``collected``."""
+        return self._files.uncollected(collected)
+
+    @property
+    def checkout(self) -> "Checkout":
+        """The state of the project that the run is about."""
+        return self._checked_out[0]
+
+    def part(self, collected: Iterable[str], ran_from: Iterable[str]) -> dict[str, Any]:
+        """Return what ``verdict.json`` says of them; the last are files from the root."""
+        return {
+            **self.uncollected(collected).part(),
+            "unread": unread(self._config, ran_from),
+            "changed": self._checked_out[1],
+            "unobserved": not self._is_looked_at,
+        }
+
+    @cached_property
+    def _checked_out(self) -> "tuple[Checkout, list[str]]":
+        """The same, and what of it was changed while the run went on."""
+        from pytest_supercache.gate.checkout import meanwhile
+
+        ended = self._checkout()
+        return (ended, []) if self._began is None else meanwhile(self._began, ended)
+
+    def _checkout(self) -> "Checkout":
+        from pytest_supercache.gate.checkout import checkout_of
+
+        return checkout_of(self._config.rootpath, self._reports)
