@@ -157,7 +157,7 @@ def verdict(
         here = checkout_of(root, path.resolve().parent)
         return Asked(
             now=datetime.now(UTC), stamped=_stamped(path), hours_max=max_age, run_id=run_id,
-            commit=here.commit, changes=here.changes,
+            commit=here.commit, commit_unknown=here.why_unknown, changes=here.changes,
         )  # fmt: skip
 
     judged = _judge(file, known_issues, asked, for_lock=lock)
@@ -235,6 +235,7 @@ def _judge(
             apart = weaker(document, rules, besides_lock=for_lock)
             asked = asks(path, root)
             doubts = (*unmarked(path, asked.run_id), *doubts_of(document, asked), *apart)
+            document = _as_known_here(document, asked)
         decision = decide(document, rules, doubts)
     except (SupercacheError, *MALFORMED) as error:  # what cannot be read is no evidence
         said = error if isinstance(error, SupercacheError) else f"{path} cannot be read: {error}"
@@ -243,6 +244,11 @@ def _judge(
     return Judged(
         root=root, path=path, document=document, rules=rules, decision=decision, doubts=doubts
     )
+
+
+def _as_known_here(document: Mapping[str, Any], asked: Asked) -> Mapping[str, Any]:
+    """Let a document not name a commit that nobody could compare; a doubt names it."""
+    return document if asked.commit else {**document, "commit": None}
 
 
 def _stamped(path: Path) -> datetime:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_supercache.core.masking import masked
 from pytest_supercache.gate.documents import DRAFTS
-from pytest_supercache.gate.git import git
+from pytest_supercache.gate.git import ask
 from pytest_supercache.gate.project import LOCK
 from pytest_supercache.gate.work_tree import differing
 from pytest_supercache.report.folder import MADE, PAGE
@@ -27,6 +27,7 @@ class Checkout:
     """A state of the project; ``changes`` is None when git does not say, ``commit`` without git."""
 
     commit: str | None = None
+    why_unknown: str = ""  # what git said instead of the commit
     changes: Changes | None = None
     untracked: frozenset[str] = frozenset()  # the changed files that git does not have
 
@@ -42,10 +43,11 @@ class Checkout:
 
 def checkout_of(folder: Path, reports: Path) -> Checkout:
     """Look at the repository around a folder; our own reports are no change."""
-    commit = git(folder, "rev-parse", "HEAD")
+    head = ask(folder, "rev-parse", "HEAD")
+    commit = head.text
     tree = None if commit is None else differing(folder)
     if tree is None:
-        return Checkout(commit=commit)
+        return Checkout(commit=commit, why_unknown=head.why)
     top, reports, folder = tree.top.resolve(), reports.resolve(), folder.resolve()
     own = {name for name in tree.files if _is_own(top / name, reports, folder)}
     return Checkout(
@@ -69,7 +71,7 @@ def meanwhile(began: Checkout, ended: Checkout) -> tuple[Checkout, list[str]]:
     later.
     """
     if began.changes is None or ended.changes is None or began.commit != ended.commit:
-        changed = ["HEAD"] if began.commit != ended.commit else []
+        changed = ["HEAD"] if ended.commit not in {None, began.commit} else []
         return Checkout(commit=began.commit), changed
     apart = {
         name

@@ -23,6 +23,7 @@ class Asked:
     hours_max: float = HOURS_MAX
     run_id: str | None = None
     commit: str | None = None
+    commit_unknown: str = "git was not asked"  # why nobody knows it here
     changes: Changes | None = None  # what is not committed
 
 
@@ -38,6 +39,11 @@ def doubts_of(document: Mapping[str, Any], asked: Asked) -> Iterator[str]:
     tested = document.get("commit")
     if asked.commit and not tested:
         yield "verdict.json is no evidence: it does not say about which commit it is"
+    elif tested and not asked.commit:
+        yield (
+            f"verdict.json is about commit {tested}, and git does not say which one is checked out "
+            f"here: {asked.commit_unknown}"
+        )
     elif asked.commit and tested != asked.commit:
         yield (
             f"verdict.json is another one: it is about commit {tested}, and {asked.commit} is "

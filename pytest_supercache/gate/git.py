@@ -1,24 +1,47 @@
 """Asks git about a folder; what git does not say is not known."""
 
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 _SECONDS_MAX = 10
 
 
-def git(folder: Path, *words: str) -> str | None:
-    """Return what git answers in a folder; None without git or an answer."""
-    told = git_bytes(folder, *words)
-    return None if told is None else told.decode(errors="replace").strip()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What git has said; None: nothing, and ``why`` not."""
+
+    output: bytes | None = None
+    why: str = ""
+
+    @property
+    def text(self) -> str | None:
+        """The answer as one text."""
+        return None if self.output is None else self.output.decode(errors="replace").strip()
 
 
-def git_bytes(folder: Path, *words: str) -> bytes | None:
-    """Return the same as it came: names of files need not be text."""
+def ask(folder: Path, *words: str) -> Answer:
+    """Return what git answers in a folder, or why it does not."""
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", *words],
             cwd=folder, capture_output=True, check=True, timeout=_SECONDS_MAX,
         )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
+    except subprocess.TimeoutExpired:
+        return Answer(why=f"no answer within {_SECONDS_MAX} seconds")
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip().splitlines()
+        return Answer(why=said[0] if said else f"exit status {error.returncode}")
+    except OSError as error:
+        return Answer(why=f"git cannot be started: {error.strerror or error}")
+    return Answer(output=done.stdout)
+
+
+def git(folder: Path, *words: str) -> str | None:
+    """Return what git answers in a folder; None without git or an answer."""
+    return ask(folder, *words).text
+
+
+def git_bytes(folder: Path, *words: str) -> bytes | None:
+    """Return the same as it came: names of files need not be text."""
+    return ask(folder, *words).output
