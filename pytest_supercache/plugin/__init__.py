@@ -12,7 +12,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 
-from pytest_supercache.plugin.exit_status import ExitStatus, held, held_while_loading
+from pytest_supercache.plugin.exit_status import IS_HELD, ExitStatus, held, held_while_loading
 from pytest_supercache.plugin.fixtures import (
     cache_layers,
     existing_cache,
@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     plugin = sys.modules[__name__]
     for name in {_NAME, __name__} - {pluginmanager.get_name(plugin)}:
         pluginmanager.set_blocked(name)
-    pluginmanager.register(Presence(plugin), Presence.NAME)
+    pluginmanager.register(Presence(plugin))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -56,24 +56,26 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     """Mark the last verdict before conftest files are imported; forget at the end what they did."""
     early_config.add_cleanup(partial(come_back_to, REGISTRY.copy()))
     loaded = yield from held_while_loading(is_gate_run=mark_if_asked(early_config))
-    early_config.pluginmanager.register(ExitStatus(), ExitStatus.NAME)
+    early_config.pluginmanager.register(ExitStatus())
+    early_config.stash[IS_HELD] = True
     return loaded
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Hold the exit status also where a conftest file has brought the plugin along."""
-    is_outermost = not config.pluginmanager.has_plugin(ExitStatus.NAME)
+    is_outermost = not config.stash.get(IS_HELD, False)
     return (yield from held(config, is_outermost=is_outermost))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register what goes on during the run: findings, verdicts, servers."""
+    """Register what goes on during the run: findings, verdicts, servers.
+
+    None of it has a name, by which ``-p no:NAME`` could take it out of a run.
+    """
     session = Session(config)
-    config.pluginmanager.register(session, Session.NAME)
-    config.pluginmanager.register(session.gate, session.gate.NAME)
-    config.pluginmanager.register(session.allure, session.allure.NAME)
-    config.pluginmanager.register(session.ahead, session.ahead.NAME)
+    for part in (session, session.gate, session.allure, session.ahead):
+        config.pluginmanager.register(part)
 
 
 def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> None:

@@ -29,8 +29,6 @@ _HOOKS = ("pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_cal
 class Ahead:
     """What workers search, and what has come back."""
 
-    NAME = "supercache-ahead"
-
     def __init__(self, config: pytest.Config, session: "Session") -> None:
         self._config = config
         self._session = session

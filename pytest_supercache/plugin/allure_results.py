@@ -40,8 +40,6 @@ def show(node: pytest.Item, finding: "Finding", row: dict[str, Any], folder: Pat
 class AllureResults:
     """Writes one folder, where all reports arrive."""
 
-    NAME = "supercache-allure"
-
     def __init__(self, config: pytest.Config, folder: Path) -> None:
         self._config = config
         self._reports = folder

@@ -28,13 +28,16 @@ _LISTINGS = (
 MARKED_BY: pytest.StashKey[int] = pytest.StashKey()
 """The process that began a run; only this one writes its verdict and stops its servers."""
 
+IS_HELD: pytest.StashKey[bool] = pytest.StashKey()
+"""Whether `ExitStatus` is there, and so the outermost."""
+
+GATE: "pytest.StashKey[Gate]" = pytest.StashKey()
+
 _BITS = 256  # the kernel keeps eight bits of an exit status
 
 
 class ExitStatus:
     """The outermost wrapper of a run; it comes after the conftest files that pytest loads first."""
-
-    NAME = "supercache-exit-status"
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:
@@ -119,10 +122,7 @@ def not_ended(why: str) -> int:
 
 def gate_of(config: pytest.Config) -> "Gate | None":
     """Return the gate of a run; None: the run was over before pytest had configured it."""
-    from pytest_supercache.plugin.gating import Gate
-
-    gate = config.pluginmanager.get_plugin(Gate.NAME)
-    return gate if isinstance(gate, Gate) else None
+    return config.stash.get(GATE, None)
 
 
 def _is_gate_run(config: pytest.Config) -> bool:

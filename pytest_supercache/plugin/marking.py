@@ -55,8 +55,6 @@ def mark_if_asked(config: pytest.Config) -> bool:
 class Presence:
     """Notices that the plugin was taken out again (``-p no:supercache``) and the gate asked for."""
 
-    NAME = "supercache-presence"
-
     def __init__(self, plugin: object) -> None:
         self._plugin = plugin
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_supercache.plugin.describing import Description
     from pytest_supercache.scenario.scenario import Scenario
 
+_SESSION: "pytest.StashKey[Session]" = pytest.StashKey()
 FINDING: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 """What an item found, as plain data."""
 
@@ -73,10 +74,9 @@ def come_back_to(before: Registry) -> None:
 class Session:
     """The plugin's state of one run; hooks that need it are methods here."""
 
-    NAME = "supercache-session"
-
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        config.stash[_SESSION] = self
         config.stash.setdefault(MARKED_BY, os.getpid())
         self._servers: dict[str, AnyServer] = {}
         self._found: dict[str, dict[str, Any]] = {}  # by node id
@@ -92,9 +92,7 @@ class Session:
     @classmethod
     def of(cls, config: pytest.Config) -> "Session":
         """Return the session of this run."""
-        session = config.pluginmanager.get_plugin(cls.NAME)
-        assert isinstance(session, cls), "the session is registered in pytest_configure"
-        return session
+        return config.stash[_SESSION]
 
     @property
     def server(self) -> "AnyServer":

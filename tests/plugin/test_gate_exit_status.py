@@ -267,6 +267,36 @@ def test_a_gate_without_its_plugin_is_refused(project: Project) -> None:
     assert project.run("-p", "supercache").ret == 0
 
 
+NAMES = ("presence", "exit-status", "session", "gate", "allure", "ahead")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_part_of_the_plugin_is_taken_out_by_its_name(project: Project, name: str) -> None:
+    """A conftest that ends the run shows that all of them are there; the twin: it does not."""
+    project.scenario(race("X-9", "uncached"))
+    assert project.run("--supercache-gate", "-p", f"no:supercache-{name}").ret == 0
+    project.add_to_conftest(
+        "import pytest\ndef pytest_configure(): pytest.exit('over', returncode=0)"
+    )
+    assert project.run("--supercache-gate", "-p", f"no:supercache-{name}").ret == 6
+    assert project.verdict()["run"]["finished"] is False
+    taken_out = ("-p", "supercache", "-p", "no:supercache", "-p", f"no:supercache-{name}")
+    assert project.run("--supercache-gate", *taken_out).ret == 4
+
+
+def test_the_parts_of_the_plugin_have_no_names(project: Project) -> None:
+    project.add_to_conftest("""
+def pytest_collection_finish(session):
+    named = {name for name, _ in session.config.pluginmanager.list_name_plugin()}
+    ours = sorted(name for name in named if "supercache" in name)
+    print("names:", *ours)
+""")
+    shown = project.run("-s")
+    shown.stdout.fnmatch_lines(["*names: *supercache"])
+    (line,) = [line for line in shown.outlines if "names: " in line]
+    assert set(line.partition("names: ")[2].split()) <= {"supercache", "pytest_supercache.plugin"}
+
+
 def test_the_plugin_by_its_other_name_is_loaded_once(project: Project) -> None:
     project.scenario(race("X-9", "uncached"))
     assert project.run_apart("-p", "pytest_supercache.plugin", "--supercache-gate").ret == 0
