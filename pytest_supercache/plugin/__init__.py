@@ -12,7 +12,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 
-from pytest_supercache.plugin.exit_status import IS_HELD, ExitStatus, held, held_while_loading
+from pytest_supercache.plugin.exit_status import GATE, IS_HELD, ExitStatus, held, held_while_loading
 from pytest_supercache.plugin.fixtures import (
     cache_layers,
     existing_cache,
@@ -24,7 +24,7 @@ from pytest_supercache.plugin.fixtures import (
 )
 from pytest_supercache.plugin.marking import Presence, mark_if_asked
 from pytest_supercache.plugin.options import add_options
-from pytest_supercache.plugin.session import Session, come_back_to
+from pytest_supercache.plugin.session import SESSION, Session, come_back_to
 from pytest_supercache.registry import REGISTRY
 from pytest_supercache.scenario.names import is_scenario_file, without_a_file
 
@@ -74,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     None of it has a name, by which ``-p no:NAME`` could take it out of a run.
     """
     session = Session(config)
+    config.stash[SESSION], config.stash[GATE] = session, session.gate
     for part in (session, session.gate, session.allure, session.ahead):
         config.pluginmanager.register(part)
 

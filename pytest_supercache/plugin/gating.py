@@ -15,7 +15,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.asserts import refuse_without_asserts
-from pytest_supercache.plugin.exit_status import GATE, is_asked
+from pytest_supercache.plugin.exit_status import is_asked
 from pytest_supercache.plugin.items import Items
 from pytest_supercache.plugin.marking import (
     identity,
@@ -68,7 +68,6 @@ class Gate:
 
     def __init__(self, config: pytest.Config, project: dict[str, Any], folder: "Path") -> None:
         self._config = config
-        config.stash[GATE] = self
         self._project = project
         self._path = folder / "verdict.json"
         self._facts: dict[str, list[str]] = {

@@ -23,6 +23,9 @@ IMPORTS_US = b"pytest_supercache"
 _COLLECTING = {"testpaths", "norecursedirs", "python_files", "python_classes", "python_functions"}
 """Settings of pytest that say what is collected."""
 
+_MAKING_TESTS = ("-o python_classes=", "-o python_functions=")
+"""With one of them, a run has said itself that functions of a collected module are no tests."""
+
 
 class Items:
     """Scenarios and explored tests of a run, by their node ids."""
@@ -83,7 +86,7 @@ class Items:
         for a part of its file, of which other classes are not looked into.
         """
         words = selecting(self._config)
-        if any(word == "--lf" or word.startswith("-o ") for word in words):
+        if any(word == "--lf" or word.startswith(_MAKING_TESTS) for word in words):
             return
         here = self._config.invocation_params.dir
         parts = {os.path.realpath(here / word.partition("::")[0]) for word in words if "::" in word}

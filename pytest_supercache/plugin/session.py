@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_supercache.plugin.describing import Description
     from pytest_supercache.scenario.scenario import Scenario
 
-_SESSION: "pytest.StashKey[Session]" = pytest.StashKey()
+SESSION: "pytest.StashKey[Session]" = pytest.StashKey()
 FINDING: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 """What an item found, as plain data."""
 
@@ -76,7 +76,6 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        config.stash[_SESSION] = self
         config.stash.setdefault(MARKED_BY, os.getpid())
         self._servers: dict[str, AnyServer] = {}
         self._found: dict[str, dict[str, Any]] = {}  # by node id
@@ -92,7 +91,7 @@ class Session:
     @classmethod
     def of(cls, config: pytest.Config) -> "Session":
         """Return the session of this run."""
-        return config.stash[_SESSION]
+        return config.stash[SESSION]
 
     @property
     def server(self) -> "AnyServer":

@@ -129,12 +129,25 @@ class ScenarioFiles:
         found, here = set[Path](), self.config.invocation_params.dir
         for words in selecting(self.config):
             flag, _, value = words.partition("=")
-            if flag == "--lf" or flag.startswith("-o "):
+            if flag == "--lf":
                 return set(lost)
+            if flag == "-o norecursedirs":
+                patterns = self.config.getini("norecursedirs")
+                found |= {path for path in lost if self._is_passed_over(path, patterns)}
             if flag in {"--ignore", "--ignore-glob"}:
                 pattern = paths_of_os.normpath(here / value)
                 found |= {path for path in lost if _matches(path, pattern, flag)}
         return found
+
+    def _is_passed_over(self, path: Path, patterns: list[str]) -> bool:
+        """Say whether a path lies in a folder that pytest passes over by these patterns."""
+        folders = [one for one in path.parents if one != self.config.rootpath]
+        return any(
+            fnmatch(str(one), f"*/{pattern}") if "/" in pattern else fnmatch(one.name, pattern)
+            for one in folders
+            if one.is_relative_to(self.config.rootpath)
+            for pattern in patterns
+        )
 
     def _ignored_by_git(self, lost: list[Path]) -> set[Path]:
         """Return what git ignores and does not have: no part of the project, but built from it."""

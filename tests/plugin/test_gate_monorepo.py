@@ -1,5 +1,9 @@
 """Rules of the gate in a folder below pytest's root: a run that does not read them is refused."""
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from pytest_supercache.gate.lock import Lock, write_lock
@@ -152,3 +156,42 @@ def test_the_waivers_of_the_command_line_are_compared(mono: Project) -> None:
 def test_settings_that_are_a_link_to_nothing_are_a_mistake(mono: Project) -> None:
     (mono.path / "pyproject.toml").symlink_to("nothing")
     assert mono.run("--supercache-gate", "svc/scenarios").ret == 4
+
+
+UNREADABLE: dict[str, Callable[[Path], object]] = {
+    "no UTF-8": lambda path: path.write_bytes(b"[tool.x]\nname = '\xff'\n"),
+    "a pipe": os.mkfifo,
+    "a link to nothing": lambda path: path.symlink_to("nothing"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_settings_below_the_arguments_that_cannot_be_read_are_named(
+    mono: Project, name: str
+) -> None:
+    """Nobody can say whether they ask for more. The twin: others that say nothing of the gate."""
+    deep = mono.path / "svc" / "scenarios" / "deep"
+    deep.mkdir()
+    write(mono, "svc/scenarios/deep/b.supercache.yaml", race("H-2", "uncached"))
+    write(mono, "svc/scenarios/deep/pyproject.toml", "[tool.other]\n")
+    assert mono.run("--supercache-gate", "svc/scenarios").ret == 0
+    (deep / "pyproject.toml").unlink()
+    UNREADABLE[name](deep / "pyproject.toml")
+    assert mono.run("--supercache-gate", "svc/scenarios").ret == 6
+    (reason,) = gate(mono)["reasons"]
+    assert reason.startswith(
+        "svc/scenarios/deep/pyproject.toml (it may have rules and cannot be read "
+    )
+
+
+@pytest.mark.parametrize("name", ["a pipe", "a link to nothing"])
+def test_settings_on_the_way_to_the_arguments_that_cannot_be_read_are_refused(
+    mono: Project, name: str
+) -> None:
+    UNREADABLE[name](mono.path / "svc" / "pyproject.toml")
+    ended = mono.run("--supercache-gate", "svc/scenarios")
+    assert ended.ret == 4
+    ended.stderr.fnmatch_lines(
+        ["*gate: *pyproject.toml would not be read: *it may have rules and cannot be read*"]
+    )
+    assert mono.verdict()["run"]["finished"] is False

@@ -122,3 +122,11 @@ def test_what_was_not_asked_for_is_no_lost_test(project: Project, part: tuple[st
     )
     assert project.run("--supercache-gate", *part).ret == 0
     assert project.verdict()["run"]["no_tests"] == []
+
+
+def test_a_setting_of_this_run_about_files_makes_no_test_of_a_function(project: Project) -> None:
+    """The twin: one about functions says itself which are no tests."""
+    project.test_file(TEST + NO_TESTS["another name"])
+    assert project.run("--supercache-gate", "-o", "python_files=test_*.py").ret == 6
+    assert project.run("--supercache-gate", "-o", "norecursedirs=x").ret == 6
+    assert project.run("--supercache-gate", "-o", "python_functions=test_that").ret == 0

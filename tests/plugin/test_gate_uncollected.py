@@ -167,6 +167,23 @@ def test_what_the_command_line_leaves_out_is_told(held: Project) -> None:
     assert told in gate(held)["scope"]
 
 
+@pytest.mark.parametrize("name", ["python_files", "python_classes", "testpaths"])
+def test_a_setting_of_this_run_that_is_about_other_files_leaves_none_out(
+    held: Project, name: str
+) -> None:
+    """The twins: it is about folders, and the file lies in one of them, or does not."""
+    write(held, "scenarios/build/b.supercache.yaml")
+    assert held.run("--supercache-gate", "scenarios", "-o", f"{name}=x").ret == 6
+    assert gate(held)["reasons"][0].startswith(LOST.format("scenarios/build/b.supercache.yaml"))
+    folders = ("-o", "norecursedirs=build venv")
+    assert held.run("--supercache-gate", "scenarios", *folders).ret == 0
+    told = "not covered: scenario files that were not asked for: scenarios/build/b.supercache.yaml"
+    assert told in gate(held)["scope"]
+    held.add_to_conftest("collect_ignore = ['scenarios/one']")
+    write(held, "scenarios/one/c.supercache.yaml", race("H-3"))
+    assert held.run("--supercache-gate", "scenarios", *folders).ret == 6
+
+
 NO_FILES: dict[str, Callable[[Path], object]] = {
     "pipe": os.mkfifo,
     "folder": Path.mkdir,
