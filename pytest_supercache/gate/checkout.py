@@ -11,12 +11,16 @@ from pytest_supercache.gate.documents import DRAFTS
 from pytest_supercache.gate.git import ask
 from pytest_supercache.gate.project import LOCK
 from pytest_supercache.gate.work_tree import differing
+from pytest_supercache.report import allure_folder
 from pytest_supercache.report.folder import MADE, PAGE
+from pytest_supercache.scenario.names import is_scenario_file
 
 FILES_MAX = 1_000
 """So many files have a digest each; one more is that of all others."""
 
-_WRITTEN = frozenset({"verdict.json", PAGE, *MADE, *DRAFTS})
+_WRITTEN = frozenset({"verdict.json", PAGE, *MADE, *DRAFTS, *allure_folder.MADE})
+_RESULTS = "allure-results"
+_REPRODUCER = "repro_"
 
 Changes = Mapping[str, str | None]
 """By path: a digest; None of what was written while a run went on."""
@@ -49,7 +53,12 @@ def checkout_of(folder: Path, reports: Path) -> Checkout:
     if tree is None:
         return Checkout(commit=commit, why_unknown=head.why)
     top, reports, folder = tree.top.resolve(), reports.resolve(), folder.resolve()
-    own = {name for name in tree.files if _is_own(top / name, reports, folder)}
+    own = {
+        name
+        for name in tree.files
+        if _is_own(top / name, reports, folder)
+        or (name in tree.untracked and _is_beside_own(top / name, reports, folder))
+    }
     return Checkout(
         commit=commit,
         changes={masked(name): told for name, told in tree.files.items() if name not in own},
@@ -59,9 +68,19 @@ def checkout_of(folder: Path, reports: Path) -> Checkout:
 
 def _is_own(path: Path, reports: Path, folder: Path) -> bool:
     """Say whether a run writes a path as its report; the folder of reports may hold the project."""
+    if path.parent == reports and path.name in _WRITTEN:
+        return True
     if folder.is_relative_to(reports):
-        return path.parent == reports and path.name in _WRITTEN
-    return path.is_relative_to(reports)
+        return False
+    is_reproducer = path.parent == reports and path.name.startswith(_REPRODUCER)
+    return is_reproducer or path.is_relative_to(reports / _RESULTS)
+
+
+def _is_beside_own(path: Path, reports: Path, folder: Path) -> bool:
+    """Say whether a new file is a report of somebody else: no code, and no scenario."""
+    if folder.is_relative_to(reports) or not path.is_relative_to(reports):
+        return False
+    return path.suffix != ".py" and not is_scenario_file(path.name)
 
 
 def meanwhile(began: Checkout, ended: Checkout) -> tuple[Checkout, list[str]]:

@@ -99,6 +99,24 @@ def test_reports_beside_the_project_are_no_change(tree: Path) -> None:
     assert list(others(before or {}, checkout_of(tree, tree).changes or {})) == ["data.json"]
 
 
+def test_what_of_the_project_lies_among_the_reports_is_a_change(tree: Path) -> None:
+    """The twin: what a run writes there is none, nor are reports that git does not have."""
+    reports = tree / "reports"
+    for name in ("rules.toml", "a.supercache.yaml", "verdict.json", "repro_a.py"):
+        append(reports / name)
+    git(tree, "add", "reports")
+    git(tree, "commit", "-qm", "reports among scenarios")
+    before = changes(tree)
+    for name in ("verdict.json", "repro_a.py", "index.html", "allurerc.json", "junit.xml"):
+        append(reports / name)
+    append(reports / "allure-results" / "1-result.json")
+    assert list(others(before, changes(tree))) == []
+    told = ["a.supercache.yaml", "b.supercache.yaml", "conftest.py", "rules.toml"]
+    for name in told:
+        append(reports / name)
+    assert list(others(before, changes(tree))) == [f"reports/{name}" for name in told]
+
+
 @pytest.mark.parametrize("is_submodule", [True, False])
 def test_repositories_inside_are_looked_into(tree: Path, is_submodule: bool) -> None:
     inner = tree / "inner"
