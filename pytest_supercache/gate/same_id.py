@@ -21,6 +21,7 @@ from pytest_supercache.report.verdict_json import Row, write_verdict
 from pytest_supercache.report.verdict_schema import read_verdict
 
 GOOD = ("GO", "GO WITH KNOWN WORKAROUND", "exit status 0")
+_LISTINGS = frozenset({"--collect-only", "--co", "--setup-plan"})
 _WAIT_SECONDS = 10.0  # a run holds the folder for as long as it takes to write one file
 
 
@@ -65,6 +66,12 @@ def against_go(run: Mapping[str, Any]) -> Iterator[str]:
     for other in run.get("others") or ():
         if other.get("lost"):
             yield f"{other['lost']}, so other runs may stand against this one; give it another id"
+            continue
+        if _LISTINGS & set(str(other.get("arguments", "")).split()):
+            yield (
+                f"{_what_has(run)} another run: {_named(other)} only listed what there is, with "
+                "the gate, and decided nothing. Leave out --supercache-gate there"
+            )
             continue
         outcome = other.get("outcome")
         came_to = f"ended with {outcome}" if outcome else "has begun and not finished"

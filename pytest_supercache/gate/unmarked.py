@@ -1,8 +1,9 @@
 """Remembers, outside of a folder that cannot be written, that a gate run began there.
 
 ``verdict.json`` of an earlier run with the same id stays in such a folder and still says what it
-said. So the temporary folder of the machine gets an empty file, whose name is a digest of the path
-and the id; `supercache verdict` looks for it.
+said. So the temporary folder of the machine gets an empty file, whose name has digests of the path
+and the id; `supercache verdict` looks for it. It goes when a run of another id has written the
+verdict, as nothing of the noted id is left there.
 """
 
 import os
@@ -32,6 +33,22 @@ def unmarked(path: Path, run_id: str | None) -> Iterator[str]:
             )
 
 
+def forget_other_notes(path: Path, run_id: str) -> None:
+    """Remove the notes about a verdict that a run of this id has replaced; its own stay."""
+    kept = _note(path, run_id)
+    with suppress(OSError):
+        for note in kept.parent.glob(f"{_beginning(path)}*"):
+            if note != kept:
+                note.unlink(missing_ok=True)
+
+
 def _note(path: Path, run_id: str) -> Path:
-    digest = sha256(f"{path.resolve()}\n{run_id}".encode(errors="surrogateescape")).hexdigest()
-    return Path(tempfile.gettempdir()) / f"supercache-unmarked-{digest[:32]}"
+    return Path(tempfile.gettempdir()) / f"{_beginning(path)}{_digest(run_id)}"
+
+
+def _beginning(path: Path) -> str:
+    return f"supercache-unmarked-{_digest(str(path.resolve()))}-"
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode(errors="surrogateescape")).hexdigest()[:24]

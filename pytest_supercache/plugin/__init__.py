@@ -22,7 +22,7 @@ from pytest_supercache.plugin.fixtures import (
     supercache_stack,
     virtual_clock,
 )
-from pytest_supercache.plugin.marking import Presence, mark_if_asked
+from pytest_supercache.plugin.marking import Presence, announce, mark_if_asked
 from pytest_supercache.plugin.options import add_options
 from pytest_supercache.plugin.session import SESSION, Session, come_back_to
 from pytest_supercache.registry import REGISTRY
@@ -49,6 +49,9 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     for name in {_NAME, __name__} - {pluginmanager.get_name(plugin)}:
         pluginmanager.set_blocked(name)
     pluginmanager.register(Presence(plugin))
+    config = pluginmanager.get_plugin("pytestconfig")
+    if isinstance(config, pytest.Config):
+        announce(config)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

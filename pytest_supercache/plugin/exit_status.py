@@ -103,8 +103,12 @@ def is_asked(config: pytest.Config, options: Namespace, table: Mapping[str, Any]
     """Say whether a run has to be decided, by its options and the project's settings."""
     by_ini = config.getini("supercache_gate")
     always = table.get("gate") if by_ini is None else by_ini
-    is_other = any(getattr(options, name, None) for name in _LISTINGS)
-    return bool(getattr(options, "supercache_gate", None) or (always and not is_other))
+    return bool(getattr(options, "supercache_gate", None) or (always and not is_listing(options)))
+
+
+def is_listing(options: Namespace) -> bool:
+    """Say whether a run never was meant to be a verdict."""
+    return any(getattr(options, name, None) for name in _LISTINGS)
 
 
 def is_of_another_process(config: pytest.Config) -> bool:

@@ -21,6 +21,7 @@ from pytest_supercache.plugin.marking import (
     identity,
     mark,
     mark_once,
+    mark_without_gate,
     others_beside,
     refuse_empty_id,
     write_own,
@@ -82,6 +83,7 @@ class Gate:
         self._texts: dict[str, str] = {}
         self._status: int | None = None
         self._close: Callable[[], None] | None = None  # known once its file has the verdict
+        self.has_begun = False  # without being on, and its file says so
         self.is_on = is_asked(config, config.option, project)
         if not hasattr(config, "workerinput"):
             self._prepare()
@@ -214,16 +216,23 @@ class Gate:
             self._items.collect(item)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_finish(self) -> None:
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
         """See what should have become a test and has not, and what is around those of ours."""
         self._items.note_explored()
-        if self._items.collected and not hasattr(self._config, "workerinput"):
-            self.surroundings.look()
+        if any(map(is_ours, session.items)) and not hasattr(self._config, "workerinput"):
+            self._begin()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """See the same where workers collect; none of them has run anything yet."""
-        self.surroundings.look_if_ours(ids)
+        if self.surroundings.may_be_ours(ids):
+            self._begin()
+
+    def _begin(self) -> None:
+        """Look around, and let a run without the gate say that it has begun."""
+        self.surroundings.look()
+        if not (self.is_on or self.has_begun):
+            self.has_begun = mark_without_gate(self._config, self._config.option, self._path.parent)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Remember what was left out."""

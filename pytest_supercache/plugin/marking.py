@@ -18,7 +18,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.lifeline import interrupt_when_orphaned
 from pytest_supercache.gate import place, project_table
 from pytest_supercache.gate.run_id import RUN_ID, known_as
-from pytest_supercache.plugin.exit_status import MARKED_BY, is_asked
+from pytest_supercache.plugin.exit_status import MARKED_BY, is_asked, is_listing
 from pytest_supercache.plugin.project_table import read_table
 
 _IS_WORKER = "PYTEST_XDIST_WORKER"
@@ -104,6 +104,8 @@ def mark(config: pytest.Config, options: Namespace, folder: Path) -> None:
     Raises:
         UsageError: it cannot be done; what stays is of an older run.
     """
+    from pytest_supercache.gate.unmarked import forget_other_notes
+
     path = folder / "verdict.json"
     try:
         write_own(config, path, (), {"run": {"finished": False, **identity(config, is_gate=True)}})
@@ -118,8 +120,43 @@ def mark(config: pytest.Config, options: Namespace, folder: Path) -> None:
         raise pytest.UsageError(
             f"gate: what an older run left cannot be removed: {error}"
         ) from error
+    forget_other_notes(path, config.stash[_ID])
     config.stash[_MARKED] = folder
     config.stash.setdefault(MARKED_BY, os.getpid())
+
+
+def mark_without_gate(config: pytest.Config, options: Namespace, folder: Path) -> bool:
+    """Let a run without the gate say that it has begun, where others may have its id.
+
+    Otherwise one that is killed would leave the verdict of another one. A gate run's is left alone.
+    """
+    from pytest_supercache.gate.same_id import OfGateRunError
+
+    run = identity(config, is_gate=False)
+    if is_listing(options) or run["id"] == run["owner"]:
+        return False
+    with suppress(OfGateRunError, OSError):  # the end of the run says so
+        write_own(config, folder / "verdict.json", (), {"run": {"finished": False, **run}})
+        return True
+    return False
+
+
+def announce(config: pytest.Config) -> None:
+    """Leave word that a gate run has begun, before pytest has loaded anything else.
+
+    Only words of the command line are known yet. What goes wrong here is told by the mark itself.
+    """
+    given = config.invocation_params.args
+    if "--supercache-gate" not in given or _IS_WORKER in os.environ:
+        return
+    from pytest_supercache.gate.elsewhere import tell_elsewhere
+
+    run = {**identity(config, is_gate=True), "finished": False}
+    if run["id"] == run["owner"]:
+        return
+    for file in _read_from(config.invocation_params.dir):
+        with suppress(OSError):
+            tell_elsewhere(file, run, is_any_meant=False)
 
 
 def _without_mark(config: pytest.Config, path: Path) -> str:

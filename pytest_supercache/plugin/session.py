@@ -243,7 +243,8 @@ class Session:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write ``verdict.json`` and its page, once, where all findings are; the gate decides."""
-        if hasattr(self._config, "workerinput") or not (self._found or self.gate.is_on):
+        is_told = self._found or self.gate.is_on or self.gate.has_begun
+        if hasattr(self._config, "workerinput") or not is_told:
             return
         if is_of_another_process(self._config):
             return

@@ -46,11 +46,10 @@ class Surroundings:
             self._files.look()
             self._is_looked_at = True
 
-    def look_if_ours(self, node_ids: Iterable[str]) -> None:
-        """Do so where workers have collected what may be ours, from the ids of their items."""
+    def may_be_ours(self, node_ids: Iterable[str]) -> bool:
+        """Say whether items that workers have collected may be ours, by their ids."""
         files = {node_id.partition("::")[0] for node_id in node_ids}
-        if not self._is_looked_at and any(map(self._may_have_ours, files)):
-            self.look()
+        return any(map(self._may_have_ours, files))
 
     def _may_have_ours(self, file: str) -> bool:
         if is_scenario_file(Path(file).name):

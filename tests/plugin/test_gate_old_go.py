@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pytest_supercache.cli import main
+from pytest_supercache.gate.unmarked import forget_other_notes, note_unmarked, unmarked
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import configure
@@ -130,6 +131,18 @@ def test_a_go_in_a_folder_that_is_read_only_is_none_after_a_later_run_of_its_id(
         assert project.verdict()["gate"]["verdict"] == "GO"
         monkeypatch.delenv("SUPERCACHE_RUN_ID")
         assert verdict().exit_code == 0
+
+
+def test_a_note_goes_with_the_verdict_that_it_is_about(tmp_path: Path) -> None:
+    """The twins: that of its own id stays, and so do those about other files."""
+    path, other = tmp_path / "verdict.json", tmp_path / "other.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(tmp_path))
+        for file, run_id in [(path, "77"), (path, "78"), (other, "77")]:
+            note_unmarked(file, run_id)
+        forget_other_notes(path, "78")
+        assert [list(unmarked(path, run_id)) for run_id in ("77", None)] == [[], []]
+        assert len([*unmarked(path, "78"), *unmarked(other, "77")]) == 2
 
 
 def test_a_run_says_which_it_is(old_go: Project, monkeypatch: pytest.MonkeyPatch) -> None:

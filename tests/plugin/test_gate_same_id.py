@@ -134,6 +134,68 @@ def test_runs_without_the_gate_are_held_against_each_other(job: Project) -> None
     assert "ended with exit status 1" in said.output
 
 
+@pytest.mark.parametrize("words", [(), ("-n1",)])
+def test_a_run_without_the_gate_that_is_killed_leaves_no_go_of_another(
+    job: Project, words: tuple[str, ...]
+) -> None:
+    """The twin: one that has nothing of ours leaves it."""
+    kills = "import os, pathlib\ndef test_killed():\n    os.kill({}, 9)\n"
+    who = "os.getppid()" if words else "os.getpid()"
+    job.test_file(kills.format(who), "test_killed")
+    assert job.run("go.supercache.yaml").ret == 0
+    assert job.run_apart(*words, "test_killed.py").ret == -9
+    assert verdict().exit_code == 0
+    assert job.run_apart(*words, "go.supercache.yaml", "test_killed.py").ret == -9
+    said = verdict()
+    assert said.exit_code == 6
+    assert "the run did not finish" in said.output
+
+
+def test_a_run_without_the_gate_that_finds_nothing_is_told_to_its_end(job: Project) -> None:
+    assert job.run("go.supercache.yaml").ret == 0
+    job.add_to_conftest(
+        "import pytest\n@pytest.fixture(autouse=True)\ndef skips(): pytest.skip('not today')"
+    )
+    assert job.run("go.supercache.yaml").ret == 0
+    said = verdict()
+    assert said.exit_code == 6
+    assert "I-1 was skipped" in said.output
+    assert job.run("--collect-only").ret == 0
+    assert "I-1 was skipped" in verdict().output, "a run that lists decides nothing"
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_plugin_that_cannot_be_loaded_leaves_no_go(job: Project, before: bool) -> None:
+    """The twin: a run that asks for no gate leaves it. What comes before ours cannot be held."""
+    assert job.run(*GO).ret == 0
+    words = ("-p", "supercache", "-p", "nosuch") if not before else ("-p", "nosuch")
+    assert job.run_apart(*words, "go.supercache.yaml").ret == 4
+    assert verdict().exit_code == 0
+    assert job.run_apart(*words, *GO).ret == 4
+    assert verdict().exit_code == (0 if before else 6)
+    os.environ["SUPERCACHE_RUN_ID"] = "78"
+    assert job.run(*GO).ret == 0
+    assert verdict().exit_code == 0
+
+
+def test_a_gate_call_that_only_lists_is_named_as_one(job: Project) -> None:
+    assert job.run("--collect-only", *GO).ret == 6
+    assert job.run(*GO).ret == 6
+    said = verdict().output
+    assert "only listed what there is, with the gate, and decided nothing" in said
+    assert "ended with" not in said
+
+
+def test_what_is_wrong_with_a_run_comes_before_other_runs(job: Project) -> None:
+    assert job.run(*NO_GO).ret == 1
+    (job.path / "build").mkdir()
+    (job.path / "build" / "b.supercache.yaml").write_text(race("I-2"))
+    assert job.run("--supercache-gate", "--ignore=test_no_go.py").ret == 6
+    first, second, *_ = verdict().output.splitlines()[1:]
+    assert "build/b.supercache.yaml is not collected by pytest" in first
+    assert "the run id 77 has another run" in second
+
+
 def test_a_run_inside_another_one_leaves_no_go_when_that_is_killed(job: Project) -> None:
     job.test_file("""
 import os, subprocess, sys
