@@ -1,4 +1,4 @@
-"""Leaves word of a gate run in the file that `supercache verdict` would read, where it is another.
+"""Leaves word of a run in the file that `supercache verdict` would read, where it is another.
 
 Which folder a run writes to depends on arguments and options that nobody repeats afterwards. So the
 file that would be read has the run among its others until the run says GO; and where there is none,
@@ -17,7 +17,9 @@ from pytest_supercache.gate.same_id import GOOD, alone, entry_of
 from pytest_supercache.report.verdict_json import verdict_document, write_whole
 from pytest_supercache.report.verdict_schema import read_verdict
 
-_TOLD = ("id", "owner", "process", "arguments", "is_gate", "own_verdict", "written_to")
+_TOLD = (
+    "id", "owner", "process", "arguments", "is_gate", "own_verdict", "exit_status", "written_to",
+)  # fmt: skip
 
 
 def tell_elsewhere(file: Path, run: Mapping[str, Any], *, is_any_meant: bool) -> None:
@@ -40,6 +42,8 @@ def tell_elsewhere(file: Path, run: Mapping[str, Any], *, is_any_meant: bool) ->
         except (OSError, InputError):  # it decides nothing, and says so
             return
         there = document.get("run") or {}
+        if document.get("gate") and not run["is_gate"]:  # which one without it does not touch
+            return
         if there.get("owner") == run["owner"]:
             _replace(file, run, there)
         elif there.get("id") == run["id"] if has_id else is_any_meant:
@@ -49,7 +53,7 @@ def tell_elsewhere(file: Path, run: Mapping[str, Any], *, is_any_meant: bool) ->
 
 
 def _is_good(run: Mapping[str, Any]) -> bool:
-    return run["finished"] is True and run.get("own_verdict") in GOOD
+    return run["finished"] is True and entry_of(run, {})["outcome"] in GOOD
 
 
 def _replace(file: Path, run: Mapping[str, Any], there: Mapping[str, Any]) -> None:

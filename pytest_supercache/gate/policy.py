@@ -268,6 +268,10 @@ _FLAWS = {
     "without_asserts": (
         "asserts were switched off (-O or PYTHONOPTIMIZE), so what they state was not checked"
     ),
+    "plain_asserts": (
+        "--assert=plain took from failed asserts what was compared, and failures look alike that "
+        "are not"
+    ),
     "unobserved": (
         "the run did not look at its files before its tests ran, so nobody knows what was changed "
         "or not collected: run it with --supercache-gate"

@@ -26,11 +26,12 @@ def rules_part(rules: Rules) -> dict[str, Any]:
 def weaker(
     document: Mapping[str, Any], rules: Rules, *, besides_lock: bool = False
 ) -> Iterator[str]:
-    """Yield how rules let more through than those of a run; nothing for a run without the gate.
+    """Yield how rules let more through than those that a run was judged by, or would have been.
 
     ``besides_lock``: the lock is about to be written anew.
     """
-    gate = document.get("gate")
+    run = document["run"] if isinstance(document.get("run"), Mapping) else {}
+    gate = document.get("gate") or run.get("rules")
     if not isinstance(gate, Mapping):
         return
     lost = [name for name in gate.get("release") or () if name not in rules.release]

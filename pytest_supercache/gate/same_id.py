@@ -129,7 +129,8 @@ def entry_of(run: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[str, Any]:
     is_finished = run.get("finished") is True
     is_gate = run.get("is_gate", bool(gate) or not is_finished)
     outcome = run.get("own_verdict") or gate.get("verdict")
-    outcome = outcome if is_gate else f"exit status {run.get('exit_status')}"
+    if not is_gate:
+        outcome = f"exit status {run['exit_status']}" if "exit_status" in run else None
     is_told = is_finished or ("written_to" in run and outcome not in GOOD)
     told = ("owner", "process", "arguments", "written_to")
     return {

@@ -26,9 +26,10 @@ from pytest_supercache.plugin.marking import (
     refuse_empty_id,
     write_own,
 )
+from pytest_supercache.plugin.rules import rules_of, rules_that_there_are
 from pytest_supercache.plugin.surroundings import Surroundings
 from pytest_supercache.plugin.uncollected import SETTING, Uncollected
-from pytest_supercache.plugin.unread import known_issues_of, refuse_unread
+from pytest_supercache.plugin.unread import refuse_unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,9 +102,8 @@ class Gate:
         """
         if not (self.is_on or self._today):
             return
-        from pytest_supercache.gate.project import read_day, read_rules
+        from pytest_supercache.gate.project import read_day
 
-        root = self._config.rootpath
         try:
             if self.is_on:
                 mark_once(self._config, self._path.parent)
@@ -118,8 +118,7 @@ class Gate:
                         "about whole searches; leave one of both out"
                     )
             today = read_day(self._today) if self._today else self._now().date()
-            known = known_issues_of(self._config)
-            self._rules = read_rules(root, self._project, today, known)
+            self._rules = rules_of(self._config, self._project, today)
         except (SupercacheError, OSError) as error:
             raise pytest.UsageError(f"gate: {error}") from error
 
@@ -252,7 +251,7 @@ class Gate:
         """Decide, set the exit status when the gate is on, and return what the file says."""
         run = self._run(session)
         if self._rules is None:
-            return {"run": run}
+            return {"run": {**run, "rules": rules_that_there_are(self._config, self._project)}}
         from pytest_supercache.gate.documents import DRAFTS
         from pytest_supercache.gate.policy import decide
         from pytest_supercache.gate.screen import gate_part, screen
@@ -359,6 +358,7 @@ class Gate:
             **self._items.part(is_stopped=stopped is not None),
             **self.surroundings.part(self._items.files, self._items.ran_from | self._items.files),
             "stopped": stopped,
+            "plain_asserts": self._config.getoption("assertmode") == "plain",
             "replay": bool(self._config.getoption("supercache_replay")),
             "overriding": self._overriding(),
             "narrowed_by": Session.of(self._config).options.narrowing(),

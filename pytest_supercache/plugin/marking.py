@@ -250,7 +250,7 @@ def write_own(
 
     before = config.stash.get(_OTHERS, None)
     config.stash[_OTHERS] = write_beside_others(path, rows, scope, before)
-    if scope["run"]["is_gate"]:
+    if scope["run"]["is_gate"] or not is_listing(config.option):
         _tell_elsewhere(config, path, scope["run"])
 
 

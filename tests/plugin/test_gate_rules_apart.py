@@ -27,6 +27,7 @@ def inner(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert verdict().exit_code == 0
     folder = project.path / "inner"
     folder.mkdir()
+    (folder / "pytest.ini").touch()  # a root of its own, also for pytest
     shutil.copy("pyproject.toml", folder)
     shutil.copy("gate.lock", folder)
     monkeypatch.chdir(folder)

@@ -65,6 +65,33 @@ def test_a_run_without_the_gate_is_held_against_what_is_around_it(svc: Project, 
     assert said in told.output
 
 
+def test_so_it_is_against_plain_asserts_and_weaker_rules(svc: Project) -> None:
+    put(svc, "pyproject.toml", '[tool.supercache]\nrelease = ["uncached"]\n')
+    assert svc.run("svc/scenarios", "--assert=plain").ret == 0
+    assert "--assert=plain took from failed asserts what was compared" in verdict().output
+    assert verdict().exit_code == 6
+    assert svc.run("svc/scenarios").ret == 0
+    assert verdict().exit_code == 0
+    put(svc, "pyproject.toml", "[tool.supercache]\n")
+    assert verdict().exit_code == 6
+    assert "uncached ships there and not here" in verdict().output
+
+
+def test_so_it_is_against_another_one_that_writes_elsewhere(svc: Project) -> None:
+    """The twins: that one passes, or this one has a verdict of the gate."""
+    svc.test_file("def test_no(): assert 0", "test_no")
+    elsewhere = ("-o", "supercache_report=out")
+    assert svc.run("svc/scenarios").ret == 0
+    assert svc.run(*elsewhere, "svc/scenarios").ret == 0
+    assert verdict().exit_code == 0
+    assert svc.run(*elsewhere, "svc/scenarios", "test_no.py").ret == 1
+    assert verdict().exit_code == 6
+    assert "ended with exit status 1 and wrote out/verdict.json" in verdict().output
+    assert svc.run("--supercache-gate", "svc/scenarios").ret == 0
+    assert svc.run(*elsewhere, "svc/scenarios", "test_no.py").ret == 1
+    assert verdict().exit_code == 0
+
+
 def test_so_is_one_whose_workers_collect(svc: Project) -> None:
     for arrange, _ in AGAINST.values():
         arrange(svc)
