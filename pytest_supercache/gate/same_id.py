@@ -129,7 +129,7 @@ def entry_of(run: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[str, Any]:
     is_finished = run.get("finished") is True
     is_gate = run.get("is_gate", bool(gate) or not is_finished)
     outcome = run.get("own_verdict") or gate.get("verdict")
-    if not is_gate:
+    if not (is_gate or outcome):
         outcome = f"exit status {run['exit_status']}" if "exit_status" in run else None
     is_told = is_finished or ("written_to" in run and outcome not in GOOD)
     told = ("owner", "process", "arguments", "written_to")

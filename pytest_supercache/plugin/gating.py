@@ -26,7 +26,7 @@ from pytest_supercache.plugin.marking import (
     refuse_empty_id,
     write_own,
 )
-from pytest_supercache.plugin.rules import rules_of, rules_that_there_are
+from pytest_supercache.plugin.rules import judged_without_gate, rules_of
 from pytest_supercache.plugin.surroundings import Surroundings
 from pytest_supercache.plugin.uncollected import SETTING, Uncollected
 from pytest_supercache.plugin.unread import refuse_unread
@@ -251,7 +251,8 @@ class Gate:
         """Decide, set the exit status when the gate is on, and return what the file says."""
         run = self._run(session)
         if self._rules is None:
-            return {"run": {**run, "rules": rules_that_there_are(self._config, self._project)}}
+            document = {"scenarios": findings, "run": run}
+            return {"run": run | judged_without_gate(self._config, self._project, document)}
         from pytest_supercache.gate.documents import DRAFTS
         from pytest_supercache.gate.policy import decide
         from pytest_supercache.gate.screen import gate_part, screen

@@ -1,6 +1,5 @@
 """The project's rules for the gate, as a run has them."""
 
-from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,8 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.unread import known_issues_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_supercache.gate.policy import Rules
 
 
@@ -24,14 +25,22 @@ def rules_of(config: pytest.Config, project: dict[str, Any], today: date) -> "Ru
     return read_rules(config.rootpath, project, today, known_issues_of(config))
 
 
-def rules_that_there_are(config: pytest.Config, project: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the rules by which a run without the gate has to be judged later, at least.
+def judged_without_gate(
+    config: pytest.Config, project: dict[str, Any], document: "Mapping[str, Any]"
+) -> dict[str, Any]:
+    """Return what ``verdict.json`` says of a run that is judged later, by these rules at least.
 
-    Its known issues are those of that day: this run has not been judged by any.
+    Its known issues are those of that day. A NO-GO stands against later runs of its id, whatever
+    pytest's status is: a conflict that a scenario states ends with 0.
     """
+    from pytest_supercache.gate.policy import GateVerdict, decide
     from pytest_supercache.gate.rules_apart import rules_part
 
-    with suppress(SupercacheError):  # as a gate run would say
-        found = rules_part(rules_of(config, project, datetime.now(UTC).date()))
-        return {name: told for name, told in found.items() if name != "known_issues_digest"}
-    return None
+    try:
+        rules = rules_of(config, project, datetime.now(UTC).date())
+    except SupercacheError:  # as a gate run would say
+        return {"rules": None}
+    found = {n: told for n, told in rules_part(rules).items() if n != "known_issues_digest"}
+    verdict = decide(document, rules).verdict
+    own = {"own_verdict": verdict.value} if verdict is GateVerdict.NO_GO else {}
+    return {"rules": found, **own}

@@ -131,7 +131,23 @@ def test_runs_without_the_gate_are_held_against_each_other(job: Project) -> None
     assert job.run("go.supercache.yaml").ret == 0
     said = verdict()
     assert said.exit_code == 6
-    assert "ended with exit status 1" in said.output
+    assert "ended with NO-GO" in said.output
+
+
+@pytest.mark.parametrize(("ships", "status"), [("shop", 6), ("uncached", 0)])
+def test_a_stated_conflict_without_the_gate_is_held_against_later_runs(
+    job: Project, ships: str, status: int
+) -> None:
+    """pytest ends with 0 then. The twin: a system that does not ship."""
+    settings = job.path / "pyproject.toml"
+    stated = "systems: {shop: violated, uncached: holds}"
+    job.scenario(race("I-3").replace("system: shop", stated), "stated")
+    settings.write_text(f'[tool.supercache]\nrelease = ["{ships}"]\n')
+    assert job.run("stated.supercache.yaml").ret == 0
+    settings.write_text('[tool.supercache]\nrelease = ["uncached"]\n')
+    assert job.run("go.supercache.yaml").ret == 0
+    assert verdict().exit_code == status
+    assert ("ended with NO-GO" in verdict().output) == bool(status)
 
 
 @pytest.mark.parametrize("words", [(), ("-n1",)])

@@ -86,7 +86,7 @@ def test_so_it_is_against_another_one_that_writes_elsewhere(svc: Project) -> Non
     assert verdict().exit_code == 0
     assert svc.run(*elsewhere, "svc/scenarios", "test_no.py").ret == 1
     assert verdict().exit_code == 6
-    assert "ended with exit status 1 and wrote out/verdict.json" in verdict().output
+    assert "ended with NO-GO and wrote out/verdict.json" in verdict().output
     assert svc.run("--supercache-gate", "svc/scenarios").ret == 0
     assert svc.run(*elsewhere, "svc/scenarios", "test_no.py").ret == 1
     assert verdict().exit_code == 0
