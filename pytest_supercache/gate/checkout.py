@@ -90,7 +90,8 @@ def meanwhile(began: Checkout, ended: Checkout) -> tuple[Checkout, list[str]]:
     later.
     """
     if began.changes is None or ended.changes is None or began.commit != ended.commit:
-        changed = ["HEAD"] if ended.commit not in {None, began.commit} else []
+        are_known = None not in {began.commit, ended.commit}
+        changed = ["HEAD"] if are_known and began.commit != ended.commit else []
         return Checkout(commit=began.commit), changed
     apart = {
         name

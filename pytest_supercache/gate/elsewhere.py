@@ -25,7 +25,8 @@ _TOLD = (
 def tell_elsewhere(file: Path, run: Mapping[str, Any], *, is_any_meant: bool) -> None:
     """Let a file know what a run of another folder has come to, if it may be taken for its verdict.
 
-    Without an id of the run, that is so of any file there, if ``is_any_meant``.
+    That is so of one of the same id, and of any there if ``is_any_meant``. A run without the gate
+    stands against none with it.
 
     Raises:
         OSError: the file stands against nothing and cannot be changed.
@@ -42,13 +43,13 @@ def tell_elsewhere(file: Path, run: Mapping[str, Any], *, is_any_meant: bool) ->
         except (OSError, InputError):  # it decides nothing, and says so
             return
         there = document.get("run") or {}
-        if document.get("gate") and not run["is_gate"]:  # which one without it does not touch
+        if there.get("is_gate", bool(document.get("gate"))) and not run["is_gate"]:
             return
         if there.get("owner") == run["owner"]:
             _replace(file, run, there)
-        elif there.get("id") == run["id"] if has_id else is_any_meant:
+        elif there.get("id") == run["id"] or is_any_meant:
             others = [one for one in there.get("others") or () if one.get("owner") != run["owner"]]
-            others += [] if _is_good(run) else [entry_of(run, {})]
+            others += [] if _is_good(run) else [{**entry_of(run, {}), "id": run["id"]}]
             _write(file, {**document, "run": {**there, "others": others}})
 
 

@@ -69,22 +69,23 @@ def against_go(run: Mapping[str, Any]) -> Iterator[str]:
             continue
         if _LISTINGS & set(str(other.get("arguments", "")).split()):
             yield (
-                f"{_what_has(run)} another run: {_named(other)} only listed what there is, with "
-                "the gate, and decided nothing. Leave out --supercache-gate there"
+                f"{_what_has(run, other)} another run: {_named(other)} only listed what there is, "
+                "with the gate, and decided nothing. Leave out --supercache-gate there"
             )
             continue
         outcome = other.get("outcome")
         came_to = f"ended with {outcome}" if outcome else "has begun and not finished"
         place = f" and wrote {other['written_to']}" if other.get("written_to") else ""
         yield (
-            f"{_what_has(run)} another run: {_named(other)} {came_to}{place}; this is "
+            f"{_what_has(run, other)} another run: {_named(other)} {came_to}{place}; this is "
             f"{_named(run)}. Give each run an id of its own"
         )
 
 
-def _what_has(run: Mapping[str, Any]) -> str:
-    has_own = run.get("id") == run.get("owner")  # nobody gave one
-    return "this folder has" if has_own else f"the run id {run.get('id')} has"
+def _what_has(run: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    is_shared = run.get("id") != run.get("owner")  # somebody gave it
+    is_same = other.get("id", run.get("id")) == run.get("id")
+    return f"the run id {run.get('id')} has" if is_shared and is_same else "this folder has"
 
 
 def _runs_in(
@@ -113,6 +114,7 @@ def _runs_in(
         one
         for one in runs
         if one.get("owner") != own["owner"]
+        and one.get("id", own["id"]) == own["id"]
         and one.get("outcome") not in GOOD
         and (one.get("is_gate") is not False or not own["is_gate"])
     ]
@@ -128,7 +130,7 @@ def entry_of(run: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[str, Any]:
     """Return what others keep of a run; what an older version wrote says less."""
     is_finished = run.get("finished") is True
     is_gate = run.get("is_gate", bool(gate) or not is_finished)
-    outcome = run.get("own_verdict") or gate.get("verdict")
+    outcome = run.get("own_verdict") or (gate.get("verdict") if is_gate else None)
     if not (is_gate or outcome):
         outcome = f"exit status {run['exit_status']}" if "exit_status" in run else None
     is_told = is_finished or ("written_to" in run and outcome not in GOOD)

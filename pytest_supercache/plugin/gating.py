@@ -250,9 +250,11 @@ class Gate:
     def finish(self, session: pytest.Session, findings: "Findings") -> dict[str, Any]:
         """Decide, set the exit status when the gate is on, and return what the file says."""
         run = self._run(session)
-        if self._rules is None:
+        if not self.is_on:
             document = {"scenarios": findings, "run": run}
-            return {"run": run | judged_without_gate(self._config, self._project, document)}
+            run |= judged_without_gate(self._config, self._project, document)
+        if self._rules is None:
+            return {"run": run}
         from pytest_supercache.gate.documents import DRAFTS
         from pytest_supercache.gate.policy import decide
         from pytest_supercache.gate.screen import gate_part, screen

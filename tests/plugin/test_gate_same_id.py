@@ -294,6 +294,21 @@ def test_a_run_that_writes_elsewhere_and_nowhere_else_names_its_file(job: Projec
     assert verdict("new/verdict.json").exit_code == 0
 
 
+def test_a_run_of_another_id_that_settings_send_elsewhere_makes_an_older_go_none(
+    job: Project,
+) -> None:
+    """The twin: the next run of the first id has nothing to do with it."""
+    assert job.run(*GO).ret == 0
+    os.environ["SUPERCACHE_RUN_ID"] = "78"
+    assert job.run("-o", "supercache_report=out", *NO_GO).ret == 1
+    os.environ["SUPERCACHE_RUN_ID"] = "77"
+    said = verdict()
+    assert said.exit_code == 6
+    assert "this folder has another run: " in said.output
+    assert job.run(*GO).ret == 0
+    assert verdict().exit_code == 0
+
+
 def test_without_an_id_an_older_go_is_none_after_a_run_that_settings_send_elsewhere(
     job: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

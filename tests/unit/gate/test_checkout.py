@@ -99,6 +99,14 @@ def test_reports_beside_the_project_are_no_change(tree: Path) -> None:
     assert list(others(before or {}, checkout_of(tree, tree).changes or {})) == ["data.json"]
 
 
+def test_a_commit_that_is_not_known_at_one_end_is_no_change_of_it() -> None:
+    """The twin: two commits."""
+    known, other = Checkout(commit="1", changes={}), Checkout(commit="2", changes={})
+    assert meanwhile(known, other) == (Checkout(commit="1"), ["HEAD"])
+    assert meanwhile(known, Checkout()) == (Checkout(commit="1"), [])
+    assert meanwhile(Checkout(), known) == (Checkout(), [])
+
+
 def test_what_of_the_project_lies_among_the_reports_is_a_change(tree: Path) -> None:
     """The twin: what a run writes there is none, nor are reports that git does not have."""
     reports = tree / "reports"
