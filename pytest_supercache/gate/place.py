@@ -2,15 +2,17 @@
 
 `supercache verdict` looks where this says. A gate run may write elsewhere: its arguments and
 options (``scenarios``, ``-c``, ``--rootdir``) have a say in that, and nobody repeats them later. So
-the run asks here, too, which file would be read, and leaves word there.
+the run asks here, too, which file would be read, and leaves word there. Files of settings are read
+by `iniconfig`, which is pytest's own reader and comes with it.
 """
 
-import configparser
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from iniconfig import IniConfig, ParseError
 
 from pytest_supercache.core.inputs import InputError, parse_toml, read_text
 
@@ -65,22 +67,20 @@ def _of_pytest_toml(path: Path) -> Settings | None:
 def _of_pyproject(path: Path) -> Settings | None:
     tools = _toml(path).get("tool")
     table = tools.get("pytest") if isinstance(tools, dict) else None
-    if not isinstance(table, dict) or not table:
+    if not isinstance(table, dict):
         return None
-    options = table.get("ini_options", table)
-    return options if isinstance(options, dict) else {}
+    with_types = {name: value for name, value in table.items() if name != "ini_options"}
+    options = with_types or table.get("ini_options")
+    return options if options is None or isinstance(options, dict) else {}
 
 
 def _of_section(section: str) -> Callable[[Path], Settings | None]:
     def read(path: Path) -> Settings | None:
-        parser = configparser.RawConfigParser(
-            strict=False, allow_no_value=True, comment_prefixes=("#", ";")
-        )
         try:
-            parser.read_string(read_text(path))
-        except configparser.Error as error:
-            raise InputError(f"{path} cannot be read: {error}") from error
-        return dict(parser[section]) if parser.has_section(section) else None
+            sections = IniConfig(path, data=read_text(path)).sections
+        except ParseError as error:
+            raise InputError(str(error)) from error
+        return sections.get(section)
 
     return read
 

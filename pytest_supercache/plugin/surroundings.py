@@ -33,6 +33,7 @@ class Surroundings:
         self._files = ScenarioFiles.of(config, project)
         self._began: Checkout | None = None
         self._is_looked_at = False
+        self._of_others = set[str]()  # files that have nothing of ours
 
     def look_at_checkout(self) -> None:
         """See which state of the project is here, once."""
@@ -47,9 +48,16 @@ class Surroundings:
             self._is_looked_at = True
 
     def may_be_ours(self, node_ids: Iterable[str]) -> bool:
-        """Say whether items that workers have collected may be ours, by their ids."""
-        files = {node_id.partition("::")[0] for node_id in node_ids}
-        return any(map(self._may_have_ours, files))
+        """Say whether items that workers have collected may be ours, by their ids.
+
+        Each file is looked into once, as all workers collect the same.
+        """
+        files = {node_id.partition("::")[0] for node_id in node_ids} - self._of_others
+        for file in files:
+            if self._may_have_ours(file):
+                return True
+            self._of_others.add(file)
+        return False
 
     def _may_have_ours(self, file: str) -> bool:
         if is_scenario_file(Path(file).name):

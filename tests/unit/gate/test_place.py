@@ -15,10 +15,17 @@ FILES = {
     "hidden": {".pytest.ini": "[pytest]\nsupercache_report : out\n"},
     "pytest.toml": {"pytest.toml": '[pytest]\nsupercache_report = "out"\n'},
     "tox.ini": {"tox.ini": "[tox]\nx = 1\n[pytest]\nsupercache_report=out # here\n"},
+    "many lines": {
+        "pytest.ini": "[ pytest ]\n[pytest]\nmarkers =\n  a: b\n\n  c: d\nSupercache_Report = x\n"
+        "supercache_report = a %(b)s ; c\n"
+    },
     "another tox.ini": {"tox.ini": "[tox]\nx = 1\n"},
     "setup.cfg": {"setup.cfg": "[tool:pytest]\nsupercache_report = out\n"},
     "pyproject.toml": {"pyproject.toml": '[tool.pytest.ini_options]\nsupercache_report = "out"\n'},
     "pyproject.toml, with types": {"pyproject.toml": '[tool.pytest]\nsupercache_report = "out"\n'},
+    "pyproject.toml, in both ways": {
+        "pyproject.toml": '[tool.pytest]\nsupercache_report = "a"\n[tool.pytest.ini_options]\n'
+    },
     "a pyproject.toml without pytest": {"pyproject.toml": "[tool.other]\n"},
     "setup.py": {"setup.py": ""},
     "two": {"pytest.ini": "[pytest]\n", "setup.cfg": "[tool:pytest]\nsupercache_report = out\n"},
