@@ -1,9 +1,9 @@
-"""Where a project is and where its verdict lies, for whoever is started in a folder.
+"""Where a project's root and its verdict are, as a program finds them from the current folder.
 
 `supercache verdict` looks where this says. A gate run may write elsewhere: its arguments and
-options (``scenarios``, ``-c``, ``--rootdir``) have a say in that, and nobody repeats them later. So
-the run asks here, too, which file would be read, and leaves word there. Files of settings are read
-by `iniconfig`, which is pytest's own reader and comes with it.
+options (``scenarios``, ``-c``, ``--rootdir``) have a say in that, and the command does not know
+them. So the run asks here, too, which file would be read, and leaves word there. Files of settings
+are read by `iniconfig`, as pytest reads them.
 """
 
 import tomllib
