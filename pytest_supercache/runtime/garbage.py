@@ -46,9 +46,9 @@ class Collector:
 _GROWTH = 1.25
 _MORE = 400_000
 """A full collection is due when the blocks in use exceed ``_GROWTH`` times those after the last one
-by ``_MORE`` blocks."""
+by ``_MORE`` blocks; the first check makes none."""
 
-_in_use = sys.getallocatedblocks()  # after the last full collection, or before the first check
+_in_use = 0  # blocks of memory after the last full collection, or before the first check
 
 
 @contextmanager
@@ -74,7 +74,9 @@ def _freeze(*, may_collect: bool) -> None:
     never see the garbage of a process that runs one check after another.
     """
     global _in_use
-    if may_collect and sys.getallocatedblocks() > _in_use * _GROWTH + _MORE:
+    if not _in_use:
+        _in_use = sys.getallocatedblocks()
+    elif may_collect and sys.getallocatedblocks() > _in_use * _GROWTH + _MORE:
         gc.collect()
         _in_use = sys.getallocatedblocks()
     gc.freeze()
