@@ -75,6 +75,14 @@ def race(name: str = "S-1", system: str = "shop", more: str = "") -> str:
     return READ_AGAINST_WRITE.format(id=name, system=system) + more
 
 
+def on_two_nodes(name: str, system: str) -> str:
+    """The race, with its writer on another node."""
+    return race(name, system).replace(
+        'bob: [{write: {key: "product:42", value: 120}}]',
+        'bob: {node: b, steps: [{write: {key: "product:42", value: 120}}]}',
+    )
+
+
 def one_reader(name: str, system: str, more: str = "") -> str:
     """Return the smallest scenario, with further top-level lines."""
     return ONE_READER.format(id=name, system=system) + more

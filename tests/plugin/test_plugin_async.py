@@ -3,7 +3,7 @@
 import pytest
 
 from tests.plugin.conftest import Project
-from tests.plugin.projects import one_reader, race
+from tests.plugin.projects import on_two_nodes, one_reader, race
 
 pytestmark = pytest.mark.python
 
@@ -68,14 +68,6 @@ def look(shop, user, item):
 
 def conftest(project: Project, more: str = "") -> None:
     project.add_to_conftest(ASYNC + more)
-
-
-def on_two_nodes(name: str, system: str) -> str:
-    """The race, with its writer on another node."""
-    return race(name, system).replace(
-        'bob: [{write: {key: "product:42", value: 120}}]',
-        'bob: {node: b, steps: [{write: {key: "product:42", value: 120}}]}',
-    )
 
 
 @pytest.mark.parametrize("system", ["plain", "awaited", "yielding"])
@@ -288,7 +280,7 @@ def declared(layers):
 
 def test_undeclared_state_of_an_asynchronous_system_is_named(project: Project) -> None:
     project.add_to_conftest(STATE)
-    project.scenario(race("A-7", "silent"))
+    project.scenario(on_two_nodes("A-7", "silent"))
     result = project.run("-W", "error")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*conftest:_memory*Declare it*"])

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.plugin.conftest import Project
-from tests.plugin.projects import one_reader, race
+from tests.plugin.projects import on_two_nodes, one_reader, race
 
 DEADLOCK = """
 import threading
@@ -190,12 +190,25 @@ def test_steps_left_to_chance_make_it_unknown(project: Project) -> None:
 
 def test_undeclared_module_state_is_an_error_that_names_it(project: Project) -> None:
     project.add_to_conftest(SHARED)
-    project.scenario(race("M-1", "undeclared"))
+    project.scenario(on_two_nodes("M-1", "undeclared"))
     result = project.run()
     result.assert_outcomes(failed=1)
     assert "conftest:_local" in result.stdout.str()
     assert "state=['conftest:_local']" in result.stdout.str()
     assert "Traceback" not in result.stdout.str()
+
+
+def test_module_state_of_the_only_node_need_not_be_declared(project: Project) -> None:
+    project.add_to_conftest(SHARED)
+    project.scenario(race("M-1", "undeclared", "guarantees: []\n"))
+    project.run().assert_outcomes(passed=1)
+
+
+def test_it_has_to_be_declared_if_memory_is_not_searched(project: Project) -> None:
+    project.add_to_conftest(SHARED)
+    project.scenario(race("M-1", "undeclared", "guarantees: []\n"))
+    result = project.run("--supercache-memory=declared")
+    assert "state=['conftest:_local']" in result.stdout.str()
 
 
 def test_declared_module_state_is_kept_apart_by_node(project: Project) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.plugin.conftest import Project
-from tests.plugin.projects import race
+from tests.plugin.projects import on_two_nodes, race
 
 pytestmark = pytest.mark.python
 
@@ -125,7 +125,7 @@ def near(layers):
 
 def test_module_state_that_a_write_deletes_is_found_too(project: Project) -> None:
     project.add_to_conftest(FORGETTING)
-    project.scenario(race("A", "near"))
+    project.scenario(on_two_nodes("A", "near"))
     result = project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*conftest:_cache*"])
