@@ -1,15 +1,25 @@
-"""What coroutines let threads do: `run_in_executor`, whose functions are actors of their own."""
+"""What coroutines let threads do: `run_in_executor`, whose functions are actors of their own.
+
+A pool that is given has its workers: a job waits until one of them is free. The loop's own pool has
+so many that nobody waits for one.
+"""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_supercache.runtime.actor import Actor, name_of_child
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import FlagState, Wait
+from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.actor import Actor, ActorThread, Announced, State, name_of_child
 from pytest_supercache.runtime.pools import ThreadPoolExecutor
 from pytest_supercache.runtime.tasks import fill
+from pytest_supercache.runtime.threads import adopt, child_of, ended, live_to_the_end
 
 if TYPE_CHECKING:
     from pytest_supercache.runtime.event_loop import ControlledLoop
+    from pytest_supercache.runtime.stepping import Stepping
 
 
 def run_on_thread(
@@ -28,12 +38,34 @@ def run_on_thread(
         fill(future, func, args)
         return future
     controller.note_undeclared(f"{parent.name} runs code on a thread of an executor")
-    name = name_of_child(parent)
     work = partial(_work, loop, future, func, args)
+    execution = controlled()
+    if execution is not None and isinstance(executor, ThreadPoolExecutor):
+        _queue(execution, executor, parent, work)
+        return future
+    name = name_of_child(parent)
     child = Actor(name, parent.node, work, daemon=parent.daemon)
     child.operation = parent.operation
     controller.actors[name] = child
     return future
+
+
+def _queue(
+    execution: "Stepping", pool: ThreadPoolExecutor, parent: Any, work: Callable[[], None]
+) -> None:
+    """Let a job begin when enough of those before it have ended, so that a worker is free."""
+    child = child_of(parent, lambda: live_to_the_end(execution, child, work), daemon=parent.daemon)
+    flags: list[str] = execution.contents.setdefault(f"{pool.name} of a loop", [])
+    before, waits_for = tuple(flags), len(flags) + 1 - pool.workers_max
+    flags.append(ended(child))
+    execution.wait_state(ended(child), FlagState())
+    child.pending = Announced(
+        f"begin {child.name}", "lock", Footprint(reads=frozenset(before)),
+        Wait(any_of=before, enough=waits_for) if waits_for > 0 else None,
+    )  # fmt: skip
+    child.state = State.PARKED
+    thread = ActorThread(target=execution.controller.live, args=(child,), name=child.name)
+    adopt(execution, child, thread, ActorThread.start)
 
 
 def _work(

@@ -67,6 +67,11 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         self._adopt(execution, job)
         return future
 
+    @property
+    def workers_max(self) -> int:
+        """How many jobs may run at a time."""
+        return self._max_workers
+
     def refuse_if_closed(self) -> None:
         """Let nobody submit a job to a pool that was shut down.
 

@@ -49,6 +49,38 @@ async def two_threads_that_count_under_a_lock(world):
     await _in_two_threads(world, "add_locked")
 
 
+async def _in_a_pool(world, workers, users="ab"):
+    counts, pool = Counts(), ThreadPoolExecutor(workers)
+
+    async def serve():
+        await asyncio.get_running_loop().run_in_executor(pool, counts.add)
+
+    for user in users:
+        world.actor(user, serve)
+    await world.run()
+    assert counts.n == len(users)
+
+
+@right("the pool has one worker, which runs one job after the other")
+async def a_pool_of_one_worker_that_counts(world):
+    await _in_a_pool(world, 1)
+
+
+@broken("two workers read the same number before either writes it back")
+async def a_pool_of_two_workers_that_count(world):
+    await _in_a_pool(world, 2)
+
+
+@right("the third job, too, waits for the only worker")
+async def a_pool_of_one_worker_for_three_jobs(world):
+    await _in_a_pool(world, 1, "abc")
+
+
+@broken("one of the two workers is free for the third job while the other one counts")
+async def a_pool_of_two_workers_for_three_jobs(world):
+    await _in_a_pool(world, 2, "abc")
+
+
 async def _beside_a_thread(world, *, in_the_loop):
     counts, far = Counts(), world.existing_cache.aclient()
 
