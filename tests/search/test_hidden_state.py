@@ -5,8 +5,9 @@ from random import Random
 import pytest
 
 from pytest_supercache import Verdict, check
+from tests.selection import either
 
-SEEDS = range(20)
+SEEDS = range(either(10, 20))
 
 
 def touch(world, key):
@@ -108,7 +109,7 @@ def test_hidden_state_is_caught_nine_times_of_ten_where_schedules_are_too_many(k
         caught += any("without a reduction" in note for note in result.notes)
         if result.verdict is Verdict.HOLDS:
             assert "assuming that steps share only what they declare" in result.coverage
-    assert caught >= 18
+    assert caught >= 0.9 * len(SEEDS)
 
 
 def test_two_steps_are_named_and_every_schedule_is_executed_instead():

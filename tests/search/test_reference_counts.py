@@ -25,6 +25,11 @@ from tests.search.well_known import (
 )
 
 
+def larger(*values):
+    """Mark a larger size of a program for the long form."""
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
 def counted(body, **options):
     """Search exhaustively; nothing may be wasted, and every interleaving must be its own."""
     options = {"search": "exhaustive", "stop_at_first": False, "executions": 100_000} | options
@@ -41,13 +46,13 @@ def test_writers_of_one_variable(n):
 
 
 @pytest.mark.parametrize(
-    ("n", "k", "expected"), [(2, 2, 6), (2, 3, 20), (2, 4, 70), (3, 2, 90), (3, 3, 1_680)]
+    ("n", "k", "expected"), [(2, 2, 6), (2, 3, 20), (2, 4, 70), (3, 2, 90), larger(3, 3, 1_680)]
 )
 def test_threads_that_write_several_times(n, k, expected):
     assert counted(writers(n, k)) == expected
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, larger(8)])
 def test_readers_beside_one_writer(n):
     assert counted(readers(n)) == 2**n
 
@@ -62,7 +67,7 @@ def test_hairbrush(w, r, m):
     assert counted(hairbrush(w, r, m)) == comb(w + r, r) ** m
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, larger(5), larger(6)])
 def test_lastzero(n):
     assert counted(lastzero(n)) == (2 if n == 1 else (n + 3) * 2 ** (n - 2))
 
@@ -72,9 +77,7 @@ def test_indexer(n, expected):
     assert counted(indexer(n)) == expected
 
 
-@pytest.mark.parametrize(
-    ("n", "expected"), [(13, 1), (14, 2), pytest.param(16, 8, marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize(("n", "expected"), [(13, 1), (14, 2), larger(16, 8)])
 def test_filesystem(n, expected):
     assert counted(filesystem(n)) == expected
 

@@ -71,7 +71,7 @@ def counted(programs):
         (2, 1, 1, 244),
         (1, 2, 1, 360),
         (2, 2, 2, 121),
-        (3, 1, 1, 7_515),
+        pytest.param(3, 1, 1, 7_515, marks=pytest.mark.long),
         pytest.param(2, 2, 1, 51_168, marks=pytest.mark.long),
     ],
 )
