@@ -6,7 +6,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from tests.seen_modules import TESTS, SeenModules, brought
-from tests.selection import CHANGES_WITH_PYTHON, LONG, either, is_wanted
+from tests.selection import ANY_PYTHON, CHANGES_WITH_PYTHON, LONG, either, is_wanted
 from tests.time_spent import BUDGET, TimeSpent, budget_of, told
 
 
@@ -26,6 +26,9 @@ def item(path, *marks):
         ("litmus/test_x.py", ["long"], ["--long"], True),
         ("litmus/test_x.py", [], ["--second-python"], True),
         ("litmus/test_x.py", ["long"], ["--second-python"], False),
+        ("litmus/test_faults.py", [], ["--second-python"], False),
+        ("litmus/test_faults.py", ["python"], ["--second-python"], True),
+        ("litmus/test_faults.py", [], [], True),
         ("unit/runtime/test_x.py", [], ["--second-python"], True),
         ("unit/gate/test_x.py", [], ["--second-python"], False),
         ("plugin/test_x.py", ["python"], ["--second-python"], True),
@@ -44,6 +47,12 @@ def test_the_long_form_draws_more(monkeypatch):
 
 def test_every_folder_for_another_python_is_there():
     assert all(list((TESTS / folder).glob("test_*.py")) for folder in CHANGES_WITH_PYTHON)
+
+
+@pytest.mark.parametrize("path", ANY_PYTHON)
+def test_every_file_for_any_python_is_there_and_in_a_folder_for_another_one(path):
+    assert (TESTS / path).exists()
+    assert any((TESTS / folder) in (TESTS / path).parents for folder in CHANGES_WITH_PYTHON)
 
 
 def test_all_phases_of_a_folders_tests_are_added_up():
