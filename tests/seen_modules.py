@@ -1,8 +1,8 @@
 """Hides the modules of one test file from the tests of all others.
 
 A check scans all imported code under test. Test files count as such, and so do the libraries that
-they import; with all of them imported, scanning takes longer than searching. Shared helpers stay
-visible.
+they import; with all of them imported, scanning takes longer than searching. Helpers are visible to
+the tests of their folder, and those at the top to all.
 """
 
 import sys
@@ -24,6 +24,7 @@ class SeenModules:
 
     def __init__(self) -> None:
         self._of_file: dict[Path, Modules] = {}
+        self._of_other_folders: Modules = {}  # helpers
         self._shown: Path | None = None
         self._before: set[str] = set()  # what was imported when it was shown
         self._displaced: Modules = {}  # what stood under the same names then
@@ -47,10 +48,21 @@ class SeenModules:
                 imported = brought(self._before)  # by its tests
                 self._of_file.setdefault(self._shown, {}).update(imported)
                 self._hide(self._shown)
+            if TESTS in item.path.parents:
+                self._show_helpers(item.path.relative_to(TESTS).parts[0])
             own = self._of_file.get(item.path, {})
             self._displaced = {name: sys.modules[name] for name in own if name in sys.modules}
             sys.modules.update(own)
             self._shown, self._before = item.path, set(sys.modules)
+
+    def _show_helpers(self, folder: str) -> None:
+        of_folders = {name: module for name, module in sys.modules.items() if folder_of(name)}
+        helpers = self._of_other_folders | of_folders
+        for name in of_folders:
+            del sys.modules[name]
+        shown = {name for name in helpers if folder_of(name) == folder}
+        sys.modules.update({name: helpers.pop(name) for name in shown})
+        self._of_other_folders = helpers
 
     def _hide(self, path: Path) -> None:
         for name, module in self._of_file.get(path, {}).items():
@@ -74,3 +86,10 @@ def is_library(name: str, module: ModuleType) -> bool:
 def is_test_file(name: str) -> bool:
     """Say whether a module holds tests."""
     return name.startswith("tests.") and name.rpartition(".")[2].startswith("test_")
+
+
+def folder_of(name: str) -> str:
+    """Return the folder whose helper or test file a module is; nothing for any other module."""
+    top, _, rest = name.partition(".")
+    folder, has_more, _ = rest.partition(".")
+    return folder if top == "tests" and has_more else ""

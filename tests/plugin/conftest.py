@@ -1,11 +1,14 @@
 """A project of a user, made afresh for every test: its files, a run, and what the run wrote."""
 
 import importlib
+import importlib.metadata
 import json
 import os
 import pkgutil
 import re
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 # Imported before any run inside this process, as is all of the plugin below: pytester forgets what
@@ -32,6 +35,9 @@ for _module in pkgutil.walk_packages(pytest_supercache.__path__, "pytest_superca
     if _module.name not in _LEFT_OUT:
         importlib.import_module(_module.name)
 
+_INSTALLED = list(importlib.metadata.distributions())
+"""Looked for once: every run asks each of them for its plugins."""
+
 SIGNS_OF_CI = (
     "CI", "TF_BUILD", "bamboo.buildKey", "BUILDKITE", "CIRCLECI", "CIRRUS_CI", "CODEBUILD_BUILD_ID",
     "GITHUB_ACTIONS", "GITLAB_CI", "HEROKU_TEST_RUN_ID", "TEAMCITY_VERSION",
@@ -44,6 +50,18 @@ PLUGINS_BY_OPTION = {
     "random_order": "--random-order", "unraisableexception": "unraisable",
 }  # fmt: skip
 """Plugins of pytest that a run without such a word among its arguments can do without."""
+
+
+@contextmanager
+def hidden_suite() -> Iterator[None]:
+    """Hide the modules of this suite: a run in this process would scan them as code under test."""
+    hidden = {name: module for name, module in sys.modules.items() if name.startswith("tests.")}
+    for name in hidden:
+        del sys.modules[name]
+    try:
+        yield
+    finally:
+        sys.modules.update(hidden)
 
 
 class Project:
@@ -75,7 +93,8 @@ class Project:
 
     def run(self, *args: str) -> pytest.RunResult:
         """Run pytest in this process."""
-        return self.pytester.runpytest("-p", "no:cacheprovider", *args)
+        with hidden_suite():
+            return self.pytester.runpytest("-p", "no:cacheprovider", *args)
 
     def run_apart(self, *args: str) -> pytest.RunResult:
         """Run pytest in a process of its own, as users do, without plugins that it does not need.
@@ -138,6 +157,7 @@ def project(own_core: None, pytester: pytest.Pytester, monkeypatch: pytest.Monke
     # A run inside this process would read the metadata of all that is installed, a tenth of its
     # time, to learn whose `assert`s to rewrite; all of these modules are imported already.
     monkeypatch.setattr(pytest.Config, "_mark_plugins_for_rewrite", lambda *_: None)
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: _INSTALLED)
     return Project(pytester)
 
 

@@ -110,6 +110,25 @@ def test_modules_of_a_file_are_hidden_from_the_next_one_and_what_they_displaced_
     assert sys.modules[name] is displaced
 
 
+def test_helpers_of_a_folder_are_hidden_from_other_folders_and_come_back(monkeypatch):
+    names = ("tests.unit.gate.new_helper", "tests.laws.new_helper", "tests.new_helper")
+    modules = {name: ModuleType(name) for name in names}
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    of_gate, of_laws, of_all = names
+    seen = SeenModules()
+    for path, shown, hidden in [
+        ("laws/test_x.py", of_laws, of_gate),
+        ("unit/gate/test_x.py", of_gate, of_laws),
+        ("laws/test_x.py", of_laws, of_gate),
+    ]:
+        seen.pytest_runtest_setup(SimpleNamespace(path=TESTS / path))
+        assert sys.modules[shown] is modules[shown]
+        assert hidden not in sys.modules
+        assert sys.modules[of_all] is modules[of_all]
+    seen.pytest_runtest_setup(SimpleNamespace(path=TESTS / "unit/test_own_suite.py"))
+
+
 def test_a_test_file_has_its_libraries_for_itself_and_shares_its_helpers(monkeypatch):
     before = set(sys.modules)
     for name in ("shoplib", "tests.unit.test_new", "tests.new_helper"):
