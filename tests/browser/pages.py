@@ -1,4 +1,4 @@
-"""One browser for all tests of a module, and what a page must never do while it is open."""
+"""A browser, and what a page must never do while it is open."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
