@@ -59,7 +59,7 @@ def test_code_that_blocks_for_ever_is_unknown_with_its_stack_and_the_run_goes_on
         project.scenario(
             re.sub(r"system: (\w+)", r"systems: {\1: holds, uncached: holds}", text), name
         )
-    result = project.run_apart("--supercache-step-timeout=3", "-n5", "--dist=loadfile")
+    result = project.run_apart("--supercache-step-timeout=3", "-n3", "--dist=loadfile")
     result.assert_outcomes(failed=len(flows), passed=len(flows))
     rows = {row["id"].partition("[")[0]: row for row in project.verdict()["scenarios"]
             if row["system"] != "uncached"}  # fmt: skip

@@ -57,7 +57,15 @@ def knowing_uncached(layers):
 '''
 
 
-OPTIONS = [("-p", "no:xdist"), ("--supercache-workers=2",), *either([], [("-n", "2")])]
+ALONE, WORKERS, XDIST = ("-p", "no:xdist"), ("--supercache-workers=2",), ("-n", "2")
+VIOLATED_FIRST, HOLDS_FIRST = ("shop", "uncached"), ("uncached", "shop")
+SHORT = [(ALONE, VIOLATED_FIRST), (WORKERS, HOLDS_FIRST)]
+RUNS = [
+    pytest.param(options, order, marks=[] if (options, order) in SHORT else pytest.mark.long)
+    for options in (ALONE, WORKERS, XDIST)
+    for order in (VIOLATED_FIRST, HOLDS_FIRST)
+]
+"""Each way to run and each order once in the short form, every pair of them in the long one."""
 
 
 @pytest.fixture
@@ -69,8 +77,7 @@ def emptied() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("emptied")
-@pytest.mark.parametrize("order", [("shop", "uncached"), ("uncached", "shop")])
-@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
+@pytest.mark.parametrize(("options", "order"), RUNS, ids=" ".join)
 def test_two_scenarios_in_a_row_are_as_stated_and_their_tokens_replay_in_new_processes(
     project: Project, options: tuple[str, ...], order: tuple[str, str]
 ) -> None:

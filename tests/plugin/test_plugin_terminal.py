@@ -95,16 +95,14 @@ def test_pictures_and_sentences_fit_a_narrow_terminal(project: Project) -> None:
     assert max(map(len, drawn)) <= 64
 
 
-def test_a_quiet_run_sees_no_progress(project: Project) -> None:
-    project.scenario(race("T-1", "uncached"))
-    assert "\x1b7" not in at_a_terminal(project, "-q")
-
-
-@pytest.mark.parametrize(("term", "is_shown"), [("xterm", True), ("dumb", False)])
-def test_a_terminal_that_cannot_move_its_cursor_sees_no_progress(
-    monkeypatch: pytest.MonkeyPatch, term: str, is_shown: bool
+@pytest.mark.parametrize(
+    ("term", "verbosity", "is_shown"),
+    [("xterm", 0, True), ("xterm", -1, False), ("dumb", 0, False)],
+)
+def test_a_quiet_run_and_a_terminal_that_cannot_move_its_cursor_see_no_progress(
+    monkeypatch: pytest.MonkeyPatch, term: str, verbosity: int, is_shown: bool
 ) -> None:
-    config: Any = SimpleNamespace(get_verbosity=lambda: 0)
+    config: Any = SimpleNamespace(get_verbosity=lambda: verbosity)
     monkeypatch.setattr(progress, "columns", lambda _config: 80)
     monkeypatch.setenv("TERM", term)
     assert (progress.progressing(config, "T-1") is not None) is is_shown
