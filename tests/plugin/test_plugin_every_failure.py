@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from tests.plugin.conftest import Project
+from tests.selection import either
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "scenarios" / "conflicts"
@@ -54,16 +55,32 @@ def pytest_sessionfinish():
 """
 
 
+SEVERAL = {
+    "additive-ttl", "aligned-expiry", "cached-rmw", "clock-skew", "cross-user-reply", "dirty-fill",
+    "dropped-invalidation", "dual-write", "eviction-hides-invalidation", "failover-missed-delete",
+    "fractured-read", "key-format-mix", "layer-divergence", "lease-expired", "partial-write",
+    "reordered-update", "serializer-mix", "stale-replica-refill", "stampede", "uncommitted-visible",
+    "write-behind-loss", "write-behind-overwrite",
+}  # fmt: skip
+"""Classes whose naive system fails in more than one execution.
+
+Of the others the catalogue's own test sees the only failure: they are left to the long form.
+"""
+
+
 def test_every_failing_execution_of_a_naive_system_has_the_class_of_its_file(
     project: Project,
 ) -> None:
     slugs = set()
     for path in sorted(FOLDER.glob("*.supercache.yaml")):
-        shutil.copy(path, project.path)
-        slugs.add(re.sub(r"^\w+-|\.supercache\.yaml$", "", path.name))
+        slug = re.sub(r"^\w+-|\.supercache\.yaml$", "", path.name)
+        if slug in SEVERAL or either(0, 1):
+            shutil.copy(path, project.path)
+            slugs.add(slug)
     project.conftest(WATCHING)
     result = project.run_apart("-k", "naive or delete.first or delete.around")
     assert result.ret == 0, result.stdout.str()
     found = json.loads((project.path / "found.json").read_text())
     assert {slug: set(classes) for slug, classes in found.items()} == {s: {s} for s in slugs}
+    assert {slug for slug, classes in found.items() if classes[slug] > 1} == SEVERAL
     assert found["lease-expired"] == {"lease-expired": 6}  # it does not stop at the first one
