@@ -6,7 +6,14 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from tests.seen_modules import TESTS, SeenModules, brought
-from tests.selection import ANY_PYTHON, CHANGES_WITH_PYTHON, LONG, either, is_wanted
+from tests.selection import (
+    ANY_PYTHON,
+    CHANGES_WITH_PYTHON,
+    LONG,
+    either,
+    is_wanted,
+    pytest_collection_modifyitems,
+)
 from tests.time_spent import BUDGET, TimeSpent, budget_of, told
 
 
@@ -36,6 +43,13 @@ def item(path, *marks):
 )
 def test_a_run_takes_what_it_is_for(path, marks, options, wanted):
     assert is_wanted(config(*options), item(path, *marks)) is wanted
+
+
+def test_a_run_begins_with_the_tests_at_the_top_and_keeps_the_order_of_the_others():
+    paths = ["unit/test_x.py", "laws/test_x.py", "test_tools.py", "unit/gate/test_x.py"]
+    items = [item(path) for path in paths]
+    pytest_collection_modifyitems(config(), items)
+    assert [one.path for one in items] == [TESTS / paths[at] for at in (2, 0, 1, 3)]
 
 
 def test_the_long_form_draws_more(monkeypatch):
