@@ -134,33 +134,20 @@ def test_a_run_that_leaves_files_out_without_a_word_is_not_locked(
     assert not (project.path / "gate.lock").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "workers"),
-    [
-        *((f"b.{end}", ()) for end in ("supercache.yml", "supercache.YAML", "Supercache.Yml")),
-        ("b.Supercache.Yml", ("-n", "1")),
-    ],
-)
-def test_scenario_files_are_collected_by_any_of_their_names(
-    project: Project, name: str, workers: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("name", ["b.supercache.yml", "b.supercache.YAML", "b.Supercache.Yml"])
+def test_scenario_files_are_collected_by_any_of_their_names(project: Project, name: str) -> None:
     project.scenario(race("N-1", "uncached"), "a")
     (project.path / name).write_text(race("N-2"))
-    run = project.run_apart if workers else project.run
-    assert run("--supercache-gate", *workers).ret == 1
+    assert project.run("--supercache-gate").ret == 1
     assert set(project.rows()) == {"N-1", "N-2"}
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")])
-def test_a_scenario_file_that_is_a_link_to_nothing_is_no_verdict(
-    project: Project, workers: tuple[str, ...]
-) -> None:
+def test_a_scenario_file_that_is_a_link_to_nothing_is_no_verdict(project: Project) -> None:
     project.scenario(race("N-1", "uncached"), "a")
     inner = project.path / "inner"
     inner.mkdir()
     (inner / "lost.supercache.yaml").symlink_to("nothing.yaml")
-    run = project.run_apart if workers else project.run
-    assert run("--supercache-gate", *workers).ret == 6
+    assert project.run("--supercache-gate").ret == 6
     assert gate(project)["reasons"][0].startswith("lost could not be run whole: the file")
     assert project.run("--supercache-gate", "--ignore=inner").ret == 0
 
@@ -242,21 +229,30 @@ def test_settings_that_are_not_the_projects_leave_something_out(project: Project
         assert project.verdict()["run"]["selecting"] == ["--ignore=docs"]
 
 
-@pytest.mark.parametrize(
-    ("skip", "workers"),
-    [
-        ("skip('later', allow_module_level=True)", ()),
-        ("importorskip('no_it')", ()),
-        ("importorskip('no_it')", ("-n", "1")),
-    ],
-)
-def test_a_module_of_explored_tests_that_is_skipped_whole_is_no_verdict(
-    project: Project, monkeypatch: pytest.MonkeyPatch, skip: str, workers: tuple[str, ...]
+SKIPS = ["importorskip('no_it')", "skip('later', allow_module_level=True)"]
+
+
+def test_workers_collect_by_any_name_and_tell_what_they_could_not_collect(
+    project: Project,
 ) -> None:
-    run = project.run_apart if workers else project.run
+    project.scenario(race("N-1", "uncached"), "a")
+    (project.path / "b.Supercache.Yml").write_text(race("N-2", "uncached"))
+    (project.path / "lost.supercache.yaml").symlink_to("nothing.yaml")
+    project.test_file(f"import pytest\nimport pytest_supercache as sc\npytest.{SKIPS[0]}\n")
+    assert project.run_apart("--supercache-gate", "-n", "1").ret == 6
+    assert {"N-1", "N-2"} <= set(project.rows())
+    reasons = gate(project)["reasons"]
+    assert "test_it.py was skipped" in reasons
+    assert any(reason.startswith("lost could not be run whole: the file") for reason in reasons)
+
+
+@pytest.mark.parametrize("skip", SKIPS)
+def test_a_module_of_explored_tests_that_is_skipped_whole_is_no_verdict(
+    project: Project, monkeypatch: pytest.MonkeyPatch, skip: str
+) -> None:
     project.scenario(race("G-1", "uncached"))
     project.test_file(f"import pytest\nimport pytest_supercache as sc\npytest.{skip}\n")
-    assert run("--supercache-gate", *workers).ret == 6
+    assert project.run("--supercache-gate").ret == 6
     assert gate(project)["reasons"] == ["test_it.py was skipped"]
     monkeypatch.chdir(project.path)
     locked = CliRunner().invoke(main, ["verdict", "--lock"])

@@ -21,10 +21,16 @@ def run(tmp_path: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )  # fmt: skip
 
 
-def test_every_library_that_is_here_shows_its_conflict(tmp_path):
-    found = run(tmp_path, HERE)
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    """What a run says of each library that is here."""
+    report = tmp_path_factory.mktemp("libraries")
+    found = run(report, HERE)
     assert found.returncode == 0, found.stdout
-    rows = json.loads((tmp_path / "verdict.json").read_text())["scenarios"]
+    return json.loads((report / "verdict.json").read_text())["scenarios"]
+
+
+def test_every_library_that_is_here_shows_its_conflict(rows):
     assert {row["id"].partition("[")[0] for row in rows} >= {
         "LIB-01", "LIB-05", "LIB-08", "LIB-09", "LIB-11", "LIB-15", "LIB-28", "MLC-01",
     }  # fmt: skip
@@ -34,12 +40,8 @@ def test_every_library_that_is_here_shows_its_conflict(tmp_path):
 
 
 @pytest.mark.redis_server
-def test_a_reply_that_never_comes_is_found_and_replays_in_another_process(tmp_path):
-    found = run(tmp_path, f"{HERE}/redis-py")
-    assert found.returncode == 0, found.stdout
-    scenarios = json.loads((tmp_path / "verdict.json").read_text())["scenarios"]
-    rows = {row["id"]: row for row in scenarios}
-    hangs = rows["LIB-21[redis.reader_8]"]
+def test_a_reply_that_never_comes_is_found_and_replays_in_another_process(tmp_path, rows):
+    (hangs,) = [row for row in rows if row["id"] == "LIB-21[redis.reader_8]"]
     assert (hangs["stated_label"], hangs["stated_class"]) == ("conflict", "lost-wakeup")
     replayed = run(tmp_path, HERE, f"--supercache-replay={hangs['counterexample']['token']}")
     assert replayed.returncode == 1, replayed.stdout
