@@ -5,8 +5,11 @@ import types
 from functools import cache
 from typing import Any
 
-_INNER = ("redis.", "fakeredis.", "valkey.", "pytest_supercache.layers.")
-"""A task that these start for themselves is no flow of its own; layers are what they work on."""
+_INNER = (
+    "redis.", "fakeredis.", "valkey.", "pytest_supercache.layers.clients.",
+    "pytest_supercache.layers.fake_connection.", "pytest_supercache.layers.pools.",
+)  # fmt: skip
+"""A task of a client library, or of what takes the place of a part of it, is no flow of its own."""
 
 
 def is_inner(coro: Any) -> bool:

@@ -239,6 +239,29 @@ async def a_thread_that_sends_a_coroutine_to_the_loop(world):
     await _sent_to_the_loop(world, adds_there=True)
 
 
+async def _gathered(world, amount):
+    origin = world.origin.aio
+
+    async def add():
+        (number, _) = await asyncio.gather(origin.get("n"), origin.get("other"))
+        await asyncio.create_task(origin.set("n", (number or 0) + amount))
+
+    world.actor("a", add)
+    world.actor("b", add)
+    await world.run()
+    assert await origin.get("n") == 2 * amount
+
+
+@right("nothing is added, so a number that both have read is still the right one")
+async def calls_of_the_origin_that_are_gathered(world):
+    await _gathered(world, 0)
+
+
+@broken("both read the number before either writes it back")
+async def a_count_by_calls_of_the_origin_that_are_tasks(world):
+    await _gathered(world, 1)
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()
