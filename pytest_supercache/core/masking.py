@@ -6,6 +6,7 @@ left is a URL still, with the user ``***``. Everything else is evidence and stay
 """
 
 import re
+from hashlib import sha256
 from typing import Any
 
 MASK = "***"
@@ -15,6 +16,8 @@ _WHOLE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#]*@")
 
 _USER = re.compile(r"""(?<=://)(?:\\["']|'(?![,\])}]|$)|[^\s"'<>/?#\\])*@""")
 """In a text, which may be JSON, a literal of Python or Markdown: so may a quote that ends it."""
+
+_DIGITS = 12
 
 _ADDRESS = re.compile(r"""://[^\s"'<>]*""")
 _PARAMETER = re.compile(r"([?&](?:username|password)=)[^&#]*")
@@ -27,6 +30,24 @@ def masked(text: str) -> str:
     text = _WHOLE.sub(rf"\1{MASK}@", text, count=1) if _WHOLE.match(text) else text
     text = _USER.sub(f"{MASK}@", text)
     return _ADDRESS.sub(lambda found: _PARAMETER.sub(rf"\1{MASK}", found[0]), text)
+
+
+def masked_id(name: str) -> str:
+    """Return the id under which something is known that has this name.
+
+    Two names that differ only in what is masked are two ids: what is hidden is told by a digest of
+    the whole name. The id of an id is the same.
+    """
+    shown = masked(name)
+    if shown == name:
+        return name
+    # No masked part reaches beyond a `#`, so masking the id again changes nothing.
+    return f"{shown}#{sha256(name.encode(errors='surrogatepass')).hexdigest()[:_DIGITS]}"
+
+
+def is_id_of(known: str, name: str) -> bool:
+    """Say whether a token means what has this name; older tokens have no digest."""
+    return known in {masked_id(name), masked(name)}
 
 
 def masked_address(text: str) -> str:

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 from pytest_supercache.core.errors import TokenError
 from pytest_supercache.core.fault import Fault, Vector, read_fault
 from pytest_supercache.core.inputs import CHOICES_MAX, STRIKES_MAX, TOKEN_CHARS_MAX, quoted
-from pytest_supercache.core.masking import masked
+from pytest_supercache.core.masking import masked, masked_id
 from pytest_supercache.core.settings import GRAINS
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Schedule:
         if self.memory:
             places = [_written(place) for place in self.memory]
             extras.append(f";{_MEMORY}{','.join(places)}")
-        name = quote(masked(item), safe=_SAFE_ITEM)
+        name = quote(masked_id(item), safe=_SAFE_ITEM)
         return f"{VERSION}:{name}:{','.join(runs)}{''.join(extras)}"
 
 

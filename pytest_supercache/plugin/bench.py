@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import ReplayDivergedError
+from pytest_supercache.core.masking import masked_id
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.verdict import Verdict
@@ -68,7 +69,7 @@ class Bench:
                 title=scenario.title,
                 story=scenario.story,
                 words=explain(scenario),
-                node_id=node.nodeid,
+                node_id=masked_id(node.nodeid),
                 **_place(node, scenario),
                 system="" if is_kept else item.system.name,
                 stated=stated.verdict.value if stated else None,
@@ -208,7 +209,7 @@ class Bench:
                 item=_row_name(node, node.name),
                 title=_first_line(node),
                 story="",
-                node_id=node.nodeid,
+                node_id=masked_id(node.nodeid),
                 **_place(node),
                 system="",
                 stated=None,
@@ -290,7 +291,7 @@ class Bench:
 
 def _first_line(node: pytest.Item) -> str:
     """Return what a test says of itself."""
-    said: str = (getattr(node, "obj", None).__doc__ or node.name).strip()
+    said: str = (getattr(node, "obj", None).__doc__ or masked_id(node.name)).strip()
     return said.partition("\n")[0]
 
 
@@ -366,7 +367,7 @@ def _place(node: pytest.Item, scenario: "Scenario | None" = None) -> dict[str, A
 
 def _row_name(node: pytest.Item, name: str) -> str:
     """Return the id of an item in reports; a reproducer stands in for nothing but itself."""
-    return node.nodeid if recorded_of(node) is not None else name
+    return masked_id(node.nodeid if recorded_of(node) is not None else name)
 
 
 def _replay_command(node: pytest.Item, path: str, result: CheckResult) -> str:

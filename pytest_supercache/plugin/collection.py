@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError, TokenError
-from pytest_supercache.core.masking import masked
+from pytest_supercache.core.masking import is_id_of, masked_id
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.plugin.bench import Bench
 from pytest_supercache.plugin.gating import is_ours
@@ -126,10 +126,10 @@ def select_for_replay(config: pytest.Config, items: list[pytest.Item], token: st
     chosen = [
         item
         for item in items
-        if wanted in {masked(item.name), masked(item.nodeid)} and is_ours(item)
+        if is_ours(item) and any(is_id_of(wanted, name) for name in (item.name, item.nodeid))
     ]
     if not chosen:
-        ours = sorted(item.name for item in items if is_ours(item))
+        ours = sorted(masked_id(item.name) for item in items if is_ours(item))
         raise TokenError(
             f"the token is for {wanted!r}, which was not collected. Collected: "
             f"{', '.join(ours) or 'no scenario at all'}"

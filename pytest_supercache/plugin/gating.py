@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.masking import masked_id
 from pytest_supercache.plugin.asserts import refuse_without_asserts
 from pytest_supercache.plugin.exit_status import is_asked
 from pytest_supercache.plugin.items import Items
@@ -165,7 +166,7 @@ class Gate:
         """Mark reports of scenarios and explored tests, also for another process."""
         report = yield
         if is_ours(item):
-            report.supercache_item = item.name  # type: ignore[attr-defined]
+            report.supercache_item = masked_id(item.name)  # type: ignore[attr-defined]
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -179,9 +180,9 @@ class Gate:
         if report.failed and not is_expected:
             self._failures += 1
             if report.when == _CRASHED:
-                self._facts["crashed"].append(report.nodeid)
+                self._facts["crashed"].append(masked_id(report.nodeid))
             elif ours is None:
-                self._facts["failed"].append(report.nodeid)
+                self._facts["failed"].append(masked_id(report.nodeid))
             elif found is None or found["as_stated"]:  # what failed is not its verdict
                 self._facts["broken"].append(ours)
         elif ours is not None and found is None and (report.skipped or report.when == "call"):
@@ -191,7 +192,7 @@ class Gate:
         """Remember what could not be collected."""
         if report.failed:
             self._failures += 1
-            self._facts["broken"].append(report.nodeid)
+            self._facts["broken"].append(masked_id(report.nodeid))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(

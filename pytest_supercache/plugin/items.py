@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pytest_supercache.core.masking import masked_id
 from pytest_supercache.plugin.arguments import from_root
 from pytest_supercache.registry import REGISTRY, Decorated
 
@@ -174,11 +175,13 @@ class Items:
         """Return the items of ours that were left out, by name and node id."""
         names = self.collected | self._unasked
         ours = sorted({*self._left_out, *self._unasked} & set(names))
-        return [{"id": names[node_id], "node_id": node_id} for node_id in ours]
+        return [
+            {"id": masked_id(names[node_id]), "node_id": masked_id(node_id)} for node_id in ours
+        ]
 
     def removed(self) -> list[str]:
         """Return what was collected, not left out with a word, and has no answer."""
-        return sorted(set(self.collected) - self._left_out - self.answered)
+        return sorted(map(masked_id, set(self.collected) - self._left_out - self.answered))
 
 
 def selecting(config: pytest.Config) -> list[str]:

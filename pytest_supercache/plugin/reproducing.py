@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError, TokenError
-from pytest_supercache.core.masking import masked
+from pytest_supercache.core.masking import is_id_of, masked, masked_id
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.verdict import Verdict
 
@@ -112,7 +112,9 @@ def is_recorded(item: pytest.Item) -> bool:
     recorded = recorded_of(item)
     if recorded is None or not hasattr(item.obj, "is_explored"):  # type: ignore[attr-defined]
         return True
-    return read_token(recorded.token)[0].endswith(f"::{masked(item.name)}")
+    named = read_token(recorded.token)[0]
+    before, found, _ = named.rpartition(f"::{masked(item.name)}")
+    return bool(found) and is_id_of(named, f"{before}::{item.name}")
 
 
 def _of_scenario(recorded: Recorded, text: str) -> FunctionType:
@@ -124,8 +126,10 @@ def _of_scenario(recorded: Recorded, text: str) -> FunctionType:
         shown = request.node.nodeid.partition("::")[0]
         (item,) = items(load(f"{shown} (SCENARIO)", text, vocabulary()))
         named = read_token(recorded.token)[0]
-        if named != masked(item.name):
-            raise TokenError(f"the token is for {named!r}, the scenario is {item.name!r}")
+        if not is_id_of(named, item.name):
+            raise TokenError(
+                f"the token is for {named!r}, the scenario is {masked_id(item.name)!r}"
+            )
         supercache_bench.play(item, request.node)
 
     setattr(test, _FLOW, recorded)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Fault
-from pytest_supercache.core.masking import is_masked, masked, masked_data
+from pytest_supercache.core.masking import is_masked, masked, masked_data, masked_id
 from pytest_supercache.core.schedule import Schedule, read_token
 from pytest_supercache.layers.servers import ForeignServer, shown_address, start_server
 from tests.unit.report.outputs import OF_THE_GATE, OUTPUTS, Run
@@ -128,6 +128,20 @@ def test_a_token_names_a_key_without_it_and_is_read_as_the_same():
     token = schedule.token(f"test_x[{url}]")
     assert "secret" not in token
     item, again = read_token(token)
-    assert item == f"test_x[{masked(url)}]"
+    assert item == masked_id(f"test_x[{url}]")
     assert again.choices == schedule.choices
     assert again.token(item) == token
+
+
+@given(st.text(alphabet="a:/@?#&='\"\\ ,*") | st.text())
+def test_the_id_of_an_id_is_the_same_and_shows_nothing_that_is_masked(text):
+    known = masked_id(text)
+    assert masked_id(known) == masked(known) == known
+    assert known.startswith(masked(text))
+    assert (known == text) == (masked(text) == text)
+
+
+def test_two_ids_that_differ_in_who_one_is_stay_two():
+    urls = ("r://a@h", "r://b@h", "r://***@h", "r://h?password=a", "r://h?password=b")
+    names = [f"t[{url}]" for url in urls]
+    assert len({masked_id(name) for name in names}) == len(names)
