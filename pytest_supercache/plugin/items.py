@@ -6,6 +6,7 @@ A worker of xdist collects everything and runs a part; so it tells the controlle
 import os
 import sys
 from contextlib import suppress
+from fnmatch import fnmatch
 from glob import iglob
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from pytest_supercache.core.masking import masked_id
 from pytest_supercache.plugin.arguments import from_root
 from pytest_supercache.registry import REGISTRY, Decorated
+from pytest_supercache.scenario.walk import find_files
 
 _OUTPUT = "supercache_items"
 IMPORTS_US = b"pytest_supercache"
@@ -95,8 +97,7 @@ class Items:
         for one in REGISTRY.explored:
             path = os.path.realpath(one.path)
             if path in self._modules - parts and one not in tests:
-                shown = Path(os.path.relpath(path, self._config.rootpath)).as_posix()
-                self._no_tests[one] = f"{shown}:{one.line} {one.name}"
+                self._no_tests[one] = f"{self._shown(path)}:{one.line} {one.name}"
 
     def no_tests(self) -> list[str]:
         """Return the functions with ``@explore`` that became no test and that nobody has called."""
@@ -108,14 +109,29 @@ class Items:
         self._collected.append(item)
 
     def skip_file(self, collector: pytest.Collector) -> None:
-        """Note a module that was skipped while it was imported, if it may have items of ours.
+        """Note what was skipped while it was imported, if it may have items of ours.
 
-        What it would have had cannot be known, so its text decides: explored tests need an import
-        of this plugin.
+        That is a module, or a folder whose conftest file was skipped. What a module would have had
+        cannot be known, so its text decides: explored tests need an import of this plugin.
         """
-        with suppress(OSError):  # a collector that is no file has nothing to import
-            if IMPORTS_US in collector.path.read_bytes():
-                self._skipped_files.add(collector.nodeid)
+        path = collector.path
+        if not path.is_dir():
+            self._skipped_files |= {collector.nodeid} if _imports_us(path) else set()
+            return
+        found = find_files([path], path, self._is_test_module, lambda _: False)
+        modules = [path for path in found.files if _imports_us(path)]
+        not_seen = [*found.unread, *found.outside, *([] if found.is_whole else [path])]
+        self._skipped_files |= {self._shown(path) for path in [*modules, *not_seen]}
+
+    def _is_test_module(self, name: str) -> bool:
+        """Say whether pytest may take a file of this name for a module of tests."""
+        patterns: list[str] = self._config.getini("python_files")
+        is_named_so = any(fnmatch(name, pattern.rpartition("/")[2]) for pattern in patterns)
+        return is_named_so and name.endswith(".py")
+
+    def _shown(self, path: str | Path) -> str:
+        """Write a path from the root."""
+        return Path(os.path.relpath(path, self._config.rootpath)).as_posix()
 
     def deselect(self, items: list[pytest.Item]) -> None:
         """Note items that are left out, and told by whoever leaves them out."""
@@ -182,6 +198,12 @@ class Items:
     def removed(self) -> list[str]:
         """Return what was collected, not left out with a word, and has no answer."""
         return sorted(map(masked_id, set(self.collected) - self._left_out - self.answered))
+
+
+def _imports_us(path: Path) -> bool:
+    with suppress(OSError):  # what cannot be read cannot be imported, either
+        return IMPORTS_US in path.read_bytes()
+    return False
 
 
 def selecting(config: pytest.Config) -> list[str]:

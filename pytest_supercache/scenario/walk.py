@@ -1,4 +1,4 @@
-"""Which scenario files lie below some paths, whether or not anybody collects them.
+"""Which scenario files, or others, lie below some paths, whether or not anybody collects them.
 
 Folders of version control, virtual environments and installed packages are passed over; links that
 leave the root are told and not followed. The walk ends after a number of entries, so that one tree
@@ -23,7 +23,7 @@ _INTERPRETERS = ("bin/python", "Scripts/python.exe", "conda-meta/history")
 class Found:
     """What there is below some paths."""
 
-    files: tuple[Path, ...] = ()  # what has the name of a scenario file, whatever it is
+    files: tuple[Path, ...] = ()  # what has such a name, whatever it is
     unread: tuple[Path, ...] = ()  # folders that cannot be listed
     outside: tuple[Path, ...] = ()  # links to folders that are not below the root nor the paths
     is_whole: bool = True  # False: there were more than ENTRIES_MAX entries
@@ -32,12 +32,22 @@ class Found:
 def find_scenario_files(
     paths: Iterable[Path], root: Path, is_left_out: Callable[[Path], bool]
 ) -> Found:
-    """Look below ``paths``; what is left out is not entered."""
+    """Look for scenario files below ``paths``; what is left out is not entered."""
+    return find_files(paths, root, is_scenario_file, is_left_out)
+
+
+def find_files(
+    paths: Iterable[Path],
+    root: Path,
+    is_wanted: Callable[[str], bool],
+    is_left_out: Callable[[Path], bool],
+) -> Found:
+    """Look below ``paths`` for files by their names; what is left out is not entered."""
     files, unread, outside = dict[Path, None](), list[Path](), list[Path]()
     paths = list(paths)
     bases = [Path(os.path.realpath(base)) for base in (root, *paths)]
     folders, seen, looked_at = [path for path in paths if path.is_dir()], set[str](), 0
-    files |= {path: None for path in paths if is_scenario_file(path.name)}
+    files |= {path: None for path in paths if is_wanted(path.name)}
     while folders:
         folder = folders.pop()
         real = os.path.realpath(folder)
@@ -55,8 +65,8 @@ def find_scenario_files(
         looked_at += len(entries)
         if looked_at > ENTRIES_MAX:
             return Found(files=tuple(files), unread=tuple(unread), is_whole=False)
-        kept = list(_kept(entries, is_left_out))
-        files |= {path: None for path, _ in kept if is_scenario_file(path.name)}
+        kept = list(_kept(entries, is_wanted, is_left_out))
+        files |= {path: None for path, _ in kept if is_wanted(path.name)}
         folders += [path for path, is_folder in kept if is_folder]
     return Found(
         files=tuple(sorted(files)), unread=tuple(sorted(unread)), outside=tuple(sorted(outside))
@@ -71,13 +81,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _kept(
-    entries: list[os.DirEntry[str]], is_left_out: Callable[[Path], bool]
+    entries: list[os.DirEntry[str]],
+    is_wanted: Callable[[str], bool],
+    is_left_out: Callable[[Path], bool],
 ) -> Iterator[tuple[Path, bool]]:
     """Yield what matters of a folder, and whether it is a folder."""
     has_packages = any(entry.name == "package.json" for entry in entries)
     for entry in entries:
         is_folder = _is_folder(entry)
-        if not (is_folder or is_scenario_file(entry.name)) or entry.name in _NOT_OURS:
+        if not (is_folder or is_wanted(entry.name)) or entry.name in _NOT_OURS:
             continue
         path = Path(entry.path)
         is_installed = is_folder and (

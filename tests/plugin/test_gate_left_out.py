@@ -266,3 +266,55 @@ def test_a_module_of_others_that_is_skipped_whole_is_as_good_as_its_tests(
     project.scenario(race("G-1", "uncached"))
     project.test_file("import pytest\npytest.skip('on Windows only', allow_module_level=True)\n")
     assert project.run("--supercache-gate").ret == 0
+
+
+SKIPPED = "import pytest\npytest.importorskip('no_such_library')\n"
+
+
+def skipped_folder(project: Project, module: str, text: str) -> None:
+    """Write a folder with a conftest file that is skipped, and a module somewhere below it."""
+    folder = project.path / "more"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "conftest.py").write_text(SKIPPED)
+    (folder / module).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("module", "workers"),
+    [("test_race.py", ()), ("deep/race_test.py", ()), ("test_race.py", ("-n", "1"))],
+)
+def test_a_folder_of_explored_tests_whose_conftest_is_skipped_is_no_verdict(
+    project: Project, monkeypatch: pytest.MonkeyPatch, module: str, workers: tuple[str, ...]
+) -> None:
+    run = project.run_apart if workers else project.run
+    project.scenario(race("G-1", "uncached"))
+    skipped_folder(project, module, "from pytest_supercache import explore\n")
+    assert run("--supercache-gate", *workers).ret == 6
+    assert gate(project)["reasons"] == [f"more/{module} was skipped"]
+    monkeypatch.chdir(project.path)
+    assert CliRunner().invoke(main, ["verdict", "--lock"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("test_others.py", "def test_it(): pass\n"),
+        ("systems.py", "import pytest_supercache as sc\n"),
+    ],
+)
+def test_a_folder_of_others_whose_conftest_is_skipped_is_as_good_as_its_tests(
+    project: Project, module: str, text: str
+) -> None:
+    project.scenario(race("G-1", "uncached"))
+    skipped_folder(project, module, text)
+    assert project.run("--supercache-gate").ret == 0
+
+
+def test_links_out_of_a_skipped_folder_hide_nothing(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    project.scenario(race("G-1", "uncached"))
+    skipped_folder(project, "test_others.py", "def test_it(): pass\n")
+    (project.path / "more" / "link").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    assert project.run("--supercache-gate").ret == 6
+    assert gate(project)["reasons"] == ["more/link was skipped"]
