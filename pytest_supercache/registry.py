@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pytest_supercache.core.errors import SupercacheError
@@ -57,11 +57,23 @@ class Verb:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decorated:
-    """A function that was decorated with ``@explore``, by where it stands."""
+    """One use of ``@explore``: where the function stands, and what module was being imported.
+
+    A factory decorates one function several times; a module that is imported twice, under two
+    names, does all of it twice.
+    """
 
     path: str
     line: int
     name: str
+    module: str = ""  # its name; "" where none was being imported
+    module_path: str = ""
+    times_before: int = 0  # how often this module had decorated this function before
+
+    @property
+    def whichever_import(self) -> tuple[str, int, str, str, int]:
+        """What is equal in each import of one module."""
+        return self.path, self.line, self.name, self.module_path, self.times_before
 
 
 @dataclass(slots=True)
@@ -72,6 +84,13 @@ class Registry:
     verbs: dict[str, Verb] = field(default_factory=dict)
     watches: dict[str, Watch] = field(default_factory=dict)
     explored: dict[Decorated, bool] = field(default_factory=dict)  # whether somebody has called it
+
+    def decorate(self, one: Decorated) -> Decorated:
+        """Note a use of ``@explore``, which is the first of its module or a further one."""
+        while one in self.explored:
+            one = replace(one, times_before=one.times_before + 1)
+        self.explored[one] = False
+        return one
 
     def copy(self) -> "Registry":
         """Return an independent copy, to come back to later."""

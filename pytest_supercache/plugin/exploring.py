@@ -1,6 +1,7 @@
 """``@explore``: a test function becomes a body that runs once per interleaving."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, overload
@@ -15,6 +16,8 @@ from pytest_supercache.registry import REGISTRY, Decorated
 from pytest_supercache.world import World
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     import pytest
 
     from pytest_supercache.plugin.bench import Bench
@@ -109,6 +112,14 @@ def prepare(test: _Test) -> None:
         vars(test)["reproduce"] = vars(test).pop(blob)
 
 
+def _being_imported() -> tuple[str, str]:
+    """Return the module that a test is made for: the innermost one whose code is running."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name != "<module>":
+        frame = frame.f_back
+    return (str(frame.f_globals["__name__"]), frame.f_code.co_filename) if frame else ("", "")
+
+
 def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee, ...]) -> _Test:
     signature = inspect.signature(function)
     parameters = dict(signature.parameters)
@@ -148,8 +159,16 @@ def _wrapped(
     )
 
     place = inspect.unwrap(function).__code__
-    decorated = Decorated(path=place.co_filename, line=place.co_firstlineno, name=name_of_test)
-    REGISTRY.explored[decorated] = False
+    module, module_path = _being_imported()
+    decorated = REGISTRY.decorate(
+        Decorated(
+            path=place.co_filename,
+            line=place.co_firstlineno,
+            name=name_of_test,
+            module=module,
+            module_path=module_path,
+        )
+    )
 
     def explored_test(*args: Any, **kwargs: Any) -> None:
         REGISTRY.explored[decorated] = True

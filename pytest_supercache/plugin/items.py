@@ -85,18 +85,22 @@ class Items:
     def note_explored(self) -> None:
         """See, once all is collected, which functions with ``@explore`` became no test.
 
-        Only those of collected modules: others are imported from elsewhere, or not. A node id asks
-        for a part of its file, of which other classes are not looked into.
+        Only those that stand in collected modules, or were made for one: others are imported from
+        elsewhere, or not. A node id asks for a part of its file, of which other classes are not
+        looked into.
         """
         words = selecting(self._config)
         if any(word == "--lf" or word.startswith(_MAKING_TESTS) for word in words):
             return
         here = self._config.invocation_params.dir
         parts = {os.path.realpath(here / word.partition("::")[0]) for word in words if "::" in word}
-        tests = {getattr(getattr(item, "obj", None), "decorated", None) for item in self._in_files}
+        made = [getattr(getattr(item, "obj", None), "decorated", None) for item in self._in_files]
+        tests = {one.whichever_import for one in made if one is not None}
+        modules = self._modules - parts
         for one in REGISTRY.explored:
             path = os.path.realpath(one.path)
-            if path in self._modules - parts and one not in tests:
+            is_asked = not modules.isdisjoint({path, os.path.realpath(one.module_path)})
+            if is_asked and one.whichever_import not in tests:
                 self._no_tests[one] = f"{self._shown(path)}:{one.line} {one.name}"
 
     def no_tests(self) -> list[str]:

@@ -38,6 +38,23 @@ class TestIt:
 @sc.explore
 def check_lost(world): {BODY}
 """,
+    "the name of another that one line makes": f"""
+def made(key):
+    @sc.explore
+    def test_lost(world): {BODY}
+    return test_lost
+
+test_made = made("k")
+test_made = made("l")
+""",
+    "a name that a factory's caller chose": f"""
+def made(key):
+    @sc.explore
+    def test_lost(world): {BODY}
+    return test_lost
+
+test_made, made_test = made("k"), made("l")
+""",
     "the name of another": f"""
 @sc.explore
 def test_lost(world): {BODY}
@@ -89,6 +106,18 @@ def made():
 
 test_made = made()
 """,
+    "functions made inside of another": f"""
+def made(key):
+    @sc.explore
+    def test(world): {BODY}
+    return test
+
+test_one, test_two = made("k"), made("l")
+for name in "ab":
+    globals()["test_" + name] = made(name)
+class TestMade:
+    test_three = staticmethod(made("m"))
+""",
     "a test with @given": f"""
 from hypothesis import given, strategies as st
 
@@ -130,3 +159,46 @@ def test_a_setting_of_this_run_about_files_makes_no_test_of_a_function(project: 
     assert project.run("--supercache-gate", "-o", "python_files=test_*.py").ret == 6
     assert project.run("--supercache-gate", "-o", "norecursedirs=x").ret == 6
     assert project.run("--supercache-gate", "-o", "python_functions=test_that").ret == 0
+
+
+FACTORY = f"""
+import pytest_supercache as sc
+
+def made(key):
+    @sc.explore
+    def test(world): {BODY}
+    return test
+"""
+
+
+def test_a_factory_of_another_module_loses_no_test_of_its_callers(project: Project) -> None:
+    project.test_file(FACTORY, "factories")
+    project.test_file("from factories import made\nmade_test = made('unused')\n", "unused")
+    text = "import unused\nfrom factories import made\ntest_a = made('k')\ntest_{} = made('l')\n"
+    project.test_file(text.format("b"))
+    assert project.run("--supercache-gate").ret == 0, "the twin: both are tests"
+    project.test_file(text.format("a") + "# another size\n")
+    assert project.run("--supercache-gate").ret == 6
+    (reason,) = gate(project)["reasons"]
+    assert reason.startswith("factories.py:4 made.<locals>.test is decorated with @explore and did")
+
+
+@pytest.mark.parametrize(
+    ("functions", "lost"),
+    [
+        (MEANT["functions made inside of another"], 0),
+        (NO_TESTS["the name of another that one line makes"], 1),
+    ],
+    ids=["twin", "lost"],
+)
+def test_a_module_that_is_imported_under_two_names_is_one(
+    project: Project, functions: str, lost: int
+) -> None:
+    """All of it is decorated twice, and the tests are those of one import."""
+    (project.path / "suite").mkdir()
+    (project.path / "suite" / "test_one.py").write_text(TEST + functions)
+    (project.path / "suite" / "test_two.py").write_text("from suite import test_one as again\n")
+    project.run("--supercache-gate")
+    assert len(project.verdict()["run"]["no_tests"]) == lost
+    assert gate(project)["verdict"] == ("NO VERDICT" if lost else "GO")
+    assert gate(project)["reasons"][0].startswith("suite/test_one.py" if lost else "")
