@@ -76,13 +76,11 @@ class ScenarioFiles:
 
     def uncollected(self, collected: Iterable[str]) -> Uncollected:
         """Return which of them are not among the files that were ``collected``."""
-        collected = list(collected)
-        known = {paths_of_os.realpath(path) for path in collected}
-        self._look_outside(collected)
-        lost = [path for path in self.found.files if paths_of_os.realpath(path) not in known]
+        known = set(map(Path, collected))
+        self._look_outside(known)
         started = self.config.invocation_params.dir
         above = Path(paths_of_os.commonpath([started, self.config.rootpath]))
-        lost = [*_originals(lost, known, above), *self.found.unread]
+        lost = [*_originals(set(self.found.files) - known, known, above), *self.found.unread]
         left_out = self._left_out_today(lost)
         rest = [path for path in lost if path not in left_out]
         ignored = self._ignored_by_git(rest)
@@ -97,11 +95,13 @@ class ScenarioFiles:
             outside=tuple(map(self._shown, self.found.outside)),
         )
 
-    def _look_outside(self, collected: Iterable[str]) -> None:
+    def _look_outside(self, collected: Iterable[Path]) -> None:
         """Look behind links that leave the root where pytest has gone, and found something."""
-        paths, looked_behind = list(map(Path, collected)), set[str]()
+        looked_behind = set[str]()
         while used := [
-            link for link in self.found.outside if any(path.is_relative_to(link) for path in paths)
+            link
+            for link in self.found.outside
+            if any(path.is_relative_to(link) for path in collected)
         ]:
             more = find_scenario_files(used, self.config.rootpath, self._is_named)
             looked_behind |= {paths_of_os.realpath(link) for link in used}
@@ -170,19 +170,38 @@ def _matches(path: Path, pattern: str, flag: str) -> bool:
     return any(fnmatch(str(one), pattern) for one in (path, *path.parents))
 
 
-def _originals(lost: list[Path], collected: set[str], root: Path) -> Iterator[Path]:
-    """Leave out copies of files that were collected: a copy has the same id, and cannot be run.
+def _originals(lost: Iterable[Path], collected: Iterable[Path], root: Path) -> Iterator[Path]:
+    """Leave out copies of files that were collected, and links to them.
 
-    A file that names others (``include``) is a copy if those say the same, too.
+    A copy has the same id, and would run the same systems: the conftest files of its folders say
+    the same. A file that names others (``include``) is a copy if those say the same, too.
     """
-    originals: dict[bytes | None, list[Path]] = {}
-    for path in map(Path, sorted(collected)) if lost else ():
+    lost, originals, conftests = sorted(lost), dict[bytes | None, list[Path]](), _Conftests()
+    for path in sorted(collected) if lost else ():
         originals.setdefault(_content(path), []).append(path)
     for path in lost:
         content = _content(path)
         same = () if content is None else originals.get(content, ())
-        if not any(_says(path, root) == _says(one, root) for one in same):
+        if not any(
+            conftests[path.parent] == conftests[one.parent]
+            and _says(path, root) == _says(one, root)
+            for one in same
+        ):
             yield path
+
+
+class _Conftests(dict[Path, tuple[bytes, ...]]):
+    """What the conftest files of a folder and of those above it say, from the top; each text once.
+
+    Links are not followed, as pytest follows none when it looks for them.
+    """
+
+    def __missing__(self, folder: Path) -> tuple[bytes, ...]:
+        above = () if folder.parent == folder else self[folder.parent]
+        path = folder / "conftest.py"
+        own = (_content(path) or bytes(path),) if path.is_file() else ()
+        self[folder] = said = tuple(dict.fromkeys((*above, *own)))
+        return said
 
 
 def _content(path: Path) -> bytes | None:

@@ -91,6 +91,38 @@ def test_a_copy_of_a_file_that_was_collected_is_no_other_file(held: Project) -> 
     assert held.run("--supercache-gate").ret == 6
 
 
+@pytest.fixture
+def services(held: Project) -> Project:
+    """Two services with a conftest each, of which pytest collects the first one's scenarios."""
+    conftest = (held.path / "conftest.py").read_text()
+    held.conftest("")
+    settings(held, "norecursedirs = two")
+    for service in ("one", "two"):
+        write(held, f"{service}/conftest.py", conftest)
+        write(held, f"{service}/scenarios/a.supercache.yaml", race("H-1", "uncached"))
+    (held.path / "scenarios" / "a.supercache.yaml").unlink()
+    return held
+
+
+def racing(conftest: str) -> str:
+    return conftest.replace("class Uncached(Shop):", "class Uncached(Shop): pass\nclass Other:")
+
+
+@pytest.mark.parametrize("place", ["one", "two", "two/scenarios"])
+@pytest.mark.parametrize("kind", ["copy", "link"])
+def test_a_copy_that_runs_on_other_systems_is_no_copy(
+    services: Project, place: str, kind: str
+) -> None:
+    lost = services.path / "two" / "scenarios" / "a.supercache.yaml"
+    if kind == "link":
+        lost.unlink()
+        lost.symlink_to("../../one/scenarios/a.supercache.yaml")
+    assert services.run("--supercache-gate").ret == 0, "the twin: both conftests say the same"
+    write(services, f"{place}/conftest.py", racing((services.path / "one/conftest.py").read_text()))
+    assert services.run("--supercache-gate").ret == (1 if place == "one" else 6)
+    assert services.verdict()["run"]["uncollected"] == ["two/scenarios/a.supercache.yaml"]
+
+
 def test_a_copy_that_includes_another_text_is_no_copy(held: Project) -> None:
     """`include` is relative: the same words stand for other steps there."""
     flows = "flows: {{price: [{{write: {{key: k, value: {value}}}}}]}}\n"
