@@ -17,6 +17,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.masking import masked_id
 from pytest_supercache.plugin.asserts import refuse_without_asserts
 from pytest_supercache.plugin.exit_status import is_asked
+from pytest_supercache.plugin.item_runs import ItemRuns
 from pytest_supercache.plugin.items import Items
 from pytest_supercache.plugin.marking import (
     identity,
@@ -76,7 +77,7 @@ class Gate:
         self._facts: dict[str, list[str]] = {
             "failed": [], "broken": [], "crashed": [], "skipped": []
         }  # fmt: skip
-        self._ran: set[str] = set()
+        self._runs = ItemRuns()
         self._items = Items(config)
         self.surroundings = Surroundings(config, project, folder)
         self._failures = 0
@@ -171,7 +172,7 @@ class Gate:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember what failed without being a finding."""
-        self._ran.add(report.nodeid)
+        self._runs.note(report)
         is_expected = hasattr(report, "wasxfail")
         ours = getattr(report, "supercache_item", None)
         found = getattr(report, "supercache", None)
@@ -349,7 +350,7 @@ class Gate:
 
         status = int(session.exitstatus)
         unexplained = max(0, session.testsfailed - self._failures)
-        stopped = self._stopped(session)
+        stopped = self._runs.stopped(session)
         if status == int(pytest.ExitCode.TESTS_FAILED) and not session.testsfailed:
             unexplained += 1
         return {
@@ -372,13 +373,6 @@ class Gate:
         """Return what the command line says in the place of the scenario files."""
         given = {name: self._config.getoption(f"supercache_{name}") for name in _BOUNDS}
         return [f"--supercache-{name}={value}" for name, value in given.items() if value]
-
-    def _stopped(self, session: pytest.Session) -> str | None:
-        """Say that items were left; the controller of xdist has none and is interrupted instead."""
-        if len(self._ran) >= session.testscollected:
-            return None
-        why = session.shouldfail or session.shouldstop or "not every item was run"
-        return f"{why} ({len(self._ran)} of {session.testscollected} items were run)"
 
 
 def is_ours(item: pytest.Item) -> bool:

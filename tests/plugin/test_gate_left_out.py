@@ -318,3 +318,40 @@ def test_links_out_of_a_skipped_folder_hide_nothing(
     (project.path / "more" / "link").symlink_to(tmp_path_factory.mktemp("elsewhere"))
     assert project.run("--supercache-gate").ret == 6
     assert gate(project)["reasons"] == ["more/link was skipped"]
+
+
+def test_an_item_that_is_kept_twice_is_run_twice(project: Project) -> None:
+    project.scenario(race("G-1", "uncached"))
+    twice = ("--supercache-gate", "--keep-duplicates", "story.supercache.yaml")
+    assert project.run(*twice, "story.supercache.yaml").ret == 0
+    assert gate(project)["verdict"] == "GO"
+
+
+STOPPING = """
+def pytest_runtest_teardown(item):
+    item.session.shouldstop = "enough"
+"""
+RUNNING_AGAIN = """
+import pytest
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    for _ in range(2):
+        runtestprotocol(item, nextitem=item)
+    item.session.shouldstop = "enough"
+    return True
+"""
+
+
+@pytest.mark.parametrize("conftest", [STOPPING, RUNNING_AGAIN])
+def test_one_item_that_was_run_makes_up_for_no_other(project: Project, conftest: str) -> None:
+    """The twins: of two of one id, or of two ids, one was left; running one twice is no help."""
+    project.add_to_conftest(conftest)
+    project.scenario(race("G-1", "uncached"))
+    if conftest is STOPPING:
+        same = ("--keep-duplicates", "story.supercache.yaml", "story.supercache.yaml")
+        assert project.run("--supercache-gate", *same).ret != 0
+        assert "enough (1 of 2 items were run)" in "\n".join(gate(project)["reasons"])
+    project.scenario(race("G-2", "uncached"), "other")
+    assert project.run("--supercache-gate").ret != 0
+    assert "enough (1 of 2 items were run)" in "\n".join(gate(project)["reasons"])
