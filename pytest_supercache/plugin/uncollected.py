@@ -72,7 +72,12 @@ class ScenarioFiles:
     def look(self) -> None:
         """See which files there are, before any test makes more."""
         given = given_paths(self.config)
-        self.found = find_scenario_files(given, self.config.rootpath, self._is_named)
+        self.found = self._find(given)
+
+    def _find(self, paths: Iterable[Path]) -> Found:
+        """Look below paths; other conftest files on the way make another folder of the same one."""
+        way_to = _Conftests().__getitem__
+        return find_scenario_files(paths, self.config.rootpath, self._is_named, way_to)
 
     def uncollected(self, collected: Iterable[str]) -> Uncollected:
         """Return which of them are not among the files that were ``collected``."""
@@ -103,7 +108,7 @@ class ScenarioFiles:
             for link in self.found.outside
             if any(path.is_relative_to(link) for path in collected)
         ]:
-            more = find_scenario_files(used, self.config.rootpath, self._is_named)
+            more = self._find(used)
             looked_behind |= {paths_of_os.realpath(link) for link in used}
             self.found = Found(
                 files=(*self.found.files, *more.files),

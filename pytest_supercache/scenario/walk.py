@@ -6,7 +6,7 @@ has one answer on every machine.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +30,13 @@ class Found:
 
 
 def find_scenario_files(
-    paths: Iterable[Path], root: Path, is_left_out: Callable[[Path], bool]
+    paths: Iterable[Path],
+    root: Path,
+    is_left_out: Callable[[Path], bool],
+    way_to: Callable[[Path], Hashable],
 ) -> Found:
-    """Look for scenario files below ``paths``; what is left out is not entered."""
-    return find_files(paths, root, is_scenario_file, is_left_out)
+    """Look for scenario files below ``paths``, as `find_files` does."""
+    return find_files(paths, root, is_scenario_file, is_left_out, way_to)
 
 
 def find_files(
@@ -41,19 +44,25 @@ def find_files(
     root: Path,
     is_wanted: Callable[[str], bool],
     is_left_out: Callable[[Path], bool],
+    way_to: Callable[[Path], Hashable] = lambda _: None,
 ) -> Found:
-    """Look below ``paths`` for files by their names; what is left out is not entered."""
+    """Look below ``paths`` for files by their names; what is left out is not entered.
+
+    A folder that links lead to is entered once for each ``way_to`` it that is not equal to another.
+    """
     files, unread, outside = dict[Path, None](), list[Path](), list[Path]()
     paths = list(paths)
     bases = [Path(os.path.realpath(base)) for base in (root, *paths)]
-    folders, seen, looked_at = [path for path in paths if path.is_dir()], set[str](), 0
+    folders, looked_at = [path for path in paths if path.is_dir()], 0
+    seen = set[tuple[str, Hashable]]()
     files |= {path: None for path in paths if is_wanted(path.name)}
     while folders:
         folder = folders.pop()
         real = os.path.realpath(folder)
-        if real in seen:
+        visit = (real, way_to(folder))
+        if visit in seen:
             continue
-        seen.add(real)
+        seen.add(visit)
         if not any(Path(real).is_relative_to(base) for base in bases):
             outside.append(folder)
             continue

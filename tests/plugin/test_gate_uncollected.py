@@ -123,6 +123,27 @@ def test_a_copy_that_runs_on_other_systems_is_no_copy(
     assert services.verdict()["run"]["uncollected"] == ["two/scenarios/a.supercache.yaml"]
 
 
+@pytest.mark.parametrize("lost", ["one", "two"])
+def test_a_link_to_a_folder_makes_other_systems_of_what_is_in_it(
+    services: Project, lost: str
+) -> None:
+    """Whichever of both is looked at first."""
+    kept = {"one": "two", "two": "one"}[lost]
+    tox = services.path / "tox.ini"
+    tox.write_text(tox.read_text().replace("norecursedirs = two", f"norecursedirs = {lost} again"))
+    folder = services.path / lost / "scenarios"
+    (folder / "a.supercache.yaml").unlink()
+    folder.rmdir()
+    folder.symlink_to(f"../{kept}/scenarios")
+    (folder / "again").symlink_to("../scenarios")
+    assert services.run("--supercache-gate").ret == 0, "the twin: both conftests say the same"
+    write(
+        services, f"{lost}/conftest.py", racing((services.path / kept / "conftest.py").read_text())
+    )
+    assert services.run("--supercache-gate").ret == 6
+    assert services.verdict()["run"]["uncollected"] == [f"{lost}/scenarios/a.supercache.yaml"]
+
+
 def test_a_copy_that_includes_another_text_is_no_copy(held: Project) -> None:
     """`include` is relative: the same words stand for other steps there."""
     flows = "flows: {{price: [{{write: {{key: k, value: {value}}}}}]}}\n"
