@@ -10,7 +10,7 @@ from pytest_supercache.core.masking import masked
 from pytest_supercache.gate.documents import DRAFTS
 from pytest_supercache.gate.git import ask
 from pytest_supercache.gate.project import LOCK
-from pytest_supercache.gate.work_tree import differing
+from pytest_supercache.gate.work_tree import differing, written_since
 from pytest_supercache.report import allure_folder
 from pytest_supercache.report.folder import MADE, PAGE
 from pytest_supercache.scenario.names import is_scenario_file
@@ -64,6 +64,18 @@ def checkout_of(folder: Path, reports: Path) -> Checkout:
         changes={masked(name): told for name, told in tree.files.items() if name not in own},
         untracked=frozenset(map(masked, tree.untracked - own)),
     )
+
+
+def written_files(folder: Path, reports: Path, moment: int) -> list[str]:
+    """Return the files of git's around a folder that were written after a moment, in nanoseconds.
+
+    Our own reports are left out.
+    """
+    found = written_since(folder, moment)
+    if found is None:
+        return []
+    top, reports, folder = found[0].resolve(), reports.resolve(), folder.resolve()
+    return sorted(masked(name) for name in found[1] if not _is_own(top / name, reports, folder))
 
 
 def _is_own(path: Path, reports: Path, folder: Path) -> bool:

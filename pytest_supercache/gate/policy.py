@@ -291,6 +291,10 @@ _HAPPENED = {
     "removed": "was collected and is missing from the run; nobody said that it was deselected",
     "silent": "is a worker that ended without telling what it had collected",
     "changed": "was changed while the run went on",
+    "written": (
+        "was written while the run loaded its files, so nobody knows what it held before; with "
+        "--supercache-gate the run compares its content"
+    ),
     "uncollected": UNEXPLAINED,
     "unread": "asks for more than the files of pytest's root and was not read: start in its folder",
     "no_tests": (

@@ -7,6 +7,7 @@ is left when enough was read, is known by its size and the time when it was last
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -67,6 +68,53 @@ def _differing(folder: Path, bounds: _Bounds) -> WorkTree | None:
         files[_text(name)] = digest
     untracked = frozenset(_text(name) for name, is_untracked in found.items() if is_untracked)
     return WorkTree(top=root, files=files, untracked=untracked)
+
+
+def written_since(folder: Path, moment: int) -> tuple[Path, list[str]] | None:
+    """Return the top of a repository, and which of its files were written after a moment.
+
+    The moment is in nanoseconds since the epoch. Whether they were changed is not known: the
+    content before is gone. None: git does not say.
+    """
+    top = git_bytes(folder, "rev-parse", "--show-toplevel")
+    if top is None:
+        return None
+    root = Path(os.fsdecode(top.rstrip(b"\r\n")))
+    index = git_bytes(root, "ls-files", "-z", "-v", "--recurse-submodules")
+    if index is None:
+        return None
+    entries = [(entry[:1].upper(), entry[2:]) for entry in filter(None, index.split(b"\0"))]
+    return root, [
+        _text(name)
+        for tag, name in entries
+        if _written_at(root / os.fsdecode(name), is_expected=tag != _SKIPPED) > moment
+    ]
+
+
+def _written_at(path: Path, *, is_expected: bool) -> int:
+    """Return when a file was written last, in nanoseconds; of one that is gone, its folder.
+
+    0 for what is no file, and for what is not expected to be there.
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return _written_at_folder(path.parent) if is_expected else 0
+    except OSError:
+        return 0
+    return 0 if stat.S_ISDIR(found.st_mode) else _stamp(found)
+
+
+def _written_at_folder(folder: Path) -> int:
+    for path in (folder, *folder.parents):
+        with suppress(OSError):
+            return _stamp(path.stat())
+    return 0
+
+
+def _stamp(found: os.stat_result) -> int:
+    """Return the time that no program sets; Windows has none of a change."""
+    return found.st_mtime_ns if os.name == "nt" else found.st_ctime_ns
 
 
 def _entries(status: bytes) -> Iterator[tuple[bytes, bool]]:

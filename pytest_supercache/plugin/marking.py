@@ -20,6 +20,7 @@ from pytest_supercache.gate import place, project_table
 from pytest_supercache.gate.run_id import RUN_ID, known_as
 from pytest_supercache.plugin.exit_status import MARKED_BY, is_asked, is_listing
 from pytest_supercache.plugin.project_table import read_table
+from pytest_supercache.plugin.surroundings import look_early, note_start
 
 _IS_WORKER = "PYTEST_XDIST_WORKER"
 _CONTROLLER = "SUPERCACHE_CONTROLLER"  # which process has marked which folder
@@ -48,6 +49,7 @@ def mark_if_asked(config: pytest.Config) -> bool:
         interrupt_when_orphaned()  # as early as can be: imports take their time
         return False
     mark(config, options, folder)
+    look_early(config, folder)
     _tell_workers(config, f"{os.getpid()} {folder}")
     return True
 
@@ -142,10 +144,11 @@ def mark_without_gate(config: pytest.Config, options: Namespace, folder: Path) -
 
 
 def announce(config: pytest.Config) -> None:
-    """Leave word that a gate run has begun, before pytest has loaded anything else.
+    """Leave word that a run has begun, before pytest has loaded anything else.
 
     Only words of the command line are known yet. What goes wrong here is told by the mark itself.
     """
+    note_start(config)
     given = config.invocation_params.args
     if "--supercache-gate" not in given or _IS_WORKER in os.environ:
         return

@@ -1,8 +1,11 @@
 """What a run can say of the files around it: the same with and without the gate.
 
-They are looked at before the first test, which may change them, and once more at the end.
+They are looked at before anything of the project is imported, which may change them, and once more
+at the end. A run without the gate does so only once it knows that it has tests of ours; what was
+written between its beginning and then is known by the times of the files.
 """
 
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cached_property
@@ -20,6 +23,22 @@ if TYPE_CHECKING:
     from pytest_supercache.gate.checkout import Checkout
 
 
+_BEGAN: "pytest.StashKey[Checkout]" = pytest.StashKey()
+_STARTED: pytest.StashKey[int] = pytest.StashKey()
+
+
+def note_start(config: pytest.Config) -> None:
+    """Note when a run began, before conftest files are imported."""
+    config.stash.setdefault(_STARTED, time.time_ns())
+
+
+def look_early(config: pytest.Config, reports: Path) -> None:
+    """See which state of the project is here, before conftest files are imported."""
+    from pytest_supercache.gate.checkout import checkout_of
+
+    config.stash[_BEGAN] = checkout_of(config.rootpath, reports)
+
+
 class Surroundings:
     """The checkout, the scenario files and the rules around a run.
 
@@ -31,7 +50,8 @@ class Surroundings:
         self._config = config
         self._reports = reports
         self._files = ScenarioFiles.of(config, project)
-        self._began: Checkout | None = None
+        self._began: Checkout | None = config.stash.get(_BEGAN, None)
+        self._written: list[str] = []  # before anybody looked
         self._is_looked_at = False
         self._of_others = set[str]()  # files that have nothing of ours
 
@@ -39,6 +59,7 @@ class Surroundings:
         """See which state of the project is here, once."""
         if self._began is None:
             self._began = self._checkout()
+            self._written = self._written_since_start()
 
     def look(self) -> None:
         """See which state and which scenario files are here, once, before any test runs."""
@@ -81,6 +102,7 @@ class Surroundings:
             **self.uncollected(collected).part(),
             "unread": unread(self._config, ran_from),
             "changed": self._checked_out[1],
+            "written": sorted({*self._written} - {*self._checked_out[1]}),
             "unobserved": not self._is_looked_at,
         }
 
@@ -91,6 +113,14 @@ class Surroundings:
 
         ended = self._checkout()
         return (ended, []) if self._began is None else meanwhile(self._began, ended)
+
+    def _written_since_start(self) -> list[str]:
+        from pytest_supercache.gate.checkout import written_files
+
+        started = self._config.stash.get(_STARTED, None)
+        if started is None:
+            return []
+        return written_files(self._config.rootpath, self._reports, started)
 
     def _checkout(self) -> "Checkout":
         from pytest_supercache.gate.checkout import checkout_of

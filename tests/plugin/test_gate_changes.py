@@ -83,3 +83,47 @@ def pytest_collection_finish():
     git(project.path, "commit", "-qam", "another")
     assert project.run("--supercache-gate").ret == 6
     assert gate(project)["reasons"] == ["shop.py was changed while the run went on"]
+
+
+EDITS = """
+import pathlib
+_file = pathlib.Path(__file__).with_name("text.txt")
+_file.write_text(_file.with_name("next.txt").read_text())
+"""
+
+
+@pytest.mark.parametrize("place", ["conftest.py", "test_it.py"])
+def test_so_does_what_changes_while_files_are_imported(project: Project, place: str) -> None:
+    """The twin: the file has the same content afterwards."""
+    project.scenario(race("U-4", "uncached"))
+    append(project.path / ".gitignore", IGNORED + "next.txt\n")
+    append(project.path / "text.txt", "1")
+    append(project.path / place, EDITS)
+    (project.path / "next.txt").write_text("1")
+    committed(project.path)
+    assert project.run("--supercache-gate").ret == 0
+    (project.path / "next.txt").write_text("2")
+    assert project.run("--supercache-gate").ret == 6
+    assert gate(project)["reasons"] == ["text.txt was changed while the run went on"]
+
+
+def test_a_run_without_the_gate_knows_what_was_written_while_it_loaded(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: it was written before."""
+    monkeypatch.delenv("SUPERCACHE_RUN_ID", raising=False)
+    monkeypatch.chdir(project.path)
+    project.scenario(race("U-5", "uncached"))
+    append(project.path / ".gitignore", IGNORED + "test_it.py\nnext.txt\n")
+    append(project.path / "text.txt", "1")
+    committed(project.path)
+    (project.path / "text.txt").write_text("2")
+    assert project.run().ret == 0
+    assert verdict().exit_code == 0, verdict().output
+    append(project.path / "test_it.py", EDITS)
+    append(project.path / "next.txt", "3")
+    assert project.run().ret == 0
+    assert project.verdict()["run"]["written"] == ["text.txt"]
+    told = verdict()
+    assert told.exit_code == 6
+    assert "text.txt was written while the run loaded its files" in told.output

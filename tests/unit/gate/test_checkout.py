@@ -1,13 +1,22 @@
 """What a run was about besides its commit: which changes are others, whatever lies in the tree."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pytest_supercache.core.real_clock import real_sleep
 from pytest_supercache.gate import checkout, work_tree
-from pytest_supercache.gate.checkout import Checkout, checkout_of, few, meanwhile, others
+from pytest_supercache.gate.checkout import (
+    Checkout,
+    checkout_of,
+    few,
+    meanwhile,
+    others,
+    written_files,
+)
 from tests.repositories import append, committed, git
 
 
@@ -204,3 +213,28 @@ def test_what_a_run_was_about_is_what_was_there_when_it_began() -> None:
     assert list(others(about.changes, {**begun, "junit.xml": "9"})) == []
     assert meanwhile(began, Checkout(commit="b", changes=begun))[1] == ["HEAD"]
     assert meanwhile(began, Checkout(commit="a"))[0].changes is None
+
+
+LATER: dict[str, tuple[Callable[[Path], object], list[str]]] = {
+    "the same content": (lambda p: (p / "text.txt").write_bytes((p / "text.txt").read_bytes()),
+                         ["text.txt"]),
+    "with the old time": (lambda p: (append(p / "text.txt"), os.utime(p / "text.txt", (1, 1))),
+                          ["text.txt"]),
+    "gone": (lambda p: (p / "text.txt").unlink(), ["text.txt"]),
+    "what git does not have": (lambda p: append(p / "newer.py"), []),
+    "what it ignores": (lambda p: append(p / "ignored.py"), []),
+    "a report": (lambda p: append(p / "reports" / "verdict.json"), []),
+    "nothing": (lambda p: (p / "text.txt").read_bytes(), []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_files_of_git_that_were_written_since_are_known(tree: Path, name: str) -> None:
+    append(tree / "reports" / "verdict.json", "{}")
+    committed(tree)
+    moment = max(path.lstat().st_ctime_ns for path in (tree, *tree.rglob("*")))
+    while time.time_ns() < moment + 20_000_000:
+        real_sleep(0.005)
+    change, found = LATER[name]
+    change(tree)
+    assert written_files(tree, tree / "reports", moment) == found
