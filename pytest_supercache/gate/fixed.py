@@ -32,14 +32,14 @@ def issues_not_seen(
     is_decided: bool,
 ) -> dict[str, str]:
     """Return the issues that were not seen, each with why that is no proof; "" means fixed."""
-    seen = {row.fingerprint for row in rows if blocks(row, counting, None)}
+    against = {row.fingerprint for row in rows if blocks(row, counting, None)}
     counted = [row for row in rows if row.system in counting]
     is_whole = is_decided and _is_whole(run, rules) and _were_searched(counted)
     less = "" if is_whole else _NOT_WHOLE
     return {
         issue.id: less or _why_no_proof(issue, rows)
         for issue in rules.issues
-        if issue.match not in seen
+        if issue.match not in against
     }
 
 
@@ -82,6 +82,9 @@ def _were_searched(rows: list[Row]) -> bool:
 
 
 def _why_no_proof(issue: KnownIssue, rows: list[Row]) -> str:
+    showing = [row.id for row in rows if row.violated and row.fingerprint == issue.match]
+    if showing:
+        return f"it still occurs in {listed(showing)}, as stated there"
     if not issue.flows:
         return _NOT_NOTED
     for flow in issue.flows:

@@ -139,11 +139,11 @@ class Bench:
         own = {**item.scenario.explore, "assume": item.assume, "faults": faults}
         return self._session.options.exploration(own)
 
-    def _flow(self, node: pytest.Item, make: "Callable[[Path], Flow | None]") -> Flow | None:
+    def _flow(self, node: pytest.Item, make: "Callable[..., Flow | None]") -> Flow | None:
         """Return what a reproducer needs; a replay or a reproducer leaves no other one behind."""
         if _replay(node) is not None or recorded_of(node) is not None:
             return None
-        return make(self._session.report_folder)
+        return make(self._session.options.watched, self._session.report_folder)
 
     def _saved(self, node: pytest.Item, item: "ScenarioItem", result: CheckResult) -> CheckResult:
         """With ``--supercache-save``, keep what was found as a scenario, and note where."""

@@ -32,16 +32,23 @@ _BUDGETS = {"time", "executions", "search"}
 
 
 def flow_of_item(
-    item: "ScenarioItem", settings: Exploration, node: pytest.Item, folder: Path
+    item: "ScenarioItem",
+    settings: Exploration,
+    node: pytest.Item,
+    watched: Iterable[Any],
+    folder: Path,
 ) -> Flow:
-    """Return a scenario item as a file of its own, searched the way it was; made for ``folder``."""
+    """Return a scenario item as a file of its own, searched the way it was; made for ``folder``.
+
+    ``watched`` is what the project's settings ask to watch.
+    """
     from pytest_supercache.scenario.writing import written
 
     alone = _alone(item, settings)
     return {
         "scenario": written(alone),
         "conftests": _conftests(node, folder),
-        "digest": _digest(written(_asked(alone))),
+        "digest": _digest(written(_asked(alone)), watched),
     }
 
 
@@ -50,6 +57,7 @@ def flow_of_test(
     settings: Exploration,
     guarantees: Iterable["Guarantee"],
     body: Callable[..., Any],
+    watched: Iterable[Any],
     folder: Path,
 ) -> Flow | None:
     """Say where an explored test is; None: it cannot be run apart (an example of ``@given``)."""
@@ -58,31 +66,38 @@ def flow_of_test(
         return None
     owner = getattr(node, "cls", None)
     name = getattr(node, "originalname", None) or node.name
+    text = _text_of_test(node.name.removeprefix(name), settings, guarantees, body)
     return {
         "file": _shown(node.path, node),
         "test": f"{owner.__qualname__}.{name}" if owner else name,
         "conftests": _conftests(node, folder),
-        "digest": _digest_of_test(node.name.removeprefix(name), settings, guarantees, body),
+        "digest": None if text is None else _digest(text, watched),
     }
 
 
-def _digest_of_test(
+def _text_of_test(
     parameters: str,
     settings: Exploration,
     guarantees: Iterable["Guarantee"],
     body: Callable[..., Any],
 ) -> str | None:
-    """Return the digest of a test as it is written; None: its text is not to be had."""
+    """Return a test as it is written, with its bounds; None: its text is not to be had."""
     try:
         text = inspect.getsource(inspect.unwrap(body))
     except (OSError, TypeError):
         return None
     bounds = [f"{name}={getattr(settings, name)}" for name in _BOUNDS]
-    return _digest("\n".join([text, parameters, *bounds, *(one.name for one in guarantees)]))
+    return "\n".join([text, parameters, *bounds, *(one.name for one in guarantees)])
 
 
-def _digest(text: str) -> str:
+def _digest(text: str, watched: Iterable[Any]) -> str:
+    """Return the digest of a flow; one less to watch is another flow, in whichever order."""
+    text = "\n".join([text, *sorted(map(_in_order, watched))])
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _in_order(entry: Any) -> str:
+    return repr(sorted(entry.items()) if isinstance(entry, dict) else entry)
 
 
 def _asked(scenario: "Scenario") -> "Scenario":

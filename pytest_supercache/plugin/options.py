@@ -123,6 +123,12 @@ class Options:
             return own
         return replace(own or Faults(), max=most)
 
+    @property
+    def watched(self) -> list[Any]:
+        """What the settings ask to watch."""
+        found: list[Any] = self.project.get("watch", [])
+        return found
+
     def narrowing(self) -> list[str]:
         """Return the settings of the project by which less is searched than by default.
 

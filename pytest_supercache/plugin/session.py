@@ -140,7 +140,7 @@ class Session:
         return Random(str(given)).getrandbits(64)
 
     def _register_watches(self) -> None:
-        for entry in self.options.project.get("watch", []):
+        for entry in self.options.watched:
             table = dict(entry) if isinstance(entry, dict) else {"target": entry}
             known = {name.name for name in fields(Watch)}
             if set(table) - known or not isinstance(table.get("target"), str):

@@ -156,6 +156,26 @@ def test_settings_that_were_wider_when_it_was_found_are_a_part_of_its_flow(
     assert note(project).startswith(OTHER)
 
 
+@pytest.mark.parametrize("text", [race("F-1"), TEST], ids=["scenario", "test"])
+def test_what_the_settings_watch_is_a_part_of_its_flow(project: Project, text: str) -> None:
+    """The twin: the same is watched, in another order."""
+    watch = ["{target = 'json:dumps', reads = 'obj'}", "{reads = 's', target = 'json:loads'}"]
+    release = ""
+    if text == TEST:
+        release = 'release = ["uncached"]'
+        project.scenario(race("H-1", "uncached"))
+    configure(project, f"{release}\nwatch = [{', '.join(watch)}]")
+    write = project.test_file if text == TEST else project.scenario
+    write(text)
+    found(project, "test_it" if text == TEST else "F-1")
+    mend(project)
+    write(text if text != TEST else MENDED)
+    configure(project, f"{release}\nwatch = [{', '.join(reversed(watch))}]")
+    assert note(project).startswith(FIXED)
+    configure(project, f"{release}\nwatch = [{watch[0]}]")
+    assert note(project).startswith(OTHER)
+
+
 def test_the_flows_of_a_conflict_are_drafted_and_printed(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
