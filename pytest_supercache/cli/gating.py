@@ -23,7 +23,7 @@ from pytest_supercache.gate.lock import Lock, write_lock
 from pytest_supercache.gate.message import message as draft_of_message
 from pytest_supercache.gate.overview import compare, extent, variants
 from pytest_supercache.gate.paths import partial_testpaths, paths_of, uncovered
-from pytest_supercache.gate.place import place_from
+from pytest_supercache.gate.place import Place, other_root, place_at, place_from, verdicts_below
 from pytest_supercache.gate.policy import (
     NO_EVIDENCE,
     Decision,
@@ -43,6 +43,7 @@ from pytest_supercache.gate.unmarked import unmarked
 from pytest_supercache.report.values import short
 from pytest_supercache.report.verdict_json import write_whole
 
+_NAMED_MAX = 3  # files that a message names
 _USAGE = 2
 _WRONG_SETTINGS = 4
 """As pytest ends where it is told something wrong."""
@@ -58,6 +59,15 @@ class Judged:
     rules: Rules
     decision: Decision
     doubts: tuple[str, ...] = ()  # why it is not the run that was asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Project:
+    """Where a project is, and the rules that decide about its runs."""
+
+    place: Place
+    table: Mapping[str, Any]
+    rules: Rules
 
 
 def mistakes_exit_2(command: Callable[..., None]) -> Callable[..., None]:
@@ -214,36 +224,73 @@ def _judge(
 ) -> Judged:
     """Decide from a file; a draft may be about an old one, a verdict is held against what is asked.
 
-    Where the file cannot be read, this says NO VERDICT and ends the process; so it does where a
-    verdict is asked for and the settings are wrong.
+    A file that is named may be of a root below the one here: then the rules of that decide. Where
+    the file cannot be read, this says NO VERDICT and ends the process; so it does where a verdict
+    is asked for and the settings are wrong.
     """
+    here = _project(place_from, Path.cwd(), known_issues, ends=asks is not None)
+    path = file or here.place.verdict_file(here.table)
     try:
-        place = place_from(Path.cwd())
-        root, table = place.root, read_table(place.root)
-        known_issues = known_issues or place.settings.get("supercache_known_issues")
-        rules = read_rules(root, table, datetime.now(UTC).date(), known_issues)
-    except SupercacheError as error:
-        if asks is None:
-            raise
-        click.echo(str(error), err=True)
-        sys.exit(_WRONG_SETTINGS)
-    path = file or place.verdict_file(table)
-    try:
-        document = read_document(path)
-        doubts: tuple[str, ...] = ()
+        document = _read(path, here.place.root, is_named=file is not None)
+        doubts: list[str] = []
+        other = other_root(path, _run_of(document).get("root"), here.place, here.table)
+        if other and file and other.is_relative_to(os.path.realpath(here.place.root)):
+            here = _project(place_at, other, known_issues, ends=asks is not None)
+        elif other:
+            doubts.append(
+                f"verdict.json is another one: it is of the project in {other}, and this is "
+                f"{here.place.root}; run the gate here, with another folder of reports"
+            )
         if asks:
-            apart = weaker(document, rules, besides_lock=for_lock)
-            asked = asks(path, root)
-            doubts = (*unmarked(path, asked.run_id), *doubts_of(document, asked), *apart)
+            asked = asks(path, here.place.root)
+            doubts += unmarked(path, asked.run_id)
+            doubts += doubts_of(document, asked)
+            doubts += weaker(document, here.rules, besides_lock=for_lock)
             document = _as_known_here(document, asked)
-        decision = decide(document, rules, doubts)
+        decision = decide(document, here.rules, doubts if asks else ())
     except (SupercacheError, *MALFORMED) as error:  # what cannot be read is no evidence
         said = error if isinstance(error, SupercacheError) else f"{path} cannot be read: {error}"
         click.echo(f"{GateVerdict.NO_VERDICT.value}\n  because {short(said)}")
         sys.exit(NO_EVIDENCE)
     return Judged(
-        root=root, path=path, document=document, rules=rules, decision=decision, doubts=doubts
+        root=here.place.root,
+        path=path,
+        document=document,
+        rules=here.rules,
+        decision=decision,
+        doubts=tuple(doubts),
     )
+
+
+def _project(
+    find: Callable[[Path], Place], folder: Path, known_issues: str | None, *, ends: bool
+) -> _Project:
+    """Read a project and its rules; where these are wrong, end the process if that is asked for."""
+    try:
+        place = find(folder)
+        table = read_table(place.root)
+        waivers = known_issues or place.settings.get("supercache_known_issues")
+        rules = read_rules(place.root, table, datetime.now(UTC).date(), waivers)
+    except SupercacheError as error:
+        if not ends:
+            raise
+        click.echo(str(error), err=True)
+        sys.exit(_WRONG_SETTINGS)
+    return _Project(place=place, table=table, rules=rules)
+
+
+def _read(path: Path, root: Path, *, is_named: bool) -> Mapping[str, Any]:
+    """Read a verdict; where there is none in its place, say where there are others."""
+    below = [] if is_named or os.path.lexists(path) else list(verdicts_below(root))
+    if below:
+        shown = " or ".join(os.path.relpath(file) for file in below[:_NAMED_MAX])
+        raise SupercacheError(f"{path} is not there; name a file of the projects below: {shown}")
+    return read_document(path)
+
+
+def _run_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    run = document.get("run")
+    return run if isinstance(run, Mapping) else {}
 
 
 def _as_known_here(document: Mapping[str, Any], asked: Asked) -> Mapping[str, Any]:

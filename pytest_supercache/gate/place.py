@@ -6,8 +6,10 @@ them. So the run asks here, too, which file would be read, and leaves word there
 are read by `iniconfig`, as pytest reads them.
 """
 
+import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 from iniconfig import IniConfig, ParseError
 
 from pytest_supercache.core.inputs import InputError, parse_toml, read_text
+from pytest_supercache.gate.project_table import read_table
 
 VERDICT = "verdict.json"
 _PYPROJECT = "pyproject.toml"
@@ -37,6 +40,51 @@ class Place:
 def report_folder(root: Path, table: Mapping[str, Any], asked: object = None) -> Path:
     """Return where reports go; a relative name is meant from the project's root."""
     return root / str(asked or table.get("report") or "reports")
+
+
+def way_to_root(file: Path, root: Path) -> str | None:
+    """Return how a root is reached from the folder of a file; None: from another drive."""
+    try:
+        return Path(os.path.relpath(os.path.realpath(root), _folder_of(file))).as_posix()
+    except ValueError:
+        return None
+
+
+def other_root(file: Path, way: object, place: Place, table: Mapping[str, Any]) -> Path | None:
+    """Return the root that a verdict is of, by the way there, if that is another one than here.
+
+    A file that was carried elsewhere says nothing by that: another root has files of a project, or
+    the file is where the root here would have its own.
+    """
+    if not isinstance(way, str):
+        return None
+    own, told = Path(os.path.realpath(place.root)), Path(os.path.realpath(_folder_of(file) / way))
+    is_in_place = os.path.realpath(place.verdict_file(table)) == os.path.realpath(file)
+    is_root = any(os.path.lexists(told / name) for name in _MARKS)
+    return told if told != own and (is_in_place or is_root) else None
+
+
+def place_at(root: Path) -> Place:
+    """Return a root that is given, with the settings of pytest that are in force there.
+
+    Raises:
+        InputError: a file of settings cannot be read.
+    """
+    return Place(root=root, settings=place_from(root).settings)
+
+
+def verdicts_below(root: Path) -> Iterator[Path]:
+    """Yield the verdicts of projects in the folders of a root, and in their folders."""
+    for folder in sorted({*root.glob("[!.]*/"), *root.glob("[!.]*/[!.]*/")}):
+        if any((folder / name).is_file() for name in _MARKS):
+            with suppress(InputError, OSError):
+                file = place_at(folder).verdict_file(read_table(folder))
+                if file.is_file() and file.is_relative_to(folder):
+                    yield file
+
+
+def _folder_of(file: Path) -> Path:
+    return Path(os.path.realpath(file.parent))
 
 
 def place_from(started: Path) -> Place:
@@ -106,3 +154,6 @@ _FILES: dict[str, Callable[[Path], Settings | None]] = {
     "setup.cfg": _of_section("tool:pytest"),
 }
 """What pytest looks for in each folder, in its order; the first that is about pytest counts."""
+
+_MARKS = (*_FILES, "setup.py", "gate.lock")
+"""A folder with one of these may be the root of a project."""

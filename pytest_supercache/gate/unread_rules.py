@@ -42,7 +42,8 @@ def refuse_unread_rules(root: Path, starts: Iterable[Path], known_issues: str | 
     for file, why in unread_rules(root, starts, known_issues):
         raise SupercacheError(
             f"{file} would not be read: pytest's root is {root}; {why}; give "
-            f"--rootdir={file.parent}, or start pytest in the folder that is meant"
+            f"--rootdir={file.parent}, or start pytest in the folder that is meant; if its root is "
+            "above nevertheless, put an empty [tool.pytest.ini_options] into its pyproject.toml"
         )
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.masking import masked_id
+from pytest_supercache.gate.place import way_to_root
 from pytest_supercache.plugin.asserts import refuse_without_asserts
 from pytest_supercache.plugin.exit_status import is_asked
 from pytest_supercache.plugin.item_runs import ItemRuns
@@ -356,6 +357,7 @@ class Gate:
         return {
             "finished": True,
             **identity(self._config, is_gate=self.is_on),
+            "root": way_to_root(self._path, self._config.rootpath),
             "exit_status": status,
             **self._facts,
             "skipped": [*self._facts["skipped"], *self._items.skipped_files()],
