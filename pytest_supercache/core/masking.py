@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 MASK = "***"
+_QUOTED_MAX = 200
 
 _WHOLE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#]*@")
 """A text that is a URL: nothing in it ends the user part but the path."""
@@ -83,3 +84,8 @@ def masked_data(data: Any) -> Any:
 def is_masked(text: str) -> bool:
     """Say whether a text stands for others, too, that differ in who one is."""
     return f"://{MASK}@" in text or f"={MASK}" in text
+
+
+def quoted(value: Any) -> str:
+    """Return a value of a setting as a message shows it: as Python writes it, masked, cut."""
+    return repr(masked_data(value))[:_QUOTED_MAX]

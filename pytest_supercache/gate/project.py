@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.inputs import read_text
+from pytest_supercache.core.masking import quoted
 from pytest_supercache.gate.blame import committers
 from pytest_supercache.gate.evidence import SEVERITIES
 from pytest_supercache.gate.known import KnownIssue, read_known_issues
@@ -96,14 +97,15 @@ def read_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise SupercacheError(f"{text!r:.200}: expected a date as in 2026-12-15") from None
+        raise SupercacheError(f"{quoted(text)}: expected a date as in 2026-12-15") from None
 
 
 def _release(given: object) -> tuple[str, ...]:
     is_list = isinstance(given, list) and all(isinstance(name, str) and name for name in given)
     if not isinstance(given, list) or not is_list:
         raise SupercacheError(
-            f"[tool.supercache] release = {given!r:.200}: expected names of systems, as in ['shop']"
+            f"[tool.supercache] release = {quoted(given)}: expected names of systems, as in "
+            "['shop']"
         )
     return tuple(given)
 
@@ -112,7 +114,7 @@ def _severity(given: object) -> str | None:
     if given is None or given in SEVERITIES:
         return None if given is None else str(given)
     raise SupercacheError(
-        f"[tool.supercache] minimum_severity = {given!r:.200}: expected one of "
+        f"[tool.supercache] minimum_severity = {quoted(given)}: expected one of "
         f"{', '.join(SEVERITIES)}"
     )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.inputs import InputError, parse_toml, read_text
+from pytest_supercache.core.masking import quoted
 
 SETTINGS = "pyproject.toml"
 
@@ -18,7 +19,7 @@ def read_table(root: Path) -> dict[str, Any]:
     tools = _tools(root)
     table = tools.get("supercache", {}) if isinstance(tools, dict) else tools
     if not isinstance(table, dict):
-        raise InputError(f"{root / SETTINGS}: supercache = {table!r:.200}: expected a table")
+        raise InputError(f"{root / SETTINGS}: supercache = {quoted(table)}: expected a table")
     return table
 
 

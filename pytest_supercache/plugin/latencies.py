@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.masking import quoted
 from pytest_supercache.core.odds import RUNS, Latencies, Latency, Simulation
 from pytest_supercache.scenario.durations import HINT, parse_seconds
 
@@ -23,7 +24,7 @@ def simulation(runs: int | None, table: Mapping[str, Any]) -> Simulation:
     """
     usual = Simulation(runs=RUNS if runs is None else runs, ends_when_known=runs is None)
     if not isinstance(table, Mapping):
-        raise SupercacheError(f"[tool.supercache] traffic = {table!r}: expected a table")
+        raise SupercacheError(f"[tool.supercache] traffic = {quoted(table)}: expected a table")
     unknown = sorted(set(table) - {*NAMES, "within"})
     if unknown:
         raise SupercacheError(
@@ -42,7 +43,7 @@ def simulation(runs: int | None, table: Mapping[str, Any]) -> Simulation:
 def _latency(name: str, given: object) -> Latency:
     if not isinstance(given, Mapping) or set(given) != {"median", "p99"}:
         raise SupercacheError(
-            f"[tool.supercache.traffic] {name} = {given!r}: expected "
+            f"[tool.supercache.traffic] {name} = {quoted(given)}: expected "
             '{median = "1ms", p99 = "20ms"}'
         )
     try:
@@ -54,5 +55,5 @@ def _latency(name: str, given: object) -> Latency:
 def _seconds(name: str, given: object) -> float:
     seconds = parse_seconds(given)
     if seconds is None:
-        raise SupercacheError(f"[tool.supercache.traffic] {name} = {given!r}: {HINT}")
+        raise SupercacheError(f"[tool.supercache.traffic] {name} = {quoted(given)}: {HINT}")
     return seconds

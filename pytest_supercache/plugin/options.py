@@ -10,6 +10,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
+from pytest_supercache.core.masking import quoted
 from pytest_supercache.core.settings import SAMPLERS, SEARCHES, Exploration
 from pytest_supercache.plugin.gating import GATE_NAMES, add_gate_options
 from pytest_supercache.plugin.latencies import simulation
@@ -185,7 +186,7 @@ def _number(name: str, given: Any, kind: type) -> Any:
     except (ValueError, TypeError):
         pass
     what = "a whole number" if kind is int else "a number"
-    raise SupercacheError(f"{_flag(name)}={given!r:.80}: expected {what}, 0 or more")
+    raise SupercacheError(f"{_flag(name)}={quoted(given)}: expected {what}, 0 or more")
 
 
 def _tool_table(config: pytest.Config) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.lifeline import interrupt_when_orphaned
+from pytest_supercache.core.masking import quoted
 from pytest_supercache.core.verdict import Label, Verdict
 from pytest_supercache.plugin.ahead import Ahead
 from pytest_supercache.plugin.allure_results import AllureResults
@@ -145,7 +146,7 @@ class Session:
             known = {name.name for name in fields(Watch)}
             if set(table) - known or not isinstance(table.get("target"), str):
                 raise pytest.UsageError(
-                    f"[tool.supercache] watch = {entry!r}: expected a table with "
+                    f"[tool.supercache] watch = {quoted(entry)}: expected a table with "
                     f"{', '.join(sorted(known))}"
                 )
             try:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_supercache.core.inputs import InputError, read_bytes
+from pytest_supercache.core.masking import quoted
 from pytest_supercache.plugin.arguments import given_paths
 from pytest_supercache.plugin.items import selecting
 from pytest_supercache.scenario.walk import ENTRIES_MAX, Found, find_scenario_files
@@ -64,7 +65,7 @@ class ScenarioFiles:
         given = project.get(SETTING, [])
         if not isinstance(given, list) or not all(isinstance(one, str) and one for one in given):
             raise pytest.UsageError(
-                f"[tool.supercache] {SETTING} = {given!r:.200}: expected paths from the root, as "
+                f"[tool.supercache] {SETTING} = {quoted(given)}: expected paths from the root, as "
                 "in ['build']"
             )
         return cls(config, tuple(given))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.inputs import InputError, read_bytes, read_json, read_text
+from pytest_supercache.core.masking import masked_data
 from pytest_supercache.report.allure_result import (
     NAME_MAX,
     categories,
@@ -60,8 +61,9 @@ def write_attachments(
 
 
 def write_result(folder: Path, data: Json) -> None:
-    """Write one result."""
-    write_whole(folder / f"{data['uuid']}-result.json", json.dumps(data, ensure_ascii=False))
+    """Write one result; texts of the project in it, as tracebacks, are masked."""
+    text = json.dumps(masked_data(dict(data)), ensure_ascii=False)
+    write_whole(folder / f"{data['uuid']}-result.json", text)
 
 
 def complete(folder: Path, document: Json) -> None:

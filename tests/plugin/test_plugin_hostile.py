@@ -44,6 +44,40 @@ def test_the_values_of_options_are_in_no_verdict(project: Project) -> None:
     assert "r3t" not in json.dumps(document)
 
 
+def test_a_fixture_that_fails_with_a_password_puts_it_into_no_report(project: Project) -> None:
+    """The twin: the rest of its text is there."""
+    project.test_file(f"""
+import pytest
+from pytest_supercache import explore
+@pytest.fixture
+def bad(): raise ValueError("{SECRET} is closed")
+@explore
+def test_it(world, bad): pass
+""")
+    project.run("--supercache-gate")
+    written = [path.read_text() for path in (project.path / "reports").rglob("*.*")]
+    assert not any(":secret" in text for text in written)
+    assert any("ValueError: redis://***@127.0.0.1:1/0 is closed" in text for text in written)
+
+
+SETTINGS = (
+    "uncollected = {}", "release = {}", "minimum_severity = {}", "watch = [{{url = {}}}]", "traffic = {}",
+    "ticks = {}", "traffic = {{within = {}}}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_nor_does_a_setting_that_is_wrong(project: Project, setting: str) -> None:
+    given = repr("redis://shop:r3t@localhost")
+    (project.path / "pyproject.toml").write_text(f"[tool.supercache]\n{setting.format(given)}\n")
+    project.scenario(race())
+    result = project.run("--supercache-gate")
+    said = result.stdout.str() + result.stderr.str()
+    assert result.ret != 0
+    assert "r3t" not in said
+    assert "redis://***@localhost" in said
+
+
 KEY = "page:redis://:secret@host/0"
 
 
