@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_supercache.core.inputs import InputError, read_text
 from pytest_supercache.scenario.names import is_hidden_link, is_scenario_file
 
 ENTRIES_MAX = 500_000
@@ -102,7 +103,9 @@ def _kept(
             continue
         path = Path(entry.path)
         is_installed = is_folder and (
-            (entry.name == "node_modules" and has_packages) or _is_environment(path)
+            (entry.name == "node_modules" and has_packages)
+            or _is_environment(path)
+            or _is_linked_work_tree(path)
         )
         if not (is_installed or is_hidden_link(path) or is_left_out(path)):
             yield path, is_folder
@@ -112,3 +115,15 @@ def _is_environment(folder: Path) -> bool:
     """Say whether a folder is an environment of Python and not only looks like one to pytest."""
     has_mark = any(os.path.lexists(folder / name) for name in ("pyvenv.cfg", "conda-meta"))
     return has_mark and any(os.path.lexists(folder / name) for name in _INTERPRETERS)
+
+
+def _is_linked_work_tree(folder: Path) -> bool:
+    """Say whether git has checked out another commit of a repository here (`git worktree add`).
+
+    A repository in the repository has a file ``.git``, too, but shares no folder with another one.
+    """
+    try:
+        said = read_text(folder / ".git").removeprefix("gitdir:").strip()
+        return (folder / said / "commondir").is_file()
+    except (InputError, OSError, ValueError):
+        return False

@@ -13,6 +13,7 @@ from pytest_supercache.scenario import walk
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import gate
+from tests.repositories import committed, git
 
 LOST = "{} is not collected by pytest (norecursedirs, collect_ignore, --ignore in addopts, ...)"
 
@@ -82,6 +83,22 @@ def test_environments_version_control_and_installed_packages_are_passed_over(
     assert not [line for line in gate(held)["scope"] if "scenario files" in line]
     (held.path / ".venv" / "bin" / "python").unlink()
     assert held.run("--supercache-gate").ret == 6, "a mark alone makes no environment"
+
+
+def test_another_work_tree_of_the_repository_is_passed_over(held: Project) -> None:
+    """The twin: a repository in the repository, which is a part of the project."""
+    write(held, ".gitignore", "__pycache__/\nreports/\n.wt/\n")
+    write(held, "build/b.supercache.yaml", race("V-9"))
+    committed(held.path)
+    git(held.path, "worktree", "add", "-q", ".wt/old")
+    git(held.path, "rm", "-q", "build/b.supercache.yaml")
+    committed(held.path)
+    assert held.run("--supercache-gate").ret == 0, gate(held)["reasons"]
+    assert not [line for line in gate(held)["scope"] if "scenario files" in line]
+    write(held, "module.git/HEAD", "")
+    write(held, ".sub/.git", "gitdir: ../module.git")
+    write(held, ".sub/b.supercache.yaml", race("V-9"))
+    assert held.run("--supercache-gate").ret == 6
 
 
 def test_a_copy_of_a_file_that_was_collected_is_no_other_file(held: Project) -> None:
