@@ -1,7 +1,7 @@
 """Which state of the project is here: the commit, and what differs from it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,16 @@ def meanwhile(began: Checkout, ended: Checkout) -> tuple[Checkout, list[str]]:
     written = apart & (began.untracked | ended.untracked)
     changes = {**began.changes, **dict.fromkeys(written)}
     return Checkout(commit=began.commit, changes=changes), sorted(apart - written)
+
+
+def written_later(tested: Checkout, later: Checkout) -> Checkout:
+    """Return the state that a run was about, without the new files that were written after it."""
+    if tested.changes is None or later.changes is None:
+        return tested
+    written = {
+        name for name in later.untracked if later.changes[name] != tested.changes.get(name, "")
+    }
+    return replace(tested, changes={**tested.changes, **dict.fromkeys(written)})
 
 
 def others(tested: Changes, here: Changes) -> Iterator[str]:

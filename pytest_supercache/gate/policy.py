@@ -269,8 +269,8 @@ _FLAWS = {
         "asserts were switched off (-O or PYTHONOPTIMIZE), so what they state was not checked"
     ),
     "plain_asserts": (
-        "--assert=plain took from failed asserts what was compared, and failures look alike that "
-        "are not"
+        "--assert=plain (or -p no:assertion) took from failed asserts what was compared, and "
+        "failures look alike that are not"
     ),
     "unobserved": (
         "the run did not look at its files before its tests ran, so nobody knows what was changed "

@@ -16,8 +16,13 @@ def refuse_without_asserts(config: pytest.Config) -> None:
             "gate: -O or PYTHONOPTIMIZE has switched off asserts, so what they state was not "
             "checked; leave it out"
         )
-    if config.getoption("assertmode") == "plain":
+    if are_plain(config):
         raise pytest.UsageError(
-            "gate: --assert=plain takes from failed asserts what was compared, and failures look "
-            "alike that are not; leave it out"
+            "gate: --assert=plain (or -p no:assertion) takes from failed asserts what was "
+            "compared, and failures look alike that are not; leave it out"
         )
+
+
+def are_plain(config: pytest.Config) -> bool:
+    """Say whether failed asserts do not tell what was compared; so it is without their plugin."""
+    return bool(config.getoption("assertmode", "plain") == "plain")

@@ -16,7 +16,7 @@ import pytest
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.masking import masked_id
 from pytest_supercache.gate.place import way_to_root
-from pytest_supercache.plugin.asserts import refuse_without_asserts
+from pytest_supercache.plugin.asserts import are_plain, refuse_without_asserts
 from pytest_supercache.plugin.exit_status import is_asked
 from pytest_supercache.plugin.item_runs import ItemRuns
 from pytest_supercache.plugin.items import Items
@@ -296,7 +296,7 @@ class Gate:
             written = {**scope, "run": {**scope["run"], "finished": False}}
         write = partial(write_own, self._config, self._path, tuple(findings))
         write(written)
-        self._close = partial(write, scope)
+        self._close = lambda: write({**scope, **self.surroundings.closing_part()})
 
     def close(self) -> None:
         """Let the file say that the run is over and its verdict stands.
@@ -365,7 +365,7 @@ class Gate:
             **self._items.part(is_stopped=stopped is not None),
             **self.surroundings.part(self._items.files, self._items.ran_from | self._items.files),
             "stopped": stopped,
-            "plain_asserts": self._config.getoption("assertmode") == "plain",
+            "plain_asserts": are_plain(self._config),
             "replay": bool(self._config.getoption("supercache_replay")),
             "overriding": self._overriding(),
             "narrowed_by": Session.of(self._config).options.narrowing(),

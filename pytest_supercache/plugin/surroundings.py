@@ -106,6 +106,12 @@ class Surroundings:
             "unobserved": not self._is_looked_at,
         }
 
+    def closing_part(self) -> dict[str, Any]:
+        """Return the checkout once more: other tools have written new files since the end."""
+        from pytest_supercache.gate.checkout import written_later
+
+        return written_later(self.checkout, self._checkout()).part()
+
     @cached_property
     def _checked_out(self) -> "tuple[Checkout, list[str]]":
         """The same, and what of it was changed while the run went on."""

@@ -127,3 +127,32 @@ def test_a_run_without_the_gate_knows_what_was_written_while_it_loaded(
     told = verdict()
     assert told.exit_code == 6
     assert "text.txt was written while the run loaded its files" in told.output
+
+
+SUMMARIES = """
+import pathlib
+def pytest_terminal_summary(): pathlib.Path("coverage.xml").write_text("1")
+def pytest_unconfigure(): pathlib.Path("late.xml").write_text("1")
+"""
+
+
+def test_new_files_that_are_written_after_the_tests_are_no_change(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twins: a new file that is written after the run, and one that git has."""
+    monkeypatch.delenv("SUPERCACHE_RUN_ID", raising=False)
+    monkeypatch.chdir(project.path)
+    project.scenario(race("U-6", "uncached"))
+    append(project.path / ".gitignore", IGNORED)
+    project.add_to_conftest(SUMMARIES)
+    committed(project.path)
+    assert project.run("--supercache-gate").ret == 0
+    assert project.verdict()["changes"] == {"coverage.xml": None, "late.xml": None}
+    assert verdict().exit_code == 0, verdict().output
+    append(project.path / "later.xml")
+    assert "are others here: later.xml;" in verdict().output
+    committed(project.path)
+    (project.path / "coverage.xml").write_text("2")
+    committed(project.path)
+    assert project.run("--supercache-gate").ret == 0
+    assert "are others here: coverage.xml;" in verdict().output

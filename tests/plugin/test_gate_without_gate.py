@@ -65,10 +65,19 @@ def test_a_run_without_the_gate_is_held_against_what_is_around_it(svc: Project, 
     assert said in told.output
 
 
+def test_so_it_is_without_the_plugin_of_asserts(svc: Project) -> None:
+    """And the gate refuses that."""
+    refused = svc.run("svc/scenarios", "-p", "no:assertion", "--supercache-gate")
+    assert refused.ret == 4
+    refused.stderr.fnmatch_lines(["*--assert=plain (or -p no:assertion) takes from failed *"])
+    assert svc.run("svc/scenarios", "-p", "no:assertion").ret == 0
+    assert "(or -p no:assertion) took from failed asserts" in " ".join(verdict().output.split())
+
+
 def test_so_it_is_against_plain_asserts_and_weaker_rules(svc: Project) -> None:
     put(svc, "pyproject.toml", '[tool.supercache]\nrelease = ["uncached"]\n')
     assert svc.run("svc/scenarios", "--assert=plain").ret == 0
-    assert "--assert=plain took from failed asserts what was compared" in verdict().output
+    assert "--assert=plain (or -p no:assertion) took from failed asserts what" in verdict().output
     assert verdict().exit_code == 6
     assert svc.run("svc/scenarios").ret == 0
     assert verdict().exit_code == 0
