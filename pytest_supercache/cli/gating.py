@@ -67,6 +67,7 @@ class _Project:
 
     place: Place
     table: Mapping[str, Any]
+    verdict_file: Path
     rules: Rules
 
 
@@ -229,7 +230,7 @@ def _judge(
     is asked for and the settings are wrong.
     """
     here = _project(place_from, Path.cwd(), known_issues, ends=asks is not None)
-    path = file or here.place.verdict_file(here.table)
+    path = file or here.verdict_file
     try:
         document = _read(path, here.place.root, is_named=file is not None)
         doubts: list[str] = []
@@ -271,12 +272,13 @@ def _project(
         table = read_table(place.root)
         waivers = known_issues or place.settings.get("supercache_known_issues")
         rules = read_rules(place.root, table, datetime.now(UTC).date(), waivers)
+        file = place.verdict_file(table)
     except SupercacheError as error:
         if not ends:
             raise
         click.echo(str(error), err=True)
         sys.exit(_WRONG_SETTINGS)
-    return _Project(place=place, table=table, rules=rules)
+    return _Project(place=place, table=table, verdict_file=file, rules=rules)
 
 
 def _read(path: Path, root: Path, *, is_named: bool) -> Mapping[str, Any]:

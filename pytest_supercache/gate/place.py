@@ -17,6 +17,7 @@ from typing import Any
 from iniconfig import IniConfig, ParseError
 
 from pytest_supercache.core.inputs import InputError, parse_toml, read_text
+from pytest_supercache.core.masking import quoted
 from pytest_supercache.gate.project_table import read_table
 
 VERDICT = "verdict.json"
@@ -38,8 +39,15 @@ class Place:
 
 
 def report_folder(root: Path, table: Mapping[str, Any], asked: object = None) -> Path:
-    """Return where reports go; a relative name is meant from the project's root."""
-    return root / str(asked or table.get("report") or "reports")
+    """Return where reports go; a relative name is meant from the project's root.
+
+    Raises:
+        InputError: no folder can have that name.
+    """
+    name = str(asked or table.get("report") or "reports")
+    if "\0" in name:
+        raise InputError(f"report = {quoted(name)}: expected the path of a folder, without \\0")
+    return root / name
 
 
 def way_to_root(file: Path, root: Path) -> str | None:

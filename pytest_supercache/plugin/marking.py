@@ -4,6 +4,7 @@ It is made before conftest files are imported, so that a run which dies in them,
 that are wrong, leaves no GO of an earlier run behind.
 """
 
+import errno
 import os
 import secrets
 from argparse import Namespace
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.inputs import InputError
 from pytest_supercache.core.lifeline import interrupt_when_orphaned
 from pytest_supercache.gate import place, project_table
 from pytest_supercache.gate.run_id import RUN_ID, known_as
@@ -114,7 +116,7 @@ def mark(config: pytest.Config, options: Namespace, folder: Path) -> None:
     except OSError as error:
         stays = _without_mark(config, path)
         raise pytest.UsageError(
-            f"gate: {path} cannot be marked as begun: {error}{stays}"
+            f"gate: {path} cannot be marked as begun: {error}{stays}{_hint(error)}"
         ) from error
     try:
         _forget_what_tells_of_it(config, options, folder)
@@ -125,6 +127,13 @@ def mark(config: pytest.Config, options: Namespace, folder: Path) -> None:
     forget_other_notes(path, config.stash[_ID])
     config.stash[_MARKED] = folder
     config.stash.setdefault(MARKED_BY, os.getpid())
+
+
+def _hint(error: OSError) -> str:
+    """Say what to do where nobody may write."""
+    if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return ""
+    return "; give a folder that can be written (--supercache-report=DIR)"
 
 
 def mark_without_gate(config: pytest.Config, options: Namespace, folder: Path) -> bool:
@@ -199,9 +208,16 @@ def _forget_what_tells_of_it(config: pytest.Config, options: Namespace, folder: 
 
 
 def report_folder(config: pytest.Config, options: Namespace, table: dict[str, Any]) -> Path:
-    """Return where reports go; a relative name is meant from the project's root."""
+    """Return where reports go; a relative name is meant from the project's root.
+
+    Raises:
+        UsageError: no folder can have that name.
+    """
     asked = getattr(options, "supercache_report", None) or config.getini("supercache_report")
-    return place.report_folder(config.rootpath, table, asked)
+    try:
+        return place.report_folder(config.rootpath, table, asked)
+    except InputError as error:
+        raise pytest.UsageError(f"{error}") from error
 
 
 def identity(config: pytest.Config, *, is_gate: bool) -> dict[str, Any]:

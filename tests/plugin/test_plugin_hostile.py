@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 
+from pytest_supercache.cli import main
 from pytest_supercache.core import inputs
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
@@ -61,8 +63,8 @@ def test_it(world, bad): pass
 
 
 SETTINGS = (
-    "uncollected = {}", "release = {}", "minimum_severity = {}", "watch = [{{url = {}}}]", "traffic = {}",
-    "ticks = {}", "traffic = {{within = {}}}",
+    "uncollected = {}", "release = {}", "minimum_severity = {}", "watch = [{{url = {}}}]",
+    "traffic = {}", "ticks = {}", "traffic = {{within = {}}}",
 )  # fmt: skip
 
 
@@ -76,6 +78,19 @@ def test_nor_does_a_setting_that_is_wrong(project: Project, setting: str) -> Non
     assert result.ret != 0
     assert "r3t" not in said
     assert "redis://***@localhost" in said
+
+
+@pytest.mark.parametrize("more", [(), ("--supercache-gate",)])
+def test_a_folder_that_cannot_be_is_a_mistake_in_the_settings(
+    project: Project, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    (project.path / "pyproject.toml").write_text('[tool.supercache]\nreport = "a\\u0000b"\n')
+    project.scenario(race())
+    result = project.run(*more)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*report = 'a?x00b': expected the path of a folder, *"])
+    monkeypatch.chdir(project.path)
+    assert CliRunner().invoke(main, ["verdict"], catch_exceptions=False).exit_code == 4
 
 
 KEY = "page:redis://:secret@host/0"
