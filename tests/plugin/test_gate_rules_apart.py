@@ -11,7 +11,7 @@ from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import TODAY, configure, waive
 
-VERDICT = "../reports/verdict.json"
+VERDICT = "carried/verdict.json"
 SETTINGS = 'release = ["uncached"]\nminimum_severity = "minor"'
 
 
@@ -30,6 +30,7 @@ def inner(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "pytest.ini").touch()  # a root of its own, also for pytest
     shutil.copy("pyproject.toml", folder)
     shutil.copy("gate.lock", folder)
+    shutil.copytree("reports", folder / "carried")
     monkeypatch.chdir(folder)
     assert verdict(VERDICT).exit_code == 0, "the same rules elsewhere are the same"
     return folder
