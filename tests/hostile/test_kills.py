@@ -35,9 +35,14 @@ def test_a_run_that_is_killed_is_no_go_and_leaves_no_process(numbers):
 
 def test_a_process_that_is_left_is_noticed_and_ended():
     name = f"test-{os.getpid()}"
-    with subprocess.Popen(["sleep", "1000"], env={**os.environ, kills._MARK: name}) as left:
+    with subprocess.Popen(
+        ["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+        env={**os.environ, kills._MARK: name},
+    ) as left:  # fmt: skip
         try:
-            assert kills._left(name, 0.05) == ("sleep 1000",)
+            left.stdin.write(b"\n")
+            assert left.stdout.read(1) == b"\n", "it runs: the kernel tells its environment"
+            assert kills._left(name, 0.05) == ("cat",)
         finally:
             kills._end_all(left, name)
     assert kills._left(name, 0) == ()
