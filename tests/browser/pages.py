@@ -1,4 +1,4 @@
-"""A browser, and what a page must never do while it is open."""
+"""One browser for all tests of a module, and what a page must never do while it is open."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

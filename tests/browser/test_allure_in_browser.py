@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.allures import ALLURES, HOSTILE_KEY, HOSTILE_TITLE, STATUSES, render, run
-from tests.browser.pages import watched
+from tests.browser.pages import browser, watched
 
 pytestmark = [pytest.mark.chromium, pytest.mark.npm, pytest.mark.java]
 
@@ -26,6 +26,12 @@ def project(tmp_path_factory):
     made = tmp_path_factory.mktemp("project")
     run(made)
     return made
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory):
+    with browser(tmp_path_factory.mktemp("profile")) as made:
+        yield made
 
 
 def long_but_for(name, shown="allure-3"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.pages import SIZES, opened
+from tests.browser.pages import SIZES, browser, opened
 from tests.unit.report.report_stories import Recorder, compared, holds, stale_set, violated
 from tests.unit.report.test_page import HOSTILE
 
@@ -25,6 +25,12 @@ STEPS = [
     "SET",
     "deliver invalidation of",
 ]
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory):
+    with browser(tmp_path_factory.mktemp("profile")) as made:
+        yield made
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
