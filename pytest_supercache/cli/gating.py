@@ -94,7 +94,7 @@ def ends_with_1_only_for_no_go(command: Callable[..., None]) -> Callable[..., No
             command(*args, **options)
         except click.ClickException:
             raise
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - 1 means NO-GO here
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - Python would exit with 1: NO-GO
             said = f"  because it could not be decided ({type(error).__name__}: {error})"
             with suppress(OSError):
                 click.echo(f"{GateVerdict.NO_VERDICT.value}\n{short(said)}", err=True)

@@ -15,7 +15,7 @@ _FIRST_DAYS = 14
 def draft_entry(
     row: Mapping[str, Any], today: date, before: str = "", flows: Sequence[str] = ()
 ) -> str:
-    """Return an entry for the conflict of a row; what only people know is TODO.
+    """Return an entry for the conflict of a row, with a TODO where people have to decide.
 
     ``flows`` are the digests of those that have shown it.
     """

@@ -18,7 +18,7 @@ def given_path(config: pytest.Config, argument: str, folder: Path) -> Path:
     """Return what one argument means, in a folder: as pytest does, a module first of all."""
     name = argument.partition("::")[0]
     module = _path_of_module(config, name) if config.getoption("pyargs") else None
-    return Path(os.path.abspath(folder / (module or name)))  # noqa: PTH100 - it must not follow links
+    return Path(os.path.abspath(folder / (module or name)))  # noqa: PTH100 - resolve() follows links
 
 
 def from_root(config: pytest.Config, argument: str, folder: Path | None = None) -> str:
@@ -50,4 +50,4 @@ def _path_of_module(config: pytest.Config, name: str) -> str | None:
         return spec.origin if spec else None
     if config.getini("consider_namespace_packages"):
         return str(next(iter(spec.submodule_search_locations)))
-    return os.path.dirname(spec.origin) if spec.origin else None  # noqa: PTH120 - as a text
+    return str(Path(spec.origin).parent) if spec.origin else None

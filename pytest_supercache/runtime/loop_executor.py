@@ -1,7 +1,7 @@
 """What coroutines let threads do: `run_in_executor`, whose functions are actors of their own.
 
-A pool that is given has its workers: a job waits until one of them is free. The loop's own pool has
-so many that nobody waits for one.
+A job given to a pool of the code's own waits until a worker is free. The loop's default pool is
+taken to have a free worker for every job.
 """
 
 import asyncio

@@ -39,7 +39,7 @@ class Readings:
 
         Nothing passes for coroutines: what they know of each other is in no step.
         """
-        actor.writes += 1  # who asks again until some time has come remembers more each time
+        actor.writes += 1  # a loop that reads the clock is in a new state each time
         if actor.is_task or actor.loop is not None:
             return 0
         steps = self._record.steps

@@ -160,7 +160,7 @@ def actor_of(thread: threading.Thread) -> tuple[Stepping, Actor] | None:
 
 
 def actor_looked_at(thread: threading.Thread) -> tuple[Stepping, Actor] | None:
-    """Return the same for somebody who asks, or waits for, what only a started thread has."""
+    """Do the same for `is_alive` or `join`, which depend on whether the thread was started."""
     if not isinstance(thread, ActorThread):
         touch_start(thread, writes=False)
     return actor_of(thread)

@@ -198,7 +198,7 @@ class Hang(NamedTuple):
 
     text: str
     has_stack: bool
-    """Whether somebody who is to go on is in code that is not ours."""
+    """Whether a running actor is in code that is not ours."""
 
 
 def _describe_hang(controller: Controller, body: Actor, limit: float) -> Hang:
@@ -223,7 +223,7 @@ def _describe_hang(controller: Controller, body: Actor, limit: float) -> Hang:
     if not has_stack:
         states = ", ".join(f"{actor.name} is {actor.state.value}" for actor in everyone)
         lines.append(
-            f"  nobody who is to go on is in code under test: no stack to show ({states});"
+            f"  no running actor is in code under test, so there is no stack to show ({states});"
         )
         lines.append("  this machine may have been too busy for the execution: run it again")
     return Hang("\n".join(lines), has_stack)

@@ -35,7 +35,7 @@ def _on_thread(act):
     def call():
         try:
             act()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is compared
+        except Exception as error:  # noqa: BLE001 - the test compares errors of every type
             raised.append(error)
 
     thread = threading.Thread(target=call)
@@ -351,7 +351,7 @@ def _told(error):
 def _outcome(act):
     try:
         act()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is compared
+    except Exception as error:  # noqa: BLE001 - the test compares errors of every type
         return _told(error)
     return "no error"
 
@@ -359,7 +359,7 @@ def _outcome(act):
 async def _aoutcome(act):
     try:
         await act()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is compared
+    except Exception as error:  # noqa: BLE001 - the test compares errors of every type
         return _told(error)
     return "no error"
 

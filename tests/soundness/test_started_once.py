@@ -29,7 +29,7 @@ def a_thread_started_by_whoever_finds_it_at_rest(world):
     _users(world, refresh, refresh)
 
 
-@right("who comes second finds that it was started")
+@right("the second user finds that the thread was started")
 def a_thread_started_by_the_first_under_a_lock(world):
     thread, lock, begun = _refresher(world), threading.Lock(), []
 

@@ -185,7 +185,7 @@ def what_a_callback_did_after_the_pool_was_closed(world):
     assert _called_back(world, lambda _pool, _job, _called: None) == 1
 
 
-@broken("who waits for the result is told before the callbacks are called")
+@broken("the waiting thread gets the result before the callbacks run")
 def what_a_callback_did_when_the_result_is_there(world):
     def look(_pool, job, called):
         job.result()
@@ -260,7 +260,9 @@ def the_next_job_of_two_workers(world):
     _called_before_the_next_job(world, 2)
 
 
-@right("who is done calls back before it takes the next job, whenever the callback was added")
+@right(
+    "a worker runs the callbacks of its job before its next job, whenever added"
+)
 def the_next_job_of_one_worker(world):
     _called_before_the_next_job(world, 1)
 
