@@ -260,9 +260,7 @@ def the_next_job_of_two_workers(world):
     _called_before_the_next_job(world, 2)
 
 
-@right(
-    "a worker runs the callbacks of its job before its next job, whenever added"
-)
+@right("a worker runs the callbacks of its job before its next job, whenever added")
 def the_next_job_of_one_worker(world):
     _called_before_the_next_job(world, 1)
 
