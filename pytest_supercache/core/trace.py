@@ -72,6 +72,12 @@ class Step:
         return (self.actor, self.label, self.footprint)
 
     @property
+    def flags_set(self) -> tuple[str, ...]:
+        """The flags that it has set."""
+        wait = self.wait
+        return () if wait is None else wait.flags_set(self.wait_before, self.wait_after)
+
+    @property
     def content(self) -> Layers | None:
         """What layers and shared memory hold after this step; None: that was not recorded."""
         return self.layers if not self.memory else {**(self.layers or {}), **self.memory}

@@ -78,15 +78,15 @@ class Waits:
         A timed wait tries to acquire before it looks at its deadline, so an expired timer matters
         only if the object is not available.
         """
-        for flag in wait.sets:
-            self.states[flag] = SET
         verb = wait.verb
         if wait.timer and self.is_set(wait.timer) and not self._is_free(actor, wait):
             verb = wait.otherwise
-        if not wait.object or not verb:
-            return None, None
-        before = self.states[wait.object]
-        after = self.states[wait.object] = before.after(actor, verb)
+        before = after = None
+        if wait.object and verb:
+            before = self.states[wait.object]
+            after = self.states[wait.object] = before.after(actor, verb)
+        for flag in wait.flags_set(before, after):
+            self.states[flag] = SET
         return before, after
 
     def _is_free(self, actor: str, wait: Wait) -> bool:

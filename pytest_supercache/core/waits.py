@@ -26,6 +26,7 @@ class Wait:
     any_of: tuple[str, ...] = ()  # of these ``enough`` must be set
     enough: int = 1
     sets: tuple[str, ...] = ()  # flags that the step sets
+    sets_on_change: bool = False  # it sets them only if it changes the object
     timer: str = ""  # a flag that the clock sets; then the step may be taken whatever else is true
     otherwise: str = ""  # what a step does to the object when its timer has fired
 
@@ -33,6 +34,10 @@ class Wait:
     def is_guarded_by_object(self) -> bool:
         """Whether an object may refuse, which may change back and forth."""
         return self.guarded and bool(self.object)
+
+    def flags_set(self, before: "WaitState | None", after: "WaitState | None") -> tuple[str, ...]:
+        """Return the flags that the step sets, given its object before and after."""
+        return () if self.sets_on_change and before == after else self.sets
 
 
 @dataclass(frozen=True, slots=True)

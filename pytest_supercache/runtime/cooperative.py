@@ -91,7 +91,7 @@ class Cooperative:
     def do(
         self, execution: Stepping, verb: str, *, guarded: bool = False, reads_only: bool = False,
         timeout: float | None = None, otherwise: str = "", sets: tuple[str, ...] = (),
-        polls: bool = False,
+        sets_on_change: bool = False, polls: bool = False,
     ) -> Step:  # fmt: skip
         """Take the step ``verb``; whether a timeout came first, :func:`in_time` says.
 
@@ -105,6 +105,7 @@ class Cooperative:
             timeout: stop waiting after so many virtual seconds.
             otherwise: what is done instead when the timeout came first.
             sets: flags that the step sets.
+            sets_on_change: it sets them only if it changes the wait object.
             polls: the answer may be "nothing", and then the code may ask again and again.
         """
         self.state(execution)
@@ -123,7 +124,10 @@ class Cooperative:
             )
         execution.step(
             f"{verb} {shown}", footprint, kind="lock",
-            wait=Wait(self.name, verb, guarded=guarded, otherwise=otherwise, sets=sets),
+            wait=Wait(
+                self.name, verb, guarded=guarded, otherwise=otherwise, sets=sets,
+                sets_on_change=sets_on_change,
+            ),
             deadline=deadline, recheck_from=since, polls=since is not None,
         )  # fmt: skip
         return execution.record.steps[-1]

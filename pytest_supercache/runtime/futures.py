@@ -1,15 +1,18 @@
 """Cooperative futures: code under test gets them for those of `concurrent.futures`.
 
-A future is done once and stays so: a flag. Its value is kept by the real class, of which this is
-one, so that callbacks, asyncio and everything else that takes futures go on working.
+A future is done once and stays so: a flag. Whether it can still be cancelled is a semaphore of one,
+taken by whichever comes first: to run it, to cancel it or to let it end. Its value is kept by the
+real class, of which this is one, so that callbacks, asyncio and everything else that takes futures
+go on working.
 """
 
 import concurrent.futures as real
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.core.waits import FlagState, Wait
+from pytest_supercache.core.waits import CounterState, FlagState, Wait
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.cooperative import name_of_new, this_actor
 from pytest_supercache.runtime.polling import asked_before, note_nothing
@@ -22,6 +25,7 @@ class Future(real.Future[Any]):
     def __init__(self, name: str = "") -> None:
         super().__init__()
         self.flag = f"done:{name}" if name else name_of_new("done")
+        self._fate = f"fate:{self.shown}"
         self.ended = f"ended:{self.shown}"
         """Set when the worker of a pool is through with it, callbacks included."""
         self.withdraw: Callable[[Stepping], bool] | None = None  # of a job that has not begun
@@ -52,48 +56,73 @@ class Future(real.Future[Any]):
 
     def done(self) -> bool:
         """Say whether it has ended or was cancelled."""
-        execution = controlled()
-        if execution is not None:
-            question = f"look at {self.shown}"
-            since = asked_before(execution, question)
-            execution.step(
-                question, Footprint(reads=frozenset({self.flag})), kind="lock",
-                recheck_from=since, polls=since is not None,
-            )  # fmt: skip
-            if not super().done():
-                note_nothing(execution, question)
+        self._asked("look at", super().done)
         return super().done()
 
+    def running(self) -> bool:
+        """Say whether it has begun and not ended: then it cannot be cancelled."""
+        self._asked("look whether it runs:", super().running)
+        return super().running()
+
+    def cancelled(self) -> bool:
+        """Say whether it was cancelled."""
+        self._asked("look whether it was cancelled:", super().cancelled)
+        return super().cancelled()
+
+    def _asked(self, what: str, answer: Callable[[], bool]) -> None:
+        """Take the step of a question; asyncio asks only what cannot change any more."""
+        execution = controlled()
+        if execution is None or _is_asked_by_asyncio():
+            return
+        question = f"{what} {self.shown}"
+        since = asked_before(execution, question)
+        execution.step(
+            question, Footprint(reads=frozenset({self.flag, self._fate})), kind="lock",
+            recheck_from=since, polls=since is not None,
+        )  # fmt: skip
+        if not answer():
+            note_nothing(execution, question)
+
     def cancel(self) -> bool:
-        """Cancel it unless it has begun."""
+        """Cancel it unless it has begun or ended."""
         execution = controlled()
         if execution is not None and self.withdraw is not None:
             return self.withdraw(execution)
-        if execution is not None and not self.done() and not self.running():
-            self._ends(execution, "cancel")
+        self._decided("cancel", sets_on_change=True)
         return super().cancel()
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Say that it begins, so that nobody can cancel it; False: it was cancelled before."""
+        self._decided("begin", sets=False)
+        return super().set_running_or_notify_cancel()
 
     def keep_cancelled(self) -> None:
         """Remember that it was cancelled: the step that says so is the pool's."""
         super().cancel()
-        self.set_running_or_notify_cancel()
+        super().set_running_or_notify_cancel()
 
     def set_result(self, result: Any) -> None:
         """Let it end with a value."""
-        self._ends(controlled(), "set result of")
+        self._decided("set result of")
         super().set_result(result)
 
     def set_exception(self, exception: BaseException | None) -> None:
         """Let it end with an exception."""
-        self._ends(controlled(), "set exception of")
+        self._decided("set exception of")
         super().set_exception(exception)
 
-    def _ends(self, execution: Stepping | None, what: str) -> None:
-        if execution is not None and not execution.controller.leaving():
-            execution.step(
-                f"{what} {self.shown}", Footprint(writes=frozenset({self.flag})), kind="lock",
-                wait=Wait(sets=(self.flag,)),
-            )  # fmt: skip
+    def _decided(self, what: str, *, sets: bool = True, sets_on_change: bool = False) -> None:
+        """Take the step that begins, cancels or ends it."""
+        execution = controlled()
+        if execution is None or execution.controller.leaving():
+            return
+        execution.wait_state(self._fate, CounterState(1))
+        flags = (self.flag,) if sets else ()
+        touched = frozenset({self._fate, *flags})
+        execution.step(
+            f"{what} {self.shown}", Footprint(touched, touched), kind="lock",
+            wait=Wait(self._fate, "try", sets=flags, sets_on_change=sets_on_change),
+        )  # fmt: skip
 
     def add_done_callback(self, fn: Callable[[real.Future[Any]], object]) -> None:
         """Let ``fn`` be called when it is done; at once, and by the caller, if it is done now."""
@@ -119,6 +148,11 @@ class Future(real.Future[Any]):
     def keep_exception(self, exception: BaseException) -> None:
         """Keep the exception: the step that says so was taken by the pool."""
         super().set_exception(exception)
+
+
+def _is_asked_by_asyncio() -> bool:
+    """Whether asyncio has called the method of a future that calls this."""
+    return str(sys._getframe(3).f_globals.get("__name__")).startswith("asyncio")
 
 
 def _is_of_threads(called: Any) -> bool:

@@ -102,7 +102,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         """Run one job on its thread: the step that begins it was taken."""
         if real.Future.cancelled(future):
             return
-        future.set_running_or_notify_cancel()
+        real.Future.set_running_or_notify_cancel(future)
         result, error = None, None
         workers = self._workers(execution)
         worker = workers.take(execution)
@@ -146,14 +146,10 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
 
     def _cancel(self, execution: Stepping, job: Actor, future: Future) -> bool:
         """Take a job out of the queue; False when it has begun."""
-        step = self.do(execution, f"cancel {job.name}")
+        flags = (future.flag, future.ended)
+        step = self.do(execution, f"cancel {job.name}", sets=flags, sets_on_change=True)
         if step.wait_before != step.wait_after:
             future.keep_cancelled()
-            flags = (future.flag, future.ended)
-            execution.step(
-                f"{job.name} is cancelled", Footprint(writes=frozenset(flags)),
-                kind="lock", wait=Wait(sets=flags),
-            )  # fmt: skip
         return real.Future.cancelled(future)
 
     def _workers(self, execution: Stepping) -> Workers:

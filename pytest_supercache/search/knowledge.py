@@ -47,9 +47,7 @@ class Knowledge:
             return False  # of a job the step is there from the start: it never only begins
 
         def is_set(flag: str) -> bool:
-            return self.waits.get(flag) == SET or any(
-                step.wait is not None and flag in step.wait.sets for step in steps
-            )
+            return self.waits.get(flag) == SET or any(flag in step.flags_set for step in steps)
 
         guard = replace(first.wait, timer="")  # its time has only begun
         return not allows(actor, guard, is_set, lambda name: self._state(name, steps))

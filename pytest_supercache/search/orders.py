@@ -241,8 +241,7 @@ class Ability:
     def _is_set(self, flag: str, mask: int) -> bool:
         if self._waits.get(flag) == SET:
             return True
-        taken = (self.events[z].step.wait for z in positions(mask))
-        return any(flag in wait.sets for wait in taken if wait is not None)
+        return any(flag in self.events[z].step.flags_set for z in positions(mask))
 
     def _state(self, name: str, mask: int) -> WaitState | None:
         state = self._waits.get(name, self._first.get(name))

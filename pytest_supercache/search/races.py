@@ -97,7 +97,7 @@ class Races:
         """For each flag, the events that set it."""
         setters: dict[str, int] = {}
         for at, event in enumerate(self._events):
-            for flag in event.step.wait.sets if event.step.wait is not None else ():
+            for flag in event.step.flags_set:
                 setters[flag] = setters.get(flag, 0) | 1 << at
         return setters
 
