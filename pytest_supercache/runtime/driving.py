@@ -16,6 +16,7 @@ from pytest_supercache.runtime.event_loop import ControlledLoop
 from pytest_supercache.runtime.loop_ending import (
     close_sockets,
     is_at_rest,
+    keep_lost_exceptions,
     name_lost_exceptions,
     unwind,
 )
@@ -32,6 +33,7 @@ def run(controller: Controller, coroutine: Any) -> Any:
     host = current_actor()
     assert host is not None, "only an actor's thread runs a loop"
     loop = ControlledLoop(controller, host)
+    keep_lost_exceptions(loop)
     controller.loops.append(loop)
     controller.time.alarms.append(loop.timers)
     host.loop = loop
@@ -112,6 +114,7 @@ class _Finish:
 
     def give(self) -> None:
         """The race is over."""
+        self._loop.racing = False
         if not self.over.done():
             self.over.set_result(None)
         self._loop.wake()

@@ -68,14 +68,13 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self._network = Network(self)
         self.tools: dict[int, tuple[TaskActor, Any]] = {}  # who was the first to use it
         self.stuck: BaseException | None = None
-        self._inbox = Inbox(self._ready)  # type: ignore[attr-defined] # typeshed omits it
+        self.inbox = Inbox(self._ready)  # type: ignore[attr-defined] # typeshed omits it
         self._baton = self.turn.baton = Baton()
         self._ident = threading.get_ident()
         self._clock = controller.time.clock
         self._rest: asyncio.Future[None] | None = None
         self._moves = 0
         self.timers = Timers(self)
-        self.set_exception_handler(_hear)
 
     # -- what asyncio asks of a loop -------------------------------------------------------------
 
@@ -103,7 +102,9 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         if self._debug or self._closed:  # type: ignore[attr-defined] # asyncio has more to do then
             return super().call_soon(called, *given, context=context)
         handle = asyncio.Handle(called, given, self, context)
-        self._ready.append(handle)  # type: ignore[attr-defined] # as asyncio does
+        is_here = threading.get_ident() == self._ident or not self.racing
+        if is_here or not self.inbox.leave_unnoticed(handle):
+            self._ready.append(handle)  # type: ignore[attr-defined] # as asyncio does
         return handle
 
     def call_soon_threadsafe(
@@ -113,7 +114,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         called, given = self._on_its_node(callback, args, context)
         handle = asyncio.Handle(called, given, self, context)
         is_here = threading.get_ident() == self._ident or not self.racing
-        if is_here or not self._inbox.put(handle):
+        if is_here or not self.inbox.put(handle):
             return super().call_soon_threadsafe(called, *given, context=context)
         return handle
 
@@ -299,6 +300,15 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         await self._rest
 
     def _pause(self, timeout: float | None) -> Any:
+        """Wait until something wakes the loop; then it also finds what did not wake it."""
+        was_racing = self.racing
+        events = self._woken(timeout)
+        is_end_of_race = was_racing and not self.racing  # that wakes the loop of the body only here
+        if self.inbox.has_unnoticed and not is_end_of_race and (events or self.has_work()):
+            self.inbox.notice()
+        return events
+
+    def _woken(self, timeout: float | None) -> Any:
         """Nothing is ready: wait for a real answer, or let the controller say who goes on."""
         sockets = self._gate.sockets
         if sockets is not None and (events := sockets.select(0)):
@@ -359,16 +369,6 @@ class ControlledLoop(asyncio.SelectorEventLoop):
             self.close()
         self._swaps_state = False  # fakeredis keeps the loop for a while: it holds nothing more
         del self._gate, self._network, self.controller, self.host, self.turn, self._baton
-
-
-def _hear(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Keep what asyncio would only log."""
-    assert isinstance(loop, ControlledLoop), "the exception hook of another loop"
-    error = context.get("exception")
-    if error is not None and not isinstance(error, Abandoned | asyncio.CancelledError):
-        handle = context.get("handle")
-        actor = loop.acting() if handle is None else handle._context.get(ACTING)  # noqa: SLF001
-        loop.lost.append((loop.host.name if actor is None else actor.name, error))
 
 
 def _on_node(controller: Controller, node: str | None, callback: Any, args: Any) -> None:

@@ -1,12 +1,13 @@
 """The end of a race and of a loop: tasks leave their code, and nothing is lost on the way."""
 
+import asyncio
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from pytest_supercache.runtime.actor import Abandoned
 from pytest_supercache.runtime.event_loop import ControlledLoop
-from pytest_supercache.runtime.task_actor import TaskActor
+from pytest_supercache.runtime.task_actor import ACTING, TaskActor
 
 
 def name_lost_exceptions(loop: ControlledLoop) -> list[tuple[str, BaseException]]:
@@ -17,6 +18,19 @@ def name_lost_exceptions(loop: ControlledLoop) -> list[tuple[str, BaseException]
             if error is not None and not isinstance(error, Abandoned):
                 loop.lost.append((actor.name, error))
     return loop.lost
+
+
+def keep_lost_exceptions(loop: ControlledLoop) -> None:
+    """Let a loop keep what asyncio would only log."""
+
+    def hear(_: Any, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is not None and not isinstance(error, Abandoned | asyncio.CancelledError):
+            handle = context.get("handle")
+            actor = loop.acting() if handle is None else handle._context.get(ACTING)  # noqa: SLF001
+            loop.lost.append((loop.host.name if actor is None else actor.name, error))
+
+    loop.set_exception_handler(hear)
 
 
 def is_at_rest(loop: ControlledLoop) -> bool:

@@ -5,6 +5,7 @@ taken to have a free worker for every job.
 """
 
 import asyncio
+import concurrent.futures
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -71,12 +72,13 @@ def _queue(
 def _work(
     loop: "ControlledLoop", future: asyncio.Future[Any], func: Any, args: tuple[Any, ...]
 ) -> None:
-    """Run a function on a thread; others may come in before its answer arrives."""
+    """Run a function on a thread; others may come in before its answer arrives.
+
+    The loop takes the answer after what the function has handed over to it.
+    """
+    answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    fill(answer, func, args)
     memory = loop.controller.memory
-    if memory is None or not memory.is_shared:
-        fill(future, func, args)
-        return
-    inner: asyncio.Future[Any] = asyncio.Future(loop=loop)
-    fill(inner, func, args)
-    memory.part("hand over the result")
-    fill(future, inner.result, ())
+    if memory is not None and memory.is_shared:
+        memory.part("hand over the result")
+    loop.inbox.put_end(asyncio.Handle(fill, (future, answer.result, ()), loop))

@@ -2,7 +2,8 @@
 
 A thread goes on when it has handed over a callback, and the loop may be busy, so the moment at
 which it takes the callback is a choice: the move of a pseudo-actor. Callbacks are taken one at a
-time, in the order in which they came.
+time, in the order in which they came. What a thread schedules in another way than
+``call_soon_threadsafe`` does not wake the loop.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from pytest_supercache.core.schedule import LOOP_CALLS
 from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
-from pytest_supercache.runtime.actor import Abandoned, Actor, BackgroundActor
+from pytest_supercache.runtime.actor import Abandoned, Actor, BackgroundActor, State
 from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.futures import Future
 from pytest_supercache.runtime.stepping import Stepping
@@ -42,6 +43,7 @@ class Inbox:
     def __init__(self, ready: deque[asyncio.Handle]) -> None:
         self._ready = ready
         self._waiting: deque[tuple[asyncio.Handle, StepId | None]] = deque()
+        self._unnoticed: list[asyncio.Handle] = []
 
     def put(self, handle: asyncio.Handle) -> bool:
         """Keep a callback until the loop takes it; False: nobody is there to choose when."""
@@ -53,6 +55,45 @@ class Inbox:
         controller.backgrounds.setdefault(self.name, BackgroundActor(self))
         self._waiting.append((handle, execution.last_step()))
         return True
+
+    def put_end(self, handle: asyncio.Handle) -> None:
+        """Let the loop take a callback that ends a thread's job after what it has handed over."""
+        if not self._waiting:
+            self._ready.append(handle)
+        else:
+            self.put(handle)
+
+    @property
+    def has_unnoticed(self) -> bool:
+        """Whether there are callbacks that did not wake the loop."""
+        return bool(self._unnoticed)
+
+    def leave_unnoticed(self, handle: asyncio.Handle) -> bool:
+        """Keep a callback of a thread that does not wake the loop; False: it is the runtime's own.
+
+        A loop that was awake at that moment would take it sooner, so nothing is proved.
+        """
+        actor = current_actor()
+        if actor is None or actor.state is not State.RUNNING:
+            return False
+        execution = controlled()
+        if execution is None or execution.controller.leaving():
+            return False
+        execution.controller.leave_unproven(
+            f"{actor.name} uses an event loop, or an object of asyncio, of another thread, which "
+            "does not wake the loop. Let it hand over the call: loop.call_soon_threadsafe(...)"
+        )
+        execution.controller.simplify(
+            "a loop that sleeps takes what a thread schedules without call_soon_threadsafe when "
+            "something else wakes it"
+        )
+        self._unnoticed.append(handle)
+        return True
+
+    def notice(self) -> None:
+        """Let the loop take what did not wake it, before what has woken it."""
+        self._ready.extendleft(reversed(self._unnoticed))
+        self._unnoticed.clear()
 
     @property
     def cause(self) -> "StepId | None":

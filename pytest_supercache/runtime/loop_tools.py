@@ -7,6 +7,7 @@ step declares, so that is noted: memory is treated as shared then (docs/decision
 
 import asyncio
 import asyncio.mixins
+import inspect
 import sys
 import warnings
 from asyncio import _get_running_loop as get_running_loop
@@ -16,7 +17,7 @@ from functools import wraps
 from typing import Any
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
-from pytest_supercache.runtime import async_stepping
+from pytest_supercache.runtime import async_stepping, tasks
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.event_loop import ControlledLoop
@@ -34,6 +35,9 @@ _TOOLS: tuple[tuple[type, tuple[str, ...]], ...] = (
     (asyncio.Queue, ("put_nowait", "get_nowait", "put", "get", "empty", "full", "qsize")),
     (asyncio.Condition, ("notify", "wait")),
 )
+
+_ROOTS = frozenset({"asyncio.events", tasks.__name__})
+"""Modules whose functions run a task, or the coroutine of a user."""
 
 
 async def sleep(delay: float, result: Any = None) -> Any:
@@ -102,16 +106,22 @@ def _is_racing() -> bool:
 def _noting(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def noted(*args: Any, **kwargs: Any) -> Any:
-        loop = get_running_loop()  # what redis-py uses inside a command is no business of ours
-        if type(loop) is ControlledLoop and loop.racing and not loop.answers_awaited:
-            _note_use(loop, args[0], sys._getframe(1))
+        _note_use(args[0], sys._getframe(1))
         return method(*args, **kwargs)
 
-    return noted
+    @wraps(method)
+    async def noted_coroutine(*args: Any, **kwargs: Any) -> Any:
+        _note_use(args[0], sys._getframe(1))
+        return await method(*args, **kwargs)
+
+    return noted_coroutine if inspect.iscoroutinefunction(method) else noted
 
 
-def _note_use(loop: ControlledLoop, tool: Any, frame: Any) -> None:
+def _note_use(tool: Any, frame: Any) -> None:
     """Note a tool that a second actor uses; what only one has is nobody else's memory."""
+    loop = get_running_loop()
+    if type(loop) is not ControlledLoop or not loop.racing or loop.answers_awaited:
+        return  # what redis-py uses inside a command is no business of ours
     actor = loop.acting()
     if actor is None or loop.controller.shared_memory or not _is_used_by_code_under_test(frame):
         return
@@ -122,8 +132,11 @@ def _note_use(loop: ControlledLoop, tool: Any, frame: Any) -> None:
 
 
 def _is_used_by_code_under_test(frame: Any) -> bool:
+    """Whether the caller is under test; a task, or a user, may be one call of the tool."""
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
+        if name in _ROOTS:
+            return True
         if not name.startswith(("asyncio", "contextlib", __name__)):
             return is_under_test_name(name)
         frame = frame.f_back

@@ -1,6 +1,7 @@
 """The code inside tasks: a user's coroutine, or a function that fills a future."""
 
 import asyncio
+import concurrent.futures
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
@@ -24,7 +25,9 @@ async def live(actor: TaskActor, controller: Controller) -> None:
     controller.ended(actor)
 
 
-def fill(future: asyncio.Future[Any], func: Any, args: tuple[Any, ...]) -> None:
+def fill(
+    future: asyncio.Future[Any] | concurrent.futures.Future[Any], func: Any, args: tuple[Any, ...]
+) -> None:
     """Call a function and fill a future with what it returns or raises."""
     try:
         result = touching(func, *args)
