@@ -77,15 +77,41 @@ def refuse_unavailable(settings: Exploration) -> None:
         )
     if settings.ticks != "auto" and settings.ticks not in {0, 1, 2, 3}:
         raise SupercacheError(f"ticks={settings.ticks!r}: expected 'auto', 0, 1, 2 or 3")
-    if type(settings.polls) is not int or settings.polls < 0:
-        raise SupercacheError(f"polls={settings.polls!r}: expected a whole number, 0 or more")
+    if not _is_count(settings.polls, 0):
+        raise SupercacheError(f"polls={settings.polls!r}: expected a whole number from 0")
     if settings.memory not in MEMORIES:
         raise SupercacheError(f"memory={settings.memory!r}: expected one of {', '.join(MEMORIES)}")
     _refuse_atomic(settings)
     if settings.faults is not None and not isinstance(settings.faults, Faults):
         raise SupercacheError(f"faults={settings.faults!r}: expected Faults(max=1, kinds=(...))")
-    if settings.executions < 1 or not settings.time > 0:  # nan is neither
-        raise SupercacheError("executions must be at least 1 and time more than 0 s")
+    if settings.assume is not None and not _is_assumption(settings.assume):
+        raise SupercacheError(
+            f"assume={settings.assume!r}: expected Assume(pause=2.0), in seconds, more than 0"
+        )
+    _refuse_numbers(settings)
+
+
+def _refuse_numbers(settings: Exploration) -> None:
+    if not _is_count(settings.executions, 1):
+        raise SupercacheError(f"executions={settings.executions!r}: expected a whole number from 1")
+    if not _is_time(settings.time):
+        raise SupercacheError(f"time={settings.time!r}: expected seconds, more than 0")
+    if settings.preemptions is not None and not _is_count(settings.preemptions, 0):
+        raise SupercacheError(
+            f"preemptions={settings.preemptions!r}: expected a whole number from 0, or None"
+        )
+
+
+def _is_assumption(value: object) -> bool:
+    return isinstance(value, Assume) and _is_time(value.pause)
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and value > 0  # nan is not
+
+
+def _is_count(value: object, least: int) -> bool:
+    return type(value) is int and value >= least
 
 
 def _refuse_atomic(settings: Exploration) -> None:
