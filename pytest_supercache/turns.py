@@ -55,7 +55,7 @@ def take_turns(trial: Trial) -> Turns:
     found: Found | None = None
     nobody_meets = False
     for turns in _turns(trial):
-        execution = trial.execute(turns, unlimited_ticks=True)
+        execution = _executed(trial, turns)
         if execution.missed:
             continue
         violations = trial.judge(execution).violations
@@ -70,6 +70,14 @@ def take_turns(trial: Trial) -> Turns:
     if failing < total:
         return Turns(Label.ORDER_BUG, found, None)
     return Turns(Label.FAULT_BUG if trial.vector else Label.PLAIN_BUG, found, None)
+
+
+def _executed(trial: Trial, turns: Serial) -> Execution:
+    """Let users take turns: a user who waits for time does so before the next one begins.
+
+    Where the check says how often the clock may pass others who could go on, that counts here too.
+    """
+    return trial.execute(turns, unlimited_ticks=trial.settings.ticks == "auto")
 
 
 def _flows_meet(execution: Execution) -> bool:
@@ -121,13 +129,13 @@ def repeat_first(trial: Trial) -> None:
         NotDeterministicError: it took other steps, or another end.
     """
     assert trial.first is not None, "a search has executed something"
-    _compare(trial, trial.first, trial.execute(Serial(()), unlimited_ticks=True))
+    _compare(trial, trial.first, _executed(trial, Serial(())))
 
 
 def _first_turns(trial: Trial) -> Execution:
     first = warm_up(trial)
     for _ in range(REPEATS - 1):
-        _compare(trial, first, trial.execute(Serial(()), unlimited_ticks=True))
+        _compare(trial, first, _executed(trial, Serial(())))
     return first
 
 
@@ -140,10 +148,10 @@ def warm_up(trial: Trial) -> Execution:
     Raises:
         NotDeterministicError: each run differs from the one before, or one breaks something else.
     """
-    first, difference = trial.execute(Serial(()), unlimited_ticks=True), None
+    first, difference = _executed(trial, Serial(())), None
     has_imported = trial.stand.notice_new_modules()  # their locks were not ours yet
     for _ in range(WARM_UPS_MAX + 1):
-        again = trial.execute(Serial(()), unlimited_ticks=True)
+        again = _executed(trial, Serial(()))
         _compare_ends(trial, first, again)
         difference = _difference(first, again)
         if difference is None and not has_imported:
