@@ -42,7 +42,7 @@ def run_on_thread(
     work = partial(_work, loop, future, func, args)
     execution = controlled()
     if execution is not None and isinstance(executor, ThreadPoolExecutor):
-        _queue(execution, executor, parent, work)
+        _queue(execution, executor, parent, work, future)
         return future
     name = name_of_child(parent)
     child = Actor(name, parent.node, work, daemon=parent.daemon)
@@ -52,13 +52,17 @@ def run_on_thread(
 
 
 def _queue(
-    execution: "Stepping", pool: ThreadPoolExecutor, parent: Any, work: Callable[[], None]
+    execution: "Stepping",
+    pool: ThreadPoolExecutor,
+    parent: Any,
+    work: Callable[[], None],
+    future: asyncio.Future[Any],
 ) -> None:
     """Let a job begin when enough of those before it have ended, so that a worker is free."""
     child = child_of(parent, lambda: live_to_the_end(execution, child, work), daemon=parent.daemon)
-    flags: list[str] = execution.contents.setdefault(f"{pool.name} of a loop", [])
-    before, waits_for = tuple(flags), len(flags) + 1 - pool.workers_max
-    flags.append(ended(child))
+    jobs = pool.jobs_of_loops(execution)
+    before, waits_for = tuple(flag for flag, _ in jobs), len(jobs) + 1 - pool.workers_max
+    jobs.append((ended(child), future))
     execution.wait_state(ended(child), FlagState())
     child.pending = Announced(
         f"begin {child.name}", "lock", Footprint(reads=frozenset(before)),

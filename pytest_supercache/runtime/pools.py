@@ -72,6 +72,11 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         """How many jobs may run at a time."""
         return self._max_workers
 
+    def jobs_of_loops(self, execution: Stepping) -> list[tuple[str, Any]]:
+        """Return the jobs that event loops have given it: the flag of the end, and the future."""
+        jobs: list[tuple[str, Any]] = execution.contents.setdefault(f"{self.name} of loops", [])
+        return jobs
+
     def refuse_if_closed(self) -> None:
         """Let nobody submit a job to a pool that was shut down.
 
@@ -199,6 +204,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         if cancel_futures:
             for future in jobs:
                 future.cancel()
-        if wait and jobs:
-            ended = tuple(dict.fromkeys(future.ended for future in jobs))
+        given = [flag for flag, future in self.jobs_of_loops(execution) if not future.done()]
+        if wait and (jobs or given):
+            ended = tuple(dict.fromkeys([*(future.ended for future in jobs), *given]))
             await_flags(execution, f"await the jobs of {self.name}", ended, len(ended), None)

@@ -87,6 +87,30 @@ async def a_coroutine_with_pauses_that_a_job_hands_over(world):
     await _coroutine_seen_after(world, pauses=3)
 
 
+async def _jobs_of_a_pool_that_closes(world, give):
+    async def flow():
+        rows = []
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            await give(asyncio.get_running_loop(), pool, lambda: rows.append(1))
+        return len(rows)
+
+    world.actor("flow", flow)
+    assert (await world.run())["flow"] == 1
+
+
+@right("the job is awaited before the pool closes")
+async def a_pool_that_closes_after_its_job(world):
+    await _jobs_of_a_pool_that_closes(world, lambda loop, *job: loop.run_in_executor(*job))
+
+
+@right("closing the pool waits for the job", unknown="wait with an await")
+async def a_pool_that_waits_for_its_job_when_it_closes(world):
+    async def give(loop, pool, job):
+        loop.run_in_executor(pool, job)
+
+    await _jobs_of_a_pool_that_closes(world, give)
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_a_verdict_is_the_truth(system):
     system.must_be_told()
