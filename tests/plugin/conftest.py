@@ -23,6 +23,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 import pytest_supercache
 from pytest_supercache.runtime.pinned import pinned
+from tests.plugin.forks import Parents
 from tests.plugin.projects import SHOP
 
 if TYPE_CHECKING:
@@ -67,8 +68,9 @@ def hidden_suite() -> Iterator[None]:
 class Project:
     """A folder with a conftest and scenario files."""
 
-    def __init__(self, pytester: pytest.Pytester) -> None:
+    def __init__(self, pytester: pytest.Pytester, parents: Parents) -> None:
         self.pytester = pytester
+        self.parents = parents
         self.path: Path = pytester.path
         # The root is here, whatever is above; a busy machine is not a step that never arrives.
         pytester.makeini("[pytest]\nsupercache_step_timeout = 60\nsupercache_odds = 0\n")
@@ -97,7 +99,13 @@ class Project:
             return self.pytester.runpytest("-p", "no:cacheprovider", *args)
 
     def run_apart(self, *args: str) -> pytest.RunResult:
-        """Run pytest in a process of its own, as users do, without plugins that it does not need.
+        """Run pytest in a process of its own, without plugins that it does not need."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.pytester, "popen", self.parents.start)
+            return self.run_cold(*args)
+
+    def run_cold(self, *args: str) -> pytest.RunResult:
+        """Run pytest in a process that has imported nothing, without plugins it does not need.
 
         Some are there because the suite needs them; starting all of them takes a third of a run.
         """
@@ -148,8 +156,18 @@ def own_core() -> Iterator[None]:
     os.sched_setaffinity(0, cores)
 
 
+@pytest.fixture(scope="session")
+def parents() -> Iterator[Parents]:
+    """Processes from which runs are forked."""
+    started = Parents()
+    yield started
+    started.close()
+
+
 @pytest.fixture
-def project(own_core: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(
+    own_core: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, parents: Parents
+) -> Project:
     """A project with the systems of `projects.SHOP`."""
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", *SIGNS_OF_CI):
         monkeypatch.delenv(name, raising=False)
@@ -158,7 +176,7 @@ def project(own_core: None, pytester: pytest.Pytester, monkeypatch: pytest.Monke
     # time, to learn whose `assert`s to rewrite; all of these modules are imported already.
     monkeypatch.setattr(pytest.Config, "_mark_plugins_for_rewrite", lambda *_: None)
     monkeypatch.setattr(importlib.metadata, "distributions", lambda: _INSTALLED)
-    return Project(pytester)
+    return Project(pytester, parents)
 
 
 @pytest.fixture
