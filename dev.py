@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Set up and run everything with nothing but python3 (with pip or venv). Standard library only.
 
-python3 dev.py setup      make the environment: hash-checked packages and this package, editable
+python3 dev.py setup      make the environment: hash-checked packages and this package, editable.
+                          --tests: those of the tests, on another installed Python too, at once
 python3 dev.py demo       set up, then run the shipped scenarios: a conflict step by step, the
                           catalogue of conflict classes (results go to reports/conflicts/), and
                           the story with published libraries (to reports/)
@@ -28,6 +29,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -108,12 +110,14 @@ def main() -> int:
     parser.add_argument("--venv", type=Path, default=Path(".venv"), help=argparse.SUPPRESS)
     parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
     options, extra = parser.parse_known_args()
-    if options.job == "setup" and extra:
+    if options.job == "setup" and extra not in ([], ["--tests"]):
         parser.error(f"setup does not know {' '.join(extra)}")
     venv = ROOT / options.venv
     python = interpreter(options.python)
     if options.job == "test":
         return test(venv, python, extra)
+    if options.job == "setup" and extra:
+        return set_up_for_tests(venv, python)
     set_up(venv, python, ROOT / LOCKS[options.job])
     if options.job == "setup":
         say(f"ready: {short(venv)}/bin/python")
@@ -332,6 +336,16 @@ def set_up(venv: Path, python: Python, lock: Path) -> None:
     # The build backend is in the lock: no isolated build, so nothing unpinned is ever downloaded.
     run(*pip, "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ROOT)
     stamp.write_text(" ".join([*(done if done[:1] == [digest] else [digest]), lock.name]))
+
+
+def set_up_for_tests(venv: Path, python: Python) -> int:
+    """Make the environments of ``test`` and ``test --second`` side by side: pip uses one core."""
+    environments = [(venv, python), *((folder, other) for other, folder in others(python)[:1])]
+    with ThreadPoolExecutor() as pool:
+        made = [pool.submit(set_up, *each, ROOT / LOCKS["test"]) for each in environments]
+    for each in made:
+        each.result()
+    return 0
 
 
 def find_pip(venv: Path, python: Python) -> list[str]:
