@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_supercache.plugin.uncollected import Uncollected
     from pytest_supercache.scenario.scenario import Scenario
 
-_FAILED = "was not collected: pytest failed before it came there; see `pytest --collect-only`"
+_FAILED = "was not collected: pytest failed before it came there{}; see `pytest --collect-only`"
 
 
 class Description:
@@ -27,6 +27,7 @@ class Description:
         self._root = root
         self._files: dict[str, dict[str, Any]] = {}
         self._scenarios: list[Scenario] = []
+        self._failure = ""
 
     def add(self, path: Path, shown: str, scenario: "Scenario") -> None:
         """Take a file without mistakes."""
@@ -71,6 +72,11 @@ class Description:
             "left_off": left_off,
         }
 
+    def add_failure(self, place: str, said: str) -> None:
+        """Take what could not be collected, with what pytest says of it; the first counts."""
+        lines = said.strip().splitlines() or [""]
+        self._failure = self._failure or f", at {place}: {lines[-1].removeprefix('E').strip()}"
+
     def _add_uncollected(self, path: str, said: str, *, is_warning: bool = True) -> None:
         from pytest_supercache.scenario.problems import Problem
 
@@ -91,8 +97,9 @@ class Description:
         from pytest_supercache.scenario.project import odd_tags
         from pytest_supercache.scenario.vocabulary import to_data
 
+        lost = UNEXPLAINED if is_whole else _FAILED.format(self._failure)
         for path in uncollected.unexplained:
-            self._add_uncollected(path, UNEXPLAINED if is_whole else _FAILED, is_warning=False)
+            self._add_uncollected(path, lost, is_warning=False)
         for path in uncollected.ignored_by_git:
             self._add_uncollected(path, "pytest does not collect it, and git ignores it")
         for problem in odd_tags(self._scenarios):

@@ -184,6 +184,11 @@ class Session:
             except SupercacheError as error:
                 raise pytest.UsageError(f"--supercache-replay: {error}") from error
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Tell the `supercache` command why something could not be collected."""
+        if report.failed and self.description is not None:
+            self.description.add_failure(report.nodeid or "the root", report.longreprtext)
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write down what was collected, for the `supercache` command."""
         if self.description is not None:

@@ -336,7 +336,10 @@ def test_lint_says_of_a_file_that_pytest_did_not_come_to_that_collecting_failed(
     write(held, "scenarios/inner/conftest.py", "import no_such_module_anywhere\n")
     linted = CliRunner().invoke(main, ["lint", "scenarios"])
     assert linted.exit_code == 1
-    assert "inner/b.supercache.yaml:1:1: was not collected: pytest failed before" in linted.output
+    assert (
+        "inner/b.supercache.yaml:1:1: was not collected: pytest failed before it came there, at "
+        "scenarios/inner: ModuleNotFoundError: No module named 'no_such_module_anywhere'"
+    ) in linted.output
     assert "norecursedirs" not in linted.output
 
 
