@@ -41,6 +41,11 @@ _STATE, _START_TIME = 0, 19  # fields of /proc/PID/stat behind the name of the p
 
 Hazard = Callable[[str], None]
 
+_SHARED = (
+    "the code under test makes shared memory, or a lock, of multiprocessing; other processes may "
+    "change it, which is in no schedule. Let the test give it a bytearray, or a lock of threading"
+)
+
 
 def started(what: str) -> str:
     """Return why an execution proves nothing in which code under test has started something."""
@@ -79,11 +84,13 @@ class _Children:
             }
             if not found:
                 return
-            hazard(started("a process"))
+            tracker = _tracker()
+            hazard(_SHARED if found.keys() == {tracker} else started("a process"))
             for process, (name, fields) in found.items():
                 before.add(process)
-                if fields[_STATE] != "Z":
-                    hazard(_ended(process, name))
+                said = _ended(process, name) if fields[_STATE] != "Z" else ""
+                if said and process != tracker:
+                    hazard(said)
             _reap(found)
 
 
@@ -144,6 +151,15 @@ def _children(others: set[int]) -> set[int]:
         with suppress(OSError):  # a thread that has just ended
             found.update(map(int, _read(f"{_TASKS}/{task}/children").split()))
     return found
+
+
+def _tracker() -> int | None:
+    """Return the process in which Python counts what processes share, if there is one.
+
+    It is ended with the execution, too: the next one is to be noticed as well.
+    """
+    tracking = sys.modules.get("multiprocessing.resource_tracker")
+    return getattr(getattr(tracking, "_resource_tracker", None), "_pid", None)
 
 
 def _read(path: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import ctypes
 import multiprocessing
+import multiprocessing.shared_memory
 import os
 import signal
 import subprocess
@@ -174,6 +175,18 @@ def test_a_process_of_multiprocessing_is_known_to_have_ended():
     told = reason(lambda: context.Process(target=wait_for_ever).start())
     assert "outlived" in told
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.filterwarnings("ignore:resource_tracker.*:UserWarning")
+def test_what_processes_share_is_named_and_not_the_process_that_counts_it():
+    def start():
+        shared = multiprocessing.shared_memory.SharedMemory(create=True, size=8)
+        shared.close()
+        shared.unlink()
+
+    (told,) = run(start).reasons
+    assert "shared memory" in told
+    assert "bytearray" in told
 
 
 KILLED = """
