@@ -114,6 +114,7 @@ class Actor:
     lock_sites: dict[str, int] = field(default_factory=dict)  # how many locks it made where
     born: str = ""  # the flag that its start set, when code under test started it
     started: int = 0  # threads, jobs and tasks that it has started
+    is_through: bool = False  # its code has run: what is left to do touches no memory
     periods: int = 0  # how often time woke it after every user had ended
     poll: Any = None  # the question that was answered "nothing"; see runtime.polling
     spin: Any = None  # what it asks again and again; see runtime.spinning

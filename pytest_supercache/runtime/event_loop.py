@@ -28,6 +28,7 @@ from pytest_supercache.runtime.awaits import Parted
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.coroutines import is_inner, serves
+from pytest_supercache.runtime.loop_callbacks import called_by_loop
 from pytest_supercache.runtime.loop_executor import run_on_thread
 from pytest_supercache.runtime.loop_inbox import Inbox
 from pytest_supercache.runtime.loop_waits import note_waits
@@ -56,7 +57,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, controller: Controller, host: Actor) -> None:
         self._gate = Selector(self._pause)
-        self._swaps_state = controller.swaps_state
+        self.swaps_state = controller.swaps_state
         super().__init__(self._gate)  # type: ignore[arg-type] # all that asyncio asks of one
         self.controller, self.host = controller, host
         self.turn = Actor("event loop", None, _nothing, state=State.RUNNING)
@@ -68,7 +69,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self._network = Network(self)
         self.tools: dict[int, tuple[TaskActor, Any]] = {}  # who was the first to use it
         self.stuck: BaseException | None = None
-        self.inbox = Inbox(self._ready)  # type: ignore[attr-defined] # typeshed omits it
+        self.inbox = Inbox(self, self._ready)  # type: ignore[attr-defined] # typeshed omits it
         self._baton = self.turn.baton = Baton()
         self._ident = threading.get_ident()
         self._clock = controller.time.clock
@@ -98,7 +99,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
     ) -> asyncio.Handle:
         """Schedule a callback; it will find the module-level state of its actor's node."""
-        called, given = self._on_its_node(callback, args, context)
+        called, given = called_by_loop(self, callback, args, context)
         if self._debug or self._closed:  # type: ignore[attr-defined] # asyncio has more to do then
             return super().call_soon(called, *given, context=context)
         handle = asyncio.Handle(called, given, self, context)
@@ -111,22 +112,13 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
     ) -> asyncio.Handle:
         """Schedule a callback; from another thread: at a moment that the scheduler chooses."""
-        called, given = self._on_its_node(callback, args, context)
-        handle = asyncio.Handle(called, given, self, context)
         is_here = threading.get_ident() == self._ident or not self.racing
+        context = context if is_here else self.inbox.context_of_thread(context)
+        called, given = called_by_loop(self, callback, args, context)
+        handle = asyncio.Handle(called, given, self, context)
         if is_here or not self.inbox.put(handle):
             return super().call_soon_threadsafe(called, *given, context=context)
         return handle
-
-    def _on_its_node(
-        self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context | None
-    ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        if not self._swaps_state:
-            return callback, args
-        actor = ACTING.get() if context is None else context.get(ACTING)
-        if actor is None:
-            return callback, args
-        return _on_node, (self.controller, actor.node, callback, args)
 
     def create_task(
         self, coro: Any, *, name: Any = None, context: Context | None = None, **rest: Any
@@ -367,13 +359,8 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self._network.close()
         with suppress(RuntimeError):
             self.close()
-        self._swaps_state = False  # fakeredis keeps the loop for a while: it holds nothing more
+        self.swaps_state = False  # fakeredis keeps the loop for a while: it holds nothing more
         del self._gate, self._network, self.controller, self.host, self.turn, self._baton
-
-
-def _on_node(controller: Controller, node: str | None, callback: Any, args: Any) -> None:
-    controller.enter_node(node)
-    callback(*args)
 
 
 def _nothing() -> None:

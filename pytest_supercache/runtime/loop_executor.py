@@ -14,6 +14,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import Actor, ActorThread, Announced, State, name_of_child
+from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.pools import ThreadPoolExecutor
 from pytest_supercache.runtime.tasks import fill
 from pytest_supercache.runtime.threads import adopt, child_of, ended, live_to_the_end
@@ -39,6 +40,8 @@ def run_on_thread(
         fill(future, func, args)
         return future
     controller.note_undeclared(f"{parent.name} runs code on a thread of an executor")
+    if controller.memory is not None:
+        controller.memory.note_passing(parent)
     work = partial(_work, loop, future, func, args)
     execution = controlled()
     if execution is not None and isinstance(executor, ThreadPoolExecutor):
@@ -82,6 +85,8 @@ def _work(
     """
     answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
     fill(answer, func, args)
+    if (actor := current_actor()) is not None:
+        actor.is_through = True
     memory = loop.controller.memory
     if memory is not None and memory.is_shared:
         memory.part("hand over the result")

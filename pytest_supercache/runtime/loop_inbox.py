@@ -8,7 +8,7 @@ time, in the order in which they came. What a thread schedules in another way th
 
 import asyncio
 from collections import deque
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.footprint import ANYTHING, Footprint
@@ -19,12 +19,13 @@ from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import Abandoned, Actor, BackgroundActor, State
 from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.futures import Future
+from pytest_supercache.runtime.moves import add_move
 from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.task_actor import ACTING, TaskActor
 
 if TYPE_CHECKING:
     from pytest_supercache.core.trace import StepId
     from pytest_supercache.runtime.event_loop import ControlledLoop
-    from pytest_supercache.runtime.task_actor import TaskActor
 
 _real_run_coroutine_threadsafe = asyncio.run_coroutine_threadsafe
 
@@ -33,15 +34,18 @@ class Inbox:
     """Callbacks of other threads that an event loop has not taken yet; a pseudo-actor.
 
     Args:
-        ready: the loop's own list of what it runs next.
+        loop: the one that takes them.
+        ready: its own list of what it runs next.
     """
 
     name = LOOP_CALLS
     node: str | None = None
     kind = "thread"
 
-    def __init__(self, ready: deque[asyncio.Handle]) -> None:
+    def __init__(self, loop: "ControlledLoop", ready: deque[asyncio.Handle]) -> None:
+        self._loop = loop
         self._ready = ready
+        self._flows: dict[str, TaskActor] = {}  # by the thread that hands over
         self._waiting: deque[tuple[asyncio.Handle, StepId | None]] = deque()
         self._unnoticed: list[asyncio.Handle] = []
 
@@ -52,9 +56,29 @@ class Inbox:
             return False
         controller = execution.controller
         controller.note_undeclared(f"{actor.name} hands a callback to the event loop")
+        if controller.fused is actor:  # the loop may take it before the first step of the thread
+            add_move(controller, actor, "start", "thread", ANYTHING)
+            controller.fused = None
         controller.backgrounds.setdefault(self.name, BackgroundActor(self))
         self._waiting.append((handle, execution.last_step()))
         return True
+
+    def context_of_thread(self, context: Context | None) -> Context:
+        """Return the context of a callback of the calling thread: a flow of its own."""
+        context = copy_context() if context is None else context
+        thread = current_actor()
+        if thread is not None and not thread.is_task:
+            context.run(ACTING.set, self._flow_of(thread))
+        return context
+
+    def _flow_of(self, thread: Actor) -> TaskActor:
+        """Return who acts in what a thread hands over, between the steps of others."""
+        if thread.name not in self._flows:
+            self._flows[thread.name] = TaskActor(
+                f"{thread.name}/calls", thread.node, lambda: None, home=self._loop, daemon=True,
+                state=State.RUNNING,
+            )  # fmt: skip
+        return self._flows[thread.name]
 
     def put_end(self, handle: asyncio.Handle) -> None:
         """Let the loop take a callback that ends a thread's job after what it has handed over."""

@@ -19,9 +19,12 @@ def pass_by(controller: Controller, actor: Actor, announced: Announced) -> None:
     if controller.phase == "race" and controller.choices:
         controller.note_memory(f"{actor.name} took the step {announced.label!r} without an await")
         controller.simplify("blocking calls inside coroutines part of the step before")
-    actor.pending = announced
+    parked, actor.pending = actor.pending, announced  # a callback of a task that is parked
     _wait(controller, announced, actor)
     controller.take(actor)
+    actor.pending = parked
+    if controller.memory is not None:
+        controller.memory.note_passing(actor)
 
 
 def take_alone(controller: Controller, actor: Actor) -> bool:

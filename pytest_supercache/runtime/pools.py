@@ -18,6 +18,7 @@ from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import Abandoned, Actor, ActorThread, Announced, State
 from pytest_supercache.runtime.cooperative import Cooperative, this_actor
 from pytest_supercache.runtime.futures import Future, await_flags
+from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.runtime.pool_workers import BROKEN, Workers
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.threads import adopt, child_of
@@ -61,7 +62,8 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         if step.wait_before == step.wait_after:
             raise RuntimeError(_CLOSED)
         job.cause = execution.last_step()
-        job.target = lambda: self._live(execution, job, future, lambda: fn(*args, **kwargs))
+        call = partial(touching, fn, *args, **kwargs)
+        job.target = lambda: self._live(execution, job, future, call)
         future.withdraw = lambda running: self._cancel(running, job, future)
         self._jobs(execution).append(future)
         self._adopt(execution, job)
@@ -117,6 +119,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
             raise
         except BaseException as raised:  # noqa: BLE001 - kept for whoever asks for the result
             error = raised
+        job.is_through = not future.calls_back
         keep = partial(future.keep_result, result)
         if error is not None:
             keep = partial(future.keep_exception, error)

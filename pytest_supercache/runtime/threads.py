@@ -116,6 +116,7 @@ def live_to_the_end(execution: Stepping, child: Actor, run: Callable[[], None]) 
     except BaseException as raised:  # noqa: BLE001 - judged by the guarantee `answers`
         error = raised
     flag = ended(child)
+    child.is_through = True
     execution.step(
         f"end {child.name}", Footprint(writes=frozenset({flag})), kind="thread",
         wait=Wait(sets=(flag,)),

@@ -299,6 +299,10 @@ class Accesses:
         """Say whether a function or a class of this name is replaced while others may read it."""
         return name in self._sharing.replaced
 
+    def note_passing(self, actor: Actor) -> None:
+        """Note that a coroutine did, without an await, what lets a thread go on, or begin."""
+        self._shared.note_passing(actor)
+
     def released_by_another(self, lock: str) -> None:
         """Note that somebody has released a lock who did not hold it."""
         self._sharing.note_open(lock)

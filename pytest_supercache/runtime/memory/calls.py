@@ -101,7 +101,7 @@ _guarded: set[type] = set()
 """Types whose methods touch nothing but what they are given."""
 
 
-def touching(function: Any, *arguments: Any, **keywords: Any) -> Any:
+def touching(function: Any, /, *arguments: Any, **keywords: Any) -> Any:
     """Call what code under test has handed over to be called."""
     return call(function, *arguments)(*arguments, **keywords)
 

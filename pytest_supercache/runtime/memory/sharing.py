@@ -1,6 +1,6 @@
 """What a check has learnt about the memory that its actors share. It only grows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import MemoryUse
@@ -182,13 +182,12 @@ class Sharing:
         """Note that a thread touches a location without a lock."""
         self._of_threads.setdefault(location[0], set()).add((thread, location[1]))
 
-    def has_thread(self, location: Location, coroutine: str) -> bool:
-        """Say whether a thread touches a location that the coroutine has not started itself."""
+    def threads_at(self, location: Location) -> Iterator[str]:
+        """Yield the threads that touch a location without a lock."""
         name, part = location
-        return any(
-            (WHOLE in (part, touched) or part == touched) and not thread.startswith(f"{coroutine}/")
-            for thread, touched in self._of_threads.get(name, ())
-        )
+        for thread, touched in self._of_threads.get(name, ()):
+            if WHOLE in (part, touched) or part == touched:
+                yield thread
 
     def take_as_wholes(self) -> bool:
         """Take containers as wholes: their keys may be others in every run. False: they are."""
@@ -313,9 +312,10 @@ def mixed(sharing: Sharing) -> tuple[str, ...]:
     if not sharing.mixed:
         return ()
     return (
-        f"coroutines touch {', '.join(sharing.mixed)} more than once between two awaits, and a "
-        "thread does too: it may come in between, which this version cannot try. Hold one "
-        "threading.Lock in both, or let the thread hand over its part with call_soon_threadsafe",
+        f"coroutines touch {', '.join(sharing.mixed)} after something else that they did since "
+        "their last await, and a thread does too: it may come in between, which this version "
+        "cannot try. Let the thread hand over its part with call_soon_threadsafe, or the coroutine "
+        "await something before (asyncio.sleep(0))",
     )
 
 

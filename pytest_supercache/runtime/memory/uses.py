@@ -5,7 +5,7 @@ from typing import Any
 
 from pytest_supercache.core.trace import Layers
 from pytest_supercache.core.waits import LockState
-from pytest_supercache.runtime.actor import Actor, BackgroundActor
+from pytest_supercache.runtime.actor import Actor, BackgroundActor, State
 from pytest_supercache.runtime.memory.content import Content
 from pytest_supercache.runtime.memory.keeping import Keeper, Kept
 from pytest_supercache.runtime.memory.names import Names
@@ -131,8 +131,10 @@ class Comparison:
         """Note that a thread touches what is shared, or a coroutine what a thread touches, too."""
         if use.is_thread and not use.locks:
             self._sharing.note_thread(location, actor.name)
-        elif actor.is_task and work is None and self._sharing.has_thread(location, actor.name):
-            self._note_mixed(actor, location)
+        elif actor.is_task and work is None:
+            threads = self._sharing.threads_at(location)
+            if any(_may_come_between(thread, actor) for thread in threads):
+                self._note_mixed(actor, location)
 
     def _adds(self, use: Use, actor: Actor, work: BackgroundActor | None, *, writes: bool) -> bool:
         if work is not None:
@@ -155,11 +157,18 @@ class Comparison:
         return location if location in self._sharing.locations else None
 
     def _note_mixed(self, actor: Actor, location: Location) -> None:
-        """Note that a coroutine touches again, without an await, what a thread may change."""
+        """Note that a coroutine touches, after something else, what a thread may change.
+
+        There was no await in between, so the thread cannot come in between here.
+        """
         moment = (actor.name, len(self._record.steps))
         if self._mixed_at == moment:
             self._sharing.mixed["".join(location)] = None
         self._mixed_at = moment
+
+    def note_passing(self, actor: Actor) -> None:
+        """Note that a coroutine did, without an await, what lets a thread go on, or begin."""
+        self._mixed_at = (actor.name, len(self._record.steps))
 
     def _compare(
         self, uses: Uses, part: str, who: str, use: Use, holder: Any, actor: Actor
@@ -204,6 +213,15 @@ class Comparison:
         )
         self._locks[actor.name] = (now, held)
         return held
+
+
+def _may_come_between(thread: str, coroutine: Any) -> bool:
+    """Whether a thread goes on beside a coroutine: its own does between its start and its end."""
+    if not thread.startswith(f"{coroutine.name}/"):
+        return True
+    actors: dict[str, Actor] = coroutine.home.controller.actors
+    found = actors.get(thread)
+    return found is not None and found.state is not State.DONE and not found.is_through
 
 
 def acts_atomically(actor: Actor) -> bool:
