@@ -39,7 +39,7 @@ class FewPreemptions:
         self._trial = trial
         self._doubt = doubt
         settings = trial.settings
-        self._search = AllSchedules(None, self._is_enough)
+        self._search: AllSchedules | None = None  # while the other one is interrupted
         self._is_due = (
             settings.search == "auto"
             and settings.stop_at_first
@@ -54,11 +54,8 @@ class FewPreemptions:
         """Whether one of these schedules fails."""
         self.is_everything = False
         """Whether these were all schedules."""
-
-    @property
-    def done(self) -> UpTo | None:
+        self.done: UpTo | None = None
         """Which schedules were all executed; None: too few to say."""
-        return self._search.done
 
     def attempt(self, scheduler: Scheduler) -> Execution:
         """Execute one schedule of the long search; before, interrupt it if that is due.
@@ -95,11 +92,14 @@ class FewPreemptions:
     def _interrupt(self) -> None:
         trial = self._trial
         self._before = self._used()
+        self._search = search = AllSchedules(None, self._is_enough)
         trial.goes_on = False
         try:
-            end = self._search.explore(self._attempt)
+            end = search.explore(self._attempt)
         finally:
             trial.goes_on = True
+            self.done = search.done
+            self._search = None  # it refers to this: a circle is left to the collector
         if end is End.EXHAUSTED:
             self.is_everything = True
             raise SearchEnded(end)
@@ -134,13 +134,14 @@ class FewPreemptions:
 
     def _is_enough(self, _waiting: int) -> bool:
         """Say whether the share is used, or the next level would not fit into what is left."""
-        settings = self._trial.settings
+        search, settings = self._search, self._trial.settings
+        assert search is not None, "it is the search that asks"
         executions, seconds = self._used()
         most = settings.executions * SHARE - executions
         left = settings.time * SHARE - seconds
         if most <= 0 or left <= 0:
             return True
-        if self._search.level == self._level:
+        if search.level == self._level:
             return False
-        self._level = self._search.level
-        return bool(executions) and self._search.owed > min(most, left * executions / seconds)
+        self._level = search.level
+        return bool(executions) and search.owed > min(most, left * executions / seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.footprint import NOTHING
@@ -24,7 +25,8 @@ def hand_over(controller: Controller) -> None:
 
 class _Race:
     def __init__(self, controller: Controller) -> None:
-        self._controller = controller
+        # Weakly: the controller has the scheduler, and an execution is to go without the collector.
+        self._controller: Controller = weakref.proxy(controller)
 
     def upcoming(self) -> Iterator[Upcoming]:
         for actor in self._controller.actors.values():

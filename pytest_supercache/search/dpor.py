@@ -88,11 +88,14 @@ class Exhaustive:
         Raises:
             ReductionAlarm: the reduction cannot be trusted.
         """
-        while self._roots:
-            root = self._roots.popleft()
-            if not self._explore_from(root, attempt):
-                return End.OUT_OF_BUDGET
-        return End.EXHAUSTED
+        try:
+            while self._roots:
+                root = self._roots.popleft()
+                if not self._explore_from(root, attempt):
+                    return End.OUT_OF_BUDGET
+            return End.EXHAUSTED
+        finally:
+            self._seen = _ignore  # it may refer to this search: a circle is left to the collector
 
     def _explore_from(self, root: Root, attempt: Attempt) -> bool:
         """Explore what may follow the choices ``root``; False when it is given up."""

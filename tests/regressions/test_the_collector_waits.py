@@ -3,11 +3,19 @@
 import gc
 import sys
 import weakref
+from functools import partial
 from types import ModuleType
 
 import pytest
 
 from pytest_supercache import Verdict, check
+from pytest_supercache.checking import check_on
+from pytest_supercache.core.odds import Simulation
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.layers.fake_server import FakeRedisServer
+from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.search.all_schedules import AllSchedules
+from pytest_supercache.search.dpor import Exhaustive
 
 
 class Entry:
@@ -94,6 +102,40 @@ def test_old_garbage_goes_when_the_next_check_begins():
     del first
     check_of(int)
     assert left() is None
+
+
+def counts(world, *, writers):
+    """Let users count what they do; the loss of a count is drawn as odds, too."""
+
+    def hit():
+        world.origin.set("hits", (world.origin.get("hits") or 0) + 1)
+
+    for name in writers:
+        world.actor(name, hit)
+    world.actor("carol", lambda: world.origin.get("hits"))
+    world.run()
+    assert world.origin.get("hits") == len(writers)
+
+
+def test_what_searches_and_executions_made_goes_without_it():
+    def made():
+        return sum(type(one) in (Controller, Exhaustive, AllSchedules) for one in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = made()
+        settings = Exploration(odds=Simulation(runs=20))
+        right, wrong = (
+            check_on(FakeRedisServer(), partial(counts, writers=writers), settings, guarantees=())
+            for writers in (["alice"], ["alice", "bob"])
+        )
+        assert right.verdict is Verdict.HOLDS
+        assert wrong.odds is not None
+        del right, wrong
+        assert made() == before
+    finally:
+        gc.enable()
 
 
 def test_who_has_switched_it_off_keeps_the_garbage():
