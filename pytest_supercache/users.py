@@ -102,5 +102,7 @@ def is_async(function: Callable[..., Any] | None) -> bool:
 
 
 def _is_of_async_redis(function: object) -> bool:
-    owner = type(getattr(function, "__self__", None))
-    return any(base.__module__.startswith("redis.asyncio") for base in owner.__mro__)
+    for base in type(getattr(function, "__self__", None)).__mro__:
+        if base.__module__.startswith("redis.asyncio"):
+            return True
+    return False

@@ -20,7 +20,7 @@ class Leases:
         self._has_grown = False
 
     def __len__(self) -> int:
-        return len(self._locks & self._asked.keys())
+        return len(self._locks & self._asked.keys()) if self._locks else 0
 
     def __contains__(self, key: str) -> bool:
         return key in self._asked and key in self._locks

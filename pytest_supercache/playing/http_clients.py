@@ -19,12 +19,21 @@ _LIBRARIES = {name.partition(".")[0] for name, _ in _CLIENTS} | {"flask", "rest_
 
 def sends_request(system: Any, method: str) -> bool:
     """Say whether a method of a system is that of an HTTP client, and not one of its own."""
-    bases = type(system).__mro__
-    clients = [getattr(sys.modules.get(module), name, None) for module, name in _CLIENTS]
-    if not any(base is client for base in bases for client in clients):
+    if not _is_client(type(system)):
         return False
-    defining = next((base for base in bases if method in vars(base)), None)
+    defining = next((base for base in type(system).__mro__ if method in vars(base)), None)
     return defining is not None and defining.__module__.partition(".")[0] in _LIBRARIES
+
+
+def _is_client(kind: type) -> bool:
+    """Say whether a type is, or is derived from, an HTTP client."""
+    for name, of_client in _CLIENTS:
+        module = sys.modules.get(name)  # most are never imported
+        if module is not None:
+            client = getattr(module, of_client, None)
+            if any(base is client for base in kind.__mro__):
+                return True
+    return False
 
 
 def refusal(system: Any, name: str, method: str) -> str:
