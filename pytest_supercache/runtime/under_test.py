@@ -10,6 +10,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 from weakref import ref
 
+from pytest_supercache.runtime.kinds import of_kind
+
 _TOOLS = frozenset(
     {
         "pytest_supercache", "redis", "valkey", "fakeredis", "lupa", "hiredis", "freezegun",
@@ -81,13 +83,24 @@ def members_of(value: Any) -> dict[str, Any]:
     already asks them for ``__class__``), so only their real type is looked at; a class may also
     have a property in the place of its objects' ``__dict__``.
     """
-    for base in type(value).__mro__:
-        found: Any = base.__dict__.get("__dict__")
-        if type(found) in _REAL_DICT:
-            members = found.__get__(value)
-            return members if type(members) is dict else {}
-    return {}
+    try:
+        holder = _known_holder(type(value))
+    except TypeError:  # a class that cannot be hashed
+        holder = _holder_of_members(type(value))
+    members = None if holder is None else holder.__get__(value)
+    return members if type(members) is dict else {}
 
+
+def _holder_of_members(kind: type) -> Any:
+    """Return the descriptor that has the attributes of a type's objects; None: they have none."""
+    for base in kind.__mro__:
+        found = base.__dict__.get("__dict__")
+        if type(found) in _REAL_DICT:
+            return found
+    return None
+
+
+_known_holder = of_kind(_holder_of_members)
 
 _REAL_DICT = (types.GetSetDescriptorType, types.MemberDescriptorType)
 

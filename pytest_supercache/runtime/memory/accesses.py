@@ -60,8 +60,12 @@ class Accesses:
         self._answered: dict[str, str] = {}
         self._work: BackgroundActor | None = None
         self._is_busy = False
-        self._entering = Entering()
-        self._together: steps.Touched | None = None
+        self.entering = Entering()
+        """What comes to code of Python in the middle of something else."""
+        self.collected: steps.Touched | None = None
+        """What is touched together: see :class:`steps.Together`."""
+        self.is_naming = False
+        """Whether objects get names: something is shared."""
         self.sections = Sections(sharing, execution)
         self._looks_throughout = False
         self.nodes: NodeUses | None = None
@@ -75,6 +79,7 @@ class Accesses:
         for work in works:
             work.widened = self.widened
         self._shared.begin_race(actors)
+        self.is_naming = self._shared.names is not None
         if self._record.is_full:
             self._record.show_memory(self._shared.content)
 
@@ -169,14 +174,15 @@ class Accesses:
 
     def actor(self) -> Actor | None:
         """Return the actor that the calling thread runs in the race; None: this is no access."""
-        actor = current_actor()
+        actor, controller = current_actor(), self._controller
         if (
             actor is None
             or (actor.direct and self._work is None)
             or self._is_busy
-            or self._controller.phase != "race"
-            or here.controller is not self._controller
-            or self._controller.leaving()
+            or controller.phase != "race"
+            or here.controller is not controller
+            or controller.given_up
+            or actor.dismissed
         ):
             return None
         return actor
@@ -241,19 +247,9 @@ class Accesses:
             finally:
                 self._is_busy = False
 
-    def together(self) -> steps.Together:
-        """Let what is touched meanwhile be one access: it is made at once, afterwards."""
-        return steps.Together(self)
-
-    def begin_together(self) -> bool:
-        """Collect what is touched from now on; False: that goes on already."""
-        begins, self._together = self._together is None, self._together or []
-        return begins
-
-    def end_together(self, *, failed: bool) -> None:
-        """Access what was touched since, unless that failed."""
-        touched, self._together = self._together, None
-        if touched and not failed and (actor := self.actor()) is not None:
+    def access(self, touched: steps.Touched) -> None:
+        """Access what was touched together, at once."""
+        if (actor := self.actor()) is not None:
             self._access(actor, touched)
 
     def moved_on(self) -> None:
@@ -263,20 +259,19 @@ class Accesses:
 
     def touch_now(self) -> None:
         """Access what was collected: what is looked at next is what the code will find."""
-        if self._together:
-            touched, self._together = self._together, []
-            if (actor := self.actor()) is not None:
-                self._access(actor, touched)
+        if self.collected:
+            touched, self.collected = self.collected, []
+            self.access(touched)
 
     def enters(self, generator: Any, footprint: Footprint) -> None:
         """Note that the calling thread is about to run a generator that others run, too."""
         if (actor := self.actor()) is not None and not actor.is_task:
-            self._entering.expect(actor.name, generator, footprint)
+            self.entering.expect(actor.name, generator, footprint)
 
     def entered(self, frame: Any) -> None:
         """Let others come in while a generator runs, or what code of C calls back."""
-        if self._entering and (actor := self.actor()) is not None:
-            for label, footprint in self._entering.steps(actor.name, frame):
+        if (actor := self.actor()) is not None:
+            for label, footprint in self.entering.steps(actor.name, frame):
                 self._execution.step(label, footprint, kind="memory")
 
     def is_of_task(self) -> bool:
@@ -326,7 +321,8 @@ class Accesses:
         Returns:
             What it touches, if that is shared; None: nobody else sees it.
         """
-        self.note_passed(holder, part)
+        if id(holder) in self.lasting.kept:  # few are
+            self.note_passed(holder, part)
         if self.nodes is not None and type(holder) is not Memo:
             self.note_node(holder, part, writes=writes)
         actor = self.actor()
@@ -346,10 +342,10 @@ class Accesses:
         verb = steps.verb_of(writes=writes, drops=drops)
         if location not in self._sharing.atomic:
             self._places.add(self._sharing.place_of(location))
-        if self._together is None:
+        if self.collected is None:
             self._access(actor, [(location, verb)])
         else:
-            self._together.append((location, verb))
+            self.collected.append((location, verb))
         return footprint_of(location, writes=writes)
 
     def _access(self, actor: Actor, touched: steps.Touched) -> None:
@@ -364,7 +360,7 @@ class Accesses:
     @contextmanager
     def calling_back(self, footprint: Footprint | None) -> Iterator[None]:
         """Let steps of what is called inherit a footprint: more is touched after their answers."""
-        touched, self._together = self._together, None
+        touched, self.collected = self.collected, None
         actor = self.actor()
         if touched and actor is not None:
             self._access(actor, touched)
@@ -375,15 +371,15 @@ class Accesses:
             actor.inherited.append(footprint)
             actor.callers += 1
             if not actor.is_task:
-                self._entering.call(actor.name, footprint)
+                self.entering.call(actor.name, footprint)
             try:
                 yield
             finally:
-                self._entering.called(actor.name)
+                self.entering.called(actor.name)
                 actor.callers -= 1
                 actor.inherited.remove(footprint)
         finally:
-            self._together = None if touched is None else []
+            self.collected = None if touched is None else []
 
     # -- what follows from it --------------------------------------------------------------------
 

@@ -54,6 +54,7 @@ from pytest_supercache.runtime.memory.library import is_container_in_python, tou
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.seen import is_seen
 from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.streams import touch_path, touch_stream
 from pytest_supercache.runtime.memory.touching import (
     joined,
@@ -77,10 +78,14 @@ def call(function: Any, *arguments: Any) -> Any:
     if here.actor.section is not None and not is_seen(function):
         accesses.sections.note_unseen()
     kind = type(function)
-    touch = _made if issubclass(kind, type) else _TOUCH.get(kind)
-    if touch is None or (kind in _IN_PYTHON and _touches_nothing(function, arguments)):
+    touch = _TOUCH.get(kind)
+    if touch is None:
+        if not issubclass(kind, type) or SCALARS.issuperset(map(type, arguments)):
+            return function
+        touch = _made
+    elif kind in _IN_PYTHON and _touches_nothing(function, arguments):
         return function
-    with accesses.together():
+    with Together(accesses):
         stand_in = touch(accesses, function, arguments)
     return function if stand_in is None else stand_in
 
@@ -123,11 +128,13 @@ def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> 
 
 def _look_into(accesses: Accesses, function: Any, shared: Footprint | None) -> None:
     """Let a function of the standard library touch for itself if it is given what is shared."""
+    if shared is None:
+        return
     real = getattr(function, "__wrapped__", function)  # we put functions before those of `random`
     real = getattr(real, "__func__", real)
     module = getattr(real, "__module__", None)
     is_of_python = type(real) is types.FunctionType and type(module) is str
-    if shared is not None and is_of_python and loops_in_python(module):
+    if is_of_python and loops_in_python(module):
         accesses.look_into(real)
 
 
@@ -216,7 +223,7 @@ def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> A
 
 def _take(accesses: Accesses, iterator: Any) -> None:
     """Touch an iterator that one is taken of: it may be shared, as one of a loop is not."""
-    if is_view(iterator):
+    if is_view(type(iterator)):
         accesses.touch(iterator, WHOLE, writes=True)
     advancing = getattr(type(iterator), "__next__", None)
     if type(advancing) is types.FunctionType and loops_in_python(str(advancing.__module__)):
@@ -270,10 +277,10 @@ def _method_of_all(
 ) -> Any:
     """Touch all that an object holds, when a method of it is called."""
     kind, name = type(holder), function.__name__
-    if is_view(holder) or kind in (asyncio.Future, random.Random):
+    if is_view(kind) or kind in (asyncio.Future, random.Random):
         accesses.touch(holder, WHOLE, writes=name not in _ASKING)
         touch_whole(accesses, holder, writes=False)
-    elif holds(holder):
+    elif holds(kind):
         if name in _DROPPING and issubclass(kind, CONTAINERS):
             drop_all(accesses, holder)
         drops = name in _DROPPING - {"update"}
@@ -362,7 +369,7 @@ def _touches_itself_later(value: Any) -> bool:
     kind = type(value)
     if kind in PLAIN or is_container_in_python(kind):
         return True
-    return counts(value) and not is_view(value) and kind is not types.GeneratorType
+    return counts(kind) and not is_view(kind) and kind is not types.GeneratorType
 
 
 def _dereferenced(accesses: Accesses, reference: Any, _arguments: tuple[Any, ...]) -> None:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_supercache.adapters import LIBRARIES
+from pytest_supercache.runtime.kinds import of_kind
 from pytest_supercache.runtime.under_test import (
     is_tool_name,
     is_under_test_name,
@@ -203,6 +204,7 @@ def is_rewritten(name: Any) -> bool:
     return type(name) is str and is_rewritten_name(name)
 
 
+@of_kind
 def is_left_alone(kind: type) -> bool:
     """Say whether objects of a type hold nothing that is looked at here."""
     if kind in PLAIN:
@@ -249,19 +251,14 @@ def fills_missing(kind: type) -> bool:
     return kind not in (dict, collections.OrderedDict, collections.Counter)
 
 
-def holds(value: Any) -> bool:
-    """Say whether an object is touched as a whole: a container, or what C code fills."""
-    kind = type(value)
+@of_kind
+def holds(kind: type) -> bool:
+    """Say whether objects of a type are touched as wholes: containers, or what C code fills."""
     if kind in PLAIN or issubclass(kind, type | types.ModuleType) or is_left_alone(kind):
         return False
-    if issubclass(kind, CONTAINERS):
+    if issubclass(kind, CONTAINERS) or not is_rewritten(kind.__module__):
         return True
-    known = _filled_elsewhere.get(kind)
-    if known is None:
-        is_known = is_rewritten(kind.__module__)
-        known = not is_known or any(map(_fills_elsewhere, kind.__mro__))
-        _filled_elsewhere[kind] = known
-    return known
+    return any(map(_fills_elsewhere, kind.__mro__))
 
 
 def _fills_elsewhere(base: type) -> bool:
@@ -277,14 +274,13 @@ def _fills_elsewhere(base: type) -> bool:
 
 
 _OF_C = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
-_filled_elsewhere: weakref.WeakKeyDictionary[type, bool] = weakref.WeakKeyDictionary()
 _LOOKS_INTO = ("iterator", "_items", "_keys", "_values")
 _LOOKING = frozenset({enumerate, zip, map, filter, reversed, types.MappingProxyType})
 
 
-def is_view(value: Any) -> bool:
-    """Say whether an object only looks into others: an iterator, or a view of a dict."""
-    kind = type(value)
+@of_kind
+def is_view(kind: type) -> bool:
+    """Say whether objects of a type only look into others: iterators, or views of a dict."""
     if kind in _LOOKING or kind.__module__ == itertools.__name__:
         return True
     return kind.__module__ in _COLLECTING and kind.__name__.endswith(_LOOKS_INTO)
@@ -297,16 +293,17 @@ def sources(view: Any, most: int = 20) -> list[Any]:
     while waiting and most:
         most -= 1
         for inner in gc.get_referents(waiting.pop()):
-            if is_view(inner) or type(inner) is tuple:
+            kind = type(inner)
+            if kind is tuple or is_view(kind):
                 waiting.append(inner)
-            elif type(inner) is types.BuiltinFunctionType or holds(inner):
+            elif kind is types.BuiltinFunctionType or holds(kind):
                 found.append(inner)
     return found
 
 
-def counts(iterator: Any) -> bool:
-    """Say whether an iterator changes when the next of it is taken, and may be shared."""
-    kind = type(iterator)
+@of_kind
+def counts(kind: type) -> bool:
+    """Say whether an iterator of a type changes when one is taken of it, and may be shared."""
     return kind.__module__ == itertools.__name__ or kind in _GENERATORS
 
 
@@ -348,7 +345,7 @@ def calls_back(value: Any) -> bool:
     """Say whether code of C that takes all of it runs code under test meanwhile."""
     if type(value) in (types.GeneratorType, map, filter) or runs_python(value):
         return True
-    return (is_view(value) or type(value) is tuple) and any(
+    return (is_view(type(value)) or type(value) is tuple) and any(
         calls_back(inner) for inner in gc.get_referents(value)[:8] if type(inner) is not type(value)
     )
 

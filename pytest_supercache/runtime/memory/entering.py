@@ -23,26 +23,29 @@ class Entering:
     def __init__(self) -> None:
         self._generators: dict[str, tuple[Any, Footprint]] = {}
         self._called: dict[str, list[Footprint]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._generators or self._called)
+        self.is_due = False
+        """Whether anybody is about to enter such code."""
 
     def expect(self, actor: str, generator: Any, footprint: Footprint) -> None:
         """Note that an actor is about to run a generator that others run, too."""
         self._generators[actor] = (generator, footprint)
+        self.is_due = True
 
     def call(self, actor: str, footprint: Footprint) -> None:
         """Note that an actor calls C code, which may call Python code."""
         self._called[actor] = [footprint] * CALLED_BACK_MAX
+        self.is_due = True
 
     def called(self, actor: str) -> None:
         """Note that the C code has answered."""
         self._called.pop(actor, None)
+        self.is_due = bool(self._generators or self._called)
 
     def steps(self, actor: str, frame: Any) -> list[tuple[str, Footprint]]:
         """Return the steps before the body of a frame, which the actor has just entered."""
         found = []
         generator, footprint = self._generators.pop(actor, (None, Footprint()))
+        self.is_due = bool(self._generators or self._called)
         if generator is not None and generator.gi_frame is frame:
             found.append((f"run {generator.__name__}", footprint))
         called = self._called.get(actor)

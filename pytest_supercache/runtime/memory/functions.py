@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from pytest_supercache.runtime.kinds import forget_kinds
 from pytest_supercache.runtime.memory.calls import CALL_HOOKS, touching
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
@@ -231,6 +232,7 @@ def functions_rewritten() -> Iterator[Functions]:
         Current.rewrite = Current.rewrite_container = Current.knows_code = None
         Current.looked_into.clear()
         Current.prepared.clear()
+        forget_kinds()
         _swapped.remove(functions)
         functions.undo()
 

@@ -27,6 +27,7 @@ from pytest_supercache.runtime.memory.effects import (
 )
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.touching import (
     CODE,
     LOOKED_AT,
@@ -91,7 +92,7 @@ def match_class(subject: Any, kind: Any, names: tuple[str, ...]) -> None:
     accesses = looking(subject)
     if accesses is not None:
         positional = getattr(kind, "__match_args__", ())
-        with accesses.together():
+        with Together(accesses):
             for name in (*positional, *names):
                 touch_attribute(accesses, subject, name, writes=False)
 
@@ -196,7 +197,7 @@ def read(holder: Any) -> Footprint | None:
         What of it is shared, if anything is.
     """
     accesses = looking(holder)
-    if accesses is not None and (holds(holder) or is_view(holder)):
+    if accesses is not None and (holds(type(holder)) or is_view(type(holder))):
         return touch_whole(accesses, holder, writes=False)
     return None
 
@@ -207,9 +208,9 @@ def read_both(left: Any, right: Any) -> None:
         return
     accesses = looking()
     if accesses is not None:
-        with accesses.together():
+        with Together(accesses):
             for operand in (left, right):
-                if type(operand) is tuple or holds(operand):
+                if type(operand) is tuple or holds(type(operand)):
                     read_deeply(operand)
 
 
@@ -224,7 +225,7 @@ def change_in_place(left: Any, right: Any) -> None:
     """Before ``left += right`` and the like."""
     accesses = looking()
     if accesses is not None and (type(left) not in PLAIN or type(right) not in PLAIN):
-        with accesses.together():
+        with Together(accesses):
             write(left)
             read(right)
 
@@ -232,8 +233,8 @@ def change_in_place(left: Any, right: Any) -> None:
 def iterate(holder: Any) -> None:
     """Before an iteration over an object begins."""
     accesses = looking(holder)
-    if accesses is not None and not counts(holder):
-        is_known = issubclass(type(holder), CONTAINERS) or is_view(holder)
+    if accesses is not None and not counts(type(holder)):
+        is_known = issubclass(type(holder), CONTAINERS) or is_view(type(holder))
         touch_whole(accesses, holder, writes=not is_known)
 
 
@@ -243,20 +244,22 @@ def advance(iterator: Any) -> None:
     if accesses is None:
         return
     accesses.moved_on()
-    footprint = None
-    with accesses.together():
-        if counts(iterator):
+    kind, footprint = type(iterator), None
+    if not (counts(kind) or is_view(kind)):
+        return
+    with Together(accesses):
+        if counts(kind):
             footprint = accesses.touch(iterator, WHOLE, writes=True)
-        if is_view(iterator):
+        if is_view(kind):
             touch_looked_into(accesses, iterator)
-    if footprint is not None and type(iterator) is types.GeneratorType:
+    if footprint is not None and kind is types.GeneratorType:
         accesses.enters(iterator, footprint)
 
 
 def entered() -> None:
     """Begin the body of a function, or go on in that of a generator."""
     accesses = Current.accesses
-    if accesses is not None and here.actor is not None:
+    if accesses is not None and accesses.entering.is_due and here.actor is not None:
         accesses.entered(sys._getframe(1))
 
 

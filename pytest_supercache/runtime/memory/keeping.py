@@ -19,6 +19,9 @@ class Keeper:
     def __init__(self) -> None:
         self._named: dict[int, Any] = {}
         self._touched: dict[int, Any] = {}
+        # Of these, the ones that are held: they are looked through after every step.
+        self._held_named: dict[int, tuple[Any]] = {}
+        self._held_touched: dict[int, tuple[Any]] = {}
         self._tables: list[dict[int, Any]] = []
 
     def table(self) -> dict[int, Any]:
@@ -30,12 +33,15 @@ class Keeper:
         """Know of an object's end from now on."""
         number = id(value)
         known = self._named.pop(number, None) or self._touched.get(number)
+        self._held_named.pop(number, None)
         if known is None:
             try:
                 known = weakref.ref(value, lambda _: self._forget(number))
             except TypeError:
                 known = (value,)
         (self._touched if is_touched else self._named)[number] = known
+        if type(known) is tuple:
+            (self._held_touched if is_touched else self._held_named)[number] = known
 
     def value(self, number: int) -> Any:
         """Return the object that is known by a number; None: it lives no longer."""
@@ -51,38 +57,35 @@ class Keeper:
 
     def let_go(self) -> None:
         """Let go of the objects that nobody else holds, and of those that only these hold."""
-        while self._let_go(self._touched) or (
-            len(self._named) <= HELD_MAX and self._let_go(self._named)
+        touched, named = self._held_touched, self._held_named
+        while (touched and self._let_go(touched)) or (
+            named and len(self._named) <= HELD_MAX and self._let_go(named)
         ):
             pass
 
     def let_all_go(self) -> None:
         """Let go of every object."""
-        self._named.clear()
-        self._touched.clear()
+        for known in (self._named, self._touched, self._held_named, self._held_touched):
+            known.clear()
         for table in self._tables:
             table.clear()
 
-    def _let_go(self, kept: dict[int, Any]) -> bool:
-        ended = [number for number, count in _holders(kept) if count <= _ALONE]
+    def _let_go(self, held: dict[int, tuple[Any]]) -> bool:
+        ended = [number for number, count in _holders(held) if count <= _ALONE]
         for number in ended:
             self._forget(number)
         return bool(ended)
 
     def _forget(self, number: int) -> None:
-        self._named.pop(number, None)
-        self._touched.pop(number, None)
+        for known in (self._named, self._touched, self._held_named, self._held_touched):
+            known.pop(number, None)
         for table in self._tables:
             table.pop(number, None)
 
 
-def _holders(kept: dict[int, Any]) -> list[tuple[int, int]]:
-    """Return the reference counts of the objects that cannot be referenced weakly."""
-    return [
-        (number, sys.getrefcount(known[0]))
-        for number, known in list(kept.items())
-        if type(known) is tuple
-    ]
+def _holders(held: dict[int, tuple[Any]]) -> list[tuple[int, int]]:
+    """Return the reference counts of objects that are held."""
+    return [(number, sys.getrefcount(known[0])) for number, known in list(held.items())]
 
 
 ((_, _ALONE),) = _holders({0: ([],)})

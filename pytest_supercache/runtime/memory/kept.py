@@ -43,7 +43,7 @@ def remembered(value: Any, name: str) -> Kept | None:
         return _Generator(value)
     if kind in (io.StringIO, io.BytesIO):
         return None if value.closed else _Stream(value)
-    if kind is types.GeneratorType or (is_view(value) and hasattr(kind, "__next__")):
+    if kind is types.GeneratorType or (is_view(kind) and hasattr(kind, "__next__")):
         return Passed(value, name)
     if kind is types.FunctionType:
         return _OfFunction(value)

@@ -55,7 +55,8 @@ class Lasting:
     """What the modules of the code under test lead to, as it was when they were added."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, tuple[Any, Kept]] = {}
+        self.kept: dict[int, tuple[Any, Kept]] = {}
+        """Objects, and what they held, by the identity of the objects."""
         self._unseen: list[Kept] = []  # of objects whose accesses are not looked at
         self._touched: dict[tuple[int, str], None] = {}
         self._has_grown = False
@@ -65,11 +66,11 @@ class Lasting:
         waiting: deque[tuple[Any, str, bool]] = deque()
         for module in modules:
             members = vars(module)
-            if id(members) not in self._kept and is_rewritten(members.get("__name__")):
-                self._kept[id(members)] = (members, Namespace(members))
+            if id(members) not in self.kept and is_rewritten(members.get("__name__")):
+                self.kept[id(members)] = (members, Namespace(members))
                 name = members["__name__"]
                 waiting.extend((value, f"{name}:{part}", False) for part, value in named(members))
-        seen = set(self._kept)
+        seen = set(self.kept)
         while waiting and len(seen) < OBJECTS_MAX:
             value, name, is_unseen = waiting.popleft()
             if id(value) in seen or not _leads_on(value):
@@ -84,7 +85,7 @@ class Lasting:
     def _keep(self, value: Any, name: str, *, is_unseen: bool) -> None:
         kept = remembered(value, name)
         if kept is not None:
-            self._kept[id(value)] = (value, kept)
+            self.kept[id(value)] = (value, kept)
             if is_unseen:
                 self._unseen.append(kept)
 
@@ -94,26 +95,27 @@ class Lasting:
         Returns:
             Why it cannot be given back; nothing if it can.
         """
-        if id(holder) not in self._kept:
+        number = id(holder)
+        if number not in self.kept:
             return ""
-        kept = self._kept[id(holder)][1]
+        kept = self.kept[number][1]
         if type(kept) is Passed:
             return _PASSED.format(kept.name)
         if type(kept) not in IN_PARTS:
             part = WHOLE
-        if (id(holder), part) not in self._touched:
-            self._touched[id(holder), part] = None
+        if (number, part) not in self._touched:
+            self._touched[number, part] = None
             self._has_grown |= not kept.is_as_it_was(part)
         return ""
 
     def touch_deeply(self, holder: Any) -> None:
         """Note that a watched call uses an object of a library, and all that it holds."""
-        if id(holder) not in self._kept or (id(holder), WHOLE) in self._touched:
+        if id(holder) not in self.kept or (id(holder), WHOLE) in self._touched:
             return
         waiting = [holder]
         while waiting:
             value = waiting.pop()
-            if id(value) not in self._kept or (id(value), WHOLE) in self._touched:
+            if id(value) not in self.kept or (id(value), WHOLE) in self._touched:
                 continue
             self.touch(value, WHOLE)
             if top(type(value).__module__) in IN_MEMORY or issubclass(type(value), CONTAINERS):
@@ -127,7 +129,7 @@ class Lasting:
     def give_back(self) -> None:
         """Give what was touched the content that it had."""
         for number, part in self._touched:
-            kept = self._kept[number][1]
+            kept = self.kept[number][1]
             if not kept.is_as_it_was(part):
                 kept.give_back(part)
         for kept in self._unseen:
@@ -138,7 +140,7 @@ class Lasting:
 def _leads_on(value: Any) -> bool:
     """Say whether an object may hold memory of the code under test."""
     kind = type(value)
-    if kind in WALKED or kind in _WRAPPERS or kind is Memo or is_view(value):
+    if kind in WALKED or kind in _WRAPPERS or kind is Memo or is_view(kind):
         return True
     if kind in SCALARS or issubclass(kind, types.ModuleType):
         return False

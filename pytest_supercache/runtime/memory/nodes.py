@@ -62,6 +62,8 @@ class NodeUses:
         if mine.get(node, False) or (node in mine and not writes):
             return  # as before
         mine[node] = writes
+        if len(uses) == len(mine) == 1:
+            return  # nobody else has used any of it
         for other in list(uses) if part == WHOLE else {part, WHOLE} & uses.keys():
             for name, wrote in uses[other].items():
                 if name != node and (writes or wrote) and not self._is_own(holder, part):

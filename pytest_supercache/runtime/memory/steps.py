@@ -42,7 +42,10 @@ def are_all(touched: Touched, locations: Iterable[Location]) -> bool:
 
 
 class Together:
-    """What is touched in this context is one access. A class, because hooks enter it often."""
+    """What is touched in this context is one access: it is made at once, afterwards.
+
+    A class, because hooks enter it often.
+    """
 
     __slots__ = ("_accesses", "_is_outermost")
 
@@ -50,8 +53,12 @@ class Together:
         self._accesses = accesses
 
     def __enter__(self) -> None:
-        self._is_outermost = self._accesses.begin_together()
+        self._is_outermost = self._accesses.collected is None
+        if self._is_outermost:
+            self._accesses.collected = []
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._is_outermost:
-            self._accesses.end_together(failed=kind is not None)
+            touched, self._accesses.collected = self._accesses.collected, None
+            if touched and kind is None:
+                self._accesses.access(touched)

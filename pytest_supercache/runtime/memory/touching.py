@@ -42,6 +42,7 @@ from pytest_supercache.runtime.memory.library import (
 )
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.sharing import STARTED, WHOLE
+from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.under_test import members_of
 
 _ONE_AT_A_TIME = sys.version_info < (3, 12)
@@ -74,7 +75,7 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
     """Touch an attribute of a module, a class or an instance."""
     kind = type(holder)
     if kind is weakref.ProxyType:
-        with accesses.together(), suppress(ReferenceError):  # it is raised by the code itself
+        with Together(accesses), suppress(ReferenceError):  # it is raised by the code itself
             accesses.touch_life(weakref.ref(_referent(holder)), writes=False)
             touch_attribute(accesses, _referent(holder), name, writes=writes)
     elif kind is super:
@@ -109,10 +110,11 @@ def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: boo
     if writes:
         accesses.touch(holder, f".{name}", writes=True)
         return
-    owner = next((base for base in holder.__mro__ if name in vars(base)), holder)
-    if type(vars(owner).get(name)) in METHOD_TYPES and not accesses.is_replaced(name):
+    found, base = _in_class(holder, name)
+    if type(found) in METHOD_TYPES and not accesses.is_replaced(name):
         return
-    with accesses.together():
+    owner = holder if base is None else base
+    with Together(accesses):
         for base in holder.__mro__[: holder.__mro__.index(owner) + 1]:
             if is_rewritten(base.__module__):
                 accesses.touch(base, f".{name}", writes=False)
@@ -161,7 +163,7 @@ def _own_attribute(
     members = members_of(holder)
     if writes or type(default) not in METHOD_TYPES or name in members:
         accesses.touch(holder, f".{name}", writes=writes)
-    if not writes:
+    if not writes and accesses.is_naming:
         accesses.reached(members.get(name), holder, f".{name}")
 
 
@@ -210,7 +212,7 @@ def touch_global(accesses: Accesses, members: dict[str, Any], name: str, *, writ
         return
     if (name in members or writes) and is_rewritten(members.get("__name__")):
         accesses.touch(members, f".{name}", writes=writes)
-        if not writes:
+        if not writes and accesses.is_naming:
             accesses.reached(members.get(name), members, f".{name}")
 
 
@@ -288,13 +290,13 @@ def touch_whole(
     """Touch all that an object holds; of an iterator or a view, what it looks into."""
     if type(holder) is memoryview:
         holder = holder.obj
-    if is_view(holder):
+    if is_view(type(holder)):
         if hasattr(type(holder), "__next__"):  # what is taken of an iterator nobody else gets
             accesses.touch(holder, WHOLE, writes=True)
         return touch_looked_into(accesses, holder)
     if type(holder) is types.GeneratorType:
         return run_through(accesses, holder)
-    if is_container_in_python(type(holder)) or not holds(holder):
+    if is_container_in_python(type(holder)) or not holds(type(holder)):
         return None
     if issubclass(type(holder), Counter):
         prepare_counter(type(holder))
@@ -318,8 +320,9 @@ def touch_looked_into(accesses: Accesses, view: Any) -> Footprint | None:
         What of the containers is shared, if any is.
     """
     shared: Footprint | None = None
-    accesses.note_passed(view)
-    gets = any(type(one) in GETTERS for one in gc.get_referents(view))
+    if id(view) in accesses.lasting.kept:
+        accesses.note_passed(view)
+    gets = not GETTERS.isdisjoint(map(type, gc.get_referents(view)))
     for source in sources(view):
         if type(source) is types.BuiltinFunctionType:
             touch_by(accesses, source)
@@ -364,7 +367,7 @@ def read_deeply(holder: Any) -> Footprint | None:
     accesses = looking()
     shared: Footprint | None = None
     if accesses is not None and not is_left_alone_but_tuples(type(holder)):
-        with accesses.together():
+        with Together(accesses):
             for inner in inner_objects(holder):
                 shared = joined(shared, touch_whole(accesses, inner, writes=False))
                 if members_of(inner) or slots_of(inner):

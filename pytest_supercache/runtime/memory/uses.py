@@ -19,7 +19,7 @@ class Use:
     """How one actor, or background work, has used one location so far."""
 
     __slots__ = (
-        "_is_new", "is_atomic", "is_thread", "locks", "sections", "seen_after", "writes",
+        "_is_new", "is_atomic", "is_bare", "is_thread", "locks", "sections", "seen_after", "writes",
     )  # fmt: skip
 
     def __init__(self, *, is_thread: bool) -> None:
@@ -31,6 +31,7 @@ class Use:
         self.locks = NO_LOCKS
         self.sections: dict[str, bool] = {}  # label of a critical section -> whether it writes
         self.is_atomic = True  # always where code is declared so, and a footprint covers it
+        self.is_bare = False  # once under no lock and not atomic: the like of it adds nothing more
 
     def adds(self, *, writes: bool, locks: frozenset[str], is_atomic: bool) -> bool:
         """Take in another access; False when it is like those before."""
@@ -41,6 +42,7 @@ class Use:
         self.writes |= writes
         self.locks &= locks
         self.is_atomic &= is_atomic
+        self.is_bare = not (self.locks or self.is_atomic)
         return True
 
     def is_in(self, section: str, *, writes: bool) -> bool:
@@ -111,13 +113,15 @@ class Comparison:
         section = None if work is not None else actor.section
         is_new = section is not None and use.is_in(section.label, writes=writes)
         moment = actor.taken if section is None else (actor.taken, section.label)
-        if is_new or use.seen_after != moment or writes > use.writes:
-            if self._adds(use, actor, work, writes=writes) or is_new:
+        is_like = use.is_bare or use.seen_after == moment
+        if is_new or not is_like or writes > use.writes:
+            is_alone = len(uses) == len(mine) == 1  # nobody else has used any of it
+            if (self._adds(use, actor, work, writes=writes) or is_new) and not is_alone:
                 self._compare(uses, part, who, use, holder, actor)
             use.seen_after = -1 if work is not None else moment
         if self._sharing.listing is not None and self.names is not None:
             self._list((self.names.of(holder, actor), part), who, use, writes=writes)
-        location = self._location(holder, part, actor)
+        location = None if self.names is None else self._location(self.names, holder, part, actor)
         if location is None:
             return None
         if self._record.is_full:
@@ -139,7 +143,7 @@ class Comparison:
     def _adds(self, use: Use, actor: Actor, work: BackgroundActor | None, *, writes: bool) -> bool:
         if work is not None:
             return use.adds(writes=writes, locks=NO_LOCKS, is_atomic=False)
-        locks = self._locks_of(actor)
+        locks = self._locks_of(actor) if self._record.waits.states else NO_LOCKS
         return use.adds(writes=writes, locks=locks, is_atomic=acts_atomically(actor))
 
     def _list(self, location: Location, who: str, use: Use, *, writes: bool) -> None:
@@ -148,11 +152,11 @@ class Comparison:
             written(location), who, writes=writes, locks=use.locks, is_atomic=use.is_atomic
         )
 
-    def _location(self, holder: Any, part: str, actor: Actor) -> Location | None:
+    def _location(self, names: Names, holder: Any, part: str, actor: Actor) -> Location | None:
         """Return the location of a part of an object, if it is shared."""
-        if not self._sharing.locations or self.names is None:
+        if not self._sharing.locations:
             return None
-        name = self.names.of(holder, actor)
+        name = names.of(holder, actor)
         location = (name, WHOLE if name in self._sharing.wholes else part)
         return location if location in self._sharing.locations else None
 
