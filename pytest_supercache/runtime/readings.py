@@ -102,10 +102,12 @@ def is_read_by_code() -> bool:
     frame: Any = sys._getframe(1)
     while frame is not None:
         name = frame.f_globals.get("__name__")
-        if type(name) is str and not name.startswith(_ON_THE_WAY):
+        if type(name) is str and (not name.startswith(_ON_THE_WAY) or name.startswith(_LAYERS)):
             return is_under_test_name(name)
         frame = frame.f_back
     return False
 
 
 _ON_THE_WAY = ("freezegun.", "pytest_supercache.")
+_LAYERS = "pytest_supercache.layers."
+"""They read the clock for themselves, whoever's thread that is: to see which keys still live."""

@@ -489,3 +489,24 @@ def test_a_clock_that_is_a_default_argument_is_virtual(module):
 
     module.body = body
     assert check(body).verdict is Verdict.HOLDS
+
+
+def test_a_look_at_keys_that_expire_is_no_reading_of_the_clock_by_code():
+    passed = set()
+
+    def body(world):
+        client = world.existing_cache.client()
+
+        def look():
+            client.set("k", 1, ex=10)
+            before = time.time()  # noqa: TID251 - code under test reads the clock
+            world.origin.get("x")
+            world.origin.get("y")
+            return round((time.time() - before) * 1_000_000)  # noqa: TID251 - as above
+
+        world.actor("alice", look)
+        world.actor("bob", lambda: client.get("k"))
+        passed.add(world.run()["alice"])
+
+    assert check(body, ticks=1).verdict is Verdict.HOLDS
+    assert passed - {None} == {1, 10_000_002}  # the second reading is later, and so is a tick
