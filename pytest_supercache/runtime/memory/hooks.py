@@ -101,7 +101,7 @@ def _at_attribute(holder: Any) -> Accesses | None:
     """Return the recorder of accesses; None outside a race, or if the holder has no state."""
     kind = type(holder)
     if not is_left_alone(kind) or issubclass(kind, LOOKED_AT):
-        return looking()
+        return None if here.actor is None else Current.accesses
     if top(kind.__module__) in IMMUTABLE:
         _without_memory.add(kind)
     elif (accesses := looking()) is not None:

@@ -6,7 +6,6 @@ another object get their number, and let go as soon as nobody else holds them.
 
 import sys
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 HELD_MAX = 2_000
@@ -32,8 +31,10 @@ class Keeper:
     def keep(self, value: Any, *, is_touched: bool) -> None:
         """Know of an object's end from now on."""
         number = id(value)
-        known = self._named.pop(number, None) or self._touched.get(number)
-        self._held_named.pop(number, None)
+        known = self._touched.get(number)
+        if self._named:
+            known = self._named.pop(number, None) or known
+            self._held_named.pop(number, None)
         if known is None:
             try:
                 known = weakref.ref(value, lambda _: self._forget(number))
@@ -103,25 +104,18 @@ class Kept:
     def __init__(self, keeper: Keeper, *, is_touched: bool = False) -> None:
         self._keeper = keeper
         self._is_touched = is_touched
-        self._values = keeper.table()
+        self.by_number = keeper.table()
+        """What is kept, by the numbers of the objects."""
 
     def get(self, key: Any) -> Any:
         """Return what is kept for an object; None: nothing."""
-        return self._values.get(id(key))
+        return self.by_number.get(id(key))
 
     def items(self) -> list[tuple[int, Any]]:
         """Return what is kept, with the numbers of the objects."""
-        return list(self._values.items())
-
-    def get_or_put(self, key: Any, make: Callable[[], Any]) -> Any:
-        """Return what is kept for an object, or keep something new."""
-        value = self._values.get(id(key))
-        if value is None:
-            value = make()
-            self.put(key, value)
-        return value
+        return list(self.by_number.items())
 
     def put(self, key: Any, value: Any) -> None:
         """Keep a value for an object."""
         self._keeper.keep(key, is_touched=self._is_touched)
-        self._values[id(key)] = value
+        self.by_number[id(key)] = value

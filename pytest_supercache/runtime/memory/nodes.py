@@ -36,6 +36,10 @@ class SharedByNodes:
     what: str
 
 
+Uses = dict[str, dict[str, bool]]
+"""Of one object: part -> node -> whether it writes."""
+
+
 class NodeUses:
     """What the nodes of one execution use.
 
@@ -57,13 +61,20 @@ class NodeUses:
             return
         if not isinstance(actor, BackgroundActor) and acts_atomically(actor):
             return
-        uses: dict[str, dict[str, bool]] = self._uses.get_or_put(holder, dict)
+        uses: Uses | None = self._uses.by_number.get(id(holder))
+        if uses is None:
+            uses = {}
+            self._uses.put(holder, uses)
         mine = uses.setdefault(part, {})
         if mine.get(node, False) or (node in mine and not writes):
             return  # as before
         mine[node] = writes
-        if len(uses) == len(mine) == 1:
-            return  # nobody else has used any of it
+        if len(uses) > 1 or len(mine) > 1:  # some of it was used before
+            self._compare(uses, holder, part, node)
+
+    def _compare(self, uses: Uses, holder: Any, part: str, node: str) -> None:
+        """See whether another node has used the same, or the whole of which it is a part."""
+        writes = uses[part][node]
         for other in list(uses) if part == WHOLE else {part, WHOLE} & uses.keys():
             for name, wrote in uses[other].items():
                 if name != node and (writes or wrote) and not self._is_own(holder, part):

@@ -104,7 +104,10 @@ class Comparison:
             Its location, if that is shared.
         """
         who = actor.name if work is None else work.name
-        uses: Uses = self._uses.get_or_put(holder, dict)
+        uses: Uses | None = self._uses.by_number.get(id(holder))
+        if uses is None:
+            uses = {}
+            self._uses.put(holder, uses)
         mine = uses.setdefault(part, {})
         use = mine.get(who)
         if use is None:
