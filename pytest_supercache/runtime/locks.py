@@ -96,7 +96,7 @@ class Lock(Cooperative, _Entered):
             return
         step = self.do(execution, "release")
         if memory is not None and getattr(step.wait_before, "holder", None) != step.actor:
-            memory.released_by_another(self.name)
+            memory.sharing.note_open(self.name)
         if step.wait_before == step.wait_after:
             raise RuntimeError(self._not_held)
 

@@ -88,6 +88,6 @@ def _work(
     if (actor := current_actor()) is not None:
         actor.is_through = True
     memory = loop.controller.memory
-    if memory is not None and memory.is_shared:
+    if memory is not None and memory.sharing.locations:
         memory.part("hand over the result")
     loop.inbox.put_end(asyncio.Handle(fill, (future, answer.result, ()), loop))

@@ -7,7 +7,7 @@ footprint is widened by it from then on.
 
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
@@ -32,6 +32,7 @@ from pytest_supercache.runtime.memory.sharing import (
     place_of_answer,
     place_of_library,
 )
+from pytest_supercache.runtime.memory.storing import Stores
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
 from pytest_supercache.runtime.spinning import take
 from pytest_supercache.runtime.stepping import Stepping
@@ -47,7 +48,8 @@ class Accesses:
     """
 
     def __init__(self, sharing: Sharing, lasting: Lasting, execution: Stepping) -> None:
-        self._sharing = sharing
+        self.sharing = sharing
+        """What is known of shared memory so far."""
         self.lasting = lasting
         self._execution = execution
         self._controller = execution.controller
@@ -67,6 +69,7 @@ class Accesses:
         self.is_naming = False
         """Whether objects get names: something is shared."""
         self.sections = Sections(sharing, execution)
+        self.stores = Stores(sharing, self._shared, execution)
         self._looks_throughout = False
         self.nodes: NodeUses | None = None
         """What the nodes use, if they are to share nothing."""
@@ -120,19 +123,15 @@ class Accesses:
 
     def let_go(self) -> None:
         """Let go of the execution, which is over."""
-        del self._execution, self._controller, self._record, self.sections
+        del self._execution, self._controller, self._record, self.sections, self.stores
         self._keeper.let_all_go()
         self._shared.names = None
 
     def places(self) -> tuple[Place, ...]:
         """Return where this execution had points in memory, as a token records it."""
-        libraries = map(place_of_library, self._sharing.looked_into)
-        return tuple(sorted({*self._places, *libraries, *self.sections.places()}))
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether any memory is known to be shared."""
-        return bool(self._sharing.locations)
+        libraries = map(place_of_library, self.sharing.looked_into)
+        stores = self.stores.places()
+        return tuple(sorted({*self._places, *libraries, *self.sections.places(), *stores}))
 
     def part(self, label: str) -> None:
         """Let others come in here, on a thread."""
@@ -151,11 +150,11 @@ class Accesses:
         """Return a step's footprint together with what follows it before the next step."""
         self._answered.pop(actor, None)
         self._keeper.let_go()
-        return self._sharing.widened(actor, label, footprint)
+        return self.sharing.widened(actor, label, footprint)
 
     def starts_with_step(self, actor: str) -> bool:
         """Say whether the lines before a coroutine's first step are a step of their own."""
-        if actor not in self._sharing.starts:
+        if actor not in self.sharing.starts:
             return False
         self._places.add(place_of_answer(actor))
         return True
@@ -164,7 +163,7 @@ class Accesses:
         """Say whether the answer of a step is parted from what follows; note that it comes now."""
         if not actor.is_task:
             return actor.callers > 0
-        if (actor.name, label) in self._sharing.answers:
+        if (actor.name, label) in self.sharing.answers:
             self._places.add(place_of_answer(actor.name, label))
             return True
         self._answered[actor.name] = label
@@ -252,11 +251,6 @@ class Accesses:
         if (actor := self.actor()) is not None:
             self._access(actor, touched)
 
-    def moved_on(self) -> None:
-        """Note that an iterator of the calling actor is advanced: it remembers where it is."""
-        if (actor := self.actor()) is not None:
-            actor.writes += 1
-
     def touch_now(self) -> None:
         """Access what was collected: what is looked at next is what the code will find."""
         if self.collected:
@@ -274,6 +268,13 @@ class Accesses:
             for label, footprint in self.entering.steps(actor.name, frame):
                 self._execution.step(label, footprint, kind="memory")
 
+    def storing(
+        self, holder: Any, part: str, footprint: Footprint | None
+    ) -> AbstractContextManager[None]:
+        """Know that the result of a function which is called meanwhile will be stored."""
+        actor = self.actor() if self._work is None else None
+        return self.stores.awaited(actor, holder, part, footprint)
+
     def is_of_task(self) -> bool:
         """Say whether a coroutine makes the access: it shares its thread with others."""
         return (actor := self.actor()) is not None and actor.is_task
@@ -281,26 +282,18 @@ class Accesses:
     def note_replaced(self, name: str) -> None:
         """Note that a function or a class is replaced by the calling actor."""
         if self.actor() is not None:
-            self._sharing.note_replaced(name)
+            self.sharing.note_replaced(name)
 
     def look_into(self, function: Any) -> None:
         """Let a module of the standard library touch for itself: it is given what is shared."""
         if self.actor() is not None and Current.rewrite is not None:
             Current.looked_into.add(function.__module__)
             Current.rewrite(function)
-            self._sharing.note_looked_into(function.__module__)
-
-    def is_replaced(self, name: str) -> bool:
-        """Say whether a function or a class of this name is replaced while others may read it."""
-        return name in self._sharing.replaced
+            self.sharing.note_looked_into(function.__module__)
 
     def note_passing(self, actor: Actor) -> None:
         """Note that a coroutine did, without an await, what lets a thread go on, or begin."""
         self._shared.note_passing(actor)
-
-    def released_by_another(self, lock: str) -> None:
-        """Note that somebody has released a lock who did not hold it."""
-        self._sharing.note_open(lock)
 
     def note_passed(self, holder: Any, part: str = WHOLE) -> None:
         """Note that an object is used which may outlive the execution."""
@@ -340,8 +333,8 @@ class Accesses:
         self, actor: Actor, location: Location, *, writes: bool, drops: bool = False
     ) -> Footprint:
         verb = steps.verb_of(writes=writes, drops=drops)
-        if location not in self._sharing.atomic:
-            self._places.add(self._sharing.place_of(location))
+        if location not in self.sharing.atomic:
+            self._places.add(self.sharing.place_of(location))
         if self.collected is None:
             self._access(actor, [(location, verb)])
         else:
@@ -351,7 +344,7 @@ class Accesses:
     def _access(self, actor: Actor, touched: steps.Touched) -> None:
         """Access shared memory: in a step, or in what follows the last one."""
         footprint = steps.footprint(touched)
-        is_declared = steps.are_all(touched, self._sharing.atomic)
+        is_declared = steps.are_all(touched, self.sharing.atomic)
         if self._work is not None or actor.is_task or acts_atomically(actor) or is_declared:
             self._join(actor, self._work, footprint)
         else:
@@ -386,13 +379,13 @@ class Accesses:
     def _join(self, actor: Actor, work: Any, footprint: Footprint) -> None:
         """Let an access belong to the step after which it comes."""
         if work is None and not actor.taken:
-            self._sharing.note_start(actor.name)
+            self.sharing.note_start(actor.name)
         if work is None and actor.is_task:
             label = self._answered.get(actor.name)
             if label is not None:
-                self._sharing.note_answer(actor.name, label)
+                self.sharing.note_answer(actor.name, label)
         if self._record.steps:
             last = self._record.steps[-1]
             if work is None and actor.is_task and last.kind != "memory":
-                self._sharing.note_answer(last.actor, last.label)  # it came to a task of another
-            self._sharing.join(last.actor, last.label, footprint)
+                self.sharing.note_answer(last.actor, last.label)  # it came to a task of another
+            self.sharing.join(last.actor, last.label, footprint)

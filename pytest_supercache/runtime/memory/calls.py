@@ -51,6 +51,7 @@ from pytest_supercache.runtime.memory.hooks import (
     store_attribute,
 )
 from pytest_supercache.runtime.memory.library import is_container_in_python, touches_itself
+from pytest_supercache.runtime.memory.memos import remembered, touch_memo
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.seen import is_seen
 from pytest_supercache.runtime.memory.sharing import WHOLE
@@ -160,7 +161,7 @@ def _partial(_accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> 
 def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
     inner, holder = function.__func__, function.__self__
     if type(inner) is Memo:
-        return _memo(accesses, inner, function)
+        return _memo(accesses, inner, function, (holder, *arguments))
     if touches_itself(inner) or issubclass(type(holder), type):
         return None
     if issubclass(type(holder), PurePath):
@@ -171,27 +172,15 @@ def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any
     return _method(accesses, holder, function, arguments)
 
 
-def _memo(accesses: Accesses, memo: Any, function: Any) -> Any:
-    """Touch what a memo function remembers; it goes on to do so when its function has answered."""
-    stand_in = _going_on(accesses, accesses.touch(memo, WHOLE, writes=True), function)
-    if accesses.nodes is None:
-        return stand_in
-    return functools.partial(_remembering, accesses, memo, stand_in or function)
+def _memo(accesses: Accesses, memo: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
+    """Touch what a memo function remembers, and what its function uses that is not rewritten."""
+    stand_in = touch_memo(accesses, memo, function)
+    call(remembered(memo), *arguments)
+    return stand_in
 
 
-def _remembering(
-    accesses: Accesses, memo: Any, function: Any, *arguments: Any, **keywords: Any
-) -> Any:
-    """Call a memo function; what it took a step to find out would be another on another node."""
-    before = accesses.steps_taken()
-    try:
-        return function(*arguments, **keywords)
-    finally:
-        accesses.note_node(memo, WHOLE, writes=accesses.steps_taken() > before)
-
-
-def _memo_itself(accesses: Accesses, memo: Any, _arguments: tuple[Any, ...]) -> Any:
-    return _memo(accesses, memo, memo)
+def _memo_itself(accesses: Accesses, memo: Any, arguments: tuple[Any, ...]) -> Any:
+    return _memo(accesses, memo, memo, arguments)
 
 
 def _going_on(accesses: Accesses, footprint: Footprint | None, function: Any) -> Any:

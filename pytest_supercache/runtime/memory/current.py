@@ -19,6 +19,8 @@ class Current:
     """Rewrites a function of the standard library."""
     knows_code: Callable[[types.CodeType], bool] | None = None
     """Says whether code is rewritten."""
+    tell_of_return: Callable[[types.FunctionType], None] | None = None
+    """Lets rewritten code also tell when it returns."""
     rewrite_container: Callable[[type], None] | None = None
     """Rewrites the methods that a type has from containers of the standard library."""
     looked_into: ClassVar[set[str]] = set()

@@ -12,7 +12,8 @@ CALLED_BACK_MAX = 6
 """So many times others may come in while one call of C code calls Python code."""
 
 CALLING_FOR_C = frozenset(
-    f"pytest_supercache.runtime.{name}" for name in ("memory.calls", "memory.touching", "seeded")
+    f"pytest_supercache.runtime.{name}"
+    for name in ("memory.calls", "memory.memos", "memory.touching", "seeded")
 )
 """The modules whose frames stand between code under test and what it calls through C, or us."""
 

@@ -5,13 +5,14 @@ reported by the rewritten code that makes them, or found from the body.
 """
 
 import functools
+import inspect
 import sys
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_supercache.runtime.kinds import forget_kinds
 from pytest_supercache.runtime.memory.calls import CALL_HOOKS, touching
@@ -34,18 +35,27 @@ from pytest_supercache.runtime.under_test import modules_under_test
 BODY_OBJECTS_MAX = 5_000
 """So many objects are looked into to find functions that were made outside of any check."""
 
-_Key = tuple[CodeType, str, str, bytes, frozenset[str]]
 
-_rewritten: dict[_Key, CodeType] = {}
+class _Original(NamedTuple):
+    """What was rewritten. Code that is equal need not be of the same file: fresh copies are."""
+
+    code: CodeType
+    file: str
+    name: str
+    lines: bytes
+    constants: frozenset[str]
+    tells_of_return: bool = False
+
+
+_rewritten: dict[_Original, CodeType] = {}
 """Original code -> rewritten code; kept for all checks of the process."""
 
-_originals: dict[int, CodeType] = {}
+_originals: dict[int, _Original] = {}
 """Rewritten code, by identity -> original code."""
 
 
-def _key(code: CodeType, constants: frozenset[str]) -> _Key:
-    """Code that is equal need not be of the same file: fresh copies of modules are."""
-    return code, code.co_filename, code.co_qualname, code.co_linetable, constants
+def _original(code: CodeType, constants: frozenset[str]) -> _Original:
+    return _Original(code, code.co_filename, code.co_qualname, code.co_linetable, constants)
 
 
 def _done(code: CodeType, constants: frozenset[str] = frozenset()) -> CodeType:
@@ -59,11 +69,22 @@ def _done_guarded(code: CodeType, constants: frozenset[str] = frozenset()) -> Co
 def _rewritten_with(
     hooks: Hooks, code: CodeType, constants: frozenset[str], nested: Nested
 ) -> CodeType:
-    key = _key(code, constants)
-    made = _rewritten.get(key)
+    original = _original(code, constants)
+    made = _rewritten.get(original)
     if made is None:
-        made = _rewritten[key] = rewritten(code, hooks, nested, constants)
-        _originals[id(made)] = code
+        made = _rewritten[original] = rewritten(code, hooks, nested, constants)
+        _originals[id(made)] = original
+    return made
+
+
+def _telling_of_return(known: _Original) -> CodeType:
+    """Return rewritten code that also tells when it returns."""
+    original = known._replace(tells_of_return=True)
+    made = _rewritten.get(original)
+    if made is None:
+        code = rewritten(known.code, _HOOKS, _done, known.constants, tells_of_return=True)
+        made = _rewritten[original] = code
+        _originals[id(made)] = original
     return made
 
 
@@ -153,6 +174,9 @@ _GUARDED_HOOKS = {
 }
 _swapped: list["Functions"] = []
 
+_ANSWERS_AT_ONCE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+"""Code that runs after a call of it has answered: its answer is what runs it."""
+
 
 class Functions:
     """The functions whose code is rewritten now."""
@@ -190,6 +214,17 @@ class Functions:
             self.note(function)
             function.__code__ = _done_guarded(function.__code__)
 
+    def tell_of_return(self, function: FunctionType) -> None:
+        """Let rewritten code of a function also tell when it returns a result."""
+        known = _originals.get(id(function.__code__))
+        if (
+            known is not None
+            and not known.tells_of_return
+            and is_rewritten(function.__globals__.get("__name__"))
+            and not known.code.co_flags & _ANSWERS_AT_ONCE
+        ):
+            function.__code__ = _telling_of_return(known)
+
     def note(self, function: FunctionType) -> None:
         """Note a function that was made with rewritten code."""
         self._swapped[id(function)] = weakref.ref(function)
@@ -199,7 +234,8 @@ class Functions:
         for reference in self._swapped.values():
             function = reference()
             if function is not None:
-                function.__code__ = _originals.get(id(function.__code__), function.__code__)
+                known = _originals.get(id(function.__code__))
+                function.__code__ = function.__code__ if known is None else known.code
                 if is_rewritten(function.__module__):
                     _known.add(function)
         self._swapped.clear()
@@ -222,6 +258,7 @@ def functions_rewritten() -> Iterator[Functions]:
     _swapped.append(functions)
     Current.rewrite = functions.rewrite
     Current.rewrite_container = functions.rewrite_container
+    Current.tell_of_return = functions.tell_of_return
     Current.knows_code = _is_rewritten_code
     try:
         functions.rewrite_modules()
@@ -230,6 +267,7 @@ def functions_rewritten() -> Iterator[Functions]:
     finally:
         Current.execution = Current.accesses = None
         Current.rewrite = Current.rewrite_container = Current.knows_code = None
+        Current.tell_of_return = None
         Current.looked_into.clear()
         Current.prepared.clear()
         forget_kinds()

@@ -243,7 +243,8 @@ def advance(iterator: Any) -> None:
     accesses = looking(iterator)
     if accesses is None:
         return
-    accesses.moved_on()
+    if (actor := accesses.actor()) is not None:
+        actor.writes += 1  # an iterator remembers where it is
     kind, footprint = type(iterator), None
     if not (counts(kind) or is_view(kind)):
         return
@@ -263,12 +264,19 @@ def entered() -> None:
         accesses.entered(sys._getframe(1))
 
 
+def returning() -> None:
+    """Before a function returns whose result is stored by what has called it."""
+    accesses = Current.accesses
+    if accesses is not None and (actor := accesses.actor()) is not None:
+        accesses.stores.returning(actor, sys._getframe(1))
+
+
 HOOKS = {
     hook.__name__: hook
     for hook in (
         load_attribute, store_attribute, delete_attribute, load_global, store_global, delete_global,
         load_cell, store_cell, load_item, store_item, delete_item, contains, read, read_both, write,
-        change_in_place, iterate, advance, entered, load_super, match_class, read_deeply,
+        change_in_place, iterate, advance, entered, returning, load_super, match_class, read_deeply,
     )
 }  # fmt: skip
 """The hooks before accesses, by name; those before calls are in `calls`."""

@@ -85,7 +85,12 @@ Nested = Callable[[CodeType, frozenset[str]], CodeType]
 
 
 def rewritten(
-    code: CodeType, hooks: Hooks, done: Nested, constants: frozenset[str] = frozenset()
+    code: CodeType,
+    hooks: Hooks,
+    done: Nested,
+    constants: frozenset[str] = frozenset(),
+    *,
+    tells_of_return: bool = False,
 ) -> CodeType:
     """Return a copy of ``code`` that calls the hooks.
 
@@ -95,12 +100,15 @@ def rewritten(
         done: rewrites nested code.
         constants: free variables that are bound before any function gets their cell, and never
             again: to read them is no access.
+        tells_of_return: also call a hook before the code returns, unless by an error.
     """
     original = Bytecode.from_code(code, conserve_exception_block_stackdepth=True)
     constants |= {name for name in code.co_cellvars if is_constant(name, original)}
     made = Bytecode(list(_instructions(original, hooks, done, constants)))
     if not code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
         made = Bytecode(list(_told_of_entering(made, hooks)))
+    if tells_of_return:
+        made = Bytecode(list(_told_of_return(made, hooks)))
     made._copy_attr_from(original)
     # A hook is called with copies of what a call takes, and then there is the hook itself.
     room = code.co_stacksize * 2 + _HOOK_ROOM
@@ -157,6 +165,17 @@ def _told_of_entering(code: Bytecode, hooks: Hooks) -> Iterator[Any]:
         yield instruction
         if isinstance(instruction, Instr) and instruction.name == "RESUME":
             yield from _at(_NOWHERE, [*_call(hooks["entered"], (), []), Instr("POP_TOP")])
+
+
+def _told_of_return(code: Bytecode, hooks: Hooks) -> Iterator[Any]:
+    for instruction in code:
+        if isinstance(instruction, Instr) and instruction.name in _RETURNS:
+            told = [*_call(hooks["returning"], (), []), Instr("POP_TOP")]
+            yield from _at(instruction.location, told)
+        yield instruction
+
+
+_RETURNS = frozenset({"RETURN_VALUE", "RETURN_CONST"})
 
 
 def _at(location: Any, instructions: list[Instr]) -> list[Instr]:

@@ -50,6 +50,8 @@ class Sharing:
         """Modules of the standard library whose code touches for itself."""
         self.open_locks: set[str] = set()
         """Locks that somebody released who did not hold them: they exclude nobody."""
+        self.stores: set[str] = set()
+        """Names of memos and the like that store a result in a step of its own."""
         self.wholes: set[str] = set()
         """Containers whose parts have other names in every run: they are touched as a whole."""
         self._of_threads: dict[str, set[tuple[str, str]]] = {}
@@ -99,6 +101,8 @@ class Sharing:
             self._is_quiet_by_default = True
         elif kind == _LOUD:
             self._loud.add(name)
+        elif kind == _STORES:
+            self.stores.add(name)
         elif label:
             self.answers.add((name, label))
         else:
@@ -137,6 +141,17 @@ class Sharing:
         if name not in self.replaced and not self._is_complete:
             self.replaced.add(name)
             self._has_grown = True
+
+    def is_stored_apart(self, name: str) -> bool:
+        """Say whether what a function returns is stored in a step of its own, in this place."""
+        if name not in self.stores and not self._is_complete:
+            self.stores.add(name)
+            self._has_grown = True
+        return name in self.stores
+
+    def is_replaced(self, name: str) -> bool:
+        """Say whether a function or a class of this name is replaced while others may read it."""
+        return name in self.replaced
 
     def note_looked_into(self, module: str) -> None:
         """Note that code of the standard library touches for itself from now on."""
@@ -295,6 +310,15 @@ def _guarded(lock: str, *, writes: bool) -> Footprint:
     """Return what sections under a lock touch of what it guards."""
     guarded = frozenset({f"guarded:{lock}"})
     return Footprint(guarded, guarded if writes else frozenset())
+
+
+def place_of_store(name: str) -> Place:
+    """Record that what a function returns is stored in a step of its own."""
+    return _STORES, name
+
+
+_STORES = "@stores"
+"""Stands for no object: what follows it is a place that stores the results of a function."""
 
 
 def place_of_library(module: str) -> Place:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.trace import Step
 from pytest_supercache.runtime.memory.sharing import WHOLE, Location, footprint_of
 
 READ, WRITE, DELETE = "read", "write", "delete"
@@ -11,6 +12,14 @@ READ, WRITE, DELETE = "read", "write", "delete"
 
 Touched = list[tuple[Location, str]]
 """Locations, each with how it is accessed."""
+
+
+def is_parting(step: Step) -> bool:
+    """Say whether a step accesses nothing, but lets others come in."""
+    return step.kind == "memory" and step.label.startswith(_PARTING)
+
+
+_PARTING = ("run ", "answer of ")
 
 
 def verb_of(*, writes: bool, drops: bool) -> str:

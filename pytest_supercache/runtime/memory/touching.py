@@ -43,6 +43,7 @@ from pytest_supercache.runtime.memory.library import (
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.sharing import STARTED, WHOLE
 from pytest_supercache.runtime.memory.steps import Together
+from pytest_supercache.runtime.memory.storing import tell_of_return
 from pytest_supercache.runtime.under_test import members_of
 
 _ONE_AT_A_TIME = sys.version_info < (3, 12)
@@ -111,7 +112,7 @@ def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: boo
         accesses.touch(holder, f".{name}", writes=True)
         return
     found, base = _in_class(holder, name)
-    if type(found) in METHOD_TYPES and not accesses.is_replaced(name):
+    if type(found) in METHOD_TYPES and not accesses.sharing.is_replaced(name):
         return
     owner = holder if base is None else base
     with Together(accesses):
@@ -176,7 +177,9 @@ def _cached(accesses: Accesses, holder: Any, name: str, cached: Any) -> None:
     footprint = accesses.touch(holder, f".{name}", writes=True)
     with accesses.calling_back(footprint), suppress(Exception):  # it comes again
         if _ONE_AT_A_TIME:
-            getattr(holder, name)  # it is kept now
+            tell_of_return(cached.func)
+            with accesses.storing(holder, f".{name}", footprint):
+                getattr(holder, name)  # it is kept now
             return
         value = cached.func(holder)
         accesses.touch(holder, f".{name}", writes=True)
@@ -208,7 +211,7 @@ def _in_class(kind: type, name: str) -> tuple[Any, type | None]:
 
 def touch_global(accesses: Accesses, members: dict[str, Any], name: str, *, writes: bool) -> None:
     """Touch a global of a module."""
-    if not writes and type(members.get(name)) in CODE and not accesses.is_replaced(name):
+    if not writes and type(members.get(name)) in CODE and not accesses.sharing.is_replaced(name):
         return
     if (name in members or writes) and is_rewritten(members.get("__name__")):
         accesses.touch(members, f".{name}", writes=writes)

@@ -124,7 +124,7 @@ class Comparison:
             use.seen_after = -1 if work is not None else moment
         if self._sharing.listing is not None and self.names is not None:
             self._list((self.names.of(holder, actor), part), who, use, writes=writes)
-        location = None if self.names is None else self._location(self.names, holder, part, actor)
+        location = self.location(holder, part, actor)
         if location is None:
             return None
         if self._record.is_full:
@@ -155,11 +155,11 @@ class Comparison:
             written(location), who, writes=writes, locks=use.locks, is_atomic=use.is_atomic
         )
 
-    def _location(self, names: Names, holder: Any, part: str, actor: Actor) -> Location | None:
+    def location(self, holder: Any, part: str, actor: Actor) -> Location | None:
         """Return the location of a part of an object, if it is shared."""
-        if not self._sharing.locations:
+        if not self._sharing.locations or self.names is None:
             return None
-        name = names.of(holder, actor)
+        name = self.names.of(holder, actor)
         location = (name, WHOLE if name in self._sharing.wholes else part)
         return location if location in self._sharing.locations else None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import threading
 import traceback
@@ -11,6 +12,7 @@ import pytest
 
 from pytest_supercache import check
 from pytest_supercache.runtime.memory.functions import functions_rewritten
+from pytest_supercache.runtime.memory.hooks import returning
 from pytest_supercache.runtime.memory.rewriting import rewritten
 
 
@@ -159,6 +161,32 @@ def test_after_a_check_every_function_has_its_own_code_again():
     names = {instruction for function in made for instruction in function.__code__.co_names}
     assert names == {"fill"}, "what was made meanwhile, too"
     assert all(len(function.__code__.co_consts) <= 2 for function in made)
+
+
+def test_after_a_check_the_function_of_a_memo_has_its_own_code_again():
+    rates = {"tea": 2}
+
+    @functools.cache
+    def price(name):
+        return rates[name]
+
+    before = price.__wrapped__.__code__
+    seen = []
+
+    def change():
+        rates["tea"] = 3
+        price.cache_clear()
+
+    def body(world):
+        price.cache_clear()
+        world.actor("a", lambda: price("tea"))
+        world.actor("b", change)
+        world.run()
+        seen.append(returning in price.__wrapped__.__code__.co_consts)
+
+    check(body)
+    assert any(seen), "it told of its return"
+    assert price.__wrapped__.__code__ is before
 
 
 def lines_run(memory):

@@ -1,0 +1,71 @@
+"""Memo functions, as ``functools.lru_cache`` makes them: what a call of one touches.
+
+A memo looks at what it remembers, calls its function, and stores what that returns.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.effects import Memo
+from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.memory.storing import tell_of_return
+from pytest_supercache.runtime.memory.touching import joined
+
+
+def remembered(memo: Any) -> Any:
+    """Return the function whose results a memo remembers, though other memos come first."""
+    return getattr(_chain(memo)[-1], "__wrapped__", None)
+
+
+def _chain(memo: Any) -> list[Any]:
+    """Return a memo with those that it calls."""
+    found = [memo]
+    while type(inner := getattr(found[-1], "__wrapped__", None)) is Memo:
+        found.append(inner)
+    return found
+
+
+def touch_memo(accesses: Accesses, memo: Any, function: Any) -> Any:
+    """Touch what a memo function remembers; return what is to be called in its place.
+
+    Args:
+        accesses: those of the execution.
+        memo: the memo.
+        function: what is called, the memo itself or a method bound to it.
+    """
+    shared: Footprint | None = None
+    for one in _chain(memo):
+        shared = joined(shared, accesses.touch(one, WHOLE, writes=True))
+    stand_in = None
+    if shared is not None:
+        tell_of_return(remembered(memo))
+        stand_in = _calling(accesses, shared, memo, function)
+    if accesses.nodes is None:
+        return stand_in
+    return functools.partial(_remembering, accesses, memo, stand_in or function)
+
+
+def _calling(
+    accesses: Accesses, footprint: Footprint, memo: Any, function: Any
+) -> Callable[..., Any]:
+    """Return a stand-in for a memo function that others use, too."""
+
+    def stand_in(*arguments: Any, **keywords: Any) -> Any:
+        with accesses.calling_back(footprint), accesses.storing(memo, WHOLE, footprint):
+            return function(*arguments, **keywords)
+
+    return stand_in
+
+
+def _remembering(
+    accesses: Accesses, memo: Any, function: Any, *arguments: Any, **keywords: Any
+) -> Any:
+    """Call a memo function; what it took a step to find out would be another on another node."""
+    before = accesses.steps_taken()
+    try:
+        return function(*arguments, **keywords)
+    finally:
+        accesses.note_node(memo, WHOLE, writes=accesses.steps_taken() > before)
