@@ -28,7 +28,7 @@ from pytest_supercache.oracle.guarantee import Guarantee, complete
 from pytest_supercache.oracle.judge import DEFAULT
 from pytest_supercache.passing import find_passing
 from pytest_supercache.runtime.fingerprints import not_deterministic
-from pytest_supercache.runtime.memory.sharing import mixed
+from pytest_supercache.runtime.memory.sharing import not_tried
 from pytest_supercache.runtime.room import with_room
 from pytest_supercache.searching import Searched, search
 from pytest_supercache.simulating import with_odds
@@ -312,8 +312,8 @@ class _Check:
         trial = self._trial
         if trial.found is not None:
             return self._violated(end, label)
-        if trial.not_judged or trial.stand.sharing.mixed:
-            return self._unknown((*trial.not_judged, *mixed(trial.stand.sharing)))
+        if not_shown := (*trial.not_judged, *not_tried(trial.stand.sharing)):
+            return self._unknown(not_shown)
         if end is not End.EXHAUSTED:
             assert trial.first is not None, "a search has executed something"
             doubt = self._searched.doubt
@@ -371,7 +371,7 @@ class _Check:
     def _unknown(self, reasons: Iterable[str]) -> CheckResult:
         trial = self._trial
         scope = trial.scope()
-        up_to = None if trial.not_judged or trial.stand.sharing.mixed else self._searched.up_to
+        up_to = None if trial.not_judged or not_tried(trial.stand.sharing) else self._searched.up_to
         return CheckResult(
             verdict=Verdict.UNKNOWN,
             executions=trial.executions,

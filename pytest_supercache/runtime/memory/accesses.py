@@ -55,7 +55,7 @@ class Accesses:
         self._controller = execution.controller
         self._record = execution.record
         self._keeper = Keeper()
-        self._shared = Comparison(sharing, self._record, self._keeper)
+        self.shared = Comparison(sharing, self._record, self._keeper)
         self._owners = Kept(self._keeper)  # the ``__dict__`` of an object -> the object, weakly
         self._places: set[Place] = set()
         self._files: dict[str, File] = {}
@@ -69,7 +69,7 @@ class Accesses:
         self.is_naming = False
         """Whether objects get names: something is shared."""
         self.sections = Sections(sharing, execution)
-        self.stores = Stores(sharing, self._shared, execution)
+        self.stores = Stores(sharing, self.shared, execution)
         self._looks_throughout = False
         self.nodes: NodeUses | None = None
         """What the nodes use, if they are to share nothing."""
@@ -81,10 +81,10 @@ class Accesses:
         Current.accesses = self
         for work in works:
             work.widened = self.widened
-        self._shared.begin_race(actors)
-        self.is_naming = self._shared.names is not None
+        self.shared.begin_race(actors)
+        self.is_naming = self.shared.names is not None
         if self._record.is_full:
-            self._record.show_memory(self._shared.content)
+            self._record.show_memory(self.shared.content)
 
     def end_race(self) -> None:
         """Take no more notice, unless to the end of the body: what follows is no access."""
@@ -125,7 +125,7 @@ class Accesses:
         """Let go of the execution, which is over."""
         del self._execution, self._controller, self._record, self.sections, self.stores
         self._keeper.let_all_go()
-        self._shared.names = None
+        self.shared.names = None
 
     def places(self) -> tuple[Place, ...]:
         """Return where this execution had points in memory, as a token records it."""
@@ -211,7 +211,7 @@ class Accesses:
             return
         self._is_busy = True
         try:
-            location = self._shared.see(actor, self._work, holder, LIFE, writes=writes)
+            location = self.shared.see(actor, self._work, holder, LIFE, writes=writes)
         finally:
             self._is_busy = False
             del holder
@@ -228,21 +228,21 @@ class Accesses:
 
     def place(self, value: Any, holder: Any, part: str) -> None:
         """Note that a value is put somewhere, or what it is: if it is new, that gives its name."""
-        if self._shared.names is not None and (actor := self.actor()) is not None:
+        if self.shared.names is not None and (actor := self.actor()) is not None:
             self._is_busy = True
             try:
-                start = "" if holder is None else self._shared.names.of(holder, actor)
+                start = "" if holder is None else self.shared.names.of(holder, actor)
                 place = f"{start}{'' if part == WHOLE else part}"
-                self._shared.names.put(value, place, actor)
+                self.shared.names.put(value, place, actor)
             finally:
                 self._is_busy = False
 
     def reached(self, value: Any, holder: Any, part: str) -> None:
         """Note that a value is read from a part of an object: else unnamed, it is named so."""
-        if self._shared.names is not None and type(value) not in PLAIN and self.actor() is not None:
+        if self.shared.names is not None and type(value) not in PLAIN and self.actor() is not None:
             self._is_busy = True
             try:
-                self._shared.names.reach(value, f"{self._shared.names.of(holder, None)}{part}")
+                self.shared.names.reach(value, f"{self.shared.names.of(holder, None)}{part}")
             finally:
                 self._is_busy = False
 
@@ -293,7 +293,7 @@ class Accesses:
 
     def note_passing(self, actor: Actor) -> None:
         """Note that a coroutine did, without an await, what lets a thread go on, or begin."""
-        self._shared.note_passing(actor)
+        self.shared.note_passing(actor)
 
     def note_passed(self, holder: Any, part: str = WHOLE) -> None:
         """Note that an object is used which may outlive the execution."""
@@ -324,7 +324,7 @@ class Accesses:
         actor.writes += writes
         self._is_busy = True
         try:
-            location = self._shared.see(actor, self._work, holder, part, writes=writes)
+            location = self.shared.see(actor, self._work, holder, part, writes=writes)
         finally:
             self._is_busy = False
         return location and self._touch(actor, location, writes=writes, drops=drops)

@@ -42,6 +42,7 @@ from pytest_supercache.runtime.memory.effects import (
     reads_deeply,
     top,
 )
+from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.getters import attributes_got, items_got
 from pytest_supercache.runtime.memory.hooks import (
     advance,
@@ -50,6 +51,7 @@ from pytest_supercache.runtime.memory.hooks import (
     read,
     store_attribute,
 )
+from pytest_supercache.runtime.memory.items import touch_entry
 from pytest_supercache.runtime.memory.library import is_container_in_python, touches_itself
 from pytest_supercache.runtime.memory.memos import remembered, touch_memo
 from pytest_supercache.runtime.memory.reach import shown
@@ -63,8 +65,8 @@ from pytest_supercache.runtime.memory.touching import (
     read_deeply,
     touch_attribute,
     touch_by,
-    touch_entry,
     touch_file,
+    touch_foreign,
     touch_whole,
 )
 
@@ -250,6 +252,9 @@ def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any
     if kind.__module__ == "_io":
         touch_stream(accesses, holder, writes=not name.startswith("read"))
         return None
+    if type(function) is types.MethodType and derives_from_foreign(kind):
+        footprint = touch_foreign(accesses, holder, writes=not method_reads(kind, name))
+        return _going_on(accesses, footprint, function)
     if issubclass(kind, dict) and name in KEYED_METHODS and arguments:
         writes = not method_reads(dict, name) or (name == "__getitem__" and fills_missing(kind))
         touch_entry(accesses, holder, arguments[0], writes=writes, drops=name in _DROPPING)

@@ -15,8 +15,8 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
-from pytest_supercache.adapters import LIBRARIES
 from pytest_supercache.runtime.kinds import of_kind
+from pytest_supercache.runtime.memory.foreign import FRAMEWORKS, LOOKED_AT_ONLY, is_foreign
 from pytest_supercache.runtime.under_test import (
     is_tool_name,
     is_under_test_name,
@@ -97,11 +97,6 @@ _GUARDED = frozenset(
 )
 """Modules of the standard library whose objects are safe for threads, or step by themselves."""
 
-FRAMEWORKS = frozenset(
-    {"asgiref", "rest_framework", "sqlparse", "pytest_django", "numpy", "pandas", *LIBRARIES}
-)
-"""Code under test that is not rewritten: it guards its own state, or an adapter declares it."""
-
 IMMUTABLE = frozenset(
     {
         "builtins", "re", "datetime", "_datetime", "uuid", "pathlib", "time", "typing", "types",
@@ -158,7 +153,8 @@ READING_METHODS = frozenset(
         "issuperset", "isdisjoint", "difference", "intersection", "tobytes", "tolist", "find",
         "startswith", "join", "decode", "hex", "total", "most_common", "peek", "read", "fileno",
         "__contains__", "__len__", "__iter__", "__getitem__", "__eq__", "__bool__", "__repr__",
-        "cache_info", "cache_parameters",
+        "cache_info", "cache_parameters", "bisect", "bisect_left", "bisect_right", "irange",
+        "islice", "peekitem", "getlist", "multi_items",
     }
 )  # fmt: skip
 KEYED_METHODS = frozenset(
@@ -168,6 +164,7 @@ KEYED_METHODS = frozenset(
 
 _METHODS_KNOWN_IN = frozenset(
     {"builtins", "collections", "_collections", "weakref", "os", "array", "mmap", "functools"}
+    | LOOKED_AT_ONLY
 )
 NO_ACCESS = frozenset({"__init__", "__new__", "__class__", "__init_subclass__", "__hash__"})
 
@@ -210,7 +207,7 @@ def is_left_alone(kind: type) -> bool:
     if kind in PLAIN:
         return True
     module = kind.__module__
-    return type(module) is str and _has_only_types_left_alone(module)
+    return type(module) is str and _has_only_types_left_alone(module) and not is_foreign(kind)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ CALLED_BACK_MAX = 6
 
 CALLING_FOR_C = frozenset(
     f"pytest_supercache.runtime.{name}"
-    for name in ("memory.calls", "memory.memos", "memory.touching", "seeded")
+    for name in ("memory.calls", "memory.items", "memory.memos", "memory.touching", "seeded")
 )
 """The modules whose frames stand between code under test and what it calls through C, or us."""
 

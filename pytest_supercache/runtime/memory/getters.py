@@ -5,7 +5,7 @@ from typing import Any
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.effects import PLAIN
 from pytest_supercache.runtime.memory.hooks import load_attribute
-from pytest_supercache.runtime.memory.touching import touch_item
+from pytest_supercache.runtime.memory.items import touch_item
 
 
 def items_got(accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> None:

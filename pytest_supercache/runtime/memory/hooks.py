@@ -23,8 +23,10 @@ from pytest_supercache.runtime.memory.effects import (
     holds,
     is_left_alone,
     is_view,
+    method_reads,
     top,
 )
+from pytest_supercache.runtime.memory.items import touch_item
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.steps import Together
@@ -38,7 +40,6 @@ from pytest_supercache.runtime.memory.touching import (
     touch_attribute,
     touch_global,
     touch_inherited,
-    touch_item,
     touch_looked_into,
     touch_whole,
     writes_itself,
@@ -233,8 +234,9 @@ def change_in_place(left: Any, right: Any) -> None:
 def iterate(holder: Any) -> None:
     """Before an iteration over an object begins."""
     accesses = looking(holder)
-    if accesses is not None and not counts(type(holder)):
-        is_known = issubclass(type(holder), CONTAINERS) or is_view(type(holder))
+    kind = type(holder)
+    if accesses is not None and not counts(kind):
+        is_known = issubclass(kind, CONTAINERS) or is_view(kind) or method_reads(kind, "__iter__")
         touch_whole(accesses, holder, writes=not is_known)
 
 

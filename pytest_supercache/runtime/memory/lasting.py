@@ -18,7 +18,6 @@ from typing import Any
 from pytest_supercache.adapters import LIBRARIES
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
-    FRAMEWORKS,
     SCALARS,
     Memo,
     is_left_alone,
@@ -26,6 +25,7 @@ from pytest_supercache.runtime.memory.effects import (
     is_view,
     top,
 )
+from pytest_supercache.runtime.memory.foreign import FRAMEWORKS, derives_from_foreign, is_foreign
 from pytest_supercache.runtime.memory.kept import (
     IN_PARTS,
     Kept,
@@ -106,6 +106,9 @@ class Lasting:
         if (number, part) not in self._touched:
             self._touched[number, part] = None
             self._has_grown |= not kept.is_as_it_was(part)
+            if derives_from_foreign(type(holder)):  # its code is not looked at
+                for inner, _ in inside(holder):
+                    self.touch_deeply(inner)
         return ""
 
     def touch_deeply(self, holder: Any) -> None:
@@ -148,6 +151,8 @@ def _leads_on(value: Any) -> bool:
         return is_rewritten(value.__module__)
     package = top(kind.__module__)
     if package in IN_MEMORY or package in _LOOKED_INTO or kind is random.Random:
+        return True
+    if is_foreign(kind):
         return True
     if package in FRAMEWORKS or is_left_alone(kind):
         return False

@@ -62,6 +62,8 @@ class Sharing:
         self._unseen: set[str] = set()
         self.mixed: dict[str, None] = {}
         """Memory that a coroutine touches more than once between two steps, and a thread too."""
+        self.foreign: dict[str, None] = {}
+        """Containers of libraries that threads share, in whose methods others may come in."""
         self._touched: dict[tuple[str, str], Footprint] = {}
         self._has_grown = False
         self._is_complete = False
@@ -331,16 +333,24 @@ def place_of_answer(actor: str, label: str = "") -> Place:
     return (_ACTOR, actor, label) if label else (_ACTOR, actor)
 
 
-def mixed(sharing: Sharing) -> tuple[str, ...]:
-    """Say why threads beside coroutines keep a check from a proof; nothing if they do not."""
-    if not sharing.mixed:
-        return ()
-    return (
-        f"coroutines touch {', '.join(sharing.mixed)} after something else that they did since "
-        "their last await, and a thread does too: it may come in between, which this version "
-        "cannot try. Let the thread hand over its part with call_soon_threadsafe, or the coroutine "
-        "await something before (asyncio.sleep(0))",
-    )
+def not_tried(sharing: Sharing) -> tuple[str, ...]:
+    """Say which orders of accesses cannot be tried, what keeps a check from a proof."""
+    said = []
+    if sharing.mixed:
+        said.append(
+            f"coroutines touch {', '.join(sharing.mixed)} after something else that they did since "
+            "their last await, and a thread does too: it may come in between, which this version "
+            "cannot try. Let the thread hand over its part with call_soon_threadsafe, or the "
+            "coroutine await something before (asyncio.sleep(0))"
+        )
+    if sharing.foreign:
+        said.append(
+            f"users share {', '.join(sharing.foreign)}, a container of a library whose code is not "
+            "looked into: others may come in in the middle of a method, which this version cannot "
+            "try. Hold one lock wherever it is used, or declare it to be atomic "
+            f"(atomic: [{', '.join(sharing.foreign)}])"
+        )
+    return tuple(said)
 
 
 def footprint_of(location: Location, *, writes: bool) -> Footprint:

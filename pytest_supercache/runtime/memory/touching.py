@@ -7,7 +7,7 @@ import sys
 import threading
 import types
 import weakref
-from collections import Counter, defaultdict, deque
+from collections import Counter
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
@@ -22,7 +22,6 @@ from pytest_supercache.runtime.memory.effects import (
     GETTERS,
     METHOD_TYPES,
     PLAIN,
-    fills_missing,
     holds,
     inner_objects,
     is_left_alone,
@@ -30,30 +29,23 @@ from pytest_supercache.runtime.memory.effects import (
     is_rewritten,
     is_view,
     method_reads,
-    peek,
-    runs_python,
     slots_of,
     sources,
 )
+from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.library import (
     is_container_in_python,
     prepare_counter,
     touches_itself,
 )
-from pytest_supercache.runtime.memory.reach import shown
-from pytest_supercache.runtime.memory.sharing import STARTED, WHOLE
+from pytest_supercache.runtime.memory.sharing import STARTED, WHOLE, written
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.storing import tell_of_return
+from pytest_supercache.runtime.memory.uses import acts_atomically
 from pytest_supercache.runtime.under_test import members_of
 
 _ONE_AT_A_TIME = sys.version_info < (3, 12)
 """Whether a ``cached_property`` holds a lock while its function runs."""
-
-_INDEXED = (list, tuple, deque, bytearray, memoryview)
-
-
-_READ_BY_INDEX = frozenset({"array", "mmap", "numpy", "types", "weakref", "os", "collections"})
-
 
 LOOKED_AT = (
     types.FunctionType, functools.partial, super, type, threading.local, threading.Thread,
@@ -111,7 +103,7 @@ def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: boo
     if writes:
         accesses.touch(holder, f".{name}", writes=True)
         return
-    found, base = _in_class(holder, name)
+    found, base = find_in_class(holder, name)
     if type(found) in METHOD_TYPES and not accesses.sharing.is_replaced(name):
         return
     owner = holder if base is None else base
@@ -128,7 +120,7 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
     if is_left_alone(kind) and not (is_local and accesses.is_of_task()):
         _left_alone(accesses, holder, name)
         return
-    found, base = _in_class(kind, name)
+    found, base = find_in_class(kind, name)
     if type(found) is property:
         _property(accesses, holder, found, writes=writes)
     elif type(found) is types.MemberDescriptorType:
@@ -153,7 +145,7 @@ def _left_alone(accesses: Accesses, holder: Any, name: str) -> None:
 
 def writes_itself(kind: type, method: str) -> bool:
     """Say whether attributes are set, or deleted, by code of the class: it touches what it does."""
-    found, base = _in_class(kind, method)
+    found, base = find_in_class(kind, method)
     return type(found) is types.FunctionType and base is not None and is_rewritten(base.__module__)
 
 
@@ -164,8 +156,16 @@ def _own_attribute(
     members = members_of(holder)
     if writes or type(default) not in METHOD_TYPES or name in members:
         accesses.touch(holder, f".{name}", writes=writes)
-    if not writes and accesses.is_naming:
-        accesses.reached(members.get(name), holder, f".{name}")
+    if not writes:
+        value: Any = members.get(name)
+        if accesses.is_naming:
+            accesses.reached(value, holder, f".{name}")
+        if type(value) in _BOUND_METHODS and derives_from_foreign(type(holder)):
+            accesses.own(value.__self__, holder)
+
+
+_BOUND_METHODS = (types.MethodType, types.BuiltinFunctionType)
+"""Types of methods of an inner object that a container of a library gives out as its own."""
 
 
 def _cached(accesses: Accesses, holder: Any, name: str, cached: Any) -> None:
@@ -202,7 +202,8 @@ def _property(accesses: Accesses, holder: Any, found: property, *, writes: bool)
         accesses.touch(holder, WHOLE, writes=writes)
 
 
-def _in_class(kind: type, name: str) -> tuple[Any, type | None]:
+def find_in_class(kind: type, name: str) -> tuple[Any, type | None]:
+    """Return what a class, or the first of its bases that has it, holds under a name, and which."""
     for base in kind.__mro__:
         if name in base.__dict__:
             return base.__dict__[name], base
@@ -223,70 +224,6 @@ CODE = (types.FunctionType, types.ModuleType, types.BuiltinFunctionType, type)
 """Types of what is hardly ever replaced: to read it is an access only if it is."""
 
 
-def touch_item(accesses: Accesses, holder: Any, key: Any, method: str, *, writes: bool) -> None:
-    """Touch what an object holds under a key, when a method of it is about to be called."""
-    if type(holder) is types.MappingProxyType:
-        holder = next(iter(gc.get_referents(holder)), holder)
-    kind = type(holder)
-    if kind is memoryview:
-        holder = holder.obj
-        kind = type(holder)
-    if issubclass(kind, type) or is_left_alone(kind):
-        accesses.sections.note_left_alone(kind)
-        return
-    found = _in_class(kind, method)[0] if kind is not dict else None
-    if type(found) is types.FunctionType:
-        if not touches_itself(found):
-            accesses.touch(holder, WHOLE, writes=writes)
-    elif issubclass(kind, dict):
-        _item_of_dict(accesses, holder, key, method, writes=writes)
-    elif found is not None or method == "__contains__":
-        is_indexed = issubclass(kind, (*_INDEXED, set))
-        reads_only = is_indexed or kind.__module__.partition(".")[0] in _READ_BY_INDEX
-        touch_whole(accesses, holder, writes=writes or not reads_only)
-
-
-def _item_of_dict(accesses: Accesses, holder: Any, key: Any, method: str, *, writes: bool) -> None:
-    kind = type(holder)
-    drops = method == "__delitem__"
-    footprint = touch_entry(accesses, holder, key, writes=writes, drops=drops)
-    if method != "__getitem__" or not fills_missing(kind):
-        return
-    accesses.touch_now()
-    if dict.__contains__(holder, key):
-        return
-    if issubclass(kind, defaultdict) and runs_python(holder.default_factory):
-        _fill(accesses, holder, key, footprint)
-    else:
-        touch_entry(accesses, holder, key, writes=True)  # by `__missing__`
-
-
-def _fill(accesses: Accesses, holder: Any, key: Any, footprint: Footprint | None) -> None:
-    """Do what a ``defaultdict`` does for a missing key: others may come in before it is kept."""
-    with accesses.calling_back(footprint):
-        value = holder.default_factory()
-    touch_entry(accesses, holder, key, writes=True)
-    put(accesses, value, holder, f"[{shown(key)}]")
-    accesses.touch_now()
-    dict.__setitem__(holder, key, value)
-
-
-def touch_entry(
-    accesses: Accesses, holder: dict[Any, Any], key: Any, *, writes: bool, drops: bool = False
-) -> Footprint | None:
-    """Touch one entry of a dict, or the attribute that it stands for."""
-    owner = accesses.owner_of(holder)
-    if owner is None and type(holder) is dict and "__builtins__" in holder:
-        owner = holder  # the globals of a module
-    if owner is not None and type(key) is str:
-        return accesses.touch(owner, f".{key}", writes=writes, drops=drops)
-    form = shown(key)
-    if not writes and form != WHOLE:
-        accesses.reached(peek(holder, key), holder, f"[{form}]")
-    part = form if form == WHOLE else f"[{form}]"
-    return accesses.touch(holder, part, writes=writes, drops=drops)
-
-
 def touch_whole(
     accesses: Accesses, holder: Any, *, writes: bool, drops: bool = False
 ) -> Footprint | None:
@@ -303,9 +240,21 @@ def touch_whole(
         return None
     if issubclass(type(holder), Counter):
         prepare_counter(type(holder))
-    owner = accesses.owner_of(holder) if type(holder) is dict else None
+    owner = accesses.owner_of(holder)
     whose = holder if owner is None else owner
     return accesses.touch(whose, WHOLE, writes=writes, drops=drops)
+
+
+def touch_foreign(accesses: Accesses, holder: Any, *, writes: bool) -> Footprint | None:
+    """Touch a container by a method of its library, in the middle of which others may come in."""
+    footprint = touch_whole(accesses, holder, writes=writes)
+    actor = accesses.actor()
+    if footprint is not None and actor and not (actor.is_task or acts_atomically(actor)):
+        owner = accesses.owner_of(holder)
+        location = accesses.shared.location(holder if owner is None else owner, WHOLE, actor)
+        if location is not None and location not in accesses.sharing.atomic:
+            accesses.sharing.foreign[written(location)] = None
+    return footprint
 
 
 def run_through(accesses: Accesses, generator: Any) -> Footprint | None:

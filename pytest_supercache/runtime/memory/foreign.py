@@ -1,0 +1,69 @@
+"""Containers of libraries whose code is not rewritten: each is touched as a whole.
+
+A library that the tools of a run use themselves, or a framework, is not looked into. What code
+under test puts into a container of such a library is memory all the same. The call of a method, or
+an operator, is one access to all that the container holds.
+"""
+
+from collections.abc import MutableMapping, MutableSequence, MutableSet
+from functools import cache
+
+from pytest_supercache.adapters import LIBRARIES
+from pytest_supercache.runtime.kinds import of_kind
+from pytest_supercache.runtime.under_test import is_tool_name
+
+FRAMEWORKS = frozenset(
+    {"asgiref", "rest_framework", "sqlparse", "pytest_django", "numpy", "pandas", *LIBRARIES}
+)
+"""Code under test that is not rewritten: it guards its own state, or an adapter declares it."""
+
+_CONTROLLED = frozenset(
+    {
+        "pytest_supercache", "redis", "valkey", "fakeredis", "lupa", "hiredis", "freezegun",
+        "pytest", "_pytest", "pluggy", "iniconfig", "xdist", "execnet", "hypothesis", "coverage",
+        "debugpy", "pydevd", "_pydevd_bundle", "IPython", "sqlalchemy", "greenlet", "psycopg",
+        "psycopg_binary", "psycopg_pool", "anyio", "sniffio", "asgiref", "opentelemetry",
+    }
+) | (frozenset(LIBRARIES) - {"django"})  # fmt: skip
+"""Packages whose objects are steps themselves, are declared by a table, or belong to the run."""
+
+_CONTROLLED_MODULES = (
+    "django.core.cache", "django.db", "django.utils.connection", "django.utils.functional",
+)  # fmt: skip
+"""Of Django, what a table declares, what each thread has for itself, and proxies of other objects.
+"""
+
+LOOKED_AT_ONLY = frozenset(
+    {"sortedcontainers", "ruamel", "httpx", "starlette", "django", "numpy", "pandas"}
+)
+"""Packages whose containers stay as they are when somebody looks into them."""
+
+_MUTABLE = (MutableMapping, MutableSequence, MutableSet)
+_CHANGING = frozenset({"__setitem__", "__delitem__"})
+
+
+def is_foreign(kind: type) -> bool:
+    """Say whether objects of a type are containers of a library that is not rewritten."""
+    module = kind.__module__
+    return type(module) is str and _has_containers(module) and _is_container(kind)
+
+
+@of_kind
+def derives_from_foreign(kind: type) -> bool:
+    """Say whether a type is such a container, or has inherited from one."""
+    return any(map(is_foreign, kind.__mro__))
+
+
+@cache
+def _has_containers(module: str) -> bool:
+    package = module.partition(".")[0]
+    if package in _CONTROLLED or module.startswith(_CONTROLLED_MODULES):
+        return False
+    return package in FRAMEWORKS or is_tool_name(package)
+
+
+@of_kind
+def _is_container(kind: type) -> bool:
+    if issubclass(kind, (dict, list, set, *_MUTABLE)):
+        return True
+    return any(_CHANGING & vars(base).keys() for base in kind.__mro__)
