@@ -1,12 +1,15 @@
 """Memo functions that are cleared while their function runs: what it returns is stored afterwards.
 
-The truth in one line: C code looks at what is remembered, calls the function, and stores what it
-has returned, whatever was cleared since; only code of C that calls code of C is one operation.
+The truth in one line: code of C, or of a library, looks at what is remembered, calls the function,
+and stores what it has returned, whatever was cleared since; only code of C that calls code of C is
+one operation.
 """
 
 import functools
+import operator
 import threading
 
+import cachetools
 import pytest
 
 from tests.soundness.truth import broken, right, systems_of
@@ -245,6 +248,59 @@ def a_cached_property_forgotten_while_its_function_returns(world):
 def a_cached_property_of_another_product(world):
     product, other = _Product({"tea": 100}), _Product({"tea": 100})
     assert _changed(world, lambda: product.price, other.forget) == 200
+
+
+class _Loader:
+    def __init__(self):
+        self.source, self.near, self.loads = {"tea": 100}, {}, []
+
+    @cachetools.cachedmethod(operator.attrgetter("near"))
+    def price(self, name):
+        self.loads.append(name)
+        return self.source[name]
+
+
+def _decorated(world, *, lock=None):
+    source, near = {"tea": 100}, {}
+
+    @cachetools.cached(near)
+    def price(name):
+        return source[name]
+
+    def change():
+        source["tea"] = 120
+        near.clear()
+
+    assert _changed(world, lambda: price("tea"), change, lock=lock) == 120
+
+
+@broken("the price is read before the change, and put into the dict after it was cleared")
+def a_function_decorated_with_a_plain_dict(world):
+    _decorated(world)
+
+
+@right("one lock covers the call and the change")
+def a_function_decorated_with_a_plain_dict_under_a_lock(world):
+    _decorated(world, lock=threading.Lock())
+
+
+def _loaded(world, *users, lock=None):
+    for number, loader in enumerate(users):
+        flow = functools.partial(loader.price, "tea")
+        world.actor(f"user-{number}", flow if lock is None else _held(lock, flow))
+    world.run()
+    assert len(users[0].loads) == 1
+
+
+@broken("both find no price in the dict of the object, and each loads it")
+def a_decorated_method_called_by_two(world):
+    loader = _Loader()
+    _loaded(world, loader, loader)
+
+
+@right("each user has an object with a dict of its own")
+def a_decorated_method_of_two_objects(world):
+    _loaded(world, _Loader(), _Loader())
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

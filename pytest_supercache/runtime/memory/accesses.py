@@ -287,9 +287,10 @@ class Accesses:
     def look_into(self, function: Any) -> None:
         """Let a module of the standard library touch for itself: it is given what is shared."""
         if self.actor() is not None and Current.rewrite is not None:
-            Current.looked_into.add(function.__module__)
+            module = function.__globals__["__name__"]
+            Current.looked_into.add(module)
             Current.rewrite(function)
-            self.sharing.note_looked_into(function.__module__)
+            self.sharing.note_looked_into(module)
 
     def note_passing(self, actor: Actor) -> None:
         """Note that a coroutine did, without an await, what lets a thread go on, or begin."""

@@ -52,7 +52,13 @@ from pytest_supercache.runtime.memory.hooks import (
     store_attribute,
 )
 from pytest_supercache.runtime.memory.items import touch_entry
-from pytest_supercache.runtime.memory.library import is_container_in_python, touches_itself
+from pytest_supercache.runtime.memory.library import (
+    DECORATING,
+    code_of_wrapper,
+    is_container_in_python,
+    is_wrapper,
+    touches_itself,
+)
 from pytest_supercache.runtime.memory.memos import remembered, touch_memo
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.seen import is_seen
@@ -81,28 +87,35 @@ def call(function: Any, *arguments: Any) -> Any:
     if here.actor.section is not None and not is_seen(function):
         accesses.sections.note_unseen()
     kind = type(function)
-    touch = _TOUCH.get(kind)
-    if touch is None:
-        if not issubclass(kind, type) or SCALARS.issuperset(map(type, arguments)):
-            return function
-        touch = _made
-    elif kind in _IN_PYTHON and _touches_nothing(function, arguments):
+    touch = _TOUCH.get(kind) or _touch_of(kind, arguments)
+    if touch is None or (kind in _IN_PYTHON and _touches_nothing(function, arguments)):
         return function
     with Together(accesses):
         stand_in = touch(accesses, function, arguments)
     return function if stand_in is None else stand_in
 
 
+def _touch_of(kind: type, arguments: tuple[Any, ...]) -> Any:
+    """Return what touches for a call of a class, or of a wrapper of a decorator's; else None."""
+    if issubclass(kind, type):
+        return None if SCALARS.issuperset(map(type, arguments)) else _made
+    return _wrapper if top(kind.__module__) in DECORATING else None
+
+
 def _touches_nothing(function: Any, arguments: tuple[Any, ...]) -> bool:
     """Say at once what holds for most calls: nothing is touched, or by the callee's own hooks."""
     if type(function) is types.FunctionType:
-        return touches_itself(function)
+        return _tells(function)
     kind = type(function.__self__)
     if kind in _guarded and SCALARS.issuperset(map(type, arguments)):
         return True
     if is_left_alone(kind) and kind not in _LOOKED_AT and not issubclass(kind, PurePath):
         _guarded.add(kind)
-    return type(function.__func__) is types.FunctionType and touches_itself(function.__func__)
+    return type(function.__func__) is types.FunctionType and _tells(function.__func__)
+
+
+def _tells(function: types.FunctionType) -> bool:
+    return touches_itself(function) and not is_wrapper(function)
 
 
 _guarded: set[type] = set()
@@ -123,10 +136,19 @@ def call_unpacked(function: Any, arguments: Any, _keywords: Any = None) -> Any:
 
 
 def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
-    if function is os.getenv:
+    if is_wrapper(function):
+        _wrapper(accesses, function, arguments)
+    elif function is os.getenv:
         touch_whole(accesses, os.environ, writes=False)
     else:
         _look_into(accesses, function, _arguments(accesses, function, arguments))
+
+
+def _wrapper(accesses: Accesses, wrapper: Any, _arguments: tuple[Any, ...]) -> None:
+    """Let the wrapper touch for itself that a decorator of a library has put around a function."""
+    code = code_of_wrapper(wrapper)
+    if code is not None:
+        accesses.look_into(code)
 
 
 def _look_into(accesses: Accesses, function: Any, shared: Footprint | None) -> None:
@@ -164,6 +186,8 @@ def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any
     inner, holder = function.__func__, function.__self__
     if type(inner) is Memo:
         return _memo(accesses, inner, function, (holder, *arguments))
+    if type(inner) is types.FunctionType and is_wrapper(inner):
+        return _wrapper(accesses, inner, arguments)
     if touches_itself(inner) or issubclass(type(holder), type):
         return None
     if issubclass(type(holder), PurePath):

@@ -163,8 +163,9 @@ def _nothing(*_operands: Any) -> None:
 
 
 def _is_of_library(name: Any) -> bool:
-    """Say whether code of a module is that of the standard library, or ours that calls it."""
-    return top(name) in sys.stdlib_module_names or name in CALLING_FOR_C
+    """Say whether code of a module is that of a library, or ours that calls it."""
+    is_standard = top(name) in sys.stdlib_module_names
+    return is_standard or name in Current.looked_into or name in CALLING_FOR_C
 
 
 _HOOKS = {**HOOKS, **CALL_HOOKS, "made_function": _made_function}

@@ -1,11 +1,21 @@
-"""Code of the standard library that touches for itself: it is rewritten when it is needed."""
+"""Code of libraries that touches for itself: it is rewritten when it is needed.
+
+That is code of the standard library which is given what is shared, and the wrapper that a decorator
+of cachetools has put around a function: it keeps results in a mapping of the code under test.
+"""
 
 import types
 from collections import Counter
 from typing import Any
 
 from pytest_supercache.runtime.memory.current import Current
-from pytest_supercache.runtime.memory.effects import CONTAINER_MODULES, CONTAINERS, is_rewritten
+from pytest_supercache.runtime.memory.effects import (
+    CONTAINER_MODULES,
+    CONTAINERS,
+    is_rewritten,
+    top,
+)
+from pytest_supercache.runtime.under_test import members_of
 
 
 def is_container_in_python(kind: type) -> bool:
@@ -39,3 +49,34 @@ def touches_itself(function: Any) -> bool:
             Current.rewrite(function)
         return True
     return is_rewritten(module)
+
+
+DECORATING = frozenset({"cachetools"})
+"""Libraries with decorators that keep results in a mapping which they are given."""
+
+
+def is_wrapper(function: Any) -> bool:
+    """Say whether a function is one that a decorator of such a library has made."""
+    return function.__closure__ is not None and top(_defined_in(function)) in DECORATING
+
+
+def code_of_wrapper(wrapper: Any) -> types.FunctionType | None:
+    """Return the function that runs when such a wrapper is called.
+
+    None: what it keeps results in is a cache of the library, whose table declares the accesses.
+    """
+    if type(wrapper) is types.FunctionType:
+        code, held = wrapper, list(map(_content, wrapper.__closure__ or ()))
+    else:
+        code = next(filter(None, (vars(base).get("__call__") for base in type(wrapper).__mro__)))
+        held = list(members_of(wrapper).values())
+    is_declared = any(base.__module__ in DECORATING for one in held for base in type(one).__mro__)
+    return None if is_declared or type(code) is not types.FunctionType else code
+
+
+def _content(cell: Any) -> Any:
+    return cell.cell_contents if cell != types.CellType() else None
+
+
+def _defined_in(function: types.FunctionType) -> Any:
+    return function.__globals__.get("__name__")
