@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pytest_supercache.core.trace import Layers
-from pytest_supercache.runtime.memory.effects import SCALARS, elements_of
+from pytest_supercache.runtime.memory.effects import SCALARS, elements_of, is_rewritten
 from pytest_supercache.runtime.memory.keeping import Keeper
 from pytest_supercache.runtime.memory.reach import attribute_of, inside, shown
 from pytest_supercache.runtime.memory.sharing import LIFE, STARTED, WHOLE, Location
@@ -54,7 +54,9 @@ def _held(holder: Any, name: str, part: str) -> tuple[str, dict[str, Any]]:
     if part == STARTED and isinstance(holder, threading.Thread):
         return f"{name}{part}", {"": holder.ident is not None}
     if part.startswith("."):
-        return f"{name}{part}", {"": _seen(attribute_of(holder, part[1:]))}
+        value = attribute_of(holder, part[1:])
+        is_hidden = value is None and not is_rewritten(type(holder).__module__)
+        return f"{name}{part}", {} if is_hidden else {"": _seen(value)}
     return name, {"": _seen(holder)}
 
 

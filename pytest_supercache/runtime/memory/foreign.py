@@ -54,12 +54,23 @@ def derives_from_foreign(kind: type) -> bool:
     return any(map(is_foreign, kind.__mro__))
 
 
+def keeps_attributes(kind: type) -> bool:
+    """Say whether objects of a type that is left alone keep what code sets, for all who use them.
+
+    Those of a tool of the run do not, nor do those that have values for each thread or task.
+    """
+    return not _is_controlled(kind.__module__)
+
+
+@cache
+def _is_controlled(module: str) -> bool:
+    return module.partition(".")[0] in _CONTROLLED or module.startswith(_CONTROLLED_MODULES)
+
+
 @cache
 def _has_containers(module: str) -> bool:
     package = module.partition(".")[0]
-    if package in _CONTROLLED or module.startswith(_CONTROLLED_MODULES):
-        return False
-    return package in FRAMEWORKS or is_tool_name(package)
+    return not _is_controlled(module) and (package in FRAMEWORKS or is_tool_name(package))
 
 
 @of_kind

@@ -41,6 +41,7 @@ from pytest_supercache.runtime.memory.touching import (
     touch_global,
     touch_inherited,
     touch_looked_into,
+    touch_set,
     touch_whole,
     writes_itself,
 )
@@ -54,14 +55,14 @@ def load_attribute(holder: Any, name: str) -> None:
     if name == "__dict__" and Current.execution is not None:
         note_owner(Current.execution, holder)
         return
-    accesses = _at_attribute(holder)
+    accesses = _at_attribute(holder, name, writes=False)
     if accesses is not None:
         touch_attribute(accesses, holder, name, writes=False)
 
 
 def store_attribute(holder: Any, value: Any, name: str) -> None:
     """Before ``holder.name = value``."""
-    accesses = _at_attribute(holder)
+    accesses = _at_attribute(holder, name, writes=True)
     if accesses is not None and not writes_itself(type(holder), "__setattr__"):
         drop(accesses, members_of(holder), name)
         touch_attribute(accesses, holder, name, writes=True)
@@ -73,7 +74,7 @@ def store_attribute(holder: Any, value: Any, name: str) -> None:
 
 def delete_attribute(holder: Any, name: str) -> None:
     """Before ``del holder.name``."""
-    accesses = _at_attribute(holder)
+    accesses = _at_attribute(holder, name, writes=True)
     if accesses is not None and not writes_itself(type(holder), "__delattr__"):
         drop(accesses, members_of(holder), name)
         touch_attribute(accesses, holder, name, writes=True)
@@ -98,8 +99,11 @@ def match_class(subject: Any, kind: Any, names: tuple[str, ...]) -> None:
                 touch_attribute(accesses, subject, name, writes=False)
 
 
-def _at_attribute(holder: Any) -> Accesses | None:
-    """Return the recorder of accesses; None outside a race, or if the holder has no state."""
+def _at_attribute(holder: Any, name: str, *, writes: bool) -> Accesses | None:
+    """Return the recorder of accesses; None outside a race, or if the holder has no state.
+
+    Where it is left alone, an attribute of it is touched if code under test sets one of that name.
+    """
     kind = type(holder)
     if not is_left_alone(kind) or issubclass(kind, LOOKED_AT):
         return None if here.actor is None else Current.accesses
@@ -107,6 +111,7 @@ def _at_attribute(holder: Any) -> Accesses | None:
         _without_memory.add(kind)
     elif (accesses := looking()) is not None:
         accesses.sections.note_left_alone(kind)
+        touch_set(accesses, holder, name, writes=writes)
     return None
 
 

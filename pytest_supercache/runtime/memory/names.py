@@ -69,6 +69,11 @@ class Names:
             return str(value.get("__name__"))
         return self._name_made(value, type(value).__name__, actor)
 
+    def name_alike(self, value: Any, name: str) -> None:
+        """Give a value a name that others like it have, too, unless it has one."""
+        if self._names.get(value) is None:
+            self._names.put(value, name)
+
     def numbers(self, wanted: Container[str]) -> list[tuple[str, int]]:
         """Return which objects have these names, by their numbers."""
         return [(name, number) for number, name in self._names.items() if name in wanted]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import MemoryUse
 from pytest_supercache.core.schedule import Place
+from pytest_supercache.runtime.memory.attributes import AttributesSet
 from pytest_supercache.runtime.memory.listing import Listing
 
 WHOLE = "*"
@@ -50,6 +51,7 @@ class Sharing:
         """Modules of the standard library whose code touches for itself."""
         self.open_locks: set[str] = set()
         """Locks that somebody released who did not hold them: they exclude nobody."""
+        self.attributes = AttributesSet()
         self.stores: set[str] = set()
         """Names of memos and the like that store a result in a step of its own."""
         self.wholes: set[str] = set()
@@ -90,6 +92,7 @@ class Sharing:
             self.locations.add((name, "/".join((part, *rest))))
             if part.startswith("."):
                 self.replaced.add(part.removeprefix("."))
+                self.attributes.add(part.removeprefix("."))
 
     def _take_in_section(self, actor: str, lock: str, function: str, mode: str) -> None:
         label = label_of_section(lock, function)
@@ -143,6 +146,19 @@ class Sharing:
         if name not in self.replaced and not self._is_complete:
             self.replaced.add(name)
             self._has_grown = True
+
+    def is_attribute_shared(self, name: str, who: str, *, writes: bool) -> bool:
+        """Note that an attribute of an object that is left alone is used.
+
+        Returns:
+            Whether one sets an attribute of this name, of any such object, and another one uses it.
+        """
+        if name in self.attributes:
+            return True
+        if self._is_complete or not self.attributes.note(name, who, writes=writes):
+            return False
+        self._has_grown = True
+        return True
 
     def is_stored_apart(self, name: str) -> bool:
         """Say whether what a function returns is stored in a step of its own, in this place."""

@@ -32,7 +32,7 @@ from pytest_supercache.runtime.memory.effects import (
     slots_of,
     sources,
 )
-from pytest_supercache.runtime.memory.foreign import derives_from_foreign
+from pytest_supercache.runtime.memory.foreign import derives_from_foreign, keeps_attributes
 from pytest_supercache.runtime.memory.library import (
     is_container_in_python,
     prepare_counter,
@@ -134,6 +134,17 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
         if base is not None and not writes:
             _class_attribute(accesses, kind, name, writes=False)
         _own_attribute(accesses, holder, name, found, writes=writes)
+
+
+def touch_set(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
+    """Touch an attribute of an object that is left alone, if users set and use one of its name."""
+    kind, actor = type(holder), accesses.actor()
+    if actor is None or not keeps_attributes(kind):
+        return
+    if accesses.sharing.is_attribute_shared(name, actor.name, writes=writes):
+        if accesses.shared.names is not None:
+            accesses.shared.names.name_alike(holder, kind.__name__)
+        accesses.touch(holder, f".{name}", writes=writes)
 
 
 def _left_alone(accesses: Accesses, holder: Any, name: str) -> None:
