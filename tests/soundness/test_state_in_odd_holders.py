@@ -1,6 +1,7 @@
 """State in objects that answer for themselves, and in what is bound anew."""
 
 import threading
+import zlib
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -278,6 +279,31 @@ def a_list_sorted_into_another(world):
         lambda: seen.append(len(hosts)),
     )
     assert seen == [2]
+
+
+def _packed(world, lock):
+    stream, unpacker = zlib.compressobj(), zlib.decompressobj()
+
+    def pack(part):
+        with lock:
+            return stream.compress(part) + stream.flush(zlib.Z_SYNC_FLUSH)
+
+    world.actor("one", pack, b"aa")
+    world.actor("two", pack, b"bb")
+    packed = world.run()
+    in_order = sorted(packed, key=lambda name: not packed[name].startswith(b"x"))  # the header
+    unpacked = {name: unpacker.decompress(packed[name]) for name in in_order}
+    assert unpacked == {"one": b"aa", "two": b"bb"}
+
+
+@broken("one puts its part in, and the other one takes both out")
+def a_compressor_shared_by_two(world):
+    _packed(world, threading.Semaphore(2))
+
+
+@right("one lock covers what goes in and what comes out")
+def a_compressor_shared_under_a_lock(world):
+    _packed(world, threading.Lock())
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

@@ -27,6 +27,7 @@ from pytest_supercache.runtime.memory.effects import (
     REFLECTION,
     SCALARS,
     TOUCHES_NOTHING,
+    CMethod,
     Memo,
     calls_back,
     compares_in_python,
@@ -409,12 +410,13 @@ def _caller(_accesses: Accesses, caller: Any, arguments: tuple[Any, ...]) -> Non
         call(getattr(arguments[0], name, None), *given)
 
 
-_OF_C = frozenset({types.BuiltinFunctionType, types.MethodWrapperType})
+_OF_C = frozenset({CMethod, types.BuiltinFunctionType, types.MethodWrapperType})
 _IN_PYTHON = frozenset({types.FunctionType, types.MethodType})
 _LOOKED_AT = frozenset({asyncio.Future, random.Random})
 """Of the types that are left alone, those with methods that are accesses."""
 
 _TOUCH: dict[type, Callable[[Accesses, Any, tuple[Any, ...]], Any]] = {
+    CMethod: _of_c,
     types.MethodType: _bound,
     Memo: _memo_itself,
     types.FunctionType: _function,

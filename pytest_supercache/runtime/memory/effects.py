@@ -9,6 +9,7 @@ import functools
 import gc
 import itertools
 import operator
+import re
 import sys
 import types
 import weakref
@@ -25,10 +26,13 @@ from pytest_supercache.runtime.under_test import (
 
 Memo = type(functools.lru_cache(len))
 
+CMethod = type(re.compile("").match)
+"""The type of bound methods of C that know their class; others are of ``BuiltinFunctionType``."""
+
 PLAIN = frozenset(
     {
         str, bytes, int, float, bool, complex, type(None), type(Ellipsis), type(NotImplemented),
-        tuple, frozenset, range, slice, types.CodeType, types.BuiltinFunctionType,
+        tuple, frozenset, range, slice, types.CodeType, types.BuiltinFunctionType, CMethod,
         types.MethodType, types.MethodDescriptorType, types.WrapperDescriptorType,
         types.MethodWrapperType, types.ClassMethodDescriptorType, types.GetSetDescriptorType,
         types.MemberDescriptorType, types.CoroutineType, types.FrameType,
@@ -293,7 +297,7 @@ def sources(view: Any, most: int = 20) -> list[Any]:
             kind = type(inner)
             if kind is tuple or is_view(kind):
                 waiting.append(inner)
-            elif kind is types.BuiltinFunctionType or holds(kind):
+            elif kind in (types.BuiltinFunctionType, CMethod) or holds(kind):
                 found.append(inner)
     return found
 

@@ -4,7 +4,14 @@ import functools
 import types
 from typing import Any
 
-from pytest_supercache.runtime.memory.effects import CONTAINERS, PLAIN, Memo, is_rewritten, top
+from pytest_supercache.runtime.memory.effects import (
+    CONTAINERS,
+    PLAIN,
+    CMethod,
+    Memo,
+    is_rewritten,
+    top,
+)
 from pytest_supercache.runtime.memory.library import touches_itself
 
 
@@ -19,7 +26,7 @@ def is_seen(function: Any) -> bool:
         return is_seen(function.__wrapped__)
     if issubclass(kind, type):
         return _is_plain(function) or _is_made_by_rewritten_code(function)
-    if kind in (types.BuiltinFunctionType, types.MethodWrapperType):
+    if kind in (CMethod, types.BuiltinFunctionType, types.MethodWrapperType):
         holder = function.__self__
         if holder is None or type(holder) is types.ModuleType:
             return top(function.__module__) in _PURE and function not in (eval, exec, __import__)

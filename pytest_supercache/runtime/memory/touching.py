@@ -19,6 +19,7 @@ from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     BEARERS,
+    CMethod,
     GETTERS,
     METHOD_TYPES,
     PLAIN,
@@ -175,7 +176,7 @@ def _own_attribute(
             accesses.own(value.__self__, holder)
 
 
-_BOUND_METHODS = (types.MethodType, types.BuiltinFunctionType)
+_BOUND_METHODS = (types.MethodType, types.BuiltinFunctionType, CMethod)
 """Types of methods of an inner object that a container of a library gives out as its own."""
 
 
@@ -287,7 +288,7 @@ def touch_looked_into(accesses: Accesses, view: Any) -> Footprint | None:
         accesses.note_passed(view)
     gets = not GETTERS.isdisjoint(map(type, gc.get_referents(view)))
     for source in sources(view):
-        if type(source) is types.BuiltinFunctionType:
+        if type(source) in (types.BuiltinFunctionType, CMethod):
             touch_by(accesses, source)
         elif gets:
             shared = joined(shared, read_deeply(source))
