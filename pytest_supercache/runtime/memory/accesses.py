@@ -223,7 +223,7 @@ class Accesses:
         return type(value) not in PLAIN and self._keeper.has_references(value)
 
     def file(self, name: str) -> File:
-        """Return what stands for a file of this name."""
+        """Return what stands for a file, or a folder, of this name."""
         return self._files.setdefault(name, File(name))
 
     def place(self, value: Any, holder: Any, part: str) -> None:

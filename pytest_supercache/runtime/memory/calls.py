@@ -61,6 +61,7 @@ from pytest_supercache.runtime.memory.library import (
     touches_itself,
 )
 from pytest_supercache.runtime.memory.memos import remembered, touch_memo
+from pytest_supercache.runtime.memory.paths import LOOKING_AT_FILES, touch_file
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.seen import is_seen
 from pytest_supercache.runtime.memory.sharing import WHOLE
@@ -72,7 +73,6 @@ from pytest_supercache.runtime.memory.touching import (
     read_deeply,
     touch_attribute,
     touch_by,
-    touch_file,
     touch_foreign,
     touch_whole,
 )
@@ -147,8 +147,7 @@ def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> 
 
 def _wrapper(accesses: Accesses, wrapper: Any, _arguments: tuple[Any, ...]) -> None:
     """Let the wrapper touch for itself that a decorator of a library has put around a function."""
-    code = code_of_wrapper(wrapper)
-    if code is not None:
+    if (code := code_of_wrapper(wrapper)) is not None:
         accesses.look_into(code)
 
 
@@ -169,6 +168,8 @@ def _of_c(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
     holder = function.__self__
     if holder is None or type(holder) is types.ModuleType:
         return _builtin(accesses, function, arguments)
+    if type(holder) is os.DirEntry:
+        return touch_path(accesses, function)
     return _method(accesses, holder, function, arguments)
 
 
@@ -204,10 +205,6 @@ def _memo(accesses: Accesses, memo: Any, function: Any, arguments: tuple[Any, ..
     stand_in = touch_memo(accesses, memo, function)
     call(remembered(memo), *arguments)
     return stand_in
-
-
-def _memo_itself(accesses: Accesses, memo: Any, arguments: tuple[Any, ...]) -> Any:
-    return _memo(accesses, memo, memo, arguments)
 
 
 def _going_on(accesses: Accesses, footprint: Footprint | None, function: Any) -> Any:
@@ -315,7 +312,6 @@ def _method_of_all(
     return None
 
 
-_LOOKING_AT_FILES = (os.stat, os.path.exists, os.path.isfile, os.path.getsize, os.path.getmtime)
 _FILLING = frozenset({"readinto", "shuffle", "recv_into", "pack_into", "dump", "dumps"})
 
 
@@ -367,7 +363,7 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
         What of the containers is shared, if any is.
     """
     shared: Footprint | None = None
-    if function in _LOOKING_AT_FILES and arguments:
+    if function in LOOKING_AT_FILES and arguments:
         touch_file(accesses, arguments[0], writes=False)
     reads_only, is_deep = is_read_by(function), reads_deeply(function)
     for argument in arguments:
@@ -416,11 +412,11 @@ _LOOKED_AT = frozenset({asyncio.Future, random.Random})
 """Of the types that are left alone, those with methods that are accesses."""
 
 _TOUCH: dict[type, Callable[[Accesses, Any, tuple[Any, ...]], Any]] = {
-    CMethod: _of_c,
     types.MethodType: _bound,
-    Memo: _memo_itself,
+    Memo: lambda accesses, memo, arguments: _memo(accesses, memo, memo, arguments),
     types.FunctionType: _function,
     types.BuiltinFunctionType: _of_c,
+    CMethod: _of_c,
     types.MethodWrapperType: _of_c,
     types.MethodDescriptorType: _unbound,
     types.WrapperDescriptorType: _unbound,

@@ -1,7 +1,7 @@
-"""Files are memory too: what is opened, renamed or removed is a location named after the file.
+"""Files are memory too: what is opened, listed, renamed or removed is touched before that happens.
 
-The folder is left out of the name, because it may be another one in every run; files of one name
-in two folders are taken for one.
+The interpreter tells of it. Two folders of one name are taken for one, and so are files of one name
+in two folders.
 """
 
 import os
@@ -10,9 +10,16 @@ from functools import cache
 from typing import Any
 
 from pytest_supercache.runtime.calling import here
+from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
-from pytest_supercache.runtime.memory.touching import touch_file
+from pytest_supercache.runtime.memory.paths import (
+    is_folder,
+    is_gone_or_contested,
+    touch_file,
+    touch_folder,
+)
 
+_LISTS = frozenset({"os.listdir", "os.scandir"})
 _CHANGES_ALL = frozenset({"os.rename", "os.link", "os.symlink"})
 _CHANGES_FIRST = frozenset({"os.remove", "os.truncate", "os.rmdir", "os.mkdir"})
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -25,19 +32,33 @@ def listen() -> None:
 
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:
-    if Current.accesses is None or here.actor is None:
+    accesses = Current.accesses
+    if accesses is None or here.actor is None:
         return
     if event == "open":
-        path, mode, flags = arguments
-        is_written = any(letter in mode for letter in "wax+") if mode else bool(flags & _WRITING)
-        _touch(path, writes=is_written)
-    elif event in _CHANGES_ALL:
-        _touch(arguments[0], writes=True)
-        _touch(arguments[1], writes=True)
-    elif event in _CHANGES_FIRST:
-        _touch(arguments[0], writes=True)
+        _open(accesses, *arguments)
+    elif event in _LISTS and not _is_import(sys._getframe(1)):
+        touch_folder(accesses, arguments[0] or os.curdir, writes=False)
+    elif event in _CHANGES_ALL or event in _CHANGES_FIRST:
+        with accesses.together():
+            for path in arguments[: 2 if event in _CHANGES_ALL else 1]:
+                _change(accesses, event, path)
 
 
-def _touch(path: Any, *, writes: bool) -> None:
-    if Current.accesses is not None:
-        touch_file(Current.accesses, path, writes=writes)
+def _open(accesses: Accesses, path: Any, mode: Any, flags: int) -> None:
+    writes = any(letter in mode for letter in "wax+") if mode else bool(flags & _WRITING)
+    makes = any(letter in mode for letter in "wax") if mode else bool(flags & os.O_CREAT)
+    touch_file(accesses, path, writes=writes, makes=makes)
+
+
+def _change(accesses: Accesses, event: str, path: Any) -> None:
+    """Touch what is made, removed or truncated; of a folder the entries as well."""
+    touch_file(accesses, path, writes=True, makes=event != "os.truncate")
+    changes_all = is_gone_or_contested(accesses, path) if event == "os.mkdir" else is_folder(path)
+    if changes_all:
+        touch_folder(accesses, path, writes=True)
+
+
+def _is_import(frame: Any) -> bool:
+    """Say whether a folder is listed to find a module."""
+    return str(frame.f_globals.get("__name__")).startswith("importlib.")

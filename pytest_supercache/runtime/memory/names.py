@@ -26,10 +26,10 @@ OBJECTS_MAX = 200_000
 
 
 class File:
-    """Stands for a file."""
+    """Stands for a file, or for the entries of a folder."""
 
     def __init__(self, name: str) -> None:
-        self.name = f"file {name}"
+        self.name = name
 
 
 class Names:

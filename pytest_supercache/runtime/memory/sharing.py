@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import MemoryUse
 from pytest_supercache.core.schedule import Place
-from pytest_supercache.runtime.memory.attributes import AttributesSet
 from pytest_supercache.runtime.memory.listing import Listing
+from pytest_supercache.runtime.memory.used_by_two import UsedByTwo
 
 WHOLE = "*"
 """Stands for all that an object holds, where parts of it cannot be told apart."""
@@ -28,6 +28,8 @@ class Sharing:
         atomic: names of memory whose accesses, and those to all inside it, are no points.
         listing: gathers who uses what, if that is wanted.
     """
+
+    _is_quiet_by_default = True
 
     def __init__(self, atomic: Iterable[str] = (), listing: Listing | None = None) -> None:
         self.listing = listing
@@ -51,7 +53,10 @@ class Sharing:
         """Modules of the standard library whose code touches for itself."""
         self.open_locks: set[str] = set()
         """Locks that somebody released who did not hold them: they exclude nobody."""
-        self.attributes = AttributesSet()
+        self.attributes = UsedByTwo()
+        """Attributes that code sets of objects which are otherwise left alone."""
+        self.folders = UsedByTwo()
+        """Folders that one actor lists, makes or removes."""
         self.stores: set[str] = set()
         """Names of memos and the like that store a result in a step of its own."""
         self.wholes: set[str] = set()
@@ -59,7 +64,6 @@ class Sharing:
         self._of_threads: dict[str, set[tuple[str, str]]] = {}
         """Object -> what threads touch of it without a lock: thread and part."""
         self._loud: set[str] = set()
-        self._is_quiet_by_default = True
         self._sections: set[tuple[str, str]] = set()
         self._unseen: set[str] = set()
         self.mixed: dict[str, None] = {}
@@ -67,8 +71,7 @@ class Sharing:
         self.foreign: dict[str, None] = {}
         """Containers of libraries that threads share, in whose methods others may come in."""
         self._touched: dict[tuple[str, str], Footprint] = {}
-        self._has_grown = False
-        self._is_complete = False
+        self._has_grown = self._is_complete = False
 
     def as_recorded(self, places: Iterable[Place]) -> "Sharing":
         """Return what a process knows that reads a recorded schedule; it learns nothing more."""
@@ -81,6 +84,7 @@ class Sharing:
         return recorded
 
     def _take_in(self, name: str, part: str, *rest: str) -> None:
+        self.folders.add(name)
         if name == _SECTION:
             self._take_in_section(part, *rest)
         elif name.startswith("@"):
@@ -153,10 +157,30 @@ class Sharing:
         Returns:
             Whether one sets an attribute of this name, of any such object, and another one uses it.
         """
-        if name in self.attributes:
+        return self._is_used_by_two(self.attributes, name, name, who, changes=writes)
+
+    def is_folder_shared(self, name: str, path: str, who: str, *, changes: bool) -> bool:
+        """Note that an actor comes by a folder, or even lists, makes or removes it.
+
+        Args:
+            name: what the folder is called in every run; others may be called so, too.
+            path: where it is in this one.
+            who: the actor.
+            changes: it lists, makes or removes the folder.
+
+        Returns:
+            Whether one does so and another one comes by.
+        """
+        return self._is_used_by_two(self.folders, name, path, who, changes=changes)
+
+    def _is_used_by_two(
+        self, found: UsedByTwo, name: str, what: str, who: str, *, changes: bool
+    ) -> bool:
+        if name in found:
             return True
-        if self._is_complete or not self.attributes.note(name, who, writes=writes):
+        if self._is_complete or not found.note(what, who, changes=changes):
             return False
+        found.add(name)
         self._has_grown = True
         return True
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.paths import touch_file
 from pytest_supercache.runtime.memory.sharing import WHOLE
-from pytest_supercache.runtime.memory.touching import touch_file
 
-_LOOKING_AT_PATHS = frozenset({"exists", "is_file", "is_dir", "stat"})
+_LOOKING_AT_PATHS = frozenset({"exists", "is_file", "is_dir", "stat", "lstat"})
 
 
 def touch_path(accesses: Accesses, method: Any) -> Any:

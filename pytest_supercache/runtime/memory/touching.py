@@ -2,27 +2,24 @@
 
 import functools
 import gc
-import os
 import sys
 import threading
 import types
 import weakref
 from collections import Counter
 from contextlib import suppress
-from pathlib import PurePath
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.layers.stack import FOLDER_PREFIX
 from pytest_supercache.runtime.calling import here
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     BEARERS,
-    CMethod,
     GETTERS,
     METHOD_TYPES,
     PLAIN,
+    CMethod,
     holds,
     inner_objects,
     is_left_alone,
@@ -308,18 +305,6 @@ def put(accesses: Accesses, value: Any, holder: Any, part: str) -> None:
     """Note that a value is put into a part of an object."""
     if type(value) not in PLAIN and not is_left_alone(type(holder)):
         accesses.place(value, holder, part)
-
-
-def touch_file(accesses: Accesses, path: Any, *, writes: bool) -> None:
-    """Touch a file by its path; a number is none: that was opened before."""
-    if not isinstance(path, str | bytes | os.PathLike):
-        return
-    name = PurePath(os.fsdecode(path)).name
-    if not name.startswith(FOLDER_PREFIX) and not name.endswith(_OF_THE_INTERPRETER):
-        accesses.touch(accesses.file(name), WHOLE, writes=writes)
-
-
-_OF_THE_INTERPRETER = (".py", ".pyc", "__pycache__", "null", "urandom")
 
 
 def read_deeply(holder: Any) -> Footprint | None:

@@ -1,0 +1,88 @@
+"""Files and folders by their paths: a file is a location, and all entries of a folder are one.
+
+A file is named after itself, a folder too, because what is above may be another one in every run.
+Entries count where one user lists, makes or removes a folder, and another one comes by it: most
+folders are only ways to files.
+"""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pytest_supercache.layers.stack import FOLDER_PREFIX
+from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.sharing import WHOLE
+
+LOOKING_AT_FILES = (
+    os.stat, os.lstat, os.access, os.path.exists, os.path.lexists, os.path.isfile, os.path.isdir,
+    os.path.getsize, os.path.getmtime,
+)  # fmt: skip
+"""Functions that look at a file without opening it; the interpreter does not tell of them."""
+
+_OF_THE_INTERPRETER = (".py", ".pyc", "__pycache__", "null", "urandom")
+
+_TEMPORARY = "temporary folder"
+"""Stands for all folders with a name that is another one in every run."""
+
+_RANDOM = re.compile(r"tmp[a-z0-9_]{8}")
+
+
+def touch_file(accesses: Accesses, path: Any, *, writes: bool, makes: bool = False) -> None:
+    """Touch a file by its path; a number is none: that was opened before.
+
+    Args:
+        accesses: those of the execution.
+        path: the file's, or a folder's.
+        writes: others may find it changed.
+        makes: others may find an entry of its folder that was not there, or miss one that was.
+    """
+    full = _full(path)
+    if full is None:
+        return
+    with accesses.together():
+        if not full.name.startswith(FOLDER_PREFIX):
+            accesses.touch(accesses.file(f"file {full.name}"), WHOLE, writes=writes)
+        if _counts(accesses, full.parent, changes=False):
+            part = WHOLE if _RANDOM.search(full.name) else f"[{full.name!r}]"
+            accesses.touch(accesses.file(_named(full.parent)), part, writes=makes)
+
+
+def touch_folder(accesses: Accesses, path: Any, *, writes: bool) -> None:
+    """Touch all entries of a folder by its path: it is listed, or it is made or removed."""
+    full = _full(path)
+    if full is not None and _counts(accesses, full, changes=True):
+        accesses.touch(accesses.file(_named(full)), WHOLE, writes=writes)
+
+
+def is_gone_or_contested(accesses: Accesses, path: Any) -> bool:
+    """Say whether to make a folder changes what others find: it is not there, or may be removed."""
+    full = _full(path)
+    return full is not None and (not full.is_dir() or _named(full) in accesses.sharing.folders)
+
+
+def is_folder(path: Any) -> bool:
+    """Say whether a path is one of a folder."""
+    return (full := _full(path)) is not None and full.is_dir()
+
+
+def _counts(accesses: Accesses, folder: Path, *, changes: bool) -> bool:
+    """Note that a user comes by a folder; say whether its entries count."""
+    actor = accesses.actor()
+    return actor is not None and accesses.sharing.is_folder_shared(
+        _named(folder), str(folder), actor.name, changes=changes
+    )
+
+
+def _full(path: Any) -> Path | None:
+    """Return an absolute path; None for a number, for nothing, and for what Python itself reads."""
+    if not isinstance(path, str | bytes | os.PathLike):
+        return None
+    full = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - links are not followed
+    return None if full.name.endswith(_OF_THE_INTERPRETER) else full
+
+
+def _named(folder: Path) -> str:
+    is_random = str(folder.parent) == tempfile.tempdir or _RANDOM.search(folder.name)
+    return _TEMPORARY if is_random else f"folder {folder.name}"
