@@ -47,10 +47,9 @@ from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.getters import attributes_got, items_got
 from pytest_supercache.runtime.memory.hooks import (
     advance,
-    delete_attribute,
     load_attribute,
     read,
-    store_attribute,
+    reflect,
 )
 from pytest_supercache.runtime.memory.items import touch_entry
 from pytest_supercache.runtime.memory.library import (
@@ -222,7 +221,7 @@ def _going_on(accesses: Accesses, footprint: Footprint | None, function: Any) ->
 def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
     if function in REFLECTION:
         if len(arguments) > 1 and type(arguments[1]) is str:
-            _reflect(accesses, function, arguments)
+            reflect(function, arguments)
     elif function is vars and arguments:
         load_attribute(arguments[0], "__dict__")
     elif function in (next, anext) and arguments:
@@ -242,16 +241,6 @@ def _take(accesses: Accesses, iterator: Any) -> None:
     if type(advancing) is types.FunctionType and loops_in_python(str(advancing.__module__)):
         _look_into(accesses, advancing, accesses.touch(iterator, WHOLE, writes=True))
     advance(iterator)
-
-
-def _reflect(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
-    load, store = load_attribute, store_attribute
-    if function is setattr and len(arguments) > 2:
-        store(arguments[0], arguments[2], arguments[1])
-    elif REFLECTION[function]:
-        delete_attribute(arguments[0], arguments[1])
-    else:
-        load(arguments[0], arguments[1])
 
 
 def _made(accesses: Accesses, kind: type, arguments: tuple[Any, ...]) -> None:

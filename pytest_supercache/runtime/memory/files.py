@@ -18,6 +18,7 @@ from pytest_supercache.runtime.memory.paths import (
     touch_file,
     touch_folder,
 )
+from pytest_supercache.runtime.memory.steps import Together
 
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _CHANGES_ALL = frozenset({"os.rename", "os.link", "os.symlink"})
@@ -40,7 +41,7 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
     elif event in _LISTS and not _is_import(sys._getframe(1)):
         touch_folder(accesses, arguments[0] or os.curdir, writes=False)
     elif event in _CHANGES_ALL or event in _CHANGES_FIRST:
-        with accesses.together():
+        with Together(accesses):
             for path in arguments[: 2 if event in _CHANGES_ALL else 1]:
                 _change(accesses, event, path)
 

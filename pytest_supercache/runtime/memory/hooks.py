@@ -18,6 +18,7 @@ from pytest_supercache.runtime.memory.effects import (
     IMMUTABLE,
     METHOD_TYPES,
     PLAIN,
+    REFLECTION,
     SCALARS,
     counts,
     holds,
@@ -78,6 +79,16 @@ def delete_attribute(holder: Any, name: str) -> None:
     if accesses is not None and not writes_itself(type(holder), "__delattr__"):
         drop(accesses, members_of(holder), name)
         touch_attribute(accesses, holder, name, writes=True)
+
+
+def reflect(function: Any, arguments: tuple[Any, ...]) -> None:
+    """Before ``getattr``, ``setattr`` and the like are called: touch the attribute they name."""
+    if function is setattr and len(arguments) > 2:
+        store_attribute(arguments[0], arguments[2], arguments[1])
+    elif REFLECTION[function]:
+        delete_attribute(arguments[0], arguments[1])
+    else:
+        load_attribute(arguments[0], arguments[1])
 
 
 def load_super(holder: Any, start: Any, name: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from pytest_supercache.layers.stack import FOLDER_PREFIX
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.sharing import WHOLE
+from pytest_supercache.runtime.memory.steps import Together
 
 LOOKING_AT_FILES = (
     os.stat, os.lstat, os.access, os.path.exists, os.path.lexists, os.path.isfile, os.path.isdir,
@@ -41,7 +42,7 @@ def touch_file(accesses: Accesses, path: Any, *, writes: bool, makes: bool = Fal
     full = _full(path)
     if full is None:
         return
-    with accesses.together():
+    with Together(accesses):
         if not full.name.startswith(FOLDER_PREFIX):
             accesses.touch(accesses.file(f"file {full.name}"), WHOLE, writes=writes)
         if _counts(accesses, full.parent, changes=False):
