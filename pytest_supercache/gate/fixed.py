@@ -31,13 +31,13 @@ def issues_not_seen(
     *,
     is_decided: bool,
 ) -> dict[str, str]:
-    """Return the issues that were not seen, each with why that is no proof; "" means fixed."""
+    """Return the issues that stand against nothing, each with what to say of it; "" means fixed."""
     against = {row.fingerprint for row in rows if blocks(row, counting, None)}
     counted = [row for row in rows if row.system in counting]
     is_whole = is_decided and _is_whole(run, rules) and _were_searched(counted)
     less = "" if is_whole else _NOT_WHOLE
     return {
-        issue.id: less or _why_no_proof(issue, rows)
+        issue.id: _still_occurring(issue, rows) or _unproved(less or _why_no_proof(issue, rows))
         for issue in rules.issues
         if issue.match not in against
     }
@@ -46,12 +46,12 @@ def issues_not_seen(
 def notes_on(rules: "Rules", not_seen: Mapping[str, str]) -> Iterator[str]:
     """Yield what the screen says of known issues that are no reason for the verdict."""
     for issue in rules.issues:
-        why = not_seen.get(issue.id)
-        if why is None:
+        said = not_seen.get(issue.id)
+        if said is None:
             soon = ends_soon(issue, rules.today)
             yield from [soon] if soon else []
-        elif why:
-            yield f"{issue.id} was not seen; that is no proof: {why}"
+        elif said:
+            yield f"{issue.id} {said}"
         else:
             yield (
                 f"{issue.id} no longer occurs and every search was exhausted: fixed, close it "
@@ -81,10 +81,17 @@ def _were_searched(rows: list[Row]) -> bool:
     return bool(rows) and all(row.holds and not leaves_out_memory(row) for row in rows)
 
 
-def _why_no_proof(issue: KnownIssue, rows: list[Row]) -> str:
+def _still_occurring(issue: KnownIssue, rows: list[Row]) -> str:
+    """Say which scenarios show an issue and state it, of systems that do not ship."""
     showing = [row.id for row in rows if row.violated and row.fingerprint == issue.match]
-    if showing:
-        return f"it still occurs in {listed(showing)}, as stated there"
+    return f"still occurs in {listed(showing)}, as stated there" if showing else ""
+
+
+def _unproved(why: str) -> str:
+    return f"was not seen; that is no proof: {why}" if why else ""
+
+
+def _why_no_proof(issue: KnownIssue, rows: list[Row]) -> str:
     if not issue.flows:
         return _NOT_NOTED
     for flow in issue.flows:
