@@ -7,7 +7,10 @@ left is a URL still, with the user ``***``. Everything else is evidence and stay
 
 import re
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MASK = "***"
 _QUOTED_MAX = 200
@@ -19,6 +22,9 @@ _USER = re.compile(r"""(?<=://)(?:\\["']|'(?![,\])}]|$)|[^\s"'<>/?#\\])*@""")
 """In a text, which may be JSON, a literal of Python or Markdown: so may a quote that ends it."""
 
 _DIGITS = 12
+
+_UP_TO_LAST = re.compile(r"://[^\n]*@")
+"""In a setting: a password may have been written there as it is, with whatever is in it."""
 
 _ADDRESS = re.compile(r"""://[^\s"'<>]*""")
 _PARAMETER = re.compile(r"([?&](?:username|password)=)[^&#]*")
@@ -64,19 +70,19 @@ def masked_address(text: str) -> str:
     return f"{scheme}{separator}{MASK}@{host}" if at else f"{scheme}{separator}{host}"
 
 
-def masked_data(data: Any) -> Any:
+def masked_data(data: Any, mask: "Callable[[str], str]" = masked) -> Any:
     """Return data for JSON with every text and every name in it masked."""
     if isinstance(data, str):
-        return masked(data)
+        return mask(data)
     if isinstance(data, list):
-        return [masked_data(member) for member in data]
+        return [masked_data(member, mask) for member in data]
     if isinstance(data, dict):
         result: dict[str, Any] = {}
         for name, member in data.items():
-            told = masked(name)
+            told = mask(name)
             while told in result:  # two that differ in who one is
                 told += " (another)"
-            result[told] = masked_data(member)
+            result[told] = masked_data(member, mask)
         return result
     return data
 
@@ -87,5 +93,12 @@ def is_masked(text: str) -> bool:
 
 
 def quoted(value: Any) -> str:
-    """Return a value of a setting as a message shows it: as Python writes it, masked, cut."""
-    return repr(masked_data(value))[:_QUOTED_MAX]
+    """Return a value of a setting as a message shows it: as Python writes it, masked, cut.
+
+    Whatever stands between ``://`` and the last ``@`` of a text may be a part of who one is.
+    """
+    return repr(masked_data(value, _masked_setting))[:_QUOTED_MAX]
+
+
+def _masked_setting(text: str) -> str:
+    return masked(_UP_TO_LAST.sub(f"://{MASK}@", text))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
+from pytest_supercache.core.masking import quoted
 from pytest_supercache.core.odds import Simulation
 
 SEARCHES = ("auto", "exhaustive", "all-schedules", "pct", "random", "uniform", "hypothesis")
@@ -69,18 +70,20 @@ def refuse_unavailable(settings: Exploration) -> None:
     """
     if settings.search not in SEARCHES:
         raise SupercacheError(
-            f"search={settings.search!r} is not known; expected one of {', '.join(SEARCHES)}"
+            f"search={quoted(settings.search)} is not known; expected one of {', '.join(SEARCHES)}"
         )
     if settings.grain not in GRAINS:
         raise SupercacheError(
-            f"grain={settings.grain!r} is not known; expected one of {', '.join(GRAINS)}"
+            f"grain={quoted(settings.grain)} is not known; expected one of {', '.join(GRAINS)}"
         )
     if settings.ticks != "auto" and settings.ticks not in {0, 1, 2, 3}:
         raise SupercacheError(f"ticks={settings.ticks!r}: expected 'auto', 0, 1, 2 or 3")
     if not _is_count(settings.polls, 0):
         raise SupercacheError(f"polls={settings.polls!r}: expected a whole number from 0")
     if settings.memory not in MEMORIES:
-        raise SupercacheError(f"memory={settings.memory!r}: expected one of {', '.join(MEMORIES)}")
+        raise SupercacheError(
+            f"memory={quoted(settings.memory)}: expected one of {', '.join(MEMORIES)}"
+        )
     _refuse_atomic(settings)
     if settings.faults is not None and not isinstance(settings.faults, Faults):
         raise SupercacheError(f"faults={settings.faults!r}: expected Faults(max=1, kinds=(...))")

@@ -285,7 +285,7 @@ def _refuse_wrong_url(url: str) -> None:
     """Refuse a URL that redis-py would read otherwise than it is meant.
 
     Raises:
-        SupercacheError: a user or password ends it too early, or its port is no number.
+        SupercacheError: a user or password ends it too early, or its port or an option is wrong.
     """
     if _is_wrong(url):
         raise SupercacheError(
@@ -302,7 +302,20 @@ def _is_wrong(url: str) -> bool:
     except ValueError:
         return True
     is_one = url.count("://") == 1 and is_port
-    return not is_one or (parts.scheme != "unix" and "@" in parts.path)
+    if not is_one or (parts.scheme != "unix" and "@" in parts.path):
+        return True
+    return bool(parts.query) and not _knows_the_options_of(url)
+
+
+def _knows_the_options_of(url: str) -> bool:
+    """Say whether redis-py takes what stands behind the question mark."""
+    import redis
+
+    try:
+        redis.ConnectionPool.from_url(url).make_connection()  # which opens nothing
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _addresses(arguments: Mapping[str, Any]) -> frozenset[Any]:

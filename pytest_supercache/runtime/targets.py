@@ -15,6 +15,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.masking import quoted
 from pytest_supercache.runtime.under_test import is_under_test_name
 
 _ABSENT = object()
@@ -64,10 +65,10 @@ def find_target(text: str) -> Target:
         SupercacheError: it is there, but cannot be watched.
     """
     module_name, colon, path = text.partition(":")
-    if not colon or not path or not module_name:
+    if not colon or not path or not module_name or path.startswith("//"):
         raise SupercacheError(
-            f"watch({text!r}): expected 'package.module:Class.method', 'package.module:function' "
-            "or the path of an attribute that holds a mapping"
+            f"watch({quoted(text)}): expected 'package.module:Class.method', "
+            "'package.module:function' or the path of an attribute that holds a mapping"
         )
     owner: Any = _module(text, module_name)
     *parents, name = path.split(".")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Fault
-from pytest_supercache.core.masking import is_masked, masked, masked_data, masked_id
+from pytest_supercache.core.masking import is_masked, masked, masked_data, masked_id, quoted
 from pytest_supercache.core.schedule import Schedule, read_token
 from pytest_supercache.layers.servers import ForeignServer, shown_address, start_server
 from tests.unit.report.outputs import OF_THE_GATE, OUTPUTS, Run
@@ -52,6 +52,15 @@ def test_what_is_masked_stays_so(text):
     assert masked(masked(text)) == masked(text)
 
 
+@pytest.mark.parametrize("who", ["shop:s3cr3t", "shop:s3c/r3t@x", ":s3c?r3t", "s#r3t", "a:r3t' b"])
+def test_a_setting_is_quoted_without_a_password_that_is_written_as_it_is(who):
+    """The twin: what has no user part is quoted whole."""
+    assert quoted({f"r://{who}@host/0": [f"x r://{who}@host?a=b"]}) == (
+        "{'r://***@host/0': ['x r://***@host?a=b']}"
+    )
+    assert quoted(["https://host/a?b", "a@b.c"]) == "['https://host/a?b', 'a@b.c']"
+
+
 def test_two_names_that_differ_in_who_one_is_stay_two():
     made = masked_data({"r://a@h": [1], "r://b@h": {"x": "r://c@h"}})
     assert made == {"r://***@h": [1], "r://***@h (another)": {"x": "r://***@h"}}
@@ -78,6 +87,8 @@ WRONG = {
     "redis://h:x/0?password=s3cr3t": "redis://h:x/0",
     "redis:shop:s3cr3t@h": "***@h",
     "shop:s3c/r3t@h": "***@h",
+    "redis://shop:1/r3t?db=9@h": "redis://***@h",
+    "redis://h:1/0?password=s3cr3t&foo=1": "redis://h:1/0",
 }
 
 
@@ -86,7 +97,7 @@ def test_a_server_that_is_named_wrongly_is_refused_without_its_user(url):
     with pytest.raises(SupercacheError) as told:
         start_server(url)
     assert f"--supercache-backend={WRONG[url]}" in str(told.value).replace("'", "")
-    assert "r3t" not in str(told.value)
+    assert "r3t" not in f"{told.value} {shown_address(url)}"
 
 
 @pytest.mark.parametrize(

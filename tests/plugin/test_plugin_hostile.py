@@ -64,13 +64,14 @@ def test_it(world, bad): pass
 
 SETTINGS = (
     "uncollected = {}", "release = {}", "minimum_severity = {}", "watch = [{{url = {}}}]",
-    "traffic = {}", "ticks = {}", "traffic = {{within = {}}}",
+    "traffic = {}", "ticks = {}", "traffic = {{within = {}}}", "watch = [{}]", "search = {}",
+    "memory = {}",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_nor_does_a_setting_that_is_wrong(project: Project, setting: str) -> None:
-    given = repr("redis://shop:r3t@localhost")
+    given = repr("redis://shop:s3c/r3t@localhost")
     (project.path / "pyproject.toml").write_text(f"[tool.supercache]\n{setting.format(given)}\n")
     project.scenario(race())
     result = project.run("--supercache-gate")
