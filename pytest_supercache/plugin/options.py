@@ -83,7 +83,21 @@ class Options:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self.project = _tool_table(config)
+        self.project = read_table(config.rootpath)
+
+    def refuse_mistakes(self) -> None:
+        """Refuse settings that mean nothing, whether or not anything would be searched by them.
+
+        Raises:
+            UsageError: one is wrong.
+        """
+        _refuse_unknown(self._config, self.project)
+        try:
+            for name in _KINDS:
+                self.value(name)
+            self.exploration({})
+        except SupercacheError as error:
+            raise pytest.UsageError(str(error)) from error
 
     def value(self, name: str) -> Any:
         """Return an option from the command line, the ini file or pyproject, as its type.
@@ -189,9 +203,8 @@ def _number(name: str, given: Any, kind: type) -> Any:
     raise SupercacheError(f"{_flag(name)}={quoted(given)}: expected {what}, 0 or more")
 
 
-def _tool_table(config: pytest.Config) -> dict[str, Any]:
-    """Read ``[tool.supercache]`` and refuse names in it that nobody knows."""
-    table = read_table(config.rootpath)
+def _refuse_unknown(config: pytest.Config, table: dict[str, Any]) -> None:
+    """Refuse names in ``[tool.supercache]`` that nobody knows."""
     known = {*_KINDS, "watch", "traffic", *GATE_NAMES}
     unknown = sorted(set(table) - known)
     if unknown:
@@ -200,4 +213,3 @@ def _tool_table(config: pytest.Config) -> dict[str, Any]:
             f"{', '.join(unknown)}. "
             f"Expected {', '.join(sorted(known))}."
         )
-    return table

@@ -84,6 +84,7 @@ class Session:
         self.options = Options(config)
         self.description = _description(config)
         self.gate = Gate(config, self.options.project, self.report_folder)
+        self.options.refuse_mistakes()  # a gate run has taken back the last verdict by now
         self.allure = AllureResults(config, self.report_folder)
         self.ahead = Ahead(config, self)
         self._written = f"written: {self.report_folder / 'verdict.json'}"

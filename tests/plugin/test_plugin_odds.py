@@ -69,8 +69,9 @@ def test_a_wrong_latency_is_one_message(project: Project, table: str, said: str)
     project.scenario(race("O-1"))
     table = table if table.startswith("[") else f"[tool.supercache]\n{table}"
     (project.path / "pyproject.toml").write_text(table)
-    output = project.run()
+    output = project.run("--supercache-gate")
     text = output.stdout.str() + output.stderr.str()
+    assert output.ret == 4
     assert said in text
     assert "Traceback" not in text
 

@@ -128,6 +128,7 @@ def test_ini_options_of_pytest_ini_count_too(project: Project) -> None:
         ("--supercache-time=soon", "--supercache-time='soon': expected a number"),
         ("--supercache-time=nan", "--supercache-time='nan': expected a number, 0 or more"),
         ("--supercache-seed=x", "--supercache-seed='x': expected a whole number"),
+        ("--supercache-workers=x", "--supercache-workers='x': expected a whole number"),
         ("--supercache-preemptions=-1", "--supercache-preemptions='-1': expected a whole"),
         ("--supercache-ticks=often", "--supercache-ticks='often': expected"),
         ("--supercache-ticks=4", "ticks=4: expected 'auto', 0, 1, 2 or 3"),
@@ -152,9 +153,11 @@ def test_a_wrong_value_is_told_without_a_traceback(
 def test_a_wrong_value_of_the_ini_file_is_told_too(project: Project) -> None:
     project.pytester.makeini("[pytest]\nsupercache_time = soon\n")
     project.scenario(race())
-    result = project.run()
-    assert result.ret in {1, 4}
-    assert "'soon': expected a number" in result.stdout.str() + result.stderr.str()
+    for arguments in ([], ["--supercache-gate"]):
+        result = project.run(*arguments)
+        assert result.ret == 4
+        assert "'soon': expected a number" in result.stderr.str()
+        assert "Traceback" not in result.stderr.str()
 
 
 def test_unknown_names_in_tool_supercache_are_told_with_the_known_ones(project: Project) -> None:
