@@ -10,10 +10,12 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.project_table import read_table
 
 if TYPE_CHECKING:
@@ -62,7 +64,11 @@ def held(config: pytest.Config, *, is_outermost: bool) -> Generator[None, object
     except BaseException:
         _take_back(config)
         raise
-    return _ended_with(config, status, closes=is_outermost) if _is_gate_run(config) else status
+    if _is_gate_run(config):
+        return _ended_with(config, status, closes=is_outermost)
+    if is_outermost:
+        _note_the_end(config)
+    return status
 
 
 def _ended_with(config: pytest.Config, status: object, *, closes: bool) -> object:
@@ -77,6 +83,14 @@ def _ended_with(config: pytest.Config, status: object, *, closes: bool) -> objec
     if gate is None or decided is None:
         return not_ended("the run ended undecided")
     return _closed(gate, decided) if closes else decided
+
+
+def _note_the_end(config: pytest.Config) -> None:
+    """Let the verdict of a run without the gate leave out what was written after it."""
+    gate = gate_of(config)
+    if gate is not None and not is_of_another_process(config):
+        with suppress(OSError, SupercacheError):  # then the file stays as strict as it is
+            gate.close()
 
 
 def _closed(gate: "Gate", decided: int) -> int:

@@ -136,8 +136,9 @@ def pytest_unconfigure(): pathlib.Path("late.xml").write_text("1")
 """
 
 
+@pytest.mark.parametrize("with_gate", [["--supercache-gate"], []])
 def test_new_files_that_are_written_after_the_tests_are_no_change(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch, with_gate: list[str]
 ) -> None:
     """The twins: a new file that is written after the run, and one that git has."""
     monkeypatch.delenv("SUPERCACHE_RUN_ID", raising=False)
@@ -146,7 +147,7 @@ def test_new_files_that_are_written_after_the_tests_are_no_change(
     append(project.path / ".gitignore", IGNORED)
     project.add_to_conftest(SUMMARIES)
     committed(project.path)
-    assert project.run("--supercache-gate").ret == 0
+    assert project.run(*with_gate).ret == 0
     assert project.verdict()["changes"] == {"coverage.xml": None, "late.xml": None}
     assert verdict().exit_code == 0, verdict().output
     append(project.path / "later.xml")
@@ -154,5 +155,5 @@ def test_new_files_that_are_written_after_the_tests_are_no_change(
     committed(project.path)
     (project.path / "coverage.xml").write_text("2")
     committed(project.path)
-    assert project.run("--supercache-gate").ret == 0
+    assert project.run(*with_gate).ret == 0
     assert "are others here: coverage.xml;" in verdict().output
