@@ -22,8 +22,20 @@ _OURS = {"request", "supercache_bench"}
 _MARKS = ("skip", "skipif", "xfail")
 """Items with one of these may not be meant to run."""
 
-_HOOKS = ("pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call")
-"""Through which a project can prepare an item."""
+_HOOKS = (
+    "pytest_runtestloop", "pytest_runtest_protocol", "pytest_runtest_logstart",
+    "pytest_runtest_setup", "pytest_fixture_setup", "pytest_runtest_call", "pytest_pyfunc_call",
+    "pytest_runtest_teardown", "pytest_fixture_post_finalizer", "pytest_runtest_logfinish",
+)  # fmt: skip
+"""Through which a plugin can prepare an item, or leave something behind for the next one."""
+
+_PREPARE_NOTHING = frozenset({
+    "_pytest", "pytest_supercache", "xdist",
+    "_hypothesis_pytestplugin", "allure_pytest", "anyio", "pytest_asyncio", "pytest_cov",
+    "pytest_html", "pytest_metadata", "pytest_mock", "pytest_randomly", "pytest_rerunfailures",
+    "pytest_split", "pytest_sugar", "pytest_timeout", "random_order",
+})  # fmt: skip
+"""Packages whose hooks change nothing that code under test can see; nobody knows of others."""
 
 
 class Ahead:
@@ -84,7 +96,7 @@ class Ahead:
             return False  # it says so in its turn
         return (
             not any(node.get_closest_marker(mark) for mark in _MARKS)
-            and not _is_prepared_by_the_project(node)
+            and not _may_be_prepared(node)
             and not (faults is not None and faults.max)
             and "://" not in backend  # a server that nobody else may use
         )
@@ -114,10 +126,13 @@ class Ahead:
             self._session.keep(node)
 
 
-def _is_prepared_by_the_project(node: pytest.Item) -> bool:
-    """Say whether a conftest has hooks that may set something for an item in its turn."""
+def _may_be_prepared(node: pytest.Item) -> bool:
+    """Say whether a conftest or a plugin has hooks that may set something for an item in its turn.
+
+    Where the code of a hook comes from is known by its function: plugins may be objects.
+    """
     return any(
-        str(getattr(hook.plugin, "__file__", "")).endswith("conftest.py")
+        str(hook.function.__module__).partition(".")[0] not in _PREPARE_NOTHING
         for name in _HOOKS
         for hook in getattr(node.ihook, name).get_hookimpls()
     )

@@ -95,11 +95,25 @@ def test_workers_search_scenarios_and_the_run_tells_the_same(project: Project) -
     assert who(project, "wrong") > {os.getpid()} < who(project, "unhelpful")
 
 
+PLUGIN = """
+class Flags:
+    def pytest_runtest_setup(self, item): pass
+
+def pytest_configure(config): config.pluginmanager.register(Flags())
+"""
+
+
 @pytest.mark.parametrize(
     ("conftest", "more"),
     [
         ("@pytest.fixture(autouse=True)\ndef needed(): pass", ""),
         ("def pytest_runtest_setup(item): pass", ""),
+        ("def pytest_runtestloop(session): pass", ""),
+        ("def pytest_runtest_logstart(nodeid): pass", ""),
+        ("def pytest_pyfunc_call(pyfuncitem): pass", ""),
+        ("def pytest_fixture_setup(fixturedef): pass", ""),
+        ("def pytest_runtest_teardown(item): pass", ""),
+        (PLUGIN, ""),
         ("def pytest_collection_modifyitems(items): items[-1].add_marker(pytest.mark.skip)", ""),
         ("", "faults: {max: 1, kinds: [error_before]}\n"),
     ],
@@ -112,6 +126,42 @@ def test_what_needs_more_than_its_file_is_searched_in_its_turn(
     project.scenario(race("B-1", "quick", more), "b")
     project.run("--supercache-workers=2")
     assert who(project, "wrong") == {os.getpid()}
+
+
+def test_a_hook_that_only_reports_leaves_the_search_to_workers(project: Project) -> None:
+    project.add_to_conftest(f"{NOTED}\ndef pytest_runtest_logreport(report): pass")
+    project.scenario(race("A-1", "quick"), "a")
+    project.scenario(race("B-1", "wrong"), "b")
+    project.run("--supercache-workers=2")
+    assert who(project, "quick").isdisjoint({os.getpid()})
+
+
+MODES = """
+import pytest
+mode = ["safe"]
+
+class Switched(Shop):
+    def get(self, key):
+        return Shop.get(self, key) if mode[0] == "cached" else self.db.get(key)
+
+@sc.system("switched")
+def switched(layers):
+    return Switched(layers.existing_cache.client(), layers.origin)
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    mode[0] = "cached"
+    return (yield)
+"""
+
+
+def test_workers_do_not_search_what_a_hook_has_not_switched_yet(project: Project) -> None:
+    """The twin: without workers."""
+    project.add_to_conftest(MODES)
+    project.scenario(race("A-1", "switched"), "a")
+    project.scenario(race("B-1", "uncached"), "b")
+    for workers in ("1", "2"):
+        assert project.run("--supercache-gate", f"--supercache-workers={workers}").ret == 1
 
 
 def test_an_item_whose_worker_died_is_searched_in_its_turn(project: Project) -> None:
