@@ -53,6 +53,8 @@ def checkout_of(folder: Path, reports: Path) -> Checkout:
     if tree is None:
         return Checkout(commit=commit, why_unknown=head.why)
     top, reports, folder = tree.top.resolve(), reports.resolve(), folder.resolve()
+    if not folder.is_relative_to(top):
+        return Checkout(why_unknown=f"it answers for {top}, in which {folder} is not")
     own = {
         name
         for name in tree.files
@@ -75,6 +77,8 @@ def written_files(folder: Path, reports: Path, moment: int) -> list[str]:
     if found is None:
         return []
     top, reports, folder = found[0].resolve(), reports.resolve(), folder.resolve()
+    if not folder.is_relative_to(top):
+        return []
     return sorted(masked(name) for name in found[1] if not _is_own(top / name, reports, folder))
 
 

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SECONDS_MAX = 10
+_AS_IT_IS = (
+    "--no-optional-locks", "--no-replace-objects",  # a commit is what its id says
+    "-c", "core.fsmonitor=false", "-c", "core.checkStat=default", "-c", "core.trustctime=true",
+)  # fmt: skip
+"""Settings of a machine by which git would look at fewer files, or less closely, are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +29,7 @@ def ask(folder: Path, *words: str) -> Answer:
     """Return what git answers in a folder, or why it does not."""
     try:
         done = subprocess.run(
-            ["git", "--no-optional-locks", *words],
+            ["git", *_AS_IT_IS, *words],
             cwd=folder, capture_output=True, check=True, timeout=_SECONDS_MAX,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

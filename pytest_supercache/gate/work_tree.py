@@ -25,6 +25,8 @@ _STATUS = (
     "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all",
     "--ignore-submodules=none",
 )  # fmt: skip
+_FILTERED = ("ls-files", "-z", "--", ":(exclude,attr:!filter)", ":(exclude,attr:filter=lfs)")
+"""Files of which git keeps what a program makes of them; that of LFS tells all contents apart."""
 _SKIPPED, _UNTRACKED = b"S", b"??"
 
 
@@ -56,10 +58,12 @@ def _differing(folder: Path, bounds: _Bounds) -> WorkTree | None:
     if top is None or bounds.repositories < 0:
         return None
     root = Path(os.fsdecode(top.rstrip(b"\r\n")))
-    status, index = git_bytes(root, *_STATUS), git_bytes(root, "ls-files", "-z", "-v")
-    if status is None or index is None:
+    status = git_bytes(root, *_letters_count(root), *_STATUS)
+    index, filtered = git_bytes(root, "ls-files", "-z", "-v"), git_bytes(root, *_FILTERED)
+    if status is None or index is None or filtered is None:
         return None
-    found = {**dict(_unseen(index, root)), **dict(_entries(status))}
+    unseen = {**dict(_present(filtered, root)), **dict(_unseen(index, root))}
+    found = {**unseen, **dict(_entries(status))}
     files = dict[str, str]()
     for name, _ in sorted(found.items()):
         digest = _digest(root / os.fsdecode(name), bounds)
@@ -125,6 +129,17 @@ def _entries(status: bytes) -> Iterator[tuple[bytes, bool]]:
             yield name, False
         elif not _CACHES & set(_text(name).split("/")):
             yield name, True
+
+
+def _letters_count(root: Path) -> tuple[str, ...]:
+    """Let git tell `Shop.py` from `shop.py` where the file system does, whatever it was told."""
+    return () if os.path.lexists(root / ".GIT") else ("-c", "core.ignoreCase=false")
+
+
+def _present(names: bytes, root: Path) -> Iterator[tuple[bytes, bool]]:
+    for name in filter(None, names.split(b"\0")):
+        if os.path.lexists(root / os.fsdecode(name)):
+            yield name, False
 
 
 def _unseen(index: bytes, root: Path) -> Iterator[tuple[bytes, bool]]:

@@ -50,6 +50,43 @@ def hidden(folder: Path, option: str) -> None:
     append(folder / "text.txt")
 
 
+def watched(folder: Path) -> None:
+    """Let git ask a program what was changed, which says: nothing."""
+    program = folder / ".git" / "monitor"
+    program.write_text("#!/bin/sh\nprintf 'now\\0'\n")
+    program.chmod(0o755)
+    git(folder, "config", "core.fsmonitor", str(program))
+    git(folder, "update-index", "--fsmonitor")
+    git(folder, "status")
+    append(folder / "text.txt")
+
+
+def hardly_compared(folder: Path) -> None:
+    """Let git compare sizes and times only, and put another file there with the same."""
+    git(folder, "config", "core.checkStat", "minimal")
+    git(folder, "config", "core.trustctime", "false")
+    path = folder / "text.txt"
+    os.utime(path, (1e9, 1e9))
+    git(folder, "status")
+    other = folder / "other.txt"
+    other.write_text(path.read_text().upper())
+    os.utime(other, (1e9, 1e9))
+    other.replace(path)
+
+
+def filtered(folder: Path) -> None:
+    """Let git keep a file as a program makes it of what is there."""
+    git(folder, "config", "filter.lower.clean", "tr '[:upper:]' '[:lower:]'")
+    (folder / ".git" / "info" / "attributes").write_text("text.txt filter=lower\n")
+    path = folder / "text.txt"
+    path.write_text(path.read_text().upper())
+
+
+def other_letters(folder: Path) -> None:
+    git(folder, "config", "core.ignoreCase", "true")
+    append(folder / "SHOP.py")
+
+
 OTHER: dict[str, tuple[Callable[[Path], object], str]] = {
     "the same file": (lambda p: append(p / "shop.py"), "shop.py"),
     "another file": (lambda p: append(p / "text.txt"), "text.txt"),
@@ -62,6 +99,10 @@ OTHER: dict[str, tuple[Callable[[Path], object], str]] = {
     "a pipe": (lambda p: instead(p / "shop.py", os.mkfifo), "shop.py"),
     "a program": (lambda p: (p / "shop.py").chmod(0o755), "shop.py"),
     "git does not look": (lambda p: hidden(p, "--assume-unchanged"), "text.txt"),
+    "git asks a monitor": (watched, "text.txt"),
+    "git compares sizes and times": (hardly_compared, "text.txt"),
+    "git keeps something else": (filtered, "text.txt"),
+    "git takes letters for equal": (other_letters, "SHOP.py"),
     "git skips it": (lambda p: hidden(p, "--skip-worktree"), "text.txt"),
     "a name that is no text": (
         lambda p: Path(os.fsdecode(os.fsencode(p) + b"/\xff")).touch(), "\\xff",
@@ -74,6 +115,40 @@ def test_other_changes_are_told(tree: Path, name: str) -> None:
     before, (change, path) = changes(tree), OTHER[name]
     change(tree)
     assert list(others(before, changes(tree))) == [path]
+
+
+def test_a_commit_is_what_its_id_says_and_not_what_replaces_it(tree: Path) -> None:
+    """The twin: without the replacement, the same work tree has the same changes."""
+    git(tree, "commit", "-qam", "tested")
+    append(tree / "text.txt")
+    git(tree, "commit", "-qam", "other")
+    git(tree, "replace", "HEAD~1", "HEAD")
+    git(tree, "reset", "-q", "--soft", "HEAD~1")
+    assert set(changes(tree)) == {"new.py", "text.txt"}
+    git(tree, "replace", "--delete", "HEAD")
+    assert set(changes(tree)) == {"new.py", "text.txt"}
+
+
+@pytest.mark.parametrize("is_setting", [True, False])
+def test_what_git_says_of_a_work_tree_elsewhere_is_no_answer(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_setting: bool
+) -> None:
+    """The twin: it says it of the work tree that this folder is in."""
+    elsewhere = tmp_path / "elsewhere"
+    git(tmp_path, "clone", "-q", str(tree), str(elsewhere))
+    monkeypatch.setenv("GIT_DIR", str(tree / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tree))
+    assert checkout_of(tree, tree / "reports").commit is not None
+    if is_setting:
+        monkeypatch.delenv("GIT_DIR")
+        monkeypatch.delenv("GIT_WORK_TREE")
+        git(tree, "config", "core.worktree", str(elsewhere))
+    else:
+        monkeypatch.setenv("GIT_WORK_TREE", str(elsewhere))
+    found = checkout_of(tree, tree / "reports")
+    assert (found.commit, found.changes) == (None, None)
+    assert found.why_unknown.startswith(f"it answers for {elsewhere}")
+    assert written_files(tree, tree / "reports", 0) == []
 
 
 THE_SAME: dict[str, Callable[[Path], object]] = {
