@@ -290,6 +290,10 @@ _HAPPENED = {
     "skipped": "was skipped",
     "removed": "was collected and is missing from the run; nobody said that it was deselected",
     "silent": "is a worker that ended without telling what it had collected",
+    "elsewhere": (
+        "is a worker that ran in the project of another folder, whose files were not compared: let "
+        "workers run here (no chdir= in --tx)"
+    ),
     "changed": "was changed while the run went on",
     "written": (
         "was written while the run loaded its files, so nobody knows what it held before; with "

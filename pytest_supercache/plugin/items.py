@@ -42,6 +42,7 @@ class Items:
         self._told_left_out: set[str] = set()
         self._told_unasked = dict[str, str]()
         self.silent: list[str] = []  # workers that have not told it
+        self.elsewhere: list[str] = []  # workers of another root, whose files nobody compares
         self.answered: set[str] = set()  # they have a finding, or were seen to be broken or skipped
         self.deselected = 0  # how many items, of anybody's, were left out and told
         self.without_asserts = bool(sys.flags.optimize)  # here, or in any worker
@@ -61,6 +62,10 @@ class Items:
     def ran_from(self) -> set[str]:
         """The files of what was collected, from the root."""
         return {node_id.partition("::")[0] for node_id in self.collected}
+
+    @property
+    def _root(self) -> str:
+        return os.path.realpath(self._config.rootpath)
 
     @property
     def _left_out(self) -> set[str]:
@@ -146,6 +151,7 @@ class Items:
         """Send what a worker knows to the controller."""
         if hasattr(self._config, "workeroutput"):
             self._config.workeroutput[_OUTPUT] = {
+                "root": self._root,
                 "collected": self.collected,
                 "left_out": sorted(self._left_out),
                 "unasked": self._unasked,
@@ -163,6 +169,8 @@ class Items:
         if told is None:
             self.silent.append(worker)
             return
+        if told["root"] != self._root:
+            self.elsewhere.append(f"{worker} ({told['root']})")
         self._told |= told["collected"]
         self._told_left_out |= set(told["left_out"])
         self._told_unasked |= told["unasked"]
@@ -180,6 +188,7 @@ class Items:
             "left_out": self.left_out(),
             "removed": [] if is_stopped else self.removed(),
             "silent": sorted(self.silent),
+            "elsewhere": sorted(self.elsewhere),
             "no_tests": self.no_tests(),
             "selecting": selecting(self._config),
             "paths": paths(self._config),

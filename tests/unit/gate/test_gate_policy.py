@@ -160,6 +160,8 @@ CASES: dict[str, Case] = {
     "a status of another plugin": ([HELD], {"exit_status": 11}, NONE, "status 11"),
     "crash of a worker": (
         [HELD], {"exit_status": 1, "crashed": ["T[shop]"]}, NONE, "T[shop] was running when"),
+    "a worker ran another project": (
+        [HELD], {"elsewhere": ["gw0 (/copy)"]}, NONE, "gw0 (/copy) is a worker that ran in the"),
     "broken file": ([HELD], {"exit_status": 1, "broken": ["story"]}, NONE, "story could not be"),
     "skipped": ([HELD], {"skipped": ["T[shop]"]}, NONE, "T[shop] was skipped"),
     "stopped by -x beside a waiver": (
