@@ -5,7 +5,6 @@ A worker of xdist collects everything and runs a part; so it tells the controlle
 
 import os
 import sys
-from contextlib import suppress
 from fnmatch import fnmatch
 from glob import iglob
 from itertools import pairwise
@@ -20,9 +19,6 @@ from pytest_supercache.registry import REGISTRY, Decorated
 from pytest_supercache.scenario.walk import find_files
 
 _OUTPUT = "supercache_items"
-IMPORTS_US = b"pytest_supercache"
-"""Stands in the text of a module that has explored tests."""
-
 _COLLECTING = {"testpaths", "norecursedirs", "python_files", "python_classes", "python_functions"}
 """Settings of pytest that say what is collected."""
 
@@ -121,16 +117,21 @@ class Items:
         """Note what was skipped while it was imported, if it may have items of ours.
 
         That is a module, or a folder whose conftest file was skipped. What a module would have had
-        cannot be known, so its text decides: explored tests need an import of this plugin.
+        cannot be known, so its text decides.
         """
         path = collector.path
         if not path.is_dir():
-            self._skipped_files |= {collector.nodeid} if _imports_us(path) else set()
+            self._skipped_files |= {collector.nodeid} if self._may_explore(path) else set()
             return
         found = find_files([path], path, self._is_test_module, lambda _: False)
-        modules = [path for path in found.files if _imports_us(path)]
+        modules = [path for path in found.files if self._may_explore(path)]
         not_seen = [*found.unread, *found.outside, *([] if found.is_whole else [path])]
         self._skipped_files |= {self._shown(path) for path in [*modules, *not_seen]}
+
+    def _may_explore(self, path: Path) -> bool:
+        from pytest_supercache.plugin.unimported import may_explore
+
+        return may_explore(path, self._config.rootpath)
 
     def _is_test_module(self, name: str) -> bool:
         """Say whether pytest may take a file of this name for a module of tests."""
@@ -211,12 +212,6 @@ class Items:
     def removed(self) -> list[str]:
         """Return what was collected, not left out with a word, and has no answer."""
         return sorted(map(masked_id, set(self.collected) - self._left_out - self.answered))
-
-
-def _imports_us(path: Path) -> bool:
-    with suppress(OSError):  # what cannot be read cannot be imported, either
-        return IMPORTS_US in path.read_bytes()
-    return False
 
 
 def selecting(config: pytest.Config) -> list[str]:

@@ -7,15 +7,14 @@ written between its beginning and then is known by the times of the files.
 
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_supercache.plugin.items import IMPORTS_US
 from pytest_supercache.plugin.uncollected import ScenarioFiles, Uncollected
+from pytest_supercache.plugin.unimported import may_explore
 from pytest_supercache.plugin.unread import unread
 from pytest_supercache.scenario.names import is_scenario_file
 
@@ -83,9 +82,8 @@ class Surroundings:
     def _may_have_ours(self, file: str) -> bool:
         if is_scenario_file(Path(file).name):
             return True
-        with suppress(OSError):
-            return IMPORTS_US in (self._config.rootpath / file).read_bytes()
-        return False
+        root = self._config.rootpath
+        return may_explore(root / file, root)
 
     def uncollected(self, collected: Iterable[str]) -> Uncollected:
         """Return the scenario files below the paths of the run that are not ``collected``."""

@@ -229,6 +229,7 @@ def test_settings_that_are_not_the_projects_leave_something_out(project: Project
         assert project.verdict()["run"]["selecting"] == ["--ignore=docs"]
 
 
+SKIPPED = "import pytest\npytest.importorskip('no_such_library')\n"
 SKIPS = ["importorskip('no_it')", "skip('later', allow_module_level=True)"]
 
 
@@ -260,15 +261,20 @@ def test_a_module_of_explored_tests_that_is_skipped_whole_is_no_verdict(
     assert "test_it.py was skipped" in locked.output
 
 
+def test_so_is_one_that_knows_explore_by_a_name_of_the_project(project: Project) -> None:
+    project.scenario(race("G-1", "uncached"))
+    project.test_file("from pytest_supercache import explore as race\n", "support")
+    project.test_file(f"{SKIPPED}from support import race\n@race\ndef test_it(world): pass\n")
+    assert project.run("--supercache-gate").ret == 6
+    assert gate(project)["reasons"] == ["test_it.py was skipped"]
+
+
 def test_a_module_of_others_that_is_skipped_whole_is_as_good_as_its_tests(
     project: Project,
 ) -> None:
     project.scenario(race("G-1", "uncached"))
     project.test_file("import pytest\npytest.skip('on Windows only', allow_module_level=True)\n")
     assert project.run("--supercache-gate").ret == 0
-
-
-SKIPPED = "import pytest\npytest.importorskip('no_such_library')\n"
 
 
 def skipped_folder(project: Project, module: str, text: str) -> None:

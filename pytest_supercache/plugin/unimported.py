@@ -1,0 +1,101 @@
+"""Whether a module that was not imported may have explored tests, which only its text can tell.
+
+It has some if it imports this package, or decorates functions with something of a module of the
+project that does: projects give ``explore`` their own name and options in a helper.
+"""
+
+import ast
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_US = b"pytest_supercache"
+_HELPERS_MAX = 1_000  # modules that are looked into for one; a module that has more may have tests
+
+
+def may_explore(path: Path, root: Path) -> bool:
+    """Say whether a module may have explored tests; modules outside of ``root`` have none."""
+    text = _text(path)
+    if _US in text:
+        return True
+    decorators, imported = _decorators_and_imports(text)
+    names = decorators & set(imported)
+    if decorators - names:  # `from helper import *` may have brought it
+        names.add("*")
+    modules = [module for name in names for module in imported.get(name, ())]
+    return _lead_to_us(_files(modules, path, root), root)
+
+
+def _lead_to_us(files: Iterable[Path], root: Path) -> bool:
+    """Say whether one of some modules imports this package, or another one of them that does."""
+    waiting, seen = list(files), set[Path]()
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        text = _text(path)
+        if _US in text or len(seen) > _HELPERS_MAX:
+            return True
+        _, imported = _decorators_and_imports(text)
+        modules = [module for found in imported.values() for module in found]
+        waiting += _files(modules, path, root)
+    return False
+
+
+def _text(path: Path) -> bytes:
+    with suppress(OSError):  # what cannot be read cannot be imported, either
+        return path.read_bytes()
+    return b""
+
+
+_Module = tuple[int, str]
+"""How many dots, and the name behind them."""
+
+
+def _decorators_and_imports(text: bytes) -> tuple[set[str], dict[str, list[_Module]]]:
+    """Return the names that decorators of functions begin with, and modules by imported name."""
+    decorators, imported = set[str](), dict[str, list[_Module]]()
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError, RecursionError):  # then it cannot be imported
+        return decorators, imported
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            decorators |= {_first_name(one) for one in node.decorator_list}
+        for name, module in _imports(node):
+            imported.setdefault(name, []).append(module)
+    return decorators - {""}, imported
+
+
+def _imports(node: ast.AST) -> Iterator[tuple[str, _Module]]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield alias.asname or alias.name.partition(".")[0], (0, alias.name)
+    elif isinstance(node, ast.ImportFrom):
+        module = node.module or ""
+        for alias in node.names:
+            yield alias.asname or alias.name, (node.level, module)
+            yield alias.asname or alias.name, (node.level, f"{module}.{alias.name}".lstrip("."))
+
+
+def _first_name(decorator: ast.expr) -> str:
+    while isinstance(decorator, ast.Call | ast.Attribute):
+        decorator = decorator.func if isinstance(decorator, ast.Call) else decorator.value
+    return decorator.id if isinstance(decorator, ast.Name) else ""
+
+
+def _files(modules: Iterable[_Module], importer: Path, root: Path) -> Iterator[Path]:
+    """Yield the files of the project that modules may be."""
+    folders = [one for one in importer.parents if one.is_relative_to(root)]
+    told = [Path(os.path.realpath(entry)) for entry in sys.path]
+    anywhere = [*folders, *(one for one in told if one.is_relative_to(os.path.realpath(root)))]
+    for level, name in modules:
+        bases = folders[level - 1 : level] if level else anywhere
+        for base in bases:
+            path = base.joinpath(*name.split("."))
+            for file in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
+                if file.is_file():
+                    yield file
