@@ -28,6 +28,7 @@ from pytest_supercache.plugin.marking import (
     others_beside,
     refuse_empty_id,
     write_own,
+    wrote_last,
 )
 from pytest_supercache.plugin.rules import judged_without_gate, rules_of
 from pytest_supercache.plugin.surroundings import Surroundings
@@ -78,6 +79,9 @@ class Gate:
         self._facts: dict[str, list[str]] = {
             "failed": [], "broken": [], "crashed": [], "skipped": []
         }  # fmt: skip
+        self.is_on = is_asked(config, config.option, project)
+        if self.is_on and not hasattr(config, "workerinput"):
+            mark_once(config, folder)  # before anything is refused
         self._runs = ItemRuns()
         self._items = Items(config)
         self.surroundings = Surroundings(config, project, folder)
@@ -88,7 +92,6 @@ class Gate:
         self._status: int | None = None
         self._close: Callable[[], None] | None = None  # known once its file has the verdict
         self.has_begun = False  # without being on, and its file says so
-        self.is_on = is_asked(config, config.option, project)
         if not hasattr(config, "workerinput"):
             self._prepare()
 
@@ -98,7 +101,7 @@ class Gate:
         return given
 
     def _prepare(self) -> None:
-        """Refuse what is no evidence, mark the old verdict as over, read what was decided.
+        """Refuse what is no evidence, and read what was decided.
 
         Raises:
             UsageError: an option or a file is wrong.
@@ -109,7 +112,6 @@ class Gate:
 
         try:
             if self.is_on:
-                mark_once(self._config, self._path.parent)
                 refuse_empty_id()
                 refuse_without_asserts(self._config)
                 refuse_unread(self._config)
@@ -303,8 +305,9 @@ class Gate:
 
         Raises:
             OSError: it cannot be written.
+            SupercacheError: without the gate, the file is no verdict any more.
         """
-        if self._close is not None:
+        if self._close is not None and (self.is_on or wrote_last(self._config, self._path)):
             self._close()
 
     def write_texts(self) -> None:

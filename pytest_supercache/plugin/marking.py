@@ -273,6 +273,18 @@ def write_own(
         _tell_elsewhere(config, path, scope["run"])
 
 
+def wrote_last(config: pytest.Config, path: Path) -> bool:
+    """Say whether this run was the last one to write a verdict.
+
+    Raises:
+        OSError: it cannot be read.
+        InputError: it is none.
+    """
+    from pytest_supercache.report.verdict_schema import read_verdict
+
+    return (read_verdict(path).get("run") or {}).get("owner") == config.stash[_NUMBER]
+
+
 def others_beside(config: pytest.Config, path: Path, run: Mapping[str, Any]) -> list[Any]:
     """Return the other runs of the same id that stand against a GO."""
     from pytest_supercache.gate import same_id

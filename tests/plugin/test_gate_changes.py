@@ -157,3 +157,23 @@ def test_new_files_that_are_written_after_the_tests_are_no_change(
     committed(project.path)
     assert project.run(*with_gate).ret == 0
     assert "are others here: coverage.xml;" in verdict().output
+
+
+REPLACES = """
+import json, pathlib
+def pytest_unconfigure():
+    file = pathlib.Path("reports/verdict.json")
+    file.write_text(json.dumps({**(it := json.loads(file.read_text())), "build": "other", "run": {
+        **it["run"], "owner": "other"}}))
+"""
+
+
+def test_a_run_without_the_gate_leaves_alone_what_another_one_has_written_since(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: a file that is its own has at its end what was written late (above)."""
+    monkeypatch.delenv("SUPERCACHE_RUN_ID", raising=False)
+    project.scenario(race("U-7", "uncached"))
+    project.add_to_conftest(REPLACES)
+    assert project.run().ret == 0
+    assert project.verdict()["build"] == "other"

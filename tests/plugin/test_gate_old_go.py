@@ -66,6 +66,17 @@ def test_a_run_that_died_before_it_had_begun_leaves_no_go(old_go: Project, name:
     assert "the run did not finish" in decided.output
 
 
+@pytest.mark.parametrize("setting", ["uncollected = 3", "releases = 7"])
+def test_nor_does_a_wrong_setting_where_a_conftest_brings_the_plugin(
+    old_go: Project, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    old_go.conftest("pytest_plugins = ['pytest_supercache.plugin']")
+    configure(old_go, f"gate = true\n{setting}")
+    assert old_go.run_apart().ret == 4
+    assert verdict().exit_code == 6
+
+
 def test_an_option_that_nobody_knows_leaves_no_go(old_go: Project) -> None:
     assert old_go.run("--supercache-gate", "--no-such-option").ret == 4
     assert verdict().exit_code == 6
