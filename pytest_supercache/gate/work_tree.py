@@ -65,11 +65,12 @@ def _differing(folder: Path, bounds: _Bounds) -> WorkTree | None:
     unseen = {**dict(_present(filtered, root)), **dict(_unseen(index, root))}
     found = {**unseen, **dict(_entries(status))}
     files = dict[str, str]()
-    for name, _ in sorted(found.items()):
+    for name in sorted(found):
         digest = _digest(root / os.fsdecode(name), bounds)
         if digest is None:
             return None
-        files[_text(name)] = digest
+        if not _is_submodule_as_committed(root, name, digest):
+            files[_text(name)] = digest
     untracked = frozenset(_text(name) for name, is_untracked in found.items() if is_untracked)
     return WorkTree(top=root, files=files, untracked=untracked)
 
@@ -182,6 +183,14 @@ def _of_file(path: Path, found: os.stat_result, bounds: _Bounds) -> str:
         return f"{mode}{_hash(file.read(size + 1))}"  # it may grow meanwhile
 
 
+def _is_submodule_as_committed(root: Path, name: bytes, digest: str) -> bool:
+    """Say whether git lists a submodule for nothing but what Python keeps there for itself."""
+    commit, separator, files = digest.removeprefix("commit ").partition(" ")
+    if not separator or files != _NOTHING:
+        return False
+    return git(root, "rev-parse", f"HEAD:{os.fsdecode(name)}") == commit
+
+
 def _of_repository(path: Path, bounds: _Bounds) -> str | None:
     """Describe a repository inside of the other: its commit, and what differs from that."""
     inner = _differing(path, bounds)
@@ -195,3 +204,7 @@ def _of_repository(path: Path, bounds: _Bounds) -> str | None:
 
 def _hash(content: bytes) -> str:
     return sha256(content).hexdigest()
+
+
+_NOTHING = _hash(repr([]).encode())
+"""The digest of a repository in which nothing differs."""

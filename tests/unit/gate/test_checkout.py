@@ -224,11 +224,23 @@ def test_repositories_inside_are_looked_into(tree: Path, is_submodule: bool) -> 
     before = changes(tree)
     name = "inner" if is_submodule else "inner/"
     assert (name in before) != is_submodule
+    append(inner / "__pycache__" / "lib.pyc")
+    assert list(others(before, changes(tree))) == []
     append(inner / "lib.py")
     changed = changes(tree)
     assert list(others(before, changed)) == [name]
     append(inner / "lib.py")
     assert list(others(changed, changes(tree))) == [name]
+
+
+def test_another_commit_of_a_submodule_is_a_change(tree: Path) -> None:
+    library = tree.parent / "library"
+    append(library / "lib.py")
+    committed(library)
+    git(tree, "submodule", "add", str(library), "inner")
+    git(tree, "commit", "-qm", "with a submodule")
+    git(tree / "inner", "commit", "-qm", "another", "--allow-empty")
+    assert "inner" in changes(tree)
 
 
 def test_a_submodule_that_is_not_there_is_a_folder(tree: Path) -> None:
