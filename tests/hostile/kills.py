@@ -49,10 +49,10 @@ END_SECONDS = 60.0
 LONG = """
 class Long(Uncached):
     def get(self, key):
-        for _ in range(6):
+        for _ in range(40):
             self.redis.get(key)
     def set(self, key, value):
-        for _ in range(6):
+        for _ in range(40):
             self.redis.set(key, value)
 
 @sc.system("long")
