@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.plugin.uncollected import ScenarioFiles, Uncollected
-from pytest_supercache.plugin.unimported import may_explore
+from pytest_supercache.plugin.unimported import names_us
 from pytest_supercache.plugin.unread import unread
 from pytest_supercache.scenario.names import is_scenario_file
 
@@ -82,8 +82,7 @@ class Surroundings:
     def _may_have_ours(self, file: str) -> bool:
         if is_scenario_file(Path(file).name):
             return True
-        root = self._config.rootpath
-        return may_explore(root / file, root)
+        return names_us(self._config.rootpath / file)
 
     def uncollected(self, collected: Iterable[str]) -> Uncollected:
         """Return the scenario files below the paths of the run that are not ``collected``."""

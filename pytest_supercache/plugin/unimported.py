@@ -15,6 +15,11 @@ _US = b"pytest_supercache"
 _HELPERS_MAX = 1_000  # modules that are looked into for one; a module that has more may have tests
 
 
+def names_us(path: Path) -> bool:
+    """Say whether the text of a module has the name of this package: a quick look."""
+    return _US in _text(path)
+
+
 def may_explore(path: Path, root: Path) -> bool:
     """Say whether a module may have explored tests; modules outside of ``root`` have none."""
     text = _text(path)
