@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,22 @@ def _lock(path: Path) -> dict[str, Any]:
     try:
         text = _text(path)
         if text is None:
-            return {}
+            return _lock_of_another_name(path)
         lock = read_lock(text, LOCK)
         found = {"lock": lock.scenarios, "lock_paths": lock.paths}
         return {**found, "lock_digest": digest_of(text)}
     except SupercacheError as error:
         return {"lock_fault": str(error), "lock_digest": digest_of(text or str(error))}
+
+
+def _lock_of_another_name(path: Path) -> dict[str, Any]:
+    """Tell of a lock whose name is right only where upper and lower case are the same."""
+    with suppress(OSError):
+        for name in sorted(other.name for other in path.parent.iterdir()):
+            if name.lower() == LOCK:
+                said = f"{name} is not read, because its name is not {LOCK}: rename it"
+                return {"lock_fault": said, "lock_digest": digest_of(said)}
+    return {}
 
 
 def is_of_the_gate(path: Path) -> bool:

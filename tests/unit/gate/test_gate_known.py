@@ -251,3 +251,12 @@ def test_a_day_is_a_date() -> None:
     assert read_day("2026-12-15") == date(2026, 12, 15)
     with pytest.raises(SupercacheError, match="expected a date as in 2026-12-15"):
         read_day("tomorrow")
+
+
+def test_a_lock_whose_name_has_other_letters_is_no_missing_lock(tmp_path: Path) -> None:
+    """The twin: a file of another name. Where letters are equal to the file system, it is read."""
+    (tmp_path / "gate.locks").touch()
+    assert read_rules(tmp_path, {}, TODAY).lock_fault is None
+    (tmp_path / "Gate.lock").touch()
+    said = read_rules(tmp_path, {}, TODAY).lock_fault
+    assert said == "Gate.lock is not read, because its name is not gate.lock: rename it"
