@@ -63,7 +63,7 @@ def _differing(folder: Path, bounds: _Bounds) -> WorkTree | None:
     if status is None or index is None or filtered is None:
         return None
     unseen = {**dict(_present(filtered, root)), **dict(_unseen(index, root))}
-    found = {**unseen, **dict(_entries(status))}
+    found = {**unseen, **_entries(status)}
     files = dict[str, str]()
     for name in sorted(found):
         digest = _digest(root / os.fsdecode(name), bounds)
@@ -122,14 +122,19 @@ def _stamp(found: os.stat_result) -> int:
     return found.st_mtime_ns if os.name == "nt" else found.st_ctime_ns
 
 
-def _entries(status: bytes) -> Iterator[tuple[bytes, bool]]:
-    """Yield the paths that git lists, and whether it does not have them."""
+def _entries(status: bytes) -> dict[bytes, bool]:
+    """Return the paths that git lists, and whether it does not have them.
+
+    One that is removed from the index and still there is listed twice: its commit has it.
+    """
+    found = dict[bytes, bool]()
     for entry in filter(None, status.split(b"\0")):
         kind, name = entry[:2], entry[3:]
         if kind != _UNTRACKED:
-            yield name, False
+            found[name] = False
         elif not _CACHES & set(_text(name).split("/")):
-            yield name, True
+            found.setdefault(name, True)
+    return found
 
 
 def _letters_count(root: Path) -> tuple[str, ...]:

@@ -233,6 +233,14 @@ def test_repositories_inside_are_looked_into(tree: Path, is_submodule: bool) -> 
     assert list(others(changed, changes(tree))) == [name]
 
 
+def test_a_file_that_is_taken_out_of_the_index_is_still_one_of_the_commit(tree: Path) -> None:
+    """The twin: a new file, which may be what a run writes."""
+    before = checkout_of(tree, tree / "reports")
+    git(tree, "rm", "-q", "--cached", "text.txt")
+    append(tree / "more.txt")
+    assert meanwhile(before, checkout_of(tree, tree / "reports"))[1] == ["text.txt"]
+
+
 def test_another_commit_of_a_submodule_is_a_change(tree: Path) -> None:
     library = tree.parent / "library"
     append(library / "lib.py")
