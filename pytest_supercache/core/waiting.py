@@ -27,7 +27,11 @@ def allows(
         is_set: says which flags are set, the timers that have fired among them.
         state_of: returns the state of an object; None: nobody has done anything to it.
     """
-    if wait is None or (wait.timer and is_set(wait.timer)):
+    if wait is None:
+        return True
+    if wait.after and not is_set(wait.after):
+        return False
+    if wait.timer and is_set(wait.timer):
         return True
     if not all(map(is_set, wait.flags)):
         return False

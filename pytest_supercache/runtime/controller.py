@@ -280,11 +280,14 @@ class Controller(Notes):
     def may_take(self, actor: Actor, announced: Announced | None) -> bool:
         """Say whether an actor may take the step that it has announced."""
         assert announced is not None, f"{actor.name} has announced nothing"
-        if announced.fired or (announced.wait is None and announced.recheck_from is None):
+        wait = announced.wait
+        if announced.fired:
+            return wait is None or not wait.after or self.record.waits.is_set(wait.after)
+        if wait is None and announced.recheck_from is None:
             return True
         if announced.recheck_from is not None:
             return self.record.wrote_since(announced.recheck_from, announced.footprint.reads)
-        return self.record.allows(actor.name, announced.wait)
+        return self.record.allows(actor.name, wait)
 
     def pass_on(self, chosen: Actor | None) -> None:
         """Hand the baton to an actor; None: to the body."""

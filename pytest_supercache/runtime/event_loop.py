@@ -31,6 +31,7 @@ from pytest_supercache.runtime.coroutines import is_inner, serves
 from pytest_supercache.runtime.loop_callbacks import called_by_loop
 from pytest_supercache.runtime.loop_executor import run_on_thread
 from pytest_supercache.runtime.loop_inbox import Inbox
+from pytest_supercache.runtime.loop_sleepers import Sleepers
 from pytest_supercache.runtime.loop_waits import note_waits
 from pytest_supercache.runtime.memory_net import Network, Server
 from pytest_supercache.runtime.passing import take_alone
@@ -76,6 +77,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self._rest: asyncio.Future[None] | None = None
         self._moves = 0
         self.timers = Timers(self)
+        self._sleepers = Sleepers(controller)
 
     # -- what asyncio asks of a loop -------------------------------------------------------------
 
@@ -272,17 +274,21 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         """
         if self._ready or self.timers.next_deadline() is not None:  # type: ignore[attr-defined] # typeshed omits it
             self.controller.fused = None  # these must have their chance before
+        self._sleepers.add(actor, announced)
         if self.controller.announce(actor, announced):
+            self._sleepers.remove(announced, woke=True)
             return
         actor.gate = super().create_future()  # ours, and nobody's memory
         try:
             await actor.gate
         except BaseException:  # cancelled: the step is not taken, now or later
             actor.pending = None
+            self._sleepers.remove(announced, woke=False)
             raise
         finally:
             actor.gate = None
             actor.state = State.RUNNING
+        self._sleepers.remove(announced, woke=True)
         if actor.dismissed or self.controller.given_up:
             raise Abandoned
 

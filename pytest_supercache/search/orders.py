@@ -221,10 +221,11 @@ class Ability:
         return any(touches(one.footprint.writes, reads) and not one.futile for one in others)
 
     def _is_allowed(self, actor: str, step: Step | Pending, mask: int) -> bool:
-        if self._has_fired(step.deadline, mask):
-            return True
+        has_fired = self._has_fired(step.deadline, mask)
         if step.wait is None:
-            return step.deadline is None
+            return has_fired or step.deadline is None
+        if has_fired:
+            return not step.wait.after or self._is_set(step.wait.after, mask)
         return allows(
             actor,
             step.wait,

@@ -173,7 +173,8 @@ class Races:
         if step.cause is not None and not self._is_there(step.cause, at, kept):
             return False
         if step.deadline is not None and self._has_fired(step.deadline, at):
-            return True
+            after = "" if step.wait is None else step.wait.after
+            return not after or self._is_set(after, at, kept)
         if step.recheck:
             return self._is_news(late, at, kept)
         if step.wait is None:

@@ -1,0 +1,126 @@
+"""Coroutines that sleep on one event loop: it wakes them in the order of their deadlines."""
+
+import asyncio
+import threading
+from time import sleep  # noqa: TID251 - what code under test does
+
+import pytest
+
+from tests.soundness.truth import broken, right, systems_of
+
+IN_ORDER = "a loop takes timers in the order in which they are due, however late it is"
+LATER = "the first is due after the second"
+
+
+async def _woken_in_order(world, first, second):
+    rows = []
+
+    async def wait(seconds, row):
+        await asyncio.sleep(seconds)
+        rows.append(row)
+
+    async def flow():
+        await asyncio.gather(wait(first, 1), wait(second, 2))
+
+    world.actor("flow", flow)
+    await world.run()
+    assert rows == [1, 2]
+
+
+@right(IN_ORDER)
+async def a_short_sleep_before_a_long_one(world):
+    await _woken_in_order(world, 0.01, 1)
+
+
+@broken(LATER)
+async def a_long_sleep_before_a_short_one(world):
+    await _woken_in_order(world, 1, 0.01)
+
+
+@right("of two with one deadline the first to sleep wakes first")
+async def two_sleeps_that_are_as_long(world):
+    await _woken_in_order(world, 0.01, 0.01)
+
+
+@broken("threads wake when they get their turn")
+def two_threads_that_sleep_as_long(world):
+    rows = []
+
+    def wait(row):
+        sleep(0.01)
+        rows.append(row)
+
+    def flow():
+        threads = [threading.Thread(target=wait, args=(row,)) for row in (1, 2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    world.actor("flow", flow)
+    world.run()
+    assert rows == [1, 2]
+
+
+async def _woken_beside_one_that_is_cancelled(world, seconds):
+    """What is cancelled in its sleep holds nobody back."""
+    rows = []
+
+    async def wait(seconds, row):
+        await asyncio.sleep(seconds)
+        rows.append(row)
+
+    async def flow():
+        short = asyncio.create_task(wait(0.01, 1))
+        middle = asyncio.create_task(wait(0.5, 2))
+        long = asyncio.create_task(wait(seconds, 3))
+        await asyncio.sleep(0)
+        middle.cancel()
+        await asyncio.gather(short, long, middle, return_exceptions=True)
+
+    world.actor("flow", flow)
+    await world.run()
+    assert rows == [1, 3]
+
+
+@right(IN_ORDER)
+async def a_long_sleep_behind_one_that_is_cancelled(world):
+    await _woken_beside_one_that_is_cancelled(world, 1)
+
+
+@broken(LATER)
+async def a_short_sleep_beside_one_that_is_cancelled(world):
+    await _woken_beside_one_that_is_cancelled(world, 0.001)
+
+
+async def _stored_between(world, pauses):
+    """Two users look and store; the second looks after a while, and finds what the first stored."""
+    stored = {"n": 0}
+
+    async def add(before, within):
+        await asyncio.sleep(before)
+        n = stored["n"]
+        await asyncio.sleep(within)
+        stored["n"] = n + 1
+
+    async def flow():
+        await asyncio.gather(*(add(*pause) for pause in pauses))
+
+    world.actor("flow", flow)
+    await world.run()
+    assert stored["n"] == 2
+
+
+@right("the first has stored when the second wakes: the loop is not as late", ticks=0)
+async def a_store_that_is_due_before_the_next_look(world):
+    await _stored_between(world, [(0.01, 0.01), (0.5, 0.01)])
+
+
+@broken("the second looks while the first sleeps between its look and its store", ticks=0)
+async def a_store_that_is_due_after_the_next_look(world):
+    await _stored_between(world, [(0.01, 1), (0.5, 0.01)])
+
+
+@pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
+def test_a_verdict_is_the_truth(system):
+    system.must_be_told()
