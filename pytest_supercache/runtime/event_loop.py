@@ -28,7 +28,7 @@ from pytest_supercache.runtime.awaits import Parted
 from pytest_supercache.runtime.baton import Baton
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.coroutines import is_inner, serves
-from pytest_supercache.runtime.loop_callbacks import called_by_loop
+from pytest_supercache.runtime.loop_callbacks import called_by_loop, eager_flow
 from pytest_supercache.runtime.loop_executor import run_on_thread
 from pytest_supercache.runtime.loop_inbox import Inbox
 from pytest_supercache.runtime.loop_sleepers import Sleepers
@@ -141,6 +141,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Task[Any]:
         """Start a coroutine as the flow that was made for it."""
         name = child.name if name is None else name
+        context.run(ACTING.set, child)
         task = super().create_task(self._parted(coro), name=name, context=context, **rest)
         self._adopt(child, task, context)
         task.add_done_callback(self._ended)
@@ -189,7 +190,9 @@ class ControlledLoop(asyncio.SelectorEventLoop):
     def acting(self) -> TaskActor | None:
         """Return the actor whose task or callback runs now; None: the body's own code."""
         task = asyncio.current_task(self)
-        return ACTING.get() if task is None else self.actors.get(task)
+        actor = ACTING.get() if task is None else self.actors.get(task)
+        is_unknown = actor is None and task is not None and self.racing
+        return eager_flow(self.controller) if is_unknown else actor
 
     def main(self, coroutine: Any) -> asyncio.Task[Any]:
         """Make the task of the body: it acts as the body itself."""

@@ -1,4 +1,4 @@
-"""What an event loop calls for a callback: on the node of its flow, and heard where it is of C."""
+"""Whose flow a callback or a task is, before and beside what the loop itself knows of it."""
 
 from asyncio import Future
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.runtime.memory.calls import touching
-from pytest_supercache.runtime.task_actor import ACTING
+from pytest_supercache.runtime.task_actor import ACTING, TaskActor
 
 if TYPE_CHECKING:
     from pytest_supercache.runtime.controller import Controller
@@ -32,6 +32,18 @@ def called_by_loop(
     if actor is None:
         return callback, args
     return _on_node, (loop.controller, actor.node, callback, args)
+
+
+def eager_flow(controller: "Controller") -> TaskActor | None:
+    """Return the flow of a task that runs before it is known: an eager one, in its own context."""
+    actor = ACTING.get()
+    if actor is not None and actor.task is None:
+        return actor
+    controller.hazard(
+        "the code under test has made a task by asyncio.Task(...), which is not under control. Let "
+        "it use asyncio.create_task(...), or a task group"
+    )
+    return None
 
 
 def _on_node(controller: "Controller", node: str | None, callback: Any, args: Any) -> None:
