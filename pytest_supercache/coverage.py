@@ -86,24 +86,6 @@ def _is_visible(step: Step) -> bool:
     return step.footprint != NOTHING and (step.kind, step.label) != ("hand", RUN)
 
 
-NO_KEY_EXPIRED = "no key expired during the flow (ticks: 1 lets it)"
-
-
-def outlives_a_key(execution: Execution) -> bool:
-    """Say whether a key is read that was given a time to live before."""
-    return any(
-        resource in step.footprint.reads and resource not in step.footprint.writes
-        for resource in execution.expiring
-        for step in _after_first(execution.race, resource)
-    )
-
-
-def _after_first(steps: list[Step], resource: str) -> list[Step]:
-    """Return the steps after the first one that writes a resource."""
-    first = next((at for at, s in enumerate(steps) if resource in s.footprint.writes), len(steps))
-    return steps[first + 1 :]
-
-
 def bounds(scope: Scope) -> str:
     """Write the bounds in brackets."""
     parts = [_count(scope, "users"), _count(scope, "keys")]

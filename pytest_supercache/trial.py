@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_supercache import coverage
+from pytest_supercache import coverage, unexpired
 from pytest_supercache.core.errors import (
     ReplayDivergedError,
     SupercacheError,
@@ -13,7 +13,7 @@ from pytest_supercache.core.fault import Fault, Vector
 from pytest_supercache.core.fault_points import points
 from pytest_supercache.core.progress import Progress
 from pytest_supercache.core.real_clock import real_seconds
-from pytest_supercache.core.schedule import CLOCK, Schedule, Scheduler
+from pytest_supercache.core.schedule import Schedule, Scheduler
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End, Violation
@@ -92,7 +92,7 @@ class Trial:
     first: Execution | None = None
     early_ticks: int = 0
     warmed: str = ""  # what the first run showed that did not count
-    ticked: bool = False  # the clock has moved in some execution
+    expired: bool = False  # a time to live ran out before the users had ended
     keeps_keys: bool = False  # a key with a time to live was read, and could not expire early
     simplified: dict[str, None] = field(default_factory=dict)
     found: Found | None = None
@@ -246,8 +246,8 @@ class Trial:
         self.first = self.first or execution
         self.early_ticks = max(self.early_ticks, execution.early_ticks)
         self.simplified.update(dict.fromkeys(execution.simplified))
-        self.ticked |= any(step.actor == CLOCK for step in execution.race)
-        self.keeps_keys |= self.settings.keeps_keys and coverage.outlives_a_key(execution)
+        self.expired |= execution.expired
+        self.keeps_keys |= self.settings.keeps_keys and unexpired.outlives_a_key(execution)
         self.not_judged.update(dict.fromkeys(execution.unproven))
         return execution
 
@@ -304,7 +304,7 @@ class Trial:
         return real_seconds() - self.started
 
     def _said_of_keys(self) -> tuple[str, ...]:
-        return (coverage.NO_KEY_EXPIRED,) if self.keeps_keys and not self.ticked else ()
+        return (unexpired.NO_KEY_EXPIRED,) if self.keeps_keys and not self.expired else ()
 
     def scope(self) -> coverage.Scope:
         """Describe within which bounds a verdict is meant."""

@@ -367,6 +367,7 @@ class World(Recording):
             failure=failure,
             missed=self.stepping.faults.missed,
             places=losses.places(self.stack, self._sights),
+            expired=time.expired,
             expiring=tuple(sorted(self.existing_cache.expiring)),
             start=self._record.start,
             memory_at_start=self._record.memory_at_start,

@@ -131,6 +131,7 @@ class Execution:
     results: dict[str, Any] = field(default_factory=dict)  # what the actors' functions returned
     missed: Vector = ()  # faults that were to strike and did not: the run does not count
     places: dict[str, str] = field(default_factory=dict)  # that can lose content: whose they are
+    expired: bool = False  # the time to live of something ran out before the users had ended
     expiring: tuple[str, ...] = ()  # resources that were ever given a time to live
     start: Layers = field(default_factory=dict)  # content before the race, when layers are recorded
     memory_at_start: Layers = field(default_factory=dict)  # of shared memory that was found

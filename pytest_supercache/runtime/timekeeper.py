@@ -73,6 +73,7 @@ class Timekeeper:
         self.timers_started = False
         self.ready: frozenset[str] = frozenset()  # who could go on at the last choice, no faults
         self.saw_deadline = False  # there was one while early ticks were left
+        self.expired = False  # a time to live ran out before the users had ended
         self.moved = 0
         self.alarms: list[Alarms] = []  # timers of event loops
         self.has_moves = False  # faults that the schedule places
@@ -278,8 +279,11 @@ class Timekeeper:
         actors = list(actors)
         moved = max(instant - self.clock.now(), 0.0)
         self.moved += 1
+        expiry = self._expiry(False)
         self.clock.move_to(self.clock.now() + moved)
         users_have_ended = _users_have_ended(actors)
+        if expiry is not None and expiry <= instant and not users_have_ended:
+            self.expired = True
         for actor in _carried(actors, self.ready):
             actor.carried += moved
         for actor in actors:

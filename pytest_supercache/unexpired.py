@@ -1,0 +1,31 @@
+"""Whether a flow reads a key with a time to live, so that it counts whether that key expired."""
+
+from collections.abc import Sequence
+
+from pytest_supercache.core.trace import Execution, Step
+
+NO_KEY_EXPIRED = "no key expired during the flow (ticks: 1 lets it)"
+
+_NOW = "clock:now"
+"""What a command reads that gives a key a time to live, or asks for it."""
+
+
+def outlives_a_key(execution: Execution) -> bool:
+    """Say whether a key is read in the race that was given a time to live before, by whomever."""
+    return any(
+        step.phase == "race"
+        and resource in step.footprint.reads
+        and resource not in step.footprint.writes
+        for resource in execution.expiring
+        for step in _after_first(execution.steps, resource)
+    )
+
+
+def _after_first(steps: Sequence[Step], resource: str) -> Sequence[Step]:
+    """Return the steps after the first one that gives a resource a time to live."""
+    first = next((at for at, s in enumerate(steps) if _is_given_time(s, resource)), len(steps))
+    return steps[first + 1 :]
+
+
+def _is_given_time(step: Step, resource: str) -> bool:
+    return resource in step.footprint.writes and _NOW in step.footprint.reads
