@@ -1,6 +1,7 @@
 """Connections that we make: what they are asked for, and the marks by which others know them."""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,6 +46,39 @@ def owned(connection: Any, owner: object) -> Any:
     setattr(connection, OWNER, owner)
     setattr(connection, PRIVATE, False)  # it may have served our own looks before
     return connection
+
+
+def count_connection(pool: Any, library: str = "redis") -> None:
+    """Count a connection that is about to be made, as the pools of redis-py and valkey-py do.
+
+    Blocking pools and those of asyncio count by themselves.
+
+    Raises:
+        redis.exceptions.MaxConnectionsError: the pool has as many as it may have; that of valkey
+            likewise.
+    """
+    made = getattr(pool, "_created_connections", None)
+    if made is None or hasattr(pool, "_connections"):
+        return
+    if made >= pool.max_connections:
+        exceptions = import_module(f"{library}.exceptions")
+        error = getattr(exceptions, "MaxConnectionsError", exceptions.ConnectionError)
+        raise error("Too many connections")
+    pool._created_connections = made + 1  # noqa: SLF001 - as the pool does
+
+
+def own_size(pool: Any) -> int | None:
+    """Return how many connections a pool has that was given a size and refuses to make more.
+
+    None: it has the usual size, or it is a blocking pool, which lets wait instead.
+    """
+    import redis
+
+    size: int | None = getattr(pool, "max_connections", None)
+    if size is None or hasattr(pool, "timeout"):
+        return None
+    usual: int = redis.ConnectionPool().max_connections
+    return size if size < usual else None
 
 
 def private_client(connect: Callable[[], Any]) -> "redis.Redis":

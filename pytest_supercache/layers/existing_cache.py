@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.layers.clock import EPOCH
-from pytest_supercache.layers.connections import TRACKED, owned, private_client
+from pytest_supercache.layers.connections import (
+    TRACKED,
+    count_connection,
+    owned,
+    private_client,
+)
 from pytest_supercache.layers.leases import Leases
 from pytest_supercache.layers.moulds import Moulds, of_tasks, of_threads
 from pytest_supercache.layers.servers import AnyServer
@@ -56,11 +61,21 @@ class ExistingCache:
         return client
 
     def join(self, pool: Any, arguments: Mapping[str, Any], library: str = "redis") -> Any:
-        """Make a connection for a pool; one that caches on the client's side gets its proxy.
+        """Make a connection for a pool, which counts it.
+
+        One that caches on the client's side gets its proxy.
 
         Raises:
+            redis.exceptions.MaxConnectionsError: the pool has as many as it may have.
             SupercacheError: the server cannot tell clients of changes.
         """
+        count_connection(pool, library)
+        connection = self._joined(pool, arguments, library)
+        if hasattr(pool, "_connections"):  # a blocking pool keeps its own list
+            pool._connections.append(connection)  # noqa: SLF001 - as the pool does
+        return connection
+
+    def _joined(self, pool: Any, arguments: Mapping[str, Any], library: str) -> Any:
         connection = self.connect(arguments, library)
         cache = getattr(pool, "cache", None)
         if cache is None:

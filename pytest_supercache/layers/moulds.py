@@ -44,7 +44,7 @@ class Moulds:
     Args:
         client: makes a client of a pool, given as ``connection_pool``.
         pool: makes a pool of usual options.
-        any_pool: makes one of others.
+        any_pool: makes one of others, or of a given size: giving a connection back is a step there.
         lock: makes the locks that both have.
     """
 
@@ -72,7 +72,7 @@ class Moulds:
 
     def made(self, options: Mapping[str, Any]) -> Any:
         """Return a client on a pool of its own, made with ``options``, or the like of one."""
-        shape = shape_of(options)
+        shape = None if "max_connections" in options else shape_of(options)
         mould = None if shape is None else self._moulds.get(shape)
         if mould is not None:
             return self._like(mould)

@@ -24,6 +24,7 @@ from pytest_supercache.runtime.doors import (
     broken,
     execution_for,
 )
+from pytest_supercache.runtime.few_connections import areleasing
 from pytest_supercache.runtime.leasing import note_answer
 from pytest_supercache.runtime.memory_net import is_in_memory
 from pytest_supercache.runtime.pipelines import arguments, is_divided, one_after_another, speak
@@ -52,6 +53,7 @@ class AsyncDoors(Doors):
         self._wrap(client.PubSub, "execute_command", self._command)
         self._wrap(client.PubSub, "parse_response", self._subscription)
         self._wrap(connection.ConnectionPool, "make_connection", self._connection)
+        self._wrap(connection.ConnectionPool, "release", areleasing)
         self._wrap(any_connection(connection), "send_packed_command", self._sending)
 
     def _command(self, method: _Method) -> _Method:

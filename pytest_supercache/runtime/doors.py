@@ -19,6 +19,7 @@ from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime import listening
 from pytest_supercache.runtime.active import controlled
+from pytest_supercache.runtime.few_connections import awaiting, releasing, using_connection
 from pytest_supercache.runtime.leasing import note_answer, note_lease
 from pytest_supercache.runtime.pipelines import arguments, is_divided, one_by_one, speak
 from pytest_supercache.runtime.retrying import attempts, retry_of, without_default
@@ -73,6 +74,8 @@ class Doors:
         self._wrap(client.PubSub, "parse_response", self._subscription)
         self._wrap(connection.ConnectionPool, "make_connection", self._connection)
         self._wrap(connection.BlockingConnectionPool, "make_connection", self._connection)
+        self._wrap(connection.ConnectionPool, "release", releasing)
+        self._wrap(connection.BlockingConnectionPool, "get_connection", awaiting)
         every = any_connection(connection)
         self._wrap(every, "send_packed_command", self._sending)
         self._wrap(every, "connect", self._wire.connecting)
@@ -249,11 +252,7 @@ class Doors:
                 return method(pool)
             self._pools.add(pool)
             library = method.__module__.partition(".")[0]
-            arguments = without_default(pool.connection_kwargs)
-            connection = self._cache.join(pool, arguments, library)
-            if hasattr(pool, "_connections"):  # a blocking pool keeps its own list
-                pool._connections.append(connection)  # noqa: SLF001
-            return connection
+            return self._cache.join(pool, without_default(pool.connection_kwargs), library)
 
         return make_connection
 
@@ -346,6 +345,7 @@ def execution_for(client: Any) -> Stepping | None:
 def _widened(execution: Stepping, client: Any, footprint: Footprint) -> Footprint:
     """A client that caches on its side may look at anything there, and is told of all changes."""
     pool = getattr(client, "connection_pool", None)
+    footprint = using_connection(execution, pool, footprint)
     if getattr(pool, "cache", None) is not None:
         note_cached(execution)
         return footprint | CACHES

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pytest_supercache.layers.connections import own_size
 from pytest_supercache.layers.existing_cache import ExistingCache
 from pytest_supercache.runtime.lookup import find_object
 
@@ -18,6 +19,8 @@ def clients_replaced(names: Iterable[str], cache: ExistingCache) -> Iterator[Non
             pool = getattr(client, "connection_pool", None)
             options = getattr(pool, "connection_kwargs", {})
             kept = {key: options[key] for key in ("decode_responses", "encoding") if key in options}
+            if (size := own_size(pool)) is not None:
+                kept["max_connections"] = size
             undo.append((owner, attribute, client))
             setattr(owner, attribute, cache.client(**kept))
         yield

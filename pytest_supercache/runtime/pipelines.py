@@ -5,24 +5,25 @@ one on the connection that the pipeline holds until its end. Its answers are loo
 have come, so nothing is parted by those before the last.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from pytest_supercache.layers.redis_commands import text
 from pytest_supercache.runtime.dialect import Dialect
+from pytest_supercache.runtime.few_connections import has_few, runs_short
 from pytest_supercache.runtime.stepping import Stepping
 
 BY_HAND = "pipelines that send MULTI as a command atomic"
 
-FEW_CONNECTIONS = "pipelines on a pool with fewer connections than users atomic"
+FEW_CONNECTIONS = "pipelines on a blocking pool with fewer connections than users atomic"
 
 
 def is_divided(execution: Stepping, pipeline: Any, *, is_atomic: bool) -> bool:
     """Say whether the commands of a pipeline take steps of their own.
 
-    Where others would wait for the connection that it holds, they do not come in between.
+    Where others would wait for the connection that it holds, they do not come in between. Where a
+    pool refuses them instead, they do.
     """
     commands = pipeline.command_stack
     if is_atomic or len(commands) < 2:
@@ -30,8 +31,8 @@ def is_divided(execution: Stepping, pipeline: Any, *, is_atomic: bool) -> bool:
     if any(text(arguments(command)[0]).upper() == "MULTI" for command in commands):
         execution.controller.simplify(BY_HAND)
         return False
-    connections = getattr(pipeline.connection_pool, "max_connections", math.inf)
-    if connections < len(execution.controller.actors):
+    pool = pipeline.connection_pool
+    if has_few(execution, pool) and not runs_short(execution, pool):
         execution.controller.simplify(FEW_CONNECTIONS)
         return False
     return True

@@ -79,9 +79,17 @@ def test_where_answers_are_parted_from_what_follows_only_the_last_one_of_a_pipel
     assert labels[0] == ["start", "SET x", "SET y", "answer of SET y"]
 
 
-@pytest.mark.parametrize("kind", [redis.ConnectionPool, redis.BlockingConnectionPool])
-@pytest.mark.parametrize(("connections", "schedules"), [(1, 2), (2, 6)])
-def test_who_holds_the_only_connection_of_a_pool_is_not_come_upon(kind, connections, schedules):
+@pytest.mark.parametrize(
+    ("kind", "connections", "schedules"),
+    [
+        (redis.BlockingConnectionPool, 1, 2),
+        (redis.BlockingConnectionPool, 2, 6),
+        (redis.ConnectionPool, 2, 6),
+    ],
+)
+def test_who_holds_the_only_connection_of_a_blocking_pool_is_not_come_upon(
+    kind, connections, schedules
+):
     def connect(_world):
         return redis.Redis(connection_pool=kind(max_connections=connections))
 
