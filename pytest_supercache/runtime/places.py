@@ -69,7 +69,8 @@ def places(
         modules: where to begin.
         closed: identities of what is not walked into.
         ids: identities of the values that are looked for.
-        of_types: identities of their types, likewise.
+        of_types: identities of their types, likewise. A tuple that holds one of these is looked for
+            too: nothing can be put into it, but another tuple can be put in its place.
     """
     modules = list(modules)
     seen = {id(vars(builtins)), *map(id, modules), *closed}
@@ -77,7 +78,7 @@ def places(
     waiting: deque[tuple[Any, _Way, int]] = deque(
         (module, ((_MODULE, module.__name__),), DEPTH_MAX) for module in modules
     )
-    met = _Types()
+    met = _Types(of_types)
     while waiting:
         holder, way, depth = waiting.popleft()
         for kind, members in met.inside(holder):
@@ -86,19 +87,22 @@ def places(
                 of_type = id(type(value))
                 if of_type in _PLAIN:
                     continue
-                if id(value) in ids or of_type in of_types:
+                if id(value) in ids or of_type in of_types or id(value) in met.rebuilt:
                     yield Place(value, holder, (*way, (kind, at)))
                 if of_type in _LEAVES or id(value) in seen or not depth or len(seen) >= most:
                     continue
                 if met.is_walked(value):
                     seen.add(id(value))
+                    yield from met.if_rebuilt(Place(value, holder, (*way, (kind, at))))
                     waiting.append((value, (*way, (kind, at)), depth - 1))
 
 
 class _Types:
     """What is known about the types met on one walk; it does not outlive the walk."""
 
-    def __init__(self) -> None:
+    def __init__(self, of_types: Container[int]) -> None:
+        self.rebuilt: set[int] = set()  # identities of tuples that hold what is looked for
+        self._of_types = of_types
         self._is_walked: dict[int, bool] = {}  # by identity: not every class can be hashed
         self._slots: dict[int, list[tuple[str, Any]]] = {}
 
@@ -110,11 +114,28 @@ class _Types:
             )
         if issubclass(kind, type):
             return _is_under_test(value)
+        if issubclass(kind, tuple):
+            return any(id(type(item)) not in _PLAIN for item in tuple.__iter__(value))
         known = self._is_walked.get(id(kind))
         if known is None:
             known = issubclass(kind, _ALWAYS_WALKED) or _is_under_test(kind)
             self._is_walked[id(kind)] = known
         return known
+
+    def if_rebuilt(self, place: Place) -> tuple[Place, ...]:
+        """Return a place of a tuple that holds what is looked for; nothing, if it is none."""
+        value = place.value
+        if not (issubclass(type(value), tuple) and self._holds(value, DEPTH_MAX)):
+            return ()
+        self.rebuilt.add(id(value))
+        return (place,)
+
+    def _holds(self, value: tuple[Any, ...], depth: int) -> bool:
+        return any(
+            id(type(item)) in self._of_types
+            or (depth > 0 and issubclass(type(item), tuple) and self._holds(item, depth - 1))
+            for item in tuple.__iter__(value)
+        )
 
     def inside(self, holder: Any) -> Iterator[_Members]:
         """Yield what is in one holder: of each kind of place, where it is there, and the value."""
@@ -162,6 +183,8 @@ def _inside_container(holder: Any, kind: type) -> Iterator[_Members]:
         yield _ITEM, list(dict.items(holder))
     elif issubclass(kind, list):
         yield _ELEMENT, list(enumerate(list.__iter__(holder)))
+    elif issubclass(kind, tuple):
+        yield _FIXED_ELEMENT, list(enumerate(tuple.__iter__(holder)))
     if issubclass(kind, defaultdict):
         yield _ATTRIBUTE, [("default_factory", holder.default_factory)]
 
@@ -210,7 +233,7 @@ def _refuse(_holder: Any, _at: Any, _value: Any) -> None:
 _PLAIN = frozenset(map(id, (str, bytes, int, float, bool, type(None), types.CodeType)))
 """Types of data: nothing of them is looked for."""
 
-_LEAVES = frozenset(map(id, (tuple, frozenset, set, types.ModuleType, types.BuiltinFunctionType)))
+_LEAVES = frozenset(map(id, (frozenset, set, types.ModuleType, types.BuiltinFunctionType)))
 """Types into which nothing is walked: nothing can be put there, or nobody keeps a lock there."""
 
 _ALWAYS_WALKED = (
@@ -228,3 +251,4 @@ _CELL = _Kind(".closure[{}]", _put_cell)
 _DEFAULT = _Kind(".default[{}]", _put_default)
 _KEYWORD_DEFAULT = _Kind(".default[{}]", _put_keyword_default)
 _FIXED = _Kind(".{}", _refuse)
+_FIXED_ELEMENT = _Kind("[{}]", _refuse)

@@ -85,7 +85,7 @@ class Replacements:
 
         What is held, awaited or in use at this moment is left alone: it could not be taken over.
         """
-        make = _MAKERS.get(type(value))
+        make = _tuple if issubclass(type(value), tuple) else _MAKERS.get(type(value))
         if make is None:
             return None
         if id(value) not in self._made:
@@ -102,6 +102,25 @@ def _keep_attributes(value: Any, stand_in: Any) -> None:
     for name, added in getattr(value, "__dict__", {}).items():
         if not name.startswith("_") and not hasattr(stand_in, name):
             setattr(stand_in, name, added)
+
+
+def _tuple(held: tuple[Any, ...], replacements: Replacements, place: str) -> Any:
+    """Rebuild a tuple, or a named one, with stand-ins for the locks in it."""
+    stand_ins = [
+        replacements.of(item, f"{place}[{at}]") for at, item in enumerate(tuple.__iter__(held))
+    ]
+    if all(stand_in is None for stand_in in stand_ins):
+        return None
+    rebuilt = tuple.__new__(
+        type(held),
+        [
+            item if stand_in is None else stand_in
+            for item, stand_in in zip(tuple.__iter__(held), stand_ins, strict=True)
+        ],
+    )
+    if hasattr(rebuilt, "__dict__"):
+        vars(rebuilt).update(vars(held))
+    return rebuilt
 
 
 def _lock(lock: Any, _: Replacements, __: str) -> Any:

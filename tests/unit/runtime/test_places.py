@@ -61,6 +61,25 @@ def test_a_value_is_put_back_where_it_was():
         place.put(3)
 
 
+def test_a_tuple_is_looked_for_that_holds_what_is_looked_for_and_walked_into():
+    inner = (1, Held())
+    held = (inner, [Held()], "data")
+    assert found(made("shop", kept=held, again={"a": held}, data=(1, "a", (2,)))) == [
+        "shop:kept",
+        "shop:kept[0]",
+        "shop:again[a]",
+        "shop:kept[0][1]",
+        "shop:kept[1][0]",
+    ]
+
+
+def test_nothing_is_put_into_a_tuple():
+    *_, inside = places([made("shop", kept=(Held(),))], (), (), {id(Held)})
+    assert inside.name == "shop:kept[0]"
+    with pytest.raises(TypeError):
+        inside.put(2)
+
+
 def test_what_two_modules_share_is_looked_into_once_and_by_the_shortest_way():
     shared = {"lock": Held()}
     deep = shared
