@@ -1,9 +1,10 @@
 """What leads out of control: foreign connections, threads and processes of the code under test.
 
-They are let through and named, so that the run says UNKNOWN with a reason. Sockets and processes
-are heard through Python's audit events; threads have none on 3.11, so their start is wrapped, and
-those that code under test starts are taken under control (`threads`). ``Condition.wait`` is wrapped
-too: below it real queues, barriers and futures wait for real.
+They are let through and named, so that the run says UNKNOWN with a reason. A `ThreadPool` of
+`multiprocessing` alone gets no threads: it would wait for all of them when it ends. Sockets and
+processes are heard through Python's audit events; threads have none on 3.11, so their start is
+wrapped, and those that code under test starts are taken under control (`threads`).
+``Condition.wait`` is wrapped too: below it real queues, barriers and futures wait for real.
 """
 
 import sys
@@ -78,12 +79,21 @@ def _named_start(start: _Method) -> _Method:
         if current_actor() is not None and not isinstance(thread, ActorThread):
             if threads.start_under_control(thread, start_really):
                 return
+            if _is_of_thread_pool(thread):
+                _name_thread_pool()
+                raise RuntimeError("can't start new thread")  # as when there are too many
             start_really(thread)
             _name_start(f"a thread ({unnumbered(thread.name)}) through a library")
             return
         start_really(thread)
 
     return named_start
+
+
+def _is_of_thread_pool(thread: threading.Thread) -> bool:
+    """Say whether a ``multiprocessing.pool.ThreadPool`` starts a thread, for work or for itself."""
+    target = getattr(thread, "_target", None)
+    return getattr(target, "__module__", None) == "multiprocessing.pool"
 
 
 def _controlled_join(join: _Method) -> _Method:
@@ -173,6 +183,16 @@ def _name_wait() -> None:
             "the code under test waited on a real threading.Condition (real queues, barriers and "
             "futures wait on one too) that was made by a library or before the check and is not "
             "reachable from a module under test: who ends that wait is in no schedule"
+        )
+
+
+def _name_thread_pool() -> None:
+    execution = controlled()
+    if execution is not None:
+        execution.controller.hazard(
+            "the code under test makes a pool of threads of multiprocessing (ThreadPool), which is "
+            "not under control in this version. Let it use a ThreadPoolExecutor of "
+            "concurrent.futures: what is given to its submit and map is raced"
         )
 
 

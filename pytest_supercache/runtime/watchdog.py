@@ -22,6 +22,7 @@ from pytest_supercache.runtime.calling import be, be_nobody
 from pytest_supercache.runtime.children import children_ended
 from pytest_supercache.runtime.controller import Controller
 from pytest_supercache.runtime.left_threads import note_left, refuse_more
+from pytest_supercache.runtime.real_channels import explain_channel
 from pytest_supercache.runtime.real_locks import explain
 from pytest_supercache.runtime.stepping import Stepping
 
@@ -219,7 +220,8 @@ def _describe_hang(controller: Controller, body: Actor, limit: float) -> Hang:
             for entry in stack[-8:]
         ] or ["    no line of the code under test: it begins, ends, or waits for its turn"]
         if actor.state is not State.PARKED:
-            lines += [f"    {told}" for told in explain(actor, everyone, _is_ours)]
+            explained = explain(actor, everyone, _is_ours) or explain_channel(actor, _is_ours)
+            lines += [f"    {told}" for told in explained]
     if not has_stack:
         states = ", ".join(f"{actor.name} is {actor.state.value}" for actor in everyone)
         lines.append(
