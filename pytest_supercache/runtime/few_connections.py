@@ -6,7 +6,8 @@ command stays one step: nobody would come in between.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -59,10 +60,25 @@ def areleasing(method: Callable[..., Any]) -> Callable[..., Any]:
     async def release(pool: Any, connection: Any, *args: Any, **options: Any) -> Any:
         execution = _racing()
         if execution is not None and runs_short(execution, pool):
-            await async_stepping.step(execution, _RELEASE, _IN_USE, kind="pool")
+            with _answered(execution):
+                await async_stepping.step(execution, _RELEASE, _IN_USE, kind="pool")
         return await method(pool, connection, *args, **options)
 
     return release
+
+
+@contextmanager
+def _answered(execution: Stepping) -> Iterator[None]:
+    """Let event loops wait for no answer meanwhile: that of the command has come."""
+    actor = current_actor()
+    loops = tuple(execution.controller.loops) if actor is not None and actor.in_command else ()
+    for loop in loops:
+        loop.answers_awaited -= 1
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.answers_awaited += 1
 
 
 def awaiting(method: Callable[..., Any]) -> Callable[..., Any]:

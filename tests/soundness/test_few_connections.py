@@ -178,9 +178,19 @@ def two_users_of_a_larger_blocking_pool_watch(world):
     _two(world, lambda: _watch(client))
 
 
+@pytest.fixture(
+    scope="module",
+    params=["fakeredis", pytest.param("redis-server", marks=pytest.mark.redis_server)],
+)
+def server(request):
+    started = start_server(request.param)
+    yield started
+    started.close()
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
-def test_what_is_said_is_true(system):
-    system.must_be_told()
+def test_what_is_said_is_true(system, server):
+    system.must_be_told(server)
 
 
 KEPT = redis.Redis(connection_pool=redis.ConnectionPool(port=1, max_connections=1))
