@@ -172,7 +172,7 @@ def test_a_file_of_the_largest_size_is_read_and_one_byte_more_is_not(tmp_path):
 
 @pytest.mark.parametrize("seconds", [float("nan"), -1.0, 0.0])
 def test_a_time_that_never_runs_out_is_refused(seconds):
-    with pytest.raises(SupercacheError, match="time more than 0 s"):
+    with pytest.raises(SupercacheError, match="expected seconds, more than 0"):
         check(lambda world: None, time=seconds)
 
 
