@@ -74,8 +74,9 @@ def masked_data(data: Any, mask: "Callable[[str], str]" = masked) -> Any:
     """Return data for JSON with every text and every name in it masked."""
     if isinstance(data, str):
         return mask(data)
-    if isinstance(data, list):
-        return [masked_data(member, mask) for member in data]
+    for kind in (list, tuple, set):
+        if isinstance(data, kind):
+            return kind(masked_data(member, mask) for member in data)
     if isinstance(data, dict):
         result: dict[str, Any] = {}
         for name, member in data.items():

@@ -110,7 +110,7 @@ def _is_assumption(value: object) -> bool:
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and value > 0  # nan is not
+    return isinstance(value, int | float) and type(value) is not bool and value > 0  # nan is not
 
 
 def _is_count(value: object, least: int) -> bool:

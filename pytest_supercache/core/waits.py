@@ -27,8 +27,8 @@ class Wait:
     enough: int = 1
     sets: tuple[str, ...] = ()  # flags that the step sets
     sets_on_change: bool = False  # it sets them only if it changes the object
-    timer: str = ""  # a flag that the clock sets; then the step may be taken whatever else is true
-    after: str = ""  # but for this flag: it must be set in any case
+    timer: str = ""  # a flag that the clock sets; then only ``after`` may still hold the step back
+    after: str = ""  # a flag that must be set first, even if the timer has fired
     otherwise: str = ""  # what a step does to the object when its timer has fired
 
     @property

@@ -1,5 +1,6 @@
 """Asks git about a folder; what git does not say is not known."""
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ _SECONDS_MAX = 10
 _AS_IT_IS = (
     "--no-optional-locks", "--no-replace-objects",  # a commit is what its id says
     "-c", "core.fsmonitor=false", "-c", "core.checkStat=default", "-c", "core.trustctime=true",
+    "-c", "core.excludesFile=",
 )  # fmt: skip
 """Settings of a machine by which git would look at fewer files, or less closely, are left out."""
 
@@ -30,7 +32,7 @@ def ask(folder: Path, *words: str) -> Answer:
     try:
         done = subprocess.run(
             ["git", *_AS_IT_IS, *words],
-            cwd=folder, capture_output=True, check=True, timeout=_SECONDS_MAX,
+            cwd=folder, capture_output=True, check=True, timeout=_SECONDS_MAX, env=_environment(),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return Answer(why=f"no answer within {_SECONDS_MAX} seconds")
@@ -40,6 +42,17 @@ def ask(folder: Path, *words: str) -> Answer:
     except OSError as error:
         return Answer(why=f"git cannot be started: {error.strerror or error}")
     return Answer(output=done.stdout)
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables of this process without those that bend what git's words mean."""
+    return {name: value for name, value in os.environ.items() if name not in _BENDING}
+
+
+_BENDING = frozenset(
+    {"GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
+     "GIT_ATTR_SOURCE"}
+)  # fmt: skip
 
 
 def git(folder: Path, *words: str) -> str | None:

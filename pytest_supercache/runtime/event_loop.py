@@ -36,7 +36,7 @@ from pytest_supercache.runtime.loop_waits import note_waits
 from pytest_supercache.runtime.memory_net import Network, Server
 from pytest_supercache.runtime.passing import take_alone
 from pytest_supercache.runtime.selector import Selector
-from pytest_supercache.runtime.task_actor import ACTING, TaskActor
+from pytest_supercache.runtime.task_actor import ACTING, TaskActor, act_in
 from pytest_supercache.runtime.tasks import live
 from pytest_supercache.runtime.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.timers import Timers
@@ -102,7 +102,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Handle:
         """Schedule a callback; it will find the module-level state of its actor's node."""
         called, given = called_by_loop(self, callback, args, context)
-        if self._debug or self._closed:  # type: ignore[attr-defined] # asyncio has more to do then
+        if self._closed:  # type: ignore[attr-defined] # asyncio raises
             return super().call_soon(called, *given, context=context)
         handle = asyncio.Handle(called, given, self, context)
         is_here = threading.get_ident() == self._ident or not self.racing
@@ -141,7 +141,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Task[Any]:
         """Start a coroutine as the flow that was made for it."""
         name = child.name if name is None else name
-        context.run(ACTING.set, child)
+        act_in(context, child)
         task = super().create_task(self._parted(coro), name=name, context=context, **rest)
         self._adopt(child, task, context)
         task.add_done_callback(self._ended)
@@ -231,7 +231,8 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self, when: float, callback: Callable[[*Args], object], *args: *Args, **context: Any
     ) -> asyncio.TimerHandle:
         """Start a timer, and remember who did."""
-        handle = super().call_at(when, callback, *args, **context)
+        called, given = called_by_loop(self, callback, args, context.get("context"))
+        handle = super().call_at(when, called, *given, **context)
         actor = self.acting() or self.host
         self.timers.start(handle, actor)
         self.controller.time.note_timer(actor)
@@ -257,7 +258,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
     def _adopt(self, actor: TaskActor, task: asyncio.Task[Any], context: Context) -> None:
         actor.task = task
         self.actors[task] = actor
-        context.run(ACTING.set, actor)
+        act_in(context, actor)
         if self.racing:
             self.controller.actors[actor.name] = actor
 

@@ -1,17 +1,22 @@
-"""Whose flow a callback or a task is, before and beside what the loop itself knows of it."""
+"""Which actor a callback belongs to, and a task that the loop does not know yet."""
 
 from asyncio import Future
 from collections.abc import Callable
 from contextvars import Context
-from types import BuiltinMethodType
+from functools import partial
+from types import BuiltinFunctionType, MethodWrapperType
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.runtime.memory.calls import touching
+from pytest_supercache.runtime.memory.effects import CMethod
 from pytest_supercache.runtime.task_actor import ACTING, TaskActor
 
 if TYPE_CHECKING:
     from pytest_supercache.runtime.controller import Controller
     from pytest_supercache.runtime.event_loop import ControlledLoop
+
+
+_OF_C = frozenset({BuiltinFunctionType, CMethod, MethodWrapperType})
 
 
 def called_by_loop(
@@ -20,11 +25,14 @@ def called_by_loop(
     args: tuple[Any, ...],
     context: Context | None,
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """Return what a loop calls for a callback, and with what.
+    """Wrap a callback so that it runs on its actor's node, and what a method of C uses is seen.
 
-    A method of C touches what it is given; asyncio's own, of its futures and tasks, are left out.
+    asyncio's own, of its futures and tasks, are left out.
     """
-    if type(callback) is BuiltinMethodType and not isinstance(callback.__self__, Future):
+    inner = callback
+    while type(inner) is partial:
+        inner = inner.func
+    if type(inner) in _OF_C and not isinstance(getattr(inner, "__self__", None), Future):
         callback, args = touching, (callback, *args)
     if not loop.swaps_state:
         return callback, args

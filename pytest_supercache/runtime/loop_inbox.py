@@ -21,7 +21,7 @@ from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.futures import Future
 from pytest_supercache.runtime.moves import add_move
 from pytest_supercache.runtime.stepping import Stepping
-from pytest_supercache.runtime.task_actor import ACTING, TaskActor
+from pytest_supercache.runtime.task_actor import TaskActor, act_in
 
 if TYPE_CHECKING:
     from pytest_supercache.core.trace import StepId
@@ -68,7 +68,7 @@ class Inbox:
         context = copy_context() if context is None else context
         thread = current_actor()
         if thread is not None and not thread.is_task:
-            context.run(ACTING.set, self._flow_of(thread))
+            act_in(context, self._flow_of(thread))
         return context
 
     def _flow_of(self, thread: Actor) -> TaskActor:
@@ -82,10 +82,8 @@ class Inbox:
 
     def put_end(self, handle: asyncio.Handle) -> None:
         """Let the loop take a callback that ends a thread's job after what it has handed over."""
-        if not self._waiting:
+        if not (self._waiting and self.put(handle)):
             self._ready.append(handle)
-        else:
-            self.put(handle)
 
     @property
     def has_unnoticed(self) -> bool:
@@ -93,9 +91,10 @@ class Inbox:
         return bool(self._unnoticed)
 
     def leave_unnoticed(self, handle: asyncio.Handle) -> bool:
-        """Keep a callback of a thread that does not wake the loop; False: it is the runtime's own.
+        """Keep a callback of a thread that does not wake the loop.
 
-        A loop that was awake at that moment would take it sooner, so nothing is proved.
+        False: it is the runtime's own, or the execution is ending. A loop that was awake at that
+        moment would take it sooner, so nothing is proved.
         """
         actor = current_actor()
         if actor is None or actor.state is not State.RUNNING:

@@ -6,7 +6,8 @@ timer) is asyncio's business: then it runs no step and the scheduler cannot choo
 
 from asyncio import Future, Task
 from collections.abc import Iterator
-from contextvars import ContextVar
+from contextlib import suppress
+from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import PurePath
@@ -21,6 +22,13 @@ from pytest_supercache.runtime.under_test import is_under_test_name
 
 ACTING: ContextVar["TaskActor | None"] = ContextVar("supercache_acting", default=None)
 """Whose callbacks run: asyncio hands the context of a task on to the callbacks it schedules."""
+
+
+def act_in(context: Context, actor: "TaskActor") -> None:
+    """Let callbacks in a context be those of an actor, unless code runs in that context now."""
+    with suppress(RuntimeError):
+        context.run(ACTING.set, actor)
+
 
 WAITS = "wait on the event loop"
 

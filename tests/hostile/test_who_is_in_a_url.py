@@ -58,6 +58,9 @@ def test_a_setting_is_quoted_without_a_password_that_is_written_as_it_is(who):
     assert quoted({f"r://{who}@host/0": [f"x r://{who}@host?a=b"]}) == (
         "{'r://***@host/0': ['x r://***@host?a=b']}"
     )
+    for kind in (tuple, set):
+        assert "***@host" in quoted(kind([f"r://{who}@host"]))
+        assert who not in quoted(kind([f"r://{who}@host"]))
     assert quoted(["https://host/a?b", "a@b.c"]) == "['https://host/a?b', 'a@b.c']"
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import concurrent.futures
+import contextvars
+import functools
 import threading
 
 import pytest
@@ -192,6 +194,61 @@ async def a_method_of_c_as_a_callback_of_a_task(world):
 @right("there is one look")
 async def a_method_of_c_as_a_callback_beside_one_look(world):
     await _appended_by_a_callback(world, lambda rows: len(rows) in (0, 1))
+
+
+async def _updated_by_a_partial(world, look):
+    stored = {"k": 0, "l": 0}
+    move = functools.partial(stored.update, {"k": 1, "l": 1})
+
+    async def work():
+        asyncio.get_running_loop().call_soon(move)
+        await asyncio.sleep(0.01)
+
+    world.actor("coroutine", work)
+    world.actor("thread", look, stored)
+    assert (await world.run())["thread"]
+
+
+@broken("the loop updates the dict between the two looks")
+async def a_partial_of_a_method_of_c_as_a_callback(world):
+    await _updated_by_a_partial(world, lambda stored: stored["k"] == stored["l"])
+
+
+@right("there is one look")
+async def a_partial_of_a_method_of_c_as_a_callback_beside_one_look(world):
+    await _updated_by_a_partial(world, lambda stored: stored["k"] in (0, 1))
+
+
+async def _in_a_context_that_is_entered(world, *, keeps):
+    """asyncio lets code hand over the context that it runs in."""
+    tried, context = contextvars.ContextVar("tried", default=0), contextvars.copy_context()
+    found = []
+
+    async def task():
+        found.append(tried.get())
+
+    async def flow():
+        def start():
+            tried.set(1)
+            return asyncio.get_running_loop().create_task(task(), context=context)
+
+        await context.run(start)
+        if not keeps:
+            found.clear()
+
+    world.actor("flow", flow)
+    await world.run()
+    assert found == [1]
+
+
+@right("the task runs in the context in which the variable was set")
+async def a_task_in_a_context_that_is_entered(world):
+    await _in_a_context_that_is_entered(world, keeps=True)
+
+
+@broken("the flow forgets what the task has found")
+async def a_task_in_a_context_that_is_entered_and_forgotten(world):
+    await _in_a_context_that_is_entered(world, keeps=False)
 
 
 async def _locked_in_a_callback(world, lock):

@@ -143,6 +143,22 @@ async def an_event_that_a_job_lets_the_loop_set(world):
     await _woken_in_any_case(world, wakes=True)
 
 
+async def _in_debug_mode(world, *, wakes):
+    """asyncio has more to do for a callback then."""
+    asyncio.get_running_loop().set_debug(True)
+    await _woken_by_a_thread(world, _an_event(wakes=wakes))
+
+
+@broken(HANGS)
+async def an_event_set_by_a_thread_in_debug_mode(world):
+    await _in_debug_mode(world, wakes=False)
+
+
+@right(WOKEN)
+async def an_event_that_a_thread_lets_the_loop_set_in_debug_mode(world):
+    await _in_debug_mode(world, wakes=True)
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_a_verdict_is_the_truth(system):
     system.must_be_told()

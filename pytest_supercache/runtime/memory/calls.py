@@ -14,6 +14,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.calling import here
+from pytest_supercache.runtime.kinds import of_kind
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.dropping import drop, drop_all
@@ -107,10 +108,8 @@ def _touches_nothing(function: Any, arguments: tuple[Any, ...]) -> bool:
     if type(function) is types.FunctionType:
         return _tells(function)
     kind = type(function.__self__)
-    if kind in _guarded and SCALARS.issuperset(map(type, arguments)):
+    if _touches_what_it_is_given(kind) and SCALARS.issuperset(map(type, arguments)):
         return True
-    if is_left_alone(kind) and kind not in _LOOKED_AT and not issubclass(kind, PurePath):
-        _guarded.add(kind)
     return type(function.__func__) is types.FunctionType and _tells(function.__func__)
 
 
@@ -118,8 +117,10 @@ def _tells(function: types.FunctionType) -> bool:
     return touches_itself(function) and not is_wrapper(function)
 
 
-_guarded: set[type] = set()
-"""Types whose methods touch nothing but what they are given."""
+@of_kind
+def _touches_what_it_is_given(kind: type) -> bool:
+    """Say whether methods of a type touch nothing else."""
+    return is_left_alone(kind) and kind not in _LOOKED_AT and not issubclass(kind, PurePath)
 
 
 def touching(function: Any, /, *arguments: Any, **keywords: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.calling import here
+from pytest_supercache.runtime.kinds import of_kind
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.dropping import drop, drop_item
@@ -51,7 +52,7 @@ from pytest_supercache.runtime.under_test import members_of
 
 def load_attribute(holder: Any, name: str) -> None:
     """Before ``holder.name``."""
-    if type(holder) in _without_memory:
+    if _is_without_memory(type(holder)):
         return
     if name == "__dict__" and Current.execution is not None:
         note_owner(Current.execution, holder)
@@ -118,16 +119,17 @@ def _at_attribute(holder: Any, name: str, *, writes: bool) -> Accesses | None:
     kind = type(holder)
     if not is_left_alone(kind) or issubclass(kind, LOOKED_AT):
         return None if here.actor is None else Current.accesses
-    if top(kind.__module__) in IMMUTABLE:
-        _without_memory.add(kind)
-    elif (accesses := looking()) is not None:
+    if not _is_without_memory(kind) and (accesses := looking()) is not None:
         accesses.sections.note_left_alone(kind)
         touch_set(accesses, holder, name, writes=writes)
     return None
 
 
-_without_memory: set[type] = set()
-"""Types whose attributes are left alone: most attributes that code loads are methods of these."""
+@of_kind
+def _is_without_memory(kind: type) -> bool:
+    """Say whether attributes of a type are left alone; most that code loads are its methods."""
+    is_looked_at = not is_left_alone(kind) or issubclass(kind, LOOKED_AT)
+    return not is_looked_at and top(kind.__module__) in IMMUTABLE
 
 
 def load_global(name: str) -> None:

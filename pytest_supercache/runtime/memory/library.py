@@ -65,10 +65,12 @@ def code_of_wrapper(wrapper: Any) -> types.FunctionType | None:
 
     None: what it keeps results in is a cache of the library, whose table declares the accesses.
     """
+    code: Any = wrapper
     if type(wrapper) is types.FunctionType:
-        code, held = wrapper, list(map(_content, wrapper.__closure__ or ()))
+        held = list(map(_content, wrapper.__closure__ or ()))
     else:
-        code = next(filter(None, (vars(base).get("__call__") for base in type(wrapper).__mro__)))
+        calls = (vars(base).get("__call__") for base in type(wrapper).__mro__)
+        code = next(filter(None, calls), None)
         held = list(members_of(wrapper).values())
     is_declared = any(base.__module__ in DECORATING for one in held for base in type(one).__mro__)
     return None if is_declared or type(code) is not types.FunctionType else code

@@ -6,6 +6,10 @@ from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.paths import touch_file
 from pytest_supercache.runtime.memory.sharing import WHOLE
 
+_WRITTEN: dict[str, type | tuple[type, ...]] = {
+    "write_text": str,
+    "write_bytes": (bytes, bytearray, memoryview),
+}
 _LOOKING_AT_PATHS = frozenset({"exists", "is_file", "is_dir", "stat", "lstat"})
 
 
@@ -14,11 +18,12 @@ def touch_path(accesses: Accesses, method: Any) -> Any:
     path, name = method.__self__, method.__name__
     if name in _LOOKING_AT_PATHS:
         touch_file(accesses, path, writes=False)
-    if name not in {"write_text", "write_bytes"}:
+    if name not in _WRITTEN:
         return None
 
     def stand_in(*arguments: Any, **keywords: Any) -> Any:
-        path.open("w").close()
+        if arguments and isinstance(arguments[0], _WRITTEN[name]):  # else it only raises
+            path.open("w").close()
         return method(*arguments, **keywords)
 
     return stand_in

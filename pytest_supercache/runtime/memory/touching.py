@@ -184,7 +184,9 @@ def _cached(accesses: Accesses, holder: Any, name: str, cached: Any) -> None:
     if name in members_of(holder):
         return
     footprint = accesses.touch(holder, f".{name}", writes=True)
-    with accesses.calling_back(footprint), suppress(Exception):  # it comes again
+    # What it raises is raised from here, as by the code; not an AttributeError: a class may have
+    # `__getattr__` for that, and code a default.
+    with accesses.calling_back(footprint), suppress(AttributeError):
         if _ONE_AT_A_TIME:
             tell_of_return(cached.func)
             with accesses.storing(holder, f".{name}", footprint):

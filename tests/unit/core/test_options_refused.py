@@ -11,6 +11,7 @@ REFUSED = {
     "a mapping for faults": ({"faults": {"max": 1}}, "expected Faults(max=1, kinds=(...))"),
     "executions as a text": ({"executions": "5"}, "executions='5': expected a whole number from 1"),
     "no executions": ({"executions": 0}, "executions=0"),
+    "time as a flag": ({"time": True}, "time=True: expected seconds"),
     "time as a text": ({"time": "5"}, "time='5': expected seconds"),
     "time that is no number": ({"time": float("nan")}, "time=nan"),
     "preemptions as a text": ({"preemptions": "2"}, "preemptions='2': expected a whole number"),

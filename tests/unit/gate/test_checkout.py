@@ -117,6 +117,25 @@ def test_other_changes_are_told(tree: Path, name: str) -> None:
     assert list(others(before, changes(tree))) == [path]
 
 
+def test_words_of_git_mean_what_they_say(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_LITERAL_PATHSPECS", "1")
+    before = changes(tree)
+    filtered(tree)
+    assert list(others(before, changes(tree))) == ["text.txt"]
+
+
+def test_what_a_machine_ignores_is_still_a_change(
+    tree: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    (home / ".gitconfig").write_text(f"[core]\nexcludesFile = {home}/ignored\n")
+    (home / "ignored").write_text("conftest.py\n")
+    monkeypatch.setenv("HOME", str(home))
+    before = changes(tree)
+    (tree / "conftest.py").write_text("left = 1\n")
+    assert list(others(before, changes(tree))) == ["conftest.py"]
+
+
 def test_a_commit_is_what_its_id_says_and_not_what_replaces_it(tree: Path) -> None:
     """The twin: without the replacement, the same work tree has the same changes."""
     git(tree, "commit", "-qam", "tested")
