@@ -5,6 +5,7 @@ and stores what it has returned, whatever was cleared since; only code of C that
 one operation.
 """
 
+import contextlib
 import functools
 import operator
 import threading
@@ -301,6 +302,40 @@ def a_decorated_method_called_by_two(world):
 @right("each user has an object with a dict of its own")
 def a_decorated_method_of_two_objects(world):
     _loaded(world, _Loader(), _Loader())
+
+
+class Failing:
+    def __init__(self):
+        self.tries = 0
+
+    @functools.cached_property
+    def value(self):
+        self.tries += 1
+        raise ValueError
+
+
+def _tried(world, times):
+    failing = Failing()
+
+    def ask():
+        for _ in range(times):
+            with contextlib.suppress(ValueError):
+                failing.value  # noqa: B018 - to ask is all
+
+    world.actor("asks", ask)
+    world.actor("looks", lambda: vars(failing).get("value"))
+    world.run()
+    assert failing.tries == 1
+
+
+@right("a property that fails is tried once")
+def a_cached_property_that_fails(world):
+    _tried(world, 1)
+
+
+@broken("nothing is kept of a failure, so it is tried again")
+def a_cached_property_that_fails_and_is_asked_again(world):
+    _tried(world, 2)
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
