@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from pytest_supercache.core.lifeline import Lifeline
 from pytest_supercache.core.real_clock import real_seconds
@@ -84,7 +85,8 @@ class _Children:
             }
             if not found:
                 return
-            tracker = _tracker()
+            tracking = _tracking()
+            tracker = None if tracking is None else tracking._pid  # noqa: SLF001 - it tells nobody
             hazard(_SHARED if found.keys() == {tracker} else started("a process"))
             for process, (name, fields) in found.items():
                 before.add(process)
@@ -92,6 +94,8 @@ class _Children:
                 if said and process != tracker:
                     hazard(said)
             _reap(found)
+            if tracker in found:
+                _forget(tracking)
 
 
 _checks: list[_Children] = []
@@ -153,13 +157,19 @@ def _children(others: set[int]) -> set[int]:
     return found
 
 
-def _tracker() -> int | None:
-    """Return the process in which Python counts what processes share, if there is one.
+def _tracking() -> Any:
+    """Return what knows the process in which Python counts what processes share, if it was used.
 
-    It is ended with the execution, too: the next one is to be noticed as well.
+    That process is ended with the execution, too: the next one is to be noticed as well.
     """
-    tracking = sys.modules.get("multiprocessing.resource_tracker")
-    return getattr(getattr(tracking, "_resource_tracker", None), "_pid", None)
+    return getattr(sys.modules.get("multiprocessing.resource_tracker"), "_resource_tracker", None)
+
+
+def _forget(tracking: Any) -> None:
+    """Let Python start the process anew when it is needed again."""
+    with suppress(OSError, TypeError):
+        os.close(tracking._fd)  # noqa: SLF001 - there is no other way to stop it without a word
+    tracking._fd = tracking._pid = None  # noqa: SLF001
 
 
 def _read(path: str) -> bytes:

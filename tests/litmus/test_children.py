@@ -177,7 +177,6 @@ def test_a_process_of_multiprocessing_is_known_to_have_ended():
     assert not multiprocessing.active_children()
 
 
-@pytest.mark.filterwarnings("ignore:resource_tracker.*:UserWarning")
 def test_what_processes_share_is_named_and_not_the_process_that_counts_it():
     def start():
         shared = multiprocessing.shared_memory.SharedMemory(create=True, size=8)
