@@ -32,12 +32,9 @@ def runs_short(execution: Stepping, pool: Any) -> bool:
 
 
 def has_few(execution: Stepping, pool: Any) -> bool:
-    """Say whether a pool may have too few connections for the users.
-
-    Each may hold one, for messages or a transaction, while it sends a command on another.
-    """
+    """Say whether a pool has fewer connections than there are users."""
     size: float = getattr(pool, "max_connections", math.inf)
-    return size < 2 * len(execution.controller.actors) and not getattr(pool, PRIVATE, False)
+    return size < len(execution.controller.actors) and not getattr(pool, PRIVATE, False)
 
 
 def using_connection(execution: Stepping, pool: Any, footprint: Footprint) -> Footprint:

@@ -60,24 +60,6 @@ def a_subscription_and_a_command(world):
     world.run()
 
 
-def _subscription_and_two_commands(world, connections):
-    client = _own(connections)
-    subscription = client.pubsub()
-    subscription.subscribe("channel")
-    _two(world, lambda: client.get("k"))
-    subscription.close()
-
-
-@broken("a subscription keeps one of two connections, and two users need one at a time")
-def a_subscription_and_two_commands_on_two_connections(world):
-    _subscription_and_two_commands(world, 2)
-
-
-@right("there is a connection for the subscription and one for each user")
-def a_subscription_and_two_commands_on_three_connections(world):
-    _subscription_and_two_commands(world, 3)
-
-
 @right("a subscription that nobody has any more has given its connection back")
 def a_subscription_that_is_dropped_and_a_command(world):
     client = world.existing_cache.client(max_connections=1)
