@@ -25,7 +25,8 @@ class Future(real.Future[Any]):
     def __init__(self, name: str = "") -> None:
         super().__init__()
         self.flag = f"done:{name}" if name else name_of_new("done")
-        self._fate = f"fate:{self.shown}"
+        self.fate = f"fate:{self.shown}"
+        """Taken by whatever begins, cancels or ends it first."""
         self.ended = f"ended:{self.shown}"
         """Set when the worker of a pool is through with it, callbacks included."""
         self.withdraw: Callable[[Stepping], bool] | None = None  # of a job that has not begun
@@ -77,7 +78,7 @@ class Future(real.Future[Any]):
         question = f"{what} {self.shown}"
         since = asked_before(execution, question)
         execution.step(
-            question, Footprint(reads=frozenset({self.flag, self._fate})), kind="lock",
+            question, Footprint(reads=frozenset({self.flag, self.fate})), kind="lock",
             recheck_from=since, polls=since is not None,
         )  # fmt: skip
         if not answer():
@@ -116,12 +117,12 @@ class Future(real.Future[Any]):
         execution = controlled()
         if execution is None or execution.controller.leaving():
             return
-        execution.wait_state(self._fate, CounterState(1))
+        execution.wait_state(self.fate, CounterState(1))
         flags = (self.flag,) if sets else ()
-        touched = frozenset({self._fate, *flags})
+        touched = frozenset({self.fate, *flags})
         execution.step(
             f"{what} {self.shown}", Footprint(touched, touched), kind="lock",
-            wait=Wait(self._fate, "try", sets=flags, sets_on_change=sets_on_change),
+            wait=Wait(self.fate, "try", sets=flags, sets_on_change=sets_on_change),
         )  # fmt: skip
 
     def add_done_callback(self, fn: Callable[[real.Future[Any]], object]) -> None:

@@ -66,7 +66,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         job.target = lambda: self._live(execution, job, future, call)
         future.withdraw = lambda running: self._cancel(running, job, future)
         self._jobs(execution).append(future)
-        self._adopt(execution, job)
+        self._adopt(execution, job, future)
         return future
 
     @property
@@ -90,11 +90,11 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         if state.closed if isinstance(state, PoolState) else self._shutdown:
             raise RuntimeError(_CLOSED)
 
-    def _adopt(self, execution: Stepping, job: Actor) -> None:
+    def _adopt(self, execution: Stepping, job: Actor, future: Future) -> None:
         """Start the job's thread; its first step is announced for it: to begin, when it may."""
         resource = frozenset({self.name})
         job.pending = Announced(
-            f"begin {job.name}", "lock", Footprint(resource | {job.born}, resource),
+            f"begin {job.name}", "lock", Footprint(resource | {job.born}, resource | {future.fate}),
             Wait(self.name, BEGIN, guarded=True, flags=(job.born,)),
         )  # fmt: skip
         job.state = State.PARKED

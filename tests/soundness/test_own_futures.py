@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -136,6 +136,28 @@ def a_cancel_after_the_worker_has_begun(world):
     world.actor("client", client)
     world.actor("worker", worker)
     world.run()
+
+
+def _asked_of_a_pool(world, ask):
+    cache = world.existing_cache.client()
+
+    def user():
+        with ThreadPoolExecutor(1) as pool:
+            job = pool.submit(cache.get, "k")
+            assert ask(job)
+
+    world.actor("user", user)
+    world.run()
+
+
+@broken("the job begins after the questions and before the cancel")
+def a_job_of_a_pool_that_is_asked_and_then_cancelled(world):
+    _asked_of_a_pool(world, lambda job: job.running() or job.done() or job.cancel())
+
+
+@right("a job that cannot be cancelled runs, or is done")
+def a_job_of_a_pool_that_is_cancelled_and_then_asked(world):
+    _asked_of_a_pool(world, lambda job: job.cancel() or job.running() or job.done())
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
