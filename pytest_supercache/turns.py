@@ -73,10 +73,7 @@ def take_turns(trial: Trial) -> Turns:
 
 
 def _executed(trial: Trial, turns: Serial) -> Execution:
-    """Let users take turns: a user who waits for time does so before the next one begins.
-
-    Where the check says how often the clock may pass others who could go on, that counts here too.
-    """
+    """Run the users one after the other; a fixed number of early ticks is a limit here as well."""
     return trial.execute(turns, unlimited_ticks=trial.settings.ticks == "auto")
 
 

@@ -64,7 +64,7 @@ def count_connection(pool: Any, library: str = "redis") -> None:
         exceptions = import_module(f"{library}.exceptions")
         error = getattr(exceptions, "MaxConnectionsError", exceptions.ConnectionError)
         raise error("Too many connections")
-    pool._created_connections = made + 1  # noqa: SLF001 - as the pool does
+    pool._created_connections = made + 1  # noqa: SLF001 - the pool has no other count
 
 
 def own_size(pool: Any) -> int | None:

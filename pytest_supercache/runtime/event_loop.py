@@ -70,7 +70,8 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self._network = Network(self)
         self.tools: dict[int, tuple[TaskActor, Any]] = {}  # who was the first to use it
         self.stuck: BaseException | None = None
-        self.inbox = Inbox(self, self._ready)  # type: ignore[attr-defined] # typeshed omits it
+        self._callbacks: Any = vars(self)["_ready"]  # asyncio's own
+        self.inbox = Inbox(self, self._callbacks)
         self._baton = self.turn.baton = Baton()
         self._ident = threading.get_ident()
         self._clock = controller.time.clock
@@ -102,12 +103,12 @@ class ControlledLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Handle:
         """Schedule a callback; it will find the module-level state of its actor's node."""
         called, given = called_by_loop(self, callback, args, context)
-        if self._closed:  # type: ignore[attr-defined] # asyncio raises
+        if self.is_closed():  # asyncio raises
             return super().call_soon(called, *given, context=context)
         handle = asyncio.Handle(called, given, self, context)
         is_here = threading.get_ident() == self._ident or not self.racing
         if is_here or not self.inbox.leave_unnoticed(handle):
-            self._ready.append(handle)  # type: ignore[attr-defined] # as asyncio does
+            self._callbacks.append(handle)
         return handle
 
     def call_soon_threadsafe(
@@ -222,7 +223,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
 
     def has_work(self) -> bool:
         """Say whether callbacks are ready, or timers due."""
-        if self._ready:  # type: ignore[attr-defined] # typeshed omits it
+        if self._callbacks:
             return True
         deadline = self.timers.next_deadline()
         return deadline is not None and deadline < self.time() + 1e-9
@@ -276,7 +277,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         Raises:
             Abandoned: the execution has ended; leave.
         """
-        if self._ready or self.timers.next_deadline() is not None:  # type: ignore[attr-defined] # typeshed omits it
+        if self._callbacks or self.timers.next_deadline() is not None:
             self.controller.fused = None  # these must have their chance before
         self._sleepers.add(actor, announced)
         if self.controller.announce(actor, announced):

@@ -1,4 +1,4 @@
-"""Pools with fewer connections than users: who comes while all are in use is refused, or waits.
+"""Pools with fewer connections than users: a command may find all of them in use.
 
 The connection of a command is in use from the command's step on. Where a pool refuses, giving it
 back is a step of its own, so that others may come before. Where a pool waits (a blocking pool) a
@@ -92,7 +92,7 @@ def awaiting(method: Callable[..., Any]) -> Callable[..., Any]:
         execution.controller.hazard(
             f"all {size} connections of a BlockingConnectionPool were in use when somebody wanted "
             "one, and that wait is not controlled in this version. Give the pool more in the test "
-            f"(max_connections={max(size + 1, users)}), so that nobody waits for one"
+            f"(max_connections={max(size + 1, users)}), so that no user waits"
         )
         library = method.__module__.partition(".")[0]
         raise import_module(f"{library}.exceptions").ConnectionError("No connection available.")

@@ -27,7 +27,7 @@ def keep_lost_exceptions(loop: ControlledLoop) -> None:
         error = context.get("exception")
         if error is not None and not isinstance(error, Abandoned | asyncio.CancelledError):
             handle = context.get("handle")
-            actor = loop.acting() if handle is None else handle._context.get(ACTING)  # noqa: SLF001
+            actor = loop.acting() if handle is None else handle._context.get(ACTING)  # noqa: SLF001 - asyncio tells it nowhere else
             loop.lost.append((loop.host.name if actor is None else actor.name, error))
 
     loop.set_exception_handler(hear)

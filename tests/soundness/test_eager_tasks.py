@@ -43,7 +43,7 @@ async def tasks_that_code_makes_by_itself(world):
     await _filled_once(world, _by_itself, _after_a_wait)
 
 
-@right("nobody waits between the look and the entry", unknown=NOT_CONTROLLED)
+@right("no task waits between its look and its entry", unknown=NOT_CONTROLLED)
 async def tasks_that_code_makes_by_itself_and_that_do_not_wait(world):
     await _filled_once(world, _by_itself, _before_a_wait)
 

@@ -1,4 +1,4 @@
-"""Pools with fewer connections than users: whoever comes while all are in use is refused."""
+"""Pools with fewer connections than users: a command that finds all in use is refused."""
 
 import threading
 
@@ -139,7 +139,7 @@ def two_users_with_a_lock_read(world):
     _two(world, use)
 
 
-@right("who is refused does without")
+@right("the user catches the error")
 def two_users_who_are_ready_to_be_refused(world):
     client = _own(1)
 
@@ -172,7 +172,7 @@ def two_users_of_a_blocking_pool_watch(world):
     _two(world, lambda: _watch(client))
 
 
-@right("nobody waits: that is what the reason above advises")
+@right("the pool is as large as the reason above advises")
 def two_users_of_a_larger_blocking_pool_watch(world):
     client = _own(2, redis.BlockingConnectionPool)
     _two(world, lambda: _watch(client))

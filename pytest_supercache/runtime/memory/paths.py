@@ -80,7 +80,7 @@ def _full(path: Any) -> Path | None:
     """Return an absolute path; None for a number, for nothing, and for what Python itself reads."""
     if not isinstance(path, str | bytes | os.PathLike):
         return None
-    full = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - links are not followed
+    full = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - resolve() follows links
     return None if full.name.endswith(_OF_THE_INTERPRETER) else full
 
 

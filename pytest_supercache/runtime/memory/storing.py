@@ -49,7 +49,7 @@ class Stores:
         self._execution = execution
         self._awaited: dict[str, list[_Store]] = {}
         self._places: set[Place] = set()
-        self._stored_after = -1  # so many steps: a result was stored since the last one
+        self._stored_after = -1  # the number of steps taken when a result was last stored
 
     def places(self) -> set[Place]:
         """Return which stores were steps, as a token records it."""
