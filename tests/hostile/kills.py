@@ -246,13 +246,24 @@ def _left(name: str, seconds: float) -> tuple[str, ...]:
 
 
 def _marked(name: str) -> Iterator[tuple[int, str]]:
-    """Yield the processes that have the mark of a run in their environment, and their commands."""
+    """Yield the processes that have the mark of a run in their environment; say what they do."""
     mark = f"{_MARK}={name}".encode()
     for folder in Path("/proc").iterdir():
         with suppress(OSError):
             if folder.name.isdecimal() and mark in (folder / "environ").read_bytes().split(b"\0"):
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
-                yield int(folder.name), command.decode(errors="replace").strip()[:80]
+                told = command.decode(errors="replace").strip()[:80]
+                yield int(folder.name), f"{told} ({_threads(folder)})"
+
+
+def _threads(process: Path) -> str:
+    """Say in which state each thread is (D: it waits for a disk) and where the kernel has it."""
+    told = []
+    for thread in sorted((process / "task").iterdir()):
+        with suppress(OSError):
+            state = (thread / "stat").read_text().rpartition(")")[2].split()[0]
+            told.append(f"{state} {(thread / 'wchan').read_text()}")
+    return ", ".join(told)
 
 
 def _end_all(run: "subprocess.Popen[bytes]", name: str) -> None:

@@ -4,7 +4,6 @@ import importlib
 import importlib.metadata
 import json
 import os
-import pkgutil
 import re
 import sys
 from collections.abc import Iterator
@@ -21,20 +20,15 @@ import redis  # noqa: F401
 import ruamel.yaml  # noqa: F401
 from hypothesis.configuration import set_hypothesis_home_dir
 
-import pytest_supercache
 from pytest_supercache.runtime.pinned import pinned
-from tests.plugin.forks import Parents
+from tests.plugin.forks import Parents, every_module
 from tests.plugin.projects import SHOP
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LEFT_OUT = ("pytest_supercache.cli.__main__", "pytest_supercache.runtime.postgres")
-"""Importing the first runs a command, the second imports psycopg."""
-
-for _module in pkgutil.walk_packages(pytest_supercache.__path__, "pytest_supercache."):
-    if _module.name not in _LEFT_OUT:
-        importlib.import_module(_module.name)
+for _module in every_module():
+    importlib.import_module(_module)
 
 _INSTALLED = list(importlib.metadata.distributions())
 """Looked for once: every run asks each of them for its plugins."""
@@ -46,11 +40,11 @@ SIGNS_OF_CI = (
 )  # fmt: skip
 """Each of them makes Hypothesis keep no database, which most projects of these tests want."""
 
-PLUGINS_BY_OPTION = {
+PLUGINS_BY_WORD = {
     "allure_pytest": "--allure", "anyio": "anyio", "hypothesispytest": "hypothesis",
     "random_order": "--random-order", "unraisableexception": "unraisable",
 }  # fmt: skip
-"""Plugins of pytest that a run without such a word among its arguments can do without."""
+"""Plugins that are here for the suite; a run in which such a word does not occur can do without."""
 
 
 @contextmanager
@@ -96,23 +90,32 @@ class Project:
     def run(self, *args: str) -> pytest.RunResult:
         """Run pytest in this process."""
         with hidden_suite():
-            return self.pytester.runpytest("-p", "no:cacheprovider", *args)
+            return self.pytester.runpytest("-p", "no:cacheprovider", *self._without(args), *args)
 
     def run_apart(self, *args: str) -> pytest.RunResult:
-        """Run pytest in a process of its own, without plugins that it does not need."""
+        """Run pytest in a process of its own."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(self.pytester, "popen", self.parents.start)
             return self.run_cold(*args)
 
     def run_cold(self, *args: str) -> pytest.RunResult:
-        """Run pytest in a process that has imported nothing, without plugins it does not need.
-
-        Some are there because the suite needs them; starting all of them takes a third of a run.
-        """
-        words = " ".join(args)
-        unneeded = [plugin for plugin, word in PLUGINS_BY_OPTION.items() if word not in words]
-        without = [part for plugin in unneeded for part in ("-p", f"no:{plugin}")]
+        """Run pytest in a process that has imported nothing."""
+        without = self._without(args)
         return self.pytester.runpytest_subprocess("-p", "no:cacheprovider", *without, *args)
+
+    def _without(self, args: tuple[str, ...]) -> list[str]:
+        """Return the options that leave plugins out: to start all of them takes a third of a run.
+
+        A plugin stays if its word is among the arguments or in a Python file of the project.
+        """
+        files = [path for path in self.path.rglob("*.py") if path.is_file()]
+        texts = [*args, *(path.read_text(encoding="utf-8", errors="replace") for path in files)]
+        unneeded = [
+            plugin
+            for plugin, word in PLUGINS_BY_WORD.items()
+            if not any(word in text for text in texts)
+        ]
+        return [part for plugin in unneeded for part in ("-p", f"no:{plugin}")]
 
     def verdict(self, folder: str = "reports") -> dict[str, Any]:
         """Return verdict.json of the last run."""

@@ -9,6 +9,7 @@ import contextlib
 import gc
 import json
 import os
+import pkgutil
 import runpy
 import socket
 import subprocess
@@ -19,9 +20,18 @@ from pathlib import Path
 from typing import IO, Any
 
 _LIBRARIES = ("pytest", "hypothesis", "redis.asyncio", "fakeredis", "freezegun", "ruamel.yaml")
+_PLUGINS = ("anyio", "hypothesis", "_hypothesis_globals", "pytest_supercache")
+_NOT_IMPORTED = ("pytest_supercache.cli.__main__", "pytest_supercache.runtime.postgres")
+"""Importing the first runs a command, the second imports psycopg."""
 _MESSAGE_MAX = 1 << 20
 _AT_START = ("PYTHON", "LC_", "LANG")
 """Variables that an interpreter reads when it starts begin so."""
+
+
+def every_module() -> list[str]:
+    """Return the names of the plugin's modules that a run may import."""
+    found = pkgutil.walk_packages(import_module("pytest_supercache").__path__, "pytest_supercache.")
+    return [module.name for module in found if module.name not in _NOT_IMPORTED]
 
 
 class Parents:
@@ -121,8 +131,10 @@ def _become(wanted: dict[str, Any]) -> None:
 def _main() -> None:
     for name in _LIBRARIES:
         import_module(name)
-    for name in ("hypothesis", "_hypothesis_globals"):  # parts of a plugin: pytest would warn
-        sys.modules[name].__doc__ = "PYTEST_DONT_REWRITE"
+    for name in every_module():
+        import_module(name)
+    for name in _PLUGINS:
+        sys.modules[name].__doc__ = "PYTEST_DONT_REWRITE"  # else pytest would warn
     gc.collect()
     gc.freeze()
     wanted = None

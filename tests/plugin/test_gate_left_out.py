@@ -174,9 +174,9 @@ def test_folders_without_scenarios_import_nothing_more(project: Project) -> None
     said = "import sys\ndef pytest_unconfigure(): print('loaded', {name!r} in sys.modules)\n"
     project.conftest(said.format(name="pytest_supercache.plugin.collection"))
     project.test_file("def test_it(): pass")
-    project.run_apart().stdout.fnmatch_lines(["loaded False"])
+    project.run_cold().stdout.fnmatch_lines(["loaded False"])
     (project.path / "lost.supercache.yaml").symlink_to("nothing")
-    project.run_apart().stdout.fnmatch_lines(["loaded True"])
+    project.run_cold().stdout.fnmatch_lines(["loaded True"])
 
 
 def test_a_worker_that_leaves_before_it_tells_its_items_is_named(project: Project) -> None:
