@@ -28,7 +28,7 @@ from typing import Any
 import fakeredis
 
 from pytest_supercache import check
-from pytest_supercache.world import World
+from pytest_supercache.world.world import World
 
 Flow = Callable[[Any, dict[str, str]], Iterator[None]]
 

@@ -9,13 +9,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_supercache.checking import check
+    from pytest_supercache.checking.check import check
     from pytest_supercache.core.errors import SupercacheError
     from pytest_supercache.core.fault import Faults
     from pytest_supercache.core.operation import Commit, History, Operation
     from pytest_supercache.core.result import CheckResult, Counterexample
     from pytest_supercache.core.settings import Assume
     from pytest_supercache.core.verdict import Label, Verdict, Violation
+    from pytest_supercache.declare.registry import system, verb, watch
     from pytest_supercache.oracle.atomic_reads import READ_ATOMIC
     from pytest_supercache.oracle.dirty_reads import NO_DIRTY_READS
     from pytest_supercache.oracle.durability import DURABLE_WRITES
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
     from pytest_supercache.oracle.ttl import TTL_RESPECTED
     from pytest_supercache.plugin.exploring import explore
     from pytest_supercache.plugin.reproducing import reproduce
-    from pytest_supercache.registry import system, verb, watch
-    from pytest_supercache.world import World
+    from pytest_supercache.world.world import World
 
 __all__ = [
     "BOUNDED_STALENESS",
@@ -103,14 +103,14 @@ _HOMES = {
     "SupercacheError": "core.errors",
     "Verdict": "core.verdict",
     "Violation": "core.verdict",
-    "World": "world",
-    "check": "checking",
+    "World": "world.world",
+    "check": "checking.check",
     "check_history": "oracle.guarantee",
     "explore": "plugin.exploring",
     "reproduce": "plugin.reproducing",
-    "system": "registry",
-    "verb": "registry",
-    "watch": "registry",
+    "system": "declare.registry",
+    "verb": "declare.registry",
+    "watch": "declare.registry",
 }
 
 try:

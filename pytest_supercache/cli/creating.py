@@ -151,7 +151,7 @@ def _drafted(
 
 
 def _project() -> Project:
-    from pytest_supercache.words import built_in_words
+    from pytest_supercache.play.vocabulary import built_in_words
 
     try:
         return describe()

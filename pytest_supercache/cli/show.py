@@ -109,7 +109,7 @@ def schema(output: Path | None, markdown: bool, builtin: bool) -> None:
     \b
       supercache schema -o scenario.schema.json
     """
-    from pytest_supercache.words import built_in_words
+    from pytest_supercache.play.vocabulary import built_in_words
 
     text = schema_text(built_in_words() if builtin else describe().vocabulary, markdown=markdown)
     if output is None:

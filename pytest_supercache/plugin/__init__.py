@@ -12,6 +12,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 
+from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.plugin.exit_status import GATE, IS_HELD, ExitStatus, held, held_while_loading
 from pytest_supercache.plugin.fixtures import (
     cache_layers,
@@ -25,7 +26,6 @@ from pytest_supercache.plugin.fixtures import (
 from pytest_supercache.plugin.marking import Presence, announce, mark_if_asked
 from pytest_supercache.plugin.options import add_options
 from pytest_supercache.plugin.session import SESSION, Session, come_back_to
-from pytest_supercache.registry import REGISTRY
 from pytest_supercache.scenario.names import is_scenario_file, without_a_file
 
 __all__ = [

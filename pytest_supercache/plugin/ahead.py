@@ -61,7 +61,7 @@ class Ahead:
         items = [item for item in session.items if workers > 1 and self._is_for_workers(item)]
         if len(items) < 2 or session.testsfailed or self._config.option.collectonly:
             return (yield)
-        from pytest_supercache.workers import forks, refuse_without_forks
+        from pytest_supercache.checking.workers import forks, refuse_without_forks
 
         refuse_without_forks()
         with forks(workers, lambda at: self._search(items[at])) as searched:
@@ -86,8 +86,8 @@ class Ahead:
         if item is None or set(getattr(node, "fixturenames", ())) - _OURS:
             return False
         from pytest_supercache.core.errors import SupercacheError
+        from pytest_supercache.declare.registry import REGISTRY
         from pytest_supercache.plugin.bench import Bench
-        from pytest_supercache.registry import REGISTRY
 
         try:
             faults = Bench(self._session).settings_of(item).faults
@@ -103,8 +103,8 @@ class Ahead:
         )
 
     def _search(self, node: pytest.Item) -> "CheckResult":
+        from pytest_supercache.checking.workers import lean
         from pytest_supercache.plugin.bench import Bench
-        from pytest_supercache.workers import lean
 
         try:
             item = node.scenario_item  # type: ignore[attr-defined]

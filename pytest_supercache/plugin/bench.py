@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_supercache.plugin.debugging import Breakpoint
     from pytest_supercache.report.finding import Finding
     from pytest_supercache.scenario.scenario import Scenario, ScenarioItem, Stated
-    from pytest_supercache.world import World
+    from pytest_supercache.world.world import World
 
 
 EXAMPLES: pytest.StashKey[int] = pytest.StashKey()
@@ -99,9 +99,9 @@ class Bench:
         """
         if told is not None and told.counterexample is None:
             return told
+        from pytest_supercache.declare.registry import REGISTRY
         from pytest_supercache.oracle.judge import DEFAULT, NAMED
-        from pytest_supercache.playing import Play
-        from pytest_supercache.registry import REGISTRY
+        from pytest_supercache.play import Play
 
         scenario = item.scenario
         system = REGISTRY.systems[item.system.name]
@@ -235,8 +235,8 @@ class Bench:
         **own: Any,
     ) -> CheckResult:
         """Check a body with what the run says; a replay that no longer fits leaves it undecided."""
-        from pytest_supercache.checking import check_on, search_unit
-        from pytest_supercache.workers import forked
+        from pytest_supercache.checking.check import check_on, search_unit
+        from pytest_supercache.checking.workers import forked
 
         progress = progressing(node.config, str(own["item"]))
         stop = _breakpoint(node)

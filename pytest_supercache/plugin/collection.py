@@ -11,10 +11,10 @@ import pytest
 from pytest_supercache.core.errors import SupercacheError, TokenError
 from pytest_supercache.core.masking import is_id_of, masked_id
 from pytest_supercache.core.schedule import read_token
+from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.plugin.bench import Bench
 from pytest_supercache.plugin.gating import is_ours
 from pytest_supercache.plugin.session import NotAsExpected, Session, project_root
-from pytest_supercache.registry import REGISTRY
 
 if TYPE_CHECKING:
     from pytest_supercache.scenario.grammar import Vocabulary
@@ -109,8 +109,8 @@ class BrokenFile(pytest.Item):
 def vocabulary() -> "Vocabulary":
     """Return the words that scenario files of this project may use."""
     from pytest_supercache import reference  # noqa: F401 - registers the reference systems
+    from pytest_supercache.play.vocabulary import built_in_words
     from pytest_supercache.scenario.signatures import signature_of
-    from pytest_supercache.words import built_in_words
 
     verbs = {name: signature_of(verb.function) for name, verb in REGISTRY.verbs.items()}
     return replace(built_in_words(), systems=tuple(REGISTRY.systems), verbs=verbs)

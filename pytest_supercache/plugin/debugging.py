@@ -19,21 +19,7 @@ if TYPE_CHECKING:
 PATIENCE = 86_400.0
 """Seconds that a step may take while somebody thinks."""
 
-_OURS = (
-    "adapters",
-    "calls",
-    "core",
-    "layers",
-    "operations",
-    "playing",
-    "plugin",
-    "recording",
-    "runtime",
-    "search",
-    "stand",
-    "users",
-    "world",
-)
+_OURS = ("checking", "core", "declare", "layers", "play", "plugin", "runtime", "search", "world")
 _NOT_STEPPED = [
     *(f"pytest_supercache.{room}*" for room in _OURS),
     *("redis", "redis.*", "fakeredis", "fakeredis.*", "freezegun.*", "threading", "contextlib"),

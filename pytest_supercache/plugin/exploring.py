@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, overload
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.settings import Assume
+from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.plugin.fixtures import LAYER_FIXTURES
 from pytest_supercache.plugin.leaving import Leaving
-from pytest_supercache.registry import REGISTRY, Decorated
-from pytest_supercache.world import World
+from pytest_supercache.world.world import World
 
 if TYPE_CHECKING:
     from types import FrameType

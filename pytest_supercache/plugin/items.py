@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from pytest_supercache.core.masking import masked_id
+from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.plugin.arguments import from_root
-from pytest_supercache.registry import REGISTRY, Decorated
 from pytest_supercache.scenario.walk import find_files
 
 _OUTPUT = "supercache_items"

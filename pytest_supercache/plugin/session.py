@@ -17,6 +17,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.lifeline import interrupt_when_orphaned
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.core.verdict import Label, Verdict
+from pytest_supercache.declare.registry import REGISTRY, Registry, Watch, refuse_nonsense
 from pytest_supercache.plugin.ahead import Ahead
 from pytest_supercache.plugin.allure_results import AllureResults
 from pytest_supercache.plugin.exit_status import MARKED_BY, is_of_another_process
@@ -24,7 +25,6 @@ from pytest_supercache.plugin.gating import Gate, is_ours
 from pytest_supercache.plugin.marking import report_folder
 from pytest_supercache.plugin.options import Options
 from pytest_supercache.plugin.terminal import columns
-from pytest_supercache.registry import REGISTRY, Registry, Watch, refuse_nonsense
 
 if TYPE_CHECKING:
     from pytest_supercache.core.result import CheckResult

@@ -218,7 +218,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def _says(path: Path, root: Path) -> tuple[bytes, ...]:
+    from pytest_supercache.play.vocabulary import built_in_words
     from pytest_supercache.scenario.validate import everything_in
-    from pytest_supercache.words import built_in_words
 
     return everything_in(path, built_in_words(), root)

@@ -4,11 +4,11 @@ Each is the existing look-aside cache (Redis, delete on write) with the super ca
 written as a team would write it: nothing in here knows of schedules.
 """
 
+from pytest_supercache.declare.registry import system
 from pytest_supercache.layers.stack import NodeLayers
 from pytest_supercache.reference.fixed import FixedShop
 from pytest_supercache.reference.naive import NaiveShop
 from pytest_supercache.reference.workaround import WorkaroundShop
-from pytest_supercache.registry import system
 
 __all__ = ["FixedShop", "NaiveShop", "WorkaroundShop"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.registry import Watch
+from pytest_supercache.declare.registry import Watch
 from pytest_supercache.runtime.expiries import seconds_of
 from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.stepping import SHARED_LAYERS, Stepping

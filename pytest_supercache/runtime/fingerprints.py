@@ -8,8 +8,8 @@ from itertools import islice
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-from pytest_supercache.adapters import has_state
 from pytest_supercache.core.errors import NotDeterministicError
+from pytest_supercache.declare.adapters import has_state
 from pytest_supercache.runtime.memory.effects import is_rewritten, top
 from pytest_supercache.runtime.room import on_a_fresh_stack
 from pytest_supercache.runtime.state import SWAPPABLE

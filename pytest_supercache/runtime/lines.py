@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import ANYTHING
-from pytest_supercache.registry import Watch
+from pytest_supercache.declare.registry import Watch
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.calling import current_actor, tracers
 from pytest_supercache.runtime.targets import find_target

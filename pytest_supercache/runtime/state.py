@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Protocol
 
-from pytest_supercache import adapters
 from pytest_supercache.core.errors import UndeclaredStateError
+from pytest_supercache.declare import adapters
 from pytest_supercache.runtime.lookup import find_object
 from pytest_supercache.runtime.replacing import REPLACED_TYPES, Replacements
 from pytest_supercache.runtime.under_test import members_of

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
-from pytest_supercache.registry import REGISTRY
+from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.runtime import threads
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.actor import ActorThread

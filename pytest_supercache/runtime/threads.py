@@ -139,7 +139,7 @@ def _runs_its_code(thread: threading.Thread) -> bool:
     return type(thread).__name__ == "PubSubWorkerThread"
 
 
-_USERS = "pytest_supercache.world"
+_USERS = "pytest_supercache.world.world"
 """Calls what a user does: ``world.actor("alice", thread.start)``."""
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.registry import Watch
+from pytest_supercache.declare.registry import Watch
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.declared import (
     READS_NOW,

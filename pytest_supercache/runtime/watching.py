@@ -13,9 +13,9 @@ from functools import partial, update_wrapper
 from types import ModuleType
 from typing import Any
 
-from pytest_supercache.adapters import declarations
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.registry import Watch
+from pytest_supercache.declare.adapters import declarations
+from pytest_supercache.declare.registry import Watch
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.active import controlled
 from pytest_supercache.runtime.declared import Declared, declared_call

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_supercache.registry import REGISTRY
+from pytest_supercache.declare.registry import REGISTRY
 
 HERE = Path(__file__).parent
 

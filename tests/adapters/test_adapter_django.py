@@ -8,7 +8,8 @@ import django
 import pytest
 from django.conf import settings
 
-from pytest_supercache import adapters, check
+from pytest_supercache import check
+from pytest_supercache.declare import adapters
 from pytest_supercache.runtime.state import ModuleState
 from tests.adapters.flows import counting, is_conflict
 from tests.adapters.memcached import Memory

@@ -7,7 +7,7 @@ import pytest
 import redis
 import redis.asyncio
 
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
 from tests.adapters.flows import is_conflict

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_supercache.adapters import LIBRARIES
+from pytest_supercache.declare.adapters import LIBRARIES
 from pytest_supercache.runtime.targets import find_target
 
 DECLARATIONS_MAX = 40
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def table(library):
-    return import_module(f"pytest_supercache.adapters.{library}")
+    return import_module(f"pytest_supercache.declare.adapters.{library}")
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -38,7 +38,7 @@ def flow(cache):
     cache["k"] = cache.get("k", 0) + 1
 
 def body(world):
-    loaded.append([n for n in sys.modules if n.startswith("pytest_supercache.adapters.")])
+    loaded.append([n for n in sys.modules if n.startswith("pytest_supercache.declare.adapters.")])
     import cachetools
     cache = cachetools.LRUCache(9)
     world.actor("a", flow, cache)
@@ -58,7 +58,8 @@ def test_a_library_that_is_imported_in_the_first_run_is_watched_from_then_on():
     )
     verdict, loaded = done.stdout.splitlines()
     assert verdict == "violated"
-    assert loaded == "[] pytest_supercache.adapters.cachetools pytest_supercache.adapters.table"
+    tables = [f"pytest_supercache.declare.adapters.{name}" for name in ("cachetools", "table")]
+    assert loaded == " ".join(["[]", *tables])
 
 
 def test_the_page_names_the_tests_of_each_library_and_counts_them():

@@ -4,7 +4,7 @@ import pytest
 import valkey._cache
 import valkey.asyncio
 
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server

@@ -10,11 +10,11 @@ from time import sleep  # noqa: TID251 - what code under test does
 
 import pytest
 
+from pytest_supercache.checking.environment import test_stand as stand_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.waiting import Waits
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.search.all_schedules import AllSchedules
-from pytest_supercache.stand import test_stand as stand_on
 
 
 def conditions(world):

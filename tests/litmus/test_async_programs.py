@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pytest_supercache import COHERENT_WHEN_SETTLED, SupercacheError, Verdict, check
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.reference import FixedShop, NaiveShop

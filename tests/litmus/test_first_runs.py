@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from pytest_supercache import Verdict, check, turns
-from pytest_supercache.checking import check_on
+from pytest_supercache import Verdict, check
+from pytest_supercache.checking import serial_runs
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.errors import ReplayDivergedError
 from pytest_supercache.core.odds import Simulation
 from pytest_supercache.core.result import CheckResult
@@ -146,9 +147,9 @@ def test_that_a_first_run_was_thrown_away_is_told_and_later_checks_throw_none_aw
 
 def test_what_is_filled_in_many_steps_is_waited_for() -> None:
     runs: list[int] = []
-    result = check(growing(runs, until=turns.WARM_UPS_MAX))
+    result = check(growing(runs, until=serial_runs.WARM_UPS_MAX))
     assert result.verdict is Verdict.HOLDS
-    assert len(runs) > turns.WARM_UPS_MAX
+    assert len(runs) > serial_runs.WARM_UPS_MAX
 
 
 def test_code_whose_every_run_differs_from_the_one_before_is_not_deterministic() -> None:

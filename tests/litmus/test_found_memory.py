@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.settings import Exploration

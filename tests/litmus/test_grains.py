@@ -11,13 +11,13 @@ import threading
 import pytest
 
 from pytest_supercache import COHERENT_WHEN_SETTLED, Faults, SupercacheError, Verdict, check, watch
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.verdict import Label
+from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.reference import NaiveShop
-from pytest_supercache.registry import REGISTRY
 
 BACKENDS = ["fakeredis", pytest.param("redis-server", marks=pytest.mark.redis_server)]
 

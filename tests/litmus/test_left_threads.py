@@ -6,7 +6,7 @@ from time import monotonic
 import pytest
 
 from pytest_supercache import Verdict
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.runtime import ending, left_threads

@@ -7,7 +7,7 @@ from time import perf_counter, sleep  # noqa: TID251 - what code under test does
 import pytest
 
 from pytest_supercache import Assume, Label, SupercacheError, Verdict, check
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.runtime import places, rebind

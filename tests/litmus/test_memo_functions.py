@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.errors import ReplayDivergedError
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.settings import Exploration

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from _pytest import outcomes
 
-from pytest_supercache import SupercacheError, Verdict, check, checking, searching
+from pytest_supercache import SupercacheError, Verdict, check
+from pytest_supercache.checking import check as checking
+from pytest_supercache.checking import strategy
 from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.walk import Walk
 
@@ -64,7 +66,7 @@ def test_what_calls_itself_for_ever_is_named_once(monkeypatch: pytest.MonkeyPatc
     def again(*given: Any) -> Any:
         return again(*given)
 
-    monkeypatch.setattr(searching, "sampler", again)
+    monkeypatch.setattr(strategy, "sampler", again)
     (reason,) = check(racing, search="random").reasons
     assert reason.count("in again") == 1
     assert "RecursionError" in reason

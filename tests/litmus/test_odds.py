@@ -4,15 +4,16 @@ from math import sqrt
 
 import pytest
 
-from pytest_supercache import COHERENT_WHEN_SETTLED, Assume, Faults, Label, Verdict, simulating
-from pytest_supercache.checking import check_on
+from pytest_supercache import COHERENT_WHEN_SETTLED, Assume, Faults, Label, Verdict
+from pytest_supercache.checking import simulated_odds
+from pytest_supercache.checking.check import check_on
+from pytest_supercache.checking.runner import HazardMet
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.odds import Latencies, Latency, Odds, Simulation
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.oracle.odds import interval, share
 from pytest_supercache.reference import FixedShop, NaiveShop, WorkaroundShop
-from pytest_supercache.trial import HazardMet
 
 KEY = "product:42"
 NOW = Latency(1e-9, 1e-9)
@@ -203,12 +204,12 @@ def test_a_fault_of_the_counterexample_strikes_in_every_run_that_counts():
 
 
 def test_runs_that_take_too_long_are_left_out_and_a_note_says_so(monkeypatch):
-    monkeypatch.setattr(simulating, "_seconds_max", lambda _trial: -1.0)
+    monkeypatch.setattr(simulated_odds, "_seconds_max", lambda _trial: -1.0)
     none = checked(price_change(NaiveShop), 100, guarantees=[COHERENT_WHEN_SETTLED])
     assert (none.verdict, none.odds) == (Verdict.VIOLATED, None)
     assert "only 0 runs were simulated for the odds: they take long" in none.notes
     left = iter([1e9] * 30)
-    monkeypatch.setattr(simulating, "_seconds_max", lambda _trial: next(left, -1.0))
+    monkeypatch.setattr(simulated_odds, "_seconds_max", lambda _trial: next(left, -1.0))
     some = checked(price_change(NaiveShop), 100, guarantees=[COHERENT_WHEN_SETTLED])
     assert some.odds.runs == 30
     assert "only 30 runs were simulated for the odds: they take long" in some.notes
@@ -223,7 +224,7 @@ def test_runs_that_take_too_long_are_left_out_and_a_note_says_so(monkeypatch):
     ],
 )
 def test_runs_that_do_not_count_are_told_in_a_note(monkeypatch, changed, why):
-    run = simulating._run
+    run = simulated_odds._run
 
     def odd(trial, number):
         execution = run(trial, number)
@@ -231,7 +232,7 @@ def test_runs_that_do_not_count_are_told_in_a_note(monkeypatch, changed, why):
             setattr(execution, name, value)
         return execution
 
-    monkeypatch.setattr(simulating, "_run", odd)
+    monkeypatch.setattr(simulated_odds, "_run", odd)
     result = checked(price_change(NaiveShop), 40, guarantees=[COHERENT_WHEN_SETTLED])
     notes = [note for note in result.notes if "odds" in note]
     assert result.odds.runs == (30 if changed else 40)
@@ -243,7 +244,7 @@ def test_a_run_that_proves_nothing_leaves_a_note_and_the_verdict(monkeypatch):
     def hazard(_trial, _number):
         raise HazardMet(["a thread went its own way"])
 
-    monkeypatch.setattr(simulating, "_run", hazard)
+    monkeypatch.setattr(simulated_odds, "_run", hazard)
     result = checked(price_change(NaiveShop), 100, guarantees=[COHERENT_WHEN_SETTLED])
     assert (result.verdict, result.odds) == (Verdict.VIOLATED, None)
     assert "odds were not simulated: a thread went its own way" in result.notes

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:Deprecati
 
 WORKERS = """
 import os, signal, threading
-from pytest_supercache.workers import forks
+from pytest_supercache.checking.workers import forks
 
 def wait(path):
     open(path, "w").write(str(os.getpid()))

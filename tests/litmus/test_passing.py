@@ -3,9 +3,9 @@
 import pytest
 
 from pytest_supercache import SupercacheError, Verdict, check
+from pytest_supercache.checking.minimize import REPLAYS
 from pytest_supercache.core.schedule import Schedule
 from pytest_supercache.oracle.explain import named
-from pytest_supercache.witness import REPLAYS
 
 
 def refill(world, orders):

@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.report.timeline import timeline

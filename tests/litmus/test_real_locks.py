@@ -9,7 +9,7 @@ from functools import cached_property
 import pytest
 
 from pytest_supercache import Verdict
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
 

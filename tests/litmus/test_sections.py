@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.errors import ReplayDivergedError
 from pytest_supercache.core.schedule import Schedule, read_token
 from pytest_supercache.core.settings import Exploration

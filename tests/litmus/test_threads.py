@@ -509,7 +509,7 @@ def test_threads_that_hang_or_outlive_their_user_are_gone_after_the_check():
         world.run()
 
     here, there = os.pipe()
-    from pytest_supercache.checking import check_on
+    from pytest_supercache.checking.check import check_on
     from pytest_supercache.core.settings import Exploration
     from pytest_supercache.layers.servers import start_server
 
@@ -553,7 +553,7 @@ def test_nobody_begins_after_an_execution_was_given_up():
         world.actor("bob", bob)
         world.run()
 
-    from pytest_supercache.checking import check_on
+    from pytest_supercache.checking.check import check_on
     from pytest_supercache.core.settings import Exploration
     from pytest_supercache.layers.servers import start_server
 

@@ -7,7 +7,7 @@ from redis.exceptions import ConnectionError as BrokenConnectionError
 from redis.exceptions import ResponseError
 
 from pytest_supercache import Faults, Verdict, check
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.runtime.waiting_commands import ALIKE

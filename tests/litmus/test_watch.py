@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_supercache import Verdict, check, watch
-from pytest_supercache.registry import REGISTRY
+from pytest_supercache.declare.registry import REGISTRY
 
 
 @pytest.fixture(autouse=True)

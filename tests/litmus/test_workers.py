@@ -11,10 +11,10 @@ import pytest
 from redis.exceptions import ConnectionError
 
 from pytest_supercache import Faults, SupercacheError, Verdict, check
-from pytest_supercache.checking import check_on, search_unit
+from pytest_supercache.checking.check import check_on, search_unit
+from pytest_supercache.checking.workers import forked, forks
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
-from pytest_supercache.workers import forked, forks
 from tests import fault_programs as programs
 
 WITHSTOOD = Faults(max=2, kinds=("evict",))

@@ -19,12 +19,12 @@ from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
 
 from scenarios.conflicts.conftest import *
-from pytest_supercache import trial
+from pytest_supercache.checking import runner
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.oracle.classify import classify
 
 found = {{}}
-judge = trial.Trial.judge
+judge = runner.Trial.judge
 
 
 def judged(self, execution):
@@ -42,7 +42,7 @@ def explores_all(self, **options):
 
 make = Exploration.__init__
 Exploration.__init__ = explores_all
-trial.Trial.judge = judged
+runner.Trial.judge = judged
 running = [""]
 
 

@@ -79,7 +79,7 @@ def test_a_wrong_latency_is_one_message(project: Project, table: str, said: str)
 def test_what_is_tried_on_the_way_is_not_simulated(project: Project) -> None:
     """Candidates of --supercache-save and examples of @given: there are many of them."""
     project.add_to_conftest(
-        "import pytest_supercache.simulating as simulating\n"
+        "import pytest_supercache.checking.simulated_odds as simulating\n"
         "calls, simulated = [], simulating.simulated\n"
         "def counted(trial, result):\n"
         "    calls.append(1)\n"

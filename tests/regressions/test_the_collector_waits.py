@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.odds import Simulation
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.fake_server import FakeRedisServer

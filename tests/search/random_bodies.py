@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from pytest_supercache.checking.environment import test_stand as stand_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.verdict import End
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.search import SearchEnded
-from pytest_supercache.stand import test_stand as stand_on
 
 Act = tuple[Any, ...]
 Flows = dict[str, list[Act]]

@@ -157,7 +157,9 @@ def deletes_first(execution):
 
 @pytest.mark.parametrize("search", ["exhaustive", "all-schedules"])
 def test_in_another_order_the_same_users_have_begun_when_the_clock_moves(monkeypatch, search):
-    monkeypatch.setattr("pytest_supercache.doubt.Doubt._are_few", lambda _doubt: False)
+    monkeypatch.setattr(
+        "pytest_supercache.checking.reduction_check.Doubt._are_few", lambda _doubt: False
+    )
 
     def body(world):
         started, lock = time.monotonic(), threading.Lock()

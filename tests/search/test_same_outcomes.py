@@ -6,12 +6,12 @@ import time
 import pytest
 
 from pytest_supercache import Verdict, check
+from pytest_supercache.checking.environment import test_stand as stand_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.verdict import End
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.dpor import Exhaustive
-from pytest_supercache.stand import test_stand as stand_on
 from tests.litmus import test_counts_and_workloads as workloads
 from tests.litmus import test_locks_and_time as waiting
 

@@ -5,7 +5,7 @@ from math import comb
 import pytest
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.doubt import RANDOM_RUNS
+from pytest_supercache.checking.reduction_check import RANDOM_RUNS
 from tests.litmus import test_counts_and_workloads as workloads
 
 OPERATIONS = {3: "r", 5: "rw", 6: "rr"}

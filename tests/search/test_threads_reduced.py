@@ -7,13 +7,13 @@ from time import sleep  # noqa: TID251 - what code under test does
 
 import pytest
 
+from pytest_supercache.checking.environment import test_stand as stand_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.verdict import End
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.events import Dependence, events_of, order, trace_key
-from pytest_supercache.stand import test_stand as stand_on
 
 
 def log_of(world):

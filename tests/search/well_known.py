@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from pytest_supercache.world import World
+from pytest_supercache.world.world import World
 
 Body = Callable[[World], None]
 Memory = dict[str, Any]

@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from pytest_supercache import CheckResult, Verdict
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.odds import Simulation
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from pytest_supercache.registry import REGISTRY, watch
+from pytest_supercache.declare.registry import REGISTRY, watch
 from tests.soundness.truth import broken, right, systems_of
 
 

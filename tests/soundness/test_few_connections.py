@@ -8,7 +8,7 @@ import redis.asyncio
 import valkey
 
 from pytest_supercache import Verdict
-from pytest_supercache.checking import check_on
+from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.odds import Simulation
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server

@@ -7,12 +7,12 @@ from random import Random
 import pytest
 
 from pytest_supercache import Verdict, check
+from pytest_supercache.checking.coverage import why_unfinished
+from pytest_supercache.checking.runner import Trial
 from pytest_supercache.core.settings import Exploration
-from pytest_supercache.coverage import why_unfinished
 from pytest_supercache.search.estimate import Estimate
 from pytest_supercache.search.pct import Priorities, hit_bound
 from pytest_supercache.search.sampler import sampler
-from pytest_supercache.trial import Trial
 from tests.programs import Simulator, straight
 
 

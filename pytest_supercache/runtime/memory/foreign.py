@@ -8,7 +8,7 @@ an operator, is one access to all that the container holds.
 from collections.abc import MutableMapping, MutableSequence, MutableSet
 from functools import cache
 
-from pytest_supercache.adapters import LIBRARIES
+from pytest_supercache.declare.adapters import LIBRARIES
 from pytest_supercache.runtime.kinds import of_kind
 from pytest_supercache.runtime.under_test import is_tool_name
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from pytest_supercache.adapters import LIBRARIES
+from pytest_supercache.declare.adapters import LIBRARIES
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
     SCALARS,

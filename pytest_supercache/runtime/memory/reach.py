@@ -112,7 +112,7 @@ def leads_to_systems(kind: type) -> bool:
     return kind.__module__.startswith(_WITH_SYSTEMS)
 
 
-_WITH_SYSTEMS = ("pytest_supercache.users", "pytest_supercache.playing")
+_WITH_SYSTEMS = ("pytest_supercache.world.users", "pytest_supercache.play")
 
 
 def _slots(value: Any) -> Iterator[tuple[Any, Way]]:

@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.registry import REGISTRY, watch
+from pytest_supercache.declare.registry import REGISTRY, watch
 from pytest_supercache.runtime.targets import find_target
 
 
@@ -80,8 +80,8 @@ def test_what_cannot_be_watched_is_told(target, message):
 
 
 def test_a_module_that_does_not_exist_is_told():
-    with pytest.raises(SupercacheError, match=r"Did you mean 'pytest_supercache\.registry'"):
-        find_target("pytest_supercache.registri:watch")
+    with pytest.raises(SupercacheError, match=r"Did you mean 'pytest_supercache\.declare\.registry'"):
+        find_target("pytest_supercache.declare.registri:watch")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ OURS_AND_OTHERS = {
     "pytest_shop": True,
     "hypothesis_of_a_shop": True,
     "pytest_supercache.reference.naive": True,
-    "pytest_supercache.stand": False,
+    "pytest_supercache.checking.environment": False,
     "json.decoder": False,
     "_hypothesis_pytestplugin": False,
     "pytest_django.fixtures": False,

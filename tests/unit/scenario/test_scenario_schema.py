@@ -9,12 +9,12 @@ from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from pytest_supercache.play.vocabulary import built_in_words
 from pytest_supercache.scenario import nodes
 from pytest_supercache.scenario.grammar import BUILT_IN_VERBS, FIELDS
 from pytest_supercache.scenario.problems import ScenarioProblems
 from pytest_supercache.scenario.reference_page import reference_page
 from pytest_supercache.scenario.schema import json_schema
-from pytest_supercache.words import built_in_words
 from tests.selection import either
 from tests.unit.scenario.conftest import VOCABULARY
 from tests.unit.scenario.mistakes import ALL, marked

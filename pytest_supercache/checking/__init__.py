@@ -1,0 +1,6 @@
+"""From a body and its options to a verdict: what is searched, in which order, and what it proves.
+
+`check` is the way in; it sets up one environment per check, and a runner executes, judges and
+counts on it. Strategy, self-check, minimizing, diagnosis and odds each have a module. Nothing here
+knows pytest, scenario files or reports, and nothing here controls a thread.
+"""

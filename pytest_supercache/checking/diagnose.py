@@ -1,0 +1,61 @@
+"""A confirmed finding gets its class, what forces it, its explanation and its fingerprint."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from inspect import unwrap
+from typing import Any
+
+from pytest_supercache.checking.reduction_check import Doubt
+from pytest_supercache.core.result import Counterexample
+from pytest_supercache.core.verdict import Label
+from pytest_supercache.declare.registry import REGISTRY
+from pytest_supercache.oracle.cause import Causes, find_causes
+from pytest_supercache.oracle.classify import classify
+from pytest_supercache.oracle.explain import advice, cause_sentences, class_sentence
+from pytest_supercache.oracle.fingerprint import FoundIn, fingerprint_of, former_fingerprints_of
+from pytest_supercache.oracle.story import story
+from pytest_supercache.runtime.functions_under_test import raised
+from pytest_supercache.search.events import orders_of
+
+
+def found_in(flow: str, system: str, body: Callable[..., Any]) -> FoundIn:
+    """Say where a conflict is looked for, and which functions there are no code under test."""
+    verbs = frozenset(_name_of(verb.function) for verb in REGISTRY.verbs.values())
+    module = getattr(unwrap(body), "__module__", "")
+    return FoundIn(flow=flow, system=system, body=_name_of(body), module=module, verbs=verbs)
+
+
+def diagnosed(
+    found: Counterexample, label: Label | None, doubt: Doubt | None, *, exhausted: bool, of: FoundIn
+) -> Counterexample:
+    """Say what is known about a finding of a flow; ``doubt`` knows the other interleavings."""
+    execution = found.execution
+    classified = classify(execution, found.violation)
+    lines = [class_sentence(classified.slug)]
+    told = story(execution, found.violation, classified)
+    lines += [told] if told is not None else []
+    causes: Causes | None = None
+    if doubt is not None and not found.serial:
+        causes = find_causes(doubt.evidence, orders_of(doubt.events_of(execution)))
+        lines += cause_sentences(
+            causes, execution.race, executed=doubt.evidence.size, exhausted=exhausted
+        )
+    lines += advice(classified.slug)
+    error = found.violation.evidence.get("error")
+    where = replace(of, raised=raised(error)) if isinstance(error, BaseException) else of
+    known = (execution, found.violation, label, classified, where)
+    return replace(
+        found,
+        conflict_class=classified.slug,
+        explanation="\n".join(lines),
+        fingerprint=fingerprint_of(*known),
+        former_fingerprints=former_fingerprints_of(*known),
+        causes=() if causes is None else causes.sets,
+        causes_are_all=causes is not None and causes.is_complete and exhausted,
+    )
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    """Name a function as its frames do; a decorator that says so is looked through."""
+    written = unwrap(function)
+    return f"{getattr(written, '__module__', '')}.{getattr(written, '__qualname__', '')}"

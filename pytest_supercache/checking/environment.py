@@ -1,0 +1,374 @@
+"""The test stand: all that is set up once per check, and one execution on it.
+
+Layers, wrapped methods, frozen time and cooperative locks are made once; an execution only resets
+them. Nothing of it is left when the stand is taken down.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.fault import Vector
+from pytest_supercache.core.schedule import Schedule, Scheduler
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.core.trace import Execution, Layers, Step
+from pytest_supercache.declare import adapters
+from pytest_supercache.declare.registry import REGISTRY
+from pytest_supercache.layers.servers import AnyServer
+from pytest_supercache.layers.stack import Stack
+from pytest_supercache.runtime.active import ActiveSwitch
+from pytest_supercache.runtime.actor import Abandoned
+from pytest_supercache.runtime.async_doors import AsyncDoors
+from pytest_supercache.runtime.calling import current_actor, looking
+from pytest_supercache.runtime.controller import Controller, stay
+from pytest_supercache.runtime.crew import Crew
+from pytest_supercache.runtime.derived import derived_pools
+from pytest_supercache.runtime.doors import Doors
+from pytest_supercache.runtime.driving import driven
+from pytest_supercache.runtime.expiries import Expiries
+from pytest_supercache.runtime.faults import Injection
+from pytest_supercache.runtime.fingerprints import fingerprint
+from pytest_supercache.runtime.frozen import clock_pairs, frozen
+from pytest_supercache.runtime.garbage import Collector, collector_at_rest, let_go
+from pytest_supercache.runtime.interrupt import CtrlC, ctrl_c_heard
+from pytest_supercache.runtime.isolation import Isolation
+from pytest_supercache.runtime.kept_clients import clients_replaced
+from pytest_supercache.runtime.library_doors import LibraryDoors
+from pytest_supercache.runtime.lines import lines_parted
+from pytest_supercache.runtime.loop_tools import async_pairs, tools_watched
+from pytest_supercache.runtime.memory.finding import Finding, memory_found
+from pytest_supercache.runtime.memory.sharing import Sharing
+from pytest_supercache.runtime.only_one import only_one
+from pytest_supercache.runtime.pinned import pinned
+from pytest_supercache.runtime.pool_workers import workers_of
+from pytest_supercache.runtime.rebind import Rebinding, cooperative
+from pytest_supercache.runtime.record import Record
+from pytest_supercache.runtime.seeded import Seeding, seeded
+from pytest_supercache.runtime.state import ModuleState
+from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.surroundings import surroundings_watched
+from pytest_supercache.runtime.timekeeper import Timekeeper
+from pytest_supercache.runtime.watchdog import guard
+from pytest_supercache.runtime.watching import Watching
+from pytest_supercache.search.replay import Replay
+from pytest_supercache.world.ended import end
+from pytest_supercache.world.world import World
+
+if TYPE_CHECKING:
+    from pytest_supercache.core.progress import Progress
+
+Body = Callable[[World], Any]
+Given = Mapping[str, Mapping[str, Any]]
+
+
+class Stand:
+    """Runs executions; made by :func:`test_stand`."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        doors: tuple[Doors | LibraryDoors, ...],
+        rebinding: Rebinding,
+        seeding: Seeding,
+        state: ModuleState,
+        isolation: Isolation,
+        watching: Watching,
+        settings: Exploration,
+        given: Given,
+        crew: Crew,
+        ctrl_c: CtrlC,
+        collector: Collector,
+        finding: Finding,
+    ) -> None:
+        self.stack = stack
+        self._crew = crew
+        self._ctrl_c = ctrl_c
+        self._collector = collector
+        self._finding = finding
+        self._watching = watching
+        self._state = state
+        self._isolation = isolation
+        self._doors = doors
+        self._rebinding = rebinding
+        self._seeding = seeding
+        self._settings = settings
+        self._given = given
+        self.globals_before: Mapping[str, int] = {}
+        """Hashes of the module globals of the code under test, as they were before the search."""
+        self.on_step: Callable[[Step], None] | None = None
+        """Called with each step of a race under a recorded schedule, before its effect."""
+        self.on_execution: Callable[[Progress], None] | None = None
+        """Called after each execution of a search."""
+
+    @property
+    def sharing(self) -> Sharing:
+        """What is known of memory that actors share."""
+        return self._finding.sharing
+
+    def as_recorded(self, schedule: Schedule | None) -> AbstractContextManager[None]:
+        """Have points in memory where a recorded schedule has them, if there is one, meanwhile."""
+        return nullcontext() if schedule is None else self._finding.as_recorded(schedule.memory)
+
+    @property
+    def backend(self) -> str:
+        """What stands behind the existing cache, with its version."""
+        return self.stack.existing_cache.server.description
+
+    def execute(
+        self,
+        body: Body,
+        scheduler: Scheduler,
+        *,
+        unlimited_ticks: bool = False,
+        shared_memory: bool = False,
+        record: bool = False,
+        outside: bool = False,
+        look: bool = False,
+        vector: Vector = (),
+    ) -> Execution:
+        """Run ``body`` once.
+
+        Args:
+            body: registers actors on the world it is given and runs them.
+            scheduler: chooses who goes next.
+            unlimited_ticks: the budget of early ticks does not count (serial runs, replays).
+            shared_memory: treat what happens between steps as memory of the node.
+            record: keep the content of all layers after every step.
+            outside: ask the scheduler on the calling thread (Hypothesis).
+            look: take stock of all layers in the end, even if the body does not settle.
+            vector: the faults that are to strike.
+
+        Raises:
+            SupercacheError: the body or the schedule is at fault, not the code under test.
+            KeyboardInterrupt: Ctrl-C was pressed.
+        """
+        self._ctrl_c.raise_dropped()
+        self._collector.may_come()
+        world: World | None = None
+
+        def snapshot() -> Layers:
+            assert world is not None, "steps are only taken in a world"
+            with looking():
+                return world.content()
+
+        expiries = Expiries()
+        faults = Injection(vector, assume=self._settings.assume)
+        kept = Record(self.stack.clock, snapshot if record else None)
+        controller = Controller(
+            scheduler,
+            self._timekeeper(expiries, unlimited=unlimited_ticks),
+            kept,
+            shared_memory=shared_memory,
+            enter_node=self._entering(faults),
+            swaps_state=self._swaps_state(),
+            grain=self._settings.grain,
+        )
+        controller.new_thread, controller.polls = self._crew.thread, self._settings.polls
+        execution = Stepping(controller, self.stack.switch, expiries, faults)
+        execution.on_step = self.on_step if isinstance(scheduler, Replay) else None
+        world = World(self.stack, execution, self._given)
+        self._start_over(execution)
+        self._collector.rests()
+        try:
+            with self._finding.during(execution, body), workers_of(execution):
+                whole = partial(_play, controller, body, world)
+                actor = guard(execution, whole, self._settings.step_timeout, outside=outside)
+            kept.close()  # the last step: no other one has followed
+            self._name_real_time(controller, expiries)
+        finally:
+            self._forget()
+        failure = self._wrong_time() or (None if type(actor.error) is Abandoned else actor.error)
+        if look:
+            world.take_stock()
+        found = world.execution(failure or world.misuse())
+        let_go(controller, actor)
+        end(world)
+        return found
+
+    def _timekeeper(self, expiries: Expiries, *, unlimited: bool) -> Timekeeper:
+        return Timekeeper(
+            self.stack.clock,
+            ticks=self._settings.ticks,
+            unlimited=unlimited,
+            assume=self._settings.assume,
+            expiry=partial(self._next_expiry, expiries),
+            held=self.stack.bus.held_until,
+            last_lease=self.stack.existing_cache.last_deadline,
+            endings=(expiries.at, self.stack.existing_cache.leases),
+        )
+
+    def _start_over(self, execution: Stepping) -> None:
+        """Give everything the content that it has at the start of every execution."""
+        self._crew.begin()
+        self._seeding.start(self._settings.seed)
+        self._finding.give_back()
+        self._state.reset()
+        self._isolation.reset()
+        steps = execution.record.steps
+        self.stack.reset(self._given, lambda: (len(steps), _current_name()))
+        self.stack.open_to_faults(execution.published, execution.faults.skews)
+
+    def _forget(self) -> None:
+        """Take back what an execution has left: connections, contents of state, modules."""
+        for door in self._doors:
+            door.forget_connections()
+        self.stack.existing_cache.forget_connections()
+        self.stack.close_to_faults()
+        self._state.leave()
+        self._isolation.leave()
+
+    def _wrong_time(self) -> SupercacheError | None:
+        """Return what is wrong if code did not see the clock of the check."""
+        complaint = self.stack.clock.complaint()
+        return None if complaint is None else SupercacheError(complaint)
+
+    def _swaps_state(self) -> bool:
+        return self._state.is_declared or self._isolation.is_used
+
+    def _enter_node(self, node: str | None) -> None:
+        """Let code find what belongs to a node: contents of its state, its copies of modules."""
+        self._state.enter(node)
+        self._isolation.enter(node)
+
+    def _next_expiry(self, expiries: Expiries, leases_only: bool) -> float | None:
+        """Return when the next entry ends: a key of the existing cache, or what a watch wrote."""
+        known = self.stack.deadlines(leases_only)
+        watched = expiries.next(self.stack.clock.now(), leases_only=leases_only)
+        if watched is not None:
+            known.append(watched)
+        return min(known) if known else None
+
+    def steps_have_changed(self) -> bool:
+        """Say whether something was imported or learnt that makes footprints differ from now on."""
+        has_noticed = self._watching.notice() | self._finding.notice() | self._state.notice()
+        for door in self._doors:
+            has_noticed |= door.notice()
+        has_grown = self.sharing.take_growth() | self.stack.existing_cache.leases.take_growth()
+        if not has_noticed:
+            return has_grown
+        pairs = [pair for door in self._doors for pair in door.pairs]
+        self._rebinding.add([*self._watching.pairs, *pairs])
+        self._rebinding.rebind_new_modules()
+        return True
+
+    def _entering(self, faults: Injection) -> Callable[[str | None], None]:
+        """Return what is done whenever code of a node runs: its state is there, and its time."""
+        if not faults.skews:
+            return self._enter_node if self._swaps_state() else stay
+
+        def enter(node: str | None) -> None:
+            self._enter_node(node)
+            self.stack.clock.show_ahead(faults.ahead(node))
+
+        return enter
+
+    def _name_real_time(self, controller: Controller, expiries: Expiries) -> None:
+        """On a server whose time we cannot move, a TTL that matters is a reason for UNKNOWN."""
+        if controller.real_servers and expiries.has_any("existing_cache"):
+            controller.hazard(
+                f"a time to live was sent to a real server ({', '.join(controller.real_servers)}), "
+                "whose time cannot be moved"
+            )
+        cache = self.stack.existing_cache
+        expires = self._settings.faults is not None and "expire" in self._settings.faults.named()
+        matters = (
+            bool(cache.leases)
+            or expires
+            or self._settings.ticks != "auto"
+            or self.stack.clock.now() > 0
+        )
+        if cache.keeps_real_time() and cache.timed and matters:
+            controller.hazard(
+                f"{min(cache.timed)}: keys of {self.backend} expire by real time, which cannot be "
+                "moved; use the default backend, fakeredis, for flows in which time matters"
+            )
+
+    def hash_globals(self) -> None:
+        """Remember what the module globals hold, for :func:`not_deterministic`."""
+        self.globals_before = fingerprint()
+
+    def notice_new_modules(self) -> bool:
+        """Make modules cooperative that were imported since; True when there were any."""
+        return self._rebinding.rebind_new_modules()
+
+
+@contextmanager
+def test_stand(
+    server: AnyServer,
+    settings: Exploration,
+    given: Given,
+    *,
+    state: Iterable[str] = (),
+    clients: Iterable[str] = (),
+    isolate: Iterable[str] = (),
+) -> Iterator[Stand]:
+    """Set up a stand on ``server`` and take it down afterwards.
+
+    Args:
+        server: what stands behind the existing cache.
+        settings: how executions are to be run.
+        given: what the layers hold at the start of each.
+        state: module-level state of the code under test, ``"package.module:name"`` each.
+        clients: Redis clients to lead to the existing cache, likewise.
+        isolate: modules that each node imports for itself.
+
+    Raises:
+        SupercacheError: another check goes on in this process.
+    """
+    with ExitStack() as undo:
+        undo.enter_context(only_one())
+        finding = undo.enter_context(memory_found(settings))
+        ctrl_c = undo.enter_context(ctrl_c_heard())  # left last: hears what falls into the undoing
+        undo.enter_context(pinned())
+        collector = undo.enter_context(collector_at_rest())
+        crew = Crew()
+        undo.callback(crew.close)
+        stack = Stack(server, ActiveSwitch())
+        undo.callback(stack.close)
+        libraries = LibraryDoors()
+        doors: tuple[Doors | LibraryDoors, ...] = (
+            Doors(stack.existing_cache, settings.grain),
+            AsyncDoors(stack.existing_cache, settings.grain),
+            libraries,
+        )
+        for door in doors:
+            undo.callback(door.close)
+            door.open()
+        module_state = ModuleState(dict.fromkeys(state), adapters.state(sys.modules))
+        seeding = undo.enter_context(seeded())
+        undo.enter_context(frozen(stack.clock))  # first: a clock that is watched shows frozen time
+        watches = REGISTRY.watches.values()
+        lines = undo.enter_context(lines_parted(watches, settings.grain))
+        watching = Watching(watch for watch in watches if not watch.lines)
+        undo.callback(watching.stop)
+        watching.start()
+        pairs = [*seeding.pairs, *clock_pairs(), *watching.pairs, *async_pairs(), *libraries.pairs]
+        rebinding = undo.enter_context(cooperative(pairs))
+        surroundings = surroundings_watched(server.addresses)
+        of_code = clients_replaced(clients, stack.existing_cache), finding.remembered()
+        for context in (derived_pools(), tools_watched(), surroundings, *of_code):
+            undo.enter_context(context)
+
+        def prepare(copies: dict[str, ModuleType]) -> None:
+            lines.add_copies(copies)
+            finding.rewrite_copies(copies.values())
+            rebinding.rebind_copies(copies.values(), watching.apply_to_copies(copies))
+
+        isolation = Isolation(isolate, prepare)
+        yield Stand(
+            stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given,
+            crew, ctrl_c, collector, finding,
+        )  # fmt: skip
+
+
+def _play(controller: Controller, body: Body, world: World) -> Any:
+    return driven(controller, body(world))
+
+
+def _current_name() -> str | None:
+    actor = current_actor()
+    return None if actor is None else actor.name

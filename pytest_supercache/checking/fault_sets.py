@@ -1,0 +1,277 @@
+"""The clean runs, then every set of faults that can strike: each vector is a search of its own.
+
+Where faults can strike is learnt on the way: a vector's executions show the places for one more,
+so a retry that only happens after a first fault is a place for the second. Vectors do not overlap:
+they are units of work, in an order that does not depend on who does them.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Future
+from dataclasses import dataclass, replace
+
+from pytest_supercache.checking import coverage
+from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
+from pytest_supercache.core.fault import Fault, Vector
+from pytest_supercache.core.fault_points import joined
+from pytest_supercache.core.real_clock import real_seconds
+from pytest_supercache.core.result import CheckResult
+from pytest_supercache.core.schedule import Schedule
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.core.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """The search of one vector.
+
+    ``points`` are the faults that could have struck besides; ``idle`` counts executions in which
+    one of the vector's faults had nothing to strike: they are no executions of this vector;
+    ``leases`` are keys that were locks in some execution, which larger vectors know then. What a
+    worker found comes without its executions: they are recorded here.
+    """
+
+    vector: Vector
+    result: CheckResult
+    reduction: coverage.Reduction | None = None
+    points: tuple[Fault, ...] = ()
+    idle: int = 0
+    leases: frozenset[str] = frozenset()
+
+
+Again = Schedule | CheckResult
+"""What is not searched: a schedule to be replayed, or what a worker found, to be recorded."""
+
+
+def schedule_of(again: Again) -> Schedule:
+    """Return the schedule that is executed again."""
+    if isinstance(again, Schedule):
+        return again
+    assert again.counterexample is not None, "only a finding is executed again"
+    return again.counterexample.schedule
+
+
+SearchOne = Callable[[Vector, Exploration, Again | None], Unit]
+"""Search one vector within these settings; or do ``Again`` what was done before."""
+
+Elsewhere = Callable[[Vector, Exploration], "Future[Unit]"]
+"""Have a vector searched by somebody else."""
+
+
+def search_vectors(
+    settings: Exploration,
+    search_one: SearchOne,
+    replay: Again | None,
+    elsewhere: Elsewhere | None = None,
+) -> CheckResult:
+    """Search the clean vector and then all others, smaller ones first, within one budget.
+
+    What is done again has the faults of its schedule and no others. What is searched elsewhere is
+    taken in the same order, so that the result does not depend on who was faster.
+    """
+    if replay is not None or settings.faults is None:
+        vector = () if replay is None else schedule_of(replay).vector
+        return search_one(vector, settings, replay).result
+    progress = _Progress(settings)
+    level: list[Vector] = [()]
+    while level:
+        following: dict[frozenset[Fault], Vector] = {}
+        for vector, unit in _units(level, progress, search_one, elsewhere):
+            if unit is None:
+                return progress.result(vector)
+            progress.add(unit)
+            if unit.result.verdict is Verdict.VIOLATED and settings.stop_at_first:
+                return progress.result(vector)
+            if len(vector) < settings.faults.max:
+                for larger in joined(vector, unit.points):
+                    following.setdefault(frozenset(larger), larger)
+        progress.end_level(len(level[0]))
+        level = list(following.values())
+    return progress.result(None)
+
+
+def _units(
+    level: list[Vector],
+    progress: "_Progress",
+    search_one: SearchOne,
+    elsewhere: Elsewhere | None,
+) -> Iterator[tuple[Vector, Unit | None]]:
+    """Yield every vector of a level with its search; None: there is no budget left for it."""
+    futures: dict[Vector, Future[Unit]] = {}
+    left = progress.left(is_clean=False)
+    if elsewhere is not None and left is not None and len(level) > 1:
+        futures = {vector: elsewhere(vector, left) for vector in level}
+    try:
+        for vector in level:
+            left = progress.left(is_clean=not vector)
+            if left is None:
+                yield vector, None
+            elif vector in futures:
+                yield vector, _confirmed(_result_of(futures[vector]), search_one, left)
+            else:
+                yield vector, search_one(vector, left, None)
+    finally:
+        for future in futures.values():
+            future.cancel()
+
+
+def _result_of(future: "Future[Unit]") -> Unit:
+    try:
+        return future.result()
+    except BrokenExecutor as error:
+        raise SupercacheError(
+            f"a process that searched for faults ended before it was done: {error}. Run again "
+            "without --supercache-workers to see where"
+        ) from error
+
+
+def _confirmed(unit: Unit, search_one: SearchOne, within: Exploration) -> Unit:
+    """Record here what a worker has found: only what repeats may be reported."""
+    if unit.result.counterexample is None:
+        return unit
+    try:
+        return replace(unit, result=search_one(unit.vector, within, unit.result).result)
+    except ReplayDivergedError as error:
+        reasons = (f"a worker found a violation that does not repeat here: {error}",)
+        return replace(unit, result=CheckResult(verdict=Verdict.UNKNOWN, reasons=reasons))
+
+
+class _Progress:
+    """What was searched so far, and what of the budget is left."""
+
+    def __init__(self, settings: Exploration) -> None:
+        assert settings.faults is not None
+        self.size = 0  # all vectors of at most this many faults were searched
+        self._settings = settings
+        self._faults = settings.faults
+        self._started = real_seconds()
+        self._done: list[Unit] = []
+        self._leases: frozenset[str] = frozenset()
+
+    def add(self, unit: Unit) -> None:
+        self._done.append(unit)
+
+    def end_level(self, size: int) -> None:
+        """Note that all vectors of ``size`` faults were searched; larger ones know their leases."""
+        self.size = size
+        self._leases = frozenset[str]().union(*(done.leases for done in self._done))
+
+    def left(self, *, is_clean: bool) -> Exploration | None:
+        """Return what the next vector may use; the clean one leaves half of it to the others."""
+        used = sum(done.result.executions + done.idle for done in self._done)
+        seconds = real_seconds() - self._started
+        executions, time = self._settings.executions - used, self._settings.time - seconds
+        if executions < 1 or time <= 0:
+            return None
+        if is_clean and self._faults.max:
+            executions, time = max(executions // 2, 1), time / 2
+        return replace(self._settings, executions=executions, time=time, leases=self._leases)
+
+    def result(self, left_at: Vector | None) -> CheckResult:
+        """Put together what the vectors came to; ``left_at``: the search ended with this one."""
+        results = [done.result for done in self._done]
+        violated = next((r for r in results if r.verdict is Verdict.VIOLATED), None)
+        if violated is not None:
+            return self._violated(violated)
+        reasons = [
+            f"with {' and '.join(map(str, done.vector))}: {reason}" if done.vector else reason
+            for done in self._done
+            for reason in done.result.reasons
+        ]
+        if left_at is not None:
+            reasons.append(
+                f"the budget ran out before every set of at most {self._faults.max} faults was "
+                "tried. Give more with --supercache-executions and --supercache-time, or name "
+                "fewer kinds of faults"
+            )
+        exhausted = not reasons and all(result.exhausted for result in results)
+        total, scope = self._sum(), self._scope(self._faults.max if exhausted else self._held())
+        return replace(
+            total,
+            verdict=Verdict.HOLDS if exhausted else Verdict.UNKNOWN,
+            exhausted=exhausted,
+            interleavings=self._interleavings() if exhausted else None,
+            coverage=(
+                coverage.exhausted(total.executions, self._reduction(), scope)
+                if exhausted
+                else coverage.cut_off(total.executions, scope, None)
+            ),
+            reasons=tuple(reasons),
+            notes=(*total.notes, *(self._silent_kinds() if exhausted else ())),
+            scope=scope,
+        )
+
+    def _violated(self, violated: CheckResult) -> CheckResult:
+        vector = next(done.vector for done in self._done if done.result is violated)
+        total, scope = self._sum(), self._scope(len(vector))
+        return replace(
+            total,
+            verdict=Verdict.VIOLATED,
+            label=violated.label,
+            reproduce=violated.reproduce,
+            statistics=violated.statistics,
+            counterexample=violated.counterexample,
+            coverage=(
+                coverage.found(total.executions, total.violating, None, scope)
+                if total.violating or not total.executions
+                else coverage.found_by_turns(total.executions, scope)
+            ),
+            scope=scope,
+        )
+
+    def _sum(self) -> CheckResult:
+        results = [done.result for done in self._done]
+        notes = dict.fromkeys(note for result in results for note in result.notes)
+        return CheckResult(
+            verdict=Verdict.UNKNOWN,
+            executions=sum(result.executions for result in results),
+            violating=sum(result.violating for result in results),
+            blocked=sum(result.blocked for result in results),
+            seconds=real_seconds() - self._started,
+            notes=tuple(notes),
+            statistics=results[0].statistics,
+        )
+
+    def _interleavings(self) -> int | None:
+        counts = [unit.result.interleavings for unit in self._done if unit.result.executions]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    def _reduction(self) -> coverage.Reduction | None:
+        """Tell what all reductions rest on together; without one, each schedule was executed."""
+        reductions = [unit.reduction for unit in self._done if unit.result.executions]
+        kept = [reduction for reduction in reductions if reduction is not None]
+        if not kept:
+            return None
+        return coverage.Reduction(
+            self._interleavings(),
+            sum(reduction.checks for reduction in kept),
+            is_exact=all(reduction.is_exact for reduction in kept),
+        )
+
+    def _held(self) -> int:
+        """Return how many faults there were at most in the vectors that were all exhausted."""
+        unfinished = [len(d.vector) for d in self._done if not d.result.exhausted]
+        return max(min([*unfinished, self.size + 1]) - 1, 0)
+
+    def _scope(self, faults: int) -> coverage.Scope:
+        struck = [done for done in self._done if done.vector and done.result.executions]
+        scope = dict(self._done[0].result.scope)
+        for done in struck:
+            ticks = max(int(scope["early ticks"]), int(done.result.scope["early ticks"]))
+            scope["early ticks"] = ticks
+        if scope and struck:
+            scope["faults"] = faults
+            scope["fault kinds"] = ", ".join(self._faults.named())
+            scope["fault vectors"] = len(struck)
+        elif scope:
+            scope["faults"] = faults
+        return scope
+
+    def _silent_kinds(self) -> tuple[str, ...]:
+        struck = {
+            fault.kind for done in self._done if done.result.executions for fault in done.vector
+        }
+        silent = [kind for kind in self._faults.named() if kind not in struck]
+        if not silent or not self._faults.max:
+            return ()
+        return (f"faults that had nothing to strike in this flow: {', '.join(silent)}",)

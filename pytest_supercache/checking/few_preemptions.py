@@ -1,0 +1,147 @@
+"""A long search by interleavings is interrupted once, for the schedules with few preemptions.
+
+Most conflicts need one or two preemptions (Musuvathi and Qadeer, PLDI 2007). A search that goes
+depth first comes to those late where the tree is large, and nobody knows how large it is before it
+is done. So when a part of the budget has gone, all schedules without a preemption are executed, all
+with one, and so on, as far as another part reaches.
+"""
+
+from pytest_supercache.checking.reduction_check import Doubt
+from pytest_supercache.checking.runner import Trial
+from pytest_supercache.core.orders import Pair
+from pytest_supercache.core.schedule import Schedule, Scheduler
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import End
+from pytest_supercache.oracle.cause import INTERLEAVINGS_MAX, Evidence
+from pytest_supercache.search.all_schedules import AllSchedules, UpTo
+from pytest_supercache.search.events import orders_of
+from pytest_supercache.search.search import SearchEnded
+
+BEFORE = 0.1
+"""The share of executions and time after which the search is interrupted."""
+
+SHARE = 0.1
+"""The share of executions and time that schedules with few preemptions may use."""
+
+EXECUTIONS_MIN = 10
+"""Where the share comes to less than this, nothing is interrupted."""
+
+
+class FewPreemptions:
+    """Interrupts a search in time.
+
+    Args:
+        trial: executes and judges, for both.
+        doubt: knows the interleavings of the long search, and is told of these if one fails.
+    """
+
+    def __init__(self, trial: Trial, doubt: Doubt) -> None:
+        self._trial = trial
+        self._doubt = doubt
+        settings = trial.settings
+        self._search: AllSchedules | None = None  # while the other one is interrupted
+        self._is_due = (
+            settings.search == "auto"
+            and settings.stop_at_first
+            and settings.executions * SHARE >= EXECUTIONS_MIN
+        )
+        self._before = (0, 0.0)  # executions and seconds of the long search
+        self._executions = 0
+        self._idle = 0
+        self._passing: list[tuple[list[Pair], Schedule]] = []
+        self._level = -1  # the last one that was begun
+        self.has_found = False
+        """Whether one of these schedules fails."""
+        self.is_everything = False
+        """Whether these were all schedules."""
+        self.done: UpTo | None = None
+        """Which schedules were all executed; None: too few to say."""
+
+    def attempt(self, scheduler: Scheduler) -> Execution:
+        """Execute one schedule of the long search; before, interrupt it if that is due.
+
+        Raises:
+            SearchEnded: as :meth:`Trial.attempt`; or no schedule is left.
+        """
+        if self._is_due and self._trial.found is None and self._has_begun_in_vain():
+            self._is_due = False
+            self._interrupt()
+        return self._trial.attempt(scheduler)
+
+    def conclude(self, end: End) -> None:
+        """Leave in the trial only the executions of the search that has come to its end."""
+        self._passing.clear()
+        if end is not End.EXHAUSTED:
+            return
+        trial, executions, idle = self._trial, self._executions, self._idle
+        if not self.is_everything:
+            executions, idle = trial.executions - executions, trial.idle - idle
+        trial.executions, trial.idle = executions, idle
+
+    def _has_begun_in_vain(self) -> bool:
+        executions, seconds = self._used()
+        settings = self._trial.settings
+        return max(executions / settings.executions, seconds / settings.time) >= BEFORE
+
+    def _used(self) -> tuple[int, float]:
+        """Return executions and seconds since the check began, or since the interruption."""
+        executions, seconds = self._before
+        trial = self._trial
+        return trial.executions + trial.idle - executions, trial.seconds() - seconds
+
+    def _interrupt(self) -> None:
+        trial = self._trial
+        self._before = self._used()
+        self._search = search = AllSchedules(None, self._is_enough)
+        trial.goes_on = False
+        try:
+            end = search.explore(self._attempt)
+        finally:
+            trial.goes_on = True
+            self.done = search.done
+            self._search = None  # it refers to this: a circle is left to the collector
+        if end is End.EXHAUSTED:
+            self.is_everything = True
+            raise SearchEnded(end)
+
+    def _attempt(self, scheduler: Scheduler) -> Execution:
+        trial = self._trial
+        executions, idle = trial.executions, trial.idle
+        try:
+            execution = trial.attempt(scheduler)
+        except SearchEnded:
+            if trial.found is not None:
+                self._tell(trial.found.execution)
+            raise
+        self._executions += trial.executions - executions
+        self._idle += trial.idle - idle
+        if execution.complete and not execution.missed:
+            self._passing.append((self._orders(execution), execution.schedule))
+        return execution
+
+    def _tell(self, failing: Execution) -> None:
+        """Add what was executed here to what is known: it is what the finding is compared with."""
+        self.has_found = True
+        if self._doubt.evidence.size >= INTERLEAVINGS_MAX:
+            self._doubt.evidence = Evidence()
+        evidence = self._doubt.evidence
+        evidence.add(self._orders(failing), fails=True, schedule=failing.schedule)
+        for orders, schedule in self._passing:
+            evidence.add(orders, fails=False, schedule=schedule)
+
+    def _orders(self, execution: Execution) -> list[Pair]:
+        return orders_of(self._doubt.events_of(execution))
+
+    def _is_enough(self, _waiting: int) -> bool:
+        """Say whether the share is used, or the next level would not fit into what is left."""
+        search, settings = self._search, self._trial.settings
+        assert search is not None, "it is the search that asks"
+        executions, seconds = self._used()
+        most = settings.executions * SHARE - executions
+        left = settings.time * SHARE - seconds
+        if most <= 0 or left <= 0:
+            return True
+        if search.level == self._level:
+            return False
+        self._level = search.level
+        return bool(executions) and search.owed > min(most, left * executions / seconds)

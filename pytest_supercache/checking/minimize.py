@@ -1,0 +1,197 @@
+"""A finding is made small and repeated before anybody hears of it."""
+
+from dataclasses import replace
+
+from pytest_supercache.checking.runner import (
+    Found,
+    HazardMet,
+    SharedMemoryNeeded,
+    StepsHaveChanged,
+    Trial,
+)
+from pytest_supercache.checking.serial_runs import warm_up
+from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
+from pytest_supercache.core.fault_points import described
+from pytest_supercache.core.footprint import Footprint, without_memory
+from pytest_supercache.core.orders import Passing
+from pytest_supercache.core.result import CheckResult, Counterexample
+from pytest_supercache.core.schedule import Schedule, Scheduler, read_token
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import End, Violation
+from pytest_supercache.oracle.judge import judge
+from pytest_supercache.search.all_schedules import AllSchedules
+from pytest_supercache.search.follow import Follow
+from pytest_supercache.search.search import SearchEnded
+
+REPLAYS = 10
+"""How often a counterexample must repeat before its token is printed."""
+
+REPLAYS_TRIED = 3
+"""How often a schedule of another process is tried before it counts as one that does not fit."""
+
+SMALLER_EXECUTIONS = 2_000
+"""How many schedules with fewer preemptions are tried for a smaller witness."""
+
+
+class DoesNotReplay(Exception):  # noqa: N818 - a reason for UNKNOWN
+    """A violation was found that does not repeat."""
+
+
+def smallest(trial: Trial, found: Found, *, is_smallest: bool) -> tuple[Found, bool]:
+    """Return a witness with the fewest preemptions, and whether none can have fewer.
+
+    "Smaller" means: fewer preemptions. A search that tries schedules in that order has found the
+    smallest one already (``is_smallest``).
+    """
+    most = found.execution.preemptions
+    if most == 0 or is_smallest:
+        return found, True
+    best, tried = found, 0
+
+    def attempt(scheduler: Scheduler) -> Execution:
+        nonlocal best, tried
+        if tried >= SMALLER_EXECUTIONS or trial.seconds() > 2 * trial.settings.time:
+            raise SearchEnded(End.OUT_OF_BUDGET)
+        tried += 1
+        execution = trial.execute(scheduler)
+        if execution.missed:
+            return execution
+        violations = judge(execution, trial.guarantees).violations
+        if violations:
+            best = Found(execution, violations)
+            raise SearchEnded(End.FOUND)
+        return execution
+
+    try:
+        AllSchedules(preemptions_max=most - 1).explore(attempt)
+    except SearchEnded as ended:
+        return best, ended.end is End.FOUND
+    return best, True
+
+
+def simplest(trial: Trial, found: Found, follow: Follow) -> Found:
+    """Execute an order of steps that is known to fail; what was found if it does not after all."""
+    execution = trial.execute(follow, unlimited_ticks=True)
+    violations = judge(execution, trial.guarantees).violations
+    if not violations or not execution.complete or execution.missed:
+        return found
+    return Found(execution, violations)
+
+
+def confirm(trial: Trial, found: Found, item: str, *, minimal: bool) -> Counterexample:
+    """Replay the finding; only what repeats every time may be reported.
+
+    Raises:
+        DoesNotReplay: it took other steps, or the same violation did not come every time.
+    """
+    token = found.execution.schedule.token(item)
+    _, schedule = read_token(token)  # it is all that another process knows
+    violation = found.violations[0]
+    executions = []
+    with trial.stand.as_recorded(schedule):
+        for number in range(REPLAYS):
+            try:
+                executions.append(trial.replay(schedule, record=number == 0))
+            except ReplayDivergedError as error:
+                raise DoesNotReplay(
+                    f"a violation was found that does not replay: {error}"
+                ) from error
+    again, others = 0, [violation]
+    for execution in executions:
+        violations = judge(execution, trial.guarantees).violations
+        is_same = any(other.identity == violation.identity for other in violations)
+        again += is_same and _told(execution) == _told(found.execution)
+        others += () if is_same else violations
+    if again < REPLAYS:
+        raise DoesNotReplay(
+            f"a violation was found ({violation.summary}), but it replayed only {again} times of "
+            f"{REPLAYS}: {_not_the_same(others)}"
+        )
+    return Counterexample(
+        token=token,
+        schedule=schedule,
+        preemptions=found.execution.preemptions,
+        violation=violation,
+        violations=found.violations,
+        execution=executions[0],
+        replays=f"{again}/{REPLAYS}",
+        minimal=minimal,
+        serial=found.serial,
+        faults=tuple(described(fault, executions[0].race) for fault in schedule.vector),
+    )
+
+
+def _told(execution: Execution) -> list[tuple[str, str, Footprint] | None]:
+    """Return what must repeat; what the search has learnt of memory is not in a token."""
+    return [
+        signature and (signature[0], signature[1], without_memory(signature[2]))
+        for signature in execution.signatures()
+    ]
+
+
+def _not_the_same(violations: list[Violation]) -> str:
+    """Say how the same schedule ended otherwise, if what it ended in was found to differ."""
+    if len(violations) == 1:
+        return "the code under test is not deterministic"
+    return (
+        f"the same schedule ended in another run with: {violations[-1].summary}. What differs is "
+        "not the same in every run: derive it from what the flow is given, or seed it"
+    )
+
+
+def replayed(trial: Trial, schedule: Schedule) -> Execution:
+    """Replay what another process has recorded, once this one is as warm as that one was.
+
+    Users take turns first, and a schedule that does not fit is tried again: it may itself have
+    filled what is filled once in a process.
+
+    Raises:
+        ReplayDivergedError: it does not fit.
+        NotDeterministicError: users who take turns take other steps every time.
+    """
+    warm_up(trial)
+    for _ in range(REPLAYS_TRIED - 1):
+        try:
+            return trial.replay(schedule)
+        except ReplayDivergedError:
+            continue
+    return trial.replay(schedule)
+
+
+def recorded(trial: Trial, told: CheckResult, item: str) -> CheckResult:
+    """Record the executions of what another process has found.
+
+    Raises:
+        DoesNotReplay: here it does not repeat every time, so it may not be reported.
+    """
+    found = told.counterexample
+    assert found is not None, "only a finding has executions to be recorded"
+    try:
+        execution = replayed(trial, found.schedule)
+    except ReplayDivergedError as error:
+        raise DoesNotReplay(f"a worker found a violation that does not replay: {error}") from error
+    violations = trial.judge(execution).violations
+    if not violations:
+        raise DoesNotReplay("a worker found a violation that does not repeat here")
+    once = Found(execution, violations, serial=found.serial)
+    again = confirm(trial, once, item, minimal=found.minimal)
+    passing = None if found.passing is None else _again(trial, found.passing)
+    whole = replace(
+        found,
+        execution=again.execution,
+        violation=again.violation,
+        violations=again.violations,
+        passing=passing,
+    )
+    return replace(told, counterexample=whole)
+
+
+def _again(trial: Trial, passing: Passing) -> Passing | None:
+    """Execute what passes; None if it does not any more, which takes nothing from the finding."""
+    try:
+        execution = trial.replay(passing.execution.schedule, record=True)
+    except (SupercacheError, HazardMet, SharedMemoryNeeded, StepsHaveChanged):
+        return None
+    if judge(execution, trial.guarantees).violations:
+        return None
+    return replace(passing, execution=execution)

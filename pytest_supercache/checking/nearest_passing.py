@@ -1,0 +1,139 @@
+"""The execution that is most like the failing one and breaks nothing: what to compare it with.
+
+When every interleaving was looked at, the one with the fewest other orders is known; of its
+schedules the one is executed that goes with the failing one as long as it can. Otherwise steps are
+moved away from where they failed, first by one place, then by two, until nothing breaks.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from pytest_supercache.checking.reduction_check import Doubt
+from pytest_supercache.checking.runner import HazardMet, SharedMemoryNeeded, StepsHaveChanged, Trial
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.orders import Pair, Passing
+from pytest_supercache.core.result import Counterexample
+from pytest_supercache.core.schedule import Choices
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.oracle.cause import nearest
+from pytest_supercache.oracle.judge import judge
+from pytest_supercache.search.events import Dependence, Event, events_of, order, orders_of
+from pytest_supercache.search.follow import Follow, Order
+from pytest_supercache.search.replay import Replay
+
+TRIES_MAX = 50
+"""Executions with steps elsewhere."""
+
+
+def find_passing(trial: Trial, found: Counterexample, doubt: Doubt | None) -> Passing | None:
+    """Return what is most like a confirmed finding and passes; None if none was found.
+
+    A finding does not need it, so whatever goes wrong here takes nothing away from the finding.
+    """
+    dependence = Dependence() if doubt is None else doubt.search.dependence
+    failing = _events(found.execution, dependence)
+    pairs = tuple(orders_of(failing))
+    try:
+        execution = None if doubt is None else _known(trial, doubt, failing, pairs)
+        execution = execution or _moved(trial, found)
+        if execution is None:
+            return None
+        execution = trial.replay(execution.schedule, record=True)
+        if not _passes(trial, execution):
+            return None
+    except (SupercacheError, HazardMet, SharedMemoryNeeded, StepsHaveChanged):
+        return None
+    there = set(orders_of(_events(execution, dependence)))
+    turned = tuple((second, first) for first, second in pairs if (second, first) in there)
+    return Passing(execution=execution, turned=turned)
+
+
+def _known(
+    trial: Trial, doubt: Doubt, failing: Sequence[Event], pairs: Sequence[Pair]
+) -> Execution | None:
+    """Execute the nearest interleaving that was seen to pass, in the order most like the failing.
+
+    None: none was, or it cannot be executed again.
+    """
+    _, schedule = nearest(doubt.evidence, pairs)
+    if schedule is None:
+        return None
+    execution = trial.execute(Replay(schedule), unlimited_ticks=True)
+    events = _events(execution, doubt.search.dependence)
+    alike = Follow(Order.of(events, _like(events, failing)), doubt.search.can_wait)
+    other = trial.execute(alike, unlimited_ticks=True)
+    if not alike.is_lost and _passes(trial, other):
+        return other
+    return execution if _passes(trial, execution) else None
+
+
+def _like(events: Sequence[Event], failing: Sequence[Event]) -> list[int]:
+    """Return an order of an interleaving's events that follows another one wherever it may."""
+    places = {(event.actor, event.index): at for at, event in enumerate(failing)}
+    way: list[int] = []
+    taken = 0
+    while len(way) < len(events):
+        ready = [
+            at
+            for at, event in enumerate(events)
+            if not taken >> at & 1 and not event.before & ~taken
+        ]
+        first = min(
+            ready,
+            key=lambda at: (places.get((events[at].actor, events[at].index), len(failing)), at),
+        )
+        way.append(first)
+        taken |= 1 << first
+    return way
+
+
+def _moved(trial: Trial, found: Counterexample) -> Execution | None:
+    """Move one step after the other away from its place, by as little as possible."""
+    for choices in islice(_moves(found.schedule.choices), TRIES_MAX):
+        if trial.seconds() > 2 * trial.settings.time:
+            return None
+        execution = trial.execute(_Guided(choices), unlimited_ticks=True)
+        if _passes(trial, execution):
+            return execution
+    return None
+
+
+def _moves(choices: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield every schedule in which one choice comes so many places later or earlier."""
+    seen = {tuple(choices)}
+    for distance in range(1, len(choices)):
+        for at in range(len(choices)):
+            for to in (at + distance, at - distance):
+                if not 0 <= to < len(choices):
+                    continue
+                moved = list(choices)
+                moved.insert(to, moved.pop(at))
+                if tuple(moved) not in seen:
+                    seen.add(tuple(moved))
+                    yield tuple(moved)
+
+
+class _Guided:
+    """Takes the choices in their order; one that is not possible yet waits until it is."""
+
+    def __init__(self, choices: Sequence[str]) -> None:
+        self._left = list(choices)
+
+    def choose(self, choices: Choices) -> str | None:
+        for at, name in enumerate(self._left):
+            if name in choices.enabled:
+                return self._left.pop(at)
+        return choices.enabled[0]
+
+
+def _passes(trial: Trial, execution: Execution) -> bool:
+    if not execution.complete or execution.missed:
+        return False
+    judgement = judge(execution, trial.guarantees)
+    return not judgement.violations and not judgement.not_judged
+
+
+def _events(execution: Execution, dependence: Dependence) -> list[Event]:
+    events, _ = events_of(execution.race, execution.schedule.choices, dependence)
+    order(events, 0, dependence)
+    return events

@@ -1,0 +1,334 @@
+"""One body tried under many schedules: executes, judges, counts, and owns the budget."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_supercache.checking import coverage, expiring_reads
+from pytest_supercache.checking.environment import Body, Stand
+from pytest_supercache.core.errors import (
+    ReplayDivergedError,
+    SupercacheError,
+)
+from pytest_supercache.core.fault import Fault, Vector
+from pytest_supercache.core.fault_points import points
+from pytest_supercache.core.progress import Progress
+from pytest_supercache.core.real_clock import real_seconds
+from pytest_supercache.core.schedule import Schedule, Scheduler
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import End, Violation
+from pytest_supercache.oracle.guarantee import Guarantee
+from pytest_supercache.oracle.judge import Judgement, judge
+from pytest_supercache.search.counting import merges_of
+from pytest_supercache.search.replay import Replay
+from pytest_supercache.search.search import SearchEnded
+from pytest_supercache.search.serial import Serial
+
+FURTHER = 2_000
+"""Executions after a finding at most, to find the smallest one and what forces it."""
+
+FURTHER_SHARE = 0.1
+"""Of the time that an item may search: these executions take so much at most, or a second."""
+
+
+KEPT_SHARE = 0.1
+"""Of executions and time: kept for PCT by a search of which nobody knows how much is ahead."""
+
+KEPT_MIN = 10
+"""Fewer runs than this are not kept: they would say nothing."""
+
+_ORDERED = frozenset({"pause", "expire", "reorder_invalidations"})
+
+
+RESTARTS_MAX = 200
+"""How often a search starts over because it has learnt what else the code touches."""
+
+
+class SharedMemoryNeeded(Exception):  # noqa: N818 - a change of plan, not an error
+    """An operation was answered without a step: memory that nobody declared."""
+
+
+class StepsHaveChanged(Exception):  # noqa: N818 - a change of plan, not an error
+    """A library was imported, or something learnt, that makes footprints differ from now on."""
+
+
+class HazardMet(Exception):  # noqa: N818 - a reason for UNKNOWN
+    """An execution that proves nothing, and why."""
+
+    def __init__(self, reasons: Iterable[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__("; ".join(self.reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An execution that breaks something."""
+
+    execution: Execution
+    violations: tuple[Violation, ...]
+    serial: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Trial:
+    """The state of one check while it goes on."""
+
+    stand: Stand
+    body: Body
+    settings: Exploration
+    guarantees: tuple[Guarantee, ...]
+    shared: bool  # treat memory as shared
+    own_checks: str = ""  # what the body checks itself, in words
+    vector: Vector = ()  # the faults that strike in every execution that counts
+    started: float = field(default_factory=real_seconds)
+    outside: bool = False  # ask the scheduler on the calling thread
+    executions: int = 0
+    different: set[int] = field(default_factory=set)  # hashes of the schedules that were executed
+    violating: int = 0
+    blocked: int = 0
+    idle: int = 0  # executions in which a fault had nothing to strike: they do not count
+    points: dict[Fault, None] = field(default_factory=dict)  # where others could strike
+    first: Execution | None = None
+    early_ticks: int = 0
+    warmed: str = ""  # what the first run showed that did not count
+    expired: bool = False  # a time to live ran out before the users had ended
+    keeps_keys: bool = False  # a key with a time to live was read, and could not expire early
+    simplified: dict[str, None] = field(default_factory=dict)
+    found: Found | None = None
+    violations: tuple[Violation, ...] = ()  # of the last execution
+    owed: int = 0  # runs that the search still has to do at least
+    goes_on: bool = False  # after a finding, to find the smallest one
+    _found_after: float = 0.0  # seconds
+    further: int = 0  # executions since the finding
+    not_judged: dict[str, None] = field(default_factory=dict)
+    never_judged: frozenset[str] | None = None  # in none of the executions so far; None: of none
+
+    def attempt(self, scheduler: Scheduler) -> Execution:
+        """Execute and judge one schedule of the search.
+
+        Raises:
+            SearchEnded: a violation was found and the first is enough, or the budget is used up.
+        """
+        is_enough = self.found is not None and self.settings.stop_at_first
+        if is_enough and (self.further >= FURTHER or self._is_late()):
+            raise SearchEnded(End.FOUND)
+        if not is_enough and self.is_over_budget():
+            raise SearchEnded(End.OUT_OF_BUDGET)
+        execution = self.execute(scheduler, look=self.goes_on and self.found is None)
+        self.violations = ()
+        if not execution.complete:
+            return execution  # the search gave it up: there is nothing to judge
+        if execution.missed:
+            self.idle += 1
+            return execution
+        violations = self.violations = self.judge(execution).violations
+        if is_enough:
+            self.further += 1
+            return execution
+        self.executions += 1
+        self.different.add(hash(execution.schedule.choices))
+        self._tell()
+        if violations:
+            self.violating += 1
+            self._keep(Found(execution, violations))
+            if self.settings.stop_at_first and not self.goes_on:
+                raise SearchEnded(End.FOUND)
+        return execution
+
+    def _tell(self) -> None:
+        """Tell whoever is waiting how far the search has come."""
+        if self.stand.on_execution is None:
+            return
+        found = self.found
+        self.stand.on_execution(
+            Progress(
+                executions=self.executions,
+                executions_max=self.settings.executions,
+                seconds=self.seconds(),
+                seconds_max=self.settings.time,
+                owed=self.owed,
+                schedules=merges_of(self.first) if self.first else 0,
+                violating=self.violating,
+                best=found.execution.preemptions if found else None,
+                guarantee=found.violations[0].guarantee if found else None,
+                faults=" and ".join(map(str, self.vector)),
+            )
+        )
+
+    def throw_away(self, cold: Execution, warm: Execution, *, is_told: bool) -> None:
+        """Forget a run in which something was filled once; the next one counts as the first."""
+        self.first = warm
+        self.points.clear()
+        if is_told:
+            steps, later = len(cold.steps), len(warm.steps)
+            took = f"{steps} steps and then {later}" if steps != later else "other steps than later"
+            self.warmed = (
+                f"the first run took {took}: something that no execution gives back was filled "
+                "once in this process. What was searched is what comes after that"
+            )
+
+    def report(self, execution: Execution, violations: tuple[Violation, ...]) -> None:
+        """Note what was found in an execution beside those of the search."""
+        self.violating += 1
+        self._keep(Found(execution, violations))
+
+    def _keep(self, found: Found) -> None:
+        if self.found is None:
+            self.found, self._found_after = found, self.seconds()
+
+    def _is_late(self) -> bool:
+        return self.seconds() - self._found_after > max(self.settings.time * FURTHER_SHARE, 1.0)
+
+    def is_hopeless(self, owed: int) -> bool:
+        """Say whether a search that owes so many runs at least had better leave the rest to PCT.
+
+        It is when the rest of the budget cannot be enough; and when the last tenth begins, because
+        nobody knows how much is ahead, and a search that was cut off says nothing of the rest.
+        """
+        self.owed = owed
+        done, seconds = self.executions + self.idle, self.seconds()
+        executions, time = self.settings.executions, self.settings.time
+        used = max(done / executions, seconds / time)
+        if self.found is not None or not done or used < 0.5:
+            return False
+        left = min(executions - done, done * (time - seconds) / seconds)
+        return owed > left or (used >= 1 - KEPT_SHARE and left >= KEPT_MIN)
+
+    @property
+    def is_reducible(self) -> bool:
+        """Whether equivalent schedules stay so under the faults.
+
+        How long a pause lasts, what comes due with a key that expires, and which message overtakes
+        which depends on the order of steps that have nothing else in common.
+        """
+        return not any(fault.kind in _ORDERED for fault in self.vector)
+
+    def forget_findings(self) -> None:
+        """Begin anew with another search."""
+        self.executions = self.violating = self.further = self.idle = 0
+        self.found = None
+        self.not_judged.clear()
+
+    def execute(self, scheduler: Scheduler, *, record: bool = False, **options: Any) -> Execution:
+        """Execute one schedule, whoever wants it; ``record`` what layers hold after every step.
+
+        Raises:
+            SupercacheError: the body or a declaration is at fault.
+            HazardMet: nothing may be concluded.
+            SharedMemoryNeeded: an answer came without a step.
+            StepsHaveChanged: start over.
+        """
+        execution = self.stand.execute(
+            self.body,
+            scheduler,
+            shared_memory=self.shared,
+            outside=self.outside,
+            record=record or any(guarantee.needs_contents for guarantee in self.guarantees),
+            vector=self.vector,
+            **options,
+        )
+        if self.stand.steps_have_changed():  # a replay may have failed for this
+            raise StepsHaveChanged
+        if isinstance(execution.failure, SupercacheError):
+            raise execution.failure
+        if execution.hazards:
+            raise HazardMet(execution.hazards)
+        if not execution.actors and execution.failure is None:
+            raise SupercacheError(
+                "the body registered no actor, so there is nothing to interleave: call "
+                "world.actor(name, function, ...) and world.run()"
+            )
+        if execution.unseen and self.settings.memory == "auto" and not self.shared:
+            raise SharedMemoryNeeded(execution.unseen[0])
+        if self.settings.faults is not None and not execution.missed:
+            self.points.update(dict.fromkeys(points(execution, self.settings.faults)))
+        self.first = self.first or execution
+        self.early_ticks = max(self.early_ticks, execution.early_ticks)
+        self.simplified.update(dict.fromkeys(execution.simplified))
+        self.expired |= execution.expired
+        self.keeps_keys |= self.settings.keeps_keys and expiring_reads.outlives_a_key(execution)
+        self.not_judged.update(dict.fromkeys(execution.unproven))
+        return execution
+
+    def replay(self, schedule: Schedule, *, record: bool = False) -> Execution:
+        """Execute a recorded schedule.
+
+        Raises:
+            ReplayDivergedError: it does not fit, or has choices left when everybody has ended.
+        """
+        execution = self.execute(Replay(schedule), unlimited_ticks=True, record=record)
+        left = len(schedule.choices) - len(execution.schedule.choices)
+        if left:
+            raise ReplayDivergedError(
+                f"everybody had ended when {left} of the {len(schedule.choices)} recorded choices "
+                "were left. The scenario or the code under test has changed since."
+            )
+        if execution.missed or execution.schedule.strikes != schedule.strikes:
+            raise ReplayDivergedError(
+                f"the faults {', '.join(map(str, self.vector))} do not strike any more where they "
+                "struck. The scenario or the code under test has changed since."
+            )
+        return execution
+
+    def judge(self, execution: Execution) -> Judgement:
+        """Judge one execution and note what could not be judged."""
+        judgement = judge(execution, self.guarantees)
+        if not judgement.violations:
+            self.not_judged.update(dict.fromkeys(judgement.not_judged))
+        never = frozenset(judgement.never_judged)
+        self.never_judged = never if self.never_judged is None else self.never_judged & never
+        return judgement
+
+    def refuse_what_cannot_be_judged(self) -> None:
+        """End before the search if guarantees were judged in no serial order, nor ever will be.
+
+        What was found before counts: then there is an answer.
+
+        Raises:
+            SupercacheError: it says what is missing.
+        """
+        if self.never_judged and self.found is None:
+            raise SupercacheError(
+                f"{'; '.join(sorted(self.never_judged))}. Or take what cannot be judged out of the "
+                "guarantees"
+            )
+
+    def is_over_budget(self) -> bool:
+        """Say whether executions or time are used up."""
+        tried = self.executions + self.idle
+        return tried >= self.settings.executions or self.seconds() > self.settings.time
+
+    def seconds(self) -> float:
+        """Return the real seconds since the check began."""
+        return real_seconds() - self.started
+
+    def _said_of_keys(self) -> tuple[str, ...]:
+        return (expiring_reads.NO_KEY_EXPIRED,) if self.keeps_keys and not self.expired else ()
+
+    def scope(self) -> coverage.Scope:
+        """Describe within which bounds a verdict is meant."""
+        if self.first is None:
+            return {}
+        return coverage.scope_of(
+            self.first, self.settings, backend=self.stand.backend, shared=self.shared,
+            early_ticks=self.early_ticks, simplified=(*self.simplified, *self._said_of_keys()),
+            raced=self.stand.sharing.names(), faults=len(self.vector),
+            atomic=tuple(sorted(self.stand.sharing.taken_as_atomic)),
+            touches_memory=not self.settings.finds_memory or self.stand.sharing.is_touched,
+            guarantees=self.guarantees, own_checks=self.own_checks,
+        )  # fmt: skip
+
+
+def look_ahead(stand: Stand, preflight: Body | None) -> None:
+    """Run a body once that raises when something is wrong with the system as it is declared."""
+    if preflight is not None:
+        first = again = stand.execute(preflight, Serial(()), unlimited_ticks=True).failure
+        while stand.steps_have_changed():  # it has imported a library, whose state is known now
+            stand.stack.forget_nodes()
+            again = stand.execute(preflight, Serial(()), unlimited_ticks=True).failure
+        if isinstance(again, SupercacheError):  # memo functions have answered the first time
+            raise first if isinstance(first, SupercacheError) else again
+        stand.stack.forget_nodes()
+        stand.notice_new_modules()
+    stand.hash_globals()

@@ -1,0 +1,193 @@
+"""Users who take turns: what that tells of a finding, and whether the code is deterministic.
+
+The first run of a check is not like the others: libraries fill what they look up once in a process.
+It is thrown away until two runs in a row take the same steps.
+"""
+
+import random
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pytest_supercache.checking.runner import Found, Trial
+from pytest_supercache.core.errors import NotDeterministicError
+from pytest_supercache.core.operation import RACE
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Label
+from pytest_supercache.oracle.judge import judge
+from pytest_supercache.search.random_walk import Walk
+from pytest_supercache.search.serial import Serial, serial_orders
+
+REPEATS = 3
+"""How often the first schedule is repeated to see that the code is deterministic."""
+
+FAULTS_AFTER_MAX = 8
+"""After how many operations of a serial order a fault may come at most."""
+
+WALKS = 20
+"""How many schedules are drawn to see whether what fails could hold."""
+
+WARM_UPS_MAX = 5
+"""How many runs may be thrown away because the next one took other steps."""
+
+
+class Turns(NamedTuple):
+    """What it tells that users took turns."""
+
+    label: Label
+    """What fails when they do."""
+    found: Found | None
+    """A run that fails without any concurrency."""
+    met: Found | None
+    """A run that fails because flows met in it all the same; a search can tell more about that."""
+
+
+def take_turns(trial: Trial) -> Turns:
+    """Run the users one after the other in every order; say what that tells, and what it found.
+
+    The first run is repeated: the same schedule must always lead to the same steps. A user who
+    waits lets others go on, and threads and jobs are no users: what fails where such flows meet is
+    a conflict if other schedules hold.
+
+    Raises:
+        NotDeterministicError: it does not.
+    """
+    failing = total = 0
+    found: Found | None = None
+    nobody_meets = False
+    for turns in _turns(trial):
+        execution = _executed(trial, turns)
+        if execution.missed:
+            continue
+        violations = trial.judge(execution).violations
+        total += 1
+        failing += bool(violations)
+        if violations and (found is None or not nobody_meets):
+            is_alone = not _flows_meet(execution)
+            if found is None or is_alone:
+                found, nobody_meets = Found(execution, violations, serial=True), is_alone
+    if found is None or not (nobody_meets or _fails_anyhow(trial)):
+        return Turns(Label.CONFLICT, None, found)
+    if failing < total:
+        return Turns(Label.ORDER_BUG, found, None)
+    return Turns(Label.FAULT_BUG if trial.vector else Label.PLAIN_BUG, found, None)
+
+
+def _executed(trial: Trial, turns: Serial) -> Execution:
+    """Run the users one after the other; a fixed number of early ticks is a limit here as well."""
+    return trial.execute(turns, unlimited_ticks=trial.settings.ticks == "auto")
+
+
+def _flows_meet(execution: Execution) -> bool:
+    """Say whether another flow took a step of the race inside a user's operation, or was started.
+
+    Messages, the clock and faults are no flows.
+    """
+    last: dict[str, int] = {}
+    makers = (*execution.users, "system", "body")
+    race = [step for step in execution.race if step.actor.partition("/")[0] in makers]
+    for at, step in enumerate(race):
+        before = last.get(step.actor)
+        is_same = before is not None and race[before].operation == step.operation
+        if "/" in step.actor or (is_same and before != at - 1):
+            return True
+        last[step.actor] = at
+    return False
+
+
+def _fails_anyhow(trial: Trial) -> bool:
+    """Say whether none of a few schedules drawn at random holds."""
+    source = random.Random(trial.settings.seed)
+    for _ in range(WALKS):
+        execution = trial.execute(Walk(source))
+        if execution.complete and not execution.missed and not trial.judge(execution).violations:
+            return False
+    return True
+
+
+def _turns(trial: Trial) -> Iterator[Serial]:
+    """Yield every order in which users take turns.
+
+    A fault that may come any time comes before the first operation, or after any later one up to a
+    limit.
+    """
+    first = _first_turns(trial)
+    has_move = any(fault.is_move for fault in trial.vector)
+    racing = sum(operation.phase == RACE for operation in first.history)
+    most = min(max(len(first.users), racing), FAULTS_AFTER_MAX) if has_move else 0
+    for order in serial_orders(first.users, trial.settings.seed):
+        for after in range(most + 1):
+            yield Serial(order, after)
+
+
+def repeat_first(trial: Trial) -> None:
+    """Run the first schedule once more, last: code that has changed meanwhile proves nothing.
+
+    Raises:
+        NotDeterministicError: it took other steps, or another end.
+    """
+    assert trial.first is not None, "a search has executed something"
+    _compare(trial, trial.first, _executed(trial, Serial(())))
+
+
+def _first_turns(trial: Trial) -> Execution:
+    first = warm_up(trial)
+    for _ in range(REPEATS - 1):
+        _compare(trial, first, _executed(trial, Serial(())))
+    return first
+
+
+def warm_up(trial: Trial) -> Execution:
+    """Let users take turns until two runs in a row take the same steps; return the first of these.
+
+    What is filled once in a process, such as a registry that no module of the code under test leads
+    to, makes the first run unlike all others. It does not count, but for what it breaks.
+
+    Raises:
+        NotDeterministicError: each run differs from the one before, or one breaks something else.
+    """
+    first, difference = _executed(trial, Serial(())), None
+    has_imported = trial.stand.notice_new_modules()  # their locks were not ours yet
+    for _ in range(WARM_UPS_MAX + 1):
+        again = _executed(trial, Serial(()))
+        _compare_ends(trial, first, again)
+        difference = _difference(first, again)
+        if difference is None and not has_imported:
+            return first
+        trial.throw_away(first, again, is_told=not has_imported)
+        first, has_imported = again, False
+    raise NotDeterministicError(difference or "modules were imported in every run")
+
+
+def _compare(trial: Trial, first: Execution, again: Execution) -> None:
+    difference = _difference(first, again)
+    if difference is not None:
+        raise NotDeterministicError(difference)
+    _compare_ends(trial, first, again)
+
+
+def _difference(first: Execution, again: Execution) -> str | None:
+    """Say how the same schedule led to other steps; None: it did not."""
+    if first.schedule != again.schedule:
+        return "users took turns in the same order, but others could go on"
+    for one, other in zip(first.steps, again.steps, strict=False):
+        if one.signature != other.signature:
+            return (
+                f"{one.actor} took the step {one.label!r} in one run and {other.label!r} "
+                f"({other.actor}) in another, under the same schedule"
+            )
+    if len(first.steps) != len(again.steps):
+        return (
+            f"the same schedule took {len(first.steps)} steps in one run and {len(again.steps)} "
+            "in another"
+        )
+    return None
+
+
+def _compare_ends(trial: Trial, first: Execution, again: Execution) -> None:
+    broken, broken_again = (
+        {violation.guarantee for violation in judge(execution, trial.guarantees).violations}
+        for execution in (first, again)
+    )
+    if broken != broken_again:
+        once = ", ".join(sorted(broken ^ broken_again))
+        raise NotDeterministicError(f"the same schedule broke {once} in one run and not in another")

@@ -1,0 +1,111 @@
+"""What a conflict's odds are: the same code under simulated traffic, run by run, and judged.
+
+Only for people who have to decide; no verdict comes of it. All variants of a system are simulated
+with the same random numbers.
+"""
+
+from dataclasses import replace
+
+from pytest_supercache.checking.runner import HazardMet, StepsHaveChanged, Trial
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.odds import Odds
+from pytest_supercache.core.result import CheckResult
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.verdict import Label, Verdict
+from pytest_supercache.oracle.judge import judge
+from pytest_supercache.oracle.odds import is_known, sentence
+from pytest_supercache.search.traffic import Traffic
+
+TIME_SHARE = 0.1
+"""Of the time that an item may search: simulating takes so much more at most."""
+
+CHANGES_MAX = 3
+"""How often one run begins anew because what is a step has become known."""
+
+_WITHOUT_END = "they were not played to their end"
+
+
+def with_odds(trial: Trial, result: CheckResult) -> CheckResult:
+    """Add odds to a conflict, or to a HOLDS that leans on an assumption.
+
+    Args:
+        trial: is not used for anything else: its vector is that of the counterexample.
+        result: what the search came to.
+    """
+    if not trial.settings.odds.runs or not _is_asked(result):
+        return result
+    try:
+        odds, said = simulated(trial, result)
+    except (HazardMet, SupercacheError) as error:
+        note = f"odds were not simulated: {error}"
+        return replace(result, notes=(*result.notes, note))
+    found, notes = result.counterexample, (*result.notes, *said)
+    if not odds.runs:
+        return replace(result, notes=notes)
+    if found is None:
+        notes = (*notes, f"without the assumption, {sentence(odds)}")
+    else:
+        lines = [found.explanation] if found.explanation else []
+        found = replace(found, explanation="\n".join([*lines, sentence(odds)]))
+    return replace(result, odds=odds, counterexample=found, notes=notes)
+
+
+def simulated(trial: Trial, result: CheckResult) -> tuple[Odds, list[str]]:
+    """Run the traffic, and count the runs that break a guarantee; say which runs do not count.
+
+    Raises:
+        HazardMet: a run proves nothing.
+        SupercacheError: a run went where no search has been, and could not be finished.
+    """
+    settings = trial.settings
+    runs = failing = without_end = missed = 0
+    notes: list[str] = []
+    for number in range(settings.odds.runs):
+        if settings.odds.ends_when_known and is_known(failing, runs):
+            break
+        if trial.seconds() > _seconds_max(trial):
+            notes.append(f"only {number} runs were simulated for the odds: they take long")
+            break
+        execution = _run(trial, number)
+        if execution is None or not execution.complete:
+            without_end += 1
+            continue
+        if execution.missed:
+            missed += 1
+            continue
+        runs += 1
+        failing += bool(judge(execution, trial.guarantees).violations)
+    found = result.counterexample
+    odds = Odds(
+        runs=runs,
+        failing=failing,
+        within=settings.odds.within,
+        latencies=settings.odds.latencies,
+        faults=() if found is None else found.faults,
+    )
+    for count, why in ((missed, "the fault found no place in them"), (without_end, _WITHOUT_END)):
+        if count:
+            notes.append(f"{count} simulated runs do not count for the odds: {why}")
+    return odds, notes
+
+
+def _seconds_max(trial: Trial) -> float:
+    return trial.settings.time * TIME_SHARE
+
+
+def _is_asked(result: CheckResult) -> bool:
+    """Say whether odds tell anything: not where every order fails, and not where none can."""
+    if result.verdict is Verdict.HOLDS:
+        return "assumption" in result.scope
+    every_order_fails = result.label in {Label.PLAIN_BUG, Label.FAULT_BUG}
+    return result.counterexample is not None and not every_order_fails
+
+
+def _run(trial: Trial, number: int) -> Execution | None:
+    for _ in range(CHANGES_MAX):
+        traffic = Traffic(trial.settings.odds, trial.settings.seed, number)
+        try:
+            return trial.execute(traffic, unlimited_ticks=True)
+        except StepsHaveChanged:
+            continue
+    return None

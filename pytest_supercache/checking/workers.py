@@ -1,0 +1,278 @@
+"""Work in other processes: what is sent there, what comes back, and who ends them.
+
+A worker searches a vector of faults, or a whole scenario, on a stand of its own. What it finds
+comes back as schedules and is recorded here, ten times like every finding: what only a worker has
+seen is not reported, and values of the code under test need not be sent.
+"""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import pickle
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
+from pytest_supercache.checking.environment import Body, Given
+from pytest_supercache.checking.fault_sets import Unit
+from pytest_supercache.checking.strategy import OfHypothesis
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.fault import Vector
+from pytest_supercache.core.lifeline import Lifeline
+from pytest_supercache.core.operation import History
+from pytest_supercache.core.real_clock import real_seconds, real_sleep
+from pytest_supercache.core.result import CheckResult
+from pytest_supercache.core.settings import Exploration
+from pytest_supercache.core.trace import Execution
+from pytest_supercache.oracle.guarantee import Guarantee
+
+LEAVE_SECONDS = 2.0
+"""How long a worker may take to leave before it is asked again; after twice that it is ended."""
+
+
+ASKED_SECONDS = 0.5
+"""How often a worker looks whether it was asked to leave; that it is an orphan it notices at once.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A body and how it is explored: all that a worker needs to know."""
+
+    body: Body
+    settings: Exploration
+    guarantees: tuple[Guarantee, ...]
+    given: Given = field(default_factory=dict)
+    state: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    isolate: tuple[str, ...] = ()
+    item: str = "check"
+    system: str = ""  # of a scenario
+    hypothesis: OfHypothesis = (None, None)
+    backend: str = "fakeredis"
+    own_checks: str = ""  # what the body checks itself, in words
+
+
+SearchUnit = Callable[[Work, bool, Vector, Exploration], Unit]
+"""Search a vector with memory shared or not."""
+
+Elsewhere = Callable[[bool, Vector, Exploration], "Future[Unit]"]
+"""Have a vector searched elsewhere."""
+
+Place = Callable[[Work], AbstractContextManager[Elsewhere | None]]
+"""Where the vectors of some work are searched; None: here, one after the other."""
+
+
+def here(_work: Work) -> AbstractContextManager[None]:
+    """Search in this process."""
+    return nullcontext()
+
+
+def sent_to(executor: Executor | None, search: SearchUnit) -> Place:
+    """Search wherever an executor does its work; the body must be importable there.
+
+    Raises:
+        SupercacheError: its workers are threads: executions share the clock of their process.
+    """
+    if executor is None:
+        return here
+    if isinstance(executor, ThreadPoolExecutor):
+        raise SupercacheError(
+            f"executor={type(executor).__name__}: expected one whose workers are processes, such "
+            "as concurrent.futures.ProcessPoolExecutor; threads share one clock"
+        )
+
+    @contextmanager
+    def place(work: Work) -> Iterator[Elsewhere]:
+        try:
+            pickle.dumps(work)
+        except Exception as error:
+            raise SupercacheError(
+                f"executor: the body and its options cannot be sent to another process: {error}. "
+                "Define the body at the top level of a module"
+            ) from error
+        executor.submit(os.getpid).result()  # its processes begin before anything is frozen
+        with _real_time_for_pipes():
+            yield lambda shared, vector, within: executor.submit(
+                _search_lean, search, work, shared, vector, within
+            )
+
+    return place
+
+
+@contextmanager
+def _real_time_for_pipes() -> Iterator[None]:
+    """Let pipes between processes wait by real time: while it is frozen no wait would ever end."""
+    pipes: Any = multiprocessing.connection
+    usual, pipes.time = pipes.time, SimpleNamespace(monotonic=real_seconds, sleep=real_sleep)
+    try:
+        yield
+    finally:
+        pipes.time = usual
+
+
+# -- a pool of our own ----------------------------------------------------------------------------
+
+_inherited: dict[int, Callable[..., Any]] = {}
+_is_leaving = False  # a worker that was asked to
+_numbers = count()
+
+
+def forked(workers: int, search: SearchUnit) -> Place:
+    """Search in ``workers`` processes that are forked from this one: they know what it knows.
+
+    Raises:
+        SupercacheError: this system cannot fork.
+    """
+    if workers < 2:
+        return here
+    refuse_without_forks()
+
+    @contextmanager
+    def place(work: Work) -> Iterator[Elsewhere | None]:
+        if work.settings.faults is None or not work.settings.faults.max:
+            yield None  # a single vector
+            return
+        if "://" in work.backend:
+            raise SupercacheError(
+                f"--supercache-workers: {work.backend} is one server, and each worker needs one of "
+                "its own; use fakeredis or redis-server"
+            )
+        with forks(workers, partial(_search_lean, search, work)) as searched:
+            yield searched
+
+    return place
+
+
+def refuse_without_forks() -> None:
+    """Raise where processes cannot be forked."""
+    if "fork" not in multiprocessing.get_all_start_methods():
+        raise SupercacheError("--supercache-workers: this system cannot fork processes; use -n")
+
+
+@contextmanager
+def forks(workers: int, function: Callable[..., Any]) -> Iterator[Callable[..., "Future[Any]"]]:
+    """Fork workers that know what this process knows, and yield ``function`` as they do it.
+
+    They are silent, and gone when the context is left.
+    """
+    number = next(_numbers)
+    _inherited[number] = function
+    try:
+        with _real_time_for_pipes(), _pool(workers) as pool:
+            yield partial(pool.submit, _call_inherited, number)
+    finally:
+        del _inherited[number]
+
+
+def _call_inherited(number: int, *given: Any) -> Any:
+    try:
+        return _inherited[number](*given)
+    except SystemExit:
+        if not _is_leaving:
+            raise
+    os._exit(1)  # the pool would take it for an answer; here the frames and what they held are gone
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Fork workers now, while nothing is frozen or wrapped, and leave none of them behind."""
+    before = set(multiprocessing.active_children())
+    context, lifeline = multiprocessing.get_context("fork"), Lifeline()
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_begin, initargs=(lifeline,)
+    )
+    try:
+        with warnings.catch_warnings():  # of threads that a fork does not take along: none of ours
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pool.submit(os.getpid).result()
+        yield pool
+    finally:
+        children = set(multiprocessing.active_children()) - before
+        pool.shutdown(wait=False, cancel_futures=True)
+        for end in ("terminate", "terminate", "kill"):
+            for child in children:
+                getattr(child, end)()
+            for child in children:
+                child.join(LEAVE_SECONDS)
+            children = {child for child in children if child.is_alive()}
+        lifeline.cut()
+        lifeline.drop_far_end()
+        _until_known(before)
+
+
+def _until_known(others: Collection[multiprocessing.process.BaseProcess]) -> None:
+    """Wait until the pool's own thread, which asks after its workers too, knows that all ended."""
+    end = real_seconds() + LEAVE_SECONDS
+    while set(multiprocessing.active_children()).difference(others) and real_seconds() < end:
+        real_sleep(0.001)
+
+
+def _begin(lifeline: Lifeline) -> None:
+    """Leave Ctrl-C to the process that began this one; being ended stops a worker's server too.
+
+    What the code under test prints would come between the lines of other items; what is found is
+    recorded where it may be printed.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    sys.stdout = sys.stderr = os.fdopen(nowhere, "w", encoding="utf-8")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_outlive_nobody, args=(lifeline,), daemon=True).start()
+
+
+def _leave(*_: Any) -> None:
+    """Unwind, wherever the signal has come: what is open is closed."""
+    global _is_leaving
+    _is_leaving = True
+    sys.exit(1)
+
+
+def _outlive_nobody(lifeline: Lifeline) -> None:
+    """End this process when the one that forked it is gone, which may have had no time to say so.
+
+    Also when it was asked to leave and something has kept it here: the pool, and code under test,
+    may take the exception for an error like any other.
+    """
+    while not _is_leaving and not lifeline.is_cut(within=ASKED_SECONDS):
+        pass
+    if _is_leaving:
+        real_sleep(2 * LEAVE_SECONDS)  # to close what is open, which a second request may have cut
+    os._exit(1)
+
+
+def _search_lean(
+    search: SearchUnit, work: Work, shared: bool, vector: Vector, within: Exploration
+) -> Unit:
+    unit = search(work, shared, vector, within)
+    return replace(unit, result=lean(unit.result))
+
+
+def lean(result: CheckResult) -> CheckResult:
+    """Leave of a result what can be sent: of each execution its schedule."""
+    found = result.counterexample
+    if found is None:
+        return result
+    bare = replace(
+        found,
+        violation=replace(found.violation, evidence={}),
+        violations=(),
+        execution=_bare(found.execution),
+        passing=found.passing and replace(found.passing, execution=_bare(found.passing.execution)),
+    )
+    return replace(result, counterexample=bare)
+
+
+def _bare(execution: Execution) -> Execution:
+    return Execution(schedule=execution.schedule, steps=[], history=History())

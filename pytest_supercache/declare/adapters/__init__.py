@@ -1,0 +1,54 @@
+"""Known libraries: one table of watch declarations each, applied when the library is imported.
+
+A table names targets as text and imports nothing of its library. What a version of the library
+does not have is passed over; what a conftest declares for the same target is used instead.
+"""
+
+from collections.abc import Callable, Container, Iterator
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from pytest_supercache.declare.registry import Watch
+
+LIBRARIES = (
+    "aiocache", "async_lru", "cachelib", "cachetools", "cashews", "diskcache", "django", "dogpile",
+    "pymemcache",
+)  # fmt: skip
+"""The libraries that have a table; each is a module of this package."""
+
+
+def declarations(imported: Container[str]) -> Iterator[Watch]:
+    """Yield what the tables declare for modules that are imported."""
+    for table in _tables(imported):
+        yield from (watch for watch in table.WATCHES if _module(watch.target) in imported)
+
+
+def state(imported: Container[str]) -> dict[str, Callable[[], Any] | None]:
+    """Return the module-level state of imported libraries.
+
+    Returns:
+        The name of each object -> what makes a new one for a node; None: a container, which is
+        empty when its library is imported.
+    """
+    found: dict[str, Callable[[], Any] | None] = {}
+    for table in _tables(imported):
+        found |= {name: None for name in getattr(table, "STATE", ()) if _module(name) in imported}
+        made = getattr(table, "MADE_PER_NODE", {})
+        found |= {name: make for name, make in made.items() if _module(name) in imported}
+    return found
+
+
+def has_state(library: str) -> bool:
+    """Say whether a library has a table that names its module-level state."""
+    return library in LIBRARIES and hasattr(import_module(f"{__name__}.{library}"), "STATE")
+
+
+def _tables(imported: Container[str]) -> Iterator[ModuleType]:
+    for library in LIBRARIES:
+        if library in imported:
+            yield import_module(f"{__name__}.{library}")
+
+
+def _module(name: str) -> str:
+    return name.partition(":")[0]

@@ -1,0 +1,18 @@
+"""aiocache: its memory backend, whose coroutines never suspend, so that nobody comes before them.
+
+Its Redis backend sends commands, which are steps already. What is built of these (``@cached``,
+``@cached_stampede``, locks) is not indivisible, so its parts are the steps. Entries end by timers
+of the event loop, which the clock knows.
+"""
+
+from pytest_supercache.declare.adapters.table import calls
+
+_MEMORY = "aiocache.backends.memory:SimpleMemoryBackend"
+
+WATCHES = [
+    *calls(_MEMORY, "_get _exists", reads="key", suspends=False),
+    *calls(_MEMORY, "_multi_get", reads=lambda keys: list(keys), suspends=False),
+    *calls(_MEMORY, "_set _expire", writes="key", suspends=False),
+    *calls(_MEMORY, "_increment _delete _redlock_release", writes="key", suspends=False),
+    *calls(_MEMORY, "_clear _raw", writes="*", suspends=False),
+]

@@ -1,0 +1,52 @@
+"""Django's caches in the process and in files, and its database, each statement a step.
+
+Its Redis cache sends commands, which are steps already. Both caches evict when they hold too many
+entries, so a store may touch any key; a look drops what has expired. What Django builds of these
+(``incr`` of the file cache, ``get_or_set``, the ``_many`` methods) is not indivisible there either,
+so its parts are the steps.
+"""
+
+import importlib
+from typing import Any
+
+from pytest_supercache.declare.adapters.table import calls
+
+_LOCAL = "django.core.cache.backends.locmem:LocMemCache"
+_FILES = "django.core.cache.backends.filebased:FileBasedCache"
+_CURSOR = "django.db.backends.utils:CursorWrapper"
+
+_STORES = "django.core.cache.backends.locmem"
+
+STATE = [
+    *(f"{_STORES}:{name}" for name in ("_caches", "_expire_info", "_locks")),
+    "django_redis.pool:ConnectionFactory._pools",  # of a package that is nothing without Django
+]
+
+
+def _connections() -> Any:
+    """Make what holds the caches of a process; each of them is made when it is asked for."""
+    return importlib.import_module("asgiref.local").Local()
+
+
+MADE_PER_NODE = {"django.core.cache:caches._connections": _connections}
+
+
+def _written(sql: Any) -> str | None:
+    return None if str(sql).lstrip(" (").upper().startswith("SELECT") else "*"
+
+
+def _timeout(self: Any, timeout: Any) -> Any:
+    if timeout is None:
+        return None
+    return timeout if isinstance(timeout, int | float) else self.default_timeout
+
+
+WATCHES = [
+    *calls(_LOCAL, "get has_key", writes="*"),
+    *calls(_LOCAL, "set add touch", writes="*", expires=_timeout),
+    *calls(_LOCAL, "incr delete clear", writes="*"),
+    *calls(_FILES, "get has_key delete", "existing_cache", writes="key"),
+    *calls(_FILES, "set touch", "existing_cache", writes="*", expires=_timeout),
+    *calls(_FILES, "clear", "existing_cache", writes="*"),
+    *calls(_CURSOR, "execute executemany", "origin", reads="*", writes=_written),
+]

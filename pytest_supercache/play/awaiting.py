@@ -1,0 +1,66 @@
+"""One text for both worlds: a scenario is played by coroutines, on an event loop or on threads.
+
+A synchronous system needs no loop: then the same coroutines run to their end at once, on the thread
+of each user, because every step in them blocks that thread.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
+from inspect import isawaitable
+from typing import Any
+
+from pytest_supercache.world.calls import ran
+from pytest_supercache.world.users import is_async, is_async_system
+from pytest_supercache.world.world import World
+
+
+def played(coroutine: Coroutine[Any, Any, None], *, is_async: bool) -> Any:
+    """Return the coroutine for a loop to run, or run it here."""
+    return coroutine if is_async else at_once(coroutine)
+
+
+def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine that waits for nothing but this thread."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    coroutine.close()
+    raise AssertionError("a step was awaited on a thread without an event loop")
+
+
+def at_once_of(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+    """Make an ordinary function of a coroutine function whose steps block."""
+    return lambda *args: at_once(function(*args))
+
+
+async def on_a_loop_if_needed(
+    world: World, systems: Mapping[str, Any], play: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    """Play; if only now it is seen that a system is asynchronous, on an event loop made now."""
+    if not world.is_on_a_loop and any(map(is_async_system, systems.values())):
+        world.drive(play())
+    else:
+        await play()
+
+
+async def called(
+    world: World, function: Callable[..., Any], what: str, *args: Any, **kwargs: Any
+) -> Any:
+    """Call a function of the code under test and await its answer, if there is something to await.
+
+    On a loop, a function that would block everybody runs on a thread, as a framework would do it.
+    """
+    if world.is_on_a_loop and not is_async(function):
+        call = partial(function, *args, **kwargs)
+        answer = await asyncio.get_running_loop().run_in_executor(None, call)
+    else:
+        answer = function(*args, **kwargs)
+    if world.is_on_a_loop and isawaitable(answer):
+        return await _awaited(answer)
+    return ran(answer, what)
+
+
+async def _awaited(answer: Awaitable[Any]) -> Any:
+    return await answer

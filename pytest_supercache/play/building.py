@@ -1,0 +1,96 @@
+"""Systems are built once per node and execution, and taken down in reverse order."""
+
+import inspect
+import traceback
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Any
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.declare.registry import System
+from pytest_supercache.layers.stack import NodeLayers
+from pytest_supercache.runtime.stepping import SHARED_LAYERS
+from pytest_supercache.world.users import is_async
+from pytest_supercache.world.world import World
+
+
+@asynccontextmanager
+async def built(
+    world: World, system: System, nodes: tuple[str, ...]
+) -> AsyncIterator[dict[str, Any]]:
+    """Build the system on every node; give node -> system.
+
+    Raises:
+        SupercacheError: the factory failed, or returned nothing.
+    """
+    async with AsyncExitStack() as teardown:
+        systems = {}
+        for node in nodes:
+            with world.at(node) as layers:
+                systems[node] = await _build(world, system, layers, teardown)
+        yield systems
+
+
+def is_async_factory(factory: Any) -> bool:
+    """Say whether a factory must be awaited."""
+    return is_async(factory) or inspect.isasyncgenfunction(factory)
+
+
+async def _build(world: World, system: System, layers: NodeLayers, teardown: AsyncExitStack) -> Any:
+    try:
+        made = await _made(world, system, layers, teardown)
+    except SupercacheError:
+        raise
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        raise SupercacheError(
+            f"system {system.name!r} could not be built on node {layers.node}: "
+            f"{type(error).__name__}: {error} ({at.filename}:{at.lineno} in {at.name})"
+        ) from error
+    if made is None:
+        raise SupercacheError(f"system {system.name!r}: its factory returned None")
+    looks = getattr(made, "layers", None)
+    if callable(looks):
+        for name in looks():
+            world.show(_place(system, name, layers.node), partial(_layer, looks, name))
+    return made
+
+
+async def _made(world: World, system: System, layers: NodeLayers, teardown: AsyncExitStack) -> Any:
+    made = system.factory(layers)
+    if inspect.isasyncgen(made):
+        teardown.push_async_callback(_finish_async, world, layers.node, made)
+        return await anext(made)
+    if inspect.isgenerator(made):
+        teardown.callback(_finish, world, layers.node, made)
+        return next(made)
+    if inspect.isawaitable(made) and is_async_factory(system.factory):
+        return await made
+    if inspect.iscoroutine(made):
+        made.close()
+        raise SupercacheError(
+            f"system {system.name!r}: its factory is not a coroutine function but returned a "
+            "coroutine; write `async def`"
+        )
+    return made
+
+
+def _layer(looks: Any, name: str) -> Mapping[str, Any]:
+    layer: Mapping[str, Any] = looks()[name]
+    return layer
+
+
+def _place(system: System, name: str, node: str) -> str:
+    role = system.roles.get(name, name)
+    return role if role in SHARED_LAYERS else f"{role}@{node}"
+
+
+def _finish(world: World, node: str, generator: Any) -> None:
+    with world.at(node):
+        next(generator, None)
+
+
+async def _finish_async(world: World, node: str, generator: Any) -> None:
+    with world.at(node):
+        await anext(generator, None)

@@ -1,0 +1,31 @@
+"""What becomes of a world when its execution has ended: nobody can use it by mistake.
+
+A world, or a user of it, that code keeps for the next execution would record there what nobody
+looks at any more; an execution without operations breaks nothing.
+"""
+
+from typing import Any
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.runtime.actor import Abandoned
+from pytest_supercache.world.world import World
+
+
+class EndedWorld(World):
+    """A world that says no. What is still being unwound in it gets at what it needs."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("_"):
+            return super().__getattribute__(name)
+        if self._controller.given_up:
+            raise Abandoned  # whoever comes back here was late, and shall leave
+        raise SupercacheError(
+            f"world.{name} was asked for, but the execution of this world has ended. It was kept, "
+            "or a user of it was: in a global, a cache, a default argument, a thread. Use the "
+            "world that the body is given, in every execution anew"
+        )
+
+
+def end(world: World) -> None:
+    """Let nobody use ``world`` any more."""
+    world.__class__ = EndedWorld

@@ -1,0 +1,141 @@
+"""The record of operations: when each was called, its steps, and what it was answered."""
+
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from pytest_supercache.core.footprint import NOTHING
+from pytest_supercache.core.verdict import Violation
+from pytest_supercache.runtime import async_stepping
+from pytest_supercache.runtime.calling import current_actor
+from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.world.calls import Call
+
+
+class Recording:
+    """Keeps what users did in one execution.
+
+    Args:
+        stepping: the execution.
+    """
+
+    def __init__(self, stepping: Stepping) -> None:
+        self.stepping = stepping
+        self._controller = stepping.controller
+        self._record = stepping.record
+        self._calls: list[Call] = []
+        self._broken: list[Violation] = []
+
+    @contextmanager
+    def operation(self, kind: str, key: str | None = None, *, value: Any = None) -> Iterator[Call]:
+        """Record an operation of the calling actor; set ``answer`` on what it yields.
+
+        An exception is recorded as the answer and passed on.
+        """
+        actor = current_actor()
+        assert actor is not None, "a body runs as an actor"
+        call = Call(user=actor.name, node=actor.node or "a", kind=kind, key=key, value=value)
+        with self.recorded(call):
+            yield call
+
+    def recorded(self, call: Call) -> "Recorded":
+        """Record ``call`` while the block runs, with the steps that are taken in it.
+
+        A coroutine enters it by ``async with``: there, others may go on between two operations of
+        a user.
+        """
+        return Recorded(self.stepping, self._calls, call)
+
+    def fail(self, violation: Violation) -> None:
+        """Record that an expectation of a single step was not met."""
+        self._broken.append(violation)
+
+    def used_keys(self) -> list[str]:
+        """Return every key that an operation named, in the order of appearance."""
+        found: dict[str, None] = {}
+        for call in self._calls:
+            if call.key is not None:
+                found[call.key] = None
+            found.update(dict.fromkeys(key for key, _ in (*call.sightings, *call.writes)))
+        return list(found)
+
+
+class Recorded:
+    """Records a call while a block of a function, or of a coroutine, runs.
+
+    Args:
+        stepping: the execution.
+        calls: those that were made in it; this one is added.
+        call: what is to be recorded.
+    """
+
+    def __init__(self, stepping: Stepping, calls: list[Call], call: Call) -> None:
+        self._stepping = stepping
+        self._controller = stepping.controller
+        self._calls = calls
+        self._call = call
+
+    def __enter__(self) -> None:
+        self._begin()
+        if self._controller.shared_memory and not self._actor.is_task:
+            self._stepping.step(_call_label(self._call), NOTHING, kind="memory")
+
+    async def __aenter__(self) -> None:
+        self._begin()
+        if self._controller.shared_memory:
+            label = _call_label(self._call)
+            await async_stepping.step(self._stepping, label, NOTHING, kind="memory")
+
+    def _begin(self) -> None:
+        actor, call = current_actor(), self._call
+        assert actor is not None, "a body runs as an actor"
+        call.key = text(call.key)
+        call.phase = self._controller.phase
+        call.called_at = len(self._stepping.record.steps)
+        actor.begin_operation(len(self._calls))
+        self._calls.append(call)
+        self._actor = actor
+
+    def __exit__(
+        self, _kind: object, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if self._controller.leaving():
+            return
+        if error is not None:  # an operation that was cancelled was not answered either
+            self._call.error = error
+        self._end()
+
+    async def __aexit__(
+        self, kind: object, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def _end(self) -> None:
+        steps, call = self._stepping.record.steps, self._call
+        position = self._actor.operation
+        own = [at for at in range(call.called_at, len(steps)) if steps[at].operation == position]
+        call.steps = sum(steps[at].kind != "memory" for at in own)
+        if own:
+            call.called_at = own[0]
+        call.returned_at = len(steps)
+        self._actor.begin_operation(None)
+
+
+class Settling:
+    """What ``settle`` returns: it may be awaited, and need not."""
+
+    def __init__(self, settle: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._settle = settle
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._settle().__await__()
+
+
+def _call_label(call: Call) -> str:
+    return f"call {call.kind} {call.key or ''}".rstrip()
+
+
+def text(key: Any) -> Any:
+    """Bytes and text are one key."""
+    return key.decode(errors="backslashreplace") if isinstance(key, bytes) else key
