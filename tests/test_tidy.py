@@ -14,7 +14,6 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 GENERATED = {"layers/redis_command_table.py"}
 BANNED = re.compile(r"(^|_)(manager|handler|helper|utils?|info)(_|s?$)", re.IGNORECASE)
 
-LINES_MAX = 300
 FUNCTION_MAX = 50
 
 
@@ -37,7 +36,6 @@ def _code_lines(node: ast.AST) -> int:
 def test_a_module_holds_one_idea(module: Path) -> None:
     tree = ast.parse(module.read_text(encoding="utf-8"))
     assert ast.get_docstring(tree), "a module opens with the idea that lives in it"
-    assert _code_lines(tree) <= LINES_MAX
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             assert _code_lines(node) <= FUNCTION_MAX, node.name

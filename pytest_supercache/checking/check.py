@@ -1,7 +1,8 @@
-"""Search x execute x judge: the one place where they meet, and the owner of the budget.
+"""`check`: searches the interleavings of a body, judges each execution, and gives a verdict.
 
 Read this first. A body is run under one schedule after another; every execution is judged; the
-search decides what comes next. What is found is made small, replayed, and only then reported.
+search decides which schedule comes next. A counterexample is minimized and replayed before it is
+reported.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,8 +13,13 @@ from functools import partial
 
 from pytest_supercache.checking import coverage
 from pytest_supercache.checking.diagnose import diagnosed, found_in
-from pytest_supercache.checking.environment import Body, Given, Stand, test_stand
-from pytest_supercache.checking.fault_sets import Again, Unit, schedule_of, search_vectors
+from pytest_supercache.checking.environment import Body, CheckEnvironment, Given, open_environment
+from pytest_supercache.checking.fault_sets import (
+    FaultSetResult,
+    Rerun,
+    schedule_of,
+    search_fault_sets,
+)
 from pytest_supercache.checking.minimize import (
     DoesNotReplay,
     confirm,
@@ -25,17 +31,17 @@ from pytest_supercache.checking.minimize import (
 from pytest_supercache.checking.nearest_passing import find_passing
 from pytest_supercache.checking.runner import (
     RESTARTS_MAX,
-    Found,
+    Failure,
     HazardMet,
+    Runner,
     SharedMemoryNeeded,
     StepsHaveChanged,
-    Trial,
     look_ahead,
 )
 from pytest_supercache.checking.serial_runs import repeat_first, take_turns
 from pytest_supercache.checking.simulated_odds import with_odds
 from pytest_supercache.checking.strategy import Searched, search
-from pytest_supercache.checking.workers import Place, Work, here, sent_to
+from pytest_supercache.checking.workers import Dispatch, Work, in_process, sent_to
 from pytest_supercache.core.errors import NotDeterministicError, ReplayDivergedError
 from pytest_supercache.core.fault import Faults, Vector
 from pytest_supercache.core.mistakes import told_as_unknown
@@ -132,10 +138,10 @@ def check_on(
     system: str = "",
     own_checks: str = "what the body asserts",
     preflight: Body | None = None,
-    replay: Again | None = None,
+    replay: Rerun | None = None,
     hypothesis_seed: int | None = None,
     reproduce: tuple[str, bytes] | None = None,
-    on: Place = here,
+    on: Dispatch = in_process,
     on_step: Callable[[Step], None] | None = None,
     on_execution: Callable[[Progress], None] | None = None,
 ) -> CheckResult:
@@ -148,16 +154,19 @@ def check_on(
         clients=tuple(clients), hypothesis=(hypothesis_seed, reproduce), own_checks=own_checks,
         isolate=tuple(isolate), backend=server.backend, item=item, system=system, given=given or {},
     )  # fmt: skip
-    with (on if replay is None else here)(work) as elsewhere, _stand_for(server, work) as stand:
-        stand.on_step, stand.on_execution = on_step, on_execution
-        look_ahead(stand, preflight)
+    with (
+        (on if replay is None else in_process)(work) as elsewhere,
+        _environment_for(server, work) as environment,
+    ):
+        environment.on_step, environment.on_execution = on_step, on_execution
+        look_ahead(environment, preflight)
 
         def explore(*, shared: bool) -> CheckResult:
-            search_here = partial(_search_one, stand, work, shared)
+            search_here = partial(_search_one, environment, work, shared)
             search_there = None if elsewhere is None else partial(elsewhere, shared)
-            with stand.as_recorded(schedule):
-                result = search_vectors(settings, search_here, replay, search_there)
-            return result if replay is not None else _with_odds(stand, work, shared, result)
+            with environment.as_recorded(schedule):
+                result = search_fault_sets(settings, search_here, replay, search_there)
+            return result if replay is not None else _with_odds(environment, work, shared, result)
 
         try:
             return explore(shared=settings.shares_memory)
@@ -175,73 +184,75 @@ def check_on(
         return one if isinstance(replay, CheckResult) else replace(one, notes=(*one.notes, note))
 
 
-def search_unit(work: Work, shared: bool, vector: Vector, within: Exploration) -> Unit:
-    """Search one vector on a stand of its own: what a worker does."""
+def search_unit(work: Work, shared: bool, vector: Vector, within: Exploration) -> FaultSetResult:
+    """Search one set of faults in an environment of its own: what a worker does."""
     server = start_server(work.backend)
     try:
-        with _stand_for(server, work) as stand:
-            stand.hash_globals()
-            return _search_one(stand, work, shared, vector, within, None)
+        with _environment_for(server, work) as environment:
+            environment.hash_globals()
+            return _search_one(environment, work, shared, vector, within, None)
     finally:
         server.close()
 
 
-def _stand_for(server: AnyServer, work: Work) -> AbstractContextManager[Stand]:
-    return test_stand(
+def _environment_for(server: AnyServer, work: Work) -> AbstractContextManager[CheckEnvironment]:
+    return open_environment(
         server, work.settings, work.given, state=work.state, clients=work.clients,
         isolate=work.isolate,
     )  # fmt: skip
 
 
 def _search_one(
-    stand: Stand,
+    environment: CheckEnvironment,
     work: Work,
     shared: bool,
     vector: Vector,
     within: Exploration,
-    again: Again | None,
-) -> Unit:
+    again: Rerun | None,
+) -> FaultSetResult:
     began = real_seconds()
-    stand.stack.existing_cache.leases.start(within.leases)
+    environment.stack.existing_cache.leases.start(within.leases)
     for _ in range(RESTARTS_MAX):
-        trial = Trial(
-            stand=stand, body=work.body, settings=within, started=began,
+        runner = Runner(
+            environment=environment, body=work.body, settings=within, started=began,
             guarantees=work.guarantees, shared=shared, vector=vector, own_checks=work.own_checks,
         )  # fmt: skip
-        one = _Check(trial, work, again)
+        one = _Check(runner, work, again)
         try:
             result = one.result()
             break
         except StepsHaveChanged:  # what is learnt only grows, so this comes to an end
-            stand.hash_globals()
+            environment.hash_globals()
     else:
         raise SharedMemoryNeeded("what the code touches has other names in every run")
-    return Unit(
+    return FaultSetResult(
         vector=vector,
-        result=replace(result, notes=one.notes(result), memory=stand.sharing.listed()),
+        result=replace(result, notes=one.notes(result), memory=environment.sharing.listed()),
         reduction=one.reduction(),
-        points=tuple(trial.points),
-        idle=trial.idle,
-        leases=stand.stack.existing_cache.leases.known,
+        points=tuple(runner.points),
+        idle=runner.idle,
+        leases=environment.stack.existing_cache.leases.known,
     )
 
 
-def _with_odds(stand: Stand, work: Work, shared: bool, result: CheckResult) -> CheckResult:
+def _with_odds(
+    environment: CheckEnvironment, work: Work, shared: bool, result: CheckResult
+) -> CheckResult:
     found = result.counterexample
-    stand.sharing.stop_learning()
-    trial = Trial(
-        stand=stand, body=work.body, guarantees=work.guarantees, shared=shared,
+    environment.sharing.stop_learning()
+    runner = Runner(
+        environment=environment, body=work.body, guarantees=work.guarantees, shared=shared,
         settings=replace(work.settings, memory="shared" if shared else "declared"),
         vector=() if found is None else found.schedule.vector,
     )  # fmt: skip
-    return with_odds(trial, result)
+    return with_odds(runner, result)
 
 
 class _Check:
     """One check from the first serial run to the result."""
 
-    def __init__(self, trial: Trial, work: Work, again: Again | None) -> None:
-        self._trial = trial
+    def __init__(self, runner: Runner, work: Work, again: Rerun | None) -> None:
+        self._runner = runner
         self._item = work.item
         self._found_in = found_in(work.item, work.system, work.body)
         self._again = again
@@ -250,23 +261,23 @@ class _Check:
 
     def notes(self, result: CheckResult) -> tuple[str, ...]:
         """Return what should be said beside the verdict."""
-        own = filter(None, (self._searched.note, self._trial.warmed))
+        own = filter(None, (self._searched.note, self._runner.warmed))
         slow = coverage.of_slowness(result.counterexample)
-        return (*result.notes, *own, *self._trial.stand.sharing.notes(), *slow)
+        return (*result.notes, *own, *self._runner.environment.sharing.notes(), *slow)
 
     def result(self) -> CheckResult:
         """Explore and conclude."""
-        trial = self._trial
+        runner = self._runner
         try:
             if isinstance(self._again, CheckResult):
-                return recorded(trial, self._again, self._item)
+                return recorded(runner, self._again, self._item)
             if self._again is not None:
                 return self._replayed(self._again)
-            label, trial.found, met = take_turns(trial)
-            if trial.found is not None and trial.settings.stop_at_first:
+            label, runner.found, met = take_turns(runner)
+            if runner.found is not None and runner.settings.stop_at_first:
                 return self._violated(End.FOUND, label)
-            self._searched = search(trial, self._item, self._hypothesis)
-            trial.found = trial.found or met
+            self._searched = search(runner, self._item, self._hypothesis)
+            runner.found = runner.found or met
             return self._told(self._concluded(self._searched.end, label))
         except HazardMet as hazard:
             return self._unknown(hazard.reasons)
@@ -280,10 +291,12 @@ class _Check:
             StepsHaveChanged: there are containers that are not wholes yet.
         """
         may_search = self._again is None or isinstance(error, NotDeterministicError)
-        if may_search and self._trial.stand.sharing.take_as_wholes():
+        if may_search and self._runner.environment.sharing.take_as_wholes():
             raise StepsHaveChanged from error
         if isinstance(error, NotDeterministicError):
-            return self._unknown((not_deterministic(error, self._trial.stand.globals_before),))
+            return self._unknown(
+                (not_deterministic(error, self._runner.environment.globals_before),)
+            )
         return self._unknown((str(error),))
 
     def _told(self, result: CheckResult) -> CheckResult:
@@ -292,113 +305,123 @@ class _Check:
         if generated is None:
             return result
         if found is not None and not found.serial:
-            again = generated.remember(found.schedule, self._trial.execute)
+            again = generated.remember(found.schedule, self._runner.execute)
         return replace(result, reproduce=again, statistics=generated.statistics)
 
     def _replayed(self, schedule: Schedule) -> CheckResult:
         """Execute one recorded schedule and judge it: no search, no proof."""
-        trial = self._trial
-        execution = replayed(trial, schedule)
-        violations = trial.judge(execution).violations
-        trial.executions = 1
+        runner = self._runner
+        execution = replayed(runner, schedule)
+        violations = runner.judge(execution).violations
+        runner.executions = 1
         if not violations:
             return self._unknown((_REPLAYED_AND_HELD,))
-        trial.violating = 1
-        trial.found = Found(execution, violations)
+        runner.violating = 1
+        runner.found = Failure(execution, violations)
         self._searched.is_smallest = True  # a replay shows what it was given
-        return self._violated(End.FOUND, take_turns(trial).label)
+        return self._violated(End.FOUND, take_turns(runner).label)
 
     def _concluded(self, end: End, label: Label) -> CheckResult:
-        trial = self._trial
-        if trial.found is not None:
+        runner = self._runner
+        if runner.found is not None:
             return self._violated(end, label)
-        if not_shown := (*trial.not_judged, *not_tried(trial.stand.sharing)):
+        if not_shown := (*runner.not_judged, *not_tried(runner.environment.sharing)):
             return self._unknown(not_shown)
         if end is not End.EXHAUSTED:
-            assert trial.first is not None, "a search has executed something"
-            doubt = self._searched.doubt
+            assert runner.first is not None, "a search has executed something"
+            reduction_check = self._searched.reduction_check
+            interleavings = 0 if reduction_check is None else reduction_check.interleavings
             why = coverage.why_unfinished(
-                trial.executions + trial.idle, trial.seconds(), trial.settings, trial.first,
+                runner.executions + runner.idle, runner.seconds(), runner.settings, runner.first,
                 self._searched.sampler, self._searched.up_to,
-                different=(len(trial.different), 0 if doubt is None else doubt.interleavings),
+                different=(len(runner.different), interleavings),
             )  # fmt: skip
             return self._unknown((why,))
-        repeat_first(trial)
+        repeat_first(runner)
         return CheckResult(
             verdict=Verdict.HOLDS,
-            executions=trial.executions,
-            blocked=trial.blocked,
+            executions=runner.executions,
+            blocked=runner.blocked,
             interleavings=self._interleavings(),
             exhausted=True,
-            coverage=coverage.exhausted(trial.executions, self.reduction(), trial.scope()),
-            seconds=trial.seconds(),
-            scope=trial.scope(),
+            coverage=coverage.exhausted(runner.executions, self.reduction(), runner.scope()),
+            seconds=runner.seconds(),
+            scope=runner.scope(),
         )
 
     def _violated(self, end: End, label: Label) -> CheckResult:
-        trial = self._trial
-        assert trial.found is not None, "a violation needs a finding"
-        doubt = self._searched.doubt
-        follow = None if doubt is None else doubt.witness
+        runner = self._runner
+        assert runner.found is not None, "a violation needs a finding"
+        reduction_check = self._searched.reduction_check
+        follow = None if reduction_check is None else reduction_check.witness
         exhausted = end is End.EXHAUSTED
-        if doubt is not None and follow is not None and not trial.found.serial:
-            found, minimal = simplest(trial, trial.found, follow), exhausted and doubt.is_minimal
+        if reduction_check is not None and follow is not None and not runner.found.serial:
+            found, minimal = (
+                simplest(runner, runner.found, follow),
+                exhausted and reduction_check.is_minimal,
+            )
         else:
             is_smallest = self._searched.is_smallest
-            found, minimal = smallest(trial, trial.found, is_smallest=is_smallest)
-        counterexample = confirm(trial, found, self._item, minimal=minimal and self._again is None)
+            found, minimal = smallest(runner, runner.found, is_smallest=is_smallest)
+        counterexample = confirm(runner, found, self._item, minimal=minimal and self._again is None)
         counterexample = diagnosed(
-            counterexample, label, doubt, exhausted=exhausted, of=self._found_in
+            counterexample, label, reduction_check, exhausted=exhausted, of=self._found_in
         )
         share = self._share() if exhausted else None
         result = CheckResult(
             verdict=Verdict.VIOLATED,
             label=label,
-            executions=trial.executions,
-            violating=trial.violating,
-            blocked=trial.blocked,
+            executions=runner.executions,
+            violating=runner.violating,
+            blocked=runner.blocked,
             interleavings=self._interleavings() if exhausted else None,
             exhausted=exhausted,
-            coverage=coverage.found(trial.executions, trial.violating, share, trial.scope()),
+            coverage=coverage.found(runner.executions, runner.violating, share, runner.scope()),
             counterexample=counterexample,
-            seconds=trial.seconds(),
-            scope=trial.scope(),
+            seconds=runner.seconds(),
+            scope=runner.scope(),
             share=share,
         )
-        passing = find_passing(trial, counterexample, doubt)
+        passing = find_passing(runner, counterexample, reduction_check)
         return replace(result, counterexample=replace(counterexample, passing=passing))
 
     def _unknown(self, reasons: Iterable[str]) -> CheckResult:
-        trial = self._trial
-        scope = trial.scope()
-        up_to = None if trial.not_judged or not_tried(trial.stand.sharing) else self._searched.up_to
+        runner = self._runner
+        scope = runner.scope()
+        up_to = (
+            None
+            if runner.not_judged or not_tried(runner.environment.sharing)
+            else self._searched.up_to
+        )
         return CheckResult(
             verdict=Verdict.UNKNOWN,
-            executions=trial.executions,
-            violating=trial.violating,
-            blocked=trial.blocked,
-            coverage=coverage.cut_off(trial.executions, scope, up_to) if scope else "",
+            executions=runner.executions,
+            violating=runner.violating,
+            blocked=runner.blocked,
+            coverage=coverage.cut_off(runner.executions, scope, up_to) if scope else "",
             reasons=tuple(reasons),
-            seconds=trial.seconds(),
+            seconds=runner.seconds(),
             scope=scope,
         )
 
     def _interleavings(self) -> int | None:
         """Return how many schedules there are, if that is known."""
-        doubt = self._searched.doubt
-        return self._trial.executions if doubt is None else doubt.schedules
+        reduction_check = self._searched.reduction_check
+        return self._runner.executions if reduction_check is None else reduction_check.schedules
 
     def _share(self) -> Share | None:
         """Return how much of everything fails, if everything was executed."""
-        doubt = self._searched.doubt
-        return None if doubt is None else doubt.share()
+        reduction_check = self._searched.reduction_check
+        return None if reduction_check is None else reduction_check.share()
 
     def reduction(self) -> coverage.Reduction | None:
         """Tell what the reduction, if there was one, rests on."""
-        doubt = self._searched.doubt
-        if doubt is None:
+        reduction_check = self._searched.reduction_check
+        if reduction_check is None:
             return None
-        return coverage.Reduction(doubt.schedules, doubt.further, is_exact=doubt.is_exact)
+        return coverage.Reduction(
+            reduction_check.schedules, reduction_check.further, is_exact=reduction_check.is_exact
+        )
 
 
 _REPLAYED_AND_HELD = (

@@ -1,4 +1,4 @@
-"""One sentence that says what a check has covered, and what it has not."""
+"""The sentence that says what a check has covered, and what it has not."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -1,11 +1,11 @@
-"""A confirmed finding gets its class, what forces it, its explanation and its fingerprint."""
+"""Gives a confirmed counterexample its class, cause, explanation and fingerprint."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from inspect import unwrap
 from typing import Any
 
-from pytest_supercache.checking.reduction_check import Doubt
+from pytest_supercache.checking.reduction_check import ReductionCheck
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.verdict import Label
 from pytest_supercache.declare.registry import REGISTRY
@@ -26,19 +26,26 @@ def found_in(flow: str, system: str, body: Callable[..., Any]) -> FoundIn:
 
 
 def diagnosed(
-    found: Counterexample, label: Label | None, doubt: Doubt | None, *, exhausted: bool, of: FoundIn
+    found: Counterexample,
+    label: Label | None,
+    reduction_check: ReductionCheck | None,
+    *,
+    exhausted: bool,
+    of: FoundIn,
 ) -> Counterexample:
-    """Say what is known about a finding of a flow; ``doubt`` knows the other interleavings."""
+    """Add what is known about a counterexample; the check of the reduction has seen its like."""
     execution = found.execution
     classified = classify(execution, found.violation)
     lines = [class_sentence(classified.slug)]
     told = story(execution, found.violation, classified)
     lines += [told] if told is not None else []
     causes: Causes | None = None
-    if doubt is not None and not found.serial:
-        causes = find_causes(doubt.evidence, orders_of(doubt.events_of(execution)))
+    if reduction_check is not None and not found.serial:
+        causes = find_causes(
+            reduction_check.evidence, orders_of(reduction_check.events_of(execution))
+        )
         lines += cause_sentences(
-            causes, execution.race, executed=doubt.evidence.size, exhausted=exhausted
+            causes, execution.race, executed=reduction_check.evidence.size, exhausted=exhausted
         )
     lines += advice(classified.slug)
     error = found.violation.evidence.get("error")

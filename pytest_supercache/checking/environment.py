@@ -1,7 +1,7 @@
-"""The test stand: all that is set up once per check, and one execution on it.
+"""Sets up everything an execution needs, once per check, and runs executions in it.
 
-Layers, wrapped methods, frozen time and cooperative locks are made once; an execution only resets
-them. Nothing of it is left when the stand is taken down.
+Layers, wrapped methods, virtual time and cooperative locks are made once; each execution only
+resets them. Nothing of them is left when the environment is closed.
 """
 
 import sys
@@ -65,8 +65,8 @@ Body = Callable[[World], Any]
 Given = Mapping[str, Mapping[str, Any]]
 
 
-class Stand:
-    """Runs executions; made by :func:`test_stand`."""
+class CheckEnvironment:
+    """Runs executions; made by :func:`open_environment`."""
 
     def __init__(
         self,
@@ -297,7 +297,7 @@ class Stand:
 
 
 @contextmanager
-def test_stand(
+def open_environment(
     server: AnyServer,
     settings: Exploration,
     given: Given,
@@ -305,7 +305,7 @@ def test_stand(
     state: Iterable[str] = (),
     clients: Iterable[str] = (),
     isolate: Iterable[str] = (),
-) -> Iterator[Stand]:
+) -> Iterator[CheckEnvironment]:
     """Set up a stand on ``server`` and take it down afterwards.
 
     Args:
@@ -359,7 +359,7 @@ def test_stand(
             rebinding.rebind_copies(copies.values(), watching.apply_to_copies(copies))
 
         isolation = Isolation(isolate, prepare)
-        yield Stand(
+        yield CheckEnvironment(
             stack, doors, rebinding, seeding, module_state, isolation, watching, settings, given,
             crew, ctrl_c, collector, finding,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Whether a flow reads a key with a time to live, so that it counts whether that key expired."""
+"""Notices that a flow reads a key with a TTL, so that HOLDS says whether that key ever expired."""
 
 from collections.abc import Sequence
 

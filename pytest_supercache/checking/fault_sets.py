@@ -1,8 +1,8 @@
-"""The clean runs, then every set of faults that can strike: each vector is a search of its own.
+"""Searches without faults, then once for every set of faults that can strike.
 
-Where faults can strike is learnt on the way: a vector's executions show the places for one more,
-so a retry that only happens after a first fault is a place for the second. Vectors do not overlap:
-they are units of work, in an order that does not depend on who does them.
+The places for faults are learnt from the executions: those with one fault show the places for a
+second one, such as a retry that only happens after the first. No two sets cover the same
+executions, so each is a unit of work, in an order that does not depend on the process that does it.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,8 +21,8 @@ from pytest_supercache.core.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
-    """The search of one vector.
+class FaultSetResult:
+    """What the search of one set of faults has shown.
 
     ``points`` are the faults that could have struck besides; ``idle`` counts executions in which
     one of the vector's faults had nothing to strike: they are no executions of this vector;
@@ -38,11 +38,11 @@ class Unit:
     leases: frozenset[str] = frozenset()
 
 
-Again = Schedule | CheckResult
+Rerun = Schedule | CheckResult
 """What is not searched: a schedule to be replayed, or what a worker found, to be recorded."""
 
 
-def schedule_of(again: Again) -> Schedule:
+def schedule_of(again: Rerun) -> Schedule:
     """Return the schedule that is executed again."""
     if isinstance(again, Schedule):
         return again
@@ -50,17 +50,17 @@ def schedule_of(again: Again) -> Schedule:
     return again.counterexample.schedule
 
 
-SearchOne = Callable[[Vector, Exploration, Again | None], Unit]
-"""Search one vector within these settings; or do ``Again`` what was done before."""
+SearchOne = Callable[[Vector, Exploration, Rerun | None], FaultSetResult]
+"""Search one vector within these settings; or do ``Rerun`` what was done before."""
 
-Elsewhere = Callable[[Vector, Exploration], "Future[Unit]"]
+Elsewhere = Callable[[Vector, Exploration], "Future[FaultSetResult]"]
 """Have a vector searched by somebody else."""
 
 
-def search_vectors(
+def search_fault_sets(
     settings: Exploration,
     search_one: SearchOne,
-    replay: Again | None,
+    replay: Rerun | None,
     elsewhere: Elsewhere | None = None,
 ) -> CheckResult:
     """Search the clean vector and then all others, smaller ones first, within one budget.
@@ -94,9 +94,9 @@ def _units(
     progress: "_Progress",
     search_one: SearchOne,
     elsewhere: Elsewhere | None,
-) -> Iterator[tuple[Vector, Unit | None]]:
+) -> Iterator[tuple[Vector, FaultSetResult | None]]:
     """Yield every vector of a level with its search; None: there is no budget left for it."""
-    futures: dict[Vector, Future[Unit]] = {}
+    futures: dict[Vector, Future[FaultSetResult]] = {}
     left = progress.left(is_clean=False)
     if elsewhere is not None and left is not None and len(level) > 1:
         futures = {vector: elsewhere(vector, left) for vector in level}
@@ -114,7 +114,7 @@ def _units(
             future.cancel()
 
 
-def _result_of(future: "Future[Unit]") -> Unit:
+def _result_of(future: "Future[FaultSetResult]") -> FaultSetResult:
     try:
         return future.result()
     except BrokenExecutor as error:
@@ -124,7 +124,7 @@ def _result_of(future: "Future[Unit]") -> Unit:
         ) from error
 
 
-def _confirmed(unit: Unit, search_one: SearchOne, within: Exploration) -> Unit:
+def _confirmed(unit: FaultSetResult, search_one: SearchOne, within: Exploration) -> FaultSetResult:
     """Record here what a worker has found: only what repeats may be reported."""
     if unit.result.counterexample is None:
         return unit
@@ -144,10 +144,10 @@ class _Progress:
         self._settings = settings
         self._faults = settings.faults
         self._started = real_seconds()
-        self._done: list[Unit] = []
+        self._done: list[FaultSetResult] = []
         self._leases: frozenset[str] = frozenset()
 
-    def add(self, unit: Unit) -> None:
+    def add(self, unit: FaultSetResult) -> None:
         self._done.append(unit)
 
     def end_level(self, size: int) -> None:

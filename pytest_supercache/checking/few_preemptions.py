@@ -1,13 +1,13 @@
-"""A long search by interleavings is interrupted once, for the schedules with few preemptions.
+"""Interrupts a long exhaustive search once, to execute the schedules with few preemptions.
 
-Most conflicts need one or two preemptions (Musuvathi and Qadeer, PLDI 2007). A search that goes
-depth first comes to those late where the tree is large, and nobody knows how large it is before it
-is done. So when a part of the budget has gone, all schedules without a preemption are executed, all
-with one, and so on, as far as another part reaches.
+Most conflicts need one or two preemptions (Musuvathi and Qadeer, PLDI 2007). A depth-first search
+reaches those late if the tree is large, and its size is not known in advance. So when part of the
+budget is spent, all schedules without a preemption are executed, then all with one, and so on, as
+far as another part of the budget reaches.
 """
 
-from pytest_supercache.checking.reduction_check import Doubt
-from pytest_supercache.checking.runner import Trial
+from pytest_supercache.checking.reduction_check import ReductionCheck
+from pytest_supercache.checking.runner import Runner
 from pytest_supercache.core.orders import Pair
 from pytest_supercache.core.schedule import Schedule, Scheduler
 from pytest_supercache.core.trace import Execution
@@ -31,14 +31,14 @@ class FewPreemptions:
     """Interrupts a search in time.
 
     Args:
-        trial: executes and judges, for both.
-        doubt: knows the interleavings of the long search, and is told of these if one fails.
+        runner: executes and judges, for both.
+        reduction_check: knows the interleavings of the long search; is told of these if one fails.
     """
 
-    def __init__(self, trial: Trial, doubt: Doubt) -> None:
-        self._trial = trial
-        self._doubt = doubt
-        settings = trial.settings
+    def __init__(self, runner: Runner, reduction_check: ReductionCheck) -> None:
+        self._runner = runner
+        self._reduction_check = reduction_check
+        settings = runner.settings
         self._search: AllSchedules | None = None  # while the other one is interrupted
         self._is_due = (
             settings.search == "auto"
@@ -61,43 +61,43 @@ class FewPreemptions:
         """Execute one schedule of the long search; before, interrupt it if that is due.
 
         Raises:
-            SearchEnded: as :meth:`Trial.attempt`; or no schedule is left.
+            SearchEnded: as :meth:`Runner.attempt`; or no schedule is left.
         """
-        if self._is_due and self._trial.found is None and self._has_begun_in_vain():
+        if self._is_due and self._runner.found is None and self._has_begun_in_vain():
             self._is_due = False
             self._interrupt()
-        return self._trial.attempt(scheduler)
+        return self._runner.attempt(scheduler)
 
     def conclude(self, end: End) -> None:
-        """Leave in the trial only the executions of the search that has come to its end."""
+        """Keep in the runner only the executions of the search that has come to its end."""
         self._passing.clear()
         if end is not End.EXHAUSTED:
             return
-        trial, executions, idle = self._trial, self._executions, self._idle
+        runner, executions, idle = self._runner, self._executions, self._idle
         if not self.is_everything:
-            executions, idle = trial.executions - executions, trial.idle - idle
-        trial.executions, trial.idle = executions, idle
+            executions, idle = runner.executions - executions, runner.idle - idle
+        runner.executions, runner.idle = executions, idle
 
     def _has_begun_in_vain(self) -> bool:
         executions, seconds = self._used()
-        settings = self._trial.settings
+        settings = self._runner.settings
         return max(executions / settings.executions, seconds / settings.time) >= BEFORE
 
     def _used(self) -> tuple[int, float]:
         """Return executions and seconds since the check began, or since the interruption."""
         executions, seconds = self._before
-        trial = self._trial
-        return trial.executions + trial.idle - executions, trial.seconds() - seconds
+        runner = self._runner
+        return runner.executions + runner.idle - executions, runner.seconds() - seconds
 
     def _interrupt(self) -> None:
-        trial = self._trial
+        runner = self._runner
         self._before = self._used()
         self._search = search = AllSchedules(None, self._is_enough)
-        trial.goes_on = False
+        runner.goes_on = False
         try:
             end = search.explore(self._attempt)
         finally:
-            trial.goes_on = True
+            runner.goes_on = True
             self.done = search.done
             self._search = None  # it refers to this: a circle is left to the collector
         if end is End.EXHAUSTED:
@@ -105,16 +105,16 @@ class FewPreemptions:
             raise SearchEnded(end)
 
     def _attempt(self, scheduler: Scheduler) -> Execution:
-        trial = self._trial
-        executions, idle = trial.executions, trial.idle
+        runner = self._runner
+        executions, idle = runner.executions, runner.idle
         try:
-            execution = trial.attempt(scheduler)
+            execution = runner.attempt(scheduler)
         except SearchEnded:
-            if trial.found is not None:
-                self._tell(trial.found.execution)
+            if runner.found is not None:
+                self._tell(runner.found.execution)
             raise
-        self._executions += trial.executions - executions
-        self._idle += trial.idle - idle
+        self._executions += runner.executions - executions
+        self._idle += runner.idle - idle
         if execution.complete and not execution.missed:
             self._passing.append((self._orders(execution), execution.schedule))
         return execution
@@ -122,19 +122,19 @@ class FewPreemptions:
     def _tell(self, failing: Execution) -> None:
         """Add what was executed here to what is known: it is what the finding is compared with."""
         self.has_found = True
-        if self._doubt.evidence.size >= INTERLEAVINGS_MAX:
-            self._doubt.evidence = Evidence()
-        evidence = self._doubt.evidence
+        if self._reduction_check.evidence.size >= INTERLEAVINGS_MAX:
+            self._reduction_check.evidence = Evidence()
+        evidence = self._reduction_check.evidence
         evidence.add(self._orders(failing), fails=True, schedule=failing.schedule)
         for orders, schedule in self._passing:
             evidence.add(orders, fails=False, schedule=schedule)
 
     def _orders(self, execution: Execution) -> list[Pair]:
-        return orders_of(self._doubt.events_of(execution))
+        return orders_of(self._reduction_check.events_of(execution))
 
     def _is_enough(self, _waiting: int) -> bool:
         """Say whether the share is used, or the next level would not fit into what is left."""
-        search, settings = self._search, self._trial.settings
+        search, settings = self._search, self._runner.settings
         assert search is not None, "it is the search that asks"
         executions, seconds = self._used()
         most = settings.executions * SHARE - executions

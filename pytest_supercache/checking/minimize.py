@@ -1,13 +1,13 @@
-"""A finding is made small and repeated before anybody hears of it."""
+"""Minimizes a counterexample and replays it ten times before it is reported."""
 
 from dataclasses import replace
 
 from pytest_supercache.checking.runner import (
-    Found,
+    Failure,
     HazardMet,
+    Runner,
     SharedMemoryNeeded,
     StepsHaveChanged,
-    Trial,
 )
 from pytest_supercache.checking.serial_runs import warm_up
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
@@ -37,7 +37,7 @@ class DoesNotReplay(Exception):  # noqa: N818 - a reason for UNKNOWN
     """A violation was found that does not repeat."""
 
 
-def smallest(trial: Trial, found: Found, *, is_smallest: bool) -> tuple[Found, bool]:
+def smallest(runner: Runner, found: Failure, *, is_smallest: bool) -> tuple[Failure, bool]:
     """Return a witness with the fewest preemptions, and whether none can have fewer.
 
     "Smaller" means: fewer preemptions. A search that tries schedules in that order has found the
@@ -50,15 +50,15 @@ def smallest(trial: Trial, found: Found, *, is_smallest: bool) -> tuple[Found, b
 
     def attempt(scheduler: Scheduler) -> Execution:
         nonlocal best, tried
-        if tried >= SMALLER_EXECUTIONS or trial.seconds() > 2 * trial.settings.time:
+        if tried >= SMALLER_EXECUTIONS or runner.seconds() > 2 * runner.settings.time:
             raise SearchEnded(End.OUT_OF_BUDGET)
         tried += 1
-        execution = trial.execute(scheduler)
+        execution = runner.execute(scheduler)
         if execution.missed:
             return execution
-        violations = judge(execution, trial.guarantees).violations
+        violations = judge(execution, runner.guarantees).violations
         if violations:
-            best = Found(execution, violations)
+            best = Failure(execution, violations)
             raise SearchEnded(End.FOUND)
         return execution
 
@@ -69,16 +69,16 @@ def smallest(trial: Trial, found: Found, *, is_smallest: bool) -> tuple[Found, b
     return best, True
 
 
-def simplest(trial: Trial, found: Found, follow: Follow) -> Found:
+def simplest(runner: Runner, found: Failure, follow: Follow) -> Failure:
     """Execute an order of steps that is known to fail; what was found if it does not after all."""
-    execution = trial.execute(follow, unlimited_ticks=True)
-    violations = judge(execution, trial.guarantees).violations
+    execution = runner.execute(follow, unlimited_ticks=True)
+    violations = judge(execution, runner.guarantees).violations
     if not violations or not execution.complete or execution.missed:
         return found
-    return Found(execution, violations)
+    return Failure(execution, violations)
 
 
-def confirm(trial: Trial, found: Found, item: str, *, minimal: bool) -> Counterexample:
+def confirm(runner: Runner, found: Failure, item: str, *, minimal: bool) -> Counterexample:
     """Replay the finding; only what repeats every time may be reported.
 
     Raises:
@@ -88,17 +88,17 @@ def confirm(trial: Trial, found: Found, item: str, *, minimal: bool) -> Countere
     _, schedule = read_token(token)  # it is all that another process knows
     violation = found.violations[0]
     executions = []
-    with trial.stand.as_recorded(schedule):
+    with runner.environment.as_recorded(schedule):
         for number in range(REPLAYS):
             try:
-                executions.append(trial.replay(schedule, record=number == 0))
+                executions.append(runner.replay(schedule, record=number == 0))
             except ReplayDivergedError as error:
                 raise DoesNotReplay(
                     f"a violation was found that does not replay: {error}"
                 ) from error
     again, others = 0, [violation]
     for execution in executions:
-        violations = judge(execution, trial.guarantees).violations
+        violations = judge(execution, runner.guarantees).violations
         is_same = any(other.identity == violation.identity for other in violations)
         again += is_same and _told(execution) == _told(found.execution)
         others += () if is_same else violations
@@ -139,7 +139,7 @@ def _not_the_same(violations: list[Violation]) -> str:
     )
 
 
-def replayed(trial: Trial, schedule: Schedule) -> Execution:
+def replayed(runner: Runner, schedule: Schedule) -> Execution:
     """Replay what another process has recorded, once this one is as warm as that one was.
 
     Users take turns first, and a schedule that does not fit is tried again: it may itself have
@@ -149,16 +149,16 @@ def replayed(trial: Trial, schedule: Schedule) -> Execution:
         ReplayDivergedError: it does not fit.
         NotDeterministicError: users who take turns take other steps every time.
     """
-    warm_up(trial)
+    warm_up(runner)
     for _ in range(REPLAYS_TRIED - 1):
         try:
-            return trial.replay(schedule)
+            return runner.replay(schedule)
         except ReplayDivergedError:
             continue
-    return trial.replay(schedule)
+    return runner.replay(schedule)
 
 
-def recorded(trial: Trial, told: CheckResult, item: str) -> CheckResult:
+def recorded(runner: Runner, told: CheckResult, item: str) -> CheckResult:
     """Record the executions of what another process has found.
 
     Raises:
@@ -167,15 +167,15 @@ def recorded(trial: Trial, told: CheckResult, item: str) -> CheckResult:
     found = told.counterexample
     assert found is not None, "only a finding has executions to be recorded"
     try:
-        execution = replayed(trial, found.schedule)
+        execution = replayed(runner, found.schedule)
     except ReplayDivergedError as error:
         raise DoesNotReplay(f"a worker found a violation that does not replay: {error}") from error
-    violations = trial.judge(execution).violations
+    violations = runner.judge(execution).violations
     if not violations:
         raise DoesNotReplay("a worker found a violation that does not repeat here")
-    once = Found(execution, violations, serial=found.serial)
-    again = confirm(trial, once, item, minimal=found.minimal)
-    passing = None if found.passing is None else _again(trial, found.passing)
+    once = Failure(execution, violations, serial=found.serial)
+    again = confirm(runner, once, item, minimal=found.minimal)
+    passing = None if found.passing is None else _again(runner, found.passing)
     whole = replace(
         found,
         execution=again.execution,
@@ -186,12 +186,12 @@ def recorded(trial: Trial, told: CheckResult, item: str) -> CheckResult:
     return replace(told, counterexample=whole)
 
 
-def _again(trial: Trial, passing: Passing) -> Passing | None:
+def _again(runner: Runner, passing: Passing) -> Passing | None:
     """Execute what passes; None if it does not any more, which takes nothing from the finding."""
     try:
-        execution = trial.replay(passing.execution.schedule, record=True)
+        execution = runner.replay(passing.execution.schedule, record=True)
     except (SupercacheError, HazardMet, SharedMemoryNeeded, StepsHaveChanged):
         return None
-    if judge(execution, trial.guarantees).violations:
+    if judge(execution, runner.guarantees).violations:
         return None
     return replace(passing, execution=execution)

@@ -1,15 +1,20 @@
-"""The execution that is most like the failing one and breaks nothing: what to compare it with.
+"""Finds the passing execution nearest to a failing one, to be compared with it.
 
-When every interleaving was looked at, the one with the fewest other orders is known; of its
-schedules the one is executed that goes with the failing one as long as it can. Otherwise steps are
-moved away from where they failed, first by one place, then by two, until nothing breaks.
+After an exhaustive search the passing interleaving that orders the fewest pairs of steps otherwise
+is known; of its schedules, the one that follows the failing schedule longest is executed. Without
+that, steps are moved by one position, then by two, until nothing breaks.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from pytest_supercache.checking.reduction_check import Doubt
-from pytest_supercache.checking.runner import HazardMet, SharedMemoryNeeded, StepsHaveChanged, Trial
+from pytest_supercache.checking.reduction_check import ReductionCheck
+from pytest_supercache.checking.runner import (
+    HazardMet,
+    Runner,
+    SharedMemoryNeeded,
+    StepsHaveChanged,
+)
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.orders import Pair, Passing
 from pytest_supercache.core.result import Counterexample
@@ -25,21 +30,25 @@ TRIES_MAX = 50
 """Executions with steps elsewhere."""
 
 
-def find_passing(trial: Trial, found: Counterexample, doubt: Doubt | None) -> Passing | None:
+def find_passing(
+    runner: Runner, found: Counterexample, reduction_check: ReductionCheck | None
+) -> Passing | None:
     """Return what is most like a confirmed finding and passes; None if none was found.
 
     A finding does not need it, so whatever goes wrong here takes nothing away from the finding.
     """
-    dependence = Dependence() if doubt is None else doubt.search.dependence
+    dependence = Dependence() if reduction_check is None else reduction_check.search.dependence
     failing = _events(found.execution, dependence)
     pairs = tuple(orders_of(failing))
     try:
-        execution = None if doubt is None else _known(trial, doubt, failing, pairs)
-        execution = execution or _moved(trial, found)
+        execution = (
+            None if reduction_check is None else _known(runner, reduction_check, failing, pairs)
+        )
+        execution = execution or _moved(runner, found)
         if execution is None:
             return None
-        execution = trial.replay(execution.schedule, record=True)
-        if not _passes(trial, execution):
+        execution = runner.replay(execution.schedule, record=True)
+        if not _passes(runner, execution):
             return None
     except (SupercacheError, HazardMet, SharedMemoryNeeded, StepsHaveChanged):
         return None
@@ -49,22 +58,22 @@ def find_passing(trial: Trial, found: Counterexample, doubt: Doubt | None) -> Pa
 
 
 def _known(
-    trial: Trial, doubt: Doubt, failing: Sequence[Event], pairs: Sequence[Pair]
+    runner: Runner, reduction_check: ReductionCheck, failing: Sequence[Event], pairs: Sequence[Pair]
 ) -> Execution | None:
     """Execute the nearest interleaving that was seen to pass, in the order most like the failing.
 
     None: none was, or it cannot be executed again.
     """
-    _, schedule = nearest(doubt.evidence, pairs)
+    _, schedule = nearest(reduction_check.evidence, pairs)
     if schedule is None:
         return None
-    execution = trial.execute(Replay(schedule), unlimited_ticks=True)
-    events = _events(execution, doubt.search.dependence)
-    alike = Follow(Order.of(events, _like(events, failing)), doubt.search.can_wait)
-    other = trial.execute(alike, unlimited_ticks=True)
-    if not alike.is_lost and _passes(trial, other):
+    execution = runner.execute(Replay(schedule), unlimited_ticks=True)
+    events = _events(execution, reduction_check.search.dependence)
+    alike = Follow(Order.of(events, _like(events, failing)), reduction_check.search.can_wait)
+    other = runner.execute(alike, unlimited_ticks=True)
+    if not alike.is_lost and _passes(runner, other):
         return other
-    return execution if _passes(trial, execution) else None
+    return execution if _passes(runner, execution) else None
 
 
 def _like(events: Sequence[Event], failing: Sequence[Event]) -> list[int]:
@@ -87,13 +96,13 @@ def _like(events: Sequence[Event], failing: Sequence[Event]) -> list[int]:
     return way
 
 
-def _moved(trial: Trial, found: Counterexample) -> Execution | None:
+def _moved(runner: Runner, found: Counterexample) -> Execution | None:
     """Move one step after the other away from its place, by as little as possible."""
     for choices in islice(_moves(found.schedule.choices), TRIES_MAX):
-        if trial.seconds() > 2 * trial.settings.time:
+        if runner.seconds() > 2 * runner.settings.time:
             return None
-        execution = trial.execute(_Guided(choices), unlimited_ticks=True)
-        if _passes(trial, execution):
+        execution = runner.execute(_Guided(choices), unlimited_ticks=True)
+        if _passes(runner, execution):
             return execution
     return None
 
@@ -126,10 +135,10 @@ class _Guided:
         return choices.enabled[0]
 
 
-def _passes(trial: Trial, execution: Execution) -> bool:
+def _passes(runner: Runner, execution: Execution) -> bool:
     if not execution.complete or execution.missed:
         return False
-    judgement = judge(execution, trial.guarantees)
+    judgement = judge(execution, runner.guarantees)
     return not judgement.violations and not judgement.not_judged
 
 

@@ -1,9 +1,9 @@
-"""The reduction checks itself: equivalent schedules must end alike, or it is not trusted.
+"""Tests the partial-order reduction: equivalent schedules must end alike, or it is not trusted.
 
-A reduction skips what it believes to be equivalent. Steps that share something which they do not
-declare make it believe wrongly, so some of the skipped schedules are executed after all: for every
-interleaving one that reverses as many independent steps as possible, and free random ones; or all,
-where those are fewer.
+A reduction skips schedules that it takes for equivalent. Where steps share something that they do
+not declare, it is wrong, so some of the skipped schedules are executed after all: for every
+interleaving one that reverses as many independent steps as possible, and free random ones; or all
+of them, where those are fewer.
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from sys import maxsize
 
-from pytest_supercache.checking.runner import Trial
+from pytest_supercache.checking.runner import Runner
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.trace import Execution
@@ -52,11 +52,11 @@ class _Recorded:
     outcome: int
 
 
-class Doubt:
+class ReductionCheck:
     """Compares every interleaving with other schedules of itself."""
 
-    def __init__(self, trial: Trial) -> None:
-        self._trial = trial
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
         self._outcomes: dict[TraceKey, int] = {}
         self.schedules: int | None = 0
         """How many schedules the interleavings have, all together; None: too many to count."""
@@ -85,10 +85,10 @@ class Doubt:
 
     def see(self, key: TraceKey, events: Sequence[Event], execution: Execution) -> None:
         """Take note of an interleaving and execute a schedule of it that is very different."""
-        violations = self._trial.violations
+        violations = self._runner.violations
         alike = self._of_trace(execution, violations)
         # Once something is found, ends are not compared any more.
-        outcome = outcome_of(execution, alike) if self._trial.found is None else 0
+        outcome = outcome_of(execution, alike) if self._runner.found is None else 0
         self._outcomes[key] = outcome
         ways = linear_extensions(events) if self.schedules is not None else None
         if ways is None or self.schedules is None:
@@ -122,7 +122,7 @@ class Doubt:
     ) -> bool:
         """Execute the orders of an interleaving in which a real-time guarantee may not hold."""
         begun = tuple(event.begun for event in events if event.is_tick)
-        for guarantee in self._trial.guarantees:
+        for guarantee in self._runner.guarantees:
             if guarantee.find_patterns is None:
                 continue
             for actors in possible_orders(execution, guarantee.find_patterns):
@@ -130,10 +130,10 @@ class Doubt:
                 other, again = self._run(follow)
                 if follow.is_lost or trace_key(again) != key:
                     raise HiddenState("an order that must be possible is not")
-                violations = self._trial.judge(other).violations
+                violations = self._runner.judge(other).violations
                 if violations:
                     self.is_mixed = True
-                    self._trial.report(other, violations)
+                    self._runner.report(other, violations)
                     return True
         return False
 
@@ -141,7 +141,7 @@ class Doubt:
         """Leave out what may differ between orders of one interleaving."""
         mixed = {
             one.name
-            for one in self._trial.guarantees
+            for one in self._runner.guarantees
             if one.real_time and (one.find_patterns is None or any(one.find_patterns(execution)))
         }
         self.is_mixed |= any(violation.guarantee in mixed for violation in violations)
@@ -205,7 +205,7 @@ class Doubt:
             self._execute_all()
             self.is_exact = True
         else:
-            self._try(RandomWalk(self._trial.settings.seed), RANDOM_RUNS)
+            self._try(RandomWalk(self._runner.settings.seed), RANDOM_RUNS)
             self.is_exact = self._all_schedules() == self.interleavings
 
     def _all_schedules(self) -> int | None:
@@ -224,7 +224,7 @@ class Doubt:
         """Compare the interleavings that were kept until it was clear that schedules are many."""
         while self._to_reverse:
             recorded = self._to_reverse.pop()
-            if self._trial.found is None:  # afterwards ends are not compared any more
+            if self._runner.found is None:  # afterwards ends are not compared any more
                 self._compare(recorded, anti_order(recorded.events))
 
     def _execute_all(self) -> None:
@@ -257,10 +257,10 @@ class Doubt:
             raise HiddenState("equivalent schedules ended differently")
 
     def _run(self, scheduler: Scheduler) -> tuple[Execution, list[Event]]:
-        if self._trial.seconds() > self._trial.settings.time:
+        if self._runner.seconds() > self._runner.settings.time:
             raise SearchEnded(End.OUT_OF_BUDGET)
         self.further += 1
-        execution = self._trial.execute(scheduler, look=True)
+        execution = self._runner.execute(scheduler, look=True)
         return execution, self.events_of(execution)
 
     def events_of(self, execution: Execution) -> list[Event]:
@@ -273,10 +273,10 @@ class Doubt:
     def _outcome(self, execution: Execution) -> int:
         if execution.missed:
             return outcome_of(execution, ())
-        violations = self._trial.judge(execution).violations
+        violations = self._runner.judge(execution).violations
         alike = self._of_trace(execution, violations)
-        if len(alike) < len(violations) and self._trial.found is None:
-            self._trial.report(execution, violations)
+        if len(alike) < len(violations) and self._runner.found is None:
+            self._runner.report(execution, violations)
         return outcome_of(execution, alike)
 
     def _compare(self, recorded: "_Recorded", other: list[int]) -> None:

@@ -1,11 +1,11 @@
-"""One body tried under many schedules: executes, judges, counts, and owns the budget."""
+"""Runs one body under many schedules: executes, judges, counts, and enforces the budget."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_supercache.checking import coverage, expiring_reads
-from pytest_supercache.checking.environment import Body, Stand
+from pytest_supercache.checking.environment import Body, CheckEnvironment
 from pytest_supercache.core.errors import (
     ReplayDivergedError,
     SupercacheError,
@@ -62,7 +62,7 @@ class HazardMet(Exception):  # noqa: N818 - a reason for UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Failure:
     """An execution that breaks something."""
 
     execution: Execution
@@ -71,10 +71,10 @@ class Found:
 
 
 @dataclass(slots=True, kw_only=True)
-class Trial:
+class Runner:
     """The state of one check while it goes on."""
 
-    stand: Stand
+    environment: CheckEnvironment
     body: Body
     settings: Exploration
     guarantees: tuple[Guarantee, ...]
@@ -95,7 +95,7 @@ class Trial:
     expired: bool = False  # a time to live ran out before the users had ended
     keeps_keys: bool = False  # a key with a time to live was read, and could not expire early
     simplified: dict[str, None] = field(default_factory=dict)
-    found: Found | None = None
+    found: Failure | None = None
     violations: tuple[Violation, ...] = ()  # of the last execution
     owed: int = 0  # runs that the search still has to do at least
     goes_on: bool = False  # after a finding, to find the smallest one
@@ -131,17 +131,17 @@ class Trial:
         self._tell()
         if violations:
             self.violating += 1
-            self._keep(Found(execution, violations))
+            self._keep(Failure(execution, violations))
             if self.settings.stop_at_first and not self.goes_on:
                 raise SearchEnded(End.FOUND)
         return execution
 
     def _tell(self) -> None:
         """Tell whoever is waiting how far the search has come."""
-        if self.stand.on_execution is None:
+        if self.environment.on_execution is None:
             return
         found = self.found
-        self.stand.on_execution(
+        self.environment.on_execution(
             Progress(
                 executions=self.executions,
                 executions_max=self.settings.executions,
@@ -171,9 +171,9 @@ class Trial:
     def report(self, execution: Execution, violations: tuple[Violation, ...]) -> None:
         """Note what was found in an execution beside those of the search."""
         self.violating += 1
-        self._keep(Found(execution, violations))
+        self._keep(Failure(execution, violations))
 
-    def _keep(self, found: Found) -> None:
+    def _keep(self, found: Failure) -> None:
         if self.found is None:
             self.found, self._found_after = found, self.seconds()
 
@@ -219,7 +219,7 @@ class Trial:
             SharedMemoryNeeded: an answer came without a step.
             StepsHaveChanged: start over.
         """
-        execution = self.stand.execute(
+        execution = self.environment.execute(
             self.body,
             scheduler,
             shared_memory=self.shared,
@@ -228,7 +228,7 @@ class Trial:
             vector=self.vector,
             **options,
         )
-        if self.stand.steps_have_changed():  # a replay may have failed for this
+        if self.environment.steps_have_changed():  # a replay may have failed for this
             raise StepsHaveChanged
         if isinstance(execution.failure, SupercacheError):
             raise execution.failure
@@ -311,24 +311,26 @@ class Trial:
         if self.first is None:
             return {}
         return coverage.scope_of(
-            self.first, self.settings, backend=self.stand.backend, shared=self.shared,
+            self.first, self.settings, backend=self.environment.backend, shared=self.shared,
             early_ticks=self.early_ticks, simplified=(*self.simplified, *self._said_of_keys()),
-            raced=self.stand.sharing.names(), faults=len(self.vector),
-            atomic=tuple(sorted(self.stand.sharing.taken_as_atomic)),
-            touches_memory=not self.settings.finds_memory or self.stand.sharing.is_touched,
+            raced=self.environment.sharing.names(), faults=len(self.vector),
+            atomic=tuple(sorted(self.environment.sharing.taken_as_atomic)),
+            touches_memory=not self.settings.finds_memory or self.environment.sharing.is_touched,
             guarantees=self.guarantees, own_checks=self.own_checks,
         )  # fmt: skip
 
 
-def look_ahead(stand: Stand, preflight: Body | None) -> None:
+def look_ahead(environment: CheckEnvironment, preflight: Body | None) -> None:
     """Run a body once that raises when something is wrong with the system as it is declared."""
     if preflight is not None:
-        first = again = stand.execute(preflight, Serial(()), unlimited_ticks=True).failure
-        while stand.steps_have_changed():  # it has imported a library, whose state is known now
-            stand.stack.forget_nodes()
-            again = stand.execute(preflight, Serial(()), unlimited_ticks=True).failure
+        first = again = environment.execute(preflight, Serial(()), unlimited_ticks=True).failure
+        while (
+            environment.steps_have_changed()
+        ):  # it has imported a library, whose state is known now
+            environment.stack.forget_nodes()
+            again = environment.execute(preflight, Serial(()), unlimited_ticks=True).failure
         if isinstance(again, SupercacheError):  # memo functions have answered the first time
             raise first if isinstance(first, SupercacheError) else again
-        stand.stack.forget_nodes()
-        stand.notice_new_modules()
-    stand.hash_globals()
+        environment.stack.forget_nodes()
+        environment.notice_new_modules()
+    environment.hash_globals()

@@ -1,14 +1,15 @@
-"""Users who take turns: what that tells of a finding, and whether the code is deterministic.
+"""Runs users one after another: warms the process up, and tests whether the code is deterministic.
 
-The first run of a check is not like the others: libraries fill what they look up once in a process.
-It is thrown away until two runs in a row take the same steps.
+The first run of a check differs from the others, because libraries fill tables once per process.
+Serial runs are discarded until two in a row take the same steps. A violation that already occurs
+in a serial run needs no concurrency.
 """
 
 import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pytest_supercache.checking.runner import Found, Trial
+from pytest_supercache.checking.runner import Failure, Runner
 from pytest_supercache.core.errors import NotDeterministicError
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.trace import Execution
@@ -35,13 +36,13 @@ class Turns(NamedTuple):
 
     label: Label
     """What fails when they do."""
-    found: Found | None
+    found: Failure | None
     """A run that fails without any concurrency."""
-    met: Found | None
+    met: Failure | None
     """A run that fails because flows met in it all the same; a search can tell more about that."""
 
 
-def take_turns(trial: Trial) -> Turns:
+def take_turns(runner: Runner) -> Turns:
     """Run the users one after the other in every order; say what that tells, and what it found.
 
     The first run is repeated: the same schedule must always lead to the same steps. A user who
@@ -52,29 +53,29 @@ def take_turns(trial: Trial) -> Turns:
         NotDeterministicError: it does not.
     """
     failing = total = 0
-    found: Found | None = None
+    found: Failure | None = None
     nobody_meets = False
-    for turns in _turns(trial):
-        execution = _executed(trial, turns)
+    for turns in _turns(runner):
+        execution = _executed(runner, turns)
         if execution.missed:
             continue
-        violations = trial.judge(execution).violations
+        violations = runner.judge(execution).violations
         total += 1
         failing += bool(violations)
         if violations and (found is None or not nobody_meets):
             is_alone = not _flows_meet(execution)
             if found is None or is_alone:
-                found, nobody_meets = Found(execution, violations, serial=True), is_alone
-    if found is None or not (nobody_meets or _fails_anyhow(trial)):
+                found, nobody_meets = Failure(execution, violations, serial=True), is_alone
+    if found is None or not (nobody_meets or _fails_anyhow(runner)):
         return Turns(Label.CONFLICT, None, found)
     if failing < total:
         return Turns(Label.ORDER_BUG, found, None)
-    return Turns(Label.FAULT_BUG if trial.vector else Label.PLAIN_BUG, found, None)
+    return Turns(Label.FAULT_BUG if runner.vector else Label.PLAIN_BUG, found, None)
 
 
-def _executed(trial: Trial, turns: Serial) -> Execution:
+def _executed(runner: Runner, turns: Serial) -> Execution:
     """Run the users one after the other; a fixed number of early ticks is a limit here as well."""
-    return trial.execute(turns, unlimited_ticks=trial.settings.ticks == "auto")
+    return runner.execute(turns, unlimited_ticks=runner.settings.ticks == "auto")
 
 
 def _flows_meet(execution: Execution) -> bool:
@@ -94,49 +95,49 @@ def _flows_meet(execution: Execution) -> bool:
     return False
 
 
-def _fails_anyhow(trial: Trial) -> bool:
+def _fails_anyhow(runner: Runner) -> bool:
     """Say whether none of a few schedules drawn at random holds."""
-    source = random.Random(trial.settings.seed)
+    source = random.Random(runner.settings.seed)
     for _ in range(WALKS):
-        execution = trial.execute(Walk(source))
-        if execution.complete and not execution.missed and not trial.judge(execution).violations:
+        execution = runner.execute(Walk(source))
+        if execution.complete and not execution.missed and not runner.judge(execution).violations:
             return False
     return True
 
 
-def _turns(trial: Trial) -> Iterator[Serial]:
+def _turns(runner: Runner) -> Iterator[Serial]:
     """Yield every order in which users take turns.
 
     A fault that may come any time comes before the first operation, or after any later one up to a
     limit.
     """
-    first = _first_turns(trial)
-    has_move = any(fault.is_move for fault in trial.vector)
+    first = _first_turns(runner)
+    has_move = any(fault.is_move for fault in runner.vector)
     racing = sum(operation.phase == RACE for operation in first.history)
     most = min(max(len(first.users), racing), FAULTS_AFTER_MAX) if has_move else 0
-    for order in serial_orders(first.users, trial.settings.seed):
+    for order in serial_orders(first.users, runner.settings.seed):
         for after in range(most + 1):
             yield Serial(order, after)
 
 
-def repeat_first(trial: Trial) -> None:
+def repeat_first(runner: Runner) -> None:
     """Run the first schedule once more, last: code that has changed meanwhile proves nothing.
 
     Raises:
         NotDeterministicError: it took other steps, or another end.
     """
-    assert trial.first is not None, "a search has executed something"
-    _compare(trial, trial.first, _executed(trial, Serial(())))
+    assert runner.first is not None, "a search has executed something"
+    _compare(runner, runner.first, _executed(runner, Serial(())))
 
 
-def _first_turns(trial: Trial) -> Execution:
-    first = warm_up(trial)
+def _first_turns(runner: Runner) -> Execution:
+    first = warm_up(runner)
     for _ in range(REPEATS - 1):
-        _compare(trial, first, _executed(trial, Serial(())))
+        _compare(runner, first, _executed(runner, Serial(())))
     return first
 
 
-def warm_up(trial: Trial) -> Execution:
+def warm_up(runner: Runner) -> Execution:
     """Let users take turns until two runs in a row take the same steps; return the first of these.
 
     What is filled once in a process, such as a registry that no module of the code under test leads
@@ -145,24 +146,24 @@ def warm_up(trial: Trial) -> Execution:
     Raises:
         NotDeterministicError: each run differs from the one before, or one breaks something else.
     """
-    first, difference = _executed(trial, Serial(())), None
-    has_imported = trial.stand.notice_new_modules()  # their locks were not ours yet
+    first, difference = _executed(runner, Serial(())), None
+    has_imported = runner.environment.notice_new_modules()  # their locks were not ours yet
     for _ in range(WARM_UPS_MAX + 1):
-        again = _executed(trial, Serial(()))
-        _compare_ends(trial, first, again)
+        again = _executed(runner, Serial(()))
+        _compare_ends(runner, first, again)
         difference = _difference(first, again)
         if difference is None and not has_imported:
             return first
-        trial.throw_away(first, again, is_told=not has_imported)
+        runner.throw_away(first, again, is_told=not has_imported)
         first, has_imported = again, False
     raise NotDeterministicError(difference or "modules were imported in every run")
 
 
-def _compare(trial: Trial, first: Execution, again: Execution) -> None:
+def _compare(runner: Runner, first: Execution, again: Execution) -> None:
     difference = _difference(first, again)
     if difference is not None:
         raise NotDeterministicError(difference)
-    _compare_ends(trial, first, again)
+    _compare_ends(runner, first, again)
 
 
 def _difference(first: Execution, again: Execution) -> str | None:
@@ -183,9 +184,9 @@ def _difference(first: Execution, again: Execution) -> str | None:
     return None
 
 
-def _compare_ends(trial: Trial, first: Execution, again: Execution) -> None:
+def _compare_ends(runner: Runner, first: Execution, again: Execution) -> None:
     broken, broken_again = (
-        {violation.guarantee for violation in judge(execution, trial.guarantees).violations}
+        {violation.guarantee for violation in judge(execution, runner.guarantees).violations}
         for execution in (first, again)
     )
     if broken != broken_again:

@@ -1,12 +1,12 @@
-"""What a conflict's odds are: the same code under simulated traffic, run by run, and judged.
+"""Estimates how often a conflict strikes: the same code under simulated traffic, run by run.
 
-Only for people who have to decide; no verdict comes of it. All variants of a system are simulated
-with the same random numbers.
+The odds are for those who decide about a release; no verdict rests on them. All variants of a
+system are simulated with the same random numbers.
 """
 
 from dataclasses import replace
 
-from pytest_supercache.checking.runner import HazardMet, StepsHaveChanged, Trial
+from pytest_supercache.checking.runner import HazardMet, Runner, StepsHaveChanged
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.result import CheckResult
@@ -25,17 +25,17 @@ CHANGES_MAX = 3
 _WITHOUT_END = "they were not played to their end"
 
 
-def with_odds(trial: Trial, result: CheckResult) -> CheckResult:
+def with_odds(runner: Runner, result: CheckResult) -> CheckResult:
     """Add odds to a conflict, or to a HOLDS that leans on an assumption.
 
     Args:
-        trial: is not used for anything else: its vector is that of the counterexample.
+        runner: is used for nothing else; its faults are those of the counterexample.
         result: what the search came to.
     """
-    if not trial.settings.odds.runs or not _is_asked(result):
+    if not runner.settings.odds.runs or not _is_asked(result):
         return result
     try:
-        odds, said = simulated(trial, result)
+        odds, said = simulated(runner, result)
     except (HazardMet, SupercacheError) as error:
         note = f"odds were not simulated: {error}"
         return replace(result, notes=(*result.notes, note))
@@ -50,23 +50,23 @@ def with_odds(trial: Trial, result: CheckResult) -> CheckResult:
     return replace(result, odds=odds, counterexample=found, notes=notes)
 
 
-def simulated(trial: Trial, result: CheckResult) -> tuple[Odds, list[str]]:
+def simulated(runner: Runner, result: CheckResult) -> tuple[Odds, list[str]]:
     """Run the traffic, and count the runs that break a guarantee; say which runs do not count.
 
     Raises:
         HazardMet: a run proves nothing.
         SupercacheError: a run went where no search has been, and could not be finished.
     """
-    settings = trial.settings
+    settings = runner.settings
     runs = failing = without_end = missed = 0
     notes: list[str] = []
     for number in range(settings.odds.runs):
         if settings.odds.ends_when_known and is_known(failing, runs):
             break
-        if trial.seconds() > _seconds_max(trial):
+        if runner.seconds() > _seconds_max(runner):
             notes.append(f"only {number} runs were simulated for the odds: they take long")
             break
-        execution = _run(trial, number)
+        execution = _run(runner, number)
         if execution is None or not execution.complete:
             without_end += 1
             continue
@@ -74,7 +74,7 @@ def simulated(trial: Trial, result: CheckResult) -> tuple[Odds, list[str]]:
             missed += 1
             continue
         runs += 1
-        failing += bool(judge(execution, trial.guarantees).violations)
+        failing += bool(judge(execution, runner.guarantees).violations)
     found = result.counterexample
     odds = Odds(
         runs=runs,
@@ -89,8 +89,8 @@ def simulated(trial: Trial, result: CheckResult) -> tuple[Odds, list[str]]:
     return odds, notes
 
 
-def _seconds_max(trial: Trial) -> float:
-    return trial.settings.time * TIME_SHARE
+def _seconds_max(runner: Runner) -> float:
+    return runner.settings.time * TIME_SHARE
 
 
 def _is_asked(result: CheckResult) -> bool:
@@ -101,11 +101,11 @@ def _is_asked(result: CheckResult) -> bool:
     return result.counterexample is not None and not every_order_fails
 
 
-def _run(trial: Trial, number: int) -> Execution | None:
+def _run(runner: Runner, number: int) -> Execution | None:
     for _ in range(CHANGES_MAX):
-        traffic = Traffic(trial.settings.odds, trial.settings.seed, number)
+        traffic = Traffic(runner.settings.odds, runner.settings.seed, number)
         try:
-            return trial.execute(traffic, unlimited_ticks=True)
+            return runner.execute(traffic, unlimited_ticks=True)
         except StepsHaveChanged:
             continue
     return None

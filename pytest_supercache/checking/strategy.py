@@ -1,7 +1,7 @@
-"""Which searches are tried, in which order, and what each of them leaves to say.
+"""Chooses the searches of a check and their order.
 
-``auto`` is exhaustive while that fits the budget, and draws by PCT afterwards. When the reduction
-of the exhaustive search cannot be trusted, every schedule is executed instead.
+``auto`` searches exhaustively while that fits the budget, and samples by PCT afterwards. If the
+reduction of the exhaustive search cannot be trusted, every schedule is executed instead.
 """
 
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_supercache.checking.few_preemptions import FewPreemptions
-from pytest_supercache.checking.reduction_check import Doubt, HiddenState
-from pytest_supercache.checking.runner import SharedMemoryNeeded, Trial
+from pytest_supercache.checking.reduction_check import HiddenState, ReductionCheck
+from pytest_supercache.checking.runner import Runner, SharedMemoryNeeded
 from pytest_supercache.core.settings import SAMPLERS
 from pytest_supercache.core.verdict import End
 from pytest_supercache.search.all_schedules import AllSchedules, UpTo
@@ -35,7 +35,7 @@ class Searched:
     """Whether all schedules with fewer preemptions than the finding's were executed before it."""
     up_to: UpTo | None = None
     """Which schedules were all executed although the search did not finish."""
-    doubt: Doubt | None = None
+    reduction_check: ReductionCheck | None = None
     """Of the reduction that was relied on; None: there was none."""
     sampler: Sampler | None = None
     """The last search, if it drew at random."""
@@ -45,37 +45,37 @@ class Searched:
     """Why the reduction was given up."""
 
 
-def search(trial: Trial, item: str, hypothesis: OfHypothesis) -> Searched:
+def search(runner: Runner, item: str, hypothesis: OfHypothesis) -> Searched:
     """Let the chosen searches try schedules, one after the other, until one has the answer.
 
     Raises:
         SharedMemoryNeeded: steps share memory that nobody declared.
         SupercacheError: a guarantee cannot be judged, whatever is executed.
     """
-    trial.refuse_what_cannot_be_judged()
+    runner.refuse_what_cannot_be_judged()
     searched = Searched()
-    if _may_reduce(trial):
-        _reduced(trial, searched)
-        if searched.end is not End.OUT_OF_BUDGET or trial.is_over_budget():
+    if _may_reduce(runner):
+        _reduced(runner, searched)
+        if searched.end is not End.OUT_OF_BUDGET or runner.is_over_budget():
             return searched
-    for each in _searches(trial, searched, item, hypothesis):
+    for each in _searches(runner, searched, item, hypothesis):
         try:
-            searched.end = each.explore(trial.attempt)
+            searched.end = each.explore(runner.attempt)
         except SearchEnded as ended:
             searched.end = ended.end
-        trial.outside = False
+        runner.outside = False
         searched.sampler = each if isinstance(each, Sampler) else None
         searched.is_smallest = isinstance(each, AllSchedules)
         if isinstance(each, AllSchedules):
             searched.up_to = each.done
-        if searched.end is not End.OUT_OF_BUDGET or trial.is_over_budget():
+        if searched.end is not End.OUT_OF_BUDGET or runner.is_over_budget():
             break
     return searched
 
 
-def _no_reduction(trial: Trial) -> str | None:
+def _no_reduction(runner: Runner) -> str | None:
     """Say why no schedule may be left out; None: some may."""
-    for guarantee in trial.guarantees:
+    for guarantee in runner.guarantees:
         if guarantee.real_time and guarantee.find_patterns is None:
             return (
                 f"the search does without a reduction: {guarantee.name} is about real time and "
@@ -84,66 +84,76 @@ def _no_reduction(trial: Trial) -> str | None:
     return None
 
 
-def _may_reduce(trial: Trial) -> bool:
+def _may_reduce(runner: Runner) -> bool:
     return (
-        trial.settings.search in {"auto", "exhaustive"}
-        and trial.settings.preemptions is None
-        and trial.is_reducible
+        runner.settings.search in {"auto", "exhaustive"}
+        and runner.settings.preemptions is None
+        and runner.is_reducible
     )
 
 
-def _reduced(trial: Trial, searched: Searched) -> None:
+def _reduced(runner: Runner, searched: Searched) -> None:
     """Execute every interleaving once, and check that this was enough."""
-    searched.note = _no_reduction(trial)
+    searched.note = _no_reduction(runner)
     if searched.note is not None:
         return
-    doubt = Doubt(trial)
-    few = FewPreemptions(trial, doubt)
-    doubt.search.is_hopeless = (
-        trial.is_hopeless if trial.settings.search == "auto" else doubt.search.is_hopeless
+    reduction_check = ReductionCheck(runner)
+    few = FewPreemptions(runner, reduction_check)
+    reduction_check.search.is_hopeless = (
+        runner.is_hopeless
+        if runner.settings.search == "auto"
+        else reduction_check.search.is_hopeless
     )
-    trial.goes_on = True
+    runner.goes_on = True
     try:
         try:
-            searched.end = doubt.search.explore(few.attempt)
+            searched.end = reduction_check.search.explore(few.attempt)
         except SearchEnded as ended:
             searched.end = ended.end
         few.conclude(searched.end)
-        searched.doubt = None if few.is_everything else doubt
+        searched.reduction_check = None if few.is_everything else reduction_check
         searched.is_smallest, searched.up_to = few.has_found, few.done
-        if searched.end is End.EXHAUSTED and trial.found is None and searched.doubt is not None:
-            doubt.conclude()
+        if (
+            searched.end is End.EXHAUSTED
+            and runner.found is None
+            and searched.reduction_check is not None
+        ):
+            reduction_check.conclude()
     except SearchEnded:
         searched.end = End.OUT_OF_BUDGET
     except (HiddenState, ReductionAlarm) as alarm:
-        if isinstance(alarm, HiddenState) and trial.settings.memory == "auto" and not trial.shared:
+        if (
+            isinstance(alarm, HiddenState)
+            and runner.settings.memory == "auto"
+            and not runner.shared
+        ):
             raise SharedMemoryNeeded(str(alarm)) from alarm
-        searched.doubt, searched.end = None, End.OUT_OF_BUDGET
+        searched.reduction_check, searched.end = None, End.OUT_OF_BUDGET
         searched.note = f"the search does without a reduction: {alarm}"
-        trial.forget_findings()
+        runner.forget_findings()
     finally:
-        trial.goes_on = False
+        runner.goes_on = False
 
 
 def _searches(
-    trial: Trial, searched: Searched, item: str, hypothesis: OfHypothesis
+    runner: Runner, searched: Searched, item: str, hypothesis: OfHypothesis
 ) -> Iterator[Search]:
-    settings = trial.settings
+    settings = runner.settings
     is_auto = settings.search == "auto"
     if settings.search == "hypothesis":
         from pytest_supercache.search.generated import Generated
 
-        trial.outside = True  # Hypothesis draws on the thread that called it only
-        vector = "".join(f";{fault}" for fault in trial.vector)
+        runner.outside = True  # Hypothesis draws on the thread that called it only
+        vector = "".join(f";{fault}" for fault in runner.vector)
         searched.generated = Generated(settings.executions, f"{item}{vector}", *hypothesis)
         yield searched.generated
     all_of_them = settings.search == "all-schedules" or settings.preemptions is not None
-    all_of_them |= not trial.is_reducible and settings.search in {"auto", "exhaustive"}
+    all_of_them |= not runner.is_reducible and settings.search in {"auto", "exhaustive"}
     if (all_of_them and settings.search not in SAMPLERS) or searched.note is not None:
-        yield AllSchedules(settings.preemptions, trial.is_hopeless if is_auto else _never)
+        yield AllSchedules(settings.preemptions, runner.is_hopeless if is_auto else _never)
     if settings.search in SAMPLERS - {"hypothesis"} or (is_auto and settings.preemptions is None):
-        assert trial.first is not None, "users have taken turns"
-        yield sampler(settings.search, settings.seed, trial.first.schedule.choices)
+        assert runner.first is not None, "users have taken turns"
+        yield sampler(settings.search, settings.seed, runner.first.schedule.choices)
 
 
 def _never(_owed: int) -> bool:

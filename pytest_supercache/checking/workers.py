@@ -1,8 +1,8 @@
-"""Work in other processes: what is sent there, what comes back, and who ends them.
+"""Searches in other processes: what is sent to workers, what comes back, and how they end.
 
-A worker searches a vector of faults, or a whole scenario, on a stand of its own. What it finds
-comes back as schedules and is recorded here, ten times like every finding: what only a worker has
-seen is not reported, and values of the code under test need not be sent.
+A worker searches one set of faults, or a whole scenario, in an environment of its own. It returns
+schedules, and this process replays them ten times like every counterexample: what only a worker
+has seen is not reported, and values of the code under test need not be sent.
 """
 
 import multiprocessing
@@ -23,7 +23,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from pytest_supercache.checking.environment import Body, Given
-from pytest_supercache.checking.fault_sets import Unit
+from pytest_supercache.checking.fault_sets import FaultSetResult
 from pytest_supercache.checking.strategy import OfHypothesis
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Vector
@@ -62,29 +62,29 @@ class Work:
     own_checks: str = ""  # what the body checks itself, in words
 
 
-SearchUnit = Callable[[Work, bool, Vector, Exploration], Unit]
+SearchUnit = Callable[[Work, bool, Vector, Exploration], FaultSetResult]
 """Search a vector with memory shared or not."""
 
-Elsewhere = Callable[[bool, Vector, Exploration], "Future[Unit]"]
+Elsewhere = Callable[[bool, Vector, Exploration], "Future[FaultSetResult]"]
 """Have a vector searched elsewhere."""
 
-Place = Callable[[Work], AbstractContextManager[Elsewhere | None]]
+Dispatch = Callable[[Work], AbstractContextManager[Elsewhere | None]]
 """Where the vectors of some work are searched; None: here, one after the other."""
 
 
-def here(_work: Work) -> AbstractContextManager[None]:
+def in_process(_work: Work) -> AbstractContextManager[None]:
     """Search in this process."""
     return nullcontext()
 
 
-def sent_to(executor: Executor | None, search: SearchUnit) -> Place:
+def sent_to(executor: Executor | None, search: SearchUnit) -> Dispatch:
     """Search wherever an executor does its work; the body must be importable there.
 
     Raises:
         SupercacheError: its workers are threads: executions share the clock of their process.
     """
     if executor is None:
-        return here
+        return in_process
     if isinstance(executor, ThreadPoolExecutor):
         raise SupercacheError(
             f"executor={type(executor).__name__}: expected one whose workers are processes, such "
@@ -127,14 +127,14 @@ _is_leaving = False  # a worker that was asked to
 _numbers = count()
 
 
-def forked(workers: int, search: SearchUnit) -> Place:
+def forked(workers: int, search: SearchUnit) -> Dispatch:
     """Search in ``workers`` processes that are forked from this one: they know what it knows.
 
     Raises:
         SupercacheError: this system cannot fork.
     """
     if workers < 2:
-        return here
+        return in_process
     refuse_without_forks()
 
     @contextmanager
@@ -254,7 +254,7 @@ def _outlive_nobody(lifeline: Lifeline) -> None:
 
 def _search_lean(
     search: SearchUnit, work: Work, shared: bool, vector: Vector, within: Exploration
-) -> Unit:
+) -> FaultSetResult:
     unit = search(work, shared, vector, within)
     return replace(unit, result=lean(unit.result))
 

@@ -58,7 +58,7 @@ class Judged:
     document: Mapping[str, Any]
     rules: Rules
     decision: Decision
-    doubts: tuple[str, ...] = ()  # why it is not the run that was asked for
+    reduction_checks: tuple[str, ...] = ()  # why it is not the run that was asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,22 +233,22 @@ def _judge(
     path = file or here.verdict_file
     try:
         document = _read(path, here.place.root, is_named=file is not None)
-        doubts: list[str] = []
+        reduction_checks: list[str] = []
         other = other_root(path, _run_of(document).get("root"), here.place, here.table)
         if other and file and other.is_relative_to(os.path.realpath(here.place.root)):
             here = _project(place_at, other, known_issues, ends=asks is not None)
         elif other:
-            doubts.append(
+            reduction_checks.append(
                 f"verdict.json is another one: it is of the project in {other}, and this is "
                 f"{here.place.root}; run the gate here, with another folder of reports"
             )
         if asks:
             asked = asks(path, here.place.root)
-            doubts += unmarked(path, asked.run_id)
-            doubts += doubts_of(document, asked)
-            doubts += weaker(document, here.rules, besides_lock=for_lock)
+            reduction_checks += unmarked(path, asked.run_id)
+            reduction_checks += doubts_of(document, asked)
+            reduction_checks += weaker(document, here.rules, besides_lock=for_lock)
             document = _as_known_here(document, asked)
-        decision = decide(document, here.rules, doubts if asks else ())
+        decision = decide(document, here.rules, reduction_checks if asks else ())
     except (SupercacheError, *MALFORMED) as error:  # what cannot be read is no evidence
         said = error if isinstance(error, SupercacheError) else f"{path} cannot be read: {error}"
         click.echo(f"{GateVerdict.NO_VERDICT.value}\n  because {short(said)}")
@@ -259,7 +259,7 @@ def _judge(
         document=document,
         rules=here.rules,
         decision=decision,
-        doubts=tuple(doubts),
+        reduction_checks=tuple(reduction_checks),
     )
 
 
@@ -313,7 +313,7 @@ def _earlier(path: Path) -> Mapping[str, Any]:
 
 def _write_lock(judged: Judged) -> None:
     run = judged.document.get("run") or None
-    flaws = [*judged.doubts, *flaws_of(run)]
+    flaws = [*judged.reduction_checks, *flaws_of(run)]
     if (run or {}).get("deselected"):
         flaws.append("items were deselected")
     flaws += [f"{option} leaves out items" for option in (run or {}).get("selecting") or ()]

@@ -1,4 +1,4 @@
-"""A step is taken: the system or a verb is called, recorded, and held against what is expected."""
+"""Performs a step: calls the system or a verb, records the call, and compares its answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from pytest_supercache.play.awaiting import called
 from pytest_supercache.play.http_clients import refusal, sends_request
 from pytest_supercache.scenario.matchers import error_mismatch, mismatch
 from pytest_supercache.scenario.scenario import UNSET, StepSpec
-from pytest_supercache.world.calls import Call
+from pytest_supercache.world.recorder import RunningOperation
 from pytest_supercache.world.world import World
 
 _METHODS = {"read": "get", "write": "set", "delete": "delete"}
@@ -39,7 +39,7 @@ class Scene:
     async def operate(self, step: StepSpec, arguments: dict[str, Any], user: ActingUser) -> bool:
         """Take a step that is an operation; False when an error that nobody expects ended it."""
         verb = self.verbs.get(step.verb)
-        call = Call(
+        call = RunningOperation(
             user=user.name,
             node=user.node,
             kind=step.verb,
@@ -66,7 +66,7 @@ class Scene:
         return error is None or call.error_expected
 
     def _compare(
-        self, step: StepSpec, user: ActingUser, call: Call, error: Exception | None
+        self, step: StepSpec, user: ActingUser, call: RunningOperation, error: Exception | None
     ) -> None:
         """Note what differs from what the step expects; an error nobody stated is for `answers`."""
         expect = None if step.expect is UNSET else step.expect
@@ -87,7 +87,9 @@ class Scene:
             )
         )
 
-    async def _call_system(self, step: StepSpec, arguments: dict[str, Any], call: Call) -> None:
+    async def _call_system(
+        self, step: StepSpec, arguments: dict[str, Any], call: RunningOperation
+    ) -> None:
         method = _METHODS[step.verb]
         system = self.systems[call.node]
         if sends_request(system, method):
@@ -111,7 +113,7 @@ class Scene:
         return f"take a verb of the project: {', '.join(sorted(self.verbs))}"
 
     async def _call_verb(
-        self, verb: Verb, arguments: dict[str, Any], user: ActingUser, call: Call
+        self, verb: Verb, arguments: dict[str, Any], user: ActingUser, call: RunningOperation
     ) -> None:
         if verb.writes is not None:
             call.writes = tuple(verb.writes(**arguments).items())

@@ -1,7 +1,7 @@
-"""One text for both worlds: a scenario is played by coroutines, on an event loop or on threads.
+"""Plays scenarios by coroutines, for asynchronous systems on a loop, for others on threads.
 
-A synchronous system needs no loop: then the same coroutines run to their end at once, on the thread
-of each user, because every step in them blocks that thread.
+A synchronous system needs no event loop: the same coroutines then run to their end in one go, on
+the thread of each user, because every step in them blocks that thread.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any
 
-from pytest_supercache.world.calls import ran
+from pytest_supercache.world.recorder import ran
 from pytest_supercache.world.users import is_async, is_async_system
 from pytest_supercache.world.world import World
 

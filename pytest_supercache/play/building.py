@@ -1,4 +1,4 @@
-"""Systems are built once per node and execution, and taken down in reverse order."""
+"""Builds systems once per node and execution, and closes them in reverse order."""
 
 import inspect
 import traceback

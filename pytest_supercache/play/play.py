@@ -1,4 +1,4 @@
-"""One scenario item as a body: before, the race, settling, finally, a question to every node."""
+"""Turns a scenario item into a body: before, race, settling, finally, a read on every node."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial

@@ -1,8 +1,7 @@
-"""Does the system keep state that its nodes share in this process? Asked once per item.
+"""Tests once per item whether nodes share memory of this process, which in production they cannot.
 
-A value is written and read on one node, all shared content is forgotten, and another node is asked.
-The same value again, or an answer without a step, can only come from memory that both nodes have,
-which in production they do not.
+A value is written and read on one node, all shared layers are emptied, and another node is read.
+The same value again, or an answer without a step, can only come from memory that both nodes use.
 """
 
 import sys

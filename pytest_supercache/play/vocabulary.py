@@ -1,7 +1,7 @@
-"""The words that every scenario file may use: guarantees with their parameters, conflict classes.
+"""The names that every scenario file may use: guarantees with their parameters, and classes.
 
-The grammar does not know them, for they belong to the oracle. What a project registers comes on
-top.
+The grammar does not know them, because they belong to the oracle. Names that a project registers
+are added to these.
 """
 
 from functools import cache

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_supercache.runtime.controller import Controller
 
 
-def stand_ready(controller: "Controller") -> None:
+def freeze_start_state(controller: "Controller") -> None:
     """Note which actors have begun, and let those that poll ask again if anything has changed.
 
     Raises:

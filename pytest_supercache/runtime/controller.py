@@ -27,7 +27,7 @@ from pytest_supercache.runtime.actor import (
 )
 from pytest_supercache.runtime.alone import wait_alone
 from pytest_supercache.runtime.baton import Baton
-from pytest_supercache.runtime.before_race import stand_ready
+from pytest_supercache.runtime.before_race import freeze_start_state
 from pytest_supercache.runtime.calling import be, be_nobody, current_actor
 from pytest_supercache.runtime.ending import STEPS_MAX, let_leave, note_blocked, note_limit
 from pytest_supercache.runtime.notes import Notes
@@ -122,7 +122,7 @@ class Controller(Notes):
     def begin_race(self, actors: Iterable[Actor], backgrounds: Iterable[Background]) -> None:
         """Know who takes part; nobody has been chosen yet."""
         self.phase = "race"
-        stand_ready(self)
+        freeze_start_state(self)
         self.actors = {actor.name: actor for actor in actors} | self.actors
         self.backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
         if self.memory is not None:

@@ -135,7 +135,7 @@ class Generated:
 
     def explore(self, attempt: Attempt) -> End:
         """Let Hypothesis try schedules until one fails or it has no more examples."""
-        trial = _Trial(attempt)
+        runner = _Trial(attempt)
         profile = self._profile()
         database: Any = profile.database
         before = self._kept(database)
@@ -143,19 +143,19 @@ class Generated:
             return End.OUT_OF_BUDGET
         try:
             with local_settings(profile), _COLLECTOR.with_value(self._keep_statistics):
-                self._run(trial.fails)
+                self._run(runner.fails)
         except (
             NoSuchExample,
             SkipTest,
         ):  # it skips a test of which the profile lets it try nothing
             return End.OUT_OF_BUDGET
         except BaseException:
-            if trial.stopped is not None:  # whatever Hypothesis makes of having been left
+            if runner.stopped is not None:  # whatever Hypothesis makes of having been left
                 for example in self._kept(database) - before:  # it takes that for a failure
                     database.delete(self._key, example)
-                raise trial.stopped from None
+                raise runner.stopped from None
             raise
-        self._found = trial.drawn
+        self._found = runner.drawn
         return End.FOUND
 
     def _profile(self) -> settings:

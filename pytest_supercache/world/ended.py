@@ -1,7 +1,7 @@
-"""What becomes of a world when its execution has ended: nobody can use it by mistake.
+"""Makes the world of an execution that has ended refuse to be used.
 
-A world, or a user of it, that code keeps for the next execution would record there what nobody
-looks at any more; an execution without operations breaks nothing.
+Code that keeps a world, or one of its users, for the next execution would record its operations
+where no oracle reads them, and an execution without operations breaks nothing.
 """
 
 from typing import Any

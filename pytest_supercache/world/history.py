@@ -1,4 +1,4 @@
-"""What was recorded in one execution becomes a history: the oracle's input."""
+"""Builds the history of one execution, the oracle's input, from its record."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -9,13 +9,13 @@ from pytest_supercache.core.trace import Layers, Step
 from pytest_supercache.layers.existing_cache import encoded
 from pytest_supercache.layers.stack import Stack
 from pytest_supercache.runtime.record import Record
-from pytest_supercache.world.calls import Call
+from pytest_supercache.world.recorder import RunningOperation
 
 Given = Mapping[str, Mapping[str, Any]]
 
 
 def history_of(
-    calls: Iterable[Call],
+    calls: Iterable[RunningOperation],
     record: Record,
     stack: Stack,
     given: Given,

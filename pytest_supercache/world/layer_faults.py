@@ -1,4 +1,4 @@
-"""What layers lose: by a step of a scenario, by hand, or as a fault that the schedule places."""
+"""Loses the content of a layer: as a step, by a call, or as a fault that the schedule places."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

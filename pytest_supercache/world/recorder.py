@@ -1,19 +1,67 @@
-"""The record of operations: when each was called, its steps, and what it was answered."""
+"""Records operations: when each was called, its steps, and its answer."""
 
+import inspect
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from operator import attrgetter
 from types import TracebackType
 from typing import Any
 
+from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import NOTHING
+from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.runtime import async_stepping
 from pytest_supercache.runtime.calling import current_actor
 from pytest_supercache.runtime.stepping import Stepping
-from pytest_supercache.world.calls import Call
 
 
-class Recording:
+@dataclass(slots=True, kw_only=True)
+class RunningOperation:
+    """An operation while it runs; ``answer`` may be set until it returns."""
+
+    user: str
+    node: str
+    kind: str
+    key: str | None = None
+    value: Any = None
+    answer: Any = None
+    error: BaseException | None = None
+    error_expected: bool = False
+    step: str = ""
+    line: int | None = None
+    phase: str = "race"
+    called_at: int = 0
+    returned_at: int | None = None
+    steps: int = 0
+    sightings: tuple[tuple[str, Any], ...] = ()
+    writes: tuple[tuple[str, Any], ...] = ()
+
+    def operation(self) -> Operation:
+        """Return the finished operation, or what is known of an unfinished one."""
+        return Operation(**dict(zip(RunningOperation.__slots__, _values_of(self), strict=True)))
+
+
+_values_of = attrgetter(*RunningOperation.__slots__)
+
+
+def ran(answer: Any, what: str) -> Any:
+    """Return an answer unless it is a coroutine that nobody ever ran.
+
+    Raises:
+        SupercacheError: it is; taken for an answer, it would pass for code that was executed.
+    """
+    if inspect.iscoroutine(answer):
+        answer.close()
+        raise SupercacheError(
+            f"{what} returned a coroutine, which nobody runs: the function is not a coroutine "
+            "function itself. Write `async def`, or give the coroutine function and its arguments"
+        )
+    return answer
+
+
+class Recorder:
     """Keeps what users did in one execution.
 
     Args:
@@ -24,28 +72,32 @@ class Recording:
         self.stepping = stepping
         self._controller = stepping.controller
         self._record = stepping.record
-        self._calls: list[Call] = []
+        self._calls: list[RunningOperation] = []
         self._broken: list[Violation] = []
 
     @contextmanager
-    def operation(self, kind: str, key: str | None = None, *, value: Any = None) -> Iterator[Call]:
+    def operation(
+        self, kind: str, key: str | None = None, *, value: Any = None
+    ) -> Iterator[RunningOperation]:
         """Record an operation of the calling actor; set ``answer`` on what it yields.
 
         An exception is recorded as the answer and passed on.
         """
         actor = current_actor()
         assert actor is not None, "a body runs as an actor"
-        call = Call(user=actor.name, node=actor.node or "a", kind=kind, key=key, value=value)
+        call = RunningOperation(
+            user=actor.name, node=actor.node or "a", kind=kind, key=key, value=value
+        )
         with self.recorded(call):
             yield call
 
-    def recorded(self, call: Call) -> "Recorded":
+    def recorded(self, call: RunningOperation) -> "RecordedBlock":
         """Record ``call`` while the block runs, with the steps that are taken in it.
 
         A coroutine enters it by ``async with``: there, others may go on between two operations of
         a user.
         """
-        return Recorded(self.stepping, self._calls, call)
+        return RecordedBlock(self.stepping, self._calls, call)
 
     def fail(self, violation: Violation) -> None:
         """Record that an expectation of a single step was not met."""
@@ -61,7 +113,7 @@ class Recording:
         return list(found)
 
 
-class Recorded:
+class RecordedBlock:
     """Records a call while a block of a function, or of a coroutine, runs.
 
     Args:
@@ -70,7 +122,9 @@ class Recorded:
         call: what is to be recorded.
     """
 
-    def __init__(self, stepping: Stepping, calls: list[Call], call: Call) -> None:
+    def __init__(
+        self, stepping: Stepping, calls: list[RunningOperation], call: RunningOperation
+    ) -> None:
         self._stepping = stepping
         self._controller = stepping.controller
         self._calls = calls
@@ -132,7 +186,7 @@ class Settling:
         return self._settle().__await__()
 
 
-def _call_label(call: Call) -> str:
+def _call_label(call: RunningOperation) -> str:
     return f"call {call.kind} {call.key or ''}".rstrip()
 
 

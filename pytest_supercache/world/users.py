@@ -1,25 +1,12 @@
-"""Users of a system whose operations are recorded: what a Python test writes instead of steps."""
+"""Users whose operations on a system are recorded: what Python tests call instead of steps."""
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from inspect import CO_COROUTINE, iscoroutinefunction
 from types import FunctionType, MethodType
-from typing import Any, Protocol
+from typing import Any
 
-from pytest_supercache.world.calls import Call
-
-
-class Block(AbstractContextManager[None], AbstractAsyncContextManager[None], Protocol):
-    """What is entered by ``with`` in a function, and by ``async with`` in a coroutine."""
-
-
-class Recorder(Protocol):
-    """What keeps the record: the world."""
-
-    def recorded(self, call: Call) -> Block:
-        """Record ``call`` while the block runs."""
-        ...
+from pytest_supercache.world.recorder import Recorder, RunningOperation
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +65,8 @@ class AsyncUser:
             await self.system.delete(key)
 
 
-def _call(user: User | AsyncUser, kind: str, key: str, value: Any = None) -> Call:
-    return Call(user=user.name, node=user.node, kind=kind, key=key, value=value)
+def _call(user: User | AsyncUser, kind: str, key: str, value: Any = None) -> RunningOperation:
+    return RunningOperation(user=user.name, node=user.node, kind=kind, key=key, value=value)
 
 
 def is_async_system(system: Any) -> bool:

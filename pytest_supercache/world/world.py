@@ -1,4 +1,4 @@
-"""What a body is given: the layers, actors, and a record of what users did."""
+"""`World`: what a test body is given: the layers, actors, users, and the record of operations."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,13 +25,12 @@ from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.runtime.stepping import Stepping
 from pytest_supercache.runtime.task_actor import TaskActor
 from pytest_supercache.world import layer_faults
-from pytest_supercache.world.calls import ran
 from pytest_supercache.world.history import history_of
-from pytest_supercache.world.recorder import Recording, Settling, text
+from pytest_supercache.world.recorder import Recorder, Settling, ran, text
 from pytest_supercache.world.users import AsyncUser, User, is_async, is_async_system
 
 
-class World(Recording):
+class World(Recorder):
     """One execution as a test body sees it.
 
     Register actors, ``run()`` them under the schedule, ``settle()``, and check.

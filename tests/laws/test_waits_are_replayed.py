@@ -10,7 +10,7 @@ from time import sleep  # noqa: TID251 - what code under test does
 
 import pytest
 
-from pytest_supercache.checking.environment import test_stand as stand_on
+from pytest_supercache.checking.environment import open_environment
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.waiting import Waits
 from pytest_supercache.layers.servers import start_server
@@ -110,10 +110,12 @@ def executions_of(program):
         program(world)
         world.run()
 
-    with stand_on(start_server("fakeredis"), Exploration(ticks=1, memory="declared"), {}) as stand:
+    with open_environment(
+        start_server("fakeredis"), Exploration(ticks=1, memory="declared"), {}
+    ) as environment:
 
         def attempt(scheduler):
-            found.append(stand.execute(body, scheduler, record=True))
+            found.append(environment.execute(body, scheduler, record=True))
             return found[-1]
 
         AllSchedules(preemptions_max=2).explore(attempt)

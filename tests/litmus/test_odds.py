@@ -204,12 +204,12 @@ def test_a_fault_of_the_counterexample_strikes_in_every_run_that_counts():
 
 
 def test_runs_that_take_too_long_are_left_out_and_a_note_says_so(monkeypatch):
-    monkeypatch.setattr(simulated_odds, "_seconds_max", lambda _trial: -1.0)
+    monkeypatch.setattr(simulated_odds, "_seconds_max", lambda _runner: -1.0)
     none = checked(price_change(NaiveShop), 100, guarantees=[COHERENT_WHEN_SETTLED])
     assert (none.verdict, none.odds) == (Verdict.VIOLATED, None)
     assert "only 0 runs were simulated for the odds: they take long" in none.notes
     left = iter([1e9] * 30)
-    monkeypatch.setattr(simulated_odds, "_seconds_max", lambda _trial: next(left, -1.0))
+    monkeypatch.setattr(simulated_odds, "_seconds_max", lambda _runner: next(left, -1.0))
     some = checked(price_change(NaiveShop), 100, guarantees=[COHERENT_WHEN_SETTLED])
     assert some.odds.runs == 30
     assert "only 30 runs were simulated for the odds: they take long" in some.notes
@@ -226,8 +226,8 @@ def test_runs_that_take_too_long_are_left_out_and_a_note_says_so(monkeypatch):
 def test_runs_that_do_not_count_are_told_in_a_note(monkeypatch, changed, why):
     run = simulated_odds._run
 
-    def odd(trial, number):
-        execution = run(trial, number)
+    def odd(runner, number):
+        execution = run(runner, number)
         for name, value in changed.items() if number % 4 == 0 else ():
             setattr(execution, name, value)
         return execution
@@ -241,7 +241,7 @@ def test_runs_that_do_not_count_are_told_in_a_note(monkeypatch, changed, why):
 
 
 def test_a_run_that_proves_nothing_leaves_a_note_and_the_verdict(monkeypatch):
-    def hazard(_trial, _number):
+    def hazard(_runner, _number):
         raise HazardMet(["a thread went its own way"])
 
     monkeypatch.setattr(simulated_odds, "_run", hazard)

@@ -24,7 +24,7 @@ from pytest_supercache.core.settings import Exploration
 from pytest_supercache.oracle.classify import classify
 
 found = {{}}
-judge = runner.Trial.judge
+judge = runner.Runner.judge
 
 
 def judged(self, execution):
@@ -42,7 +42,7 @@ def explores_all(self, **options):
 
 make = Exploration.__init__
 Exploration.__init__ = explores_all
-runner.Trial.judge = judged
+runner.Runner.judge = judged
 running = [""]
 
 

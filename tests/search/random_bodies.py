@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from pytest_supercache.checking.environment import test_stand as stand_on
+from pytest_supercache.checking.environment import open_environment
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.verdict import End
 from pytest_supercache.layers.servers import start_server
@@ -224,17 +224,17 @@ class _StepsHaveChangedError(Exception):
 
 
 def outcomes(
-    stand: Any, flows: Flows, make: Callable[[], Any], most: int | None = None
+    environment: Any, flows: Flows, make: Callable[[], Any], most: int | None = None
 ) -> list[str] | None:
     """Return what each execution of a search showed; None: there are more than ``most``."""
     while True:
         try:
-            return _outcomes(stand, flows, make(), most)
+            return _outcomes(environment, flows, make(), most)
         except _StepsHaveChangedError:
             continue
 
 
-def _outcomes(stand: Any, flows: Flows, search: Any, most: int | None) -> list[str] | None:
+def _outcomes(environment: Any, flows: Flows, search: Any, most: int | None) -> list[str] | None:
     seen: list[str] = []
     body, left = body_of(flows, seen), most
 
@@ -244,8 +244,8 @@ def _outcomes(stand: Any, flows: Flows, search: Any, most: int | None) -> list[s
             left -= 1
             if left < 0:
                 raise SearchEnded(End.OUT_OF_BUDGET)
-        execution = stand.execute(body, scheduler)
-        if stand.steps_have_changed():
+        execution = environment.execute(body, scheduler)
+        if environment.steps_have_changed():
             raise _StepsHaveChangedError
         if not execution.complete:
             seen.pop()
@@ -269,9 +269,9 @@ def disagreements(
 ) -> Iterator[str]:
     """Compare both searches on so many flows of each kind; yield what differs."""
     for ticks in ticks_of:
-        with stand_on(
+        with open_environment(
             start_server("fakeredis"), Exploration(ticks=ticks, memory="declared"), {}
-        ) as stand:
+        ) as environment:
             for kind, text in KINDS.items():
                 if ticks and kind not in {"sleep", "timed", "expiry", "rounds"}:
                     continue
@@ -279,19 +279,19 @@ def disagreements(
                 compared = 0
                 while compared < count:
                     flows = random_flows(random, kinds_of(text))
-                    every = outcomes(stand, flows, AllSchedules, most)
+                    every = outcomes(environment, flows, AllSchedules, most)
                     if every is None:
                         continue
                     compared += 1
-                    told = difference(stand, flows, every)
+                    told = difference(environment, flows, every)
                     if told:
                         yield f"ticks={ticks} {kind} {flows}: {told}"
 
 
-def difference(stand: Any, flows: Flows, every: list[str]) -> str:
+def difference(environment: Any, flows: Flows, every: list[str]) -> str:
     """Say how the exhaustive search differs from all schedules, or nothing."""
     try:
-        reduced = outcomes(stand, flows, Exhaustive)
+        reduced = outcomes(environment, flows, Exhaustive)
     except Exception as error:  # noqa: BLE001 - any error is a disagreement
         return repr(error)
     assert reduced is not None

@@ -158,7 +158,8 @@ def deletes_first(execution):
 @pytest.mark.parametrize("search", ["exhaustive", "all-schedules"])
 def test_in_another_order_the_same_users_have_begun_when_the_clock_moves(monkeypatch, search):
     monkeypatch.setattr(
-        "pytest_supercache.checking.reduction_check.Doubt._are_few", lambda _doubt: False
+        "pytest_supercache.checking.reduction_check.ReductionCheck._are_few",
+        lambda _reduction_check: False,
     )
 
     def body(world):

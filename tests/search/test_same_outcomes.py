@@ -6,7 +6,7 @@ import time
 import pytest
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.checking.environment import test_stand as stand_on
+from pytest_supercache.checking.environment import open_environment
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.verdict import End
 from pytest_supercache.layers.servers import start_server
@@ -24,13 +24,13 @@ def outcomes_of(run, search, ticks=0):
         seen.append(repr(run(world)))
 
     def attempt(scheduler):
-        execution = stand.execute(body, scheduler)
+        execution = environment.execute(body, scheduler)
         if not execution.complete:
             seen.pop()  # it only showed that the clock cannot move there
         return execution
 
     settings = Exploration(ticks=ticks, memory="declared")
-    with stand_on(start_server("fakeredis"), settings, {}) as stand:
+    with open_environment(start_server("fakeredis"), settings, {}) as environment:
         assert search.explore(attempt) is End.EXHAUSTED
     return seen
 

@@ -7,7 +7,7 @@ from time import sleep  # noqa: TID251 - what code under test does
 
 import pytest
 
-from pytest_supercache.checking.environment import test_stand as stand_on
+from pytest_supercache.checking.environment import open_environment
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.verdict import End
 from pytest_supercache.layers.servers import start_server
@@ -224,12 +224,12 @@ def searched(program, search, ticks):
     def body(world):
         answers.append(repr(program(world)))
 
-    with stand_on(
+    with open_environment(
         start_server("fakeredis"), Exploration(ticks=ticks, memory="declared"), {}
-    ) as stand:
+    ) as environment:
 
         def attempt(scheduler):
-            execution = stand.execute(body, scheduler)
+            execution = environment.execute(body, scheduler)
             assert not execution.hazards
             if execution.complete:
                 events, _ = events_of(execution.race, execution.schedule.choices, dependence)

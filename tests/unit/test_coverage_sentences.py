@@ -8,7 +8,7 @@ import pytest
 
 from pytest_supercache import Verdict, check
 from pytest_supercache.checking.coverage import why_unfinished
-from pytest_supercache.checking.runner import Trial
+from pytest_supercache.checking.runner import Runner
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.search.estimate import Estimate
 from pytest_supercache.search.pct import Priorities, hit_bound
@@ -52,7 +52,7 @@ def test_one_schedule_is_not_called_schedules():
 def test_auto_on_a_flow_too_large_says_what_was_missed_how_much_there_is_and_what_to_do(
     budget, ran_out, advice, monkeypatch
 ):
-    monkeypatch.setattr(Trial, "seconds", lambda self: self.executions / 100)
+    monkeypatch.setattr(Runner, "seconds", lambda self: self.executions / 100)
     result = check(_straight(5, 5, 5), **budget)
     assert (result.verdict, result.exhausted, result.interleavings) == (
         Verdict.UNKNOWN,

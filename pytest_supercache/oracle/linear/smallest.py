@@ -46,15 +46,15 @@ class Core:
 def smallest_core(calls: Sequence[Call], clash: Clash, initials: Sequence[Any]) -> Core:
     """Return a small core of a clash among ``calls``, which are those of one key."""
     effort = _Effort()
-    trial = _Trial(calls, initials, effort)
+    runner = _Trial(calls, initials, effort)
     core = list(clash.calls)
     if clash.reason is Reason.NO_ORDER:
-        trial = _narrowed(trial, clash.near)
-        core = _first(trial)
+        runner = _narrowed(runner, clash.near)
+        core = _first(runner)
     effort.too_hard = False
     size = max(1, len(core) // 2)
     while not effort.is_over:
-        shorter = _without_a_part(core, size, trial)
+        shorter = _without_a_part(core, size, runner)
         if shorter is not None:
             core = shorter
             size = max(1, min(size, len(core) // 2))
@@ -65,8 +65,8 @@ def smallest_core(calls: Sequence[Call], clash: Clash, initials: Sequence[Any]) 
     return Core(
         calls=tuple(sorted(core, key=lambda call: call.called_at)),
         minimal=not effort.is_over and not effort.too_hard,
-        others=tuple(sorted(trial.others(core), key=lambda call: call.called_at)),
-        since=trial.since,
+        others=tuple(sorted(runner.others(core), key=lambda call: call.called_at)),
+        since=runner.since,
     )
 
 
@@ -159,35 +159,35 @@ def _letters(calls: Sequence[Call]) -> int:
     return sum(len(call.answer) for call in calls if call.kind == "get" and call.returned)
 
 
-def _narrowed(trial: _Trial, near: int) -> _Trial:
+def _narrowed(runner: _Trial, near: int) -> _Trial:
     """Return the trial broken off as early and taken up as late as there still is no order.
 
     The more of a recording is looked at, the less is possible. So what surrounds ``near`` is tried
     first, then more and more of it, and at last both ends are found by halving.
     """
-    exact = Search(Problem(trial.calls, trial.initials), looks_ahead=False)
+    exact = Search(Problem(runner.calls, runner.initials), looks_ahead=False)
     if exact.advance(_BUDGET) is Verdict.VIOLATED:
         near = exact.failed_at
-    ends = sorted(call.returned_at for call in trial.certain())
-    starts = sorted(call.called_at for call in trial.certain())
-    part, width = trial, _FIRST_GUESS
-    while width < len(ends) and not trial.effort.is_over:
+    ends = sorted(call.returned_at for call in runner.certain())
+    starts = sorted(call.called_at for call in runner.certain())
+    part, width = runner, _FIRST_GUESS
+    while width < len(ends) and not runner.effort.is_over:
         last = min(bisect_left(ends, near) + width, len(ends) - 1)
         first = bisect_left(starts, near) - width
-        part = trial.until(ends[last])
+        part = runner.until(ends[last])
         if first > 0:
             part = part.from_(starts[first])
         if part.is_violated(part.certain()):
             break
-        part, width = trial, width * 4
+        part, width = runner, width * 4
     part = _least(part, part.until, sorted(call.returned_at for call in part.certain()))
     return _least(part, part.from_, sorted((c.called_at for c in part.certain()), reverse=True))
 
 
-def _least(trial: _Trial, part: Callable[[int], _Trial], positions: list[int]) -> _Trial:
+def _least(runner: _Trial, part: Callable[[int], _Trial], positions: list[int]) -> _Trial:
     """Return the first part without an order; the whole when none was found with the effort."""
-    best, low, high = trial, 0, len(positions) - 1
-    while low <= high and not trial.effort.is_over:
+    best, low, high = runner, 0, len(positions) - 1
+    while low <= high and not runner.effort.is_over:
         middle = (low + high) // 2
         smaller = part(positions[middle])
         if smaller.is_violated(smaller.certain()):
@@ -197,26 +197,26 @@ def _least(trial: _Trial, part: Callable[[int], _Trial], positions: list[int]) -
     return best
 
 
-def _first(trial: _Trial) -> list[Call]:
+def _first(runner: _Trial) -> list[Call]:
     """Return a first core: the latest calls, more and more of them, or all."""
-    candidates = sorted(trial.certain(), key=lambda call: call.returned_at)
+    candidates = sorted(runner.certain(), key=lambda call: call.returned_at)
     count = _FIRST_GUESS
-    while count < len(candidates) and not trial.effort.is_over:
-        if trial.is_violated(candidates[-count:]):
+    while count < len(candidates) and not runner.effort.is_over:
+        if runner.is_violated(candidates[-count:]):
             return candidates[-count:]
         count *= 4
-    if trial.since is not None or trial.is_violated(candidates):
+    if runner.since is not None or runner.is_violated(candidates):
         return candidates
-    return [call for call in trial.calls if call.returned or not call.is_pure]
+    return [call for call in runner.calls if call.returned or not call.is_pure]
 
 
-def _without_a_part(core: list[Call], size: int, trial: _Trial) -> list[Call] | None:
+def _without_a_part(core: list[Call], size: int, runner: _Trial) -> list[Call] | None:
     """Return the core without ``size`` neighbours, the earliest that can go (after ddmin)."""
     for start in range(0, len(core), size):
         shorter = core[:start] + core[start + size :]
-        if trial.effort.is_over:
+        if runner.effort.is_over:
             return None
-        if shorter and trial.is_violated(shorter):
+        if shorter and runner.is_violated(shorter):
             return shorter
     return None
 

@@ -80,7 +80,9 @@ def test_what_cannot_be_watched_is_told(target, message):
 
 
 def test_a_module_that_does_not_exist_is_told():
-    with pytest.raises(SupercacheError, match=r"Did you mean 'pytest_supercache\.declare\.registry'"):
+    with pytest.raises(
+        SupercacheError, match=r"Did you mean 'pytest_supercache\.declare\.registry'"
+    ):
         find_target("pytest_supercache.declare.registri:watch")
 
 
