@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from pytest_supercache.runtime.under_test import is_under_test
+from pytest_supercache.runtime.kernel.under_test import is_under_test
 
 TESTS = Path(__file__).parent
 

@@ -56,9 +56,9 @@ from pytest_supercache.core.verdict import End, Label, Verdict
 from pytest_supercache.layers.servers import AnyServer, start_server
 from pytest_supercache.oracle.guarantee import Guarantee, complete
 from pytest_supercache.oracle.judge import DEFAULT
-from pytest_supercache.runtime.fingerprints import not_deterministic
 from pytest_supercache.runtime.memory.sharing import not_tried
-from pytest_supercache.runtime.room import with_room
+from pytest_supercache.runtime.process.fingerprints import not_deterministic
+from pytest_supercache.runtime.process.room import with_room
 
 
 def check(
@@ -154,10 +154,8 @@ def check_on(
         clients=tuple(clients), hypothesis=(hypothesis_seed, reproduce), own_checks=own_checks,
         isolate=tuple(isolate), backend=server.backend, item=item, system=system, given=given or {},
     )  # fmt: skip
-    with (
-        (on if replay is None else in_process)(work) as elsewhere,
-        _environment_for(server, work) as environment,
-    ):
+    dispatch = on if replay is None else in_process
+    with dispatch(work) as elsewhere, _environment_for(server, work) as environment:
         environment.on_step, environment.on_execution = on_step, on_execution
         look_ahead(environment, preflight)
 

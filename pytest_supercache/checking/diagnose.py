@@ -14,7 +14,7 @@ from pytest_supercache.oracle.classify import classify
 from pytest_supercache.oracle.explain import advice, cause_sentences, class_sentence
 from pytest_supercache.oracle.fingerprint import FoundIn, fingerprint_of, former_fingerprints_of
 from pytest_supercache.oracle.story import story
-from pytest_supercache.runtime.functions_under_test import raised
+from pytest_supercache.runtime.kernel.functions_under_test import raised
 from pytest_supercache.search.events import orders_of
 
 

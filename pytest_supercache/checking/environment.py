@@ -20,40 +20,40 @@ from pytest_supercache.declare import adapters
 from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.layers.servers import AnyServer
 from pytest_supercache.layers.stack import Stack
-from pytest_supercache.runtime.active import ActiveSwitch
-from pytest_supercache.runtime.actor import Abandoned
-from pytest_supercache.runtime.async_doors import AsyncDoors
-from pytest_supercache.runtime.calling import current_actor, looking
-from pytest_supercache.runtime.controller import Controller, stay
-from pytest_supercache.runtime.crew import Crew
-from pytest_supercache.runtime.derived import derived_pools
-from pytest_supercache.runtime.doors import Doors
-from pytest_supercache.runtime.driving import driven
-from pytest_supercache.runtime.expiries import Expiries
-from pytest_supercache.runtime.faults import Injection
-from pytest_supercache.runtime.fingerprints import fingerprint
-from pytest_supercache.runtime.frozen import clock_pairs, frozen
-from pytest_supercache.runtime.garbage import Collector, collector_at_rest, let_go
-from pytest_supercache.runtime.interrupt import CtrlC, ctrl_c_heard
-from pytest_supercache.runtime.isolation import Isolation
-from pytest_supercache.runtime.kept_clients import clients_replaced
-from pytest_supercache.runtime.library_doors import LibraryDoors
-from pytest_supercache.runtime.lines import lines_parted
-from pytest_supercache.runtime.loop_tools import async_pairs, tools_watched
+from pytest_supercache.runtime.aio.loop_tools import async_pairs, tools_watched
+from pytest_supercache.runtime.aio.run_body import driven
+from pytest_supercache.runtime.kernel.active import ActiveSwitch
+from pytest_supercache.runtime.kernel.actor import Abandoned
+from pytest_supercache.runtime.kernel.calling import current_actor, looking
+from pytest_supercache.runtime.kernel.controller import Controller, stay
+from pytest_supercache.runtime.kernel.crew import Crew
+from pytest_supercache.runtime.kernel.expiries import Expiries
+from pytest_supercache.runtime.kernel.faults import Injection
+from pytest_supercache.runtime.kernel.record import Record
+from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.timekeeper import Timekeeper
+from pytest_supercache.runtime.kernel.watchdog import guard
 from pytest_supercache.runtime.memory.finding import Finding, memory_found
 from pytest_supercache.runtime.memory.sharing import Sharing
-from pytest_supercache.runtime.only_one import only_one
-from pytest_supercache.runtime.pinned import pinned
-from pytest_supercache.runtime.pool_workers import workers_of
-from pytest_supercache.runtime.rebind import Rebinding, cooperative
-from pytest_supercache.runtime.record import Record
-from pytest_supercache.runtime.seeded import Seeding, seeded
-from pytest_supercache.runtime.state import ModuleState
-from pytest_supercache.runtime.stepping import Stepping
-from pytest_supercache.runtime.surroundings import surroundings_watched
-from pytest_supercache.runtime.timekeeper import Timekeeper
-from pytest_supercache.runtime.watchdog import guard
-from pytest_supercache.runtime.watching import Watching
+from pytest_supercache.runtime.observe.line_grain import lines_parted
+from pytest_supercache.runtime.observe.watching import Watching
+from pytest_supercache.runtime.process.escape_detection import surroundings_watched
+from pytest_supercache.runtime.process.fingerprints import fingerprint
+from pytest_supercache.runtime.process.garbage import Collector, collector_at_rest, let_go
+from pytest_supercache.runtime.process.interrupt import CtrlC, ctrl_c_heard
+from pytest_supercache.runtime.process.isolation import Isolation
+from pytest_supercache.runtime.process.library_doors import LibraryDoors
+from pytest_supercache.runtime.process.module_clients import clients_replaced
+from pytest_supercache.runtime.process.only_one import only_one
+from pytest_supercache.runtime.process.pinned import pinned
+from pytest_supercache.runtime.process.rebinding import Rebinding, cooperative
+from pytest_supercache.runtime.process.seeded import Seeding, seeded
+from pytest_supercache.runtime.process.state import ModuleState
+from pytest_supercache.runtime.process.virtual_time import clock_pairs, frozen
+from pytest_supercache.runtime.redis.async_doors import AsyncDoors
+from pytest_supercache.runtime.redis.doors import Doors
+from pytest_supercache.runtime.sync.derived_pools import derived_pools
+from pytest_supercache.runtime.sync.pool_workers import workers_of
 from pytest_supercache.search.replay import Replay
 from pytest_supercache.world.ended import end
 from pytest_supercache.world.world import World

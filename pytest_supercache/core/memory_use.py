@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+WHOLE = "*"
+"""Stands for all that an object holds, where parts of it cannot be told apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:

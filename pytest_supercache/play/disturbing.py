@@ -3,7 +3,7 @@
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
-from pytest_supercache.runtime import async_stepping
+from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.world.layer_faults import arestart, lose, restarting, touched
 from pytest_supercache.world.world import World
 

@@ -16,15 +16,15 @@ from pytest_supercache.declare.registry import System
 from pytest_supercache.oracle.versions import same
 from pytest_supercache.play.awaiting import called, on_a_loop_if_needed
 from pytest_supercache.play.building import built
-from pytest_supercache.runtime.fingerprints import (
+from pytest_supercache.runtime.kernel.stepping import SHARED_LAYERS
+from pytest_supercache.runtime.observe.lookup import find_object
+from pytest_supercache.runtime.process.fingerprints import (
     changed_globals,
     fingerprint,
     memo_sizes,
     of_the_project,
 )
-from pytest_supercache.runtime.lookup import find_object
-from pytest_supercache.runtime.state import is_memo
-from pytest_supercache.runtime.stepping import SHARED_LAYERS
+from pytest_supercache.runtime.process.state import is_memo
 from pytest_supercache.world.world import World
 
 

@@ -125,13 +125,13 @@ def pytest_make_collect_report(
 def pytest_plugin_registered(plugin: object) -> None:
     """Know every conftest, though one name stands for those of all folders."""
     if isinstance(plugin, ModuleType) and plugin.__name__.rpartition(".")[2] == "conftest":
-        from pytest_supercache.runtime.under_test import remember_conftest
+        from pytest_supercache.runtime.kernel.under_test import remember_conftest
 
         remember_conftest(plugin)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Know the conftests of this run no longer: another run in this process has its own."""
-    from pytest_supercache.runtime.under_test import forget_conftests
+    from pytest_supercache.runtime.kernel.under_test import forget_conftests
 
     forget_conftests(config.pluginmanager.get_plugins())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_supercache.runtime.under_test import is_under_test_name
+from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 if TYPE_CHECKING:
     from pytest_supercache.core.trace import Step

@@ -30,7 +30,7 @@ def supercache_bench(request: pytest.FixtureRequest) -> "Bench":
 def supercache_stack(request: pytest.FixtureRequest) -> Iterator["Stack"]:
     """The layers of all nodes, empty, without a scheduler."""
     from pytest_supercache.layers.stack import Stack
-    from pytest_supercache.runtime.active import ActiveSwitch
+    from pytest_supercache.runtime.kernel.active import ActiveSwitch
 
     stack = Stack(Session.of(request.config).server, ActiveSwitch())
     stack.reset({}, lambda: (0, None))
@@ -65,7 +65,7 @@ def origin(cache_layers: "NodeLayers") -> "Origin":
 @pytest.fixture
 def virtual_clock(supercache_stack: "Stack") -> Iterator["VirtualClock"]:
     """The clock of the layers; while a test uses it, time stands still but for ``advance``."""
-    from pytest_supercache.runtime.frozen import frozen
+    from pytest_supercache.runtime.process.virtual_time import frozen
 
     with frozen(supercache_stack.clock):
         yield supercache_stack.clock

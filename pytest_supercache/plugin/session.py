@@ -312,7 +312,7 @@ class Session:
 
 def _stop_if_too_much_hangs(session: pytest.Session) -> None:
     """End the run where checks have left more threads behind than there may be."""
-    from pytest_supercache.runtime.left_threads import why_no_more
+    from pytest_supercache.runtime.kernel.left_threads import why_no_more
 
     session.shouldstop = session.shouldstop or why_no_more() or False
 

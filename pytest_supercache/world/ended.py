@@ -7,7 +7,7 @@ where no oracle reads them, and an execution without operations breaks nothing.
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.runtime.actor import Abandoned
+from pytest_supercache.runtime.kernel.actor import Abandoned
 from pytest_supercache.world.world import World
 
 

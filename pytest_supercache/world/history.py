@@ -8,7 +8,7 @@ from pytest_supercache.core.operation import Commit, Content, History, Load
 from pytest_supercache.core.trace import Layers, Step
 from pytest_supercache.layers.existing_cache import encoded
 from pytest_supercache.layers.stack import Stack
-from pytest_supercache.runtime.record import Record
+from pytest_supercache.runtime.kernel.record import Record
 from pytest_supercache.world.recorder import RunningOperation
 
 Given = Mapping[str, Mapping[str, Any]]

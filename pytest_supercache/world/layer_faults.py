@@ -10,10 +10,10 @@ from pytest_supercache.core.footprint import ANYTHING, Footprint
 from pytest_supercache.core.masking import is_masked, masked
 from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.layers.stack import Stack
-from pytest_supercache.runtime import async_stepping
-from pytest_supercache.runtime.controller import Controller
-from pytest_supercache.runtime.faults import Move
-from pytest_supercache.runtime.stepping import WRITES, Stepping
+from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel.controller import Controller
+from pytest_supercache.runtime.kernel.faults import Move
+from pytest_supercache.runtime.kernel.stepping import WRITES, Stepping
 
 Sights = Mapping[str, Callable[[], Mapping[str, Any]]]
 

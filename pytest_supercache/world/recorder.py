@@ -12,9 +12,9 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.verdict import Violation
-from pytest_supercache.runtime import async_stepping
-from pytest_supercache.runtime.calling import current_actor
-from pytest_supercache.runtime.stepping import Stepping
+from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.stepping import Stepping
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,15 +15,15 @@ from pytest_supercache.layers.existing_cache import ExistingCache
 from pytest_supercache.layers.origin import Origin
 from pytest_supercache.layers.stack import NodeLayers, Stack
 from pytest_supercache.layers.super_cache import SuperCache
-from pytest_supercache.runtime import async_stepping
-from pytest_supercache.runtime.actor import Actor, State
-from pytest_supercache.runtime.alone import drain
-from pytest_supercache.runtime.calling import current_actor, looking
-from pytest_supercache.runtime.driving import loop_of_body, race
-from pytest_supercache.runtime.driving import run as run_coroutine
+from pytest_supercache.runtime.aio.run_body import loop_of_body, race
+from pytest_supercache.runtime.aio.run_body import run as run_coroutine
+from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel.actor import Actor, State
+from pytest_supercache.runtime.kernel.alone import drain
+from pytest_supercache.runtime.kernel.calling import current_actor, looking
+from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.task_actor import TaskActor
 from pytest_supercache.runtime.memory.calls import touching
-from pytest_supercache.runtime.stepping import Stepping
-from pytest_supercache.runtime.task_actor import TaskActor
 from pytest_supercache.world import layer_faults
 from pytest_supercache.world.history import history_of
 from pytest_supercache.world.recorder import Recorder, Settling, ran, text

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from pytest_supercache import check
 from pytest_supercache.declare import adapters
-from pytest_supercache.runtime.state import ModuleState
+from pytest_supercache.runtime.process.state import ModuleState
 from tests.adapters.flows import counting, is_conflict
 from tests.adapters.memcached import Memory
 

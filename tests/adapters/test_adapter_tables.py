@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_supercache.declare.adapters import LIBRARIES
-from pytest_supercache.runtime.targets import find_target
+from pytest_supercache.runtime.observe.targets import find_target
 
 DECLARATIONS_MAX = 40
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from pytest_supercache.layers.connections import private_client
 from pytest_supercache.layers.existing_cache import ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.layers.servers import ForeignServer, RealServer, start_server
-from pytest_supercache.runtime.frozen import frozen
+from pytest_supercache.runtime.process.virtual_time import frozen
 
 PROGRAMS = [
     pytest.param("redis-server", marks=pytest.mark.redis_server),

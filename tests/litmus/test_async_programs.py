@@ -19,7 +19,7 @@ from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
 from pytest_supercache.reference import FixedShop, NaiveShop
-from pytest_supercache.runtime.baton import SPARE_MAX
+from pytest_supercache.runtime.kernel.baton import SPARE_MAX
 from tests import async_shops
 
 KEY = "product:42"

@@ -135,7 +135,7 @@ def test_nobody_hears_of_lines_after_a_check():
     watch(f"{__name__}:Near.get", lines=True)
     check(loads_once("get"), grain="line", preemptions=1)
     if sys.version_info < (3, 12):
-        from pytest_supercache.runtime import calling
+        from pytest_supercache.runtime.kernel import calling
 
         assert not calling.tracers
     else:

@@ -9,7 +9,7 @@ from pytest_supercache import Verdict
 from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
-from pytest_supercache.runtime import ending, left_threads
+from pytest_supercache.runtime.kernel import ending, left_threads
 from tests.left_behind import let_end
 
 LIMITS = Exploration(step_timeout=0.05)

@@ -10,7 +10,8 @@ from pytest_supercache import Assume, Label, SupercacheError, Verdict, check
 from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
-from pytest_supercache.runtime import places, rebind
+from pytest_supercache.runtime.process import rebinding as rebind
+from pytest_supercache.runtime.process import reference_walk as places
 from tests.searched import complete, violation_of
 
 

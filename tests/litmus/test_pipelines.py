@@ -7,7 +7,7 @@ from pytest_supercache import Faults, Verdict, check
 from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
-from pytest_supercache.runtime.pipelines import BY_HAND, FEW_CONNECTIONS
+from pytest_supercache.runtime.redis.pipelines import BY_HAND, FEW_CONNECTIONS
 
 
 def _write(client, *, transaction=False):

@@ -16,7 +16,7 @@ from pytest_supercache import Verdict, check
 from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
-from pytest_supercache.runtime.real_channels import explain_channel
+from pytest_supercache.runtime.kernel.real_channels import explain_channel
 
 
 def _lock():

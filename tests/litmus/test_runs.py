@@ -25,7 +25,7 @@ def test_a_second_run_does_not_forget_the_deadlock_of_the_first():
 
 
 def _lock(_world):
-    from pytest_supercache.runtime.locks import Lock
+    from pytest_supercache.runtime.sync.locks import Lock
 
     return Lock()
 

@@ -14,7 +14,7 @@ from time import sleep  # noqa: TID251 - what code under test does
 import pytest
 
 from pytest_supercache import Assume, Label, Verdict, check
-from pytest_supercache.runtime.baton import SPARE_MAX
+from pytest_supercache.runtime.kernel.baton import SPARE_MAX
 from tests.searched import complete, violation_of
 
 

@@ -10,7 +10,7 @@ from pytest_supercache import Faults, Verdict, check
 from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
-from pytest_supercache.runtime.waiting_commands import ALIKE
+from pytest_supercache.runtime.redis.blocking_commands import ALIKE
 
 SEARCHES = ["all-schedules", "exhaustive"]
 

@@ -20,7 +20,7 @@ import redis  # noqa: F401
 import ruamel.yaml  # noqa: F401
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from pytest_supercache.runtime.pinned import pinned
+from pytest_supercache.runtime.process.pinned import pinned
 from tests.plugin.forks import Parents, every_module
 from tests.plugin.projects import SHOP
 

@@ -21,7 +21,7 @@ from typing import IO, Any
 
 _LIBRARIES = ("pytest", "hypothesis", "redis.asyncio", "fakeredis", "freezegun", "ruamel.yaml")
 _PLUGINS = ("anyio", "hypothesis", "_hypothesis_globals", "pytest_supercache")
-_NOT_IMPORTED = ("pytest_supercache.cli.__main__", "pytest_supercache.runtime.postgres")
+_NOT_IMPORTED = ("pytest_supercache.cli.__main__", "pytest_supercache.runtime.sql.postgres")
 """Importing the first runs a command, the second imports psycopg."""
 _MESSAGE_MAX = 1 << 20
 _AT_START = ("PYTHON", "LC_", "LANG")

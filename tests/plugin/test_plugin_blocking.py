@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from pytest_supercache.runtime import ending, left_threads
+from pytest_supercache.runtime.kernel import ending, left_threads
 from tests.plugin.conftest import Project
 from tests.plugin.projects import one_reader, race
 

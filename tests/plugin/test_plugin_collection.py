@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from pytest_supercache.runtime.under_test import modules_under_test
+from pytest_supercache.runtime.kernel.under_test import modules_under_test
 from tests.plugin.conftest import Project
 from tests.plugin.projects import one_reader, race
 from tests.plugin.test_plugin_async import ASYNC

@@ -13,7 +13,7 @@ from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.odds import Simulation
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.fake_server import FakeRedisServer
-from pytest_supercache.runtime.controller import Controller
+from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.dpor import Exhaustive
 

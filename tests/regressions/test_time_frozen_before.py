@@ -14,7 +14,7 @@ import pytest
 
 from pytest_supercache import SupercacheError, Verdict, check
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
-from pytest_supercache.runtime.frozen import frozen
+from pytest_supercache.runtime.process.virtual_time import frozen
 
 NOON = dt.datetime(2020, 2, 29, 12, tzinfo=dt.UTC)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.runtime.actor import Actor
+from pytest_supercache.runtime.kernel.actor import Actor
 
 pytestmark = pytest.mark.python
 

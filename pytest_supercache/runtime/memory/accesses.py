@@ -11,9 +11,12 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.core.schedule import Place
-from pytest_supercache.runtime.actor import Actor, BackgroundActor
-from pytest_supercache.runtime.calling import current_actor, here
+from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
+from pytest_supercache.runtime.kernel.calling import current_actor, here
+from pytest_supercache.runtime.kernel.spinning import take
+from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.memory import steps
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo
@@ -25,7 +28,6 @@ from pytest_supercache.runtime.memory.nodes import NodeUses
 from pytest_supercache.runtime.memory.sections import Sections
 from pytest_supercache.runtime.memory.sharing import (
     LIFE,
-    WHOLE,
     Location,
     Sharing,
     footprint_of,
@@ -34,8 +36,6 @@ from pytest_supercache.runtime.memory.sharing import (
 )
 from pytest_supercache.runtime.memory.storing import Stores
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
-from pytest_supercache.runtime.spinning import take
-from pytest_supercache.runtime.stepping import Stepping
 
 
 class Accesses:

@@ -13,8 +13,9 @@ from pathlib import PurePath
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.runtime.calling import here
-from pytest_supercache.runtime.kinds import of_kind
+from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.kernel.calling import here
+from pytest_supercache.runtime.kernel.kinds import of_kind
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.dropping import drop, drop_all
@@ -64,7 +65,6 @@ from pytest_supercache.runtime.memory.memos import remembered, touch_memo
 from pytest_supercache.runtime.memory.paths import LOOKING_AT_FILES, touch_file
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.seen import is_seen
-from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.streams import touch_path, touch_stream
 from pytest_supercache.runtime.memory.touching import (

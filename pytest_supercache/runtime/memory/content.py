@@ -5,11 +5,12 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
+from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.core.trace import Layers
 from pytest_supercache.runtime.memory.effects import SCALARS, elements_of, is_rewritten
 from pytest_supercache.runtime.memory.keeping import Keeper
 from pytest_supercache.runtime.memory.reach import attribute_of, inside, shown
-from pytest_supercache.runtime.memory.sharing import LIFE, STARTED, WHOLE, Location
+from pytest_supercache.runtime.memory.sharing import LIFE, STARTED, Location
 
 ENTRIES_MAX = 20
 """So many entries of a container are shown."""

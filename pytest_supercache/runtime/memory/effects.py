@@ -16,13 +16,13 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
-from pytest_supercache.runtime.kinds import of_kind
-from pytest_supercache.runtime.memory.foreign import FRAMEWORKS, LOOKED_AT_ONLY, is_foreign
-from pytest_supercache.runtime.under_test import (
+from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.under_test import (
     is_tool_name,
     is_under_test_name,
     members_of,
 )
+from pytest_supercache.runtime.memory.foreign import FRAMEWORKS, LOOKED_AT_ONLY, is_foreign
 
 Memo = type(functools.lru_cache(len))
 

@@ -7,13 +7,20 @@ generator that several threads advance.
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.runtime.kernel.own_code import RUNTIME
 
 CALLED_BACK_MAX = 6
 """So many times others may come in while one call of C code calls Python code."""
 
 CALLING_FOR_C = frozenset(
-    f"pytest_supercache.runtime.{name}"
-    for name in ("memory.calls", "memory.items", "memory.memos", "memory.touching", "seeded")
+    f"{RUNTIME}{name}"
+    for name in (
+        "memory.calls",
+        "memory.items",
+        "memory.memos",
+        "memory.touching",
+        "process.seeded",
+    )
 )
 """The modules whose frames stand between code under test and what it calls through C, or us."""
 

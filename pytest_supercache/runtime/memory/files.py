@@ -9,7 +9,7 @@ import sys
 from functools import cache
 from typing import Any
 
-from pytest_supercache.runtime.calling import here
+from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.paths import (

@@ -8,7 +8,9 @@ from typing import Any
 
 from pytest_supercache.core.schedule import Place
 from pytest_supercache.core.settings import Exploration
-from pytest_supercache.runtime.calling import here
+from pytest_supercache.runtime.kernel.calling import here
+from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.under_test import modules_under_test
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.functions import Functions, functions_rewritten
@@ -16,8 +18,6 @@ from pytest_supercache.runtime.memory.importing import imports_noticed
 from pytest_supercache.runtime.memory.lasting import Lasting
 from pytest_supercache.runtime.memory.listing import Listing
 from pytest_supercache.runtime.memory.sharing import Sharing
-from pytest_supercache.runtime.stepping import Stepping
-from pytest_supercache.runtime.under_test import modules_under_test
 
 
 class Finding:

@@ -9,8 +9,8 @@ from collections.abc import MutableMapping, MutableSequence, MutableSet
 from functools import cache
 
 from pytest_supercache.declare.adapters import LIBRARIES
-from pytest_supercache.runtime.kinds import of_kind
-from pytest_supercache.runtime.under_test import is_tool_name
+from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.under_test import is_tool_name
 
 FRAMEWORKS = frozenset(
     {"asgiref", "rest_framework", "sqlparse", "pytest_django", "numpy", "pandas", *LIBRARIES}

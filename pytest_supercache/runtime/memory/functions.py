@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from pytest_supercache.runtime.kinds import forget_kinds
+from pytest_supercache.runtime.kernel.kinds import forget_kinds
+from pytest_supercache.runtime.kernel.under_test import modules_under_test
 from pytest_supercache.runtime.memory.calls import CALL_HOOKS, touching
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
@@ -30,7 +31,6 @@ from pytest_supercache.runtime.memory.hooks import HOOKS
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.referring import functions_of
 from pytest_supercache.runtime.memory.rewriting import Hooks, Nested, rewritten
-from pytest_supercache.runtime.under_test import modules_under_test
 
 BODY_OBJECTS_MAX = 5_000
 """So many objects are looked into to find functions that were made outside of any check."""

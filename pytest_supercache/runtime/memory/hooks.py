@@ -9,8 +9,10 @@ import types
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.runtime.calling import here
-from pytest_supercache.runtime.kinds import of_kind
+from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.kernel.calling import here
+from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.under_test import members_of
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.dropping import drop, drop_item
@@ -30,7 +32,6 @@ from pytest_supercache.runtime.memory.effects import (
 )
 from pytest_supercache.runtime.memory.items import touch_item
 from pytest_supercache.runtime.memory.reach import shown
-from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.touching import (
     CODE,
@@ -47,7 +48,6 @@ from pytest_supercache.runtime.memory.touching import (
     touch_whole,
     writes_itself,
 )
-from pytest_supercache.runtime.under_test import members_of
 
 
 def load_attribute(holder: Any, name: str) -> None:

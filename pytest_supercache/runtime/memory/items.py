@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.effects import (
     fills_missing,
@@ -17,7 +18,6 @@ from pytest_supercache.runtime.memory.effects import (
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.library import touches_itself
 from pytest_supercache.runtime.memory.reach import shown
-from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.touching import (
     find_in_class,
     put,

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol
 
+from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.kernel.under_test import members_of
 from pytest_supercache.runtime.memory.effects import SCALARS, Memo, is_view, top
 from pytest_supercache.runtime.memory.reach import WALKED
-from pytest_supercache.runtime.memory.sharing import WHOLE
-from pytest_supercache.runtime.under_test import members_of
 
 _ABSENT = object()
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.declare.adapters import LIBRARIES
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
@@ -35,7 +36,6 @@ from pytest_supercache.runtime.memory.kept import (
     remembered,
 )
 from pytest_supercache.runtime.memory.reach import WALKED, inside
-from pytest_supercache.runtime.memory.sharing import WHOLE
 
 OBJECTS_MAX = 50_000
 """So many objects are looked into; what lies farther from the modules is not given back."""

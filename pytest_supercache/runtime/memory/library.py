@@ -8,6 +8,7 @@ import types
 from collections import Counter
 from typing import Any
 
+from pytest_supercache.runtime.kernel.under_test import members_of
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     CONTAINER_MODULES,
@@ -15,7 +16,6 @@ from pytest_supercache.runtime.memory.effects import (
     is_rewritten,
     top,
 )
-from pytest_supercache.runtime.under_test import members_of
 
 
 def is_container_in_python(kind: type) -> bool:

@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Container, Iterable
 from typing import Any
 
-from pytest_supercache.runtime.actor import Actor
+from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.memory.effects import (
     PLAIN,
     is_left_alone,

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
-from pytest_supercache.runtime.actor import Actor, BackgroundActor
-from pytest_supercache.runtime.lookup import find_object
+from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
+from pytest_supercache.runtime.kernel.under_test import modules_under_test
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo, is_rewritten
 from pytest_supercache.runtime.memory.keeping import Keeper, Kept
 from pytest_supercache.runtime.memory.names import File
 from pytest_supercache.runtime.memory.reach import WALKED, inside
-from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.uses import acts_atomically
-from pytest_supercache.runtime.under_test import modules_under_test
-from pytest_supercache.runtime.watched_mapping import unwatched
+from pytest_supercache.runtime.observe.lookup import find_object
+from pytest_supercache.runtime.observe.watched_mapping import unwatched
 
 OBJECTS_MAX = 100_000
 """So many objects of the project's modules are looked into to name the one that is shared."""

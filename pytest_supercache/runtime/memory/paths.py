@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.layers.stack import FOLDER_PREFIX
 from pytest_supercache.runtime.memory.accesses import Accesses
-from pytest_supercache.runtime.memory.sharing import WHOLE
 from pytest_supercache.runtime.memory.steps import Together
 
 LOOKING_AT_FILES = (

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_supercache.core.masking import masked
+from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.kernel.under_test import members_of
 from pytest_supercache.runtime.memory.effects import elements_of, is_rewritten, slots_of, top
-from pytest_supercache.runtime.memory.sharing import WHOLE
-from pytest_supercache.runtime.under_test import members_of
 
 WALKED = (types.FunctionType, types.MethodType, types.CellType, functools.partial, tuple)
 """Types that hold no memory themselves, on the way to what does."""

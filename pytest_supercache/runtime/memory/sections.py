@@ -15,8 +15,11 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.schedule import Place
 from pytest_supercache.core.waits import LockState, Wait
-from pytest_supercache.runtime.actor import Actor
-from pytest_supercache.runtime.calling import here
+from pytest_supercache.runtime.kernel.actor import Actor
+from pytest_supercache.runtime.kernel.calling import here
+from pytest_supercache.runtime.kernel.own_code import RUNTIME
+from pytest_supercache.runtime.kernel.spinning import take
+from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import IMMUTABLE, top
 from pytest_supercache.runtime.memory.sharing import (
@@ -25,10 +28,6 @@ from pytest_supercache.runtime.memory.sharing import (
     place_of_section,
     places_of_locks,
 )
-from pytest_supercache.runtime.spinning import take
-from pytest_supercache.runtime.stepping import Stepping
-
-_OURS = "pytest_supercache.runtime"
 
 
 @dataclass(slots=True)
@@ -147,6 +146,6 @@ class Sections:
 def _caller() -> Any:
     """Return the frame of the code that uses a lock of ours."""
     frame: Any = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_OURS):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(RUNTIME):
         frame = frame.f_back
     return frame

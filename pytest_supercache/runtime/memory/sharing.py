@@ -3,13 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.core.memory_use import MemoryUse
+from pytest_supercache.core.memory_use import WHOLE, MemoryUse
 from pytest_supercache.core.schedule import Place
 from pytest_supercache.runtime.memory.listing import Listing
 from pytest_supercache.runtime.memory.used_by_two import UsedByTwo
-
-WHOLE = "*"
-"""Stands for all that an object holds, where parts of it cannot be told apart."""
 
 LIFE = "~life"
 """Stands for whether an object lives: weak references ask, and whoever drops it changes that."""

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.core.trace import Step
-from pytest_supercache.runtime.memory.sharing import WHOLE, Location, footprint_of
+from pytest_supercache.runtime.memory.sharing import Location, footprint_of
 
 READ, WRITE, DELETE = "read", "write", "delete"
 """How an access is named: what a step's label begins with."""

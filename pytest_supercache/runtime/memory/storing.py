@@ -13,14 +13,15 @@ from typing import Any, NamedTuple
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.schedule import Place
-from pytest_supercache.runtime.actor import Actor
+from pytest_supercache.runtime.kernel.actor import Actor
+from pytest_supercache.runtime.kernel.own_code import MEMORY
+from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.memory import steps
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.sharing import Sharing, place_of_store, written
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
-from pytest_supercache.runtime.stepping import Stepping
 
-_CALLERS = frozenset(f"pytest_supercache.runtime.memory.{name}" for name in ("memos", "touching"))
+_CALLERS = frozenset(f"{MEMORY}{name}" for name in ("memos", "touching"))
 """Our modules that call what stores a result."""
 
 _CACHED_PROPERTY: Any = vars(functools.cached_property)["__get__"].__code__

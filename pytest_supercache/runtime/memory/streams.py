@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.paths import touch_file
-from pytest_supercache.runtime.memory.sharing import WHOLE
 
 _WRITTEN: dict[str, type | tuple[type, ...]] = {
     "write_text": str,

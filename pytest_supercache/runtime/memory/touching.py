@@ -11,7 +11,9 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.runtime.calling import here
+from pytest_supercache.core.memory_use import WHOLE
+from pytest_supercache.runtime.kernel.calling import here
+from pytest_supercache.runtime.kernel.under_test import members_of
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
@@ -36,11 +38,10 @@ from pytest_supercache.runtime.memory.library import (
     prepare_counter,
     touches_itself,
 )
-from pytest_supercache.runtime.memory.sharing import STARTED, WHOLE, written
+from pytest_supercache.runtime.memory.sharing import STARTED, written
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.storing import tell_of_return
 from pytest_supercache.runtime.memory.uses import acts_atomically
-from pytest_supercache.runtime.under_test import members_of
 
 _ONE_AT_A_TIME = sys.version_info < (3, 12)
 """Whether a ``cached_property`` holds a lock while its function runs."""

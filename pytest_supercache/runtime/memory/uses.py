@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from typing import Any
 
+from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.core.trace import Layers
 from pytest_supercache.core.waits import LockState
-from pytest_supercache.runtime.actor import Actor, BackgroundActor, State
+from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor, State
+from pytest_supercache.runtime.kernel.record import Record
 from pytest_supercache.runtime.memory.content import Content
 from pytest_supercache.runtime.memory.keeping import Keeper, Kept
 from pytest_supercache.runtime.memory.names import Names
-from pytest_supercache.runtime.memory.sharing import WHOLE, Location, Sharing, written
-from pytest_supercache.runtime.record import Record
+from pytest_supercache.runtime.memory.sharing import Location, Sharing, written
 
 NO_LOCKS: frozenset[str] = frozenset()
 

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from pytest_supercache.runtime import baton
+from pytest_supercache.runtime.kernel import baton
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "eventfd"), reason="batons are semaphores here")
 

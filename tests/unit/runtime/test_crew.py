@@ -9,7 +9,7 @@ import weakref
 import pytest
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.runtime.crew import DISTINCT_MAX, Crew, renews_locals
+from pytest_supercache.runtime.kernel.crew import DISTINCT_MAX, Crew, renews_locals
 
 NOTED = contextvars.ContextVar("noted", default="nothing")
 

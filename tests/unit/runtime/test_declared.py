@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.runtime.declared import ask
+from pytest_supercache.runtime.observe.call_footprint import ask
 
 ARGUMENTS = {"self": "shop", "key": "k", "value": 1}
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_supercache.runtime import watchdog
-from pytest_supercache.runtime.actor import Actor, State
+from pytest_supercache.runtime.kernel import watchdog
+from pytest_supercache.runtime.kernel.actor import Actor, State
 
 
 def _execution(*actors):

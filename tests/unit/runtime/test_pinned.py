@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from pytest_supercache.runtime.pinned import pinned
+from pytest_supercache.runtime.process.pinned import pinned
 
 
 def core_of(number):

@@ -7,10 +7,10 @@ from types import ModuleType
 
 import pytest
 
-from pytest_supercache.runtime import fingerprints
-from pytest_supercache.runtime import places as walking
-from pytest_supercache.runtime.places import places
-from pytest_supercache.runtime.room import on_a_fresh_stack
+from pytest_supercache.runtime.process import fingerprints
+from pytest_supercache.runtime.process import reference_walk as walking
+from pytest_supercache.runtime.process.reference_walk import places
+from pytest_supercache.runtime.process.room import on_a_fresh_stack
 
 
 def made(name, **members):

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from pytest_supercache.runtime import seeded as module
-from pytest_supercache.runtime.seeded import seeded
+from pytest_supercache.runtime.process import seeded as module
+from pytest_supercache.runtime.process.seeded import seeded
 
 
 def draw_nothing():

@@ -9,10 +9,10 @@ from collections import OrderedDict, deque
 import pytest
 
 from pytest_supercache.core.errors import UndeclaredStateError
-from pytest_supercache.runtime import locks
-from pytest_supercache.runtime.fingerprints import changed_globals, fingerprint
-from pytest_supercache.runtime.rebind import cooperative
-from pytest_supercache.runtime.state import ModuleState
+from pytest_supercache.runtime.process.fingerprints import changed_globals, fingerprint
+from pytest_supercache.runtime.process.rebinding import cooperative
+from pytest_supercache.runtime.process.state import ModuleState
+from pytest_supercache.runtime.sync import locks
 
 
 class Hostile:

@@ -4,7 +4,7 @@ import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.declare.registry import REGISTRY, watch
-from pytest_supercache.runtime.targets import find_target
+from pytest_supercache.runtime.observe.targets import find_target
 
 
 class Cache:

@@ -4,7 +4,7 @@ import sysconfig
 
 import pytest
 
-from pytest_supercache.runtime.under_test import is_under_test_name
+from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 OURS_AND_OTHERS = {
     "shop": True,

@@ -1,0 +1,378 @@
+"""The event loop of an execution: its selector is the controller, its clock the virtual one.
+
+asyncio asks its selector when no callback is ready. Here that means: every task has come to a
+switch point or waits inside asyncio, so the scheduler chooses the next step or moves the clock.
+Whatever is ready before that runs in asyncio's own order: it is no choice of anybody, and another
+order could not happen in production.
+"""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context, copy_context
+from typing import Any, TypeVarTuple
+from weakref import WeakSet
+
+from pytest_supercache.runtime.aio.await_grain import Parted
+from pytest_supercache.runtime.aio.loop_callbacks import called_by_loop, eager_flow
+from pytest_supercache.runtime.aio.loop_executor import run_on_thread
+from pytest_supercache.runtime.aio.loop_inbox import Inbox
+from pytest_supercache.runtime.aio.loop_sleepers import Sleepers
+from pytest_supercache.runtime.aio.loop_waits import note_waits
+from pytest_supercache.runtime.aio.memory_net import Network, Server
+from pytest_supercache.runtime.aio.selector import Selector
+from pytest_supercache.runtime.aio.tasks import live
+from pytest_supercache.runtime.aio.timers import Timers
+from pytest_supercache.runtime.kernel.actor import (
+    Abandoned,
+    Actor,
+    Announced,
+    State,
+    WaitsForEverError,
+    name_of_child,
+)
+from pytest_supercache.runtime.kernel.alone import let_run, pass_time
+from pytest_supercache.runtime.kernel.baton import Baton
+from pytest_supercache.runtime.kernel.controller import Controller
+from pytest_supercache.runtime.kernel.coroutines import is_inner, serves
+from pytest_supercache.runtime.kernel.passing import take_alone
+from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor, act_in
+from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
+from pytest_supercache.runtime.kernel.under_test import is_under_test_name
+
+Args = TypeVarTuple("Args")
+
+SOCKET_SECONDS = 0.05
+"""How long to wait for sockets at a time, while a command is on its way to a real server."""
+
+
+class ControlledLoop(asyncio.SelectorEventLoop):
+    """Runs the tasks of one execution on the thread of ``host``.
+
+    Args:
+        controller: is asked when nothing is ready.
+        host: the actor whose thread this is: the body of an execution.
+    """
+
+    def __init__(self, controller: Controller, host: Actor) -> None:
+        self._gate = Selector(self._pause)
+        self.swaps_state = controller.swaps_state
+        super().__init__(self._gate)  # type: ignore[arg-type] # all that asyncio asks of one
+        self.controller, self.host = controller, host
+        self.turn = Actor("event loop", None, _nothing, state=State.RUNNING)
+        self.racing, self.context = False, copy_context()  # of the body, when its users race
+        self.answers_awaited = 0  # commands that are on their way to a real server
+        self.actors: dict[asyncio.Task[Any], TaskActor] = {}
+        self.connections: WeakSet[Any] = WeakSet()  # of redis-py, on sockets
+        self.lost: list[tuple[str, BaseException]] = []
+        self._network = Network(self)
+        self.tools: dict[int, tuple[TaskActor, Any]] = {}  # who was the first to use it
+        self.stuck: BaseException | None = None
+        self._callbacks: Any = vars(self)["_ready"]  # asyncio's own
+        self.inbox = Inbox(self, self._callbacks)
+        self._baton = self.turn.baton = Baton()
+        self._ident = threading.get_ident()
+        self._clock = controller.time.clock
+        self._rest: asyncio.Future[None] | None = None
+        self._moves = 0
+        self.timers = Timers(self)
+        self._sleepers = Sleepers(controller)
+
+    # -- what asyncio asks of a loop -------------------------------------------------------------
+
+    def time(self) -> float:
+        """Return the virtual seconds since the start."""
+        return self._clock.now()
+
+    def _make_self_pipe(self) -> None:
+        """Nobody wakes this loop from outside: one thread runs at a time."""
+
+    def _close_self_pipe(self) -> None:
+        """There is none."""
+
+    def _write_to_self(self) -> None:
+        """What was scheduled from another thread runs when that thread comes to a switch point."""
+
+    def _check_thread(self) -> None:
+        """Calls from another thread are in order while this one waits for its turn."""
+
+    def call_soon(
+        self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Schedule a callback; it will find the module-level state of its actor's node."""
+        called, given = called_by_loop(self, callback, args, context)
+        if self.is_closed():  # asyncio raises
+            return super().call_soon(called, *given, context=context)
+        handle = asyncio.Handle(called, given, self, context)
+        is_here = threading.get_ident() == self._ident or not self.racing
+        if is_here or not self.inbox.leave_unnoticed(handle):
+            self._callbacks.append(handle)
+        return handle
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Schedule a callback; from another thread: at a moment that the scheduler chooses."""
+        is_here = threading.get_ident() == self._ident or not self.racing
+        context = context if is_here else self.inbox.context_of_thread(context)
+        called, given = called_by_loop(self, callback, args, context)
+        handle = asyncio.Handle(called, given, self, context)
+        if is_here or not self.inbox.put(handle):
+            return super().call_soon_threadsafe(called, *given, context=context)
+        return handle
+
+    def create_task(
+        self, coro: Any, *, name: Any = None, context: Context | None = None, **rest: Any
+    ) -> asyncio.Task[Any]:
+        """Make a task of the calling actor an actor of its own, named after it."""
+        parent = self.acting() or self.host
+        context = copy_context() if context is None else context
+        if is_inner(coro):
+            task = super().create_task(coro, name=name, context=context, **rest)
+            if isinstance(parent, TaskActor):
+                self.actors[task] = parent
+                task.add_done_callback(self._forget)
+            return task
+        return self.start(self.child_of(parent, coro), coro, name=name, context=context, **rest)
+
+    def start(
+        self, child: TaskActor, coro: Any, *, name: Any = None, context: Context, **rest: Any
+    ) -> asyncio.Task[Any]:
+        """Start a coroutine as the flow that was made for it."""
+        name = child.name if name is None else name
+        act_in(context, child)
+        task = super().create_task(self._parted(coro), name=name, context=context, **rest)
+        self._adopt(child, task, context)
+        task.add_done_callback(self._ended)
+        return task
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """Make a future; those that code under test makes are memory that tasks share."""
+        actor = self.acting() if self.racing and not self.controller.shared_memory else None
+        if actor is not None:
+            caller = sys._getframe(1).f_globals.get("__name__", "")
+            if is_under_test_name(caller):
+                self.controller.note_memory(f"{actor.name} made a future")
+        return super().create_future()
+
+    async def create_server(  # type: ignore[override] # less precise types
+        self, protocol_factory: Any, host: Any = None, port: Any = None, **_options: Any
+    ) -> Server:
+        """Serve in memory: what is asked from elsewhere could not be controlled."""
+        return self._network.listen(protocol_factory, host, port)
+
+    async def create_connection(
+        self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
+    ) -> tuple[Any, Any]:
+        """Connect to a server of this loop in memory; elsewhere as usual."""
+        if self._network.serves(port):
+            return self._network.connect(protocol_factory, port)
+        return await super().create_connection(protocol_factory, host, port, **options)
+
+    def serves(self, port: int | None) -> bool:
+        """Say whether the code under test has a server of its own on a port."""
+        return self._network.serves(port)
+
+    def note_exchange(self) -> None:
+        """Note that tasks tell each other something that no footprint declares."""
+        if self.racing:
+            self.controller.note_memory("tasks talk over a connection in memory")
+
+    def run_in_executor(  # type: ignore[override] # less precise types
+        self, executor: Any, func: Any, *args: Any
+    ) -> asyncio.Future[Any]:
+        """Run a function on a thread that is an actor; outside of the race, at once."""
+        return run_on_thread(self, self.acting(), executor, func, args)
+
+    # -- tasks and their actors ------------------------------------------------------------------
+
+    def acting(self) -> TaskActor | None:
+        """Return the actor whose task or callback runs now; None: the body's own code."""
+        task = asyncio.current_task(self)
+        actor = ACTING.get() if task is None else self.actors.get(task)
+        is_unknown = actor is None and task is not None and self.racing
+        return eager_flow(self.controller) if is_unknown else actor
+
+    def main(self, coroutine: Any) -> asyncio.Task[Any]:
+        """Make the task of the body: it acts as the body itself."""
+        return super().create_task(coroutine, name="body")
+
+    def begin(self, actor: TaskActor) -> None:
+        """Start the task of a user who was chosen for the first time."""
+        context = self.context.copy()
+        flow = self._parted(live(actor, self.controller))
+        task = super().create_task(flow, name=actor.name, context=context)
+        self._adopt(actor, task, context)
+        self.wake()
+
+    def runs_on(self, thread: int) -> bool:
+        """Say whether it runs on a thread."""
+        return thread == self._ident and self.is_running()
+
+    def wake(self) -> None:
+        """Let the loop go on, if another thread has its turn now."""
+        if threading.get_ident() != self._ident:
+            self._baton.give()
+
+    def keep(self, connection: Any) -> None:
+        """Remember a connection, if it is one that must be closed."""
+        if self._gate.sockets is not None:
+            self.connections.add(connection)
+
+    def has_work(self) -> bool:
+        """Say whether callbacks are ready, or timers due."""
+        if self._callbacks:
+            return True
+        deadline = self.timers.next_deadline()
+        return deadline is not None and deadline < self.time() + 1e-9
+
+    def call_at(
+        self, when: float, callback: Callable[[*Args], object], *args: *Args, **context: Any
+    ) -> asyncio.TimerHandle:
+        """Start a timer, and remember who did."""
+        called, given = called_by_loop(self, callback, args, context.get("context"))
+        handle = super().call_at(when, called, *given, **context)
+        actor = self.acting() or self.host
+        self.timers.start(handle, actor)
+        self.controller.time.note_timer(actor)
+        return handle
+
+    def child_of(self, parent: Actor, coro: Any) -> TaskActor:
+        """Return the flow that a coroutine will be which ``parent`` starts."""
+        child = TaskActor(
+            name_of_child(parent), parent.node, _nothing, home=self,
+            daemon=parent.daemon or parent is self.host or serves(coro), state=State.RUNNING,
+        )  # fmt: skip
+        if parent is not self.host:
+            self.controller.note_undeclared(f"{parent.name} starts the task {child.name}")
+        child.operation = parent.operation
+        child.inherited = list(parent.inherited)
+        child.dismissed = parent.dismissed
+        return child
+
+    def _parted(self, coro: Any) -> Any:
+        """Make a switch point of each suspension, where the grain is that fine."""
+        return Parted(coro, self.acting) if self.controller.grain == "await" else coro
+
+    def _adopt(self, actor: TaskActor, task: asyncio.Task[Any], context: Context) -> None:
+        actor.task = task
+        self.actors[task] = actor
+        act_in(context, actor)
+        if self.racing:
+            self.controller.actors[actor.name] = actor
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self.actors.pop(task, None)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self.controller.ended(self.actors[task])
+
+    # -- steps -----------------------------------------------------------------------------------
+
+    async def arrive(self, actor: TaskActor, announced: Announced) -> None:
+        """Come to a switch point in a task; returns when the step is taken.
+
+        Raises:
+            Abandoned: the execution has ended; leave.
+        """
+        if self._callbacks or self.timers.next_deadline() is not None:
+            self.controller.fused = None  # these must have their chance before
+        self._sleepers.add(actor, announced)
+        if self.controller.announce(actor, announced):
+            self._sleepers.remove(announced, woke=True)
+            return
+        actor.gate = super().create_future()  # ours, and nobody's memory
+        try:
+            await actor.gate
+        except BaseException:  # cancelled: the step is not taken, now or later
+            actor.pending = None
+            self._sleepers.remove(announced, woke=False)
+            raise
+        finally:
+            actor.gate = None
+            actor.state = State.RUNNING
+        self._sleepers.remove(announced, woke=True)
+        if actor.dismissed or self.controller.given_up:
+            raise Abandoned
+
+    async def rest(self) -> None:
+        """Wait until nothing can go on without the clock, outside of the race."""
+        self._rest = self.create_future()
+        await self._rest
+
+    def _pause(self, timeout: float | None) -> Any:
+        """Wait until something wakes the loop; then it also finds what did not wake it."""
+        was_racing = self.racing
+        events = self._woken(timeout)
+        is_end_of_race = was_racing and not self.racing  # that wakes the loop of the body only here
+        if self.inbox.has_unnoticed and not is_end_of_race and (events or self.has_work()):
+            self.inbox.notice()
+        return events
+
+    def _woken(self, timeout: float | None) -> Any:
+        """Nothing is ready: wait for a real answer, or let the controller say who goes on."""
+        sockets = self._gate.sockets
+        if sockets is not None and (events := sockets.select(0)):
+            return events
+        if timeout == 0:
+            return []
+        if self.answers_awaited and sockets is not None:
+            return sockets.select(SOCKET_SECONDS)
+        self.controller.progress += 1
+        if self.racing:
+            self._ask()
+        else:
+            self._alone()
+        return []
+
+    def _ask(self) -> None:
+        note_waits(self, self._gate.sockets)
+        chosen = self.controller.ask()
+        if chosen is self.turn:
+            return
+        self.controller.pass_on(chosen)
+        if chosen is not None and not isinstance(chosen, TaskActor):
+            self._baton.take()
+
+    def _alone(self) -> None:
+        """Outside the race: tasks go on in the order they were made, then time passes."""
+        for actor in self.actors.values():
+            if take_alone(self.controller, actor):
+                actor.wake()
+                return
+        if let_run(self.controller):
+            return
+        if self._rest is not None:
+            self._rest.set_result(None)
+            self._rest = None
+            return
+        self._moves += 1
+        is_over = self._moves > TICKS_MAX * 10
+        if is_over or not pass_time(self.controller, timer=self.timers.next_deadline()):
+            self.stuck = WaitsForEverError(
+                "the body waits for ever: nothing else runs now that could end it"
+            )
+            self.stop()
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def forget(self) -> None:
+        """Let go of everything: an execution that is over must not be kept alive."""
+        for task, actor in self.actors.items():
+            if task.done() and not task.cancelled():
+                task.exception()
+            actor.task = actor.home = None  # nothing in a circle: batons are closed now
+        self.actors.clear()
+        self.tools.clear()
+        self.timers.forget()
+        self._network.close()
+        with suppress(RuntimeError):
+            self.close()
+        self.swaps_state = False  # fakeredis keeps the loop for a while: it holds nothing more
+        del self._gate, self._network, self.controller, self.host, self.turn, self._baton
+
+
+def _nothing() -> None:
+    return None

@@ -1,0 +1,59 @@
+"""Which actor a callback belongs to, and a task that the loop does not know yet."""
+
+from asyncio import Future
+from collections.abc import Callable
+from contextvars import Context
+from functools import partial
+from types import BuiltinFunctionType, MethodWrapperType
+from typing import TYPE_CHECKING, Any
+
+from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor
+from pytest_supercache.runtime.memory.calls import touching
+from pytest_supercache.runtime.memory.effects import CMethod
+
+if TYPE_CHECKING:
+    from pytest_supercache.runtime.aio.event_loop import ControlledLoop
+    from pytest_supercache.runtime.kernel.controller import Controller
+
+
+_OF_C = frozenset({BuiltinFunctionType, CMethod, MethodWrapperType})
+
+
+def called_by_loop(
+    loop: "ControlledLoop",
+    callback: Callable[..., Any],
+    args: tuple[Any, ...],
+    context: Context | None,
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """Wrap a callback so that it runs on its actor's node, and what a method of C uses is seen.
+
+    asyncio's own, of its futures and tasks, are left out.
+    """
+    inner = callback
+    while type(inner) is partial:
+        inner = inner.func
+    if type(inner) in _OF_C and not isinstance(getattr(inner, "__self__", None), Future):
+        callback, args = touching, (callback, *args)
+    if not loop.swaps_state:
+        return callback, args
+    actor = ACTING.get() if context is None else context.get(ACTING)
+    if actor is None:
+        return callback, args
+    return _on_node, (loop.controller, actor.node, callback, args)
+
+
+def eager_flow(controller: "Controller") -> TaskActor | None:
+    """Return the flow of a task that runs before it is known: an eager one, in its own context."""
+    actor = ACTING.get()
+    if actor is not None and actor.task is None:
+        return actor
+    controller.hazard(
+        "the code under test has made a task by asyncio.Task(...), which is not under control. Let "
+        "it use asyncio.create_task(...), or a task group"
+    )
+    return None
+
+
+def _on_node(controller: "Controller", node: str | None, callback: Any, args: Any) -> None:
+    controller.enter_node(node)
+    callback(*args)

@@ -1,0 +1,80 @@
+"""The end of a race and of a loop: tasks leave their code, and nothing is lost on the way."""
+
+import asyncio
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pytest_supercache.runtime.aio.event_loop import ControlledLoop
+from pytest_supercache.runtime.kernel.actor import Abandoned
+from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor
+
+
+def name_lost_exceptions(loop: ControlledLoop) -> list[tuple[str, BaseException]]:
+    """Return what tasks raised and nobody looked at."""
+    for task, actor in loop.actors.items():
+        if task.done() and not task.cancelled() and task._log_traceback:  # noqa: SLF001
+            error = task.exception()
+            if error is not None and not isinstance(error, Abandoned):
+                loop.lost.append((actor.name, error))
+    return loop.lost
+
+
+def keep_lost_exceptions(loop: ControlledLoop) -> None:
+    """Let a loop keep what asyncio would only log."""
+
+    def hear(_: Any, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is not None and not isinstance(error, Abandoned | asyncio.CancelledError):
+            handle = context.get("handle")
+            actor = loop.acting() if handle is None else handle._context.get(ACTING)  # noqa: SLF001 - asyncio tells it nowhere else
+            loop.lost.append((loop.host.name if actor is None else actor.name, error))
+
+    loop.set_exception_handler(hear)
+
+
+def is_at_rest(loop: ControlledLoop) -> bool:
+    """Say whether nothing is left on a loop whose body has ended: to run, to leave, to close."""
+    inner: Any = loop  # what asyncio keeps
+    is_quiet = not (inner._ready or inner._transports or inner._asyncgens)
+    return is_quiet and not loop.connections and all(task.done() for task in loop.actors)
+
+
+async def unwind(loop: ControlledLoop, wanted: Callable[[TaskActor], bool]) -> None:
+    """Let tasks leave their code: parked ones are told at their step, others are cancelled."""
+    for _ in range(3):
+        tasks = [task for task, actor in loop.actors.items() if not task.done() and wanted(actor)]
+        if not tasks:
+            return
+        for task in tasks:
+            actor = loop.actors[task]
+            actor.dismissed = True
+            if actor.gate is not None and not actor.gate.done():
+                actor.gate.set_exception(Abandoned())
+            else:
+                task.cancel()
+        for _ in range(1000):
+            if all(task.done() for task in tasks):
+                break
+            await _one_round()
+    names = ", ".join(sorted(actor.name for task, actor in loop.actors.items()
+                             if not task.done() and wanted(actor)))  # fmt: skip
+    if names:
+        loop.controller.hazard(f"{names} did not leave its code when the execution ended")
+
+
+async def close_sockets(loop: ControlledLoop) -> None:
+    """Cut connections to real servers: the next execution has a loop of its own."""
+    for connection in list(loop.connections):
+        await connection.disconnect(nowait=True)
+    transports = list(loop._transports.values())  # type: ignore[attr-defined] # asyncio's own
+    for transport in transports:
+        transport.abort()
+    for _ in transports:
+        await _one_round()
+
+
+@types.coroutine
+def _one_round() -> Iterator[None]:
+    """Let everything run that is ready."""
+    yield

@@ -1,0 +1,99 @@
+"""What coroutines let threads do: `run_in_executor`, whose functions are actors of their own.
+
+A job given to a pool of the code's own waits until a worker is free. The loop's default pool is
+taken to have a free worker for every job.
+"""
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import FlagState, Wait
+from pytest_supercache.runtime.aio.tasks import fill
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.actor import (
+    Actor,
+    ActorThread,
+    Announced,
+    State,
+    name_of_child,
+)
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.sync.pools import ThreadPoolExecutor
+from pytest_supercache.runtime.sync.threads import adopt, child_of, ended, live_to_the_end
+
+if TYPE_CHECKING:
+    from pytest_supercache.runtime.aio.event_loop import ControlledLoop
+    from pytest_supercache.runtime.kernel.stepping import Stepping
+
+
+def run_on_thread(
+    loop: "ControlledLoop", parent: Any, executor: Any, func: Any, args: tuple[Any, ...]
+) -> asyncio.Future[Any]:
+    """Run a function on a thread that is an actor; outside of the race, at once.
+
+    Raises:
+        RuntimeError: the executor was shut down.
+    """
+    controller = loop.controller
+    if isinstance(executor, ThreadPoolExecutor):
+        executor.refuse_if_closed()
+    future: asyncio.Future[Any] = loop.create_future()
+    if parent is None or not loop.racing or parent.dismissed:
+        fill(future, func, args)
+        return future
+    controller.note_undeclared(f"{parent.name} runs code on a thread of an executor")
+    if controller.memory is not None:
+        controller.memory.note_passing(parent)
+    work = partial(_work, loop, future, func, args)
+    execution = controlled()
+    if execution is not None and isinstance(executor, ThreadPoolExecutor):
+        _queue(execution, executor, parent, work, future)
+        return future
+    name = name_of_child(parent)
+    child = Actor(name, parent.node, work, daemon=parent.daemon)
+    child.operation = parent.operation
+    controller.actors[name] = child
+    return future
+
+
+def _queue(
+    execution: "Stepping",
+    pool: ThreadPoolExecutor,
+    parent: Any,
+    work: Callable[[], None],
+    future: asyncio.Future[Any],
+) -> None:
+    """Let a job begin when enough of those before it have ended, so that a worker is free."""
+    child = child_of(parent, lambda: live_to_the_end(execution, child, work), daemon=parent.daemon)
+    jobs = pool.jobs_of_loops(execution)
+    before, waits_for = tuple(flag for flag, _ in jobs), len(jobs) + 1 - pool.workers_max
+    jobs.append((ended(child), future))
+    execution.wait_state(ended(child), FlagState())
+    child.pending = Announced(
+        f"begin {child.name}", "lock", Footprint(reads=frozenset(before)),
+        Wait(any_of=before, enough=waits_for) if waits_for > 0 else None,
+    )  # fmt: skip
+    child.state = State.PARKED
+    thread = ActorThread(target=execution.controller.live, args=(child,), name=child.name)
+    adopt(execution, child, thread, ActorThread.start)
+
+
+def _work(
+    loop: "ControlledLoop", future: asyncio.Future[Any], func: Any, args: tuple[Any, ...]
+) -> None:
+    """Run a function on a thread; others may come in before its answer arrives.
+
+    The loop takes the answer after what the function has handed over to it.
+    """
+    answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    fill(answer, func, args)
+    if (actor := current_actor()) is not None:
+        actor.is_through = True
+    memory = loop.controller.memory
+    if memory is not None and memory.sharing.locations:
+        memory.part("hand over the result")
+    loop.inbox.put_end(asyncio.Handle(fill, (future, answer.result, ()), loop))

@@ -1,0 +1,70 @@
+"""Tasks of one event loop that sleep: it wakes them in the order of their deadlines.
+
+However late a loop is, it takes what is due in that order. So a task may wake only after the one
+before it has, and a search is told by flags: each wake-up sets one, and waits for the one before.
+"""
+
+from bisect import bisect_right
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import FlagState, Wait
+
+if TYPE_CHECKING:
+    from pytest_supercache.runtime.kernel.actor import Announced
+    from pytest_supercache.runtime.kernel.controller import Controller
+    from pytest_supercache.runtime.kernel.task_actor import TaskActor
+
+
+class _Sleeper(NamedTuple):
+    deadline: float
+    flag: str
+    """Set when it wakes."""
+    step: "Announced"
+    footprint: Footprint
+    """Of the step, but for what it waits for."""
+
+
+class Sleepers:
+    """Those of one loop, in the order in which they wake.
+
+    Args:
+        controller: of the execution.
+    """
+
+    def __init__(self, controller: "Controller") -> None:
+        self._controller = controller
+        self._asleep: list[_Sleeper] = []
+
+    def add(self, actor: "TaskActor", step: "Announced") -> None:
+        """Let a task fall asleep; of two with one deadline the first to do so wakes first."""
+        if step.kind != "clock" or step.deadline is None:
+            return
+        flag = f"woken:{actor.name}#{actor.taken}"
+        self._controller.record.waits.declare(flag, FlagState())
+        step.wait = replace(step.wait or Wait(), sets=(flag,))
+        footprint = step.footprint | Footprint(writes=frozenset({flag}))
+        at = bisect_right([sleeper.deadline for sleeper in self._asleep], step.deadline)
+        self._asleep.insert(at, _Sleeper(step.deadline, flag, step, footprint))
+        self._put_behind(at)
+        self._put_behind(at + 1)
+
+    def remove(self, step: "Announced", *, woke: bool) -> None:
+        """Let go of a task that has woken, or has been cancelled in its sleep."""
+        for at, sleeper in enumerate(self._asleep):
+            if sleeper.step is step:
+                del self._asleep[at]
+                if not woke:
+                    self._put_behind(at)
+                return
+
+    def _put_behind(self, at: int) -> None:
+        """Let the sleeper at a place wake after the one before it."""
+        if at >= len(self._asleep):
+            return
+        flag = self._asleep[at - 1].flag if at else ""
+        _, _, step, footprint = self._asleep[at]
+        assert step.wait is not None, "a sleeper waits for its time"
+        step.wait = replace(step.wait, after=flag)
+        step.footprint = footprint | Footprint(reads=frozenset({flag} if flag else ()))

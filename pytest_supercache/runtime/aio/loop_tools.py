@@ -1,0 +1,181 @@
+"""What asyncio is for code under test: its sleeps are steps, its locks and queues are its own.
+
+asyncio's locks, events and queues need nothing from us: they do not suspend unless they must, and
+whom they wake goes on in asyncio's order. But actors that use the same one share memory that no
+step declares, so that is noted: memory is treated as shared then (docs/decisions/0013).
+"""
+
+import asyncio
+import asyncio.mixins
+import inspect
+import sys
+import warnings
+from asyncio import _get_running_loop as get_running_loop
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import wraps
+from typing import Any
+
+from pytest_supercache.core.footprint import NOTHING, Footprint
+from pytest_supercache.runtime.aio import tasks
+from pytest_supercache.runtime.aio.event_loop import ControlledLoop
+from pytest_supercache.runtime.aio.loop_inbox import run_coroutine_threadsafe
+from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.task_actor import TaskActor
+from pytest_supercache.runtime.kernel.under_test import is_under_test_name
+
+_real_sleep = asyncio.sleep
+_real_wait_for = asyncio.wait_for
+
+_TOOLS: tuple[tuple[type, tuple[str, ...]], ...] = (
+    (asyncio.Lock, ("acquire", "release", "locked")),
+    (asyncio.Event, ("set", "clear", "is_set", "wait")),
+    (asyncio.Semaphore, ("acquire", "release", "locked")),
+    (asyncio.Queue, ("put_nowait", "get_nowait", "put", "get", "empty", "full", "qsize")),
+    (asyncio.Condition, ("notify", "wait")),
+)
+
+_ROOTS = frozenset({"asyncio.events", tasks.__name__})
+"""Modules whose functions run a task, or the coroutine of a user."""
+
+
+async def sleep(delay: float, result: Any = None) -> Any:
+    """Stand in for ``asyncio.sleep``: in a race only the virtual clock moves."""
+    execution = controlled()
+    if execution is None or not _is_racing():
+        return await _real_sleep(delay, result)
+    if delay <= 0:
+        await async_stepping.step(execution, "sleep 0 ms", NOTHING, kind="clock")
+    else:
+        await async_stepping.step(
+            execution,
+            f"sleep {delay * 1000:g} ms",
+            Footprint(reads=frozenset({"clock:now"})),
+            kind="clock",
+            deadline=execution.now() + delay,
+        )
+    return result
+
+
+async def wait_for(fut: Any, timeout: float | None) -> Any:
+    """Stand in for ``asyncio.wait_for`` as it is since 3.12: it starts no task of its own.
+
+    So the actors of a schedule have the same names on every Python.
+    """
+    if controlled() is None or timeout is None or timeout <= 0:
+        return await _real_wait_for(fut, timeout)
+    async with asyncio.timeout(timeout):
+        return await fut
+
+
+def async_pairs() -> list[tuple[Any, Any]]:
+    """Return (real, stand-in) pairs for code that imported the names."""
+    pairs: list[tuple[Any, Any]] = [
+        (_real_sleep, sleep), (asyncio.run_coroutine_threadsafe, run_coroutine_threadsafe),
+    ]  # fmt: skip
+    if sys.version_info < (3, 12):
+        pairs.append((_real_wait_for, wait_for))
+    return pairs
+
+
+@contextmanager
+def tools_watched() -> Iterator[None]:
+    """Replace asyncio's sleep, note who uses its tools, hear of coroutines nobody awaited."""
+    with ExitStack() as undo:
+        for real, stand_in in async_pairs():
+            for module in (asyncio, asyncio.tasks):
+                undo.callback(setattr, module, real.__name__, real)
+                setattr(module, real.__name__, stand_in)
+        for owner, names in _TOOLS:
+            for name in names:
+                method = owner.__dict__.get(name)
+                if method is not None:
+                    undo.callback(setattr, owner, name, method)
+                    setattr(owner, name, _noting(method))
+        _rebind_to_the_running_loop(undo)
+        _hear_unawaited(undo)
+        yield
+
+
+def _is_racing() -> bool:
+    actor = current_actor()
+    return not isinstance(actor, TaskActor) or actor.home.racing
+
+
+def _noting(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        _note_use(args[0], sys._getframe(1))
+        return method(*args, **kwargs)
+
+    @wraps(method)
+    async def noted_coroutine(*args: Any, **kwargs: Any) -> Any:
+        _note_use(args[0], sys._getframe(1))
+        return await method(*args, **kwargs)
+
+    return noted_coroutine if inspect.iscoroutinefunction(method) else noted
+
+
+def _note_use(tool: Any, frame: Any) -> None:
+    """Note a tool that a second actor uses; what only one has is nobody else's memory."""
+    loop = get_running_loop()
+    if type(loop) is not ControlledLoop or not loop.racing or loop.answers_awaited:
+        return  # what redis-py uses inside a command is no business of ours
+    actor = loop.acting()
+    if actor is None or loop.controller.shared_memory or not _is_used_by_code_under_test(frame):
+        return
+    first, _ = loop.tools.setdefault(id(tool), (actor, tool))
+    if first is not actor:
+        kind = type(tool).__name__
+        loop.controller.note_memory(f"{first.name} and {actor.name} used one asyncio.{kind}")
+
+
+def _is_used_by_code_under_test(frame: Any) -> bool:
+    """Whether the caller is under test; a task, or a user, may be one call of the tool."""
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name in _ROOTS:
+            return True
+        if not name.startswith(("asyncio", "contextlib", __name__)):
+            return is_under_test_name(name)
+        frame = frame.f_back
+    return False
+
+
+def _rebind_to_the_running_loop(undo: ExitStack) -> None:
+    """A lock made at import outlives an execution's loop: it belongs to the one that runs."""
+    owner: Any = asyncio.mixins._LoopBoundMixin  # noqa: SLF001
+    get_loop = owner._get_loop  # noqa: SLF001
+
+    @wraps(get_loop)
+    def get_running_loop(tool: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, ControlledLoop):
+            tool._loop = loop  # noqa: SLF001
+            return loop
+        return get_loop(tool)
+
+    undo.callback(setattr, owner, "_get_loop", get_loop)
+    owner._get_loop = get_running_loop  # noqa: SLF001
+
+
+def _hear_unawaited(undo: ExitStack) -> None:
+    """The interpreter calls this when a coroutine goes away that nobody awaited."""
+    hook: Any = warnings
+    warn = hook._warn_unawaited_coroutine  # noqa: SLF001
+
+    def note(coroutine: Any) -> None:
+        actor = current_actor()
+        execution = None if actor is None else controlled()
+        if execution is None or actor is None:
+            warn(coroutine)
+        elif not execution.controller.leaving():
+            name = getattr(coroutine, "__qualname__", "?")
+            execution.controller.left_over.append(
+                (actor.name, f"the coroutine {name!r} was never awaited")
+            )
+
+    undo.callback(setattr, hook, "_warn_unawaited_coroutine", warn)
+    hook._warn_unawaited_coroutine = note  # noqa: SLF001

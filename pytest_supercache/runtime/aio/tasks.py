@@ -1,0 +1,41 @@
+"""The code inside tasks: a user's coroutine, or a function that fills a future."""
+
+import asyncio
+import concurrent.futures
+from typing import Any
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.runtime.kernel.actor import Abandoned
+from pytest_supercache.runtime.kernel.controller import Controller
+from pytest_supercache.runtime.kernel.task_actor import TaskActor
+from pytest_supercache.runtime.memory.calls import touching
+
+
+async def live(actor: TaskActor, controller: Controller) -> None:
+    """Run a user's code in its task."""
+    try:
+        actor.result = await actor.target()
+    except Abandoned:
+        pass
+    except SupercacheError as error:  # the scenario is at fault, not the code under test
+        controller.crashed(error)
+    except BaseException as error:  # noqa: BLE001 - judged by the guarantee `answers`
+        if not actor.dismissed:
+            actor.error = error
+    controller.ended(actor)
+
+
+def fill(
+    future: asyncio.Future[Any] | concurrent.futures.Future[Any], func: Any, args: tuple[Any, ...]
+) -> None:
+    """Call a function and fill a future with what it returns or raises."""
+    try:
+        result = touching(func, *args)
+    except Abandoned:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the future raises it again
+        if not future.done():
+            future.set_exception(error)
+    else:
+        if not future.done():
+            future.set_result(result)

@@ -1,0 +1,6 @@
+"""Runs one execution under a schedule: who goes next, when, on which thread, at which time.
+
+The controller asks the scheduler at each switch point, and code arrives there through `stepping` or
+`async_context`. Actors, their threads, the clock, faults and the watchdog live here. Nothing here
+knows what is patched, nor which libraries there are.
+"""

@@ -1,0 +1,96 @@
+"""The execution that runs now: how doors, locks and layers find it."""
+
+import threading
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.trace import StepId
+from pytest_supercache.core.waits import Wait
+from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel.actor import Abandoned
+from pytest_supercache.runtime.kernel.calling import here
+from pytest_supercache.runtime.kernel.stepping import Stepping
+
+_running: list[tuple[Stepping, int, frozenset[int]]] = []
+
+
+def begin(execution: Stepping) -> None:
+    """Make ``execution`` the one that runs; the calling thread is the one that watches it.
+
+    Threads that are there already have nothing to do with it.
+    """
+    others = frozenset(threading._active)  # type: ignore[attr-defined] # noqa: SLF001 - who is here
+    _running.append((execution, threading.get_ident(), others))
+
+
+def end() -> None:
+    """Forget the execution that runs."""
+    _running.pop()
+
+
+def controlled() -> Stepping | None:
+    """Return the running execution if the calling thread is one of its actors'.
+
+    A thread that is neither an actor nor the watchdog was started by the code under test: what it
+    does is in no schedule, and the execution says so.
+    """
+    if not _running:
+        return None
+    execution, watchdog, others = _running[-1]
+    if here.actor is not None:
+        if here.controller is not execution.controller:
+            raise Abandoned  # of an execution that was given up: it must not act in this one
+        return execution
+    if not here.is_looking and threading.get_ident() not in {watchdog, *others}:
+        execution.name_foreign_thread()
+    return None
+
+
+def leave() -> None:
+    """In a forked process: no execution runs here, its threads are the other process's."""
+    _running.clear()
+
+
+class ActiveSwitch:
+    """The switch that the layers of one check are built with: it forwards to what runs now."""
+
+    def _controlled(self, label: str) -> Stepping | None:
+        execution = controlled()
+        if execution is not None and execution.switch is not self:
+            execution.controller.hazard(
+                f"{label}: on a layer of another check, or of a fixture, which was kept. Use the "
+                "layers that the system's factory is given, in every execution anew"
+            )
+        return execution
+
+    def step(
+        self, label: str, footprint: Footprint, *, kind: str, wait: Wait | None = None
+    ) -> None:
+        """Announce a step; without an execution the call is simply let through."""
+        execution = self._controlled(label)
+        if execution is not None:
+            execution.step(label, footprint, kind=kind, wait=wait)
+
+    def last_step(self) -> StepId | None:
+        """Name the last step of the calling actor; None when nothing runs."""
+        execution = controlled()
+        return None if execution is None else execution.last_step()
+
+    def answered(self, label: str) -> None:
+        """Tell the running execution that an answer has arrived."""
+        execution = controlled()
+        if execution is not None:
+            execution.answered(label)
+
+    async def astep(
+        self, label: str, footprint: Footprint, *, kind: str, wait: Wait | None = None
+    ) -> None:
+        """Announce a step of the calling task; without an execution it is simply let through."""
+        execution = self._controlled(label)
+        if execution is not None:
+            await async_stepping.step(execution, label, footprint, kind=kind, wait=wait)
+
+    async def aanswered(self, label: str) -> None:
+        """Tell the running execution that an answer has arrived in the calling task."""
+        execution = controlled()
+        if execution is not None:
+            await async_stepping.answered(execution, label)

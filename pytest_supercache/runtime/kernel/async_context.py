@@ -1,0 +1,140 @@
+"""How a coroutine comes to a switch point: the awaited twins of :mod:`runtime.stepping`.
+
+In the body's own code, and in a loop that a thread of the code under test runs for itself, there is
+no task to park: then the step is the thread's.
+"""
+
+import asyncio
+from asyncio import _get_running_loop as get_running_loop
+from collections.abc import Callable
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import Wait
+from pytest_supercache.runtime.kernel.actor import Actor
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.coroutines import is_inner
+from pytest_supercache.runtime.kernel.faults import Failure
+from pytest_supercache.runtime.kernel.stepping import Stepping, raise_late
+from pytest_supercache.runtime.kernel.task_actor import TaskActor
+
+
+async def step(
+    execution: Stepping,
+    label: str,
+    footprint: Footprint,
+    *,
+    kind: str,
+    wait: Wait | None = None,
+    deadline: float | None = None,
+    recheck_from: int | None = None,
+    polls: bool = False,
+    failure: Failure = ConnectionError,
+) -> bool:
+    """Announce a step of the calling task; returns when it may run.
+
+    Returns:
+        False when the step had a deadline that passed before it could be taken otherwise.
+    """
+    actor = current_actor()
+    assert actor is not None, f"{label!r} was announced by code that is not an actor's"
+    announced = execution.announced(
+        actor, label, footprint, kind, wait, deadline,
+        recheck_from=recheck_from, polls=polls, failure=failure,
+    )  # fmt: skip
+    if isinstance(actor, TaskActor):
+        if execution.faults.skews:
+            _name_skew(execution)
+        await actor.home.arrive(actor, announced)
+    else:
+        if (loop := get_running_loop()) is not None and not actor.direct:
+            _note_other_tasks(execution, actor, loop)
+        execution.controller.arrive(actor, announced)
+    if execution.on_step is not None or not execution.is_undisturbed:
+        execution.begun(actor, announced)
+    return not announced.fired
+
+
+def _note_other_tasks(execution: Stepping, actor: Actor, loop: Any) -> None:
+    """On the loop of a thread, a task that is ready while another one takes a step comes later."""
+    execution.controller.simplify("tasks of a loop that a thread runs in their own order")
+    current = asyncio.current_task(loop)
+    for task in asyncio.all_tasks(loop):
+        is_ready = getattr(task, "_fut_waiter", None) is None
+        if task is not current and is_ready and not is_inner(task.get_coro()):
+            execution.controller.leave_unproven(
+                f"{actor.name} runs an event loop on its thread, and several tasks on it take "
+                "steps, in one order only. Let the user be a coroutine (async def): its tasks are "
+                "raced"
+            )
+
+
+def _name_skew(execution: Stepping) -> None:
+    execution.controller.hazard(
+        "the fault clock_skew is not available for coroutines in this version: tasks of all "
+        "nodes share one thread, whose clock cannot be ahead for some of them"
+    )
+
+
+async def call(
+    execution: Stepping,
+    label: str,
+    footprint: Footprint,
+    make: Callable[[], Any],
+    *,
+    kind: str,
+    failure: Failure = ConnectionError,
+    parts_answer: bool = True,
+    recheck_from: int | None = None,
+) -> Any:
+    """Take the step of a call and make the call; its answer or error is a switch point of its own.
+
+    ``parts_answer`` is False where the code is given an answer only with that of a later step;
+    with ``recheck_from`` it was asked before, and waits for what is written from there on.
+    """
+    await step(
+        execution, label, footprint, kind=kind, failure=failure,
+        recheck_from=recheck_from, polls=recheck_from is not None,
+    )  # fmt: skip
+    if execution.is_undisturbed:
+        return await make()
+    actor = current_actor()
+    assert actor is not None, "a call is made by an actor"
+    late, actor.late = actor.late, None
+    try:
+        answer = await make()
+    except Exception:
+        await answered(execution, label)
+        raise
+    if parts_answer:
+        await answered(execution, label)
+    if late is not None:
+        raise late
+    return answer
+
+
+async def answered(execution: Stepping, label: str) -> None:
+    """Part the answer of a step from what the code does with it, where memory is shared."""
+    memory, actor = execution.controller.memory, current_actor()
+    is_parted = memory is not None and actor is not None and memory.answer_is_step(actor, label)
+    if execution.controller.shared_memory or is_parted:
+        await step(execution, f"answer of {label}", Footprint(), kind="memory")
+    if execution.faults.vector:
+        raise_late(current_actor())
+
+
+async def inside(
+    execution: Stepping, label: str, footprint: Footprint, make: Callable[[], Any]
+) -> Any:
+    """Make a watched call as a step; steps inside it inherit its footprint."""
+    actor = current_actor()
+    assert actor is not None, "a watched call is announced by the actor that makes it"
+
+    async def inner() -> Any:
+        actor.inherited.append(footprint)
+        try:
+            return await make()
+        finally:
+            actor.inherited.pop()
+
+    return await call(execution, label, footprint, inner, kind="watched")

@@ -1,0 +1,113 @@
+"""What code under test reads off the clock: time passes for it, though the clock stands still.
+
+Virtual time moves only at ticks, and yet nobody divides by zero: of two readings of one actor the
+later one is later, by a microsecond, and a reading is later than every reading that it depends on
+(logical clocks: Lamport 1978). What an actor reads follows from the steps it depends on, so
+equivalent schedules show the same. Readings of client libraries, and of servers, stay as they are.
+"""
+
+import sys
+from typing import Any
+
+from pytest_supercache.core.footprint import EVERYTHING, Footprint
+from pytest_supercache.core.trace import Step
+from pytest_supercache.runtime.kernel.actor import Actor
+from pytest_supercache.runtime.kernel.own_code import LAYERS
+from pytest_supercache.runtime.kernel.record import Record
+from pytest_supercache.runtime.kernel.under_test import is_under_test_name
+
+MICROSECOND = 1e-6
+
+
+class Readings:
+    """How many microseconds have passed for each actor of one execution, by its own readings.
+
+    Args:
+        record: the steps that were taken.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._seen = 0
+        self._passed: dict[str, int] = {}
+        self._written: dict[str, int] = {}
+        self._read: dict[str, int] = {}
+        self._body = 0
+        """What had passed for the body of the execution before its users began."""
+
+    def next(self, actor: Actor) -> int:
+        """Return how many microseconds have passed for an actor that reads the clock now.
+
+        Nothing passes for coroutines: what they know of each other is in no step.
+        """
+        actor.writes += 1  # a loop that reads the clock is in a new state each time
+        if actor.is_task or actor.loop is not None:
+            return 0
+        steps = self._record.steps
+        if self._passed:
+            for step in steps[self._seen :]:
+                self._take_in(step)
+        self._seen = len(steps)
+        name = actor.name
+        if actor.direct:  # nobody else runs: all that was read is known
+            passed = max(self._passed.values(), default=0)
+            self._body = passed + 1
+        else:
+            passed = self._passed.get(name, max(self._body, self._written.get(actor.born, 0)))
+        self._passed[name] = passed + 1
+        return passed + 1
+
+    def note_end(self, actor: Actor, footprint: Footprint) -> None:
+        """Let others know what an actor has read in a critical section, which is one step."""
+        if not self._passed:
+            return
+        steps = self._record.steps
+        for step in steps[self._seen :]:
+            self._take_in(step)
+        self._seen = len(steps)
+        self._let_know(footprint, self._passed.get(actor.name, 0))
+
+    def _take_in(self, step: Step) -> None:
+        """Let a step know what those steps knew that it depends on."""
+        reads, writes = step.footprint.reads, step.footprint.writes
+        passed = self._passed.get(step.actor, self._body if self._passed else 0)
+        for resource in reads | writes:
+            passed = max(passed, *self._known(self._written, resource))
+        for resource in writes:
+            passed = max(passed, *self._known(self._read, resource))
+        if not passed:
+            return
+        self._passed[step.actor] = passed
+        self._let_know(step.footprint, passed)
+
+    def _let_know(self, footprint: Footprint, passed: int) -> None:
+        self._read.update(
+            (resource, self._latest(self._read, resource, passed)) for resource in footprint.reads
+        )
+        self._written.update(
+            (resource, self._latest(self._written, resource, passed))
+            for resource in footprint.writes
+        )
+
+    def _known(self, table: dict[str, int], resource: str) -> tuple[int, int]:
+        if resource == EVERYTHING:
+            return 0, max(table.values(), default=0)
+        return table.get(resource, 0), table.get(EVERYTHING, 0)
+
+    def _latest(self, table: dict[str, int], resource: str, passed: int) -> int:
+        return max(table.get(resource, 0), passed)
+
+
+def is_read_by_code() -> bool:
+    """Say whether code under test, or a library that it uses as its own, reads the clock now."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_globals.get("__name__")
+        if type(name) is str and (not name.startswith(_ON_THE_WAY) or name.startswith(LAYERS)):
+            return is_under_test_name(name)
+        frame = frame.f_back
+    return False
+
+
+_ON_THE_WAY = ("freezegun.", "pytest_supercache.")
+"""What stands between code and the clock; layers read it for themselves, to see which keys live."""

@@ -1,0 +1,140 @@
+"""Diagnosis of a thread that hangs in a real lock: the lock, its holder, and why it is real.
+
+The line that hangs is read, and its names are looked up in its frame without running any code.
+Whatever cannot be known for certain is not said.
+"""
+
+import ast
+import functools
+import re
+import sys
+import sysconfig
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+from pytest_supercache.runtime.kernel.actor import Actor
+from pytest_supercache.runtime.kernel.source import parts_of, value_of
+from pytest_supercache.runtime.kernel.whereabouts import frames_of, place
+
+_KINDS = (type(threading.Lock()), type(threading.RLock()))
+
+_OF_PROPERTIES = (
+    "cached_property makes it, in Python 3.11. Run this on 3.12, which has none, or let what it "
+    "computes take no step"
+)
+
+_OF_FILES = "the operating system gives it to whom it likes, so it is not under control here"
+
+
+class _Awaited(NamedTuple):
+    lock: Any
+    shown: str
+    why: str
+
+
+def explain(actor: Actor, everybody: Iterable[Actor], is_ours: Callable[[str], bool]) -> list[str]:
+    """Say which real lock an actor waits for; nothing if it does not, or if nobody can know."""
+    frame = next((f for f in frames_of(actor) if not is_ours(f.f_code.co_filename)), None)
+    if frame is None:
+        return []
+    if _locks_of_files(frame):
+        return [f"{actor.name} waits for a lock of a file: {_OF_FILES}"]
+    awaited = _of_property(frame) or _of_line(frame)
+    if awaited is None or _is_owner(actor, awaited.lock):
+        return []
+    others = (other for other in everybody if other is not actor)
+    told = f"{actor.name} waits for {awaited.shown}{_held(awaited.lock, others)}"
+    return [told, f"it is a real lock: {awaited.why}"] if awaited.why else [told]
+
+
+def _held(lock: Any, others: Iterable[Actor]) -> str:
+    """Say who holds it: an `RLock` knows its owner, and who is inside of a `with` shows it."""
+    for other in others:
+        for frame in frames_of(other):
+            if any(value_of(item, frame) is lock for item in _entered(frame)):
+                return f", which {other.name} holds ({place(frame)})"
+        if _is_owner(other, lock):
+            return f", which {other.name} holds"
+    return ""
+
+
+def _is_owner(actor: Actor, lock: Any) -> bool:
+    owner = re.search(r"owner=(\d+)", repr(lock)) if type(lock) is _KINDS[1] else None
+    return owner is not None and actor.thread is not None and str(actor.thread.ident) == owner[1]
+
+
+def _of_property(frame: FrameType) -> _Awaited | None:
+    if frame.f_code is not getattr(functools.cached_property.__get__, "__code__", None):
+        return None
+    found: Any = frame.f_locals.get("self")
+    lock = getattr(found, "lock", None)
+    if not _is_held(lock):
+        return None
+    return _Awaited(lock, f"the lock of the cached_property {found.attrname!r}", _OF_PROPERTIES)
+
+
+def _of_line(frame: FrameType) -> _Awaited | None:
+    candidates = [*_takes(frame)]
+    held = [(node, lock) for node in candidates if _is_held(lock := value_of(node, frame))]
+    if len(held) != 1:
+        return None
+    node, lock = held[0]
+    return _Awaited(lock, f"the lock {ast.unparse(node)}", _why(frame))
+
+
+def _why(frame: FrameType) -> str:
+    """Say why the locks of a module are left alone, if its name is the reason."""
+    top = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    folders = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
+    parents = Path(frame.f_code.co_filename).parents
+    is_library = any(folder in parents for folder in folders)
+    is_installed = any(parent.name in {"site-packages", "dist-packages"} for parent in parents)
+    if top not in sys.stdlib_module_names or (is_library and not is_installed):
+        return ""
+    return (
+        f"the module {top} has the name of one of the standard library, and is taken for it; give "
+        "it another name"
+    )
+
+
+def _is_held(lock: Any) -> bool:
+    if type(lock) is _KINDS[0]:
+        return bool(lock.locked())
+    return type(lock) is _KINDS[1] and repr(lock).startswith("<locked")
+
+
+def _locks_of_files(frame: FrameType) -> bool:
+    fcntl = sys.modules.get("fcntl")
+    takers = [getattr(fcntl, name, None) for name in ("flock", "lockf")]
+    calls = (node.func for node in _at(frame) if isinstance(node, ast.Call))
+    found = [value_of(called, frame) for called in calls]
+    return any(one is not None and one is taker for one in found for taker in takers)
+
+
+def _takes(frame: FrameType) -> Iterator[ast.expr]:
+    """Yield what the line takes: ``LOCK`` of ``with LOCK:`` and of ``LOCK.acquire()``."""
+    for node in _at(frame):
+        if isinstance(node, ast.With | ast.AsyncWith) and node.body[0].lineno > frame.f_lineno:
+            yield from (item.context_expr for item in node.items)
+        called = node.func if isinstance(node, ast.Call) else None
+        if isinstance(called, ast.Attribute) and called.attr in {"acquire", "__enter__"}:
+            yield called.value
+
+
+def _at(frame: FrameType) -> Iterator[ast.AST]:
+    """Yield the parts of the code that begin on the line of a frame."""
+    for node in parts_of(frame):
+        if getattr(node, "lineno", None) == frame.f_lineno:
+            yield node
+
+
+def _entered(frame: FrameType) -> Iterator[ast.expr]:
+    """Yield what the line of a frame is inside of."""
+    for node in parts_of(frame):
+        if not isinstance(node, ast.With) or node.end_lineno is None:
+            continue
+        if node.body[0].lineno <= frame.f_lineno <= node.end_lineno:
+            yield from (item.context_expr for item in node.items)

@@ -1,0 +1,110 @@
+"""What an execution has done so far: its steps, its wait objects, the content after each step."""
+
+from collections.abc import Callable
+
+from pytest_supercache.core.footprint import EVERYTHING, touches
+from pytest_supercache.core.trace import Layers, Pending, Step
+from pytest_supercache.core.waiting import Waits
+from pytest_supercache.core.waits import Wait
+from pytest_supercache.layers.clock import VirtualClock
+from pytest_supercache.runtime.kernel.actor import Actor, Announced, BackgroundActor
+
+
+class Record:
+    """Steps in the order they were taken, and the state of every wait object.
+
+    Args:
+        clock: gives each step its virtual time.
+        snapshot: returns what all layers hold; None: content is not recorded.
+    """
+
+    def __init__(self, clock: VirtualClock, snapshot: Callable[[], Layers] | None) -> None:
+        self.steps: list[Step] = []
+        self.waits = Waits()
+        self.snapshot = snapshot
+        self.is_full = snapshot is not None  # with all that a counterexample is told with
+        self.start: Layers = {}  # what every layer held when the race began
+        self.memory_at_start: Layers = {}  # what shared memory held when the race began
+        self._memory: Callable[[], Layers] | None = None
+        self.last: str | None = None  # the actor of the last step; a tick is nobody's
+        self._clock = clock
+        self._is_open = False  # what holds after the last step is still to be recorded
+
+    def take(
+        self,
+        actor: Actor | BackgroundActor,
+        announced: Announced,
+        phase: str,
+        choice: int | None,
+        pending: tuple[Pending, ...],
+    ) -> None:
+        """Record that ``actor`` takes the step it announced."""
+        name, wait, before, after = actor.name, announced.wait, None, None
+        if wait is not None:
+            before, after = self.waits.perform(name, wait)
+        step = Step(
+            name, actor.taken, announced.label, announced.kind, announced.footprint, actor.node,
+            phase, actor.operation, choice, wait, before, after, pending, None, self._clock.now(),
+            announced.deadline, announced.fired, announced.recheck_from is not None, False,
+            actor.cause, (), None if choice is None else actor.point,  # faults strike in the race
+        )  # fmt: skip
+        if self.is_full:
+            step.functions = actor.functions()
+        self.steps.append(step)
+        self._is_open = self.is_full
+        self.last = name
+
+    def add(self, step: Step) -> None:
+        """Append a step; its effect is still to come."""
+        self.steps.append(step)
+        self._is_open = self.is_full
+
+    def close(self) -> None:
+        """Record what every layer holds, now that the effect of the last step is complete."""
+        if self._is_open and self.snapshot is not None:
+            self._is_open = False
+            self.steps[-1].layers = self.snapshot()
+            if self._memory is not None:
+                self.steps[-1].memory = self._memory()
+
+    def begin_race(self) -> None:
+        """Remember what wait objects, layers and shared memory hold before the first choice."""
+        self.close()
+        self.waits.mark()
+        if self.snapshot is not None:
+            self.start = self.snapshot()
+        if self._memory is not None:
+            self.memory_at_start = self._memory()
+
+    def show_memory(self, look: Callable[[], Layers]) -> None:
+        """Record what shared memory holds, too, from now on."""
+        self.close()
+        self._memory = look
+
+    def keep_memory(self) -> None:
+        """Freeze the content of shared memory: later steps record what it holds now."""
+        if self._memory is not None:
+            self.close()
+            last = self._memory()
+            self._memory = lambda: last
+
+    def allows(self, actor: str, wait: Wait | None) -> bool:
+        """Say whether the wait objects let ``actor`` go on."""
+        return self.waits.allows(actor, wait)
+
+    def wrote_since(self, position: int, resources: frozenset[str]) -> bool:
+        """Say whether a step from ``position`` on may have written one of ``resources``.
+
+        Whoever reads everything is waiting for memory too, which any step may have changed.
+        """
+        if EVERYTHING in resources:
+            return len(self.steps) > position
+        return any(
+            touches(step.footprint.writes, resources) and not step.futile
+            for step in self.steps[position:]
+        )
+
+    def note_futile(self, kinds: tuple[str, ...]) -> None:
+        """Note that the step that was just taken has changed nothing, if it is of such a kind."""
+        if self.steps and self.steps[-1].kind in kinds:
+            self.steps[-1].futile = True

@@ -1,0 +1,160 @@
+"""Loops without a wait: an actor asks the same again and again, and nothing changes.
+
+``while not redis.set(lock, me, nx=True): pass`` has an endless execution: the one in which nobody
+else is let go on. Its loop is cut where it is proved to be one: the actor comes to a question at
+which its code was before, remembers the same as then, has changed nothing since, and nobody has
+written what it has read since. Then the question waits until somebody does (fairness), unless
+nobody else can go on. As many repeats as polls may have come first, so that code which gives up
+after a few tries does so in some schedule. Code that counts its tries is no such loop: it is
+executed, up to ``COUNTED_MAX`` questions in a row.
+
+Questions are commands that read, commands that have changed nothing (``SET key NX`` of a key that
+is there), and reads of shared memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_supercache.core.footprint import Footprint, touches
+from pytest_supercache.core.operation import RACE
+from pytest_supercache.layers.redis_commands import has_changed_nothing
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.polling import state_of_code
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_supercache.core.trace import Step
+    from pytest_supercache.runtime.kernel.actor import Actor
+    from pytest_supercache.runtime.kernel.stepping import Stepping
+
+COUNTED_MAX = 250
+"""How often code that counts its questions may ask the same one in a row; more is UNKNOWN."""
+
+
+class Spin:
+    """What one actor has asked since it last changed anything, or waited."""
+
+    __slots__ = ("asked", "is_cut", "reads", "visits")
+
+    def __init__(self) -> None:
+        self.asked: dict[str, int] = {}
+        self.reads: frozenset[str] = frozenset()
+        self.visits: dict[tuple[str, object], tuple[object, int]] = {}
+        """By question and place in the code: what it remembered there, after how many steps."""
+        self.is_cut = False
+
+    def note(self, question: str, footprint: Footprint) -> None:
+        """Take in a question that has changed nothing."""
+        self.asked[question] = self.asked.get(question, 0) + 1
+        if not footprint.reads <= self.reads:
+            self.reads |= footprint.reads
+
+    def is_due(self, question: str, repeats: int) -> bool:
+        """Say whether the code is to be looked at before a question.
+
+        At first, then each time that twice as many were asked, for two in a row.
+        """
+        more = self.asked.get(question, 0) - repeats
+        if more <= 0:
+            return False
+        is_looked_at = more & (more - 1) == 0 or (more - 1) & (more - 2) == 0
+        return self.is_cut or is_looked_at or more >= COUNTED_MAX
+
+
+def take(execution: Stepping, label: str, footprint: Footprint, kind: str) -> None:
+    """Take a step that is a question if it writes nothing."""
+    actor = current_actor()
+    spin: Spin | None = None if actor is None else actor.spin
+    if actor is None or footprint.writes or actor.direct or execution.controller.phase != RACE:
+        execution.step(label, footprint, kind=kind)
+        return
+    if spin is None or spin.asked.get(label, 0) <= execution.controller.polls:  # the hot path
+        execution.step(label, footprint, kind=kind)
+        actor.spin = spin = spin or Spin()
+        spin.note(label, footprint)
+        return
+    question = Question(execution, label, footprint)
+    since = question.since
+    execution.step(
+        label, question.footprint, kind=kind, recheck_from=since, polls=since is not None
+    )
+    question.note_unchanged()
+
+
+class Question:
+    """A step that changes nothing, or may change nothing, and may be asked again.
+
+    Args:
+        execution: the one that runs.
+        label: what is asked.
+        footprint: what it may touch.
+    """
+
+    __slots__ = ("_execution", "_label", "_spin", "footprint", "since")
+
+    def __init__(self, execution: Stepping, label: str, footprint: Footprint) -> None:
+        actor = current_actor()
+        is_alone = actor is None or actor.direct or execution.controller.phase != RACE
+        self._execution = execution
+        self._label = label
+        self._spin: Spin | None = None if actor is None else actor.spin
+        self.footprint = footprint
+        """What it may touch, and what would be news to the loop that it is part of."""
+        self.since: int | None = None
+        """From which step on it waits for news; None: it is asked at once."""
+        if self._spin is not None and actor is not None and not is_alone:
+            self._look_back(actor, self._spin)
+
+    def answered(self, args: Sequence[Any], answer: Any) -> None:
+        """Note that a command was answered, which may show that it has changed nothing."""
+        if has_changed_nothing(args, answer):
+            self.note_unchanged()
+
+    def note_unchanged(self) -> None:
+        """Note that it has changed nothing; if it might have, its step ends nobody's wait."""
+        actor, execution = current_actor(), self._execution
+        if actor is None or actor.direct or execution.controller.phase != RACE:
+            return
+        spin = actor.spin = self._spin or Spin()
+        spin.note(self._label, self.footprint)
+        if self.footprint.writes:
+            steps = execution.record.steps
+            steps[_after_own_last(actor, steps) - 1].futile = True
+
+    def _look_back(self, actor: Actor, spin: Spin) -> None:
+        """Say from when on it waits, if the code has been here before as it is now."""
+        controller, steps = self._execution.controller, self._execution.record.steps
+        if not spin.is_due(self._label, controller.polls):
+            return
+        place, remembered = state_of_code(actor)
+        known = spin.visits.get((self._label, place))
+        spin.visits[self._label, place] = (remembered, len(steps))
+        own = _after_own_last(actor, steps)
+        if known is not None and known[0] == remembered:
+            if any(_is_news(step, spin.reads) for step in steps[known[1] : own]):
+                return
+        elif spin.asked[self._label] > COUNTED_MAX:
+            controller.leave_unproven(
+                f"{actor.name} has asked the same {COUNTED_MAX} times in a row ({self._label}) and "
+                "counts, or remembers, how often it asks: it may give up later, which was not "
+                "tried. Let it wait on an event, or sleep between two questions"
+            )
+        else:
+            return
+        spin.is_cut = True
+        self.since = own
+        self.footprint |= Footprint(reads=spin.reads)
+
+
+def _after_own_last(actor: Actor, steps: Sequence[Step]) -> int:
+    """Return how many steps there were after the last one of an actor."""
+    at = len(steps)
+    while at and steps[at - 1].actor != actor.name:
+        at -= 1
+    return at
+
+
+def _is_news(step: Step, reads: frozenset[str]) -> bool:
+    return touches(step.footprint.writes, reads) and not step.futile

@@ -1,0 +1,333 @@
+"""How code comes to a switch point: the calls that doors, locks, watches and layers make."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import Any
+
+from pytest_supercache.core.fault import DELAY_SECONDS
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.schedule import Schedule, moves_made
+from pytest_supercache.core.switch import Switch
+from pytest_supercache.core.trace import Step, StepId
+from pytest_supercache.core.waits import Wait, WaitState
+from pytest_supercache.layers.messages import Mailbox
+from pytest_supercache.runtime.kernel.actor import Actor, Announced
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.controller import Controller
+from pytest_supercache.runtime.kernel.expiries import Expiries
+from pytest_supercache.runtime.kernel.faults import Failure, Injection, Plan
+from pytest_supercache.runtime.kernel.node_version import Dialect
+from pytest_supercache.runtime.kernel.readings import Readings
+
+WRITES = frozenset({"existing_cache.log:writes"})
+"""What every write touches when the order of all writes matters."""
+
+SHARED_LAYERS = frozenset({"origin", "existing_cache"})
+"""Layers that exist once; every other one exists once per node."""
+
+
+class Stepping:
+    """The face of one execution towards code that runs in it."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        switch: Switch,
+        expiries: Expiries,
+        faults: Injection,
+    ) -> None:
+        self.controller = controller
+        self.switch = switch
+        self.record = controller.record
+        self.expiries = expiries
+        self.contents: dict[str, Any] = {}  # of queues and the like, by wait object
+        self.threads: dict[threading.Thread, Actor] = {}  # that code under test has started
+        self.workers: list[Any] = []  # of pools
+        self.readings = Readings(self.record)
+        self.faults = faults
+        self.on_step: Callable[[Step], None] | None = None  # called by the actor that takes it
+        self.commands: dict[str, str] = {}  # by actor: what it has sent and not received
+        self.received: set[str] = set()  # actors whose last reply was a step
+        self.tracks = False  # whether a client caches on its side, told of changes by the server
+        self.is_undisturbed = not (
+            self.faults.vector or controller.shared_memory or controller.grain == "wire"
+        )  # nothing happens to a step, nor comes between it and what follows: until the end
+
+    def step(
+        self,
+        label: str,
+        footprint: Footprint,
+        *,
+        kind: str,
+        wait: Wait | None = None,
+        deadline: float | None = None,
+        recheck_from: int | None = None,
+        polls: bool = False,
+        failure: Failure = ConnectionError,
+    ) -> bool:
+        """Announce a step of the calling actor; returns when it may run.
+
+        Returns:
+            False when the step had a deadline that passed before it could be taken otherwise.
+        """
+        actor = current_actor()
+        assert actor is not None, f"{label!r} was announced by a thread that is not an actor's"
+        if actor.section is not None:
+            self.controller.memory.sections.held_at_switch_point(actor)
+        if self.is_undisturbed and deadline is None and not (actor.born or actor.inherited):
+            # Nothing surrounds it, and nothing is done to it: this is the hot path.
+            announced = Announced(label, kind, footprint, wait, None, recheck_from, polls)
+        else:
+            announced = self.announced(
+                actor, label, footprint, kind, wait, deadline, recheck_from, polls, failure
+            )
+        self.controller.arrive(actor, announced)
+        if self.on_step is not None or not self.is_undisturbed:
+            self.begun(actor, announced)
+        return not announced.fired
+
+    def announced(
+        self,
+        actor: Actor,
+        label: str,
+        footprint: Footprint,
+        kind: str,
+        wait: Wait | None,
+        deadline: float | None,
+        recheck_from: int | None,
+        polls: bool = False,
+        failure: Failure = ConnectionError,
+    ) -> Announced:
+        """Make the announcement of a step, with all that surrounds it and what faults do to it."""
+        plan = self._plan(actor, label, kind, failure) if self.faults.vector else None
+        if plan is not None:
+            label, deadline = plan.label, deadline or plan.deadline
+        if self.controller.memory is not None:
+            footprint = self.controller.memory.widened(actor.name, label, footprint)
+        is_first = actor.born and not actor.taken
+        if is_first or actor.inherited or self.controller.shared_memory:
+            footprint = self._widened(actor, footprint)
+        if is_first or deadline is not None:
+            wait = _guard(actor, wait, deadline)
+        return Announced(
+            label, kind, footprint, wait, deadline, recheck_from, polls,
+            plan=plan, is_paused=plan is not None and plan.deadline is not None,
+        )  # fmt: skip
+
+    def begun(self, actor: Actor, announced: Announced) -> None:
+        """Let faults strike a step, and tell who is told of steps, now that it is its turn."""
+        if self.on_step is not None and self.controller.phase == "race":
+            self.on_step(self.record.steps[-1])
+        if self.faults.vector:
+            self.faults.forget_publication()
+            if announced.plan is not None:
+                self.faults.carry_out(announced.plan, actor, self.moves_made())
+
+    def _plan(self, actor: Actor, label: str, kind: str, failure: Failure) -> Plan | None:
+        """Ask what faults do to a step of the race."""
+        if self.controller.phase != "race" or actor.direct or kind == "memory":
+            return None
+        return self.faults.plan(actor, label, failure, self)
+
+    def logged(self, footprint: Footprint) -> Footprint:
+        """Where a replica may have missed the last writes, their order matters between all keys."""
+        if not self.faults.keeps_history or not any(
+            resource.startswith("existing_cache:") for resource in footprint.writes
+        ):
+            return footprint
+        return footprint | Footprint(WRITES, WRITES)
+
+    def dialect(self) -> Dialect | None:
+        """Return how the calling actor's node speaks, if it is of another version."""
+        if not self.faults.versions:
+            return None
+        actor = current_actor()
+        if actor is None:
+            return None
+        fault = self.faults.versions.get(actor.node or "")
+        if fault is None:
+            return None
+        return Dialect(fault.words[1], lambda: self.faults.strike(fault, 0))
+
+    def published(self, mailbox: Mailbox, count: int) -> None:
+        """Let faults have the last ``count`` messages that were put into a mailbox."""
+        self.faults.published(mailbox, count, self.moves_made(), self.now())
+
+    def moves_made(self) -> int:
+        """Count the choices of actors so far."""
+        return moves_made(self.controller.choices)
+
+    def schedule(self) -> Schedule:
+        """Return the choices that were made."""
+        controller, memory = self.controller, self.controller.memory
+        return Schedule(
+            tuple(controller.choices),
+            tuple(self.faults.strikes),
+            controller.grain,
+            () if memory is None else memory.places(),
+        )
+
+    def farthest(self) -> float:
+        """Return when the last timer or lease in sight has run out, else a while from now."""
+        controller = self.controller
+        farthest = controller.time.farthest(controller.actors.values())
+        now = self.now()
+        return now + DELAY_SECONDS if farthest is None or farthest <= now else farthest
+
+    def last_step(self) -> StepId | None:
+        """Name the last step that the calling actor has taken in the race."""
+        actor = current_actor()
+        if actor is None or actor.direct or not actor.taken:
+            return None
+        return (actor.name, actor.taken - 1)
+
+    def answered(self, label: str) -> None:
+        """Part the answer of a step from what the code does with it, where memory is shared."""
+        if self.is_undisturbed:
+            return
+        actor = current_actor()
+        if actor is not None and actor.name in self.received:
+            self.received.remove(actor.name)
+        elif self.controller.shared_memory or (actor is not None and actor.callers):
+            self.step(f"answer of {label}", Footprint(), kind="memory")
+        raise_late(actor)
+
+    @contextmanager
+    def inside(self, label: str, footprint: Footprint) -> Iterator[None]:
+        """Take the step before a watched call; steps inside it inherit its footprint."""
+        actor = current_actor()
+        assert actor is not None, "a watched call is announced by the actor that makes it"
+        with Call(self, label, footprint, "watched"):
+            actor.inherited.append(footprint)
+            try:
+                yield
+            finally:
+                actor.inherited.pop()
+
+    def now(self) -> float:
+        """Return the virtual seconds since the start."""
+        return self.controller.time.clock.now()
+
+    def place_of(self, layer: str) -> str:
+        """Name a layer's place for the calling actor: layers in a process exist once per node."""
+        actor = current_actor()
+        if layer in SHARED_LAYERS or actor is None or actor.node is None:
+            return layer
+        return f"{layer}@{actor.node}"
+
+    def wait_state(self, name: str, initial: WaitState) -> WaitState:
+        """Return the state of a wait object, which begins as ``initial``."""
+        return self.record.waits.declare(name, initial)
+
+    def name_foreign_thread(self) -> None:
+        """Note that a thread which is not an actor reached a place that we watch."""
+        name = unnumbered(threading.current_thread().name)
+        self.controller.hazard(
+            f"a thread that is not under control ({name}) came to a place that is: a library has "
+            "started it, or somebody who is not in this execution; what it does is in no schedule"
+        )
+
+    def _widened(self, actor: Actor, footprint: Footprint) -> Footprint:
+        """Add what surrounds a step: the watched calls it is inside, and shared memory."""
+        for outer in actor.inherited:
+            footprint = footprint | outer
+        if actor.born and not actor.taken:
+            footprint = footprint | Footprint(reads=frozenset({actor.born}))
+        if self.controller.shared_memory and actor.node is not None:
+            memory = frozenset({f"memory:{actor.node}"})
+            footprint = footprint | Footprint(memory, memory)
+        return footprint
+
+
+class Call:
+    """A call of the code under test: its step when it begins, its answer when it ends.
+
+    The answer, be it an error, is parted from what the code does with it; ``parts_answer`` is False
+    where the code is given an answer only with that of a later step. With ``recheck_from`` it waits
+    until a step from there on has written what it reads: it was asked, and is asked again.
+    """
+
+    __slots__ = (
+        "_execution",
+        "_failure",
+        "_footprint",
+        "_kind",
+        "_label",
+        "_late",
+        "_parts_answer",
+        "_recheck_from",
+        "_true",
+    )
+
+    def __init__(
+        self,
+        execution: Stepping,
+        label: str,
+        footprint: Footprint,
+        kind: str,
+        failure: Failure = ConnectionError,
+        *,
+        parts_answer: bool = True,
+        recheck_from: int | None = None,
+    ) -> None:
+        self._parts_answer = parts_answer
+        self._recheck_from = recheck_from
+        self._execution = execution
+        self._label = label
+        self._footprint = footprint
+        self._kind = kind
+        self._failure = failure
+        self._late: BaseException | None = None
+        self._true: AbstractContextManager[None] | None = None
+
+    def __enter__(self) -> None:
+        execution = self._execution
+        since = self._recheck_from
+        execution.step(
+            self._label, self._footprint, kind=self._kind, failure=self._failure,
+            recheck_from=since, polls=since is not None,
+        )  # fmt: skip
+        if execution.is_undisturbed:
+            return
+        actor = current_actor()
+        assert actor is not None, "a call is made by an actor"
+        self._late, actor.late = actor.late, None
+        if self._kind == "command" and execution.faults.skews:
+            self._true = execution.controller.time.clock.true()  # the server's clock is right
+            self._true.__enter__()
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if self._execution.is_undisturbed:
+            return
+        if self._true is not None:
+            self._true.__exit__(None, None, None)
+        if self._parts_answer if error is None else isinstance(error, Exception):
+            self._execution.answered(self._label)
+        if error is None and self._late is not None:
+            raise self._late
+
+
+def unnumbered(name: str) -> str:
+    """Return a thread's name with every number as N: one reason for all that are alike."""
+    return re.sub(r"\d+", "N", name)
+
+
+def raise_late(actor: Actor | None) -> None:
+    """Raise the error that a fault brings as the answer of the present step, if it does."""
+    if actor is not None and actor.late is not None:
+        late, actor.late = actor.late, None
+        raise late
+
+
+def _guard(actor: Actor, wait: Wait | None, deadline: float | None) -> Wait | None:
+    """Complete a guard: with the timer that may end it, and with the start of the actor itself."""
+    if deadline is not None:
+        timer = f"timer:{actor.name}#{actor.taken}"
+        wait = Wait(guarded=True, timer=timer) if wait is None else replace(wait, timer=timer)
+    if actor.born and not actor.taken:
+        wait = wait or Wait()
+        wait = replace(wait, flags=(*wait.flags, actor.born))
+    return wait

@@ -1,0 +1,333 @@
+"""When the clock may move: forced, because nobody else can go on, or early, as a choice.
+
+An early tick means that code was slow: others went on although somebody could have. There is a
+budget of them, and what production promises (``assume``) rules some out. See section 5 of the
+rules of search in docs/architecture.md.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from typing import Protocol
+
+from pytest_supercache.core.schedule import is_fault
+from pytest_supercache.core.settings import Assume
+from pytest_supercache.layers.clock import VirtualClock
+from pytest_supercache.runtime.kernel.actor import Actor, Announced, State
+
+TICKS_MAX = 100
+"""Ticks in one execution; more is UNKNOWN: somebody waits for something that time cannot bring."""
+
+AUTO_MAX = 3
+"""Early ticks that ``auto`` comes to: somebody has waited for time again after each of them."""
+
+_NO_TIMERS = frozenset({"user", "busy"})
+"""Kinds of steps whose deadlines are no reason to let the clock move early."""
+
+PERIODS_MAX = {False: 3, True: 1}
+"""How often time wakes a thread that code under test started once every user has ended.
+
+By whether it is a daemon: those seldom end, and what they repeat they have done before.
+"""
+
+
+class Alarms(Protocol):
+    """The timers of an event loop."""
+
+    def next_deadline(self) -> float | None:
+        """Return the virtual second at which the next timer is due."""
+
+    def due(self, now: float) -> set[str]:
+        """Return the names of the actors that have started the timers that are due."""
+
+
+class Timekeeper:
+    """The clock of one execution and its budget of early ticks.
+
+    Args:
+        clock: is moved.
+        ticks: how many early ticks there may be; ``auto``: one, once code under test started a
+            timer, and another one whenever somebody whom an early tick woke waits for time again,
+            up to ``AUTO_MAX``; expiring keys do not count.
+        unlimited: for replays and serial runs, which are not limited by the budget.
+        assume: how far an operation in flight may be carried.
+        expiry: returns when the next key expires; asked with whether only lock leases count.
+        held: returns when the next message comes that a fault holds back.
+        last_lease: returns when the last lock lease runs out.
+        endings: are all empty as long as nothing has a time to live that the code has taken a
+            lock for, or that a watch has noted.
+    """
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        *,
+        ticks: int | str,
+        unlimited: bool,
+        assume: Assume | None,
+        expiry: Callable[[bool], float | None],
+        held: Callable[[], float | None] = lambda: None,
+        last_lease: Callable[[], float | None] = lambda: None,
+        endings: Sequence[Sized] = (),
+    ) -> None:
+        self.clock = clock
+        self.timers_started = False
+        self.ready: frozenset[str] = frozenset()  # who could go on at the last choice, no faults
+        self.saw_deadline = False  # there was one while early ticks were left
+        self.expired = False  # a time to live ran out before the users had ended
+        self.moved = 0
+        self.alarms: list[Alarms] = []  # timers of event loops
+        self.has_moves = False  # faults that the schedule places
+        self.has_pauses = False  # faults have held somebody back
+        self.cut_short = False  # a thread that repeats would have gone on
+        self._auto = ticks == "auto"
+        self._is_limited = not unlimited
+        self._given = 0 if ticks == "auto" else int(ticks)
+        self.waited: list[float] = []
+        """Virtual seconds of each early tick so far: so long somebody who could go on did not."""
+        self._woken: set[str] = set()  # by early ticks
+        self._waited_after = 0  # early ticks after which one of these has waited again
+        self._assume = assume
+        self._expiry = expiry
+        self._held = held
+        self._last_lease = last_lease
+        self._endings = endings
+
+    def note_wait(self, actor: Actor, announced: Announced) -> None:
+        """Note that an actor waits for the clock."""
+        if announced.is_paused:
+            self.has_pauses = True
+        elif announced.kind not in _NO_TIMERS:
+            self.timers_started = True
+            self.note_timer(actor)
+
+    def note_timer(self, actor: Actor) -> None:
+        """Note that an actor has started a timer; if an early tick woke it, it waits once more."""
+        if actor.name in self._woken:
+            self._waited_after = len(self.waited)
+
+    @property
+    def early_ticks(self) -> int:
+        """How many early ticks there may be, as far as this execution has shown."""
+        if not self._auto:
+            return self._given
+        return min(1 + self._waited_after, AUTO_MAX) if self.timers_started else 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the clock has moved as often as it may."""
+        return self.moved >= TICKS_MAX
+
+    def assume_nothing(self) -> None:
+        """Let the clock move whenever something is due: its mover knows how slow everybody is."""
+        self._assume, self._is_limited = None, False
+
+    def is_awaited(self, actors: Iterable[Actor]) -> bool:
+        """Say whether the clock can bring anybody on."""
+        return any(actor.waits_for_time for actor in actors) or bool(self._alarms())
+
+    def awaited_by(self, actors: Iterable[Actor]) -> list[str]:
+        """Return the names of those whom only the clock can bring on, when all of it is over."""
+        timers = (name for alarms in self.alarms for name in sorted(alarms.due(math.inf)))
+        return list(dict.fromkeys([*(a.name for a in actors if a.waits_for_time), *timers]))
+
+    def deadline(self, actors: Iterable[Actor]) -> float | None:
+        """Return the next instant at which something happens by itself."""
+        deadlines = [
+            actor.pending.deadline
+            for actor in actors
+            if actor.pending is not None
+            and actor.pending.deadline is not None
+            and not actor.pending.fired
+        ]
+        deadlines += self._alarms()
+        expiry = self._expiry(self._auto)
+        if expiry is not None and expiry > self.clock.now():
+            deadlines.append(expiry)
+        held = self._held()
+        if held is not None:
+            deadlines.append(held)
+        return min(deadlines, default=None)
+
+    def may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
+        """Say whether a tick is possible now, given who is ready to go on."""
+        if ready and self.is_idle:
+            self.ready = ready
+            return False
+        return self._may_tick(actors, ready)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing has had to do with time until now: it moves when nobody can go on."""
+        return self._auto and not (
+            self.timers_started or self.alarms or self.has_moves or self.has_pauses
+            or self.clock.ahead or any(self._endings)
+        )  # fmt: skip
+
+    def _may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
+        if self.clock.ahead:
+            self.clock.show_ahead(0.0)  # whose code ran last saw the clock of its node
+        if self.moved >= TICKS_MAX:
+            return False
+        open_to_faults = self.has_moves and any(map(is_fault, ready))
+        if open_to_faults:
+            ready = frozenset(name for name in ready if not is_fault(name))
+        self.ready = ready
+        may_be_early = self._may_be_early()
+        if ready and not (may_be_early or open_to_faults or self.has_pauses):
+            return False
+        actors = list(actors)
+        deadline = self.deadline(actors) if may_be_early or open_to_faults else None
+        self.saw_deadline = self.saw_deadline or deadline is not None
+        if not ready:
+            return self._is_worth_waiting(actors) or self._held() is not None
+        if _only_waits_for_a_pause(actors, ready):
+            deadline = self.deadline(actors)
+        elif not may_be_early:
+            return False
+        return deadline is not None and self._is_assumed(deadline, actors, ready)
+
+    def farthest(self, actors: Iterable[Actor]) -> float | None:
+        """Return when the last timer or lease that is in sight has run out."""
+        pending = (actor.pending for actor in actors)
+        deadlines = [p.deadline for p in pending if p is not None and p.deadline is not None]
+        deadlines += self._alarms()
+        lease = self._last_lease()
+        if lease is not None:
+            deadlines.append(lease)
+        return max(deadlines, default=None)
+
+    def _is_worth_waiting(self, actors: list[Actor]) -> bool:
+        """Say whether time can bring on somebody whose end or whose work matters.
+
+        After the users, a daemon's timer fires only before the next key expires: what a TTL heals
+        in the end is not what the users are promised.
+        """
+        waiting = [actor for actor in actors if actor.waits_for_time]
+        if not _users_have_ended(actors):
+            return self.is_awaited(actors)
+        if not waiting:
+            return False
+        expiry = self._expiry(False)
+        started = [
+            actor
+            for actor in waiting
+            if actor.born and (not actor.daemon or expiry is None or _deadline(actor) < expiry)
+        ]
+        worth = [actor for actor in started if actor.periods < PERIODS_MAX[actor.daemon]]
+        self.cut_short = self.cut_short or len(worth) < len(started)
+        return bool(worth)
+
+    def fired(self, actors: Iterable[Actor]) -> tuple[str, ...]:
+        """Return the timers of everybody whose deadline has come."""
+        return tuple(
+            actor.pending.wait.timer
+            for actor in actors
+            if actor.pending is not None and actor.pending.fired and actor.pending.wait is not None
+        )
+
+    def _may_be_early(self) -> bool:
+        """Say whether there may be another early tick, if there is anything to wait for."""
+        if self._auto and not self._has_timer():
+            return False
+        return not self._is_limited or len(self.waited) < self.early_ticks
+
+    def _has_timer(self) -> bool:
+        """Say whether code under test waits on time: a sleep, a timed wait, a lock lease."""
+        if not self.timers_started:
+            is_leased = any(self._endings) and self._expiry(True) is not None
+            self.timers_started = is_leased or bool(self.alarms and self._alarms())
+        return self.timers_started
+
+    def _alarms(self) -> list[float]:
+        """Return when timers of event loops are due."""
+        return [due for alarms in self.alarms if (due := alarms.next_deadline()) is not None]
+
+    def _is_assumed(self, deadline: float, actors: list[Actor], ready: frozenset[str]) -> bool:
+        if self._assume is None:
+            return True
+        moved = deadline - self.clock.now()
+        carried = _carried(actors, ready)
+        return all(actor.carried + moved < self._assume.pause for actor in carried)
+
+    def tick(self, actors: Iterable[Actor]) -> float:
+        """Move the clock to the next deadline; return by how many seconds it moved."""
+        actors = list(actors)
+        deadline = self.deadline(actors)
+        assert deadline is not None, "the clock was chosen without a deadline"
+        moved = max(deadline - self.clock.now(), 0.0)
+        is_early = bool(self.ready) and not _only_waits_for_a_pause(actors, self.ready)
+        self.pass_to(deadline, actors)
+        if is_early:
+            self.waited.append(moved)
+            self._woken.update(self._fired(actors))
+        return moved
+
+    def _fired(self, actors: list[Actor]) -> Iterator[str]:
+        """Yield the names of those whose time has come."""
+        for actor in actors:
+            if actor.pending is not None and actor.pending.fired:
+                yield actor.name
+        for alarms in self.alarms:
+            yield from alarms.due(self.clock.now())
+
+    def can_pass_to(self, instant: float, actors: Iterable[Actor]) -> bool:
+        """Say whether what production promises lets the clock move so far."""
+        return self._is_assumed(instant, list(actors), self.ready)
+
+    def pass_to(self, instant: float, actors: Iterable[Actor]) -> None:
+        """Move the clock to ``instant``, past whatever comes due on the way."""
+        actors = list(actors)
+        moved = max(instant - self.clock.now(), 0.0)
+        self.moved += 1
+        expiry = self._expiry(False)
+        self.clock.move_to(self.clock.now() + moved)
+        users_have_ended = _users_have_ended(actors)
+        if expiry is not None and expiry <= instant and not users_have_ended:
+            self.expired = True
+        for actor in _carried(actors, self.ready):
+            actor.carried += moved
+        for actor in actors:
+            pending = actor.pending
+            if pending is not None and actor.waits_for_time:
+                pending.fired = _deadline(actor) <= self.clock.now()
+                actor.periods += users_have_ended and pending.fired
+
+
+def _users_have_ended(actors: list[Actor]) -> bool:
+    return all(actor.born or actor.daemon or actor.state is State.DONE for actor in actors)
+
+
+def _deadline(actor: Actor) -> float:
+    assert actor.pending is not None, "who waits for time has announced a step"
+    assert actor.pending.deadline is not None, "who waits for time has a deadline"
+    return actor.pending.deadline
+
+
+def _carried(actors: list[Actor], ready: frozenset[str]) -> list[Actor]:
+    """Return those for whom time that passes now is a pause of their operations."""
+    names = {actor.name for actor in actors}
+    return [
+        actor
+        for actor in actors
+        if (actor.name in ready or actor.is_paused)
+        and (actor.in_flight or _is_started_by_user(actor, names))
+    ]
+
+
+def _is_started_by_user(actor: Actor, names: set[str]) -> bool:
+    """Say whether it is a thread, a job or a task of a user that has not ended.
+
+    Pauses count from its start, before its first step too.
+    """
+    user, is_child, _ = actor.name.partition("/")
+    return bool(is_child) and user in names and actor.state in {State.NEW, State.PARKED}
+
+
+def _only_waits_for_a_pause(actors: list[Actor], ready: frozenset[str]) -> bool:
+    """Say whether a fault holds somebody back and nobody else would be slow if the clock moved.
+
+    Whoever could go on has not begun an operation yet: it begins later then.
+    """
+    if not any(actor.is_paused for actor in actors):
+        return False
+    return ready <= {actor.name for actor in actors if not actor.in_flight}

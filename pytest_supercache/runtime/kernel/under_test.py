@@ -1,0 +1,160 @@
+"""Which modules are code under test: all but the standard library, this plugin and its tools."""
+
+import sys
+import types
+from collections.abc import Iterable
+from functools import cache
+from operator import itemgetter
+from traceback import walk_tb
+from types import ModuleType
+from typing import Any, NamedTuple
+from weakref import ref
+
+from pytest_supercache.runtime.kernel.kinds import of_kind
+
+_TOOLS = frozenset(
+    {
+        "pytest_supercache", "redis", "valkey", "fakeredis", "lupa", "hiredis", "freezegun",
+        "dateutil", "pytest", "_pytest", "pluggy", "iniconfig", "xdist", "execnet", "hypothesis",
+        "sortedcontainers", "allure", "allure_commons", "allure_pytest", "attr", "attrs", "ruamel",
+        "jinja2", "markupsafe", "rich", "markdown_it", "mdurl", "pygments", "click", "packaging",
+        "coverage", "pip", "setuptools", "pkg_resources", "_distutils_hack", "typing_extensions",
+        "bytecode", "mypy", "ruff", "debugpy", "pydevd", "_pydevd_bundle", "IPython", "py",
+        "_hypothesis_globals", "_hypothesis_pytestplugin", "_hypothesis_ftz_detector",
+        "pytest_asyncio", "pytest_cov", "pytest_django", "pytest_html", "pytest_metadata",
+        "pytest_mock", "pytest_randomly", "pytest_rerunfailures", "pytest_timeout", "random_order",
+    }
+)  # fmt: skip
+
+_FRAMEWORKS = frozenset(
+    {
+        "sqlalchemy", "greenlet", "psycopg", "psycopg_binary", "psycopg_pool", "anyio", "sniffio",
+        "fastapi", "starlette", "uvicorn", "opentelemetry", "pydantic", "pydantic_core",
+        "annotated_types", "typing_inspection", "httpx", "httpcore", "h11", "idna", "certifi",
+    }
+)  # fmt: skip
+"""They call the code under test, or are called by it, and lock only what is their own."""
+
+_BOOKKEEPING = frozenset({"asgiref.local", "django.db.backends.base.base"})
+"""Modules of frameworks under test that lock a table or a count of their own for a line or two.
+
+Nothing in these sections is a step, so nobody ever waits for such a lock: it stays a real one. The
+first guards where a `Local` keeps its values, the other how many may share a connection.
+"""
+
+_BUILD_VARIABLES = "_sysconfigdata_"
+"""How the module of the standard library is called whose name tells the platform."""
+
+_SHIPPED_SYSTEMS = "pytest_supercache.reference"
+
+
+def is_under_test(module: ModuleType | None) -> bool:
+    """Say whether a module's locks, sleeps and globals belong to the code under test."""
+    kind = type(module)
+    if not issubclass(kind, ModuleType):
+        return False
+    members = vars(module) if kind is ModuleType else members_of(module)
+    name = members.get("__name__")
+    return type(name) is str and is_under_test_name(name)
+
+
+@cache
+def is_under_test_name(name: str) -> bool:
+    """Say whether a module of this name is code under test."""
+    if name.startswith(_SHIPPED_SYSTEMS):
+        return True
+    top = name.partition(".")[0]
+    if name in _BOOKKEEPING:
+        return False
+    if top in sys.stdlib_module_names or top.startswith(_BUILD_VARIABLES):
+        return False
+    return not is_tool_name(top)
+
+
+def is_tool_name(top: str) -> bool:
+    """Say whether a package belongs to this plugin, its tools, or a framework below the code."""
+    return top in _TOOLS or top in _FRAMEWORKS
+
+
+def members_of(value: Any) -> dict[str, Any]:
+    """Return an object's attributes without running any of its code.
+
+    Module globals may be proxies that raise, or do something, at the first touch (``isinstance``
+    already asks them for ``__class__``), so only their real type is looked at; a class may also
+    have a property in the place of its objects' ``__dict__``.
+    """
+    try:
+        holder = _known_holder(type(value))
+    except TypeError:  # a class that cannot be hashed
+        holder = _holder_of_members(type(value))
+    members = None if holder is None else holder.__get__(value)
+    return members if type(members) is dict else {}
+
+
+def _holder_of_members(kind: type) -> Any:
+    """Return the descriptor that has the attributes of a type's objects; None: they have none."""
+    for base in kind.__mro__:
+        found = base.__dict__.get("__dict__")
+        if type(found) in _REAL_DICT:
+            return found
+    return None
+
+
+_known_holder = of_kind(_holder_of_members)
+
+_REAL_DICT = (types.GetSetDescriptorType, types.MemberDescriptorType)
+
+
+def modules_under_test() -> list[ModuleType]:
+    """Return the imported modules of the code under test, each once, in a stable order."""
+    global _known
+    imported = sys.modules.copy()
+    identity: list[str | int] = [*imported, *map(id, (*imported.values(), *_conftests))]
+    found = [module for reference in _known.found if (module := reference()) is not None]
+    if identity != _known.identity or len(found) < len(_known.found):
+        found = _each_once([one for one in imported.items() if is_under_test(one[1])])
+        _known = _Known(identity, [ref(module) for module in found])
+    return found
+
+
+class _Known(NamedTuple):
+    """What was found the last time: a check asks several times, and few of them import anything."""
+
+    identity: list[str | int]
+    """The names and identities of all that was imported."""
+    found: list[ref[ModuleType]]
+
+
+_known = _Known([], [])
+
+
+def _each_once(named: list[tuple[str, ModuleType]]) -> list[ModuleType]:
+    """Return modules by their names in ``sys.modules``, and the conftests that have none there."""
+    by_name = [module for _, module in sorted(named, key=itemgetter(0))]
+    return list({id(module): module for module in (*by_name, *_conftests)}.values())
+
+
+_conftests: list[ModuleType] = []
+
+
+def remember_conftest(module: ModuleType) -> None:
+    """Know a conftest until its run is over: the one of another folder gets the same name."""
+    if is_under_test(module) and not any(module is one for one in _conftests):
+        _conftests.append(module)
+
+
+def forget_conftests(modules: Iterable[Any]) -> None:
+    """Take note that the run that had loaded these modules, among others, is over."""
+    gone = set(map(id, modules))
+    _conftests[:] = [module for module in _conftests if id(module) not in gone]
+
+
+def own_mistake(error: BaseException) -> Exception | None:
+    """Return an error that was raised while no code under test ran, and that is no signal of ours.
+
+    So it is a mistake of this package: its own exceptions are answers, or changes of plan.
+    """
+    if not isinstance(error, Exception) or type(error).__module__ != "builtins":
+        return None
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    return None if any(map(is_under_test_name, modules)) else error

@@ -1,0 +1,244 @@
+"""The view from outside: run a body on its own thread and notice when a step never arrives.
+
+The watchdog is the thread that called ``check``. It holds none of the scheduler's locks, so it sees
+a hang anywhere: in a factory, in an actor's first lines, in a probe. It also answers the choices of
+schedulers that must be asked on that thread (Hypothesis draws only there).
+"""
+
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pytest_supercache.core.schedule import Choices, Scheduler
+from pytest_supercache.runtime.kernel import ending
+from pytest_supercache.runtime.kernel.active import begin, end
+from pytest_supercache.runtime.kernel.actor import Actor, State
+from pytest_supercache.runtime.kernel.baton import Baton
+from pytest_supercache.runtime.kernel.calling import be, be_nobody
+from pytest_supercache.runtime.kernel.children import children_ended
+from pytest_supercache.runtime.kernel.controller import Controller
+from pytest_supercache.runtime.kernel.left_threads import note_left, refuse_more
+from pytest_supercache.runtime.kernel.own_code import PACKAGE_FOLDER
+from pytest_supercache.runtime.kernel.real_channels import explain_channel
+from pytest_supercache.runtime.kernel.real_locks import explain
+from pytest_supercache.runtime.kernel.stepping import Stepping
+
+_REFERENCE = f"{PACKAGE_FOLDER}{os.sep}reference{os.sep}"  # code under test
+
+
+class OutsideScheduler:
+    """Asks another scheduler on the watchdog's thread."""
+
+    def __init__(self, inner: Scheduler, bell: Any) -> None:
+        self._inner = inner
+        self._bell = bell
+        self._answered = Baton()
+        self._question: Choices | None = None
+        self._answer: str | None = None
+        self.error: BaseException | None = None
+
+    def choose(self, choices: Choices) -> str | None:
+        """Hand the question over and wait for the answer."""
+        self._question = choices
+        self._bell.give()
+        self._answered.take()
+        return self._answer
+
+    def answer(self) -> bool:
+        """On the watchdog's thread: answer what was asked; False when nothing was."""
+        question, self._question = self._question, None
+        if question is None:
+            return False
+        try:
+            self._answer = None if self.error else self._inner.choose(question)
+        except BaseException as error:  # noqa: BLE001 - raised again by `guard`, on this thread
+            self.error = error
+            self._answer = None
+        self._answered.give()
+        return True
+
+
+def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside: bool) -> Actor:
+    """Run ``body`` alone on a thread of its own and watch it.
+
+    Args:
+        execution: the one that the body belongs to.
+        body: builds the world, races the actors, asks the probes.
+        limit: seconds without any progress after which the execution is given up.
+        outside: ask the scheduler on the calling thread.
+
+    Returns:
+        The actor that ran the body, with its result or error.
+
+    Raises:
+        TooManyLeftError: too many threads hang that were left behind.
+        Exception: this package has made a mistake.
+    """
+    refuse_more()
+    controller = execution.controller
+    actor = _alone(controller, body)
+    asked = OutsideScheduler(controller.scheduler, actor.baton) if outside else None
+    if asked is not None:
+        controller.scheduler = asked
+    begin(execution)
+    try:
+        with children_ended(controller.hazard):
+            _run(execution, actor, asked, limit)
+    finally:
+        end()
+    if asked is not None and asked.error is not None:
+        raise asked.error
+    if controller.mistake is not None:  # the body was told, too, but it is no answer of its code
+        raise controller.mistake
+    if isinstance(actor.error, KeyboardInterrupt):
+        raise actor.error
+    return actor
+
+
+def _run(execution: Stepping, actor: Actor, asked: OutsideScheduler | None, limit: float) -> None:
+    try:
+        assert actor.thread is not None
+        actor.thread.start()
+        _watch(execution, actor, asked, limit)
+        _join(execution, actor)
+    except BaseException:
+        execution.controller.hazard("interrupted")
+        _give_up(execution, actor)
+        _join(execution, actor)
+        raise
+
+
+def _join(execution: Stepping, body: Actor) -> None:
+    """Let threads that have done their work end, so that none is left when the check returns.
+
+    Their batons are closed now and not at some time: an error that code under test has raised is in
+    a circle with all that its frames have seen.
+    """
+    everybody = (*execution.controller.actors.values(), body)
+    for actor in everybody:
+        if actor.thread is None:
+            continue
+        if actor.state is State.DONE or execution.controller.given_up:
+            actor.thread.join(ending.UNWIND_SECONDS)
+        if actor.state is State.DONE:
+            actor.thread = actor.baton = None
+            actor.target = _nothing
+        elif actor.thread.is_alive():
+            note_left(actor.thread)
+    if all(actor.state is State.DONE for actor in everybody):
+        execution.controller.finished = None
+    execution.threads.clear()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
+    """Make the actor that runs the body: its steps are taken at once, nobody is asked."""
+    actor = Actor("body", None, body, direct=True)
+
+    def live() -> None:
+        be(actor, controller)
+        try:
+            actor.result = body()
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            actor.error = error
+        try:
+            ending.end_body(controller)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            actor.error = actor.error or error
+        actor.state = State.DONE
+        controller.progress += 1
+        thread.hand_on(actor.baton.give)
+        be_nobody()
+
+    thread = controller.new_thread(target=live, name="body")
+    actor.thread = thread
+    return actor
+
+
+def _watch(execution: Stepping, actor: Actor, asked: OutsideScheduler | None, limit: float) -> None:
+    controller = execution.controller
+    seen = controller.progress
+    has_waited_longer = False
+    while actor.state is not State.DONE:
+        if actor.baton.take_within(limit):
+            if asked is not None:
+                asked.answer()
+            continue
+        if controller.progress != seen:
+            seen = controller.progress
+            continue
+        found = _describe_hang(controller, actor, limit)
+        if not (found.has_stack or has_waited_longer):  # nobody hangs in code: it may yet come
+            has_waited_longer = True
+            continue
+        controller.hazard(found.text)
+        _give_up(execution, actor)
+        return
+
+
+def _give_up(execution: Stepping, actor: Actor) -> None:
+    """End the execution from outside: the parked actors unwind first, their locks come free."""
+    controller = execution.controller
+    controller.given_up = True
+    controller.complete = False
+    if actor.state is not State.DONE:
+        controller.finished.give()
+        if not actor.baton.take_within(2.0):  # the body itself hangs: the others do not have to
+            ending.unwind(controller, controller.started())
+
+
+class Hang(NamedTuple):
+    """Which step never arrived."""
+
+    text: str
+    has_stack: bool
+    """Whether a running actor is in code that is not ours."""
+
+
+def _describe_hang(controller: Controller, body: Actor, limit: float) -> Hang:
+    """Say which step never arrived, with the stack of every thread of the execution."""
+    frames = sys._current_frames()
+    lines = [f"a step did not arrive within {limit:g} s; it blocks outside any switch point:"]
+    everyone = [*list(controller.actors.values()), body]
+    has_stack = False
+    for actor in everyone:
+        frame = frames.get(actor.thread.ident) if actor.thread and actor.thread.ident else None
+        if actor.state is State.DONE or frame is None or _waits_for_baton(actor, body, controller):
+            continue
+        lines.append(f"  {actor.name} ({actor.state.value}):")
+        stack = [entry for entry in traceback.extract_stack(frame) if not _is_ours(entry.filename)]
+        has_stack |= bool(stack) and actor.state is not State.PARKED
+        lines += [
+            f"    {entry.filename}:{entry.lineno} in {entry.name}: {entry.line}"
+            for entry in stack[-8:]
+        ] or ["    no line of the code under test: it begins, ends, or waits for its turn"]
+        if actor.state is not State.PARKED:
+            explained = explain(actor, everyone, _is_ours) or explain_channel(actor, _is_ours)
+            lines += [f"    {told}" for told in explained]
+    if not has_stack:
+        states = ", ".join(f"{actor.name} is {actor.state.value}" for actor in everyone)
+        lines.append(
+            f"  no running actor is in code under test, so there is no stack to show ({states});"
+        )
+        lines.append("  this machine may have been too busy for the execution: run it again")
+    return Hang("\n".join(lines), has_stack)
+
+
+def _waits_for_baton(actor: Actor, body: Actor, controller: Controller) -> bool:
+    """The body of a race only waits for its end: its stack says nothing, unless it runs a loop."""
+    return (
+        actor is body
+        and actor.loop is None
+        and controller.phase == "race"
+        and bool(controller.actors)
+    )
+
+
+def _is_ours(filename: str) -> bool:
+    return filename.startswith((threading.__file__, PACKAGE_FOLDER)) and _REFERENCE not in filename

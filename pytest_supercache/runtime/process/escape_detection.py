@@ -1,0 +1,201 @@
+"""What leads out of control: foreign connections, threads and processes of the code under test.
+
+They are let through and named, so that the run says UNKNOWN with a reason. A `ThreadPool` of
+`multiprocessing` alone gets no threads: it would wait for all of them when it ends. Sockets and
+processes are heard through Python's audit events; threads have none on 3.11, so their start is
+wrapped, and those that code under test starts are taken under control (`threads`).
+``Condition.wait`` is wrapped too: below it real queues, barriers and futures wait for real.
+"""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import wraps
+from typing import Any
+
+from pytest_supercache.declare.registry import REGISTRY
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.actor import ActorThread
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.children import children_adopted, started
+from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
+from pytest_supercache.runtime.kernel.stepping import unnumbered
+from pytest_supercache.runtime.sync import threads
+
+_HEARD = frozenset(
+    {"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "socket.connect", "subprocess.Popen"}
+)
+"""Audit events that say where code under test leaves what is controlled."""
+
+_STEPWISE = frozenset({"pymemcache.client.base"})
+"""Clients whose every request is a declared step: their server answers to nobody else."""
+
+_CLIENTS = ("redis.", "valkey.", "fakeredis.", "pymemcache.", LAYERS)
+"""Modules of clients that are under control."""
+
+_Method = Callable[..., Any]
+
+_own_addresses: list[frozenset[Any]] = []
+_starting: list[int] = []  # threads that are inside Thread.start
+_installed = False
+
+
+@contextmanager
+def surroundings_watched(own_addresses: frozenset[Any]) -> Iterator[None]:
+    """Name what leads out of control; a connection to ``own_addresses`` does not.
+
+    An address is a path, or a host and a port.
+    """
+    global _installed
+    if not _installed:
+        sys.addaudithook(_hear)  # cannot be taken back; it does nothing while nobody listens
+        _installed = True
+    with children_adopted(), ExitStack() as undo:
+        _own_addresses.append(own_addresses)
+        undo.callback(_own_addresses.pop)
+        for owner, name, make in (
+            (threading.Thread, "start", _named_start),
+            (threading.Thread, "join", _controlled_join),
+            (threading.Thread, "is_alive", _controlled_is_alive),
+            (threading.Condition, "wait", _named_wait),
+        ):
+            real = getattr(owner, name)
+            undo.callback(setattr, owner, name, real)
+            setattr(owner, name, wraps(real)(make(real)))
+        yield
+
+
+def _named_start(start: _Method) -> _Method:
+    def start_really(thread: threading.Thread) -> None:
+        _starting.append(threading.get_ident())  # start() itself waits until the thread runs
+        try:
+            start(thread)
+        finally:
+            _starting.remove(threading.get_ident())
+
+    def named_start(thread: threading.Thread) -> None:
+        if current_actor() is not None and not isinstance(thread, ActorThread):
+            if threads.start_under_control(thread, start_really):
+                return
+            if _is_of_thread_pool(thread):
+                _name_thread_pool()
+                raise RuntimeError("can't start new thread")  # as when there are too many
+            start_really(thread)
+            _name_start(f"a thread ({unnumbered(thread.name)}) through a library")
+            return
+        start_really(thread)
+
+    return named_start
+
+
+def _is_of_thread_pool(thread: threading.Thread) -> bool:
+    """Say whether a ``multiprocessing.pool.ThreadPool`` starts a thread, for work or for itself."""
+    target = getattr(thread, "_target", None)
+    return getattr(target, "__module__", None) == "multiprocessing.pool"
+
+
+def _controlled_join(join: _Method) -> _Method:
+    def controlled_join(thread: threading.Thread, timeout: float | None = None) -> None:
+        found = threads.actor_looked_at(thread)
+        if found is None:
+            join(thread, timeout)
+        else:
+            threads.join(*found, timeout)
+
+    return controlled_join
+
+
+def _controlled_is_alive(is_alive: _Method) -> _Method:
+    def controlled_is_alive(thread: threading.Thread) -> bool:
+        found = threads.actor_looked_at(thread)
+        return bool(is_alive(thread)) if found is None else threads.is_alive(*found)
+
+    return controlled_is_alive
+
+
+def _named_wait(wait: _Method) -> _Method:
+    def named_wait(condition: threading.Condition, timeout: float | None = None) -> bool:
+        if current_actor() is not None and threading.get_ident() not in _starting:
+            _name_wait()
+        return bool(wait(condition, timeout))
+
+    return named_wait
+
+
+def _hear(event: str, args: tuple[Any, ...]) -> None:
+    if event not in _HEARD or not _own_addresses or current_actor() is None:
+        return
+    if event == "socket.connect":
+        address = args[1][:2] if isinstance(args[1], tuple) else args[1]
+        if address not in _own_addresses[-1]:
+            _name_connection(address, str(sys._getframe(1).f_globals.get("__name__")))
+        elif not _is_by_client() and not _calls_are_declared():
+            _name_own_connection()
+    else:
+        _name_start("a process")
+
+
+def _name_connection(address: Any, caller: str) -> None:
+    execution = controlled()
+    if execution is not None and caller in _STEPWISE:
+        execution.controller.real_servers.add(caller.partition(".")[0])
+    elif execution is not None:
+        shown = ":".join(map(str, address)) if isinstance(address, tuple) else address
+        execution.controller.hazard(
+            f"the code under test connected to {shown}, which is not controlled: its answers may "
+            "differ from run to run"
+        )
+
+
+def _is_by_client() -> bool:
+    """Say whether a client whose commands are steps connects, or one of ours."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__"))
+        is_between = name.partition(".")[0] in sys.stdlib_module_names or name.startswith(RUNTIME)
+        if not is_between:
+            return name.startswith(_CLIENTS)
+        frame = frame.f_back
+    return False
+
+
+def _calls_are_declared() -> bool:
+    """Say whether calls are declared that lead to the existing cache, or may."""
+    return any(callable(w.layer) or w.layer == "existing_cache" for w in REGISTRY.watches.values())
+
+
+def _name_own_connection() -> None:
+    execution = controlled()
+    if execution is not None:
+        execution.controller.hazard(
+            "the code under test connected to the existing cache by a socket of its own: what it "
+            "sends is no step. Give it layers.existing_cache.client(), or declare its calls with "
+            "watch(..., 'existing_cache')"
+        )
+
+
+def _name_wait() -> None:
+    execution = controlled()
+    if execution is not None:
+        execution.controller.hazard(
+            "the code under test waited on a real threading.Condition (real queues, barriers and "
+            "futures wait on one too) that was made by a library or before the check and is not "
+            "reachable from a module under test: who ends that wait is in no schedule"
+        )
+
+
+def _name_thread_pool() -> None:
+    execution = controlled()
+    if execution is not None:
+        execution.controller.hazard(
+            "the code under test makes a pool of threads of multiprocessing (ThreadPool), which is "
+            "not under control in this version. Let it use a ThreadPoolExecutor of "
+            "concurrent.futures: what is given to its submit and map is raced"
+        )
+
+
+def _name_start(what: str) -> None:
+    execution = controlled()
+    if execution is not None:
+        execution.controller.hazard(started(what))

@@ -1,0 +1,141 @@
+"""Hashes of the module-level data of the code under test: what has changed, and by whose name."""
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache, partial
+from itertools import islice
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
+
+from pytest_supercache.core.errors import NotDeterministicError
+from pytest_supercache.declare.adapters import has_state
+from pytest_supercache.runtime.kernel.under_test import members_of, modules_under_test
+from pytest_supercache.runtime.memory.effects import is_rewritten, top
+from pytest_supercache.runtime.observe.watched_mapping import unwatched
+from pytest_supercache.runtime.process.room import on_a_fresh_stack
+from pytest_supercache.runtime.process.state import SWAPPABLE
+
+
+def fingerprint() -> dict[str, int]:
+    """Sum up the module-level data of all code under test: name -> a hash of the content."""
+    return on_a_fresh_stack(partial(_fingerprint, _is_data))
+
+
+def memo_sizes() -> dict[str, int]:
+    """Do what :func:`fingerprint` does, for ``functools.lru_cache`` objects only."""
+    return on_a_fresh_stack(partial(_fingerprint, _is_memo))
+
+
+def _fingerprint(is_wanted: Callable[[Any], bool]) -> dict[str, int]:
+    hashing = _Hashing()
+    found = {}
+    for module in modules_under_test():
+        for name, value in list(vars(module).items()):
+            if not name.startswith("__") and is_wanted(value):
+                found[f"{module.__name__}:{name}"] = hashing.of(value, _DEPTH_MAX)
+    return found
+
+
+def changed_globals(before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
+    """Name the module globals whose content differs between two fingerprints."""
+    return sorted(name for name in after if before.get(name) != after[name])
+
+
+def of_the_project(names: Iterable[str]) -> list[str]:
+    """Return the names of objects that the project made, each object once.
+
+    Objects of a library whose state has a table are left out: the table keeps it apart. What
+    several modules have imported is named where it was met first.
+    """
+    found: dict[int, str] = {}
+    for name in names:
+        module, _, attribute = name.partition(":")
+        value = unwatched(vars(sys.modules[module])[attribute])
+        if is_rewritten(module) and not has_state(top(type(value).__module__)):
+            found.setdefault(id(value), name)
+    return list(found.values())
+
+
+def not_deterministic(error: NotDeterministicError, before: Mapping[str, int]) -> str:
+    """Write why nothing can be concluded, with the module globals that may be the reason."""
+    changed = changed_globals(before, fingerprint())
+    hint = ""
+    if changed:
+        hint = (
+            f". Module globals that have changed meanwhile: {', '.join(changed)}; if they are "
+            "state of the code under test, declare them with @system(state=[...])"
+        )
+    return f"the code under test is not deterministic: {error}{hint}"
+
+
+def _is_memo(value: Any) -> bool:
+    return type(value) is _Memo and _is_data(value)
+
+
+def _is_data(value: Any) -> bool:
+    kind = type(unwatched(value))
+    return not issubclass(kind, _CODE) and (issubclass(kind, SWAPPABLE) or bool(members_of(value)))
+
+
+class _Hashing:
+    """Hashes of content, made without running code of the objects.
+
+    Not more of an object is looked at than ``_DEPTH_MAX`` levels and ``_ITEMS_MAX`` items of each.
+    What was met before is known by its identity, so nobody keeps this for longer than one walk.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], int] = {}
+
+    def of(self, value: Any, depth: int) -> int:
+        """Return the hash of a value, looked into ``depth`` levels deep."""
+        value = unwatched(value)
+        kind = type(value)
+        for base, shown in _PLAIN.items():
+            if issubclass(kind, base):
+                return hash((kind.__name__, shown(value)))
+        if kind is _Memo:
+            return hash((kind.__name__, value.cache_info().currsize))
+        if value is None or depth == 0 or issubclass(kind, _CODE):
+            return hash(kind.__name__)
+        key = (id(value), depth)
+        if key not in self._known:
+            items = self._items(value, kind, depth - 1)
+            self._known[key] = hash((kind.__name__, *items, *self._members(value, depth - 1)))
+        return self._known[key]
+
+    def _items(self, value: Any, kind: type, depth: int) -> Iterator[int]:
+        if issubclass(kind, dict):
+            yield dict.__len__(value)
+            for key, member in islice(list(dict.items(value)), _ITEMS_MAX):
+                yield self.of(key, depth)
+                yield self.of(member, depth)
+        for base in (list, tuple, deque):
+            if issubclass(kind, base):
+                yield base.__len__(value)
+                for item in islice(base.__iter__(value), _ITEMS_MAX):
+                    yield self.of(item, depth)
+        for unordered in (set, frozenset):
+            if issubclass(kind, unordered):
+                yield unordered.__len__(value)
+                yield from sorted(self.of(i, depth) for i in unordered.__iter__(value))[:_ITEMS_MAX]
+
+    def _members(self, value: Any, depth: int) -> Iterator[int | str]:
+        for name, member in list(members_of(value).items()):
+            yield name
+            yield self.of(member, depth)
+
+
+_Memo = type(lru_cache(len))
+_CODE = (FunctionType, BuiltinFunctionType, ModuleType, type)
+_BEGIN = slice(500)
+_PLAIN: dict[type, Callable[[Any], Any]] = {
+    str: str.__hash__,
+    bytes: bytes.__hash__,
+    int: lambda number: int.__format__(number, "x"),  # -1 and -2 have one hash
+    float: float.__repr__,  # as have two zeros; and not-a-number has many
+    bytearray: lambda data: (bytearray.__len__(data), bytes(bytearray.__getitem__(data, _BEGIN))),
+}
+_DEPTH_MAX = 4
+_ITEMS_MAX = 200

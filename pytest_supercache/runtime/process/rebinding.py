@@ -1,0 +1,157 @@
+"""Code under test gets its own view of `threading`, `queue`, `time` and more; nobody else does.
+
+Patching ``threading`` for everybody makes redis-py and fakeredis enter the scheduler from their own
+locks; two other tools hang on that. So names are rebound module by module, in the code under test
+only: where they are kept now, and at every ``import`` that code under test executes meanwhile.
+``time.sleep`` alone is replaced everywhere: it looks at the calling thread and is the real one
+outside of actors. So does what `functools` makes the locks of cached properties with.
+"""
+
+import builtins
+import functools
+import threading
+import time
+import types
+from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.under_test import is_under_test_name, modules_under_test
+from pytest_supercache.runtime.process.reference_walk import Place, places
+from pytest_supercache.runtime.process.replacing import PAIRS, REPLACED, VIEWS, Replacements
+from pytest_supercache.runtime.process.room import on_a_fresh_stack
+from pytest_supercache.runtime.process.virtual_time import stays_frozen
+from pytest_supercache.runtime.sync import locks
+
+
+class Rebinding:
+    """The places where something was put, so that they can be put back.
+
+    Args:
+        pairs: further (real, stand-in) pairs.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        self._undo: list[Place] = []
+        self._done: set[int] = set()
+        self._pairs: tuple[tuple[Any, Any], ...] = ()
+        self._stand_ins: dict[int, Any] = {}
+        self._closed: set[int] = set()
+        self._replacements = Replacements()
+        self._at_start = set(map(id, modules_under_test()))
+        self.add((*PAIRS, *pairs))
+
+    def add(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        """Rebind further pairs, in all modules; a stand-in may have a stand-in of its own."""
+        known = {(id(real), id(stand_in)) for real, stand_in in self._pairs}
+        new = [pair for pair in pairs if (id(pair[0]), id(pair[1])) not in known]
+        if new:
+            self._pairs = (*self._pairs, *new)
+            self._stand_ins = {id(real): stand_in for real, stand_in in self._pairs}
+            for key, stand_in in self._stand_ins.items():
+                self._stand_ins[key] = self._stand_ins.get(id(stand_in), stand_in)
+            self._closed = {id(stand_in) for _, stand_in in self._pairs}
+            self._done.clear()
+
+    def rebind_new_modules(self) -> bool:
+        """Rebind modules imported since the last call; True when there were any."""
+        new = _new_modules(self._done)
+        self._done.update(map(id, new))
+        self._rebind(new)
+        return bool(new)
+
+    def rebind_copies(
+        self, modules: Iterable[types.ModuleType], pairs: Iterable[tuple[Any, Any]]
+    ) -> None:
+        """Rebind modules that will be thrown away, with pairs of their own: nothing is kept."""
+        pairs = list(pairs)
+        kept, stand_ins, closed = len(self._undo), self._stand_ins, self._closed
+        self._stand_ins = {**stand_ins, **{id(real): stand_in for real, stand_in in pairs}}
+        self._closed = closed | {id(stand_in) for _, stand_in in pairs}
+        for module in modules:
+            self._rebind([module])
+        self._stand_ins, self._closed = stand_ins, closed
+        del self._undo[kept:]
+
+    def undo(self) -> None:
+        """Put everything back, also in modules that were imported meanwhile."""
+        for place in reversed(self._undo):
+            _try(place, place.value)
+        stay = stays_frozen()
+        originals = {id(own): real for real, own in self._pairs if id(own) not in stay}
+        for place in _found(_new_modules(self._at_start), self._closed, originals):
+            _try(place, originals[id(place.value)])
+
+    def _rebind(self, modules: list[types.ModuleType]) -> None:
+        for place in _found(modules, self._closed, self._stand_ins, REPLACED):
+            stand_in = self._stand_ins.get(id(place.value))
+            if stand_in is None:
+                stand_in = self._replacements.of(place.value, place.name)
+            if stand_in is not None and _try(place, stand_in):
+                self._undo.append(place)
+
+
+def _new_modules(known: set[int]) -> list[types.ModuleType]:
+    return [module for module in modules_under_test() if id(module) not in known]
+
+
+def _found(
+    modules: list[types.ModuleType],
+    closed: set[int],
+    ids: Container[int],
+    of_types: Container[int] = (),
+) -> list[Place]:
+    if not modules:
+        return []
+    return on_a_fresh_stack(lambda: list(places(modules, closed, ids, of_types)))
+
+
+def _try(place: Place, value: Any) -> bool:
+    """Put a value where that is allowed; a read-only place, or one that is gone, is left alone."""
+    try:
+        place.put(value)
+    except (AttributeError, IndexError, TypeError):
+        return False
+    return True
+
+
+def _imports_for_code_under_test(importer: Any) -> bool:
+    name = importer.get("__name__") if type(importer) is dict else None
+    return type(name) is str and is_under_test_name(name)
+
+
+def _lock_of_property() -> Any:
+    """Make the lock that a ``cached_property`` of Python 3.11 holds while it computes."""
+    return locks.RLock() if controlled() is not None else threading.RLock()
+
+
+@contextmanager
+def cooperative(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Rebinding]:
+    """Give the code under test cooperative locks and sleeps; put everything back afterwards.
+
+    ``pairs`` are further (real, stand-in) pairs: functions of `uuid`, clocks, watched functions.
+    """
+    rebinding = Rebinding(pairs)
+    real_sleep, real_import = time.sleep, builtins.__import__
+
+    def own_import(
+        name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
+    ) -> Any:  # the parameters' names are those of the real one
+        module = real_import(name, globals, locals, fromlist, level)
+        if module.__name__ in VIEWS and level == 0 and _imports_for_code_under_test(globals):
+            return VIEWS[module.__name__]
+        return module
+
+    makes_locks = vars(functools).get("RLock")
+    time.sleep = locks.sleep  # type: ignore[assignment] # takes what the real one takes
+    builtins.__import__ = own_import
+    vars(functools)["RLock"] = _lock_of_property
+    try:
+        rebinding.rebind_new_modules()
+        yield rebinding
+    finally:
+        time.sleep = real_sleep
+        builtins.__import__ = real_import
+        vars(functools)["RLock"] = makes_locks
+        rebinding.undo()

@@ -1,0 +1,254 @@
+"""Where code under test keeps things: every place that a value can be reached from and put back to.
+
+A lock, a clock or a watched function may sit in a module's globals, a class, an instance, a
+container, a closure or a default argument. This walks them all, without running any of their code.
+All modules are walked at once and the nearest places come first: what many of them reach is looked
+into once, and as deep as the shortest way to it allows.
+"""
+
+import builtins
+import functools
+import types
+from collections import defaultdict, deque
+from collections.abc import Callable, Container, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from pytest_supercache.runtime.kernel.under_test import is_under_test_name, members_of
+
+DEPTH_MAX = 8
+PLACES_MAX = 100_000
+"""How far the walk goes, and into how much for each module; beyond that is data, not locks."""
+
+
+class _Kind(NamedTuple):
+    """How values of one kind of place are named, and put there."""
+
+    form: str
+    put: Callable[[Any, Any, Any], None]
+
+
+_Members = tuple[_Kind, list[tuple[Any, Any]]]
+"""What is in one holder at places of one kind: where there, and the value."""
+
+_Way = tuple[tuple[_Kind, Any], ...]
+"""The kinds of places on the way from a module, and where it goes on at each."""
+
+
+class Place(NamedTuple):
+    """A place in ``holder``, at the end of a way, where ``value`` was found."""
+
+    value: Any
+    holder: Any
+    way: _Way
+
+    @property
+    def name(self) -> str:
+        """Where it is, from its module on: ``"shop:_cache.locks[7]"``."""
+        return "".join(kind.form.format(_plain(at)) for kind, at in self.way)
+
+    def put(self, value: Any) -> None:
+        """Put another value there.
+
+        Raises:
+            AttributeError, TypeError: this place cannot be changed.
+            IndexError: it is not there any more.
+        """
+        kind, at = self.way[-1]
+        kind.put(self.holder, at, value)
+
+
+def places(
+    modules: Iterable[types.ModuleType],
+    closed: Iterable[int],
+    ids: Container[int],
+    of_types: Container[int] = (),
+) -> Iterator[Place]:
+    """Yield every place reachable from the modules whose value is looked for, the nearest first.
+
+    Args:
+        modules: where to begin.
+        closed: identities of what is not walked into.
+        ids: identities of the values that are looked for.
+        of_types: identities of their types, likewise. A tuple that holds one of these is looked for
+            too: nothing can be put into it, but another tuple can be put in its place.
+    """
+    modules = list(modules)
+    seen = {id(vars(builtins)), *map(id, modules), *closed}
+    most = len(seen) + PLACES_MAX * len(modules)
+    waiting: deque[tuple[Any, _Way, int]] = deque(
+        (module, ((_MODULE, module.__name__),), DEPTH_MAX) for module in modules
+    )
+    met = _Types(of_types)
+    while waiting:
+        holder, way, depth = waiting.popleft()
+        for kind, members in met.inside(holder):
+            for at, value in members:
+                # No calls for what is met most: there are hundreds of thousands of them.
+                of_type = id(type(value))
+                if of_type in _PLAIN:
+                    continue
+                if id(value) in ids or of_type in of_types or id(value) in met.rebuilt:
+                    yield Place(value, holder, (*way, (kind, at)))
+                if of_type in _LEAVES or id(value) in seen or not depth or len(seen) >= most:
+                    continue
+                if met.is_walked(value):
+                    seen.add(id(value))
+                    yield from met.if_rebuilt(Place(value, holder, (*way, (kind, at))))
+                    waiting.append((value, (*way, (kind, at)), depth - 1))
+
+
+class _Types:
+    """What is known about the types met on one walk; it does not outlive the walk."""
+
+    def __init__(self, of_types: Container[int]) -> None:
+        self.rebuilt: set[int] = set()  # identities of tuples that hold what is looked for
+        self._of_types = of_types
+        self._is_walked: dict[int, bool] = {}  # by identity: not every class can be hashed
+        self._slots: dict[int, list[tuple[str, Any]]] = {}
+
+    def is_walked(self, value: Any) -> bool:
+        kind = type(value)
+        if kind is types.FunctionType:
+            return bool(
+                value.__closure__ or value.__defaults__ or value.__kwdefaults__ or value.__dict__
+            )
+        if issubclass(kind, type):
+            return _is_under_test(value)
+        if issubclass(kind, tuple):
+            return any(id(type(item)) not in _PLAIN for item in tuple.__iter__(value))
+        known = self._is_walked.get(id(kind))
+        if known is None:
+            known = issubclass(kind, _ALWAYS_WALKED) or _is_under_test(kind)
+            self._is_walked[id(kind)] = known
+        return known
+
+    def if_rebuilt(self, place: Place) -> tuple[Place, ...]:
+        """Return a place of a tuple that holds what is looked for; nothing, if it is none."""
+        value = place.value
+        if not (issubclass(type(value), tuple) and self._holds(value, DEPTH_MAX)):
+            return ()
+        self.rebuilt.add(id(value))
+        return (place,)
+
+    def _holds(self, value: tuple[Any, ...], depth: int) -> bool:
+        return any(
+            id(type(item)) in self._of_types
+            or (depth > 0 and issubclass(type(item), tuple) and self._holds(item, depth - 1))
+            for item in tuple.__iter__(value)
+        )
+
+    def inside(self, holder: Any) -> Iterator[_Members]:
+        """Yield what is in one holder: of each kind of place, where it is there, and the value."""
+        kind = type(holder)
+        if issubclass(kind, type):
+            yield _CLASS_ATTRIBUTE, list(type.__getattribute__(holder, "__dict__").items())
+        elif issubclass(kind, types.FunctionType):
+            yield from _inside_function(holder)
+        elif issubclass(kind, staticmethod | classmethod):
+            yield _FIXED, [("__func__", holder.__func__)]
+        elif issubclass(kind, property):
+            yield _FIXED, [("fget", holder.fget)]
+        else:
+            yield from _inside_container(holder, kind)
+            yield from self._attributes(holder, kind)
+
+    def _attributes(self, holder: Any, kind: type) -> Iterator[_Members]:
+        is_module = issubclass(kind, types.ModuleType)
+        yield _GLOBAL if is_module else _ATTRIBUTE, list(members_of(holder).items())
+        for name, slot in self._slots_of(kind):
+            try:
+                value = slot.__get__(holder)
+            except AttributeError:  # not filled
+                continue
+            yield _ATTRIBUTE, [(name, value)]
+
+    def _slots_of(self, kind: type) -> list[tuple[str, Any]]:
+        if id(kind) not in self._slots:
+            self._slots[id(kind)] = [
+                (name, slot)
+                for base in kind.__mro__
+                for name, slot in list(type.__getattribute__(base, "__dict__").items())
+                if type(slot) is types.MemberDescriptorType and name != "__dict__"
+            ]
+        return self._slots[id(kind)]
+
+
+def _is_under_test(kind: Any) -> bool:
+    module = type.__getattribute__(kind, "__module__")
+    return type(module) is str and is_under_test_name(module)
+
+
+def _inside_container(holder: Any, kind: type) -> Iterator[_Members]:
+    if issubclass(kind, dict):
+        yield _ITEM, list(dict.items(holder))
+    elif issubclass(kind, list):
+        yield _ELEMENT, list(enumerate(list.__iter__(holder)))
+    elif issubclass(kind, tuple):
+        yield _FIXED_ELEMENT, list(enumerate(tuple.__iter__(holder)))
+    if issubclass(kind, defaultdict):
+        yield _ATTRIBUTE, [("default_factory", holder.default_factory)]
+
+
+def _inside_function(function: types.FunctionType) -> Iterator[_Members]:
+    for at, cell in enumerate(function.__closure__ or ()):
+        try:
+            value = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+        yield _CELL, [(at, value)]
+    if function.__defaults__:
+        yield _DEFAULT, list(enumerate(function.__defaults__))
+    if function.__kwdefaults__:
+        yield _KEYWORD_DEFAULT, list(function.__kwdefaults__.items())
+    if function.__dict__:
+        yield _FUNCTION_ATTRIBUTE, list(function.__dict__.items())
+
+
+def _plain(at: Any) -> str:
+    if type(at) is str:
+        return at[:40]
+    return str(at) if type(at) is int else type(at).__name__
+
+
+def _put_cell(function: types.FunctionType, at: int, value: Any) -> None:
+    assert function.__closure__ is not None
+    function.__closure__[at].cell_contents = value
+
+
+def _put_default(function: types.FunctionType, at: int, value: Any) -> None:
+    present = list(function.__defaults__ or ())
+    present[at] = value
+    function.__defaults__ = tuple(present)
+
+
+def _put_keyword_default(function: types.FunctionType, name: str, value: Any) -> None:
+    assert function.__kwdefaults__ is not None
+    function.__kwdefaults__[name] = value
+
+
+def _refuse(_holder: Any, _at: Any, _value: Any) -> None:
+    raise TypeError("this place cannot be changed")
+
+
+_PLAIN = frozenset(map(id, (str, bytes, int, float, bool, type(None), types.CodeType)))
+"""Types of data: nothing of them is looked for."""
+
+_LEAVES = frozenset(map(id, (frozenset, set, types.ModuleType, types.BuiltinFunctionType)))
+"""Types into which nothing is walked: nothing can be put there, or nobody keeps a lock there."""
+
+_ALWAYS_WALKED = (
+    dict, list, types.FunctionType, staticmethod, classmethod, property, functools.cached_property,
+)  # fmt: skip
+
+_MODULE = _Kind("{}", _refuse)
+_GLOBAL = _Kind(":{}", object.__setattr__)
+_ATTRIBUTE = _Kind(".{}", object.__setattr__)
+_CLASS_ATTRIBUTE = _Kind(".{}", type.__setattr__)
+_FUNCTION_ATTRIBUTE = _Kind(".{}", setattr)
+_ITEM = _Kind("[{}]", dict.__setitem__)
+_ELEMENT = _Kind("[{}]", list.__setitem__)
+_CELL = _Kind(".closure[{}]", _put_cell)
+_DEFAULT = _Kind(".default[{}]", _put_default)
+_KEYWORD_DEFAULT = _Kind(".default[{}]", _put_keyword_default)
+_FIXED = _Kind(".{}", _refuse)
+_FIXED_ELEMENT = _Kind("[{}]", _refuse)

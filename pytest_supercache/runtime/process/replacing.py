@@ -1,0 +1,206 @@
+"""What stands in for what: names of the standard library, and objects that were made with them."""
+
+import _thread
+import concurrent
+import concurrent.futures
+import queue
+import threading
+import time
+import types
+from collections.abc import Callable
+from typing import Any
+
+from pytest_supercache.runtime.sync import conditions, futures, locks, pools, queues, threads
+
+_REAL_LOCK = type(threading.Lock())
+_REAL_RLOCK = type(threading.RLock())
+
+
+class _View(types.ModuleType):
+    """A module as code under test sees it: some names are others, the rest is the real one."""
+
+    def __init__(self, real: types.ModuleType, others: dict[str, Any]) -> None:
+        super().__init__(real.__name__, real.__doc__)
+        self.__dict__.update(others)
+        self.__dict__["_real"] = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_real"], name)
+
+
+_THREADING = {
+    "Lock": locks.Lock, "RLock": locks.RLock, "Event": locks.Event, "Semaphore": locks.Semaphore,
+    "BoundedSemaphore": locks.BoundedSemaphore, "Condition": conditions.Condition,
+    "Barrier": conditions.Barrier, "Timer": threads.Timer,
+}  # fmt: skip
+_LOW_LEVEL = {  # some libraries take their locks from below `threading`
+    "allocate_lock": locks.Lock, "LockType": locks.Lock, "lock": locks.Lock, "RLock": locks.RLock,
+}  # fmt: skip
+_QUEUE = {
+    "Queue": queues.Queue, "LifoQueue": queues.LifoQueue, "PriorityQueue": queues.PriorityQueue,
+    "SimpleQueue": queues.SimpleQueue,
+}  # fmt: skip
+_FUTURES = {
+    "Future": futures.Future, "ThreadPoolExecutor": pools.ThreadPoolExecutor,
+    "wait": futures.wait, "as_completed": futures.as_completed,
+}  # fmt: skip
+
+_FUTURES_VIEW = _View(concurrent.futures, _FUTURES)
+VIEWS: dict[str, types.ModuleType] = {
+    "threading": _View(threading, _THREADING),
+    "_thread": _View(_thread, _LOW_LEVEL),
+    "queue": _View(queue, _QUEUE),
+    "concurrent.futures": _FUTURES_VIEW,
+    "concurrent": _View(concurrent, {"futures": _FUTURES_VIEW}),
+}
+"""Modules of the standard library by name, as code under test sees them."""
+
+PAIRS: tuple[tuple[Any, Any], ...] = (
+    (threading, VIEWS["threading"]),
+    (_thread, VIEWS["_thread"]),
+    (_thread.allocate_lock, locks.Lock),
+    (queue, VIEWS["queue"]),
+    (concurrent, VIEWS["concurrent"]),
+    (concurrent.futures, VIEWS["concurrent.futures"]),
+    *(
+        (getattr(module, name), stand_in)
+        for module, others in (
+            (threading, _THREADING), (queue, _QUEUE), (concurrent.futures, _FUTURES),
+        )
+        for name, stand_in in others.items()
+    ),
+    (time.sleep, locks.sleep),
+)  # fmt: skip
+"""(real, stand-in): what is put where code under test keeps the real one."""
+
+
+class Replacements:
+    """Stand-ins for objects that were made with the real classes: always the same for the same."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[Any, Any]] = {}  # the real one is kept, so that its id stays
+
+    def of(self, value: Any, place: str) -> Any:
+        """Return what stands in for ``value``, which was found at ``place``; None: nothing.
+
+        What is held, awaited or in use at this moment is left alone: it could not be taken over.
+        """
+        make = _tuple if issubclass(type(value), tuple) else _MAKERS.get(type(value))
+        if make is None:
+            return None
+        if id(value) not in self._made:
+            stand_in = make(value, self, place)
+            if stand_in is not None and hasattr(stand_in, "found_at"):
+                stand_in.found_at(place)
+                _keep_attributes(value, stand_in)
+            self._made[id(value)] = (value, stand_in)
+        return self._made[id(value)][1]
+
+
+def _keep_attributes(value: Any, stand_in: Any) -> None:
+    """Give a stand-in what the code has added to the real one."""
+    for name, added in getattr(value, "__dict__", {}).items():
+        if not name.startswith("_") and not hasattr(stand_in, name):
+            setattr(stand_in, name, added)
+
+
+def _tuple(held: tuple[Any, ...], replacements: Replacements, place: str) -> Any:
+    """Rebuild a tuple, or a named one, with stand-ins for the locks in it."""
+    stand_ins = [
+        replacements.of(item, f"{place}[{at}]") for at, item in enumerate(tuple.__iter__(held))
+    ]
+    if all(stand_in is None for stand_in in stand_ins):
+        return None
+    rebuilt = tuple.__new__(
+        type(held),
+        [
+            item if stand_in is None else stand_in
+            for item, stand_in in zip(tuple.__iter__(held), stand_ins, strict=True)
+        ],
+    )
+    if hasattr(rebuilt, "__dict__"):
+        vars(rebuilt).update(vars(held))
+    return rebuilt
+
+
+def _lock(lock: Any, _: Replacements, __: str) -> Any:
+    return None if lock.locked() else locks.Lock()
+
+
+def _rlock(lock: Any, _: Replacements, __: str) -> Any:
+    if not lock.acquire(blocking=False):
+        return None
+    lock.release()
+    return locks.RLock()
+
+
+def _event(event: threading.Event, _: Replacements, __: str) -> Any:
+    return locks.Event(event.is_set())
+
+
+def _condition(condition: Any, replacements: Replacements, place: str) -> Any:
+    lock = replacements.of(condition._lock, place)  # noqa: SLF001 - the lock it was made with
+    if lock is None or condition._waiters:  # noqa: SLF001
+        return None
+    return conditions.Condition(lock)
+
+
+def _semaphore(semaphore: Any, _: Replacements, __: str) -> Any:
+    return locks.Semaphore(semaphore._value)  # noqa: SLF001 - has no public twin
+
+
+def _bounded(semaphore: Any, _: Replacements, __: str) -> Any:
+    if semaphore._value != semaphore._initial_value:  # noqa: SLF001 - somebody is inside
+        return None
+    return locks.BoundedSemaphore(semaphore._value)  # noqa: SLF001
+
+
+def _barrier(barrier: Any, _: Replacements, __: str) -> Any:
+    if barrier.n_waiting or barrier.broken:
+        return None
+    return conditions.Barrier(barrier.parties, barrier._action, barrier._timeout)  # noqa: SLF001
+
+
+def _queue(kind: Callable[[int], Any]) -> Callable[[Any, Replacements, str], Any]:
+    def make(real: Any, _: Replacements, __: str) -> Any:
+        made = kind(real.maxsize)
+        with real.mutex:
+            made.queue = type(real.queue)(real.queue)
+            made.unfinished_tasks = real.unfinished_tasks
+        return made
+
+    return make
+
+
+def _simple_queue(real: Any, _: Replacements, __: str) -> Any:
+    return queues.SimpleQueue() if real.empty() else None
+
+
+def _pool(pool: Any, _: Replacements, __: str) -> Any:
+    if pool._threads or pool._shutdown:  # noqa: SLF001 - it has worked already
+        return None
+    return pools.ThreadPoolExecutor(
+        pool._max_workers, pool._thread_name_prefix, pool._initializer, pool._initargs,  # noqa: SLF001
+    )  # fmt: skip
+
+
+_MAKERS: dict[type, Callable[[Any, Replacements, str], Any]] = {
+    _REAL_LOCK: _lock,
+    _REAL_RLOCK: _rlock,
+    threading.Event: _event,
+    threading.Condition: _condition,
+    threading.Semaphore: _semaphore,
+    threading.BoundedSemaphore: _bounded,
+    threading.Barrier: _barrier,
+    queue.Queue: _queue(queues.Queue),
+    queue.LifoQueue: _queue(queues.LifoQueue),
+    queue.PriorityQueue: _queue(queues.PriorityQueue),
+    queue.SimpleQueue: _simple_queue,
+    concurrent.futures.ThreadPoolExecutor: _pool,
+}
+
+REPLACED_TYPES: tuple[type, ...] = tuple(_MAKERS)
+"""The classes whose objects have stand-ins."""
+
+REPLACED = frozenset(map(id, _MAKERS))
+"""The identities of the classes whose objects have stand-ins."""

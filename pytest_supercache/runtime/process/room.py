@@ -1,0 +1,58 @@
+"""Long loops run where a call costs what it usually does: with room on the stack of frames.
+
+Since 3.11 CPython keeps the frames of Python functions in chunks of memory: it maps one when a call
+does not fit into the last, and unmaps it when that call returns. Where the caller happens to stand
+just before the end of a chunk, every call of a loop maps and unmaps one, and the walk over all
+modules spends most of its time in the kernel. There are two ways out: a frame that is larger than
+the rest of any usual chunk gets a larger one, in which the calls below it find room; and a new
+thread begins with a nearly empty chunk.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from pytest_supercache.runtime.kernel.actor import ActorThread
+from pytest_supercache.runtime.kernel.baton import Baton
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_FRAME_WORDS = 8_000
+"""The size of a frame that fits into no usual chunk, which has 2,000 words.
+
+CPython doubles the size of a chunk until the frame and 1,000 words more fit in: it gets 16,000, and
+half of them are room for the calls below, some hundreds deep.
+"""
+
+
+def with_room(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function so that, however deep its caller stands, its own calls find room."""
+
+    def roomy(*args: P.args, **kwargs: P.kwargs) -> T:
+        return function(*args, **kwargs)
+
+    roomy.__code__ = roomy.__code__.replace(co_stacksize=_FRAME_WORDS)
+    return wraps(function)(roomy)
+
+
+def on_a_fresh_stack(function: Callable[[], T]) -> T:
+    """Return what ``function`` returns on a thread of its own, or raise what it raises."""
+    result: list[T] = []
+    raised: list[BaseException] = []
+    done: Any = Baton()
+
+    def run() -> None:
+        try:
+            result.append(function())
+        except BaseException as error:  # noqa: BLE001 - raised by the caller, who waits for it
+            raised.append(error)
+        done.give()
+
+    thread = ActorThread(target=run, name="supercache")
+    thread.start()
+    done.take()  # its start is not waited for, and who has not begun cannot be joined
+    thread.join()
+    if raised:
+        raise raised.pop()
+    return result[0]

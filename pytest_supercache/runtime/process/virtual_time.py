@@ -1,0 +1,207 @@
+"""Virtual time for code under test: freezegun, started once per scenario, moved by the clock.
+
+Three traps are closed here (measured in the research): freezegun's stack inspection would give real
+time to code called from our frames; its list of ignored modules decides at patch time only; and our
+own timings must stay real.
+"""
+
+import copyreg
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
+
+from pytest_supercache.layers.clock import EPOCH, VirtualClock
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.readings import MICROSECOND, is_read_by_code
+from pytest_supercache.runtime.process.derived_dates import derived_from_real_dates
+
+_REAL_TIME = ["pytest_supercache.", "hypothesis.", "xdist.", "execnet.", "_pytest.", "allure"]
+
+_FROZEN_INSIDE = (
+    "time was frozen, or let go, inside of a check (freezegun, in its body or in code that it "
+    "runs), so that code does not see the time that the search moves. Freeze it around the check, "
+    "with @freeze_time above @explore; in the body let time pass by time.sleep"
+)
+_MOVED_INSIDE = (
+    "a clock that was frozen before the check was moved in its body, where nobody sees it: a check "
+    "has time of its own. Let time pass by time.sleep instead"
+)
+
+
+def clock_pairs() -> list[tuple[Any, Any]]:
+    """Return freezegun's functions and classes as (real, frozen) pairs.
+
+    freezegun replaces the globals of modules, but for those on its list, which it knows by how
+    their names begin. What is a default argument or an attribute (``timer=time.monotonic``), or in
+    code under test on that list, is replaced by whoever walks there; outside of frozen time the
+    frozen ones show the real one.
+    """
+    import freezegun.api
+
+    names = ("time", "monotonic", "perf_counter", "time_ns", "monotonic_ns", "perf_counter_ns",
+             "localtime", "gmtime", "strftime")  # fmt: skip
+    api = vars(freezegun.api)
+    classes = [("real_datetime", "FakeDatetime"), ("real_date", "FakeDate")]
+    named = [(f"real_{name}", f"fake_{name}") for name in names]
+    return [(api[real], api[fake]) for real, fake in (*named, *classes)]
+
+
+def stays_frozen() -> set[int]:
+    """Return which of these frozen ones, by identity, are still somebody's when we are gone."""
+    import freezegun.api
+
+    is_anothers = len(freezegun.api.freeze_factories) > 1
+    return {id(fake) for _, fake in clock_pairs()} if is_anothers else set()
+
+
+@contextmanager
+def frozen(clock: VirtualClock) -> Iterator[None]:
+    """Let ``time``, ``datetime`` and all that was imported from them show ``clock``.
+
+    If somebody has frozen time before, it shows again what it did when this is over.
+    """
+    ours = _Frozen()
+    try:
+        ours.begin()
+        clock.listen(ours.move)
+        clock.complaint = ours.complaint
+        with derived_from_real_dates():
+            yield
+    finally:
+        clock.complaint = lambda: None
+        clock.silence(ours.move)
+        ours.end()
+
+
+class _Frozen:
+    """Our time, on top of what somebody may have frozen before."""
+
+    def __init__(self) -> None:
+        import freezegun
+        import freezegun.api
+
+        self._api: Any = freezegun.api
+        self._freezer: Any = freezegun.freeze_time(EPOCH, ignore=_REAL_TIME)
+        self._factory: Any = None
+        self._quick: _Quick | None = None
+        self._is_disturbed = False
+        self._stacks = [
+            (stack, len(stack))
+            for stack in (
+                self._api.freeze_factories, self._api.ignore_lists, self._api.tick_flags,
+                self._api.tz_offsets,
+            )
+        ]  # fmt: skip
+        self._before = list(self._api.freeze_factories)
+        self._instants = [factory.time_to_freeze for factory in self._before]
+        self._freezers: Any = type(self._freezer)  # whoever freezes time, starts one of them
+        self._start = self._freezers.start
+
+    def begin(self) -> None:
+        """Freeze time."""
+        freezer = self._freezer
+        # What `stop` needs, if it is called before `start` has come to its end.
+        freezer.reals, freezer.fake_names, freezer.modules_at_start = {}, (), set(sys.modules)
+        self._factory = freezer.start()
+        self._factory.__class__ = type("Passing", (type(self._factory),), {"__call__": _shown})
+        freezer.ignore = ()  # what is imported meanwhile is put right, whatever its name
+        # What is ignored was left unpatched just now. From here on nobody's callers are inspected:
+        # code under test that our own frames call must see virtual time.
+        self._api.ignore_lists[-1] = ()
+        if not self._before:
+            self._quick = _Quick(freezer, self._factory)
+        self._freezers.start = self._watched(self._start)
+
+    def _watched(self, start: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(start)
+        def watched(freezer: Any) -> Any:
+            execution = controlled()
+            if execution is not None and execution.controller.phase == "race":
+                self._is_disturbed = True
+            return start(freezer)
+
+        return watched
+
+    def move(self, instant: datetime) -> None:
+        """Show this instant from now on."""
+        self._factory.time_to_freeze = instant.replace(tzinfo=None)
+        if self._quick is not None:
+            self._quick.seconds = instant.timestamp()
+
+    def complaint(self) -> str | None:
+        """Say what is wrong if somebody has changed meanwhile what code sees of time."""
+        is_disturbed, self._is_disturbed = self._is_disturbed, False
+        factories = self._api.freeze_factories
+        if (
+            is_disturbed
+            or len(factories) <= len(self._before)
+            or factories[-1] is not self._factory
+        ):
+            return _FROZEN_INSIDE
+        if self._before and [one.time_to_freeze for one in self._before] != self._instants:
+            return _MOVED_INSIDE
+        return None
+
+    def end(self) -> None:
+        """Take back what was frozen since the beginning, by us or by somebody who forgot to."""
+        self._freezers.start = self._start
+        for stack, depth in self._stacks:
+            del stack[depth:]
+        if self._before:
+            return
+        for stack, _ in self._stacks:
+            stack.append(None)  # for `stop` to take away
+        for real in (self._api.real_datetime, self._api.real_date):
+            copyreg.dispatch_table.setdefault(real, _nothing)
+        self._freezer.stop()
+
+
+def _nothing(_moment: Any) -> str:
+    raise AssertionError("it is taken away at once")
+
+
+def _shown(factory: Any) -> datetime:
+    """Return the instant that a factory of freezegun's shows."""
+    instant: datetime = factory.time_to_freeze
+    return instant + timedelta(microseconds=_passed())
+
+
+def _passed() -> int:
+    """Return how many microseconds have passed for the code that reads the clock now."""
+    actor = current_actor()
+    if actor is None or not is_read_by_code():
+        return 0
+    execution = controlled()
+    return 0 if execution is None else execution.readings.next(actor)
+
+
+class _Quick:
+    """``time.time`` and its like without freezegun's way through a date and back, at every call.
+
+    Client libraries ask the time several times a command. Who freezes time once more, on top of
+    ours, gets that time: then freezegun is asked as before.
+    """
+
+    def __init__(self, freezer: Any, factory: Any) -> None:
+        self.seconds = 0.0
+        for name in ("time", "monotonic", "perf_counter"):
+            # What a module imported meanwhile has kept, freezegun puts back by this table.
+            slow = getattr(time, name)
+            stand_in = self._stand_in(slow, factory)
+            freezer.reals[id(stand_in)] = freezer.reals[id(slow)]
+            setattr(time, name, stand_in)
+
+    def _stand_in(self, slow: Callable[[], float], factory: Any) -> Callable[[], float]:
+        from freezegun.api import freeze_factories
+
+        @wraps(slow)
+        def show() -> float:
+            is_ours = bool(freeze_factories) and freeze_factories[-1] is factory
+            return self.seconds + _passed() * MICROSECOND if is_ours else slow()
+
+        return show

@@ -1,0 +1,221 @@
+"""The doors of ``redis.asyncio`` and ``valkey.asyncio``: the steps of their twins, awaited.
+
+The switch point stands before the command and nowhere inside it: what redis-py awaits on the way
+differs from version to version and is no chance for anybody else.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.layers.connections import OWNER, any_connection
+from pytest_supercache.layers.existing_cache import PLACE
+from pytest_supercache.runtime.aio.memory_net import is_in_memory
+from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.spinning import Question
+from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.redis.blocking_commands import refuse_waits
+from pytest_supercache.runtime.redis.doors import (
+    UNTOLD,
+    Doors,
+    _Method,
+    astray,
+    broken,
+    execution_for,
+)
+from pytest_supercache.runtime.redis.few_connections import areleasing
+from pytest_supercache.runtime.redis.leasing import note_answer
+from pytest_supercache.runtime.redis.pipelines import (
+    arguments,
+    is_divided,
+    one_after_another,
+    speak,
+)
+from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
+from pytest_supercache.runtime.redis.wire import SENDS
+
+
+class AsyncDoors(Doors):
+    """The wrapped methods of the asynchronous clients."""
+
+    VALKEY = ("valkey.asyncio.client", "valkey.asyncio.connection")
+
+    def open(self) -> None:
+        """Wrap the methods, and those of ``valkey.asyncio`` if it is imported."""
+        client = import_module("redis.asyncio.client")
+        self._open(client, import_module("redis.asyncio.connection"), "Redis")
+        self.notice()
+
+    def _open(self, client: Any, connection: Any, name: str) -> None:
+        self._wrap(getattr(client, name), "execute_command", self._command)
+        self._wrap(client.Pipeline, "immediate_execute_command", self._command)
+        self._wrap(client.Pipeline, "execute", self._pipeline)
+        self._wrap(client.PubSub, "execute_command", self._command)
+        self._wrap(client.PubSub, "parse_response", self._subscription)
+        self._wrap(connection.ConnectionPool, "make_connection", self._connection)
+        self._wrap(connection.ConnectionPool, "release", areleasing)
+        self._wrap(any_connection(connection), "send_packed_command", self._sending)
+
+    def _command(self, method: _Method) -> _Method:
+        async def execute_command(client: Any, *args: Any, **options: Any) -> Any:
+            execution = execution_for(client)
+            if execution is None or not args:
+                return await method(client, *args, **options)
+            dialect = execution.dialect()
+            args = dialect.sent(args) if dialect else args
+            label, footprint, is_usual = self.announce(execution, args)
+            if not (is_usual or self._cache.server.moves_time):
+                refuse_waits(execution, [args], partial(broken, client))
+            ask = partial(method, client, *args, **options)
+            answer, question = None, Question(execution, label, footprint)
+            for attempt in attempts(execution, retry_of(client)):
+                with attempt:
+                    shown = label + attempt.mark
+                    answer = await self._call(
+                        execution, shown, question.footprint, ask, asks=True,
+                        recheck_from=question.since,
+                    )  # fmt: skip
+            note_answer(self._cache.leases, args, answer)
+            question.answered(args, answer)
+            return dialect.received(answer) if dialect else answer
+
+        return execute_command
+
+    def _pipeline(self, method: _Method) -> _Method:
+        async def execute(pipeline: Any, raise_on_error: bool = True) -> Any:
+            execution = execution_for(pipeline)
+            if execution is None or not pipeline.command_stack:
+                return await method(pipeline, raise_on_error)
+            if pipeline.scripts:  # it asks for them before it sends anything
+                await pipeline.load_scripts()
+                pipeline.scripts = set()
+            dialect = speak(execution, pipeline)
+            try:
+                answer = await self._execute(execution, method, pipeline, raise_on_error)
+            except (Exception, asyncio.CancelledError):
+                await pipeline.reset()  # it starts over
+                raise
+            return dialect.received(answer) if dialect else answer
+
+        return execute
+
+    async def _execute(
+        self, execution: Stepping, method: _Method, pipeline: Any, raise_on_error: bool
+    ) -> Any:
+        """Send what a pipeline has collected, in as many steps as a server takes for it."""
+        is_atomic = pipeline.is_transaction or pipeline.explicit_transaction
+        if not (is_atomic or self._cache.server.moves_time):
+            refuse_waits(execution, map(arguments, pipeline.command_stack), partial(broken, None))
+        if not is_divided(execution, pipeline, is_atomic=is_atomic):
+            label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
+            ask = partial(method, pipeline, raise_on_error)
+            return await self._call(execution, label, footprint, ask)
+
+        async def send(words: Sequence[Any], ask: Callable[[], Any], is_last: bool) -> Any:
+            label, footprint, _ = self.announce(execution, words)
+            return await self._call(execution, label, footprint, ask, parts_answer=is_last)
+
+        return await one_after_another(pipeline, method, raise_on_error, send)
+
+    def _subscription(self, method: _Method) -> _Method:
+        async def parse_response(
+            subscription: Any, block: bool = True, timeout: float = 0, **options: Any
+        ) -> Any:
+            execution = execution_for(subscription)
+            if execution is None:
+                return await method(subscription, block, timeout, **options)
+            if not self._cache.server.moves_time:
+                execution.controller.hazard(UNTOLD)
+            heard = Footprint(reads=frozenset({f"{PLACE}.channels:*"}))
+            if not block and not timeout:
+                await async_stepping.step(execution, "poll for a message", heard, kind="command")
+            message = await method(subscription, block, timeout, **options)
+            if message is not None and (block or timeout):
+                await async_stepping.step(execution, "receive a message", heard, kind="message")
+            return message
+
+        return parse_response
+
+    def _connection(self, method: _Method) -> _Method:
+        def make_connection(pool: Any) -> Any:
+            execution = controlled()
+            port = pool.connection_kwargs.get("port")
+            if execution is None or any(loop.serves(port) for loop in execution.controller.loops):
+                return method(pool)  # to a server of the code under test itself
+            self._pools.add(pool)
+            library = method.__module__.partition(".")[0]
+            return self._cache.aconnect(without_default(pool.connection_kwargs), library)
+
+        return make_connection
+
+    def _sending(self, method: _Method) -> _Method:
+        async def send_packed_command(connection: Any, *args: Any, **options: Any) -> Any:
+            execution = controlled()
+            actor = None if execution is None else current_actor()
+            if actor is None or not actor.asks:
+                self._cache.is_plain = False  # a pipeline, a subscription, by hand
+            for loop in () if execution is None else execution.controller.loops:
+                loop.keep(connection)
+            was_ours = self._leads_here(connection)
+            try:
+                return await method(connection, *args, **options)
+            finally:
+                if execution is not None and not (was_ours or self._leads_here(connection)):
+                    execution.controller.hazard(astray(connection))
+
+        return send_packed_command
+
+    def _leads_here(self, connection: Any) -> bool:
+        """Say whether a connection leads to the existing cache, or to a server on its own loop."""
+        if getattr(connection, OWNER, None) is self._cache:
+            return True
+        return is_in_memory(getattr(connection, "_writer", None))
+
+    async def _call(
+        self,
+        execution: Stepping,
+        label: str,
+        footprint: Footprint,
+        make: Callable[[], Any],
+        *,
+        asks: bool = False,
+        parts_answer: bool = True,
+        recheck_from: int | None = None,
+    ) -> Any:
+        """Take the step of a command and wait for its answer before anybody is chosen again.
+
+        ``asks`` says that it is one by itself; after an error its connection is in any state.
+        """
+        if execution.controller.grain == "wire":
+            execution.controller.simplify("commands of asyncio clients atomic")
+            footprint = footprint | SENDS
+
+        async def expecting() -> Any:
+            self._keep(execution, footprint)
+            actor = current_actor()
+            assert actor is not None, "a command is sent by an actor"
+            actor.in_command += 1
+            actor.asks += asks
+            for loop in execution.controller.loops:
+                loop.answers_awaited += 1
+            try:
+                return await make()
+            except BaseException:
+                if asks:
+                    self._cache.is_plain = False
+                raise
+            finally:
+                actor.in_command -= 1
+                actor.asks -= asks
+                for loop in execution.controller.loops:
+                    loop.answers_awaited -= 1
+
+        return await async_stepping.call(
+            execution, label, footprint, expecting, kind="command", failure=partial(broken, None),
+            parts_answer=parts_answer, recheck_from=recheck_from,
+        )  # fmt: skip

@@ -1,0 +1,125 @@
+"""Blocking commands of Redis: who waits in the server waits for their turn here.
+
+The server is never let wait: no thread of ours may hang in it, and time is ours. What a command
+waits for is looked for in its step; if it is not there, its next step comes when somebody has
+written a key of it, or when its time is over. The server would serve whoever waits first at once;
+here anybody may come in between, and that is said.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.layers.redis_commands import normalised, text
+from pytest_supercache.layers.redis_waiting import Waiting, waiting
+from pytest_supercache.runtime.kernel.faults import Failure
+from pytest_supercache.runtime.kernel.stepping import Stepping
+
+Ask = Callable[[Sequence[Any], Mapping[str, Any]], Any]
+"""Sends a command, given its words and options, and returns the answer."""
+
+HELD = (
+    "a command that waits in the server for what others store is only under control if it is sent "
+    "by itself, at grain command, by a client without a cache whose pool has a connection for "
+    "everybody, without the faults failover and clock_skew, and on a real server not on asyncio"
+)
+
+ALIKE = "who waits in the server is served in their turn, and never cut off by a socket timeout"
+
+
+def answered(
+    execution: Stepping,
+    client: Any,
+    label: str,
+    footprint: Footprint,
+    args: Sequence[Any],
+    options: Mapping[str, Any],
+    ask: Ask,
+    failure: Failure,
+) -> Any:
+    """Ask for the answer of a command whose step has been taken, and wait for it if need be."""
+    waits = waiting(args)
+    if waits is None:
+        return ask(args, options)
+    if not _is_under_control(execution, client):
+        refuse_waits(execution, [args], failure)
+    execution.controller.simplify(ALIKE)
+    deadline = None
+    if waits.seconds < math.inf:
+        deadline = execution.now() + waits.seconds
+        footprint = footprint | Footprint(reads=frozenset({"clock:now"}))
+    look = _looking(waits, args, options, ask)
+    is_there, answer = look()
+    is_over = False
+    while not (is_there or is_over):
+        execution.record.note_futile(("command",))
+        is_in_time = execution.step(
+            f"{label}, at last", footprint, kind="command", deadline=deadline,
+            recheck_from=len(execution.record.steps), failure=failure,
+        )  # fmt: skip
+        is_over = not (is_in_time or deadline is None or execution.now() < deadline)
+        is_there, answer = look()
+    return answer
+
+
+def _looking(
+    waits: Waiting, args: Sequence[Any], options: Mapping[str, Any], ask: Ask
+) -> Callable[[], tuple[bool, Any]]:
+    """Return what says whether there is an answer now, and what it is if nobody waits longer."""
+    if not waits.at_once:
+        return _looking_for_keys(waits, args, options, ask)
+    words = list(waits.at_once)
+    for at, stream in waits.newest:
+        last = ask(("XREVRANGE", stream, "+", "-", "COUNT", 1), {"NEVER_DECODE": []})
+        words[at] = last[0][0] if last else "0-0"
+
+    def look() -> tuple[bool, Any]:
+        answer = ask(words, options)
+        return bool(answer), answer
+
+    return look
+
+
+def _looking_for_keys(
+    waits: Waiting, args: Sequence[Any], options: Mapping[str, Any], ask: Ask
+) -> Callable[[], tuple[bool, Any]]:
+    """The same for a command that is answered when a key is there.
+
+    One of another type is an error when the command is sent, and is not noticed while it waits.
+    """
+    wanted: set[str] | None = None
+
+    def look() -> tuple[bool, Any]:
+        nonlocal wanted
+        kinds = {text(ask(("TYPE", key), {})) for key in waits.keys}
+        is_there = bool(kinds - {"none"} if wanted is None else kinds & wanted)
+        wanted = {waits.kind}
+        return is_there, ask(args, options) if is_there else None
+
+    return look
+
+
+def _is_under_control(execution: Stepping, client: Any) -> bool:
+    """Say whether nothing about the execution or the client would make a difference meanwhile.
+
+    A command that waits keeps its connection: who has too few of them has others wait for it.
+    """
+    pool = getattr(client, "connection_pool", None)
+    return not (
+        execution.controller.grain == "wire"
+        or execution.tracks
+        or execution.faults.keeps_history
+        or execution.faults.skews
+        or getattr(client, "connection", None) is not None
+        or getattr(pool, "max_connections", math.inf) <= len(execution.controller.actors)
+    )
+
+
+def refuse_waits(execution: Stepping, commands: Iterable[Sequence[Any]], failure: Failure) -> None:
+    """Let a command fail that would wait in the server; everybody would wait with it."""
+    for args in commands:
+        if waiting(args) is not None:
+            why = f"{normalised(args)}: {HELD}"
+            execution.controller.hazard(why)
+            raise failure(why)

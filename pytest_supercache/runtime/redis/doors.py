@@ -1,0 +1,379 @@
+"""Where commands leave the code under test they become steps: the doors of redis-py and valkey-py.
+
+Nothing of the user's code is changed: the methods through which every command goes are wrapped
+while a check runs. Connections that a pool opens inside an execution lead to the existing cache,
+whatever address they name; one that was opened before, or without a pool, is a hazard.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial, reduce, wraps
+from importlib import import_module
+from operator import or_
+from typing import Any
+
+from pytest_supercache.core.footprint import NOTHING, Footprint
+from pytest_supercache.layers import redis_commands
+from pytest_supercache.layers.connections import OWNER, PRIVATE, any_connection
+from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
+from pytest_supercache.layers.fake_server import FakeRedisServer
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.spinning import Question, take
+from pytest_supercache.runtime.kernel.stepping import Call, Stepping
+from pytest_supercache.runtime.redis import listening
+from pytest_supercache.runtime.redis.blocking_commands import answered, refuse_waits
+from pytest_supercache.runtime.redis.few_connections import awaiting, releasing, using_connection
+from pytest_supercache.runtime.redis.leasing import note_answer, note_lease
+from pytest_supercache.runtime.redis.pipelines import arguments, is_divided, one_by_one, speak
+from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
+from pytest_supercache.runtime.redis.wire import CACHES, SENDS, Wire, note_cached
+
+UNTOLD = (
+    "the code under test reads messages of a Redis channel on a real server; when they arrive is "
+    "not controlled in this version"
+)
+
+_Method = Callable[..., Any]
+
+
+class Doors:
+    """The wrapped methods of one check, and the pools that were led to the existing cache."""
+
+    VALKEY = ("valkey.client", "valkey.connection")
+    """Where valkey-py has what is wrapped."""
+
+    def __init__(self, cache: ExistingCache, grain: str) -> None:
+        self._cache = cache
+        self._pools: set[Any] = set()
+        self._undo: list[tuple[type, str, Any]] = []
+        self.pairs: list[tuple[Any, Any]] = []  # methods are found where they are
+        self._is_valkey_open = False
+        self._commands = 0  # that are being sent, or wait for their answer
+        self._wire = Wire(cache.server.quiesce, parts=grain == "wire")
+
+    def open(self) -> None:
+        """Wrap the methods of redis-py, and those of valkey-py if it is imported."""
+        self._open(import_module("redis.client"), import_module("redis.connection"), "Redis")
+        self._cache.is_observed = True
+        self.notice()
+
+    def notice(self) -> bool:
+        """Open the doors of valkey-py when it has been imported; True when it was just now."""
+        client, connection = self.VALKEY
+        if self._is_valkey_open or client not in sys.modules:
+            return False
+        self._is_valkey_open = True
+        self._open(sys.modules[client], sys.modules[connection], "Valkey")
+        return True
+
+    def _open(self, client: Any, connection: Any, name: str) -> None:
+        self._wrap(getattr(client, name), "execute_command", self._command)
+        self._wrap(client.Pipeline, "immediate_execute_command", self._command)
+        self._wrap(client.Pipeline, "execute", self._pipeline)
+        self._wrap(client.PubSub, "execute_command", self._command)
+        self._wrap(client.PubSub, "parse_response", self._subscription)
+        self._wrap(connection.ConnectionPool, "make_connection", self._connection)
+        self._wrap(connection.BlockingConnectionPool, "make_connection", self._connection)
+        self._wrap(connection.ConnectionPool, "release", releasing)
+        self._wrap(connection.BlockingConnectionPool, "get_connection", awaiting)
+        every = any_connection(connection)
+        self._wrap(every, "send_packed_command", self._sending)
+        self._wrap(every, "connect", self._wire.connecting)
+        server = self._cache.server
+        if self._wire.parts or server.tells_of_changes:  # else a reply is there when it is read
+            self._wrap(every, "read_response", self._wire.receiving)
+            own = server.own_reader(name) if isinstance(server, FakeRedisServer) else None
+            if own is not None:
+                self._wrap(own, "read_response", self._wire.receiving)
+
+    def close(self) -> None:
+        """Unwrap them."""
+        self._cache.is_observed = self._cache.is_plain = False
+        while self._undo:
+            owner, name, method = self._undo.pop()
+            setattr(owner, name, method)
+
+    def forget_connections(self) -> None:
+        """Close what pools of the code under test opened: the next execution starts without."""
+        for pool in self._pools:
+            self._cache.forget_pool(pool)
+        self._pools.clear()
+
+    def _wrap(self, owner: type, name: str, make: Callable[[_Method], _Method]) -> None:
+        method = owner.__dict__[name]
+        self._undo.append((owner, name, method))
+        setattr(owner, name, wraps(method)(make(method)))
+
+    def _command(self, method: _Method) -> _Method:
+        def execute_command(client: Any, *args: Any, **options: Any) -> Any:
+            execution = execution_for(client)
+            if execution is None or not args:
+                return method(client, *args, **options)
+            retry = retry_of(client)
+            if execution.is_undisturbed and retry is None:
+                command = redis_commands.described(args, PLACE)
+                if command.is_usual:  # nothing is to be noted, and nothing happens to it
+                    footprint = _widened(execution, client, command.footprint)
+                    take(execution, command.label, footprint, "command")
+                    return self._ask(method, client, args, options, is_last=True)
+            return self._try(execution, retry, method, client, args, options)
+
+        return execute_command
+
+    def _try(
+        self,
+        execution: Stepping,
+        retry: Any,
+        method: _Method,
+        client: Any,
+        args: tuple[Any, ...],
+        options: dict[str, Any],
+    ) -> Any:
+        """Send a command to which something may happen, as often as its client wants to."""
+        dialect = execution.dialect()
+        args = dialect.sent(args) if dialect else args
+        label, footprint, _ = self.announce(execution, args)
+        footprint = _widened(execution, client, footprint)
+        ask, failure = partial(self._ask, method, client), partial(broken, client)
+        answer, question = None, Question(execution, label, footprint)
+        for attempt in attempts(execution, retry):
+            shown = label + attempt.mark
+            with attempt, Call(
+                execution, shown, question.footprint, "command", failure,
+                recheck_from=question.since,
+            ):  # fmt: skip
+                self._keep(execution, footprint)
+                with self._wire.under_way(execution, label):
+                    answer = answered(
+                        execution, client, label, footprint, args, options, ask, failure
+                    )
+        note_answer(self._cache.leases, args, answer)
+        question.answered(args, answer)
+        return dialect.received(answer) if dialect else answer
+
+    def _ask(
+        self, method: _Method, client: Any, args: Any, options: Any, *, is_last: bool = False
+    ) -> Any:
+        """Send a command and wait for its answer; after an error its connection is in any state.
+
+        ``is_last``: nothing is to be asked or done between this and the answer.
+        """
+        is_ours = is_last and hasattr(client, "announced_to")
+        self._commands += 1
+        if is_ours:
+            client.announced_to = self._cache
+        try:
+            return method(client, *args, **options)
+        except BaseException:
+            self._cache.is_plain = False
+            raise
+        finally:
+            self._commands -= 1
+            if is_ours:
+                client.announced_to = None
+
+    def _pipeline(self, method: _Method) -> _Method:
+        def execute(pipeline: Any, raise_on_error: bool = True) -> Any:
+            execution = execution_for(pipeline)
+            if execution is None or not pipeline.command_stack:
+                return method(pipeline, raise_on_error)
+            if pipeline.scripts:  # it asks for them before it sends anything
+                pipeline.load_scripts()
+                pipeline.scripts = set()
+            dialect = speak(execution, pipeline)
+            try:
+                answer = self._execute(execution, method, pipeline, raise_on_error)
+            except BaseException:
+                pipeline.reset()  # it starts over
+                raise
+            return dialect.received(answer) if dialect else answer
+
+        return execute
+
+    def _execute(
+        self, execution: Stepping, method: _Method, pipeline: Any, raise_on_error: bool
+    ) -> Any:
+        """Send what a pipeline has collected, in as many steps as a server takes for it."""
+        is_atomic = pipeline.transaction or pipeline.explicit_transaction
+        if not is_atomic:
+            refuse_waits(execution, map(arguments, pipeline.command_stack), partial(broken, None))
+        if not is_divided(execution, pipeline, is_atomic=is_atomic):
+            label, footprint = self.announce_pipeline(execution, pipeline, is_atomic=is_atomic)
+            ask = partial(method, pipeline, raise_on_error)
+            return self._send(execution, pipeline, label, footprint, ask)
+
+        def send(words: Sequence[Any], ask: Callable[[], Any], is_last: bool) -> Any:
+            label, footprint, _ = self.announce(execution, words)
+            return self._send(execution, pipeline, label, footprint, ask, is_last=is_last)
+
+        return one_by_one(pipeline, method, raise_on_error, send)
+
+    def _send(
+        self,
+        execution: Stepping,
+        pipeline: Any,
+        label: str,
+        footprint: Footprint,
+        ask: Callable[[], Any],
+        *,
+        is_last: bool = True,
+    ) -> Any:
+        """Take the step of what a pipeline sends; its last answer is parted from what follows."""
+        footprint = _widened(execution, pipeline, footprint)
+        failure = partial(broken, None)
+        with Call(execution, label, footprint, "command", failure, parts_answer=is_last):
+            self._keep(execution, footprint)
+            with self._wire.under_way(execution, label if is_last else ""):
+                return ask()
+
+    def _subscription(self, method: _Method) -> _Method:
+        def parse_response(
+            subscription: Any, block: bool = True, timeout: float = 0, **options: Any
+        ) -> Any:
+            execution = execution_for(subscription)
+            if execution is None or subscription.connection is None:
+                return method(subscription, block, timeout, **options)
+            if not self._cache.server.moves_time:
+                execution.controller.hazard(UNTOLD)
+                return method(subscription, block, timeout, **options)
+
+            def read() -> Any:
+                return method(subscription, False, 0, **options)
+
+            if not block and not timeout:
+                return listening.poll(execution, read)
+            return listening.receive(execution, read, None if block else timeout)
+
+        return parse_response
+
+    def _connection(self, method: _Method) -> _Method:
+        def make_connection(pool: Any) -> Any:
+            if controlled() is None:
+                return method(pool)
+            self._pools.add(pool)
+            library = method.__module__.partition(".")[0]
+            return self._cache.join(pool, without_default(pool.connection_kwargs), library)
+
+        return make_connection
+
+    def _sending(self, method: _Method) -> _Method:
+        def send_packed_command(connection: Any, *args: Any, **options: Any) -> Any:
+            execution = controlled()
+            if not self._commands:  # a pipeline, a subscription, somebody who has the connection
+                self._cache.is_plain = False
+            if execution is None or getattr(connection, PRIVATE, False):
+                return method(connection, *args, **options)
+            if getattr(connection, OWNER, None) is not self._cache:
+                execution.controller.hazard(astray(connection))
+            if not (execution.tracks or execution.controller.grain == "wire"):
+                return method(connection, *args, **options)
+            return self._wire.sent(
+                execution, connection, lambda: method(connection, *args, **options)
+            )
+
+        return send_packed_command
+
+    def announce(self, execution: Stepping, args: Sequence[Any]) -> tuple[str, Footprint, bool]:
+        """Return label and footprint of a command, and whether it is one like most.
+
+        What it says about time is noted.
+        """
+        command = redis_commands.described(args, PLACE)
+        if execution.is_undisturbed and command.is_usual:
+            return command.label, command.footprint, True
+        self._note(execution, command)
+        return command.label, execution.logged(command.footprint), command.is_usual
+
+    def announce_pipeline(
+        self, execution: Stepping, pipeline: Any, *, is_atomic: bool
+    ) -> tuple[str, Footprint]:
+        """Return label and footprint of the commands that a pipeline has collected."""
+        commands = [
+            redis_commands.described(arguments(command), PLACE)
+            for command in pipeline.command_stack
+        ]
+        label = "; ".join(command.label for command in commands)
+        for command in commands:
+            self._note(execution, command, label)
+        together = reduce(or_, (command.footprint for command in commands), NOTHING)
+        footprint = execution.logged(together)
+        if pipeline.watching:
+            footprint = footprint | Footprint(reads=frozenset({f"{PLACE}:*"}))
+        if is_atomic:
+            label = f"MULTI {label} EXEC"
+        return label, footprint
+
+    def _keep(self, execution: Stepping, footprint: Footprint) -> None:
+        """Keep what there is before a write: a replica may have missed it."""
+        if execution.faults.keeps_history and any(r.startswith(PLACE) for r in footprint.writes):
+            self._cache.history.append(self._cache.server.save())
+
+    def _note(
+        self, execution: Stepping, command: redis_commands.Described, within: str = ""
+    ) -> None:
+        """Remember what is special about a command.
+
+        Whether its connection is good for the next execution; keys with a time to live; those asked
+        for with NX, which may be locks; scripts that this server cannot run. ``within``
+        is the label of the pipeline that the command belongs to.
+        """
+        if command.is_usual and execution.controller.grain != "wire":
+            return
+        if not command.is_plain or execution.controller.grain == "wire":
+            self._cache.is_plain = False
+        if command.is_timed:
+            self._cache.timed.add(within or command.label)
+            self._cache.expiring.update(
+                r for r in command.footprint.reads if r.startswith(f"{PLACE}:")
+            )
+        note_lease(execution, self._cache.leases, command)
+        if command.is_script and not self._cache.server.runs_scripts:
+            execution.controller.hazard(
+                f"{command.label}: this fakeredis runs no scripts. Install fakeredis[lua], or use "
+                "--supercache-backend=redis-server"
+            )
+
+
+def execution_for(client: Any) -> Stepping | None:
+    """Return the running execution, unless the command is one of our own looks."""
+    execution = controlled()
+    if execution is None or getattr(getattr(client, "connection_pool", None), PRIVATE, False):
+        return None
+    return execution
+
+
+def _widened(execution: Stepping, client: Any, footprint: Footprint) -> Footprint:
+    """A client that caches on its side may look at anything there, and is told of all changes."""
+    pool = getattr(client, "connection_pool", None)
+    footprint = using_connection(execution, pool, footprint)
+    if getattr(pool, "cache", None) is not None:
+        note_cached(execution)
+        return footprint | CACHES
+    return footprint | SENDS if execution.controller.grain == "wire" else footprint
+
+
+def broken(client: Any, text: str) -> BaseException:
+    """Return the error of a client's connection that broke; a pipeline starts over then."""
+    from redis.exceptions import ConnectionError as BrokenConnectionError
+
+    if hasattr(client, "command_stack"):
+        client.reset()
+    return BrokenConnectionError(text)
+
+
+def astray(connection: Any) -> str:
+    """Say where a command goes that does not go to the existing cache, and what to do."""
+    if hasattr(connection, OWNER):
+        return (
+            "a command went to the existing cache of another check, or of a fixture: its client "
+            "was made there and kept. Make the client in the system's factory, for every execution "
+            "anew"
+        )
+    place = getattr(connection, "path", None) or (
+        f"{getattr(connection, 'host', '?')}:{getattr(connection, 'port', '?')}"
+    )
+    return (
+        f"a command went to a Redis elsewhere: {place}. That connection was not made by a pool "
+        "inside an execution; name its client in @system(redis=[...]), or make the client in the "
+        "system's factory"
+    )

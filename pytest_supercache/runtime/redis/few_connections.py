@@ -1,0 +1,108 @@
+"""Pools with fewer connections than users: a command may find all of them in use.
+
+The connection of a command is in use from the command's step on. Where a pool refuses, giving it
+back is a step of its own, so that others may come before. Where a pool waits (a blocking pool) a
+command stays one step: nobody would come in between.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.layers.connections import PRIVATE
+from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.stepping import Stepping
+
+_CONNECTIONS = frozenset({"wire:connections"})
+
+_IN_USE = Footprint(_CONNECTIONS, _CONNECTIONS)
+"""What taking a connection of such a pool touches, and giving it back."""
+
+_RELEASE = "release the connection"
+
+
+def runs_short(execution: Stepping, pool: Any) -> bool:
+    """Say whether a pool refuses connections, and has fewer of them than there are users."""
+    return has_few(execution, pool) and not hasattr(pool, "timeout")
+
+
+def has_few(execution: Stepping, pool: Any) -> bool:
+    """Say whether a pool has fewer connections than there are users."""
+    size: float = getattr(pool, "max_connections", math.inf)
+    return size < len(execution.controller.actors) and not getattr(pool, PRIVATE, False)
+
+
+def using_connection(execution: Stepping, pool: Any, footprint: Footprint) -> Footprint:
+    """Add to what a command touches that it takes a connection which others may miss."""
+    return footprint | _IN_USE if runs_short(execution, pool) else footprint
+
+
+def releasing(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap ``release``: a step where others may find all connections in use until then."""
+
+    def release(pool: Any, connection: Any, *args: Any, **options: Any) -> Any:
+        execution = _racing()
+        if execution is not None and runs_short(execution, pool):
+            execution.step(_RELEASE, _IN_USE, kind="pool")
+        return method(pool, connection, *args, **options)
+
+    return release
+
+
+def areleasing(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap ``release`` of an asyncio pool in the same way."""
+
+    async def release(pool: Any, connection: Any, *args: Any, **options: Any) -> Any:
+        execution = _racing()
+        if execution is not None and runs_short(execution, pool):
+            with _answered(execution):
+                await async_stepping.step(execution, _RELEASE, _IN_USE, kind="pool")
+        return await method(pool, connection, *args, **options)
+
+    return release
+
+
+@contextmanager
+def _answered(execution: Stepping) -> Iterator[None]:
+    """Let event loops wait for no answer meanwhile: that of the command has come."""
+    actor = current_actor()
+    loops = tuple(execution.controller.loops) if actor is not None and actor.in_command else ()
+    for loop in loops:
+        loop.answers_awaited -= 1
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.answers_awaited += 1
+
+
+def awaiting(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap ``get_connection`` of a blocking pool: who would wait within a command is refused."""
+
+    def get_connection(pool: Any, *args: Any, **options: Any) -> Any:
+        execution = _racing()
+        if execution is None or getattr(pool, PRIVATE, False) or not pool.pool.empty():
+            return method(pool, *args, **options)
+        size, users = pool.max_connections, len(execution.controller.actors)
+        execution.controller.hazard(
+            f"all {size} connections of a BlockingConnectionPool were in use when somebody wanted "
+            "one, and that wait is not controlled in this version. Give the pool more in the test "
+            f"(max_connections={max(size + 1, users)}), so that no user waits"
+        )
+        library = method.__module__.partition(".")[0]
+        raise import_module(f"{library}.exceptions").ConnectionError("No connection available.")
+
+    return get_connection
+
+
+def _racing() -> Stepping | None:
+    """Return the running execution, when an actor calls that goes on."""
+    execution = controlled()
+    if execution is None or current_actor() is None or execution.controller.leaving():
+        return None
+    return execution

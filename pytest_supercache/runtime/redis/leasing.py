@@ -1,0 +1,35 @@
+"""What commands of the calling actor, and their answers, say about locks that run out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pytest_supercache.core.operation import RACE
+from pytest_supercache.layers.leases import Asker, Leases
+from pytest_supercache.layers.redis_commands import PLACE, Described, described
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.stepping import Stepping
+
+
+def note_lease(execution: Stepping, leases: Leases, command: Described) -> None:
+    """Note that the calling actor asks for a key, deletes it, or gives it to a script."""
+    if execution.controller.phase != RACE:
+        return
+    if command.asks is not None:
+        leases.ask(command.asks, _asker())
+    elif command.frees and leases.are_asked:
+        name, _ = _asker()
+        for resource in command.footprint.writes:
+            leases.free(resource.removeprefix(f"{PLACE}:"), name)
+
+
+def note_answer(leases: Leases, args: Sequence[Any], answer: Any) -> None:
+    """Note whether the calling actor got the key that it asked for, if it did."""
+    if leases.are_asked:
+        key = described(args, PLACE).asks
+        if key is not None:
+            leases.answer(key, _asker(), is_granted=bool(answer))
+
+
+def _asker() -> Asker:
+    actor = current_actor()
+    return ("", None) if actor is None else (actor.name, actor.operation)

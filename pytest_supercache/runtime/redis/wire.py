@@ -1,0 +1,177 @@
+"""What is sent and what is received: the grain ``wire``, and replies that never come.
+
+A command is a step when it is sent; at grain ``wire`` its reply, which may be held for as long as
+the schedule says, is received in another. A real server is waited for after every send, so that
+what it has answered and pushed meanwhile is there. So it is known when a client reads from a
+connection on which nothing is under way: then it waits, in virtual time, for an answer to come.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.layers.connections import OWNER, PRIVATE, TRACKED
+from pytest_supercache.layers.existing_cache import PLACE
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.actor import Actor
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.stepping import Stepping
+
+_CLIENT = frozenset({"wire:client"})
+_UNDER_WAY = frozenset({"wire:under way"})
+
+RECEIVES = Footprint(_CLIENT, _CLIENT)
+"""What receiving touches beside its key: connections, and what the client keeps."""
+
+SENDS = RECEIVES | Footprint(_UNDER_WAY, _UNDER_WAY)
+"""What sending touches beside its key: an answer may come of it."""
+
+CACHES = SENDS | Footprint(reads=frozenset({f"{PLACE}:*"}))
+"""What a command of a client touches that is told of every change."""
+
+_SENDS_ANYTHING = SENDS | Footprint(frozenset({f"{PLACE}:*"}), frozenset({f"{PLACE}:*"}))
+
+CACHED = (
+    "a client keeps what it has read (cache_config): what others change after a command and before "
+    "its reply is received is tried at grain wire only. Use it: explore: {grain: wire}, or "
+    "grain='wire' of check and @explore"
+)
+
+_CONNECTING = "_supercache_connecting"
+
+
+class Wire:
+    """What is under way in one check, on connections of one client library.
+
+    Args:
+        quiesce: waits until a real server has dealt with all that was sent.
+        parts: sending and receiving are steps of their own.
+    """
+
+    def __init__(self, quiesce: Callable[[], None], *, parts: bool) -> None:
+        self._quiesce = quiesce
+        self.parts = parts
+
+    def connecting(self, method: Any) -> Any:
+        """Wrap ``connect``: what is said on a new connection are no steps."""
+
+        def connect(connection: Any, *args: Any, **options: Any) -> Any:
+            outer = getattr(connection, _CONNECTING, False)
+            setattr(connection, _CONNECTING, True)
+            try:
+                return method(connection, *args, **options)
+            finally:
+                setattr(connection, _CONNECTING, outer)
+
+        return connect
+
+    def receiving(self, method: Any) -> Any:
+        """Wrap ``read_response``: a reply is a step, or waited for."""
+
+        def read_response(connection: Any, *args: Any, **options: Any) -> Any:
+            if self.parts or getattr(connection, TRACKED, False):
+                execution = None if getattr(connection, PRIVATE, False) else controlled()
+                if (
+                    execution is not None
+                    and _is_watched(connection)
+                    and not options.get("push_request")
+                ):
+                    _receive(execution, connection)
+            return method(connection, *args, **options)
+
+        return read_response
+
+    def sent(self, execution: Stepping, connection: Any, send: Callable[[], Any]) -> Any:
+        """Send, and wait until a real server has dealt with it and with what follows from it.
+
+        What is sent without a command, on a connection in somebody's hands, is a step of its own.
+        """
+        if self.parts:
+            _send_by_hand(execution, connection)
+        answer = send()
+        self._quiesce()
+        return answer
+
+    @contextmanager
+    def under_way(self, execution: Stepping, label: str) -> Iterator[None]:
+        """Know meanwhile of a command that is sent, and whose answer is received, in two steps."""
+        actor = current_actor() if self.parts else None
+        if actor is None:
+            yield
+            return
+        execution.commands[actor.name] = label
+        try:
+            yield
+        finally:
+            execution.commands.pop(actor.name, None)
+
+
+def note_cached(execution: Stepping) -> None:
+    """Note that a client keeps answers on its side, which only this grain tells the truth about."""
+    execution.tracks = True
+    if execution.controller.grain != "wire":
+        execution.controller.leave_unproven(CACHED)
+
+
+def _send_by_hand(execution: Stepping, connection: Any) -> None:
+    actor = current_actor()
+    if actor is None or actor.is_task or getattr(connection, _CONNECTING, False):
+        return
+    if actor.name not in execution.commands:
+        execution.step("send", _SENDS_ANYTHING, kind="command")
+
+
+def _is_watched(connection: Any) -> bool:
+    actor = current_actor()
+    is_open = hasattr(connection, OWNER) and not getattr(connection, _CONNECTING, False)
+    return is_open and actor is not None and not actor.is_task
+
+
+def _receive(execution: Stepping, connection: Any) -> None:
+    """Come to the step of a reply, after waiting for it if it is not there."""
+    actor = current_actor()
+    assert actor is not None, "only actors come here"
+    label = execution.commands.get(actor.name, "what was sent")
+    is_step = execution.controller.grain == "wire" and bool(label)
+    timeout = getattr(connection, "socket_timeout", None)
+    deadline = None if timeout is None else execution.now() + timeout
+    while True:
+        if is_step:
+            execution.step(f"receive the reply to {label}".rstrip(), RECEIVES, kind="reply")
+            if actor.name in execution.commands:
+                execution.commands[actor.name] = ""  # the replies behind it have come with it
+                execution.received.add(actor.name)
+        if _has_data(connection):
+            return
+        _wait(execution, actor, connection, deadline)
+        is_step = True
+
+
+def _wait(execution: Stepping, actor: Actor, connection: Any, deadline: float | None) -> None:
+    """Wait until something was sent; who only waits touches nothing that others could see."""
+    announced = execution.announced(
+        actor, "wait for a reply: none is under way", Footprint(), "reply", None, deadline,
+        recheck_from=len(execution.record.steps),
+    )  # fmt: skip
+    announced.footprint = Footprint(reads=_UNDER_WAY)
+    execution.controller.arrive(actor, announced)
+    execution.begun(actor, announced)
+    if announced.fired:
+        _time_out(connection)
+
+
+def _has_data(connection: Any) -> bool:
+    try:
+        return bool(connection.can_read(0))
+    except Exception:  # noqa: BLE001 - reading will say what is wrong
+        return True
+
+
+def _time_out(connection: Any) -> None:
+    """Do what a client does whose socket has been silent for too long."""
+    library = type(connection).__module__.partition(".")[0]
+    exceptions = import_module("valkey.exceptions" if library == "valkey" else "redis.exceptions")
+    connection.disconnect()
+    raise exceptions.TimeoutError("Timeout reading from socket (virtual time)")

@@ -1,0 +1,309 @@
+"""PostgreSQL under control: statements, commits and rollbacks of psycopg are steps.
+
+The server never makes anybody wait: ``lock_timeout`` is a millisecond, and who meets a lock waits
+at a step of its own, until somebody has written or a transaction has ended. A statement that failed
+so inside of a transaction is taken back to a savepoint, then made again, which finds what
+PostgreSQL would have found after waiting. Which tables a statement touches is not known: it is all
+of them.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, perform
+
+_LOCK_NOT_AVAILABLE = "55P03"
+_READS = Tables(reads=frozenset({"*"}))
+_READ_WORDS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
+_OWN_AFFAIR = frozenset(
+    {"", "BEGIN", "START", "SET", "SHOW", "RESET", "SAVEPOINT", "RELEASE", "EXPLAIN"}
+)
+_ENDS = frozenset({"COMMIT", "END", "ROLLBACK", "ABORT"})
+_MOVES_SAVEPOINTS = _ENDS | {"SAVEPOINT", "RELEASE", "PREPARE"}
+_QUOTED = re.compile(
+    r"""[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"[^"]*"|\$([A-Za-z_]\w*|)\$.*?\$\1\$"""
+    r"""|--[^\n]*|/\*.*?\*/""",
+    re.DOTALL,
+)
+_EXPLAINS_BY_DOING = re.compile(r"\bEXPLAIN\b[^;]*\bANALY[SZ]E\b", re.IGNORECASE)
+_WRITES_TOO = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|INTO|FOR|CALL)\b", re.IGNORECASE)
+_CALL = re.compile(r"\b(\w+)\s*\(")
+_HARMLESS = frozenset(
+    {
+        "count", "sum", "min", "max", "avg", "coalesce", "lower", "upper", "length", "abs", "round",
+        "cast", "exists", "in", "any", "all", "some", "values", "nullif", "greatest", "least", "as",
+        "and", "or", "not", "where", "on", "select", "from", "over", "version", "current_schema",
+        "varchar", "numeric",
+    }
+)  # fmt: skip
+_AT_CONNECT = re.compile(
+    r"\s*select\s+((pg_catalog\.version\(\)|current_schema\(\)|1)\s*;?\s*$|.*\bfrom pg_type\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What SQLAlchemy asks when it connects: it holds a lock of its own then, so these are no steps."""
+_NOWAIT = re.compile(r"\bNOWAIT\b", re.IGNORECASE)
+
+_undo: list[tuple[Any, str, Any]] = []
+_opened: dict[int, tuple[Any, Tables]] = {}  # connections, and what their transactions touched
+
+_Method = Callable[..., Any]
+
+
+def open() -> list[tuple[Any, Any]]:
+    """Put steps before what psycopg sends."""
+    real = psycopg.connect
+    connect = _connect(psycopg.Connection.connect)
+    _put(psycopg.Connection, "connect", connect)
+    _put(psycopg, "connect", connect)
+    _put(psycopg.AsyncConnection, "connect", _named(psycopg.AsyncConnection.connect))
+    for cursor in (psycopg.Cursor, psycopg.ServerCursor):
+        for name in ("execute", "executemany"):
+            _put(cursor, name, _statement(getattr(cursor, name)))
+    for name in ("copy", "stream"):
+        _put(psycopg.Cursor, name, _named(getattr(psycopg.Cursor, name)))
+    for name, word in (("commit", "COMMIT"), ("rollback", "ROLLBACK"), ("close", "ROLLBACK")):
+        _put(psycopg.Connection, name, _end(getattr(psycopg.Connection, name), word))
+    _put(psycopg.Transaction, "__exit__", _leave(psycopg.Transaction.__exit__))
+    return [(real, connect)]
+
+
+def close() -> None:
+    """Put everything back."""
+    while _undo:
+        owner, name, real = _undo.pop()
+        setattr(owner, name, real)
+
+
+def close_opened() -> None:
+    """Close what an execution has left open; its transactions are rolled back."""
+    while _opened:
+        connection, _ = _opened.popitem()[1]
+        _roll_back(connection)
+        connection.pgconn.finish()
+
+
+def _roll_back(connection: Any) -> None:
+    """End a transaction and wait for it: who merely hangs up holds its locks for a while."""
+    if not connection.closed and connection.info.transaction_status is not TransactionStatus.IDLE:
+        connection.pgconn.exec_(b"ROLLBACK")
+
+
+def _put(owner: Any, name: str, stand_in: Any) -> None:
+    _undo.append((owner, name, vars(owner)[name]))
+    setattr(owner, name, stand_in)
+
+
+def _connect(connect: _Method) -> _Method:
+    @wraps(connect)
+    def connected(conninfo: str = "", **kwargs: Any) -> Any:
+        execution = controlled()
+        if execution is None:
+            return connect(conninfo, **kwargs)
+        execution.controller.databases.add("PostgreSQL")
+        said = psycopg.conninfo.conninfo_to_dict(conninfo).get("options")
+        options = kwargs.pop("options", said) or ""
+        connection = connect(conninfo, options=f"{options} -c lock_timeout=1".strip(), **kwargs)
+        _opened[id(connection)] = (connection, Tables())
+        return connection
+
+    return connected
+
+
+def _named(method: _Method) -> _Method:
+    """Let a call through that is not controlled, and name it."""
+
+    @wraps(method)
+    def named(*args: Any, **kwargs: Any) -> Any:
+        execution = controlled()
+        if execution is not None:
+            execution.controller.hazard(
+                f"the code under test called psycopg's {method.__qualname__}, which this version "
+                "does not control. Use a Connection and execute()"
+            )
+        return method(*args, **kwargs)
+
+    return named
+
+
+def _under_control(connection: Any) -> Stepping | None:
+    execution = controlled()
+    if execution is not None and id(connection) not in _opened:
+        execution.controller.hazard(
+            "a statement went to PostgreSQL through a connection that was opened before: open it "
+            "in the system's factory"
+        )
+        return None
+    return execution
+
+
+def _statement(method: _Method) -> _Method:
+    @wraps(method)
+    def execute(cursor: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        call = partial(method, cursor, query, *args, **kwargs)
+        execution = _under_control(cursor.connection)
+        if execution is None:
+            return call()
+        text = query if isinstance(query, str) else _text(query, cursor)
+        bare = _QUOTED.sub(" ", text)
+        words = [word for part in bare.split(";") if (word := first_word(part))]
+        if _AT_CONNECT.match(text) or _is_own_affair(bare, words):
+            return call()
+        is_alone = len(words) == 1
+        if is_alone and words[0] in _ENDS:
+            return _take(execution, cursor.connection, words[0], EVERYTHING, call)
+        only_reads = is_alone and words[0] in _READ_WORDS and _only_reads(text)
+        waits = not _NOWAIT.search(bare)
+        if waits and (is_alone or _can_be_made_again(cursor.connection, words)):
+            call = partial(_attempt, cursor.connection, call)
+        elif not is_alone:
+            call, waits = partial(_once, execution, call), False
+        return _take(
+            execution, cursor.connection, _label(text, words[0]),
+            _READS if only_reads else EVERYTHING, call, waits=waits,
+        )  # fmt: skip
+
+    return execute
+
+
+def _is_own_affair(bare: str, words: list[str]) -> bool:
+    """Say whether nobody else can see what statements do, nor be seen by them."""
+    return set(words) <= _OWN_AFFAIR and not _EXPLAINS_BY_DOING.search(bare)
+
+
+def _can_be_made_again(connection: Any, words: list[str]) -> bool:
+    """Say whether all that several statements did can be undone when one of them meets a lock."""
+    if connection.info.transaction_status is TransactionStatus.INTRANS:
+        return not _MOVES_SAVEPOINTS & set(words)
+    return not (_ENDS | {"PREPARE"}) & set(words[:-1])
+
+
+def _once(execution: Stepping, call: Callable[[], Any]) -> Any:
+    """Make several statements that cannot be made again; a lock in the midst is named."""
+    try:
+        return call()
+    except psycopg.errors.LockNotAvailable:
+        execution.controller.hazard(
+            "several statements in one execute() met a lock, and some of them end a transaction, "
+            "move savepoints or say NOWAIT: what they did before it cannot be undone. Use an "
+            "execute() for each"
+        )
+        raise
+
+
+def _attempt(connection: Any, call: Callable[[], Any]) -> Any:
+    """Make a statement so that it can be made again when it met a lock."""
+    before = connection.info.transaction_status
+    if before is TransactionStatus.INTRANS:
+        connection.pgconn.exec_(b"SAVEPOINT supercache")
+    try:
+        answer = call()
+    except psycopg.errors.LockNotAvailable:
+        if before is TransactionStatus.INTRANS:
+            connection.pgconn.exec_(b"ROLLBACK TO SAVEPOINT supercache")
+        elif connection.info.transaction_status is not TransactionStatus.IDLE:
+            connection.pgconn.exec_(b"ROLLBACK")
+        raise
+    if before is TransactionStatus.INTRANS:
+        connection.pgconn.exec_(b"RELEASE SAVEPOINT supercache")
+    return answer
+
+
+def _take(
+    execution: Stepping,
+    connection: Any,
+    label: str,
+    tables: Tables,
+    call: Callable[[], Any],
+    *,
+    waits: bool = True,
+) -> Any:
+    writes = bool(tables.writes)
+    footprint = tables.footprint(reads_lock=writes, writes_lock=writes)
+
+    def must_wait(error: BaseException) -> Footprint | None:
+        is_locked = getattr(error, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+        return footprint if waits and is_locked else None
+
+    answer = perform(
+        execution, label, footprint, call, failure=psycopg.OperationalError, must_wait=must_wait,
+        timeout=None,
+    )  # fmt: skip
+    if id(connection) in _opened:
+        is_open = connection.info.transaction_status is not TransactionStatus.IDLE
+        touched = _opened[id(connection)][1] | tables if is_open else Tables()
+        _opened[id(connection)] = (connection, touched)
+    return answer
+
+
+def _end(method: _Method, word: str) -> _Method:
+    @wraps(method)
+    def end(connection: Any) -> Any:
+        execution = controlled()
+        if execution is None or id(connection) not in _opened:
+            return method(connection)
+
+        def call() -> Any:
+            if method.__name__ == "close":
+                _roll_back(connection)
+            return method(connection)
+
+        released = _released(connection)
+        if released is None or connection.closed or execution.controller.leaving():
+            return call()
+        return _take(execution, connection, word, released, call)
+
+    return end
+
+
+def _leave(method: _Method) -> _Method:
+    """The end of ``with connection.transaction():`` sends its COMMIT by itself."""
+
+    @wraps(method)
+    def leave(transaction: Any, kind: Any, error: Any, traceback: Any) -> Any:
+        call = partial(method, transaction, kind, error, traceback)
+        execution = controlled()
+        connection = transaction.connection
+        is_inner = not getattr(transaction, "_outer_transaction", True)
+        released = _released(connection)
+        if execution is None or is_inner or released is None or execution.controller.leaving():
+            return call()
+        word = "COMMIT" if kind is None else "ROLLBACK"
+        return _take(execution, connection, word, released, call)
+
+    return leave
+
+
+def _released(connection: Any) -> Tables | None:
+    """What the end of a transaction lets others see and lock; None: it has done nothing."""
+    _, touched = _opened.get(id(connection), (None, Tables()))
+    if not touched.reads | touched.writes:
+        return None
+    return EVERYTHING if touched.writes else Tables(writes=frozenset({"(locks)"}))
+
+
+def _only_reads(text: str) -> bool:
+    """Say whether a SELECT can write nothing: it locks no rows and calls nothing unknown."""
+    called = {name.lower() for name in _CALL.findall(text)}
+    return not _WRITES_TOO.search(text) and called <= _HARMLESS
+
+
+def _label(text: str, word: str) -> str:
+    shown = " ".join(text.split())
+    return shown if len(shown) <= _SHOWN_MAX else f"{word} ... {shown[-_SHOWN_MAX // 2 :]}"
+
+
+_SHOWN_MAX = 40
+
+
+def _text(query: Any, cursor: Any) -> str:
+    if isinstance(query, bytes):
+        return query.decode(errors="replace")
+    return str(query.as_string(cursor)) if hasattr(query, "as_string") else str(query)

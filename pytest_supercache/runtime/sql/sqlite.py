@@ -1,0 +1,316 @@
+"""SQLite under control: connections whose statements, commits and rollbacks are steps.
+
+The classes of `sqlite3` cannot be changed, so ``sqlite3.connect`` makes subclasses of them. Which
+tables a statement touches is said by SQLite itself when it compiles the statement (triggers and
+views included). A SELECT reads all of its rows in its step: inside of a transaction they are those
+of that moment anyway. When SQLite would ask its busy handler is a rule of its own: never for who
+reads already and wants to write (docs/adapters.md, "SQLite").
+"""
+
+import re
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.sql.sqlite_cursor import Cursor, is_busy, joined
+from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, perform
+
+_PARAMETERS = (
+    "database", "timeout", "detect_types", "isolation_level", "check_same_thread", "factory",
+    "cached_statements", "uri",
+)  # fmt: skip
+_ACTIONS = {
+    sqlite3.SQLITE_READ: "reads", sqlite3.SQLITE_INSERT: "writes", sqlite3.SQLITE_UPDATE: "writes",
+    sqlite3.SQLITE_DELETE: "writes",
+}  # fmt: skip
+_COMPILED = frozenset({"SELECT", "WITH", "VALUES", "INSERT", "UPDATE", "DELETE", "REPLACE"})
+_BEGINS_ITSELF = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
+_ENDS = frozenset({"COMMIT", "END", "ROLLBACK", "RELEASE"})
+_OWN_AFFAIR = frozenset({"EXPLAIN", "ATTACH", "DETACH", "SAVEPOINT", ""})
+_SHARED_PRAGMA = re.compile(
+    r"PRAGMA\s+(\w+\.)?(journal_mode|user_version|schema_version|application_id|wal_checkpoint|"
+    r"incremental_vacuum|auto_vacuum|page_size|optimize)\b",
+    re.IGNORECASE,
+)
+_BUSY_PRAGMA = re.compile(r"PRAGMA\s+(\w+\.)?busy_timeout\s*[=(]\s*(-?\d+)", re.IGNORECASE)
+_SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
+
+_DECLARED = ("diskcache.", "django.db.")
+"""Libraries whose watched calls hold all of their statements."""
+
+_real_connect = sqlite3.connect
+_opened: list["Connection"] = []
+_schema = [0]  # moves with every statement that may change a table's definition
+
+
+def connect(*args: Any, **kwargs: Any) -> Any:
+    """Stand in for ``sqlite3.connect``: inside of an execution every statement is a step."""
+    execution = controlled()
+    if execution is None:
+        return _real_connect(*args, **kwargs)
+    options: dict[str, Any] = dict(zip(_PARAMETERS, args, strict=False)) | kwargs
+    options["factory"] = joined(options.get("factory") or sqlite3.Connection, Connection)
+    timeout, options["timeout"] = options.get("timeout", 5.0), 0
+    checks_thread = options.get("check_same_thread", True)
+    options["check_same_thread"] = False  # checked here, so that we may close it from elsewhere
+    connection: Any = _real_connect(**options)
+    if not isinstance(connection, Connection):
+        execution.controller.hazard(
+            "sqlite3.connect(factory=...) was given no class: its connection is not under control"
+        )
+        return connection
+    connection.begin(float(timeout), checks_thread=bool(checks_thread))
+    _opened.append(connection)
+    return connection
+
+
+def open() -> list[tuple[Any, Any]]:
+    """Put our ``connect`` in the place of the real one."""
+    for module in (sqlite3, sqlite3.dbapi2):
+        module.connect = connect  # type: ignore[attr-defined]
+    return [(_real_connect, connect)]
+
+
+def close() -> None:
+    """Put the real one back."""
+    for module in (sqlite3, sqlite3.dbapi2):
+        module.connect = _real_connect  # type: ignore[attr-defined]
+
+
+def close_opened() -> None:
+    """Close what an execution has left open; its transactions are rolled back."""
+    while _opened:
+        sqlite3.Connection.close(_opened.pop())
+
+
+class Connection(sqlite3.Connection):
+    """A connection whose statements are steps while an execution runs."""
+
+    def begin(self, timeout: float, *, checks_thread: bool) -> None:
+        """Take over what the code wanted of the connection."""
+        self.lock_timeout = timeout
+        self._thread = threading.current_thread() if checks_thread else None
+        self._touched = Tables()  # written in the present transaction
+        self._holds = False  # a lock, because of something done in it
+        self._compiled: dict[str, Tables] = {}
+        self._schema = _schema[0]
+        self._heard: dict[str, set[str]] = {"reads": set(), "writes": set()}
+        sqlite3.Connection.set_authorizer(self, self._hear)
+        with suppress(sqlite3.Error):  # locked, or no database: the first statement will say so
+            self._plain("PRAGMA synchronous = OFF")  # nobody pulls the plug here
+
+    @property
+    def never_waits(self) -> bool:
+        """Say whether a lock is an error at once, because the code has set no time to wait."""
+        return self.lock_timeout <= 0
+
+    def cursor(self, factory: Any = None) -> Any:
+        """Return a cursor whose statements are steps."""
+        return super().cursor(joined(factory or sqlite3.Cursor, Cursor))
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Any:
+        """Carry out a statement on a new cursor."""
+        return self.cursor().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> Any:
+        """Carry out a statement for several sets of parameters on a new cursor."""
+        return self.cursor().executemany(sql, parameters)
+
+    def executescript(self, sql_script: str, /) -> Any:
+        """Carry out a script on a new cursor."""
+        return self.cursor().executescript(sql_script)
+
+    def set_authorizer(self, authorizer_callback: Any) -> None:
+        """Let the code's own authorizer decide, after we have heard."""
+        if authorizer_callback is None:
+            super().set_authorizer(self._hear)
+            return
+
+        def both(*args: Any) -> int:
+            self._hear(*args)
+            return int(authorizer_callback(*args))
+
+        super().set_authorizer(both)
+
+    def commit(self) -> None:
+        """Commit: what was written becomes visible to others."""
+        self._end("COMMIT", super().commit)
+
+    def rollback(self) -> None:
+        """Roll back: the lock is free again."""
+        self._end("ROLLBACK", super().rollback)
+
+    def close(self) -> None:
+        """Close; an open transaction is rolled back."""
+        if self in _opened:
+            self._end("ROLLBACK", super().close)
+            _opened.remove(self)
+        super().close()
+
+    def backup(self, *args: Any, **kwargs: Any) -> None:
+        """Copy everything to another database, in one step."""
+        self.perform("backup", EVERYTHING, lambda: super(Connection, self).backup(*args, **kwargs))
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
+        """Commit or roll back, as at the end of a ``with`` statement."""
+        if kind is None:
+            try:
+                self.commit()
+            except BaseException:
+                self.rollback()
+                raise
+        else:
+            self.rollback()
+        return False
+
+    def _end(self, word: str, end: Callable[[], Any]) -> Any:
+        execution = controlled()
+        if execution is not None and execution.controller.leaving():
+            return end()
+        if not (self.in_transaction and self._holds):
+            return end()
+        return self.perform(word, self._touched, end, ends=True)
+
+    def statement(self, sql: str, parameters: Any, call: Callable[[], Any]) -> Any:
+        """Carry out one statement as a step, if others can see it or be seen by it."""
+        word = first_word(sql)
+        if word == "PRAGMA":
+            return self._pragma(sql, call)
+        if word in _OWN_AFFAIR:
+            return call()
+        if word in _ENDS:
+            ends = word != "RELEASE" and not re.search(r"\bTO\b", sql, re.IGNORECASE)
+            return self.perform(word, self._touched, call, ends=ends)
+        if word == "BEGIN":
+            return self._begin(sql, call)
+        if word not in _COMPILED:
+            return self.perform(word, EVERYTHING, call)
+        tables = self.tables_of(sql, parameters)
+        if not tables.reads | tables.writes and not self.in_transaction:
+            return call()
+        return self.perform(word, tables, call, begins=word in _BEGINS_ITSELF)
+
+    def _begin(self, sql: str, call: Callable[[], Any]) -> Any:
+        if re.search(r"\bEXCLUSIVE\b", sql, re.IGNORECASE):
+            return self.perform("BEGIN EXCLUSIVE", EVERYTHING, call, begins=True)
+        if re.search(r"\bIMMEDIATE\b", sql, re.IGNORECASE):
+            return self.perform("BEGIN IMMEDIATE", Tables(), call, begins=True)
+        self._touched, self._holds = Tables(), False
+        return call()  # deferred: it holds nothing yet
+
+    def _pragma(self, sql: str, call: Callable[[], Any]) -> Any:
+        if _SHARED_PRAGMA.search(sql):
+            return self.perform(" ".join(sql.split()), EVERYTHING, call)
+        answer = call()
+        self._compiled.clear()  # foreign_keys changes what a statement touches
+        found = _BUSY_PRAGMA.search(sql)
+        if found:
+            self.lock_timeout = int(found[2]) / 1000
+            self._plain("PRAGMA busy_timeout = 0")
+        return answer
+
+    def perform(
+        self,
+        word: str,
+        tables: Tables,
+        call: Callable[[], Any],
+        *,
+        begins: bool = False,
+        ends: bool = False,
+    ) -> Any:
+        """Take one step of this connection."""
+        self._check_thread()
+        execution = controlled()
+        if execution is None:
+            return call()
+        if tables is EVERYTHING:
+            _schema[0] += 1
+        writes = bool(tables.writes)
+        inside = self.in_transaction or (begins and self._begins_itself()) or word[:5] == "BEGIN"
+        footprint = tables.footprint(
+            reads_lock=writes or inside or self.never_waits,
+            writes_lock=(inside and (writes or ends or begins)),
+        )
+        only_reads = self._holds and not self._touched.writes
+
+        def must_wait(error: BaseException) -> Footprint | None:
+            if not is_busy(error) or (only_reads and writes and not ends):
+                return None
+            if ends:  # it keeps new readers out meanwhile
+                return EVERYTHING.footprint(reads_lock=True, writes_lock=True)
+            return footprint
+
+        label = f"{word} {tables.shown}".strip() if not ends else word
+        answer = perform(
+            execution, label, footprint, call, failure=sqlite3.OperationalError,
+            must_wait=must_wait, timeout=self.lock_timeout, is_step=not _declares_its_calls(),
+        )  # fmt: skip
+        self._holds = self.in_transaction and not ends
+        self._touched = self._touched | Tables(writes=tables.writes) if self._holds else Tables()
+        return answer
+
+    def _begins_itself(self) -> bool:
+        """Say whether a statement that writes begins a transaction (`sqlite3` does that)."""
+        return self.isolation_level is not None or getattr(self, "autocommit", -1) is False
+
+    def _check_thread(self) -> None:
+        present = threading.current_thread()  # not its number: that of an actor may come again
+        if self._thread is not None and self._thread is not present:
+            raise sqlite3.ProgrammingError(
+                "SQLite objects created in a thread can only be used in that same thread. The "
+                f"object was created in thread id {self._thread.ident} and this is thread id "
+                f"{present.ident}."
+            )
+
+    # -- what a statement touches ------------------------------------------------------------------
+
+    def tables_of(self, sql: str, parameters: Any) -> Tables:
+        """Ask SQLite which tables a statement may touch; everything when it cannot say."""
+        if self._schema != _schema[0]:
+            self._compiled.clear()
+            self._schema = _schema[0]
+        if sql not in self._compiled:
+            try:
+                found = self._compile(sql, parameters)
+            except sqlite3.Error:  # locked, or wrong: then the statement itself will say so
+                return EVERYTHING
+            self._compiled[sql] = found
+        return self._compiled[sql]
+
+    def _compile(self, sql: str, parameters: Any) -> Tables:
+        for heard in self._heard.values():
+            heard.clear()
+        sqlite3.Connection.cursor(self, sqlite3.Cursor).execute(f"EXPLAIN {sql}", parameters)
+        reads, writes = (frozenset(self._heard[kind]) for kind in ("reads", "writes"))
+        if writes and self._plain("PRAGMA foreign_keys") == [(1,)]:
+            return EVERYTHING  # the tables that keys refer to are not named
+        return Tables(reads=reads, writes=writes)
+
+    def _plain(self, sql: str) -> list[Any]:
+        """Ask for a setting of this connection, or change it: no step."""
+        cursor = sqlite3.Connection.cursor(self, sqlite3.Cursor)
+        cursor.row_factory = None
+        return cursor.execute(sql).fetchall()
+
+    def _hear(self, action: int, table: Any, *_: Any) -> int:
+        kind = _ACTIONS.get(action)
+        if kind is not None and table:
+            self._heard[kind].add("*" if table in _SCHEMA_TABLES else table)
+        return sqlite3.SQLITE_OK
+
+
+def _declares_its_calls() -> bool:
+    """Say whether the statement belongs to a call that an adapter declares as one step."""
+    actor = current_actor()
+    if actor is None or not actor.inherited:
+        return False
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(__name__):
+        frame = frame.f_back
+    return frame is not None and frame.f_globals.get("__name__", "").startswith(_DECLARED)

@@ -1,0 +1,112 @@
+"""Statements of SQL databases as steps: what they touch by table, and how they wait for a lock.
+
+A database never makes a thread wait here: its own lock wait is 0. Who meets a lock waits at a step
+of its own, until somebody has written the lock or the time-out that the code has set is over.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_supercache.core.footprint import ANYTHING, Footprint
+from pytest_supercache.runtime.kernel.faults import Failure
+from pytest_supercache.runtime.kernel.stepping import Call, Stepping
+
+PLACE = "origin"
+LOCK = frozenset({"database:lock"})
+"""What decides who may write: one for all databases, which is more than each needs."""
+
+_SPACE = re.compile(r"(\s|--[^\n]*(\n|$)|/\*.*?\*/|[(;])*", re.DOTALL)
+_WORD = re.compile(r"[A-Za-z_]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The tables that a statement may read and write; ``*`` is all of them."""
+
+    reads: frozenset[str] = frozenset()
+    writes: frozenset[str] = frozenset()
+
+    def footprint(self, *, reads_lock: bool, writes_lock: bool) -> Footprint:
+        """Return the footprint of a step that touches them."""
+        reads, writes = _resources(self.reads), _resources(self.writes)
+        if reads_lock or writes_lock:
+            reads |= LOCK
+        if writes_lock:
+            writes |= LOCK
+        return Footprint(reads | writes, writes)
+
+    def __or__(self, other: "Tables") -> "Tables":
+        """Join what two statements touch."""
+        return Tables(reads=self.reads | other.reads, writes=self.writes | other.writes)
+
+    @property
+    def shown(self) -> str:
+        """Their names, for the label of a step."""
+        return ", ".join(sorted(self.reads | self.writes))
+
+
+EVERYTHING = Tables(reads=frozenset({"*"}), writes=frozenset({"*"}))
+
+
+def _resources(tables: Iterable[str]) -> frozenset[str]:
+    return frozenset(f"{PLACE}:{table}" for table in tables)
+
+
+def first_word(statement: str) -> str:
+    """Return the first word of a statement in upper case, without comments before it."""
+    start = _SPACE.match(statement)
+    assert start is not None, "the pattern matches nothing too"
+    word = _WORD.match(statement, start.end())
+    return "" if word is None else word[0].upper()
+
+
+def perform(
+    execution: Stepping,
+    label: str,
+    footprint: Footprint,
+    call: Callable[[], Any],
+    *,
+    failure: Failure,
+    must_wait: Callable[[BaseException], Footprint | None],
+    timeout: float | None,
+    is_step: bool = True,
+) -> Any:
+    """Take the step of a statement; as long as it meets a lock, wait and take it again.
+
+    Args:
+        execution: the one that runs.
+        label: names the step.
+        footprint: what the statement may touch.
+        call: carries it out without waiting for locks.
+        failure: makes the error of a database that broke.
+        must_wait: says what a statement that failed so touches while it waits; None: it does not.
+        timeout: the virtual seconds after which it does not wait any longer; 0 or less: it does not
+            wait at all; None: for ever.
+        is_step: False when it is a part of the step before; it may have to wait all the same.
+    """
+    deadline = None if timeout is None else execution.now() + timeout
+    never_waits = timeout is not None and timeout <= 0
+
+    def attempt() -> Any:
+        while True:
+            since = len(execution.record.steps)
+            try:
+                return call()
+            except Exception as error:
+                waiting = None if never_waits else must_wait(error)
+                if waiting is None:
+                    raise
+                execution.record.note_futile(("origin", "busy"))
+                waiting = waiting | Footprint(reads=LOCK) if is_step else ANYTHING
+                if not execution.step(
+                    f"{label} (was locked)", waiting, kind="busy", deadline=deadline,
+                    recheck_from=since,
+                ):  # fmt: skip
+                    raise
+
+    if not is_step:
+        return attempt()
+    with Call(execution, label, footprint, "origin", failure):
+        return attempt()

@@ -1,0 +1,103 @@
+"""Functions that a framework runs on its threads under an event loop: each is an actor of its own.
+
+Starlette and FastAPI hand synchronous endpoints and dependencies to ``anyio.to_thread.run_sync``,
+whose threads are shared by all requests. Here each call gets a thread of its own, which has the
+same effect on whoever awaits it: its start and its end are steps, and awaiting it is one that waits
+for the end. So a search knows what comes after what.
+"""
+
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import FlagState, Wait
+from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, ActorThread
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.task_actor import TaskActor
+from pytest_supercache.runtime.sync import threads
+
+_real_run_sync = anyio.to_thread.run_sync
+
+
+def open() -> list[tuple[Any, Any]]:
+    """Put our ``run_sync`` in the place of the real one."""
+    anyio.to_thread.run_sync = run_sync  # type: ignore[assignment]
+    return [(_real_run_sync, run_sync)]
+
+
+def close() -> None:
+    """Put the real one back."""
+    anyio.to_thread.run_sync = _real_run_sync
+
+
+def close_opened() -> None:
+    """Nothing is left open: threads of an execution end with it."""
+
+
+async def run_sync(
+    func: Callable[..., Any],
+    *args: Any,
+    abandon_on_cancel: bool = False,
+    cancellable: bool | None = None,
+    limiter: anyio.CapacityLimiter | None = None,
+) -> Any:
+    """Stand in for ``anyio.to_thread.run_sync``: in a race the thread is an actor."""
+    execution, parent = controlled(), current_actor()
+    context = copy_context()
+    if execution is not None and parent is not None and _is_alone(parent):
+        return context.run(func, *args)
+    if execution is None or not isinstance(parent, TaskActor):
+        return await _real_run_sync(
+            func, *args, abandon_on_cancel=abandon_on_cancel, cancellable=cancellable,
+            limiter=limiter,
+        )  # fmt: skip
+    async with limiter or anyio.to_thread.current_default_thread_limiter():
+        with anyio.CancelScope(shield=not (abandon_on_cancel or cancellable)):
+            return await _run_as_actor(execution, parent, lambda: context.run(func, *args))
+
+
+def _is_alone(actor: Actor) -> bool:
+    """Say whether nobody else runs: then the function may as well run here."""
+    if isinstance(actor, TaskActor):
+        return actor.dismissed or not actor.home.racing
+    return actor.direct
+
+
+async def _run_as_actor(execution: Stepping, parent: TaskActor, function: Callable[[], Any]) -> Any:
+    answers: list[Any] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            answers.append(function())
+        except Abandoned:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the future raises it again
+            errors.append(error)
+
+    child = threads.child_of(
+        parent, lambda: threads.live_to_the_end(execution, child, run), daemon=parent.daemon
+    )
+    await async_stepping.step(
+        execution, f"start {child.name}", Footprint(writes=frozenset({child.born})), kind="thread",
+        wait=Wait(sets=(child.born,)),
+    )  # fmt: skip
+    child.cause = execution.last_step()
+    thread = ActorThread(target=lambda: execution.controller.live(child), name=child.name)
+    threads.adopt(execution, child, thread, ActorThread.start)
+    flag = threads.ended(child)
+    execution.wait_state(flag, FlagState())
+    await async_stepping.step(
+        execution, f"await {child.name}", Footprint(reads=frozenset({flag})), kind="thread",
+        wait=Wait(flags=(flag,)),
+    )  # fmt: skip
+    if errors:
+        raise errors[0]
+    return answers[0]

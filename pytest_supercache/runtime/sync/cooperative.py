@@ -1,0 +1,155 @@
+"""What everything has in common that code under test waits on: a name, a state, verbs as steps.
+
+Who may go on is decided by a wait object of the running execution, never by a real lock, so a
+waiting thread is a step that is not enabled. How an object behaves is decided by the thread that
+calls: outside of an execution it is an ordinary one. It is named by the place that made it and by
+its number there within the actor, so that its name is the same in every execution.
+"""
+
+import functools
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.trace import Step
+from pytest_supercache.core.waits import Wait, WaitState
+from pytest_supercache.runtime.kernel.actor import Actor
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.own_code import RUNTIME_FOLDER
+from pytest_supercache.runtime.kernel.polling import asked_before, note_nothing
+from pytest_supercache.runtime.kernel.stepping import Stepping
+
+_MADE_FOR_OTHERS = (RUNTIME_FOLDER, functools.__file__)
+_imported: Counter[str] = Counter()
+
+
+def name_of_new(kind: str) -> str:
+    """Name an object by its creation site and its number there within the actor."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename.startswith(_MADE_FOR_OTHERS) and frame.f_back is not None:
+        frame = frame.f_back
+    site = f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    actor = current_actor()
+    if actor is None:
+        number = _imported[site]
+        _imported[site] += 1
+        return f"{kind}:{site}#{number}"
+    number = actor.lock_sites.get(site, 0)
+    actor.lock_sites[site] = number + 1
+    owner = "" if actor.direct else f"{actor.name}/"
+    return f"{kind}:{owner}{site}#{number}"
+
+
+@contextmanager
+def numbered_anew() -> Iterator[None]:
+    """Number what is made at an import as at the first one: a copy of a module is made anew."""
+    kept = Counter(_imported)
+    _imported.clear()
+    try:
+        yield
+    finally:
+        _imported.clear()
+        _imported.update(kept)
+
+
+def this_actor() -> Actor:
+    """Return the actor that calls; there is one wherever something is under control."""
+    actor = current_actor()
+    assert actor is not None, "only an actor's thread is under control"
+    return actor
+
+
+class Cooperative:
+    """A mixin: the name and the state of one wait object."""
+
+    def _begin(self, kind: str, initial: WaitState) -> None:
+        """Take a name and say how the wait object begins in every execution."""
+        self._kind = kind
+        self._name = name_of_new(kind)
+        self._is_per_node = current_actor() is None  # made at import: each process has its own
+        self._initial = initial
+
+    @property
+    def name(self) -> str:
+        """The name of its wait object, for the actor that asks."""
+        actor = current_actor()
+        if self._is_per_node and actor is not None and actor.node is not None:
+            return f"{self._name}@{actor.node}"
+        return self._name
+
+    def found_at(self, place: str) -> None:
+        """Take the name of the place where the real one was found; each process has its own."""
+        self._name = f"{self._kind}:{place}"
+        self._is_per_node = True
+
+    def state(self, execution: Stepping) -> WaitState:
+        """Return the state of its wait object."""
+        return execution.wait_state(self.name, self._initial)
+
+    def do(
+        self, execution: Stepping, verb: str, *, guarded: bool = False, reads_only: bool = False,
+        timeout: float | None = None, otherwise: str = "", sets: tuple[str, ...] = (),
+        sets_on_change: bool = False, polls: bool = False,
+    ) -> Step:  # fmt: skip
+        """Take the step ``verb``; whether a timeout came first, :func:`in_time` says.
+
+        Acquire reads *and* writes the lock: without the read a reduction would lose schedules.
+
+        Args:
+            execution: the one that runs.
+            verb: what is done to the wait object.
+            guarded: wait until the object allows it.
+            reads_only: nothing is changed.
+            timeout: stop waiting after so many virtual seconds.
+            otherwise: what is done instead when the timeout came first.
+            sets: flags that the step sets.
+            sets_on_change: it sets them only if it changes the wait object.
+            polls: the answer may be "nothing", and then the code may ask again and again.
+        """
+        self.state(execution)
+        resource = frozenset({self.name})
+        footprint = Footprint(reads=resource) if reads_only else Footprint(resource, resource)
+        if sets:
+            footprint = footprint | Footprint(writes=frozenset(sets))
+        deadline = None if timeout is None else execution.now() + timeout
+        if deadline is not None:
+            footprint = footprint | Footprint(reads=frozenset({"clock:now"}))
+        shown = self.name.partition(":")[2]
+        since = asked_before(execution, f"{verb} {self.name}") if polls else None
+        if since is not None:
+            execution.controller.simplify(
+                f"a question asked {execution.controller.polls + 2} times waits for another answer"
+            )
+        execution.step(
+            f"{verb} {shown}", footprint, kind="lock",
+            wait=Wait(
+                self.name, verb, guarded=guarded, otherwise=otherwise, sets=sets,
+                sets_on_change=sets_on_change,
+            ),
+            deadline=deadline, recheck_from=since, polls=since is not None,
+        )  # fmt: skip
+        return execution.record.steps[-1]
+
+    def ask(self, execution: Stepping, verb: str, *, reads_only: bool = True) -> Step:
+        """Take a step that does not wait and may be told "nothing": a poll."""
+        return self.do(execution, verb, reads_only=reads_only, polls=True)
+
+    def told_nothing(self, execution: Stepping, verb: str) -> None:
+        """Say that the poll just taken was answered "nothing"."""
+        note_nothing(execution, f"{verb} {self.name}")
+
+    def undo(self, execution: Stepping, verb: str) -> None:
+        """Do a verb without a step, while the execution is abandoned and its code unwinds."""
+        self.state(execution)
+        execution.record.waits.perform(this_actor().name, Wait(self.name, verb))
+
+
+def in_time(execution: Stepping, step: Step) -> bool:
+    """Say whether a step got what it waited for, before its timeout came or in spite of it."""
+    if step.wait is None or not execution.record.waits.is_set(step.wait.timer):
+        return True
+    before = step.wait_before
+    return before is not None and before.allows(step.actor, step.wait.verb)

@@ -1,0 +1,255 @@
+"""Cooperative locks, events, semaphores and sleeps: what code under test gets for the real ones."""
+
+import threading
+from time import sleep as real_sleep
+from types import TracebackType
+from typing import Any
+
+from pytest_supercache.core.footprint import NOTHING, Footprint
+from pytest_supercache.core.waits import CounterState, FlagState, LockState
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.sync.cooperative import Cooperative, in_time, this_actor
+
+
+class _Entered:
+    """What locks and semaphores share: the ``with`` statement."""
+
+    def acquire(self) -> bool:
+        raise NotImplementedError
+
+    def _leave(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._leave()
+
+
+class Lock(Cooperative, _Entered):
+    """Stands in for ``threading.Lock``."""
+
+    _reentrant = False
+    _not_held = "release unlocked lock"
+
+    def __init__(self) -> None:
+        self._begin("lock", LockState(reentrant=self._reentrant))
+        self._real: Any = threading.RLock() if self._reentrant else threading.Lock()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock, waiting for it if ``blocking``; False when it could not be had.
+
+        Raises:
+            ValueError: ``timeout`` is below zero, or is given although nobody is to wait.
+        """
+        execution = controlled()
+        if execution is None or not _is_timeout(timeout, blocking=blocking):
+            return bool(self._real.acquire(blocking, timeout))
+        seconds = None if timeout == -1 else timeout
+        if not blocking or seconds is not None:
+            self._note_question(execution)
+        elif self._enters(execution):
+            return True
+        if blocking and seconds != 0:
+            return in_time(execution, self.do(execution, "acquire", guarded=True, timeout=seconds))
+        step = self.ask(execution, "try", reads_only=False)
+        if step.wait_before == step.wait_after:
+            self.told_nothing(execution, "try")
+            return False
+        return True
+
+    def _enters(self, execution: Stepping) -> bool:
+        """Begin a critical section that nobody can wait for, if this is one."""
+        memory = execution.controller.memory
+        if memory is None or (actor := memory.actor()) is None:
+            return False
+        return bool(memory.sections.enter(actor, self.name, self.lock_state(execution)))
+
+    def _note_question(self, execution: Stepping) -> None:
+        """Note that somebody may be told that the lock is held, or may give up waiting."""
+        memory = execution.controller.memory
+        if memory is not None and memory.actor() is not None:
+            memory.sections.note_loud(self.name)
+
+    def release(self) -> None:
+        """Give the lock back; all who wait for it compete.
+
+        Raises:
+            RuntimeError: it is not held (for a re-entrant lock: not by the caller).
+        """
+        execution = controlled()
+        if execution is None:
+            self._real.release()
+            return
+        if execution.controller.leaving():
+            self.undo(execution, "release")
+            return
+        memory = execution.controller.memory
+        if memory is not None and memory.sections.leave(this_actor(), self.name):
+            return
+        step = self.do(execution, "release")
+        if memory is not None and getattr(step.wait_before, "holder", None) != step.actor:
+            memory.sharing.note_open(self.name)
+        if step.wait_before == step.wait_after:
+            raise RuntimeError(self._not_held)
+
+    def _leave(self) -> None:
+        self.release()
+
+    def lock_state(self, execution: Stepping) -> LockState:
+        """Return the state of its wait object."""
+        state = self.state(execution)
+        assert isinstance(state, LockState)
+        return state
+
+    def locked(self) -> bool:
+        """Say whether somebody holds it."""
+        execution = controlled()
+        if execution is None:
+            if not self._real.acquire(blocking=False):
+                return True
+            self._real.release()
+            return False
+        self._note_question(execution)
+        self.do(execution, "look at", reads_only=True)
+        return self.lock_state(execution).holder is not None
+
+
+class RLock(Lock):
+    """Stands in for ``threading.RLock``."""
+
+    _reentrant = True
+    _not_held = "cannot release un-acquired lock"
+
+
+def _is_timeout(timeout: Any, *, blocking: bool) -> bool:
+    """Say whether a lock takes these arguments; else the real one says what is wrong with them."""
+    return isinstance(timeout, int | float) and (timeout == -1 or (blocking and timeout >= 0))
+
+
+class Event(Cooperative):
+    """Stands in for ``threading.Event``."""
+
+    def __init__(self, is_set: bool = False) -> None:
+        self._begin("event", FlagState(is_set))
+        self._real = threading.Event()
+        if is_set:
+            self._real.set()
+
+    def is_set(self) -> bool:
+        """Say whether the event is set."""
+        execution = controlled()
+        if execution is None:
+            return self._real.is_set()
+        self.ask(execution, "look at")
+        found = self.state(execution) == FlagState(is_set=True)
+        if not found:
+            self.told_nothing(execution, "look at")
+        return found
+
+    isSet = is_set  # noqa: N815 - the name it once had
+
+    def set(self) -> None:
+        """Set the event: everyone who waits may go on."""
+        self._change("set")
+
+    def clear(self) -> None:
+        """Clear the event."""
+        self._change("clear")
+
+    def _change(self, verb: str) -> None:
+        execution = controlled()
+        if execution is None:
+            getattr(self._real, verb)()
+        elif execution.controller.leaving():
+            self.undo(execution, verb)
+        else:
+            self.do(execution, verb)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the event is set; False when ``timeout`` seconds passed first."""
+        execution = controlled()
+        if execution is None:
+            return self._real.wait(timeout)
+        if timeout is not None and timeout <= 0:
+            return self.is_set()
+        step = self.do(execution, "await", guarded=True, reads_only=True, timeout=timeout)
+        return in_time(execution, step)
+
+
+class Semaphore(Cooperative, _Entered):
+    """Stands in for ``threading.Semaphore``."""
+
+    _bounded = False
+
+    def __init__(self, value: int = 1) -> None:
+        if value < 0:
+            raise ValueError("semaphore initial value must be >= 0")
+        self._begin("semaphore", CounterState(value, value if self._bounded else None))
+        self._real = (threading.BoundedSemaphore if self._bounded else threading.Semaphore)(value)
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Enter, waiting if ``blocking``; False when it was not possible.
+
+        Raises:
+            ValueError: a timeout is given although nobody is to wait.
+        """
+        execution = controlled()
+        if execution is None or not (blocking or timeout is None):
+            return self._real.acquire(blocking, timeout)
+        if blocking and (timeout is None or timeout > 0):
+            return in_time(execution, self.do(execution, "acquire", guarded=True, timeout=timeout))
+        step = self.ask(execution, "try", reads_only=False)
+        if step.wait_before == step.wait_after:
+            self.told_nothing(execution, "try")
+            return False
+        return True
+
+    def release(self, n: int = 1) -> None:
+        """Let ``n`` more in.
+
+        Raises:
+            ValueError: ``n`` is less than one, or more than a bounded one has room for.
+        """
+        if n < 1:
+            raise ValueError("n must be one or more")
+        verb = "release" if n == 1 else f"release {n}"
+        execution = controlled()
+        if execution is None:
+            self._real.release(n)
+        elif execution.controller.leaving():
+            self.undo(execution, verb)
+        elif (step := self.do(execution, verb)).wait_before == step.wait_after:
+            raise ValueError("Semaphore released too many times")
+
+    def _leave(self) -> None:
+        self.release()
+
+
+class BoundedSemaphore(Semaphore):
+    """Stands in for ``threading.BoundedSemaphore``."""
+
+    _bounded = True
+
+
+def sleep(seconds: float) -> None:
+    """Stand in for ``time.sleep``: in an execution only the virtual clock moves."""
+    execution = controlled()
+    if execution is None:
+        real_sleep(seconds)
+    elif seconds <= 0:
+        execution.step("sleep 0 ms", NOTHING, kind="clock")
+    else:
+        execution.step(
+            f"sleep {seconds * 1000:g} ms",
+            Footprint(reads=frozenset({"clock:now"})),
+            kind="clock",
+            deadline=execution.now() + seconds,
+        )

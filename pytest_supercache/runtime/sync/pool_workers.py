@@ -1,0 +1,152 @@
+"""The workers of a pool: threads that run one job after the other, for as long as the pool lives.
+
+A job is an actor; its worker runs its code for it. So what code keeps by the thread it runs on
+(``threading.local``, a context variable) is there for the next job of that worker, as it is in
+production, and an initializer is called once.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures.thread import BrokenThreadPool
+from contextlib import contextmanager
+from typing import Any
+
+from pytest_supercache.runtime.kernel.actor import Actor, ActorThread
+from pytest_supercache.runtime.kernel.baton import Baton
+from pytest_supercache.runtime.kernel.calling import be, be_nobody
+from pytest_supercache.runtime.kernel.controller import Controller
+from pytest_supercache.runtime.kernel.stepping import Stepping
+
+_FINISH_SECONDS = 1.0
+"""How long a worker may take to end; one whose job hangs ends when that does."""
+
+BROKEN = "A thread initializer failed, the thread pool is not usable anymore"
+"""What CPython says."""
+
+
+@contextmanager
+def workers_of(execution: Stepping) -> Iterator[None]:
+    """End the workers that were hired meanwhile."""
+    try:
+        yield
+    finally:
+        for worker in execution.workers:
+            worker.finish()
+        for worker in execution.workers:
+            worker.join(_FINISH_SECONDS)
+        execution.workers.clear()
+
+
+class Worker(ActorThread):
+    """A thread of a pool.
+
+    Args:
+        name: the thread's.
+        initialize: called before its first job.
+    """
+
+    def __init__(self, name: str, initialize: Callable[[], Any] | None) -> None:
+        super().__init__(target=self._serve, name=name)
+        self._initialize = initialize
+        self.is_broken = False
+        """Whether its initializer has failed."""
+        self._given: Any = Baton()
+        self._done: Any = Baton()
+        self._work: tuple[Actor, Controller, Callable[[], Any]] | None = None
+        self._result: Any = None
+        self._error: BaseException | None = None
+
+    def run_for(self, actor: Actor, controller: Controller, call: Callable[[], Any]) -> Any:
+        """Run a job's code on this thread, as its actor; the calling thread waits meanwhile.
+
+        Raises:
+            BrokenThreadPool: the initializer has failed.
+            BaseException: what the job raises.
+        """
+        self._work = (actor, controller, call)
+        self._given.give()
+        self._done.take()
+        (result, self._result), (error, self._error) = (self._result, None), (self._error, None)
+        if error is not None:
+            raise error
+        return result
+
+    def finish(self) -> None:
+        """Take no more jobs: the execution is over."""
+        self._work = None
+        self._given.give()
+
+    def _serve(self) -> None:
+        while True:
+            self._given.take()
+            if self._work is None:
+                return
+            actor, controller, call = self._work
+            be(actor, controller)
+            try:
+                self._begin()
+                self._result = call()
+            except BaseException as error:  # noqa: BLE001 - `run_for` raises it again
+                self._error = error
+            be_nobody()
+            del actor, controller, call
+            self._work = None
+            self._done.give()
+
+    def _begin(self) -> None:
+        initialize, self._initialize = self._initialize, None
+        if initialize is not None:
+            try:
+                initialize()
+            except Exception as error:  # an initializer may raise anything
+                self.is_broken = True
+                raise BrokenThreadPool(BROKEN) from error
+
+
+class Workers:
+    """The workers of one pool in one execution; who became idle last takes the next job.
+
+    Args:
+        prefix: what their names begin with.
+        initialize: called by each of them before its first job.
+    """
+
+    def __init__(self, prefix: str, initialize: Callable[[], Any] | None) -> None:
+        self._prefix = prefix
+        self._initialize = initialize
+        self._idle: list[Worker] = []
+        self._count = 0
+        self.is_broken = False
+        """Whether an initializer has failed: the pool takes no more jobs."""
+
+    def give_back(self, worker: Worker) -> None:
+        """Let a worker take another job: its last one has ended."""
+        self._idle.append(worker)
+
+    def take(self, execution: Stepping) -> Worker:
+        """Take a worker for a job that begins."""
+        return self._idle.pop() if self._idle else self._hire(execution)
+
+    def run(
+        self, worker: Worker, actor: Actor, execution: Stepping, call: Callable[[], Any]
+    ) -> Any:
+        """Let a worker run a job's code.
+
+        Raises:
+            BrokenThreadPool: an initializer has failed, now or before.
+            BaseException: what the job raises.
+        """
+        if self.is_broken:
+            raise BrokenThreadPool(BROKEN)
+        thread, actor.thread = actor.thread, worker
+        try:
+            return worker.run_for(actor, execution.controller, call)
+        finally:
+            actor.thread = thread
+            self.is_broken |= worker.is_broken
+
+    def _hire(self, execution: Stepping) -> Worker:
+        worker = Worker(f"{self._prefix}_{self._count}", self._initialize)
+        self._count += 1
+        execution.workers.append(worker)
+        worker.start()
+        return worker

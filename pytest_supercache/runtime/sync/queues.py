@@ -1,0 +1,190 @@
+"""Cooperative queues: code under test gets them for those of `queue`.
+
+Every method is one step. The wait object knows only how many things are inside; the things
+themselves are kept per execution and, for a queue made at import, per node.
+"""
+
+import copy
+import queue
+from typing import Any
+
+from pytest_supercache.core.trace import Step
+from pytest_supercache.core.waits import QueueState
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.sync.cooperative import Cooperative, in_time
+
+_ShutDown: type[Exception] = getattr(queue, "ShutDown", RuntimeError)  # from 3.13 on
+
+
+class Queue(Cooperative, queue.Queue[Any]):
+    """Stands in for ``queue.Queue``."""
+
+    def __init__(self, maxsize: int = 0) -> None:
+        super().__init__(maxsize)
+        self._begin("queue", QueueState(room=maxsize))
+        self._outside: Any = None  # the things inside, as the world outside of executions sees them
+        self._of: Any = None  # the things of an execution that ``self.queue`` holds now
+
+    def _enter(self) -> Stepping | None:
+        """Hold the things that belong to the running execution, or those of the world outside."""
+        execution = controlled()
+        if execution is None:
+            if self._of is not None:
+                self.queue, self._of = self._outside, None
+            return None
+        if self._of is None:
+            self._outside = self.queue
+        if self.name not in execution.contents:
+            execution.contents[self.name] = copy.copy(self._outside)
+        self.queue = self._of = execution.contents[self.name]
+        return execution
+
+    def state(self, execution: Stepping) -> QueueState:
+        """Return the state of its wait object; a queue filled at import begins with that."""
+        if self.name not in execution.record.waits.initial:
+            size = self._qsize()
+            unfinished = self.unfinished_tasks if self._is_per_node else 0
+            self._initial = QueueState(size, self.maxsize, unfinished)
+        state = super().state(execution)
+        assert isinstance(state, QueueState)
+        return state
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Put something in, waiting for room if ``block``.
+
+        Raises:
+            queue.Full: there was no room in time.
+        """
+        execution = self._enter()
+        if execution is None:
+            super().put(item, block, timeout)
+            return
+        step = self._try_or_wait(execution, "put", block, timeout)
+        if _changed(execution, step):
+            self._enter()
+            self._put(item)
+            return
+        if self.state(execution).closed:
+            raise _ShutDown
+        raise queue.Full
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Take something out, waiting for it if ``block``.
+
+        Raises:
+            queue.Empty: there was nothing in time.
+        """
+        execution = self._enter()
+        if execution is None:
+            return super().get(block, timeout)
+        step = self._try_or_wait(execution, "get", block, timeout)
+        if _changed(execution, step):
+            self._enter()
+            return self._get()
+        if self.state(execution).closed:
+            raise _ShutDown
+        raise queue.Empty
+
+    def _try_or_wait(
+        self, execution: Stepping, verb: str, block: bool, timeout: float | None
+    ) -> Step:
+        if timeout is not None and timeout < 0:
+            raise ValueError("'timeout' must be a non-negative number")
+        if block and timeout != 0:
+            return self.do(execution, verb, guarded=True, timeout=timeout)
+        step = self.ask(execution, f"try {verb}", reads_only=False)
+        if not _changed(execution, step):
+            self.told_nothing(execution, f"try {verb}")
+        return step
+
+    def _look(self, execution: Stepping) -> QueueState:
+        self.ask(execution, "look at")
+        state = self.state(execution)
+        if not state.size:
+            self.told_nothing(execution, "look at")
+        return state
+
+    def qsize(self) -> int:
+        """Return how many things are inside."""
+        execution = self._enter()
+        return super().qsize() if execution is None else self._look(execution).size
+
+    def empty(self) -> bool:
+        """Say whether nothing is inside."""
+        execution = self._enter()
+        return super().empty() if execution is None else not self._look(execution).size
+
+    def full(self) -> bool:
+        """Say whether there is no room."""
+        execution = self._enter()
+        if execution is None:
+            return super().full()
+        return not self._look(execution).allows("", "put")
+
+    def task_done(self) -> None:
+        """Say that one is done with a thing that was taken out.
+
+        Raises:
+            ValueError: more were done than were put in.
+        """
+        execution = self._enter()
+        if execution is None:
+            super().task_done()
+        elif execution.controller.leaving():
+            self.undo(execution, "done")
+        elif not _changed(execution, self.do(execution, "done")):
+            raise ValueError("task_done() called too many times")
+
+    def join(self) -> None:
+        """Wait until everything that was put in is done with."""
+        execution = self._enter()
+        if execution is None:
+            super().join()
+        else:
+            self.do(execution, "join", guarded=True, reads_only=True)
+
+    def shutdown(self, immediate: bool = False) -> None:
+        """Close it (from Python 3.13 on): nothing can be put in any more."""
+        execution = self._enter()
+        if execution is None:
+            getattr(super(), "shutdown")(immediate)  # noqa: B009 - not there before 3.13
+            return
+        self.do(execution, "close at once" if immediate else "close")
+        self._enter()
+        while immediate and self._qsize():
+            self._get()
+
+
+class LifoQueue(Queue, queue.LifoQueue[Any]):
+    """Stands in for ``queue.LifoQueue``."""
+
+
+class PriorityQueue(Queue, queue.PriorityQueue[Any]):
+    """Stands in for ``queue.PriorityQueue``."""
+
+
+class _Absent:
+    """A method that a queue inherits and the real one does not have."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        raise AttributeError(f"'_queue.SimpleQueue' object has no attribute {self._name!r}")
+
+
+class SimpleQueue(Queue):
+    """Stands in for ``queue.SimpleQueue``."""
+
+    task_done: Any = _Absent()
+    join: Any = _Absent()
+    full: Any = _Absent()
+    shutdown: Any = _Absent()
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+
+def _changed(execution: Stepping, step: Step) -> bool:
+    return in_time(execution, step) and step.wait_before != step.wait_after

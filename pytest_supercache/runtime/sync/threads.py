@@ -1,0 +1,217 @@
+"""Threads and timers that code under test starts become actors of their own.
+
+They keep being real threads, of the code's own class, but run only while they have the baton. Their
+start sets a flag that their first step reads, their end sets one that ``join`` waits for, and their
+steps count to the operation that started them. Who starts the thread decides: one that the standard
+library or a client library starts stays out of control and is named as such.
+"""
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.waits import FlagState, Wait
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, ActorThread, name_of_child
+from pytest_supercache.runtime.kernel.own_code import RUNTIME, WORLD
+from pytest_supercache.runtime.kernel.polling import asked_before, note_nothing
+from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.under_test import is_under_test_name
+from pytest_supercache.runtime.memory.calls import touching
+from pytest_supercache.runtime.memory.sharing import STARTED
+from pytest_supercache.runtime.sync.cooperative import this_actor
+from pytest_supercache.runtime.sync.locks import Event
+
+Start = Callable[[threading.Thread], None]
+
+
+def child_of(parent: Actor, target: Callable[[], Any], *, daemon: bool) -> Actor:
+    """Make the actor for something that ``parent`` starts: ``alice/1``, ``alice/2`` and so on.
+
+    What the body starts, in a factory or before the race, belongs to the system.
+    """
+    name = name_of_child(parent)
+    child = Actor(name, parent.node, target, daemon=daemon, born=f"started:{name}")
+    child.begin_operation(parent.operation)
+    child.operation_began = 0
+    child.periods = parent.periods
+    return child
+
+
+def ended(actor: Actor) -> str:
+    """Name the flag that an actor's end sets."""
+    return f"ended:{actor.name}"
+
+
+def adopt(execution: Stepping, child: Actor, thread: threading.Thread, start: Start) -> None:
+    """Start the thread of a new actor, which waits there for its first turn."""
+    child.thread = thread
+    execution.controller.actors[child.name] = child
+    execution.threads[thread] = child
+    thread.daemon = True  # one that hangs must not keep the process
+    start(thread)
+
+
+def start_under_control(thread: threading.Thread, start: Start) -> bool:
+    """Start a thread of the code under test as an actor; False: it is none of ours to control.
+
+    Raises:
+        RuntimeError: it was started before, or never made: the real method says so.
+    """
+    execution = controlled()
+    if execution is None or not (_is_started_by_code_under_test() or _runs_its_code(thread)):
+        return False
+    touched = touch_start(thread, writes=True)
+    if not _may_be_started(thread):
+        start(thread)
+        return True
+    _make_cooperative(thread)
+    run = _own_code(thread)
+    child = child_of(
+        this_actor(), lambda: live_to_the_end(execution, child, run), daemon=thread.daemon
+    )
+    footprint = touched | Footprint(writes=frozenset({child.born}))
+    execution.step(f"start {child.name}", footprint, kind="thread", wait=Wait(sets=(child.born,)))
+    if not _may_be_started(thread):  # somebody came first
+        start(thread)
+        return True
+    child.cause = execution.last_step()
+    thread.run = lambda: execution.controller.live(child)  # type: ignore[method-assign]
+    adopt(execution, child, thread, start)
+    return True
+
+
+def touch_start(thread: threading.Thread, *, writes: bool) -> Footprint:
+    """Touch what says whether a thread was started, which others may ask, or start it."""
+    execution = controlled()
+    memory = None if execution is None else execution.controller.memory
+    touched = None if memory is None else memory.touch(thread, STARTED, writes=writes)
+    return touched or Footprint()
+
+
+def _may_be_started(thread: threading.Thread) -> bool:
+    started = vars(thread).get("_started")
+    return started is not None and not started.is_set()
+
+
+def _own_code(thread: threading.Thread) -> Callable[[], None]:
+    """Return what a thread runs; a target that is code of C touches memory, too."""
+    target = getattr(thread, "_target", None)
+    if target is None or type(thread).run is not threading.Thread.run:
+        return thread.run
+    arguments, keywords = vars(thread)["_args"], vars(thread)["_kwargs"]
+    return lambda: touching(target, *arguments, **keywords)
+
+
+def live_to_the_end(execution: Stepping, child: Actor, run: Callable[[], None]) -> None:
+    """Run a thread's own code and take the step that says it has ended."""
+    error: BaseException | None = None
+    try:
+        run()
+    except Abandoned:
+        raise
+    except SystemExit:
+        pass  # ends a thread without a word
+    except BaseException as raised:  # noqa: BLE001 - judged by the guarantee `answers`
+        error = raised
+    flag = ended(child)
+    child.is_through = True
+    execution.step(
+        f"end {child.name}", Footprint(writes=frozenset({flag})), kind="thread",
+        wait=Wait(sets=(flag,)),
+    )  # fmt: skip
+    if error is not None:
+        raise error
+
+
+def _is_started_by_code_under_test() -> bool:
+    """Look for whoever called ``start``: this module and `surroundings` are in between."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_between(frame.f_globals.get("__name__", "")):
+        frame = frame.f_back
+    name = str(frame.f_globals.get("__name__", "?"))  # world.actor("alice", thread.start)
+    return is_under_test_name(name) or name.startswith(WORLD)
+
+
+def _runs_its_code(thread: threading.Thread) -> bool:
+    """Say whether a library has started it to call the code under test: ``run_in_thread``."""
+    return type(thread).__name__ == "PubSubWorkerThread"
+
+
+def _is_between(name: str) -> bool:
+    return name.startswith(RUNTIME)
+
+
+def _make_cooperative(thread: threading.Thread) -> None:
+    """A timer whose class was made before ours holds a real event."""
+    if isinstance(thread, threading.Timer) and type(thread.finished) is threading.Event:
+        thread.finished = Event(thread.finished.is_set())  # type: ignore[assignment]
+
+
+def actor_of(thread: threading.Thread) -> tuple[Stepping, Actor] | None:
+    """Return the execution and the actor of a thread, if it is one of ours and the caller too."""
+    execution = controlled()
+    actor = None if execution is None else execution.threads.get(thread)
+    return None if execution is None or actor is None else (execution, actor)
+
+
+def actor_looked_at(thread: threading.Thread) -> tuple[Stepping, Actor] | None:
+    """Do the same for `is_alive` or `join`, which depend on whether the thread was started."""
+    if not isinstance(thread, ActorThread):
+        touch_start(thread, writes=False)
+    return actor_of(thread)
+
+
+def join(execution: Stepping, actor: Actor, timeout: float | None) -> None:
+    """Wait until an actor has ended, or until ``timeout`` virtual seconds have passed."""
+    if actor is this_actor():
+        raise RuntimeError("cannot join current thread")
+    flag = ended(actor)
+    execution.wait_state(flag, FlagState())
+    footprint = Footprint(reads=frozenset({flag}))
+    if timeout is not None and timeout <= 0:
+        execution.step(f"look at {actor.name}", footprint, kind="thread")
+        return
+    if timeout is not None:
+        footprint = footprint | Footprint(reads=frozenset({"clock:now"}))
+    execution.step(
+        f"join {actor.name}", footprint, kind="thread", wait=Wait(flags=(flag,)),
+        deadline=None if timeout is None else execution.now() + timeout,
+    )  # fmt: skip
+
+
+def is_alive(execution: Stepping, actor: Actor) -> bool:
+    """Say whether an actor has not ended yet."""
+    flag, question = ended(actor), f"look at {actor.name}"
+    execution.wait_state(flag, FlagState())
+    if actor is this_actor():
+        return True
+    since = asked_before(execution, question)
+    execution.step(
+        question, Footprint(reads=frozenset({flag})), kind="thread", recheck_from=since,
+        polls=since is not None,
+    )  # fmt: skip
+    if execution.record.waits.is_set(flag):
+        return False
+    note_nothing(execution, question)
+    return True
+
+
+class Timer(threading.Timer):
+    """Stands in for ``threading.Timer``: waits in virtual time."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.finished: Any = Event()
+
+    def run(self) -> None:
+        """Wait, then call the function unless somebody has cancelled the timer."""
+        was_cancelled = self.finished.wait(self.interval)
+        execution = controlled()
+        if execution is not None:  # what the step of the wait has read: no further step
+            was_cancelled = self.finished.state(execution) == FlagState(is_set=True)
+        if not was_cancelled:
+            touching(self.function, *self.args, **self.kwargs)
+        self.finished.set()
