@@ -122,6 +122,12 @@ def check(
     return check_on(server, body, settings, guarantees=tuple(guarantees), on=place)
 
 
+_SHARED = (
+    "memory is treated as shared: {needed}. Declare what it looks into with watch(...) to make "
+    "the search cheaper"
+)
+
+
 @with_room
 @told_as_unknown
 def check_on(
@@ -161,7 +167,7 @@ def check_on(
 
         def explore(*, shared: bool) -> CheckResult:
             search_here = partial(_search_one, environment, work, shared)
-            search_there = None if elsewhere is None else partial(elsewhere, shared)
+            search_there = elsewhere and partial(elsewhere, shared)
             with environment.as_recorded(schedule):
                 result = search_fault_sets(settings, search_here, replay, search_there)
             return result if replay is not None else _with_odds(environment, work, shared, result)
@@ -169,10 +175,7 @@ def check_on(
         try:
             return explore(shared=settings.shares_memory)
         except SharedMemoryNeeded as needed:
-            note = (
-                f"memory is treated as shared: {needed}. Declare what it looks into with "
-                "watch(...) to make the search cheaper"
-            )
+            note = _SHARED.format(needed=needed)
         except ReplayDivergedError:
             if replay is None or settings.memory != "auto" or settings.shares_memory:
                 raise
