@@ -97,7 +97,7 @@ def check(
         preemptions: try only schedules with at most so many; HOLDS only if there are no others.
         polls: how many repeats of a question that was told "nothing" are answered at any time
             (``acquire(blocking=False)``, ``queue.empty()``); then it waits for another answer.
-        memory: ``declared``, ``shared`` or ``auto`` (docs/architecture.md, "Memory").
+        memory: ``declared``, ``shared`` or ``auto`` (docs/runtime.md).
         atomic: memory that is shared on purpose, and whose accesses may be taken as one with the
             steps around them, by the names that a verdict gives: ``Stats.hits``, ``Shop.near``.
         faults: what may go wrong meanwhile; None: nothing (docs/faults.md).

@@ -1,7 +1,7 @@
 """Wait objects: locks, flags, counters, queues and the like as pure values.
 
 The runtime asks them who may go on; a search may replay recorded operations on them to learn who
-could have gone on, without running any user code (docs/architecture.md, "Waiting"). A verb may
+could have gone on, without running any user code (docs/runtime.md, "sync"). A verb may
 carry an argument after a blank: ``notify 1 shop.py:12#0``.
 """
 

@@ -2,8 +2,7 @@
 
 Everything is decided from what was recorded. Could the later step have been taken before the
 earlier one? Its wait objects are pure values, so their guards are evaluated by replaying recorded
-operations on them; user code is never run for that (rules 3 to 5 of section 2 of the rules of
-search, docs/architecture.md).
+operations on them; user code is never run for that.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

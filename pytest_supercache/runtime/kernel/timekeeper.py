@@ -1,8 +1,7 @@
 """When the clock may move: forced, because nobody else can go on, or early, as a choice.
 
 An early tick means that code was slow: others went on although somebody could have. There is a
-budget of them, and what production promises (``assume``) rules some out. See section 5 of the
-rules of search in docs/architecture.md.
+budget of them, and what production promises (``assume``) rules some out (docs/runtime.md).
 """
 
 import math
