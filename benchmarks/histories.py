@@ -17,9 +17,9 @@ from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.oracle.linear.call import READS, Model
 from pytest_supercache.oracle.linear.check import check_calls
 from pytest_supercache.oracle.linear.formats import FORMATS
-from pytest_supercache.oracle.linear.problem import Problem
+from pytest_supercache.oracle.linear.problem import KeyProblem
 from pytest_supercache.oracle.linear.recording import read_calls
-from pytest_supercache.oracle.linear.search import Search
+from pytest_supercache.oracle.linear.search import LinearSearch
 from pytest_supercache.oracle.linear.smallest import smallest_core
 from pytest_supercache.oracle.linear.zones import check_zones
 from tests.calls import REGISTER, Store, has_order, random_calls, record
@@ -89,7 +89,7 @@ def agree(number: int, seed: int) -> int:
     while counts["zones", "agrees"] + counts["zones", "DISAGREES"] < number:
         calls, initials = random_calls(rng)
         expected = has_order(calls, initials)
-        search = Search(Problem(calls, initials))
+        search = LinearSearch(KeyProblem(calls, initials))
         answers = {"search": search.advance(1_000_000) is Verdict.HOLDS}
         if len(initials) == 1 and all(call.kind != "append" for call in calls):
             zones = check_zones(calls, initials[0])

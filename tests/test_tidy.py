@@ -41,6 +41,38 @@ def test_a_module_holds_one_idea(module: Path) -> None:
             assert _code_lines(node) <= FUNCTION_MAX, node.name
 
 
+def test_a_class_has_its_name_alone() -> None:
+    found: dict[str, list[str]] = {}
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(_name(module))
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+@pytest.mark.parametrize("package", [m for m in MODULES if m.name == "__init__.py"], ids=_name)
+def test_a_package_says_in_three_sentences_what_lives_there(package: Path) -> None:
+    said = ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))) or ""
+    assert len(re.findall(r"[.:;](?=\s|$)", said)) >= 3
+
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").glob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_refers_to_exists(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=_name)
+def test_what_a_module_refers_to_exists(module: Path) -> None:
+    text = module.read_text(encoding="utf-8")
+    pages = re.findall(r"\bdocs/[\w/-]+\.md\b", text)
+    assert [page for page in pages if not (ROOT / page).exists()] == []
+    assert "search.md" not in text
+
+
 @pytest.mark.parametrize("module", MODULES, ids=_name)
 def test_names_come_from_the_glossary(module: Path) -> None:
     tree = ast.parse(module.read_text(encoding="utf-8"))

@@ -33,7 +33,7 @@ from pytest_supercache.runtime.kernel.record import Record
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.timekeeper import Timekeeper
 from pytest_supercache.runtime.kernel.watchdog import guard
-from pytest_supercache.runtime.memory.finding import Finding, memory_found
+from pytest_supercache.runtime.memory.finding import MemoryFinder, memory_found
 from pytest_supercache.runtime.memory.sharing import Sharing
 from pytest_supercache.runtime.observe.line_grain import lines_parted
 from pytest_supercache.runtime.observe.watching import Watching
@@ -82,7 +82,7 @@ class CheckEnvironment:
         crew: Crew,
         ctrl_c: CtrlC,
         collector: Collector,
-        finding: Finding,
+        finding: MemoryFinder,
     ) -> None:
         self.stack = stack
         self._crew = crew

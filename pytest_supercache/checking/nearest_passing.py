@@ -22,7 +22,7 @@ from pytest_supercache.core.schedule import Choices
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.oracle.cause import nearest
 from pytest_supercache.oracle.judge import judge
-from pytest_supercache.search.events import Dependence, Event, events_of, order, orders_of
+from pytest_supercache.search.events import Dependence, StepEvent, events_of, order, orders_of
 from pytest_supercache.search.follow import Follow, Order
 from pytest_supercache.search.replay import Replay
 
@@ -58,7 +58,10 @@ def find_passing(
 
 
 def _known(
-    runner: Runner, reduction_check: ReductionCheck, failing: Sequence[Event], pairs: Sequence[Pair]
+    runner: Runner,
+    reduction_check: ReductionCheck,
+    failing: Sequence[StepEvent],
+    pairs: Sequence[Pair],
 ) -> Execution | None:
     """Execute the nearest interleaving that was seen to pass, in the order most like the failing.
 
@@ -76,7 +79,7 @@ def _known(
     return execution if _passes(runner, execution) else None
 
 
-def _like(events: Sequence[Event], failing: Sequence[Event]) -> list[int]:
+def _like(events: Sequence[StepEvent], failing: Sequence[StepEvent]) -> list[int]:
     """Return an order of an interleaving's events that follows another one wherever it may."""
     places = {(event.actor, event.index): at for at, event in enumerate(failing)}
     way: list[int] = []
@@ -142,7 +145,7 @@ def _passes(runner: Runner, execution: Execution) -> bool:
     return not judgement.violations and not judgement.not_judged
 
 
-def _events(execution: Execution, dependence: Dependence) -> list[Event]:
+def _events(execution: Execution, dependence: Dependence) -> list[StepEvent]:
     events, _ = events_of(execution.race, execution.schedule.choices, dependence)
     order(events, 0, dependence)
     return events

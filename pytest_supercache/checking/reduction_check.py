@@ -21,7 +21,14 @@ from pytest_supercache.oracle.cause import Evidence
 from pytest_supercache.oracle.real_time import possible_orders
 from pytest_supercache.search.all_schedules import AllSchedules
 from pytest_supercache.search.dpor import Exhaustive
-from pytest_supercache.search.events import Event, TraceKey, events_of, order, orders_of, trace_key
+from pytest_supercache.search.events import (
+    StepEvent,
+    TraceKey,
+    events_of,
+    order,
+    orders_of,
+    trace_key,
+)
 from pytest_supercache.search.follow import Follow, Order
 from pytest_supercache.search.orders import (
     Ability,
@@ -47,7 +54,7 @@ class HiddenState(Exception):  # noqa: N818 - a change of plan, not an error
 class _Recorded:
     """An interleaving as the search executed it, and how it ended."""
 
-    events: list[Event]
+    events: list[StepEvent]
     key: TraceKey
     outcome: int
 
@@ -83,7 +90,7 @@ class ReductionCheck:
         """Whether every single schedule was executed."""
         self.search = Exhaustive(self.see)
 
-    def see(self, key: TraceKey, events: Sequence[Event], execution: Execution) -> None:
+    def see(self, key: TraceKey, events: Sequence[StepEvent], execution: Execution) -> None:
         """Take note of an interleaving and execute a schedule of it that is very different."""
         violations = self._runner.violations
         alike = self._of_trace(execution, violations)
@@ -118,7 +125,7 @@ class ReductionCheck:
             self._reverse_recorded()
 
     def _breaks_in_another_order(
-        self, key: TraceKey, events: Sequence[Event], execution: Execution
+        self, key: TraceKey, events: Sequence[StepEvent], execution: Execution
     ) -> bool:
         """Execute the orders of an interleaving in which a real-time guarantee may not hold."""
         begun = tuple(event.begun for event in events if event.is_tick)
@@ -249,21 +256,21 @@ class ReductionCheck:
             if ended.end is not End.EXHAUSTED:
                 raise
 
-    def _must_be_known(self, execution: Execution, events: list[Event]) -> None:
+    def _must_be_known(self, execution: Execution, events: list[StepEvent]) -> None:
         known = self._outcomes.get(trace_key(events))
         if known is None:
             raise HiddenState("a schedule is like none of the interleavings that were executed")
         if known != self._outcome(execution):
             raise HiddenState("equivalent schedules ended differently")
 
-    def _run(self, scheduler: Scheduler) -> tuple[Execution, list[Event]]:
+    def _run(self, scheduler: Scheduler) -> tuple[Execution, list[StepEvent]]:
         if self._runner.seconds() > self._runner.settings.time:
             raise SearchEnded(End.OUT_OF_BUDGET)
         self.further += 1
         execution = self._runner.execute(scheduler, look=True)
         return execution, self.events_of(execution)
 
-    def events_of(self, execution: Execution) -> list[Event]:
+    def events_of(self, execution: Execution) -> list[StepEvent]:
         """Return the ordered events of an execution, whoever scheduled it."""
         dependence = self.search.dependence
         events, _ = events_of(execution.race, execution.schedule.choices, dependence)
@@ -297,7 +304,7 @@ class ReductionCheck:
             and self._outcome(execution) == recorded.outcome
         )
 
-    def _culprits(self, recorded: "_Recorded", other: list[int]) -> tuple[Event, Event]:
+    def _culprits(self, recorded: "_Recorded", other: list[int]) -> tuple[StepEvent, StepEvent]:
         """Find two neighbours whose swap makes the difference, halving the way between orders."""
         ways, swaps = _swaps(other)
         low, high = 0, len(ways) - 1  # the first way ends alike, the last one does not

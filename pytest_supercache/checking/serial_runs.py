@@ -15,7 +15,7 @@ from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Label
 from pytest_supercache.oracle.judge import judge
-from pytest_supercache.search.random_walk import Walk
+from pytest_supercache.search.random_walk import FreeChoice
 from pytest_supercache.search.serial import Serial, serial_orders
 
 REPEATS = 3
@@ -99,7 +99,7 @@ def _fails_anyhow(runner: Runner) -> bool:
     """Say whether none of a few schedules drawn at random holds."""
     source = random.Random(runner.settings.seed)
     for _ in range(WALKS):
-        execution = runner.execute(Walk(source))
+        execution = runner.execute(FreeChoice(source))
         if execution.complete and not execution.missed and not runner.judge(execution).violations:
             return False
     return True

@@ -1,4 +1,8 @@
-"""The `supercache` command: thin, and the only place that knows click."""
+"""The `supercache` command: thin, and the only package that knows click.
+
+Each command reads its arguments, asks another package, and prints the answer. What pytest would
+collect is asked of ``plugin.describing``.
+"""
 
 import click
 

@@ -19,11 +19,17 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.gate.checkout import checkout_of
 from pytest_supercache.gate.evidence import MALFORMED, rows_of
 from pytest_supercache.gate.freshness import HOURS_MAX, Asked, doubts_of
-from pytest_supercache.gate.lock import Lock, write_lock
+from pytest_supercache.gate.lock import GateLock, write_lock
 from pytest_supercache.gate.message import message as draft_of_message
 from pytest_supercache.gate.overview import compare, extent, variants
 from pytest_supercache.gate.paths import partial_testpaths, paths_of, uncovered
-from pytest_supercache.gate.place import Place, other_root, place_at, place_from, verdicts_below
+from pytest_supercache.gate.place import (
+    ProjectRoot,
+    other_root,
+    place_at,
+    place_from,
+    verdicts_below,
+)
 from pytest_supercache.gate.policy import (
     NO_EVIDENCE,
     Decision,
@@ -65,7 +71,7 @@ class Judged:
 class _Project:
     """Where a project is, and the rules that decide about its runs."""
 
-    place: Place
+    place: ProjectRoot
     table: Mapping[str, Any]
     verdict_file: Path
     rules: Rules
@@ -264,7 +270,7 @@ def _judge(
 
 
 def _project(
-    find: Callable[[Path], Place], folder: Path, known_issues: str | None, *, ends: bool
+    find: Callable[[Path], ProjectRoot], folder: Path, known_issues: str | None, *, ends: bool
 ) -> _Project:
     """Read a project and its rules; where these are wrong, end the process if that is asked for."""
     try:
@@ -327,7 +333,7 @@ def _write_lock(judged: Judged) -> None:
     if not scenarios:
         raise SupercacheError("gate.lock: the run had no scenario")
     paths = paths_of(run)
-    write_whole(judged.root / LOCK, write_lock(Lock(scenarios=scenarios, paths=paths)))
+    write_whole(judged.root / LOCK, write_lock(GateLock(scenarios=scenarios, paths=paths)))
     about = "" if paths == (".",) else f" of {', '.join(paths)}"
     count = f"{len(scenarios)} scenario{'' if len(scenarios) == 1 else 's'}"
     click.echo(f"{LOCK}: {count}{about}; commit it")

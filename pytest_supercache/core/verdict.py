@@ -20,7 +20,7 @@ class Verdict(Enum):
 
 
 class Label(Enum):
-    """What fails when users take turns (search.md section 4 of the design)."""
+    """What fails when users take turns."""
 
     PLAIN_BUG = "plain bug"  # every serial order fails
     FAULT_BUG = "fault bug"  # every serial order fails under the fault

@@ -1,1 +1,5 @@
-"""May this release go: decided from the rows of ``verdict.json`` alone, by pure functions."""
+"""Decides whether a release may go, from the rows of ``verdict.json`` alone, by pure functions.
+
+Known issues, the lock of scenarios and the freshness of a verdict have a module each. Here is no
+pytest and no command line: both ask this package.
+"""

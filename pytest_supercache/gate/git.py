@@ -15,7 +15,7 @@ _AS_IT_IS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class GitOutput:
     """What git has said; None: nothing, and ``why`` not."""
 
     output: bytes | None = None
@@ -27,7 +27,7 @@ class Answer:
         return None if self.output is None else self.output.decode(errors="replace").strip()
 
 
-def ask(folder: Path, *words: str) -> Answer:
+def ask(folder: Path, *words: str) -> GitOutput:
     """Return what git answers in a folder, or why it does not."""
     try:
         done = subprocess.run(
@@ -35,13 +35,13 @@ def ask(folder: Path, *words: str) -> Answer:
             cwd=folder, capture_output=True, check=True, timeout=_SECONDS_MAX, env=_environment(),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return Answer(why=f"no answer within {_SECONDS_MAX} seconds")
+        return GitOutput(why=f"no answer within {_SECONDS_MAX} seconds")
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip().splitlines()
-        return Answer(why=said[0] if said else f"exit status {error.returncode}")
+        return GitOutput(why=said[0] if said else f"exit status {error.returncode}")
     except OSError as error:
-        return Answer(why=f"git cannot be started: {error.strerror or error}")
-    return Answer(output=done.stdout)
+        return GitOutput(why=f"git cannot be started: {error.strerror or error}")
+    return GitOutput(output=done.stdout)
 
 
 def _environment() -> dict[str, str]:

@@ -19,19 +19,19 @@ _COUNTS, _DOCUMENTED, _WHOLE, _PATH = "counts", "documented", "whole", "path"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class GateLock:
     """What a gate run must have."""
 
     scenarios: Mapping[str, bool] = field(default_factory=dict)  # whether it counts for the release
     paths: tuple[str, ...] = ()  # that were collected, from the root
 
 
-def write_lock(lock: Lock) -> str:
+def write_lock(lock: GateLock) -> str:
     """Return the lock's text."""
     return f"{_HEAD}{_WHOLE} {_sum(lock)}\n{_lines(lock)}"
 
 
-def _lines(lock: Lock) -> str:
+def _lines(lock: GateLock) -> str:
     kinds = {True: _COUNTS, False: _DOCUMENTED}
     paths = [f"{_PATH} {path}\n" for path in sorted(lock.paths)]
     return "".join(
@@ -39,11 +39,11 @@ def _lines(lock: Lock) -> str:
     )
 
 
-def _sum(lock: Lock) -> str:
+def _sum(lock: GateLock) -> str:
     return f"{len(lock.scenarios)} {digest_of(_lines(lock))}"
 
 
-def read_lock(text: str, path: str = "gate.lock") -> Lock:
+def read_lock(text: str, path: str = "gate.lock") -> GateLock:
     """Return what `write_lock` was given.
 
     Raises:
@@ -70,12 +70,12 @@ def read_lock(text: str, path: str = "gate.lock") -> Lock:
                 f"{path}:{number}: {quoted(line)}: expected `{_COUNTS} NAME`, "
                 f"`{_DOCUMENTED} NAME` or `{_PATH} PATH`; {_ANEW}"
             )
-    lock = Lock(scenarios=scenarios, paths=tuple(paths))
+    lock = GateLock(scenarios=scenarios, paths=tuple(paths))
     _refuse_part(lock, whole, path)
     return lock
 
 
-def _refuse_part(lock: Lock, whole: str | None, path: str) -> None:
+def _refuse_part(lock: GateLock, whole: str | None, path: str) -> None:
     if not lock.scenarios:
         raise SupercacheError(f"{path}: names no scenario; {_ANEW}")
     if whole != _sum(lock):

@@ -27,7 +27,7 @@ Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ProjectRoot:
     """The root as pytest finds it without arguments, and what its file of settings says."""
 
     root: Path
@@ -58,7 +58,9 @@ def way_to_root(file: Path, root: Path) -> str | None:
         return None
 
 
-def other_root(file: Path, way: object, place: Place, table: Mapping[str, Any]) -> Path | None:
+def other_root(
+    file: Path, way: object, place: ProjectRoot, table: Mapping[str, Any]
+) -> Path | None:
     """Return the root that a verdict is of, by the way there, if that is another one than here.
 
     A file that was carried elsewhere says nothing by that: another root has files of a project, or
@@ -72,13 +74,13 @@ def other_root(file: Path, way: object, place: Place, table: Mapping[str, Any]) 
     return told if told != own and (is_in_place or is_root) else None
 
 
-def place_at(root: Path) -> Place:
+def place_at(root: Path) -> ProjectRoot:
     """Return a root that is given, with the settings of pytest that are in force there.
 
     Raises:
         InputError: a file of settings cannot be read.
     """
-    return Place(root=root, settings=place_from(root).settings)
+    return ProjectRoot(root=root, settings=place_from(root).settings)
 
 
 def verdicts_below(root: Path) -> Iterator[Path]:
@@ -95,7 +97,7 @@ def _folder_of(file: Path) -> Path:
     return Path(os.path.realpath(file.parent))
 
 
-def place_from(started: Path) -> Place:
+def place_from(started: Path) -> ProjectRoot:
     """Find the project around a folder, by the rules of pytest.
 
     Raises:
@@ -107,12 +109,12 @@ def place_from(started: Path) -> Place:
             path = folder / name
             settings = settings_of(path) if path.is_file() else None
             if settings is not None:
-                return Place(root=folder, settings=settings)
+                return ProjectRoot(root=folder, settings=settings)
     for mark in (_PYPROJECT, "setup.py"):
         for folder in folders:
             if (folder / mark).is_file():
-                return Place(root=folder)
-    return Place(root=started)
+                return ProjectRoot(root=folder)
+    return ProjectRoot(root=started)
 
 
 def _of_pytest_toml(path: Path) -> Settings | None:

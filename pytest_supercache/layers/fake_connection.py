@@ -29,20 +29,20 @@ _AsyncConnection: Any = (
 )
 
 
-class Fields(list[bytes]):
+class CommandFields(list[bytes]):
     """The fields of one command, as a server has them when it has read them."""
 
 
-def fields_of(args: Sequence[Any], encoder: Any, *, is_usual: bool) -> Fields:
+def fields_of(args: Sequence[Any], encoder: Any, *, is_usual: bool) -> CommandFields:
     """Return the fields of a command as redis-py would write them; the first may be several.
 
     An ``encoder`` that ``is_usual`` need not be asked about text.
     """
     name = args[0]
     if isinstance(name, str):
-        fields = Fields(_words_of(name))
+        fields = CommandFields(_words_of(name))
     else:
-        fields = Fields(name.split() if b" " in name else (name,))
+        fields = CommandFields(name.split() if b" " in name else (name,))
     for arg in args[1:]:
         if is_usual and type(arg) is str:
             fields.append(arg.encode())
@@ -165,12 +165,12 @@ class _TakesFields:
     _paused: bool
     _killed = False
     _server: Any
-    _process_command: Callable[[Fields], None]
+    _process_command: Callable[[CommandFields], None]
 
     def sendall(self, data: Any) -> None:
         """Deal with a command; what comes while another one blocks has to wait as bytes."""
         deal: Any = super()
-        if type(data) is not Fields:
+        if type(data) is not CommandFields:
             deal.sendall(data)
         elif self._paused or self._killed or not self._server.connected:
             deal.sendall(_written(data))  # raises what it raises when the connection is lost
@@ -257,6 +257,6 @@ def _both(how: Any, kind: Any) -> Any:
     return type("FieldsSocket", (how, kind), {})
 
 
-def _written(fields: Fields) -> bytes:
+def _written(fields: CommandFields) -> bytes:
     lengths = [b"$%d\r\n%b\r\n" % (len(field), field) for field in fields]
     return b"*%d\r\n%b" % (len(fields), b"".join(lengths))

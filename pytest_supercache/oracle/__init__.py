@@ -1,1 +1,5 @@
-"""What a history proves: guarantees, and the judgement of one execution."""
+"""What a history proves: guarantees, and the judgement of one execution.
+
+A violation gets its class, cause, explanation and fingerprint here. The oracle sees values of
+``core`` only: it judges recordings of other tools in the same way, in ``linear``.
+"""

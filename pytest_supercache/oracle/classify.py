@@ -1,6 +1,6 @@
 """Which conflict it is: the first row that fits, from the failing execution alone.
 
-The rows follow section 10 of the rules of search (docs/conflicts.md shows them). What fits none is
+The rows are those of docs/conflicts.md, in that order. What fits none is
 ``unclassified``, which is an honest answer.
 """
 
@@ -13,7 +13,7 @@ from pytest_supercache.core.trace import Execution, Pending, Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
 from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, layer_of
-from pytest_supercache.oracle.stale import Classified, Scene, stale, told
+from pytest_supercache.oracle.stale import Classified, StaleRead, stale, told
 from pytest_supercache.oracle.struck import Struck
 
 __all__ = ["UNCLASSIFIED", "Classified", "classify", "layer_role"]
@@ -50,7 +50,7 @@ def classify(execution: Execution, violation: Violation) -> Classified:
         slug = _BY_GUARANTEE[violation.guarantee]
         return Classified(slug=slug, place=_shown_by(execution, violation))
     for key in [violation.key] if violation.key is not None else _keys(execution):
-        scene = Scene.of(execution, violation, key)
+        scene = StaleRead.of(execution, violation, key)
         found = _lease_expired(scene) or _lost_update(scene.acts) or stale(scene, violation)
         if found is not None:
             return found
@@ -147,7 +147,7 @@ def _both_expired(execution: Execution, key: str | None) -> bool:
     return has_ttl and any(map(_moves_time, execution.race))
 
 
-def _lease_expired(scene: Scene) -> Classified | None:
+def _lease_expired(scene: StaleRead) -> Classified | None:
     """The holder of a lock that ran out writes after somebody else has taken it."""
     race = scene.execution.race
     ticks = [at for at, step in enumerate(race) if _moves_time(step)]
@@ -168,7 +168,7 @@ def _lease_expired(scene: Scene) -> Classified | None:
     return None
 
 
-def _is_data(scene: Scene, resource: str, sets: list[tuple[int, Step]]) -> bool:
+def _is_data(scene: StaleRead, resource: str, sets: list[tuple[int, Step]]) -> bool:
     """Say whether an entry with a time to live is no lock: it is the key's, or somebody missed it.
 
     Who takes a lock does not look it up before.
@@ -195,7 +195,7 @@ def _takes(step: Step, lock: str) -> bool:
     return step.kind == "command" and step.label.startswith("SET") and lock in step.footprint.writes
 
 
-def _writes_after(scene: Scene, actor: str, lock: str, at: int) -> Act | None:
+def _writes_after(scene: StaleRead, actor: str, lock: str, at: int) -> Act | None:
     return next(
         (
             act

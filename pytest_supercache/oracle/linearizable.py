@@ -2,8 +2,8 @@
 
 Of the guarantees about one key this is the strongest: an answer is never older than what somebody
 else was already told. It depends on real time, so a search that treats schedules as equal must keep
-the order of calls and answers apart (design, search.md section 6). A verb that touches several keys
-is judged key by key, which demands less of it than taking effect at one moment.
+the order of calls and answers apart. A verb that touches several keys is judged key by key, which
+demands less of it than taking effect at one moment.
 """
 
 from collections import defaultdict
@@ -31,7 +31,7 @@ def _find_no_order(execution: Execution) -> Violation | None:
         if strange is not None:
             unjudged.append(strange)
             continue
-        values = _Values()
+        values = _Numbers()
         initials = sorted({values.number(value) for value in _initials(history, key)})
         calls = list(_calls(history, key, touching, positions, values))
         answer = check_calls(calls, initials)
@@ -47,7 +47,7 @@ def _find_no_order(execution: Execution) -> Violation | None:
     return None
 
 
-class _Values:
+class _Numbers:
     """A number for each datum, in whatever dress it comes; what is equal has the same."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ def _calls(
     key: str,
     touching: list[tuple[int, Operation]],
     positions: Mapping[int, tuple[int, int]],
-    values: _Values,
+    values: _Numbers,
 ) -> Iterator[Call]:
     for at, operation in touching:
         called, returned = positions[at]
@@ -156,7 +156,7 @@ def _violation(
     calls: list[Call],
     initials: list[int],
     answer: Answer,
-    values: _Values,
+    values: _Numbers,
 ) -> Violation:
     assert answer.clash is not None, "a violation has a reason"
     core = smallest_core(calls, answer.clash, initials)
@@ -177,7 +177,7 @@ def _violation(
     )
 
 
-def _described(operation: Operation, call: Call, values: _Values) -> str:
+def _described(operation: Operation, call: Call, values: _Numbers) -> str:
     until = "?" if operation.returned_at is None else operation.returned_at
     steps = f"(steps {operation.called_at}-{until})"
     if call.kind == "read":

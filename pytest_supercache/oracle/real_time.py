@@ -5,8 +5,8 @@ real time ("this returned before that was called") may hold in that order and br
 With the origin's commit order known, each way to break it is a :class:`Pattern`: "x before y" for a
 few pairs of steps. It is possible exactly when no y happens before its x; then there is an order of
 the same trace in which the pattern holds. That order is executed, and only what fails there is
-reported (design, search.md section 6; the happens-before relation is Mazurkiewicz's: program
-order, and the order of dependent steps).
+reported. The happens-before relation is Mazurkiewicz's: program order, and the order of dependent
+steps.
 """
 
 import heapq

@@ -1,7 +1,7 @@
 """An older value stays: who put it there, and what should have removed it?
 
-The rows of section 10 of the rules of search that begin with a value that is out of date: what
-never removed it, what stored the older over the newer, and what filled too late.
+The rows of docs/conflicts.md that begin with a value that is out of date: what never removed it,
+what stored the older over the newer, and what filled too late.
 """
 
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ def told(slug: str, place: str | None, *acts: Act) -> Classified:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class StaleRead:
     """What a class is read from: the execution, its steps that touch the key, and its faults."""
 
     execution: Execution
@@ -42,7 +42,7 @@ class Scene:
     """The entries that hold the wrong value in the end: place and name, the node's first."""
 
     @classmethod
-    def of(cls, execution: Execution, violation: Violation, key: str) -> "Scene":
+    def of(cls, execution: Execution, violation: Violation, key: str) -> "StaleRead":
         """Return what can be seen of ``key``."""
         acts = acts_on(execution.race, key)
         return cls(
@@ -64,7 +64,7 @@ _SETTLED = frozenset(
 )
 
 
-def stale(scene: Scene, violation: Violation) -> Classified | None:
+def stale(scene: StaleRead, violation: Violation) -> Classified | None:
     """Name the class of a value that is older than it should be."""
     flushed = _flushed_over(scene, _seen(violation))
     if flushed is not None:
@@ -122,7 +122,7 @@ def _left_behind(acts: list[Act], place: str, name: str) -> Act | None:
     return None
 
 
-def _stale_store(scene: Scene, store: Act) -> Classified | None:
+def _stale_store(scene: StaleRead, store: Act) -> Classified | None:
     """Classify what left an older value."""
     if store.role is Role.PROMOTE:
         return _promoted(scene, store)
@@ -163,7 +163,7 @@ def _source(own: list[Act], store: Act) -> Act | None:
     )
 
 
-def _promoted(scene: Scene, promotion: Act) -> Classified | None:
+def _promoted(scene: StaleRead, promotion: Act) -> Classified | None:
     """A replica took over that had missed what removed the entry."""
     removed = [a for a in scene.of_role(Role.DROP, before=promotion.at) if a.place != "origin"]
     if not removed:
@@ -172,7 +172,7 @@ def _promoted(scene: Scene, promotion: Act) -> Classified | None:
     return told("failover-missed-delete", promotion.place, *commits, removed[-1], promotion)
 
 
-def _repeated(scene: Scene, store: Act) -> Classified | None:
+def _repeated(scene: StaleRead, store: Act) -> Classified | None:
     """What got no answer was sent once more, and something newer was stored in between."""
     for first in scene.of_role(Role.STORE, before=store.at):
         if not scene.struck.at_step(first.step, "error_before", "error_after"):
@@ -197,7 +197,7 @@ def _begot(act: Act, other: Act) -> bool:
 # -- the older over the newer ---------------------------------------------------------------------
 
 
-def _older_over_newer(scene: Scene, own: list[Act], store: Act) -> Classified | None:
+def _older_over_newer(scene: StaleRead, own: list[Act], store: Act) -> Classified | None:
     """A store brings an older value than the one that was there."""
     before = [
         act
@@ -217,7 +217,7 @@ def _older_over_newer(scene: Scene, own: list[Act], store: Act) -> Classified | 
     return None
 
 
-def _flushed_over(scene: Scene, seen: Any) -> Classified | None:
+def _flushed_over(scene: StaleRead, seen: Any) -> Classified | None:
     """The origin itself is wrong: what a cache had kept was committed over a newer change."""
     commits = scene.of_role(Role.COMMIT)
     truth = scene.execution.settled.layers.get("origin", {}).get(scene.key)
@@ -245,7 +245,7 @@ def _flushed_over(scene: Scene, seen: Any) -> Classified | None:
 
 
 def _dropped_too_early(
-    scene: Scene, source: Act, commits: list[Act], store: Act
+    scene: StaleRead, source: Act, commits: list[Act], store: Act
 ) -> Classified | None:
     """The writer removes the entry before it commits; a fill comes between."""
     commit = next((act for act in commits if act.at > source.at), None)
@@ -265,7 +265,7 @@ def _dropped_too_early(
 
 
 def _late_fill(
-    scene: Scene, source: Act, commits: list[Act], store: Act, *, loaded: bool
+    scene: StaleRead, source: Act, commits: list[Act], store: Act, *, loaded: bool
 ) -> Classified | None:
     """The value was read before the commit, and stored after what should have removed it."""
     commit = next((act for act in commits if source.at < act.at < store.at), None)
@@ -293,7 +293,7 @@ def _late_fill(
     return None
 
 
-def _late_fill_slug(scene: Scene, source: Act, commit: Act, by: Act, *, loaded: bool) -> str:
+def _late_fill_slug(scene: StaleRead, source: Act, commit: Act, by: Act, *, loaded: bool) -> str:
     if by.role is Role.DELIVER and not loaded:
         return "in-flight-fill"
     values = [c.value for c in scene.execution.history.commits if c.key in commit.step.label]
@@ -317,7 +317,9 @@ def _origin_at(execution: Execution, key: str, act: Act) -> Any:
     return value
 
 
-def _from_behind(scene: Scene, source: Act, commits: list[Act], store: Act) -> Classified | None:
+def _from_behind(
+    scene: StaleRead, source: Act, commits: list[Act], store: Act
+) -> Classified | None:
     """The value was read after the commit, from a copy that did not have it yet but got it later.
 
     A copy that is wrong in the end is another cache, and what made it wrong names the class.
@@ -338,7 +340,9 @@ def _from_behind(scene: Scene, source: Act, commits: list[Act], store: Act) -> C
 # -- nothing removed it ---------------------------------------------------------------------------
 
 
-def _never_removed(scene: Scene, place: str, name: str, commits: list[Act]) -> Classified | None:
+def _never_removed(
+    scene: StaleRead, place: str, name: str, commits: list[Act]
+) -> Classified | None:
     """Nothing took the old entry out after the commit."""
     commit = commits[-1]
     published = scene.of_role(Role.PUBLISH, after=commit.at)
@@ -361,7 +365,7 @@ def _never_removed(scene: Scene, place: str, name: str, commits: list[Act]) -> C
     return None
 
 
-def _done_after(scene: Scene, commit: Act) -> list[Act]:
+def _done_after(scene: StaleRead, commit: Act) -> list[Act]:
     """Return what the writer did to caches after the commit, failed attempts left out."""
     return [
         act
@@ -370,7 +374,7 @@ def _done_after(scene: Scene, commit: Act) -> list[Act]:
     ]
 
 
-def _subscription(scene: Scene, place: str, *, after: int) -> Act | None:
+def _subscription(scene: StaleRead, place: str, *, after: int) -> Act | None:
     """Return the step by which the node of a place began to listen after so much of the race."""
     node = place.partition("@")[2]
     for at, step in enumerate(scene.execution.race):

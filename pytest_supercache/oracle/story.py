@@ -176,7 +176,7 @@ class _Teller:
         """Say whether a fault struck this very step."""
         return self._struck.at_step(act.step, *POINTS)
 
-    def end(self, left: "_Left") -> str:
+    def end(self, left: "_WrongEntry") -> str:
         """Tell where the wrong value is in the end."""
         value = shown(left.value)
         if self._is_named(left.name):
@@ -256,7 +256,7 @@ def _value_after(act: Act) -> str:
 # -- how it ends ----------------------------------------------------------------------------------
 
 
-class _Left(NamedTuple):
+class _WrongEntry(NamedTuple):
     """An entry that has the wrong value in the end."""
 
     place: str
@@ -266,7 +266,7 @@ class _Left(NamedTuple):
 
 def _left(
     execution: Execution, violation: Violation, classified: Classified, keys: Sequence[str]
-) -> _Left | None:
+) -> _WrongEntry | None:
     """Return where the wrong value was left; None when no layer shows it."""
     evidence = violation.evidence
     value = evidence.get("value", evidence.get("answer"))
@@ -275,7 +275,7 @@ def _left(
     if value is None:
         return None
     found = [
-        _Left(place, name, held)
+        _WrongEntry(place, name, held)
         for place, content in execution.settled.layers.items()
         for name, held in content.items()
         if same(held, value) and any(is_name_of(name, key) for key in keys)

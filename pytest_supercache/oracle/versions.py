@@ -2,7 +2,7 @@
 
 It serves code that stores plain values and owns its database.
 Equal values cannot be told apart, so a value stands for every version that has it, and a violation
-is reported only when each of them would violate (design, search.md section 7).
+is reported only when each of them would violate.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The pytest plugin: hooks only. What they call is imported when it is needed.
 
-``pytest -p supercache``; installed, it also loads by itself. Loading it must cost an unrelated
-project nothing.
+``pytest -p supercache`` loads it; if the package is installed, pytest loads it by itself. Loading
+it must cost an unrelated project nothing. pytest is known in this package only.
 """
 
 import sys
@@ -19,7 +19,7 @@ from pytest_supercache.plugin.fixtures import (
     existing_cache,
     origin,
     super_cache,
-    supercache_bench,
+    supercache_runner,
     supercache_stack,
     virtual_clock,
 )
@@ -33,7 +33,7 @@ __all__ = [
     "existing_cache",
     "origin",
     "super_cache",
-    "supercache_bench",
+    "supercache_runner",
     "supercache_stack",
     "virtual_clock",
 ]
@@ -78,7 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     session = Session(config)
     config.stash[SESSION], config.stash[GATE] = session, session.gate
-    for part in (session, session.gate, session.allure, session.ahead):
+    for part in (session, session.gate, session.allure, session.prefetch):
         config.pluginmanager.register(part)
 
 

@@ -12,8 +12,8 @@ from pytest_supercache.core.errors import SupercacheError, TokenError
 from pytest_supercache.core.masking import is_id_of, masked_id
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.declare.registry import REGISTRY
-from pytest_supercache.plugin.bench import Bench
 from pytest_supercache.plugin.gating import is_ours
+from pytest_supercache.plugin.item_runner import ItemRunner
 from pytest_supercache.plugin.session import NotAsExpected, Session, project_root
 
 if TYPE_CHECKING:
@@ -139,8 +139,8 @@ def select_for_replay(config: pytest.Config, items: list[pytest.Item], token: st
 
 
 def _test_of(item: "ScenarioItem") -> Callable[..., None]:
-    def test(request: pytest.FixtureRequest, supercache_bench: Bench) -> None:
-        supercache_bench.play(item, request.node)
+    def test(request: pytest.FixtureRequest, supercache_runner: ItemRunner) -> None:
+        supercache_runner.play(item, request.node)
 
     return test
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_supercache.plugin.bench import Bench
+    from pytest_supercache.plugin.item_runner import ItemRunner
 
 _Test = Callable[..., Any]
 
@@ -75,7 +75,7 @@ _OPTIONS = frozenset(
 )  # fmt: skip
 
 
-_NEEDED = ("request", "supercache_bench")
+_NEEDED = ("request", "supercache_runner")
 """Fixtures that every explored test asks for."""
 
 
@@ -174,7 +174,7 @@ def _wrapped(
         REGISTRY.explored[decorated] = True
         given = rewritten.bind(*args, **kwargs).arguments
         node: pytest.Item = given["request"].node
-        bench: Bench = given["supercache_bench"]
+        item_runner: ItemRunner = given["supercache_runner"]
         wanted = {name: value for name, value in given.items() if name in parameters}
         leaving = Leaving(is_example=is_given(node))
         if is_given(node):
@@ -187,7 +187,7 @@ def _wrapped(
 
         reproduce = vars(explored_test).get("reproduce")
         with leaving.at_the_end():
-            bench.explore(body, node, own, guarantees, reproduce=reproduce)
+            item_runner.explore(body, node, own, guarantees, reproduce=reproduce)
 
     update_wrapper(explored_test, function)
     # Nobody may look through to the function, whose parameters are others; so the code itself says

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from pytest_supercache.layers.origin import Origin
     from pytest_supercache.layers.stack import NodeLayers, Stack
     from pytest_supercache.layers.super_cache import SuperCache
-    from pytest_supercache.plugin.bench import Bench
+    from pytest_supercache.plugin.item_runner import ItemRunner
 
 LAYER_FIXTURES = ("existing_cache", "super_cache", "origin", "cache_layers", "virtual_clock")
 
 
 @pytest.fixture(scope="session")
-def supercache_bench(request: pytest.FixtureRequest) -> "Bench":
+def supercache_runner(request: pytest.FixtureRequest) -> "ItemRunner":
     """What scenario items and ``@explore`` tests run on."""
-    from pytest_supercache.plugin.bench import Bench
+    from pytest_supercache.plugin.item_runner import ItemRunner
 
-    return Bench(Session.of(request.config))
+    return ItemRunner(Session.of(request.config))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from pytest_supercache.gate.place import way_to_root
 from pytest_supercache.plugin.asserts import are_plain, refuse_without_asserts
 from pytest_supercache.plugin.exit_status import is_asked
 from pytest_supercache.plugin.item_runs import ItemRuns
-from pytest_supercache.plugin.items import Items
+from pytest_supercache.plugin.items import CollectedItems
 from pytest_supercache.plugin.marking import (
     identity,
     mark,
@@ -83,7 +83,7 @@ class Gate:
         if self.is_on and not hasattr(config, "workerinput"):
             mark_once(config, folder)  # before anything is refused
         self._runs = ItemRuns()
-        self._items = Items(config)
+        self._items = CollectedItems(config)
         self.surroundings = Surroundings(config, project, folder)
         self._failures = 0
         self._rules: Rules | None = None

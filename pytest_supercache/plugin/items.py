@@ -26,7 +26,7 @@ _MAKING_TESTS = ("-o python_classes=", "-o python_functions=")
 """With one of them, a run has said itself that functions of a collected module are no tests."""
 
 
-class Items:
+class CollectedItems:
     """Scenarios and explored tests of a run, by their node ids."""
 
     def __init__(self, config: pytest.Config) -> None:

@@ -24,7 +24,7 @@ from pytest_supercache.core.verdict import Verdict
 if TYPE_CHECKING:
     from pytest_supercache.core.result import CheckResult
     from pytest_supercache.core.schedule import Schedule
-    from pytest_supercache.plugin.bench import Bench
+    from pytest_supercache.plugin.item_runner import ItemRunner
 
 REPLAYED: pytest.StashKey["Schedule"] = pytest.StashKey()
 """The schedule that a reproducer replays at the moment."""
@@ -118,7 +118,7 @@ def is_recorded(item: pytest.Item) -> bool:
 
 
 def _of_scenario(recorded: Recorded, text: str) -> FunctionType:
-    def test(request: pytest.FixtureRequest, supercache_bench: "Bench") -> None:
+    def test(request: pytest.FixtureRequest, supercache_runner: "ItemRunner") -> None:
         from pytest_supercache.plugin.collection import vocabulary
         from pytest_supercache.scenario.scenario import items
         from pytest_supercache.scenario.validate import load
@@ -130,7 +130,7 @@ def _of_scenario(recorded: Recorded, text: str) -> FunctionType:
             raise TokenError(
                 f"the token is for {named!r}, the scenario is {masked_id(item.name)!r}"
             )
-        supercache_bench.play(item, request.node)
+        supercache_runner.play(item, request.node)
 
     setattr(test, _FLOW, recorded)
     assert isinstance(test, FunctionType), "a function was made"

@@ -18,12 +18,12 @@ from pytest_supercache.core.lifeline import interrupt_when_orphaned
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.core.verdict import Label, Verdict
 from pytest_supercache.declare.registry import REGISTRY, Registry, Watch, refuse_nonsense
-from pytest_supercache.plugin.ahead import Ahead
 from pytest_supercache.plugin.allure_results import AllureResults
 from pytest_supercache.plugin.exit_status import MARKED_BY, is_of_another_process
 from pytest_supercache.plugin.gating import Gate, is_ours
 from pytest_supercache.plugin.marking import report_folder
 from pytest_supercache.plugin.options import Options
+from pytest_supercache.plugin.prefetch import Prefetch
 from pytest_supercache.plugin.terminal import columns
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Session:
         self.gate = Gate(config, self.options.project, self.report_folder)
         self.options.refuse_mistakes()  # a gate run has taken back the last verdict by now
         self.allure = AllureResults(config, self.report_folder)
-        self.ahead = Ahead(config, self)
+        self.prefetch = Prefetch(config, self)
         self._written = f"written: {self.report_folder / 'verdict.json'}"
         self._register_watches()
 

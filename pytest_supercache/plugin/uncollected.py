@@ -18,7 +18,7 @@ from pytest_supercache.core.inputs import InputError, read_bytes
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.plugin.arguments import given_paths
 from pytest_supercache.plugin.items import selecting
-from pytest_supercache.scenario.walk import ENTRIES_MAX, Found, find_scenario_files
+from pytest_supercache.scenario.walk import ENTRIES_MAX, FoundFiles, find_scenario_files
 
 SETTING = "uncollected"
 """The setting that names paths whose scenario files are not collected, on purpose."""
@@ -53,7 +53,7 @@ class ScenarioFiles:
 
     config: pytest.Config
     named: tuple[str, ...]
-    found: Found = field(default_factory=Found)
+    found: FoundFiles = field(default_factory=FoundFiles)
 
     @classmethod
     def of(cls, config: pytest.Config, project: dict[str, Any]) -> "ScenarioFiles":
@@ -75,7 +75,7 @@ class ScenarioFiles:
         given = given_paths(self.config)
         self.found = self._find(given)
 
-    def _find(self, paths: Iterable[Path]) -> Found:
+    def _find(self, paths: Iterable[Path]) -> FoundFiles:
         """Look below paths; other conftest files on the way make another folder of the same one."""
         way_to = _Conftests().__getitem__
         return find_scenario_files(paths, self.config.rootpath, self._is_named, way_to)
@@ -111,7 +111,7 @@ class ScenarioFiles:
         ]:
             more = self._find(used)
             looked_behind |= {paths_of_os.realpath(link) for link in used}
-            self.found = Found(
+            self.found = FoundFiles(
                 files=(*self.found.files, *more.files),
                 unread=(*self.found.unread, *more.unread),
                 outside=tuple(

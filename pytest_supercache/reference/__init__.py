@@ -1,7 +1,7 @@
 """Three systems to learn from and to compare with: the conflict, its usual workaround, its fix.
 
 Each is the existing look-aside cache (Redis, delete on write) with the super cache in front of it,
-written as a team would write it: nothing in here knows of schedules.
+written as a team would write it. Nothing in them knows of schedules.
 """
 
 from pytest_supercache.declare.registry import system

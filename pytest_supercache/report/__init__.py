@@ -1,1 +1,5 @@
-"""Pure functions from a finished result to what people and machines read."""
+"""Turns a finished result into what people and machines read, by pure functions.
+
+The page, Allure, SARIF and JUnit are made from the same findings. Nothing is judged here, and
+nothing is executed again.
+"""

@@ -7,7 +7,7 @@ table is split into blocks that repeat the step numbers.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pytest_supercache.report.timeline import START, Row, Timeline
+from pytest_supercache.report.timeline import START, Timeline, TimelineRow
 from pytest_supercache.report.values import pad, width_of, wrap
 from pytest_supercache.report.values import short as one_line
 
@@ -22,7 +22,7 @@ _MARK = "!"
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class _PictureLayout:
     """Which lanes and columns a block shows, and how wide each is."""
 
     lanes: tuple[int, ...]
@@ -50,7 +50,7 @@ def picture(timeline: Timeline, width: int) -> str:
     return "\n\n".join([*parts, "\n".join(below)] if below else parts)
 
 
-def _blocks(timeline: Timeline, width: int) -> list[_Layout]:
+def _blocks(timeline: Timeline, width: int) -> list[_PictureLayout]:
     lanes, columns = range(len(timeline.lanes)), range(len(timeline.columns))
     for short in (False, True):
         for lane_width in LANE_WIDTHS:
@@ -65,7 +65,7 @@ def _blocks(timeline: Timeline, width: int) -> list[_Layout]:
 
 def _split(
     timeline: Timeline, lanes: Sequence[int], columns: Sequence[int], width: int
-) -> Iterator[_Layout]:
+) -> Iterator[_PictureLayout]:
     """Yield blocks as full as the width allows; a single column is never split."""
     left = list(lanes or columns)
     while left:
@@ -80,7 +80,7 @@ def _split(
 
 def _widest(
     timeline: Timeline, lanes: Sequence[int], columns: Sequence[int], width: int
-) -> _Layout:
+) -> _PictureLayout:
     for lane_width in LANE_WIDTHS:
         layout = _layout(timeline, lanes, columns, lane_width, short=False)
         if layout.width <= width:
@@ -95,8 +95,8 @@ def _layout(
     lane_width: int,
     *,
     short: bool,
-) -> _Layout:
-    return _Layout(
+) -> _PictureLayout:
+    return _PictureLayout(
         lanes=tuple(lanes),
         lane_widths=tuple(
             min(lane_width, max(map(width_of, _lane_lines(timeline, lane)))) for lane in lanes
@@ -115,7 +115,7 @@ def _lane_lines(timeline: Timeline, lane: int) -> list[str]:
     return lines
 
 
-def _step_line(row: Row) -> str:
+def _step_line(row: TimelineRow) -> str:
     """Indent a step under the operation it belongs to."""
     return f"  {row.text}" if row.inside else row.text
 
@@ -137,11 +137,11 @@ def _header(timeline: Timeline, at: int, *, short: bool) -> list[str]:
     return column.title.split(" ", 1) if column.shows_key else [column.title]
 
 
-def _cell(row: Row, at: int) -> str:
+def _cell(row: TimelineRow, at: int) -> str:
     return row.values[at] + (_CHANGED if row.changed[at] else "")
 
 
-def _block(timeline: Timeline, layout: _Layout, width: int) -> Iterator[str]:
+def _block(timeline: Timeline, layout: _PictureLayout, width: int) -> Iterator[str]:
     yield from _headers(timeline, layout)
     group = ""
     for row in timeline.rows:
@@ -156,11 +156,11 @@ def _block(timeline: Timeline, layout: _Layout, width: int) -> Iterator[str]:
             yield from (f"{_MARGIN}{line}" for line in wrap(sentence, width - len(_MARGIN)))
 
 
-def _says_nothing_without_lanes(row: Row) -> bool:
+def _says_nothing_without_lanes(row: TimelineRow) -> bool:
     return row.number is None and row.text != START and not any(row.changed)
 
 
-def _headers(timeline: Timeline, layout: _Layout) -> Iterator[str]:
+def _headers(timeline: Timeline, layout: _PictureLayout) -> Iterator[str]:
     lanes = [
         wrap(timeline.lanes[lane].title, width)
         for lane, width in zip(layout.lanes, layout.lane_widths, strict=True)
@@ -177,7 +177,7 @@ def _line_of(lines: list[str], at: int) -> str:
     return lines[at] if 0 <= at < len(lines) else ""
 
 
-def _row_lines(row: Row, layout: _Layout) -> Iterator[str]:
+def _row_lines(row: TimelineRow, layout: _PictureLayout) -> Iterator[str]:
     values = [_cell(row, at) for at in layout.columns]
     number = "" if row.number is None else str(row.number)
     number = f"{_MARK}{number}" if row.never_agree_again else number
@@ -196,7 +196,7 @@ def _row_lines(row: Row, layout: _Layout) -> Iterator[str]:
             yield _assemble(layout, number if at == 0 else "", left, values)
 
 
-def _cells(row: Row, layout: _Layout) -> tuple[list[str], list[str], list[str]]:
+def _cells(row: TimelineRow, layout: _PictureLayout) -> tuple[list[str], list[str], list[str]]:
     if row.lane not in layout.lanes:
         return [], [], []
     width = layout.lane_widths[layout.lanes.index(row.lane)]
@@ -210,7 +210,9 @@ def _indented(text: str, width: int) -> list[str]:
     return [f"  {line}" for line in wrap(text, width - 2)]
 
 
-def _spanning(row: Row, layout: _Layout, number: str, values: list[str]) -> Iterator[str]:
+def _spanning(
+    row: TimelineRow, layout: _PictureLayout, number: str, values: list[str]
+) -> Iterator[str]:
     """Draw a row that belongs to no lane across all of them."""
     if not layout.lanes:
         yield _assemble(layout, number or (START if row.text == START else ""), [], values)
@@ -221,12 +223,12 @@ def _spanning(row: Row, layout: _Layout, number: str, values: list[str]) -> Iter
         yield _joined(layout, number if at == 0 else "", line, shown)
 
 
-def _assemble(layout: _Layout, number: str, left: list[str], right: list[str]) -> str:
+def _assemble(layout: _PictureLayout, number: str, left: list[str], right: list[str]) -> str:
     cells = [pad(text, width) for text, width in zip(left, layout.lane_widths, strict=True)]
     return _joined(layout, number, _GAP.join(cells), right)
 
 
-def _joined(layout: _Layout, number: str, left: str, right: list[str]) -> str:
+def _joined(layout: _PictureLayout, number: str, left: str, right: list[str]) -> str:
     cells = [pad(text, width) for text, width in zip(right, layout.column_widths, strict=True)]
     line = f"{number:>{_NUMBER_WIDTH}}{_GAP}{pad(left, layout.lanes_width)}"
     if cells:
@@ -234,7 +236,7 @@ def _joined(layout: _Layout, number: str, left: str, right: list[str]) -> str:
     return line.rstrip()
 
 
-def _legend(timeline: Timeline, blocks: list[_Layout], width: int) -> list[str]:
+def _legend(timeline: Timeline, blocks: list[_PictureLayout], width: int) -> list[str]:
     width = max(width - len(_MARGIN), 1)
     lines: list[str] = []
     keys = {column.key for column in timeline.columns if column.key}

@@ -38,7 +38,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TimelineRow:
     """One step, or one operation outside the race.
 
     ``before`` are the operations that begin with this step, ``after`` the answers that come with
@@ -63,7 +63,7 @@ class Timeline:
 
     lanes: tuple[Lane, ...]
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TimelineRow, ...]
     legend: tuple[tuple[str, str], ...] = ()
 
 
@@ -74,7 +74,7 @@ class _Drawing:
     columns: tuple[Column, ...]
     marked: int | None
     legend: Legend = field(default_factory=Legend)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[TimelineRow] = field(default_factory=list)
     last: Layers | None = None  # as they were in the row above
 
     def lane(self, actor: str) -> int | None:
@@ -160,7 +160,7 @@ def _lanes(execution: Execution) -> tuple[Lane, ...]:
 def _draw_start(drawing: _Drawing) -> None:
     start = {**drawing.execution.start, **drawing.execution.memory_at_start}
     drawing.rows.append(
-        Row(
+        TimelineRow(
             text=START,
             values=drawing.values(start),
             changed=tuple(False for _ in drawing.columns),
@@ -184,8 +184,8 @@ def _draw_race(drawing: _Drawing) -> None:
     _draw_stepless(drawing, stepless)
 
 
-def _race_row(drawing: _Drawing, position: int, step: Step, own: list[Operation]) -> Row:
-    return Row(
+def _race_row(drawing: _Drawing, position: int, step: Step, own: list[Operation]) -> TimelineRow:
+    return TimelineRow(
         number=None if step.choice is None else step.choice + 1,
         lane=drawing.lane(step.actor),
         text=_text(told(step)),
@@ -201,7 +201,7 @@ def _race_row(drawing: _Drawing, position: int, step: Step, own: list[Operation]
 def _draw_stepless(drawing: _Drawing, operations: list[Operation]) -> None:
     for operation in operations:
         drawing.rows.append(
-            Row(
+            TimelineRow(
                 lane=drawing.lane(operation.user),
                 text=f"{drawing.call(operation)} {drawing.answer(operation)} (without a step)",
                 values=drawing.values(drawing.last),
@@ -215,7 +215,7 @@ def _draw_blocked(drawing: _Drawing) -> None:
         holder = _holder(drawing.execution, pending)
         held = f" (held by {_text(holder)})" if holder else ""
         drawing.rows.append(
-            Row(
+            TimelineRow(
                 lane=drawing.lane(pending.actor),
                 text=f"waits for: {_text(pending.label)}{held}",
                 values=drawing.values(drawing.last),
@@ -245,7 +245,7 @@ def _draw_alone(drawing: _Drawing, phases: tuple[str, ...]) -> None:
         if operation is None and not any(changed) and not marked:
             continue
         drawing.rows.append(
-            Row(
+            TimelineRow(
                 group=_GROUPS.get(step.phase, step.phase),
                 text=_alone_text(drawing, step, operation),
                 values=drawing.values(step.content),
@@ -286,7 +286,7 @@ def _draw_probes(drawing: _Drawing) -> None:
             returned_at=0,
         )
         drawing.rows.append(
-            Row(
+            TimelineRow(
                 group=_GROUPS["probe"],
                 text=_on_node(drawing, seen),
                 values=drawing.values(drawing.last),

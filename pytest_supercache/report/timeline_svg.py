@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from pytest_supercache.report.timeline import START, Row, Timeline
+from pytest_supercache.report.timeline import START, Timeline, TimelineRow
 from pytest_supercache.report.values import short, width_of, wrap
 
 CHAR = 7.3  # one monospace character at 12 px, with a little room for wider fonts
@@ -138,7 +138,7 @@ def _alert(grid: _Grid, y: float) -> list[str]:
     ]
 
 
-def _row(timeline: Timeline, grid: _Grid, row: Row, y: float, body: list[str]) -> float:
+def _row(timeline: Timeline, grid: _Grid, row: TimelineRow, y: float, body: list[str]) -> float:
     spans = row.lane is None
     room = _lanes_width(grid) if spans else grid.widths[row.lane or 0]
     lines = list(_row_lines(row, max(8, int((room - 2 * _PAD) / CHAR))))
@@ -164,7 +164,7 @@ def _lanes_width(grid: _Grid) -> float:
     return sum(grid.widths[: grid.lanes]) or grid.width - _NUMBERS
 
 
-def _row_lines(row: Row, chars: int) -> Iterator[tuple[str, bool]]:
+def _row_lines(row: TimelineRow, chars: int) -> Iterator[tuple[str, bool]]:
     """Yield the lines of a cell: calls and answers bold, the step itself plain."""
     for call in row.before:
         yield from ((line, True) for line in wrap(call, chars))
@@ -173,7 +173,7 @@ def _row_lines(row: Row, chars: int) -> Iterator[tuple[str, bool]]:
         yield from ((line, True) for line in wrap(answer, chars))
 
 
-def _values(grid: _Grid, row: Row, y: float, body: list[str]) -> None:
+def _values(grid: _Grid, row: TimelineRow, y: float, body: list[str]) -> None:
     for at, (value, changed) in enumerate(zip(row.values, row.changed, strict=True)):
         left, width = grid.lefts[grid.lanes + at], grid.widths[grid.lanes + at]
         if changed:

@@ -21,7 +21,7 @@ _INTERPRETERS = ("bin/python", "Scripts/python.exe", "conda-meta/history")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundFiles:
     """What there is below some paths."""
 
     files: tuple[Path, ...] = ()  # what has such a name, whatever it is
@@ -35,7 +35,7 @@ def find_scenario_files(
     root: Path,
     is_left_out: Callable[[Path], bool],
     way_to: Callable[[Path], Hashable],
-) -> Found:
+) -> FoundFiles:
     """Look for scenario files below ``paths``, as `find_files` does."""
     return find_files(paths, root, is_scenario_file, is_left_out, way_to)
 
@@ -46,7 +46,7 @@ def find_files(
     is_wanted: Callable[[str], bool],
     is_left_out: Callable[[Path], bool],
     way_to: Callable[[Path], Hashable] = lambda _: None,
-) -> Found:
+) -> FoundFiles:
     """Look below ``paths`` for files by their names; what is left out is not entered.
 
     A folder that links lead to is entered once for each ``way_to`` it that is not equal to another.
@@ -74,11 +74,11 @@ def find_files(
             continue
         looked_at += len(entries)
         if looked_at > ENTRIES_MAX:
-            return Found(files=tuple(files), unread=tuple(unread), is_whole=False)
+            return FoundFiles(files=tuple(files), unread=tuple(unread), is_whole=False)
         kept = list(_kept(entries, is_wanted, is_left_out))
         files |= {path: None for path, _ in kept if is_wanted(path.name)}
         folders += [path for path, is_folder in kept if is_folder]
-    return Found(
+    return FoundFiles(
         files=tuple(sorted(files)), unread=tuple(sorted(unread)), outside=tuple(sorted(outside))
     )
 

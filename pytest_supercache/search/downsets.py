@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 
 from pytest_supercache.core.trace import Step
-from pytest_supercache.search.events import Event
+from pytest_supercache.search.events import StepEvent
 
 
-def downsets(events: Sequence[Event], base: int) -> Iterator[int]:
+def downsets(events: Sequence[StepEvent], base: int) -> Iterator[int]:
     """Yield, as bit masks, the closed sets that contain all events before ``base``."""
     start = (1 << base) - 1
     seen = {start}
@@ -23,7 +23,7 @@ def downsets(events: Sequence[Event], base: int) -> Iterator[int]:
 
 
 def ways_to_begin(
-    part: Sequence[Event],
+    part: Sequence[StepEvent],
     waiting: Iterable[str],
     can_wait: Callable[[str, Sequence[Step]], bool],
 ) -> Iterator[tuple[frozenset[str], tuple[str, ...]]]:

@@ -24,7 +24,7 @@ from pytest_supercache.search.downsets import downsets, ways_to_begin
 from pytest_supercache.search.events import (
     BEGUN,
     Dependence,
-    Event,
+    StepEvent,
     TraceKey,
     events_of,
     order,
@@ -34,13 +34,13 @@ from pytest_supercache.search.knowledge import Knowledge
 from pytest_supercache.search.races import Races
 from pytest_supercache.search.search import Attempt
 from pytest_supercache.search.wakeup import initial, insert
-from pytest_supercache.search.walk import Node, ReductionAlarm, Root, Walk
+from pytest_supercache.search.walk import Node, ReductionAlarm, Root, SystematicWalk
 
-Seen = Callable[[TraceKey, Sequence[Event], Execution], None]
+Seen = Callable[[TraceKey, Sequence[StepEvent], Execution], None]
 """Called with every interleaving and the execution that stands for it."""
 
 
-def _ignore(_key: TraceKey, _events: Sequence[Event], _execution: Execution) -> None:
+def _ignore(_key: TraceKey, _events: Sequence[StepEvent], _execution: Execution) -> None:
     pass
 
 
@@ -100,13 +100,13 @@ class Exhaustive:
     def _explore_from(self, root: Root, attempt: Attempt) -> bool:
         """Explore what may follow the choices ``root``; False when it is given up."""
         nodes: list[Node] = []
-        events: list[Event] = []
+        events: list[StepEvent] = []
         base = 0
         script = root.choices
         while True:
             if self.is_hopeless(len(self._roots) + self._owed):
                 return False
-            walk = Walk(script, nodes, root, self._knowledge)
+            walk = SystematicWalk(script, nodes, root, self._knowledge)
             known = max(base + len(nodes) - 1, 0)
             execution = attempt(walk)
             if walk.is_impossible:
@@ -132,7 +132,7 @@ class Exhaustive:
                 done = _choices_to(events[base + len(nodes) - 2])
             script = (*execution.schedule.choices[:done], nodes[-1].branches[0].actor)
 
-    def _absorb(self, known: list[Event], execution: Execution) -> list[Event]:
+    def _absorb(self, known: list[StepEvent], execution: Execution) -> list[StepEvent]:
         """Return the events of an execution that begins with ``known`` ones."""
         dependence = self._knowledge.dependence
         events, _ = events_of(execution.steps, execution.schedule.choices, dependence, known)
@@ -142,7 +142,7 @@ class Exhaustive:
         self._knowledge.learn(events, len(known), execution)
         return events
 
-    def _note(self, events: Sequence[Event], execution: Execution) -> None:
+    def _note(self, events: Sequence[StepEvent], execution: Execution) -> None:
         key = trace_key(events)
         if key in self._keys:
             self.blocked += 1
@@ -151,7 +151,7 @@ class Exhaustive:
         self._seen(key, events, execution)
 
     def _reverse_races(
-        self, events: list[Event], base: int, nodes: list[Node], execution: Execution
+        self, events: list[StepEvent], base: int, nodes: list[Node], execution: Execution
     ) -> None:
         dependence = self._knowledge.dependence
         races = Races(events, base, execution.waiting, dependence, self._knowledge.waits)
@@ -164,7 +164,7 @@ class Exhaustive:
                 self._owed += insert(node.branches, sequel, dependence)
 
     def _owe_early_ticks(
-        self, events: list[Event], base: int, execution: Execution, walk: Walk
+        self, events: list[StepEvent], base: int, execution: Execution, walk: SystematicWalk
     ) -> None:
         """Make a root of each part of an execution after which the clock might move early."""
         firsts = self._knowledge.firsts if execution.actors else ()
@@ -196,7 +196,7 @@ def _heed_alarms(execution: Execution) -> None:
         raise ReductionAlarm(f"steps touch more than they say: {execution.undeclared[0]}")
 
 
-def _difference(known: Sequence[Event], events: Sequence[Event]) -> str:
+def _difference(known: Sequence[StepEvent], events: Sequence[StepEvent]) -> str:
     """Say where the same schedule led to other events."""
     at, event = next(
         (at, one) for at, one in enumerate(known) if at >= len(events) or events[at] is not one
@@ -208,7 +208,7 @@ def _difference(known: Sequence[Event], events: Sequence[Event]) -> str:
     )
 
 
-def _choices_to(event: Event) -> int:
+def _choices_to(event: StepEvent) -> int:
     """Return how many choices led to an event, its own included."""
     assert event.step.choice is not None, "events are steps that a choice led to"
     return event.step.choice + 1

@@ -71,7 +71,7 @@ class Dependence:
 
 
 @dataclass(slots=True)
-class Event:
+class StepEvent:
     """One step of a race, as a search sees it."""
 
     actor: str
@@ -106,7 +106,7 @@ class Event:
         )
 
 
-def order(events: list[Event], start: int, dependence: Dependence) -> None:
+def order(events: list[StepEvent], start: int, dependence: Dependence) -> None:
     """Find out for each event from ``start`` on what happens before it."""
     owns: dict[str, int] = {}  # the events of each actor
     touching: dict[int, int] = {}  # those with each footprint
@@ -134,7 +134,7 @@ def order(events: list[Event], start: int, dependence: Dependence) -> None:
         bit <<= 1
 
 
-def _order(event: Event, events: Sequence[Event], left: int) -> None:
+def _order(event: StepEvent, events: Sequence[StepEvent], left: int) -> None:
     """Note the events ``left``, and all that happen before them, as being before an event."""
     before = direct = 0
     earlier = []
@@ -149,7 +149,7 @@ def _order(event: Event, events: Sequence[Event], left: int) -> None:
     event.key = _key(event, earlier)
 
 
-def _key(event: Event, earlier: Iterable[Event]) -> EventKey:
+def _key(event: StepEvent, earlier: Iterable[StepEvent]) -> EventKey:
     after = [(other.actor, other.index) for other in earlier]
     if event.begun:
         after += [(actor, BEGUN) for actor in event.begun]
@@ -160,14 +160,14 @@ def events_of(
     steps: Sequence[Step],
     choices: Sequence[str],
     dependence: Dependence,
-    known: Sequence[Event] = (),
-) -> tuple[list[Event], tuple[str, ...]]:
+    known: Sequence[StepEvent] = (),
+) -> tuple[list[StepEvent], tuple[str, ...]]:
     """Return the events of a race, not yet ordered, and the choices after the last one.
 
     Of those that are like the ``known`` ones at their place, these are returned as they are, with
     the choices before them and the actors that had begun.
     """
-    events: list[Event] = []
+    events: list[StepEvent] = []
     counts: dict[str, int] = {}
     lead: tuple[str, ...] = ()
     begun: set[str] = set()
@@ -192,7 +192,7 @@ def events_of(
             number, is_free = dependence.number(step.footprint), is_unconditional(step)
             waiting = frozenset(begun - {actor}) if begun and actor == CLOCK else _NOBODY
             name = actor, index, step.label
-            event = Event(actor, index, number, step, name, lead, waiting, is_free)
+            event = StepEvent(actor, index, number, step, name, lead, waiting, is_free)
         events.append(event)
         if begun:  # else there is no lead either
             begun.discard(actor)
@@ -203,12 +203,12 @@ def events_of(
 _NOBODY: frozenset[str] = frozenset()
 
 
-def trace_key(events: Iterable[Event]) -> TraceKey:
+def trace_key(events: Iterable[StepEvent]) -> TraceKey:
     """Identify an interleaving: equal for schedules that differ by swapping independent steps."""
     return frozenset([event.key for event in events])
 
 
-def orders_of(events: Sequence[Event]) -> list[Pair]:
+def orders_of(events: Sequence[StepEvent]) -> list[Pair]:
     """Return every two dependent events of different actors, by their names, in their order."""
     found: list[Pair] = []
     for event in events:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pytest_supercache.core.schedule import CLOCK, Choices
 from pytest_supercache.core.trace import Step
-from pytest_supercache.search.events import Event
+from pytest_supercache.search.events import StepEvent
 
 
 def _never(_actor: str, _steps: Sequence[Step]) -> bool:
@@ -20,7 +20,7 @@ class Order:
     begun: tuple[frozenset[str], ...] = ()
 
     @staticmethod
-    def of(events: Sequence[Event], way: Sequence[int]) -> "Order":
+    def of(events: Sequence[StepEvent], way: Sequence[int]) -> "Order":
         """Return an order of recorded events, given by their positions."""
         ordered = [events[at] for at in way]
         return Order(

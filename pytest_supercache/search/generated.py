@@ -69,7 +69,7 @@ class _Stopped(BaseException):
     """Leaves Hypothesis, which would examine any other exception by asking again."""
 
 
-class _Trial:
+class _Falsified:
     """What Hypothesis is asked to falsify: that no schedule fails."""
 
     def __init__(self, attempt: Attempt) -> None:
@@ -135,7 +135,7 @@ class Generated:
 
     def explore(self, attempt: Attempt) -> End:
         """Let Hypothesis try schedules until one fails or it has no more examples."""
-        runner = _Trial(attempt)
+        runner = _Falsified(attempt)
         profile = self._profile()
         database: Any = profile.database
         before = self._kept(database)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pytest_supercache.core.trace import Execution, Pending, Step, StepId
 from pytest_supercache.core.waiting import SET, allows
 from pytest_supercache.core.waits import BEGIN, WaitState
-from pytest_supercache.search.events import Dependence, Event
+from pytest_supercache.search.events import Dependence, StepEvent
 
 
 @dataclass(slots=True)
@@ -17,7 +17,7 @@ class Knowledge:
     firsts: dict[str, Step | Pending] = field(default_factory=dict)  # see `learn`
     waits: dict[str, WaitState] = field(default_factory=dict)  # wait objects before any step
 
-    def learn(self, events: Sequence[Event], known: int, execution: Execution) -> None:
+    def learn(self, events: Sequence[StepEvent], known: int, execution: Execution) -> None:
         """Note what is the same in every execution, and each actor's first step in this one.
 
         What somebody does first may depend on what its starter has seen: it is the same wherever

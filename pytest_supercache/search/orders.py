@@ -16,13 +16,13 @@ from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Pending, Step, StepId
 from pytest_supercache.core.waiting import SET, allows
 from pytest_supercache.core.waits import WaitState
-from pytest_supercache.search.events import Event, positions
+from pytest_supercache.search.events import StepEvent, positions
 
 STATES_MAX = 50_000
 """Closed sets looked at before the answer is "not known"."""
 
 
-def linear_extensions(events: Sequence[Event]) -> int | None:
+def linear_extensions(events: Sequence[StepEvent]) -> int | None:
     """Return how many schedules an interleaving has, or None when that takes too long."""
     return _extensions(tuple(event.before for event in events))
 
@@ -46,7 +46,7 @@ def _extensions(befores: tuple[int, ...]) -> int | None:
     return sum(level.values())
 
 
-def anti_order(events: Sequence[Event]) -> list[int]:
+def anti_order(events: Sequence[StepEvent]) -> list[int]:
     """Return an order that reverses many independent pairs: always the latest that may come."""
     mask = 0
     found: list[int] = []
@@ -116,7 +116,7 @@ def walk_chance(ability: "Ability") -> Fraction | None:
     return Fraction(sum(level.values()), one ** len(events))
 
 
-def _ready(events: Sequence[Event], mask: int) -> list[int]:
+def _ready(events: Sequence[StepEvent], mask: int) -> list[int]:
     """Return the events outside a closed set that may come next."""
     return [at for at, event in enumerate(events) if not (mask >> at & 1 or event.before & ~mask)]
 
@@ -131,7 +131,10 @@ class Ability:
     """
 
     def __init__(
-        self, events: Sequence[Event], waiting: Sequence[Pending], waits: Mapping[str, WaitState]
+        self,
+        events: Sequence[StepEvent],
+        waiting: Sequence[Pending],
+        waits: Mapping[str, WaitState],
     ) -> None:
         self.events = events
         self._befores = {1 << at: event.before for at, event in enumerate(events)}

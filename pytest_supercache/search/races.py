@@ -14,7 +14,7 @@ from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Pending, Step, StepId
 from pytest_supercache.core.waiting import SET, allows
 from pytest_supercache.core.waits import Wait, WaitState
-from pytest_supercache.search.events import Dependence, Event, positions
+from pytest_supercache.search.events import Dependence, StepEvent, positions
 from pytest_supercache.search.wakeup import Sequel
 
 
@@ -54,7 +54,7 @@ class Races:
 
     def __init__(
         self,
-        events: Sequence[Event],
+        events: Sequence[StepEvent],
         base: int,
         blocked: Sequence[Pending],
         dependence: Dependence,
@@ -125,7 +125,7 @@ class Races:
         sequel.append((actor, footprint))
         return sequel
 
-    def _partners(self, event: Event, at: int) -> Iterable[int]:
+    def _partners(self, event: StepEvent, at: int) -> Iterable[int]:
         """Return the earlier steps that one at ``at`` races with and could be taken before."""
         if not event.is_free:
             return self._reversible(

@@ -8,7 +8,7 @@ from pytest_supercache.search.estimate import Estimate
 from pytest_supercache.search.search import Attempt
 
 
-class Walk:
+class FreeChoice:
     """Chooses anybody who may go on."""
 
     def __init__(self, source: random.Random) -> None:
@@ -32,5 +32,5 @@ class RandomWalk:
     def explore(self, attempt: Attempt) -> End:
         """Try schedules for ever; the same seed tries the same ones."""
         while True:
-            walk = Walk(random.Random(self._source.getrandbits(64)))
+            walk = FreeChoice(random.Random(self._source.getrandbits(64)))
             self.size.add(attempt(walk), walk.one_over_p)

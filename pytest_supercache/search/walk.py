@@ -38,7 +38,7 @@ class Root:
     begun: frozenset[str] = frozenset()
 
 
-class Walk:
+class SystematicWalk:
     """Repeats a script of choices, then goes where the path has not been yet."""
 
     def __init__(

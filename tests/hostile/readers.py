@@ -15,7 +15,7 @@ from pytest_supercache.core.schedule import read_token
 from pytest_supercache.gate.documents import DRAFTS
 from pytest_supercache.gate.draft import lint
 from pytest_supercache.gate.known import moved, read_known_issues
-from pytest_supercache.gate.lock import Lock, read_lock, write_lock
+from pytest_supercache.gate.lock import GateLock, read_lock, write_lock
 from pytest_supercache.gate.overview import compare, extent, variants
 from pytest_supercache.gate.policy import Rules, decide
 from pytest_supercache.gate.project import read_rules
@@ -143,7 +143,7 @@ cases: rows.csv
 FILES = {
     "flows.yaml": "flows: {look: [{read: k}]}\n",
     "beside.supercache.yaml": BESIDE,
-    "gate.lock": write_lock(Lock(scenarios={"S-1": True}, paths=(".",))),
+    "gate.lock": write_lock(GateLock(scenarios={"S-1": True}, paths=(".",))),
     "known-issues.toml": "",
     "rows.csv": TABLE,
 }
@@ -191,7 +191,7 @@ READERS: Mapping[str, Reader] = {
     "lock": Reader(
         texts=(
             write_lock(
-                Lock(scenarios={"S-1[shop]": True, "t.py::test_x": False}, paths=("tests", "s"))
+                GateLock(scenarios={"S-1[shop]": True, "t.py::test_x": False}, paths=("tests", "s"))
             ),
         ),
         name="gate.lock",

@@ -12,8 +12,8 @@ import pytest
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.oracle.linear.call import NEVER, READS
 from pytest_supercache.oracle.linear.check import check_calls
-from pytest_supercache.oracle.linear.problem import Problem
-from pytest_supercache.oracle.linear.search import Search
+from pytest_supercache.oracle.linear.problem import KeyProblem
+from pytest_supercache.oracle.linear.search import LinearSearch
 from pytest_supercache.oracle.linear.smallest import smallest_core
 from pytest_supercache.oracle.linear.zones import check_zones
 from tests.calls import SMALL, has_order, random_calls
@@ -25,7 +25,7 @@ RECORDINGS = either(500, 5_000)  # for each seed
 
 def search(calls, initials):
     """Return the answer of the generic search, in turns as short as can be."""
-    found = Search(Problem(calls, initials))
+    found = LinearSearch(KeyProblem(calls, initials))
     while found.verdict is None:
         found.advance(1)
     return found.verdict is Verdict.HOLDS

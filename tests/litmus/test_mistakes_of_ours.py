@@ -13,7 +13,7 @@ from pytest_supercache import SupercacheError, Verdict, check
 from pytest_supercache.checking import check as checking
 from pytest_supercache.checking import strategy
 from pytest_supercache.search.dpor import Exhaustive
-from pytest_supercache.search.walk import Walk
+from pytest_supercache.search.walk import SystematicWalk
 
 
 def racing(world: Any) -> None:
@@ -35,7 +35,7 @@ def raising(error: BaseException) -> Callable[..., Any]:
     [
         (checking, "take_turns"),
         (Exhaustive, "_absorb"),
-        (Walk, "_go_on"),
+        (SystematicWalk, "_go_on"),
         (checking, "repeat_first"),
     ],
 )
@@ -57,7 +57,9 @@ def test_a_mistake_anywhere_in_a_check_is_unknown_and_says_what_where_and_in_whi
 
 def test_a_check_after_such_a_mistake_is_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as context:
-        context.setattr(Walk, "_go_on", None)  # in an execution, while its threads are there
+        context.setattr(
+            SystematicWalk, "_go_on", None
+        )  # in an execution, while its threads are there
         assert check(racing).verdict is Verdict.UNKNOWN
     assert check(racing).verdict is Verdict.HOLDS
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pytest_supercache.cli import main, replaying
-from pytest_supercache.gate.lock import Lock, write_lock
+from pytest_supercache.gate.lock import GateLock, write_lock
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 
@@ -78,7 +78,7 @@ def test_a_project_whose_gate_is_always_on_is_bisected_as_any_other(
             "tox.ini": "[pytest]\nsupercache_gate = true\n"}  # fmt: skip
     (project.path / where).write_text(text[where])
     (project.path / "gate.lock").write_text(
-        write_lock(Lock(scenarios={"S-1": True, "S-2": True}, paths=(".",)))
+        write_lock(GateLock(scenarios={"S-1": True, "S-2": True}, paths=(".",)))
     )
     assert replay(token, STORY).exit_code == 1
     assert replay("--fingerprint", "another", token, STORY).exit_code == 125

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from pytest_supercache.cli import main
-from pytest_supercache.gate.lock import Lock, write_lock
+from pytest_supercache.gate.lock import GateLock, write_lock
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import TODAY, configure, gate, waive
@@ -41,7 +41,7 @@ def found(project: Project, name: str) -> list[str]:
         row["id"] if row["system"] else row["node_id"]: bool(row["system"])
         for row in of_all.values()
     }
-    lock = Lock(scenarios=names, paths=(".",))
+    lock = GateLock(scenarios=names, paths=(".",))
     (project.path / "gate.lock").write_text(write_lock(lock))
     return flows
 
@@ -110,7 +110,7 @@ def test_it(world):
 MENDED = TEST.replace("import pytest_supercache as sc", """
 import threading
 import pytest_supercache as sc
-""").replace("n = 0\n    def bump", "n, lock = 0, threading.Lock()\n    def bump").replace(
+""").replace("n = 0\n    def bump", "n, lock = 0, threading.GateLock()\n    def bump").replace(
     "        before = self.n\n        self.n = before + 1",
     "        with self.lock:\n            self.n += 1",
 )  # fmt: skip

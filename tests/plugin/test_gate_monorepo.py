@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_supercache.gate.lock import Lock, write_lock
+from pytest_supercache.gate.lock import GateLock, write_lock
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_gate import gate
@@ -26,7 +26,7 @@ def write(project: Project, path: str, text: str) -> None:
 
 
 def lock(*names: str, path: str) -> str:
-    return write_lock(Lock(scenarios=dict.fromkeys(names, True), paths=(path,)))
+    return write_lock(GateLock(scenarios=dict.fromkeys(names, True), paths=(path,)))
 
 
 RULES = {

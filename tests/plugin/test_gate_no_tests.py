@@ -89,7 +89,7 @@ MEANT = {
 @sc.explore
 def helper(world): {BODY}
 
-def test_more(request, supercache_bench): helper(request, supercache_bench)
+def test_more(request, supercache_runner): helper(request, supercache_runner)
 """,
     "a class that another one inherits from": f"""
 class Contract:

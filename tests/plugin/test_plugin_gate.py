@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from pytest_supercache.cli import main
 from pytest_supercache.gate.blame import committers
 from pytest_supercache.gate.known import read_known_issues
-from pytest_supercache.gate.lock import Lock, write_lock
+from pytest_supercache.gate.lock import GateLock, write_lock
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race
 from tests.plugin.test_plugin_reports import SCHEMA, mismatches
@@ -100,7 +100,7 @@ def test_from_a_conflict_over_a_waiver_that_expires_to_its_fix(project: Project)
     assert unproved.ret == 0
     unproved.stdout.fnmatch_lines(["GO", "  note: KI-1 was not seen; that is no proof: *"])
     (project.path / "gate.lock").write_text(
-        write_lock(Lock(scenarios={"G-1": True, "G-W": False}, paths=(".",)))
+        write_lock(GateLock(scenarios={"G-1": True, "G-W": False}, paths=(".",)))
     )
     fixed = project.run("--supercache-gate")
     assert fixed.ret == 0

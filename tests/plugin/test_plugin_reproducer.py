@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pytest_supercache.gate.lock import Lock, write_lock
+from pytest_supercache.gate.lock import GateLock, write_lock
 from tests.plugin.conftest import Project
 from tests.plugin.projects import STALE_TEST, race
 
@@ -83,7 +83,9 @@ def test_to_the_gate_a_reproducer_is_no_evidence_and_can_stand_against_a_release
 ) -> None:
     """It stands in for no scenario: not in the lock, nor as evidence, nor for a workaround."""
     (project.path / "pyproject.toml").write_text('[tool.supercache]\nrelease = ["shop"]\n')
-    (project.path / "gate.lock").write_text(write_lock(Lock(scenarios={"S-1": True}, paths=(".",))))
+    (project.path / "gate.lock").write_text(
+        write_lock(GateLock(scenarios={"S-1": True}, paths=(".",)))
+    )
     project.scenario(race())
     project.run()
     kept = project.path / "test_kept.py"

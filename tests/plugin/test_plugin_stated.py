@@ -4,7 +4,7 @@ import pytest
 
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.verdict import Label, Verdict
-from pytest_supercache.plugin.bench import is_as_stated
+from pytest_supercache.plugin.item_runner import is_as_stated
 from pytest_supercache.scenario.scenario import Stated
 from tests.plugin.conftest import Project
 from tests.plugin.projects import race

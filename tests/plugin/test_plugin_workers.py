@@ -114,7 +114,7 @@ def pytest_configure(config): config.pluginmanager.register(Flags())
         ("def pytest_fixture_setup(fixturedef): pass", ""),
         ("def pytest_runtest_teardown(item): pass", ""),
         (PLUGIN, ""),
-        ("@pytest.fixture\ndef supercache_bench(supercache_bench): return supercache_bench", ""),
+        ("@pytest.fixture\ndef supercache_runner(supercache_runner): return supercache_runner", ""),
         ("def pytest_collection_modifyitems(items): items[-1].add_marker(pytest.mark.skip)", ""),
         ("", "faults: {max: 1, kinds: [error_before]}\n"),
     ],

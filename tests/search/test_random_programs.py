@@ -7,7 +7,7 @@ import pytest
 
 from pytest_supercache.core.trace import Execution
 from pytest_supercache.search.dpor import Exhaustive
-from pytest_supercache.search.events import Event
+from pytest_supercache.search.events import StepEvent
 from pytest_supercache.search.orders import Ability, walk_chance
 from tests.random_programs import (
     KINDS,
@@ -64,7 +64,7 @@ def test_a_random_walk_takes_one_of_all_interleavings_for_certain(kind: str) -> 
 def chances_of(programs: Programs) -> list[Fraction | None]:
     chances = []
 
-    def see(_key: object, events: list[Event], run: Execution) -> None:
+    def see(_key: object, events: list[StepEvent], run: Execution) -> None:
         chances.append(walk_chance(Ability(events, run.waiting, search.waits)))
 
     search = Exhaustive(see)

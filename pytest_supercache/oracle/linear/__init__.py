@@ -1,5 +1,6 @@
 """Whether the calls of a recording can be put into one order that explains every answer.
 
-``call`` is what a recording consists of, ``recording`` reads one from a file, ``check`` answers;
-``zones`` and ``search`` are the two ways to an answer, ``smallest`` makes a "no" short.
+``call`` is what a recording consists of, ``recording`` reads one from a file, ``check`` answers.
+``zones`` and ``search`` are the two ways to an answer; ``smallest`` reduces a "no" to the calls
+that prove it.
 """

@@ -13,8 +13,8 @@ from typing import Any
 
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.oracle.linear.call import Call
-from pytest_supercache.oracle.linear.problem import Problem
-from pytest_supercache.oracle.linear.search import Search
+from pytest_supercache.oracle.linear.problem import KeyProblem
+from pytest_supercache.oracle.linear.search import LinearSearch
 from pytest_supercache.oracle.linear.zones import Clash, Reason, check_zones
 
 BUDGET = 3_000_000
@@ -75,7 +75,7 @@ def _quick(calls: Sequence[Call], initials: Sequence[Any]) -> tuple[Clash | None
 
 def _take_turns(hard: dict[str, list[Call]], initials: Sequence[Any], budget: int) -> Answer:
     waiting = {
-        key: Search(Problem(calls, initials))
+        key: LinearSearch(KeyProblem(calls, initials))
         for key, calls in sorted(hard.items(), key=lambda item: len(item[1]))
     }
     turn, spent = _FIRST_TURN, 0

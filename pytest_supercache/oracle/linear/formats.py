@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_supercache.oracle.linear.call import Json
-from pytest_supercache.oracle.linear.recording import UNSAID, Event, LineError, ReadLine
+from pytest_supercache.oracle.linear.recording import UNSAID, LineError, ReadLine, RecordedEvent
 
 TYPES = frozenset({"invoke", "ok", "fail", "info"})
 _EXACT_FLOAT_MAX = 2**53
@@ -15,7 +15,7 @@ _EXACT_FLOAT_MAX = 2**53
 # --- our own: {"process": 3, "type": "invoke", "f": "write", "key": "x", "value": 1}
 
 
-def read_json_line(line: str) -> Event | None:
+def read_json_line(line: str) -> RecordedEvent | None:
     """Read one event of JSON lines; blank lines are none."""
     try:
         data = _decode(line)
@@ -37,7 +37,7 @@ def read_json_line(line: str) -> Event | None:
     if key is not None and not isinstance(key, str):
         key = _name("key", key)
     compared = type_ == "fail" and "error" not in data
-    return Event(_name("process", data.get("process")), type_, kind, key, value, compared)
+    return RecordedEvent(_name("process", data.get("process")), type_, kind, key, value, compared)
 
 
 _EXPECTED_JSON = (
@@ -105,7 +105,7 @@ _PAIR = re.compile(r"\[(nil|-?\d{1,18})\s+(nil|-?\d{1,18})\]")
 _KEYWORD = re.compile(r":[\w.-]+")
 
 
-def read_jepsen_line(line: str) -> Event | None:
+def read_jepsen_line(line: str) -> RecordedEvent | None:
     """Read one event of a Jepsen recording, log or EDN; other lines of a log are none."""
     line = line.strip()
     if line.startswith(("{", _EDN_PREFIX)):
@@ -134,7 +134,7 @@ def _edn_fields(line: str) -> dict[str, str]:
     return fields
 
 
-def _of_edn(fields: dict[str, str]) -> Event | None:
+def _of_edn(fields: dict[str, str]) -> RecordedEvent | None:
     process, type_, kind = (fields.get(name, "") for name in ("process", "type", "f"))
     if process.startswith(":"):
         return None  # :nemesis, which disturbs and calls nothing
@@ -153,12 +153,12 @@ _EXPECTED_JEPSEN = (
 )
 
 
-def _of_jepsen(process: str, type_: str, kind: str, key: Any, written: str | None) -> Event:
+def _of_jepsen(process: str, type_: str, kind: str, key: Any, written: str | None) -> RecordedEvent:
     if written is None or _KEYWORD.fullmatch(written):  # :timed-out
-        return Event(process, type_, kind, key, UNSAID)
+        return RecordedEvent(process, type_, kind, key, UNSAID)
     pair = _PAIR.fullmatch(written)
     value = tuple(map(_value, pair.groups())) if pair else _value(written)
-    return Event(process, type_, kind, key, value, compared=type_ == "fail")
+    return RecordedEvent(process, type_, kind, key, value, compared=type_ == "fail")
 
 
 def _value(written: str) -> Any:

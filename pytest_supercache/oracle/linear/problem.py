@@ -52,7 +52,7 @@ class Part:
         return bool(self.forbids != state)
 
 
-class Problem:
+class KeyProblem:
     """All calls of one key that can matter, in the order in which they begin."""
 
     def __init__(self, calls: Sequence[Call], initials: Iterable[Any]) -> None:

@@ -36,7 +36,7 @@ UNSAID: Final = _Unsaid()
 """The value of a line that has none."""
 
 
-class Event(NamedTuple):
+class RecordedEvent(NamedTuple):
     """One line: a call begins (``invoke``), or ends in one of three ways.
 
     ``ok``: it was answered. ``fail``: it did not take effect. ``info``: nobody knows. ``compared``:
@@ -51,7 +51,7 @@ class Event(NamedTuple):
     compared: bool = False
 
 
-ReadLine = Callable[[str], Event | None]
+ReadLine = Callable[[str], RecordedEvent | None]
 """Makes an event of a line; None for a line that is none. Raises LineError."""
 
 
@@ -108,7 +108,7 @@ class Recording:
     events: int = 0
     _open: dict[str, Call] = field(default_factory=dict)
 
-    def add(self, line: int, event: Event) -> None:
+    def add(self, line: int, event: RecordedEvent) -> None:
         """Take up an event."""
         self.events += 1
         if event.kind not in self.model.kinds:
@@ -139,7 +139,7 @@ class Recording:
         self._open.clear()
         return self.calls
 
-    def _begin(self, line: int, event: Event) -> None:
+    def _begin(self, line: int, event: RecordedEvent) -> None:
         other = self._open.get(event.process)
         if other is not None:
             raise LineError(
@@ -155,7 +155,7 @@ class Recording:
             process=event.process, kind=event.kind, key=event.key or "", value=value, called_at=line
         )
 
-    def _end(self, line: int, call: Call, event: Event) -> None:
+    def _end(self, line: int, call: Call, event: RecordedEvent) -> None:
         value = event.value
         if call.kind in READS:
             if event.type == "fail":

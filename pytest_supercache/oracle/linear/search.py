@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.oracle.linear.call import NEVER
-from pytest_supercache.oracle.linear.problem import ANYTHING, ILLEGAL, Problem
+from pytest_supercache.oracle.linear.problem import ANYTHING, ILLEGAL, KeyProblem
 from pytest_supercache.oracle.linear.states import OTHER, State
 
 _COMPARISONS_A_STEP = 16
@@ -79,10 +79,10 @@ class _Goal:
 
 
 @dataclass(slots=True)
-class Search:
+class LinearSearch:
     """A search that can be left and taken up again."""
 
-    problem: Problem
+    problem: KeyProblem
     looks_ahead: bool = True  # else slower, but it fails where the history does
     steps: int = 0
     verdict: Verdict | None = None

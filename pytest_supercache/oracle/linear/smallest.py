@@ -15,8 +15,8 @@ from typing import Any
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.oracle.linear.call import NEVER, READS, Call
 from pytest_supercache.oracle.linear.check import check_calls
-from pytest_supercache.oracle.linear.problem import Problem
-from pytest_supercache.oracle.linear.search import Search
+from pytest_supercache.oracle.linear.problem import KeyProblem
+from pytest_supercache.oracle.linear.search import LinearSearch
 from pytest_supercache.oracle.linear.zones import Clash, Reason
 
 _TRIAL_BUDGET = 20_000
@@ -165,7 +165,7 @@ def _narrowed(runner: _Trial, near: int) -> _Trial:
     The more of a recording is looked at, the less is possible. So what surrounds ``near`` is tried
     first, then more and more of it, and at last both ends are found by halving.
     """
-    exact = Search(Problem(runner.calls, runner.initials), looks_ahead=False)
+    exact = LinearSearch(KeyProblem(runner.calls, runner.initials), looks_ahead=False)
     if exact.advance(_BUDGET) is Verdict.VIOLATED:
         near = exact.failed_at
     ends = sorted(call.returned_at for call in runner.certain())

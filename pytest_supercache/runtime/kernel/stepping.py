@@ -200,7 +200,7 @@ class Stepping:
         """Take the step before a watched call; steps inside it inherit its footprint."""
         actor = current_actor()
         assert actor is not None, "a watched call is announced by the actor that makes it"
-        with Call(self, label, footprint, "watched"):
+        with CallSteps(self, label, footprint, "watched"):
             actor.inherited.append(footprint)
             try:
                 yield
@@ -242,7 +242,7 @@ class Stepping:
         return footprint
 
 
-class Call:
+class CallSteps:
     """A call of the code under test: its step when it begins, its answer when it ends.
 
     The answer, be it an error, is parted from what the code does with it; ``parts_answer`` is False

@@ -113,11 +113,11 @@ def modules_under_test() -> list[ModuleType]:
     found = [module for reference in _known.found if (module := reference()) is not None]
     if identity != _known.identity or len(found) < len(_known.found):
         found = _each_once([one for one in imported.items() if is_under_test(one[1])])
-        _known = _Known(identity, [ref(module) for module in found])
+        _known = _KnownModules(identity, [ref(module) for module in found])
     return found
 
 
-class _Known(NamedTuple):
+class _KnownModules(NamedTuple):
     """What was found the last time: a check asks several times, and few of them import anything."""
 
     identity: list[str | int]
@@ -125,7 +125,7 @@ class _Known(NamedTuple):
     found: list[ref[ModuleType]]
 
 
-_known = _Known([], [])
+_known = _KnownModules([], [])
 
 
 def _each_once(named: list[tuple[str, ModuleType]]) -> list[ModuleType]:

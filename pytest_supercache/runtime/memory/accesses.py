@@ -21,7 +21,7 @@ from pytest_supercache.runtime.memory import steps
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo
 from pytest_supercache.runtime.memory.entering import Entering
-from pytest_supercache.runtime.memory.keeping import Keeper, Kept
+from pytest_supercache.runtime.memory.keeping import Keeper, KeptByIdentity
 from pytest_supercache.runtime.memory.lasting import Lasting
 from pytest_supercache.runtime.memory.names import File
 from pytest_supercache.runtime.memory.nodes import NodeUses
@@ -56,7 +56,9 @@ class Accesses:
         self._record = execution.record
         self._keeper = Keeper()
         self.shared = Comparison(sharing, self._record, self._keeper)
-        self._owners = Kept(self._keeper)  # the ``__dict__`` of an object -> the object, weakly
+        self._owners = KeptByIdentity(
+            self._keeper
+        )  # the ``__dict__`` of an object -> the object, weakly
         self._places: set[Place] = set()
         self._files: dict[str, File] = {}
         self._answered: dict[str, str] = {}

@@ -18,7 +18,7 @@ ENTRIES_MAX = 20
 _DEPTH_MAX = 3
 
 
-class Content:
+class MemoryContent:
     """Shows what shared objects hold, those that live.
 
     Args:

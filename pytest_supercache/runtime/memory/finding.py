@@ -20,7 +20,7 @@ from pytest_supercache.runtime.memory.listing import Listing
 from pytest_supercache.runtime.memory.sharing import Sharing
 
 
-class Finding:
+class MemoryFinder:
     """Looks for shared memory, or does not.
 
     Args:
@@ -102,10 +102,10 @@ class Finding:
 
 
 @contextmanager
-def memory_found(settings: Exploration) -> Iterator[Finding]:
+def memory_found(settings: Exploration) -> Iterator[MemoryFinder]:
     """Look for shared memory for the length of a check, if its settings want that."""
     if not settings.finds_memory:
-        yield Finding(None)
+        yield MemoryFinder(None)
         return
     with functions_rewritten() as functions:
-        yield Finding(functions, settings.atomic, lists=settings.lists_memory)
+        yield MemoryFinder(functions, settings.atomic, lists=settings.lists_memory)

@@ -92,7 +92,7 @@ def _is_rewritten_code(code: CodeType) -> bool:
     return id(code) in _originals
 
 
-class _Known:
+class _KnownFunctions:
     """Functions of the code under test that are alive, by module."""
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class _Known:
         return reference is not None and reference() is module
 
 
-_known = _Known()
+_known = _KnownFunctions()
 
 
 def _made_function(function: Any) -> None:

@@ -93,7 +93,7 @@ def _holders(held: dict[int, tuple[Any]]) -> list[tuple[int, int]]:
 """What is counted for an object that nobody else holds."""
 
 
-class Kept:
+class KeptByIdentity:
     """Values by the identity of objects.
 
     Args:

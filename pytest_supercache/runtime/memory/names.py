@@ -18,7 +18,7 @@ from pytest_supercache.runtime.memory.effects import (
     is_left_alone,
     is_rewritten,
 )
-from pytest_supercache.runtime.memory.keeping import Keeper, Kept
+from pytest_supercache.runtime.memory.keeping import Keeper, KeptByIdentity
 from pytest_supercache.runtime.memory.reach import WALKED, inside, leads_to_systems, variables_of
 
 OBJECTS_MAX = 200_000
@@ -46,7 +46,7 @@ class Names:
         self, actors: Iterable[Actor], keeper: Keeper, *, names_variables: bool = True
     ) -> None:
         self._names_variables = names_variables
-        self._names = Kept(keeper)
+        self._names = KeptByIdentity(keeper)
         self._used: Counter[str] = Counter()
         self._made: Counter[tuple[str, str]] = Counter()
         self._count = 0

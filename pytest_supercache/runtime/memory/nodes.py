@@ -10,7 +10,7 @@ from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.kernel.under_test import modules_under_test
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo, is_rewritten
-from pytest_supercache.runtime.memory.keeping import Keeper, Kept
+from pytest_supercache.runtime.memory.keeping import Keeper, KeptByIdentity
 from pytest_supercache.runtime.memory.names import File
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.uses import acts_atomically
@@ -49,7 +49,7 @@ class NodeUses:
     """
 
     def __init__(self, declared: Iterable[str], keeper: Keeper) -> None:
-        self._uses = Kept(keeper, is_touched=True)
+        self._uses = KeptByIdentity(keeper, is_touched=True)
         self._own: set[tuple[int, str]] = set(map(_place_of, declared))
         self.found: SharedByNodes | None = None
         """The first memory that two nodes used."""

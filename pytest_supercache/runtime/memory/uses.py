@@ -8,8 +8,8 @@ from pytest_supercache.core.trace import Layers
 from pytest_supercache.core.waits import LockState
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor, State
 from pytest_supercache.runtime.kernel.record import Record
-from pytest_supercache.runtime.memory.content import Content
-from pytest_supercache.runtime.memory.keeping import Keeper, Kept
+from pytest_supercache.runtime.memory.content import MemoryContent
+from pytest_supercache.runtime.memory.keeping import Keeper, KeptByIdentity
 from pytest_supercache.runtime.memory.names import Names
 from pytest_supercache.runtime.memory.sharing import Location, Sharing, written
 
@@ -76,11 +76,11 @@ class Comparison:
         self._record = record
         self.names: Names | None = None
         """The names of objects, once something is shared."""
-        self._uses = Kept(keeper, is_touched=True)
+        self._uses = KeptByIdentity(keeper, is_touched=True)
         self._locks: dict[str, tuple[tuple[int, str | None], frozenset[str]]] = {}
         self._mixed_at: tuple[str, int] | None = None
         self._keeper = keeper
-        self._content = Content(keeper)
+        self._content = MemoryContent(keeper)
 
     def begin_race(self, actors: Iterable[Actor]) -> None:
         """Name what can be reached now, if names are wanted."""

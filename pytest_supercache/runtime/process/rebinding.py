@@ -18,7 +18,7 @@ from typing import Any
 
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name, modules_under_test
-from pytest_supercache.runtime.process.reference_walk import Place, places
+from pytest_supercache.runtime.process.reference_walk import ReferencePlace, places
 from pytest_supercache.runtime.process.replacing import PAIRS, REPLACED, VIEWS, Replacements
 from pytest_supercache.runtime.process.room import on_a_fresh_stack
 from pytest_supercache.runtime.process.virtual_time import stays_frozen
@@ -33,7 +33,7 @@ class Rebinding:
     """
 
     def __init__(self, pairs: Iterable[tuple[Any, Any]]) -> None:
-        self._undo: list[Place] = []
+        self._undo: list[ReferencePlace] = []
         self._done: set[int] = set()
         self._pairs: tuple[tuple[Any, Any], ...] = ()
         self._stand_ins: dict[int, Any] = {}
@@ -101,13 +101,13 @@ def _found(
     closed: set[int],
     ids: Container[int],
     of_types: Container[int] = (),
-) -> list[Place]:
+) -> list[ReferencePlace]:
     if not modules:
         return []
     return on_a_fresh_stack(lambda: list(places(modules, closed, ids, of_types)))
 
 
-def _try(place: Place, value: Any) -> bool:
+def _try(place: ReferencePlace, value: Any) -> bool:
     """Put a value where that is allowed; a read-only place, or one that is gone, is left alone."""
     try:
         place.put(value)

@@ -34,7 +34,7 @@ _Way = tuple[tuple[_Kind, Any], ...]
 """The kinds of places on the way from a module, and where it goes on at each."""
 
 
-class Place(NamedTuple):
+class ReferencePlace(NamedTuple):
     """A place in ``holder``, at the end of a way, where ``value`` was found."""
 
     value: Any
@@ -62,7 +62,7 @@ def places(
     closed: Iterable[int],
     ids: Container[int],
     of_types: Container[int] = (),
-) -> Iterator[Place]:
+) -> Iterator[ReferencePlace]:
     """Yield every place reachable from the modules whose value is looked for, the nearest first.
 
     Args:
@@ -88,12 +88,12 @@ def places(
                 if of_type in _PLAIN:
                     continue
                 if id(value) in ids or of_type in of_types or id(value) in met.rebuilt:
-                    yield Place(value, holder, (*way, (kind, at)))
+                    yield ReferencePlace(value, holder, (*way, (kind, at)))
                 if of_type in _LEAVES or id(value) in seen or not depth or len(seen) >= most:
                     continue
                 if met.is_walked(value):
                     seen.add(id(value))
-                    yield from met.if_rebuilt(Place(value, holder, (*way, (kind, at))))
+                    yield from met.if_rebuilt(ReferencePlace(value, holder, (*way, (kind, at))))
                     waiting.append((value, (*way, (kind, at)), depth - 1))
 
 
@@ -122,7 +122,7 @@ class _Types:
             self._is_walked[id(kind)] = known
         return known
 
-    def if_rebuilt(self, place: Place) -> tuple[Place, ...]:
+    def if_rebuilt(self, place: ReferencePlace) -> tuple[ReferencePlace, ...]:
         """Return a place of a tuple that holds what is looked for; nothing, if it is none."""
         value = place.value
         if not (issubclass(type(value), tuple) and self._holds(value, DEPTH_MAX)):

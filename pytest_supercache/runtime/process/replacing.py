@@ -16,7 +16,7 @@ _REAL_LOCK = type(threading.Lock())
 _REAL_RLOCK = type(threading.RLock())
 
 
-class _View(types.ModuleType):
+class _ModuleView(types.ModuleType):
     """A module as code under test sees it: some names are others, the rest is the real one."""
 
     def __init__(self, real: types.ModuleType, others: dict[str, Any]) -> None:
@@ -45,13 +45,13 @@ _FUTURES = {
     "wait": futures.wait, "as_completed": futures.as_completed,
 }  # fmt: skip
 
-_FUTURES_VIEW = _View(concurrent.futures, _FUTURES)
+_FUTURES_VIEW = _ModuleView(concurrent.futures, _FUTURES)
 VIEWS: dict[str, types.ModuleType] = {
-    "threading": _View(threading, _THREADING),
-    "_thread": _View(_thread, _LOW_LEVEL),
-    "queue": _View(queue, _QUEUE),
+    "threading": _ModuleView(threading, _THREADING),
+    "_thread": _ModuleView(_thread, _LOW_LEVEL),
+    "queue": _ModuleView(queue, _QUEUE),
     "concurrent.futures": _FUTURES_VIEW,
-    "concurrent": _View(concurrent, {"futures": _FUTURES_VIEW}),
+    "concurrent": _ModuleView(concurrent, {"futures": _FUTURES_VIEW}),
 }
 """Modules of the standard library by name, as code under test sees them."""
 

@@ -148,14 +148,14 @@ class _InPlace:
         self._value = value
         self._start = self._copied(value)
 
-    def now(self) -> "_Content":
-        return _Content.of(self._value)
+    def now(self) -> "_ObjectContent":
+        return _ObjectContent.of(self._value)
 
-    def fresh(self) -> "_Content":
+    def fresh(self) -> "_ObjectContent":
         with _locks_made_anew(self._name):
-            return _Content.of(self._copied(self._start))
+            return _ObjectContent.of(self._copied(self._start))
 
-    def put(self, content: "_Content") -> None:
+    def put(self, content: "_ObjectContent") -> None:
         content.fill(self._value)
 
     def _copied(self, value: Any) -> Any:
@@ -181,14 +181,14 @@ class _InPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class _Content:
+class _ObjectContent:
     """What is in an object: its elements, if it is a container, and its attributes."""
 
     elements: Any
     attributes: dict[str, Any]
 
     @classmethod
-    def of(cls, value: Any) -> "_Content":
+    def of(cls, value: Any) -> "_ObjectContent":
         """Take what is in ``value`` now, itself and not a copy."""
         elements: Any = copy(value) if isinstance(value, bytearray) else None
         for plain in (dict, list, set, deque):

@@ -19,7 +19,7 @@ from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.spinning import Question, take
-from pytest_supercache.runtime.kernel.stepping import Call, Stepping
+from pytest_supercache.runtime.kernel.stepping import CallSteps, Stepping
 from pytest_supercache.runtime.redis import listening
 from pytest_supercache.runtime.redis.blocking_commands import answered, refuse_waits
 from pytest_supercache.runtime.redis.few_connections import awaiting, releasing, using_connection
@@ -138,7 +138,7 @@ class Doors:
         answer, question = None, Question(execution, label, footprint)
         for attempt in attempts(execution, retry):
             shown = label + attempt.mark
-            with attempt, Call(
+            with attempt, CallSteps(
                 execution, shown, question.footprint, "command", failure,
                 recheck_from=question.since,
             ):  # fmt: skip
@@ -221,7 +221,7 @@ class Doors:
         """Take the step of what a pipeline sends; its last answer is parted from what follows."""
         footprint = _widened(execution, pipeline, footprint)
         failure = partial(broken, None)
-        with Call(execution, label, footprint, "command", failure, parts_answer=is_last):
+        with CallSteps(execution, label, footprint, "command", failure, parts_answer=is_last):
             self._keep(execution, footprint)
             with self._wire.under_way(execution, label if is_last else ""):
                 return ask()

@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import ANYTHING, Footprint
 from pytest_supercache.runtime.kernel.faults import Failure
-from pytest_supercache.runtime.kernel.stepping import Call, Stepping
+from pytest_supercache.runtime.kernel.stepping import CallSteps, Stepping
 
 PLACE = "origin"
 LOCK = frozenset({"database:lock"})
@@ -108,5 +108,5 @@ def perform(
 
     if not is_step:
         return attempt()
-    with Call(execution, label, footprint, "origin", failure):
+    with CallSteps(execution, label, footprint, "origin", failure):
         return attempt()

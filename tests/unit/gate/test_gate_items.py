@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from pytest_supercache.plugin.items import Items
+from pytest_supercache.plugin.items import CollectedItems
 
 HERE = Path(__file__).parent
 
@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 def test_an_item_that_gets_another_id_is_one_item() -> None:
     """`--dist loadgroup` of xdist appends the group after the item was collected."""
     output: dict[str, Any] = {}
-    worker = Items(cast("Any", SimpleNamespace(workeroutput=output, rootpath=HERE)))
+    worker = CollectedItems(cast("Any", SimpleNamespace(workeroutput=output, rootpath=HERE)))
     kept, left = (cast("Any", SimpleNamespace(nodeid=f"a::{name}", name=name)) for name in "KL")
     worker.collect(kept)
     worker.collect(left)
@@ -21,7 +21,7 @@ def test_an_item_that_gets_another_id_is_one_item() -> None:
     worker.answered.add("a::K@group")
     assert worker.removed() == []
     worker.tell()
-    controller = Items(cast("Any", SimpleNamespace(rootpath=HERE)))
+    controller = CollectedItems(cast("Any", SimpleNamespace(rootpath=HERE)))
     controller.learn("gw0", output)
     assert controller.removed() == ["a::K@group"]
     controller.answered.add("a::K@group")
@@ -34,14 +34,14 @@ def test_an_item_that_gets_another_id_is_one_item() -> None:
 
 def test_what_a_file_has_and_node_ids_did_not_ask_for_is_left_out() -> None:
     output: dict[str, Any] = {}
-    worker = Items(cast("Any", SimpleNamespace(workeroutput=output, rootpath=HERE)))
+    worker = CollectedItems(cast("Any", SimpleNamespace(workeroutput=output, rootpath=HERE)))
     asked, other = (cast("Any", SimpleNamespace(nodeid=f"a::{name}", name=name)) for name in "KL")
     for item in (asked, other):
         worker.note_in_file(item)
     worker.collect(asked)
     asked.nodeid = "a::K@group"  # another id at the end does not make it another item
     worker.tell()
-    controller = Items(cast("Any", SimpleNamespace(rootpath=HERE)))
+    controller = CollectedItems(cast("Any", SimpleNamespace(rootpath=HERE)))
     controller.learn("gw0", output)
     controller.learn("gw1", output)
     for items in (worker, controller):
@@ -52,9 +52,9 @@ def test_what_a_file_has_and_node_ids_did_not_ask_for_is_left_out() -> None:
 def test_a_worker_of_another_root_is_named(tmp_path: Path) -> None:
     """The twin: a worker that came to this root through a link."""
     (tmp_path / "link").symlink_to(HERE)
-    controller = Items(cast("Any", SimpleNamespace(rootpath=HERE)))
+    controller = CollectedItems(cast("Any", SimpleNamespace(rootpath=HERE)))
     for name, root in (("gw0", tmp_path), ("gw1", tmp_path / "link")):
         output: dict[str, Any] = {}
-        Items(cast("Any", SimpleNamespace(workeroutput=output, rootpath=root))).tell()
+        CollectedItems(cast("Any", SimpleNamespace(workeroutput=output, rootpath=root))).tell()
         controller.learn(name, output)
     assert controller.elsewhere == [f"gw0 ({tmp_path})"]

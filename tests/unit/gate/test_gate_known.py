@@ -9,7 +9,7 @@ import pytest
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.gate.draft import draft_entry, lint
 from pytest_supercache.gate.known import FIELDS, KnownIssuesError, read_known_issues
-from pytest_supercache.gate.lock import Lock, read_lock, write_lock
+from pytest_supercache.gate.lock import GateLock, read_lock, write_lock
 from pytest_supercache.gate.project import read_day, read_rules
 from tests.unit.gate.runs import CONFLICT, OTHER, TODAY, row, waiver
 
@@ -146,7 +146,9 @@ def test_check_shows_the_second_renewal_and_a_near_end() -> None:
 
 
 def test_a_lock_reads_as_it_was_written() -> None:
-    lock = Lock(scenarios={"S[shop]": True, "S[naive]": False}, paths=("more", "scenarios of us"))
+    lock = GateLock(
+        scenarios={"S[shop]": True, "S[naive]": False}, paths=("more", "scenarios of us")
+    )
     text = write_lock(lock)
     assert read_lock(text) == lock
     assert text.splitlines()[2:] == [
@@ -154,8 +156,8 @@ def test_a_lock_reads_as_it_was_written() -> None:
     ]  # fmt: skip
 
 
-def locked(scenarios: dict[str, bool]) -> Lock:
-    return Lock(scenarios=scenarios, paths=(".",))
+def locked(scenarios: dict[str, bool]) -> GateLock:
+    return GateLock(scenarios=scenarios, paths=(".",))
 
 
 def test_a_lock_that_was_cut_at_a_line_end_is_refused() -> None:
@@ -179,7 +181,7 @@ def test_a_lock_that_counts_another_scenario_than_was_written_is_refused() -> No
 def test_a_lock_that_does_not_say_which_paths_it_is_about_is_refused() -> None:
     """As the ones of older versions."""
     with pytest.raises(SupercacheError, match="which paths it is about; write it anew"):
-        read_lock(write_lock(Lock(scenarios={"S": True})))
+        read_lock(write_lock(GateLock(scenarios={"S": True})))
 
 
 def test_a_link_to_nothing_is_no_file_that_is_missing(tmp_path: Path) -> None:

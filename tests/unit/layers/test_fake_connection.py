@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_supercache.layers.fake_connection import (
     AsyncFieldsConnection,
-    Fields,
+    CommandFields,
     FieldsConnection,
 )
 from pytest_supercache.layers.fake_server import FakeRedisServer
@@ -138,7 +138,7 @@ def test_fields_and_bytes_take_turns_on_one_connection():
     with client.pipeline() as pipeline:
         assert pipeline.set("b", 2).get("a").execute() == [True, b"1"]
     assert client.get("b") == b"2"
-    kinds = [type(item) is Fields for item in sent]
+    kinds = [type(item) is CommandFields for item in sent]
     assert kinds[0]
     assert kinds[-1]
     assert not all(kinds)

@@ -5,7 +5,7 @@ from collections import OrderedDict, deque
 
 import pytest
 
-from pytest_supercache.runtime.memory.content import ENTRIES_MAX, Content
+from pytest_supercache.runtime.memory.content import ENTRIES_MAX, MemoryContent
 from pytest_supercache.runtime.memory.keeping import Keeper
 
 
@@ -32,7 +32,7 @@ class Odd(dict):
 def seen(holder, part, name="it"):
     keeper = Keeper()
     keeper.keep(holder, is_touched=True)
-    content = Content(keeper)
+    content = MemoryContent(keeper)
     content.note(name, id(holder))
     return content.of([(name, part)])
 
@@ -80,7 +80,7 @@ def test_what_is_shown_does_not_change_with_it():
 def test_what_lives_no_longer_is_not_shown_and_nothing_lives_for_being_shown():
     keeper, shop = Keeper(), Shop()
     keeper.keep(shop, is_touched=True)
-    content = Content(keeper)
+    content = MemoryContent(keeper)
     content.note("shop", id(shop))
     assert content.of([("shop", ".hits")])
     ended = weakref.ref(shop)

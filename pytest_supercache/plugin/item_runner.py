@@ -37,7 +37,7 @@ EXAMPLES: pytest.StashKey[int] = pytest.StashKey()
 """How many examples of ``@given`` a test has tried."""
 
 
-class Bench:
+class ItemRunner:
     """What items run on: the session's server and options."""
 
     def __init__(self, session: Session) -> None:
@@ -54,7 +54,7 @@ class Bench:
         from pytest_supercache.scenario.prose import explain
 
         scenario = item.scenario
-        told = self._session.ahead.result_of(node)
+        told = self._session.prefetch.result_of(node)
         result = attempted(node, lambda: self.search(node, item, told=told))
         if result.counterexample is not None and _replay(node) is None:
             result = self._saved(node, item, result)

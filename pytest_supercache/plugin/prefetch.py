@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_supercache.core.result import CheckResult
     from pytest_supercache.plugin.session import Session
 
-_OURS = {"request", "supercache_bench"}
+_OURS = {"request", "supercache_runner"}
 _MARKS = ("skip", "skipif", "xfail")
 """Items with one of these may not be meant to run."""
 
@@ -38,7 +38,7 @@ _PREPARE_NOTHING = frozenset({
 """Packages whose hooks change nothing that code under test can see; nobody knows of others."""
 
 
-class Ahead:
+class Prefetch:
     """What workers search, and what has come back."""
 
     def __init__(self, config: pytest.Config, session: "Session") -> None:
@@ -87,10 +87,10 @@ class Ahead:
             return False
         from pytest_supercache.core.errors import SupercacheError
         from pytest_supercache.declare.registry import REGISTRY
-        from pytest_supercache.plugin.bench import Bench
+        from pytest_supercache.plugin.item_runner import ItemRunner
 
         try:
-            faults = Bench(self._session).settings_of(item).faults
+            faults = ItemRunner(self._session).settings_of(item).faults
             backend = self._session.backend(REGISTRY.systems[item.system.name].backend)
         except SupercacheError:
             return False  # it says so in its turn
@@ -104,18 +104,18 @@ class Ahead:
 
     def _search(self, node: pytest.Item) -> "CheckResult":
         from pytest_supercache.checking.workers import lean
-        from pytest_supercache.plugin.bench import Bench
+        from pytest_supercache.plugin.item_runner import ItemRunner
 
         try:
             item = node.scenario_item  # type: ignore[attr-defined]
-            return lean(Bench(self._session).search(node, item))
+            return lean(ItemRunner(self._session).search(node, item))
         finally:
             self._session.stop_servers()
 
     def _keep_what_was_found(self) -> None:
         """Report findings of items whose turn has not come."""
         from pytest_supercache.core.errors import SupercacheError
-        from pytest_supercache.plugin.bench import Bench
+        from pytest_supercache.plugin.item_runner import ItemRunner
         from pytest_supercache.plugin.session import NotAsExpected
 
         for node, future in list(self._coming.items()):
@@ -123,7 +123,7 @@ class Ahead:
             if told is None or told.counterexample is None:
                 continue
             with suppress(NotAsExpected, SupercacheError):  # it is in the report
-                Bench(self._session).play(node.scenario_item, node)  # type: ignore[attr-defined]
+                ItemRunner(self._session).play(node.scenario_item, node)  # type: ignore[attr-defined]
             self._session.keep(node)
 
 
@@ -145,4 +145,4 @@ def _is_bench_overridden(node: pytest.Item) -> bool:
     If pytest no longer keeps what fixtures an item has where it does now, every item is taken so.
     """
     known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", {})
-    return len(known.get("supercache_bench", ())) != 1
+    return len(known.get("supercache_runner", ())) != 1
