@@ -25,11 +25,12 @@ from pytest_supercache.runtime.aio.run_body import driven
 from pytest_supercache.runtime.kernel.active import ActiveSwitch
 from pytest_supercache.runtime.kernel.actor import Abandoned
 from pytest_supercache.runtime.kernel.calling import current_actor, looking
-from pytest_supercache.runtime.kernel.controller import Controller, stay
+from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.crew import Crew
 from pytest_supercache.runtime.kernel.expiries import Expiries
 from pytest_supercache.runtime.kernel.faults import Injection
 from pytest_supercache.runtime.kernel.record import Record
+from pytest_supercache.runtime.kernel.state import stay
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.timekeeper import Timekeeper
 from pytest_supercache.runtime.kernel.watchdog import guard

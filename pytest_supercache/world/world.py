@@ -19,7 +19,6 @@ from pytest_supercache.runtime.aio.run_body import loop_of_body, race
 from pytest_supercache.runtime.aio.run_body import run as run_coroutine
 from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.runtime.kernel.actor import Actor, State
-from pytest_supercache.runtime.kernel.alone import drain
 from pytest_supercache.runtime.kernel.calling import current_actor, looking
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
@@ -267,7 +266,7 @@ class World(Recorder):
     def deliver(self) -> None:
         """Deliver every message that is on its way, outside the race."""
         self.stack.bus.hurry()
-        drain(self._controller, list(self.stack.bus.mailboxes.values()))
+        self._controller.drain(list(self.stack.bus.mailboxes.values()))
 
     @property
     def is_kept_elsewhere(self) -> bool:

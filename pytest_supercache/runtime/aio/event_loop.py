@@ -33,7 +33,6 @@ from pytest_supercache.runtime.kernel.actor import (
     WaitsForEverError,
     name_of_child,
 )
-from pytest_supercache.runtime.kernel.alone import let_run, pass_time
 from pytest_supercache.runtime.kernel.baton import Baton
 from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.coroutines import is_inner, serves
@@ -342,7 +341,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
             if take_alone(self.controller, actor):
                 actor.wake()
                 return
-        if let_run(self.controller):
+        if self.controller.let_run():
             return
         if self._rest is not None:
             self._rest.set_result(None)
@@ -350,7 +349,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
             return
         self._moves += 1
         is_over = self._moves > TICKS_MAX * 10
-        if is_over or not pass_time(self.controller, timer=self.timers.next_deadline()):
+        if is_over or not self.controller.pass_time(timer=self.timers.next_deadline()):
             self.stuck = WaitsForEverError(
                 "the body waits for ever: nothing else runs now that could end it"
             )

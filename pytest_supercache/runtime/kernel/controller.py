@@ -5,12 +5,11 @@ when it is chosen again. One thread runs at a time, and only the thread with the
 nothing is locked. Only the watchdog (`runtime.kernel.watchdog`) looks in from outside.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
 from pytest_supercache.core.footprint import ANYTHING
-from pytest_supercache.core.schedule import CLOCK, Choices, Scheduler, is_fault
+from pytest_supercache.core.schedule import CLOCK, Choices, is_fault
 from pytest_supercache.core.switch import RUN, Background
 from pytest_supercache.runtime.kernel import moves
 from pytest_supercache.runtime.kernel.actor import (
@@ -23,90 +22,31 @@ from pytest_supercache.runtime.kernel.actor import (
     ActorThread,
     Announced,
     BackgroundActor,
+    WaitsForEverError,
 )
-from pytest_supercache.runtime.kernel.alone import wait_alone
-from pytest_supercache.runtime.kernel.baton import Baton
-from pytest_supercache.runtime.kernel.before_race import freeze_start_state
-from pytest_supercache.runtime.kernel.calling import be, be_nobody, current_actor
-from pytest_supercache.runtime.kernel.ending import STEPS_MAX, let_leave, note_blocked, note_limit
-from pytest_supercache.runtime.kernel.notes import Notes
+from pytest_supercache.runtime.kernel.calling import be, be_nobody
+from pytest_supercache.runtime.kernel.ending import (
+    STEPS_MAX,
+    let_leave,
+    note_blocked,
+    note_limit,
+    unwind,
+)
 from pytest_supercache.runtime.kernel.pacing import hand_over
 from pytest_supercache.runtime.kernel.passing import pass_by, turn_of_loop
-from pytest_supercache.runtime.kernel.polling import release_polls
-from pytest_supercache.runtime.kernel.record import Record
-from pytest_supercache.runtime.kernel.repeating import repeat
-from pytest_supercache.runtime.kernel.timekeeper import Timekeeper
+from pytest_supercache.runtime.kernel.state import ExecutionState
+from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.kernel.under_test import own_mistake
 
-if TYPE_CHECKING:
-    from pytest_supercache.core.trace import Pending
+RELEASES_MAX = 100
+"""Questions that are asked again although nothing has changed; more is UNKNOWN."""
+
+MOVES_MAX = 10_000
+"""How often others may move while the body waits once; more is UNKNOWN."""
 
 
-def stay(_node: str | None) -> None:
-    """Enter a node where no node has anything of its own."""
-
-
-class Controller(Notes):
-    """The state of one execution.
-
-    Args:
-        scheduler: is asked who goes next.
-        time: moves the clock.
-        record: keeps the steps.
-        shared_memory: every step may touch the memory of its node.
-        enter_node: swaps in the module-level state of a node.
-        swaps_state: whether there is any.
-        grain: where the points are at which choices are made.
-    """
-
-    def __init__(
-        self,
-        scheduler: Scheduler,
-        time: Timekeeper,
-        record: Record,
-        *,
-        shared_memory: bool = False,
-        enter_node: Callable[[str | None], None] = stay,
-        swaps_state: bool = False,
-        grain: str = "command",
-    ) -> None:
-        super().__init__(shared_memory=shared_memory, grain=grain)
-        self.scheduler = scheduler
-        self._script: Sequence[str] = getattr(scheduler, "script", ())
-        self.time = time
-        self.record = record
-        self.enter_node = enter_node
-        self._enters_nodes = enter_node is not stay
-        self.swaps_state = swaps_state
-
-        self.actors: dict[str, Actor] = {}
-        self.phase = "before"
-        self.choices: list[str] = []
-        self.preemptions = 0
-        self.loops: list[Any] = []  # event loops that run in this execution
-        self.new_thread: Callable[..., ActorThread] = ActorThread
-        self.polls = self.releases = 0  # see runtime.polling
-        self.blocked: tuple[Pending, ...] = ()
-        self.waiting: tuple[Pending, ...] = ()
-        self.complete = True
-        self.given_up = False  # by the watchdog
-        self.progress = 0  # moves at every switch point; the watchdog reads it
-        self.finished: Any = Baton()  # given when the race is over
-        self.backgrounds: dict[str, BackgroundActor] = {}
-        self.memory: Any = None  # what actors touch, if that is looked at
-        self.ready: frozenset[str] = frozenset()  # at the last choice
-        self.fused: Actor | None = None  # was chosen for the first time: entry and first step
-        self._crash: BaseException | None = None
-        self.mistake: Exception | None = None  # of this package, not of code under test
-
-    def started(self) -> list[Actor]:
-        """Return the actors that code under test has started itself."""
-        return [actor for actor in self.actors.values() if actor.born]
-
-    def leaving(self) -> bool:
-        """Say whether the calling thread is only unwinding: its steps do not count any more."""
-        actor = current_actor()
-        return self.given_up or (actor is not None and actor.dismissed)
+class Controller(ExecutionState):
+    """Lets the actors of one execution go on, one at a time, as its scheduler says."""
 
     # -- the race ------------------------------------------------------------------------------
 
@@ -121,7 +61,7 @@ class Controller(Notes):
     def begin_race(self, actors: Iterable[Actor], backgrounds: Iterable[Background]) -> None:
         """Know who takes part; nobody has been chosen yet."""
         self.phase = "race"
-        freeze_start_state(self)
+        self._freeze_start_state()
         self.actors = {actor.name: actor for actor in actors} | self.actors
         self.backgrounds = {work.name: BackgroundActor(work) for work in backgrounds}
         if self.memory is not None:
@@ -135,8 +75,24 @@ class Controller(Notes):
         self.phase = "settle"
         if self.given_up:
             raise Abandoned
-        if self._crash is not None:
-            raise self._crash
+        if self.crash is not None:
+            raise self.crash
+
+    def _freeze_start_state(self) -> None:
+        """Note which actors have begun, and let those that poll ask again if anything has changed.
+
+        Raises:
+            SupercacheError: code does not see the clock that the search moves.
+        """
+        complaint = self.time.clock.complaint()
+        if complaint is not None:
+            raise SupercacheError(complaint)
+        for actor in self.actors.values():
+            pending = actor.pending if actor.state is PARKED else None
+            if pending is not None and pending.recheck_from is not None and self.is_ready(actor):
+                pending.recheck_from = None
+        begun = [actor.name for actor in self.actors.values() if actor.state is not NEW]
+        self.begun = tuple(begun)
 
     # -- arriving and choosing -----------------------------------------------------------------
 
@@ -168,7 +124,7 @@ class Controller(Notes):
         actor.pending = announced
         if actor.direct:
             if not self.may_take(actor, announced):
-                wait_alone(self, actor, announced)
+                self._wait_alone(actor, announced)
             self.take(actor)
             return True
         if self.fused is actor:
@@ -189,11 +145,6 @@ class Controller(Notes):
         self.record.close()
         self.fused = None  # others have come up meanwhile
         return self._next()
-
-    def leave_if_over(self, actor: Actor) -> None:
-        """Raise Abandoned if the execution has ended."""
-        if self.given_up or actor.dismissed:
-            raise Abandoned
 
     def _next(self) -> Actor | None:
         """Ask the scheduler until an actor with a thread is chosen; None: the race is over."""
@@ -232,10 +183,10 @@ class Controller(Notes):
         at = len(self.choices)
         if not at:
             self.record.begin_race()
-        if at < len(self._script) and repeat(self, self._script[at]):
-            return self._script[at]
+        if at < len(self.script) and self._repeat(self.script[at]):
+            return self.script[at]
         enabled = self._enabled()
-        if not enabled and release_polls(self):
+        if not enabled and self._release_polls():
             enabled = self._enabled()
         if not enabled or len(self.record.steps) >= STEPS_MAX:
             note_limit(self)
@@ -257,6 +208,49 @@ class Controller(Notes):
         self.choices.append(choice)
         return choice
 
+    def _repeat(self, choice: str) -> bool:
+        """Make a choice of the script, if nobody needs to know who else could have been chosen.
+
+        A preemption is counted as by :meth:`core.schedule.Choices.preempts`.
+
+        Returns:
+            False: nothing was done, the scheduler has to be asked.
+        """
+        if self.record.is_full or not self.time.is_idle:
+            return False
+        actor, last = self.actors.get(choice), self.record.last
+        if actor is None or not self.is_ready(actor):
+            return False
+        if last is not None and last != choice:
+            other = self.actors.get(last)
+            if other is None:
+                return False
+            self.preemptions += self.is_ready(other)
+        self.choices.append(choice)
+        return True
+
+    def _release_polls(self) -> bool:
+        """Let those ask again who are no daemons; nobody else can go on. False: there are none."""
+        waiting = [
+            actor.pending
+            for actor in self.actors.values()
+            if actor.state is PARKED and not actor.daemon and actor.pending is not None
+            and actor.pending.polls and actor.pending.recheck_from is not None
+        ]  # fmt: skip
+        if not waiting:
+            return False
+        self.releases += 1
+        if self.releases > RELEASES_MAX:
+            self.hazard(
+                f"{waiting[0].label!r} was asked {RELEASES_MAX} times while nothing else could go "
+                "on; code that polls should wait on an event, a condition or a queue instead"
+            )
+            self.complete = False
+            return False
+        for pending in waiting:
+            pending.recheck_from = None
+        return True
+
     def _enabled(self) -> list[str]:
         enabled = []
         for name, actor in self.actors.items():
@@ -271,30 +265,13 @@ class Controller(Notes):
             enabled.append(CLOCK)
         return enabled
 
-    def is_ready(self, actor: Actor) -> bool:
-        """Say whether an actor could go on."""
-        is_parked = actor.state is PARKED
-        return self.may_take(actor, actor.pending) if is_parked else actor.state is NEW
-
-    def may_take(self, actor: Actor, announced: Announced | None) -> bool:
-        """Say whether an actor may take the step that it has announced."""
-        assert announced is not None, f"{actor.name} has announced nothing"
-        wait = announced.wait
-        if announced.fired:
-            return wait is None or not wait.after or self.record.waits.is_set(wait.after)
-        if wait is None and announced.recheck_from is None:
-            return True
-        if announced.recheck_from is not None:
-            return self.record.wrote_since(announced.recheck_from, announced.footprint.reads)
-        return self.record.allows(actor.name, wait)
-
     def pass_on(self, chosen: Actor | None) -> None:
         """Hand the baton to an actor; None: to the body."""
         if chosen is None:
             self.finished.give()
         elif chosen.state is NEW:
             chosen.state = RUNNING
-            if self._enters_nodes:
+            if self.enters_nodes:
                 self.enter_node(chosen.node)
             chosen.begin(self.live, self.new_thread)
         else:
@@ -334,14 +311,10 @@ class Controller(Notes):
             else:
                 self.pass_on(chosen)
 
-        if isinstance(actor.thread, ActorThread) and not self._enters_nodes:
+        if isinstance(actor.thread, ActorThread) and not self.enters_nodes:
             actor.thread.hand_on(give)
         else:  # another node's state is swapped in by code under test, which is somebody's
             give()
-
-    def crashed(self, error: BaseException) -> None:
-        """Keep what ended the execution before its end, to be raised where the race was begun."""
-        self._crash = self._crash or error
 
     def ended(self, actor: Actor) -> None:
         """Note that an actor's code has come to its end."""
@@ -354,20 +327,99 @@ class Controller(Notes):
         if self.fused is actor:
             self.fused = None
 
-    # -- taking steps --------------------------------------------------------------------------
+    # -- outside the race: others run only while the body waits, in a fixed order ---------------
 
-    def take(self, actor: Actor) -> None:
-        """Record that an actor takes the step it has announced."""
-        announced = actor.pending
-        assert announced is not None, f"{actor.name} was chosen without a pending step"
-        phase, choice = moves.place_of_step(self)
-        pending = moves.all_pending(self) if self.record.is_full and choice is not None else ()
-        self.record.take(actor, announced, phase, choice, pending)
-        actor.outside += actor.operation is None or not actor.operations
-        actor.taken += 1
-        actor.is_by_hand = announced.kind == "hand"
-        if actor.spin is not None and (announced.footprint.writes or announced.deadline):
-            actor.spin = None
-        actor.pending = None
-        if self._enters_nodes:
-            self.enter_node(actor.node)
+    def _wait_alone(self, body: Actor, announced: Announced) -> None:
+        """Return when the body may take its step, after others have run as far as that needs.
+
+        Raises:
+            WaitsForEverError: nobody can end its wait.
+        """
+        moved = 0
+        for _ in range(MOVES_MAX):
+            if self.may_take(body, announced):
+                return
+            if self.let_run():
+                continue
+            if announced.polls:  # nobody will change the answer: the code may do something else
+                return
+            moved += 1
+            if moved > TICKS_MAX or not self.pass_time(announced):
+                break
+        else:
+            self.hazard(f"{announced.label!r} waits while others take {MOVES_MAX} steps")
+        raise WaitsForEverError(
+            f"{announced.label!r} would wait for ever: nothing else runs now that could end it"
+        )
+
+    def let_run(self) -> bool:
+        """Let the first thread that can go on move to its next switch point; False: nobody can."""
+        for actor in list(self.actors.values()):
+            if actor.born and not actor.dismissed and self.is_ready(actor):
+                if actor.state is PARKED:
+                    self.take(actor)
+                self.pass_on(actor)
+                self.finished.take()
+                if self.given_up:
+                    raise Abandoned
+                return True
+        return False
+
+    def drain(self, works: Iterable[Background]) -> None:
+        """Perform background work outside the race until nothing is pending, in this order."""
+        backgrounds = [BackgroundActor(work) for work in works]
+        taken = True
+        while taken:
+            taken = False
+            for background in backgrounds:
+                if background.announced() is not None:
+                    taken = True
+                    moves.perform(self, background)
+            taken = taken or self.let_run()
+
+    def pass_time(self, own: Announced | None = None, *, timer: float | None = None) -> bool:
+        """Move the clock to the next deadline; False when nothing waits for time.
+
+        Args:
+            own: what the body waits for.
+            timer: when the next timer of the body's event loop is due.
+        """
+        clock = self.time.clock
+        waiting = [] if own is None else [own]
+        waiting += [
+            actor.pending
+            for actor in self.actors.values()
+            if (actor.born or actor.is_task) and actor.waits_for_time and actor.pending is not None
+        ]
+        deadlines = [step.deadline for step in waiting if step.deadline is not None]
+        if timer is not None:
+            deadlines.append(timer)
+        if not deadlines:
+            return False
+        clock.move_to(max(min(deadlines), clock.now()))
+        for step in waiting:
+            if step.deadline is not None and step.deadline <= clock.now():
+                step.fired = True
+                if step.wait is not None:
+                    self.record.waits.fire((step.wait.timer,))
+        return True
+
+    def end_body(self) -> None:
+        """At the end of the body: see who still waits, then let everybody leave.
+
+        A thread that is no daemon and waits for something that nobody will do is without an answer;
+        one that waits for time is not judged.
+        """
+        actors = self.started()
+        if not actors:
+            return
+        if self.complete and not self.given_up and not self.blocked:
+            for _ in range(MOVES_MAX):
+                if not self.let_run():
+                    break
+            self.blocked += tuple(
+                actor.as_blocked()
+                for actor in actors
+                if actor.state is PARKED and not actor.daemon and not actor.waits_for_time
+            )
+        unwind(self, actors)

@@ -4,19 +4,12 @@ Users leave when the race is over. What code under test has started itself stays
 ended, because later steps may still need it, unless the race has failed.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from pytest_supercache.runtime.kernel.actor import Actor, State
-from pytest_supercache.runtime.kernel.alone import MOVES_MAX, let_run
+from pytest_supercache.runtime.kernel.state import ExecutionState
 from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.kernel.whereabouts import where
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pytest_supercache.runtime.kernel.controller import Controller
 
 UNWIND_SECONDS = 1.0
 """How long a parked actor may take to leave its code when an execution ends."""
@@ -29,59 +22,59 @@ STEPS_MAX = 10_000
 """Steps in one execution; more is UNKNOWN: something polls without waiting."""
 
 
-def note_limit(controller: Controller) -> None:
+def note_limit(state: ExecutionState) -> None:
     """Note it if a race that goes on no more has gone on for longer than it may.
 
     That proves nothing.
     """
-    if len(controller.record.steps) >= STEPS_MAX:
-        controller.hazard(
+    if len(state.record.steps) >= STEPS_MAX:
+        state.hazard(
             f"an execution took {STEPS_MAX} steps without an end; something polls. Let it wait "
             "on a lock, an event or world.wait_until instead"
         )
-    elif controller.time.is_exhausted and controller.time.is_awaited(controller.actors.values()):
-        controller.hazard(
+    elif state.time.is_exhausted and state.time.is_awaited(state.actors.values()):
+        state.hazard(
             f"the clock has moved {TICKS_MAX} times and somebody still waits for it"
-            f"{_who_waits(controller)}"
+            f"{_who_waits(state)}"
         )
     else:
         return
-    controller.complete = False
+    state.complete = False
 
 
-def _who_waits(controller: Controller) -> str:
+def _who_waits(state: ExecutionState) -> str:
     """Name the actors that wait for the clock, each with its step and line."""
-    names = controller.time.awaited_by(controller.actors.values())
-    found = [controller.actors.get(name) for name in names]
+    names = state.time.awaited_by(state.actors.values())
+    found = [state.actors.get(name) for name in names]
     told = [where(actor) for actor in found if actor is not None and actor.state is not State.DONE]
     more = [f"{len(told) - WAITING_MAX} more"] if len(told) > WAITING_MAX else []
     return f": {', '.join([*told[:WAITING_MAX], *more])}" if told else ""
 
 
-def note_blocked(controller: Controller) -> None:
+def note_blocked(state: ExecutionState) -> None:
     """Nobody goes on any more: note who should have."""
-    controller.record.close()
-    if controller.time.cut_short:
-        controller.simplify("threads that repeat cut off soon after the users")
-    left = [actor for actor in controller.actors.values() if actor.state is not State.DONE]
+    state.record.close()
+    if state.time.cut_short:
+        state.simplify("threads that repeat cut off soon after the users")
+    left = [actor for actor in state.actors.values() if actor.state is not State.DONE]
     if not left:
         return
     blocked = [actor for actor in left if not actor.daemon]
-    if controller.complete:
-        controller.waiting = tuple(actor.as_pending(enabled=False) for actor in left)
+    if state.complete:
+        state.waiting = tuple(actor.as_pending(enabled=False) for actor in left)
         if any(not actor.born for actor in blocked):
-            controller.blocked += tuple(actor.as_blocked() for actor in blocked)
+            state.blocked += tuple(actor.as_blocked() for actor in blocked)
 
 
-def let_leave(controller: Controller) -> None:
+def let_leave(state: ExecutionState) -> None:
     """Dismiss the actors that are no longer needed, and stop recording memory accesses."""
-    failed = bool(controller.blocked) or not controller.complete
-    unwind(controller, [a for a in controller.actors.values() if failed or not a.born])
-    if controller.memory is not None:
-        controller.memory.end_race()
+    failed = bool(state.blocked) or not state.complete
+    unwind(state, [a for a in state.actors.values() if failed or not a.born])
+    if state.memory is not None:
+        state.memory.end_race()
 
 
-def unwind(controller: Controller, actors: Iterable[Actor]) -> None:
+def unwind(state: ExecutionState, actors: Iterable[Actor]) -> None:
     """Let parked actors leave their code, one after the other; locks come free on the way."""
     for actor in actors:
         if actor.is_task:
@@ -89,26 +82,5 @@ def unwind(controller: Controller, actors: Iterable[Actor]) -> None:
         actor.dismissed = True
         if actor.is_waiting:
             actor.baton.give()
-            if not controller.finished.take_within(UNWIND_SECONDS):
-                controller.hazard(f"{actor.name} did not leave its code when the execution ended")
-
-
-def end_body(controller: Controller) -> None:
-    """At the end of the body: see who still waits, then let everybody leave.
-
-    A thread that is no daemon and waits for something that nobody will do is without an answer; one
-    that waits for time is not judged.
-    """
-    actors = controller.started()
-    if not actors:
-        return
-    if controller.complete and not controller.given_up and not controller.blocked:
-        for _ in range(MOVES_MAX):
-            if not let_run(controller):
-                break
-        controller.blocked += tuple(
-            actor.as_blocked()
-            for actor in actors
-            if actor.state is State.PARKED and not actor.daemon and not actor.waits_for_time
-        )
-    unwind(controller, actors)
+            if not state.finished.take_within(UNWIND_SECONDS):
+                state.hazard(f"{actor.name} did not leave its code when the execution ended")

@@ -1,48 +1,43 @@
 """Steps that no scheduler is asked about: in passing, alone, or before the next choice."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from pytest_supercache.runtime.kernel.actor import Actor, Announced, State, WaitsForEverError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pytest_supercache.runtime.kernel.controller import Controller
+from pytest_supercache.runtime.kernel.state import ExecutionState
 
 
-def pass_by(controller: Controller, actor: Actor, announced: Announced) -> None:
+def pass_by(state: ExecutionState, actor: Actor, announced: Announced) -> None:
     """Take the step of a call that blocks inside a coroutine: nobody on its loop can go between."""
-    controller.leave_if_over(actor)
-    controller.record.close()
-    if controller.phase == "race" and controller.choices:
-        controller.note_memory(f"{actor.name} took the step {announced.label!r} without an await")
-        controller.simplify("blocking calls inside coroutines part of the step before")
+    state.leave_if_over(actor)
+    state.record.close()
+    if state.phase == "race" and state.choices:
+        state.note_memory(f"{actor.name} took the step {announced.label!r} without an await")
+        state.simplify("blocking calls inside coroutines part of the step before")
     parked, actor.pending = actor.pending, announced  # a callback of a task that is parked
-    _wait(controller, announced, actor)
-    controller.take(actor)
+    _wait(state, announced, actor)
+    state.take(actor)
     actor.pending = parked
-    if controller.memory is not None:
-        controller.memory.note_passing(actor)
+    if state.memory is not None:
+        state.memory.note_passing(actor)
 
 
-def take_alone(controller: Controller, actor: Actor) -> bool:
+def take_alone(state: ExecutionState, actor: Actor) -> bool:
     """Outside the race: let a parked task take its step, if it may."""
     if actor.state is not State.PARKED or actor.pending is None:
         return False
-    if not controller.may_take(actor, actor.pending):
+    if not state.may_take(actor, actor.pending):
         return False
-    controller.take(actor)
+    state.take(actor)
     return True
 
 
-def _wait(controller: Controller, announced: Announced, actor: Actor) -> None:
+def _wait(state: ExecutionState, announced: Announced, actor: Actor) -> None:
     """Block the loop: nobody on it can end the wait, so time passes at once or it never ends."""
-    if controller.may_take(actor, announced):
+    if state.may_take(actor, announced):
         return
-    if announced.deadline is None and _is_a_thread_left(controller):
-        controller.hazard(
+    if announced.deadline is None and _is_a_thread_left(state):
+        state.hazard(
             f"{actor.name} waits inside of a coroutine ({announced.label!r}) while a thread goes "
             "on, which is not available in this version: wait with an await, as asyncio.Lock does, "
             "or on a thread, by asyncio.to_thread"
@@ -51,18 +46,18 @@ def _wait(controller: Controller, announced: Announced, actor: Actor) -> None:
         raise WaitsForEverError(
             f"{announced.label!r} would block its event loop for ever: nothing on it can end that"
         )
-    clock = controller.time.clock
+    clock = state.time.clock
     clock.move_to(max(announced.deadline, clock.now()))
     announced.fired = True
     if announced.wait is not None:
-        controller.record.waits.fire((announced.wait.timer,))
+        state.record.waits.fire((announced.wait.timer,))
 
 
-def _is_a_thread_left(controller: Controller) -> bool:
+def _is_a_thread_left(state: ExecutionState) -> bool:
     """Say whether a thread beside the loop could end a wait."""
     return any(
         not actor.is_task and not actor.direct and actor.state is not State.DONE
-        for actor in controller.actors.values()
+        for actor in state.actors.values()
     )
 
 

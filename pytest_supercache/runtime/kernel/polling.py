@@ -8,23 +8,15 @@ written what it reads, or when nobody else can go on. Code that counts its quest
 up later, which no schedule would show: that is said, and nothing is proved.
 """
 
-from __future__ import annotations
-
 import inspect
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from pytest_supercache.runtime.kernel.actor import Actor, State
+from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.own_code import PACKAGE_FOLDER
+from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
-
-if TYPE_CHECKING:
-    from pytest_supercache.runtime.kernel.controller import Controller
-    from pytest_supercache.runtime.kernel.stepping import Stepping
-
-RELEASES_MAX = 100
-"""Questions that are asked again although nothing has changed; more is UNKNOWN."""
 
 _SCALARS = frozenset({str, bytes, int, float, bool, complex, type(None)})
 _CONTAINERS = (dict, list, set)
@@ -127,26 +119,3 @@ def _form(value: Any) -> object:
     if kind in _CONTAINERS:
         return id(value), len(value)
     return kind if is_under_test_name(str(kind.__module__)) else id(value)
-
-
-def release_polls(controller: Controller) -> bool:
-    """Let those ask again who are no daemons; nobody else can go on. False: there are none."""
-    waiting = [
-        actor.pending
-        for actor in controller.actors.values()
-        if actor.state is State.PARKED and not actor.daemon and actor.pending is not None
-        and actor.pending.polls and actor.pending.recheck_from is not None
-    ]  # fmt: skip
-    if not waiting:
-        return False
-    controller.releases += 1
-    if controller.releases > RELEASES_MAX:
-        controller.hazard(
-            f"{waiting[0].label!r} was asked {RELEASES_MAX} times while nothing else could go on; "
-            "code that polls should wait on an event, a condition or a queue instead"
-        )
-        controller.complete = False
-        return False
-    for pending in waiting:
-        pending.recheck_from = None
-    return True

@@ -148,7 +148,7 @@ def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
         except BaseException as error:  # noqa: BLE001 - handed to the caller
             actor.error = error
         try:
-            ending.end_body(controller)
+            controller.end_body()
         except BaseException as error:  # noqa: BLE001 - handed to the caller
             actor.error = actor.error or error
         actor.state = State.DONE

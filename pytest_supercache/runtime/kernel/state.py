@@ -1,0 +1,159 @@
+"""The state of one execution: who takes part, what was chosen, and who may go on.
+
+The controller lets actors go on; what ends an execution, passes a step by, or records a move works
+on this state, too, and needs no controller for it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pytest_supercache.core.schedule import Scheduler
+from pytest_supercache.core.trace import Pending
+from pytest_supercache.runtime.kernel.actor import (
+    DONE,
+    NEW,
+    PARKED,
+    Abandoned,
+    Actor,
+    ActorThread,
+    Announced,
+    BackgroundActor,
+)
+from pytest_supercache.runtime.kernel.baton import Baton
+from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.notes import Notes
+from pytest_supercache.runtime.kernel.record import Record
+from pytest_supercache.runtime.kernel.timekeeper import Timekeeper
+
+
+def stay(_node: str | None) -> None:
+    """Enter a node where no node has anything of its own."""
+
+
+class ExecutionState(Notes):
+    """The state of one execution.
+
+    Args:
+        scheduler: is asked who goes next.
+        time: moves the clock.
+        record: keeps the steps.
+        shared_memory: every step may touch the memory of its node.
+        enter_node: swaps in the module-level state of a node.
+        swaps_state: whether there is any.
+        grain: where the points are at which choices are made.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        time: Timekeeper,
+        record: Record,
+        *,
+        shared_memory: bool = False,
+        enter_node: Callable[[str | None], None] = stay,
+        swaps_state: bool = False,
+        grain: str = "command",
+    ) -> None:
+        super().__init__(shared_memory=shared_memory, grain=grain)
+        self.scheduler = scheduler
+        self.script: Sequence[str] = getattr(scheduler, "script", ())
+        self.time = time
+        self.record = record
+        self.enter_node = enter_node
+        self.enters_nodes = enter_node is not stay
+        self.swaps_state = swaps_state
+
+        self.actors: dict[str, Actor] = {}
+        self.phase = "before"
+        self.choices: list[str] = []
+        self.preemptions = 0
+        self.loops: list[Any] = []  # event loops that run in this execution
+        self.new_thread: Callable[..., ActorThread] = ActorThread
+        self.polls = self.releases = 0  # of questions that are repeated
+        self.blocked: tuple[Pending, ...] = ()
+        self.waiting: tuple[Pending, ...] = ()
+        self.complete = True
+        self.given_up = False  # by the watchdog
+        self.progress = 0  # moves at every switch point; the watchdog reads it
+        self.finished: Any = Baton()  # given when the race is over
+        self.backgrounds: dict[str, BackgroundActor] = {}
+        self.memory: Any = None  # what actors touch, if that is looked at
+        self.ready: frozenset[str] = frozenset()  # at the last choice
+        self.fused: Actor | None = None  # was chosen for the first time: entry and first step
+        self.crash: BaseException | None = None
+        self.mistake: Exception | None = None  # of this package, not of code under test
+
+    def started(self) -> list[Actor]:
+        """Return the actors that code under test has started itself."""
+        return [actor for actor in self.actors.values() if actor.born]
+
+    def leaving(self) -> bool:
+        """Say whether the calling thread is only unwinding: its steps do not count any more."""
+        actor = current_actor()
+        return self.given_up or (actor is not None and actor.dismissed)
+
+    def leave_if_over(self, actor: Actor) -> None:
+        """Raise Abandoned if the execution has ended."""
+        if self.given_up or actor.dismissed:
+            raise Abandoned
+
+    def crashed(self, error: BaseException) -> None:
+        """Keep what ended the execution before its end, to be raised where the race was begun."""
+        self.crash = self.crash or error
+
+    def is_ready(self, actor: Actor) -> bool:
+        """Say whether an actor could go on."""
+        is_parked = actor.state is PARKED
+        return self.may_take(actor, actor.pending) if is_parked else actor.state is NEW
+
+    def may_take(self, actor: Actor, announced: Announced | None) -> bool:
+        """Say whether an actor may take the step that it has announced."""
+        assert announced is not None, f"{actor.name} has announced nothing"
+        wait = announced.wait
+        if announced.fired:
+            return wait is None or not wait.after or self.record.waits.is_set(wait.after)
+        if wait is None and announced.recheck_from is None:
+            return True
+        if announced.recheck_from is not None:
+            return self.record.wrote_since(announced.recheck_from, announced.footprint.reads)
+        return self.record.allows(actor.name, wait)
+
+    def place_of_step(self) -> tuple[str, int | None]:
+        """Return the phase of a step that is taken now, and the choice that led to it, if one did.
+
+        What tasks do before the first choice is before the race: in no schedule does it come later.
+        """
+        if self.phase == "race" and self.choices:
+            return "race", len(self.choices) - 1
+        return ("before" if self.phase == "race" else self.phase), None
+
+    def all_pending(self) -> tuple[Pending, ...]:
+        """Describe what everyone was about to do at the last choice, if the record is that full."""
+        if not self.record.is_full:
+            return ()
+        found = [
+            actor.as_pending(enabled=name in self.ready)
+            for name, actor in self.actors.items()
+            if actor.state is not DONE
+        ]
+        for name, work in self.backgrounds.items():
+            announced = work.announced()
+            if announced is not None and name in self.ready:
+                found.append(Pending(name, announced.label, announced.footprint, enabled=True))
+        return tuple(found)
+
+    def take(self, actor: Actor) -> None:
+        """Record that an actor takes the step it has announced."""
+        announced = actor.pending
+        assert announced is not None, f"{actor.name} was chosen without a pending step"
+        phase, choice = self.place_of_step()
+        pending = self.all_pending() if self.record.is_full and choice is not None else ()
+        self.record.take(actor, announced, phase, choice, pending)
+        actor.outside += actor.operation is None or not actor.operations
+        actor.taken += 1
+        actor.is_by_hand = announced.kind == "hand"
+        if actor.spin is not None and (announced.footprint.writes or announced.deadline):
+            actor.spin = None
+        actor.pending = None
+        if self.enters_nodes:
+            self.enter_node(actor.node)
