@@ -45,7 +45,7 @@ async def sleep(delay: float, result: Any = None) -> Any:
     """Stand in for ``asyncio.sleep``: in a race only the virtual clock moves."""
     execution = controlled()
     if execution is None or not _is_racing():
-        return await _real_sleep(delay, result)
+        return await _real_sleep(delay, result)  # the loop runs others, then lets time pass
     if delay <= 0:
         await async_stepping.step(execution, "sleep 0 ms", NOTHING, kind="clock")
     else:
@@ -101,7 +101,9 @@ def tools_watched() -> Iterator[None]:
 
 def _is_racing() -> bool:
     actor = current_actor()
-    return not isinstance(actor, TaskActor) or actor.home.racing
+    if isinstance(actor, TaskActor):
+        return bool(actor.home.racing)
+    return actor is None or not actor.direct  # a body on its loop
 
 
 def _noting(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.own_code import RUNTIME
 from pytest_supercache.runtime.kernel.under_test import (
     is_tool_name,
     is_under_test_name,
@@ -313,11 +314,26 @@ _GENERATORS = frozenset({types.GeneratorType, types.AsyncGeneratorType})
 
 def runs_python(function: Any) -> bool:
     """Say whether to call something runs Python code, in which others may come in."""
-    kind = type(function)
-    if issubclass(kind, type):
+    if type(function) is functools.partial:
+        return runs_python(function.func)
+    module = str(getattr(function, "__module__", None))
+    if module.startswith((RUNTIME, "freezegun.")) or hasattr(function, "__wrapped__"):
+        function = _replaced(function, module)
+    if issubclass(type(function), type):
         made_by = [getattr(function, name, None) for name in ("__init__", "__new__")]
         return any(type(one) is types.FunctionType for one in made_by)
-    return kind in (types.FunctionType, types.MethodType, functools.partial)
+    return type(function) in (types.FunctionType, types.MethodType)
+
+
+def _replaced(function: Any, module: str) -> Any:
+    """Return what a check has replaced, as far as it is C code that Python code stands in for."""
+    if module.startswith("freezegun.") or getattr(function, "__name__", "") in _IN_C:
+        return len
+    real = getattr(function, "__wrapped__", function)
+    return real if type(real) is types.BuiltinFunctionType else function
+
+
+_IN_C = frozenset({"Lock", "SimpleQueue"})
 
 
 def compares_in_python(value: Any) -> bool:

@@ -10,6 +10,7 @@ from functools import cache
 
 from pytest_supercache.declare.adapters import LIBRARIES
 from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.own_code import SYNC
 from pytest_supercache.runtime.kernel.under_test import is_tool_name
 
 FRAMEWORKS = frozenset(
@@ -57,9 +58,10 @@ def derives_from_foreign(kind: type) -> bool:
 def keeps_attributes(kind: type) -> bool:
     """Say whether objects of a type that is left alone keep what code sets, for all who use them.
 
-    Those of a tool of the run do not, nor do those that have values for each thread or task.
+    Those of a tool of the run do not, nor do those that have values for each thread or task. What
+    stands in for a queue or a thread does: code sets a flag on it that another thread reads.
     """
-    return not _is_controlled(kind.__module__)
+    return kind.__module__.startswith(SYNC) or not _is_controlled(kind.__module__)
 
 
 @cache

@@ -1,11 +1,13 @@
 """What the getters of `operator` touch: code of C that gets attributes and items by their names."""
 
+import types
 from typing import Any
 
 from pytest_supercache.runtime.memory.accesses import Accesses
-from pytest_supercache.runtime.memory.effects import PLAIN
+from pytest_supercache.runtime.memory.effects import PLAIN, SCALARS
 from pytest_supercache.runtime.memory.hooks import load_attribute
 from pytest_supercache.runtime.memory.items import touch_item
+from pytest_supercache.runtime.memory.touching import find_in_class
 
 
 def items_got(accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> None:
@@ -16,16 +18,35 @@ def items_got(accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> No
 
 
 def attributes_got(_accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> Any:
-    """Return a stand-in for an ``attrgetter``: of ``a.b`` the first part says whose ``b`` it is."""
+    """Return a stand-in for an ``attrgetter``: of ``a.b`` the first part says whose ``b`` it is.
+
+    None: it gets plain attributes of one object, in one call of C, and they are touched together.
+    """
     if len(arguments) != 1 or type(arguments[0]) in PLAIN:
         return None
     names = getter.__reduce__()[1]
+    kind = type(arguments[0])
+    if not any("." in name or _is_computed(kind, name) for name in names):
+        for name in names:
+            load_attribute(arguments[0], name)
+        return None
 
     def stand_in(holder: Any) -> Any:
         found = tuple(_attribute(holder, name.split(".")) for name in names)
         return found if len(found) > 1 else found[0]
 
     return stand_in
+
+
+def _is_computed(kind: type, name: str) -> bool:
+    """Say whether an attribute of a type may be found by code of Python."""
+    found, _ = find_in_class(kind, name)
+    asks = find_in_class(kind, "__getattribute__")[0], find_in_class(kind, "__getattr__")[0]
+    is_python = types.FunctionType in map(type, asks)
+    return is_python or not (found is None or type(found) in _PLAINLY_FOUND)
+
+
+_PLAINLY_FOUND = SCALARS | {types.MemberDescriptorType, types.FunctionType}
 
 
 def _attribute(holder: Any, parts: list[str]) -> Any:

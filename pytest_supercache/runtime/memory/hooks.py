@@ -12,6 +12,7 @@ from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.own_code import SYNC
 from pytest_supercache.runtime.kernel.under_test import members_of
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
@@ -128,8 +129,10 @@ def _at_attribute(holder: Any, name: str, *, writes: bool) -> Accesses | None:
 @of_kind
 def _is_without_memory(kind: type) -> bool:
     """Say whether attributes of a type are left alone; most that code loads are its methods."""
-    is_looked_at = not is_left_alone(kind) or issubclass(kind, LOOKED_AT)
-    return not is_looked_at and top(kind.__module__) in IMMUTABLE
+    if not is_left_alone(kind) or issubclass(kind, LOOKED_AT):
+        return False
+    is_ours = kind.__module__.startswith(SYNC)  # code under test may set attributes of its own
+    return top(kind.__module__) in IMMUTABLE and not is_ours
 
 
 def load_global(name: str) -> None:

@@ -76,11 +76,22 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
         if writes or name in holder.__dict__:
             accesses.touch(holder, f".{name}", writes=writes)
     elif kind is types.ModuleType:
-        touch_global(accesses, vars(holder), name, writes=writes)
+        _module_attribute(accesses, vars(holder), name, writes=writes)
     elif issubclass(kind, type):
         _class_attribute(accesses, holder, name, writes=writes)
     else:
         _instance_attribute(accesses, holder, name, writes=writes)
+
+
+def _module_attribute(
+    accesses: Accesses, members: dict[str, Any], name: str, *, writes: bool
+) -> None:
+    """Touch a global of a module, also one that is missing and that its ``__getattr__`` makes."""
+    is_asked_for = not writes and name not in members and "__getattr__" in members
+    if is_asked_for and is_rewritten(members.get("__name__")):
+        accesses.touch(members, f".{name}", writes=False)
+    else:
+        touch_global(accesses, members, name, writes=writes)
 
 
 def note_owner(accesses: Accesses, holder: Any) -> None:
@@ -117,7 +128,7 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
     kind = type(holder)
     is_local = issubclass(kind, threading.local)  # its values are those of a thread
     if is_left_alone(kind) and not (is_local and accesses.is_of_task()):
-        _left_alone(accesses, holder, name)
+        _left_alone(accesses, holder, name, writes=writes)
         return
     found, base = find_in_class(kind, name)
     if type(found) is property:
@@ -146,11 +157,13 @@ def touch_set(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> No
         accesses.touch(holder, f".{name}", writes=writes)
 
 
-def _left_alone(accesses: Accesses, holder: Any, name: str) -> None:
-    """Touch nothing, unless a thread is asked for what it has from its start on."""
+def _left_alone(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
+    """Touch what a thread has from its start on, or what code has set on such an object."""
     accesses.sections.note_left_alone(type(holder))
     if name in {"ident", "native_id"} and isinstance(holder, threading.Thread):
         accesses.touch(holder, STARTED, writes=False)
+    elif not isinstance(holder, threading.local):
+        touch_set(accesses, holder, name, writes=writes)
 
 
 def writes_itself(kind: type, method: str) -> bool:

@@ -4,13 +4,17 @@ What one actor draws does not depend on how much others have drawn: each draws f
 own, as it would in a process of its own. Else two steps that have nothing in common would be told
 apart by who drew first, and every order of them would have to be executed.
 
+The numbers in the names of threads (`Thread-1`) begin anew in every execution, too.
+
 ``os.urandom`` stays real on purpose. Code whose steps depend on it is found to be not
 deterministic, and that is said, rather than hidden.
 """
 
 import ctypes
+import itertools
 import random
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +39,9 @@ _GENERATOR: Any = random._inst  # noqa: SLF001 - it has no other name
 _BYTES = "_urandom"
 """Where CPython's ``SystemRandom``, and with it ``secrets``, has its bytes from."""
 
+_NUMBERS = "_counter"
+"""Where CPython's ``threading`` has the numbers of threads without a name of their own."""
+
 
 def _real() -> list[tuple[Any, str, Any]]:
     """Return the functions that are drawn with, where they are: module, name, function.
@@ -57,11 +64,11 @@ def _real() -> list[tuple[Any, str, Any]]:
 
 @contextmanager
 def seeded() -> Iterator["Seeding"]:
-    """Make ``random``, ``secrets`` and ``uuid`` repeatable; put all back afterwards.
+    """Make ``random``, ``secrets``, ``uuid`` and names of threads repeat; put all back afterwards.
 
     What somebody has put in the place of one of their functions stays there.
     """
-    state = random.getstate()
+    state, numbers = random.getstate(), vars(threading).get(_NUMBERS)
     streams = _Streams()
     seed = _seed_unless_fresh()
     replaced = [
@@ -71,6 +78,8 @@ def seeded() -> Iterator["Seeding"]:
     def start(number: int) -> None:
         seed(number)
         streams.begin(number)
+        if numbers is not None:
+            setattr(threading, _NUMBERS, itertools.count(1).__next__)
 
     for module, name, _, stand_in in replaced:
         setattr(module, name, stand_in)
@@ -82,6 +91,8 @@ def seeded() -> Iterator["Seeding"]:
         for module, name, real, _ in replaced:
             setattr(module, name, real)
         random.setstate(state)
+        if numbers is not None:
+            setattr(threading, _NUMBERS, numbers)
 
 
 class _Streams:

@@ -1,6 +1,7 @@
 """Cooperative locks, events, semaphores and sleeps: what code under test gets for the real ones."""
 
 import threading
+from math import isnan
 from time import sleep as real_sleep
 from types import TracebackType
 from typing import Any
@@ -244,7 +245,11 @@ def sleep(seconds: float) -> None:
     execution = controlled()
     if execution is None:
         real_sleep(seconds)
-    elif seconds <= 0:
+    elif isnan(seconds):
+        raise ValueError("Invalid value NaN (not a number)")
+    elif seconds < 0:
+        raise ValueError("sleep length must be non-negative")
+    elif not seconds:
         execution.step("sleep 0 ms", NOTHING, kind="clock")
     else:
         execution.step(
