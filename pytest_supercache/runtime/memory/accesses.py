@@ -298,6 +298,14 @@ class Accesses:
         """Note that a coroutine did, without an await, what lets a thread go on, or begin."""
         self.shared.note_passing(actor)
 
+    def note_inside(self, kind: type, name: str) -> None:
+        """Note that code looks into an object that stands in for one of the standard library."""
+        self._controller.hazard(
+            f"the code under test looks into `{name}` of a {kind.__name__}, which is not what the "
+            "real class has there while a check runs. Use the methods of the class, such as "
+            "qsize(), empty(), locked(), is_set() or join(), or keep it in a variable of your own"
+        )
+
     def note_passed(self, holder: Any, part: str = WHOLE) -> None:
         """Note that an object is used which may outlive the execution."""
         if passed := self.lasting.touch(holder, part):

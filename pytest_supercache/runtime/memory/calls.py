@@ -62,7 +62,12 @@ from pytest_supercache.runtime.memory.library import (
     touches_itself,
 )
 from pytest_supercache.runtime.memory.memos import remembered, touch_memo
-from pytest_supercache.runtime.memory.paths import LOOKING_AT_FILES, touch_file
+from pytest_supercache.runtime.memory.paths import (
+    BY_DESCRIPTOR,
+    LOOKING_AT_FILES,
+    touch_descriptor,
+    touch_file,
+)
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.seen import is_seen
 from pytest_supercache.runtime.memory.steps import Together
@@ -355,6 +360,8 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
     shared: Footprint | None = None
     if function in LOOKING_AT_FILES and arguments:
         touch_file(accesses, arguments[0], writes=False)
+    elif function in BY_DESCRIPTOR and arguments and type(arguments[0]) is int:
+        touch_descriptor(accesses, arguments[0], writes=BY_DESCRIPTOR[function])
     reads_only, is_deep = is_read_by(function), reads_deeply(function)
     for argument in arguments:
         kind = type(argument)

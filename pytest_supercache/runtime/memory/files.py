@@ -22,7 +22,10 @@ from pytest_supercache.runtime.memory.steps import Together
 
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _CHANGES_ALL = frozenset({"os.rename", "os.link", "os.symlink"})
-_CHANGES_FIRST = frozenset({"os.remove", "os.truncate", "os.rmdir", "os.mkdir"})
+_CHANGES_FIRST = frozenset(
+    {"os.remove", "os.truncate", "os.rmdir", "os.mkdir", "os.utime", "os.chmod"}
+)
+_KEEPS_ENTRIES = frozenset({"os.truncate", "os.utime", "os.chmod"})
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -54,9 +57,9 @@ def _open(accesses: Accesses, path: Any, mode: Any, flags: int) -> None:
 
 def _change(accesses: Accesses, event: str, path: Any) -> None:
     """Touch what is made, removed or truncated; of a folder the entries as well."""
-    touch_file(accesses, path, writes=True, makes=event != "os.truncate")
+    touch_file(accesses, path, writes=True, makes=event not in _KEEPS_ENTRIES)
     changes_all = is_gone_or_contested(accesses, path) if event == "os.mkdir" else is_folder(path)
-    if changes_all:
+    if changes_all and event not in _KEEPS_ENTRIES:
         touch_folder(accesses, path, writes=True)
 
 

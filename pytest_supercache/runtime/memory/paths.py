@@ -8,6 +8,7 @@ folders are only ways to files.
 import os
 import re
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,12 @@ LOOKING_AT_FILES = (
     os.path.getsize, os.path.getmtime,
 )  # fmt: skip
 """Functions that look at a file without opening it; the interpreter does not tell of them."""
+
+BY_DESCRIPTOR = {
+    os.read: False, os.pread: False, os.readv: False, os.fstat: False, os.write: True,
+    os.pwrite: True, os.writev: True, os.ftruncate: True,
+}  # fmt: skip
+"""Functions that take the number of an open file -> whether they write to it."""
 
 _OF_THE_INTERPRETER = (".py", ".pyc", "__pycache__", "null", "urandom")
 
@@ -44,10 +51,30 @@ def touch_file(accesses: Accesses, path: Any, *, writes: bool, makes: bool = Fal
         return
     with Together(accesses):
         if not full.name.startswith(FOLDER_PREFIX):
-            accesses.touch(accesses.file(f"file {full.name}"), WHOLE, writes=writes)
+            for name in _names_of_file(full):
+                accesses.touch(accesses.file(name), WHOLE, writes=writes)
         if _counts(accesses, full.parent, changes=False):
             part = WHOLE if _RANDOM.search(full.name) else f"[{full.name!r}]"
             accesses.touch(accesses.file(_named(full.parent)), part, writes=makes)
+
+
+def _names_of_file(path: Path) -> list[str]:
+    """Return what a file is called: as its target if it is a link, and all hard links are one."""
+    with suppress(OSError):
+        real = path.readlink() if (is_link := path.is_symlink()) else path
+        names = [f"file {real.name}"]
+        if (path.stat() if is_link else path.lstat()).st_nlink > 1 and path.is_file():
+            names.append("files with hard links")
+        return names
+    return [f"file {path.name}"]
+
+
+def touch_descriptor(accesses: Accesses, number: int, *, writes: bool) -> None:
+    """Touch a file by the number under which it is open, where the system tells its path."""
+    with suppress(OSError):
+        path = Path(f"/proc/self/fd/{number}").readlink()
+        if path.is_file():
+            touch_file(accesses, path, writes=writes)
 
 
 def touch_folder(accesses: Accesses, path: Any, *, writes: bool) -> None:

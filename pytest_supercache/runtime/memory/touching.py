@@ -13,6 +13,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.calling import here
+from pytest_supercache.runtime.kernel.own_code import SYNC
 from pytest_supercache.runtime.kernel.under_test import members_of
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
@@ -151,10 +152,22 @@ def touch_set(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> No
     kind, actor = type(holder), accesses.actor()
     if actor is None or not keeps_attributes(kind):
         return
+    if name in _INSIDE and kind.__module__.startswith(SYNC):
+        accesses.note_inside(kind, name)
     if accesses.sharing.is_attribute_shared(name, actor.name, writes=writes):
         if accesses.shared.names is not None:
             accesses.shared.names.name_alike(holder, kind.__name__)
         accesses.touch(holder, f".{name}", writes=writes)
+
+
+_INSIDE = frozenset(
+    {
+        "queue", "mutex", "not_empty", "not_full", "all_tasks_done", "unfinished_tasks", "_value",
+        "_flag", "_cond", "_waiters", "_lock", "_is_owned", "_count", "_state", "_condition",
+        "_result", "_exception", "_done_callbacks", "_threads", "_work_queue", "_idle_semaphore",
+    }
+)  # fmt: skip
+"""What code looks at of locks, queues, futures and pools beside their methods."""
 
 
 def _left_alone(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
