@@ -10,6 +10,7 @@ import queue
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from time import sleep  # noqa: TID251 - what code under test does
 
 from pytest_supercache import check
 
@@ -148,6 +149,9 @@ CASES = {
     "a re-entrant lock of another one": _released_by_another,
     "a re-entrant lock asked with a timeout at once": lambda: threading.RLock().acquire(False, 1),
     "a re-entrant lock asked for less than no time": lambda: threading.RLock().acquire(True, -2),
+    "a sleep for less than no time": lambda: sleep(-1),
+    "a sleep for no number": lambda: sleep(float("nan")),
+    "a sleep for a text": lambda: sleep("1"),
     "a semaphore below zero": lambda: threading.Semaphore(-1),
     "a semaphore asked with a timeout at once": lambda: threading.Semaphore().acquire(False, 1),
     "a semaphore released for nobody": lambda: threading.Semaphore().release(0),

@@ -120,6 +120,52 @@ def test_a_thread_that_leaves_with_system_exit_has_just_ended():
     assert set(complete(run)) == {(True, False), (False, False)}
 
 
+@pytest.mark.parametrize("is_hooked", [True, False])
+def test_an_error_of_a_thread_is_an_answer_unless_the_code_has_a_hook_for_it(
+    monkeypatch: pytest.MonkeyPatch, is_hooked: bool
+):
+    heard = []
+
+    def crash():
+        raise ValueError("late")
+
+    def body(world):
+        def flow():
+            heard.clear()
+            thread = threading.Thread(target=crash)
+            thread.start()
+            thread.join()
+            return [(args.exc_type, args.thread is thread) for args in heard]
+
+        world.actor("alice", flow)
+        answers = world.run()
+        assert answers["alice"] == [(ValueError, True)]
+
+    def hook(args):
+        heard.append(args)
+
+    if is_hooked:
+        monkeypatch.setattr(threading, "excepthook", hook)
+    assert check(body).verdict is (Verdict.HOLDS if is_hooked else Verdict.VIOLATED)
+
+
+def test_threads_are_numbered_anew_in_every_execution():
+    names = set()
+
+    def body(world):
+        def flow():
+            names.add(threading.Thread().name)
+
+        world.actor("alice", flow)
+        world.actor("bob", lambda: world.step("look", reads="x"))
+        world.run()
+
+    before = int(threading.Thread().name.partition("-")[2])
+    assert check(body, search="all-schedules").verdict is Verdict.HOLDS
+    assert names == {"Thread-1"}
+    assert int(threading.Thread().name.partition("-")[2]) > before
+
+
 @pytest.mark.parametrize(
     ("timeout", "alive", "waited"), [(1, True, 1), (60, False, 5), (0, True, 0)]
 )

@@ -1,6 +1,7 @@
 """Attributes that code sets on objects of libraries which are otherwise left alone."""
 
 import logging
+import queue
 import threading
 
 import pytest
@@ -67,6 +68,86 @@ def a_mark_on_a_logger(world):
 @right("both hold one lock")
 def a_mark_on_a_logger_under_a_lock(world):
     _begun_once(world, threading.Lock())
+
+
+@broken("the thread reads the flag, and goes on after it was set")
+def a_flag_set_on_a_thread(world):
+    _stopped(world, lambda thread: setattr(thread, "is_wanted", False))
+
+
+@right("the thread is joined before anybody looks at what it has done")
+def a_thread_that_is_joined(world):
+    _stopped(world, threading.Thread.join)
+
+
+def _stopped(world, stop):
+    done = []
+
+    def work():
+        if getattr(threading.current_thread(), "is_wanted", True):
+            done.append(1)
+
+    def main():
+        thread = threading.Thread(target=work)
+        thread.start()
+        stop(thread)
+        before = len(done)
+        thread.join()
+        assert len(done) == before
+
+    world.actor("main", main)
+    world.run()
+
+
+@broken("both read the same number of the queue before either writes it")
+def hits_of_a_queue(world):
+    jobs = queue.Queue()
+    _counted(world, jobs, jobs)
+
+
+@right("each user counts on a queue of its own")
+def hits_of_two_queues(world):
+    _counted(world, queue.Queue(), queue.Queue())
+
+
+@broken("both read the same number of the thread before either writes it")
+def hits_of_a_thread(world):
+    thread = threading.Thread(target=len)
+    _counted(world, thread, thread)
+
+
+@right("each user counts on a thread of its own")
+def hits_of_two_threads(world):
+    _counted(world, threading.Thread(target=len), threading.Thread(target=len))
+
+
+@broken("both look before either puts", unknown="looks into `queue` of a Queue")
+def a_queue_that_is_looked_into(world):
+    jobs = queue.Queue()
+
+    def offer():
+        if 1 not in jobs.queue:
+            jobs.put(1)
+
+    world.actor("one", offer)
+    world.actor("two", offer)
+    world.run()
+    assert jobs.qsize() == 1
+
+
+@right("one lock holds around the look and the put")
+def a_queue_that_is_asked_under_a_lock(world):
+    jobs, lock = queue.Queue(), threading.Lock()
+
+    def offer():
+        with lock:
+            if jobs.empty():
+                jobs.put(1)
+
+    world.actor("one", offer)
+    world.actor("two", offer)
+    world.run()
+    assert jobs.qsize() == 1
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

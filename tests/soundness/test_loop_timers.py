@@ -121,6 +121,28 @@ async def a_store_that_is_due_after_the_next_look(world):
     await _stored_between(world, [(0.01, 1), (0.5, 0.01)])
 
 
+async def _rung_later(world, seconds):
+    rung = []
+
+    async def arm():
+        asyncio.get_running_loop().call_later(0.2, rung.append, 1)
+
+    world.actor("flow", arm)
+    await world.run()
+    await asyncio.sleep(seconds)
+    assert rung == [1]
+
+
+@right("the body sleeps for longer than the timer")
+async def a_timer_while_the_body_sleeps(world):
+    await _rung_later(world, 1)
+
+
+@broken("the body sleeps for less time than the timer")
+async def a_timer_after_the_body_has_slept(world):
+    await _rung_later(world, 0.1)
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_a_verdict_is_the_truth(system):
     system.must_be_told()

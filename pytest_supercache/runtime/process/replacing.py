@@ -27,6 +27,19 @@ class _ModuleView(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_real"], name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set what code sets on the real module, unless the name is one of the others."""
+        if name in self.__dict__:
+            super().__setattr__(name, value)
+        else:
+            setattr(self.__dict__["_real"], name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in self.__dict__:
+            super().__delattr__(name)
+        else:
+            delattr(self.__dict__["_real"], name)
+
 
 _THREADING = {
     "Lock": locks.Lock, "RLock": locks.RLock, "Event": locks.Event, "Semaphore": locks.Semaphore,

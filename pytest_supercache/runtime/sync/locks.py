@@ -1,10 +1,10 @@
 """Cooperative locks, events, semaphores and sleeps: what code under test gets for the real ones."""
 
 import threading
-from math import isnan
+from operator import index
 from time import sleep as real_sleep
 from types import TracebackType
-from typing import Any
+from typing import Any, SupportsIndex
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.waits import CounterState, FlagState, LockState
@@ -240,16 +240,16 @@ class BoundedSemaphore(Semaphore):
     _bounded = True
 
 
-def sleep(seconds: float) -> None:
+def sleep(seconds: float | SupportsIndex) -> None:
     """Stand in for ``time.sleep``: in an execution only the virtual clock moves."""
     execution = controlled()
     if execution is None:
         real_sleep(seconds)
-    elif isnan(seconds):
-        raise ValueError("Invalid value NaN (not a number)")
-    elif seconds < 0:
-        raise ValueError("sleep length must be non-negative")
-    elif not seconds:
+        return
+    seconds = seconds if isinstance(seconds, float) else index(seconds)
+    if not seconds >= 0:
+        real_sleep(seconds)  # which raises, at once
+    if not seconds:
         execution.step("sleep 0 ms", NOTHING, kind="clock")
     else:
         execution.step(

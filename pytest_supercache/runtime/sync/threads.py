@@ -115,7 +115,7 @@ def live_to_the_end(execution: Stepping, child: Actor, run: Callable[[], None]) 
     except SystemExit:
         pass  # ends a thread without a word
     except BaseException as raised:  # noqa: BLE001 - judged by the guarantee `answers`
-        error = raised
+        error = None if _is_handled(child.thread, raised) else raised
     flag = ended(child)
     child.is_through = True
     execution.step(
@@ -124,6 +124,15 @@ def live_to_the_end(execution: Stepping, child: Actor, run: Callable[[], None]) 
     )  # fmt: skip
     if error is not None:
         raise error
+
+
+def _is_handled(thread: threading.Thread | None, error: BaseException) -> bool:
+    """Say whether code under test has a hook for errors of threads, after it was called."""
+    hook = threading.excepthook
+    if not is_under_test_name(str(getattr(hook, "__module__", None))):
+        return False
+    hook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))
+    return True
 
 
 def _is_started_by_code_under_test() -> bool:

@@ -1,0 +1,128 @@
+"""Files that are reached by a descriptor or a link, and what is known of a file beside its text."""
+
+import os
+
+import pytest
+
+from tests.soundness.truth import broken, right, systems_of
+
+LOST = "both read the same number before either writes it"
+APART = "the two names are those of two files"
+
+
+def _write_next(path):
+    path.write_text(str(int(path.read_text() or 0) + 1))
+
+
+def _written_next(world, other, expected):
+    file = world.tmp_path / "file"
+    file.write_text("0")
+    world.actor("one", _write_next, file)
+    world.actor("two", _write_next, other(file))
+    world.run()
+    assert file.read_text() == expected
+
+
+def _link(file):
+    link = file.with_name("link")
+    link.symlink_to(file)
+    return link
+
+
+def _hard_link(file):
+    link = file.with_name("link")
+    link.hardlink_to(file)
+    return link
+
+
+def _copy(file):
+    copy = file.with_name("link")
+    copy.write_text(file.read_text())
+    return copy
+
+
+@broken(LOST)
+def a_number_behind_a_symbolic_link(world):
+    _written_next(world, _link, "2")
+
+
+@right(APART)
+def a_number_in_a_copy(world):
+    _written_next(world, _copy, "1")
+
+
+@broken(LOST)
+def a_number_behind_a_hard_link(world):
+    _written_next(world, _hard_link, "2")
+
+
+@right("each user has a hard link of its own file")
+def numbers_behind_links_of_their_own(world):
+    def linked(file):
+        other = _copy(file)
+        return _hard_link(other.rename(file.with_name("other")))
+
+    _written_next(world, linked, "1")
+
+
+def _descriptor_next(number):
+    os.pwrite(number, b"%d" % (int(os.pread(number, 1, 0)) + 1), 0)
+
+
+def _counted_by_descriptors(world, *, is_shared):
+    paths = [world.tmp_path / name for name in ("a", "a" if is_shared else "b")]
+    numbers = [os.open(path, os.O_RDWR | os.O_CREAT) for path in paths]
+    for number in numbers:
+        os.pwrite(number, b"0", 0)
+    world.actor("one", _descriptor_next, numbers[0])
+    world.actor("two", _descriptor_next, numbers[1])
+    world.run()
+    found = [os.pread(number, 1, 0) for number in numbers]
+    for number in numbers:
+        os.close(number)
+    assert found == [b"2" if is_shared else b"1"] * 2
+
+
+@broken(LOST)
+def a_number_by_two_descriptors(world):
+    _counted_by_descriptors(world, is_shared=True)
+
+
+@right(APART)
+def numbers_by_descriptors_of_two_files(world):
+    _counted_by_descriptors(world, is_shared=False)
+
+
+@broken("both see the old time before either sets the new one")
+def a_claim_by_the_time_of_a_file(world):
+    file = world.tmp_path / "file"
+    file.touch()
+    os.utime(file, (1, 1))
+
+    def claim():
+        if is_free := file.stat().st_mtime == 1:
+            os.utime(file, (2, 2))
+        return is_free
+
+    world.actor("one", claim)
+    world.actor("two", claim)
+    assert sum(world.run().values()) == 1
+
+
+@right("to make the file is the claim")
+def a_claim_by_making_a_file(world):
+    def claim():
+        try:
+            os.close(os.open(world.tmp_path / "file", os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return False
+        return True
+
+    world.actor("one", claim)
+    world.actor("two", claim)
+    assert sum(world.run().values()) == 1
+
+
+@pytest.mark.parametrize("system", systems_of(__name__))
+def test_verdicts_are_the_truth(system):
+    system.must_be_told()

@@ -1,0 +1,103 @@
+"""What one call of C does at once, though it asks for several things or makes what is missing."""
+
+import operator
+import queue
+import threading
+from collections import defaultdict, deque
+from functools import partial
+from time import perf_counter
+
+import pytest
+
+from tests.soundness.truth import broken, right, systems_of
+
+IN_C = "the look, the factory and the store are one call of C"
+IN_PYTHON = "both miss, and the factory is code of Python"
+
+
+def _new():
+    return object()
+
+
+def _made_for_both(world, factory):
+    known = defaultdict(factory)
+    world.actor("one", lambda: known["k"])
+    world.actor("two", lambda: known["k"])
+    made = world.run()
+    assert made["one"] is made["two"]
+
+
+@right(IN_C)
+def a_lock_for_each_key(world):
+    _made_for_both(world, threading.Lock)
+
+
+@broken(IN_PYTHON)
+def a_condition_for_each_key(world):
+    _made_for_both(world, threading.Condition)
+
+
+@right(IN_C)
+def a_partial_of_a_container_for_each_key(world):
+    _made_for_both(world, partial(deque, maxlen=3))
+
+
+@broken(IN_PYTHON)
+def a_partial_of_a_function_for_each_key(world):
+    _made_for_both(world, partial(_new))
+
+
+@right(IN_C)
+def a_simple_queue_for_each_key(world):
+    _made_for_both(world, queue.SimpleQueue)
+
+
+@broken(IN_PYTHON)
+def a_queue_for_each_key(world):
+    _made_for_both(world, queue.Queue)
+
+
+@right(IN_C)
+def the_time_of_each_key(world):
+    _made_for_both(world, perf_counter)
+
+
+@broken(IN_PYTHON)
+def a_function_for_each_key(world):
+    _made_for_both(world, lambda: object())
+
+
+class _Pair:
+    def __init__(self):
+        self.left = self.right = 0
+
+
+class _Computed:
+    def __init__(self):
+        self.left = self._right = 0
+
+    @property
+    def right(self):
+        return self._right
+
+
+def _both_got(world, pair, **new):
+    get = operator.attrgetter("left", "right")
+    world.actor("reader", get, pair)
+    world.actor("writer", lambda: vars(pair).update(new))
+    assert world.run()["reader"] in {(0, 0), (1, 1)}
+
+
+@right("both attributes are got in one call of C, and set in another one")
+def two_attributes_got_at_once(world):
+    _both_got(world, _Pair(), left=1, right=1)
+
+
+@broken("the second attribute is computed by code of Python after the first was got")
+def an_attribute_and_a_property_got(world):
+    _both_got(world, _Computed(), left=1, _right=1)
+
+
+@pytest.mark.parametrize("system", systems_of(__name__))
+def test_verdicts_are_the_truth(system):
+    system.must_be_told()
