@@ -31,10 +31,15 @@ class Committed:
 
 
 def committers(path: Path, issues: Sequence[KnownIssue]) -> dict[str, Committed]:
-    """Return who committed each issue, by its id; nothing where git does not know the file."""
+    """Return who committed each issue, by its id; nothing where there is no git or no repository.
+
+    In a file that a repository does not have, because it is new or is ignored, nothing is committed.
+    """
     if not issues:
         return {}
     lines = _blamed(path)
+    if not lines and _is_untracked(path):
+        return {issue.id: Committed() for issue in issues}
     starts = sorted(issue.line for issue in issues)
     found = {}
     for issue in issues:
@@ -45,6 +50,11 @@ def committers(path: Path, issues: Sequence[KnownIssue]) -> dict[str, Committed]
         if own:
             found[issue.id] = max(own)[1]
     return found
+
+
+def _is_untracked(path: Path) -> bool:
+    is_in_repository = git(path.parent, "rev-parse", "--is-inside-work-tree") == "true"
+    return is_in_repository and not git(path.parent, "ls-files", "--", path.name)
 
 
 def _blamed(path: Path) -> dict[int, tuple[float, Committed]]:

@@ -520,6 +520,11 @@ def test_the_report_says_who_committed_a_waiver(project: Project) -> None:
     git("clone", "-q", "--depth=1", f"file://{project.path}", ".shallow")
     shallow = project.path / ".shallow" / "known-issues.toml"
     assert committers(shallow, read_known_issues(shallow.read_text())) == {}  # git cannot know
+    ignored = project.path / "reports" / "known-issues.toml"
+    ignored.write_text(shallow.read_text())
+    assert set(map(str, committers(ignored, read_known_issues(ignored.read_text())).values())) == {
+        "not committed"
+    }
     waive(project, fingerprint, TODAY, approved_by='"karim"')
     project.run("--supercache-gate")
     assert project.verdict()["dirty"] is True

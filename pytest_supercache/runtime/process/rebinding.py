@@ -144,7 +144,7 @@ def cooperative(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Rebinding]:
         return module
 
     makes_locks = vars(functools).get("RLock")
-    time.sleep = locks.sleep  # type: ignore[assignment] # takes what the real one takes
+    time.sleep = locks.sleep  # takes what the real one takes
     builtins.__import__ = own_import
     vars(functools)["RLock"] = _lock_of_property
     try:
