@@ -33,7 +33,7 @@ class Committed:
 def committers(path: Path, issues: Sequence[KnownIssue]) -> dict[str, Committed]:
     """Return who committed each issue, by its id; nothing where there is no git or no repository.
 
-    In a file that a repository does not have, because it is new or is ignored, nothing is committed.
+    In a file that a repository does not have, because it is new or ignored, nothing is committed.
     """
     if not issues:
         return {}

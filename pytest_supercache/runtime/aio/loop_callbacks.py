@@ -48,8 +48,9 @@ def eager_flow(controller: "Controller") -> TaskActor | None:
     if actor is not None and actor.task is None:
         return actor
     controller.hazard(
-        "the code under test has made a task by asyncio.Task(...), which is not under control. Let "
-        "it use asyncio.create_task(...), or a task group"
+        "the code under test has made a task by asyncio.Task(...), or by a task factory that was "
+        "set while users run: it is not under control. Let it use asyncio.create_task(...), or a "
+        "task group, and set the factory before the users begin"
     )
     return None
 
