@@ -1,4 +1,4 @@
-"""Awaits as switch points: the grain ``await``.
+"""The grain ``await``: every await of code under test is a switch point.
 
 A task is driven by hand: whenever it has really suspended, on a future, a lock, another task, it
 comes to a switch point before it goes on. So a suspension lasts as long as the schedule says, and

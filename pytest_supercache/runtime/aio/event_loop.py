@@ -1,4 +1,4 @@
-"""The event loop of an execution: its selector is the controller, its clock the virtual one.
+"""The event loop of an execution: its selector is the controller, its clock is virtual.
 
 asyncio asks its selector when no callback is ready. Here that means: every task has come to a
 switch point or waits inside asyncio, so the scheduler chooses the next step or moves the clock.

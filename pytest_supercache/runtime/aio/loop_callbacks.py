@@ -1,4 +1,4 @@
-"""Which actor a callback belongs to, and a task that the loop does not know yet."""
+"""Says which actor a callback of the loop belongs to."""
 
 from asyncio import Future
 from collections.abc import Callable

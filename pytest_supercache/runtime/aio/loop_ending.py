@@ -1,4 +1,4 @@
-"""The end of a race and of a loop: tasks leave their code, and nothing is lost on the way."""
+"""Ends a race and a loop: tasks leave their code, and no error is lost."""
 
 import asyncio
 import types

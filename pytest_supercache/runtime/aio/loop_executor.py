@@ -1,4 +1,4 @@
-"""What coroutines let threads do: `run_in_executor`, whose functions are actors of their own.
+"""`run_in_executor` and `to_thread`: the functions are actors of their own.
 
 A job given to a pool of the code's own waits until a worker is free. The loop's default pool is
 taken to have a free worker for every job.

@@ -1,4 +1,4 @@
-"""What threads hand to an event loop: callbacks, and coroutines whose answers they wait for.
+"""What threads hand to an event loop: callbacks, and coroutines whose answers they await.
 
 A thread goes on when it has handed over a callback, and the loop may be busy, so the moment at
 which it takes the callback is a choice: the move of a pseudo-actor. Callbacks are taken one at a

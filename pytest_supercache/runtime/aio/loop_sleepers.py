@@ -1,4 +1,4 @@
-"""Tasks of one event loop that sleep: it wakes them in the order of their deadlines.
+"""Wakes the sleeping tasks of one loop in the order of their deadlines.
 
 However late a loop is, it takes what is due in that order. So a task may wake only after the one
 before it has, and a search is told by flags: each wake-up sets one, and waits for the one before.

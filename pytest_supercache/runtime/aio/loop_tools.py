@@ -1,4 +1,4 @@
-"""What asyncio is for code under test: its sleeps are steps, its locks and queues are its own.
+"""Patches asyncio for code under test: sleeps are steps, uses of its tools are noted.
 
 asyncio's locks, events and queues need nothing from us: they do not suspend unless they must, and
 whom they wake goes on in asyncio's order. But actors that use the same one share memory that no

@@ -1,4 +1,4 @@
-"""What tasks wait for inside asyncio when nothing is ready: each other, or foreign sockets.
+"""Names what tasks wait for when nothing is ready: each other, or a foreign socket.
 
 A socket that nobody here controls answers in real time. Virtual time goes on as soon as nothing
 else can, past an answer that is on its way, so such an execution proves nothing.

@@ -1,4 +1,4 @@
-"""Connections in memory: what a server and its clients on one event loop send to each other.
+"""In-memory connections between servers and clients on one event loop.
 
 Nothing leaves the process, so nothing arrives by itself: what is written is received as soon as the
 loop has its turn, in the order it was written. A server that answers late says so with a step of

@@ -1,4 +1,4 @@
-"""Running coroutines under control: a body on an event loop, and a race of tasks."""
+"""Runs coroutines under control: a body on an event loop, and a race of tasks."""
 
 import asyncio
 import inspect

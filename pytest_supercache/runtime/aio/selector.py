@@ -1,4 +1,4 @@
-"""What an event loop of ours waits at: the controller, and real sockets where there are any."""
+"""The selector of a controlled event loop: it asks the controller, and real sockets."""
 
 import selectors
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The timers of an event loop: when the next one is due, and who has started those that are."""
+"""The timers of an event loop: when the next one is due, and who has set it."""
 
 import asyncio
 import math

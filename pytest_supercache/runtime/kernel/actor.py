@@ -1,4 +1,4 @@
-"""Who takes steps: users on real threads, and background work without one."""
+"""Actors: users on real threads, tasks, and background work without a thread."""
 
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""How a coroutine comes to a switch point: the awaited twins of :mod:`runtime.stepping`.
+"""How a coroutine arrives at a switch point: the awaited twins of `stepping`.
 
 In the body's own code, and in a loop that a thread of the code under test runs for itself, there is
 no task to park: then the step is the thread's.

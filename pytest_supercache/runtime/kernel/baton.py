@@ -1,4 +1,4 @@
-"""What one thread hands to the next: a baton that can be waited for.
+"""Hands control from one thread to the next.
 
 An eventfd hands over in half the time of a lock, because the writer gives up the interpreter lock
 inside the call: one wake-up instead of two. Where there is none, a semaphore does.

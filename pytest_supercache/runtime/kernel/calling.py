@@ -1,4 +1,4 @@
-"""Whose code the calling thread runs."""
+"""Which actor the calling thread runs."""
 
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""Processes that code under test starts: noticed when an execution ends, named, and ended.
+"""Child processes of code under test: noticed, named, and ended with their execution.
 
 Audit events hear most starts, not those by code of C, and none of them tells which process it was.
 So the kernel is asked, through ``/proc`` on Linux, which children an execution has left. They are

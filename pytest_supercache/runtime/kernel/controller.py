@@ -1,4 +1,4 @@
-"""Who goes next: the inline controller of one execution.
+"""Asks the scheduler at each switch point, and lets the chosen actor go on.
 
 The thread that arrives at a switch point asks the scheduler itself and goes on without a handoff
 when it is chosen again. One thread runs at a time, and only the thread with the baton gets here, so

@@ -1,4 +1,4 @@
-"""What a coroutine is, as far as its code tells: a library's own, or one that serves for ever."""
+"""Tells library coroutines, and coroutines that serve for ever, from those of users."""
 
 import dis
 import types

@@ -1,4 +1,4 @@
-"""Threads that run one actor after the other, and are new to each of them.
+"""Reuses threads for actors, while each looks like a new thread to code under test.
 
 To start a thread costs as much as ten handoffs, so those that run actors are kept for the next
 execution. What code can see of the thread it runs on is made anew for every actor: the ``Thread``

@@ -1,4 +1,4 @@
-"""When what watched calls have written is gone: deadlines that the clock knows."""
+"""Deadlines of what watched calls have stored with a TTL."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The faults of one execution: each strikes where its place says, and is then noted.
+"""Injects the faults of one execution, each at its place, and notes those that struck.
 
 Everything that runs asks here: a step before it is announced, a publication after it was made, a
 door for what it sends. Without a vector all of that answers "nothing".

@@ -1,4 +1,4 @@
-"""Which functions of the code under test an error has left, or an actor waits in, by their names.
+"""Names the functions under test that an error has left, or that an actor waits in.
 
 Names stay when code above them changes, which line numbers do not; so a fingerprint can have them.
 """

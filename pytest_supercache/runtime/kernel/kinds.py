@@ -1,4 +1,4 @@
-"""What is said of types again and again, remembered for the length of a check."""
+"""Caches what hooks ask about types, for the length of a check."""
 
 import functools
 from collections.abc import Callable

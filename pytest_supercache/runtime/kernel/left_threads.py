@@ -1,4 +1,4 @@
-"""Threads that executions have left behind, because they block where nothing can end them.
+"""Counts the threads that executions leave behind because nothing can end them.
 
 A thread cannot be killed. Each keeps its stack, and with it the world of its execution, so the
 number that a run may leave is limited.

@@ -1,4 +1,4 @@
-"""Two versions of the code at once: what a node of the other version writes into the cache.
+"""Mixed versions: rewrites what a node of the other version stores in the cache.
 
 During a deployment old and new nodes share the existing cache. A node of the other version names
 its keys otherwise, or writes values that nodes of the old version cannot read; it reads both.

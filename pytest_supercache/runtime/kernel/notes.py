@@ -1,4 +1,4 @@
-"""What an execution has to say beside its steps: doubts, simplifications, what was left undone."""
+"""Diagnostics of an execution: hazards, simplifications, and what stays unproven."""
 
 
 class Notes:

@@ -1,4 +1,4 @@
-"""A race as a scheduler sees it that lets time pass between steps."""
+"""Gives the clock of a race to a scheduler that lets time pass between steps."""
 
 import weakref
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Steps that no scheduler is asked about: in passing, alone, or before the next choice."""
+"""Takes the steps of blocking calls inside coroutines, which no scheduler can delay."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What code under test reads off the clock: time passes for it, though the clock stands still.
+"""What code under test reads off the clock: later each time, while the clock stands still.
 
 Virtual time moves only at ticks, and yet nobody divides by zero: of two readings of one actor the
 later one is later, by a microsecond, and a reading is later than every reading that it depends on

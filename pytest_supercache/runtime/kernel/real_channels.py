@@ -1,4 +1,4 @@
-"""Diagnosis of a thread that hangs in a socket or a pipe: what it waits for, and what to do.
+"""Explains why a thread hangs in a real socket or pipe, and what to do about it.
 
 The line that hangs is read, and its names are looked up in its frame without running any code.
 """

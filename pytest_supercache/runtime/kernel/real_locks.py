@@ -1,4 +1,4 @@
-"""Diagnosis of a thread that hangs in a real lock: the lock, its holder, and why it is real.
+"""Explains why a thread hangs in a real lock: the lock, its holder, and why it is real.
 
 The line that hangs is read, and its names are looked up in its frame without running any code.
 Whatever cannot be known for certain is not said.

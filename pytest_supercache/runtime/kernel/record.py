@@ -1,4 +1,4 @@
-"""What an execution has done so far: its steps, its wait objects, the content after each step."""
+"""Records an execution: its steps, its wait objects, the content after each step."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Lines of code and the values of their names, looked up in a frame without running any code."""
+"""Reads source lines and the values of their names from a frame, without running code."""
 
 import ast
 import inspect

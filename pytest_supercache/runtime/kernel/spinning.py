@@ -1,4 +1,4 @@
-"""Loops without a wait: an actor asks the same again and again, and nothing changes.
+"""Busy loops: makes an actor wait that would ask the same for ever.
 
 ``while not redis.set(lock, me, nx=True): pass`` has an endless execution: the one in which nobody
 else is let go on. Its loop is cut where it is proved to be one: the actor comes to a question at

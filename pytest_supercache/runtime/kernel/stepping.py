@@ -1,4 +1,4 @@
-"""How code comes to a switch point: the calls that doors, locks, watches and layers make."""
+"""How code arrives at a switch point: what doors, locks, watches and layers call."""
 
 import re
 import threading

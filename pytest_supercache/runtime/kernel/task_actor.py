@@ -1,4 +1,4 @@
-"""An actor that is a task of an event loop: many of them share one thread.
+"""Actors that are tasks of an event loop: many of them share one thread.
 
 It parks on a future instead of a baton. What it waits for inside asyncio (a lock, another task, a
 timer) is asyncio's business: then it runs no step and the scheduler cannot choose it.

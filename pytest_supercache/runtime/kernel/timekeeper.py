@@ -1,4 +1,4 @@
-"""When the clock may move: forced, because nobody else can go on, or early, as a choice.
+"""Decides when the clock moves: forced when nobody else can go on, or early, as a choice.
 
 An early tick means that code was slow: others went on although somebody could have. There is a
 budget of them, and what production promises (``assume``) rules some out (docs/runtime.md).

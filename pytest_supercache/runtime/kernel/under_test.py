@@ -1,4 +1,4 @@
-"""Which modules are code under test: all but the standard library, this plugin and its tools."""
+"""Tells code under test from the standard library, this plugin and its tools."""
 
 import sys
 import types

@@ -1,4 +1,4 @@
-"""The view from outside: run a body on its own thread and notice when a step never arrives.
+"""Runs a body on its own thread, and notices a step that never arrives.
 
 The watchdog is the thread that called ``check``. It holds none of the scheduler's locks, so it sees
 a hang anywhere: in a factory, in an actor's first lines, in a probe. It also answers the choices of

@@ -1,4 +1,4 @@
-"""Where an actor is: the step that it has announced, and the line of the code under test."""
+"""Says where an actor is: its announced step, and its line in the code under test."""
 
 import sys
 from collections.abc import Iterator

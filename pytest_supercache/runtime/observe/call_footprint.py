@@ -1,4 +1,4 @@
-"""From a declaration and the arguments of a call to the step it is: before the call runs.
+"""The footprint of a declared call, from the declaration and the arguments.
 
 Footprints come from what was declared and what was passed, never from what the call finds, so that
 they are a superset of what it may touch.

@@ -1,4 +1,4 @@
-"""What a declared clock shows: each reading is a step, and a cut clock shows equal readings, too.
+"""Declared clocks: each reading is a step, and a cut clock shows equal readings, too.
 
 A clock that a library cuts to milliseconds is read twice within one millisecond, or not. Virtual
 time moves by a microsecond at a reading, so that the next millisecond begins only when the search

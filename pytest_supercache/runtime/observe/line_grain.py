@@ -1,4 +1,4 @@
-"""Lines as switch points: the grain ``line``, for functions that are named and nothing else.
+"""The grain ``line``: every line of the named functions is a switch point.
 
 A line of code that nobody has declared may touch anything, so its footprint conflicts with every
 step there is. On Python 3.11 the threads of actors are traced (``sys.settrace``); from 3.12 on the

@@ -1,4 +1,4 @@
-"""Objects of modules by their names, as declarations give them."""
+"""Finds objects of modules by the names that options give."""
 
 import importlib
 from typing import Any

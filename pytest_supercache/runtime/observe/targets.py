@@ -1,4 +1,4 @@
-"""What a watch names: a function, a method or an attribute, found without running code of it.
+"""Finds what a watch names, a function, method or attribute, without running its code.
 
 A target that does not exist is told with what was probably meant: a declaration that watches
 nothing would make a HOLDS worth nothing.

@@ -1,4 +1,4 @@
-"""A mapping whose every access is a step with its key: what stands in for a watched attribute.
+"""A stand-in for a watched mapping: every access is a step with its key.
 
 The real object stays where it is and stays what it is; the stand-in says it is of its class. Per
 key only where that is true: a plain ``dict`` does not change when it is asked, and its order shows

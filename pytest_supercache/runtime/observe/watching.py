@@ -1,4 +1,4 @@
-"""Watched targets: calls and accesses of code we never saw become steps with declared footprints.
+"""Makes declared calls and accesses steps with their footprints.
 
 A call becomes a switch point before it; commands, locks and watched calls inside stay steps of
 their own and inherit its footprint. Mappings get a stand-in that makes every access a step.

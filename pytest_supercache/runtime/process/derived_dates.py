@@ -1,4 +1,4 @@
-"""Classes of dates and times that are made while time is virtual, derived from the real ones.
+"""Classes of dates and times that are made while time is virtual.
 
 The stand-ins of freezegun have a metaclass, which is in the way of a metaclass that code gives its
 class, and which takes any date for an instance of a derived class. So class statements get the real

@@ -1,4 +1,4 @@
-"""What leads out of control: foreign connections, threads and processes of the code under test.
+"""Notices foreign connections, threads and processes of code under test.
 
 They are let through and named, so that the run says UNKNOWN with a reason. A `ThreadPool` of
 `multiprocessing` alone gets no threads: it would wait for all of them when it ends. Sockets and

@@ -1,4 +1,4 @@
-"""Hashes of the module-level data of the code under test: what has changed, and by whose name."""
+"""Hashes module-level data of code under test, to name what has changed."""
 
 import sys
 from collections import deque

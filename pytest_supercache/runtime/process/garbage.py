@@ -1,4 +1,4 @@
-"""What executions throw away goes at once; the collector has little to do, and only between them.
+"""Runs the garbage collector between executions, never within one.
 
 When it comes depends on how much the whole process has made. In the midst of an execution it would
 empty weak references, and call destructors on whichever thread had the baton, at other steps in

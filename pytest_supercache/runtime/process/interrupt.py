@@ -1,4 +1,4 @@
-"""Ctrl-C ends a check even where Python forgets it: in a destructor.
+"""Lets Ctrl-C end a check even where Python would swallow it, in a destructor.
 
 What ``__del__`` or a weak reference's callback raises is reported to ``sys.unraisablehook`` and
 dropped, KeyboardInterrupt too (docs.python.org, ``object.__del__``), and an execution leaves many

@@ -1,4 +1,4 @@
-"""Modules that each node imports for itself: for state that cannot be swapped in place.
+"""Imports modules anew for each node, for state that cannot be swapped in place.
 
 In production nodes are processes, and each has its own copy of every module. Here they share one,
 and so what ``state=`` cannot take apart (a C object, state hidden in closures) would be shared too.

@@ -1,4 +1,4 @@
-"""Doors of libraries that a table of declarations cannot describe, open when they are imported.
+"""Opens the doors of libraries when they are imported.
 
 Each is a module of its own with three functions: ``open`` puts stand-ins in place and returns
 pairs of the real and its stand-in, for names imported elsewhere; ``close`` takes them back;

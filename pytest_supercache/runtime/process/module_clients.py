@@ -1,4 +1,4 @@
-"""Clients that the code under test keeps in its modules lead to the existing cache meanwhile."""
+"""Lets clients that modules keep lead to the existing cache for the length of a check."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""One check at a time: what it replaces, it replaces for the whole process."""
+"""Allows one check at a time, because a check patches the whole process."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Code under test gets its own view of `threading`, `queue`, `time` and more; nobody else does.
+"""Gives modules under test their own `threading`, `queue`, `time` and more.
 
 Patching ``threading`` for everybody makes redis-py and fakeredis enter the scheduler from their own
 locks; two other tools hang on that. So names are rebound module by module, in the code under test

@@ -1,4 +1,4 @@
-"""Where code under test keeps things: every place that a value can be reached from and put back to.
+"""Finds every place where code under test keeps a value that can be replaced.
 
 A lock, a clock or a watched function may sit in a module's globals, a class, an instance, a
 container, a closure or a default argument. This walks them all, without running any of their code.

@@ -1,4 +1,4 @@
-"""What stands in for what: names of the standard library, and objects that were made with them."""
+"""Which stand-in replaces which name of the standard library, or which object."""
 
 import _thread
 import concurrent

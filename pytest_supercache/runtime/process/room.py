@@ -1,4 +1,4 @@
-"""Long loops run where a call costs what it usually does: with room on the stack of frames.
+"""Runs long loops on a fresh stack, where calls do not cross a chunk boundary.
 
 Since 3.11 CPython keeps the frames of Python functions in chunks of memory: it maps one when a call
 does not fit into the last, and unmaps it when that call returns. Where the caller happens to stand

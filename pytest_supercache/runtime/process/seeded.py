@@ -1,4 +1,4 @@
-"""Randomness that repeats: `random`, `secrets`, `uuid` start from the same seed everywhere.
+"""Makes randomness repeat: `random`, `secrets` and `uuid` start from the same seed.
 
 What one actor draws does not depend on how much others have drawn: each draws from a stream of its
 own, as it would in a process of its own. Else two steps that have nothing in common would be told

@@ -1,4 +1,4 @@
-"""Virtual time for code under test: freezegun, started once per scenario, moved by the clock.
+"""Virtual time for code under test, shown by freezegun and moved by the clock.
 
 Three traps are closed here (measured in the research): freezegun's stack inspection would give real
 time to code called from our frames; its list of ignored modules decides at patch time only; and our

@@ -1,4 +1,4 @@
-"""The doors of ``redis.asyncio`` and ``valkey.asyncio``: the steps of their twins, awaited.
+"""The doors of ``redis.asyncio`` and ``valkey.asyncio``: awaited twins of `doors`.
 
 The switch point stands before the command and nowhere inside it: what redis-py awaits on the way
 differs from version to version and is no chance for anybody else.

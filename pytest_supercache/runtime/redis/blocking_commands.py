@@ -1,4 +1,4 @@
-"""Blocking commands of Redis: who waits in the server waits for their turn here.
+"""Blocking commands: what would wait in the server waits for its turn here.
 
 The server is never let wait: no thread of ours may hang in it, and time is ours. What a command
 waits for is looked for in its step; if it is not there, its next step comes when somebody has

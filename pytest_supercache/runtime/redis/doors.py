@@ -1,4 +1,4 @@
-"""Where commands leave the code under test they become steps: the doors of redis-py and valkey-py.
+"""Makes the commands that code sends through redis-py and valkey-py steps.
 
 Nothing of the user's code is changed: the methods through which every command goes are wrapped
 while a check runs. Connections that a pool opens inside an execution lead to the existing cache,

@@ -1,4 +1,4 @@
-"""What commands of the calling actor, and their answers, say about locks that run out."""
+"""Notices locks with a TTL in the commands of an actor and their answers."""
 
 from collections.abc import Sequence
 from typing import Any

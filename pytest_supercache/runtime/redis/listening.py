@@ -1,4 +1,4 @@
-"""Messages of a Redis channel reach a thread in a step of their own, when it is its turn.
+"""Receiving a message of a Redis channel is a step.
 
 Who listens looks whether there is a message, and then waits until somebody has published (or
 subscribed). Who only asks whether there is one polls (`polling`).

@@ -1,4 +1,4 @@
-"""Pipelines without a transaction: a server executes each of their commands by itself.
+"""Pipelines without a transaction: each of their commands is a step.
 
 Commands of other clients may come in between, so each command takes a step. They are sent one by
 one on the connection that the pipeline holds until its end. Its answers are looked at only when all

@@ -1,4 +1,4 @@
-"""A client's own retries: off unless the code asks for them; then each is a step that is counted.
+"""Retries of Redis clients: off unless the code asks for them, then each is a step.
 
 redis-py retries three times by default, inside of the call, where nobody could come in between or
 see it. Here only what the code has asked for (``retry=`` of its client) is retried: by the door, so

@@ -1,4 +1,4 @@
-"""What is sent and what is received: the grain ``wire``, and replies that never come.
+"""The grain ``wire``: sending and receiving are steps, and replies may get lost.
 
 A command is a step when it is sent; at grain ``wire`` its reply, which may be held for as long as
 the schedule says, is received in another. A real server is waited for after every send, so that

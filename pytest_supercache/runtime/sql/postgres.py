@@ -1,4 +1,4 @@
-"""PostgreSQL under control: statements, commits and rollbacks of psycopg are steps.
+"""PostgreSQL: statements, commits and rollbacks of psycopg are steps.
 
 The server never makes anybody wait: ``lock_timeout`` is a millisecond, and who meets a lock waits
 at a step of its own, until somebody has written or a transaction has ended. A statement that failed

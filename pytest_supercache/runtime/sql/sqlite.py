@@ -1,4 +1,4 @@
-"""SQLite under control: connections whose statements, commits and rollbacks are steps.
+"""SQLite: statements, commits and rollbacks of its connections are steps.
 
 The classes of `sqlite3` cannot be changed, so ``sqlite3.connect`` makes subclasses of them. Which
 tables a statement touches is said by SQLite itself when it compiles the statement (triggers and

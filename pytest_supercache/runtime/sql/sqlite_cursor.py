@@ -1,4 +1,4 @@
-"""Cursors of SQLite under control: they hold the rows that their statement read in its step.
+"""SQLite cursors: they hold the rows that their statement read in its step.
 
 Inside of a transaction these are the rows of that moment anyway; outside of one the read lock would
 last until the last row is fetched, which is simplified here: it ends with the step.

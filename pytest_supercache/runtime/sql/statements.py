@@ -1,4 +1,4 @@
-"""Statements of SQL databases as steps: what they touch by table, and how they wait for a lock.
+"""SQL statements as steps: which tables they touch, and how they wait for locks.
 
 A database never makes a thread wait here: its own lock wait is 0. Who meets a lock waits at a step
 of its own, until somebody has written the lock or the time-out that the code has set is over.

@@ -1,4 +1,4 @@
-"""Functions that a framework runs on its threads under an event loop: each is an actor of its own.
+"""Functions that a framework runs on its threads under an event loop are actors.
 
 Starlette and FastAPI hand synchronous endpoints and dependencies to ``anyio.to_thread.run_sync``,
 whose threads are shared by all requests. Here each call gets a thread of its own, which has the

@@ -1,4 +1,4 @@
-"""Cooperative conditions and barriers: code under test gets them for the real ones.
+"""Cooperative conditions and barriers.
 
 A condition has no wait object of its own: its wait set is part of its lock, because nobody touches
 it without the lock. To wait is one step that gives the lock up for a ticket, and one that takes the

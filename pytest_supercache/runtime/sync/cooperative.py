@@ -1,4 +1,4 @@
-"""What everything has in common that code under test waits on: a name, a state, verbs as steps.
+"""What all cooperative objects have in common: a name, a state, and verbs as steps.
 
 Who may go on is decided by a wait object of the running execution, never by a real lock, so a
 waiting thread is a step that is not enabled. How an object behaves is decided by the thread that

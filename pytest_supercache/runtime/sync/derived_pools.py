@@ -1,4 +1,4 @@
-"""Pools that code under test derives from the real class: cooperative ones while a check runs.
+"""Makes thread pools cooperative that code under test derives from the real class.
 
 Names are rebound where code keeps them (:mod:`runtime.rebind`); a class keeps its base by itself.
 A pool that was made before the check stays what it was.

@@ -1,4 +1,4 @@
-"""Cooperative futures: code under test gets them for those of `concurrent.futures`.
+"""Cooperative futures, and `wait` and `as_completed` for them.
 
 A future is done once and stays so: a flag. Whether it can still be cancelled is a semaphore of one,
 taken by whichever comes first: to run it, to cancel it or to let it end. Its value is kept by the

@@ -1,4 +1,4 @@
-"""Cooperative locks, events, semaphores and sleeps: what code under test gets for the real ones."""
+"""Cooperative locks, events and semaphores, and sleeping in virtual time."""
 
 import threading
 from operator import index

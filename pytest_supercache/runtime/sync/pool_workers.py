@@ -1,4 +1,4 @@
-"""The workers of a pool: threads that run one job after the other, for as long as the pool lives.
+"""Worker threads of a pool: they run one job after another for as long as the pool lives.
 
 A job is an actor; its worker runs its code for it. So what code keeps by the thread it runs on
 (``threading.local``, a context variable) is there for the next job of that worker, as it is in

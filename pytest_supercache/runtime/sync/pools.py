@@ -1,4 +1,4 @@
-"""Cooperative pools: each job is an actor of the operation that submitted it.
+"""Cooperative thread pools: each job is an actor of the operation that submitted it.
 
 Jobs begin in the order of submission, and no more run at a time than the pool has workers. If
 several workers are idle, the one that became idle last takes the next job; the coverage sentence

@@ -1,4 +1,4 @@
-"""Cooperative queues: code under test gets them for those of `queue`.
+"""Cooperative queues.
 
 Every method is one step. The wait object knows only how many things are inside; the things
 themselves are kept per execution and, for a queue made at import, per node.

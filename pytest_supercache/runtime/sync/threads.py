@@ -1,4 +1,4 @@
-"""Threads and timers that code under test starts become actors of their own.
+"""Makes threads and timers that code under test starts actors of their own.
 
 They keep being real threads, of the code's own class, but run only while they have the baton. Their
 start sets a flag that their first step reads, their end sets one that ``join`` waits for, and their
