@@ -201,7 +201,7 @@ def _elsewhere(run: Mapping[str, Any], rules: Rules) -> Iterator[str]:
     unknown = "so nobody knows whether scenarios are missing"
     if rules.lock is None and not rules.lock_fault:
         yield f"{_NOT_COVERED}there is no gate.lock, {unknown}"
-    elif uncovered(rules.lock_paths, paths):
+    elif rules.lock_paths and uncovered(rules.lock_paths, paths):
         yield f"{_NOT_COVERED}gate.lock is about {', '.join(rules.lock_paths)}, {unknown} elsewhere"
 
 

@@ -101,17 +101,24 @@ def judge(execution: Execution, guarantees: Iterable[Guarantee]) -> Judgement:
 
 def _violation(guarantee: Guarantee, execution: Execution) -> Violation | None:
     try:
-        return guarantee.find_violation(execution)
+        found: object = guarantee.find_violation(execution)
     except NotJudgedError:
         raise
     except Exception as error:
         if not _is_of_the_project(guarantee):
             raise
         raise SupercacheError(
-            f"guarantee {guarantee.name!r} raised {described(error)}. It is called with an "
-            "execution and returns a Violation, or None if it holds; where it cannot judge, it "
-            "raises NotJudgedError"
+            f"guarantee {guarantee.name!r} raised {described(error)}. {_EXPECTED}"
         ) from error
+    if found is None or isinstance(found, Violation):
+        return found
+    raise SupercacheError(f"guarantee {guarantee.name!r} returned {found!r:.200}. {_EXPECTED}")
+
+
+_EXPECTED = (
+    "It is called with an execution and returns a Violation, or None if it holds; where it cannot "
+    "judge, it raises NotJudgedError"
+)
 
 
 def _is_of_the_project(guarantee: Guarantee) -> bool:

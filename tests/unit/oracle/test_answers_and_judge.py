@@ -148,6 +148,12 @@ def test_a_bug_in_a_guarantee_is_not_taken_for_a_pass():
         judge(execution(), [Guarantee("broken", broken)])
 
 
+@pytest.mark.parametrize("answer", [True, False, "broken"])
+def test_what_a_guarantee_returns_is_a_violation_or_nothing(answer: object):
+    with pytest.raises(SupercacheError, match=f"returned {answer!r}. .* returns a Violation"):
+        judge(execution(), [Guarantee("odd", lambda _: answer)])
+
+
 def test_every_known_guarantee_goes_by_its_name():
     assert {name: guarantee.name for name, guarantee in KNOWN.items()} == {n: n for n in KNOWN}
     assert (KNOWN["coherent_when_settled"], KNOWN["read_your_writes"]) == DEFAULT
