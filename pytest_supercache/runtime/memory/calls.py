@@ -17,6 +17,7 @@ from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.kinds import of_kind
 from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.called_back import calls_back, going_on, takes_more
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.dropping import drop, drop_all
 from pytest_supercache.runtime.memory.effects import (
@@ -31,10 +32,7 @@ from pytest_supercache.runtime.memory.effects import (
     TOUCHES_NOTHING,
     CMethod,
     Memo,
-    calls_back,
-    compares_in_python,
     counts,
-    elements_of,
     fills_missing,
     holds,
     is_left_alone,
@@ -43,6 +41,7 @@ from pytest_supercache.runtime.memory.effects import (
     loops_in_python,
     method_reads,
     reads_deeply,
+    runs_python,
     top,
 )
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign
@@ -212,18 +211,6 @@ def _memo(accesses: Accesses, memo: Any, function: Any, arguments: tuple[Any, ..
     return stand_in
 
 
-def _going_on(accesses: Accesses, footprint: Footprint | None, function: Any) -> Any:
-    """Return a stand-in for what touches more after the code that it calls has answered."""
-    if footprint is None:
-        return None
-
-    def stand_in(*arguments: Any, **keywords: Any) -> Any:
-        with accesses.calling_back(footprint):
-            return function(*arguments, **keywords)
-
-    return stand_in
-
-
 def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
     if function in REFLECTION:
         if len(arguments) > 1 and type(arguments[1]) is str:
@@ -231,36 +218,57 @@ def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> A
     elif function is vars and arguments:
         load_attribute(arguments[0], "__dict__")
     elif function in (next, anext) and arguments:
-        _take(accesses, arguments[0])
+        footprint = _take(accesses, arguments[0])
+        if footprint is not None and takes_more(arguments[0]):
+            return going_on(accesses, footprint, function)
     elif function not in TOUCHES_NOTHING:
         footprint = _arguments(accesses, function, arguments)
-        if any(calls_back(one) or compares_in_python(one) for one in arguments):
-            return _going_on(accesses, footprint, function)
+        if footprint is not None and any(map(calls_back, arguments)):
+            return going_on(accesses, footprint, function)
     return None
 
 
-def _take(accesses: Accesses, iterator: Any) -> None:
-    """Touch an iterator that one is taken of: it may be shared, as one of a loop is not."""
+def _take(accesses: Accesses, iterator: Any) -> Footprint | None:
+    """Touch an iterator that one is taken of: it may be shared, as one of a loop is not.
+
+    Returns:
+        What of the containers is shared that it looks into, if any is.
+    """
     if is_view(type(iterator)):
         accesses.touch(iterator, WHOLE, writes=True)
     advancing = getattr(type(iterator), "__next__", None)
     if type(advancing) is types.FunctionType and loops_in_python(str(advancing.__module__)):
         _look_into(accesses, advancing, accesses.touch(iterator, WHOLE, writes=True))
-    advance(iterator)
+    return advance(iterator)
 
 
-def _made(accesses: Accesses, kind: type, arguments: tuple[Any, ...]) -> None:
+def _made(accesses: Accesses, kind: type, arguments: tuple[Any, ...]) -> Any:
     """Touch what a class reads, unless by code that touches for itself, when one of it is made."""
     maker = getattr(kind, "__init__", None)
     if kind in TOUCHES_NOTHING or (type(maker) is types.FunctionType and touches_itself(maker)):
-        return
-    _look_into(accesses, maker, _given(accesses, arguments, is_deep=kind in (str, bytes)))
+        return None
+    footprint = _given(accesses, arguments, is_deep=kind in (str, bytes))
+    _look_into(accesses, maker, footprint)
+    if footprint is None or runs_python(kind) or not any(map(calls_back, arguments)):
+        return None
+    return going_on(accesses, footprint, kind)
 
 
 def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
     """Touch what a method that is not rewritten uses: its object, and what it is given."""
+    is_deep, fills = type(holder) is str, function.__name__ in _FILLING
+    given = _given(accesses, arguments, is_deep=is_deep, fills=fills)
+    stand_in = _method_alone(accesses, holder, function, arguments)
+    if given is None or not any(map(calls_back, arguments)):
+        return stand_in
+    return going_on(accesses, given, stand_in or function)
+
+
+def _method_alone(
+    accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any, ...]
+) -> Any:
+    """Touch what a method uses beside what it is given."""
     kind, name = type(holder), function.__name__
-    _given(accesses, arguments, is_deep=kind is str, fills=name in _FILLING)
     if _is_nothing(holder, name):
         return None
     if name in _LIKE_ATTRIBUTES and arguments and type(arguments[0]) is str:
@@ -271,7 +279,7 @@ def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any
         return None
     if type(function) is types.MethodType and derives_from_foreign(kind):
         footprint = touch_foreign(accesses, holder, writes=not method_reads(kind, name))
-        return _going_on(accesses, footprint, function)
+        return going_on(accesses, footprint, function)
     if issubclass(kind, dict) and name in KEYED_METHODS and arguments:
         writes = not method_reads(dict, name) or (name == "__getitem__" and fills_missing(kind))
         touch_entry(accesses, holder, arguments[0], writes=writes, drops=name in _DROPPING)
@@ -299,9 +307,9 @@ def _method_of_all(
         footprint = touch_whole(accesses, holder, writes=writes, drops=drops)
         if issubclass(kind, CONTAINERS) and arguments:
             put(accesses, arguments[-1], holder, "[...]")
-        compares = name in _COMPARING and compares_in_python((*elements_of(holder), *arguments))
-        if compares or any(map(calls_back, arguments)):
-            return _going_on(accesses, footprint, function)
+        compares = name in _COMPARING and (calls_back(holder) or calls_back(arguments))
+        if footprint is not None and (compares or any(map(calls_back, arguments))):
+            return going_on(accesses, footprint, function)
     else:
         accesses.touch(holder, WHOLE, writes=name not in READING_METHODS)
     return None

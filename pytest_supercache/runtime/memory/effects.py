@@ -336,18 +336,6 @@ def _replaced(function: Any, module: str) -> Any:
 _IN_C = frozenset({"Lock", "SimpleQueue"})
 
 
-def compares_in_python(value: Any) -> bool:
-    """Say whether to compare elements of a container runs Python code of theirs."""
-    return any(
-        type(getattr(type(element), name, None)) is types.FunctionType
-        for element in elements_of(value)[:_ELEMENTS_ASKED]
-        for name in ("__lt__", "__eq__")
-    )
-
-
-_ELEMENTS_ASKED = 8
-
-
 def peek(members: dict[Any, Any], key: Any) -> Any:
     """Return what a dict holds under a key; None too if to look there may run code of its keys."""
     if len(members) <= _KEYS_ASKED and not SCALARS.issuperset(map(type, dict.keys(members))):
@@ -356,15 +344,6 @@ def peek(members: dict[Any, Any], key: Any) -> Any:
 
 
 _KEYS_ASKED = 50
-
-
-def calls_back(value: Any) -> bool:
-    """Say whether code of C that takes all of it runs code under test meanwhile."""
-    if type(value) in (types.GeneratorType, map, filter) or runs_python(value):
-        return True
-    return (is_view(type(value)) or type(value) is tuple) and any(
-        calls_back(inner) for inner in gc.get_referents(value)[:8] if type(inner) is not type(value)
-    )
 
 
 def elements_of(value: Any) -> list[Any]:

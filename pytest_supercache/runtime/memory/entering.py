@@ -15,9 +15,11 @@ CALLED_BACK_MAX = 6
 CALLING_FOR_C = frozenset(
     f"{RUNTIME}{name}"
     for name in (
+        "memory.called_back",
         "memory.calls",
         "memory.items",
         "memory.memos",
+        "memory.taking",
         "memory.touching",
         "process.seeded",
     )
@@ -30,7 +32,7 @@ class Entering:
 
     def __init__(self) -> None:
         self._generators: dict[str, tuple[Any, Footprint]] = {}
-        self._called: dict[str, list[Footprint]] = {}
+        self._called: dict[str, list[list[Footprint]]] = {}
         self.is_due = False
         """Whether anybody is about to enter such code."""
 
@@ -41,12 +43,15 @@ class Entering:
 
     def call(self, actor: str, footprint: Footprint) -> None:
         """Note that an actor calls C code, which may call Python code."""
-        self._called[actor] = [footprint] * CALLED_BACK_MAX
+        self._called.setdefault(actor, []).append([footprint] * CALLED_BACK_MAX)
         self.is_due = True
 
     def called(self, actor: str) -> None:
-        """Note that the C code has answered."""
-        self._called.pop(actor, None)
+        """Note that the C code has answered; what has called it may be called by C code itself."""
+        if calls := self._called.get(actor):
+            calls.pop()
+        if not calls:
+            self._called.pop(actor, None)
         self.is_due = bool(self._generators or self._called)
 
     def steps(self, actor: str, frame: Any) -> list[tuple[str, Footprint]]:
@@ -56,7 +61,7 @@ class Entering:
         self.is_due = bool(self._generators or self._called)
         if generator is not None and generator.gi_frame is frame:
             found.append((f"run {generator.__name__}", footprint))
-        called = self._called.get(actor)
+        called = self._called.get(actor, [[]])[-1]
         if called and frame.f_back.f_globals.get("__name__") in CALLING_FOR_C:
             found.append((f"run {frame.f_code.co_name}", called.pop()))
         return found

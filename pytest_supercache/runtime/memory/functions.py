@@ -31,6 +31,7 @@ from pytest_supercache.runtime.memory.hooks import HOOKS
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.referring import functions_of
 from pytest_supercache.runtime.memory.rewriting import Hooks, Nested, rewritten
+from pytest_supercache.runtime.memory.taking import TAKING_HOOKS
 
 BODY_OBJECTS_MAX = 5_000
 """So many objects are looked into to find functions that were made outside of any check."""
@@ -168,7 +169,7 @@ def _is_of_library(name: Any) -> bool:
     return is_standard or name in Current.looked_into or name in CALLING_FOR_C
 
 
-_HOOKS = {**HOOKS, **CALL_HOOKS, "made_function": _made_function}
+_HOOKS = {**HOOKS, **CALL_HOOKS, **TAKING_HOOKS, "made_function": _made_function}
 _GUARDED_HOOKS = {
     **{name: _guarded(hook) for name, hook in _HOOKS.items()},
     **dict.fromkeys(("load_global", "store_global", "delete_global"), _nothing),

@@ -18,7 +18,6 @@ from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.dropping import drop, drop_item
 from pytest_supercache.runtime.memory.effects import (
-    CONTAINERS,
     IMMUTABLE,
     METHOD_TYPES,
     PLAIN,
@@ -28,7 +27,6 @@ from pytest_supercache.runtime.memory.effects import (
     holds,
     is_left_alone,
     is_view,
-    method_reads,
     top,
 )
 from pytest_supercache.runtime.memory.items import touch_item
@@ -203,15 +201,6 @@ def delete_item(holder: Any, key: Any) -> None:
         touch_item(accesses, holder, key, "__delitem__", writes=True)
 
 
-def contains(holder: Any, key: Any) -> None:
-    """Before ``key in holder``."""
-    if type(key) not in SCALARS:
-        read_deeply(key)
-    accesses = looking(holder)
-    if accesses is not None:
-        touch_item(accesses, holder, key, "__contains__", writes=False)
-
-
 def read(holder: Any) -> Footprint | None:
     """Before all of an object is read: unpacking, truth, comparison, text.
 
@@ -252,32 +241,28 @@ def change_in_place(left: Any, right: Any) -> None:
             read(right)
 
 
-def iterate(holder: Any) -> None:
-    """Before an iteration over an object begins."""
-    accesses = looking(holder)
-    kind = type(holder)
-    if accesses is not None and not counts(kind):
-        is_known = issubclass(kind, CONTAINERS) or is_view(kind) or method_reads(kind, "__iter__")
-        touch_whole(accesses, holder, writes=not is_known)
+def advance(iterator: Any) -> Footprint | None:
+    """Before the next item is taken.
 
-
-def advance(iterator: Any) -> None:
-    """Before the next item is taken."""
+    Returns:
+        What of the containers is shared that it looks into, if any is.
+    """
     accesses = looking(iterator)
     if accesses is None:
-        return
+        return None
     if (actor := accesses.actor()) is not None:
         actor.writes += 1  # an iterator remembers where it is
-    kind, footprint = type(iterator), None
+    kind, footprint, looked_into = type(iterator), None, None
     if not (counts(kind) or is_view(kind)):
-        return
+        return None
     with Together(accesses):
         if counts(kind):
             footprint = accesses.touch(iterator, WHOLE, writes=True)
         if is_view(kind):
-            touch_looked_into(accesses, iterator)
+            looked_into = touch_looked_into(accesses, iterator)
     if footprint is not None and kind is types.GeneratorType:
         accesses.enters(iterator, footprint)
+    return looked_into
 
 
 def entered() -> None:
@@ -298,8 +283,8 @@ HOOKS = {
     hook.__name__: hook
     for hook in (
         load_attribute, store_attribute, delete_attribute, load_global, store_global, delete_global,
-        load_cell, store_cell, load_item, store_item, delete_item, contains, read, read_both, write,
-        change_in_place, iterate, advance, entered, returning, load_super, match_class, read_deeply,
+        load_cell, store_cell, load_item, store_item, delete_item, read, read_both, write,
+        change_in_place, advance, entered, returning, load_super, match_class, read_deeply,
     )
 }  # fmt: skip
 """The hooks before accesses, by name; those before calls are in `calls`."""

@@ -29,8 +29,14 @@ _INDEXED = (list, tuple, deque, bytearray, memoryview)
 _READ_BY_INDEX = frozenset({"array", "mmap", "numpy", "types", "weakref", "os", "collections"})
 
 
-def touch_item(accesses: Accesses, holder: Any, key: Any, method: str, *, writes: bool) -> None:
-    """Touch what an object holds under a key, when a method of it is about to be called."""
+def touch_item(
+    accesses: Accesses, holder: Any, key: Any, method: str, *, writes: bool
+) -> Footprint | None:
+    """Touch what an object holds under a key, when a method of it is about to be called.
+
+    Returns:
+        What is shared of what code of C goes through, if anything is.
+    """
     if type(holder) is types.MappingProxyType:
         holder = next(iter(gc.get_referents(holder)), holder)
     kind = type(holder)
@@ -39,7 +45,7 @@ def touch_item(accesses: Accesses, holder: Any, key: Any, method: str, *, writes
         kind = type(holder)
     if issubclass(kind, type) or is_left_alone(kind):
         accesses.sections.note_left_alone(kind)
-        return
+        return None
     found = find_in_class(kind, method)[0] if kind is not dict else None
     if type(found) is types.FunctionType:
         _item_by_method(accesses, holder, found, writes=writes)
@@ -48,7 +54,8 @@ def touch_item(accesses: Accesses, holder: Any, key: Any, method: str, *, writes
     elif found is not None or method == "__contains__":
         is_indexed = issubclass(kind, (*_INDEXED, set))
         reads_only = is_indexed or kind.__module__.partition(".")[0] in _READ_BY_INDEX
-        touch_whole(accesses, holder, writes=writes or not reads_only)
+        return touch_whole(accesses, holder, writes=writes or not reads_only)
+    return None
 
 
 def _item_by_method(accesses: Accesses, holder: Any, method: Any, *, writes: bool) -> None:

@@ -38,19 +38,12 @@ _SIMPLE: dict[str, tuple[str, tuple[int, ...], bool]] = {
     "LOAD_GLOBAL": ("load_global", (), True),
     "STORE_GLOBAL": ("store_global", (1,), True),
     "DELETE_GLOBAL": ("delete_global", (), True),
-    "CONTAINS_OP": ("contains", (1, 2), False),
-    "GET_ITER": ("iterate", (1,), False),
-    "GET_YIELD_FROM_ITER": ("iterate", (1,), False),
     "FOR_ITER": ("advance", (1,), False),
     "SEND": ("advance", (2,), False),
     "GET_ANEXT": ("advance", (1,), False),
     "IMPORT_FROM": ("load_attribute", (1,), True),
     "MATCH_CLASS": ("match_class", (3, 2, 1), False),
     "COMPARE_OP": ("read_both", (2, 1), False),
-    "UNPACK_SEQUENCE": ("read", (1,), False),
-    "UNPACK_EX": ("read", (1,), False),
-    "LIST_EXTEND": ("read", (1,), False),
-    "SET_UPDATE": ("read", (1,), False),
     "DICT_UPDATE": ("read", (1,), False),
     "DICT_MERGE": ("read", (1,), False),
     "MATCH_MAPPING": ("read", (1,), False),
@@ -67,6 +60,17 @@ _SIMPLE: dict[str, tuple[str, tuple[int, ...], bool]] = {
     "TO_BOOL": ("read", (1,), False),
 }
 """Instruction -> the hook, which operands it gets (1 is the top), and whether it gets a name."""
+
+_REPLACED: dict[str, tuple[str, tuple[int, ...], bool]] = {
+    "CONTAINS_OP": ("contains", (1, 2), False),
+    "GET_ITER": ("iterate", (1,), False),
+    "GET_YIELD_FROM_ITER": ("iterate", (1,), False),
+    "UNPACK_SEQUENCE": ("take_some", (1,), True),
+    "UNPACK_EX": ("take_all", (1,), False),
+    "LIST_EXTEND": ("take_all", (1,), False),
+    "SET_UPDATE": ("take_hashed", (1,), False),
+}
+"""The same for hooks that return what is put in the place of their first operand."""
 
 _ATTRIBUTES: dict[str, tuple[str, tuple[int, ...]]] = {
     "LOAD_ATTR": ("load_attribute", (1,)),
@@ -229,7 +233,7 @@ def _hook(instruction: Instr, before: str, hooks: Hooks, function: str) -> list[
         return [*_call(hooks["read_deeply"], operands, []), Instr("POP_TOP")]
     if _tests(name, before):
         return [*_call(hooks["read"], (1,), []), Instr("POP_TOP")]
-    return _before_call(name, argument, hooks)
+    return _before_taking(name, argument, hooks)
 
 
 def _tests(name: str, before: str) -> bool:
@@ -237,8 +241,11 @@ def _tests(name: str, before: str) -> bool:
     return ("IF_TRUE" in name or "IF_FALSE" in name) and before not in _BOOLEANS
 
 
-def _before_call(name: str, argument: Any, hooks: Hooks) -> list[Instr]:
-    """Return the call of a hook that may put another callable in place of the one called."""
+def _before_taking(name: str, argument: Any, hooks: Hooks) -> list[Instr]:
+    """Return the call of a hook that may put another operand in place of what is used."""
+    if name in _REPLACED:
+        taking, operands, is_counted = _REPLACED[name]
+        return _replacing(hooks[taking], operands, [argument] if is_counted else [])
     gap = 0 if _NULL_COMES_FIRST else 1  # what stands between the callable and its arguments
     if name == "CALL":
         depth = argument + gap + 1
@@ -253,9 +260,19 @@ def _before_call(name: str, argument: Any, hooks: Hooks) -> list[Instr]:
         depth = 2 + keywords + gap
         operands = (depth, *range(1 + keywords, 0, -1))
         hook = hooks["call_unpacked"]
+        taken = _replacing(hooks["take_arguments"], (1 + keywords,), [])
+        return [*taken, *_replacing(hook, operands, [])]
     else:
         return []
-    return [*_call(hook, operands, []), Instr("SWAP", depth + 1), Instr("POP_TOP")]
+    return _replacing(hook, operands, [])
+
+
+def _replacing(
+    hook: Callable[..., Any], operands: tuple[int, ...], constants: list[Any]
+) -> list[Instr]:
+    """Call a hook and put what it returns in the place of its first operand."""
+    made = _call(hook, operands, constants)
+    return [*made, Instr("SWAP", operands[0] + 1), Instr("POP_TOP")]
 
 
 def _call(hook: Callable[..., Any], operands: tuple[int, ...], constants: list[Any]) -> list[Instr]:
