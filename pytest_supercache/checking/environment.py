@@ -57,6 +57,7 @@ from pytest_supercache.runtime.sync.derived_pools import derived_pools
 from pytest_supercache.runtime.sync.pool_workers import workers_of
 from pytest_supercache.search.replay import Replay
 from pytest_supercache.world.ended import end
+from pytest_supercache.world.unrun import ran
 from pytest_supercache.world.world import World
 
 if TYPE_CHECKING:
@@ -367,7 +368,7 @@ def open_environment(
 
 
 def _play(controller: Controller, body: Body, world: World) -> Any:
-    return driven(controller, body(world))
+    return ran(driven(controller, body(world)), "the body")
 
 
 def _current_name() -> str | None:

@@ -10,7 +10,7 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any
 
-from pytest_supercache.world.recorder import ran
+from pytest_supercache.world.unrun import ran
 from pytest_supercache.world.users import is_async, is_async_system
 from pytest_supercache.world.world import World
 
@@ -58,7 +58,7 @@ async def called(
     else:
         answer = function(*args, **kwargs)
     if world.is_on_a_loop and isawaitable(answer):
-        return await _awaited(answer)
+        answer = await _awaited(answer)
     return ran(answer, what)
 
 

@@ -42,6 +42,11 @@ def check_verb(name: str, function: Callable[..., Any]) -> None:
         raise SupercacheError(
             f"@verb({name!r}): the name {why}. Choose another one, of letters, digits and `_`."
         )
+    if any(map(_is_generator_function, (function, type(function).__dict__.get("__call__")))):
+        raise SupercacheError(
+            f"@verb({name!r}): the function has a `yield`, so a call of it would run none of its "
+            "code. Take `return` instead, or return the values: list(...)"
+        )
     parameters = list(inspect.signature(function).parameters.values())
     if len([p for p in parameters if p.kind in _POSITIONAL]) < 2:
         raise SupercacheError(
@@ -62,6 +67,10 @@ def check_verb(name: str, function: Callable[..., Any]) -> None:
                 f"@verb({name!r}): the option {parameter.name!r} has no name of its own in a "
                 "scenario file. Write each option as a parameter that may be given by keyword."
             )
+
+
+def _is_generator_function(function: Any) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 def check_told(

@@ -1,6 +1,5 @@
 """Records operations: when each was called, its steps, and its answer."""
 
-import inspect
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +7,6 @@ from operator import attrgetter
 from types import TracebackType
 from typing import Any
 
-from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.verdict import Violation
@@ -44,21 +42,6 @@ class RunningOperation:
 
 
 _values_of = attrgetter(*RunningOperation.__slots__)
-
-
-def ran(answer: Any, what: str) -> Any:
-    """Return an answer unless it is a coroutine that nobody ever ran.
-
-    Raises:
-        SupercacheError: it is; taken for an answer, it would pass for code that was executed.
-    """
-    if inspect.iscoroutine(answer):
-        answer.close()
-        raise SupercacheError(
-            f"{what} returned a coroutine, which nobody runs: the function is not a coroutine "
-            "function itself. Write `async def`, or give the coroutine function and its arguments"
-        )
-    return answer
 
 
 class Recorder:

@@ -7,6 +7,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from pytest_supercache.world.recorder import Recorder, RunningOperation
+from pytest_supercache.world.unrun import ran
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +24,18 @@ class User:
         """Call the system's ``get``."""
         call = _call(self, "read", key)
         with self.world.recorded(call):
-            call.answer = self.system.get(key)
+            call.answer = _ran(self, "get", self.system.get(key))
         return call.answer
 
     def write(self, key: str, value: Any) -> None:
         """Call the system's ``set``."""
         with self.world.recorded(_call(self, "write", key, value)):
-            self.system.set(key, value)
+            _ran(self, "set", self.system.set(key, value))
 
     def delete(self, key: str) -> None:
         """Call the system's ``delete``."""
         with self.world.recorded(_call(self, "delete", key)):
-            self.system.delete(key)
+            _ran(self, "delete", self.system.delete(key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +52,26 @@ class AsyncUser:
         """Await the system's ``get``."""
         call = _call(self, "read", key)
         async with self.world.recorded(call):
-            call.answer = await self.system.get(key)
+            call.answer = _ran(self, "get", await self.system.get(key))
         return call.answer
 
     async def write(self, key: str, value: Any) -> None:
         """Await the system's ``set``."""
         async with self.world.recorded(_call(self, "write", key, value)):
-            await self.system.set(key, value)
+            _ran(self, "set", await self.system.set(key, value))
 
     async def delete(self, key: str) -> None:
         """Await the system's ``delete``."""
         async with self.world.recorded(_call(self, "delete", key)):
-            await self.system.delete(key)
+            _ran(self, "delete", await self.system.delete(key))
 
 
 def _call(user: User | AsyncUser, kind: str, key: str, value: Any = None) -> RunningOperation:
     return RunningOperation(user=user.name, node=user.node, kind=kind, key=key, value=value)
+
+
+def _ran(user: User | AsyncUser, method: str, answer: Any) -> Any:
+    return ran(answer, f"{type(user.system).__name__}.{method}")
 
 
 def is_async_system(system: Any) -> bool:

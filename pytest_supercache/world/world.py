@@ -25,7 +25,8 @@ from pytest_supercache.runtime.kernel.task_actor import TaskActor
 from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.world import layer_faults
 from pytest_supercache.world.history import history_of
-from pytest_supercache.world.recorder import Recorder, Settling, ran, text
+from pytest_supercache.world.recorder import Recorder, Settling, text
+from pytest_supercache.world.unrun import ran
 from pytest_supercache.world.users import AsyncUser, User, is_async, is_async_system
 
 
@@ -124,9 +125,7 @@ class World(Recorder):
         if is_async(target):
             flow: Actor = TaskActor(name, node, lambda: target(*args, **kwargs), daemon=daemon)
         else:
-            what = f"world.actor({name!r})"
-            call = partial(touching, target, *args, **kwargs)
-            flow = Actor(name, node, lambda: ran(call(), what), daemon=daemon)
+            flow = Actor(name, node, partial(touching, target, *args, **kwargs), daemon=daemon)
         self._actors.append(flow)
 
     def run(self) -> Any:
@@ -134,6 +133,9 @@ class World(Recorder):
 
         An actor that raised has no result; the guarantee ``answers`` reports it. In a coroutine:
         ``await world.run()``.
+
+        Raises:
+            SupercacheError: an actor returned code that nobody ran: a coroutine or a generator.
         """
         loop = loop_of_body(self._controller)
         if loop is not None:
@@ -155,7 +157,11 @@ class World(Recorder):
         return [*self.stack.bus.mailboxes.values(), *moves]
 
     def _results(self) -> dict[str, Any]:
-        return {actor.name: actor.result for actor in self._actors if actor.error is None}
+        return {
+            actor.name: ran(actor.result, f"world.actor({actor.name!r})")
+            for actor in self._actors
+            if actor.error is None
+        }
 
     def restart(self, node: str = "a", layer: str = "super_cache") -> Any:
         """Restart the super cache of a node as a step of the caller: it comes up cold.
@@ -313,6 +319,8 @@ class World(Recorder):
         with self.at(node):
             try:
                 answer = await ask()
+            except SupercacheError:
+                raise
             except Exception as error:  # noqa: BLE001 - judged by `answers`
                 answer = error
         controller.phase = phase

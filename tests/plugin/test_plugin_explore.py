@@ -278,6 +278,118 @@ def test_a_misuse_of_the_world_is_told_with_the_line_and_without_our_frames(
     assert "world.py" not in result.stdout.str()
 
 
+LAZY = """
+import contextlib
+import functools
+
+def lazy(world, key="k"):
+    yield world.origin.get(key)
+
+async def lazy_on_a_loop(world):
+    yield world.origin.get("k")
+
+async def coroutine(world):
+    return lazy(world)
+
+@contextlib.contextmanager
+def managed(world):
+    yield world.origin.get("k")
+
+@contextlib.asynccontextmanager
+async def managed_on_a_loop(world):
+    yield world.origin.get("k")
+
+def begun(world):
+    one = (world.origin.get(key) for key in "kl")
+    next(one)
+    return one
+
+def iterated(world):
+    one = lazy(world)
+    return list(one), one
+
+def ended(world):
+    return iterated(world)[1]
+
+def entered(world):
+    with managed(world):
+        return iter([1])
+
+class Shop:
+    def __init__(self, world):
+        self.world = world
+
+    def get(self, key):
+        return lazy(self.world, key)
+
+    def set(self, key, value):
+        yield self.world.origin.set(key, value)
+
+    async def delete(self, key):
+        yield self.world.origin.delete(key)
+
+class Listed(Shop):
+    def get(self, key):
+        return list(super().get(key))
+
+def reads(world, system=Shop):
+    world.user("bob", system(world)).read("k")
+
+def reads_a_list(world):
+    reads(world, Listed)
+
+def writes(world):
+    world.user("bob", Shop(world)).write("k", 1)
+
+def deletes(world):
+    world.user("bob", Shop(world)).delete("k")
+
+@sc.explore
+def test_it(world):
+    world.actor("alice", world.origin.set, "k", 1)
+    world.actor("bob", {actor}, world)
+    world.run()
+"""
+
+
+@pytest.mark.parametrize(
+    ("actor", "message"),
+    [
+        ("lazy", "world.actor('bob') returned a generator, which nobody iterates"),
+        ("functools.partial(lazy, key='l')", "world.actor('bob') returned a generator"),
+        ("lazy_on_a_loop", "world.actor('bob') returned an async generator"),
+        ("coroutine", "world.actor('bob') returned a generator"),
+        ("managed", "world.actor('bob') returned a context manager, which nobody enters"),
+        ("managed_on_a_loop", "world.actor('bob') returned a context manager"),
+        ("begun", "world.actor('bob') returned a generator"),
+        ("reads", "Shop.get returned a generator"),
+        ("writes", "Shop.set returned a generator"),
+        ("deletes", "Shop.delete returned an async generator"),
+    ],
+)
+def test_an_actor_whose_code_nobody_runs_is_an_error_and_no_race_that_holds(
+    project: Project, actor: str, message: str
+) -> None:
+    explored(project, LAZY.format(actor=actor))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert message in result.stdout.str()
+
+
+@pytest.mark.parametrize("actor", ["iterated", "ended", "entered", "reads_a_list"])
+def test_an_actor_that_iterates_its_generator_itself_is_raced(project: Project, actor: str) -> None:
+    explored(project, LAZY.format(actor=actor))
+    project.run().assert_outcomes(passed=1)
+    assert project.row()["executions"] > 1
+
+
+def test_a_body_of_a_check_whose_code_nobody_runs_is_an_error(project: Project) -> None:
+    explored(project, LAZY.format(actor="iterated") + "def test_a_check():\n    sc.check(lazy)\n")
+    result = project.run()
+    result.assert_outcomes(failed=1, passed=1)
+    assert "the body returned a generator, which nobody iterates" in result.stdout.str()
+
+
 def test_explored_tests_run_on_workers(project: Project) -> None:
     explored(project, STALE)
     result = project.run_apart("-n", "1")

@@ -120,6 +120,80 @@ def test_a_step_that_the_system_cannot_do_is_an_error_that_says_so(project: Proj
     assert "Traceback" not in result.stdout.str()
 
 
+UNRUN = """
+from contextlib import contextmanager
+
+@sc.system("unrun")
+class Unrun(Uncached):
+    def __init__(self, layers):
+        super().__init__(layers.existing_cache.client(), layers.origin)
+
+{method}
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "method", "message"),
+    [
+        (
+            "{write: {key: k, value: 1}}",
+            "    def set(self, key, value):\n        yield self.db.set(key, value)",
+            "unrun.set returned a generator, which nobody iterates",
+        ),
+        (
+            "{write: {key: k, value: 1}}",
+            "    async def set(self, key, value):\n        yield self.db.set(key, value)",
+            "unrun.set returned an async generator, which nobody iterates",
+        ),
+        (
+            "{delete: {key: k}}",
+            "    @contextmanager\n    def delete(self, key):\n        yield self.db.delete(key)",
+            "unrun.delete returned a context manager, which nobody enters",
+        ),
+        (
+            "{write: {key: k, value: 1}}",
+            "    def get(self, key):\n        return (self.db.get(name) for name in [key])",
+            "unrun.get returned a generator, which nobody iterates",
+        ),
+        (
+            "{read: k}",
+            "    async def get(self, key):\n        return (name for name in [key])",
+            "unrun.get returned a generator, which nobody iterates",
+        ),
+        (
+            "{later: {}}",
+            '@sc.verb("later")\ndef later(shop, user):\n    return (shop.get(key) for key in "k")',
+            "'later' returned a generator, which nobody iterates",
+        ),
+    ],
+)
+def test_a_method_that_does_nothing_before_it_is_iterated_is_an_error(
+    project: Project, step: str, method: str, message: str
+) -> None:
+    project.add_to_conftest(UNRUN.format(method=method))
+    project.scenario(one_reader("V-9", "unrun").replace("{read: k}", step))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*{message}*"])
+
+
+@pytest.mark.parametrize(
+    "returned",
+    ["list(one)", "iter(list(one))", "map(str, list(one))", "next(one)", "(list(one), one)[1]"],
+)
+def test_a_method_that_iterates_its_generator_itself_is_called_as_ever(
+    project: Project, returned: str
+) -> None:
+    method = f"""
+    def get(self, key):
+        one = (self.db.get(name) for name in [key])
+        return {returned}
+"""
+    project.add_to_conftest(UNRUN.format(method=method))
+    project.scenario(one_reader("V-9", "unrun", "guarantees: []\n"))
+    project.run().assert_outcomes(passed=1)
+
+
 def test_a_system_without_get_can_be_written_to(project: Project) -> None:
     with_verbs(project, "{write: {key: k, value: 1}}", "writeonly", "guarantees: []\n")
     project.run().assert_outcomes(passed=1)

@@ -1,5 +1,7 @@
 """What a function must look like to be a verb, and what is said of one that does not."""
 
+from functools import partial, wraps
+
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
@@ -19,6 +21,19 @@ def without_user(shop, key: str, count: int = 1): ...
 def any_options(shop, user, *options): ...
 
 
+def lazy(shop, user, key):
+    yield key
+
+
+async def lazy_on_a_loop(shop, user, key):
+    yield key
+
+
+class Lazy:
+    def __call__(self, shop, user, key):
+        yield key
+
+
 @pytest.mark.parametrize(
     ("name", "function", "message"),
     [
@@ -27,12 +42,25 @@ def any_options(shop, user, *options): ...
         ("look", only_the_system, "must take the system and the user first"),
         ("look", without_user, "Put the user before it: def without_user(shop, user, key: str)"),
         ("look", any_options, "the option 'options' has no name of its own"),
+        ("look", lazy, "the function has a `yield`"),
+        ("look", lazy_on_a_loop, "the function has a `yield`"),
+        ("look", partial(lazy, key="k"), "the function has a `yield`"),
+        ("look", Lazy(), "the function has a `yield`"),
     ],
 )
 def test_a_function_that_is_no_verb_is_refused(name, function, message):
     with pytest.raises(SupercacheError) as refused:
         check_verb(name, function)
     assert message in str(refused.value)
+
+
+@wraps(lazy)
+def iterated(*given, **options):
+    return list(lazy(*given, **options))
+
+
+def test_a_function_that_iterates_what_it_wraps_is_a_verb():
+    check_verb("look", iterated)
 
 
 def with_a_person(shop, who: Person, key: str): ...
