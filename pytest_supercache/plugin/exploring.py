@@ -13,6 +13,7 @@ from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.plugin.fixtures import LAYER_FIXTURES
 from pytest_supercache.plugin.leaving import Leaving
+from pytest_supercache.world.unrun import ran
 from pytest_supercache.world.world import World
 
 if TYPE_CHECKING:
@@ -94,6 +95,22 @@ def _refuse_draws(name: str, wanted: dict[str, Any]) -> None:
                 "interleaving and would draw something else each time. Let @given draw what it "
                 "needs, for example st.integers() or st.lists(...)."
             )
+
+
+def _without_value(name: str, returned: Any) -> Any:
+    """Refuse a value that a body returns; of a coroutine, the one that it returns in the end."""
+    if inspect.iscoroutine(returned):
+        return _awaited_without_value(name, returned)
+    if ran(returned, name) is not None:
+        raise SupercacheError(
+            f"@explore: {name} returned a value of type {type(returned).__name__}, which nobody "
+            "looks at. A test says what must hold by `assert`: take that instead of `return`"
+        )
+    return None
+
+
+async def _awaited_without_value(name: str, coroutine: Any) -> Any:
+    return _without_value(name, await coroutine)
 
 
 def is_given(node: "pytest.Item") -> bool:
@@ -181,7 +198,8 @@ def _wrapped(
             _refuse_draws(name_of_test, wanted)
 
         def body(world: World) -> Any:
-            return leaving.run(lambda: function(**wanted, world=world))
+            returned = leaving.run(lambda: function(**wanted, world=world))
+            return _without_value(name_of_test, returned)
 
         update_wrapper(body, function, assigned=(), updated=())  # what `inspect.unwrap` finds
 

@@ -278,6 +278,53 @@ def test_a_misuse_of_the_world_is_told_with_the_line_and_without_our_frames(
     assert "world.py" not in result.stdout.str()
 
 
+RETURNS = """
+{test} test_it(world):
+    shop = Shop(world.existing_cache.client(), world.origin)
+    world.actor("alice", shop.get, "k")
+    world.actor("bob", shop.set, "k", 2)
+    {run}
+    return {value}
+"""
+ON_A_LOOP = ("@sc.explore\nasync def", "await world.run()")
+ON_THREADS = ("@sc.explore\ndef", "world.run()")
+
+
+@pytest.mark.parametrize(("test", "run"), [ON_THREADS, ON_A_LOOP])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("shop.get('k') == 2", "@explore: test_it returned a value of type bool"),
+        ("False", "@explore: test_it returned a value of type bool"),
+        ("(world.origin.get(key) for key in 'k')", "test_it returned a generator"),
+    ],
+)
+def test_a_condition_that_is_returned_and_not_asserted_is_an_error(
+    project: Project, test: str, run: str, value: str, said: str
+) -> None:
+    explored(project, RETURNS.format(test=test, run=run, value=value))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert said in result.stdout.str()
+
+
+@pytest.mark.parametrize(("test", "run"), [ON_THREADS, ON_A_LOOP])
+@pytest.mark.parametrize("value", ["", "None"])
+def test_a_body_that_returns_nothing_is_explored(
+    project: Project, test: str, run: str, value: str
+) -> None:
+    explored(project, RETURNS.format(test=test, run=run, value=value))
+    project.run().assert_outcomes(passed=1)
+    assert project.row()["executions"] > 1
+
+
+def test_a_body_with_a_yield_is_an_error(project: Project) -> None:
+    explored(project, "@sc.explore\ndef test_it(world):\n    yield world.actor('alice', int)\n")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert "test_it returned a generator, which nobody iterates" in result.stdout.str()
+
+
 LAZY = """
 import contextlib
 import functools
