@@ -189,7 +189,7 @@ class Gate:
                 self._facts["failed"].append(masked_id(report.nodeid))
             elif found is None or found["as_stated"]:  # what failed is not its verdict
                 self._facts["broken"].append(ours)
-        elif ours is not None and found is None and (report.skipped or report.when == "call"):
+        elif ours is not None and _is_no_evidence(report, found):
             self._facts["skipped"].append(ours)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -384,6 +384,16 @@ def is_ours(item: pytest.Item) -> bool:
     """Say whether an item is a scenario or an explored test."""
     explored = getattr(getattr(item, "obj", None), "is_explored", False)
     return bool(explored or hasattr(item, "scenario_item") or hasattr(item, "is_broken_file"))
+
+
+def _is_no_evidence(report: pytest.TestReport, found: "Mapping[str, Any] | None") -> bool:
+    """Say whether an item was skipped, or failed as it may (xfail), and nobody knows why it did.
+
+    An example of ``@given`` may have held before; what was found wrong is an answer.
+    """
+    if found is None:
+        return report.skipped or report.when == "call"
+    return report.skipped and bool(found["as_stated"])
 
 
 def _text(moment: datetime) -> str:

@@ -18,7 +18,7 @@ from pytest_supercache.plugin.exploring import is_given
 from pytest_supercache.plugin.flow import Flow, flow_of_item, flow_of_test
 from pytest_supercache.plugin.progress import progressing
 from pytest_supercache.plugin.reproducing import REPLAYED, attempted, recorded_of
-from pytest_supercache.plugin.session import FINDING, Session, failure_like
+from pytest_supercache.plugin.session import FINDING, Session, failure_like, says_no_better
 from pytest_supercache.plugin.terminal import whole_text
 
 if TYPE_CHECKING:
@@ -280,9 +280,9 @@ class ItemRunner:
         row["line_of_text"] = line_of_text(finding)
         if result.counterexample is not None and finding.as_stated:
             row["picture"] = whole_text(node.config, finding)
-        kept = node.stash.get(FINDING, {}).get("verdict")
-        if kept != Verdict.VIOLATED.value or result.verdict is Verdict.VIOLATED:
-            node.stash[FINDING] = row  # of the last example of @given that failed, if any did
+        before = node.stash.get(FINDING, None) or row  # of another example of @given
+        if says_no_better(row, before):
+            node.stash[FINDING] = row
             node.user_properties[:] = (dict(node.user_properties) | dict(properties(row))).items()
             show(node, finding, row, self._session.report_folder)
         if not finding.as_stated:

@@ -1,7 +1,7 @@
 """One pytest run: its options, its server, the findings that come in, and what is made of them."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -58,6 +58,11 @@ def _failure_like(_verdict: Verdict, _label: Label | None) -> type[NotAsExpected
 
 _RANK = {"holds": 0, "unknown": 1, "violated": 2}
 _LIBRARIES = ("pytest", "pytest-supercache", "redis", "fakeredis", "hypothesis")
+
+
+def says_no_better(finding: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Say whether a finding of an item takes the place of one before it: it is as bad, or worse."""
+    return _RANK[finding["verdict"]] >= _RANK[before["verdict"]]
 
 
 def come_back_to(before: Registry) -> None:
@@ -231,7 +236,7 @@ class Session:
         """Keep one finding an item: of several runs of it, the one that says the worst."""
         name = str(finding["node_id"])
         before = self._found.get(name, finding)
-        if _RANK[finding["verdict"]] >= _RANK[before["verdict"]]:
+        if says_no_better(finding, before):
             self._found[name] = finding
 
     @property

@@ -144,3 +144,57 @@ def test_a_conflict_that_is_stated_and_does_not_occur_is_no_go(
     assert project.run("--supercache-gate").ret == 6
     reason = "C-8[uncached] states VIOLATED and HOLDS: correct the scenario file"
     assert gate(project)["reasons"] == [reason]
+
+
+EXAMPLES = """
+import pytest
+import pytest_supercache as sc
+from conftest import Shop, Uncached
+from hypothesis import Phase, example, given, settings, strategies as st
+
+{mark}
+@settings(phases=[Phase.explicit], database=None)
+@example(n=1)
+@example(n=2)
+@example(n=3)
+@given(n=st.integers())
+@sc.explore(search="exhaustive", executions={executions})
+def test_it(world, n):
+    kind = Uncached
+    {at_an_example}
+    shop = kind(world.existing_cache.client(), world.origin)
+    world.origin.set("k", 1)
+    world.actor("alice", shop.get, "k")
+    world.actor("bob", shop.set, "k", 2)
+    if n == 1:
+        world.actor("carol", shop.set, "k", 3)
+    world.run()
+    world.settle()
+    assert n == 1 or shop.get("k") == 2
+"""
+XFAIL = "@pytest.mark.xfail(reason='known')"
+
+
+@pytest.mark.parametrize(
+    ("mark", "at_an_example", "executions", "status", "verdict"),
+    [
+        ("", "pass", 1000, 0, "holds"),
+        (XFAIL, "pass", 1000, 0, "holds"),  # pytest calls it xpassed
+        ("", "if n == 2: pytest.skip('later')", 1000, 6, "holds"),
+        ("", "if n == 3: pytest.skip('later')", 1000, 6, "holds"),
+        ("", "if n == 2: pytest.xfail('known')", 1000, 6, "holds"),
+        ("", "if n == 2: kind = Shop", 1000, 1, "violated"),
+        (XFAIL, "if n == 2: kind = Shop", 1000, 1, "violated"),
+        (XFAIL, "pass", 3, 6, "unknown"),  # the first example; the others hold
+    ],
+)
+def test_an_example_that_holds_makes_up_for_no_other(
+    project: Project, mark: str, at_an_example: str, executions: int, status: int, verdict: str
+) -> None:
+    project.test_file(
+        EXAMPLES.format(mark=mark, at_an_example=at_an_example, executions=executions)
+    )
+    assert project.run("--supercache-gate").ret == status
+    assert project.row()["verdict"] == verdict
+    skipped = [reason for reason in gate(project)["reasons"] if reason == "test_it was skipped"]
+    assert bool(skipped) == (verdict == "holds" and status != 0)
