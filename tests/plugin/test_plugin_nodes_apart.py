@@ -234,3 +234,160 @@ def test_locks_of_each_conftest_make_others_wait(project: Project) -> None:
         )
     project.run()
     assert [row["verdict"] for row in project.rows().values()] == ["holds", "holds"]
+
+
+ASYNCIO = """
+import asyncio
+import atexit
+import functools
+import json
+
+import anyio
+
+{made}
+
+class Locked:
+    def __init__(self, layers):
+        self.db, self.redis = layers.origin.aio, layers.existing_cache.aclient()
+
+    async def get(self, key):
+        async with {found}:
+            raw = await self.redis.get(key)
+            if raw is not None:
+                return json.loads(raw)
+            value = await self.db.get(key)
+            await self.redis.set(key, json.dumps(value))
+            return value
+
+    async def set(self, key, value):
+        async with {found}:
+            await self.db.set(key, value)
+            await self.redis.delete(key)
+"""
+
+STALE_SET = """
+scenario: Nobody keeps an old price
+id: NODES-2
+system: shop
+given: {{origin: {{tea: 100}}}}
+users:
+  alice: [{{read: tea}}]
+  bob: {{node: {node}, steps: [{{write: {{key: tea, value: 120}}}}]}}
+"""
+
+LOCK = "LOCK = asyncio.Lock()"
+IN_MEMO = "@functools.lru_cache\ndef lock(): return asyncio.Lock()"
+GATES = """
+class Gates:
+    def __init__(self, tokens):
+        self.tokens = tokens
+    async def __aenter__(self):
+        await self.tokens.get()
+    async def __aexit__(self, *_):
+        self.tokens.put_nowait(1)
+tokens = asyncio.Queue()
+tokens.put_nowait(1)
+gate = Gates(tokens)
+"""
+STREAM = """
+send, receive = anyio.create_memory_object_stream(1)
+atexit.register(send.close)
+atexit.register(receive.close)
+send.send_nowait(1)
+class Gate:
+    async def __aenter__(self):
+        await receive.receive()
+    async def __aexit__(self, *_):
+        send.send_nowait(1)
+"""
+FLAG = """
+free = asyncio.Event()
+free.set()
+class Gate:
+    async def __aenter__(self):
+        while not free.is_set():
+            await free.wait()
+        free.clear()
+    async def __aexit__(self, *_):
+        free.set()
+"""
+
+
+def locked(
+    project: Project, made: str, found: str, *, node: str = "b", options: str = ""
+) -> pytest.RunResult:
+    project.pytester.syspathinsert()
+    project.pytester.makepyfile(shop_of_nodes=ASYNCIO.format(made=made, found=found))
+    project.conftest(CONFTEST.format(made="Locked(layers)", options=options, watches=""))
+    project.scenario(STALE_SET.format(node=node))
+    return project.run()
+
+
+@pytest.mark.parametrize(
+    ("made", "found", "named"),
+    [
+        (LOCK, "LOCK", "state=['shop_of_nodes:LOCK']"),
+        ("LOCK = asyncio.Semaphore(1)", "LOCK", "state=['shop_of_nodes:LOCK']"),
+        ("LOCK = asyncio.Condition()", "LOCK", "state=['shop_of_nodes:LOCK']"),
+        ("LOCKS = {'tea': asyncio.Lock()}", "LOCKS[key]", "state=['shop_of_nodes:LOCKS']"),
+        (
+            "class Kept:\n    lock = asyncio.Lock()",
+            "Kept.lock",
+            "state=['shop_of_nodes:Kept.lock']",
+        ),
+        (IN_MEMO, "lock()", "isolate=['shop_of_nodes']"),
+        (GATES, "gate", "state=['shop_of_nodes:tokens']"),
+        (FLAG, "Gate()", "state=['shop_of_nodes:free']"),
+        ("LOCK = anyio.Lock()", "LOCK", "state=['shop_of_nodes:LOCK']"),
+        (IN_MEMO.replace("asyncio", "anyio"), "lock()", "isolate=['shop_of_nodes']"),
+        (STREAM, "Gate()", "shop_of_nodes:"),
+    ],
+    ids=[
+        "lock",
+        "semaphore",
+        "condition",
+        "dict",
+        "class",
+        "memo",
+        "queue",
+        "event",
+        "anyio",
+        "memo of anyio",
+        "stream of anyio",
+    ],
+)
+def test_a_tool_of_asyncio_that_two_nodes_use_is_an_error_that_names_it(
+    project: Project, made: str, found: str, named: str
+) -> None:
+    result = locked(project, made, found)
+    result.assert_outcomes(failed=1)
+    assert "keeps state that its nodes share in this process" in result.stdout.str()
+    assert named in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [(LOCK, "LOCK"), ("LOCK = asyncio.Condition()", "LOCK"), (IN_MEMO, "lock()")],
+    ids=["lock", "condition", "memo"],
+)
+def test_a_tool_of_asyncio_excludes_users_of_one_node(
+    project: Project, made: str, found: str
+) -> None:
+    locked(project, made, found, node="a").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("made", "options"),
+    [
+        (LOCK, ', state=["shop_of_nodes:LOCK"]'),
+        (LOCK, ', isolate=["shop_of_nodes"]'),
+        ("class LOCK:\n    lock = asyncio.Lock()", ', state=["shop_of_nodes:LOCK.lock"]'),
+    ],
+    ids=["state", "isolate", "class"],
+)
+def test_a_lock_that_each_node_has_for_itself_excludes_nobody_on_another(
+    project: Project, made: str, options: str
+) -> None:
+    found = "LOCK.lock" if "class" in made else "LOCK"
+    locked(project, made, found, options=options).assert_outcomes(failed=1)
+    assert project.row()["verdict"] == "violated"

@@ -2,7 +2,9 @@
 
 asyncio's locks, events and queues need nothing from us: they do not suspend unless they must, and
 whom they wake goes on in asyncio's order. But actors that use the same one share memory that no
-step declares, so that is noted: memory is treated as shared then (docs/decisions/0013).
+step declares, so that is noted: memory is treated as shared then (docs/decisions/0013). Where nodes
+are to share nothing, it is noted on which node one is used, as of all other memory
+(docs/decisions/0040).
 """
 
 import asyncio
@@ -17,6 +19,7 @@ from functools import wraps
 from typing import Any
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
+from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.aio import tasks
 from pytest_supercache.runtime.aio.event_loop import ControlledLoop
 from pytest_supercache.runtime.aio.loop_inbox import run_coroutine_threadsafe
@@ -35,6 +38,8 @@ _TOOLS: tuple[tuple[type, tuple[str, ...]], ...] = (
     (asyncio.Semaphore, ("acquire", "release", "locked")),
     (asyncio.Queue, ("put_nowait", "get_nowait", "put", "get", "empty", "full", "qsize")),
     (asyncio.Condition, ("notify", "wait")),
+    # A condition that was made at import has the methods of its lock as they were then.
+    (asyncio.locks._ContextManagerMixin, ("__aenter__",)),  # noqa: SLF001 - asyncio's own
 )
 
 _ROOTS = frozenset({"asyncio.events", tasks.__name__})
@@ -93,7 +98,7 @@ def tools_watched() -> Iterator[None]:
                 method = owner.__dict__.get(name)
                 if method is not None:
                     undo.callback(setattr, owner, name, method)
-                    setattr(owner, name, _noting(method))
+                    setattr(owner, name, noting(method))
         _rebind_to_the_running_loop(undo)
         _hear_unawaited(undo)
         yield
@@ -106,7 +111,9 @@ def _is_racing() -> bool:
     return actor is None or not actor.direct  # a body on its loop
 
 
-def _noting(method: Callable[..., Any]) -> Callable[..., Any]:
+def noting(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that notes who uses its object."""
+
     @wraps(method)
     def noted(*args: Any, **kwargs: Any) -> Any:
         _note_use(args[0], sys._getframe(1))
@@ -123,10 +130,18 @@ def _noting(method: Callable[..., Any]) -> Callable[..., Any]:
 def _note_use(tool: Any, frame: Any) -> None:
     """Note a tool that a second actor uses; what only one has is nobody else's memory."""
     loop = get_running_loop()
-    if type(loop) is not ControlledLoop or not loop.racing or loop.answers_awaited:
+    if type(loop) is not ControlledLoop or loop.answers_awaited:
         return  # what redis-py uses inside a command is no business of ours
+    memory = loop.controller.memory
+    keeps_nodes_apart = memory is not None and memory.nodes is not None
+    is_raced = loop.racing and not loop.controller.shared_memory
+    if not (keeps_nodes_apart or is_raced) or not _is_used_by_code_under_test(frame):
+        return
+    tool = getattr(tool, "_state", tool)  # the two ends of a stream of anyio have one
+    if keeps_nodes_apart:
+        memory.note_node(tool, WHOLE, writes=True)
     actor = loop.acting()
-    if actor is None or loop.controller.shared_memory or not _is_used_by_code_under_test(frame):
+    if not is_raced or actor is None:
         return
     first, _ = loop.tools.setdefault(id(tool), (actor, tool))
     if first is not actor:

@@ -1,0 +1,46 @@
+"""What anyio's locks, events and streams are for code under test: noted as those of asyncio are."""
+
+from contextlib import ExitStack
+from typing import Any
+
+from anyio._backends import _asyncio
+from anyio._core import _synchronization
+from anyio.streams import memory
+
+from pytest_supercache.runtime.aio.loop_tools import noting
+
+_NAMES = (
+    "__aenter__", "acquire", "acquire_nowait", "acquire_on_behalf_of",
+    "acquire_on_behalf_of_nowait", "is_set", "locked", "notify", "notify_all", "receive",
+    "receive_nowait", "release", "release_on_behalf_of", "send", "send_nowait", "set", "wait",
+)  # fmt: skip
+
+_TOOLS: tuple[Any, ...] = (
+    *(_asyncio.Event, _asyncio.Lock, _asyncio.Semaphore, _asyncio.CapacityLimiter),
+    *(getattr(_synchronization, f"{name}{kind}")
+      for name in ("Event", "Lock", "Semaphore", "CapacityLimiter") for kind in ("", "Adapter")),
+    _synchronization.Condition, memory.MemoryObjectReceiveStream, memory.MemoryObjectSendStream,
+)  # fmt: skip
+"""An adapter is made where no loop runs yet; the methods of a base class are not overridden."""
+
+_undo = ExitStack()
+
+
+def open() -> list[tuple[Any, Any]]:
+    """Note who uses them."""
+    for owner in _TOOLS:
+        for name in _NAMES:
+            method = vars(owner).get(name)
+            if method is not None:
+                _undo.callback(setattr, owner, name, method)
+                setattr(owner, name, noting(method))
+    return []
+
+
+def close() -> None:
+    """Note it no longer."""
+    _undo.close()
+
+
+def close_opened() -> None:
+    """Nothing is left open: their waiters end with the loop."""
