@@ -1,25 +1,77 @@
 """Takes the steps of blocking calls inside coroutines, which no scheduler can delay."""
 
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any
 
+from pytest_supercache.core.footprint import without_memory
+from pytest_supercache.core.trace import Step
 from pytest_supercache.runtime.kernel.actor import Actor, Announced, State, WaitsForEverError
 from pytest_supercache.runtime.kernel.state import ExecutionState
 
+_IN_MEMORY = frozenset({"lock", "memory"})
+"""Kinds of steps that no other process can see."""
+
 
 def pass_by(state: ExecutionState, actor: Actor, announced: Announced) -> None:
-    """Take the step of a call that blocks inside a coroutine: nobody on its loop can go between."""
+    """Take the step of a call that blocks inside a coroutine: nobody on its loop can go between.
+
+    Actors of other nodes and threads could. They are not let in, so nothing is proved where they
+    would see the difference.
+    """
     state.leave_if_over(actor)
     state.record.close()
     if state.phase == "race" and state.choices:
         state.note_memory(f"{actor.name} took the step {announced.label!r} without an await")
         state.simplify("blocking calls inside coroutines part of the step before")
+        _note_who_could_come_between(state, actor, announced)
     parked, actor.pending = actor.pending, announced  # a callback of a task that is parked
     _wait(state, announced, actor)
     state.take(actor)
     actor.pending = parked
     if state.memory is not None:
         state.memory.note_passing(actor)
+
+
+def _note_who_could_come_between(state: ExecutionState, actor: Actor, announced: Announced) -> None:
+    """Note an actor beside the loop that sees what this choice has done and what is done next."""
+    choice = len(state.choices) - 1
+    done = list(takewhile(lambda step: step.choice == choice, reversed(state.record.steps)))
+    if not done:
+        return
+    for other in state.actors.values():
+        if (
+            _goes_on_beside(other, actor)
+            and _can_see(other, actor, announced)
+            and any(_can_see(other, actor, step) for step in done)
+        ):
+            state.leave_unproven(
+                f"{actor.name} calls {announced.label!r} inside of a coroutine without an await, "
+                f"and {other.name} ({'another node' if other.is_task else 'a thread'}) could come "
+                "before that, which is not available in this version. Await the call, as of "
+                "redis.asyncio, or make it on a thread: await asyncio.to_thread(...)"
+            )
+            return
+
+
+def _goes_on_beside(other: Actor, actor: Actor) -> bool:
+    """Say whether another actor has code left that runs on a thread, or in another process."""
+    is_beside = not other.is_task or other.node != actor.node
+    return is_beside and other.state is not State.DONE and not other.is_through
+
+
+def _can_see(other: Actor, actor: Actor, step: Announced | Step) -> bool:
+    """Say whether a step touches anything outside of its node's memory that others could touch.
+
+    What a coroutine and a thread share in memory is judged by decision 69.
+    """
+    if step.kind in _IN_MEMORY:
+        return False
+    touched = without_memory(step.footprint)
+    places = {resource.partition(":")[0] for resource in touched.reads | touched.writes}
+    if other.node == actor.node:
+        return bool(places)
+    return not all(place.endswith(f"@{actor.node}") for place in places)
 
 
 def take_alone(state: ExecutionState, actor: Actor) -> bool:
