@@ -35,8 +35,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_supercache.core.execution import Settled
 from pytest_supercache.core.operation import Commit, Content, Draft, History, Load, Operation
-from pytest_supercache.core.trace import Settled
 
 _OPERATION = re.compile(
     r"(?P<user>[^\s@]+)(?:@(?P<node>\S+))? (?P<called>\d+)-(?P<returned>\d+|\?) "

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.schedule import Choices, Schedule, Scheduler
-from pytest_supercache.core.trace import Execution, Pending, Step, StepId
+from pytest_supercache.core.trace import Pending, Step, StepId
 from pytest_supercache.core.waits import Wait
 
 

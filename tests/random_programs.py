@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import ANYTHING, Footprint, touches
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.schedule import CLOCK, Choices, Schedule, Scheduler
-from pytest_supercache.core.trace import Execution, Pending, Step, StepId
+from pytest_supercache.core.trace import Pending, Step, StepId
 from pytest_supercache.core.waits import CounterState, FlagState, LockState, Wait, WaitState
 from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.events import Dependence, TraceKey, events_of, order, trace_key

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_supercache.core.execution import Execution, Settled
 from pytest_supercache.core.footprint import NOTHING, Footprint, dependent
 from pytest_supercache.core.operation import Commit, Content, Draft, History, Load, Operation
 from pytest_supercache.core.schedule import CLOCK, Schedule
-from pytest_supercache.core.trace import Execution, Settled, Step
+from pytest_supercache.core.trace import Step
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from collections import Counter
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.settings import SAMPLERS, Exploration
 from pytest_supercache.core.switch import RUN
-from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.core.trace import Step
 from pytest_supercache.core.waits import LockState
 from pytest_supercache.oracle.answers import ANSWERS
 from pytest_supercache.oracle.guarantee import Guarantee

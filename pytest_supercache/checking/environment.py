@@ -12,10 +12,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import Vector
 from pytest_supercache.core.schedule import Schedule, Scheduler
 from pytest_supercache.core.settings import Exploration
-from pytest_supercache.core.trace import Execution, Layers, Step
+from pytest_supercache.core.trace import Layers, Step
 from pytest_supercache.declare import adapters
 from pytest_supercache.declare.registry import REGISTRY
 from pytest_supercache.layers.servers import AnyServer

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.trace import Step
 
 NO_KEY_EXPIRED = "no key expired during the flow (ticks: 1 lets it)"
 

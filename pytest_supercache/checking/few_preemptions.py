@@ -8,9 +8,9 @@ far as another part of the budget reaches.
 
 from pytest_supercache.checking.reduction_check import ReductionCheck
 from pytest_supercache.checking.runner import Runner
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.orders import Pair
 from pytest_supercache.core.schedule import Schedule, Scheduler
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
 from pytest_supercache.oracle.cause import INTERLEAVINGS_MAX, Evidence
 from pytest_supercache.search.all_schedules import AllSchedules, UpTo

@@ -11,12 +11,12 @@ from pytest_supercache.checking.runner import (
 )
 from pytest_supercache.checking.serial_runs import warm_up
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault_points import described
 from pytest_supercache.core.footprint import Footprint, without_memory
 from pytest_supercache.core.orders import Passing
 from pytest_supercache.core.result import CheckResult, Counterexample
 from pytest_supercache.core.schedule import Schedule, Scheduler, read_token
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End, Violation
 from pytest_supercache.oracle.judge import judge
 from pytest_supercache.search.all_schedules import AllSchedules

@@ -16,10 +16,10 @@ from pytest_supercache.checking.runner import (
     StepsHaveChanged,
 )
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.orders import Pair, Passing
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.schedule import Choices
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.oracle.cause import nearest
 from pytest_supercache.oracle.judge import judge
 from pytest_supercache.search.events import Dependence, StepEvent, events_of, order, orders_of

@@ -13,9 +13,9 @@ from fractions import Fraction
 from sys import maxsize
 
 from pytest_supercache.checking.runner import Runner
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.orders import Share
 from pytest_supercache.core.schedule import Scheduler
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End, Violation
 from pytest_supercache.oracle.cause import Evidence
 from pytest_supercache.oracle.real_time import possible_orders

@@ -10,13 +10,13 @@ from pytest_supercache.core.errors import (
     ReplayDivergedError,
     SupercacheError,
 )
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import Fault, Vector
 from pytest_supercache.core.fault_points import points
 from pytest_supercache.core.progress import Progress
 from pytest_supercache.core.real_clock import real_seconds
 from pytest_supercache.core.schedule import Schedule, Scheduler
 from pytest_supercache.core.settings import Exploration
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End, Violation
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.oracle.judge import Judgement, judge

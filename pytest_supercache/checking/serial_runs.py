@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from pytest_supercache.checking.runner import Failure, Runner
 from pytest_supercache.core.errors import NotDeterministicError
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import RACE
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Label
 from pytest_supercache.oracle.judge import judge
 from pytest_supercache.search.random_walk import FreeChoice

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from pytest_supercache.checking.runner import HazardMet, Runner, StepsHaveChanged
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.result import CheckResult
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Label, Verdict
 from pytest_supercache.oracle.judge import judge
 from pytest_supercache.oracle.odds import is_known, sentence

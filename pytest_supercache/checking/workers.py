@@ -26,13 +26,13 @@ from pytest_supercache.checking.environment import Body, Given
 from pytest_supercache.checking.fault_sets import FaultSetResult
 from pytest_supercache.checking.strategy import OfHypothesis
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import Vector
 from pytest_supercache.core.lifeline import Lifeline
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.real_clock import real_seconds, real_sleep
 from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.settings import Exploration
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.oracle.guarantee import Guarantee
 
 LEAVE_SECONDS = 2.0

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import (
     MESSAGES,
     MISSED_WRITES,
@@ -15,7 +16,7 @@ from pytest_supercache.core.fault import (
     Vector,
 )
 from pytest_supercache.core.masking import masked
-from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.core.trace import Step
 
 
 def points(execution: Execution, faults: Faults) -> Iterator[Fault]:

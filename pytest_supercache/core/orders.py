@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.execution import Execution
 
 StepName = tuple[str, int, str]
 """Actor, the how-manieth event of it, label."""

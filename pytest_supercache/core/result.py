@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.memory_use import MemoryUse
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import History
 from pytest_supercache.core.orders import Cause, Passing, Share
 from pytest_supercache.core.schedule import Schedule
-from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import Label, Verdict, Violation
 
 

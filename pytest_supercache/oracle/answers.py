@@ -1,7 +1,7 @@
 """``answers``: every operation is answered, and no answer is an exception nobody expects."""
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import is_injected
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation, described
 from pytest_supercache.oracle.guarantee import Guarantee
 

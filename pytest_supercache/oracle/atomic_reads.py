@@ -11,7 +11,7 @@ times the ways to understand equal values. Trace-invariant: it looks at versions
 from collections.abc import Iterator, Mapping
 from itertools import islice, product
 
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
 from pytest_supercache.oracle.observed import Observed, Sight

@@ -6,10 +6,11 @@ The rows are those of docs/conflicts.md, in that order. What fits none is
 
 from collections.abc import Iterable
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Execution, Pending, Step
+from pytest_supercache.core.trace import Pending, Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import LockState, PoolState, Wait, WaitState
 from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, layer_of

@@ -9,8 +9,8 @@ before or after the commit; the pattern is "the last step of the read before the
 
 from collections.abc import Iterator
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import RACE, Draft
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
 from pytest_supercache.oracle.observed import Observed, Sight

@@ -10,8 +10,8 @@ writes counts, only what holds in every order of the trace is used.
 
 from collections.abc import Iterator
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import Commit
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
 from pytest_supercache.oracle.observed import Observed, Write

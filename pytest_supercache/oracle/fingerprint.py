@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import RACE, Operation
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Label, Violation
 from pytest_supercache.oracle.classify import (
     NAMED_BY_GUARANTEE,

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.execution import Execution, Settled
 from pytest_supercache.core.operation import History
-from pytest_supercache.core.trace import Execution, Settled
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.real_time import FindPatterns
 

@@ -12,8 +12,8 @@ Trace-invariant: it looks at values only.
 from collections.abc import Iterator
 from typing import Any
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import RACE, History
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
 from pytest_supercache.oracle.observed import Observed, Sight

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pytest_supercache.core.errors import SupercacheError
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation, described
 from pytest_supercache.oracle.answers import ANSWERS
 from pytest_supercache.oracle.atomic_reads import READ_ATOMIC

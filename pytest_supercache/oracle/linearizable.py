@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History, Operation
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Verdict, Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.linear.call import NEVER, Call

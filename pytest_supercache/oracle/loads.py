@@ -11,8 +11,8 @@ two ticks less than W apart".
 
 from collections.abc import Iterator
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import RACE, Load
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, Parameter, Unit
 from pytest_supercache.oracle.observed import Observed

@@ -11,8 +11,8 @@ read as "the commit does not happen before the fill", which holds in one order i
 
 from collections.abc import Iterator
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import Commit, Content
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
 from pytest_supercache.oracle.observed import Observed, cached_contents

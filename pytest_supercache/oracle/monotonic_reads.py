@@ -10,7 +10,7 @@ Two neighbouring answers that are equal are taken as one version: nobody can see
 
 from collections.abc import Iterator
 
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
 from pytest_supercache.oracle.observed import Observed, Sight

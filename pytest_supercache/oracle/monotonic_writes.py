@@ -12,8 +12,8 @@ of the later write before those of the earlier one". One key's commits depend on
 from collections.abc import Iterator
 from itertools import combinations, pairwise, product
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import Content
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
 from pytest_supercache.oracle.observed import Observed, Write, cached_contents

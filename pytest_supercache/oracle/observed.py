@@ -12,8 +12,8 @@ from functools import cached_property
 from itertools import zip_longest
 from typing import Any
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import Commit, Content, Operation
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.oracle.guarantee import NeverJudgedError, NotJudgedError
 from pytest_supercache.oracle.real_time import HappensBefore, Pairs
 from pytest_supercache.oracle.versions import candidates, same, written

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import dependent
 from pytest_supercache.core.operation import RACE
-from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.core.trace import Step
 
 Pairs = tuple[tuple[int, int], ...]
 

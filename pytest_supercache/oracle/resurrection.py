@@ -11,7 +11,7 @@ the delete before the first step of the read".
 from collections.abc import Iterator
 from typing import Any
 
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
 from pytest_supercache.oracle.observed import Observed, Sight, Write

@@ -13,7 +13,7 @@ Trace-invariant: none of the edges is about real time.
 from collections.abc import Iterator
 from itertools import islice, pairwise, product
 
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decided
 from pytest_supercache.oracle.observed import Observed, Sight

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History, Operation
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError
 from pytest_supercache.oracle.observed import Observed, Sight, Write, shown

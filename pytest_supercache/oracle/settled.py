@@ -9,8 +9,9 @@ the last acknowledged write.
 from collections.abc import Iterator
 from typing import Any
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import History
-from pytest_supercache.core.trace import Execution, Layers
+from pytest_supercache.core.trace import Layers
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJudgedError, decided
 from pytest_supercache.oracle.versions import (

@@ -7,8 +7,8 @@ what stored the older over the newer, and what filled too late.
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import EVERYTHING
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.roles import Act, Role, acts_on, is_entry, is_name_of
 from pytest_supercache.oracle.struck import NO_EFFECT, Struck, why_missing, why_older

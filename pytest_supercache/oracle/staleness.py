@@ -12,7 +12,7 @@ depend on; the pattern is "the replacing commit before a tick, the last tick bef
 from collections.abc import Iterator
 from itertools import product
 
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import (
     Guarantee,

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import POINTS
 from pytest_supercache.core.footprint import EVERYTHING
 from pytest_supercache.core.orders import StepName
-from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.roles import Act, Role, acts_on, is_name_of, layer_of
 from pytest_supercache.oracle.stale import Classified

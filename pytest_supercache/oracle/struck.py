@@ -7,8 +7,9 @@ own name.
 
 from dataclasses import dataclass
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import MESSAGES, Fault
-from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.core.trace import Step
 from pytest_supercache.oracle.roles import Act, layer_of
 
 NO_EFFECT = ("error_before", "cancel", "exception")

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Execution
 
 
 def moves_of_clock(execution: Execution) -> list[tuple[int, float]]:

@@ -12,7 +12,7 @@ on; the pattern is "all such moments before a tick, the last tick before the rea
 
 from collections.abc import Iterator
 
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.guarantee import (
     Guarantee,

@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from pytest_supercache.core.trace import Execution, Layers
+from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.trace import Layers
 from pytest_supercache.report.plain import Plain, bytes_text, plain
 from pytest_supercache.report.values import MISSING
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import EVERYTHING
-from pytest_supercache.core.trace import Execution, Layers
+from pytest_supercache.core.trace import Layers
 from pytest_supercache.report.values import short, shown
 
 _INITIALS = {"super_cache": "S", "existing_cache": "E", "origin": "O"}

@@ -6,10 +6,11 @@ row, and a step without an operation is shown only if it changed a layer.
 
 from dataclasses import dataclass, field
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import RACE, Operation
 from pytest_supercache.core.result import Counterexample
 from pytest_supercache.core.schedule import CLOCK, CUT_CLOCK, is_fault
-from pytest_supercache.core.trace import Execution, Layers, Pending, Step
+from pytest_supercache.core.trace import Layers, Pending, Step
 from pytest_supercache.core.waits import LockState
 from pytest_supercache.report.accesses import told
 from pytest_supercache.report.agreement import first_disagreement

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.inputs import DOCUMENT_BYTES_MAX, size_text
 from pytest_supercache.core.masking import masked_data
 from pytest_supercache.core.odds import Odds
 from pytest_supercache.core.operation import Operation
 from pytest_supercache.core.orders import Pair
 from pytest_supercache.core.result import Counterexample
-from pytest_supercache.core.trace import Execution, Layers, Step
+from pytest_supercache.core.trace import Layers, Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.explain import Numbers, ambiguous, named
 from pytest_supercache.oracle.odds import condition, interval, share

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import factorial, isfinite, prod, sqrt
 from typing import TypeVar
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.switch import CONDITION
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.waits import Wait, WaitState
 
 _Node = TypeVar("_Node", bound=Hashable)

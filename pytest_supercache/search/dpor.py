@@ -16,8 +16,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from pytest_supercache.core.errors import NotDeterministicError
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.schedule import CLOCK
-from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.core.trace import Step
 from pytest_supercache.core.verdict import End
 from pytest_supercache.core.waits import WaitState
 from pytest_supercache.search.downsets import downsets, ways_to_begin

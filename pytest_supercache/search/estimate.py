@@ -9,7 +9,7 @@ extensions of happens-before.
 
 from dataclasses import dataclass, field
 
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.search.counting import TreeSize
 from pytest_supercache.search.events import Dependence, events_of, order
 from pytest_supercache.search.orders import linear_extensions

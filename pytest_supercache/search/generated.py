@@ -36,8 +36,8 @@ from hypothesis.errors import (
 from hypothesis.statistics import collector, describe_statistics
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.schedule import Choices, Schedule, Scheduler
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
 from pytest_supercache.search.search import Attempt, SearchEnded
 

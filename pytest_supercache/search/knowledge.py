@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from pytest_supercache.core.trace import Execution, Pending, Step, StepId
+from pytest_supercache.core.execution import Execution
+from pytest_supercache.core.trace import Pending, Step, StepId
 from pytest_supercache.core.waiting import SET, allows
 from pytest_supercache.core.waits import BEGIN, WaitState
 from pytest_supercache.search.events import Dependence, StepEvent

@@ -11,8 +11,8 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.schedule import Choices
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
 from pytest_supercache.search.search import Attempt
 from pytest_supercache.search.uniform import Uniform

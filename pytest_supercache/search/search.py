@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.schedule import Scheduler
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
 
 Attempt = Callable[[Scheduler], Execution]

@@ -9,8 +9,8 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.schedule import Choices
-from pytest_supercache.core.trace import Execution
 from pytest_supercache.core.verdict import End
 from pytest_supercache.search.estimate import Estimate
 from pytest_supercache.search.search import Attempt

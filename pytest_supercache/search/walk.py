@@ -7,8 +7,9 @@ cannot be if the steps touch no more than they declare is an alarm.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.schedule import CLOCK, Choices
-from pytest_supercache.core.trace import Execution, Step
+from pytest_supercache.core.trace import Step
 from pytest_supercache.search.knowledge import Knowledge
 from pytest_supercache.search.wakeup import Branch
 

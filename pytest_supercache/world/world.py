@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.execution import Execution, Settled
 from pytest_supercache.core.footprint import Footprint, Resources, footprint_of
 from pytest_supercache.core.switch import CONDITION, Background
-from pytest_supercache.core.trace import Execution, Layers, Settled
+from pytest_supercache.core.trace import Layers
 from pytest_supercache.layers.clock import VirtualClock
 from pytest_supercache.layers.existing_cache import ExistingCache
 from pytest_supercache.layers.origin import Origin

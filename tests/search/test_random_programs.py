@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from pytest_supercache.core.trace import Execution
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.search.dpor import Exhaustive
 from pytest_supercache.search.events import StepEvent
 from pytest_supercache.search.orders import Ability, walk_chance

@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.execution import Execution, Settled
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.schedule import Schedule
-from pytest_supercache.core.trace import Execution, Pending, Settled
+from pytest_supercache.core.trace import Pending
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.oracle.answers import ANSWERS
 from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_supercache.core.execution import Settled
 from pytest_supercache.core.operation import Commit, Content, Draft, History, Load, Operation
-from pytest_supercache.core.trace import Settled
 from pytest_supercache.oracle.guarantee import NotJudgedError, check_history
 from pytest_supercache.oracle.judge import KNOWN
 

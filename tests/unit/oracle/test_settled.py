@@ -5,10 +5,11 @@ from itertools import product
 
 import pytest
 
+from pytest_supercache.core.execution import Execution, Settled
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.operation import Commit, History, Operation
 from pytest_supercache.core.schedule import Schedule
-from pytest_supercache.core.trace import Execution, Pending, Settled
+from pytest_supercache.core.trace import Pending
 from pytest_supercache.oracle.guarantee import NotJudgedError, check_history
 from pytest_supercache.oracle.settled import COHERENT_WHEN_SETTLED
 from tests.histories import history

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.operation import History, Operation
 from pytest_supercache.core.orders import Cause, Passing, Share
 from pytest_supercache.core.result import CheckResult, Counterexample
 from pytest_supercache.core.schedule import Schedule
-from pytest_supercache.core.trace import Execution, Layers, Step
+from pytest_supercache.core.trace import Layers, Step
 from pytest_supercache.core.verdict import Label, Verdict, Violation
 from pytest_supercache.report.finding import Finding
 

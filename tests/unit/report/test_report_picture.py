@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.footprint import NOTHING
 from pytest_supercache.core.operation import History, Operation
 from pytest_supercache.core.schedule import CLOCK, Schedule
-from pytest_supercache.core.trace import Execution, Pending, Step
+from pytest_supercache.core.trace import Pending, Step
 from pytest_supercache.core.waits import LockState, Wait
 from pytest_supercache.report.agreement import canonical, first_disagreement
 from pytest_supercache.report.picture import picture
