@@ -34,7 +34,6 @@ from pytest_supercache.gate.policy import (
     NO_EVIDENCE,
     Decision,
     GateVerdict,
-    Rules,
     counted_scenarios,
     decide,
     flaws_of,
@@ -42,6 +41,7 @@ from pytest_supercache.gate.policy import (
 from pytest_supercache.gate.postmortem import postmortem as draft_of_postmortem
 from pytest_supercache.gate.project import LOCK, read_rules
 from pytest_supercache.gate.project_table import read_table
+from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.rules_apart import weaker
 from pytest_supercache.gate.run_id import RUN_ID, known_as
 from pytest_supercache.gate.screen import screen

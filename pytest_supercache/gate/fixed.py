@@ -6,14 +6,12 @@ guarantees and bounds, which the digest of a flow knows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_supercache.gate.evidence import MALFORMED, Row, blocks
 from pytest_supercache.gate.known import KnownIssue, ends_soon
 from pytest_supercache.gate.limits import leaves_out_memory, listed
-
-if TYPE_CHECKING:
-    from pytest_supercache.gate.policy import Rules
+from pytest_supercache.gate.rules import Rules
 
 _LESS_THAN_WHOLE = ("deselected", "overriding", "narrowed_by", "selecting")
 _NOT_WHOLE = "not everything was run and searched to the end"
@@ -26,7 +24,7 @@ _NOT_NOTED = (
 def issues_not_seen(
     rows: list[Row],
     counting: set[str],
-    rules: "Rules",
+    rules: Rules,
     run: Mapping[str, Any] | None,
     *,
     is_decided: bool,
@@ -43,7 +41,7 @@ def issues_not_seen(
     }
 
 
-def notes_on(rules: "Rules", not_seen: Mapping[str, str]) -> Iterator[str]:
+def notes_on(rules: Rules, not_seen: Mapping[str, str]) -> Iterator[str]:
     """Yield what the screen says of known issues that are no reason for the verdict."""
     for issue in rules.issues:
         said = not_seen.get(issue.id)
@@ -71,7 +69,7 @@ def flows_of(rows: Iterable[Mapping[str, Any]], fingerprint: str) -> list[str]:
     return sorted(found)
 
 
-def _is_whole(run: Mapping[str, Any] | None, rules: "Rules") -> bool:
+def _is_whole(run: Mapping[str, Any] | None, rules: Rules) -> bool:
     """Say whether a run had all that there is, as the scenario files say it; only a lock knows."""
     return bool(rules.lock) and not any((run or {}).get(name) for name in _LESS_THAN_WHOLE)
 

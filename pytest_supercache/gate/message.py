@@ -8,7 +8,8 @@ from typing import Any
 
 from pytest_supercache.gate.evidence import rows_of
 from pytest_supercache.gate.overview import in_words, what_was_tested
-from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
+from pytest_supercache.gate.policy import Decision, GateVerdict, Waiver
+from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.telling import (
     DRAFT,
     Raw,

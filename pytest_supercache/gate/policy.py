@@ -6,7 +6,7 @@ each system that ships at least one scenario says something.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from typing import Any
@@ -28,6 +28,7 @@ from pytest_supercache.gate.known import KnownIssue, renewals
 from pytest_supercache.gate.limits import limits_of
 from pytest_supercache.gate.lock import missing_from
 from pytest_supercache.gate.paths import paths_of, uncovered
+from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.same_id import against_go
 
 NO_EVIDENCE = 6
@@ -48,22 +49,6 @@ class GateVerdict(Enum):
     NO_VERDICT = "NO VERDICT"
     GO_WITH_WORKAROUND = "GO WITH KNOWN WORKAROUND"
     GO = "GO"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What the project decided before the run."""
-
-    today: date
-    release: tuple[str, ...] = ()
-    minimum_severity: str | None = None
-    issues: tuple[KnownIssue, ...] = ()
-    lock: Mapping[str, bool] | None = None
-    lock_paths: tuple[str, ...] = ()  # which the lock is about
-    lock_digest: str | None = None
-    lock_fault: str | None = None  # why there is one that says nothing
-    known_issues_digest: str | None = None
-    committed: Mapping[str, Committed] = field(default_factory=dict)  # by the id of the issue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

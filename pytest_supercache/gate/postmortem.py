@@ -14,7 +14,8 @@ from pytest_supercache.gate.overview import (
     variants,
     what_was_tested,
 )
-from pytest_supercache.gate.policy import Decision, GateVerdict, Rules
+from pytest_supercache.gate.policy import Decision, GateVerdict
+from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.telling import (
     DRAFT,
     Raw,

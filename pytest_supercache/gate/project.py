@@ -14,8 +14,8 @@ from pytest_supercache.gate.blame import committers
 from pytest_supercache.gate.evidence import SEVERITIES
 from pytest_supercache.gate.known import KnownIssue, read_known_issues
 from pytest_supercache.gate.lock import digest_of, read_lock
-from pytest_supercache.gate.policy import Rules
 from pytest_supercache.gate.project_table import SETTINGS, has_table
+from pytest_supercache.gate.rules import Rules
 
 KNOWN_ISSUES = "known-issues.toml"
 LOCK = "gate.lock"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_supercache.gate.evidence import SEVERITIES
-from pytest_supercache.gate.policy import Rules
+from pytest_supercache.gate.rules import Rules
 
 _JUDGED = "the run was judged by other rules: "
 

@@ -8,7 +8,8 @@ from pytest_supercache.gate.evidence import Row, base_id, blocks, is_below, name
 from pytest_supercache.gate.limits import listed
 from pytest_supercache.gate.overview import odds_of, what_was_tested
 from pytest_supercache.gate.paths import paths_of, uncovered
-from pytest_supercache.gate.policy import Decision, GateVerdict, Rules, Waiver
+from pytest_supercache.gate.policy import Decision, GateVerdict, Waiver
+from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.rules_apart import rules_part
 from pytest_supercache.report.plain import Plain, plain
 from pytest_supercache.report.values import short, width_of, wrap

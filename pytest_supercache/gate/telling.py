@@ -9,7 +9,8 @@ from typing import Any
 
 from pytest_supercache.gate.evidence import base_id, blocks, counting_systems, rows_of
 from pytest_supercache.gate.overview import in_words, users_of
-from pytest_supercache.gate.policy import Decision, Rules, Waiver
+from pytest_supercache.gate.policy import Decision, Waiver
+from pytest_supercache.gate.rules import Rules
 
 DRAFT = "DRAFT, not sent"
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")

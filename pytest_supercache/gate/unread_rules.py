@@ -17,9 +17,9 @@ from typing import Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.gate.known import KnownIssue
 from pytest_supercache.gate.paths import uncovered
-from pytest_supercache.gate.policy import Rules
 from pytest_supercache.gate.project import KNOWN_ISSUES, LOCK, is_of_the_gate, read_rules
 from pytest_supercache.gate.project_table import SETTINGS, read_table
+from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.rules_apart import is_more_severe
 
 _FILES = (LOCK, KNOWN_ISSUES, SETTINGS)

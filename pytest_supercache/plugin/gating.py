@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pytest_supercache.gate.policy import Rules
+    from pytest_supercache.gate.rules import Rules
 
     Findings = list[dict[str, Any]]
 

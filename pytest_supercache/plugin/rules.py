@@ -11,7 +11,7 @@ from pytest_supercache.plugin.unread import known_issues_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_supercache.gate.policy import Rules
+    from pytest_supercache.gate.rules import Rules
 
 
 def rules_of(config: pytest.Config, project: dict[str, Any], today: date) -> "Rules":

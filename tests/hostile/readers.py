@@ -17,9 +17,10 @@ from pytest_supercache.gate.draft import lint
 from pytest_supercache.gate.known import moved, read_known_issues
 from pytest_supercache.gate.lock import GateLock, read_lock, write_lock
 from pytest_supercache.gate.overview import compare, extent, variants
-from pytest_supercache.gate.policy import Rules, decide
+from pytest_supercache.gate.policy import decide
 from pytest_supercache.gate.project import read_rules
 from pytest_supercache.gate.project_table import read_table
+from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.screen import screen
 from pytest_supercache.oracle.linear.call import Model
 from pytest_supercache.oracle.linear.check import check_calls

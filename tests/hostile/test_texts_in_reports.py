@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pytest_supercache.gate.message import message
-from pytest_supercache.gate.policy import GateVerdict, Rules, decide
+from pytest_supercache.gate.policy import GateVerdict, decide
+from pytest_supercache.gate.rules import Rules
 from pytest_supercache.plugin.saving import _file_name
 from pytest_supercache.report.evidence import evidence
 from pytest_supercache.report.reproducer import reproducers, words_of

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pytest_supercache.gate.known import KnownIssue
-from pytest_supercache.gate.policy import Decision, Rules, decide
+from pytest_supercache.gate.policy import Decision, decide
+from pytest_supercache.gate.rules import Rules
 
 TODAY = date(2026, 3, 10)
 ODDS = {

@@ -12,8 +12,9 @@ from ruamel.yaml import YAML
 
 from pytest_supercache.gate.message import WORDS_MAX, message
 from pytest_supercache.gate.overview import compare, extent, variants, what_was_tested
-from pytest_supercache.gate.policy import Rules, decide
+from pytest_supercache.gate.policy import decide
 from pytest_supercache.gate.postmortem import postmortem
+from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.screen import screen
 from pytest_supercache.gate.telling import as_text
 from tests.unit.gate.runs import ODDS, OTHER, TODAY, document, row, waiver

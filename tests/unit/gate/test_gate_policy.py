@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pytest_supercache.gate.evidence import MALFORMED, rows_of
-from pytest_supercache.gate.policy import GateVerdict, Rules, counted_scenarios, decide
+from pytest_supercache.gate.policy import GateVerdict, counted_scenarios, decide
+from pytest_supercache.gate.rules import Rules
 from tests.unit.gate.runs import OTHER, TODAY, document, judge, row, waiver
 
 FOUND = row("S[shop]", "violated")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pytest_supercache.gate.message import WORDS_MAX, message
-from pytest_supercache.gate.policy import Rules
+from pytest_supercache.gate.rules import Rules
 from tests.unit.gate.runs import TODAY, document, judge, row, waiver
 
 BARE = {"judged only": "errors and deadlocks"}

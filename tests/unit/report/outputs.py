@@ -14,8 +14,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from pytest_supercache.gate.message import message
-from pytest_supercache.gate.policy import Rules, decide
+from pytest_supercache.gate.policy import decide
 from pytest_supercache.gate.postmortem import postmortem
+from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.screen import screen
 from pytest_supercache.report.allure_result import (
     broken,
