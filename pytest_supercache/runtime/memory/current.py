@@ -2,19 +2,16 @@
 
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from pytest_supercache.runtime.memory.accesses import Accesses
+from typing import Any, ClassVar
 
 
 class Current:
     """The check that goes on now."""
 
-    accesses: "Accesses | None" = None
-    """Of the race that goes on; None outside of one, where hooks do nothing."""
-    execution: "Accesses | None" = None
-    """Of the execution that runs, from the first line of its body to its end."""
+    accesses: Any = None
+    """The `Accesses` of the race that goes on; None outside of one, where hooks do nothing."""
+    execution: Any = None
+    """The `Accesses` of the execution that runs, from the first line of its body to its end."""
     rewrite: Callable[[types.FunctionType], None] | None = None
     """Rewrites a function of the standard library."""
     knows_code: Callable[[types.CodeType], bool] | None = None
