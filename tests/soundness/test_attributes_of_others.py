@@ -3,6 +3,7 @@
 import logging
 import queue
 import threading
+from contextlib import nullcontext
 
 import pytest
 from rich.console import Console
@@ -148,6 +149,30 @@ def a_queue_that_is_asked_under_a_lock(world):
     world.actor("two", offer)
     world.run()
     assert jobs.qsize() == 1
+
+
+def _handled_once(world, lock):
+    logger = logging.Logger("shop")
+
+    def set_up():
+        with lock:
+            if not logger.handlers:
+                logger.addHandler(logging.NullHandler())
+
+    world.actor("one", set_up)
+    world.actor("two", set_up)
+    world.run()
+    assert len(logger.handlers) == 1
+
+
+@broken("both find no handler before either adds one")
+def a_handler_of_a_logger(world):
+    _handled_once(world, nullcontext())
+
+
+@right("both hold one lock")
+def a_handler_of_a_logger_under_a_lock(world):
+    _handled_once(world, threading.Lock())
 
 
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)

@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import logging
 import sys
 import threading
 import types
@@ -154,11 +155,19 @@ def touch_set(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> No
         return
     if name in _INSIDE and kind.__module__.startswith(SYNC):
         accesses.note_inside(kind, name)
+    if name in _SET_BY and issubclass(kind, logging.Filterer):
+        name, writes = _SET_BY[name], True
     if accesses.sharing.is_attribute_shared(name, actor.name, writes=writes):
         if accesses.shared.names is not None:
             accesses.shared.names.name_alike(holder, kind.__name__)
         accesses.touch(holder, f".{name}", writes=writes)
 
+
+_SET_BY = {
+    "addHandler": "handlers", "removeHandler": "handlers", "setLevel": "level",
+    "addFilter": "filters", "removeFilter": "filters",
+}  # fmt: skip
+"""Methods of loggers and their handlers -> the attribute that the code under test may look at."""
 
 _INSIDE = frozenset(
     {
