@@ -242,3 +242,29 @@ def test_a_token_from_before_these_names_is_replayed():
     )
     assert result.verdict is Verdict.VIOLATED
     assert "read cell<bob>" in {step.label for step in result.counterexample.execution.race}
+
+
+def upper(row):
+    return row.upper()
+
+
+@pytest.mark.parametrize(
+    ("function", "outcomes", "orders"),
+    [(str.upper, {"AB", "B"}, 2), (upper, {"AB", "B", "A"}, 4)],
+    ids=["of C", "of Python"],
+)
+def test_others_come_in_where_a_function_that_map_calls_begins_if_it_is_python_code(
+    function, outcomes, orders
+):
+    seen = set()
+
+    def body(world):
+        rows = ["a", "b"]
+        world.actor("walk", lambda: list(map(function, rows)))
+        world.actor("drop", rows.pop, 0)
+        seen.add("".join(world.run()["walk"]))
+
+    result = check(body)
+    assert result.verdict is Verdict.HOLDS
+    assert result.executions == 1 + orders  # the first one finds what is shared
+    assert seen == outcomes

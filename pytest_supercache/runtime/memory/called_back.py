@@ -2,11 +2,14 @@
 
 C code that goes through what is shared may call functions that it is given (`map`, a key), and
 methods of elements (`__lt__`, `__hash__`). What it touches after such a call belongs to no access:
-so what is called lets others come in, with the footprint of what C goes through.
+so what is called lets others come in, with the footprint of what C goes through. Code under test
+tells that it is entered; code of the standard library (`UUID.__lt__`) tells once C may call it.
 """
 
+import functools
 import gc
 import itertools
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -14,13 +17,19 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.kernel.kinds import of_kind
 from pytest_supercache.runtime.memory.accesses import Accesses
+from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     SCALARS,
     elements_of,
     is_view,
     runs_python,
     sources,
+    top,
 )
+from pytest_supercache.runtime.memory.touching import find_in_class
+
+_NESTED_MAX = 3
+"""So deep are elements of elements looked at: keys of a heap are pairs, or pairs in pairs."""
 
 
 def going_on(
@@ -34,6 +43,9 @@ def going_on(
         return None
 
     def stand_in(*arguments: Any, **keywords: Any) -> Any:
+        holder = getattr(function, "__self__", None)
+        for value in (holder, *arguments, *keywords.values()):
+            _let_library_tell(value)
         with accesses.calling_back(footprint):
             return function(*arguments, **keywords)
 
@@ -55,6 +67,54 @@ def calls_back(value: Any) -> bool:
             calls_back(inner) for inner in _held_by(value) if type(inner) is not kind
         )
     return _has_elements_of_python(value)
+
+
+def _let_library_tell(value: Any, depth: int = _NESTED_MAX) -> None:
+    """Let functions of the standard library tell when they begin which C may call for a value."""
+    kind = type(value)
+    if kind in SCALARS:
+        return
+    _let_methods_tell(value if issubclass(kind, type) else kind)
+    if kind is types.FunctionType:
+        _let_function_tell(value)
+    elif kind is types.MethodType:
+        _let_library_tell(value.__func__)
+    elif kind is functools.partial:
+        _let_library_tell(value.func)
+    elif depth:
+        is_looking = is_view(kind)
+        for one in [*_held_by(value), *sources(value)] if is_looking else _elements(value, depth):
+            _let_library_tell(one, depth - 1)
+
+
+@of_kind
+def _let_methods_tell(kind: type) -> None:
+    """Let the special methods and properties of a class tell; of an enum, how it is called, too."""
+    members = [
+        member
+        for base in kind.__mro__
+        for name, member in list(vars(base).items())
+        if name.startswith("__") or type(member) is property
+    ]
+    for member in (*members, find_in_class(type(kind), "__call__")[0]):
+        function = _function_of(member)
+        if function is not None:
+            _let_function_tell(function)
+
+
+def _let_function_tell(function: types.FunctionType) -> None:
+    module = top(function.__globals__.get("__name__"))
+    if module in sys.stdlib_module_names and Current.tell_of_entering is not None:
+        Current.tell_of_entering(function)
+
+
+def _function_of(member: Any) -> types.FunctionType | None:
+    """Return the function behind a member of a class, if there is one of Python."""
+    if type(member) is property:
+        member = member.fget
+    elif type(member) in (staticmethod, classmethod):
+        member = member.__func__
+    return member if type(member) is types.FunctionType else None
 
 
 def takes_more(iterator: Any) -> bool:
@@ -89,21 +149,24 @@ def _held_by(view: Any) -> list[Any]:
     return held
 
 
-def _has_elements_of_python(value: Any, depth: int = 2) -> bool:
+def _has_elements_of_python(value: Any, depth: int = _NESTED_MAX) -> bool:
     """Say whether elements of a container are of a class of Python, or functions."""
     return any(
         runs_python(element)
         or _is_of_python(type(element))
         or (depth and _has_elements_of_python(element, depth - 1))
-        for element in _elements(value)[:_ELEMENTS_ASKED]
+        for element in _elements(value, depth)
         if type(element) not in SCALARS
     )
 
 
-def _elements(value: Any) -> list[Any]:
+def _elements(value: Any, depth: int) -> list[Any]:
+    """Return the first elements of a container; fewer of one that is an element itself."""
+    most = _ELEMENTS_ASKED if depth == _NESTED_MAX else _INNER_ELEMENTS_ASKED
     if issubclass(type(value), dict):
-        return [*dict.keys(value), *dict.values(value)]
-    return elements_of(value)
+        keys = list(itertools.islice(dict.keys(value), most))
+        return [*keys, *itertools.islice(dict.values(value), most)]
+    return elements_of(value)[:most]
 
 
 @of_kind
@@ -113,4 +176,4 @@ def _is_of_python(kind: type) -> bool:
 
 
 _HEAP_TYPE = 1 << 9
-_HELD_ASKED, _ELEMENTS_ASKED = 8, 50
+_HELD_ASKED, _ELEMENTS_ASKED, _INNER_ELEMENTS_ASKED = 8, 50, 8

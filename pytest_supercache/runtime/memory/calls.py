@@ -307,8 +307,8 @@ def _method_of_all(
         footprint = touch_whole(accesses, holder, writes=writes, drops=drops)
         if issubclass(kind, CONTAINERS) and arguments:
             put(accesses, arguments[-1], holder, "[...]")
-        compares = name in _COMPARING and (calls_back(holder) or calls_back(arguments))
-        if footprint is not None and (compares or any(map(calls_back, arguments))):
+        compared = (holder, arguments) if name in _COMPARING else ()
+        if footprint is not None and any(map(calls_back, (*compared, *arguments))):
             return going_on(accesses, footprint, function)
     else:
         accesses.touch(holder, WHOLE, writes=name not in READING_METHODS)

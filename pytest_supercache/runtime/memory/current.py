@@ -18,6 +18,8 @@ class Current:
     """Says whether code is rewritten."""
     tell_of_return: Callable[[types.FunctionType], None] | None = None
     """Lets rewritten code also tell when it returns."""
+    tell_of_entering: Callable[[types.FunctionType], None] | None = None
+    """Lets a function of the standard library tell when it begins."""
     rewrite_container: Callable[[type], None] | None = None
     """Rewrites the methods that a type has from containers of the standard library."""
     looked_into: ClassVar[set[str]] = set()

@@ -30,7 +30,12 @@ from pytest_supercache.runtime.memory.files import listen
 from pytest_supercache.runtime.memory.hooks import HOOKS
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 from pytest_supercache.runtime.memory.referring import functions_of
-from pytest_supercache.runtime.memory.rewriting import Hooks, Nested, rewritten
+from pytest_supercache.runtime.memory.rewriting import (
+    Hooks,
+    Nested,
+    rewritten,
+    telling_of_entering,
+)
 from pytest_supercache.runtime.memory.taking import TAKING_HOOKS
 
 BODY_OBJECTS_MAX = 5_000
@@ -53,6 +58,12 @@ _rewritten: dict[_Original, CodeType] = {}
 
 _originals: dict[int, _Original] = {}
 """Rewritten code, by identity -> original code."""
+
+_telling: dict[_Original, CodeType] = {}
+"""Original code of the standard library -> code that only tells when it begins."""
+
+_untold: dict[int, CodeType] = {}
+"""Code that only tells when it begins, by identity -> original code."""
 
 
 def _original(code: CodeType, constants: frozenset[str]) -> _Original:
@@ -86,6 +97,15 @@ def _telling_of_return(known: _Original) -> CodeType:
         code = rewritten(known.code, _HOOKS, _done, known.constants, tells_of_return=True)
         made = _rewritten[original] = code
         _originals[id(made)] = original
+    return made
+
+
+def _telling_of_entering(code: CodeType) -> CodeType:
+    original = _original(code, frozenset())
+    made = _telling.get(original)
+    if made is None:
+        made = _telling[original] = telling_of_entering(code, _HOOKS)
+        _untold[id(made)] = code
     return made
 
 
@@ -173,11 +193,14 @@ _HOOKS = {**HOOKS, **CALL_HOOKS, **TAKING_HOOKS, "made_function": _made_function
 _GUARDED_HOOKS = {
     **{name: _guarded(hook) for name, hook in _HOOKS.items()},
     **dict.fromkeys(("load_global", "store_global", "delete_global"), _nothing),
+    "entered": HOOKS["entered"],
 }
 _swapped: list["Functions"] = []
 
 _ANSWERS_AT_ONCE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 """Code that runs after a call of it has answered: its answer is what runs it."""
+_AWAITED = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+"""Code that an event loop runs, never code of C in the middle of something else."""
 
 
 class Functions:
@@ -214,7 +237,15 @@ class Functions:
         """Rewrite one function of the standard library."""
         if id(function.__code__) not in _originals:
             self.note(function)
-            function.__code__ = _done_guarded(function.__code__)
+            code = function.__code__
+            function.__code__ = _done_guarded(_untold.get(id(code), code))
+
+    def tell_of_entering(self, function: FunctionType) -> None:
+        """Let a function of the standard library tell when it begins, if it does not yet."""
+        code = function.__code__
+        if not (code.co_flags & _AWAITED or id(code) in _originals or id(code) in _untold):
+            self.note(function)
+            function.__code__ = _telling_of_entering(code)
 
     def tell_of_return(self, function: FunctionType) -> None:
         """Let rewritten code of a function also tell when it returns a result."""
@@ -236,8 +267,9 @@ class Functions:
         for reference in self._swapped.values():
             function = reference()
             if function is not None:
-                known = _originals.get(id(function.__code__))
-                function.__code__ = function.__code__ if known is None else known.code
+                code = function.__code__
+                known = _originals.get(id(code))
+                function.__code__ = _untold.get(id(code), code) if known is None else known.code
                 if is_rewritten(function.__module__):
                     _known.add(function)
         self._swapped.clear()
@@ -261,6 +293,7 @@ def functions_rewritten() -> Iterator[Functions]:
     Current.rewrite = functions.rewrite
     Current.rewrite_container = functions.rewrite_container
     Current.tell_of_return = functions.tell_of_return
+    Current.tell_of_entering = functions.tell_of_entering
     Current.knows_code = _is_rewritten_code
     try:
         functions.rewrite_modules()
@@ -269,7 +302,7 @@ def functions_rewritten() -> Iterator[Functions]:
     finally:
         Current.execution = Current.accesses = None
         Current.rewrite = Current.rewrite_container = Current.knows_code = None
-        Current.tell_of_return = None
+        Current.tell_of_return = Current.tell_of_entering = None
         Current.looked_into.clear()
         Current.prepared.clear()
         forget_kinds()

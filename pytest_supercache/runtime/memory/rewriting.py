@@ -113,6 +113,17 @@ def rewritten(
         made = Bytecode(list(_told_of_entering(made, hooks)))
     if tells_of_return:
         made = Bytecode(list(_told_of_return(made, hooks)))
+    return _assembled(made, original, code)
+
+
+def telling_of_entering(code: CodeType, hooks: Hooks) -> CodeType:
+    """Return a copy of ``code`` that calls a hook when it begins, and no other."""
+    original = Bytecode.from_code(code, conserve_exception_block_stackdepth=True)
+    return _assembled(Bytecode(list(_told_of_entering(original, hooks))), original, code)
+
+
+def _assembled(made: Bytecode, original: Bytecode, code: CodeType) -> CodeType:
+    """Return what was made of code, with its names and positions."""
     made._copy_attr_from(original)
     # A hook is called with copies of what a call takes, and then there is the hook itself.
     room = code.co_stacksize * 2 + _HOOK_ROOM

@@ -7,7 +7,6 @@ the instruction is about to use: what has been taken already, or what takes one 
 import itertools
 import operator
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
@@ -72,20 +71,21 @@ def contains(holder: Any, key: Any) -> Any:
     footprint = touch_item(accesses, holder, key, "__contains__", writes=False)
     if footprint is None or not (calls_back(holder) or calls_back((key,))):
         return holder
-    ask = going_on(accesses, footprint, partial(operator.contains, holder))
-    return holder if ask is None else _Asked(ask)
+    ask = going_on(accesses, footprint, operator.contains)
+    return holder if ask is None else _Asked(holder, ask)
 
 
 class _Asked:
     """Asks in the place of an object whether something is in it."""
 
-    __slots__ = ("_ask",)
+    __slots__ = ("_ask", "_holder")
 
-    def __init__(self, ask: Callable[[Any], bool]) -> None:
+    def __init__(self, holder: Any, ask: Callable[[Any, Any], bool]) -> None:
+        self._holder = holder
         self._ask = ask
 
     def __contains__(self, key: Any) -> bool:
-        return self._ask(key)
+        return self._ask(self._holder, key)
 
 
 def iterate(holder: Any) -> Any:

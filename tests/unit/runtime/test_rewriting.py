@@ -6,13 +6,14 @@ import functools
 import inspect
 import threading
 import traceback
+import uuid
 from collections import defaultdict
 
 import pytest
 
 from pytest_supercache import check
 from pytest_supercache.runtime.memory.functions import functions_rewritten
-from pytest_supercache.runtime.memory.hooks import returning
+from pytest_supercache.runtime.memory.hooks import entered, returning
 from pytest_supercache.runtime.memory.rewriting import rewritten
 
 
@@ -187,6 +188,21 @@ def test_after_a_check_the_function_of_a_memo_has_its_own_code_again():
     check(body)
     assert any(seen), "it told of its return"
     assert price.__wrapped__.__code__ is before
+
+
+def test_after_a_check_a_comparison_of_the_library_has_its_own_code_again():
+    before, seen = uuid.UUID.__lt__.__code__, []
+
+    def body(world):
+        rows = [uuid.UUID(int=2), uuid.UUID(int=1)]
+        world.actor("a", rows.sort)
+        world.actor("b", lambda: len(rows))
+        world.run()
+        seen.append(entered in uuid.UUID.__lt__.__code__.co_consts)
+
+    check(body)
+    assert any(seen), "it told that it began"
+    assert uuid.UUID.__lt__.__code__ is before
 
 
 def lines_run(memory):
