@@ -561,6 +561,31 @@ def a_list_of_decimals_sorted(world):
     assert _seen_while_sorted(world, decimal.Decimal) == 2
 
 
+class _Proxy:
+    """An element whose attributes code of its own finds, which notes what it is asked for."""
+
+    def __init__(self, asked):
+        self._asked = asked
+
+    def __getattr__(self, name):
+        self._asked.append(name)
+        raise AttributeError(name)
+
+
+@broken("an element is asked for an attribute by code under test")
+def elements_that_are_asked_for_an_attribute(world):
+    asked = []
+    _walk(world, lambda rows: [hasattr(row, "name") for row in rows], lambda: [_Proxy(asked)])
+    assert asked == []
+
+
+@right("code of C that makes a list asks its elements for nothing")
+def elements_that_are_asked_for_nothing(world):
+    asked = []
+    _walk(world, list, lambda: [_Proxy(asked)])
+    assert asked == []
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()

@@ -43,7 +43,8 @@ def going_on(
         return None
 
     def stand_in(*arguments: Any, **keywords: Any) -> Any:
-        holder = getattr(function, "__self__", None)
+        is_class = issubclass(type(function), type)  # one that may find attributes by its own code
+        holder = None if is_class else getattr(function, "__self__", None)
         for value in (holder, *arguments, *keywords.values()):
             _let_library_tell(value)
         with accesses.calling_back(footprint):
@@ -60,7 +61,7 @@ def calls_back(value: Any) -> bool:
     kind = type(value)
     if kind in SCALARS:
         return False
-    if kind in (types.GeneratorType, map, filter) or runs_python(value):
+    if kind in (types.GeneratorType, map, filter) or _is_called_in_python(value):
         return True
     if is_view(kind):
         return any(map(_has_elements_of_python, sources(value))) or any(
@@ -149,10 +150,22 @@ def _held_by(view: Any) -> list[Any]:
     return held
 
 
+def _is_called_in_python(value: Any) -> bool:
+    """Say whether a value is a function or a class to call which runs Python code.
+
+    Nothing else is asked for attributes: code under test may find them.
+    """
+    kind = type(value)
+    return (kind in _CALLED or issubclass(kind, type)) and runs_python(value)
+
+
+_CALLED = frozenset({types.FunctionType, types.MethodType, functools.partial})
+
+
 def _has_elements_of_python(value: Any, depth: int = _NESTED_MAX) -> bool:
     """Say whether elements of a container are of a class of Python, or functions."""
     return any(
-        runs_python(element)
+        _is_called_in_python(element)
         or _is_of_python(type(element))
         or (depth and _has_elements_of_python(element, depth - 1))
         for element in _elements(value, depth)
