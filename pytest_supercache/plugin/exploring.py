@@ -198,14 +198,21 @@ def _wrapped(
             _refuse_draws(name_of_test, wanted)
 
         def body(world: World) -> Any:
-            returned = leaving.run(lambda: function(**wanted, world=world))
+            returned = leaving.run(lambda world: function(**wanted, world=world), world)
             return _without_value(name_of_test, returned)
 
         update_wrapper(body, function, assigned=(), updated=())  # what `inspect.unwrap` finds
 
         reproduce = vars(explored_test).get("reproduce")
         with leaving.at_the_end():
-            item_runner.explore(body, node, own, guarantees, reproduce=reproduce)
+            item_runner.explore(
+                body,
+                node,
+                own,
+                guarantees,
+                reject_example=leaving.reject_example,
+                reproduce=reproduce,
+            )
 
     update_wrapper(explored_test, function)
     # Nobody may look through to the function, whose parameters are others; so the code itself says

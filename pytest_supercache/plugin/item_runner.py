@@ -168,9 +168,18 @@ class ItemRunner:
         own: dict[str, Any],
         guarantees: "Iterable[Guarantee]",
         *,
+        reject_example: "Callable[[CheckResult], None]",
         reproduce: tuple[str, bytes] | None = None,
     ) -> None:
         """Explore a Python test and raise unless it holds.
+
+        Args:
+            body: is run once per interleaving.
+            node: its test.
+            own: the options of its decorator.
+            guarantees: what must hold besides what it asserts.
+            reject_example: raises if the body has rejected what ``@given`` drew.
+            reproduce: what ``@reproduce_failure`` says.
 
         Raises:
             NotAsExpected: it does not, or it could not be decided.
@@ -194,15 +203,8 @@ class ItemRunner:
                 reproduce=reproduce,
             ),
         )
-        if is_given(node):
-            result = _as_example(node, result)
-        elif result.reproduce and reproduce is None:
-            result = _with_note(
-                result, f"to try this schedule only, put {result.reproduce} on the test"
-            )
-        if result.counterexample is not None and self._session.options.value("save"):
-            said = "not saved: a Python test cannot be written as a scenario; keep its token"
-            result = _with_note(result, said)
+        reject_example(result)
+        result = self._told_of_test(node, result, is_reproduced=reproduce is not None)
         self._report(
             node,
             Finding(
@@ -224,6 +226,21 @@ class ItemRunner:
             ),
         )
 
+    def _told_of_test(
+        self, node: pytest.Item, result: CheckResult, *, is_reproduced: bool
+    ) -> CheckResult:
+        """Add the notes to a result that are about Python tests only."""
+        if is_given(node):
+            result = _as_example(node, result)
+        elif result.reproduce and not is_reproduced:
+            result = _with_note(
+                result, f"to try this schedule only, put {result.reproduce} on the test"
+            )
+        if result.counterexample is not None and self._session.options.value("save"):
+            said = "not saved: a Python test cannot be written as a scenario; keep its token"
+            result = _with_note(result, said)
+        return result
+
     def _check(
         self,
         node: pytest.Item,
@@ -239,6 +256,8 @@ class ItemRunner:
         from pytest_supercache.checking.workers import forked
 
         progress = progressing(node.config, str(own["item"]))
+        # Executions of one example must all be here: it is rejected only if every one rejects it.
+        workers = 1 if is_given(node) else self._session.options.value("workers") or 1
         stop = _breakpoint(node)
         if stop is not None:
             from pytest_supercache.plugin.debugging import PATIENCE
@@ -251,7 +270,7 @@ class ItemRunner:
                 settings,
                 replay=_replay(node) if told is None else told,
                 hypothesis_seed=self._session.hypothesis_seed,
-                on=forked(self._session.options.value("workers") or 1, search_unit),
+                on=forked(workers, search_unit),
                 on_step=stop,
                 on_execution=progress,
                 **own,

@@ -2,6 +2,9 @@
 
 It runs many times, and on a thread of its own. What ends the test ends the whole exploration, and
 is raised again where the exploration was begun; what it tells Hypothesis is told once.
+
+An example of ``@given`` is rejected if its body rejects it in every interleaving. One that the body
+rejects in some interleavings only is not: what these have shown would be lost.
 """
 
 import inspect
@@ -12,10 +15,17 @@ from typing import Any, NoReturn
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.result import CheckResult
+from pytest_supercache.core.verdict import Verdict
+from pytest_supercache.world.world import World
 
 _LEAVES: tuple[type[BaseException], ...] = (
     pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception
 )  # fmt: skip
+_IN_SOME_ONLY = (
+    "the body rejects its example (assume, reject) in some interleavings and not in others, so "
+    "what it checks was not checked in all of them: reject by what @given draws, before the race"
+)
 
 
 class Leaving:
@@ -28,25 +38,34 @@ class Leaving:
     def __init__(self, *, is_example: bool) -> None:
         self._reason: BaseException | None = None
         self._leaves = _LEAVES
+        self._rejected: tuple[type[BaseException], ...] = ()
+        self._rejection: BaseException | None = None  # the last one that did not end it all
+        self._rejects: set[bool] = set()  # whether executions rejected the example
         self._part_of_example: Any = None
         if is_example:
             from pytest_supercache.search.generated import Example, Rejected
 
-            self._leaves = (*_LEAVES, Rejected)
+            self._rejected = (Rejected,)
             self._part_of_example = Example()
 
-    def run(self, body: Callable[[], Any]) -> Any:
+    def run(self, body: Callable[[World], Any], world: World) -> Any:
         """Return what the body returns; a coroutine of it takes part when it is awaited."""
-        with self._taking_part():
-            result = body()
-        return self._awaited(result) if inspect.iscoroutine(result) else result
+        result = None
+        with self._taking_part(world):
+            result = body(world)
+            if not inspect.iscoroutine(result):
+                self._note(world, rejects=False)
+        return self._awaited(result, world) if inspect.iscoroutine(result) else result
 
-    async def _awaited(self, coroutine: Any) -> Any:
-        with self._taking_part():
-            return await coroutine
+    async def _awaited(self, coroutine: Any, world: World) -> Any:
+        result = None
+        with self._taking_part(world):
+            result = await coroutine
+            self._note(world, rejects=False)
+        return result
 
     @contextmanager
-    def _taking_part(self) -> Iterator[None]:
+    def _taking_part(self, world: World) -> Iterator[None]:
         try:
             if self._part_of_example is None:
                 yield
@@ -55,10 +74,33 @@ class Leaving:
                     yield
         except self._leaves as reason:
             self._leave(reason)
+        except self._rejected as reason:
+            self._reject(world, reason)
+
+    def _reject(self, world: World, reason: BaseException) -> None:
+        """End the exploration where no other execution could do otherwise; else let it go on."""
+        has_raced = world.stepping.controller.phase != "before"
+        if not (has_raced or self._rejects):
+            self._leave(reason)
+        self._rejection = reason
+        self._note(world, rejects=True)
+        if not has_raced and len(self._rejects) > 1:
+            world.stepping.controller.hazard(_IN_SOME_ONLY)
+
+    def _note(self, world: World, *, rejects: bool) -> None:
+        self._rejects.add(rejects)
+        if len(self._rejects) > 1:
+            world.stepping.controller.leave_unproven(_IN_SOME_ONLY)
 
     def _leave(self, reason: BaseException) -> NoReturn:
         self._reason = reason
         raise _HasLeft("the body has left its test") from reason
+
+    def reject_example(self, result: CheckResult) -> None:
+        """Raise what rejected the example, if it did in every execution and nothing is open."""
+        if self._rejects == {True} and result.verdict is Verdict.HOLDS:
+            assert self._rejection is not None, "an execution rejected the example"
+            raise self._rejection
 
     @contextmanager
     def at_the_end(self) -> Iterator[None]:

@@ -380,6 +380,78 @@ def test_that_wants_nothing_it_is_given(world, n):
     result.stdout.fnmatch_lines(["E*Unsatisfiable*"])
 
 
+REJECTS = """
+from hypothesis import assume
+
+RUNS = []
+
+@settings(database=None, phases=[Phase.explicit], report_multiple_bugs=False)
+@example(n=0)
+@example(n=1)
+@given(n=st.integers())
+@sc.explore
+{test} test_it(world, n):
+    RUNS.append(n)
+    {early}
+    shop = Shop(world.existing_cache.client(), world.origin)
+    world.origin.set("k", 1)
+    world.actor("alice", shop.get, "k")
+    world.actor("bob", shop.set, "k", 2)
+    seen = {run}
+    got = shop.get("k")
+    {late}
+    assert n != 0 or got
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "early", "late", "verdict"),
+    [
+        ("def", "pass", "assert n == 0 or got == 2", "violated"),
+        ("def", "pass", "assume(n == 0 or got == 2); assert n == 0 or got == 2", "unknown"),
+        ("async def", "pass", "assume(n == 0 or got == 2); assert n == 0 or got == 2", "unknown"),
+        ("def", "pass", "assume(n == 0 or got == 1); assert n == 0 or got == 1", "unknown"),
+        (
+            "def",
+            "pass",
+            "assume(n == 0 or seen['alice'] == 1); assert n == 0 or got == 2",
+            "violated",
+        ),
+        ("def", "assume(n == 0 or RUNS.count(1) < 2)", "assert n == 0 or got", "unknown"),
+        ("def", "pass", "assume(n == 0)", "holds"),
+        ("async def", "pass", "assume(n == 0)", "holds"),
+        ("def", "assume(n == 0)", "pass", "holds"),
+    ],
+)
+def test_an_example_that_some_interleavings_reject_is_not_thrown_away(
+    project: Project, test: str, early: str, late: str, verdict: str
+) -> None:
+    run = "world.run()" if test == "def" else "await world.run()"
+    text = HEAD.replace("import Phase,", "import Phase, example,")
+    project.test_file(text + REJECTS.format(test=test, early=early, late=late, run=run))
+    result = project.run("--supercache-gate")
+    assert project.row()["verdict"] == verdict
+    assert result.ret == {"holds": 0, "violated": 1, "unknown": 6}[verdict]
+    if verdict == "unknown":
+        assert "rejects its example (assume, reject) in some interleavings" in project.reasons()
+    if verdict == "holds":
+        assert project.row()["scope"]["examples"] == 1
+
+
+@pytest.mark.parametrize(
+    ("late", "verdict"), [("assume(n == 0)", "holds"), ("assume(n == 0 or got == 2)", "unknown")]
+)
+def test_workers_do_not_hide_which_executions_reject_an_example(
+    project: Project, late: str, verdict: str
+) -> None:
+    text = HEAD.replace("import Phase,", "import Phase, example,")
+    text += REJECTS.format(test="def", early="pass", late=late, run="world.run()")
+    faults = "sc.explore(faults=sc.Faults(max=1, kinds=({'pause': 2.0},)))"
+    project.test_file(text.replace("sc.explore", faults))
+    project.run("--supercache-workers=2")
+    assert project.row()["verdict"] == verdict
+
+
 def test_what_ends_a_test_ends_its_exploration(project: Project) -> None:
     project.test_file(
         HEAD
