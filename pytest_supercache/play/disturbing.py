@@ -3,7 +3,9 @@
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
+from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.runtime.kernel import async_context as async_stepping
+from pytest_supercache.runtime.redis.few_connections import note_way
 from pytest_supercache.world.layer_faults import arestart, lose, restarting, touched
 from pytest_supercache.world.world import World
 
@@ -46,11 +48,13 @@ async def disturb(
     Raises:
         SupercacheError: the layer is the origin, or one that we cannot reach into.
     """
-    place = layer if layer == "existing_cache" else f"{layer}@{node}"
+    place = layer if layer == PLACE else f"{layer}@{node}"
     _refuse(world, verb, layer, node, is_shown=place in world.sights)
     if verb == "restart":
         await arestart(world.stepping, *restarting(world.stack, world.sights, place))
         return
+    if place == PLACE:
+        note_way(world.stepping, PLACE)
     label = f"{verb} {place}" if key is None else f"{verb} {key} in {place}"
     await async_stepping.step(world.stepping, label, touched(world.sights, place, key), kind="user")
     lose(world.stack, world.sights, place, key)
@@ -59,7 +63,7 @@ async def disturb(
 def _refuse(world: World, verb: str, layer: str, node: str, *, is_shown: bool) -> None:
     if layer == "origin":
         raise SupercacheError(f"{verb}: the origin is the truth; it forgets nothing by itself")
-    if is_shown or layer == "existing_cache":
+    if is_shown or layer == PLACE:
         if verb == "restart":
             raise SupercacheError(f"restart: only the reference super_cache restarts, not {layer}")
         return

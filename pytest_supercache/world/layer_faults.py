@@ -60,11 +60,10 @@ async def arestart(stepping: Stepping, label: str, footprint: Footprint, happen:
 def moves(stepping: Stepping, stack: Stack, sights: Sights) -> list[Move]:
     """Make the pseudo-actors of those faults that the schedule places."""
     faults = stepping.faults
-    faults.moves = [
-        _move_of(fault, stack, sights, stepping.controller)
-        for fault in faults.vector
-        if fault.is_move
-    ]
+    wanted = [fault for fault in faults.vector if fault.is_move]
+    if any(fault.words[0] == PLACE for fault in wanted):
+        stepping.ways.append(PLACE)  # no pool's: see `few_connections`
+    faults.moves = [_move_of(fault, stack, sights, stepping.controller) for fault in wanted]
     return faults.moves
 
 

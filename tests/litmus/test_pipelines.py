@@ -1,12 +1,17 @@
 """Pipelines: how many steps they take, what the sentence says, and what faults do to them."""
 
+from functools import partial
+
 import pytest
 import redis
+import redis.asyncio
 
 from pytest_supercache import Faults, Verdict, check
 from pytest_supercache.checking.check import check_on
 from pytest_supercache.core.settings import Exploration
 from pytest_supercache.layers.servers import start_server
+from pytest_supercache.play.awaiting import at_once_of
+from pytest_supercache.play.disturbing import disturb
 from pytest_supercache.runtime.redis.pipelines import BY_HAND, FEW_CONNECTIONS
 
 
@@ -192,3 +197,36 @@ def test_a_pipeline_asks_for_its_scripts_before_its_step():
         server.close()
     assert result.verdict is Verdict.HOLDS, result.reasons
     assert [label.split()[0] for label in labels[0]] == ["SCRIPT", "SCRIPT", "MULTI"]
+
+
+@pytest.mark.parametrize("evicts", [True, False])
+def test_who_evicts_comes_upon_a_pipeline_that_holds_the_only_connection(evicts):
+    def body(world):
+        pool = redis.BlockingConnectionPool(max_connections=1)
+        world.actor("alice", _write, redis.Redis(connection_pool=pool))
+        evict = at_once_of(partial(disturb, world, "evict", node="a", key="x"))
+        world.actor("bob", evict if evicts else partial(world.origin.get, "x"))
+        world.run()
+
+    result = check(body)
+    assert result.verdict is (Verdict.UNKNOWN if evicts else Verdict.HOLDS), result.reasons
+    assert ("by another way than that pool" in "".join(result.reasons)) == evicts
+
+
+def test_a_task_that_would_wait_for_a_connection_is_not_controlled():
+    async def body(world):
+        pool = redis.asyncio.BlockingConnectionPool(max_connections=1)
+        client = redis.asyncio.Redis(connection_pool=pool)
+
+        async def watch():
+            async with client.pipeline() as pipeline:
+                await pipeline.watch("x")
+                await pipeline.get("x")
+
+        world.actor("alice", watch)
+        world.actor("bob", client.get, "x")
+        await world.run()
+
+    result = check(body)
+    assert result.verdict is Verdict.UNKNOWN
+    assert "max_connections=2" in "".join(result.reasons)

@@ -340,6 +340,92 @@ def a_blocking_pool_of_one_connection(world):
     assert answers["second"] in (["1", "1"], ["2", "2"])
 
 
+def _of_a_blocking_pool(connections, kind=None):
+    import redis
+
+    kind = kind or redis
+    pool = kind.BlockingConnectionPool(max_connections=connections, decode_responses=True)
+    return kind.Redis(connection_pool=pool)
+
+
+def _read_beside(world, reader, writer, *, node="a", third=None):
+    """Let one user read two keys by a pipeline, and another one set both at once."""
+    writer.mset({"price": "1", "stock": "1"})
+    read = partial(_sent, reader, ("get", "price"), ("get", "stock"), transaction=False)
+    world.actor("first", read)
+    world.actor("second", lambda: writer.mset({"price": "2", "stock": "2"}), node=node)
+    if third is not None:
+        world.actor("third", third)
+    price, stock = world.run()["first"]
+    assert price == stock
+
+
+def _other_layer(of):
+    return lambda: of.origin.get("tea")
+
+
+@broken("each process has a pool of its own: the writer has a connection")
+def a_blocking_pool_of_one_connection_on_each_node(world):
+    reader, writer = _of_a_blocking_pool(1), _of_a_blocking_pool(1)
+    _read_beside(world, reader, writer, node="b", third=_other_layer(world))
+
+
+@right("users of one process wait for the connection, whatever the third one does")
+def a_blocking_pool_of_one_connection_on_one_node(world):
+    client = _of_a_blocking_pool(1)
+    _read_beside(world, client, client, third=_other_layer(world))
+
+
+@broken("the second of two connections is free for the writer")
+def a_blocking_pool_of_two_connections_for_three_users(world):
+    client = _of_a_blocking_pool(2)
+    _read_beside(world, client, client, third=_other_layer(world))
+
+
+@right("one of the users does not come to the cache")
+def a_blocking_pool_of_two_connections_for_three_users_who_only_read(world):
+    client = _of_a_blocking_pool(2)
+    client.mset({"price": "1", "stock": "1"})
+    read = partial(_sent, client, ("get", "price"), ("get", "stock"), transaction=False)
+    world.actor("third", _other_layer(world))
+    answers = _both(world, read, read)
+    assert answers["first"] == answers["second"] == ["1", "1"]
+
+
+@broken("the writer has a pool of its own in the same process", unknown="by another way")
+def a_blocking_pool_beside_another_pool(world):
+    _read_beside(world, _of_a_blocking_pool(1), _client(world))
+
+
+@broken("the pool that the reason above advises lets the writer in")
+def a_larger_blocking_pool_beside_another_pool(world):
+    _read_beside(world, _of_a_blocking_pool(2), _client(world))
+
+
+async def _aread_beside(world, reader, writer, node):
+    await writer.mset({"price": "1", "stock": "1"})
+    world.actor("first", _asent, reader, ("get", "price"), ("get", "stock"), transaction=False)
+    world.actor("second", writer.mset, {"price": "2", "stock": "2"}, node=node)
+    price, stock = (await world.run())["first"]
+    assert price == stock
+
+
+@broken("each process has a pool of its own, of asyncio as well")
+async def a_blocking_pool_of_asyncio_on_each_node(world):
+    import redis.asyncio
+
+    pools = [_of_a_blocking_pool(1, redis.asyncio) for _ in "ab"]
+    await _aread_beside(world, *pools, "b")
+
+
+@right("the tasks of one process wait for the connection")
+async def a_blocking_pool_of_asyncio_on_one_node(world):
+    import redis.asyncio
+
+    client = _of_a_blocking_pool(1, redis.asyncio)
+    await _aread_beside(world, client, client, "a")
+
+
 @broken("what is asked for twice has changed in the meantime")
 def the_same_key_twice_without_a_transaction(world):
     client = _client(world)

@@ -51,6 +51,8 @@ class Stepping:
         self.on_step: Callable[[Step], None] | None = None  # called by the actor that takes it
         self.commands: dict[str, str] = {}  # by actor: what it has sent and not received
         self.received: set[str] = set()  # actors whose last reply was a step
+        self.ways: list[Any] = []  # to the existing cache, in the race: pools, or a place
+        self.took_undivided = False  # whether a pipeline without a transaction was one step
         self.tracks = False  # whether a client caches on its side, told of changes by the server
         self.is_undisturbed = not (
             self.faults.vector or controller.shared_memory or controller.grain == "wire"

@@ -28,7 +28,7 @@ from pytest_supercache.runtime.redis.doors import (
     broken,
     execution_for,
 )
-from pytest_supercache.runtime.redis.few_connections import areleasing
+from pytest_supercache.runtime.redis.few_connections import aawaiting, areleasing
 from pytest_supercache.runtime.redis.leasing import note_answer
 from pytest_supercache.runtime.redis.pipelines import (
     arguments,
@@ -59,6 +59,7 @@ class AsyncDoors(Doors):
         self._wrap(client.PubSub, "parse_response", self._subscription)
         self._wrap(connection.ConnectionPool, "make_connection", self._connection)
         self._wrap(connection.ConnectionPool, "release", areleasing)
+        self._wrap(connection.BlockingConnectionPool, "get_connection", aawaiting)
         self._wrap(any_connection(connection), "send_packed_command", self._sending)
 
     def _command(self, method: _Method) -> _Method:

@@ -22,7 +22,12 @@ from pytest_supercache.runtime.kernel.spinning import Question, take
 from pytest_supercache.runtime.kernel.stepping import CallSteps, Stepping
 from pytest_supercache.runtime.redis import listening
 from pytest_supercache.runtime.redis.blocking_commands import answered, refuse_waits
-from pytest_supercache.runtime.redis.few_connections import awaiting, releasing, using_connection
+from pytest_supercache.runtime.redis.few_connections import (
+    awaiting,
+    note_way,
+    releasing,
+    using_connection,
+)
 from pytest_supercache.runtime.redis.leasing import note_answer, note_lease
 from pytest_supercache.runtime.redis.pipelines import arguments, is_divided, one_by_one, speak
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
@@ -337,8 +342,11 @@ class Doors:
 def execution_for(client: Any) -> Stepping | None:
     """Return the running execution, unless the command is one of our own looks."""
     execution = controlled()
-    if execution is None or getattr(getattr(client, "connection_pool", None), PRIVATE, False):
+    pool = getattr(client, "connection_pool", None)
+    if execution is None or getattr(pool, PRIVATE, False):
         return None
+    if pool not in execution.ways:
+        note_way(execution, pool)
     return execution
 
 

@@ -2,7 +2,8 @@
 
 The connection of a command is in use from the command's step on. Where a pool refuses, giving it
 back is a step of its own, so that others may come before. Where a pool waits (a blocking pool) a
-command stays one step: nobody would come in between.
+command stays one step: nobody would come in between. So does a pipeline, if the pool is the only
+way to the existing cache, and has one connection.
 """
 
 import math
@@ -35,6 +36,41 @@ def has_few(execution: Stepping, pool: Any) -> bool:
     """Say whether a pool has fewer connections than there are users."""
     size: float = getattr(pool, "max_connections", math.inf)
     return size < len(execution.controller.actors) and not getattr(pool, PRIVATE, False)
+
+
+def is_only_way(execution: Stepping, pool: Any) -> bool:
+    """Say whether everybody waits for whoever holds a connection of a pool.
+
+    That is a blocking pool of one connection, with more users than that, all of one process; a pool
+    of another process has connections of its own.
+    """
+    if runs_short(execution, pool) or not has_few(execution, pool) or pool.max_connections != 1:
+        return False
+    return len({actor.node for actor in execution.controller.actors.values()}) == 1
+
+
+def note_undivided(execution: Stepping) -> None:
+    """Note that a pipeline was one step: nothing is proved if there is another way to the cache."""
+    execution.took_undivided = True
+    _doubt_other_ways(execution)
+
+
+def note_way(execution: Stepping, way: Any) -> None:
+    """Note what somebody comes to the existing cache by in the race: a pool, or by hand."""
+    if way not in execution.ways and execution.controller.phase == "race":
+        execution.ways.append(way)
+        _doubt_other_ways(execution)
+
+
+def _doubt_other_ways(execution: Stepping) -> None:
+    if execution.took_undivided and len(execution.ways) > 1:
+        execution.controller.leave_unproven(
+            "a pipeline without a transaction was taken as one step, because its blocking pool has "
+            "one connection, but somebody comes to the existing cache by another way than that "
+            "pool. Give the pool more connections in the test (max_connections="
+            f"{len(execution.controller.actors)}), so that the pipeline takes a step for each "
+            "command"
+        )
 
 
 def using_connection(execution: Stepping, pool: Any, footprint: Footprint) -> Footprint:
@@ -88,16 +124,36 @@ def awaiting(method: Callable[..., Any]) -> Callable[..., Any]:
         execution = _racing()
         if execution is None or getattr(pool, PRIVATE, False) or not pool.pool.empty():
             return method(pool, *args, **options)
-        size, users = pool.max_connections, len(execution.controller.actors)
-        execution.controller.hazard(
-            f"all {size} connections of a BlockingConnectionPool were in use when somebody wanted "
-            "one, and that wait is not controlled in this version. Give the pool more in the test "
-            f"(max_connections={max(size + 1, users)}), so that no user waits"
-        )
-        library = method.__module__.partition(".")[0]
-        raise import_module(f"{library}.exceptions").ConnectionError("No connection available.")
+        raise _refused(execution, pool, method)
 
     return get_connection
+
+
+def aawaiting(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap ``get_connection`` of a blocking pool of asyncio in the same way."""
+
+    async def get_connection(pool: Any, *args: Any, **options: Any) -> Any:
+        execution = _racing()
+        if execution is None or getattr(pool, PRIVATE, False) or pool.can_get_connection():
+            return await method(pool, *args, **options)
+        raise _refused(execution, pool, method)
+
+    return get_connection
+
+
+def _refused(execution: Stepping, pool: Any, method: Callable[..., Any]) -> Exception:
+    """Note that somebody would wait for a connection; return what is raised instead."""
+    size, users = pool.max_connections, len(execution.controller.actors)
+    execution.controller.hazard(
+        f"all {size} connections of a BlockingConnectionPool were in use when somebody wanted "
+        "one, and that wait is not controlled in this version. Give the pool more in the test "
+        f"(max_connections={max(size + 1, users)}), so that no user waits"
+    )
+    library = method.__module__.partition(".")[0]
+    error: Exception = import_module(f"{library}.exceptions").ConnectionError(
+        "No connection available."
+    )
+    return error
 
 
 def _racing() -> Stepping | None:

@@ -12,18 +12,18 @@ from typing import Any
 from pytest_supercache.layers.redis_commands import text
 from pytest_supercache.runtime.kernel.node_version import Dialect
 from pytest_supercache.runtime.kernel.stepping import Stepping
-from pytest_supercache.runtime.redis.few_connections import has_few, runs_short
+from pytest_supercache.runtime.redis.few_connections import is_only_way, note_undivided
 
 BY_HAND = "pipelines that send MULTI as a command atomic"
 
-FEW_CONNECTIONS = "pipelines on a blocking pool with fewer connections than users atomic"
+FEW_CONNECTIONS = "pipelines on a blocking pool of one connection atomic"
 
 
 def is_divided(execution: Stepping, pipeline: Any, *, is_atomic: bool) -> bool:
     """Say whether the commands of a pipeline take steps of their own.
 
-    Where others would wait for the connection that it holds, they do not come in between. Where a
-    pool refuses them instead, they do.
+    Where all others would wait for the connection that it holds, they do not come in between. Where
+    a pool refuses them instead, or where they have another connection, they do.
     """
     commands = pipeline.command_stack
     if is_atomic or len(commands) < 2:
@@ -31,9 +31,9 @@ def is_divided(execution: Stepping, pipeline: Any, *, is_atomic: bool) -> bool:
     if any(text(arguments(command)[0]).upper() == "MULTI" for command in commands):
         execution.controller.simplify(BY_HAND)
         return False
-    pool = pipeline.connection_pool
-    if has_few(execution, pool) and not runs_short(execution, pool):
+    if is_only_way(execution, pipeline.connection_pool):
         execution.controller.simplify(FEW_CONNECTIONS)
+        note_undivided(execution)
         return False
     return True
 
