@@ -9,6 +9,7 @@ import gc
 import time
 import warnings
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from math import comb
 from pathlib import Path
 
@@ -506,6 +507,14 @@ async def boom(client):
     raise ValueError("lost")
 
 
+def fail():
+    raise ValueError("lost")
+
+
+def job(pool=None):
+    return asyncio.get_running_loop().run_in_executor(pool, fail)
+
+
 async def endless(_client):
     await asyncio.get_running_loop().create_future()
 
@@ -540,6 +549,9 @@ async def until_it_fails(_client):
         (lambda client: asyncio.create_task(until_it_ends(client)), "alice/1 waits at 'await tes"),
         (lambda client: asyncio.create_task(until_it_fails(client)), "alice/1 waits at 'await te"),
         (lambda client: asyncio.create_task(boom(client)), "alice/1 raised ValueError: lost"),
+        (lambda _client: job(), "alice/1 raised ValueError: lost"),
+        (lambda _client: job(ThreadPoolExecutor(1)), "alice/1 raised ValueError: lost"),
+        (lambda _client: asyncio.create_task(asyncio.wait([job()])), "alice/1 raised ValueError"),
         (lambda client: asyncio.create_task(endless(client)), "alice/1 waits at 'await test_async"),
         (lambda client: asyncio.create_task(until_told(client)), "alice/1 waits at 'await test_as"),
         (lambda client: [boom(client)].clear(), "the coroutine 'boom' was never awaited"),
@@ -560,6 +572,42 @@ def test_what_a_user_leaves_behind_is_not_an_answer(leave, expected):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert expected in summary(check(body))
+
+
+async def caught():
+    with pytest.raises(ValueError, match="lost"):
+        await job()
+
+
+async def given_up():
+    job().cancel()
+
+
+async def looked_at():
+    job().add_done_callback(asyncio.Future.exception)
+
+
+async def gathered():
+    await asyncio.gather(job(), job(), return_exceptions=True)
+
+
+@pytest.mark.parametrize("use", [caught, given_up, looked_at, gathered])
+def test_the_exception_of_a_job_that_somebody_looks_at_is_not_lost(use):
+    async def body(world):
+        world.actor("alice", use)
+        world.actor("bob", world.existing_cache.aclient().get, "x")
+        await world.run()
+
+    assert check(body).verdict is Verdict.HOLDS
+
+
+def test_the_exception_of_a_job_before_the_race_is_lost_as_well():
+    async def body(world):
+        job()
+        world.actor("alice", world.existing_cache.aclient().get, "x")
+        await world.run()
+
+    assert "body raised ValueError: lost" in summary(check(body))
 
 
 def test_users_inherit_the_context_of_the_body_and_share_none():

@@ -66,6 +66,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self.actors: dict[asyncio.Task[Any], TaskActor] = {}
         self.connections: WeakSet[Any] = WeakSet()  # of redis-py, on sockets
         self.lost: list[tuple[str, BaseException]] = []
+        self.failed: list[tuple[str, asyncio.Future[Any]]] = []  # jobs of executors
         self._network = Network(self)
         self.tools: dict[int, tuple[TaskActor, Any]] = {}  # who was the first to use it
         self.stuck: BaseException | None = None
@@ -364,6 +365,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
                 task.exception()
             actor.task = actor.home = None  # nothing in a circle: batons are closed now
         self.actors.clear()
+        self.failed.clear()
         self.tools.clear()
         self.timers.forget()
         self._network.close()

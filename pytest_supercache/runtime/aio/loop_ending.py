@@ -11,12 +11,13 @@ from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor
 
 
 def name_lost_exceptions(loop: ControlledLoop) -> list[tuple[str, BaseException]]:
-    """Return what tasks raised and nobody looked at."""
-    for task, actor in loop.actors.items():
-        if task.done() and not task.cancelled() and task._log_traceback:  # noqa: SLF001
-            error = task.exception()
+    """Return what tasks and jobs of executors raised and nobody looked at."""
+    tasks = [(actor.name, task) for task, actor in loop.actors.items()]
+    for name, future in (*tasks, *loop.failed):
+        if future.done() and not future.cancelled() and future._log_traceback:  # noqa: SLF001
+            error = future.exception()
             if error is not None and not isinstance(error, Abandoned):
-                loop.lost.append((actor.name, error))
+                loop.lost.append((name, error))
     return loop.lost
 
 

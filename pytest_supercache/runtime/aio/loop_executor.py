@@ -43,7 +43,7 @@ def run_on_thread(
         executor.refuse_if_closed()
     future: asyncio.Future[Any] = loop.create_future()
     if parent is None or not loop.racing or parent.dismissed:
-        fill(future, func, args)
+        _answer(loop, loop.host if parent is None else parent, future, func, args)
         return future
     controller.note_undeclared(f"{parent.name} runs code on a thread of an executor")
     if controller.memory is not None:
@@ -91,9 +91,23 @@ def _work(
     """
     answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
     fill(answer, func, args)
-    if (actor := current_actor()) is not None:
-        actor.is_through = True
+    actor = current_actor()
+    assert actor is not None, "the thread of a job is an actor's"
+    actor.is_through = True
     memory = loop.controller.memory
     if memory is not None and memory.sharing.locations:
         memory.part("hand over the result")
-    loop.inbox.put_end(asyncio.Handle(fill, (future, answer.result, ()), loop))
+    loop.inbox.put_end(asyncio.Handle(_answer, (loop, actor, future, answer.result, ()), loop))
+
+
+def _answer(
+    loop: "ControlledLoop",
+    actor: Actor,
+    future: asyncio.Future[Any],
+    func: Callable[..., Any],
+    args: tuple[Any, ...],
+) -> None:
+    """Fill the future of a job; its exception is lost unless somebody looks at it."""
+    fill(future, func, args)
+    if future._log_traceback:  # noqa: SLF001 - asyncio tells it nowhere else
+        loop.failed.append((actor.name, future))
