@@ -110,7 +110,7 @@ def test_it(world):
 MENDED = TEST.replace("import pytest_supercache as sc", """
 import threading
 import pytest_supercache as sc
-""").replace("n = 0\n    def bump", "n, lock = 0, threading.GateLock()\n    def bump").replace(
+""").replace("n = 0\n    def bump", "n, lock = 0, threading.Lock()\n    def bump").replace(
     "        before = self.n\n        self.n = before + 1",
     "        with self.lock:\n            self.n += 1",
 )  # fmt: skip
