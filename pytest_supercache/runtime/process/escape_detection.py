@@ -180,8 +180,9 @@ def _name_wait() -> None:
     if execution is not None:
         execution.controller.hazard(
             "the code under test waited on a real threading.Condition (real queues, barriers and "
-            "futures wait on one too) that was made by a library or before the check and is not "
-            "reachable from a module under test: who ends that wait is in no schedule"
+            "futures wait on one too): who ends that wait is in no schedule. A library has made "
+            "it, or it was made before the check and no module leads to it, or its class derives "
+            "from queue.Queue, threading.Event or the like: hold one as an attribute instead"
         )
 
 
