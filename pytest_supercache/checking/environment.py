@@ -137,7 +137,7 @@ class CheckEnvironment:
 
         Args:
             body: registers actors on the world it is given and runs them.
-            scheduler: chooses who goes next.
+            scheduler: chooses the next actor.
             unlimited_ticks: the budget of early ticks does not count (serial runs, replays).
             shared_memory: treat what happens between steps as memory of the node.
             record: keep the content of all layers after every step.

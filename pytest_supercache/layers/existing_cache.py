@@ -91,7 +91,7 @@ class ExistingCache:
             if not hasattr(connection, name):
                 setattr(connection, name, arguments.get(name, usual))
         proxy = import_module(f"{library}.connection").CacheProxyConnection
-        return owned(proxy(connection, cache, pool._lock), self)  # noqa: SLF001 - its list of all that it made
+        return owned(proxy(connection, cache, pool._lock), self)  # noqa: SLF001 - all its proxies share it
 
     def connect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection that leads here, with the ``arguments`` of whichever pool asks.

@@ -82,7 +82,7 @@ class Prefetch:
 
     def _is_for_workers(self, node: pytest.Item) -> bool:
         """Say whether an item is searched the same without being set up."""
-        item: Any = getattr(node, "scenario_item", None)
+        item = _item_of(node)
         if item is None or set(getattr(node, "fixturenames", ())) - _OURS:
             return False
         from pytest_supercache.core.errors import SupercacheError
@@ -107,8 +107,7 @@ class Prefetch:
         from pytest_supercache.plugin.item_runner import ItemRunner
 
         try:
-            item = node.scenario_item  # type: ignore[attr-defined]
-            return lean(ItemRunner(self._session).search(node, item))
+            return lean(ItemRunner(self._session).search(node, _item_of(node)))
         finally:
             self._session.stop_servers()
 
@@ -123,8 +122,13 @@ class Prefetch:
             if told is None or told.counterexample is None:
                 continue
             with suppress(NotAsExpected, SupercacheError):  # it is in the report
-                ItemRunner(self._session).play(node.scenario_item, node)  # type: ignore[attr-defined]
+                ItemRunner(self._session).play(_item_of(node), node)
             self._session.keep(node)
+
+
+def _item_of(node: pytest.Item) -> Any:
+    """Return the scenario item of an item of pytest; None if it has none."""
+    return getattr(node, "scenario_item", None)
 
 
 def _may_be_prepared(node: pytest.Item) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pytest_supercache.runtime.aio.event_loop import ControlledLoop
+from pytest_supercache.runtime.aio.loop_executor import is_lost
 from pytest_supercache.runtime.kernel.actor import Abandoned
 from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor
 
@@ -14,7 +15,7 @@ def name_lost_exceptions(loop: ControlledLoop) -> list[tuple[str, BaseException]
     """Return what tasks and jobs of executors raised and nobody looked at."""
     tasks = [(actor.name, task) for task, actor in loop.actors.items()]
     for name, future in (*tasks, *loop.failed):
-        if future.done() and not future.cancelled() and future._log_traceback:  # noqa: SLF001
+        if future.done() and not future.cancelled() and is_lost(future):
             error = future.exception()
             if error is not None and not isinstance(error, Abandoned):
                 loop.lost.append((name, error))

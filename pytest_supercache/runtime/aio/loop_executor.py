@@ -109,5 +109,10 @@ def _answer(
 ) -> None:
     """Fill the future of a job; its exception is lost unless somebody looks at it."""
     fill(future, func, args)
-    if future._log_traceback:  # noqa: SLF001 - asyncio tells it nowhere else
+    if is_lost(future):
         loop.failed.append((actor.name, future))
+
+
+def is_lost(future: asyncio.Future[Any]) -> bool:
+    """Say whether a future has failed and nobody has taken its exception."""
+    return future._log_traceback  # noqa: SLF001 - asyncio tells it nowhere else

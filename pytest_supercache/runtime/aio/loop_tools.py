@@ -39,7 +39,7 @@ _TOOLS: tuple[tuple[type, tuple[str, ...]], ...] = (
     (asyncio.Queue, ("put_nowait", "get_nowait", "put", "get", "empty", "full", "qsize")),
     (asyncio.Condition, ("notify", "wait")),
     # A condition that was made at import has the methods of its lock as they were then.
-    (asyncio.locks._ContextManagerMixin, ("__aenter__",)),  # noqa: SLF001 - asyncio's own
+    (next(base for base in asyncio.Lock.__mro__ if "__aenter__" in vars(base)), ("__aenter__",)),
 )
 
 _ROOTS = frozenset({"asyncio.events", tasks.__name__})

@@ -1,4 +1,4 @@
-"""The timers of an event loop: when the next one is due, and who has set it."""
+"""The timers of an event loop: the next deadline, and the actors that set those that are due."""
 
 import asyncio
 import math

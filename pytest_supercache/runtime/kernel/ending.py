@@ -1,4 +1,4 @@
-"""Ends an execution: notes who is blocked, then lets every actor leave its code.
+"""Ends an execution: notes the blocked actors, then lets every actor leave its code.
 
 Users leave when the race is over. What code under test has started itself stays until the body has
 ended, because later steps may still need it, unless the race has failed.

@@ -34,7 +34,7 @@ class ExecutionState(Notes):
     """The state of one execution.
 
     Args:
-        scheduler: is asked who goes next.
+        scheduler: chooses the next actor.
         time: moves the clock.
         record: keeps the steps.
         shared_memory: every step may touch the memory of its node.

@@ -107,7 +107,7 @@ def _full(path: Any) -> Path | None:
     """Return an absolute path; None for a number, for nothing, and for what Python itself reads."""
     if not isinstance(path, str | bytes | os.PathLike):
         return None
-    full = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - resolve() follows links
+    full = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - absolute() keeps "..", resolve() follows links
     return None if full.name.endswith(_OF_THE_INTERPRETER) else full
 
 

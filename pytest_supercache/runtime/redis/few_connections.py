@@ -39,7 +39,7 @@ def has_few(execution: Stepping, pool: Any) -> bool:
 
 
 def is_only_way(execution: Stepping, pool: Any) -> bool:
-    """Say whether everybody waits for whoever holds a connection of a pool.
+    """Say whether all other actors wait while one holds the connection of a pool.
 
     That is a blocking pool of one connection, with more users than that, all of one process; a pool
     of another process has connections of its own.
