@@ -97,7 +97,7 @@ class Prefetch:
         return (
             not any(node.get_closest_marker(mark) for mark in _MARKS)
             and not _may_be_prepared(node)
-            and not _is_bench_overridden(node)
+            and not _is_runner_overridden(node)
             and not (faults is not None and faults.max)
             and "://" not in backend  # a server that nobody else may use
         )
@@ -143,7 +143,7 @@ def _may_be_prepared(node: pytest.Item) -> bool:
     )
 
 
-def _is_bench_overridden(node: pytest.Item) -> bool:
+def _is_runner_overridden(node: pytest.Item) -> bool:
     """Say whether a fixture of the project has the name of ours, which may set something as well.
 
     If pytest no longer keeps what fixtures an item has where it does now, every item is taken so.
