@@ -25,11 +25,6 @@ settings.load_profile("repeatable")
 # Keep pytest's own timer real while a test freezes time; otherwise durations are nonsense.
 freezegun.configure(extend_ignore_list=["_pytest.timing"])
 
-# Whenever it freezes time, freezegun compares the names in every module with those it last saw.
-# With all that this suite imports, that takes longer than most checks; counting them is enough.
-assert freezegun.api._get_module_attributes_hash
-freezegun.api._get_module_attributes_hash = lambda module: f"{id(module)}-{len(vars(module))}"
-
 
 def pytest_configure(config):
     config.pluginmanager.register(SeenModules())

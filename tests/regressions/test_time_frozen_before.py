@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import freezegun
 import pytest
@@ -311,3 +312,48 @@ def test_a_library_that_derives_classes_from_dates_is_imported_with_real_ones():
         [sys.executable, "-c", FIRST_CHECK], capture_output=True, text=True, check=False
     )
     assert cold.stdout == "holds\n", cold.stderr
+
+
+def shown_by(module):
+    """Return the day that a module's clock shows in frozen time, and if it is real afterwards."""
+    clock = VirtualClock()
+    with frozen(clock):
+        shown = dt.date(*module.now()[:3])
+    return shown, module.now is time.gmtime
+
+
+@pytest.mark.parametrize("name", ["shop_of_a_team", "iniconfig"])
+def test_a_clock_that_a_known_module_gains_later_is_frozen_in_the_next_check(name, monkeypatch):
+    module = types.ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, module)
+    with frozen(VirtualClock()):
+        pass  # freezegun knows the module now, and that it has no clock
+    module.now = time.gmtime
+    assert shown_by(module) == (EPOCH.date(), True)
+
+
+def test_a_module_of_a_tool_with_as_many_names_as_before_is_another_one(monkeypatch):
+    before, after = types.ModuleType("iniconfig"), types.ModuleType("iniconfig")
+    before.now, after.now = min, time.gmtime
+    monkeypatch.setitem(sys.modules, "iniconfig", before)
+    with frozen(VirtualClock()):
+        pass
+    monkeypatch.setitem(sys.modules, "iniconfig", after)
+    assert shown_by(after) == (EPOCH.date(), True)
+
+
+def test_a_module_of_the_code_under_test_may_swap_one_name_for_a_clock(monkeypatch):
+    module = types.ModuleType("shop_of_a_team")
+    module.later = min
+    monkeypatch.setitem(sys.modules, "shop_of_a_team", module)
+    with frozen(VirtualClock()):
+        pass
+    del module.later
+    module.now = time.gmtime
+    assert shown_by(module) == (EPOCH.date(), True)
+
+
+def test_the_function_of_freezegun_is_its_own_again_when_time_is_frozen():
+    own = freezegun.api._get_module_attributes_hash
+    with frozen(VirtualClock()):
+        assert freezegun.api._get_module_attributes_hash is own

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import wraps
+from types import ModuleType
 from typing import Any
 
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.readings import MICROSECOND, is_read_by_code
+from pytest_supercache.runtime.kernel.under_test import is_under_test, members_of
 from pytest_supercache.runtime.process.derived_dates import derived_from_real_dates
 
 _REAL_TIME = ["pytest_supercache.", "hypothesis.", "xdist.", "execnet.", "_pytest.", "allure"]
@@ -107,7 +109,8 @@ class _Frozen:
         freezer = self._freezer
         # What `stop` needs, if it is called before `start` has come to its end.
         freezer.reals, freezer.fake_names, freezer.modules_at_start = {}, (), set(sys.modules)
-        self._factory = freezer.start()
+        with _modules_compared_by_size(self._api):
+            self._factory = freezer.start()
         self._factory.__class__ = type("Passing", (type(self._factory),), {"__call__": _shown})
         freezer.ignore = ()  # what is imported meanwhile is put right, whatever its name
         # What is ignored was left unpatched just now. From here on nobody's callers are inspected:
@@ -159,6 +162,31 @@ class _Frozen:
         for real in (self._api.real_datetime, self._api.real_date):
             copyreg.dispatch_table.setdefault(real, _nothing)
         self._freezer.stop()
+
+
+@contextmanager
+def _modules_compared_by_size(api: Any) -> Iterator[None]:
+    """Let freezegun recognise a module that it has scanned before by how many names it has.
+
+    It compares all names of all modules, which took more than half of the set-up of a check in a
+    process with a thousand modules. Modules of the code under test are compared by names as ever.
+    A freezegun without this function scans in its own way.
+    """
+    by_names = getattr(api, "_get_module_attributes_hash", None)
+    if by_names is None:
+        yield
+        return
+
+    def by_size(module: ModuleType) -> str:
+        if is_under_test(module):
+            return str(by_names(module))
+        return f"{id(module)}-{len(members_of(module))}"
+
+    api._get_module_attributes_hash = by_size
+    try:
+        yield
+    finally:
+        api._get_module_attributes_hash = by_names
 
 
 def _nothing(_moment: Any) -> str:
