@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pytest_supercache.core.footprint import Footprint, dependent
+from pytest_supercache.core.identity import identity
 from pytest_supercache.core.orders import Pair, StepName
 from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Step, StepId, is_unconditional
@@ -53,7 +54,7 @@ class Dependence:
 
     def number(self, footprint: Footprint) -> int:
         """Return the number that stands for a footprint."""
-        seen = self._seen.get(id(footprint))
+        seen = self._seen.get(identity(footprint))
         if seen is not None:
             return seen[1]
         number = self._numbers.get(footprint)
@@ -62,7 +63,7 @@ class Dependence:
             self._footprints.append(footprint)
             self._rows.append(_Row(self._footprints, footprint))
         if len(self._seen) < _SEEN_MAX:
-            self._seen[id(footprint)] = footprint, number
+            self._seen[identity(footprint)] = footprint, number
         return number
 
     def row(self, number: int) -> Mapping[int, bool]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.oracle.linear.call import NEVER, READS, Call
 from pytest_supercache.oracle.linear.check import check_calls
@@ -103,11 +104,11 @@ class _Trial:
 
     def others(self, core: list[Call]) -> list[Call]:
         """Return the calls outside ``core`` that could help to explain it."""
-        inside = {id(call) for call in core}
+        inside = {identity(call) for call in core}
         changes = [
             call
             for call in self.calls
-            if id(call) not in inside and not call.is_pure and not _changes_nothing(call)
+            if identity(call) not in inside and not call.is_pure and not _changes_nothing(call)
         ]
         return _that_matter(changes, core)
 

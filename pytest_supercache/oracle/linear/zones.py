@@ -20,6 +20,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import Any
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.oracle.linear.call import BEFORE_ALL, NEVER, READS, Call
 
 
@@ -74,9 +75,8 @@ class _Cluster:
     @property
     def witnesses(self) -> tuple[Call, ...]:
         """The calls that make the zone what it is."""
-        found = {
-            id(call): call for call in (self.write, self.first_ended, self.last_started) if call
-        }
+        calls = (self.write, self.first_ended, self.last_started)
+        found = {identity(call): call for call in calls if call}
         return tuple(found.values())
 
 

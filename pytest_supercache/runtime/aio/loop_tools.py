@@ -19,6 +19,7 @@ from functools import wraps
 from typing import Any
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
+from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.aio import tasks
 from pytest_supercache.runtime.aio.event_loop import ControlledLoop
@@ -143,7 +144,7 @@ def _note_use(tool: Any, frame: Any) -> None:
     actor = loop.acting()
     if not is_raced or actor is None:
         return
-    first, _ = loop.tools.setdefault(id(tool), (actor, tool))
+    first, _ = loop.tools.setdefault(identity(tool), (actor, tool))
     if first is not actor:
         kind = type(tool).__name__
         loop.controller.note_memory(f"{first.name} and {actor.name} used one asyncio.{kind}")

@@ -12,6 +12,7 @@ import inspect
 import sys
 from typing import Any, NamedTuple
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.own_code import PACKAGE_FOLDER
@@ -117,5 +118,5 @@ def _form(value: Any) -> object:
     if kind in _UNCHANGING:
         return kind, frozenset(map(_form, value)) if kind is frozenset else tuple(map(_form, value))
     if kind in _CONTAINERS:
-        return id(value), len(value)
-    return kind if is_under_test_name(str(kind.__module__)) else id(value)
+        return identity(value), len(value)
+    return kind if is_under_test_name(str(kind.__module__)) else identity(value)

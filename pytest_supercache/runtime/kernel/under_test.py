@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 from weakref import ref
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.kinds import of_kind
 
 _TOOLS = frozenset(
@@ -109,18 +110,18 @@ def modules_under_test() -> list[ModuleType]:
     """Return the imported modules of the code under test, each once, in a stable order."""
     global _known
     imported = sys.modules.copy()
-    identity: list[str | int] = [*imported, *map(id, (*imported.values(), *_conftests))]
+    now: list[str | int] = [*imported, *map(identity, (*imported.values(), *_conftests))]
     found = [module for reference in _known.found if (module := reference()) is not None]
-    if identity != _known.identity or len(found) < len(_known.found):
+    if now != _known.imported or len(found) < len(_known.found):
         found = _each_once([one for one in imported.items() if is_under_test(one[1])])
-        _known = _KnownModules(identity, [ref(module) for module in found])
+        _known = _KnownModules(now, [ref(module) for module in found])
     return found
 
 
 class _KnownModules(NamedTuple):
     """What was found the last time: a check asks several times, and few of them import anything."""
 
-    identity: list[str | int]
+    imported: list[str | int]
     """The names and identities of all that was imported."""
     found: list[ref[ModuleType]]
 
@@ -131,7 +132,7 @@ _known = _KnownModules([], [])
 def _each_once(named: list[tuple[str, ModuleType]]) -> list[ModuleType]:
     """Return modules by their names in ``sys.modules``, and the conftests that have none there."""
     by_name = [module for _, module in sorted(named, key=itemgetter(0))]
-    return list({id(module): module for module in (*by_name, *_conftests)}.values())
+    return list({identity(module): module for module in (*by_name, *_conftests)}.values())
 
 
 _conftests: list[ModuleType] = []
@@ -145,8 +146,8 @@ def remember_conftest(module: ModuleType) -> None:
 
 def forget_conftests(modules: Iterable[Any]) -> None:
     """Take note that the run that had loaded these modules, among others, is over."""
-    gone = set(map(id, modules))
-    _conftests[:] = [module for module in _conftests if id(module) not in gone]
+    gone = set(map(identity, modules))
+    _conftests[:] = [module for module in _conftests if identity(module) not in gone]
 
 
 def own_mistake(error: BaseException) -> Exception | None:

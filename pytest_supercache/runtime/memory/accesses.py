@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.core.schedule import Place
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
@@ -325,7 +326,7 @@ class Accesses:
         Returns:
             What it touches, if that is shared; None: nobody else sees it.
         """
-        if id(holder) in self.lasting.kept:  # few are
+        if identity(holder) in self.lasting.kept:  # few are
             self.note_passed(holder, part)
         if self.nodes is not None and type(holder) is not Memo:
             self.note_node(holder, part, writes=writes)

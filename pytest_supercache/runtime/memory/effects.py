@@ -16,6 +16,7 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.kinds import of_kind
 from pytest_supercache.runtime.kernel.own_code import RUNTIME
 from pytest_supercache.runtime.kernel.under_test import (
@@ -368,7 +369,7 @@ def slots_of(value: Any) -> list[tuple[str, Any]]:
 def inner_objects(value: Any, most: int = 200) -> list[Any]:
     """Return the containers and instances that can be reached from a value, itself included."""
     found: list[Any] = []
-    waiting, seen = [value], {id(value)}
+    waiting, seen = [value], {identity(value)}
     while waiting and len(found) < most:
         one = waiting.pop()
         kind = type(one)
@@ -382,8 +383,8 @@ def inner_objects(value: Any, most: int = 200) -> list[Any]:
             found.append(one)
         for each in inner:
             can_hold = type(each) not in PLAIN or type(each) in (tuple, frozenset)
-            if can_hold and id(each) not in seen and not is_left_alone_but_tuples(type(each)):
-                seen.add(id(each))
+            if can_hold and identity(each) not in seen and not is_left_alone_but_tuples(type(each)):
+                seen.add(identity(each))
                 waiting.append(each)
     return found
 

@@ -6,9 +6,9 @@ in two folders.
 
 import os
 import sys
-from functools import cache
 from typing import Any
 
+from pytest_supercache.runtime.kernel import audit
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
@@ -26,13 +26,13 @@ _CHANGES_FIRST = frozenset(
     {"os.remove", "os.truncate", "os.rmdir", "os.mkdir", "os.utime", "os.chmod"}
 )
 _KEEPS_ENTRIES = frozenset({"os.truncate", "os.utime", "os.chmod"})
+_HEARD = {"open", *_LISTS, *_CHANGES_ALL, *_CHANGES_FIRST}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-@cache
 def listen() -> None:
     """Hear of every file that this process opens or changes; this cannot be taken back."""
-    sys.addaudithook(_heard)
+    audit.listen(_HEARD, _heard)
 
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:
@@ -41,9 +41,10 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if event == "open":
         _open(accesses, *arguments)
-    elif event in _LISTS and not _is_import(sys._getframe(1)):
-        touch_folder(accesses, arguments[0] or os.curdir, writes=False)
-    elif event in _CHANGES_ALL or event in _CHANGES_FIRST:
+    elif event in _LISTS:
+        if not _is_import(sys._getframe(2)):
+            touch_folder(accesses, arguments[0] or os.curdir, writes=False)
+    else:
         with Together(accesses):
             for path in arguments[: 2 if event in _CHANGES_ALL else 1]:
                 _change(accesses, event, path)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.kinds import forget_kinds
 from pytest_supercache.runtime.kernel.under_test import modules_under_test
 from pytest_supercache.runtime.memory.calls import CALL_HOOKS, touching
@@ -85,7 +86,7 @@ def _rewritten_with(
     made = _rewritten.get(original)
     if made is None:
         made = _rewritten[original] = rewritten(code, hooks, nested, constants)
-        _originals[id(made)] = original
+        _originals[identity(made)] = original
     return made
 
 
@@ -96,7 +97,7 @@ def _telling_of_return(known: _Original) -> CodeType:
     if made is None:
         code = rewritten(known.code, _HOOKS, _done, known.constants, tells_of_return=True)
         made = _rewritten[original] = code
-        _originals[id(made)] = original
+        _originals[identity(made)] = original
     return made
 
 
@@ -105,12 +106,12 @@ def _telling_of_entering(code: CodeType) -> CodeType:
     made = _telling.get(original)
     if made is None:
         made = _telling[original] = telling_of_entering(code, _HOOKS)
-        _untold[id(made)] = code
+        _untold[identity(made)] = code
     return made
 
 
 def _is_rewritten_code(code: CodeType) -> bool:
-    return id(code) in _originals
+    return identity(code) in _originals
 
 
 class _KnownFunctions:
@@ -122,15 +123,15 @@ class _KnownFunctions:
 
     def add(self, function: FunctionType) -> None:
         """Remember a function for as long as it lives."""
-        number = id(function)
-        mine = self._functions.setdefault(id(function.__globals__), {})
+        number = identity(function)
+        mine = self._functions.setdefault(identity(function.__globals__), {})
         if number not in mine:
             mine[number] = weakref.ref(function, lambda _: mine.pop(number, None))
 
     def of(self, modules: Iterable[ModuleType]) -> Iterator[FunctionType]:
         """Yield the functions of these modules."""
         for module in modules:
-            for reference in list(self._functions.get(id(vars(module)), {}).values()):
+            for reference in list(self._functions.get(identity(vars(module)), {}).values()):
                 function = reference()
                 if function is not None:
                     yield function
@@ -139,13 +140,13 @@ class _KnownFunctions:
         """Find the functions of modules that were never looked into."""
         new = [module for module in modules if not self._knows(module)]
         for module in new:
-            self._functions.pop(id(vars(module)), None)  # of one that is gone
-            self._modules[id(module)] = weakref.ref(module)
+            self._functions.pop(identity(vars(module)), None)  # of one that is gone
+            self._modules[identity(module)] = weakref.ref(module)
         for function in functions_of(new):
             self.add(function)
 
     def _knows(self, module: ModuleType) -> bool:
-        reference = self._modules.get(id(module))
+        reference = self._modules.get(identity(module))
         return reference is not None and reference() is module
 
 
@@ -235,21 +236,23 @@ class Functions:
 
     def rewrite(self, function: FunctionType) -> None:
         """Rewrite one function of the standard library."""
-        if id(function.__code__) not in _originals:
+        if identity(function.__code__) not in _originals:
             self.note(function)
             code = function.__code__
-            function.__code__ = _done_guarded(_untold.get(id(code), code))
+            function.__code__ = _done_guarded(_untold.get(identity(code), code))
 
     def tell_of_entering(self, function: FunctionType) -> None:
         """Let a function of the standard library tell when it begins, if it does not yet."""
         code = function.__code__
-        if not (code.co_flags & _AWAITED or id(code) in _originals or id(code) in _untold):
+        if not (
+            code.co_flags & _AWAITED or identity(code) in _originals or identity(code) in _untold
+        ):
             self.note(function)
             function.__code__ = _telling_of_entering(code)
 
     def tell_of_return(self, function: FunctionType) -> None:
         """Let rewritten code of a function also tell when it returns a result."""
-        known = _originals.get(id(function.__code__))
+        known = _originals.get(identity(function.__code__))
         if (
             known is not None
             and not known.tells_of_return
@@ -260,7 +263,7 @@ class Functions:
 
     def note(self, function: FunctionType) -> None:
         """Note a function that was made with rewritten code."""
-        self._swapped[id(function)] = weakref.ref(function)
+        self._swapped[identity(function)] = weakref.ref(function)
 
     def undo(self) -> None:
         """Give every function its own code back."""
@@ -268,8 +271,10 @@ class Functions:
             function = reference()
             if function is not None:
                 code = function.__code__
-                known = _originals.get(id(code))
-                function.__code__ = _untold.get(id(code), code) if known is None else known.code
+                known = _originals.get(identity(code))
+                function.__code__ = (
+                    _untold.get(identity(code), code) if known is None else known.code
+                )
                 if is_rewritten(function.__module__):
                     _known.add(function)
         self._swapped.clear()
@@ -278,7 +283,7 @@ class Functions:
         any_new = False
         for function in functions:
             code = function.__code__
-            if id(code) not in _originals:
+            if identity(code) not in _originals:
                 self.note(function)
                 function.__code__ = _done(code)
                 any_new = True
@@ -313,14 +318,14 @@ def functions_rewritten() -> Iterator[Functions]:
 def _reached(body: Any) -> Iterator[FunctionType]:
     """Yield the functions of the code under test that can be reached without their modules."""
     waiting: deque[Any] = deque([body])
-    seen = {id(body)}
+    seen = {identity(body)}
     while waiting and len(seen) < BODY_OBJECTS_MAX:
         value = waiting.popleft()
         if type(value) is FunctionType and is_rewritten(value.__module__ or ""):
             yield value
         for inner, _ in inside(value):
-            if id(inner) not in seen and _leads_on(inner):
-                seen.add(id(inner))
+            if identity(inner) not in seen and _leads_on(inner):
+                seen.add(identity(inner))
                 waiting.append(inner)
 
 

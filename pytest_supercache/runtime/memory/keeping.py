@@ -8,6 +8,8 @@ import sys
 import weakref
 from typing import Any
 
+from pytest_supercache.core.identity import identity
+
 HELD_MAX = 2_000
 """With more objects that are only named than this, those are held until the execution ends."""
 
@@ -30,7 +32,7 @@ class Keeper:
 
     def keep(self, value: Any, *, is_touched: bool) -> None:
         """Know of an object's end from now on."""
-        number = id(value)
+        number = identity(value)
         known = self._touched.get(number)
         if self._named:
             known = self._named.pop(number, None) or known
@@ -53,7 +55,7 @@ class Keeper:
 
     def has_references(self, value: Any) -> bool:
         """Say whether anybody but the keeper refers to an object weakly."""
-        own = id(value) in self._named or id(value) in self._touched
+        own = identity(value) in self._named or identity(value) in self._touched
         return weakref.getweakrefcount(value) > own
 
     def let_go(self) -> None:
@@ -109,7 +111,7 @@ class KeptByIdentity:
 
     def get(self, key: Any) -> Any:
         """Return what is kept for an object; None: nothing."""
-        return self.by_number.get(id(key))
+        return self.by_number.get(identity(key))
 
     def items(self) -> list[tuple[int, Any]]:
         """Return what is kept, with the numbers of the objects."""
@@ -118,4 +120,4 @@ class KeptByIdentity:
     def put(self, key: Any, value: Any) -> None:
         """Keep a value for an object."""
         self._keeper.keep(key, is_touched=self._is_touched)
-        self.by_number[id(key)] = value
+        self.by_number[identity(key)] = value

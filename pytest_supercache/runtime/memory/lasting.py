@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.declare.adapters import LIBRARIES
 from pytest_supercache.runtime.memory.effects import (
@@ -66,26 +67,26 @@ class Lasting:
         waiting: deque[tuple[Any, str, bool]] = deque()
         for module in modules:
             members = vars(module)
-            if id(members) not in self.kept and is_rewritten(members.get("__name__")):
-                self.kept[id(members)] = (members, Namespace(members))
+            if identity(members) not in self.kept and is_rewritten(members.get("__name__")):
+                self.kept[identity(members)] = (members, Namespace(members))
                 name = members["__name__"]
                 waiting.extend((value, f"{name}:{part}", False) for part, value in named(members))
         seen = set(self.kept)
         while waiting and len(seen) < OBJECTS_MAX:
             value, name, is_unseen = waiting.popleft()
-            if id(value) in seen or not _leads_on(value):
+            if identity(value) in seen or not _leads_on(value):
                 continue
-            seen.add(id(value))
+            seen.add(identity(value))
             is_unseen = is_unseen or top(type(value).__module__) in _ASYNCIO
             self._keep(value, name, is_unseen=is_unseen)
             for inner, _ in islice(inside(value), ELEMENTS_MAX):
-                if type(inner) not in SCALARS and id(inner) not in seen:  # most are met here
+                if type(inner) not in SCALARS and identity(inner) not in seen:  # most are met here
                     waiting.append((inner, name, is_unseen))
 
     def _keep(self, value: Any, name: str, *, is_unseen: bool) -> None:
         kept = remembered(value, name)
         if kept is not None:
-            self.kept[id(value)] = (value, kept)
+            self.kept[identity(value)] = (value, kept)
             if is_unseen:
                 self._unseen.append(kept)
 
@@ -95,7 +96,7 @@ class Lasting:
         Returns:
             Why it cannot be given back; nothing if it can.
         """
-        number = id(holder)
+        number = identity(holder)
         if number not in self.kept:
             return ""
         kept = self.kept[number][1]
@@ -113,12 +114,12 @@ class Lasting:
 
     def touch_deeply(self, holder: Any) -> None:
         """Note that a watched call uses an object of a library, and all that it holds."""
-        if id(holder) not in self.kept or (id(holder), WHOLE) in self._touched:
+        if identity(holder) not in self.kept or (identity(holder), WHOLE) in self._touched:
             return
         waiting = [holder]
         while waiting:
             value = waiting.pop()
-            if id(value) not in self.kept or (id(value), WHOLE) in self._touched:
+            if identity(value) not in self.kept or (identity(value), WHOLE) in self._touched:
                 continue
             self.touch(value, WHOLE)
             if top(type(value).__module__) in IN_MEMORY or issubclass(type(value), CONTAINERS):

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Container, Iterable
 from typing import Any
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.memory.effects import (
     PLAIN,
@@ -109,15 +110,15 @@ class Names:
         walked: set[int] = set()
         while waiting and self._count < OBJECTS_MAX:
             value, name = waiting.popleft()
-            if id(value) in walked:
+            if identity(value) in walked:
                 continue
-            walked.add(id(value))
+            walked.add(identity(value))
             for inner, way in inside(value):
                 kind = type(inner)
                 if kind in _LEAVES or self._names.get(inner) is not None:
                     continue
                 if kind is types.FunctionType or issubclass(kind, WALKED):
-                    if id(inner) not in walked:
+                    if identity(inner) not in walked:
                         waiting.append((inner, way(name)))
                 elif _is_named(inner, kind):
                     waiting.append((inner, self._name(inner, kind, way(name), at)))

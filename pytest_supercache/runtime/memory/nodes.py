@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.kernel.under_test import modules_under_test
@@ -61,7 +62,7 @@ class NodeUses:
             return
         if not isinstance(actor, BackgroundActor) and acts_atomically(actor):
             return
-        uses: Uses | None = self._uses.by_number.get(id(holder))
+        uses: Uses | None = self._uses.by_number.get(identity(holder))
         if uses is None:
             uses = {}
             self._uses.put(holder, uses)
@@ -82,14 +83,14 @@ class NodeUses:
                     return
 
     def _is_own(self, holder: Any, part: str) -> bool:
-        return not self._own.isdisjoint({(id(holder), WHOLE), (id(holder), part)})
+        return not self._own.isdisjoint({(identity(holder), WHOLE), (identity(holder), part)})
 
 
 def _place_of(name: str) -> tuple[int, str]:
     owner, attribute, value = find_object(name, "state")
     if type(unwatched(value)) not in PLAIN:
-        return id(unwatched(value)), WHOLE
-    return id(vars(owner) if isinstance(owner, ModuleType) else owner), f".{attribute}"
+        return identity(unwatched(value)), WHOLE
+    return identity(vars(owner) if isinstance(owner, ModuleType) else owner), f".{attribute}"
 
 
 def _named(holder: Any, part: str) -> SharedByNodes:
@@ -117,9 +118,9 @@ def _way_to(holder: Any) -> tuple[Any, str] | None:
         value, start, name = waiting.popleft()
         if value is holder:
             return start, name
-        if id(value) in seen:
+        if identity(value) in seen:
             continue
-        seen.add(id(value))
+        seen.add(identity(value))
         for inner, way in inside(value):
             if type(inner) not in PLAIN or issubclass(type(inner), WALKED):
                 further = way(name) if issubclass(type(value), type) else name

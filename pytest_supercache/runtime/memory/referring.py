@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
+from pytest_supercache.core.identity import identity
+
 _WALKED_MODULES_MAX = 4
 """With more modules than this, one look at all objects is quicker than a walk from each."""
 
@@ -30,9 +32,9 @@ def functions_of(modules: list[ModuleType]) -> Iterator[FunctionType]:
             yield from found
             if len(found) != there_are:
                 left.append(module)
-    spaces = {id(vars(module)) for module in left}
+    spaces = {identity(vars(module)) for module in left}
     for one in _referrers([vars(module) for module in left]):
-        if type(one) is FunctionType and id(one.__globals__) in spaces:
+        if type(one) is FunctionType and identity(one.__globals__) in spaces:
             yield one
 
 
@@ -50,13 +52,13 @@ def _walked(space: dict[str, Any], most: int) -> list[FunctionType]:
     The nearest objects come first: they are the functions and classes of the module itself.
     """
     found: list[FunctionType] = []
-    seen = {id(space)}
+    seen = {identity(space)}
     waiting: deque[Any] = deque(space.values())
     while waiting and len(seen) < _WALKED_OBJECTS_MAX and len(found) < most:
         value = waiting.popleft()
-        if id(value) in seen or not gc.is_tracked(value):
+        if identity(value) in seen or not gc.is_tracked(value):
             continue
-        seen.add(id(value))
+        seen.add(identity(value))
         if type(value) is FunctionType:
             if value.__globals__ is space:
                 found.append(value)

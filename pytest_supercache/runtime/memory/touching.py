@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.own_code import SYNC
@@ -319,7 +320,7 @@ def touch_looked_into(accesses: Accesses, view: Any) -> Footprint | None:
         What of the containers is shared, if any is.
     """
     shared: Footprint | None = None
-    if id(view) in accesses.lasting.kept:
+    if identity(view) in accesses.lasting.kept:
         accesses.note_passed(view)
     gets = not GETTERS.isdisjoint(map(type, gc.get_referents(view)))
     for source in sources(view):

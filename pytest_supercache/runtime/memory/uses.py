@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.core.trace import Layers
 from pytest_supercache.core.waits import LockState
@@ -105,7 +106,7 @@ class Comparison:
             Its location, if that is shared.
         """
         who = actor.name if work is None else work.name
-        uses: Uses | None = self._uses.by_number.get(id(holder))
+        uses: Uses | None = self._uses.by_number.get(identity(holder))
         if uses is None:
             uses = {}
             self._uses.put(holder, uses)
@@ -129,7 +130,7 @@ class Comparison:
         if location is None:
             return None
         if self._record.is_full:
-            self._content.note(location[0], id(holder))
+            self._content.note(location[0], identity(holder))
         self._note_kind(actor, work, use, location)
         return location
 

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.identity import identity
 from pytest_supercache.declare.adapters import declarations
 from pytest_supercache.declare.registry import Watch
 from pytest_supercache.runtime.kernel import async_context as async_stepping
@@ -86,7 +87,7 @@ class Watching:
                 if is_known_elsewhere:
                     pairs.append((target.value, vars(target.owner)[target.name]))
         for owner, name, _ in self._undo[kept:]:
-            self._sites.pop((id(owner), name), None)
+            self._sites.pop((identity(owner), name), None)
         del self._undo[kept:]
         return pairs
 
@@ -126,11 +127,11 @@ class Watching:
             self._watch_attribute(watch, target)
 
     def _watch_call(self, watch: Watch, target: Target) -> None:
-        site = self._sites.get((id(target.owner), target.name))
+        site = self._sites.get((identity(target.owner), target.name))
         if site is None:
             site = _Site(name=target.name, function=target.function)
             self._put(target, site.stand_in(target.value))
-            self._sites[id(target.owner), target.name] = site
+            self._sites[identity(target.owner), target.name] = site
         site.add(watch, target.callers)
 
     def _watch_global(self, watch: Watch, target: Target) -> None:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
+from pytest_supercache.core.identity import identity
+
 
 @contextmanager
 def derived_from_real_dates() -> Iterator[None]:
@@ -21,8 +23,8 @@ def derived_from_real_dates() -> Iterator[None]:
     import freezegun.api
 
     bases = {
-        id(freezegun.api.FakeDate): freezegun.api.real_date,
-        id(freezegun.api.FakeDatetime): _shows_virtual_time(freezegun.api.real_datetime),
+        identity(freezegun.api.FakeDate): freezegun.api.real_date,
+        identity(freezegun.api.FakeDatetime): _shows_virtual_time(freezegun.api.real_datetime),
     }
     real = builtins.__build_class__
     builtins.__build_class__ = _building(real, bases)
@@ -35,7 +37,7 @@ def derived_from_real_dates() -> Iterator[None]:
 def _building(real: Callable[..., Any], others: dict[int, Any]) -> Callable[..., Any]:
     @wraps(real)
     def build_class(body: Any, name: str, /, *bases: Any, **options: Any) -> Any:
-        return real(body, name, *(others.get(id(base), base) for base in bases), **options)
+        return real(body, name, *(others.get(identity(base), base) for base in bases), **options)
 
     return build_class
 

@@ -15,6 +15,7 @@ from functools import wraps
 from typing import Any
 
 from pytest_supercache.declare.registry import REGISTRY
+from pytest_supercache.runtime.kernel import audit
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import ActorThread
 from pytest_supercache.runtime.kernel.calling import current_actor
@@ -38,7 +39,6 @@ _Method = Callable[..., Any]
 
 _own_addresses: list[frozenset[Any]] = []
 _starting: list[int] = []  # threads that are inside Thread.start
-_installed = False
 
 
 @contextmanager
@@ -47,10 +47,7 @@ def surroundings_watched(own_addresses: frozenset[Any]) -> Iterator[None]:
 
     An address is a path, or a host and a port.
     """
-    global _installed
-    if not _installed:
-        sys.addaudithook(_hear)  # cannot be taken back; it does nothing while nobody listens
-        _installed = True
+    audit.listen(_HEARD, _hear)
     with children_adopted(), ExitStack() as undo:
         _own_addresses.append(own_addresses)
         undo.callback(_own_addresses.pop)
@@ -124,12 +121,12 @@ def _named_wait(wait: _Method) -> _Method:
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:
-    if event not in _HEARD or not _own_addresses or current_actor() is None:
+    if not _own_addresses or current_actor() is None:
         return
     if event == "socket.connect":
         address = args[1][:2] if isinstance(args[1], tuple) else args[1]
         if address not in _own_addresses[-1]:
-            _name_connection(address, str(sys._getframe(1).f_globals.get("__name__")))
+            _name_connection(address, str(sys._getframe(2).f_globals.get("__name__")))
         elif not _is_by_client() and not _calls_are_declared():
             _name_own_connection()
     else:
@@ -150,7 +147,7 @@ def _name_connection(address: Any, caller: str) -> None:
 
 def _is_by_client() -> bool:
     """Say whether a client whose commands are steps connects, or one of ours."""
-    frame: Any = sys._getframe(2)
+    frame: Any = sys._getframe(3)
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
         is_between = name.partition(".")[0] in sys.stdlib_module_names or name.startswith(RUNTIME)

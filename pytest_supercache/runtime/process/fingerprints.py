@@ -9,6 +9,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from pytest_supercache.core.errors import NotDeterministicError
+from pytest_supercache.core.identity import identity
 from pytest_supercache.declare.adapters import has_state
 from pytest_supercache.runtime.kernel.under_test import members_of, modules_under_test
 from pytest_supercache.runtime.memory.effects import is_rewritten, top
@@ -53,7 +54,7 @@ def of_the_project(names: Iterable[str]) -> list[str]:
         module, _, attribute = name.partition(":")
         value = unwatched(vars(sys.modules[module])[attribute])
         if is_rewritten(module) and not has_state(top(type(value).__module__)):
-            found.setdefault(id(value), name)
+            found.setdefault(identity(value), name)
     return list(found.values())
 
 
@@ -99,7 +100,7 @@ class _Hashing:
             return hash((kind.__name__, value.cache_info().currsize))
         if value is None or depth == 0 or issubclass(kind, _CODE):
             return hash(kind.__name__)
-        key = (id(value), depth)
+        key = (identity(value), depth)
         if key not in self._known:
             items = self._items(value, kind, depth - 1)
             self._known[key] = hash((kind.__name__, *items, *self._members(value, depth - 1)))

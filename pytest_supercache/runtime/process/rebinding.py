@@ -16,6 +16,7 @@ from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name, modules_under_test
 from pytest_supercache.runtime.process.reference_walk import ReferencePlace, places
@@ -39,25 +40,25 @@ class Rebinding:
         self._stand_ins: dict[int, Any] = {}
         self._closed: set[int] = set()
         self._replacements = Replacements()
-        self._at_start = set(map(id, modules_under_test()))
+        self._at_start = set(map(identity, modules_under_test()))
         self.add((*PAIRS, *pairs))
 
     def add(self, pairs: Iterable[tuple[Any, Any]]) -> None:
         """Rebind further pairs, in all modules; a stand-in may have a stand-in of its own."""
-        known = {(id(real), id(stand_in)) for real, stand_in in self._pairs}
-        new = [pair for pair in pairs if (id(pair[0]), id(pair[1])) not in known]
+        known = {(identity(real), identity(stand_in)) for real, stand_in in self._pairs}
+        new = [pair for pair in pairs if (identity(pair[0]), identity(pair[1])) not in known]
         if new:
             self._pairs = (*self._pairs, *new)
-            self._stand_ins = {id(real): stand_in for real, stand_in in self._pairs}
+            self._stand_ins = {identity(real): stand_in for real, stand_in in self._pairs}
             for key, stand_in in self._stand_ins.items():
-                self._stand_ins[key] = self._stand_ins.get(id(stand_in), stand_in)
-            self._closed = {id(stand_in) for _, stand_in in self._pairs}
+                self._stand_ins[key] = self._stand_ins.get(identity(stand_in), stand_in)
+            self._closed = {identity(stand_in) for _, stand_in in self._pairs}
             self._done.clear()
 
     def rebind_new_modules(self) -> bool:
         """Rebind modules imported since the last call; True when there were any."""
         new = _new_modules(self._done)
-        self._done.update(map(id, new))
+        self._done.update(map(identity, new))
         self._rebind(new)
         return bool(new)
 
@@ -67,8 +68,8 @@ class Rebinding:
         """Rebind modules that will be thrown away, with pairs of their own: nothing is kept."""
         pairs = list(pairs)
         kept, stand_ins, closed = len(self._undo), self._stand_ins, self._closed
-        self._stand_ins = {**stand_ins, **{id(real): stand_in for real, stand_in in pairs}}
-        self._closed = closed | {id(stand_in) for _, stand_in in pairs}
+        self._stand_ins = {**stand_ins, **{identity(real): stand_in for real, stand_in in pairs}}
+        self._closed = closed | {identity(stand_in) for _, stand_in in pairs}
         for module in modules:
             self._rebind([module])
         self._stand_ins, self._closed = stand_ins, closed
@@ -79,13 +80,13 @@ class Rebinding:
         for place in reversed(self._undo):
             _try(place, place.value)
         stay = stays_frozen()
-        originals = {id(own): real for real, own in self._pairs if id(own) not in stay}
+        originals = {identity(own): real for real, own in self._pairs if identity(own) not in stay}
         for place in _found(_new_modules(self._at_start), self._closed, originals):
-            _try(place, originals[id(place.value)])
+            _try(place, originals[identity(place.value)])
 
     def _rebind(self, modules: list[types.ModuleType]) -> None:
         for place in _found(modules, self._closed, self._stand_ins, REPLACED):
-            stand_in = self._stand_ins.get(id(place.value))
+            stand_in = self._stand_ins.get(identity(place.value))
             if stand_in is None:
                 stand_in = self._replacements.of(place.value, place.name)
             if stand_in is not None and _try(place, stand_in):
@@ -93,7 +94,7 @@ class Rebinding:
 
 
 def _new_modules(known: set[int]) -> list[types.ModuleType]:
-    return [module for module in modules_under_test() if id(module) not in known]
+    return [module for module in modules_under_test() if identity(module) not in known]
 
 
 def _found(

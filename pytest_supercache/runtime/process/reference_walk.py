@@ -13,6 +13,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name, members_of
 
 DEPTH_MAX = 8
@@ -73,7 +74,7 @@ def places(
             too: nothing can be put into it, but another tuple can be put in its place.
     """
     modules = list(modules)
-    seen = {id(vars(builtins)), *map(id, modules), *closed}
+    seen = {identity(vars(builtins)), *map(identity, modules), *closed}
     most = len(seen) + PLACES_MAX * len(modules)
     waiting: deque[tuple[Any, _Way, int]] = deque(
         (module, ((_MODULE, module.__name__),), DEPTH_MAX) for module in modules
@@ -84,15 +85,15 @@ def places(
         for kind, members in met.inside(holder):
             for at, value in members:
                 # No calls for what is met most: there are hundreds of thousands of them.
-                of_type = id(type(value))
+                of_type = identity(type(value))
                 if of_type in _PLAIN:
                     continue
-                if id(value) in ids or of_type in of_types or id(value) in met.rebuilt:
+                if identity(value) in ids or of_type in of_types or identity(value) in met.rebuilt:
                     yield ReferencePlace(value, holder, (*way, (kind, at)))
-                if of_type in _LEAVES or id(value) in seen or not depth or len(seen) >= most:
+                if of_type in _LEAVES or identity(value) in seen or not depth or len(seen) >= most:
                     continue
                 if met.is_walked(value):
-                    seen.add(id(value))
+                    seen.add(identity(value))
                     yield from met.if_rebuilt(ReferencePlace(value, holder, (*way, (kind, at))))
                     waiting.append((value, (*way, (kind, at)), depth - 1))
 
@@ -115,11 +116,11 @@ class _Types:
         if issubclass(kind, type):
             return _is_under_test(value)
         if issubclass(kind, tuple):
-            return any(id(type(item)) not in _PLAIN for item in tuple.__iter__(value))
-        known = self._is_walked.get(id(kind))
+            return any(identity(type(item)) not in _PLAIN for item in tuple.__iter__(value))
+        known = self._is_walked.get(identity(kind))
         if known is None:
             known = issubclass(kind, _ALWAYS_WALKED) or _is_under_test(kind)
-            self._is_walked[id(kind)] = known
+            self._is_walked[identity(kind)] = known
         return known
 
     def if_rebuilt(self, place: ReferencePlace) -> tuple[ReferencePlace, ...]:
@@ -127,12 +128,12 @@ class _Types:
         value = place.value
         if not (issubclass(type(value), tuple) and self._holds(value, DEPTH_MAX)):
             return ()
-        self.rebuilt.add(id(value))
+        self.rebuilt.add(identity(value))
         return (place,)
 
     def _holds(self, value: tuple[Any, ...], depth: int) -> bool:
         return any(
-            id(type(item)) in self._of_types
+            identity(type(item)) in self._of_types
             or (depth > 0 and issubclass(type(item), tuple) and self._holds(item, depth - 1))
             for item in tuple.__iter__(value)
         )
@@ -163,14 +164,14 @@ class _Types:
             yield _ATTRIBUTE, [(name, value)]
 
     def _slots_of(self, kind: type) -> list[tuple[str, Any]]:
-        if id(kind) not in self._slots:
-            self._slots[id(kind)] = [
+        if identity(kind) not in self._slots:
+            self._slots[identity(kind)] = [
                 (name, slot)
                 for base in kind.__mro__
                 for name, slot in list(type.__getattribute__(base, "__dict__").items())
                 if type(slot) is types.MemberDescriptorType and name != "__dict__"
             ]
-        return self._slots[id(kind)]
+        return self._slots[identity(kind)]
 
 
 def _is_under_test(kind: Any) -> bool:
@@ -230,10 +231,10 @@ def _refuse(_holder: Any, _at: Any, _value: Any) -> None:
     raise TypeError("this place cannot be changed")
 
 
-_PLAIN = frozenset(map(id, (str, bytes, int, float, bool, type(None), types.CodeType)))
+_PLAIN = frozenset(map(identity, (str, bytes, int, float, bool, type(None), types.CodeType)))
 """Types of data: nothing of them is looked for."""
 
-_LEAVES = frozenset(map(id, (frozenset, set, types.ModuleType, types.BuiltinFunctionType)))
+_LEAVES = frozenset(map(identity, (frozenset, set, types.ModuleType, types.BuiltinFunctionType)))
 """Types into which nothing is walked: nothing can be put there, or nobody keeps a lock there."""
 
 _ALWAYS_WALKED = (

@@ -10,6 +10,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.sync import conditions, futures, locks, pools, queues, threads
 
 _REAL_LOCK = type(threading.Lock())
@@ -101,13 +102,13 @@ class Replacements:
         make = _tuple if issubclass(type(value), tuple) else _MAKERS.get(type(value))
         if make is None:
             return None
-        if id(value) not in self._made:
+        if identity(value) not in self._made:
             stand_in = make(value, self, place)
             if stand_in is not None and hasattr(stand_in, "found_at"):
                 stand_in.found_at(place)
                 _keep_attributes(value, stand_in)
-            self._made[id(value)] = (value, stand_in)
-        return self._made[id(value)][1]
+            self._made[identity(value)] = (value, stand_in)
+        return self._made[identity(value)][1]
 
 
 def _keep_attributes(value: Any, stand_in: Any) -> None:
@@ -215,5 +216,5 @@ _MAKERS: dict[type, Callable[[Any, Replacements, str], Any]] = {
 REPLACED_TYPES: tuple[type, ...] = tuple(_MAKERS)
 """The classes whose objects have stand-ins."""
 
-REPLACED = frozenset(map(id, _MAKERS))
+REPLACED = frozenset(map(identity, _MAKERS))
 """The identities of the classes whose objects have stand-ins."""

@@ -15,6 +15,7 @@ from functools import wraps
 from types import ModuleType
 from typing import Any
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
@@ -58,7 +59,7 @@ def stays_frozen() -> set[int]:
     import freezegun.api
 
     is_anothers = len(freezegun.api.freeze_factories) > 1
-    return {id(fake) for _, fake in clock_pairs()} if is_anothers else set()
+    return {identity(fake) for _, fake in clock_pairs()} if is_anothers else set()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, perform
@@ -111,7 +112,7 @@ def _connect(connect: _Method) -> _Method:
         said = psycopg.conninfo.conninfo_to_dict(conninfo).get("options")
         options = kwargs.pop("options", said) or ""
         connection = connect(conninfo, options=f"{options} -c lock_timeout=1".strip(), **kwargs)
-        _opened[id(connection)] = (connection, Tables())
+        _opened[identity(connection)] = (connection, Tables())
         return connection
 
     return connected
@@ -135,7 +136,7 @@ def _named(method: _Method) -> _Method:
 
 def _under_control(connection: Any) -> Stepping | None:
     execution = controlled()
-    if execution is not None and id(connection) not in _opened:
+    if execution is not None and identity(connection) not in _opened:
         execution.controller.hazard(
             "a statement went to PostgreSQL through a connection that was opened before: open it "
             "in the system's factory"
@@ -236,10 +237,10 @@ def _take(
         execution, label, footprint, call, failure=psycopg.OperationalError, must_wait=must_wait,
         timeout=None,
     )  # fmt: skip
-    if id(connection) in _opened:
+    if identity(connection) in _opened:
         is_open = connection.info.transaction_status is not TransactionStatus.IDLE
-        touched = _opened[id(connection)][1] | tables if is_open else Tables()
-        _opened[id(connection)] = (connection, touched)
+        touched = _opened[identity(connection)][1] | tables if is_open else Tables()
+        _opened[identity(connection)] = (connection, touched)
     return answer
 
 
@@ -247,7 +248,7 @@ def _end(method: _Method, word: str) -> _Method:
     @wraps(method)
     def end(connection: Any) -> Any:
         execution = controlled()
-        if execution is None or id(connection) not in _opened:
+        if execution is None or identity(connection) not in _opened:
             return method(connection)
 
         def call() -> Any:
@@ -283,7 +284,7 @@ def _leave(method: _Method) -> _Method:
 
 def _released(connection: Any) -> Tables | None:
     """What the end of a transaction lets others see and lock; None: it has done nothing."""
-    _, touched = _opened.get(id(connection), (None, Tables()))
+    _, touched = _opened.get(identity(connection), (None, Tables()))
     if not touched.reads | touched.writes:
         return None
     return EVERYTHING if touched.writes else Tables(writes=frozenset({"(locks)"}))

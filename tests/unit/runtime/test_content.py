@@ -5,6 +5,7 @@ from collections import OrderedDict, deque
 
 import pytest
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.memory.content import ENTRIES_MAX, MemoryContent
 from pytest_supercache.runtime.memory.keeping import Keeper
 
@@ -33,7 +34,7 @@ def seen(holder, part, name="it"):
     keeper = Keeper()
     keeper.keep(holder, is_touched=True)
     content = MemoryContent(keeper)
-    content.note(name, id(holder))
+    content.note(name, identity(holder))
     return content.of([(name, part)])
 
 
@@ -81,7 +82,7 @@ def test_what_lives_no_longer_is_not_shown_and_nothing_lives_for_being_shown():
     keeper, shop = Keeper(), Shop()
     keeper.keep(shop, is_touched=True)
     content = MemoryContent(keeper)
-    content.note("shop", id(shop))
+    content.note("shop", identity(shop))
     assert content.of([("shop", ".hits")])
     ended = weakref.ref(shop)
     del shop

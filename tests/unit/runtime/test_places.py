@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.process import fingerprints
 from pytest_supercache.runtime.process import reference_walk as walking
 from pytest_supercache.runtime.process.reference_walk import places
@@ -31,7 +32,7 @@ class Metaclass(type):
 
 
 def found(*modules, closed=()):
-    return [place.name for place in places(modules, closed, (), {id(Held)})]
+    return [place.name for place in places(modules, closed, (), {identity(Held)})]
 
 
 def test_places_are_named_by_the_way_to_them():
@@ -53,7 +54,7 @@ def test_places_are_named_by_the_way_to_them():
 
 def test_a_value_is_put_back_where_it_was():
     items = {"a": [1, Held()]}
-    (place,) = places([made("shop", items=items)], (), (), {id(Held)})
+    (place,) = places([made("shop", items=items)], (), (), {identity(Held)})
     place.put(2)
     assert items == {"a": [1, 2]}
     items["a"].clear()
@@ -74,7 +75,7 @@ def test_a_tuple_is_looked_for_that_holds_what_is_looked_for_and_walked_into():
 
 
 def test_nothing_is_put_into_a_tuple():
-    *_, inside = places([made("shop", kept=(Held(),))], (), (), {id(Held)})
+    *_, inside = places([made("shop", kept=(Held(),))], (), (), {identity(Held)})
     assert inside.name == "shop:kept[0]"
     with pytest.raises(TypeError):
         inside.put(2)
@@ -87,7 +88,7 @@ def test_what_two_modules_share_is_looked_into_once_and_by_the_shortest_way():
         deep = [deep]
     assert found(made("a", far=deep), made("b", near=shared)) == ["b:near[lock]"]
     assert found(made("a", far=[deep])) == []  # farther than the walk goes
-    assert found(made("b", near=shared), closed=[id(shared)]) == []
+    assert found(made("b", near=shared), closed=[identity(shared)]) == []
 
 
 def test_a_module_full_of_data_takes_nothing_from_another(monkeypatch):
