@@ -19,6 +19,9 @@ from pytest_supercache.runtime.kernel.own_code import PACKAGE_FOLDER
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
+COUNTED_MAX = 250
+"""How often code that is in no loop, or counts, may ask the same in a row; more is UNKNOWN."""
+
 _SCALARS = frozenset({str, bytes, int, float, bool, complex, type(None)})
 _CONTAINERS = (dict, list, set)
 _UNCHANGING = (tuple, frozenset)
@@ -50,8 +53,10 @@ def asked_before(execution: Stepping, question: str) -> int | None:
     controller = execution.controller
     if poll.repeats < controller.polls:
         return None
-    place, remembered = state_of_code(actor)
-    if poll.states.get(place, remembered) != remembered:
+    place, remembered = state_of_code(execution, actor)
+    if place not in poll.states and poll.repeats < COUNTED_MAX:
+        return None  # it is asked several times in a row, not in a loop
+    if poll.states.get(place) != remembered:
         controller.hazard(
             f"{actor.name} was told 'nothing' {poll.repeats + 1} times in a row ({question}) and "
             "counts, or remembers, how often it asks: it may give up later, which was not tried. "
@@ -68,7 +73,7 @@ def note_nothing(execution: Stepping, question: str) -> None:
     if last is not None and (last.question, last.taken + 1) == (question, actor.taken):
         repeats, states = last.repeats + 1, last.states
     if repeats >= execution.controller.polls:
-        place, remembered = state_of_code(actor)
+        place, remembered = state_of_code(execution, actor)
         states = {**states, place: remembered}
     actor.poll = Poll(question, actor.taken, len(execution.record.steps), repeats, states)
 
@@ -79,16 +84,22 @@ def _asking() -> Actor:
     return actor
 
 
-def state_of_code(actor: Actor) -> tuple[object, object]:
-    """Return where the code of the calling actor is, and what its variables hold.
+def state_of_code(execution: Stepping, actor: Actor) -> tuple[object, object]:
+    """Return which instructions of its code the calling actor executes, and what variables hold.
 
-    What clients keep while they send a command, and event loops while they run a task, is left out.
+    Lines would not do: ``a.done or a.done or a.done`` is no loop. What clients keep while they send
+    a command, and event loops while they run a task, is left out.
     """
+    entering = None
+    if execution.controller.memory is not None:
+        entering = execution.controller.memory.entering
+        entering.watch()
     place, remembered = [], []
     frame: Any = sys._getframe(1)
     while frame is not None:
         if not _is_between(frame):
-            place.append((frame.f_code, frame.f_lineno))
+            called_back = 0 if entering is None else entering.callbacks(frame)
+            place.append((frame.f_code, frame.f_lasti, called_back))
             variables = frame.f_locals
             remembered.append([(name, _form(value)) for name, value in variables.items()])
             if _KEEPS_LOCALS and frame.f_code.co_flags & inspect.CO_OPTIMIZED:

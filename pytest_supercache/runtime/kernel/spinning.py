@@ -20,7 +20,7 @@ from pytest_supercache.core.footprint import Footprint, touches
 from pytest_supercache.core.operation import RACE
 from pytest_supercache.layers.redis_commands import has_changed_nothing
 from pytest_supercache.runtime.kernel.calling import current_actor
-from pytest_supercache.runtime.kernel.polling import state_of_code
+from pytest_supercache.runtime.kernel.polling import COUNTED_MAX, state_of_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from pytest_supercache.core.trace import Step
     from pytest_supercache.runtime.kernel.actor import Actor
     from pytest_supercache.runtime.kernel.stepping import Stepping
-
-COUNTED_MAX = 250
-"""How often code that counts its questions may ask the same one in a row; more is UNKNOWN."""
 
 
 class Spin:
@@ -128,7 +125,7 @@ class Question:
         controller, steps = self._execution.controller, self._execution.record.steps
         if not spin.is_due(self._label, controller.polls):
             return
-        place, remembered = state_of_code(actor)
+        place, remembered = state_of_code(self._execution, actor)
         known = spin.visits.get((self._label, place))
         spin.visits[self._label, place] = (remembered, len(steps))
         own = _after_own_last(actor, steps)

@@ -268,6 +268,7 @@ class Accesses:
     def entered(self, frame: Any) -> None:
         """Let others come in while a generator runs, or what code of C calls back."""
         if (actor := self.actor()) is not None:
+            self.entering.count(frame)
             for label, footprint in self.entering.steps(actor.name, frame):
                 self._execution.step(label, footprint, kind="memory")
 

@@ -6,6 +6,7 @@ import json.encoder
 import operator
 import os
 import random
+import sys
 import types
 import weakref
 from collections.abc import Callable
@@ -89,6 +90,8 @@ def call(function: Any, *arguments: Any) -> Any:
         if function is vars and arguments:
             load_attribute(arguments[0], "__dict__")  # the race must know whose attributes they are
         return function
+    if accesses.entering.is_watched:
+        accesses.entering.note_calling(sys._getframe(1))
     if here.actor.section is not None and not is_seen(function):
         accesses.sections.note_unseen()
     kind = type(function)
@@ -134,8 +137,11 @@ def touching(function: Any, /, *arguments: Any, **keywords: Any) -> Any:
 
 def call_unpacked(function: Any, arguments: Any, _keywords: Any = None) -> Any:
     """Before ``function(*arguments, **keywords)``; return what is to be called."""
-    if Current.accesses is None or here.actor is None:
+    accesses = Current.accesses
+    if accesses is None or here.actor is None:
         return function
+    if accesses.entering.is_watched:
+        accesses.entering.note_calling(sys._getframe(1))
     read(arguments)
     return call(function, *(arguments if type(arguments) in (tuple, list) else ()))
 

@@ -36,14 +36,25 @@ class MemoryContent:
     def of(self, locations: Iterable[Location]) -> Layers:
         """Return what the locations hold: by place and key, as layers do."""
         found: Layers = {}
-        numbers = {name: number for number, name in self._names.items()}
+        holders = self._holders()
         for name, part in sorted(locations):
-            number = numbers.get(name)
-            holder = None if number is None else self._keeper.value(number)
+            holder = holders.get(name)
             if holder is not None and part != LIFE:
                 place, held = _held(holder, name, part)
                 found.setdefault(place, {}).update(held)
         return found
+
+    def _holders(self) -> dict[str, Any]:
+        """Return the object of each name; of an instance and its class the instance.
+
+        Where an instance has no value of its own, the one of its class is shown.
+        """
+        holders: dict[str, Any] = {}
+        for number, name in self._names.items():
+            holder = self._keeper.value(number)
+            if holder is not None and not (name in holders and issubclass(type(holder), type)):
+                holders[name] = holder
+        return holders
 
 
 def _held(holder: Any, name: str, part: str) -> tuple[str, dict[str, Any]]:

@@ -219,6 +219,8 @@ def read_both(left: Any, right: Any) -> None:
         return
     accesses = looking()
     if accesses is not None:
+        if accesses.entering.is_watched:
+            accesses.entering.note_calling(sys._getframe(1))
         with Together(accesses):
             for operand in (left, right):
                 if type(operand) is tuple or holds(type(operand)):

@@ -6,6 +6,7 @@ the instruction is about to use: what has been taken already, or what takes one 
 
 import itertools
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -68,6 +69,8 @@ def contains(holder: Any, key: Any) -> Any:
     accesses = looking(holder)
     if accesses is None:
         return holder
+    if accesses.entering.is_watched:
+        accesses.entering.note_calling(sys._getframe(1))
     footprint = touch_item(accesses, holder, key, "__contains__", writes=False)
     if footprint is None or not (calls_back(holder) or calls_back((key,))):
         return holder

@@ -144,9 +144,10 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
     elif type(found) is functools.cached_property and not writes:
         _cached(accesses, holder, name, found)
     else:
-        if base is not None and not writes:
-            _class_attribute(accesses, kind, name, writes=False)
-        _own_attribute(accesses, holder, name, found, writes=writes)
+        with Together(accesses):  # to look for it here, and then there, is one read
+            if base is not None and not writes:
+                _class_attribute(accesses, kind, name, writes=False)
+            _own_attribute(accesses, holder, name, found, writes=writes)
 
 
 def touch_set(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
