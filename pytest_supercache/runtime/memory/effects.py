@@ -208,6 +208,23 @@ def is_rewritten(name: Any) -> bool:
 
 
 @of_kind
+def is_class_of_code(kind: type) -> bool:
+    """Say whether a class is one of the code under test.
+
+    A class that is made by a call may name the module of what has made it, ``abc`` or ``types``,
+    as its own; there is no such class there.
+    """
+    module = kind.__module__
+    if module in _MAKERS and module in sys.modules:
+        return kind.__qualname__.partition(".")[0] not in members_of(sys.modules[module])
+    return is_rewritten(module)
+
+
+_MAKERS = frozenset({"abc", "types", "enum", "typing", "dataclasses", "collections"})
+"""Modules of the standard library with functions that make classes for others."""
+
+
+@of_kind
 def is_left_alone(kind: type) -> bool:
     """Say whether objects of a type hold nothing that is looked at here."""
     if kind in PLAIN:

@@ -16,6 +16,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.actor import Actor
 from pytest_supercache.runtime.memory.effects import (
     PLAIN,
+    is_class_of_code,
     is_left_alone,
     is_rewritten,
 )
@@ -160,7 +161,7 @@ def _is_named(value: Any, kind: type) -> bool:
     if issubclass(kind, types.ModuleType):
         return False
     if issubclass(kind, type):
-        return is_rewritten(value.__module__)
+        return is_class_of_code(value)
     return leads_to_systems(kind) or not _is_anonymous(kind)
 
 

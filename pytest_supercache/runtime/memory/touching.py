@@ -1,5 +1,6 @@
 """What a part of an object is for the check: attributes, entries, wholes, files, views."""
 
+import builtins
 import functools
 import gc
 import logging
@@ -27,6 +28,7 @@ from pytest_supercache.runtime.memory.effects import (
     CMethod,
     holds,
     inner_objects,
+    is_class_of_code,
     is_left_alone,
     is_left_alone_but_tuples,
     is_rewritten,
@@ -76,7 +78,7 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
     elif kind is super:
         touch_inherited(accesses, holder.__self_class__, holder.__thisclass__, name)
     elif kind in BEARERS:
-        if writes or name in holder.__dict__:
+        if writes or name in holder.__dict__ or not hasattr(kind, name):
             accesses.touch(holder, f".{name}", writes=writes)
     elif kind is types.ModuleType:
         _module_attribute(accesses, vars(holder), name, writes=writes)
@@ -89,12 +91,11 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
 def _module_attribute(
     accesses: Accesses, members: dict[str, Any], name: str, *, writes: bool
 ) -> None:
-    """Touch a global of a module, also one that is missing and that its ``__getattr__`` makes."""
-    is_asked_for = not writes and name not in members and "__getattr__" in members
-    if is_asked_for and is_rewritten(members.get("__name__")):
-        accesses.touch(members, f".{name}", writes=False)
-    else:
+    """Touch a global of a module, also one that is missing: somebody may make it."""
+    if writes or name in members:
         touch_global(accesses, members, name, writes=writes)
+    elif is_rewritten(members.get("__name__")) and not hasattr(types.ModuleType, name):
+        accesses.touch(members, f".{name}", writes=False)
 
 
 def note_owner(accesses: Accesses, holder: Any) -> None:
@@ -119,10 +120,10 @@ def _class_attribute(accesses: Accesses, holder: type, name: str, *, writes: boo
     found, base = find_in_class(holder, name)
     if type(found) in METHOD_TYPES and not accesses.sharing.is_replaced(name):
         return
-    owner = holder if base is None else base
+    owner = holder.__mro__[-1] if base is None else base
     with Together(accesses):
         for base in holder.__mro__[: holder.__mro__.index(owner) + 1]:
-            if is_rewritten(base.__module__):
+            if is_class_of_code(base):
                 accesses.touch(base, f".{name}", writes=False)
     accesses.reached(vars(owner).get(name), owner, f".{name}")
 
@@ -260,10 +261,11 @@ def find_in_class(kind: type, name: str) -> tuple[Any, type | None]:
 
 
 def touch_global(accesses: Accesses, members: dict[str, Any], name: str, *, writes: bool) -> None:
-    """Touch a global of a module."""
+    """Touch a global of a module, also one that is missing; builtins are left alone."""
     if not writes and type(members.get(name)) in CODE and not accesses.sharing.is_replaced(name):
         return
-    if (name in members or writes) and is_rewritten(members.get("__name__")):
+    is_builtin = name not in members and name in vars(builtins)
+    if (writes or not is_builtin) and is_rewritten(members.get("__name__")):
         accesses.touch(members, f".{name}", writes=writes)
         if not writes and accesses.is_naming:
             accesses.reached(members.get(name), members, f".{name}")
