@@ -173,7 +173,7 @@ def check_on(
             return result if replay is not None else _with_odds(environment, work, shared, result)
 
         try:
-            return explore(shared=settings.shares_memory)
+            return explore(shared=settings.shares_memory or environment.is_shared_in(schedule))
         except SharedMemoryNeeded as needed:
             note = _SHARED.format(needed=needed)
         except ReplayDivergedError:
@@ -212,6 +212,7 @@ def _search_one(
     again: Rerun | None,
 ) -> FaultSetResult:
     began = real_seconds()
+    environment.sharing.is_everything = shared and not work.settings.shares_memory
     environment.stack.existing_cache.leases.start(within.leases)
     for _ in range(RESTARTS_MAX):
         runner = Runner(

@@ -116,6 +116,10 @@ class CheckEnvironment:
         """Have points in memory where a recorded schedule has them, if there is one, meanwhile."""
         return nullcontext() if schedule is None else self._finding.as_recorded(schedule.memory)
 
+    def is_shared_in(self, schedule: Schedule | None) -> bool:
+        """Say whether every step of a recorded schedule touched the memory of its node."""
+        return schedule is not None and self.sharing.as_recorded(schedule.memory).is_everything
+
     @property
     def backend(self) -> str:
         """What stands behind the existing cache, with its version."""

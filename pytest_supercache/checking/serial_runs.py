@@ -81,8 +81,11 @@ def _executed(runner: Runner, turns: Serial) -> Execution:
 def _flows_meet(execution: Execution) -> bool:
     """Say whether another flow took a step of the race inside a user's operation, or was started.
 
-    Messages, the clock and faults are no flows.
+    So does a user who begins before another one has ended, who waits. Messages, the clock and
+    faults are no flows.
     """
+    if _users_overlap(execution):
+        return True
     last: dict[str, int] = {}
     makers = (*execution.users, "system", "body")
     race = [step for step in execution.race if step.actor.partition("/")[0] in makers]
@@ -93,6 +96,19 @@ def _flows_meet(execution: Execution) -> bool:
             return True
         last[step.actor] = at
     return False
+
+
+def _users_overlap(execution: Execution) -> bool:
+    """Say whether a user took a first step when another had begun and not ended."""
+    users, begun = execution.users, dict[str, int]()
+    for at, step in enumerate(execution.steps):
+        if step.phase == RACE and step.actor in users:
+            begun.setdefault(step.actor, at)
+    return any(
+        before < at < execution.ended.get(user, len(execution.steps))
+        for user, before in begun.items()
+        for at in begun.values()
+    )
 
 
 def _fails_anyhow(runner: Runner) -> bool:

@@ -66,6 +66,7 @@ class Execution:
     memory_at_start: Layers = field(default_factory=dict)  # of shared memory that was found
     stock: Layers = field(default_factory=dict)  # at the very end, settled or not, when asked for
     waits: dict[str, WaitState] = field(default_factory=dict)  # as they were when the race began
+    ended: dict[str, int] = field(default_factory=dict)  # user -> steps that were taken by then
     begun: tuple[str, ...] = ()  # actors that had begun by then: the body's code has started them
 
     @property

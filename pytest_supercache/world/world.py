@@ -382,6 +382,7 @@ class World(Recorder):
             results={actor.name: actor.result for actor in self._actors},
             waits=self._record.waits.before_race(),
             begun=controller.begun,
+            ended={a.name: a.ended_at for a in self._actors if a.ended_at is not None},
         )  # fmt: skip
 
     def _answered_without_steps(self) -> list[str]:

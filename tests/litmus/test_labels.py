@@ -1,6 +1,7 @@
 """What fails when users take turns: a broken invalidation, a leftover, a race. At every grain."""
 
 import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -157,3 +158,47 @@ def with_pauses(change):
 )
 def test_users_who_go_on_while_another_one_pauses_do_not_take_turns(change, label):
     assert check(with_pauses(change)).label is label
+
+
+class Coalesced:
+    """Users wait for one load; a user's timeout cancels it, unless it is shielded."""
+
+    def __init__(self, *, fails):
+        self.fails = fails
+        self.load = None
+
+    async def loaded(self):
+        await asyncio.sleep(0.3)
+        return None if self.fails else 7
+
+    async def get(self, timeout):
+        if self.load is None:
+            self.load = asyncio.create_task(self.loaded())
+            self.load.add_done_callback(lambda _: setattr(self, "load", None))
+        return await asyncio.wait_for(self.load, timeout)
+
+
+def coalesced(*, fails):
+    async def body(world):
+        cache = Coalesced(fails=fails)
+
+        async def hurry():
+            with contextlib.suppress(TimeoutError):
+                await cache.get(0.1)
+
+        async def wait():
+            return await cache.get(None)
+
+        world.actor("alice", hurry)
+        world.actor("bob", wait)
+        assert (await world.run())["bob"] == 7
+
+    return body
+
+
+def test_a_user_who_begins_while_another_one_waits_does_not_take_a_turn():
+    assert check(coalesced(fails=False)).label is Label.CONFLICT
+
+
+def test_what_fails_whoever_waits_is_a_plain_bug():
+    assert check(coalesced(fails=True)).label is Label.PLAIN_BUG

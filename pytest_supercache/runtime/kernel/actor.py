@@ -117,6 +117,7 @@ class Actor:
     is_through: bool = False  # its code has run: what is left to do touches no memory
     periods: int = 0  # how often time woke it after every user had ended
     poll: Any = None  # the question that was answered "nothing"; see runtime.polling
+    ended_at: int | None = None  # how many steps there were when it had ended
     spin: Any = None  # what it asks again and again; see runtime.spinning
     writes: int = 0  # to memory of the code under test, clocks and dice included
     baton: Any = field(default_factory=Baton)

@@ -322,6 +322,7 @@ class Controller(ExecutionState):
             self.memory.sections.held_at_switch_point(actor)
         self.progress += 1
         actor.state, actor.pending = DONE, None
+        actor.ended_at = len(self.record.steps)
         if not actor.taken and not actor.dismissed and (self.fused is actor or not actor.is_task):
             moves.add_move(self, actor, RUN, "hand", ANYTHING)
         if self.fused is actor:

@@ -33,6 +33,7 @@ from pytest_supercache.runtime.memory.sharing import (
     Sharing,
     footprint_of,
     place_of_answer,
+    place_of_everything,
     place_of_library,
 )
 from pytest_supercache.runtime.memory.storing import Stores
@@ -134,7 +135,10 @@ class Accesses:
         """Return where this execution had points in memory, as a token records it."""
         libraries = map(place_of_library, self.sharing.looked_into)
         stores = self.stores.places()
-        return tuple(sorted({*self._places, *libraries, *self.sections.places(), *stores}))
+        everything = [place_of_everything()] if self.sharing.is_everything else []
+        return tuple(
+            sorted({*self._places, *libraries, *self.sections.places(), *stores, *everything})
+        )
 
     def part(self, label: str) -> None:
         """Let others come in here, on a thread."""

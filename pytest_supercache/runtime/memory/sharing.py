@@ -27,6 +27,8 @@ class Sharing:
     """
 
     _is_quiet_by_default = True
+    is_everything = False
+    """Beside what is found, every step is taken to touch the memory of its node."""
 
     def __init__(self, atomic: Iterable[str] = (), listing: Listing | None = None) -> None:
         self.listing = listing
@@ -109,6 +111,8 @@ class Sharing:
             self._loud.add(name)
         elif kind == _STORES:
             self.stores.add(name)
+        elif kind == _EVERYTHING:
+            self.is_everything = True
         elif label:
             self.answers.add((name, label))
         else:
@@ -357,12 +361,18 @@ def place_of_store(name: str) -> Place:
 
 
 _STORES = "@stores"
+_EVERYTHING = "@everything"
 """Stands for no object: what follows it is a place that stores the results of a function."""
 
 
 def place_of_library(module: str) -> Place:
     """Record that a module of the standard library touches for itself."""
     return _LIBRARY, module
+
+
+def place_of_everything() -> Place:
+    """Record that every step was taken to touch the memory of its node."""
+    return _EVERYTHING, "memory"
 
 
 def place_of_answer(actor: str, label: str = "") -> Place:
