@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+DEFAULT_NODE = "a"
+"""The node of users and actors for which none is stated, and of the body of a test."""
+
 RACE = "race"
 """The phase in which users run concurrently; the others are ``before``, ``finally``, ``probe``."""
 

@@ -5,6 +5,7 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any
 
+from pytest_supercache.core.operation import DEFAULT_NODE
 from pytest_supercache.declare.registry import System, Verb
 from pytest_supercache.play.acting import ActingUser, Scene
 from pytest_supercache.play.awaiting import at_once_of, on_a_loop_if_needed, played
@@ -125,7 +126,7 @@ class Play:
             await announce(scene.world, user.name)
 
     async def _alone(self, scene: Scene, step: StepSpec, variables: dict[str, Any]) -> None:
-        default = "a" if "a" in self._nodes else self._nodes[0]
+        default = DEFAULT_NODE if DEFAULT_NODE in self._nodes else self._nodes[0]
         for node in self._nodes if step.node == "all" else (step.node or default,):
             with scene.world.at(node):
                 await self._act(scene, step, ActingUser("alone", node, variables))

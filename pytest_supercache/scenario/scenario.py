@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
+from pytest_supercache.core.operation import DEFAULT_NODE
 from pytest_supercache.core.settings import Assume
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.scenario.matchers import Matcher
@@ -55,7 +56,7 @@ class UserSpec:
     """One user's flow; its steps keep their order."""
 
     name: str
-    node: str = "a"
+    node: str = DEFAULT_NODE
     copies: int = 1
     owns: tuple[str, ...] = ()
     steps: tuple[StepSpec, ...]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_supercache.core.operation import DEFAULT_NODE
 from pytest_supercache.core.printable import printable
 from pytest_supercache.scenario.grammar import BUILT_IN_VERBS, MATCHERS
 from pytest_supercache.scenario.matchers import (
@@ -106,7 +107,7 @@ def _guarantee(spec: GuaranteeSpec) -> Any:
 
 def _user(user: UserSpec) -> list[str]:
     fields = {
-        **({"node": user.node} if user.node != "a" else {}),
+        **({"node": user.node} if user.node != DEFAULT_NODE else {}),
         **({"copies": user.copies} if user.copies != 1 else {}),
         **({"owns": list(user.owns)} if user.owns else {}),
     }

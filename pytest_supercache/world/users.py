@@ -6,6 +6,7 @@ from inspect import CO_COROUTINE, iscoroutinefunction
 from types import FunctionType, MethodType
 from typing import Any
 
+from pytest_supercache.core.operation import DEFAULT_NODE
 from pytest_supercache.world.recorder import Recorder, RunningOperation
 from pytest_supercache.world.unrun import ran
 
@@ -17,7 +18,7 @@ class User:
     world: Recorder
     name: str
     system: Any
-    node: str = "a"
+    node: str = DEFAULT_NODE
     vars: dict[str, Any] = field(default_factory=dict)
 
     def read(self, key: str) -> Any:
@@ -45,7 +46,7 @@ class AsyncUser:
     world: Recorder
     name: str
     system: Any
-    node: str = "a"
+    node: str = DEFAULT_NODE
     vars: dict[str, Any] = field(default_factory=dict)
 
     async def read(self, key: str) -> Any:

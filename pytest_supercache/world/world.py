@@ -9,6 +9,7 @@ from typing import Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.execution import Execution, Settled
 from pytest_supercache.core.footprint import Footprint, Resources, footprint_of
+from pytest_supercache.core.operation import DEFAULT_NODE
 from pytest_supercache.core.switch import CONDITION, Background
 from pytest_supercache.core.trace import Layers
 from pytest_supercache.layers.clock import VirtualClock
@@ -106,7 +107,7 @@ class World(Recorder):
         name: str,
         target: Callable[..., Any],
         *args: Any,
-        node: str = "a",
+        node: str = DEFAULT_NODE,
         daemon: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -164,7 +165,7 @@ class World(Recorder):
             if actor.error is None
         }
 
-    def restart(self, node: str = "a", layer: str = "super_cache") -> Any:
+    def restart(self, node: str = DEFAULT_NODE, layer: str = "super_cache") -> Any:
         """Restart the super cache of a node as a step of the caller: it comes up cold.
 
         Its content is lost, and the messages that are on their way to it. In a coroutine:
@@ -296,7 +297,7 @@ class World(Recorder):
         for key in map(text, keys):
             self._owners[key] = (*self._owners.get(key, ()), user)
 
-    def user(self, name: str, system: Any, node: str = "a") -> Any:
+    def user(self, name: str, system: Any, node: str = DEFAULT_NODE) -> Any:
         """Return recorded ``read``, ``write`` and ``delete`` on ``system`` for a user.
 
         They are coroutine functions if the system's methods are.

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import PurePath
 
 from pytest_supercache.core.footprint import Footprint
+from pytest_supercache.core.operation import DEFAULT_NODE
 from pytest_supercache.core.trace import Step
 from pytest_supercache.core.waits import Wait, WaitState
 from pytest_supercache.runtime.kernel.actor import Actor
@@ -74,10 +75,14 @@ class Cooperative:
 
     @property
     def name(self) -> str:
-        """The name of its wait object, for the actor that asks."""
+        """The name of its wait object, for the actor that asks.
+
+        Code of no node, such as the body of a test, sees that of the node where users are by
+        default.
+        """
         actor = current_actor()
-        if self._is_per_node and actor is not None and actor.node is not None:
-            return f"{self._name}@{actor.node}"
+        if self._is_per_node and actor is not None:
+            return f"{self._name}@{actor.node or DEFAULT_NODE}"
         return self._name
 
     def found_at(self, place: str) -> None:
