@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.execution import Execution
@@ -68,6 +68,15 @@ Body = Callable[[World], Any]
 Given = Mapping[str, Mapping[str, Any]]
 
 
+class End(NamedTuple):
+    """How users who took turns ended."""
+
+    broken: frozenset[str]
+    """The guarantees that were broken."""
+    answers: tuple[tuple[str, object], ...]
+    """What was answered to whom, as far as it is plain."""
+
+
 class CheckEnvironment:
     """Runs executions; made by :func:`open_environment`."""
 
@@ -102,6 +111,8 @@ class CheckEnvironment:
         self._given = given
         self.globals_before: Mapping[str, int] = {}
         """Hashes of the module globals of the code under test, as they were before the search."""
+        self.first_end: End | None = None
+        """How the very first run ended; None: that is not known."""
         self.on_step: Callable[[Step], None] | None = None
         """Called with each step of a race under a recorded schedule, before its effect."""
         self.on_execution: Callable[[Progress], None] | None = None

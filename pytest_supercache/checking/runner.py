@@ -52,6 +52,11 @@ class SharedMemoryNeeded(Exception):  # noqa: N818 - a change of plan, not an er
 class StepsHaveChanged(Exception):  # noqa: N818 - a change of plan, not an error
     """A library was imported, or something learnt, that makes footprints differ from now on."""
 
+    def __init__(self, execution: Execution | None = None) -> None:
+        self.execution = execution
+        """The one that has shown it."""
+        super().__init__()
+
 
 class HazardMet(Exception):  # noqa: N818 - a reason for UNKNOWN
     """An execution that proves nothing, and why."""
@@ -229,7 +234,7 @@ class Runner:
             **options,
         )
         if self.environment.steps_have_changed():  # a replay may have failed for this
-            raise StepsHaveChanged
+            raise StepsHaveChanged(execution)
         if isinstance(execution.failure, SupercacheError):
             raise execution.failure
         if execution.hazards:

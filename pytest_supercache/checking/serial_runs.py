@@ -7,9 +7,10 @@ in a serial run needs no concurrency.
 
 import random
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pytest_supercache.checking.runner import Failure, Runner
+from pytest_supercache.checking.environment import End
+from pytest_supercache.checking.runner import Failure, Runner, StepsHaveChanged
 from pytest_supercache.core.errors import NotDeterministicError
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.operation import RACE
@@ -162,17 +163,89 @@ def warm_up(runner: Runner) -> Execution:
     Raises:
         NotDeterministicError: each run differs from the one before, or one breaks something else.
     """
-    first, difference = _executed(runner, Serial(())), None
+    first, difference = _first(runner), None
     has_imported = runner.environment.notice_new_modules()  # their locks were not ours yet
     for _ in range(WARM_UPS_MAX + 1):
         again = _executed(runner, Serial(()))
         _compare_ends(runner, first, again)
         difference = _difference(first, again)
         if difference is None and not has_imported:
+            _compare_with_first(runner, first, again)
             return first
         runner.throw_away(first, again, is_told=not has_imported)
         first, has_imported = again, False
     raise NotDeterministicError(difference or "modules were imported in every run")
+
+
+def _first(runner: Runner) -> Execution:
+    """Run the users in turn for the first time; compare what is broken with the very first run.
+
+    A search starts over when it has learnt something from a run. What that run has used up, such as
+    state that no execution gives back, is not there for the next one.
+    """
+    try:
+        first = _executed(runner, Serial(()))
+    except StepsHaveChanged as change:
+        found = change.execution
+        if found is not None and found.complete and not (found.hazards or runner.vector):
+            _note_first(runner, found)
+        raise
+    if not runner.vector:
+        _note_first(runner, first)
+    return first
+
+
+def _note_first(runner: Runner, execution: Execution) -> None:
+    environment, end = runner.environment, _end(runner, execution)
+    if environment.first_end is None:
+        environment.first_end = end
+    first = environment.first_end.broken
+    # What only the first run breaks may have come of what was not known then of weak references.
+    _compare_broken(first, first | end.broken)
+
+
+def _compare_with_first(runner: Runner, one: Execution, other: Execution) -> None:
+    """Compare what two runs in a row answered with what the very first one did."""
+    first, end = runner.environment.first_end, _end(runner, one)
+    if runner.vector or first is None or first.answers == end.answers:
+        return
+    if end.answers == _end(runner, other).answers:  # else every run answers something else
+        differing = dict(set(end.answers) ^ set(first.answers))
+        raise NotDeterministicError(
+            f"users who took turns were answered something else in the first run than later "
+            f"({', '.join(sorted(differing))}): {_KEPT}"
+        )
+
+
+_KEPT = (
+    "something was kept that no execution gives back, such as an object in a module. Let the body "
+    "make it, or name the module in isolate=[...]"
+)
+
+
+def _end(runner: Runner, execution: Execution) -> End:
+    violations = judge(execution, runner.guarantees).violations
+    answered = [
+        *execution.results.items(),
+        *((f"{operation.user}: {operation.kind}", operation.answer)
+          for operation in execution.history if operation.phase == RACE),
+    ]  # fmt: skip
+    return End(
+        frozenset(violation.guarantee for violation in violations),
+        tuple((who, _plain(answer)) for who, answer in answered),
+    )
+
+
+def _plain(answer: Any) -> object:
+    """Return an answer, or else its type, if it may be an address, which no two runs share."""
+    kind = type(answer)
+    is_address = "0x" in answer if kind is str else kind is int and answer >= _ADDRESSES
+    return kind if is_address or kind not in _PLAIN else answer
+
+
+_PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
+_ADDRESSES = 1 << 32
+"""Integers from here on may be addresses."""
 
 
 def _compare(runner: Runner, first: Execution, again: Execution) -> None:
@@ -201,10 +274,12 @@ def _difference(first: Execution, again: Execution) -> str | None:
 
 
 def _compare_ends(runner: Runner, first: Execution, again: Execution) -> None:
-    broken, broken_again = (
-        {violation.guarantee for violation in judge(execution, runner.guarantees).violations}
-        for execution in (first, again)
-    )
-    if broken != broken_again:
-        once = ", ".join(sorted(broken ^ broken_again))
-        raise NotDeterministicError(f"the same schedule broke {once} in one run and not in another")
+    _compare_broken(_end(runner, first).broken, _end(runner, again).broken)
+
+
+def _compare_broken(first: frozenset[str], again: frozenset[str]) -> None:
+    if first != again:
+        once = ", ".join(sorted(first ^ again))
+        raise NotDeterministicError(
+            f"the same schedule broke {once} in one run and not in another: {_KEPT}"
+        )
