@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.trace import Step
 
-NO_KEY_EXPIRED = "no key expired during the flow (ticks: 1 lets it)"
+NO_KEY_EXPIRED = "no key expired during the flow (ticks: 1, or more, let it)"
 
 _NOW = "clock:now"
 """What a command reads that gives a key a time to live, or asks for it."""
 
 
 def outlives_a_key(execution: Execution) -> bool:
-    """Say whether a key is read in the race that was given a time to live before, by whomever."""
+    """Say whether the race reads a key after it got a TTL, or asks for it by ``SET NX`` in vain."""
     return any(
         step.phase == "race"
         and resource in step.footprint.reads
-        and resource not in step.footprint.writes
+        and (resource not in step.footprint.writes or step.futile)
         for resource in execution.expiring
         for step in _after_first(execution.steps, resource)
     )

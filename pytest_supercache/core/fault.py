@@ -92,8 +92,8 @@ def what_is_wrong(kind: str, given: Any) -> tuple[str, str]:
     if kind not in KINDS:
         return f"there is no fault {kind!r}", f"one of {', '.join(KINDS)}"
     if kind == "cancel" and given is None:
-        problem = "in threads 'cancel' must name what is raised"
-        return problem, "write {cancel: gevent.Timeout}"
+        problem = "in threads, and in Python tests, 'cancel' must name what is raised"
+        return problem, "write {cancel: gevent.Timeout}, or for coroutines asyncio.CancelledError"
     takes, is_fine = _TAKES.get(kind, ("nothing", lambda _given: False))
     if given is None or is_fine(given):
         return "", ""

@@ -86,3 +86,27 @@ def test_nothing_is_said_where(given, look, options):
     result = _checked(given, look, **options)
     assert result.verdict is Verdict.HOLDS
     assert "no key expired" not in result.coverage
+
+
+def elected(world):
+    """Let two users ask for a lease once each; nobody deletes it."""
+    client = world.existing_cache.client()
+
+    def lead(me):
+        if client.set("leader", me, nx=True, px=1_000):
+            client.set("data", me)
+
+    world.actor("alice", lead, "alice")
+    world.actor("bob", lead, "bob")
+    world.run()
+    assert client.get("data") == client.get("leader")
+
+
+def test_a_lease_that_is_asked_for_in_vain_is_said_not_to_have_expired():
+    result = check(elected)
+    assert result.verdict is Verdict.HOLDS
+    assert NO_KEY_EXPIRED in result.coverage
+
+
+def test_with_ticks_it_expires_before_its_holder_has_written():
+    assert check(elected, ticks=1).verdict is Verdict.VIOLATED
