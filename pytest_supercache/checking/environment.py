@@ -68,7 +68,7 @@ Body = Callable[[World], Any]
 Given = Mapping[str, Mapping[str, Any]]
 
 
-class End(NamedTuple):
+class SerialEnd(NamedTuple):
     """How users who took turns ended."""
 
     broken: frozenset[str]
@@ -111,7 +111,7 @@ class CheckEnvironment:
         self._given = given
         self.globals_before: Mapping[str, int] = {}
         """Hashes of the module globals of the code under test, as they were before the search."""
-        self.first_end: End | None = None
+        self.first_end: SerialEnd | None = None
         """How the very first run ended; None: that is not known."""
         self.on_step: Callable[[Step], None] | None = None
         """Called with each step of a race under a recorded schedule, before its effect."""

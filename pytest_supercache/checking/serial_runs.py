@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pytest_supercache.checking.environment import End
+from pytest_supercache.checking.environment import SerialEnd
 from pytest_supercache.checking.runner import Failure, Runner, StepsHaveChanged
 from pytest_supercache.core.errors import NotDeterministicError
 from pytest_supercache.core.execution import Execution
@@ -223,14 +223,14 @@ _KEPT = (
 )
 
 
-def _end(runner: Runner, execution: Execution) -> End:
+def _end(runner: Runner, execution: Execution) -> SerialEnd:
     violations = judge(execution, runner.guarantees).violations
     answered = [
         *execution.results.items(),
         *((f"{operation.user}: {operation.kind}", operation.answer)
           for operation in execution.history if operation.phase == RACE),
     ]  # fmt: skip
-    return End(
+    return SerialEnd(
         frozenset(violation.guarantee for violation in violations),
         tuple((who, _plain(answer)) for who, answer in answered),
     )
