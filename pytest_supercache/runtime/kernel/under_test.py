@@ -84,12 +84,20 @@ def members_of(value: Any) -> dict[str, Any]:
     already asks them for ``__class__``), so only their real type is looked at; a class may also
     have a property in the place of its objects' ``__dict__``.
     """
+    members = dict_of(value)
+    return members if type(members) is dict else {}
+
+
+def dict_of(value: Any) -> Any:
+    """Return the dict of an object's attributes, also one of a derived class; None: it has none.
+
+    No code of the object runs, but methods of such a dict may be its own.
+    """
     try:
         holder = _known_holder(type(value))
     except TypeError:  # a class that cannot be hashed
         holder = _holder_of_members(type(value))
-    members = None if holder is None else holder.__get__(value)
-    return members if type(members) is dict else {}
+    return None if holder is None else holder.__get__(value)
 
 
 def _holder_of_members(kind: type) -> Any:

@@ -7,7 +7,7 @@ footprint is widened by it from then on.
 
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
@@ -18,21 +18,24 @@ from pytest_supercache.runtime.kernel.actor import Actor, BackgroundActor
 from pytest_supercache.runtime.kernel.calling import current_actor, here
 from pytest_supercache.runtime.kernel.spinning import take
 from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory import steps
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import PLAIN, Memo
 from pytest_supercache.runtime.memory.entering import Entering
 from pytest_supercache.runtime.memory.keeping import Keeper, KeptByIdentity
 from pytest_supercache.runtime.memory.lasting import Lasting
-from pytest_supercache.runtime.memory.names import File
+from pytest_supercache.runtime.memory.names import File, name_of_class
 from pytest_supercache.runtime.memory.nodes import NodeUses
 from pytest_supercache.runtime.memory.sections import Sections
 from pytest_supercache.runtime.memory.sharing import (
+    DICT,
     LIFE,
     Location,
     Sharing,
     footprint_of,
     place_of_answer,
+    place_of_class,
     place_of_everything,
     place_of_library,
 )
@@ -134,11 +137,10 @@ class Accesses:
     def places(self) -> tuple[Place, ...]:
         """Return where this execution had points in memory, as a token records it."""
         libraries = map(place_of_library, self.sharing.looked_into)
-        stores = self.stores.places()
+        classes = map(place_of_class, self.sharing.in_dict)
         everything = [place_of_everything()] if self.sharing.is_everything else []
-        return tuple(
-            sorted({*self._places, *libraries, *self.sections.places(), *stores, *everything})
-        )
+        others = (*self.sections.places(), *self.stores.places(), *everything)
+        return tuple(sorted({*self._places, *libraries, *classes, *others}))
 
     def part(self, label: str) -> None:
         """Let others come in here, on a thread."""
@@ -193,10 +195,18 @@ class Accesses:
             return None
         return actor
 
-    def own(self, members: Any, owner: Any) -> None:
-        """Note whose attributes a dict holds: an access to it is one to the object."""
-        with suppress(TypeError):  # a class with slots and a dict, whose objects have no weak ones
-            self._owners.put(members, weakref.ref(owner))
+    def own(self, members: Any, owner: Any) -> bool:
+        """Note whose attributes a dict holds: an access to it is one to the object.
+
+        Returns:
+            False: nothing can refer weakly to the object.
+        """
+        try:
+            reference = weakref.ref(owner)
+        except TypeError:
+            return False
+        self._owners.put(members, reference)
+        return True
 
     def owner_of(self, members: Any) -> Any:
         """Return whose attributes a dict holds; None: nobody's."""
@@ -331,6 +341,23 @@ class Accesses:
         Returns:
             What it touches, if that is shared; None: nobody else sees it.
         """
+        members = self._entries_of(holder) if part == WHOLE and self.sharing.in_dict else None
+        if members is None:
+            return self._touch_part(holder, part, writes=writes, drops=drops)
+        self.reached(members, holder, DICT)
+        with steps.Together(self):
+            attributes = self._touch_part(members, WHOLE, writes=writes, drops=drops)
+            rest = self._touch_part(holder, WHOLE, writes=writes, drops=drops)
+        return attributes | rest if attributes and rest else attributes or rest
+
+    def _entries_of(self, holder: Any) -> Any:
+        """Return the dict whose entries the attributes of an object are touched as, beside it."""
+        if name_of_class(type(holder)) not in self.sharing.in_dict:
+            return None
+        members = dict_of(holder)
+        return None if members is holder else members
+
+    def _touch_part(self, holder: Any, part: str, *, writes: bool, drops: bool) -> Footprint | None:
         if identity(holder) in self.lasting.kept:  # few are
             self.note_passed(holder, part)
         if self.nodes is not None and type(holder) is not Memo:

@@ -45,6 +45,7 @@ from pytest_supercache.runtime.memory.effects import (
     runs_python,
     top,
 )
+from pytest_supercache.runtime.memory.entries import touch_entry
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.getters import attributes_got, items_got
 from pytest_supercache.runtime.memory.hooks import (
@@ -53,7 +54,6 @@ from pytest_supercache.runtime.memory.hooks import (
     read,
     reflect,
 )
-from pytest_supercache.runtime.memory.items import touch_entry
 from pytest_supercache.runtime.memory.library import (
     DECORATING,
     code_of_wrapper,
@@ -62,6 +62,7 @@ from pytest_supercache.runtime.memory.library import (
     touches_itself,
 )
 from pytest_supercache.runtime.memory.memos import remembered, touch_memo
+from pytest_supercache.runtime.memory.one_dict import note_dict_set
 from pytest_supercache.runtime.memory.paths import (
     BY_DESCRIPTOR,
     LOOKING_AT_FILES,
@@ -74,6 +75,7 @@ from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.streams import touch_path, touch_stream
 from pytest_supercache.runtime.memory.touching import (
     joined,
+    note_owner,
     put,
     read_deeply,
     touch_attribute,
@@ -89,6 +91,8 @@ def call(function: Any, *arguments: Any) -> Any:
     if accesses is None or here.actor is None:
         if function is vars and arguments:
             load_attribute(arguments[0], "__dict__")  # the race must know whose attributes they are
+        elif (function is setattr or function is object.__setattr__) and len(arguments) > 2:
+            _set_before(*arguments)
         return function
     if accesses.entering.is_watched:
         accesses.entering.note_calling(sys._getframe(1))
@@ -101,6 +105,12 @@ def call(function: Any, *arguments: Any) -> Any:
     with Together(accesses):
         stand_in = touch(accesses, function, arguments)
     return function if stand_in is None else stand_in
+
+
+def _set_before(holder: Any, name: Any, value: Any, *_: Any) -> None:
+    """Note that an object is given a ``__dict__`` while no race runs."""
+    if name == "__dict__" and Current.execution is not None:
+        note_dict_set(Current.execution, holder, value)
 
 
 def _touch_of(kind: type, arguments: tuple[Any, ...]) -> Any:
@@ -187,7 +197,9 @@ def _unbound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> A
     return _method(accesses, arguments[0], function, arguments[1:]) if arguments else None
 
 
-def _partial(_accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
+def _partial(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
+    if function.keywords:
+        touch_whole(accesses, function.keywords, writes=False)
     inner = call(function.func, *function.args, *arguments)
     if inner is function.func:
         return None
@@ -278,8 +290,7 @@ def _method_alone(
     if _is_nothing(holder, name):
         return None
     if name in _LIKE_ATTRIBUTES and arguments and type(arguments[0]) is str:
-        touch_attribute(accesses, holder, arguments[0], writes=_LIKE_ATTRIBUTES[name])
-        return None
+        return _like_attribute(accesses, holder, name, arguments)
     if kind.__module__ == "_io":
         touch_stream(accesses, holder, writes=not name.startswith("read"))
         return None
@@ -295,6 +306,19 @@ def _method_alone(
             put(accesses, arguments[1], holder, f"[{shown(arguments[0])}]")
         return None
     return _method_of_all(accesses, holder, function, arguments)
+
+
+def _like_attribute(
+    accesses: Accesses, holder: Any, method: str, arguments: tuple[Any, ...]
+) -> None:
+    """Touch the attribute that a method reads, sets or deletes by its name."""
+    name, writes = arguments[0], _LIKE_ATTRIBUTES[method]
+    if name == "__dict__" and not writes:
+        note_owner(accesses, holder)
+        return
+    if name == "__dict__" and len(arguments) > 1:
+        note_dict_set(accesses, holder, arguments[1])
+    touch_attribute(accesses, holder, name, writes=writes)
 
 
 def _method_of_all(

@@ -13,7 +13,7 @@ from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.kinds import of_kind
 from pytest_supercache.runtime.kernel.own_code import SYNC
-from pytest_supercache.runtime.kernel.under_test import members_of
+from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.dropping import drop, drop_item
@@ -30,6 +30,7 @@ from pytest_supercache.runtime.memory.effects import (
     top,
 )
 from pytest_supercache.runtime.memory.items import touch_item
+from pytest_supercache.runtime.memory.one_dict import note_dict_set
 from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.touching import (
@@ -63,9 +64,11 @@ def load_attribute(holder: Any, name: str) -> None:
 
 def store_attribute(holder: Any, value: Any, name: str) -> None:
     """Before ``holder.name = value``."""
+    if name == "__dict__" and Current.execution is not None:
+        note_dict_set(Current.execution, holder, value)
     accesses = _at_attribute(holder, name, writes=True)
     if accesses is not None and not writes_itself(type(holder), "__setattr__"):
-        drop(accesses, members_of(holder), name)
+        drop(accesses, dict_of(holder), name)
         touch_attribute(accesses, holder, name, writes=True)
         is_code = type(value) in CODE or type(value) in METHOD_TYPES
         if is_code and issubclass(type(holder), type | types.ModuleType):
@@ -77,7 +80,7 @@ def delete_attribute(holder: Any, name: str) -> None:
     """Before ``del holder.name``."""
     accesses = _at_attribute(holder, name, writes=True)
     if accesses is not None and not writes_itself(type(holder), "__delattr__"):
-        drop(accesses, members_of(holder), name)
+        drop(accesses, dict_of(holder), name)
         touch_attribute(accesses, holder, name, writes=True)
 
 

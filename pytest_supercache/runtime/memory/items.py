@@ -2,25 +2,18 @@
 
 import gc
 import types
-from collections import defaultdict, deque
+from collections import deque
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.memory.accesses import Accesses
-from pytest_supercache.runtime.memory.effects import (
-    fills_missing,
-    is_left_alone,
-    method_reads,
-    peek,
-    runs_python,
-)
+from pytest_supercache.runtime.memory.effects import is_left_alone, method_reads
+from pytest_supercache.runtime.memory.entries import touch_item_of_dict
 from pytest_supercache.runtime.memory.foreign import derives_from_foreign
 from pytest_supercache.runtime.memory.library import touches_itself
-from pytest_supercache.runtime.memory.reach import shown
 from pytest_supercache.runtime.memory.touching import (
     find_in_class,
-    put,
     touch_foreign,
     touch_whole,
 )
@@ -50,7 +43,7 @@ def touch_item(
     if type(found) is types.FunctionType:
         _item_by_method(accesses, holder, found, writes=writes)
     elif issubclass(kind, dict):
-        _item_of_dict(accesses, holder, key, method, writes=writes)
+        touch_item_of_dict(accesses, holder, key, method, writes=writes)
     elif found is not None or method == "__contains__":
         is_indexed = issubclass(kind, (*_INDEXED, set))
         reads_only = is_indexed or kind.__module__.partition(".")[0] in _READ_BY_INDEX
@@ -68,44 +61,3 @@ def _item_by_method(accesses: Accesses, holder: Any, method: Any, *, writes: boo
         touch_foreign(accesses, holder, writes=writes)
     else:
         accesses.touch(holder, WHOLE, writes=writes)
-
-
-def _item_of_dict(accesses: Accesses, holder: Any, key: Any, method: str, *, writes: bool) -> None:
-    kind = type(holder)
-    drops = method == "__delitem__"
-    footprint = touch_entry(accesses, holder, key, writes=writes, drops=drops)
-    if method != "__getitem__" or not fills_missing(kind):
-        return
-    accesses.touch_now()
-    if dict.__contains__(holder, key):
-        return
-    if issubclass(kind, defaultdict) and runs_python(holder.default_factory):
-        _fill(accesses, holder, key, footprint)
-    else:
-        touch_entry(accesses, holder, key, writes=True)  # by `__missing__`
-
-
-def _fill(accesses: Accesses, holder: Any, key: Any, footprint: Footprint | None) -> None:
-    """Do what a ``defaultdict`` does for a missing key: others may come in before it is kept."""
-    with accesses.calling_back(footprint):
-        value = holder.default_factory()
-    touch_entry(accesses, holder, key, writes=True)
-    put(accesses, value, holder, f"[{shown(key)}]")
-    accesses.touch_now()
-    dict.__setitem__(holder, key, value)
-
-
-def touch_entry(
-    accesses: Accesses, holder: dict[Any, Any], key: Any, *, writes: bool, drops: bool = False
-) -> Footprint | None:
-    """Touch one entry of a dict, or the attribute that it stands for."""
-    owner = accesses.owner_of(holder)
-    if owner is None and type(holder) is dict and "__builtins__" in holder:
-        owner = holder  # the globals of a module
-    if owner is not None and type(key) is str:
-        return accesses.touch(owner, f".{key}", writes=writes, drops=drops)
-    form = shown(key)
-    if not writes and form != WHOLE:
-        accesses.reached(peek(holder, key), holder, f"[{form}]")
-    part = form if form == WHOLE else f"[{form}]"
-    return accesses.touch(holder, part, writes=writes, drops=drops)

@@ -9,11 +9,12 @@ import functools
 import threading
 import types
 from collections import Counter, deque
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from typing import Any
 
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.actor import Actor
+from pytest_supercache.runtime.kernel.under_test import dict_of
 from pytest_supercache.runtime.memory.effects import (
     PLAIN,
     is_class_of_code,
@@ -22,6 +23,7 @@ from pytest_supercache.runtime.memory.effects import (
 )
 from pytest_supercache.runtime.memory.keeping import Keeper, KeptByIdentity
 from pytest_supercache.runtime.memory.reach import WALKED, inside, leads_to_systems, variables_of
+from pytest_supercache.runtime.memory.sharing import DICT
 
 OBJECTS_MAX = 200_000
 """So many objects are named when the race begins; what lies farther is named when it is met."""
@@ -42,21 +44,33 @@ class Names:
         keeper: tracks which objects are alive.
         names_variables: whether variables of closures get names of their own; else they are named
             after whoever met them first, as tokens have it that are older than these names.
+        in_dict: classes whose attributes are touched as entries of a dict: it gets a name, too.
     """
 
     def __init__(
-        self, actors: Iterable[Actor], keeper: Keeper, *, names_variables: bool = True
+        self,
+        actors: Iterable[Actor],
+        keeper: Keeper,
+        *,
+        names_variables: bool = True,
+        in_dict: Collection[str] = (),
     ) -> None:
         self._names_variables = names_variables
         self._names = KeptByIdentity(keeper)
         self._used: Counter[str] = Counter()
         self._made: Counter[tuple[str, str]] = Counter()
         self._count = 0
+        self._in_dict = in_dict
+        self._with_dict: list[tuple[Any, str]] = []  # each may have the dict of another one
         actors = list(actors)
         nodes = {actor.node for actor in actors}
         for actor in actors:
             at = f"@{actor.node}" if len(nodes) > 1 and actor.node else ""
             self._walk(actor.target, actor.name, at)
+        for value, name in self._with_dict:
+            self.reach(dict_of(value), f"{name}{DICT}")
+        self._in_dict = ()  # what is met later has a dict that is named as it is met
+        self._with_dict.clear()
 
     def of(self, value: Any, actor: Actor | None) -> str:
         """Return the name of an object; one that has none gets it from its actor and its type."""
@@ -66,7 +80,7 @@ class Names:
         if type(value) is File:
             return value.name
         if issubclass(type(value), type):
-            return _of_class(value)
+            return name_of_class(value)
         if type(value) is dict and "__builtins__" in value:
             return str(value.get("__name__"))
         return self._name_made(value, type(value).__name__, actor)
@@ -143,7 +157,7 @@ class Names:
             at: the actor's node, if that tells instances apart; None: no actor reaches it.
         """
         if issubclass(kind, type):
-            name = _of_class(value)
+            name = name_of_class(value)
             self._names.put(value, name)
             return name
         is_container = issubclass(kind, dict | list | set)
@@ -154,6 +168,8 @@ class Names:
             name = f"{name}#{self._used[name]}"
         self._count += 1
         self._names.put(value, name)
+        if self._in_dict and name_of_class(kind) in self._in_dict:
+            self._with_dict.append((value, name))
         return name
 
 
@@ -170,7 +186,8 @@ def _is_anonymous(kind: type) -> bool:
     return is_left_alone(kind) and not issubclass(kind, threading.Thread)
 
 
-def _of_class(value: type) -> str:
+def name_of_class(value: type) -> str:
+    """Name a class: where a function makes it, without the function."""
     return value.__qualname__.rpartition("<locals>.")[2]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_supercache.core.masking import masked
 from pytest_supercache.core.memory_use import WHOLE
-from pytest_supercache.runtime.kernel.under_test import members_of
+from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
 from pytest_supercache.runtime.memory.effects import elements_of, is_rewritten, slots_of, top
 
 WALKED = (types.FunctionType, types.MethodType, types.CellType, functools.partial, tuple)
@@ -33,6 +33,8 @@ def inside(value: Any) -> Iterator[tuple[Any, Way]]:
         yield value.__func__, _same
     elif kind is functools.partial:
         yield from ((inner, _same) for inner in (value.func, *value.args, *value.keywords.values()))
+        if value.keywords:
+            yield value.keywords, _added(" keywords")
     elif issubclass(kind, types.ModuleType):
         yield from _attributes(vars(value))
     elif issubclass(kind, type):
@@ -94,6 +96,8 @@ def attribute_of(holder: Any, name: str) -> Any:
         holder: a class, an instance, a module, or the globals of one.
         name: the attribute's.
     """
+    if name == "__dict__":
+        return dict_of(holder)
     if type(holder) is dict:
         return holder.get(name)
     if issubclass(type(holder), type):

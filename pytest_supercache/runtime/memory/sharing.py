@@ -14,6 +14,9 @@ LIFE = "~life"
 STARTED = ".started"
 """Stands for whether a thread was started: it can be once, and has to be before it is joined."""
 
+DICT = ".__dict__"
+"""Stands for which dict an object has for its attributes: it may be replaced."""
+
 Location = tuple[str, str]
 """The name of an object, and what of it: ``.name``, ``['key']``, or ``*`` for the whole."""
 
@@ -50,6 +53,7 @@ class Sharing:
         """Names of functions and classes that are replaced in the race: reads of them count."""
         self.looked_into: set[str] = set()
         """Modules of the standard library whose code touches for itself."""
+        self.in_dict = set[str]()  # classes whose attributes are touched as entries of a `__dict__`
         self.open_locks: set[str] = set()
         """Locks that somebody released who did not hold them: they exclude nobody."""
         self.attributes = UsedByTwo()
@@ -62,9 +66,8 @@ class Sharing:
         """Containers whose parts have other names in every run: they are touched as a whole."""
         self._of_threads: dict[str, set[tuple[str, str]]] = {}
         """Object -> what threads touch of it without a lock: thread and part."""
-        self._loud: set[str] = set()
+        self._loud, self._unseen = set[str](), set[str]()
         self._sections: set[tuple[str, str]] = set()
-        self._unseen: set[str] = set()
         self.mixed: dict[str, None] = {}
         """Memory that a coroutine touches more than once between two steps, and a thread too."""
         self.foreign: dict[str, None] = {}
@@ -113,6 +116,8 @@ class Sharing:
             self.stores.add(name)
         elif kind == _EVERYTHING:
             self.is_everything = True
+        elif kind == _IN_DICT:
+            self.in_dict.add(name)
         elif label:
             self.answers.add((name, label))
         else:
@@ -200,6 +205,12 @@ class Sharing:
         """Note that code of the standard library touches for itself from now on."""
         if module not in self.looked_into and not self._is_complete:
             self.looked_into.add(module)
+            self._has_grown = True
+
+    def note_in_dict(self, name: str) -> None:
+        """Note that attributes of a class's objects are entries of a dict that others have, too."""
+        if name not in self.in_dict and not self._is_complete:
+            self.in_dict.add(name)
             self._has_grown = True
 
     def note_open(self, lock: str) -> None:
@@ -290,7 +301,7 @@ class Sharing:
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the shared locations whose accesses are points, sorted."""
-        return tuple(sorted(map(written, self.locations - self.atomic)))
+        return tuple(sorted({written(one) for one in self.locations - self.atomic}))
 
     def listed(self) -> tuple[MemoryUse, ...]:
         """Return who uses which memory, if that was to be listed."""
@@ -363,6 +374,15 @@ def place_of_store(name: str) -> Place:
 _STORES = "@stores"
 _EVERYTHING = "@everything"
 """Stands for no object: what follows it is a place that stores the results of a function."""
+
+
+def place_of_class(name: str) -> Place:
+    """Record that attributes of a class's objects are entries of a dict that others have, too."""
+    return _IN_DICT, name
+
+
+_IN_DICT = "@dict"
+"""Stands for no object: what follows it is a class whose objects' attributes are such entries."""
 
 
 def place_of_library(module: str) -> Place:

@@ -17,7 +17,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.kernel.calling import here
 from pytest_supercache.runtime.kernel.own_code import SYNC
-from pytest_supercache.runtime.kernel.under_test import members_of
+from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
@@ -42,6 +42,12 @@ from pytest_supercache.runtime.memory.library import (
     is_container_in_python,
     prepare_counter,
     touches_itself,
+)
+from pytest_supercache.runtime.memory.one_dict import (
+    dict_in_use,
+    may_use_entries,
+    note_dict_read,
+    touch_own,
 )
 from pytest_supercache.runtime.memory.sharing import STARTED, written
 from pytest_supercache.runtime.memory.steps import Together
@@ -105,7 +111,7 @@ def note_owner(accesses: Accesses, holder: Any) -> None:
         for members in gc.get_referents(vars(holder)):
             accesses.own(members, holder)
     elif not is_left_alone(kind) and kind is not types.ModuleType:
-        accesses.own(members_of(holder), holder)
+        note_dict_read(accesses, holder)
 
 
 def _referent(proxy: Any) -> Any:
@@ -145,10 +151,25 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
     elif type(found) is functools.cached_property and not writes:
         _cached(accesses, holder, name, found)
     else:
-        with Together(accesses):  # to look for it here, and then there, is one read
-            if base is not None and not writes:
-                _class_attribute(accesses, kind, name, writes=False)
-            _own_attribute(accesses, holder, name, found, writes=writes)
+        _own_or_default(accesses, holder, name, found, base, writes=writes)
+
+
+def _own_or_default(
+    accesses: Accesses, holder: Any, name: str, found: Any, base: type | None, *, writes: bool
+) -> None:
+    """Touch an attribute of an instance that may be one of its class: to look for it is one read.
+
+    It is touched again if the object has got another ``__dict__`` meanwhile.
+    """
+    members = dict_in_use(accesses, holder) if accesses.sharing.in_dict else None
+    with Together(accesses):
+        if base is not None and not writes:
+            _class_attribute(accesses, type(holder), name, writes=False)
+        _own_attribute(accesses, holder, name, found, writes=writes)
+    if members is None or accesses.collected is not None:
+        return
+    if dict_of(holder) is not members:
+        _own_or_default(accesses, holder, name, found, base, writes=writes)
 
 
 def touch_set(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
@@ -201,11 +222,17 @@ def _own_attribute(
     accesses: Accesses, holder: Any, name: str, default: Any, *, writes: bool
 ) -> None:
     """Touch an attribute of an instance, which its class may have a default for."""
-    members = members_of(holder)
-    if writes or type(default) not in METHOD_TYPES or name in members:
+    members = dict_of(holder)
+    is_set = members is not None and dict.__contains__(members, name)
+    is_read = not writes and (type(default) not in METHOD_TYPES or is_set)
+    if accesses.sharing.in_dict or may_use_entries(type(holder)):
+        if writes or is_read:
+            is_asked_for = writes or default is None
+            touch_own(accesses, holder, name, writes=writes, by_item=is_asked_for)
+    elif writes or is_read:
         accesses.touch(holder, f".{name}", writes=writes)
     if not writes:
-        value: Any = members.get(name)
+        value: Any = dict.get(members, name) if is_set else None
         if accesses.is_naming:
             accesses.reached(value, holder, f".{name}")
         if type(value) in _BOUND_METHODS and derives_from_foreign(type(holder)):
@@ -218,11 +245,12 @@ _BOUND_METHODS = (types.MethodType, types.BuiltinFunctionType, CMethod)
 
 def _cached(accesses: Accesses, holder: Any, name: str, cached: Any) -> None:
     """Do what a ``cached_property`` does: others may come in while its function runs."""
-    accesses.touch(holder, f".{name}", writes=False)
+    touch_own(accesses, holder, name, writes=False)
     accesses.touch_now()
-    if name in members_of(holder):
+    members = dict_of(holder)
+    if members is None or dict.__contains__(members, name):
         return
-    footprint = accesses.touch(holder, f".{name}", writes=True)
+    footprint = touch_own(accesses, holder, name, writes=True)
     # What it raises is raised from here, as by the code; not an AttributeError: a class may have
     # `__getattr__` for that, and code a default.
     with accesses.calling_back(footprint), suppress(AttributeError):
@@ -232,9 +260,9 @@ def _cached(accesses: Accesses, holder: Any, name: str, cached: Any) -> None:
                 getattr(holder, name)  # it is kept now
             return
         value = cached.func(holder)
-        accesses.touch(holder, f".{name}", writes=True)
+        touch_own(accesses, holder, name, writes=True)
         accesses.touch_now()
-        members_of(holder)[name] = value
+        dict.__setitem__(dict_of(holder), name, value)
 
 
 def _slot(accesses: Accesses, holder: Any, slot: Any, *, writes: bool) -> None:

@@ -87,7 +87,12 @@ class Comparison:
         """Name what can be reached now, if names are wanted."""
         if self._sharing.wants_names:
             is_old = any(name.startswith("cell<") for name, _ in self._sharing.locations)
-            self.names = Names(actors, self._keeper, names_variables=not is_old)
+            self.names = Names(
+                actors,
+                self._keeper,
+                names_variables=not is_old,
+                in_dict=self._sharing.in_dict,
+            )
             if self._record.is_full:
                 wanted = {name for name, _ in self._sharing.locations}
                 for name, number in self.names.numbers(wanted):
