@@ -726,6 +726,29 @@ def keywords_of_a_partial_are_changed_at_once(world):
     assert seen["user-0"] != {"low": 2, "high": 1}
 
 
+_options = functools.partial(dict, taken=False)
+
+
+def _take():
+    is_first = not _options.keywords["taken"]
+    _options.keywords["taken"] = True
+    return is_first
+
+
+@broken("both users find it free; each execution finds it so, as the first one did")
+def keywords_of_a_partial_of_a_module_are_taken(world):
+    assert sorted(_together(world, _take, _take).values()) == [False, True]
+
+
+@right("both users hold one lock")
+def keywords_of_a_partial_of_a_module_are_taken_under_a_lock(world):
+    def take():
+        with _lock:
+            return _take()
+
+    assert sorted(_together(world, take, take).values()) == [False, True]
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_what_is_said_is_true(system):
     system.must_be_told()
