@@ -372,8 +372,10 @@ def place_of_store(name: str) -> Place:
 
 
 _STORES = "@stores"
-_EVERYTHING = "@everything"
 """Stands for no object: what follows it is a place that stores the results of a function."""
+
+_EVERYTHING = "@everything"
+"""Stands for no object: every step was taken to touch the memory of its node."""
 
 
 def place_of_class(name: str) -> Place:
