@@ -235,7 +235,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         called, given = called_by_loop(self, callback, args, context.get("context"))
         handle = super().call_at(when, called, *given, **context)
         actor = self.acting() or self.host
-        self.timers.start(handle, actor)
+        self.timers.start(handle, actor, callback)
         self.controller.time.note_timer(actor)
         return handle
 
@@ -248,6 +248,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         if parent is not self.host:
             self.controller.note_undeclared(f"{parent.name} starts the task {child.name}")
         child.operation = parent.operation
+        child.periods = parent.periods
         child.inherited = list(parent.inherited)
         child.dismissed = parent.dismissed
         return child

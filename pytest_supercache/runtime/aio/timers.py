@@ -2,9 +2,19 @@
 
 import asyncio
 import math
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
 
-from pytest_supercache.runtime.kernel.actor import Actor
+from pytest_supercache.runtime.kernel.actor import Actor, State
+from pytest_supercache.runtime.kernel.under_test import is_under_test_name
+
+
+class _Timer(NamedTuple):
+    handle: asyncio.TimerHandle
+    actor: Actor
+    """Who has started it."""
+    calls_code_under_test: bool
 
 
 class Timers:
@@ -16,11 +26,13 @@ class Timers:
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
-        self._started: list[tuple[asyncio.TimerHandle, str]] = []  # with the names of actors
+        self._started: list[_Timer] = []
 
-    def start(self, timer: asyncio.TimerHandle, actor: Actor) -> None:
-        """Note that an actor has started a timer."""
-        self._started.append((timer, actor.name))
+    def start(
+        self, handle: asyncio.TimerHandle, actor: Actor, callback: Callable[..., Any]
+    ) -> None:
+        """Note that an actor has started a timer that will call ``callback``."""
+        self._started.append(_Timer(handle, actor, _is_under_test(callback)))
 
     def next_deadline(self) -> float | None:
         """Return the virtual second at which the next timer is due."""
@@ -31,10 +43,33 @@ class Timers:
 
     def due(self, now: float) -> set[str]:
         """Return the names of the actors that have started the timers that are due."""
-        started = [(timer, name) for timer, name in self._started if not timer.cancelled()]
-        self._started = [(timer, name) for timer, name in started if timer.when() > now]
-        return {name for timer, name in started if timer.when() <= now}
+        started = [timer for timer in self._started if not timer.handle.cancelled()]
+        self._started = [timer for timer in started if timer.handle.when() > now]
+        return {timer.actor.name for timer in started if timer.handle.when() <= now}
+
+    def left_by_users(self, now: float) -> Iterator[tuple[float, Actor]]:
+        """Yield the deadlines of what goes on when every user has ended, and who waits for each.
+
+        That are timers that call code under test, and those of tasks that are still there: what a
+        library has left behind is left out, and the time limit of a body that waits for its users.
+        """
+        for handle, actor, calls_code_under_test in self._started:
+            is_pending = not handle.cancelled() and now < handle.when() < math.inf
+            if is_pending and (calls_code_under_test or _goes_on(actor)):
+                yield handle.when(), actor
 
     def forget(self) -> None:
         """Let go of all of them: the execution is over."""
         self._started.clear()
+
+
+def _goes_on(actor: Actor) -> bool:
+    """Say whether it is a task that code under test has started, and that has not ended."""
+    return actor.is_started and actor.state is not State.DONE
+
+
+def _is_under_test(callback: Callable[..., Any]) -> bool:
+    while type(callback) is partial:
+        callback = callback.func
+    name = getattr(callback, "__module__", None)
+    return isinstance(name, str) and is_under_test_name(name)

@@ -145,6 +145,11 @@ class Actor:
         return self.state is PARKED and self.taken > self.operation_began
 
     @property
+    def is_started(self) -> bool:
+        """Whether code under test has started it: a thread, a job of a pool, a task."""
+        return "/" in self.name
+
+    @property
     def is_waiting(self) -> bool:
         """Whether its thread waits for the baton."""
         return self.state is State.PARKED or (self.state is State.NEW and self.thread is not None)

@@ -54,8 +54,8 @@ def _who_waits(state: ExecutionState) -> str:
 def note_blocked(state: ExecutionState) -> None:
     """Nobody goes on any more: note who should have."""
     state.record.close()
-    if state.time.cut_short:
-        state.simplify("threads that repeat cut off soon after the users")
+    for kind in sorted(state.time.cut_short):
+        state.simplify(f"{kind} that repeat cut off soon after the users")
     left = [actor for actor in state.actors.values() if actor.state is not State.DONE]
     if not left:
         return

@@ -22,11 +22,11 @@ AUTO_MAX = 3
 _NO_TIMERS = frozenset({"user", "busy"})
 """Kinds of steps whose deadlines are no reason to let the clock move early."""
 
-PERIODS_MAX = {False: 3, True: 1}
-"""How often time wakes a thread that code under test started once every user has ended.
+PERIODS_MAX = 3
+"""How often time wakes what code under test started, once every user has ended."""
 
-By whether it is a daemon: those seldom end, and what they repeat they have done before.
-"""
+PERIODS_OF_DAEMONS_MAX = 1
+"""The same of a thread that is a daemon: it seldom ends, and what it repeats it has done before."""
 
 
 class Alarms(Protocol):
@@ -37,6 +37,9 @@ class Alarms(Protocol):
 
     def due(self, now: float) -> set[str]:
         """Return the names of the actors that have started the timers that are due."""
+
+    def left_by_users(self, now: float) -> Iterable[tuple[float, Actor]]:
+        """Return what goes on when every user has ended: when, and who waits for it."""
 
 
 class Timekeeper:
@@ -77,7 +80,7 @@ class Timekeeper:
         self.alarms: list[Alarms] = []  # timers of event loops
         self.has_moves = False  # faults that the schedule places
         self.has_pauses = False  # faults have held somebody back
-        self.cut_short = False  # a thread that repeats would have gone on
+        self.cut_short: set[str] = set()  # kinds of what repeats and would have gone on
         self._auto = ticks == "auto"
         self._is_limited = not unlimited
         self._given = 0 if ticks == "auto" else int(ticks)
@@ -201,20 +204,32 @@ class Timekeeper:
         After the users, a daemon's timer fires only before the next key expires: what a TTL heals
         in the end is not what the users are promised.
         """
-        waiting = [actor for actor in actors if actor.waits_for_time]
         if not _users_have_ended(actors):
             return self.is_awaited(actors)
+        waiting = [
+            (_deadline(actor), actor)
+            for actor in actors
+            if actor.waits_for_time and actor.is_started
+        ]
+        waiting += self._left_alarms()
         if not waiting:
             return False
         expiry = self._expiry(False)
-        started = [
+        left = [
             actor
-            for actor in waiting
-            if actor.born and (not actor.daemon or expiry is None or _deadline(actor) < expiry)
+            for deadline, actor in waiting
+            if not _is_daemon(actor) or expiry is None or deadline < expiry
         ]
-        worth = [actor for actor in started if actor.periods < PERIODS_MAX[actor.daemon]]
-        self.cut_short = self.cut_short or len(worth) < len(started)
+        worth = [actor for actor in left if actor.periods < _periods_max(actor)]
+        self.cut_short |= {
+            "threads" if actor.born else "tasks" for actor in left if actor not in worth
+        }
         return bool(worth)
+
+    def _left_alarms(self) -> list[tuple[float, Actor]]:
+        """Return the timers of event loops that matter when every user has ended."""
+        now = self.clock.now()
+        return [timer for alarms in self.alarms for timer in alarms.left_by_users(now)]
 
     def fired(self, actors: Iterable[Actor]) -> tuple[str, ...]:
         """Return the timers of everybody whose deadline has come."""
@@ -279,8 +294,9 @@ class Timekeeper:
         moved = max(instant - self.clock.now(), 0.0)
         self.moved += 1
         expiry = self._expiry(False)
-        self.clock.move_to(self.clock.now() + moved)
         users_have_ended = _users_have_ended(actors)
+        alarms = self._left_alarms() if users_have_ended else []
+        self.clock.move_to(self.clock.now() + moved)
         if expiry is not None and expiry <= instant and not users_have_ended:
             self.expired = True
         for actor in _carried(actors, self.ready):
@@ -290,10 +306,21 @@ class Timekeeper:
             if pending is not None and actor.waits_for_time:
                 pending.fired = _deadline(actor) <= self.clock.now()
                 actor.periods += users_have_ended and pending.fired
+        for deadline, actor in alarms:
+            actor.periods += deadline <= self.clock.now()
 
 
 def _users_have_ended(actors: list[Actor]) -> bool:
     return all(actor.born or actor.daemon or actor.state is State.DONE for actor in actors)
+
+
+def _periods_max(actor: Actor) -> int:
+    return PERIODS_OF_DAEMONS_MAX if actor.born and actor.daemon else PERIODS_MAX
+
+
+def _is_daemon(actor: Actor) -> bool:
+    """Say whether it does not keep the process: a daemon, or what waits on an event loop."""
+    return actor.daemon or not actor.born
 
 
 def _deadline(actor: Actor) -> float:
