@@ -101,7 +101,7 @@ def _end_first_lines(actor: TaskActor) -> None:
     if controller.fused is actor:
         controller.fused = None
         add_move(controller, actor, "start", "await", ANYTHING)
-        actor.operation_began = actor.taken
+        actor.end_first_lines()
 
 
 async def _part(place: str) -> None:

@@ -107,6 +107,8 @@ class Actor:
     outside: int = 0  # steps outside of any operation
     late: BaseException | None = None  # raised as the answer of its present step
     operation_began: int = 0  # ``taken`` when the present operation began
+    starts: int = 0  # steps that only say that its first lines have run
+    has_acted: bool = False  # the present operation has started a timer, or something that runs
     carried: float = 0.0  # virtual seconds that passed while the present operation could go on
     inherited: list[Footprint] = field(default_factory=list)  # of the watched calls it is inside
     is_by_hand: bool = False  # its last step declares what the code up to the next one touches
@@ -145,6 +147,22 @@ class Actor:
         return self.state is PARKED and self.taken > self.operation_began
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the first lines of an operation have run, though it may have taken no step.
+
+        To run those of the first one was a choice. A later one counts as begun when it has started
+        a timer or something that runs, or has taken a step: until then it may as well begin later.
+        """
+        pending = self.pending
+        if self.state is not PARKED or pending is None:
+            return False
+        if self.in_flight:
+            return True
+        if self.operation is None and (self.operations or pending.kind == "user"):
+            return False
+        return self.has_acted or (self.taken == self.starts and not pending.is_paused)
+
+    @property
     def is_started(self) -> bool:
         """Whether code under test has started it: a thread, a job of a pool, a task."""
         return "/" in self.name
@@ -177,7 +195,13 @@ class Actor:
         self.operations += position is not None
         self.operation = position
         self.operation_began = self.taken
+        self.has_acted = False
         self.carried = 0.0
+
+    def end_first_lines(self) -> None:
+        """Note that the step that was just taken only says that its first lines have run."""
+        self.starts += 1
+        self.operation_began = self.taken
 
     def as_pending(self, *, enabled: bool) -> Pending:
         """Describe what it is about to do, for the record."""
@@ -247,5 +271,6 @@ def name_of_child(parent: Actor) -> str:
     What the body starts, in a factory or before the race, belongs to the system.
     """
     parent.started += 1
+    parent.has_acted = True
     root = ("system" if parent.node else "body") if parent.direct else parent.name
     return f"{root}/{parent.started}"

@@ -19,13 +19,13 @@ def begin(state: ExecutionState, actor: Actor) -> None:
         state.fused = None
         memory = frozenset({f"memory:{actor.node}"})
         add_move(state, actor, "start", "memory", Footprint(memory, memory))
-        actor.operation_began = actor.taken
+        actor.end_first_lines()
     elif state.memory and state.memory.starts_with_step(actor.name):
         state.fused = None
         born = Footprint(reads=frozenset({actor.born} if actor.born else ()))
         touched = state.memory.widened(actor.name, "start", born)
         add_move(state, actor, "start", "memory", touched)
-        actor.operation_began = actor.taken
+        actor.end_first_lines()
 
 
 def add_move(
@@ -51,7 +51,7 @@ def read_clock(state: ExecutionState, actor: Actor, announced: Announced) -> Non
     state.fused = None
     touched = announced.footprint.reads & {"clock:now", actor.born}
     add_move(state, actor, "start", "thread", Footprint(reads=touched))
-    actor.operation_began = actor.taken
+    actor.end_first_lines()
 
 
 def perform(state: ExecutionState, background: BackgroundActor) -> None:

@@ -104,6 +104,7 @@ class Timekeeper:
 
     def note_timer(self, actor: Actor) -> None:
         """Note that an actor has started a timer; if an early tick woke it, it waits once more."""
+        actor.has_acted = True
         if actor.name in self._woken:
             self._waited_after = len(self.waited)
 
@@ -336,7 +337,7 @@ def _carried(actors: list[Actor], ready: frozenset[str]) -> list[Actor]:
         actor
         for actor in actors
         if (actor.name in ready or actor.is_paused)
-        and (actor.in_flight or _is_started_by_user(actor, names))
+        and (actor.has_begun or _is_started_by_user(actor, names))
     ]
 
 
