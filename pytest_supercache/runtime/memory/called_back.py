@@ -63,6 +63,8 @@ def calls_back(value: Any) -> bool:
         return False
     if kind in (types.GeneratorType, map, filter) or _is_called_in_python(value):
         return True
+    if _has_taking_methods(kind):
+        return True
     if is_view(kind):
         return any(map(_has_elements_of_python, sources(value))) or any(
             calls_back(inner) for inner in _held_by(value) if type(inner) is not kind
@@ -160,6 +162,23 @@ def _is_called_in_python(value: Any) -> bool:
 
 
 _CALLED = frozenset({types.FunctionType, types.MethodType, functools.partial})
+
+
+def is_taken_in_python(value: Any) -> bool:
+    """Say whether code of C that takes all of a value may run Python code, not for its elements."""
+    kind = type(value)
+    return kind is types.GeneratorType or is_view(kind) or _has_taking_methods(kind)
+
+
+@of_kind
+def _has_taking_methods(kind: type) -> bool:
+    """Say whether a type has methods of Python by which code of C takes what is in its objects."""
+    return any(type(find_in_class(kind, name)[0]) is types.FunctionType for name in _TAKING)
+
+
+_TAKING = (
+    "__iter__", "__next__", "__getitem__", "keys", "__getstate__", "__reduce__", "__reduce_ex__",
+)  # fmt: skip
 
 
 def _has_elements_of_python(value: Any, depth: int = _NESTED_MAX) -> bool:

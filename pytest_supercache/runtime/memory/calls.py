@@ -24,6 +24,7 @@ from pytest_supercache.runtime.memory.dropping import drop, drop_all
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
     DEEP_READERS,
+    GETTERS,
     KEYED_METHODS,
     NO_ACCESS,
     PLAIN,
@@ -39,7 +40,9 @@ from pytest_supercache.runtime.memory.effects import (
     is_left_alone,
     is_read_by,
     is_view,
+    looks_within,
     loops_in_python,
+    method_looks_within,
     method_reads,
     reads_deeply,
     runs_python,
@@ -74,15 +77,22 @@ from pytest_supercache.runtime.memory.seen import is_seen
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.streams import touch_path, touch_stream
 from pytest_supercache.runtime.memory.touching import (
+    compares_within,
+    find_in_class,
     joined,
     note_owner,
     put,
     read_deeply,
+    read_pairs,
+    read_within,
     touch_attribute,
     touch_by,
     touch_foreign,
     touch_whole,
 )
+
+Reader = Callable[[Any], Footprint | None]
+"""Reads what code of C is given, as deeply as that does."""
 
 
 def call(function: Any, *arguments: Any) -> Any:
@@ -217,7 +227,8 @@ def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any
     if issubclass(type(holder), PurePath):
         return touch_path(accesses, function)
     if type(inner) is types.FunctionType and loops_in_python(str(inner.__module__)):
-        given = _given(accesses, arguments, is_deep=top(inner.__module__) in DEEP_READERS)
+        is_deep = top(inner.__module__) in DEEP_READERS
+        given = _given(accesses, arguments, read_deeply if is_deep else read)
         _look_into(accesses, inner, joined(given, accesses.touch(holder, WHOLE, writes=False)))
     return _method(accesses, holder, function, arguments)
 
@@ -265,17 +276,39 @@ def _made(accesses: Accesses, kind: type, arguments: tuple[Any, ...]) -> Any:
     maker = getattr(kind, "__init__", None)
     if kind in TOUCHES_NOTHING or (type(maker) is types.FunctionType and touches_itself(maker)):
         return None
-    footprint = _given(accesses, arguments, is_deep=kind in (str, bytes))
+    footprint = _given(accesses, arguments, _reader_of_class(kind))
     _look_into(accesses, maker, footprint)
     if footprint is None or runs_python(kind) or not any(map(calls_back, arguments)):
         return None
     return going_on(accesses, footprint, kind)
 
 
+def _reader_of_class(kind: type) -> Reader:
+    """Return what reads what is given to a class of C when an object of it is made."""
+    if kind in (str, bytes):
+        return read_deeply
+    return read_pairs if issubclass(kind, dict) else read
+
+
+def _reader_of_method(kind: type, name: str) -> Reader:
+    """Return what reads what is given to a method of C."""
+    if kind is str:
+        return read_deeply
+    if issubclass(kind, dict) and name in _TAKING_PAIRS:
+        return read_pairs
+    return read_within if method_looks_within(kind, name) else read
+
+
+_TAKING_PAIRS = frozenset({"update", "__ior__", "__init__"})
+
+
 def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
     """Touch what a method that is not rewritten uses: its object, and what it is given."""
-    is_deep, fills = type(holder) is str, function.__name__ in _FILLING
-    given = _given(accesses, arguments, is_deep=is_deep, fills=fills)
+    name = function.__name__
+    reader = _reader_of_method(type(holder), name)
+    given = _given(accesses, arguments, reader, fills=name in _FILLING)
+    if type(holder) is tuple and name in _COMPARING:
+        given = joined(given, _compared(accesses, holder, name, arguments))
     stand_in = _method_alone(accesses, holder, function, arguments)
     if given is None or not any(map(calls_back, arguments)):
         return stand_in
@@ -292,8 +325,8 @@ def _method_alone(
     if name in _LIKE_ATTRIBUTES and arguments and type(arguments[0]) is str:
         return _like_attribute(accesses, holder, name, arguments)
     if kind.__module__ == "_io":
-        touch_stream(accesses, holder, writes=not name.startswith("read"))
-        return None
+        footprint = touch_stream(accesses, holder, writes=not name.startswith("read"))
+        return going_on(accesses, footprint, function) if any(map(calls_back, arguments)) else None
     if type(function) is types.MethodType and derives_from_foreign(kind):
         footprint = touch_foreign(accesses, holder, writes=not method_reads(kind, name))
         return going_on(accesses, footprint, function)
@@ -338,6 +371,8 @@ def _method_of_all(
         if issubclass(kind, CONTAINERS) and arguments:
             put(accesses, arguments[-1], holder, "[...]")
         compared = (holder, arguments) if name in _COMPARING else ()
+        if compared:
+            footprint = joined(footprint, _compared(accesses, holder, name, arguments))
         if footprint is not None and any(map(calls_back, (*compared, *arguments))):
             return going_on(accesses, footprint, function)
     else:
@@ -345,11 +380,23 @@ def _method_of_all(
     return None
 
 
+def _compared(
+    accesses: Accesses, holder: Any, name: str, arguments: tuple[Any, ...]
+) -> Footprint | None:
+    """Read what a container holds that is sorted, or looked through for what equals something."""
+    if name == "sort":
+        for key in arguments:
+            if type(key) is functools.partial:
+                _held_partial(accesses, key)
+        return read_deeply(holder) if arguments else read_within(holder)
+    return read_within(holder) if any(map(compares_within, arguments)) else None
+
+
 _FILLING = frozenset({"readinto", "shuffle", "recv_into", "pack_into", "dump", "dumps"})
 
 
 def _given(
-    accesses: Accesses, arguments: tuple[Any, ...], *, is_deep: bool, fills: bool = False
+    accesses: Accesses, arguments: tuple[Any, ...], reader: Reader, *, fills: bool = False
 ) -> Footprint | None:
     """Touch what is read of arguments, filled, or called that is one.
 
@@ -364,8 +411,8 @@ def _given(
             accesses.touch(argument, WHOLE, writes=True)
         elif fills and type(argument) not in PLAIN:
             shared = joined(shared, touch_whole(accesses, argument, writes=True))
-        elif type(argument) not in PLAIN:
-            shared = joined(shared, (read_deeply if is_deep else read)(argument))
+        elif type(argument) not in PLAIN or (type(argument) is tuple and reader is not read):
+            shared = joined(shared, reader(argument))
     return shared
 
 
@@ -401,17 +448,70 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
     elif function in BY_DESCRIPTOR and arguments and type(arguments[0]) is int:
         touch_descriptor(accesses, arguments[0], writes=BY_DESCRIPTOR[function])
     reads_only, is_deep = is_read_by(function), reads_deeply(function)
+    is_of_c = looks_within(function)
     for argument in arguments:
         kind = type(argument)
         if kind in _OF_C:
             touch_by(accesses, argument)
+        elif kind is functools.partial and is_of_c:
+            _held_partial(accesses, argument)
         elif kind.__module__ == "_io":
             touch_stream(accesses, argument, writes=True)
         elif is_deep:
             shared = joined(shared, read_deeply(argument))
-        elif not _touches_itself_later(argument):
-            shared = joined(shared, touch_whole(accesses, argument, writes=not reads_only))
+        else:
+            shared = joined(shared, _argument(accesses, argument, writes=not reads_only))
+            shared = joined(shared, read_within(argument)) if is_of_c else shared
     return shared
+
+
+def _argument(accesses: Accesses, value: Any, *, writes: bool) -> Footprint | None:
+    """Touch all of what a function is given, unless code that uses it touches for itself."""
+    if _touches_itself_later(value):
+        return None
+    return touch_whole(accesses, value, writes=writes)
+
+
+def _held_partial(accesses: Accesses, value: functools.partial[Any]) -> None:
+    """Touch what a ``partial`` of code of C holds for the calls that code of C makes of it."""
+    function = value.func
+    if runs_python(function):
+        return
+    if type(function) in _OF_C:
+        touch_by(accesses, function)
+    reads_only = is_read_by(function) or function in (getattr, hasattr)
+    for argument in value.args:
+        if not (reads_only or method_reads(type(argument), getattr(function, "__name__", ""))):
+            touch_whole(accesses, argument, writes=True)
+        read_deeply(argument)
+
+
+def touch_call(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
+    """Touch what a call uses that code of C is about to make: no code of the call runs here."""
+    kind = type(function)
+    if kind is functools.partial:
+        touch_call(accesses, function.func, (*function.args, *arguments))
+    elif kind in GETTERS:
+        for argument in arguments:
+            read_deeply(argument)
+    elif kind is types.BuiltinFunctionType and function in REFLECTION and len(arguments) > 1:
+        _reflect_later(accesses, function, arguments)
+    elif kind in _IN_PYTHON and _touches_nothing(function, arguments):
+        return
+    elif kind is not Memo:
+        touch = _TOUCH.get(kind) or _touch_of(kind, arguments)
+        if touch is not None:
+            touch(accesses, function, arguments)
+
+
+def _reflect_later(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
+    """Touch an attribute that is about to be got by its name, or set."""
+    holder, name = arguments[:2]
+    found = find_in_class(type(holder), name)[0] if type(name) is str else None
+    if type(found) is functools.cached_property:
+        accesses.touch(holder, f".{name}", writes=True)
+    elif type(name) is str:
+        reflect(function, arguments)
 
 
 def _touches_itself_later(value: Any) -> bool:
@@ -428,10 +528,9 @@ def _dereferenced(accesses: Accesses, reference: Any, _arguments: tuple[Any, ...
     accesses.touch_life(reference, writes=False)
 
 
-def _encoder(_accesses: Accesses, _encoder: Any, arguments: tuple[Any, ...]) -> None:
-    """Touch what the encoder of `json` that is written in C goes through."""
-    for argument in arguments[:1]:
-        read_deeply(argument)
+def _encoder(accesses: Accesses, encoder: Any, arguments: tuple[Any, ...]) -> Any:
+    """Touch what the encoder of `json` goes through, written in C, which may call a function."""
+    return going_on(accesses, read_deeply(arguments[0]), encoder) if arguments else None
 
 
 def _caller(_accesses: Accesses, caller: Any, arguments: tuple[Any, ...]) -> None:

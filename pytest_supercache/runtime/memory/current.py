@@ -22,6 +22,8 @@ class Current:
     """Lets a function of the standard library tell when it begins."""
     rewrite_container: Callable[[type], None] | None = None
     """Rewrites the methods that a type has from containers of the standard library."""
+    touch_call: Callable[[Any, Any, tuple[Any, ...]], None] | None = None
+    """Touches what a call uses that code of C is about to make."""
     looked_into: ClassVar[set[str]] = set()
     """Modules of the standard library whose functions are rewritten when they are called."""
     prepared: ClassVar[dict[type, bool]] = {}

@@ -246,6 +246,8 @@ def is_read_by(function: Any) -> bool:
         return True
     if module == "random":
         return getattr(function, "__name__", "") in _DRAWING
+    if module == "_operator":
+        return getattr(function, "__name__", "") not in _OPERATORS_THAT_WRITE
     try:
         return function in READERS
     except TypeError:  # it cannot be hashed
@@ -253,12 +255,45 @@ def is_read_by(function: Any) -> bool:
 
 
 _DRAWING = frozenset({"choice", "choices", "sample"})
+_OPERATORS_THAT_WRITE = frozenset(
+    {
+        "setitem", "delitem", "iadd", "iand", "iconcat", "ifloordiv", "ilshift", "imod", "imul",
+        "imatmul", "ior", "ipow", "irshift", "isub", "itruediv", "ixor", "call", "__setitem__",
+        "__delitem__",
+    }
+)  # fmt: skip
 _DEEP = (repr, str, print, format, sum, sorted, min, max, functools.reduce)
 
 
 def reads_deeply(function: Any) -> bool:
     """Say whether a callable that is not rewritten also reads what its arguments hold."""
     return function in _DEEP or top(getattr(function, "__module__", None)) in DEEP_READERS
+
+
+_SHALLOW = frozenset({len, iter, aiter, hash})
+
+
+def looks_within(function: Any) -> bool:
+    """Say whether a function may look into the elements of the containers that it is given."""
+    return type(function) is types.BuiltinFunctionType and function not in _SHALLOW
+
+
+_METHODS_LOOKING_WITHIN = frozenset(
+    {
+        "sort", "remove", "index", "count", "join", "writelines", "__contains__", "__eq__",
+        "__ne__", "__lt__", "__le__", "__gt__", "__ge__",
+    }
+)  # fmt: skip
+
+
+def method_looks_within(kind: type, name: str) -> bool:
+    """Say whether a method of C may look into the elements of the containers that it is given.
+
+    Methods of containers do only where they compare, or join; others are not known.
+    """
+    if name in _METHODS_LOOKING_WITHIN:
+        return True
+    return not (top(kind.__module__) in _METHODS_KNOWN_IN or is_left_alone(kind))
 
 
 def method_reads(kind: type, name: str) -> bool:
@@ -383,19 +418,20 @@ def slots_of(value: Any) -> list[tuple[str, Any]]:
     return found
 
 
-def inner_objects(value: Any, most: int = 200) -> list[Any]:
-    """Return the containers and instances that can be reached from a value, itself included."""
+def inner_objects(value: Any, most: int = 200, *, attributes: bool = True) -> list[Any]:
+    """Return the containers and instances that can be reached from a value, itself included.
+
+    Args:
+        value: the object.
+        most: so many are looked for.
+        attributes: go through attributes, too, not through containers alone.
+    """
     found: list[Any] = []
     waiting, seen = [value], {identity(value)}
     while waiting and len(found) < most:
         one = waiting.pop()
         kind = type(one)
-        if issubclass(kind, dict):
-            inner = [*dict.values(one), *dict.keys(one)]
-        elif issubclass(kind, list | tuple | set | frozenset | collections.deque):
-            inner = elements_of(one)
-        else:
-            inner = [*members_of(one).values(), *(held for _, held in slots_of(one))]
+        inner = _held_by(one, kind, attributes=attributes)
         if kind is not tuple and kind is not frozenset:
             found.append(one)
         for each in inner:
@@ -404,6 +440,32 @@ def inner_objects(value: Any, most: int = 200) -> list[Any]:
                 seen.add(identity(each))
                 waiting.append(each)
     return found
+
+
+def _held_by(one: Any, kind: type, *, attributes: bool) -> list[Any]:
+    if issubclass(kind, dict):
+        return [*dict.values(one), *dict.keys(one)]
+    if issubclass(kind, list | tuple | set | frozenset | collections.deque):
+        return elements_of(one)
+    if is_view(kind):
+        return _passed_on_unchanged(one)
+    if not attributes:
+        return []
+    return [*members_of(one).values(), *(held for _, held in slots_of(one))]
+
+
+def _passed_on_unchanged(view: Any) -> list[Any]:
+    """Return what an iterator or a view refers to, unless it passes on what Python code returns."""
+    held = gc.get_referents(view)
+    if type(view) in _RETURNED and any(type(one) in _CODE_OF_PYTHON for one in held):
+        return []
+    methods = [one for one in held if type(one) in (types.BuiltinFunctionType, CMethod)]
+    methods += [one for one in held if type(one) is types.MethodWrapperType]
+    return [*held, *(one.__self__ for one in methods)]
+
+
+_RETURNED = frozenset({map, itertools.starmap, itertools.accumulate})
+_CODE_OF_PYTHON = frozenset({types.FunctionType, types.MethodType})
 
 
 def is_left_alone_but_tuples(kind: type) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.kinds import forget_kinds
 from pytest_supercache.runtime.kernel.under_test import modules_under_test
-from pytest_supercache.runtime.memory.calls import CALL_HOOKS, touching
+from pytest_supercache.runtime.memory.calls import CALL_HOOKS, touch_call, touching
 from pytest_supercache.runtime.memory.current import Current
 from pytest_supercache.runtime.memory.effects import (
     CONTAINER_MODULES,
@@ -299,6 +299,7 @@ def functions_rewritten() -> Iterator[Functions]:
     Current.rewrite_container = functions.rewrite_container
     Current.tell_of_return = functions.tell_of_return
     Current.tell_of_entering = functions.tell_of_entering
+    Current.touch_call = touch_call
     Current.knows_code = _is_rewritten_code
     try:
         functions.rewrite_modules()

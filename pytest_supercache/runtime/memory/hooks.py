@@ -20,7 +20,6 @@ from pytest_supercache.runtime.memory.dropping import drop, drop_item
 from pytest_supercache.runtime.memory.effects import (
     IMMUTABLE,
     METHOD_TYPES,
-    PLAIN,
     REFLECTION,
     SCALARS,
     counts,
@@ -237,15 +236,6 @@ def write(holder: Any) -> None:
         touch_whole(accesses, holder, writes=True)
 
 
-def change_in_place(left: Any, right: Any) -> None:
-    """Before ``left += right`` and the like."""
-    accesses = looking()
-    if accesses is not None and (type(left) not in PLAIN or type(right) not in PLAIN):
-        with Together(accesses):
-            write(left)
-            read(right)
-
-
 def advance(iterator: Any) -> Footprint | None:
     """Before the next item is taken.
 
@@ -264,7 +254,7 @@ def advance(iterator: Any) -> Footprint | None:
         if counts(kind):
             footprint = accesses.touch(iterator, WHOLE, writes=True)
         if is_view(kind):
-            looked_into = touch_looked_into(accesses, iterator)
+            looked_into = touch_looked_into(accesses, iterator, most=1)
     if footprint is not None and kind is types.GeneratorType:
         accesses.enters(iterator, footprint)
     return looked_into
@@ -288,8 +278,8 @@ HOOKS = {
     hook.__name__: hook
     for hook in (
         load_attribute, store_attribute, delete_attribute, load_global, store_global, delete_global,
-        load_cell, store_cell, load_item, store_item, delete_item, read, read_both, write,
-        change_in_place, advance, entered, returning, load_super, match_class, read_deeply,
+        load_cell, store_cell, load_item, delete_item, read, read_both,
+        advance, entered, returning, load_super, match_class, read_deeply,
     )
 }  # fmt: skip
 """The hooks before accesses, by name; those before calls are in `calls`."""

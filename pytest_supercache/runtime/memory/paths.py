@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.layers.stack import FOLDER_PREFIX
 from pytest_supercache.runtime.memory.accesses import Accesses
@@ -37,7 +38,9 @@ _TEMPORARY = "temporary folder"
 _RANDOM = re.compile(r"tmp[a-z0-9_]{8}")
 
 
-def touch_file(accesses: Accesses, path: Any, *, writes: bool, makes: bool = False) -> None:
+def touch_file(
+    accesses: Accesses, path: Any, *, writes: bool, makes: bool = False
+) -> Footprint | None:
     """Touch a file by its path; a number is none: that was opened before.
 
     Args:
@@ -45,17 +48,21 @@ def touch_file(accesses: Accesses, path: Any, *, writes: bool, makes: bool = Fal
         path: the file's, or a folder's.
         writes: others may find it changed.
         makes: others may find an entry of its folder that was not there, or miss one that was.
+
+    Returns:
+        What of the file is shared, if anything is.
     """
-    full = _full(path)
+    full, shared = _full(path), None
     if full is None:
-        return
+        return None
     with Together(accesses):
         if not full.name.startswith(FOLDER_PREFIX):
             for name in _names_of_file(full):
-                accesses.touch(accesses.file(name), WHOLE, writes=writes)
+                shared = accesses.touch(accesses.file(name), WHOLE, writes=writes) or shared
         if _counts(accesses, full.parent, changes=False):
             part = WHOLE if _RANDOM.search(full.name) else f"[{full.name!r}]"
             accesses.touch(accesses.file(_named(full.parent)), part, writes=makes)
+    return shared
 
 
 def _names_of_file(path: Path) -> list[str]:

@@ -31,10 +31,8 @@ _SIMPLE: dict[str, tuple[str, tuple[int, ...], bool]] = {
     "STORE_ATTR": ("store_attribute", (1, 2), True),
     "DELETE_ATTR": ("delete_attribute", (1,), True),
     "BINARY_SUBSCR": ("load_item", (2, 1), False),
-    "STORE_SUBSCR": ("store_item", (2, 1, 3), False),
     "DELETE_SUBSCR": ("delete_item", (2, 1), False),
     "BINARY_SLICE": ("read", (3,), False),
-    "STORE_SLICE": ("write", (3,), False),
     "LOAD_GLOBAL": ("load_global", (), True),
     "STORE_GLOBAL": ("store_global", (1,), True),
     "DELETE_GLOBAL": ("delete_global", (), True),
@@ -69,6 +67,8 @@ _REPLACED: dict[str, tuple[str, tuple[int, ...], bool]] = {
     "UNPACK_EX": ("take_all", (1,), False),
     "LIST_EXTEND": ("take_all", (1,), False),
     "SET_UPDATE": ("take_hashed", (1,), False),
+    "STORE_SUBSCR": ("store_item", (3, 2, 1), False),
+    "STORE_SLICE": ("store_slice", (4, 3), False),
 }
 """The same for hooks that return what is put in the place of their first operand."""
 
@@ -231,8 +231,7 @@ def _hook(instruction: Instr, before: str, hooks: Hooks, function: str) -> list[
         attribute = argument[-1] if isinstance(argument, tuple) else argument
         return [*_call(hooks[hook], operands, [attribute]), Instr("POP_TOP")]
     if name == "BINARY_OP":
-        hook = "change_in_place" if int(argument) >= _FIRST_IN_PLACE else "read_both"
-        return [*_call(hooks[hook], (2, 1), []), Instr("POP_TOP")]
+        return _before_operator(int(argument), hooks)
     if name in _CELL_LOADS:
         is_class = argument.name == "__class__"
         return [] if is_class else _cell(hooks["load_cell"], argument, function)
@@ -245,6 +244,12 @@ def _hook(instruction: Instr, before: str, hooks: Hooks, function: str) -> list[
     if _tests(name, before):
         return [*_call(hooks["read"], (1,), []), Instr("POP_TOP")]
     return _before_taking(name, argument, hooks)
+
+
+def _before_operator(operation: int, hooks: Hooks) -> list[Instr]:
+    if operation >= _FIRST_IN_PLACE:
+        return _replacing(hooks["change_in_place"], (1, 2), [operation])
+    return [*_call(hooks["read_both"], (2, 1), []), Instr("POP_TOP")]
 
 
 def _tests(name: str, before: str) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.memory_use import WHOLE
 from pytest_supercache.runtime.memory.accesses import Accesses
 from pytest_supercache.runtime.memory.paths import touch_file
@@ -29,10 +30,14 @@ def touch_path(accesses: Accesses, method: Any) -> Any:
     return stand_in
 
 
-def touch_stream(accesses: Accesses, stream: Any, *, writes: bool) -> None:
-    """Touch the file of a stream, or the stream itself if it is in memory."""
+def touch_stream(accesses: Accesses, stream: Any, *, writes: bool) -> Footprint | None:
+    """Touch the file of a stream, or the stream itself if it is in memory.
+
+    Returns:
+        What is shared of it, if anything is.
+    """
     path = getattr(stream, "name", None)
     if type(path) is str:
-        touch_file(accesses, path, writes=writes and stream.closed is False and stream.writable())
-    else:
-        accesses.touch(stream, WHOLE, writes=writes)
+        is_open = stream.closed is False and stream.writable()
+        return touch_file(accesses, path, writes=writes and is_open)
+    return accesses.touch(stream, WHOLE, writes=writes)

@@ -7,14 +7,23 @@ the instruction is about to use: what has been taken already, or what takes one 
 import itertools
 import operator
 import sys
+import types
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.runtime.memory.called_back import calls_back, going_on, takes_more
+from pytest_supercache.runtime.memory import hooks
+from pytest_supercache.runtime.memory.called_back import (
+    calls_back,
+    going_on,
+    is_taken_in_python,
+    takes_more,
+)
 from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.runtime.memory.effects import (
     CONTAINERS,
+    PLAIN,
     SCALARS,
     counts,
     is_view,
@@ -22,7 +31,17 @@ from pytest_supercache.runtime.memory.effects import (
 )
 from pytest_supercache.runtime.memory.hooks import read
 from pytest_supercache.runtime.memory.items import touch_item
-from pytest_supercache.runtime.memory.touching import looking, read_deeply, touch_whole
+from pytest_supercache.runtime.memory.steps import Together
+from pytest_supercache.runtime.memory.touching import (
+    compares_within,
+    find_in_class,
+    joined,
+    looking,
+    read_deeply,
+    read_pairs,
+    read_within,
+    touch_whole,
+)
 
 
 def take_all(holder: Any) -> Any:
@@ -64,14 +83,18 @@ def _taken(holder: Any, footprint: Footprint | None, take: Callable[[Any], Any])
 
 def contains(holder: Any, key: Any) -> Any:
     """Before ``key in holder``; return what is to be asked."""
-    if type(key) not in SCALARS:
-        read_deeply(key)
-    accesses = looking(holder)
+    accesses = looking() if type(holder) is tuple else looking(holder)
     if accesses is None:
+        read_deeply(key)
         return holder
     if accesses.entering.is_watched:
         accesses.entering.note_calling(sys._getframe(1))
-    footprint = touch_item(accesses, holder, key, "__contains__", writes=False)
+    with Together(accesses):
+        footprint = touch_item(accesses, holder, key, "__contains__", writes=False)
+        if type(key) not in SCALARS:
+            read_deeply(key)
+        if compares_within(key):
+            footprint = joined(footprint, read_within(holder))
     if footprint is None or not (calls_back(holder) or calls_back((key,))):
         return holder
     ask = going_on(accesses, footprint, operator.contains)
@@ -119,8 +142,87 @@ class _TakenOneByOne:
         return touching(next, self._iterator)
 
 
+def change_in_place(right: Any, left: Any, operation: int) -> Any:
+    """Before ``left += right`` and the like; return what is left to be added.
+
+    Args:
+        right: the right operand.
+        left: the left one.
+        operation: its number in the instruction.
+    """
+    accesses = looking()
+    if accesses is None or (type(left) in PLAIN and type(right) in PLAIN):
+        return right
+    with Together(accesses):
+        footprint = touch_whole(accesses, left, writes=True)
+        footprint = joined(footprint, (read_pairs if operation == _OR else read)(right))
+    added = _ADDED.get(operation)
+    if added is None or footprint is None or not (_is_of_c(left, added) and calls_back(right)):
+        return right
+    if operation == _ADD and find_in_class(type(right), "__radd__")[0] is not None:
+        return right  # which comes first
+    add = going_on(accesses, footprint, added.add)
+    if add is None:
+        return right
+    add(left, right)
+    return added.nothing
+
+
+class _Added(NamedTuple):
+    """An operator that takes one element after the other of its right operand."""
+
+    kinds: tuple[type, ...]
+    method: str
+    add: Callable[[Any, Any], Any]
+    nothing: Any
+    """The right operand that changes nothing."""
+
+
+_ADD, _OR = 13, 20
+"""The numbers of ``+=`` and ``|=`` in the instruction."""
+_ADDED = {
+    _ADD: _Added((list, deque), "__iadd__", operator.iadd, ()),
+    _OR: _Added((dict,), "__ior__", operator.ior, {}),
+}
+
+
+def _is_of_c(left: Any, added: _Added) -> bool:
+    if not issubclass(type(left), added.kinds):
+        return False
+    return type(find_in_class(type(left), added.method)[0]) is not types.FunctionType
+
+
+def store_item(value: Any, holder: Any, key: Any) -> Any:
+    """Before ``holder[key] = value``; return what is to be stored."""
+    if type(key) is slice:
+        value = _taken_first(value, holder)
+    hooks.store_item(holder, key, value)
+    return value
+
+
+def store_slice(value: Any, holder: Any) -> Any:
+    """Before ``holder[start:stop] = value``; return what is to be stored."""
+    value = _taken_first(value, holder)
+    hooks.write(holder)
+    return value
+
+
+def _taken_first(value: Any, holder: Any) -> Any:
+    """Take all of an iterator by Python code, as is done before a part of a list is replaced."""
+    accesses = looking(holder)
+    if accesses is None or not issubclass(type(holder), list):
+        return value
+    if not (is_taken_in_python(value) and calls_back(value)):
+        read(value)
+        return value
+    return (going_on(accesses, read(value), list) or list)(value)
+
+
 TAKING_HOOKS = {
     hook.__name__: hook
-    for hook in (take_all, take_arguments, take_some, take_hashed, contains, iterate)
-}
+    for hook in (
+        take_all, take_arguments, take_some, take_hashed, contains, iterate, change_in_place,
+        store_item, store_slice,
+    )
+}  # fmt: skip
 """Every hook that returns an operand in place of the one it is given, by name."""

@@ -25,12 +25,14 @@ from pytest_supercache.runtime.memory.effects import (
     GETTERS,
     METHOD_TYPES,
     PLAIN,
+    SCALARS,
     CMethod,
     holds,
     inner_objects,
     is_class_of_code,
     is_left_alone,
     is_left_alone_but_tuples,
+    is_read_by,
     is_rewritten,
     is_view,
     method_reads,
@@ -49,8 +51,10 @@ from pytest_supercache.runtime.memory.one_dict import (
     note_dict_read,
     touch_own,
 )
+from pytest_supercache.runtime.memory.passing import PASSED_MAX, calls_of, passed_on
 from pytest_supercache.runtime.memory.sharing import STARTED, written
 from pytest_supercache.runtime.memory.steps import Together
+from pytest_supercache.runtime.memory.steps import footprint as footprint_of_all
 from pytest_supercache.runtime.memory.storing import tell_of_return
 from pytest_supercache.runtime.memory.uses import acts_atomically
 
@@ -344,8 +348,13 @@ def run_through(accesses: Accesses, generator: Any) -> Footprint | None:
     return footprint
 
 
-def touch_looked_into(accesses: Accesses, view: Any) -> Footprint | None:
-    """Touch what an iterator or a view looks into, and what the methods do that it calls.
+def touch_looked_into(accesses: Accesses, view: Any, most: int = PASSED_MAX) -> Footprint | None:
+    """Touch what an iterator or a view looks into, and what the code of C does that it calls.
+
+    Args:
+        accesses: the recorder.
+        view: the iterator or the view.
+        most: so many elements are taken of it.
 
     Returns:
         What of the containers is shared, if any is.
@@ -354,14 +363,40 @@ def touch_looked_into(accesses: Accesses, view: Any) -> Footprint | None:
     if identity(view) in accesses.lasting.kept:
         accesses.note_passed(view)
     gets = not GETTERS.isdisjoint(map(type, gc.get_referents(view)))
-    for source in sources(view):
-        if type(source) in (types.BuiltinFunctionType, CMethod):
-            touch_by(accesses, source)
-        elif gets:
-            shared = joined(shared, read_deeply(source))
-        else:
-            shared = joined(shared, touch_whole(accesses, source, writes=False))
-    return shared
+    with Together(accesses):
+        for source in sources(view):
+            if type(source) in (types.BuiltinFunctionType, CMethod):
+                touch_by(accesses, source)
+            elif gets:
+                shared = joined(shared, read_deeply(source))
+            else:
+                shared = joined(shared, touch_whole(accesses, source, writes=False))
+        return joined(shared, _touch_calls(accesses, view, most))
+
+
+def _touch_calls(accesses: Accesses, view: Any, most: int) -> Footprint | None:
+    """Touch what the code of C uses that an iterator calls for each element.
+
+    Where the elements cannot be known, they may be all that it takes from leads to.
+    """
+    if accesses.actor() is None or accesses.collected is None or Current.touch_call is None:
+        return None
+    before = len(accesses.collected)
+    for function, calls, origins in calls_of(view, most):
+        if type(function) in _CODE_OF_PYTHON and touches_itself(function):
+            continue
+        if calls is None:
+            behind = [inner for origin in origins for inner in inner_objects(origin)]
+            found = [inner for inner in behind if not is_view(type(inner))]
+            read_all(found)
+            calls = [] if is_read_by(function) else [(inner,) for inner in found]
+        for arguments in calls:
+            Current.touch_call(accesses, function, arguments)
+    touched = accesses.collected[before:]
+    return footprint_of_all(touched) if touched else None
+
+
+_CODE_OF_PYTHON = (types.FunctionType, types.MethodType)
 
 
 def touch_by(accesses: Accesses, method: Any) -> None:
@@ -383,15 +418,58 @@ def read_deeply(holder: Any) -> Footprint | None:
     Returns:
         What of it is shared, if anything is.
     """
+    if looking() is None or is_left_alone_but_tuples(type(holder)):
+        return None
+    return read_all(inner_objects(holder))
+
+
+def read_within(holder: Any) -> Footprint | None:
+    """Before code of C reads a container and the containers in it, but no attributes.
+
+    Returns:
+        What of it is shared, if anything is.
+    """
+    if looking() is None or is_left_alone_but_tuples(type(holder)):
+        return None
+    return read_all(inner_objects(holder, attributes=False), attributes=False)
+
+
+def compares_within(key: Any) -> bool:
+    """Say whether to compare something with containers reads what they hold.
+
+    A number or a string equals none; bytes may equal a bytearray.
+    """
+    return type(key) is bytes or type(key) not in SCALARS
+
+
+def read_pairs(holder: Any) -> Footprint | None:
+    """Before a dict is filled with pairs, which are read, or with the entries of another one.
+
+    Returns:
+        What is shared of it, if anything is.
+    """
+    accesses, kind = looking(), type(holder)
+    if accesses is None or issubclass(kind, dict):
+        return read_all([holder], attributes=False)
+    pairs = passed_on(holder)
+    return read_within(holder) if pairs is None else read_all([holder, *pairs], attributes=False)
+
+
+def read_all(found: list[Any], *, attributes: bool = True) -> Footprint | None:
+    """Read all of several objects at once, without what they hold."""
     accesses = looking()
     shared: Footprint | None = None
-    if accesses is not None and not is_left_alone_but_tuples(type(holder)):
+    if accesses is not None:
         with Together(accesses):
-            for inner in inner_objects(holder):
+            for inner in found:
                 shared = joined(shared, touch_whole(accesses, inner, writes=False))
-                if members_of(inner) or slots_of(inner):
+                if attributes and _has_attributes(inner):
                     shared = joined(shared, accesses.touch(inner, WHOLE, writes=False))
     return shared
+
+
+def _has_attributes(value: Any) -> bool:
+    return bool(members_of(value) or slots_of(value) or type(value).__dictoffset__)
 
 
 def joined(one: Footprint | None, other: Footprint | None) -> Footprint | None:

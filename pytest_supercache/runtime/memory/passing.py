@@ -1,0 +1,179 @@
+"""What iterators and views pass on, and the code of C that they call with it.
+
+``map(len, rows)``, ``filter(None, rows)``, ``chain.from_iterable(rows)`` and the like go into the
+elements of a container without an instruction of Python that would tell so.
+"""
+
+import collections
+import gc
+import itertools
+import operator
+import types
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from pytest_supercache.runtime.memory.effects import SCALARS, elements_of, is_view
+
+PASSED_MAX = 200
+"""So many elements are looked at, as many as objects that are read deeply."""
+
+Call = tuple[Any, tuple[Any, ...]]
+"""What an iterator calls, and of what it takes the arguments, each of one."""
+
+
+def held_by(view: Any) -> list[Any]:
+    """Return what an iterator or a view of C refers to, in the order of its parts."""
+    held = gc.get_referents(view)
+    return held[1:] if held and held[0] is type(view) else held
+
+
+def passed_on(value: Any) -> Iterable[Any] | None:
+    """Return what is taken of a container, an iterator or a view; None if that cannot be known.
+
+    It may be more than what is taken: no condition is asked.
+    """
+    kind = type(value)
+    if kind in SCALARS or kind is range:
+        return ()
+    if issubclass(kind, dict):
+        return list(dict.keys(value))
+    if issubclass(kind, _WITH_ELEMENTS):
+        return elements_of(value)
+    return _passed_by(value, held_by(value)) if is_view(kind) else None
+
+
+_WITH_ELEMENTS = (list, tuple, set, frozenset, collections.deque)
+
+
+def _passed_by(view: Any, held: list[Any]) -> Iterable[Any] | None:
+    kind = type(view)
+    if kind is itertools.repeat:
+        return itertools.repeat(held[0], PASSED_MAX) if held else ()
+    if not held:  # it has come to its end, or goes through numbers
+        return () if kind.__name__.endswith("iterator") else None
+    if issubclass(type(held[0]), dict):
+        return _passed_by_dict(kind, held[0])
+    if kind is zip:
+        return _side_by_side(held[0])
+    if kind is itertools.chain:
+        return _chained(held)
+    found = passed_on(held[0]) if kind in _PASSING or kind.__name__.endswith("iterator") else None
+    if kind is enumerate and found is not None:
+        return enumerate(found)
+    return _remaining(view, found)
+
+
+def _side_by_side(columns: Iterable[Any]) -> Iterable[tuple[Any, ...]] | None:
+    """Return what is taken of several at once; None if of one of them that cannot be known."""
+    found = []
+    for column in columns:
+        passed = passed_on(column)
+        if passed is None:
+            return None
+        found.append(passed)
+    return zip(*found, strict=False)
+
+
+def _passed_by_dict(kind: type, members: dict[Any, Any]) -> Iterable[Any]:
+    if kind.__name__ == "odict_iterator":  # of keys, of values or of items
+        return [*dict.values(members), *dict.items(members)]
+    if "value" in kind.__name__:
+        return list(dict.values(members))
+    return list(dict.items(members) if "item" in kind.__name__ else dict.keys(members))
+
+
+def _chained(held: list[Any]) -> Iterable[Any] | None:
+    found: list[Any] = []
+    first = passed_on(held[0])
+    for one in (*held[1:], *islice(first or (), PASSED_MAX)):
+        passed = passed_on(one)
+        if passed is None:
+            return None
+        found += islice(passed, PASSED_MAX)
+    return None if first is None else found
+
+
+def _remaining(iterator: Any, found: Iterable[Any] | None) -> Iterable[Any] | None:
+    """Leave out what an iterator over a list or a tuple has passed on already."""
+    if type(iterator) not in _COUNTED or type(found) is not list:
+        return found
+    return found[len(found) - operator.length_hint(iterator) :]
+
+
+_COUNTED: frozenset[type] = frozenset({type(iter([])), type(iter(()))})
+_PASSING = frozenset(
+    {
+        enumerate, filter, reversed, types.MappingProxyType, itertools.islice, itertools.takewhile,
+        itertools.filterfalse, itertools.dropwhile, itertools.compress,
+    }
+)  # fmt: skip
+"""Iterators that pass on what they take of their first part, or some of it."""
+
+
+def calls_of(view: Any, most: int) -> Iterator[tuple[Any, Iterable[tuple[Any, ...]] | None, Any]]:
+    """Yield what an iterator calls, and those from which it takes.
+
+    Args:
+        view: the iterator.
+        most: so many elements are taken of it.
+
+    Yields:
+        What is called; the arguments of each call, None if they cannot be known; and of what they
+        are taken.
+    """
+    waiting = [(view, most)]
+    for _ in range(_VIEWS_MAX):
+        if not waiting:
+            return
+        one, most = waiting.pop()
+        most = most if type(one) in _TAKING_ONE else PASSED_MAX
+        held = held_by(one)
+        for function, columns in _called(type(one), held):
+            yield function, _rows(columns, most), columns
+        if type(one) is itertools.starmap and len(held) > 1:
+            rows = islice(passed_on(held[0]) or (), most)
+            yield held[1], [tuple(passed_on(row) or ()) for row in rows], held[:1]
+        parts = [part for each in held for part in (each if type(each) is tuple else (each,))]
+        waiting += [(part, most) for part in parts if is_view(type(part))]
+
+
+_VIEWS_MAX = 20
+_TAKING_ONE = frozenset({map, zip, enumerate, itertools.starmap})
+"""Iterators that take one element of each of their parts for one that they pass on."""
+
+
+def _rows(columns: tuple[Any, ...], most: int) -> Iterable[tuple[Any, ...]] | None:
+    if not columns:
+        return [()]
+    rows = _side_by_side(columns)
+    return None if rows is None else islice(rows, most)
+
+
+def _called(kind: type, held: list[Any]) -> list[Call]:
+    """Return what an iterator calls for each element, and of what it takes the arguments.
+
+    To ask for the truth of an element is a call of ``bool``, to go through it one of ``tuple``.
+    """
+    if kind is map and len(held) > 1:
+        return [(held[1], held[0])]
+    if kind in _CALLING_SECOND and len(held) > 1:
+        return [(bool if held[1] is None else held[1], (held[0],))]
+    if kind in (itertools.chain, itertools.starmap) and held:
+        return [(tuple, (held[0],))]
+    if kind is itertools.compress and len(held) > 1:
+        return [(bool, (held[1],))]
+    if kind is itertools.accumulate and held:
+        adds = hasattr(type(held[0]), "__next__")  # it has been given nothing to call
+        return [(operator.add, (held[0],))] if adds else [(held[0], (held[1],))]
+    return [(held[0], ())] if kind is _CALLABLE_ITERATOR and held else []
+
+
+_CALLABLE_ITERATOR = type(iter(int, 1))
+_CALLING_SECOND = frozenset(
+    {
+        filter, itertools.filterfalse, itertools.takewhile, itertools.dropwhile,
+        itertools.groupby,
+    }
+)  # fmt: skip
+"""Iterators whose second part is what they call."""
