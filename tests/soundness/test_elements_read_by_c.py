@@ -307,6 +307,39 @@ def _by_setattr(band):
     list(map(functools.partial(setattr, band, "low"), [band.low + 1]))
 
 
+def _copied_part(rows):
+    copied = []
+    copied[:] = rows
+    return copied
+
+
+def _copied_beside(world, lock=None):
+    rows, lock = ["a"], lock or threading.Semaphore(2)
+
+    def swap():
+        with lock:
+            rows.append("b")
+            rows.pop(0)
+
+    def look():
+        with lock:
+            return _copied_part(rows)
+
+    world.actor("swap", swap)
+    world.actor("look", look)
+    return len(world.run()["look"])
+
+
+@broken("the copy is made between the two changes")
+def a_part_that_is_replaced_by_rows(world):
+    assert _copied_beside(world) == 1
+
+
+@right("the changes are made under the lock of the copy")
+def a_part_that_is_replaced_by_rows_under_a_lock(world):
+    assert _copied_beside(world, threading.Lock()) == 1
+
+
 def _emptied(rows):
     if rows[0]:
         list(map(list.pop, rows))

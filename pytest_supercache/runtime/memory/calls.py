@@ -39,6 +39,7 @@ from pytest_supercache.runtime.memory.effects import (
     holds,
     is_left_alone,
     is_read_by,
+    is_rewritten,
     is_view,
     looks_within,
     loops_in_python,
@@ -106,8 +107,7 @@ def call(function: Any, *arguments: Any) -> Any:
         return function
     if accesses.entering.is_watched:
         accesses.entering.note_calling(sys._getframe(1))
-    if here.actor.section is not None and not is_seen(function):
-        accesses.sections.note_unseen()
+    _note_unseen(accesses, function)
     kind = type(function)
     touch = _TOUCH.get(kind) or _touch_of(kind, arguments)
     if touch is None or (kind in _IN_PYTHON and _touches_nothing(function, arguments)):
@@ -121,6 +121,11 @@ def _set_before(holder: Any, name: Any, value: Any, *_: Any) -> None:
     """Note that an object is given a ``__dict__`` while no race runs."""
     if name == "__dict__" and Current.execution is not None:
         note_dict_set(Current.execution, holder, value)
+
+
+def _note_unseen(accesses: Accesses, function: Any) -> None:
+    if here.actor is not None and here.actor.section is not None and not is_seen(function):
+        accesses.sections.note_unseen()
 
 
 def _touch_of(kind: type, arguments: tuple[Any, ...]) -> Any:
@@ -287,7 +292,10 @@ def _reader_of_class(kind: type) -> Reader:
     """Return what reads what is given to a class of C when an object of it is made."""
     if kind in (str, bytes):
         return read_deeply
-    return read_pairs if issubclass(kind, dict) else read
+    if issubclass(kind, dict):
+        return read_pairs
+    is_known = is_rewritten(kind.__module__) or top(kind.__module__) in sys.stdlib_module_names
+    return read if is_known or is_left_alone(kind) else read_within
 
 
 def _reader_of_method(kind: type, name: str) -> Reader:
@@ -488,6 +496,7 @@ def _held_partial(accesses: Accesses, value: functools.partial[Any]) -> None:
 
 def touch_call(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
     """Touch what a call uses that code of C is about to make: no code of the call runs here."""
+    _note_unseen(accesses, function)
     kind = type(function)
     if kind is functools.partial:
         touch_call(accesses, function.func, (*function.args, *arguments))

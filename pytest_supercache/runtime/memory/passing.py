@@ -138,6 +138,11 @@ def calls_of(view: Any, most: int) -> Iterator[tuple[Any, Iterable[tuple[Any, ..
         waiting += [(part, most) for part in parts if is_view(type(part))]
 
 
+CALLING_NOTHING = frozenset(
+    map(type, (iter([]), iter(()), iter({}), iter({}.values()), iter({}.items()), {}.items()))
+)
+"""Iterators and views that loops go through most often, which call nothing."""
+
 _VIEWS_MAX = 20
 _TAKING_ONE = frozenset({map, zip, enumerate, itertools.starmap})
 """Iterators that take one element of each of their parts for one that they pass on."""

@@ -83,17 +83,20 @@ def _taken(holder: Any, footprint: Footprint | None, take: Callable[[Any], Any])
 
 def contains(holder: Any, key: Any) -> Any:
     """Before ``key in holder``; return what is to be asked."""
-    accesses = looking() if type(holder) is tuple else looking(holder)
+    is_tuple = type(holder) is tuple
+    accesses = looking() if is_tuple else looking(holder)
     if accesses is None:
-        read_deeply(key)
+        if type(key) not in SCALARS:
+            read_deeply(key)
         return holder
     if accesses.entering.is_watched:
         accesses.entering.note_calling(sys._getframe(1))
+    footprint: Footprint | None = None
     with Together(accesses):
-        footprint = touch_item(accesses, holder, key, "__contains__", writes=False)
-        if type(key) not in SCALARS:
-            read_deeply(key)
+        if not is_tuple:
+            footprint = touch_item(accesses, holder, key, "__contains__", writes=False)
         if compares_within(key):
+            read_deeply(key)
             footprint = joined(footprint, read_within(holder))
     if footprint is None or not (calls_back(holder) or calls_back((key,))):
         return holder
@@ -194,28 +197,31 @@ def _is_of_c(left: Any, added: _Added) -> bool:
 
 def store_item(value: Any, holder: Any, key: Any) -> Any:
     """Before ``holder[key] = value``; return what is to be stored."""
-    if type(key) is slice:
-        value = _taken_first(value, holder)
-    hooks.store_item(holder, key, value)
-    return value
+    if type(key) is not slice:
+        hooks.store_item(holder, key, value)
+        return value
+    return _store_part(holder, value, lambda: hooks.store_item(holder, key, value))
 
 
 def store_slice(value: Any, holder: Any) -> Any:
     """Before ``holder[start:stop] = value``; return what is to be stored."""
-    value = _taken_first(value, holder)
-    hooks.write(holder)
-    return value
+    return _store_part(holder, value, lambda: hooks.write(holder))
 
 
-def _taken_first(value: Any, holder: Any) -> Any:
-    """Take all of an iterator by Python code, as is done before a part of a list is replaced."""
+def _store_part(holder: Any, value: Any, write: Callable[[], None]) -> Any:
+    """Read what is stored in the step that stores it; what Python code gives is taken before."""
     accesses = looking(holder)
-    if accesses is None or not issubclass(type(holder), list):
+    if accesses is None:
         return value
-    if not (is_taken_in_python(value) and calls_back(value)):
-        read(value)
-        return value
-    return (going_on(accesses, read(value), list) or list)(value)
+    kind = type(holder)
+    is_of_c = type(find_in_class(kind, "__setitem__")[0]) is not types.FunctionType
+    if is_of_c and issubclass(kind, list) and is_taken_in_python(value) and calls_back(value):
+        value = (going_on(accesses, read(value), list) or list)(value)
+    with Together(accesses):
+        if is_of_c and not issubclass(kind, dict):
+            read(value)
+        write()
+    return value
 
 
 TAKING_HOOKS = {

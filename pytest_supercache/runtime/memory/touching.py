@@ -51,7 +51,12 @@ from pytest_supercache.runtime.memory.one_dict import (
     note_dict_read,
     touch_own,
 )
-from pytest_supercache.runtime.memory.passing import PASSED_MAX, calls_of, passed_on
+from pytest_supercache.runtime.memory.passing import (
+    CALLING_NOTHING,
+    PASSED_MAX,
+    calls_of,
+    passed_on,
+)
 from pytest_supercache.runtime.memory.sharing import STARTED, written
 from pytest_supercache.runtime.memory.steps import Together
 from pytest_supercache.runtime.memory.steps import footprint as footprint_of_all
@@ -379,7 +384,7 @@ def _touch_calls(accesses: Accesses, view: Any, most: int) -> Footprint | None:
 
     Where the elements cannot be known, they may be all that it takes from leads to.
     """
-    if accesses.actor() is None or accesses.collected is None or Current.touch_call is None:
+    if type(view) in CALLING_NOTHING or accesses.collected is None or Current.touch_call is None:
         return None
     before = len(accesses.collected)
     for function, calls, origins in calls_of(view, most):
