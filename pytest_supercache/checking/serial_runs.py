@@ -196,6 +196,8 @@ def _first(runner: Runner) -> Execution:
 
 
 def _note_first(runner: Runner, execution: Execution) -> None:
+    if _flows_meet(execution):  # how they do depends on what was known of their memory
+        return
     environment, end = runner.environment, _end(runner, execution)
     if environment.first_end is None:
         environment.first_end = end
@@ -207,7 +209,7 @@ def _note_first(runner: Runner, execution: Execution) -> None:
 def _compare_with_first(runner: Runner, one: Execution, other: Execution) -> None:
     """Compare what two runs in a row answered with what the very first one did."""
     first, end = runner.environment.first_end, _end(runner, one)
-    if runner.vector or first is None or first.answers == end.answers:
+    if runner.vector or first is None or first.answers == end.answers or _flows_meet(one):
         return
     if end.answers == _end(runner, other).answers:  # else every run answers something else
         differing = dict(set(end.answers) ^ set(first.answers))
