@@ -140,8 +140,9 @@ def _is_started_by_code_under_test() -> bool:
     frame = sys._getframe(1)
     while frame.f_back is not None and _is_between(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
-    name = str(frame.f_globals.get("__name__", "?"))  # world.actor("alice", thread.start)
-    return is_under_test_name(name) or name.startswith(WORLD)
+    name = str(frame.f_globals.get("__name__", "?"))
+    is_target = frame.f_code is threading.Thread.run.__code__  # world.actor("alice", thread.start)
+    return is_target or is_under_test_name(name) or name.startswith(WORLD)
 
 
 def _runs_its_code(thread: threading.Thread) -> bool:
