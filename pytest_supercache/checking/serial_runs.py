@@ -163,21 +163,22 @@ def warm_up(runner: Runner) -> Execution:
     Raises:
         NotDeterministicError: each run differs from the one before, or one breaks something else.
     """
-    first, difference = _first(runner), None
+    (first, end), difference = _first(runner), None
     has_imported = runner.environment.notice_new_modules()  # their locks were not ours yet
     for _ in range(WARM_UPS_MAX + 1):
         again = _executed(runner, Serial(()))
-        _compare_ends(runner, first, again)
+        end_again = _end(runner, again)
+        _compare_broken(end.broken, end_again.broken)
         difference = _difference(first, again)
         if difference is None and not has_imported:
-            _compare_with_first(runner, first, again)
+            _compare_with_first(runner, first, end, end_again)
             return first
         runner.throw_away(first, again, is_told=not has_imported)
-        first, has_imported = again, False
+        first, end, has_imported = again, end_again, False
     raise NotDeterministicError(difference or "modules were imported in every run")
 
 
-def _first(runner: Runner) -> Execution:
+def _first(runner: Runner) -> tuple[Execution, SerialEnd]:
     """Run the users in turn for the first time; compare what is broken with the very first run.
 
     A search starts over when it has learnt something from a run. What that run has used up, such as
@@ -187,18 +188,18 @@ def _first(runner: Runner) -> Execution:
         first = _executed(runner, Serial(()))
     except StepsHaveChanged as change:
         found = change.execution
-        if found is not None and found.complete and not (found.hazards or runner.vector):
-            _note_first(runner, found)
+        if found is not None and found.complete and not found.hazards:
+            _note_first(runner, found, _end(runner, found))
         raise
-    if not runner.vector:
-        _note_first(runner, first)
-    return first
+    end = _end(runner, first)
+    _note_first(runner, first, end)
+    return first, end
 
 
-def _note_first(runner: Runner, execution: Execution) -> None:
-    if _flows_meet(execution):  # how they do depends on what was known of their memory
+def _note_first(runner: Runner, execution: Execution, end: SerialEnd) -> None:
+    if runner.vector or _flows_meet(execution):  # how they do depends on what was known by then
         return
-    environment, end = runner.environment, _end(runner, execution)
+    environment = runner.environment
     if environment.first_end is None:
         environment.first_end = end
     first = environment.first_end.broken
@@ -206,12 +207,14 @@ def _note_first(runner: Runner, execution: Execution) -> None:
     _compare_broken(first, first | end.broken)
 
 
-def _compare_with_first(runner: Runner, one: Execution, other: Execution) -> None:
+def _compare_with_first(
+    runner: Runner, execution: Execution, end: SerialEnd, end_again: SerialEnd
+) -> None:
     """Compare what two runs in a row answered with what the very first one did."""
-    first, end = runner.environment.first_end, _end(runner, one)
-    if runner.vector or first is None or first.answers == end.answers or _flows_meet(one):
+    first = runner.environment.first_end
+    if runner.vector or first is None or first.answers == end.answers or _flows_meet(execution):
         return
-    if end.answers == _end(runner, other).answers:  # else every run answers something else
+    if end.answers == end_again.answers:  # else every run answers something else
         differing = dict(set(end.answers) ^ set(first.answers))
         raise NotDeterministicError(
             f"users who took turns were answered something else in the first run than later "
