@@ -95,7 +95,7 @@ def test_it_comes_between_executions():
 def test_old_garbage_goes_when_the_next_check_begins():
     check_of(int)
     first = Entry()
-    much = sys.getallocatedblocks() // 150_000 + 6
+    much = sys.getallocatedblocks() // 300_000 + 6
     first.more = [makes_much() for _ in range(much)]
     gc.collect()  # what is left is old from now on
     left = weakref.ref(first)

@@ -43,7 +43,7 @@ class Collector:
         gc.disable()
 
 
-_GROWTH = 1.5
+_GROWTH = 1.25
 _MORE = 400_000
 """A full collection is due when the blocks in use exceed ``_GROWTH`` times those after the last one
 by ``_MORE`` blocks; the first check makes none."""
