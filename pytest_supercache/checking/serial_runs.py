@@ -82,8 +82,8 @@ def _executed(runner: Runner, turns: Serial) -> Execution:
 def _flows_meet(execution: Execution) -> bool:
     """Say whether another flow took a step of the race inside a user's operation, or was started.
 
-    So does a user who begins before another one has ended, who waits. Messages, the clock and
-    faults are no flows.
+    Another flow is also a user that begins before another user has ended. Messages, the clock and
+    faults are not flows.
     """
     if _users_overlap(execution):
         return True

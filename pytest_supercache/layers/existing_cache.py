@@ -91,7 +91,7 @@ class ExistingCache:
             if not hasattr(connection, name):
                 setattr(connection, name, arguments.get(name, usual))
         proxy = import_module(f"{library}.connection").CacheProxyConnection
-        return owned(proxy(connection, cache, pool._lock), self)  # noqa: SLF001 - all its proxies share it
+        return owned(proxy(connection, cache, pool._lock), self)  # noqa: SLF001 - one lock for one pool
 
     def connect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection that leads here, with the ``arguments`` of whichever pool asks.

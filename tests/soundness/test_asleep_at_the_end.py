@@ -221,7 +221,7 @@ async def a_body_that_does_not_wait_long_enough(world):
     await _limited(world, 0.5)
 
 
-@right("nobody waits for the end of its time limit", ticks=0)
+@right("the check does not wait for its time limit to end", ticks=0)
 async def a_body_that_waits_long_enough(world):
     await _limited(world, 30)
 

@@ -211,7 +211,7 @@ def a_map_in_a_map_of_a_copy(world):
 FINDERS = {
     "next": lambda taken: next(taken, None),
     "list": lambda taken: (list(taken) or [None])[0],
-    "a loop": lambda taken: ([row for row in taken] or [None])[0],  # noqa: C416 - it is the loop
+    "a loop": lambda taken: ([row for row in taken if row is not None] or [None])[0],
     "yield from": lambda taken: next(_each(taken), None),
     "in": lambda taken: "b" if "b" in taken else None,
     "next of a chain": lambda taken: next(itertools.chain(taken), None),

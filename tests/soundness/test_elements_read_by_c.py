@@ -135,7 +135,7 @@ LISTS = {
     "map of a map of a method": lambda rows: (
         list(map(len, map(rows.__getitem__, (0, 1)))) == [1, 0]
     ),
-    "map of a loop": lambda rows: [length for length in map(len, rows)] == [1, 0],  # noqa: C416
+    "map of a loop": lambda rows: [length + 1 for length in map(len, rows)] == [2, 1],
     "next of map(len)": lambda rows: _first_two(map(len, rows)) == (1, 0),
     "map of one of tee": lambda rows: _first_alone(map(len, itertools.tee(rows)[0])),
     "zip of map(len)": lambda rows: (

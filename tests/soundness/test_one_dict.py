@@ -149,7 +149,7 @@ def an_object_has_a_copy_of_the_dict_of_another_one(world):
 @broken("the dict is set by the name of the attribute before the race, and both are counted up")
 def an_object_is_given_the_dict_of_another_one(world):
     base, other = _Base(), _Base()
-    setattr(other, "__dict__", vars(base))  # noqa: B010 - the name is what is looked at
+    setattr(other, "__dict__", vars(base))  # noqa: B010 - a call of setattr is the case
 
     def by_base():
         base.n += 1

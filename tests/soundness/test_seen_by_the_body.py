@@ -14,7 +14,7 @@ SLOTS = threading.Semaphore(1)
 LOCK = threading.Lock()
 
 
-@right("both jobs are in the queue, whoever comes first")
+@right("both jobs are in the queue in either order")
 def jobs_counted_by_the_body(world):
     world.actor("alice", lambda: JOBS.put("alice"))
     world.actor("bob", lambda: JOBS.put("bob"))

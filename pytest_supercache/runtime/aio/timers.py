@@ -13,7 +13,7 @@ from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 class _Timer(NamedTuple):
     handle: asyncio.TimerHandle
     actor: Actor
-    """Who has started it."""
+    """The actor that started the timer."""
     calls_code_under_test: bool
 
 
@@ -48,10 +48,10 @@ class Timers:
         return {timer.actor.name for timer in started if timer.handle.when() <= now}
 
     def left_by_users(self, now: float) -> Iterator[tuple[float, Actor]]:
-        """Yield the deadlines of what goes on when every user has ended, and who waits for each.
+        """Yield each deadline left after every user has ended, with the actor that waits for it.
 
-        That are timers that call code under test, and those of tasks that are still there: what a
-        library has left behind is left out, and the time limit of a body that waits for its users.
+        These are the timers that call code under test and those of tasks that have not ended.
+        Timers that a library left behind are omitted, as is the time limit of a body.
         """
         for handle, actor, calls_code_under_test in self._started:
             is_pending = not handle.cancelled() and now < handle.when() < math.inf

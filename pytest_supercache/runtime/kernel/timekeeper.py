@@ -39,7 +39,7 @@ class Alarms(Protocol):
         """Return the names of the actors that have started the timers that are due."""
 
     def left_by_users(self, now: float) -> Iterable[tuple[float, Actor]]:
-        """Return what goes on when every user has ended: when, and who waits for it."""
+        """Return each deadline left after every user has ended, with the actor waiting for it."""
 
 
 class Timekeeper:

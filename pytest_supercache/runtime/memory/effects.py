@@ -423,7 +423,7 @@ def inner_objects(value: Any, most: int = 200, *, attributes: bool = True) -> li
 
     Args:
         value: the object.
-        most: so many are looked for.
+        most: the largest number of objects that is returned.
         attributes: go through attributes, too, not through containers alone.
     """
     found: list[Any] = []

@@ -116,7 +116,7 @@ def calls_of(view: Any, most: int) -> Iterator[tuple[Any, Iterable[tuple[Any, ..
 
     Args:
         view: the iterator.
-        most: so many elements are taken of it.
+        most: the largest number of elements that is read.
 
     Yields:
         What is called; the arguments of each call, None if they cannot be known; and of what they

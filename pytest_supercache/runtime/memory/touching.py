@@ -359,7 +359,7 @@ def touch_looked_into(accesses: Accesses, view: Any, most: int = PASSED_MAX) -> 
     Args:
         accesses: the recorder.
         view: the iterator or the view.
-        most: so many elements are taken of it.
+        most: the largest number of elements that is read.
 
     Returns:
         What of the containers is shared, if any is.
