@@ -249,6 +249,88 @@ async def a_task_that_wakes_after_a_key_expires(world):
     await _expires(world, 60)
 
 
+def _worked_off(world, jobs, work):
+    """Let a daemon thread serve ``work`` and wait until it has served everything."""
+    threading.Thread(target=work, args=(jobs,), daemon=True).start()
+    world.actor("alice", lambda: [jobs.put(number) for number in range(4)])
+    world.run()
+    world.settle()
+
+
+def _first_four(jobs):
+    for _ in range(4):
+        yield jobs.get()
+
+
+def _as_they_come(jobs):
+    while True:
+        yield jobs.get()
+
+
+def _count_of_served(world, items, jobs):
+    redis = world.existing_cache.client(decode_responses=True)
+
+    def serve(jobs):
+        for _ in items(jobs):
+            time.sleep(1)  # noqa: TID251 - what code under test does
+            redis.incr("served")
+
+    _worked_off(world, jobs, serve)
+    return int(redis.get("served") or 0)
+
+
+@right("a daemon works off what is queued, a second each", ticks=0)
+def a_thread_that_works_off_a_queue(world):
+    assert _count_of_served(world, _as_they_come, queue.Queue()) == 4
+
+
+@broken("it serves four and no fifth", ticks=0)
+def a_thread_that_works_off_four(world):
+    assert _count_of_served(world, _first_four, queue.Queue()) == 5
+
+
+@right("it takes what it has put back, for ever, and is cut off", ticks=0)
+def a_thread_that_feeds_itself(world):
+    def again(jobs):
+        for job in _as_they_come(jobs):
+            jobs.put(job)
+            yield job
+
+    assert _count_of_served(world, again, queue.Queue()) >= 4
+    assert world.clock.now() < 60
+
+
+async def _served_by_a_task(world, users_jobs):
+    redis, jobs = world.existing_cache.aclient(), asyncio.Queue()
+
+    async def serve():
+        while True:
+            await jobs.get()
+            await asyncio.sleep(1)
+            await redis.incr("served")
+
+    async def flow():
+        for number in range(users_jobs):
+            jobs.put_nowait(number)
+
+    task = asyncio.create_task(serve())
+    world.actor("alice", flow)
+    await world.run()
+    await world.settle()
+    assert not task.done()
+    return int(await redis.get("served") or 0)
+
+
+@right("a task works off what is queued, a second each", ticks=0)
+async def a_task_that_works_off_a_queue(world):
+    assert await _served_by_a_task(world, 5) == 5
+
+
+@broken("it serves four and no fifth", ticks=0)
+async def a_task_that_works_off_four(world):
+    assert await _served_by_a_task(world, 4) == 5
+
+
 @pytest.mark.parametrize("system", systems_of(__name__), ids=lambda system: system.name)
 def test_the_truth_is_told(system):
     system.must_be_told()

@@ -92,17 +92,21 @@ def tools_watched() -> Iterator[None]:
     with ExitStack() as undo:
         for real, stand_in in async_pairs():
             for module in (asyncio, asyncio.tasks):
-                undo.callback(setattr, module, real.__name__, real)
-                setattr(module, real.__name__, stand_in)
+                _replace(undo, module, real.__name__, stand_in)
         for owner, names in _TOOLS:
             for name in names:
                 method = owner.__dict__.get(name)
                 if method is not None:
-                    undo.callback(setattr, owner, name, method)
-                    setattr(owner, name, noting(method))
+                    _replace(undo, owner, name, noting(method))
+        _replace(undo, asyncio.Queue, "get_nowait", _working_off(asyncio.Queue.get_nowait))
         _rebind_to_the_running_loop(undo)
         _hear_unawaited(undo)
         yield
+
+
+def _replace(undo: ExitStack, owner: Any, name: str, stand_in: Callable[..., Any]) -> None:
+    undo.callback(setattr, owner, name, getattr(owner, name))
+    setattr(owner, name, stand_in)
 
 
 def _is_racing() -> bool:
@@ -126,6 +130,21 @@ def noting(method: Callable[..., Any]) -> Callable[..., Any]:
         return await method(*args, **kwargs)
 
     return noted_coroutine if inspect.iscoroutinefunction(method) else noted
+
+
+def _working_off(get_nowait: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that notes who has taken something off a queue."""
+
+    @wraps(get_nowait)
+    def taken(queue: Any) -> Any:
+        item = get_nowait(queue)
+        loop = get_running_loop()
+        actor = loop.acting() if type(loop) is ControlledLoop else None
+        if actor is not None:
+            actor.work_off()
+        return item
+
+    return taken
 
 
 def _note_use(tool: Any, frame: Any) -> None:

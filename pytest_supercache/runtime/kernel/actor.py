@@ -14,6 +14,9 @@ from pytest_supercache.core.waits import Wait
 from pytest_supercache.runtime.kernel.baton import Baton
 from pytest_supercache.runtime.kernel.functions_under_test import functions_on_stack
 
+WORKED_OFF_MAX = 20
+"""How many things an actor may work off, with a pause for each, once every user has ended."""
+
 
 class _Begun(threading.Event):
     """Says that a thread has begun; whoever starts it does not wait for that."""
@@ -117,7 +120,8 @@ class Actor:
     born: str = ""  # the flag that its start set, when code under test started it
     started: int = 0  # threads, jobs and tasks that it has started
     is_through: bool = False  # its code has run: what is left to do touches no memory
-    periods: int = 0  # how often time woke it after every user had ended
+    periods: int = 0  # how often time woke it after every user had ended, for nothing new
+    worked_off: int = 0  # things that it has taken off a queue since then
     poll: Any = None  # the question that was answered "nothing"; see runtime.polling
     ended_at: int | None = None  # how many steps there were when it had ended
     spin: Any = None  # what it asks again and again; see runtime.spinning
@@ -189,6 +193,12 @@ class Actor:
         if self.operation is None or not self.operations:  # or in that of who has started it
             return 0, self.outside
         return self.operations, self.taken - self.operation_began
+
+    def work_off(self) -> None:
+        """Note that it has taken something off a queue: waking for that was no repetition."""
+        if self.periods and self.worked_off < WORKED_OFF_MAX:
+            self.periods -= 1
+            self.worked_off += 1
 
     def begin_operation(self, position: int | None) -> None:
         """Count the steps that follow towards the operation at ``position``."""

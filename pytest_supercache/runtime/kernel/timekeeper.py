@@ -25,9 +25,6 @@ _NO_TIMERS = frozenset({"user", "busy"})
 PERIODS_MAX = 3
 """How often time wakes what code under test started, once every user has ended."""
 
-PERIODS_OF_DAEMONS_MAX = 1
-"""The same of a thread that is a daemon: it seldom ends, and what it repeats it has done before."""
-
 
 class Alarms(Protocol):
     """The timers of an event loop."""
@@ -221,7 +218,7 @@ class Timekeeper:
             for deadline, actor in waiting
             if not _is_daemon(actor) or expiry is None or deadline < expiry
         ]
-        worth = [actor for actor in left if actor.periods < _periods_max(actor)]
+        worth = [actor for actor in left if actor.periods < PERIODS_MAX]
         self.cut_short |= {
             "threads" if actor.born else "tasks" for actor in left if actor not in worth
         }
@@ -313,10 +310,6 @@ class Timekeeper:
 
 def _users_have_ended(actors: list[Actor]) -> bool:
     return all(actor.born or actor.daemon or actor.state is State.DONE for actor in actors)
-
-
-def _periods_max(actor: Actor) -> int:
-    return PERIODS_OF_DAEMONS_MAX if actor.born and actor.daemon else PERIODS_MAX
 
 
 def _is_daemon(actor: Actor) -> bool:

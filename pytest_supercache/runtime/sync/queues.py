@@ -12,7 +12,7 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.core.waits import QueueState
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.stepping import Stepping
-from pytest_supercache.runtime.sync.cooperative import Cooperative, in_time
+from pytest_supercache.runtime.sync.cooperative import Cooperative, in_time, this_actor
 
 _ShutDown: type[Exception] = getattr(queue, "ShutDown", RuntimeError)  # from 3.13 on
 
@@ -81,6 +81,7 @@ class Queue(Cooperative, queue.Queue[Any]):
         step = self._try_or_wait(execution, "get", block, timeout)
         if _changed(execution, step):
             self._enter()
+            this_actor().work_off()
             return self._get()
         if self.state(execution).closed:
             raise _ShutDown
