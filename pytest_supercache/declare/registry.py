@@ -107,6 +107,17 @@ class Registry:
             dict(other.explored),
         )
 
+    def come_back_to(self, before: "Registry") -> None:
+        """Forget what was registered since, but not what an import of ours registers only once."""
+        shipped = {
+            name: system
+            for name, system in self.systems.items()
+            if system.factory.__module__.startswith("pytest_supercache.")
+        }
+        self.become(
+            Registry(before.systems | shipped, before.verbs, before.watches, before.explored)
+        )
+
 
 REGISTRY = Registry()
 """The registry that the decorators below write to."""

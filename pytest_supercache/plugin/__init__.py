@@ -25,7 +25,10 @@ from pytest_supercache.plugin.fixtures import (
 )
 from pytest_supercache.plugin.marking import Presence, announce, mark_if_asked
 from pytest_supercache.plugin.options import add_options
-from pytest_supercache.plugin.session import SESSION, Session, come_back_to
+from pytest_supercache.plugin.prefetch import Prefetch
+from pytest_supercache.plugin.recorded import FLOW
+from pytest_supercache.plugin.run_hooks import RunHooks
+from pytest_supercache.plugin.session import SESSION, Session
 from pytest_supercache.scenario.names import is_scenario_file, without_a_file
 
 __all__ = [
@@ -57,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
     """Mark the last verdict before conftest files are imported; forget at the end what they did."""
-    early_config.add_cleanup(partial(come_back_to, REGISTRY.copy()))
+    early_config.add_cleanup(partial(REGISTRY.come_back_to, REGISTRY.copy()))
     loaded = yield from held_while_loading(is_gate_run=mark_if_asked(early_config))
     early_config.pluginmanager.register(ExitStatus())
     early_config.stash[IS_HELD] = True
@@ -78,13 +81,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     session = Session(config)
     config.stash[SESSION], config.stash[GATE] = session, session.gate
-    for part in (session, session.gate, session.allure, session.prefetch):
+    for part in (RunHooks(session), session.gate, session.allure, Prefetch(session)):
         config.pluginmanager.register(part)
 
 
 def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> None:
     """Introduce the fixtures of the project that a reproducer brings along."""
-    if type(obj) is FunctionType and "supercache_flow" in vars(obj):  # proxies are left alone
+    if type(obj) is FunctionType and FLOW in vars(obj):  # proxies are left alone
         from pytest_supercache.plugin.reproducing import introduce
 
         introduce(collector.config, obj)

@@ -1,7 +1,6 @@
 """Scenario files become pytest items: marks, ``-k``, fixtures, xdist, JUnit work as for tests."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,13 @@ import pytest
 from pytest_supercache.core.errors import SupercacheError, TokenError
 from pytest_supercache.core.masking import is_id_of, masked_id
 from pytest_supercache.core.schedule import read_token
-from pytest_supercache.declare.registry import REGISTRY
-from pytest_supercache.plugin.gating import is_ours
+from pytest_supercache.plugin.findings import NotAsExpected
 from pytest_supercache.plugin.item_runner import ItemRunner
-from pytest_supercache.plugin.session import NotAsExpected, Session, project_root
+from pytest_supercache.plugin.items import is_ours
+from pytest_supercache.plugin.session import Session, project_root
+from pytest_supercache.plugin.vocabulary import vocabulary
 
 if TYPE_CHECKING:
-    from pytest_supercache.scenario.grammar import Vocabulary
     from pytest_supercache.scenario.scenario import ScenarioItem
 
 
@@ -76,7 +75,7 @@ class ScenarioTest(pytest.Function):
         return self.path, self.scenario_item.scenario.where.line - 1, self.name
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any) -> Any:
-        """Skip formatting a traceback that :class:`Session` replaces with our own text."""
+        """Skip formatting a traceback that :class:`RunHooks` replaces with our own text."""
         if isinstance(excinfo.value, NotAsExpected | SupercacheError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, *args)
@@ -104,16 +103,6 @@ class BrokenFile(pytest.Item):
     def reportinfo(self) -> tuple[Path, int, str]:
         """Point at the file."""
         return self.path, 0, self.name
-
-
-def vocabulary() -> "Vocabulary":
-    """Return the words that scenario files of this project may use."""
-    from pytest_supercache import reference  # noqa: F401 - registers the reference systems
-    from pytest_supercache.play.vocabulary import built_in_words
-    from pytest_supercache.scenario.signatures import signature_of
-
-    verbs = {name: signature_of(verb.function) for name, verb in REGISTRY.verbs.items()}
-    return replace(built_in_words(), systems=tuple(REGISTRY.systems), verbs=verbs)
 
 
 def select_for_replay(config: pytest.Config, items: list[pytest.Item], token: str) -> None:

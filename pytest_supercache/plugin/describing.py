@@ -93,7 +93,7 @@ class Description:
 
         ``is_whole``: pytest could collect everything.
         """
-        from pytest_supercache.plugin.collection import vocabulary
+        from pytest_supercache.plugin.vocabulary import vocabulary
         from pytest_supercache.scenario.project import odd_tags
         from pytest_supercache.scenario.vocabulary import to_data
 

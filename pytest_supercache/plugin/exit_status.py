@@ -11,15 +11,12 @@ import sys
 from argparse import Namespace
 from collections.abc import Generator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.plugin.project_table import read_table
-
-if TYPE_CHECKING:
-    from pytest_supercache.plugin.gating import Gate
 
 _LISTINGS = (
     "help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow",
@@ -33,7 +30,24 @@ MARKED_BY: pytest.StashKey[int] = pytest.StashKey()
 IS_HELD: pytest.StashKey[bool] = pytest.StashKey()
 """Whether `ExitStatus` is there, and so the outermost."""
 
-GATE: "pytest.StashKey[Gate]" = pytest.StashKey()
+
+class Decides(Protocol):
+    """What decides a run, and writes down what it has decided."""
+
+    is_on: bool
+
+    @property
+    def decided(self) -> int | None:
+        """The exit status of the verdict, once its file says the same."""
+
+    def mark(self) -> None:
+        """Take back what the file says."""
+
+    def close(self) -> None:
+        """Let the file say that the run is over and its verdict stands."""
+
+
+GATE: pytest.StashKey[Decides] = pytest.StashKey()
 
 _BITS = 256  # the kernel keeps eight bits of an exit status
 
@@ -93,7 +107,7 @@ def _note_the_end(config: pytest.Config) -> None:
             gate.close()
 
 
-def _closed(gate: "Gate", decided: int) -> int:
+def _closed(gate: Decides, decided: int) -> int:
     """Let the file say what stands, and return the exit status of it."""
     try:
         gate.close()
@@ -138,7 +152,7 @@ def not_ended(why: str) -> int:
     return NO_EVIDENCE
 
 
-def gate_of(config: pytest.Config) -> "Gate | None":
+def gate_of(config: pytest.Config) -> Decides | None:
     """Return the gate of a run; None: the run was over before pytest had configured it."""
     return config.stash.get(GATE, None)
 

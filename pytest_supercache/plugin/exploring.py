@@ -12,6 +12,7 @@ from pytest_supercache.core.settings import Assume
 from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.plugin.fixtures import LAYER_FIXTURES
+from pytest_supercache.plugin.items import is_given
 from pytest_supercache.plugin.leaving import Leaving
 from pytest_supercache.world.unrun import ran
 from pytest_supercache.world.world import World
@@ -111,11 +112,6 @@ def _without_value(name: str, returned: Any) -> Any:
 
 async def _awaited_without_value(name: str, coroutine: Any) -> Any:
     return _without_value(name, await coroutine)
-
-
-def is_given(node: "pytest.Item") -> bool:
-    """Say whether ``@given`` stands around a test: each of its examples is explored."""
-    return hasattr(getattr(node, "obj", None), "hypothesis")
 
 
 def prepare(test: _Test) -> None:

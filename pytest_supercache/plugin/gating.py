@@ -19,7 +19,7 @@ from pytest_supercache.gate.place import way_to_root
 from pytest_supercache.plugin.asserts import are_plain, refuse_without_asserts
 from pytest_supercache.plugin.exit_status import is_asked
 from pytest_supercache.plugin.item_runs import ItemRuns
-from pytest_supercache.plugin.items import CollectedItems
+from pytest_supercache.plugin.items import CollectedItems, is_ours
 from pytest_supercache.plugin.marking import (
     identity,
     mark,
@@ -32,7 +32,7 @@ from pytest_supercache.plugin.marking import (
 )
 from pytest_supercache.plugin.rules import judged_without_gate, rules_of
 from pytest_supercache.plugin.surroundings import Surroundings
-from pytest_supercache.plugin.uncollected import SETTING, Uncollected
+from pytest_supercache.plugin.uncollected import Uncollected
 from pytest_supercache.plugin.unread import refuse_unread
 
 if TYPE_CHECKING:
@@ -43,25 +43,9 @@ if TYPE_CHECKING:
 
     Findings = list[dict[str, Any]]
 
-GATE_NAMES = ("release", "minimum_severity", "known_issues", "gate", SETTING)
-"""What ``[tool.supercache]`` may say about the gate."""
-
 _CRASHED = "???"  # what xdist reports instead of setup, call or teardown
 _BOUNDS = ("faults", "ticks", "memory", "polls", "preemptions", "search")
 """With less of one, HOLDS says less."""
-
-
-def add_gate_options(parser: pytest.Parser) -> None:
-    """Register the gate's options and ini names."""
-    group = parser.getgroup("supercache")
-    text = "decide whether the release may go; the exit status says it"
-    group.addoption("--supercache-gate", action="store_true", default=None, help=text)
-    parser.addini("supercache_gate", text, type="bool", default=None)
-    text = "the waivers (default: known-issues.toml)"
-    group.addoption("--supercache-known-issues", metavar="FILE", default=None, help=text)
-    parser.addini("supercache_known_issues", text, default=None)
-    text = "what the gate would say on another day (refused with --supercache-gate)"
-    group.addoption("--supercache-today", metavar="DATE", default=None, help=text)
 
 
 _COLOURS = {
@@ -252,9 +236,22 @@ class Gate:
         """Learn from a worker what there is; each of them has collected everything."""
         self._items.learn(node.gateway.id, getattr(node, "workeroutput", None) or {})
 
-    def finish(self, session: pytest.Session, findings: "Findings") -> dict[str, Any]:
-        """Decide, set the exit status when the gate is on, and return what the file says."""
-        run = self._run(session)
+    def finish(
+        self,
+        session: pytest.Session,
+        findings: "Findings",
+        circumstances: "Mapping[str, Any]",
+        narrowed_by: list[str],
+    ) -> dict[str, Any]:
+        """Decide, set the exit status when the gate is on, and return what the file says.
+
+        Args:
+            session: has ended.
+            findings: what its items found.
+            circumstances: what was tested, with what, and when.
+            narrowed_by: the settings by which less was searched than by default.
+        """
+        run = {**self._run(session), "narrowed_by": narrowed_by}
         if not self.is_on:
             document = {"scenarios": findings, "run": run}
             run |= judged_without_gate(self._config, self._project, document)
@@ -263,11 +260,9 @@ class Gate:
         from pytest_supercache.gate.documents import DRAFTS
         from pytest_supercache.gate.policy import decide
         from pytest_supercache.gate.screen import gate_part, screen
-        from pytest_supercache.plugin.session import Session
         from pytest_supercache.plugin.terminal import columns
 
-        circumstances = dict(Session.of(self._config).circumstances)
-        rules = self._rules
+        circumstances, rules = dict(circumstances), self._rules
         if self.is_on:
             with suppress(OSError):  # then nothing can be written either, which is told below
                 now = self._now()
@@ -350,8 +345,6 @@ class Gate:
     # -- what happened -------------------------------------------------------------------------
 
     def _run(self, session: pytest.Session) -> dict[str, Any]:
-        from pytest_supercache.plugin.session import Session
-
         status = int(session.exitstatus)
         unexplained = max(0, session.testsfailed - self._failures)
         stopped = self._runs.stopped(session)
@@ -371,19 +364,12 @@ class Gate:
             "plain_asserts": are_plain(self._config),
             "replay": bool(self._config.getoption("supercache_replay")),
             "overriding": self._overriding(),
-            "narrowed_by": Session.of(self._config).options.narrowing(),
         }
 
     def _overriding(self) -> list[str]:
         """Return what the command line says in the place of the scenario files."""
         given = {name: self._config.getoption(f"supercache_{name}") for name in _BOUNDS}
         return [f"--supercache-{name}={value}" for name, value in given.items() if value]
-
-
-def is_ours(item: pytest.Item) -> bool:
-    """Say whether an item is a scenario or an explored test."""
-    explored = getattr(getattr(item, "obj", None), "is_explored", False)
-    return bool(explored or hasattr(item, "scenario_item") or hasattr(item, "is_broken_file"))
 
 
 def _is_no_evidence(report: pytest.TestReport, found: "Mapping[str, Any] | None") -> bool:

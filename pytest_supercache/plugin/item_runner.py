@@ -14,11 +14,12 @@ from pytest_supercache.core.result import CheckResult
 from pytest_supercache.core.schedule import read_token
 from pytest_supercache.core.verdict import Verdict
 from pytest_supercache.plugin.allure_results import show
-from pytest_supercache.plugin.exploring import is_given
+from pytest_supercache.plugin.findings import FINDING, failure_like, says_no_better
 from pytest_supercache.plugin.flow import Flow, flow_of_item, flow_of_test
+from pytest_supercache.plugin.items import is_given
 from pytest_supercache.plugin.progress import progressing
-from pytest_supercache.plugin.reproducing import REPLAYED, attempted, recorded_of
-from pytest_supercache.plugin.session import FINDING, Session, failure_like, says_no_better
+from pytest_supercache.plugin.recorded import REPLAYED, attempted, recorded_of
+from pytest_supercache.plugin.session import Session
 from pytest_supercache.plugin.terminal import whole_text
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class ItemRunner:
         from pytest_supercache.scenario.prose import explain
 
         scenario = item.scenario
-        told = self._session.prefetch.result_of(node)
+        told = self._session.searched_ahead(node)
         result = attempted(node, lambda: self.search(node, item, told=told))
         if result.counterexample is not None and _replay(node) is None:
             result = self._saved(node, item, result)
@@ -150,8 +151,8 @@ class ItemRunner:
         name = self._session.options.value("save")
         if name is None:
             return result
-        from pytest_supercache.plugin.collection import vocabulary
         from pytest_supercache.plugin.saving import EXECUTIONS_MAX, SECONDS_MAX, Saver
+        from pytest_supercache.plugin.vocabulary import vocabulary
 
         def check(smaller: "ScenarioItem") -> CheckResult:
             return self.search(node, smaller, executions=EXECUTIONS_MAX, time=SECONDS_MAX)

@@ -255,3 +255,14 @@ def _always(config: pytest.Config) -> set[str]:
     )
     words: list[str] = [] if is_other else config.getini("addopts")
     return {*words, *(f"{flag}={value}" for flag, value in pairwise(words))}
+
+
+def is_ours(item: pytest.Item) -> bool:
+    """Say whether an item is a scenario or an explored test."""
+    explored = getattr(getattr(item, "obj", None), "is_explored", False)
+    return bool(explored or hasattr(item, "scenario_item") or hasattr(item, "is_broken_file"))
+
+
+def is_given(node: pytest.Item) -> bool:
+    """Say whether ``@given`` stands around a test: each of its examples is explored."""
+    return hasattr(getattr(node, "obj", None), "hypothesis")

@@ -12,11 +12,14 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
 from pytest_supercache.core.masking import quoted
 from pytest_supercache.core.settings import SAMPLERS, SEARCHES, Exploration
-from pytest_supercache.plugin.gating import GATE_NAMES, add_gate_options
 from pytest_supercache.plugin.latencies import simulation
 from pytest_supercache.plugin.project_table import read_table
+from pytest_supercache.plugin.uncollected import SETTING
 
 PREFIX = "supercache_"
+
+_GATE_NAMES = ("release", "minimum_severity", "known_issues", "gate", SETTING)
+"""What ``[tool.supercache]`` may say about the gate."""
 
 _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("search", "NAME", str, f"how to search: {', '.join(SEARCHES)} (default: auto)"),
@@ -75,7 +78,20 @@ def add_options(parser: pytest.Parser) -> None:
         action="store_true",
         help=argparse.SUPPRESS,  # for `supercache explain --memory`
     )
-    add_gate_options(parser)
+    _add_gate_options(parser)
+
+
+def _add_gate_options(parser: pytest.Parser) -> None:
+    """Register the gate's options and ini names."""
+    group = parser.getgroup("supercache")
+    text = "decide whether the release may go; the exit status says it"
+    group.addoption("--supercache-gate", action="store_true", default=None, help=text)
+    parser.addini("supercache_gate", text, type="bool", default=None)
+    text = "the waivers (default: known-issues.toml)"
+    group.addoption("--supercache-known-issues", metavar="FILE", default=None, help=text)
+    parser.addini("supercache_known_issues", text, default=None)
+    text = "what the gate would say on another day (refused with --supercache-gate)"
+    group.addoption("--supercache-today", metavar="DATE", default=None, help=text)
 
 
 class Options:
@@ -205,7 +221,7 @@ def _number(name: str, given: Any, kind: type) -> Any:
 
 def _refuse_unknown(config: pytest.Config, table: dict[str, Any]) -> None:
     """Refuse names in ``[tool.supercache]`` that nobody knows."""
-    known = {*_KINDS, "watch", "traffic", *GATE_NAMES}
+    known = {*_KINDS, "watch", "traffic", *_GATE_NAMES}
     unknown = sorted(set(table) - known)
     if unknown:
         raise pytest.UsageError(

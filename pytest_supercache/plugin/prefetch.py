@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from pytest_supercache.core.result import CheckResult
     from pytest_supercache.plugin.session import Session
 
@@ -39,20 +37,11 @@ _PREPARE_NOTHING = frozenset({
 
 
 class Prefetch:
-    """What workers search, and what has come back."""
+    """Lets workers search what comes later."""
 
-    def __init__(self, config: pytest.Config, session: "Session") -> None:
-        self._config = config
+    def __init__(self, session: "Session") -> None:
+        self._config = session.config
         self._session = session
-        self._coming: dict[pytest.Item, Future[CheckResult | None]] = {}
-
-    def result_of(self, node: pytest.Item) -> "CheckResult | None":
-        """Wait for what a worker came to; None: the item is to be searched here.
-
-        So it is after any error in a worker: it comes again where it can be seen.
-        """
-        future = self._coming.pop(node, None)
-        return None if future is None or future.exception() is not None else future.result()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -65,14 +54,14 @@ class Prefetch:
 
         refuse_without_forks()
         with forks(workers, lambda at: self._search(items[at])) as searched:
-            self._coming = {item: searched(at) for at, item in enumerate(items)}
+            self._session.coming = {item: searched(at) for at, item in enumerate(items)}
             try:
                 return (yield)
             except KeyboardInterrupt:
                 self._keep_what_was_found()
                 raise
             finally:
-                self._coming = {}
+                self._session.coming = {}
 
     def _workers(self) -> int:
         """Return how many there may be; one item that is replayed, or xdist, needs none of ours."""
@@ -114,16 +103,16 @@ class Prefetch:
     def _keep_what_was_found(self) -> None:
         """Report findings of items whose turn has not come."""
         from pytest_supercache.core.errors import SupercacheError
+        from pytest_supercache.plugin.findings import NotAsExpected
         from pytest_supercache.plugin.item_runner import ItemRunner
-        from pytest_supercache.plugin.session import NotAsExpected
 
-        for node, future in list(self._coming.items()):
+        for node, future in list(self._session.coming.items()):
             told = future.result() if future.done() and not future.exception() else None
             if told is None or told.counterexample is None:
                 continue
             with suppress(NotAsExpected, SupercacheError):  # it is in the report
                 ItemRunner(self._session).play(_item_of(node), node)
-            self._session.keep(node)
+            self._session.findings.keep(node)
 
 
 def _item_of(node: pytest.Item) -> Any:

@@ -9,7 +9,6 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -17,27 +16,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_supercache.core.errors import SupercacheError, TokenError
-from pytest_supercache.core.masking import is_id_of, masked, masked_id
+from pytest_supercache.core.masking import is_id_of, masked_id
 from pytest_supercache.core.schedule import read_token
-from pytest_supercache.core.verdict import Verdict
+from pytest_supercache.plugin.recorded import FLOW, Recorded
 
 if TYPE_CHECKING:
-    from pytest_supercache.core.result import CheckResult
-    from pytest_supercache.core.schedule import Schedule
     from pytest_supercache.plugin.item_runner import ItemRunner
-
-REPLAYED: pytest.StashKey["Schedule"] = pytest.StashKey()
-"""The schedule that a reproducer replays at the moment."""
-
-_FLOW = "supercache_flow"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """What a reproducer holds."""
-
-    token: str
-    modules: tuple[ModuleType, ...]  # with fixtures of the project
 
 
 def reproduce(
@@ -80,46 +64,17 @@ def reproduce(
     return made
 
 
-def attempted(node: pytest.Item, check: "Callable[[], CheckResult]") -> "CheckResult":
-    """Check; for a reproducer replay first, and search when that shows no violation."""
-    recorded = recorded_of(node)
-    if recorded is None:
-        return check()
-    node.stash[REPLAYED] = read_token(recorded.token)[1]
-    try:
-        result = check()
-    finally:
-        del node.stash[REPLAYED]
-    return result if result.verdict is Verdict.VIOLATED else check()
-
-
-def recorded_of(node: pytest.Item) -> Recorded | None:
-    """Return what a reproducer replays; None: the item is none."""
-    recorded = getattr(getattr(node, "obj", None), _FLOW, None)
-    return recorded if isinstance(recorded, Recorded) else None
-
-
 def introduce(config: pytest.Config, test: object) -> None:
     """Let pytest know the fixtures of the project that a reproducer brings along."""
-    recorded = getattr(test, _FLOW, None)
+    recorded = getattr(test, FLOW, None)
     for module in recorded.modules if isinstance(recorded, Recorded) else ():
         if not config.pluginmanager.is_registered(module):
             config.pluginmanager.register(module, f"supercache:{module.__file__}")
 
 
-def is_recorded(item: pytest.Item) -> bool:
-    """Say whether an item is worth running: a reproducer runs what its token names, no other."""
-    recorded = recorded_of(item)
-    if recorded is None or not hasattr(item.obj, "is_explored"):  # type: ignore[attr-defined]
-        return True
-    named = read_token(recorded.token)[0]
-    before, found, _ = named.rpartition(f"::{masked(item.name)}")
-    return bool(found) and is_id_of(named, f"{before}::{item.name}")
-
-
 def _of_scenario(recorded: Recorded, text: str) -> FunctionType:
     def test(request: pytest.FixtureRequest, supercache_runner: "ItemRunner") -> None:
-        from pytest_supercache.plugin.collection import vocabulary
+        from pytest_supercache.plugin.vocabulary import vocabulary
         from pytest_supercache.scenario.scenario import items
         from pytest_supercache.scenario.validate import load
 
@@ -132,7 +87,7 @@ def _of_scenario(recorded: Recorded, text: str) -> FunctionType:
             )
         supercache_runner.play(item, request.node)
 
-    setattr(test, _FLOW, recorded)
+    setattr(test, FLOW, recorded)
     assert isinstance(test, FunctionType), "a function was made"
     return test
 
@@ -153,7 +108,7 @@ def _of_test(recorded: Recorded, module: ModuleType, name: str) -> FunctionType:
     vars(test).update({key: value for key, value in vars(found).items() if key != "__wrapped__"})
     parameters = [one for one in signature.parameters.values() if one.name != "self"]
     test.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    setattr(test, _FLOW, recorded)
+    setattr(test, FLOW, recorded)
     assert isinstance(test, FunctionType), "a function was made"
     return test
 

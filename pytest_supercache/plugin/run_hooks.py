@@ -1,0 +1,176 @@
+"""The hooks of one run: what is collected, what items say of themselves, and what is written."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_supercache.core.errors import SupercacheError
+from pytest_supercache.core.lifeline import interrupt_when_orphaned
+from pytest_supercache.plugin.exit_status import is_of_another_process
+from pytest_supercache.plugin.findings import FINDING, NotAsExpected
+from pytest_supercache.plugin.items import is_ours
+from pytest_supercache.plugin.recorded import FLOW, is_recorded
+from pytest_supercache.plugin.session import Session
+from pytest_supercache.plugin.terminal import columns
+
+
+class RunHooks:
+    """What pytest calls in the course of a run."""
+
+    def __init__(self, session: Session) -> None:
+        self._config = session.config
+        self._session = session
+        self._findings = session.findings
+        self._written = f"written: {session.report_folder / 'verdict.json'}"
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Prepare explored tests; with ``--supercache-replay`` keep what the token names."""
+        for item in items:
+            test: Any = getattr(item, "obj", None)
+            if hasattr(test, "is_explored"):
+                from pytest_supercache.plugin.exploring import prepare
+
+                prepare(getattr(test, "__func__", test))
+        recorded = any(hasattr(getattr(i, "obj", None), FLOW) for i in items)
+        if recorded:
+            _drop_other_cases(config, items)
+        token = config.getoption("supercache_replay")
+        if config.getoption("supercache_break"):
+            from pytest_supercache.plugin.debugging import refuse_without_replay
+
+            refuse_without_replay(config, replays=recorded or bool(token))
+        if token:
+            from pytest_supercache.plugin.collection import select_for_replay
+
+            try:
+                select_for_replay(config, items, token)
+            except SupercacheError as error:
+                raise pytest.UsageError(f"--supercache-replay: {error}") from error
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Tell the `supercache` command why something could not be collected."""
+        if report.failed and self._session.description is not None:
+            self._session.description.add_failure(report.nodeid or "the root", report.longreprtext)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Write down what was collected, for the `supercache` command."""
+        description, gate = self._session.description, self._session.gate
+        if description is not None:
+            description.write(gate.uncollected(), is_whole=not session.testsfailed)
+        if hasattr(self._config, "workerinput") and any(map(is_ours, session.items)):
+            interrupt_when_orphaned()  # a search notices no closed pipe
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Show our own texts alone; let the finding travel with its report, also between processes.
+
+        A traceback would lead through the plugin, and what is to be known is in the text.
+        """
+        report = yield
+        error = call.excinfo
+        if error is not None and isinstance(error.value, NotAsExpected | SupercacheError):
+            notes = "".join(f"\n{note}" for note in getattr(error.value, "__notes__", ()))
+            report.longrepr = f"{error.value}{_where_raised(error, item.path)}{notes}"
+        finding = item.stash.get(FINDING, None)
+        if report.when == "call" and finding is not None:
+            report.supercache = finding  # type: ignore[attr-defined]
+            _stop_if_too_much_hangs(item.session)
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the findings; on the controller those of all workers arrive here."""
+        finding = getattr(report, "supercache", None)
+        if finding is not None:
+            self._findings.add(finding)
+
+    def pytest_report_header(self) -> str | None:
+        """Say which backend is used, when it is not the default."""
+        backend = self._session.options.value("backend")
+        if not backend:
+            return None
+        from pytest_supercache.layers.servers import shown_address
+
+        return f"supercache: {shown_address(backend)}"
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write ``verdict.json`` and its page, once, where all findings are; the gate decides."""
+        gate = self._session.gate
+        is_told = self._findings.rows or gate.is_on or gate.has_begun
+        if hasattr(self._config, "workerinput") or not is_told:
+            return
+        if is_of_another_process(self._config):
+            return
+        self._write(session)
+
+    def _write(self, session: pytest.Session) -> None:
+        from pytest_supercache.core.inputs import InputError, read_json
+        from pytest_supercache.gate.same_id import OfGateRunError
+        from pytest_supercache.report.folder import write_reports
+
+        gate, folder = self._session.gate, self._session.report_folder
+        findings, circumstances = self._findings.rows, self._session.circumstances
+        decided = gate.finish(session, findings, circumstances, self._session.options.narrowing())
+        try:
+            gate.write(findings, {**circumstances, **decided})
+            document = read_json(folder / "verdict.json")
+            write_reports(document, folder, self._config.rootpath)
+            self._session.allure.write(document)
+            gate.write_texts()
+        except OfGateRunError as error:
+            self._written = f"not written: {error}"
+        except (OSError, InputError) as error:
+            if not gate.is_on:
+                raise
+            gate.cannot_write(session, error)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """List what every item said, and where the reports are."""
+        if not self._findings.rows:
+            return
+        from pytest_supercache.report.terminal import section
+
+        terminalreporter.section("supercache")
+        verbosity, width = self._config.get_verbosity(), columns(self._config)
+        for text, colour in section(self._findings.rows, verbosity=verbosity, width=width):
+            terminalreporter.line(text, **({colour: True} if colour else {}))
+        terminalreporter.line(self._written)
+
+    def pytest_unconfigure(self) -> None:
+        """Stop the servers, unless this is a fork of the process that has started them."""
+        if not is_of_another_process(self._config):
+            self._session.stop_servers()
+
+
+def _stop_if_too_much_hangs(session: pytest.Session) -> None:
+    """End the run where checks have left more threads behind than there may be."""
+    from pytest_supercache.runtime.kernel.left_threads import why_no_more
+
+    session.shouldstop = session.shouldstop or why_no_more() or False
+
+
+def _drop_other_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep of a reproducer's parametrized test what its token names."""
+    others = [item for item in items if not is_recorded(item)]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+def _where_raised(error: pytest.ExceptionInfo[BaseException], path: Path) -> str:
+    """Say which line of the test led to an error of ours; nothing for scenario files."""
+    lines = [
+        entry.lineno + 1
+        for entry in error.traceback
+        if entry.path == path and entry.name != "explored_test"  # ours, though it says otherwise
+    ]
+    if not lines or isinstance(error.value, NotAsExpected):
+        return ""
+    return f"\n  at {path.name}:{lines[-1]}"

@@ -1,0 +1,19 @@
+"""The words that scenario files of a project may use: ours, and its own verbs and systems."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_supercache.declare.registry import REGISTRY
+
+if TYPE_CHECKING:
+    from pytest_supercache.scenario.grammar import Vocabulary
+
+
+def vocabulary() -> "Vocabulary":
+    """Return the words that scenario files of this project may use."""
+    from pytest_supercache import reference  # noqa: F401 - registers the reference systems
+    from pytest_supercache.play.vocabulary import built_in_words
+    from pytest_supercache.scenario.signatures import signature_of
+
+    verbs = {name: signature_of(verb.function) for name, verb in REGISTRY.verbs.items()}
+    return replace(built_in_words(), systems=tuple(REGISTRY.systems), verbs=verbs)
