@@ -16,6 +16,7 @@ from typing import Any, TypeVarTuple
 from weakref import WeakSet
 
 from pytest_supercache.runtime.aio.await_grain import Parted
+from pytest_supercache.runtime.aio.loop import Loop
 from pytest_supercache.runtime.aio.loop_callbacks import called_by_loop, eager_flow
 from pytest_supercache.runtime.aio.loop_executor import run_on_thread
 from pytest_supercache.runtime.aio.loop_inbox import Inbox
@@ -47,7 +48,7 @@ SOCKET_SECONDS = 0.05
 """How long to wait for sockets at a time, while a command is on its way to a real server."""
 
 
-class ControlledLoop(asyncio.SelectorEventLoop):
+class ControlledLoop(Loop):
     """Runs the tasks of one execution on the thread of ``host``.
 
     Args:
@@ -102,7 +103,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
     ) -> asyncio.Handle:
         """Schedule a callback; it will find the module-level state of its actor's node."""
-        called, given = called_by_loop(self, callback, args, context)
+        called, given = called_by_loop(self._nodes, callback, args, context)
         if self.is_closed():  # asyncio raises
             return super().call_soon(called, *given, context=context)
         handle = asyncio.Handle(called, given, self, context)
@@ -117,7 +118,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         """Schedule a callback; from another thread: at a moment that the scheduler chooses."""
         is_here = threading.get_ident() == self._ident or not self.racing
         context = context if is_here else self.inbox.context_of_thread(context)
-        called, given = called_by_loop(self, callback, args, context)
+        called, given = called_by_loop(self._nodes, callback, args, context)
         handle = asyncio.Handle(called, given, self, context)
         if is_here or not self.inbox.put(handle):
             return super().call_soon_threadsafe(called, *given, context=context)
@@ -186,6 +187,10 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         """Run a function on a thread that is an actor; outside of the race, at once."""
         return run_on_thread(self, self.acting(), executor, func, args)
 
+    def put_end(self, handle: asyncio.Handle) -> None:
+        """Take the end of a job after everything that the job has handed over."""
+        self.inbox.put_end(handle)
+
     # -- tasks and their actors ------------------------------------------------------------------
 
     def acting(self) -> TaskActor | None:
@@ -232,7 +237,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         self, when: float, callback: Callable[[*Args], object], *args: *Args, **context: Any
     ) -> asyncio.TimerHandle:
         """Start a timer, and remember who did."""
-        called, given = called_by_loop(self, callback, args, context.get("context"))
+        called, given = called_by_loop(self._nodes, callback, args, context.get("context"))
         handle = super().call_at(when, called, *given, **context)
         actor = self.acting() or self.host
         self.timers.start(handle, actor, callback)
@@ -252,6 +257,10 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         child.inherited = list(parent.inherited)
         child.dismissed = parent.dismissed
         return child
+
+    @property
+    def _nodes(self) -> Controller | None:
+        return self.controller if self.swaps_state else None
 
     def _parted(self, coro: Any) -> Any:
         """Make a switch point of each suspension, where the grain is that fine."""
@@ -329,7 +338,7 @@ class ControlledLoop(asyncio.SelectorEventLoop):
         return []
 
     def _ask(self) -> None:
-        note_waits(self, self._gate.sockets)
+        note_waits(self.controller, self.actors, self._gate.sockets, self.connections)
         chosen = self.controller.ask()
         if chosen is self.turn:
             return

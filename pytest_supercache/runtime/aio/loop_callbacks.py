@@ -12,7 +12,6 @@ from pytest_supercache.runtime.memory.calls import touching
 from pytest_supercache.runtime.memory.effects import CMethod
 
 if TYPE_CHECKING:
-    from pytest_supercache.runtime.aio.event_loop import ControlledLoop
     from pytest_supercache.runtime.kernel.controller import Controller
 
 
@@ -20,7 +19,7 @@ _OF_C = frozenset({BuiltinFunctionType, CMethod, MethodWrapperType})
 
 
 def called_by_loop(
-    loop: "ControlledLoop",
+    nodes: "Controller | None",
     callback: Callable[..., Any],
     args: tuple[Any, ...],
     context: Context | None,
@@ -28,18 +27,24 @@ def called_by_loop(
     """Wrap a callback so that it runs on its actor's node, and what a method of C uses is seen.
 
     asyncio's own, of its futures and tasks, are left out.
+
+    Args:
+        nodes: enters the node, where each has module-level state of its own; else None.
+        callback: is called by the loop.
+        args: with these.
+        context: in this one; None: in the present one.
     """
     inner = callback
     while type(inner) is partial:
         inner = inner.func
     if type(inner) in _OF_C and not isinstance(getattr(inner, "__self__", None), Future):
         callback, args = touching, (callback, *args)
-    if not loop.swaps_state:
+    if nodes is None:
         return callback, args
     actor = ACTING.get() if context is None else context.get(ACTING)
     if actor is None:
         return callback, args
-    return _on_node, (loop.controller, actor.node, callback, args)
+    return _on_node, (nodes, actor.node, callback, args)
 
 
 def eager_flow(controller: "Controller") -> TaskActor | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.waits import FlagState, Wait
+from pytest_supercache.runtime.aio.loop import Loop
 from pytest_supercache.runtime.aio.tasks import fill
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import (
@@ -26,12 +27,11 @@ from pytest_supercache.runtime.sync.pools import ThreadPoolExecutor
 from pytest_supercache.runtime.sync.threads import adopt, child_of, ended, live_to_the_end
 
 if TYPE_CHECKING:
-    from pytest_supercache.runtime.aio.event_loop import ControlledLoop
     from pytest_supercache.runtime.kernel.stepping import Stepping
 
 
 def run_on_thread(
-    loop: "ControlledLoop", parent: Any, executor: Any, func: Any, args: tuple[Any, ...]
+    loop: Loop, parent: Any, executor: Any, func: Any, args: tuple[Any, ...]
 ) -> asyncio.Future[Any]:
     """Run a function on a thread that is an actor; outside of the race, at once.
 
@@ -82,9 +82,7 @@ def _queue(
     adopt(execution, child, thread, ActorThread.start)
 
 
-def _work(
-    loop: "ControlledLoop", future: asyncio.Future[Any], func: Any, args: tuple[Any, ...]
-) -> None:
+def _work(loop: Loop, future: asyncio.Future[Any], func: Any, args: tuple[Any, ...]) -> None:
     """Run a function on a thread; others may come in before its answer arrives.
 
     The loop takes the answer after what the function has handed over to it.
@@ -97,11 +95,11 @@ def _work(
     memory = loop.controller.memory
     if memory is not None and memory.sharing.locations:
         memory.part("hand over the result")
-    loop.inbox.put_end(asyncio.Handle(_answer, (loop, actor, future, answer.result, ()), loop))
+    loop.put_end(asyncio.Handle(_answer, (loop, actor, future, answer.result, ()), loop))
 
 
 def _answer(
-    loop: "ControlledLoop",
+    loop: Loop,
     actor: Actor,
     future: asyncio.Future[Any],
     func: Callable[..., Any],

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_supercache.core.footprint import ANYTHING, Footprint
 from pytest_supercache.core.schedule import LOOP_CALLS
 from pytest_supercache.core.waits import Wait
+from pytest_supercache.runtime.aio.loop import Loop
 from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, BackgroundActor, State
@@ -25,7 +26,6 @@ from pytest_supercache.runtime.sync.futures import Future
 
 if TYPE_CHECKING:
     from pytest_supercache.core.trace import StepId
-    from pytest_supercache.runtime.aio.event_loop import ControlledLoop
 
 _real_run_coroutine_threadsafe = asyncio.run_coroutine_threadsafe
 
@@ -42,7 +42,7 @@ class Inbox:
     node: str | None = None
     kind = "thread"
 
-    def __init__(self, loop: "ControlledLoop", ready: deque[asyncio.Handle]) -> None:
+    def __init__(self, loop: Loop, ready: deque[asyncio.Handle]) -> None:
         self._loop = loop
         self._ready = ready
         self._flows: dict[str, TaskActor] = {}  # by the thread that hands over
@@ -163,7 +163,7 @@ def _leave(execution: Stepping, actor: Actor) -> None:
 class _Handed:
     """A coroutine that was handed to a loop."""
 
-    def __init__(self, execution: Stepping, loop: "ControlledLoop", coro: Any) -> None:
+    def __init__(self, execution: Stepping, loop: Loop, coro: Any) -> None:
         self.future = Future()
         self.future.withdraw = self._cancel
         self._loop = loop

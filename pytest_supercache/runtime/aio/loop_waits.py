@@ -7,35 +7,48 @@ else can, past an answer that is on its way, so such an execution proves nothing
 import os
 import selectors
 import socket
-from typing import TYPE_CHECKING
+from asyncio import Task
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pytest_supercache.runtime.kernel.actor import State
+from pytest_supercache.runtime.kernel.controller import Controller
+from pytest_supercache.runtime.kernel.task_actor import TaskActor
 
-if TYPE_CHECKING:
-    from pytest_supercache.runtime.aio.event_loop import ControlledLoop
 
+def note_waits(
+    controller: Controller,
+    actors: Mapping[Task[Any], TaskActor],
+    sockets: selectors.BaseSelector | None,
+    connections: Iterable[Any],
+) -> None:
+    """Note which tasks wait for each other, or for sockets that are no client's of a layer.
 
-def note_waits(loop: "ControlledLoop", sockets: selectors.BaseSelector | None) -> None:
-    """Note which tasks wait for each other, or for sockets that are no client's of a layer."""
-    waiting = [(t, a) for t, a in loop.actors.items() if a.state is State.RUNNING and not t.done()]
-    if not loop.controller.shared_memory:
+    Args:
+        controller: is told.
+        actors: the flows of the loop's tasks.
+        sockets: that the loop waits for.
+        connections: of clients, whose commands are steps.
+    """
+    waiting = [(t, a) for t, a in actors.items() if a.state is State.RUNNING and not t.done()]
+    if not controller.shared_memory:
         for task, actor in waiting:
             if actor.meets_others(task):
-                loop.controller.note_memory(f"{actor.name} awaited what another actor ends")
+                controller.note_memory(f"{actor.name} awaited what another actor ends")
     if sockets is not None and waiting:
-        foreign = {key.fd for key in sockets.get_map().values()} - _of_clients(loop)
+        foreign = {key.fd for key in sockets.get_map().values()} - _of_clients(connections)
         if foreign:
             names = ", ".join(sorted({actor.name for _, actor in waiting}))
-            loop.controller.hazard(
+            controller.hazard(
                 f"{names} may wait for {_named(min(foreign))}, which is not controlled: it answers "
                 "in real time, which virtual time does not wait for. Replace what answers by a "
                 "double in memory"
             )
 
 
-def _of_clients(loop: "ControlledLoop") -> set[int]:
+def _of_clients(connections: Iterable[Any]) -> set[int]:
     """Return the file descriptors of the connections whose commands are steps."""
-    writers = (getattr(connection, "_writer", None) for connection in loop.connections)
+    writers = (getattr(connection, "_writer", None) for connection in connections)
     found = (writer.get_extra_info("socket") for writer in writers if writer is not None)
     return {one.fileno() for one in found if one is not None}
 

@@ -1,0 +1,35 @@
+"""What the parts of an event loop ask of it, besides what asyncio promises of every loop."""
+
+import asyncio
+from contextvars import Context
+from typing import Any
+
+from pytest_supercache.runtime.kernel.actor import Actor
+from pytest_supercache.runtime.kernel.controller import Controller
+from pytest_supercache.runtime.kernel.task_actor import TaskActor
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop under control, as its inbox and its jobs on threads see it."""
+
+    controller: Controller
+    host: Actor
+    """The body of the execution, whose thread this is."""
+    racing: bool
+    """Whether the users of the body race now."""
+    failed: list[tuple[str, asyncio.Future[Any]]]
+    """Jobs on threads that have failed, each with the name of its actor."""
+
+    def child_of(self, parent: Actor, coro: Any) -> TaskActor:
+        """Return the flow that a coroutine will be which ``parent`` starts."""
+        raise NotImplementedError
+
+    def start(
+        self, child: TaskActor, coro: Any, *, name: Any = None, context: Context, **rest: Any
+    ) -> asyncio.Task[Any]:
+        """Start a coroutine as the flow that was made for it."""
+        raise NotImplementedError
+
+    def put_end(self, handle: asyncio.Handle) -> None:
+        """Take the end of a job after everything that the job has handed over."""
+        raise NotImplementedError
