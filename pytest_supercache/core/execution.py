@@ -23,7 +23,6 @@ class Settled:
     layers: Layers = field(default_factory=dict)
     truth: dict[str, Any] | None = None  # the origin when the probes were asked, after `finally`
     probes: dict[tuple[str, str], Any] = field(default_factory=dict)
-    encodings: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -138,7 +138,3 @@ class History:
 
     def _position(self, wanted: Operation) -> int:
         return next(at for at, operation in enumerate(self.operations) if operation is wanted)
-
-    def of_user(self, user: str) -> tuple[Operation, ...]:
-        """Return one user's operations in session order."""
-        return tuple(operation for operation in self.operations if operation.user == user)

@@ -15,8 +15,6 @@ from pytest_supercache.layers.origin import Origin
 from pytest_supercache.layers.servers import AnyServer
 from pytest_supercache.layers.super_cache import SuperCache
 
-GIVEN_LAYERS = ("origin", "existing_cache", "super_cache")
-
 
 class NodeLayers:
     """What a system on one node is given."""

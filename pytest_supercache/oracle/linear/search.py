@@ -178,13 +178,6 @@ class LinearSearch:
                 yield
         self._now = after
 
-    def _all_reach(self, goal: _Goal) -> bool:
-        for burdens in self._now.burdens.values():
-            for burden in burdens:
-                if burden & goal.bit:
-                    return False
-        return True
-
     def _sort(
         self,
         configuration: Configuration,
