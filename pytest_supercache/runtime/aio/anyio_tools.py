@@ -1,6 +1,5 @@
 """What anyio's locks, events and streams are for code under test: noted as those of asyncio are."""
 
-from contextlib import ExitStack
 from typing import Any
 
 from anyio._backends import _asyncio
@@ -8,6 +7,7 @@ from anyio._core import _synchronization
 from anyio.streams import memory
 
 from pytest_supercache.runtime.aio.loop_tools import noting
+from pytest_supercache.runtime.kernel.patches import Patches
 
 _NAMES = (
     "__aenter__", "acquire", "acquire_nowait", "acquire_on_behalf_of",
@@ -23,7 +23,7 @@ _TOOLS: tuple[Any, ...] = (
 )  # fmt: skip
 """An adapter is made where no loop runs yet; the methods of a base class are not overridden."""
 
-_undo = ExitStack()
+_patches = Patches()
 
 
 def open() -> list[tuple[Any, Any]]:
@@ -32,14 +32,13 @@ def open() -> list[tuple[Any, Any]]:
         for name in _NAMES:
             method = vars(owner).get(name)
             if method is not None:
-                _undo.callback(setattr, owner, name, method)
-                setattr(owner, name, noting(method))
+                _patches.put(owner, name, noting(method))
     return []
 
 
 def close() -> None:
     """Note it no longer."""
-    _undo.close()
+    _patches.undo()
 
 
 def close_opened() -> None:

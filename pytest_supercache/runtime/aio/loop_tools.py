@@ -14,7 +14,7 @@ import sys
 import warnings
 from asyncio import _get_running_loop as get_running_loop
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -27,6 +27,7 @@ from pytest_supercache.runtime.aio.loop_inbox import run_coroutine_threadsafe
 from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
@@ -89,24 +90,19 @@ def async_pairs() -> list[tuple[Any, Any]]:
 @contextmanager
 def tools_watched() -> Iterator[None]:
     """Replace asyncio's sleep, note who uses its tools, hear of coroutines nobody awaited."""
-    with ExitStack() as undo:
+    with Patches() as replaced:
         for real, stand_in in async_pairs():
             for module in (asyncio, asyncio.tasks):
-                _replace(undo, module, real.__name__, stand_in)
+                replaced.put(module, real.__name__, stand_in)
         for owner, names in _TOOLS:
             for name in names:
                 method = owner.__dict__.get(name)
                 if method is not None:
-                    _replace(undo, owner, name, noting(method))
-        _replace(undo, asyncio.Queue, "get_nowait", _working_off(asyncio.Queue.get_nowait))
-        _rebind_to_the_running_loop(undo)
-        _hear_unawaited(undo)
+                    replaced.put(owner, name, noting(method))
+        replaced.put(asyncio.Queue, "get_nowait", _working_off(asyncio.Queue.get_nowait))
+        _rebind_to_the_running_loop(replaced)
+        _hear_unawaited(replaced)
         yield
-
-
-def _replace(undo: ExitStack, owner: Any, name: str, stand_in: Callable[..., Any]) -> None:
-    undo.callback(setattr, owner, name, getattr(owner, name))
-    setattr(owner, name, stand_in)
 
 
 def _is_racing() -> bool:
@@ -181,7 +177,7 @@ def _is_used_by_code_under_test(frame: Any) -> bool:
     return False
 
 
-def _rebind_to_the_running_loop(undo: ExitStack) -> None:
+def _rebind_to_the_running_loop(replaced: Patches) -> None:
     """A lock made at import outlives an execution's loop: it belongs to the one that runs."""
     owner: Any = asyncio.mixins._LoopBoundMixin  # noqa: SLF001
     get_loop = owner._get_loop  # noqa: SLF001
@@ -194,14 +190,12 @@ def _rebind_to_the_running_loop(undo: ExitStack) -> None:
             return loop
         return get_loop(tool)
 
-    undo.callback(setattr, owner, "_get_loop", get_loop)
-    owner._get_loop = get_running_loop  # noqa: SLF001
+    replaced.put(owner, "_get_loop", get_running_loop)
 
 
-def _hear_unawaited(undo: ExitStack) -> None:
+def _hear_unawaited(replaced: Patches) -> None:
     """The interpreter calls this when a coroutine goes away that nobody awaited."""
-    hook: Any = warnings
-    warn = hook._warn_unawaited_coroutine  # noqa: SLF001
+    warn = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined] # noqa: SLF001
 
     def note(coroutine: Any) -> None:
         actor = current_actor()
@@ -214,5 +208,4 @@ def _hear_unawaited(undo: ExitStack) -> None:
                 (actor.name, f"the coroutine {name!r} was never awaited")
             )
 
-    undo.callback(setattr, hook, "_warn_unawaited_coroutine", warn)
-    hook._warn_unawaited_coroutine = note  # noqa: SLF001
+    replaced.put(warnings, "_warn_unawaited_coroutine", note)

@@ -19,6 +19,7 @@ from pytest_supercache.declare.adapters import declarations
 from pytest_supercache.declare.registry import Watch
 from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 from pytest_supercache.runtime.observe.call_footprint import Declared, declared_call
@@ -30,7 +31,7 @@ from pytest_supercache.runtime.observe.watched_mapping import (
     WatchedMapping,
 )
 
-_ABSENT = object()
+_NO_MORE = object()
 
 
 class Watching:
@@ -39,7 +40,7 @@ class Watching:
     def __init__(self, watches: Iterable[Watch]) -> None:
         self._watches = list(watches)
         self._declared = {watch.target for watch in self._watches}
-        self._undo: list[tuple[Any, str, Any]] = []
+        self._patches = Patches()
         self._sites: dict[tuple[int, str], _Site] = {}
         self._mappings: dict[str, Declaration] = {}
         self._imported = 0  # modules at the last look
@@ -57,12 +58,7 @@ class Watching:
 
     def stop(self) -> None:
         """Put the targets back."""
-        while self._undo:
-            owner, name, original = self._undo.pop()
-            if original is _ABSENT:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, original)
+        self._patches.undo()
 
     def notice(self) -> bool:
         """Take in what was imported and learnt since; True when steps differ from now on."""
@@ -77,7 +73,7 @@ class Watching:
         Returns:
             (original, watched) pairs, for names imported elsewhere in them.
         """
-        kept = len(self._undo)
+        lasting, self._patches = self._patches, Patches()
         pairs: list[tuple[Any, Any]] = []
         for watch in self._watches:
             if watch.target.partition(":")[0] in modules:
@@ -86,9 +82,9 @@ class Watching:
                 self._apply(watch, target)
                 if is_known_elsewhere:
                     pairs.append((target.value, vars(target.owner)[target.name]))
-        for owner, name, _ in self._undo[kept:]:
+        for owner, name in self._patches.places:
             self._sites.pop((identity(owner), name), None)
-        del self._undo[kept:]
+        self._patches = lasting
         return pairs
 
     def _apply_adapters(self) -> bool:
@@ -143,15 +139,13 @@ class Watching:
         self._put(target, WatchedAttribute(target, declaration))
 
     def _put(self, target: Target, stand_in: Any) -> None:
-        original = target.value if target.is_own else _ABSENT
         try:
-            setattr(target.owner, target.name, stand_in)
+            self._patches.put(target.owner, target.name, stand_in)
         except TypeError as error:
             raise SupercacheError(
                 f"watch: {target.name!r} of {target.owner!r} cannot be replaced ({error}): it is "
                 "not written in Python. Watch what calls it, or an attribute that holds the object"
             ) from error
-        self._undo.append((target.owner, target.name, original))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -303,7 +297,7 @@ def _signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
 def _stepwise(items: Iterator[Any], execution: Stepping, declared: Declared) -> Iterator[Any]:
     while True:
         with execution.inside(declared.label, declared.footprint):
-            item = next(items, _ABSENT)
-        if item is _ABSENT:
+            item = next(items, _NO_MORE)
+        if item is _NO_MORE:
             return
         yield item

@@ -15,6 +15,7 @@ from functools import wraps
 from typing import Any
 
 from pytest_supercache.core.identity import identity
+from pytest_supercache.runtime.kernel.patches import Patches
 
 
 @contextmanager
@@ -26,12 +27,9 @@ def derived_from_real_dates() -> Iterator[None]:
         identity(freezegun.api.FakeDate): freezegun.api.real_date,
         identity(freezegun.api.FakeDatetime): _shows_virtual_time(freezegun.api.real_datetime),
     }
-    real = builtins.__build_class__
-    builtins.__build_class__ = _building(real, bases)
-    try:
+    with Patches() as replaced:
+        replaced.put(builtins, "__build_class__", _building(builtins.__build_class__, bases))
         yield
-    finally:
-        builtins.__build_class__ = real
 
 
 def _building(real: Callable[..., Any], others: dict[int, Any]) -> Callable[..., Any]:

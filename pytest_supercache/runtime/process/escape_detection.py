@@ -10,8 +10,7 @@ wrapped, and those that code under test starts are taken under control (`threads
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from functools import wraps
+from contextlib import contextmanager
 from typing import Any
 
 from pytest_supercache.declare.registry import REGISTRY
@@ -21,6 +20,7 @@ from pytest_supercache.runtime.kernel.actor import ActorThread
 from pytest_supercache.runtime.kernel.calling import current_actor
 from pytest_supercache.runtime.kernel.children import children_adopted, started
 from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
+from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import unnumbered
 from pytest_supercache.runtime.sync import threads
 
@@ -48,19 +48,19 @@ def surroundings_watched(own_addresses: frozenset[Any]) -> Iterator[None]:
     An address is a path, or a host and a port.
     """
     audit.listen(_HEARD, _hear)
-    with children_adopted(), ExitStack() as undo:
-        _own_addresses.append(own_addresses)
-        undo.callback(_own_addresses.pop)
+    with children_adopted(), Patches() as replaced:
         for owner, name, make in (
             (threading.Thread, "start", _named_start),
             (threading.Thread, "join", _controlled_join),
             (threading.Thread, "is_alive", _controlled_is_alive),
             (threading.Condition, "wait", _named_wait),
         ):
-            real = getattr(owner, name)
-            undo.callback(setattr, owner, name, real)
-            setattr(owner, name, wraps(real)(make(real)))
-        yield
+            replaced.wrap(owner, name, make)
+        _own_addresses.append(own_addresses)
+        try:
+            yield
+        finally:
+            _own_addresses.pop()
 
 
 def _named_start(start: _Method) -> _Method:

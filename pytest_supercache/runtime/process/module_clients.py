@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from pytest_supercache.layers.connections import own_size
 from pytest_supercache.layers.existing_cache import ExistingCache
+from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.observe.lookup import find_object
 
 
 @contextmanager
 def clients_replaced(names: Iterable[str], cache: ExistingCache) -> Iterator[None]:
     """Put clients of the existing cache where the code under test keeps its own."""
-    undo: list[tuple[Any, str, Any]] = []
-    try:
+    with Patches() as replaced:
         for name in names:
             owner, attribute, client = find_object(name, "redis")
             pool = getattr(client, "connection_pool", None)
@@ -21,9 +20,5 @@ def clients_replaced(names: Iterable[str], cache: ExistingCache) -> Iterator[Non
             kept = {key: options[key] for key in ("decode_responses", "encoding") if key in options}
             if (size := own_size(pool)) is not None:
                 kept["max_connections"] = size
-            undo.append((owner, attribute, client))
-            setattr(owner, attribute, cache.client(**kept))
+            replaced.put(owner, attribute, cache.client(**kept))
         yield
-    finally:
-        for owner, attribute, client in reversed(undo):
-            setattr(owner, attribute, client)

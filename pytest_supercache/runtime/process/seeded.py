@@ -24,6 +24,7 @@ from types import BuiltinFunctionType
 from typing import Any
 
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.patches import Patches
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +82,17 @@ def seeded() -> Iterator["Seeding"]:
         if numbers is not None:
             setattr(threading, _NUMBERS, itertools.count(1).__next__)
 
-    for module, name, _, stand_in in replaced:
-        setattr(module, name, stand_in)
-    try:
+    with Patches() as patches:
+        if numbers is not None:
+            patches.put(threading, _NUMBERS, numbers)  # comes back, whatever it counts to
+        for module, name, _, stand_in in replaced:
+            patches.put(module, name, stand_in)
         # `os.urandom`, where code itself has it, is real.
         pairs = [(real, own) for _, name, real, own in replaced if name != _BYTES]
-        yield Seeding(start, tuple(pairs))
-    finally:
-        for module, name, real, _ in replaced:
-            setattr(module, name, real)
-        random.setstate(state)
-        if numbers is not None:
-            setattr(threading, _NUMBERS, numbers)
+        try:
+            yield Seeding(start, tuple(pairs))
+        finally:
+            random.setstate(state)
 
 
 class _Streams:

@@ -19,6 +19,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.layers.clock import EPOCH, VirtualClock
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.readings import MICROSECOND, is_read_by_code
 from pytest_supercache.runtime.kernel.under_test import is_under_test, members_of
 from pytest_supercache.runtime.process.derived_dates import derived_from_real_dates
@@ -103,7 +104,7 @@ class _Frozen:
         self._before = list(self._api.freeze_factories)
         self._instants = [factory.time_to_freeze for factory in self._before]
         self._freezers: Any = type(self._freezer)  # whoever freezes time, starts one of them
-        self._start = self._freezers.start
+        self._patches = Patches()
 
     def begin(self) -> None:
         """Freeze time."""
@@ -119,10 +120,9 @@ class _Frozen:
         self._api.ignore_lists[-1] = ()
         if not self._before:
             self._quick = _Quick(freezer, self._factory)
-        self._freezers.start = self._watched(self._start)
+        self._patches.wrap(self._freezers, "start", self._watched)
 
     def _watched(self, start: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(start)
         def watched(freezer: Any) -> Any:
             execution = controlled()
             if execution is not None and execution.controller.phase == "race":
@@ -153,7 +153,7 @@ class _Frozen:
 
     def end(self) -> None:
         """Take back what was frozen since the beginning, by us or by somebody who forgot to."""
-        self._freezers.start = self._start
+        self._patches.undo()
         for stack, depth in self._stacks:
             del stack[depth:]
         if self._before:
@@ -183,11 +183,9 @@ def _modules_compared_by_size(api: Any) -> Iterator[None]:
             return str(by_names(module))
         return f"{id(module)}-{len(members_of(module))}"
 
-    api._get_module_attributes_hash = by_size
-    try:
+    with Patches() as replaced:
+        replaced.put(api, "_get_module_attributes_hash", by_size)
         yield
-    finally:
-        api._get_module_attributes_hash = by_names
 
 
 def _nothing(_moment: Any) -> str:

@@ -52,15 +52,15 @@ class AsyncDoors(Doors):
         self.notice()
 
     def _open(self, client: Any, connection: Any, name: str) -> None:
-        self._wrap(getattr(client, name), "execute_command", self._command)
-        self._wrap(client.Pipeline, "immediate_execute_command", self._command)
-        self._wrap(client.Pipeline, "execute", self._pipeline)
-        self._wrap(client.PubSub, "execute_command", self._command)
-        self._wrap(client.PubSub, "parse_response", self._subscription)
-        self._wrap(connection.ConnectionPool, "make_connection", self._connection)
-        self._wrap(connection.ConnectionPool, "release", areleasing)
-        self._wrap(connection.BlockingConnectionPool, "get_connection", aawaiting)
-        self._wrap(any_connection(connection), "send_packed_command", self._sending)
+        self._patches.wrap(getattr(client, name), "execute_command", self._command)
+        self._patches.wrap(client.Pipeline, "immediate_execute_command", self._command)
+        self._patches.wrap(client.Pipeline, "execute", self._pipeline)
+        self._patches.wrap(client.PubSub, "execute_command", self._command)
+        self._patches.wrap(client.PubSub, "parse_response", self._subscription)
+        self._patches.wrap(connection.ConnectionPool, "make_connection", self._connection)
+        self._patches.wrap(connection.ConnectionPool, "release", areleasing)
+        self._patches.wrap(connection.BlockingConnectionPool, "get_connection", aawaiting)
+        self._patches.wrap(any_connection(connection), "send_packed_command", self._sending)
 
     def _command(self, method: _Method) -> _Method:
         async def execute_command(client: Any, *args: Any, **options: Any) -> Any:

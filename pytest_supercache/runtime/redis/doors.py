@@ -7,7 +7,7 @@ whatever address they name; one that was opened before, or without a pool, is a 
 
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial, reduce, wraps
+from functools import partial, reduce
 from importlib import import_module
 from operator import or_
 from typing import Any
@@ -18,6 +18,7 @@ from pytest_supercache.layers.connections import OWNER, PRIVATE, any_connection
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.spinning import Question, take
 from pytest_supercache.runtime.kernel.stepping import CallSteps, Stepping
 from pytest_supercache.runtime.redis import listening
@@ -50,7 +51,7 @@ class Doors:
     def __init__(self, cache: ExistingCache, grain: str) -> None:
         self._cache = cache
         self._pools: set[Any] = set()
-        self._undo: list[tuple[type, str, Any]] = []
+        self._patches = Patches()
         self.pairs: list[tuple[Any, Any]] = []  # methods are found where they are
         self._is_valkey_open = False
         self._commands = 0  # that are being sent, or wait for their answer
@@ -72,42 +73,35 @@ class Doors:
         return True
 
     def _open(self, client: Any, connection: Any, name: str) -> None:
-        self._wrap(getattr(client, name), "execute_command", self._command)
-        self._wrap(client.Pipeline, "immediate_execute_command", self._command)
-        self._wrap(client.Pipeline, "execute", self._pipeline)
-        self._wrap(client.PubSub, "execute_command", self._command)
-        self._wrap(client.PubSub, "parse_response", self._subscription)
-        self._wrap(connection.ConnectionPool, "make_connection", self._connection)
-        self._wrap(connection.BlockingConnectionPool, "make_connection", self._connection)
-        self._wrap(connection.ConnectionPool, "release", releasing)
-        self._wrap(connection.BlockingConnectionPool, "get_connection", awaiting)
+        self._patches.wrap(getattr(client, name), "execute_command", self._command)
+        self._patches.wrap(client.Pipeline, "immediate_execute_command", self._command)
+        self._patches.wrap(client.Pipeline, "execute", self._pipeline)
+        self._patches.wrap(client.PubSub, "execute_command", self._command)
+        self._patches.wrap(client.PubSub, "parse_response", self._subscription)
+        self._patches.wrap(connection.ConnectionPool, "make_connection", self._connection)
+        self._patches.wrap(connection.BlockingConnectionPool, "make_connection", self._connection)
+        self._patches.wrap(connection.ConnectionPool, "release", releasing)
+        self._patches.wrap(connection.BlockingConnectionPool, "get_connection", awaiting)
         every = any_connection(connection)
-        self._wrap(every, "send_packed_command", self._sending)
-        self._wrap(every, "connect", self._wire.connecting)
+        self._patches.wrap(every, "send_packed_command", self._sending)
+        self._patches.wrap(every, "connect", self._wire.connecting)
         server = self._cache.server
         if self._wire.parts or server.tells_of_changes:  # else a reply is there when it is read
-            self._wrap(every, "read_response", self._wire.receiving)
+            self._patches.wrap(every, "read_response", self._wire.receiving)
             own = server.own_reader(name) if isinstance(server, FakeRedisServer) else None
             if own is not None:
-                self._wrap(own, "read_response", self._wire.receiving)
+                self._patches.wrap(own, "read_response", self._wire.receiving)
 
     def close(self) -> None:
         """Unwrap them."""
         self._cache.is_observed = self._cache.is_plain = False
-        while self._undo:
-            owner, name, method = self._undo.pop()
-            setattr(owner, name, method)
+        self._patches.undo()
 
     def forget_connections(self) -> None:
         """Close what pools of the code under test opened: the next execution starts without."""
         for pool in self._pools:
             self._cache.forget_pool(pool)
         self._pools.clear()
-
-    def _wrap(self, owner: type, name: str, make: Callable[[_Method], _Method]) -> None:
-        method = owner.__dict__[name]
-        self._undo.append((owner, name, method))
-        setattr(owner, name, wraps(method)(make(method)))
 
     def _command(self, method: _Method) -> _Method:
         def execute_command(client: Any, *args: Any, **options: Any) -> Any:

@@ -18,6 +18,7 @@ from psycopg.pq import TransactionStatus
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, perform
 
@@ -52,7 +53,7 @@ _AT_CONNECT = re.compile(
 """What SQLAlchemy asks when it connects: it holds a lock of its own then, so these are no steps."""
 _NOWAIT = re.compile(r"\bNOWAIT\b", re.IGNORECASE)
 
-_undo: list[tuple[Any, str, Any]] = []
+_patches = Patches()
 _opened: dict[int, tuple[Any, Tables]] = {}  # connections, and what their transactions touched
 
 _Method = Callable[..., Any]
@@ -62,25 +63,23 @@ def open() -> list[tuple[Any, Any]]:
     """Put steps before what psycopg sends."""
     real = psycopg.connect
     connect = _connect(psycopg.Connection.connect)
-    _put(psycopg.Connection, "connect", connect)
-    _put(psycopg, "connect", connect)
-    _put(psycopg.AsyncConnection, "connect", _named(psycopg.AsyncConnection.connect))
+    _patches.put(psycopg.Connection, "connect", connect)
+    _patches.put(psycopg, "connect", connect)
+    _patches.put(psycopg.AsyncConnection, "connect", _named(psycopg.AsyncConnection.connect))
     for cursor in (psycopg.Cursor, psycopg.ServerCursor):
         for name in ("execute", "executemany"):
-            _put(cursor, name, _statement(getattr(cursor, name)))
+            _patches.put(cursor, name, _statement(getattr(cursor, name)))
     for name in ("copy", "stream"):
-        _put(psycopg.Cursor, name, _named(getattr(psycopg.Cursor, name)))
+        _patches.put(psycopg.Cursor, name, _named(getattr(psycopg.Cursor, name)))
     for name, word in (("commit", "COMMIT"), ("rollback", "ROLLBACK"), ("close", "ROLLBACK")):
-        _put(psycopg.Connection, name, _end(getattr(psycopg.Connection, name), word))
-    _put(psycopg.Transaction, "__exit__", _leave(psycopg.Transaction.__exit__))
+        _patches.put(psycopg.Connection, name, _end(getattr(psycopg.Connection, name), word))
+    _patches.put(psycopg.Transaction, "__exit__", _leave(psycopg.Transaction.__exit__))
     return [(real, connect)]
 
 
 def close() -> None:
     """Put everything back."""
-    while _undo:
-        owner, name, real = _undo.pop()
-        setattr(owner, name, real)
+    _patches.undo()
 
 
 def close_opened() -> None:
@@ -95,11 +94,6 @@ def _roll_back(connection: Any) -> None:
     """End a transaction and wait for it: who merely hangs up holds its locks for a while."""
     if not connection.closed and connection.info.transaction_status is not TransactionStatus.IDLE:
         connection.pgconn.exec_(b"ROLLBACK")
-
-
-def _put(owner: Any, name: str, stand_in: Any) -> None:
-    _undo.append((owner, name, vars(owner)[name]))
-    setattr(owner, name, stand_in)
 
 
 def _connect(connect: _Method) -> _Method:

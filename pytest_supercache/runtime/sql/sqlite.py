@@ -18,6 +18,7 @@ from typing import Any
 from pytest_supercache.core.footprint import Footprint
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.sql.sqlite_cursor import Cursor, is_busy, joined
 from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, perform
 
@@ -45,6 +46,7 @@ _DECLARED = ("diskcache.", "django.db.")
 """Libraries whose watched calls hold all of their statements."""
 
 _real_connect = sqlite3.connect
+_patches = Patches()
 _opened: list["Connection"] = []
 _schema = [0]  # moves with every statement that may change a table's definition
 
@@ -73,14 +75,13 @@ def connect(*args: Any, **kwargs: Any) -> Any:
 def open() -> list[tuple[Any, Any]]:
     """Put our ``connect`` in the place of the real one."""
     for module in (sqlite3, sqlite3.dbapi2):
-        module.connect = connect  # type: ignore[attr-defined]
+        _patches.put(module, "connect", connect)
     return [(_real_connect, connect)]
 
 
 def close() -> None:
     """Put the real one back."""
-    for module in (sqlite3, sqlite3.dbapi2):
-        module.connect = _real_connect  # type: ignore[attr-defined]
+    _patches.undo()
 
 
 def close_opened() -> None:

@@ -19,22 +19,24 @@ from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Abandoned, Actor, ActorThread
 from pytest_supercache.runtime.kernel.calling import current_actor
+from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 from pytest_supercache.runtime.sync import threads
 
 _real_run_sync = anyio.to_thread.run_sync
+_patches = Patches()
 
 
 def open() -> list[tuple[Any, Any]]:
     """Put our ``run_sync`` in the place of the real one."""
-    anyio.to_thread.run_sync = run_sync  # type: ignore[assignment]
+    _patches.put(anyio.to_thread, "run_sync", run_sync)
     return [(_real_run_sync, run_sync)]
 
 
 def close() -> None:
     """Put the real one back."""
-    anyio.to_thread.run_sync = _real_run_sync
+    _patches.undo()
 
 
 def close_opened() -> None:

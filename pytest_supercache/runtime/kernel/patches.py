@@ -1,0 +1,73 @@
+"""Attributes of others that are replaced for a while, and put back in reverse order.
+
+An interruption may come between any two instructions: what is to be put back is noted before it is
+replaced, and forgotten after it was put back, so that to undo twice does no harm.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from types import TracebackType
+from typing import Any
+
+_ABSENT = object()
+
+
+class Patches:
+    """What was replaced, in order. As a context manager it puts everything back at its end."""
+
+    def __init__(self) -> None:
+        self._undo: list[tuple[Any, str, Any]] = []
+
+    def __enter__(self) -> "Patches":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.undo()
+
+    @property
+    def places(self) -> list[tuple[Any, str]]:
+        """The attributes that are replaced now, each with its owner."""
+        return [(owner, name) for owner, name, _ in self._undo]
+
+    def put(self, owner: Any, name: str, stand_in: Any) -> None:
+        """Replace an attribute of a module, a class or an object.
+
+        Raises:
+            TypeError: it belongs to a class that is not written in Python.
+        """
+        self._undo.append((owner, name, _kept(owner, name)))
+        try:
+            setattr(owner, name, stand_in)
+        except (AttributeError, TypeError):
+            self._undo.pop()
+            raise
+
+    def wrap(self, owner: Any, name: str, make: Callable[[Any], Callable[..., Any]]) -> None:
+        """Replace a function by what ``make`` makes of it, under the same name."""
+        function = inspect.getattr_static(owner, name)
+        self.put(owner, name, wraps(function)(make(function)))
+
+    def undo(self) -> None:
+        """Put everything back."""
+        while self._undo:
+            owner, name, kept = self._undo[-1]
+            if kept is not _ABSENT:
+                setattr(owner, name, kept)
+            elif name in vars(owner):
+                delattr(owner, name)
+            self._undo.pop()
+
+
+def _kept(owner: Any, name: str) -> Any:
+    """Return what an owner itself holds, as it holds it; what it inherits is not its own."""
+    members = getattr(owner, "__dict__", {})
+    if name in members:
+        return members[name]
+    described = inspect.getattr_static(type(owner), name, None)
+    return getattr(owner, name) if hasattr(type(described), "__set__") else _ABSENT
