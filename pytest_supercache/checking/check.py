@@ -340,16 +340,16 @@ class _Check:
             )  # fmt: skip
             return self._unknown((why,))
         repeat_first(runner)
-        return CheckResult(
+        held = CheckResult(
             verdict=Verdict.HOLDS,
             executions=runner.executions,
             blocked=runner.blocked,
-            interleavings=self._interleavings(),
             exhausted=True,
             coverage=coverage.exhausted(runner.executions, self.reduction(), runner.scope()),
             seconds=runner.seconds(),
             scope=runner.scope(),
         )
+        return self._counted(held)
 
     def _violated(self, end: End, label: Label) -> CheckResult:
         runner = self._runner
@@ -376,7 +376,6 @@ class _Check:
             executions=runner.executions,
             violating=runner.violating,
             blocked=runner.blocked,
-            interleavings=self._interleavings() if exhausted else None,
             exhausted=exhausted,
             coverage=coverage.found(runner.executions, runner.violating, share, runner.scope()),
             counterexample=counterexample,
@@ -384,6 +383,7 @@ class _Check:
             scope=runner.scope(),
             share=share,
         )
+        result = self._counted(result) if exhausted else result
         passing = find_passing(runner, counterexample, reduction_check)
         return replace(result, counterexample=replace(counterexample, passing=passing))
 
@@ -406,10 +406,12 @@ class _Check:
             scope=scope,
         )
 
-    def _interleavings(self) -> int | None:
-        """Return how many schedules there are, if that is known."""
-        reduction_check = self._searched.reduction_check
-        return self._runner.executions if reduction_check is None else reduction_check.schedules
+    def _counted(self, result: CheckResult) -> CheckResult:
+        """Add how many interleavings and schedules there are, as far as that is known."""
+        found = self._searched.reduction_check
+        if found is None:
+            return replace(result, schedules=self._runner.executions)
+        return replace(result, interleavings=found.interleavings, schedules=found.schedules)
 
     def _share(self) -> Share | None:
         """Return how much of everything fails, if everything was executed."""

@@ -189,7 +189,8 @@ class _Progress:
             total,
             verdict=Verdict.HOLDS if exhausted else Verdict.UNKNOWN,
             exhausted=exhausted,
-            interleavings=self._interleavings() if exhausted else None,
+            interleavings=self._all("interleavings") if exhausted else None,
+            schedules=self._all("schedules") if exhausted else None,
             coverage=(
                 coverage.exhausted(total.executions, self._reduction(), scope)
                 if exhausted
@@ -231,8 +232,9 @@ class _Progress:
             statistics=results[0].statistics,
         )
 
-    def _interleavings(self) -> int | None:
-        counts = [unit.result.interleavings for unit in self._done if unit.result.executions]
+    def _all(self, counted: str) -> int | None:
+        """Add up how many interleavings, or schedules, there are with each set of faults."""
+        counts = [getattr(unit.result, counted) for unit in self._done if unit.result.executions]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
 
@@ -243,7 +245,7 @@ class _Progress:
         if not kept:
             return None
         return coverage.Reduction(
-            self._interleavings(),
+            self._all("schedules"),
             sum(reduction.checks for reduction in kept),
             is_exact=all(reduction.is_exact for reduction in kept),
         )

@@ -50,7 +50,8 @@ class CheckResult:
     """The outcome of a check.
 
     ``executions`` counts the search's own runs; serial, determinism, shrinking and replay runs are
-    not in it. ``interleavings`` is the number of all schedules, when it is known. ``reasons`` says
+    not in it. ``interleavings`` are classes of equivalent schedules, ``schedules``
+    are all orders: how many there are, when that is known. ``reasons`` says
     why the verdict is UNKNOWN, one sentence each.
     """
 
@@ -60,6 +61,7 @@ class CheckResult:
     violating: int = 0
     blocked: int = 0
     interleavings: int | None = None
+    schedules: int | None = None
     exhausted: bool = False
     coverage: str = ""
     reasons: tuple[str, ...] = ()

@@ -177,10 +177,10 @@ def _counts(row: Json) -> list[tuple[str, str | None]]:
     if share:
         told.append(("interleavings", f"{share['failing']:,} of {share['interleavings']:,} fail"))
     elif row["verdict"] == "holds" and row["exhausted"]:
-        told.append(("interleavings", f"0 of {row['executions']:,} fail"))
+        told.append(("interleavings", f"0 of {row['interleavings'] or row['executions']:,} fail"))
     else:
         told.append(("executed", f"{row['executions']:,}, not all: {row['violating']:,} fail"))
-    total = share["schedules"] if share else row["interleavings"] if row["exhausted"] else None
+    total = share["schedules"] if share else row["schedules"] if row["exhausted"] else None
     if total is not None:
         failing, percent = share["failing_schedules"] if share else 0, _percent(row) or 0
         told.append(("schedules", f"{failing:,} of {total:,} ({percent:.3g} %)"))

@@ -1,7 +1,7 @@
 """``verdict.json``: what the gate, dashboards and other tools read; the schema is published.
 
 A finding becomes data where it was found, because under xdist it travels from the worker to the
-controller as text; the document only collects such rows. Version 1; later versions only add.
+controller as text; the document only collects such rows.
 """
 
 import errno
@@ -27,8 +27,7 @@ from pytest_supercache.report.agreement import apart, compared_places, first_dis
 from pytest_supercache.report.finding import Finding
 from pytest_supercache.report.plain import Plain, plain
 from pytest_supercache.report.timeline import actor_title
-
-VERSION = 1
+from pytest_supercache.report.verdict_schema import VERSION
 
 _SCOPE = ("build", "commit", "dirty", "changes", "when", "seed")
 
@@ -110,6 +109,7 @@ def finding_row(finding: Finding) -> Row:
             "violating": result.violating,
             "blocked": result.blocked,
             "interleavings": result.interleavings,
+            "schedules": result.schedules,
             "share": plain(result.share),
             "exhausted": result.exhausted,
             "reasons": list(result.reasons),

@@ -221,7 +221,7 @@ def test_tables_that_have_nothing_to_do_with_each_other_are_not_tried_in_every_o
             return opened(world, isolation_level=None, check_same_thread=False)
 
         result = judged(body, search="exhaustive")
-        return result.interleavings, result.executions
+        return result.schedules, result.executions
 
     same, apart = executions("log"), executions("counters")
     assert apart[1] < same[1]

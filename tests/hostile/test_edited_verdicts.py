@@ -52,7 +52,7 @@ EDITS = {
     "scenarios[1] is None, expected an object": edited("scenarios", 1, value=None),
     "run is [], expected an object or null": edited("run", value=[]),
     "gate.reasons is 'x', expected a list": edited("gate", "reasons", value="x"),
-    "is not a verdict.json of version 1": edited("version", value=2),
+    "is not a verdict.json of version 1 or 2": edited("version", value=3),
 }
 
 

@@ -77,5 +77,5 @@ def test_random_programs_have_the_interleavings_and_outcomes_of_their_twins(seed
         outcomes = set()
         result = check(make(made, outcomes), search="exhaustive", ticks=seed % 2)
         assert result.verdict is Verdict.HOLDS, (made, result.reasons)
-        found.append((result.executions, result.interleavings, outcomes))
+        found.append((result.executions, result.schedules, outcomes))
     assert found[0] == found[1], made

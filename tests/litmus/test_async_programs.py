@@ -141,7 +141,7 @@ def test_the_reference_conflict_written_with_coroutines_is_the_same_conflict():
         result = check(body, search="exhaustive", **options)
         counterexample = result.counterexample
         found.append(
-            (result.verdict, result.executions, result.interleavings, result.violating,
+            (result.verdict, result.executions, result.schedules, result.violating,
              result.label, counterexample.token, counterexample.replays)
         )  # fmt: skip
     assert found[0] == found[1]

@@ -188,7 +188,7 @@ COUNTS = {
 def test_on_the_real_stack_a_class_has_the_schedules_that_were_worked_out_for_it(slug):
     schedules, failing, interleavings, walk = COUNTS[slug]
     reduced = explored(slug, stop_at_first=False)
-    assert (reduced.executions, reduced.interleavings) == (interleavings, schedules)
+    assert (reduced.executions, reduced.schedules) == (interleavings, schedules)
     assert f"{failing} of {schedules} schedules" in reduced.coverage
     assert reduced.share.walk == walk
     assert f" and {100 * walk:.3g} % of random walks, not of production" in reduced.coverage

@@ -72,7 +72,7 @@ def test_with_the_fix_the_fault_strikes_and_nothing_breaks(kind):
 )
 def test_the_reduced_search_covers_every_schedule_of_every_vector(kind):
     reduced, every = explored(kind, fixed=True), explored(kind, fixed=True, search="all-schedules")
-    assert reduced.interleavings == every.executions
+    assert reduced.schedules == every.executions
     assert reduced.executions <= every.executions
     assert reduced.scope["fault vectors"] == every.scope["fault vectors"]
 

@@ -347,7 +347,7 @@ def test_at_grain_wire_a_reply_is_a_step_of_its_own(backend, grain, schedules):
         result = check_on(server, body, settings, guarantees=())
     finally:
         server.close()
-    assert (result.verdict, result.interleavings) == (Verdict.HOLDS, schedules)
+    assert (result.verdict, result.schedules) == (Verdict.HOLDS, schedules)
     assert seen == {(1, 2), (2, 1)}
 
 
@@ -361,7 +361,7 @@ def test_a_pipeline_is_received_in_one_step():
         world.run()
 
     result = check(body, grain="wire", memory="declared", search="all-schedules")
-    assert (result.verdict, result.interleavings) == (Verdict.HOLDS, 6)
+    assert (result.verdict, result.schedules) == (Verdict.HOLDS, 6)
 
 
 def test_commands_of_a_pipeline_without_a_transaction_are_sent_one_by_one_and_received_together():
@@ -376,7 +376,7 @@ def test_commands_of_a_pipeline_without_a_transaction_are_sent_one_by_one_and_re
         labels.append([step.label for step in world.stepping.record.steps if step.actor == "alice"])
 
     result = check(body, grain="wire", memory="declared", search="all-schedules")
-    assert (result.verdict, result.interleavings) == (Verdict.HOLDS, 10)
+    assert (result.verdict, result.schedules) == (Verdict.HOLDS, 10)
     assert labels[0] == ["GET a", "GET b", "receive the reply to GET b"]
 
 

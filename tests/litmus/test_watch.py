@@ -77,7 +77,7 @@ def test_every_access_to_a_watched_mapping_is_a_step(target):
     watch(f"{__name__}:{target}", reads="key", writes="key")
     seen, result = bumped(Nearer)
     assert set(seen) == {"1", "2"}
-    assert result.interleavings == 6
+    assert result.schedules == 6
 
 
 def test_the_class_above_is_not_touched_by_a_watch_of_an_attribute_below_it():

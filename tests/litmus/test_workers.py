@@ -28,7 +28,7 @@ def told(result):
         result.verdict,
         result.label,
         result.executions,
-        result.interleavings,
+        result.schedules,
         result.exhausted,
         result.coverage,
         result.notes,

@@ -84,7 +84,7 @@ def test_where_few_preemptions_are_all_there_are_nothing_else_is_needed():
 
     result = check(on_one_key, executions=200)
     assert result.verdict is Verdict.HOLDS
-    assert result.executions == result.interleavings == 20
+    assert result.executions == result.schedules == 20
 
 
 @pytest.mark.parametrize("options", [{"search": "exhaustive"}, {"stop_at_first": False}])

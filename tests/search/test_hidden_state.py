@@ -115,7 +115,7 @@ def test_hidden_state_is_caught_nine_times_of_ten_where_schedules_are_too_many(k
 def test_two_steps_are_named_and_every_schedule_is_executed_instead():
     result = check(planted(lost_update, 0), search="exhaustive", memory="declared")
     assert (result.verdict, result.exhausted) == (Verdict.HOLDS, True)
-    assert result.executions == result.interleavings
+    assert result.executions == result.schedules
     assert "the search does without a reduction" in result.notes[0]
 
 
@@ -126,5 +126,5 @@ def test_steps_that_share_nothing_hidden_keep_the_reduction():
         world.run()
 
     result = check(body, search="exhaustive")
-    assert (result.verdict, result.executions, result.interleavings) == (Verdict.HOLDS, 1, 6)
+    assert (result.verdict, result.executions, result.schedules) == (Verdict.HOLDS, 1, 6)
     assert result.notes == ()

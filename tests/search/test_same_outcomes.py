@@ -255,7 +255,7 @@ def test_the_common_workloads_take_as_many_executions_as_they_have_interleavings
 ):
     result = check(body, search="exhaustive", stop_at_first=False)
     assert (result.executions, result.violating) == (executions, failing)
-    assert (result.interleavings, result.blocked) == (schedules, 0)
+    assert (result.schedules, result.blocked) == (schedules, 0)
     assert result.exhausted
     assert result.verdict is (Verdict.VIOLATED if failing else Verdict.HOLDS)
 

@@ -66,7 +66,7 @@ def test_a_first_run_that_is_shorter_than_others_spoils_no_search(users, steps, 
     result, ran = runs_of(shop(users=users, steps=steps, keys=keys))
     assert result.verdict is Verdict.HOLDS
     assert not result.notes
-    assert result.interleavings > result.executions
+    assert result.schedules > result.executions
     serial = 24 + 10  # each order of users, and repetitions
     assert ran <= 2 * result.executions + RANDOM_RUNS + serial
 
@@ -89,7 +89,7 @@ def test_of_many_schedules_one_reversed_of_each_interleaving_and_random_ones_are
     large, _ = runs_of(
         lambda world: increments(world, "abc", 5, key=lambda name, number: f"{name}{number}")
     )
-    assert (large.executions, large.interleavings) == (1, 756_756)
+    assert (large.executions, large.schedules) == (1, 756_756)
     assert "checked by 101 further runs, no difference" in large.coverage
 
 

@@ -54,7 +54,7 @@ def test_auto_on_a_flow_too_large_says_what_was_missed_how_much_there_is_and_wha
 ):
     monkeypatch.setattr(Runner, "seconds", lambda self: self.executions / 100)
     result = check(_straight(5, 5, 5), **budget)
-    assert (result.verdict, result.exhausted, result.interleavings) == (
+    assert (result.verdict, result.exhausted, result.schedules) == (
         Verdict.UNKNOWN,
         False,
         None,
@@ -89,7 +89,7 @@ def _partly_shared(world):
 
 def test_the_number_of_interleavings_is_estimated_when_a_search_stops_early():
     exact = check(_partly_shared)
-    assert (exact.executions, exact.interleavings) == (6, 70)
+    assert (exact.executions, exact.schedules) == (6, 70)
     reason = check(_partly_shared, search="random", executions=400).reasons[0]
     found = re.search(
         r"about (\d+) \+- (\d+) schedules, which make about (\d+)(?: \+- (\d+))? inter", reason
@@ -114,7 +114,7 @@ def test_what_cannot_be_counted_is_not_estimated():
 @pytest.mark.parametrize(("lengths", "number"), [((3, 3), 20), ((3, 6), 84)])
 def test_auto_on_a_flow_that_just_fits_draws_nothing_and_holds(lengths, number):
     result = check(_straight(*lengths), executions=number)
-    assert (result.verdict, result.interleavings) == (Verdict.HOLDS, number)
+    assert (result.verdict, result.schedules) == (Verdict.HOLDS, number)
     assert "PCT" not in result.coverage
 
 

@@ -69,6 +69,7 @@ def row(name: str, verdict: str = "holds", **more: Any) -> dict[str, Any]:
         "executions": 10,
         "violating": 3 if verdict == "violated" else 0,
         "interleavings": None,
+        "schedules": None,
         "reasons": ["the budget ran out"] if verdict == "unknown" else [],
         "scope": {"users": 2, **({"assumption": assumption} if assumption else {})},
         "odds": ODDS if verdict == "violated" else None,
@@ -83,7 +84,7 @@ def document(*rows: dict[str, Any], **run: Any) -> dict[str, Any]:
     """A verdict document; `run` says how the run ended, by default as pytest would say it."""
     failed = any(not one["as_stated"] for one in rows)
     ended = {"finished": True, "exit_status": int(failed), "failed": [], "broken": []}
-    return {"version": 1, "commit": "abc1234", "dirty": False, "when": "2026-03-10T10:00:00+00:00",
+    return {"version": 2, "commit": "abc1234", "dirty": False, "when": "2026-03-10T10:00:00+00:00",
             "scenarios": list(rows), "run": {**ended, **run}}  # fmt: skip
 
 

@@ -145,6 +145,7 @@ def holds(**changed: Any) -> Finding:
         exhausted=True,
         executions=10,
         interleavings=10,
+        schedules=10,
         coverage="each of all 10 schedules was executed (2 users, 1 key)",
     )
     finding = Finding(
@@ -222,5 +223,8 @@ def compared(**changed: Any) -> Finding:
         passing=Passing(execution=held(), turned=((fill, delete),)),
     )
     share = Share(failing=3, interleavings=11, failing_schedules=26, schedules=504)
-    result = replace(finding.result, counterexample=found, share=share, exhausted=True)
+    result = replace(
+        finding.result, counterexample=found, share=share, exhausted=True,
+        interleavings=share.interleavings, schedules=share.schedules,
+    )  # fmt: skip
     return replace(finding, result=result)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pytest_supercache.report.plain import error_text, plain
 from pytest_supercache.report.verdict_json import finding_row, verdict_document, write_verdict
-from tests.unit.report.report_stories import holds, stale_set, unknown, violated
+from pytest_supercache.report.verdict_schema import read_verdict
+from tests.unit.report.report_stories import compared, holds, stale_set, unknown, violated
 
 SCHEMA = Path(__file__).parents[3] / "pytest_supercache/report/verdict.schema.json"
 SCOPE = {"build": "b1", "commit": "abc", "dirty": False, "when": "2026-01-01T00:00:00Z",
@@ -95,7 +96,7 @@ def test_document_counts_and_orders_by_item():
     document = verdict_document(reversed(rows), SCOPE)
     assert document == verdict_document(rows, SCOPE)
     assert document["counts"] == {"holds": 1, "unknown": 1, "violated": 1, "not_as_stated": 2}
-    assert document["version"] == 1
+    assert document["version"] == 2
     assert document["commit"] == "abc"
 
 
@@ -117,6 +118,21 @@ def test_written_file_replaces_the_old_one_and_leaves_nothing_beside_it(tmp_path
     for _ in range(2):
         write_verdict(tmp_path / "verdict.json", [finding_row(holds())], {})
     assert [path.name for path in tmp_path.iterdir()] == ["verdict.json"]
+
+
+def test_a_document_of_version_1_is_read_as_what_it_meant(tmp_path):
+    today = verdict_document([finding_row(compared()), finding_row(holds())], SCOPE)
+    old = [dict(row) for row in today["scenarios"]]
+    for row in old:
+        row["interleavings"] = row.pop("schedules")
+    path = tmp_path / "verdict.json"
+    path.write_text(json.dumps({**today, "version": 1, "scenarios": old}))
+    document = read_verdict(path)
+    assert document["version"] == 2
+    counted = {row["id"]: (row["interleavings"], row["schedules"]) for row in document["scenarios"]}
+    assert sorted(counted.values(), key=str) == [(11, 504), (None, 10)]
+    write_verdict(path, today["scenarios"], SCOPE)
+    assert read_verdict(path) == json.loads(path.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("finding", [violated(), holds(), unknown()])

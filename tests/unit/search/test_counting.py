@@ -73,7 +73,7 @@ def test_the_number_of_schedules_of_real_code_is_known_from_its_first_run(body):
     everything = check(body, search="all-schedules")
     assert everything.exhausted
     cut_off = check(body, search="all-schedules", executions=2)
-    ways = f"the steps of the first run can be ordered in {everything.interleavings:,} ways;"
+    ways = f"the steps of the first run can be ordered in {everything.schedules:,} ways;"
     assert ways.strip(";") + ". " in cut_off.reasons[0]
 
 
