@@ -1,20 +1,48 @@
-"""Connections that we make: what they are asked for, and the marks by which others know them."""
+"""Connections that we make: what they are asked for, and what others have to know of them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import redis
 
-OWNER = "_supercache_owner"
-"""Where a connection says which existing cache it leads to."""
+_CHANNEL = "_supercache_channel"
+"""The attribute of a connection, or of a pool, that holds what is known of it."""
 
-PRIVATE = "_supercache_private"
-"""Marks a pool whose commands are our own looks, never steps."""
 
-TRACKED = "_supercache_tracked"
-"""Marks a connection whose client keeps answers and is told of changes."""
+@dataclass(slots=True, eq=False)
+class Channel:
+    """What is known of a connection of a client library, or of a pool of them."""
+
+    owner: object = None
+    """The existing cache that it leads to; None: we did not make it."""
+    is_private: bool = False
+    """Its commands are our own looks, never steps."""
+    is_tracked: bool = False
+    """Its client keeps answers and is told of changes."""
+    is_connecting: bool = False
+    """What is said on it now makes the connection."""
+
+
+_UNKNOWN = Channel()
+
+
+def channel_of(connection: Any) -> Channel:
+    """Return what is known of a connection or a pool; it is not to be changed."""
+    known: Channel = getattr(connection, _CHANNEL, _UNKNOWN)
+    return known
+
+
+def channel_for(connection: Any) -> Channel:
+    """Return what is known of a connection or a pool, to note more."""
+    known = channel_of(connection)
+    if known is _UNKNOWN:
+        known = Channel()
+        setattr(connection, _CHANNEL, known)
+    return known
+
 
 _ADDRESS_ARGUMENTS = frozenset(
     {"cache", "cache_config",
@@ -42,9 +70,11 @@ def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def owned(connection: Any, owner: object) -> Any:
-    """Mark a connection as one that leads to ``owner``, the existing cache of one check."""
-    setattr(connection, OWNER, owner)
-    setattr(connection, PRIVATE, False)  # it may have served our own looks before
+    """Note that a connection leads to ``owner``, the existing cache of one check.
+
+    What it was before is forgotten: it may have served our own looks.
+    """
+    setattr(connection, _CHANNEL, Channel(owner))
     return connection
 
 
@@ -87,10 +117,10 @@ def private_client(connect: Callable[[], Any]) -> "redis.Redis":
 
     def private() -> Any:
         connection = connect()
-        setattr(connection, PRIVATE, True)
+        channel_for(connection).is_private = True
         return connection
 
     pool = redis.ConnectionPool()
     pool.make_connection = private  # type: ignore[method-assign]
-    setattr(pool, PRIVATE, True)
+    channel_for(pool).is_private = True
     return redis.Redis(connection_pool=pool)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.layers.clock import EPOCH
 from pytest_supercache.layers.connections import (
-    TRACKED,
+    channel_for,
     count_connection,
     owned,
     private_client,
@@ -86,7 +86,7 @@ class ExistingCache:
                 f"{self.server.description} does not. Use --supercache-backend=redis-server, or "
                 "say so once: @system(..., backend='redis-server')"
             )
-        setattr(connection, TRACKED, True)
+        channel_for(connection).is_tracked = True
         for name, usual in (("host", "localhost"), ("port", 6379)):  # the proxy asks for them
             if not hasattr(connection, name):
                 setattr(connection, name, arguments.get(name, usual))

@@ -20,7 +20,7 @@ from redis.connection import (  # type: ignore[attr-defined] # not in its __all_
     PythonRespSerializer,
 )
 
-from pytest_supercache.layers.connections import OWNER
+from pytest_supercache.layers.connections import channel_of
 
 # Older versions have the classes of connections by their first names.
 _Connection: Any = getattr(fakeredis, "FakeRedisConnection", None) or fakeredis.FakeConnection
@@ -97,7 +97,7 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
         """
         socket = self._sock
         takes_fields = getattr(socket, "takes_fields", False) and self.packs_usually
-        if not takes_fields or self.health_check_interval or getattr(self, OWNER, None) is not door:
+        if not takes_fields or self.health_check_interval or channel_of(self).owner is not door:
             self.send_command(*args)
             return
         try:

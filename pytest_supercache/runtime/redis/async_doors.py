@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.layers.connections import OWNER, any_connection
+from pytest_supercache.layers.connections import any_connection, channel_of
 from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.runtime.aio.memory_net import is_in_memory
 from pytest_supercache.runtime.kernel import async_context as async_stepping
@@ -173,7 +173,7 @@ class AsyncDoors(Doors):
 
     def _leads_here(self, connection: Any) -> bool:
         """Say whether a connection leads to the existing cache, or to a server on its own loop."""
-        if getattr(connection, OWNER, None) is self._cache:
+        if channel_of(connection).owner is self._cache:
             return True
         return is_in_memory(getattr(connection, "_writer", None))
 

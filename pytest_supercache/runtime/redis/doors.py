@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_supercache.core.footprint import NOTHING, Footprint
 from pytest_supercache.layers import redis_commands
-from pytest_supercache.layers.connections import OWNER, PRIVATE, any_connection
+from pytest_supercache.layers.connections import any_connection, channel_of
 from pytest_supercache.layers.existing_cache import PLACE, ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
 from pytest_supercache.runtime.kernel.active import controlled
@@ -260,9 +260,10 @@ class Doors:
             execution = controlled()
             if not self._commands:  # a pipeline, a subscription, somebody who has the connection
                 self._cache.is_plain = False
-            if execution is None or getattr(connection, PRIVATE, False):
+            channel = channel_of(connection)
+            if execution is None or channel.is_private:
                 return method(connection, *args, **options)
-            if getattr(connection, OWNER, None) is not self._cache:
+            if channel.owner is not self._cache:
                 execution.controller.hazard(astray(connection))
             if not (execution.tracks or execution.controller.grain == "wire"):
                 return method(connection, *args, **options)
@@ -337,7 +338,7 @@ def execution_for(client: Any) -> Stepping | None:
     """Return the running execution, unless the command is one of our own looks."""
     execution = controlled()
     pool = getattr(client, "connection_pool", None)
-    if execution is None or getattr(pool, PRIVATE, False):
+    if execution is None or channel_of(pool).is_private:
         return None
     if pool not in execution.ways:
         note_way(execution, pool)
@@ -365,7 +366,7 @@ def broken(client: Any, text: str) -> BaseException:
 
 def astray(connection: Any) -> str:
     """Say where a command goes that does not go to the existing cache, and what to do."""
-    if hasattr(connection, OWNER):
+    if channel_of(connection).owner is not None:
         return (
             "a command went to the existing cache of another check, or of a fixture: its client "
             "was made there and kept. Make the client in the system's factory, for every execution "

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.layers.connections import PRIVATE
+from pytest_supercache.layers.connections import channel_of
 from pytest_supercache.runtime.kernel import async_context as async_stepping
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.calling import current_actor
@@ -35,7 +35,7 @@ def runs_short(execution: Stepping, pool: Any) -> bool:
 def has_few(execution: Stepping, pool: Any) -> bool:
     """Say whether a pool has fewer connections than there are users."""
     size: float = getattr(pool, "max_connections", math.inf)
-    return size < len(execution.controller.actors) and not getattr(pool, PRIVATE, False)
+    return size < len(execution.controller.actors) and not channel_of(pool).is_private
 
 
 def is_only_way(execution: Stepping, pool: Any) -> bool:
@@ -122,7 +122,7 @@ def awaiting(method: Callable[..., Any]) -> Callable[..., Any]:
 
     def get_connection(pool: Any, *args: Any, **options: Any) -> Any:
         execution = _racing()
-        if execution is None or getattr(pool, PRIVATE, False) or not pool.pool.empty():
+        if execution is None or channel_of(pool).is_private or not pool.pool.empty():
             return method(pool, *args, **options)
         raise _refused(execution, pool, method)
 
@@ -134,7 +134,7 @@ def aawaiting(method: Callable[..., Any]) -> Callable[..., Any]:
 
     async def get_connection(pool: Any, *args: Any, **options: Any) -> Any:
         execution = _racing()
-        if execution is None or getattr(pool, PRIVATE, False) or pool.can_get_connection():
+        if execution is None or channel_of(pool).is_private or pool.can_get_connection():
             return await method(pool, *args, **options)
         raise _refused(execution, pool, method)
 

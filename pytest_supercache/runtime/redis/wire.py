@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from pytest_supercache.core.footprint import Footprint
-from pytest_supercache.layers.connections import OWNER, PRIVATE, TRACKED
+from pytest_supercache.layers.connections import channel_for, channel_of
 from pytest_supercache.layers.existing_cache import PLACE
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.actor import Actor
@@ -39,8 +39,6 @@ CACHED = (
     "grain='wire' of check and @explore"
 )
 
-_CONNECTING = "_supercache_connecting"
-
 
 class Wire:
     """What is under way in one check, on connections of one client library.
@@ -58,12 +56,12 @@ class Wire:
         """Wrap ``connect``: what is said on a new connection are no steps."""
 
         def connect(connection: Any, *args: Any, **options: Any) -> Any:
-            outer = getattr(connection, _CONNECTING, False)
-            setattr(connection, _CONNECTING, True)
+            channel = channel_for(connection)
+            outer, channel.is_connecting = channel.is_connecting, True
             try:
                 return method(connection, *args, **options)
             finally:
-                setattr(connection, _CONNECTING, outer)
+                channel.is_connecting = outer
 
         return connect
 
@@ -71,8 +69,9 @@ class Wire:
         """Wrap ``read_response``: a reply is a step, or waited for."""
 
         def read_response(connection: Any, *args: Any, **options: Any) -> Any:
-            if self.parts or getattr(connection, TRACKED, False):
-                execution = None if getattr(connection, PRIVATE, False) else controlled()
+            channel = channel_of(connection)
+            if self.parts or channel.is_tracked:
+                execution = None if channel.is_private else controlled()
                 if (
                     execution is not None
                     and _is_watched(connection)
@@ -117,15 +116,15 @@ def note_cached(execution: Stepping) -> None:
 
 def _send_by_hand(execution: Stepping, connection: Any) -> None:
     actor = current_actor()
-    if actor is None or actor.is_task or getattr(connection, _CONNECTING, False):
+    if actor is None or actor.is_task or channel_of(connection).is_connecting:
         return
     if actor.name not in execution.commands:
         execution.step("send", _SENDS_ANYTHING, kind="command")
 
 
 def _is_watched(connection: Any) -> bool:
-    actor = current_actor()
-    is_open = hasattr(connection, OWNER) and not getattr(connection, _CONNECTING, False)
+    actor, channel = current_actor(), channel_of(connection)
+    is_open = channel.owner is not None and not channel.is_connecting
     return is_open and actor is not None and not actor.is_task
 
 

@@ -7,7 +7,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from pytest_supercache import Verdict, check
-from pytest_supercache.layers.connections import PRIVATE, private_client
+from pytest_supercache.layers.connections import channel_of, private_client
 from pytest_supercache.layers.existing_cache import ExistingCache
 from pytest_supercache.layers.fake_server import FakeRedisServer
 
@@ -83,8 +83,8 @@ def test_a_connection_that_served_our_own_looks_is_not_taken_for_one_of_them():
     cache.reset({"k": "v"})
     cache.reset({})  # the one of our look at k is idle now
     connections = [cache.connect({}) for _ in range(2)]
-    assert not any(getattr(connection, PRIVATE) for connection in connections)
-    assert getattr(private_client(lambda: cache.connect({})).connection_pool, PRIVATE)
+    assert not any(channel_of(connection).is_private for connection in connections)
+    assert channel_of(private_client(lambda: cache.connect({})).connection_pool).is_private
 
 
 def test_after_anything_else_no_connection_is_used_again():
