@@ -1,7 +1,7 @@
 """How to explore: every knob of a check with its default, in one frozen value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
@@ -60,6 +60,12 @@ class Exploration:
     def finds_memory(self) -> bool:
         """Whether the memory that actors share is found while they run."""
         return self.memory != "declared"
+
+
+_OF_THE_RUN = frozenset({"lists_memory", "step_timeout", "leases", "odds"})
+
+OF_A_CHECK = frozenset(option.name for option in fields(Exploration)) - _OF_THE_RUN
+"""What one check may say of its own search; the rest is said by the run that it belongs to."""
 
 
 def refuse_unavailable(settings: Exploration) -> None:

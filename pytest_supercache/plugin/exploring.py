@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.fault import Faults
-from pytest_supercache.core.settings import Assume
+from pytest_supercache.core.settings import OF_A_CHECK, Assume
 from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.plugin.fixtures import LAYER_FIXTURES
@@ -61,20 +61,13 @@ def explore(
         SupercacheError: the function has no parameter ``world`` or is wrapped by
             ``@given``, or an option is unknown.
     """
-    unknown = sorted(set(own) - _OPTIONS)
+    unknown = sorted(set(own) - OF_A_CHECK)
     if unknown:
-        raise SupercacheError(
-            f"@explore: unknown option {', '.join(unknown)}; expected {', '.join(sorted(_OPTIONS))}"
-        )
+        known = ", ".join(sorted(OF_A_CHECK))
+        raise SupercacheError(f"@explore: unknown option {', '.join(unknown)}; expected {known}")
     if test is None:
         return lambda function: _explored(function, own, tuple(guarantees))
     return _explored(test, own, tuple(guarantees))
-
-
-_OPTIONS = frozenset(
-    {"search", "grain", "seed", "executions", "time", "ticks", "preemptions", "polls", "memory",
-     "atomic", "faults", "assume", "stop_at_first"}
-)  # fmt: skip
 
 
 _NEEDED = ("request", "supercache_runner")

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import inf
 from typing import Any
 
@@ -180,10 +180,6 @@ class Options:
         return None if given is None else _typed(name, given)
 
 
-_EXPLORATION = (
-    "search", "time", "executions", "preemptions", "polls", "ticks", "seed", "step_timeout",
-    "memory",
-)  # fmt: skip
 _SEARCHED_WHOLE: dict[str, Callable[[Any], bool]] = {
     "ticks": lambda given: given == "auto",
     "memory": lambda given: given != "declared",
@@ -194,6 +190,12 @@ _SEARCHED_WHOLE: dict[str, Callable[[Any], bool]] = {
 """Whether a setting leaves out nothing that the default has; faults there are none by default."""
 
 _KINDS = {name: kind for name, _, kind, _ in _OPTIONS}
+_EXPLORATION = tuple(
+    option.name
+    for option in fields(Exploration)
+    if option.name in _KINDS and option.name not in {"faults", "odds"}  # which are counts here
+)
+"""Options that are values of an exploration as they are given."""
 
 
 def _flag(name: str) -> str:
