@@ -34,13 +34,15 @@ def scope_of(
     raced: tuple[str, ...] = (),
     atomic: tuple[str, ...] = (),
     faults: int = 0,
-    touches_memory: bool = True,
+    reach: "Reach",
+    is_given: bool = False,
     guarantees: tuple[Guarantee, ...] = (),
     own_checks: str = "",
 ) -> Scope:
-    """Describe within which bounds a verdict is meant; memory may not have been looked at.
+    """Describe within which bounds a verdict is meant.
 
     ``own_checks`` are the checks of the body itself, in words; errors and deadlocks always are.
+    ``is_given``: the layers held something at the start.
     """
     keys = {operation.key for operation in execution.history if operation.key is not None}
     judged = [one.name for one in guarantees if one.name != ANSWERS.name]
@@ -58,8 +60,9 @@ def scope_of(
     }
     if not judged:
         scope["judged only"] = _and("errors", "deadlocks", own_checks)
-    if not (scope["operations"] or touches_memory or any(map(_is_visible, execution.race))):
-        scope["idle"] = 1
+    if not reach.layers:
+        scope["reaches"] = reach.farthest
+        scope["given"] = int(is_given)
     if raced:
         scope["shared memory"] = _listed(raced)
     if atomic:
@@ -69,6 +72,40 @@ def scope_of(
     if settings.assume is not None:
         scope["assumption"] = f"no operation pauses {settings.assume.pause * 1000:g} ms or more"
     return scope
+
+
+@dataclass(slots=True)
+class Reach:
+    """How far the code of the actors has come, in any execution."""
+
+    layers: bool = False
+    """A step was one of a layer, or of anything else that holds data outside of its memory."""
+    locks: bool = False
+    """There was another step: of a lock, a thread, a clock."""
+    reads_memory: bool = False
+    writes_memory: bool = False
+
+    def note(self, execution: Execution) -> None:
+        """Take in the steps of one execution."""
+        if not self.layers:
+            visible = [step for step in execution.race if _is_visible(step)]
+            self.layers = any(step.kind not in _WITHOUT_DATA for step in visible)
+            self.locks |= bool(visible)
+
+    @property
+    def farthest(self) -> str:
+        """Where it ended, in a word."""
+        reached = (
+            ("layers", self.layers), ("memory", self.writes_memory),
+            ("memory that is only read", self.reads_memory), ("locks", self.locks),
+        )  # fmt: skip
+        return next((what for what, is_reached in reached if is_reached), "nothing")
+
+
+_WITHOUT_DATA = frozenset(
+    {"await", "busy", "clock", "line", "lock", "memory", "pool", "thread", "user"}
+)
+"""Kinds of steps that say nothing of what the code has reached outside of its memory."""
 
 
 def _memory(settings: Exploration, *, shared: bool) -> str:

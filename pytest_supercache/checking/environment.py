@@ -119,6 +119,11 @@ class CheckEnvironment:
         """Called after each execution of a search."""
 
     @property
+    def is_given(self) -> bool:
+        """Whether a layer holds something at the start of an execution."""
+        return any(self._given.values())
+
+    @property
     def sharing(self) -> Sharing:
         """What is known of memory that actors share."""
         return self._finding.sharing

@@ -106,6 +106,7 @@ class Runner:
     goes_on: bool = False  # after a finding, to find the smallest one
     _found_after: float = 0.0  # seconds
     further: int = 0  # executions since the finding
+    reach: coverage.Reach = field(default_factory=coverage.Reach)
     not_judged: dict[str, None] = field(default_factory=dict)
     never_judged: frozenset[str] | None = None  # in none of the executions so far; None: of none
 
@@ -127,6 +128,7 @@ class Runner:
         if execution.missed:
             self.idle += 1
             return execution
+        self.reach.note(execution)
         violations = self.violations = self.judge(execution).violations
         if is_enough:
             self.further += 1
@@ -315,13 +317,17 @@ class Runner:
         """Describe within which bounds a verdict is meant."""
         if self.first is None:
             return {}
+        sharing, is_blind = self.environment.sharing, not self.settings.finds_memory
+        self.reach.reads_memory = is_blind or sharing.is_touched
+        self.reach.writes_memory = is_blind or sharing.is_written
+        self.reach.note(self.first)
         return coverage.scope_of(
             self.first, self.settings, backend=self.environment.backend, shared=self.shared,
             early_ticks=self.early_ticks, simplified=(*self.simplified, *self._said_of_keys()),
-            raced=self.environment.sharing.names(), faults=len(self.vector),
-            atomic=tuple(sorted(self.environment.sharing.taken_as_atomic)),
-            touches_memory=not self.settings.finds_memory or self.environment.sharing.is_touched,
-            guarantees=self.guarantees, own_checks=self.own_checks,
+            raced=sharing.names(), faults=len(self.vector),
+            atomic=tuple(sorted(sharing.taken_as_atomic)), reach=self.reach,
+            is_given=self.environment.is_given, guarantees=self.guarantees,
+            own_checks=self.own_checks,
         )  # fmt: skip
 
 

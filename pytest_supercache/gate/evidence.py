@@ -89,10 +89,24 @@ def _nothing_tried(row: Mapping[str, Any], scope: Mapping[str, Any]) -> str | No
 
     A test in Python need not have operations: its code may touch memory and nothing else.
     """
-    if row.get("system") and scope.get("operations") == 0:
+    reaches = scope.get("reaches")
+    if not row.get("system"):
+        if reaches == "nothing" or scope.get("idle"):
+            return "its actors touched no layer, no lock and no memory, so nothing was tried"
+        return None
+    if scope.get("operations") == 0:
         return "no operation reached the system, so nothing was tried"
-    if scope.get("idle"):
-        return "its actors touched no layer, no lock and no memory, so nothing was tried"
+    if reaches not in {None, "memory"}:
+        return (
+            "its operations came to no layer and wrote nothing, so nothing was tried: see whether "
+            "they reach the system (a wrong route, a name that is not there, an error that is "
+            "swallowed)"
+        )
+    if reaches == "memory" and scope.get("given"):
+        return (
+            "its operations came to no layer, although the file says what the layers hold: see "
+            "whether they reach the system; if its memory is all they use, leave `given` out"
+        )
     return None
 
 

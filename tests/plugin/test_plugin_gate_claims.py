@@ -78,6 +78,65 @@ def test_a_scenario_in_which_no_operation_reaches_the_system_is_no_evidence(
     )
 
 
+ROUTED = """
+import pytest_supercache as sc
+
+@sc.system("shop")
+class Shop:
+    def __init__(self, layers):
+        self.origin, self.near, self.served = layers.origin, layers.super_cache, 0
+
+    def get(self, key):
+        value = self.near.get(key)
+        if value is None:
+            value = self.origin.get(key)
+            self.near.put(key, value)
+        return value
+
+    def set(self, key, value):
+        self.origin.set(key, value)
+        self.near.invalidate(key)
+
+    def request(self, method, path, *body):
+        self.served += {counted}
+        routes = {{"GET prices": self.get, "PUT prices": self.set}}
+        route = routes.get(f"{{method}} {{path.split('/')[1]}}")
+        return {{"price": route(path.split("/")[2], *body)}} if route else {{"status": 404}}
+
+@sc.verb("page", observes=lambda answer, item: {{item: answer.get("price")}})
+def page(shop, user, item: str):
+    return shop.request("GET", f"/{path}/{{item}}")
+
+@sc.verb("change", writes=lambda item, price: {{item: price}})
+def change(shop, user, item: str, price: int):
+    return shop.request("PUT", f"/{path}/{{item}}", price)
+"""
+
+PAGES = """
+scenario: Nobody keeps the old price
+id: C-8
+system: shop
+given: {origin: {k: 100}}
+users:
+  alice: [{page: {item: k}}]
+  bob: [{change: {item: k, price: 5}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "counted", "status"), [("prices", 0, 1), ("price", 0, 6), ("price", 1, 6)]
+)
+def test_a_scenario_whose_operations_come_to_no_layer_is_no_evidence(
+    project: Project, path: str, counted: int, status: int
+) -> None:
+    """As with a wrong route that a framework answers with 404, whatever it counts meanwhile."""
+    project.conftest(ROUTED.format(path=path, counted=counted))
+    project.scenario(PAGES)
+    assert project.run("--supercache-gate", "--supercache-memory=auto").ret == status
+    if status == 6:
+        assert gate(project)["reasons"][0].startswith("C-8 is UNKNOWN: its operations came to no")
+
+
 EXPLORED = """
 import threading
 import pytest_supercache as sc

@@ -47,8 +47,8 @@ class Sharing:
         """Coroutines that touch shared memory before their first step: their start is a step."""
         self.answers: set[tuple[str, str]] = set()
         """Actor and label of steps whose answer is followed by an access to shared memory."""
-        self.is_touched = False
-        """Code of an actor has touched memory, shared or not: it does something."""
+        self.is_touched = self.is_written = False
+        """Code of an actor has touched memory, shared or not; and it has written some."""
         self.replaced: set[str] = set()
         """Names of functions and classes that are replaced in the race: reads of them count."""
         self.looked_into: set[str] = set()

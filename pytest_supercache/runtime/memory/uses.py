@@ -125,6 +125,7 @@ class Comparison:
         moment = actor.taken if section is None else (actor.taken, section.label)
         is_like = use.is_bare or use.seen_after == moment
         if is_new or not is_like or writes > use.writes:
+            self._sharing.is_written |= writes
             is_alone = len(uses) == len(mine) == 1  # nobody else has used any of it
             if (self._adds(use, actor, work, writes=writes) or is_new) and not is_alone:
                 self._compare(uses, part, who, use, holder, actor)

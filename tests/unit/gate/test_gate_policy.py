@@ -89,8 +89,26 @@ CASES: dict[str, Case] = {
         [row("test_it", system="", scope={"operations": 0})], {},
         GO, "1 scenario"),
     "a test in which nothing happens": (
+        [row("test_it", system="", scope={"operations": 0, "reaches": "nothing"})], {},
+        NONE, "test_it is UNKNOWN: its actors touched no layer"),
+    "a test in which nothing happens, by an older version": (
         [row("test_it", system="", scope={"operations": 0, "idle": 1})], {},
         NONE, "test_it is UNKNOWN: its actors touched no layer"),
+    "a test that comes to locks only": (
+        [row("test_it", system="", scope={"operations": 0, "reaches": "locks"})], {},
+        GO, "1 scenario"),
+    "a scenario that comes to locks only": (
+        [row("S[shop]", scope={"operations": 2, "reaches": "locks", "given": 0})], {},
+        NONE, "S[shop] is UNKNOWN: its operations came to no layer and wrote nothing"),
+    "a scenario that only reads its memory": (
+        [row("S[shop]", scope={"operations": 2, "reaches": "memory that is only read"})], {},
+        NONE, "S[shop] is UNKNOWN: its operations came to no layer and wrote nothing"),
+    "a scenario of memory": (
+        [row("S[shop]", scope={"operations": 2, "reaches": "memory", "given": 0})], {},
+        GO, "1 scenario"),
+    "a scenario of memory that says what layers hold": (
+        [row("S[shop]", scope={"operations": 2, "reaches": "memory", "given": 1})], {},
+        NONE, "S[shop] is UNKNOWN: its operations came to no layer, although the file says"),
     # -- which systems count
     "stated violated on a release system": (
         [row("S[shop]", "violated", stated="violated"), row("T[shop]")], {"release": ("shop",)},
