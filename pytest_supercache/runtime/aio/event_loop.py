@@ -24,7 +24,7 @@ from pytest_supercache.runtime.aio.loop_sleepers import Sleepers
 from pytest_supercache.runtime.aio.loop_waits import note_waits
 from pytest_supercache.runtime.aio.memory_net import Network, Server
 from pytest_supercache.runtime.aio.selector import Selector
-from pytest_supercache.runtime.aio.tasks import live
+from pytest_supercache.runtime.aio.tasks import Task, live
 from pytest_supercache.runtime.aio.timers import Timers
 from pytest_supercache.runtime.kernel.actor import (
     Abandoned,
@@ -144,10 +144,24 @@ class ControlledLoop(Loop):
         """Start a coroutine as the flow that was made for it."""
         name = child.name if name is None else name
         act_in(context, child)
-        task = super().create_task(self._parted(coro), name=name, context=context, **rest)
+        task = self._made(self._parted(coro), name, context, **rest)
         self._adopt(child, task, context)
         task.add_done_callback(self._ended)
         return task
+
+    def _made(self, coro: Any, name: str, context: Context, **rest: Any) -> asyncio.Task[Any]:
+        """Make a task; where the code under test makes its own, cancels are not heard."""
+        if self.get_task_factory() is None and not rest:
+            return Task(coro, loop=self, name=name, context=context)
+        return super().create_task(coro, name=name, context=context, **rest)
+
+    def note_cancel(self, task: asyncio.Task[Any]) -> None:
+        """Note that a task is cancelled: it may be so before the answer of each of its steps."""
+        actor, memory = self.actors.get(task), self.controller.memory
+        if actor is None or memory is None or task.done() or self.controller.leaving():
+            return
+        if self.racing and task is not asyncio.current_task(self) and not actor.dismissed:
+            memory.sharing.note_cancelled(actor.name)
 
     def create_future(self) -> asyncio.Future[Any]:
         """Make a future; those that code under test makes are memory that tasks share."""
@@ -208,7 +222,7 @@ class ControlledLoop(Loop):
         """Start the task of a user who was chosen for the first time."""
         context = self.context.copy()
         flow = self._parted(live(actor, self.controller))
-        task = super().create_task(flow, name=actor.name, context=context)
+        task = self._made(flow, actor.name, context)
         self._adopt(actor, task, context)
         self.wake()
 

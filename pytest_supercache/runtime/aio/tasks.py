@@ -1,4 +1,4 @@
-"""The code inside tasks: a user's coroutine, or a function that fills a future."""
+"""Tasks under control, and the code inside: a user's coroutine, or what fills a future."""
 
 import asyncio
 import concurrent.futures
@@ -9,6 +9,16 @@ from pytest_supercache.runtime.kernel.actor import Abandoned
 from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.task_actor import TaskActor
 from pytest_supercache.runtime.memory.calls import touching
+
+
+class Task(asyncio.Task[Any]):
+    """A task that tells its loop when somebody cancels it."""
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Ask the task to end, as asyncio does."""
+        loop: Any = self.get_loop()
+        loop.note_cancel(self)
+        return super().cancel(msg)
 
 
 async def live(actor: TaskActor, controller: Controller) -> None:

@@ -172,7 +172,8 @@ class Accesses:
         """Say whether the answer of a step is parted from what follows; note that it comes now."""
         if not actor.is_task:
             return actor.callers > 0
-        if (actor.name, label) in self.sharing.answers:
+        sharing = self.sharing
+        if (actor.name, label) in sharing.answers or actor.name in sharing.cancelled:
             self._places.add(place_of_answer(actor.name, label))
             return True
         self._answered[actor.name] = label

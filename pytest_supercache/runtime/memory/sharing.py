@@ -43,8 +43,9 @@ class Sharing:
         """Which of the names that were declared have met memory that is shared."""
         self.wants_names = listing is not None
         """Something is shared, so executions have to name their objects from now on."""
-        self.starts: set[str] = set()
-        """Coroutines that touch shared memory before their first step: their start is a step."""
+        self.starts, self.cancelled = set[str](), set[str]()
+        """Coroutines whose start is a step, for they touch shared memory before their first one;
+        and those whose answers are steps, for somebody cancels their tasks."""
         self.answers: set[tuple[str, str]] = set()
         """Actor and label of steps whose answer is followed by an access to shared memory."""
         self.is_touched = self.is_written = False
@@ -130,7 +131,7 @@ class Sharing:
     @property
     def changes_steps(self) -> bool:
         """Whether there are steps, or footprints of steps, only because memory is shared."""
-        return bool(self.locations or self._touched)
+        return bool(self.locations or self._touched or self.answers or self.cancelled)
 
     def add(self, location: Location) -> None:
         """Note that a location is shared."""
@@ -275,6 +276,12 @@ class Sharing:
         """Note that an actor touches shared memory after the answer of a step."""
         if (actor, label) not in self.answers and not self._is_complete:
             self.answers.add((actor, label))
+            self._has_grown = True
+
+    def note_cancelled(self, actor: str) -> None:
+        """Note that somebody cancels the task of an actor: answers of its steps are steps."""
+        if actor not in self.cancelled and not self._is_complete:
+            self.cancelled.add(actor)
             self._has_grown = True
 
     def join(self, actor: str, label: str, footprint: Footprint) -> None:
