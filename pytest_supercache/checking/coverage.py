@@ -354,7 +354,8 @@ def _size(first: Execution, sampler: Sampler | None, different: tuple[int, int])
     schedules = None if size is None else _estimated(size.schedules, different[0])
     if size is not None and schedules is not None:
         of = size.interleavings
-        interleavings = None if of is None else _estimated(of, different[1])
+        is_possible = of is not None and (of.mean or 0) <= (size.schedules.mean or 0)
+        interleavings = _estimated(of, different[1]) if of is not None and is_possible else None
         make = f", which make {interleavings} interleavings" if interleavings else ""
         walks = f"{size.schedules.walks:,} random walks"
         return f"there are {schedules} schedules{make} (estimated by {walks})"

@@ -170,6 +170,20 @@ def test_an_estimate_is_never_below_what_was_executed(different, told):
     assert told in why_unfinished(9, 1.0, settings, first, search, different=different)
 
 
+def test_an_estimate_of_more_interleavings_than_schedules_is_not_told():
+    """They come from other numbers of walks, and there cannot be more."""
+    simulator = Simulator(lambda: {"a": straight(5), "b": straight(5)})
+    first = simulator.attempt(Priorities(Random(0), 2, 10))
+    size = Estimate()
+    for _ in range(2):
+        size.add(first, 252.0)
+    size.interleavings.add(900.0)
+    search = sampler("uniform", 0, first.schedule.choices)
+    search.size = size
+    told = why_unfinished(9, 1.0, Exploration(search="uniform"), first, search, different=(1, 1))
+    assert "about 252 schedules (estimated by 2 random walks)" in told
+
+
 def test_schedules_that_were_drawn_again_are_counted_once():
     reason = check(_straight(2, 2), search="uniform", executions=50).reasons[0]
     assert "50 of at most 50 executions" in reason
