@@ -10,8 +10,8 @@ from tests.time_spent import TimeSpent, budget_of
 TESTS = Path(__file__).parent
 
 CHANGES_WITH_PYTHON = (
-    "adapters", "conformance", "laws", "litmus", "regressions", "search", "soundness",
-    "unit/layers", "unit/runtime", "unit/search",
+    "adapters", "compatibility", "conformance", "laws", "litmus", "regressions", "search",
+    "soundness", "unit/layers", "unit/runtime", "unit/search",
 )  # fmt: skip
 """Folders whose claims depend on the interpreter; single tests elsewhere have the mark `python`."""
 

@@ -1,0 +1,308 @@
+"""What is relied on of Hypothesis, pytest, freezegun, bytecode, anyio, psycopg and libraries.
+
+What is not promised is imported by the check that is about it, so that no other check fails for it.
+"""
+
+import datetime
+import inspect
+import time
+
+import anyio
+import async_lru
+import bytecode
+import freezegun
+import freezegun.api
+import hypothesis
+import psycopg
+import pytest
+import xdist
+import xdist.newhooks
+from anyio.streams import memory
+from asgiref.local import Local
+from django.core.cache import caches
+from django.core.cache.backends import locmem
+from hypothesis import strategies as st
+
+from pytest_supercache.declare.adapters import aiocache, diskcache, django
+from pytest_supercache.declare.adapters import async_lru as async_lru_table
+from pytest_supercache.plugin.prefetch import _PREPARE_NOTHING, _is_runner_overridden
+from pytest_supercache.runtime.observe.targets import find_target
+from pytest_supercache.runtime.process.library_doors import _BEFOREHAND, _DOORS
+from pytest_supercache.runtime.process.virtual_time import clock_pairs
+from tests.compatibility.rows import Checks
+
+CHECKS = Checks()
+
+
+@CHECKS.of("hypothesis._settings.local_settings")
+def _settings_can_be_those_of_one_search():
+    from hypothesis._settings import local_settings
+
+    profile = hypothesis.settings(hypothesis.settings.default, max_examples=7)
+    with local_settings(profile):
+        assert hypothesis.settings.default.max_examples == 7
+
+
+@CHECKS.of("hypothesis.control._current_build_context, is_final, data.target_observations")
+def _the_example_that_is_tried_can_be_given_to_other_threads():
+    from hypothesis.control import _current_build_context
+
+    seen = []
+
+    @hypothesis.settings(max_examples=1, database=None, deadline=None)
+    @hypothesis.given(st.just(1))
+    def test(_number):
+        example = _current_build_context.value
+        seen.append((example.is_final, example.data.target_observations))
+        with _current_build_context.with_value(example):
+            hypothesis.target(1.0, label="told")
+        seen.append(dict(example.data.target_observations))
+
+    test()
+    assert seen[:2] == [(False, {"told": 1.0}), {"told": 1.0}], "what an example told is kept there"
+    assert _current_build_context.value is None, "outside of examples there is none"
+
+
+@CHECKS.of("_hypothesis_internal_use_settings, _hypothesis_internal_use_reproduce_failure")
+def _a_test_with_given_keeps_its_settings():
+    @hypothesis.settings(max_examples=3, deadline=None)
+    @hypothesis.given(st.just(1))
+    def test(_number):
+        pass
+
+    assert test._hypothesis_internal_use_settings.max_examples == 3
+
+    @hypothesis.reproduce_failure(hypothesis.__version__, b"AA")
+    def explored():
+        pass
+
+    assert "_hypothesis_internal_use_reproduce_failure" in vars(explored)
+
+
+@CHECKS.of("hypothesis.statistics.collector, describe_statistics")
+def _statistics_of_a_search_can_be_heard():
+    from hypothesis.statistics import collector, describe_statistics
+
+    heard = []
+    with collector.with_value(heard.append):
+        hypothesis.find(
+            st.data(), lambda _data: True,
+            settings=hypothesis.settings(max_examples=5, database=None),
+        )  # fmt: skip
+    assert heard, "the collector is told"
+    heard[0]["nodeid"] = "an item"
+    assert describe_statistics(heard[0]).startswith("an item"), "statistics are told as text"
+
+
+@CHECKS.of("hypothesis.core.encode_failure, hypothesis.database.choices_to_bytes")
+def _a_failure_is_written_as_the_numbers_that_were_drawn():
+    from hypothesis.core import encode_failure
+    from hypothesis.database import choices_to_bytes
+
+    @hypothesis.settings(database=None, deadline=None)
+    @hypothesis.reproduce_failure(hypothesis.__version__, encode_failure([2]))
+    @hypothesis.given(st.integers(0, 3))
+    def test(number):
+        assert number != 2, "the drawn one"
+
+    with pytest.raises(AssertionError, match="the drawn one"):
+        test()
+    assert isinstance(choices_to_bytes([2]), bytes)
+
+
+@CHECKS.of("pytest.Module._getobj")
+def _a_module_of_items_asks_for_its_object():
+    found = inspect.getattr_static(pytest.Module, "obj")
+    assert "_getobj" in found.fget.__code__.co_names, "what fixtures take for the module"
+
+
+@CHECKS.of("item._fixtureinfo.name2fixturedefs")
+def _an_item_knows_the_fixtures_of_each_name(request):
+    known = request.node._fixtureinfo.name2fixturedefs
+    assert len(known["request_of_the_check"]) == 1, "each name leads to those that have it"
+    assert _is_runner_overridden(request.node), "a fixture that is not there is not the only one"
+
+
+@CHECKS.of("plugins capturemanager, terminalreporter")
+def _plugins_of_pytest_have_their_names(request):
+    plugins = request.config.pluginmanager
+    capture = plugins.getplugin("capturemanager")
+    for name in ("suspend", "resume", "global_and_fixture_disabled"):
+        assert callable(getattr(capture, name)), f"capturemanager.{name}"
+    assert "in_" in inspect.signature(capture.suspend).parameters
+    reporter = plugins.getplugin("terminalreporter")
+    assert reporter is None or hasattr(reporter, "isatty"), "a worker has none"
+
+
+@CHECKS.of("packages _pytest, xdist, _hypothesis_pytestplugin and others")
+def _hooks_that_change_nothing_are_known_by_their_packages(request):
+    plugins = {type(plugin) for plugin in request.config.pluginmanager.get_plugins()}
+    packages = {str(kind.__module__).partition(".")[0] for kind in plugins}
+    assert "_pytest" in packages, "pytest's own plugins are in this package"
+    assert inspect.getmodule(pytest.Session).__name__.startswith("_pytest.")
+    hypothesis_plugin = request.config.pluginmanager.getplugin("hypothesispytest")
+    assert hypothesis_plugin.__name__.startswith("_hypothesis_pytestplugin")
+    assert {"_pytest", "xdist", "_hypothesis_pytestplugin"} <= _PREPARE_NOTHING
+
+
+@CHECKS.of("config.workerinput, node.workeroutput, hooks of xdist")
+def _a_worker_of_xdist_is_known_by_its_config(request):
+    is_worker = hasattr(request.config, "workerinput")
+    assert is_worker is xdist.is_xdist_worker(request), "only a worker's config has this"
+    assert is_worker is hasattr(request.config, "workeroutput"), "and what it answers"
+    for name in ("pytest_xdist_node_collection_finished", "pytest_testnodedown"):
+        assert hasattr(xdist.newhooks, name), f"the hook {name}"
+    finished = xdist.newhooks.pytest_xdist_node_collection_finished
+    assert "ids" in inspect.signature(finished).parameters
+
+
+@CHECKS.of("freezegun.api: real_..., fake_..., FakeDatetime, FakeDate")
+def _each_clock_has_a_real_and_a_frozen_one():
+    pairs = clock_pairs()
+    assert len(pairs) == 11
+    with freezegun.freeze_time("2030-01-01"):
+        assert vars(time)["time"] is freezegun.api.fake_time, "it stands in the module"
+        assert datetime.datetime is freezegun.api.FakeDatetime
+        assert datetime.date is freezegun.api.FakeDate
+    assert vars(time)["time"] is freezegun.api.real_time
+
+
+@CHECKS.of("freezegun.api: freeze_factories, ignore_lists, tick_flags, tz_offsets")
+def _what_is_frozen_is_in_four_stacks():
+    api = freezegun.api
+    stacks = [api.freeze_factories, api.ignore_lists, api.tick_flags, api.tz_offsets]
+    before = list(map(len, stacks))
+    freezer = freezegun.freeze_time("2030-01-01")
+    factory = freezer.start()
+    try:
+        assert list(map(len, stacks)) == [depth + 1 for depth in before], "each has one more"
+        assert api.freeze_factories[-1] is factory, "the last factory is the one in force"
+        later = datetime.datetime(2031, 1, 1)  # noqa: DTZ001 - as freezegun has them
+        factory.time_to_freeze = later
+        assert factory() == later, "the clock is moved by its attribute"
+        for name in ("reals", "fake_names", "modules_at_start", "ignore"):
+            assert hasattr(freezer, name), f"what stop() needs is there: {name}"
+        assert freezer.reals[id(api.fake_time)] is api.real_time
+    finally:
+        freezer.stop()
+    assert list(map(len, stacks)) == before
+
+
+@CHECKS.of("freezegun.api._get_module_attributes_hash")
+def _modules_that_were_scanned_are_known_by_a_hash():
+    asked = []
+    usual = freezegun.api._get_module_attributes_hash
+    freezegun.api._get_module_attributes_hash = lambda module: asked.append(module) or usual(module)
+    try:
+        with freezegun.freeze_time("2030-01-01"):
+            pass
+    finally:
+        freezegun.api._get_module_attributes_hash = usual
+    assert asked, "freezegun asks it for each module"
+
+
+@CHECKS.of("Bytecode._copy_attr_from, from_code, to_code")
+def _code_survives_the_round_trip_through_a_list_of_instructions():
+    def shop(price, *, times=2):
+        """Return what it costs."""
+        return [price for _ in range(times)]
+
+    code = shop.__code__
+    original = bytecode.Bytecode.from_code(code, conserve_exception_block_stackdepth=True)
+    made = bytecode.Bytecode(list(original))
+    made._copy_attr_from(original)
+    again = made.to_code(stacksize=code.co_stacksize, compute_exception_stack_depths=False)
+    for name in ("co_name", "co_filename", "co_argcount", "co_kwonlyargcount", "co_flags"):
+        assert getattr(again, name) == getattr(code, name), name
+    shop.__code__ = again
+    assert shop(7) == [7, 7]
+
+
+@CHECKS.of("bytecode.instr: CellVar, FreeVar, InstrLocation")
+def _instructions_name_the_variables_that_functions_share():
+    from bytecode.instr import CellVar, FreeVar, InstrLocation
+
+    def outer(shared):
+        def inner():
+            return shared
+
+        return inner
+
+    def arguments(code):
+        instructions = bytecode.Bytecode.from_code(code)
+        return {type(one.arg) for one in instructions if isinstance(one, bytecode.Instr)}
+
+    assert CellVar in arguments(outer.__code__), "a variable that it shares"
+    assert FreeVar in arguments(outer(1).__code__), "one that it has from outside"
+    assert InstrLocation(None, None, None, None) == InstrLocation(None, None, None, None)
+
+
+@CHECKS.of("anyio._backends._asyncio, anyio._core._synchronization")
+def _tools_of_anyio_are_in_these_modules():
+    from anyio._backends import _asyncio
+    from anyio._core import _synchronization
+
+    from pytest_supercache.runtime.aio import anyio_tools
+
+    assert _synchronization.__name__ in _DOORS, "the door opens when this module is imported"
+    assert _asyncio.__name__ == _BEFOREHAND["anyio"], "and this one is imported before"
+    assert set(anyio_tools._TOOLS) >= {_asyncio.Lock, _asyncio.Event, _synchronization.Condition}
+
+    async def made():
+        return {type(tool) for tool in (anyio.Lock(), anyio.Event(), anyio.Semaphore(1))}
+
+    inside = anyio.run(made)
+    outside = {type(tool) for tool in (anyio.Lock(), anyio.Event(), anyio.Semaphore(1))}
+    assert inside | outside <= set(anyio_tools._TOOLS), "each tool is one whose use is noted"
+
+
+@CHECKS.of("MemoryObjectReceiveStream._state")
+def _two_ends_of_a_stream_have_one_state():
+    send, receive = anyio.create_memory_object_stream[int](1)
+    assert isinstance(receive, memory.MemoryObjectReceiveStream)
+    assert send._state is receive._state
+    send.close()
+    receive.close()
+
+
+@CHECKS.of("Transaction._outer_transaction, PGconn.exec_")
+def _a_transaction_knows_whether_it_is_the_outermost():
+    parts = psycopg.Transaction.__init__.__code__.co_names
+    parts += psycopg.Transaction.__mro__[1].__init__.__code__.co_names
+    assert "_outer_transaction" in parts, "__init__ sets it"
+    assert callable(psycopg.pq.PGconn.exec_)
+    assert psycopg.conninfo.conninfo_to_dict("options=-c") == {"options": "-c"}
+
+
+@CHECKS.of("Django: _caches, _expire_info, _locks, caches._connections")
+def _caches_of_a_process_are_in_three_dicts():
+    assert [name for name in django.STATE if "locmem" in name] == [
+        f"{locmem.__name__}:{name}" for name in ("_caches", "_expire_info", "_locks")
+    ]
+    assert {type(vars(locmem)[name]) for name in ("_caches", "_expire_info", "_locks")} == {dict}
+    assert isinstance(caches._connections, Local), "each thread has connections of its own"
+
+
+@CHECKS.of("aiocache: SimpleMemoryBackend._get and others")
+def _methods_that_are_declared_are_there():
+    targets = [watch.target for watch in aiocache.WATCHES]
+    assert any(target.endswith("._get") for target in targets)
+    for target in targets:
+        assert find_target(target).is_call, target
+
+
+@CHECKS.of("async_lru: _LRUCacheWrapper")
+def _functions_with_a_cache_are_of_one_class():
+    @async_lru.alru_cache
+    async def price():
+        return 1
+
+    owners = {watch.target.rpartition(".")[0] for watch in async_lru_table.WATCHES}
+    assert owners == {f"async_lru:{type(price).__name__}"}
+    assert all(find_target(watch.target).is_call for watch in async_lru_table.WATCHES)
+
+
+@CHECKS.of("diskcache: Cache._iter")
+def _a_cache_in_files_goes_through_its_keys_by_one_method():
+    (target,) = (one.target for one in diskcache.WATCHES if one.target.endswith("._iter"))
+    assert find_target(target).is_call
