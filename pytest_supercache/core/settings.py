@@ -1,5 +1,6 @@
 """How to explore: every knob of a check with its default, in one frozen value."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
@@ -62,6 +63,9 @@ class Exploration:
         return self.memory != "declared"
 
 
+NEXT_PYTHON = (3, 14)
+"""The first version of Python that is not supported."""
+
 _OF_THE_RUN = frozenset({"lists_memory", "step_timeout", "leases", "odds"})
 
 OF_A_CHECK = frozenset(option.name for option in fields(Exploration)) - _OF_THE_RUN
@@ -74,6 +78,7 @@ def refuse_unavailable(settings: Exploration) -> None:
     Raises:
         SupercacheError: naming the option, what it may be, and what to use instead.
     """
+    _refuse_python()
     if settings.search not in SEARCHES:
         raise SupercacheError(
             f"search={quoted(settings.search)} is not known; expected one of {', '.join(SEARCHES)}"
@@ -98,6 +103,15 @@ def refuse_unavailable(settings: Exploration) -> None:
             f"assume={settings.assume!r}: expected Assume(pause=2.0), in seconds, more than 0"
         )
     _refuse_numbers(settings)
+
+
+def _refuse_python() -> None:
+    if sys.version_info >= NEXT_PYTHON:
+        raise SupercacheError(
+            f"Python {sys.version_info[0]}.{sys.version_info[1]} is not supported: the code under "
+            "test is looked into by its bytecode, which differs there, so that a conflict might "
+            "not be seen. Use Python 3.11, 3.12 or 3.13 (docs/compatibility.md)"
+        )
 
 
 def _refuse_numbers(settings: Exploration) -> None:

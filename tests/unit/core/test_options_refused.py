@@ -1,8 +1,12 @@
 """Options of a check that cannot mean anything are refused before the search, by name."""
 
+import sys
+from contextlib import nullcontext
+
 import pytest
 
 from pytest_supercache import Assume, SupercacheError, check
+from pytest_supercache.core.settings import Exploration, refuse_unavailable
 
 REFUSED = {
     "a mapping for assume": ({"assume": {"pause": 0.5}}, "expected Assume(pause=2.0), in seconds"),
@@ -33,3 +37,11 @@ def test_options_at_their_least_are_taken():
         world.run()
 
     check(body, executions=1, polls=0, preemptions=0, assume=Assume(pause=0.1))
+
+
+@pytest.mark.parametrize(("version", "is_refused"), [((3, 13, 9), False), ((3, 14, 0), True)])
+def test_a_python_whose_bytecode_is_another_is_refused(monkeypatch, version, is_refused):
+    monkeypatch.setattr(sys, "version_info", version)
+    refused = pytest.raises(SupercacheError, match=r"Python 3\.14 is not supported")
+    with refused if is_refused else nullcontext():
+        refuse_unavailable(Exploration())
