@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -126,12 +127,28 @@ def read_json(path: Path, bytes_max: int = DOCUMENT_BYTES_MAX) -> Any:
 def parse_json(text: str) -> Any:
     """Parse JSON, without the numbers that only Python knows.
 
+    Of a key that stands twice, Python would keep the last value without a word.
+
     Raises:
-        ValueError: it is not JSON, or goes too deep.
+        ValueError: it is not JSON, goes too deep, or has an object with a key twice.
     """
     if _is_too_deep(_IN_JSON.sub("", text)):
         raise ValueError(f"nested more than {DEPTH_MAX} levels deep")
-    return json.loads(text, parse_constant=_refuse_constant)
+    return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=object_of)
+
+
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of JSON.
+
+    Raises:
+        ValueError: it has a key twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counted = Counter(name for name, _ in pairs)
+        twice = next(name for name, times in counted.items() if times > 1)
+        raise ValueError(f"an object has the key {quoted(twice)} twice; only one can be meant")
+    return found
 
 
 def parse_toml(text: str) -> dict[str, Any]:

@@ -121,9 +121,11 @@ def _data(cell: Scalar, findings: Findings) -> Node:
         return cell
     try:
         return _node(parse_json(cell.text), cell.span, 1)
-    except ValueError:
+    except ValueError as error:
         findings.report(
-            cell.span, "the cell is not JSON", 'write "{""price"": 100}" for {"price": 100}'
+            cell.span,
+            f"the cell is not JSON: {error}",
+            'write "{""price"": 100}" for {"price": 100}',
         )
         return cell
 

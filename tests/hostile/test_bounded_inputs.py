@@ -145,6 +145,15 @@ def test_what_is_within_the_bounds_is_read():
     assert parse_toml(f"x = {'9' * 1_000}")
 
 
+def test_a_key_twice_is_refused_and_the_same_key_in_two_objects_is_not():
+    assert parse_json('{"a": {"a": 1}, "b": [{"a": 1}, {"a": 1}]}')["b"] == [{"a": 1}] * 2
+    for text in ('{"a": 1, "a": 1}', '[{"b": {"a": 1, "c": 2, "a": 3}}]', r'{"a": 1, "\u0061": 1}'):
+        with pytest.raises(ValueError, match="an object has the key 'a' twice"):
+            parse_json(text)
+    with pytest.raises(ValueError, match=r"'x{200}'\.\.\. \(5,000 characters\) twice"):
+        parse_json(f'{{"{"x" * 5_000}": 1, "{"x" * 5_000}": 1}}')
+
+
 def test_one_level_more_is_too_deep():
     depth = inputs.DEPTH_MAX + 1
     with pytest.raises(ValueError, match="nested more than 64 levels"):
@@ -176,8 +185,10 @@ def test_a_time_that_never_runs_out_is_refused(seconds):
         check(lambda world: None, time=seconds)
 
 
-@pytest.mark.parametrize("cell", ['"{""a"": ""\\ud800""}"', '"[""\\udfff""]"', '"[NaN]"'])
-def test_a_cell_with_what_is_no_character_or_number_is_refused(cell, tmp_path):
+@pytest.mark.parametrize(
+    "cell", ['"{""a"": ""\\ud800""}"', '"[""\\udfff""]"', '"[NaN]"', '"{""a"": 1, ""a"": 2}"']
+)
+def test_a_cell_with_what_is_no_character_number_or_object_is_refused(cell, tmp_path):
     path = prepared(tmp_path, READERS["table"])
     path.write_text(f"case,price\ncold,{cell}\n")
     assert judged(READERS["table"], path) == "refused"

@@ -69,6 +69,29 @@ def test_a_value_of_another_type_is_named_and_gives_no_verdict(said, folder):
         assert said in result.output
 
 
+@pytest.mark.parametrize(
+    ("key", "where"),
+    [
+        ("run", lambda part: part),
+        ("verdict", lambda part: part["scenarios"][0]),
+        ("a\x1bb", lambda part: part["run"]),
+    ],
+)
+def test_a_key_that_stands_twice_is_named_and_gives_no_verdict(key, where, folder):
+    """As a union of two files has it: which of both is meant, nobody knows."""
+    made = copy.deepcopy(WHOLE)
+    where(made)["FIRST"] = where(made).setdefault(key, 1)
+    twice = json.dumps(made).replace('"FIRST"', json.dumps(key))
+    (folder / "verdict.json").write_text(twice)
+    result = run("verdict", "verdict.json")
+    assert result.exit_code == 6
+    assert f"cannot be read: an object has the key {key!r} twice" in result.output
+    for command in (["message"], ["report", "--to", "page"]):
+        assert run(*command, "verdict.json").exit_code != 0
+    (folder / "verdict.json").write_text(json.dumps(WHOLE))
+    assert run("verdict", "verdict.json").exit_code == 1, "the twin has each key once: a NO-GO"
+
+
 def test_what_a_run_writes_keeps_to_the_schema_and_so_does_what_others_add():
     assert mismatch(WHOLE) is None
     assert mismatch({**WHOLE, "more": [1]}) is None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_supercache.core.inputs import object_of
 from pytest_supercache.oracle.linear.call import Json
 from pytest_supercache.oracle.linear.recording import UNSAID, LineError, ReadLine, RecordedEvent
 
@@ -57,7 +58,9 @@ def _finite(digits: str) -> float:
     return number
 
 
-_decode = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite).decode
+_decode = json.JSONDecoder(
+    parse_constant=_no_number, parse_float=_finite, object_pairs_hook=object_of
+).decode
 _PLAIN = frozenset({int, str, type(None)})
 
 

@@ -151,6 +151,7 @@ DEEP = '{"process": 1, "type": "invoke", "f": "write", "value": ' + "[" * 100_00
         (event("invoke", "cas", 1), 1, "a cas needs two values"),
         ('{"process": 1, "type": "invoke", "f": "write"}', 1, "a write needs a value"),
         ('{"process": 1, "type": "invoke", "f": "write", "value": NaN}', 1, "NaN is no JSON"),
+        (WRITE.replace("{", '{"process": 2, ', 1), 1, "an object has the key 'process' twice"),
         ('{"process": 1, "type": "invoke", "f": "write", "value": [1e999]}', 1, "too large"),
         (READ + '{"process": 1, "type": "ok", "f": "read"}', 2, "what it returned"),
         (event("ok", "write", 1), 1, "no call in progress"),
