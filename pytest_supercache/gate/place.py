@@ -51,9 +51,13 @@ def report_folder(root: Path, table: Mapping[str, Any], asked: object = None) ->
 
 
 def way_to_root(file: Path, root: Path) -> str | None:
-    """Return how a root is reached from the folder of a file; None: from another drive."""
+    """Return how a root is reached from the folder of a file; None: from another drive.
+
+    A link in the place of the file is not followed: whoever writes the file replaces it.
+    """
+    folder = os.path.realpath(file.parent)
     try:
-        return Path(os.path.relpath(os.path.realpath(root), _folder_of(file))).as_posix()
+        return Path(os.path.relpath(os.path.realpath(root), folder)).as_posix()
     except ValueError:
         return None
 
@@ -63,13 +67,15 @@ def other_root(
 ) -> Path | None:
     """Return the root that a verdict is of, by the way there, if that is another one than here.
 
-    A file that was carried elsewhere says nothing by that: another root has files of a project, or
-    the file is where the root here would have its own.
+    The way begins where the file is, whichever links lead to it. A file that was carried elsewhere
+    says nothing by that: another root has files of a project, or the file is where the root here
+    would have its own.
     """
     if not isinstance(way, str):
         return None
-    own, told = Path(os.path.realpath(place.root)), Path(os.path.realpath(_folder_of(file) / way))
-    is_in_place = os.path.realpath(place.verdict_file(table)) == os.path.realpath(file)
+    own, real = Path(os.path.realpath(place.root)), Path(os.path.realpath(file))
+    told = Path(os.path.realpath(real.parent / way))
+    is_in_place = os.path.realpath(place.verdict_file(table)) == str(real)
     is_root = any(os.path.lexists(told / name) for name in _MARKS)
     return told if told != own and (is_in_place or is_root) else None
 
@@ -91,10 +97,6 @@ def verdicts_below(root: Path) -> Iterator[Path]:
                 file = place_at(folder).verdict_file(read_table(folder))
                 if file.is_file() and file.is_relative_to(folder):
                     yield file
-
-
-def _folder_of(file: Path) -> Path:
-    return Path(os.path.realpath(file.parent))
 
 
 def place_from(started: Path) -> ProjectRoot:

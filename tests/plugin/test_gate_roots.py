@@ -48,6 +48,38 @@ def test_a_go_of_one_project_is_none_of_another(
     assert not (services.path / "b" / "gate.lock").exists()
 
 
+@pytest.mark.parametrize("settings", [OWN, None], ids=["with settings", "without any"])
+@pytest.mark.parametrize("linked", ["reports/verdict.json", "reports", "out"])
+def test_a_link_to_the_verdict_of_another_project_makes_it_none_of_this(
+    services: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+    linked: str,
+    settings: str | None,
+) -> None:
+    """The twin: a run here replaces a link to the file, and a folder may be a link."""
+    reports = "out/reports" if linked == "out" else "reports"
+    for name in "ab":
+        service(services, name, f'{OWN}report = "{reports}"\n')
+    a, b = services.path / "a", services.path / "b"
+    monkeypatch.chdir(a)
+    assert services.run("--supercache-gate").ret == 0
+    if settings is None:
+        (a / "pyproject.toml").unlink()
+    monkeypatch.chdir(b)
+    (b / linked).parent.mkdir(exist_ok=True)
+    (b / linked).symlink_to(a / linked)
+    for words in ((), (f"{reports}/verdict.json",)):
+        told = verdict(*words)
+        assert told.exit_code == 6, told.output
+        assert f"is of the project in {a}, and this is {b}" in " ".join(told.output.split())
+    if linked != "reports/verdict.json":
+        (b / linked).unlink()
+        (b / linked).symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    assert services.run("--supercache-gate").ret == 0
+    assert verdict().exit_code == 0, verdict().output
+
+
 def test_a_file_of_a_project_below_is_judged_by_the_rules_there(
     services: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
