@@ -287,8 +287,9 @@ _HAPPENED = {
     "uncollected": UNEXPLAINED,
     "unread": "asks for more than the files of pytest's root and was not read: start in its folder",
     "no_tests": (
-        "is decorated with @explore and did not become a test: its name or its class's is none of "
-        "a test, the class has __init__ or __test__ = False, or another test has the same name"
+        "is decorated with @explore and did not become a test: it was made inside of a function "
+        "and nobody called it, its name or its class's is none of a test, the class has __init__ "
+        "or __test__ = False, or another test has the same name"
     ),
 }
 

@@ -1,7 +1,6 @@
 """``@explore``: a test function becomes a body that runs once per interleaving."""
 
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, overload
@@ -14,12 +13,11 @@ from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.plugin.fixtures import LAYER_FIXTURES
 from pytest_supercache.plugin.items import is_given
 from pytest_supercache.plugin.leaving import Leaving
+from pytest_supercache.plugin.no_tests import being_imported
 from pytest_supercache.world.unrun import ran
 from pytest_supercache.world.world import World
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     import pytest
 
     from pytest_supercache.plugin.item_runner import ItemRunner
@@ -118,14 +116,6 @@ def prepare(test: _Test) -> None:
         vars(test)["reproduce"] = vars(test).pop(blob)
 
 
-def _being_imported() -> tuple[str, str]:
-    """Return the module that a test is made for: the innermost one whose code is running."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_name != "<module>":
-        frame = frame.f_back
-    return (str(frame.f_globals["__name__"]), frame.f_code.co_filename) if frame else ("", "")
-
-
 def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee, ...]) -> _Test:
     signature = inspect.signature(function)
     parameters = dict(signature.parameters)
@@ -165,7 +155,7 @@ def _wrapped(
     )
 
     place = inspect.unwrap(function).__code__
-    module, module_path = _being_imported()
+    module, module_path = being_imported()
     decorated = REGISTRY.decorate(
         Decorated(
             path=place.co_filename,

@@ -191,7 +191,7 @@ class Gate:
         if report.skipped:
             self._items.skip_file(collector)
         if report.passed and isinstance(collector, pytest.Module):
-            self._items.note_module(collector.path)
+            self._items.no_tests.note_module(collector.path)
         for node in report.result or ():
             if isinstance(node, pytest.Item) and is_ours(node):
                 self._items.note_in_file(node)
@@ -206,7 +206,7 @@ class Gate:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """See what should have become a test and has not, and what is around those of ours."""
-        self._items.note_explored()
+        self._items.all_are_collected()
         if any(map(is_ours, session.items)) and not hasattr(self._config, "workerinput"):
             self._begin()
 

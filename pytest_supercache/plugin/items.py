@@ -14,16 +14,13 @@ from typing import Any
 import pytest
 
 from pytest_supercache.core.masking import masked_id
-from pytest_supercache.declare.registry import REGISTRY, Decorated
 from pytest_supercache.plugin.arguments import from_root
+from pytest_supercache.plugin.no_tests import NoTests
 from pytest_supercache.scenario.walk import find_files
 
 _OUTPUT = "supercache_items"
 _COLLECTING = {"testpaths", "norecursedirs", "python_files", "python_classes", "python_functions"}
 """Settings of pytest that say what is collected."""
-
-_MAKING_TESTS = ("-o python_classes=", "-o python_functions=")
-"""With one of them, a run has said itself that functions of a collected module are no tests."""
 
 
 class CollectedItems:
@@ -44,10 +41,7 @@ class CollectedItems:
         self.without_asserts = bool(sys.flags.optimize)  # here, or in any worker
         self._skipped_files: set[str] = set()
         self.files: set[str] = set()  # of scenarios, that were collected
-        self._modules: set[str] = set()  # of tests, that were collected
-        self._no_tests = dict[Decorated, str]()  # explored functions that became no test
-        self._told_no_tests: set[str] = set()
-        self._called: set[str] = set()
+        self.no_tests = NoTests(config)
 
     @property
     def collected(self) -> dict[str, str]:
@@ -79,35 +73,9 @@ class CollectedItems:
         """Note an item of a file, whether or not a node id asks for it."""
         self._in_files.append(item)
 
-    def note_module(self, path: Path) -> None:
-        """Note a module whose tests were collected."""
-        self._modules.add(os.path.realpath(path))
-
-    def note_explored(self) -> None:
-        """See, once all is collected, which functions with ``@explore`` became no test.
-
-        Only those that stand in collected modules, or were made for one: others are imported from
-        elsewhere, or not. A node id asks for a part of its file, of which other classes are not
-        looked into.
-        """
-        words = selecting(self._config)
-        if any(word == "--lf" or word.startswith(_MAKING_TESTS) for word in words):
-            return
-        here = self._config.invocation_params.dir
-        parts = {os.path.realpath(here / word.partition("::")[0]) for word in words if "::" in word}
-        made = [getattr(getattr(item, "obj", None), "decorated", None) for item in self._in_files]
-        tests = {one.whichever_import for one in made if one is not None}
-        modules = self._modules - parts
-        for one in REGISTRY.explored:
-            path = os.path.realpath(one.path)
-            is_asked = not modules.isdisjoint({path, os.path.realpath(one.module_path)})
-            if is_asked and one.whichever_import not in tests:
-                self._no_tests[one] = f"{self._shown(path)}:{one.line} {one.name}"
-
-    def no_tests(self) -> list[str]:
-        """Return the functions with ``@explore`` that became no test and that nobody has called."""
-        here = {text for one, text in self._no_tests.items() if not REGISTRY.explored.get(one)}
-        return sorted((here | self._told_no_tests) - self._called)
+    def all_are_collected(self) -> None:
+        """See which explored functions became no test."""
+        self.no_tests.look(self._in_files, selecting(self._config))
 
     def collect(self, item: pytest.Item) -> None:
         """Note what has to be answered."""
@@ -160,8 +128,7 @@ class CollectedItems:
                 "without_asserts": self.without_asserts,
                 "skipped_files": sorted(self._skipped_files),
                 "files": sorted(self.files),
-                "no_tests": sorted(self._no_tests.values()),
-                "called": [t for one, t in self._no_tests.items() if REGISTRY.explored.get(one)],
+                "no_tests": self.no_tests.part(),
             }
 
     def learn(self, worker: str, output: dict[str, Any]) -> None:
@@ -179,8 +146,7 @@ class CollectedItems:
         self.without_asserts |= told["without_asserts"]
         self._skipped_files |= set(told["skipped_files"])
         self.files |= set(told["files"])
-        self._told_no_tests |= set(told["no_tests"])
-        self._called |= set(told["called"])
+        self.no_tests.learn(told["no_tests"])
 
     def part(self, *, is_stopped: bool) -> dict[str, Any]:
         """Return what ``verdict.json`` says of what was collected and left out."""
@@ -190,7 +156,7 @@ class CollectedItems:
             "removed": [] if is_stopped else self.removed(),
             "silent": sorted(self.silent),
             "elsewhere": sorted(self.elsewhere),
-            "no_tests": self.no_tests(),
+            "no_tests": self.no_tests.lost(),
             "selecting": selecting(self._config),
             "paths": paths(self._config),
             "testpaths": testpaths(self._config),

@@ -84,6 +84,85 @@ def test_workers_name_it_too(project: Project) -> None:
     assert "check_lost is decorated with @explore" in gate(project)["reasons"][0]
 
 
+IN_CONFTEST = f"""
+import pytest
+import pytest_supercache as sc
+
+@pytest.fixture
+def body():
+    @sc.explore
+    def lost(world): {BODY}
+    return lost
+"""
+MADE = {
+    "a test": f"""
+def test_price_change():
+    @sc.explore
+    def lost(world): {BODY}
+""",
+    "a fixture of its module": f"""
+import pytest
+
+@pytest.fixture
+def body():
+    @sc.explore
+    def lost(world): {BODY}
+    return lost
+
+def test_price_change(body): assert body
+""",
+    "a fixture of a conftest file": "def test_price_change(body): assert body\n",
+    "a factory elsewhere": """
+from factories import made
+def test_price_change(): assert made("k")
+""",
+    "a test that calls another one": f"""
+def test_price_change(request, supercache_runner):
+    for call in (True, False):
+        @sc.explore
+        def lost(world): {BODY}
+        if call:
+            lost(request, supercache_runner)
+""",
+    "a thread": f"""
+import threading
+
+def decorate():
+    @sc.explore
+    def lost(world): {BODY}
+
+def test_price_change():
+    thread = threading.Thread(target=decorate)
+    thread.start()
+    thread.join()
+""",
+}
+
+
+@pytest.mark.parametrize(
+    "part", [(), ("test_it.py::test_price_change", "test_it.py::test_that_holds")]
+)
+@pytest.mark.parametrize("maker", MADE)
+def test_one_that_is_made_while_tests_run_and_never_called_is_named(
+    project: Project, maker: str, part: tuple[str, ...]
+) -> None:
+    project.test_file(FACTORY.replace(" test", " lost"), "factories")
+    project.conftest(IN_CONFTEST)
+    project.test_file(TEST + MADE[maker])
+    assert project.run("--supercache-gate", *part).ret == 6
+    (reason,) = gate(project)["reasons"]
+    assert "lost is decorated with @explore and did not become a test: it was made inside" in reason
+
+
+def test_workers_name_what_is_made_while_tests_run(project: Project) -> None:
+    """The twin: each of them calls what it has made."""
+    project.test_file(TEST + MADE["a test"])
+    assert project.run_apart("--supercache-gate", "-n", "2").ret == 6
+    assert "lost is decorated with @explore" in gate(project)["reasons"][0]
+    project.test_file(TEST + MEANT["one that a fixture makes and a test calls"] + "# another size")
+    assert project.run_apart("--supercache-gate", "-n", "2").ret == 0
+
+
 MEANT = {
     "a helper that a test calls": f"""
 @sc.explore
@@ -125,10 +204,36 @@ from hypothesis import given, strategies as st
 @sc.explore
 def test_given(world, number): {BODY}
 """,
-    "one that a test makes": f"""
-def test_decorators():
+    "one that a test makes and calls": f"""
+def test_inside(request, supercache_runner):
     @sc.explore
     def inner(world): {BODY}
+    inner(request, supercache_runner)
+""",
+    "one that a fixture makes and a test calls": f"""
+import pytest
+
+@pytest.fixture(params=[1, 2])
+def body(request):
+    @sc.explore
+    def inner(world): {BODY}
+    return inner
+
+def test_inside(body, request, supercache_runner): body(request, supercache_runner)
+""",
+    "one of a module that a test imports": "def test_import(): import contracts\n",
+    "one of a module that a test imports again": """
+import runpy
+
+def test_import(): runpy.run_path(__file__)
+""",
+    "one that is refused": """
+import pytest
+
+def test_refused():
+    with pytest.raises(sc.SupercacheError):
+        @sc.explore
+        def inner(): pass
 """,
     "one of another module": "from contracts import test_shared, not_imported\n",
 }
