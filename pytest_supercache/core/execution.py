@@ -11,6 +11,9 @@ from pytest_supercache.core.trace import Layers, Pending, Step
 from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import WaitState
 
+STEPS_MAX = 10_000
+"""Steps in one execution; more is UNKNOWN: something polls without waiting."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Settled:

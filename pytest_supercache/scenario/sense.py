@@ -8,9 +8,16 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from pytest_supercache.core.execution import STEPS_MAX
 from pytest_supercache.scenario.grammar import BUILT_IN_VERBS
 from pytest_supercache.scenario.problems import Findings, Span, nearest
-from pytest_supercache.scenario.scenario import Location, Scenario, StepSpec, UserSpec
+from pytest_supercache.scenario.scenario import (
+    GuaranteeSpec,
+    Location,
+    Scenario,
+    StepSpec,
+    UserSpec,
+)
 from pytest_supercache.scenario.variables import parse_reference
 from pytest_supercache.scenario.wording import is_misspelt
 
@@ -20,7 +27,7 @@ _WRITES = ("write", "delete")
 def check_sense(scenario: Scenario, findings: Findings) -> None:
     """Report what contradicts itself in a scenario that is well written."""
     for spec in scenario.guarantees or ():
-        if (check := _NEEDS.get(spec.name)) and (missing := check(scenario)):
+        if missing := _missing(spec, scenario):
             findings.report(
                 _span(spec.where, len(spec.name), findings),
                 f"nothing here can break {spec.name!r}",
@@ -31,6 +38,12 @@ def check_sense(scenario: Scenario, findings: Findings) -> None:
             _guarantee_span(scenario, "read_your_writes", findings),
             "no user reads after writing, so nobody can miss an own write",
             "let the user who writes read the key afterwards",
+        )
+    if _names(scenario, "monotonic_reads") and not _reads_again(scenario):
+        findings.warn(
+            _guarantee_span(scenario, "monotonic_reads", findings),
+            "no user reads a key twice, so nobody can see it go back",
+            "let a user read a key twice",
         )
     _warn_about_equal_values(scenario, findings)
     _warn_about_odd_keys(scenario, findings)
@@ -69,6 +82,15 @@ def _reads_after_write(user: UserSpec) -> bool:
     return False
 
 
+def _missing(spec: GuaranteeSpec, scenario: Scenario) -> str:
+    """Say what a guarantee lacks to be broken; what the system does is not known here."""
+    loads = spec.parameters.get("loads")
+    if spec.name == "max_loads" and isinstance(loads, int) and loads >= STEPS_MAX:
+        return f"allow fewer loads: an execution ends after {STEPS_MAX:,} steps"
+    checks = _NEEDS.get(spec.name, ())
+    return next((missing for check in checks if (missing := check(scenario))), "")
+
+
 def _needs_write(scenario: Scenario) -> str:
     return "" if any(map(_may_write, _steps(scenario))) else "add a user who writes"
 
@@ -86,22 +108,71 @@ def _needs_read(scenario: Scenario) -> str:
     return "" if is_read else "add a user who reads"
 
 
+def _needs_any_read(scenario: Scenario) -> str:
+    return "" if any(map(_may_read, _steps(scenario))) else "add a user who reads"
+
+
+def _reads_again(scenario: Scenario) -> bool:
+    """Say whether one session may read one key more than once."""
+    sessions = [scenario.before, *(user.steps for user in scenario.users), scenario.finally_]
+    return any(map(_may_read_again, sessions))
+
+
+def _may_read_again(steps: tuple[StepSpec, ...]) -> bool:
+    reads = [step for step in steps if _may_read(step)]
+    keys = Counter(_known_key(step) for step in reads)
+    some_key = keys.pop(None, 0)  # nobody knows yet which one
+    on_each_node = any(step.node == "all" for step in reads)
+    return on_each_node or (some_key > 0 and len(reads) > 1) or max(keys.values(), default=0) > 1
+
+
+def _known_key(step: StepSpec) -> str | None:
+    """Return the key of a read; None where a variable or a verb of the project says which one."""
+    key = step.arguments.get("key")
+    is_known = step.verb in BUILT_IN_VERBS and parse_reference(key) is None
+    return str(key) if is_known else None
+
+
+def _needs_delete(scenario: Scenario) -> str:
+    return "" if any(map(_may_delete, _steps(scenario))) else "add a user who deletes"
+
+
+def _may_delete(step: StepSpec) -> bool:
+    if step.verb == "write":
+        value = step.arguments.get("value")
+        return value is None or _has_variable(value)
+    return _may_write(step)
+
+
+def _needs_value_to_miss(scenario: Scenario) -> str:
+    """An answer can be wrong where somebody writes, or where a key that is read has content."""
+    if not _needs_write(scenario):
+        return ""
+    contents = [scenario.given, *(case.given for case in scenario.cases)]
+    given = {key for layers in contents for content in layers.values() for key in content}
+    reads = {_known_key(step) for step in _steps(scenario) if _may_read(step)}
+    return "" if None in reads or reads & given else "add a user who writes a key that is read"
+
+
 def _needs_owner(scenario: Scenario) -> str:
     is_owned = any(user.owns for user in scenario.users)
     return "" if is_owned else 'say whose keys are whose: owns: ["profile:alice"], in a user'
 
 
-_NEEDS: dict[str, Callable[[Scenario], str]] = {
-    "bounded_staleness": _needs_difference,
-    "coherent_when_settled": _needs_difference,
-    "durable_writes": _needs_write,
-    "isolated_users": _needs_owner,
-    "monotonic_reads": _needs_read,
-    "monotonic_writes": _needs_write,
-    "no_dirty_reads": _needs_write,
-    "no_lost_invalidation": _needs_write,
-    "no_resurrection": _needs_write,
-    "read_your_writes": _needs_write,
+_NEEDS: dict[str, tuple[Callable[[Scenario], str], ...]] = {
+    "bounded_staleness": (_needs_any_read, _needs_difference),
+    "coherent_when_settled": (_needs_difference,),
+    "durable_writes": (_needs_write,),
+    "isolated_users": (_needs_owner, _needs_read),
+    "linearizable": (_needs_any_read, _needs_value_to_miss),
+    "monotonic_reads": (_needs_read,),
+    "monotonic_writes": (_needs_write,),
+    "no_dirty_reads": (_needs_any_read, _needs_write),
+    "no_lost_invalidation": (_needs_write,),
+    "no_resurrection": (_needs_delete,),
+    "read_your_writes": (_needs_write,),
+    "sequentially_consistent": (_needs_any_read, _needs_write),
+    "ttl_respected": (_needs_any_read,),
 }
 
 

@@ -8,6 +8,7 @@ nothing is locked. Only the watchdog (`runtime.kernel.watchdog`) looks in from o
 from collections.abc import Iterable
 
 from pytest_supercache.core.errors import ReplayDivergedError, SupercacheError
+from pytest_supercache.core.execution import STEPS_MAX
 from pytest_supercache.core.footprint import ANYTHING
 from pytest_supercache.core.schedule import CLOCK, Choices, is_fault
 from pytest_supercache.core.switch import RUN, Background
@@ -26,7 +27,6 @@ from pytest_supercache.runtime.kernel.actor import (
 )
 from pytest_supercache.runtime.kernel.calling import be, be_nobody
 from pytest_supercache.runtime.kernel.ending import (
-    STEPS_MAX,
     let_leave,
     note_blocked,
     note_limit,

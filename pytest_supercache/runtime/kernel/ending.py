@@ -6,6 +6,7 @@ ended, because later steps may still need it, unless the race has failed.
 
 from collections.abc import Iterable
 
+from pytest_supercache.core.execution import STEPS_MAX
 from pytest_supercache.runtime.kernel.actor import Actor, State
 from pytest_supercache.runtime.kernel.state import ExecutionState
 from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
@@ -17,9 +18,6 @@ UNWIND_SECONDS = 1.0
 
 WAITING_MAX = 5
 """How many of those who wait for the clock are named."""
-
-STEPS_MAX = 10_000
-"""Steps in one execution; more is UNKNOWN: something polls without waiting."""
 
 
 def note_limit(state: ExecutionState) -> None:
