@@ -89,6 +89,27 @@ def _refuse_draws(name: str, wanted: dict[str, Any]) -> None:
             )
 
 
+def _refuse_values(name: str, request: "pytest.FixtureRequest", wanted: dict[str, Any]) -> None:
+    """Refuse what would not mean in a body what it means elsewhere."""
+    _refuse_subtests(name, request)
+    if is_given(request.node):
+        _refuse_draws(name, wanted)
+
+
+def _refuse_subtests(name: str, request: "pytest.FixtureRequest") -> None:
+    """Refuse pytest's `subtests`, whoever asks for it: what fails there does not fail a body."""
+    if "subtests" not in request.fixturenames:
+        return
+    made_by = type(request.getfixturevalue("subtests")).__module__.partition(".")[0]
+    if made_by in {"_pytest", "pytest_subtests"}:
+        raise SupercacheError(
+            f"@explore: {name} takes the fixture 'subtests', or a fixture of it does. What fails "
+            "in a subtest is reported and does not end the body, so that no interleaving would be "
+            "found to fail. Say it by `assert` alone, or take one test for each case "
+            "(@pytest.mark.parametrize)."
+        )
+
+
 def _without_value(name: str, returned: Any) -> Any:
     """Refuse a value that a body returns; of a coroutine, the one that it returns in the end."""
     if inspect.iscoroutine(returned):
@@ -172,9 +193,8 @@ def _wrapped(
         node: pytest.Item = given["request"].node
         item_runner: ItemRunner = given["supercache_runner"]
         wanted = {name: value for name, value in given.items() if name in parameters}
+        _refuse_values(name_of_test, given["request"], wanted)
         leaving = Leaving(is_example=is_given(node))
-        if is_given(node):
-            _refuse_draws(name_of_test, wanted)
 
         def body(world: World) -> Any:
             returned = leaving.run(lambda world: function(**wanted, world=world), world)

@@ -278,6 +278,49 @@ def test_a_misuse_of_the_world_is_told_with_the_line_and_without_our_frames(
     assert "world.py" not in result.stdout.str()
 
 
+SUBTESTS = {
+    "the test": "@sc.explore\ndef test_it(world, subtests):",
+    "a fixture of it": "@pytest.fixture\ndef each(subtests): return subtests\n\n"
+    "@sc.explore\ndef test_it(world, each):\n    subtests = each",
+    "each example of it": "from hypothesis import given, settings, strategies as st\n"
+    "@settings(suppress_health_check=list(HealthCheck), max_examples=2)\n"
+    "@given(n=st.just(1))\n@sc.explore\ndef test_it(world, subtests, n):",
+}
+WITH_SUBTESTS = """
+    shop = Shop(world.existing_cache.client(), world.origin)
+    world.actor("alice", shop.get, "k")
+    world.actor("bob", shop.set, "k", 2)
+    world.run()
+    with subtests.test("the price"):
+        assert shop.get("k") == 3
+"""
+
+
+@pytest.mark.parametrize("asks", SUBTESTS)
+def test_a_subtest_that_fails_makes_no_interleaving_hold(project: Project, asks: str) -> None:
+    head = "import pytest\nfrom hypothesis import HealthCheck\n"
+    explored(project, f"{head}{SUBTESTS[asks]}\n{WITH_SUBTESTS}")
+    result = project.run("--supercache-gate")
+    result.assert_outcomes(failed=1)
+    assert result.ret == 6
+    assert "@explore: test_it takes the fixture 'subtests', or a fixture of it" in (
+        result.stdout.str()
+    )
+    assert project.verdict()["scenarios"] == []
+
+
+def test_subtests_of_other_tests_and_another_fixture_of_the_name_are_no_mistake(
+    project: Project,
+) -> None:
+    asked = "def test_other(subtests):\n    with subtests.test(): pass\n\n@sc.explore\n"
+    explored(project, f"{asked}def test_it(world):{WITH_SUBTESTS.partition('    with')[0]}")
+    assert project.run("--supercache-gate").ret == 0
+    own = "import pytest\n@pytest.fixture\ndef subtests(): return 1\n@sc.explore\n"
+    body = WITH_SUBTESTS.partition("    with")[0] + "    assert subtests == 1\n"
+    explored(project, f"{own}def test_it(world, subtests):{body}")
+    assert project.run("--supercache-gate").ret == 0
+
+
 RETURNS = """
 {test} test_it(world):
     shop = Shop(world.existing_cache.client(), world.origin)
