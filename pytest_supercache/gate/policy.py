@@ -285,6 +285,10 @@ _HAPPENED = {
         "--supercache-gate the run compares its content"
     ),
     "uncollected": UNEXPLAINED,
+    "testpaths_without_match": (
+        "is one of the testpaths and matches nothing, so what it should have was not run: correct "
+        "or remove it"
+    ),
     "unread": "asks for more than the files of pytest's root and was not read: start in its folder",
     "no_tests": (
         "is decorated with @explore and did not become a test: it was made inside of a function "

@@ -197,7 +197,7 @@ def _uncollected(run: Mapping[str, Any]) -> Iterator[str]:
 def _elsewhere(run: Mapping[str, Any], rules: Rules) -> Iterator[str]:
     """Yield what lies outside of the paths that were run, or that the lock is about."""
     paths = paths_of(run)
-    if paths and uncovered(paths, run.get("testpaths") or ["."]):
+    if paths and uncovered(paths, [".", *(run.get("testpaths") or ())]):
         yield f"{_NOT_COVERED}what lies outside of {', '.join(paths)}"
     unknown = "so nobody knows whether scenarios are missing"
     if rules.lock is None and not rules.lock_fault:

@@ -5,6 +5,7 @@ A worker of xdist collects everything and runs a part; so it tells the controlle
 
 import os
 import sys
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from glob import iglob
 from itertools import pairwise
@@ -160,6 +161,7 @@ class CollectedItems:
             "selecting": selecting(self._config),
             "paths": paths(self._config),
             "testpaths": testpaths(self._config),
+            "testpaths_without_match": testpaths_without_match(self._config),
             "without_asserts": self.without_asserts,
         }
 
@@ -204,13 +206,26 @@ def testpaths(config: pytest.Config) -> list[str]:
     found = (
         patterns
         if config.getoption("pyargs")
-        else [
-            path
-            for pattern in patterns
-            for path in iglob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - pytest expands testpaths with it
-        ]
+        else [path for pattern in patterns for path in _matches(config, pattern)]
     )
     return sorted({from_root(config, path, root) for path in found})
+
+
+def testpaths_without_match(config: pytest.Config) -> list[str]:
+    """Return those of the ``testpaths`` for which this run has collected nothing.
+
+    pytest tells only when none of them matches, and collects where it was started. Names of modules
+    (``--pyargs``) that are not there are errors.
+    """
+    is_by_them = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if not is_by_them or config.getoption("pyargs"):
+        return []
+    patterns: list[str] = config.getini("testpaths")
+    return [pattern for pattern in patterns if next(_matches(config, pattern), None) is None]
+
+
+def _matches(config: pytest.Config, pattern: str) -> Iterator[str]:
+    return iglob(pattern, root_dir=config.rootpath, recursive=True)  # noqa: PTH207 - as pytest expands testpaths
 
 
 def _always(config: pytest.Config) -> set[str]:

@@ -59,6 +59,49 @@ def test_a_run_of_a_part_of_the_testpaths_is_not_locked(
 
 
 @pytest.mark.parametrize(
+    ("testpaths", "paths", "missing"),
+    [
+        ("scenarios/one gone", [], ["gone"]),
+        ("scenarios/one gone/*/tests scenarios/tw?", [], ["gone/*/tests"]),
+        ("scenarios/one gone", ["scenarios"], []),
+        ("scenarios/*", [], []),
+        ("gone", [], []),
+    ],
+)
+def test_testpaths_that_match_nothing_are_named(
+    folders: Project, testpaths: str, paths: list[str], missing: list[str]
+) -> None:
+    """The twins: they do not say what is collected, or each of them matches."""
+    settings(folders, f"testpaths = {testpaths}")
+    assert folders.run("--supercache-gate", *paths).ret == (6 if missing else 0)
+    told = [f"{one} is one of the testpaths and matches nothing" for one in missing]
+    reasons = gate(folders)["reasons"] if missing else []
+    assert [reason.partition(",")[0] for reason in reasons] == told
+    done = CliRunner().invoke(main, ["verdict", "--lock"])
+    assert done.exit_code == (2 if missing else 0), done.output
+
+
+@pytest.mark.parametrize(
+    ("testpaths", "paths", "outside_of"),
+    [
+        ("scenarios/one", [], "scenarios/one"),
+        ("scenarios/*", [], "scenarios/one, scenarios/two"),
+        ("scenarios", ["."], None),
+        (".", [], None),
+        ("", [], None),
+    ],
+)
+def test_what_lies_outside_of_testpaths_is_said_not_to_be_covered(
+    folders: Project, testpaths: str, paths: list[str], outside_of: str | None
+) -> None:
+    settings(folders, f"testpaths = {testpaths}" if testpaths else "")
+    assert folders.run("--supercache-gate", *paths).ret == 0
+    told = [line for line in gate(folders)["scope"] if "lies outside of" in line]
+    line = f"not covered: what lies outside of {outside_of}"
+    assert told == ([line] if outside_of else [])
+
+
+@pytest.mark.parametrize(
     ("testpaths", "paths", "about"),
     [
         ("", [], ["."]),
