@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_supercache.core.masking import masked
 from pytest_supercache.gate.documents import DRAFTS
-from pytest_supercache.gate.git import ask
+from pytest_supercache.gate.git import GitOutput, ask
 from pytest_supercache.gate.project import LOCK
 from pytest_supercache.gate.work_tree import differing, written_since
 from pytest_supercache.report import allure_folder
@@ -17,6 +17,9 @@ from pytest_supercache.scenario.names import is_scenario_file
 
 FILES_MAX = 1_000
 """So many files have a digest each; one more is that of all others."""
+
+NO_COMMIT = "none yet"
+"""What is said instead of the commit in a repository that has none: all files are changes."""
 
 _WRITTEN = frozenset({"verdict.json", PAGE, *MADE, *DRAFTS, *allure_folder.MADE})
 _RESULTS = "allure-results"
@@ -48,7 +51,7 @@ class Checkout:
 def checkout_of(folder: Path, reports: Path) -> Checkout:
     """Look at the repository around a folder; our own reports are no change."""
     head = ask(folder, "rev-parse", "HEAD")
-    commit = head.text
+    commit = head.text or _before_the_first(folder, head)
     tree = None if commit is None else differing(folder)
     if tree is None:
         return Checkout(commit=commit, why_unknown=head.why)
@@ -66,6 +69,14 @@ def checkout_of(folder: Path, reports: Path) -> Checkout:
         changes={masked(name): told for name, told in tree.files.items() if name not in own},
         untracked=frozenset(map(masked, tree.untracked - own)),
     )
+
+
+def _before_the_first(folder: Path, head: GitOutput) -> str | None:
+    """Return what is said instead of the commit where git has none yet."""
+    if not head.is_error:
+        return None
+    status = ask(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
+    return NO_COMMIT if "# branch.oid (initial)" in (status.text or "").splitlines() else None
 
 
 def written_files(folder: Path, reports: Path, moment: int) -> list[str]:

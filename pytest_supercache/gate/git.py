@@ -20,6 +20,7 @@ class GitOutput:
 
     output: bytes | None = None
     why: str = ""
+    is_error: bool = False  # git has ended and said that something is wrong
 
     @property
     def text(self) -> str | None:
@@ -38,7 +39,8 @@ def ask(folder: Path, *words: str) -> GitOutput:
         return GitOutput(why=f"no answer within {_SECONDS_MAX} seconds")
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip().splitlines()
-        return GitOutput(why=said[0] if said else f"exit status {error.returncode}")
+        why = said[0] if said else f"exit status {error.returncode}"
+        return GitOutput(why=why, is_error=True)
     except OSError as error:
         return GitOutput(why=f"git cannot be started: {error.strerror or error}")
     return GitOutput(output=done.stdout)

@@ -61,6 +61,37 @@ def test_a_clean_run_says_nothing_about_later_changes(
     assert "are others here: conftest.py; " in told.output
 
 
+@pytest.mark.parametrize("is_added", [True, False], ids=["in the index", "new"])
+def test_a_verdict_in_a_repository_without_a_commit_is_about_the_files_there(
+    project: Project, monkeypatch: pytest.MonkeyPatch, is_added: bool
+) -> None:
+    """The twins: what git ignores changes, and the files are as they were. A commit is another."""
+    monkeypatch.delenv("SUPERCACHE_RUN_ID", raising=False)
+    monkeypatch.chdir(project.path)
+    project.scenario(race("U-5", "uncached"))
+    append(project.path / ".gitignore", IGNORED)
+    append(project.path / "ignored.py")
+    git(project.path, "init", "-q")
+    if is_added:
+        git(project.path, "add", "--all")
+    assert project.run("--supercache-gate").ret == 0
+    append(project.path / "ignored.py")
+    told = verdict()
+    assert told.exit_code == 0, told.output
+    assert "scope: commit none yet, with changes that are not committed; run on" in told.output
+    before = (project.path / "conftest.py").read_text()
+    append(project.path / "conftest.py")
+    told = verdict()
+    assert told.exit_code == 6
+    assert "are others here: conftest.py; run the gate again" in told.output
+    (project.path / "conftest.py").write_text(before)
+    assert verdict().exit_code == 0
+    committed(project.path)
+    told = verdict()
+    assert told.exit_code == 6
+    assert "it is about commit none yet, and " in told.output
+
+
 def test_what_changes_while_the_run_goes_on_gives_no_verdict(project: Project) -> None:
     """The twin: what git does not have may be what the run writes, before and after its end."""
     project.scenario(race("U-3", "uncached"))
