@@ -41,7 +41,7 @@ def test_verdict_decides_from_the_file_of_any_run(project: Project, supercache: 
     assert "sc1:V-1:" in supercache("postmortem").output
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"version": 2}', '{"version": 1}',
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"version": 3}', '{"version": 2}',
                                   '{"version": 1, "scenarios": 7}'])  # fmt: skip
 def test_a_verdict_that_cannot_be_read_is_no_verdict(
     project: Project, supercache: Command, text: str | None

@@ -358,7 +358,7 @@ def test_a_folder_that_another_process_keeps_locked_is_an_error(
     assert path.exists()
 
 
-@pytest.mark.parametrize("text", ["{", "", '{"version": 2, "scenarios": []}'])
+@pytest.mark.parametrize("text", ["{", "", '{"version": 3, "scenarios": []}'])
 def test_a_file_that_cannot_be_read_may_have_been_of_the_id(job: Project, text: str) -> None:
     """The twin: nobody asks for the other runs of an id that nobody gave."""
     path = job.path / "reports" / "verdict.json"
