@@ -20,6 +20,7 @@ from pytest_supercache.core.settings import Exploration
 from pytest_supercache.core.verdict import End, Violation
 from pytest_supercache.oracle.guarantee import Guarantee
 from pytest_supercache.oracle.judge import Judgement, judge
+from pytest_supercache.runtime.kernel.under_test import missed_name
 from pytest_supercache.search.counting import merges_of
 from pytest_supercache.search.replay import Replay
 from pytest_supercache.search.search import SearchEnded
@@ -281,6 +282,8 @@ class Runner:
     def judge(self, execution: Execution) -> Judgement:
         """Judge one execution and note what could not be judged."""
         judgement = judge(execution, self.guarantees)
+        if judgement.violations:
+            _refuse_missed_names(execution)
         if not judgement.violations:
             self.not_judged.update(dict.fromkeys(judgement.not_judged))
         never = frozenset(judgement.never_judged)
@@ -329,6 +332,18 @@ class Runner:
             is_given=self.environment.is_given, guarantees=self.guarantees,
             own_checks=self.own_checks,
         )  # fmt: skip
+
+
+def _refuse_missed_names(execution: Execution) -> None:
+    """Raise what our code, inside of a call by the code under test, did not find in a library.
+
+    Raises:
+        AttributeError: it is a mistake of this package.
+    """
+    answers = (*(op.error for op in execution.history), *execution.settled.probes.values())
+    for error in (execution.failure, *execution.errors.values(), *answers):
+        if isinstance(error, AttributeError) and missed_name(error):
+            raise error
 
 
 def look_ahead(environment: CheckEnvironment, preflight: Body | None) -> None:

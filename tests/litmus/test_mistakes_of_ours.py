@@ -1,7 +1,9 @@
 """An error of the package itself inside a check is UNKNOWN with a report, never a traceback."""
 
 import logging
+import queue
 import re
+import threading
 import unittest
 from collections.abc import Callable
 from typing import Any
@@ -53,6 +55,38 @@ def test_a_mistake_anywhere_in_a_check_is_unknown_and_says_what_where_and_in_whi
     assert "pytest-supercache " in reason.partition(";")[2]
     assert "Traceback" not in reason
     assert "Traceback" in caplog.text
+
+
+def look_at_a_queue(world: Any) -> None:
+    world.actor("alice", queue.Queue().qsize)
+    world.run()
+
+
+def test_a_private_name_that_a_library_has_no_longer_is_no_error_of_the_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(queue.Queue, "_qsize")
+    result = check(look_at_a_queue)
+    assert result.verdict is Verdict.UNKNOWN
+    assert "pytest-supercache itself has failed" in result.reasons[0]
+    assert "object has no attribute '_qsize'" in result.reasons[0]
+
+
+def ask_its_own(world: Any) -> None:
+    world.actor("alice", lambda: world._gone)
+    world.run()
+
+
+def ask_a_module(world: Any) -> None:
+    world.actor("alice", lambda: threading._gone)
+    world.run()
+
+
+@pytest.mark.parametrize("body", [ask_its_own, ask_a_module])
+def test_a_private_name_that_the_code_itself_asks_for_is_its_error(body: Any) -> None:
+    result = check(body)
+    assert result.verdict is Verdict.VIOLATED
+    assert "_gone" in result.counterexample.violation.summary
 
 
 def test_a_check_after_such_a_mistake_is_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:

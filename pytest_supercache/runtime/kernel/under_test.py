@@ -12,6 +12,7 @@ from weakref import ref
 
 from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.kinds import of_kind
+from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
 
 _TOOLS = frozenset(
     {
@@ -167,3 +168,22 @@ def own_mistake(error: BaseException) -> Exception | None:
         return None
     modules = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
     return None if any(map(is_under_test_name, modules)) else error
+
+
+_PASSING_ON = frozenset({"__getattr__", "__getattribute__", "__get__"})
+"""Functions of our stand-ins that pass on what code asks a real object for."""
+
+
+def missed_name(error: BaseException) -> bool:
+    """Say whether our code asked an object of others for a private name that is not there.
+
+    Another version of a library, or of Python, may have renamed it (docs/compatibility.md). It
+    looks like an error of the code under test, inside of whose call it was raised.
+    """
+    name = getattr(error, "name", None) if isinstance(error, AttributeError) else None
+    if not isinstance(name, str) or not name.startswith("_") or name.startswith("__"):
+        return False
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    if not frames or frames[-1].f_code.co_name in _PASSING_ON:
+        return False
+    return str(frames[-1].f_globals.get("__name__")).startswith((RUNTIME, LAYERS))
