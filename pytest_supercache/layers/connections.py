@@ -45,7 +45,7 @@ def channel_for(connection: Any) -> Channel:
 
 
 _ADDRESS_ARGUMENTS = frozenset(
-    {"cache", "cache_config",
+    {"cache", "cache_config", "connection_pool",
      "host", "port", "path", "socket_keepalive", "socket_keepalive_options", "socket_type",
      "server", "server_type", "version", "username", "password", "credential_provider",
      "client_class", "lua_modules", "connected", "writer", "ssl_context", "event_dispatcher",

@@ -171,7 +171,8 @@ def _described(place: str, *args: Any) -> Described:
     name, words = _parse(args)
     is_asked = name == "SETNX" or (name == "SET" and "NX" in map(str.upper, words[3:]))
     touched = footprint(args, place)
-    is_plain = TABLE.get(name, ("", ()))[0] in {"read", "write"} and name not in _SCRIPTS
+    is_script = needs_scripts(name)
+    is_plain = TABLE.get(name, ("", ()))[0] in {"read", "write"} and not is_script
     is_timed = CLOCK in touched.reads
     frees = name in _SCRIPTS or name in _DELETES
     is_attempt = name in _ATTEMPTS or (name == "SET" and _is_attempt(words[3:]))
@@ -180,12 +181,22 @@ def _described(place: str, *args: Any) -> Described:
         touched,
         words[1] if is_asked else None,
         frees,
-        name.startswith(("EVAL", "SCRIPT ")),
+        is_script,
         is_plain,
         is_timed,
         is_plain and not (is_timed or is_asked or frees or is_attempt),
         is_attempt,
     )
+
+
+def needs_scripts(name: str) -> bool:
+    """Say whether a command runs, keeps or looks at scripts or functions of the server."""
+    return name in _SCRIPTS or name.partition(" ")[0] in {"SCRIPT", "FUNCTION"}
+
+
+def is_of_cluster(name: str) -> bool:
+    """Say whether a command asks a server about its cluster."""
+    return name.partition(" ")[0] == "CLUSTER"
 
 
 def _is_attempt(options: Sequence[str]) -> bool:

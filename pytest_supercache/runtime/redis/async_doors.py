@@ -37,6 +37,7 @@ from pytest_supercache.runtime.redis.pipelines import (
     speak,
 )
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
+from pytest_supercache.runtime.redis.topologies import name_clusters, note_sentinel
 from pytest_supercache.runtime.redis.wire import SENDS
 
 
@@ -60,6 +61,7 @@ class AsyncDoors(Doors):
         self._patches.wrap(connection.ConnectionPool, "make_connection", self._connection)
         self._patches.wrap(connection.ConnectionPool, "release", areleasing)
         self._patches.wrap(connection.BlockingConnectionPool, "get_connection", aawaiting)
+        name_clusters(self._patches, client.__package__, name)
         self._patches.wrap(any_connection(connection), "send_packed_command", self._sending)
 
     def _command(self, method: _Method) -> _Method:
@@ -98,9 +100,11 @@ class AsyncDoors(Doors):
             dialect = speak(execution, pipeline)
             try:
                 answer = await self._execute(execution, method, pipeline, raise_on_error)
-            except (Exception, asyncio.CancelledError):
+            except (Exception, asyncio.CancelledError) as error:
                 await pipeline.reset()  # it starts over
+                self.note_failure(error)
                 raise
+            self.note_failure(answer)
             return dialect.received(answer) if dialect else answer
 
         return execute
@@ -148,6 +152,7 @@ class AsyncDoors(Doors):
             port = pool.connection_kwargs.get("port")
             if execution is None or any(loop.serves(port) for loop in execution.controller.loops):
                 return method(pool)  # to a server of the code under test itself
+            note_sentinel(execution, pool)
             self._pools.add(pool)
             library = method.__module__.partition(".")[0]
             return self._cache.aconnect(without_default(pool.connection_kwargs), library)
@@ -206,9 +211,10 @@ class AsyncDoors(Doors):
                 loop.answers_awaited += 1
             try:
                 return await make()
-            except BaseException:
+            except BaseException as error:
                 if asks:
                     self._cache.is_plain = False
+                self.note_failure(error)
                 raise
             finally:
                 actor.in_command -= 1

@@ -29,9 +29,15 @@ from pytest_supercache.runtime.redis.few_connections import (
     releasing,
     using_connection,
 )
+from pytest_supercache.runtime.redis.lacking import note_lacking
 from pytest_supercache.runtime.redis.leasing import note_answer, note_lease
 from pytest_supercache.runtime.redis.pipelines import arguments, is_divided, one_by_one, speak
 from pytest_supercache.runtime.redis.retrying import attempts, retry_of, without_default
+from pytest_supercache.runtime.redis.topologies import (
+    name_clusters,
+    note_question,
+    note_sentinel,
+)
 from pytest_supercache.runtime.redis.wire import CACHES, SENDS, Wire, note_cached
 
 UNTOLD = (
@@ -83,6 +89,7 @@ class Doors:
         self._patches.wrap(connection.ConnectionPool, "release", releasing)
         self._patches.wrap(connection.BlockingConnectionPool, "get_connection", awaiting)
         every = any_connection(connection)
+        name_clusters(self._patches, client.__package__, name)
         self._patches.wrap(every, "send_packed_command", self._sending)
         self._patches.wrap(every, "connect", self._wire.connecting)
         server = self._cache.server
@@ -163,8 +170,9 @@ class Doors:
             client.announced_to = self._cache
         try:
             return method(client, *args, **options)
-        except BaseException:
+        except BaseException as error:
             self._cache.is_plain = False
+            self.note_failure(error)
             raise
         finally:
             self._commands -= 1
@@ -182,9 +190,11 @@ class Doors:
             dialect = speak(execution, pipeline)
             try:
                 answer = self._execute(execution, method, pipeline, raise_on_error)
-            except BaseException:
+            except BaseException as error:
                 pipeline.reset()  # it starts over
+                self.note_failure(error)
                 raise
+            self.note_failure(answer)
             return dialect.received(answer) if dialect else answer
 
         return execute
@@ -247,8 +257,10 @@ class Doors:
 
     def _connection(self, method: _Method) -> _Method:
         def make_connection(pool: Any) -> Any:
-            if controlled() is None:
+            execution = controlled()
+            if execution is None:
                 return method(pool)
+            note_sentinel(execution, pool)
             self._pools.add(pool)
             library = method.__module__.partition(".")[0]
             return self._cache.join(pool, without_default(pool.connection_kwargs), library)
@@ -303,6 +315,12 @@ class Doors:
             label = f"MULTI {label} EXEC"
         return label, footprint
 
+    def note_failure(self, answer: Any) -> None:
+        """Name what an answer, or an error, says that this server cannot do."""
+        execution = controlled()
+        if execution is not None:
+            note_lacking(execution, self._cache.server, answer)
+
     def _keep(self, execution: Stepping, footprint: Footprint) -> None:
         """Keep what there is before a write: a replica may have missed it."""
         if execution.faults.keeps_history and any(r.startswith(PLACE) for r in footprint.writes):
@@ -327,6 +345,7 @@ class Doors:
                 r for r in command.footprint.reads if r.startswith(f"{PLACE}:")
             )
         note_lease(execution, self._cache.leases, command)
+        note_question(execution, command.label)
         if command.is_script and not self._cache.server.runs_scripts:
             execution.controller.hazard(
                 f"{command.label}: this fakeredis runs no scripts. Install fakeredis[lua], or use "

@@ -267,6 +267,8 @@ def test_what_is_remembered_of_a_command_is_what_it_says_each_time():
         ("unlink k", None, True, False, True),
         ("EVAL code 1 k", None, True, True, False),
         ("SCRIPT LOAD code", None, False, True, False),
+        ("FCALL name 1 k", None, True, True, False),
+        ("FUNCTION LOAD code", None, False, True, False),
         ("SELECT 1", None, False, False, False),
         ("WATCH k", None, False, False, False),
         ("MULTI", None, False, False, False),

@@ -1,0 +1,62 @@
+"""Names clients that find their servers themselves: of Redis Cluster, and through Sentinel.
+
+Which server such a client asks is not under control: a slot may move, a replica may lag behind.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from pytest_supercache.layers import redis_commands
+from pytest_supercache.runtime.kernel.active import controlled
+from pytest_supercache.runtime.kernel.patches import Patches
+from pytest_supercache.runtime.kernel.stepping import Stepping
+
+_INSTEAD = (
+    "which is not under control in this version. In the check, give the code "
+    "layers.existing_cache.client() or aclient(), or let it make a plain Redis client, which is "
+    "led to the cache under test"
+)
+CLUSTER = f"the code under test uses a Redis Cluster (a client, or a command CLUSTER), {_INSTEAD}"
+SENTINEL = (
+    "the code under test asks Redis Sentinel for its server (a client, or a command SENTINEL), "
+    f"{_INSTEAD}"
+)
+
+
+def name_clusters(patches: Patches, package: str, name: str) -> None:
+    """Let clients of a cluster in a package (``redis``, ``valkey.asyncio``) be named when used."""
+    cluster = sys.modules.get(f"{package}.cluster")
+    if cluster is None:
+        return
+    for owner, method in (
+        (cluster.NodesManager, "initialize"),
+        (getattr(cluster, f"{name}Cluster"), "execute_command"),
+        (cluster.ClusterPipeline, "execute_command"),
+    ):
+        patches.wrap(owner, method, _named)
+
+
+def _named(method: Callable[..., Any]) -> Callable[..., Any]:
+    def named(*args: Any, **options: Any) -> Any:
+        execution = controlled()
+        if execution is not None:
+            execution.controller.hazard(CLUSTER)
+        return method(*args, **options)
+
+    return named
+
+
+def note_question(execution: Stepping, label: str) -> None:
+    """Name a command that asks where servers are."""
+    name = label.partition(" ")[0]
+    if redis_commands.is_of_cluster(name):
+        execution.controller.hazard(CLUSTER)
+    elif name == "SENTINEL":
+        execution.controller.hazard(SENTINEL)
+
+
+def note_sentinel(execution: Stepping, pool: Any) -> None:
+    """Name a pool whose connections ask Sentinel where to go."""
+    if hasattr(pool, "sentinel_manager"):
+        execution.controller.hazard(SENTINEL)
