@@ -30,7 +30,10 @@ _HEARD = frozenset(
 """Audit events that say where code under test leaves what is controlled."""
 
 _STEPWISE = frozenset({"pymemcache.client.base"})
-"""Clients whose every request is a declared step: their server answers to nobody else."""
+"""Clients whose every request is a declared step: their server answers to nobody else.
+
+That a connection fails is named where it is made.
+"""
 
 _CLIENTS = ("redis.", "valkey.", "fakeredis.", "pymemcache.", LAYERS)
 """Modules of clients that are under control."""

@@ -17,6 +17,7 @@ from freezegun import api
 _DOORS = {
     "sqlite3": "pytest_supercache.runtime.sql.sqlite",
     "psycopg": "pytest_supercache.runtime.sql.postgres",
+    "pymemcache.client.base": "pytest_supercache.runtime.process.memcached",
     "anyio._core._synchronization": "pytest_supercache.runtime.aio.anyio_tools",
     "anyio.to_thread": "pytest_supercache.runtime.sql.worker_threads",
 }

@@ -20,6 +20,7 @@ from pytest_supercache.core.identity import identity
 from pytest_supercache.runtime.kernel.active import controlled
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import Stepping
+from pytest_supercache.runtime.kernel.unreachable import name_unreachable
 from pytest_supercache.runtime.sql.statements import EVERYTHING, Tables, first_word, perform
 
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -105,7 +106,12 @@ def _connect(connect: _Method) -> _Method:
         execution.controller.databases.add("PostgreSQL")
         said = psycopg.conninfo.conninfo_to_dict(conninfo).get("options")
         options = kwargs.pop("options", said) or ""
-        connection = connect(conninfo, options=f"{options} -c lock_timeout=1".strip(), **kwargs)
+        options = f"{options} -c lock_timeout=1".strip()
+        try:
+            connection = connect(conninfo, options=options, **kwargs)
+        except psycopg.OperationalError as error:
+            name_unreachable("PostgreSQL", error)
+            raise
         _opened[identity(connection)] = (connection, Tables())
         return connection
 

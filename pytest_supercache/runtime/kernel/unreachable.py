@@ -1,0 +1,18 @@
+"""Names a server that code under test could not connect to.
+
+Code that goes on without its cache, or its database, would hold whatever it does with them.
+"""
+
+from pytest_supercache.runtime.kernel.active import controlled
+
+
+def name_unreachable(server: str, error: BaseException) -> None:
+    """Say that a server did not answer when code under test connected to it."""
+    execution = controlled()
+    if execution is not None:
+        shown = " ".join(str(error).split())
+        execution.controller.hazard(
+            f"the code under test could not connect to {server} ({shown}). Is it running? What "
+            "the code does without it says nothing of what it does with it. An error on purpose is "
+            "a fault: error_before"
+        )
