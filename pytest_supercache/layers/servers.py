@@ -319,12 +319,12 @@ def _knows_the_options_of(url: str) -> bool:
 
 
 def _addresses(arguments: Mapping[str, Any]) -> frozenset[Any]:
-    """Return what a socket may connect to for a pool with these arguments: paths, host and port."""
+    """Return where a pool with these arguments leads: a path, or a host by its name and numbers."""
     if "path" in arguments:
         return frozenset({arguments["path"]})
     host, port = arguments.get("host", "localhost"), arguments.get("port", 6379)
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return frozenset(address[:2] for *_, address in found)
+    return frozenset({(host, port), *(address[:2] for *_, address in found)})
 
 
 def _quiesce(admin: "redis.Redis") -> None:

@@ -23,10 +23,12 @@ from pytest_supercache.runtime.memory.steps import Together
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _CHANGES_ALL = frozenset({"os.rename", "os.link", "os.symlink"})
 _CHANGES_FIRST = frozenset(
-    {"os.remove", "os.truncate", "os.rmdir", "os.mkdir", "os.utime", "os.chmod"}
-)
-_KEEPS_ENTRIES = frozenset({"os.truncate", "os.utime", "os.chmod"})
-_HEARD = {"open", *_LISTS, *_CHANGES_ALL, *_CHANGES_FIRST}
+    {"os.remove", "os.truncate", "os.rmdir", "os.mkdir", "os.utime", "os.chmod", "os.setxattr",
+     "os.removexattr"}
+)  # fmt: skip
+_KEEPS_ENTRIES = frozenset({"os.truncate", "os.utime", "os.chmod", "os.setxattr", "os.removexattr"})
+_LOOKS = frozenset({"os.getxattr", "os.listxattr"})
+_HEARD = {"open", *_LISTS, *_LOOKS, *_CHANGES_ALL, *_CHANGES_FIRST}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -44,6 +46,9 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
     elif event in _LISTS:
         if not _is_import(sys._getframe(2)):
             touch_folder(accesses, arguments[0] or os.curdir, writes=False)
+    elif event in _LOOKS:
+        if sys._getframe(2).f_globals.get("__name__") != "shutil":  # it copies what it has read
+            touch_file(accesses, arguments[0] or os.curdir, writes=False)
     else:
         with Together(accesses):
             for path in arguments[: 2 if event in _CHANGES_ALL else 1]:

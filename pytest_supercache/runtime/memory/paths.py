@@ -32,6 +32,9 @@ BY_DESCRIPTOR = {
 
 _OF_THE_INTERPRETER = (".py", ".pyc", "__pycache__", "null", "urandom")
 
+_STDERR = 2
+"""The highest number of a standard stream, which may lead into a pipe."""
+
 _TEMPORARY = "temporary folder"
 """Stands for all folders with a name that is another one in every run."""
 
@@ -77,11 +80,16 @@ def _names_of_file(path: Path) -> list[str]:
 
 
 def touch_descriptor(accesses: Accesses, number: int, *, writes: bool) -> None:
-    """Touch a file by the number under which it is open, where the system tells its path."""
+    """Touch a file by the number under which it is open, where the system tells its path.
+
+    All pipes are one: what is read is gone from them, and their own numbers differ in every run.
+    """
     with suppress(OSError):
         path = Path(f"/proc/self/fd/{number}").readlink()
         if path.is_file():
             touch_file(accesses, path, writes=writes)
+        elif path.name.startswith("pipe:") and number > _STDERR:
+            accesses.touch(accesses.file("pipe"), WHOLE, writes=True)
 
 
 def touch_folder(accesses: Accesses, path: Any, *, writes: bool) -> None:

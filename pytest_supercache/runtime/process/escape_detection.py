@@ -1,4 +1,4 @@
-"""Notices foreign connections, threads and processes of code under test.
+"""Notices foreign connections, look-ups, datagrams, threads and processes of code under test.
 
 They are let through and named, so that the run says UNKNOWN with a reason. A `ThreadPool` of
 `multiprocessing` alone gets no threads: it would wait for all of them when it ends. Sockets and
@@ -22,11 +22,12 @@ from pytest_supercache.runtime.kernel.children import children_adopted, started
 from pytest_supercache.runtime.kernel.own_code import LAYERS, RUNTIME
 from pytest_supercache.runtime.kernel.patches import Patches
 from pytest_supercache.runtime.kernel.stepping import unnumbered
+from pytest_supercache.runtime.process import look_ups
 from pytest_supercache.runtime.sync import threads
 
-_HEARD = frozenset(
-    {"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "socket.connect", "subprocess.Popen"}
-)
+_DATAGRAMS = frozenset({"socket.sendto", "socket.sendmsg"})
+_PROCESSES = frozenset({"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"})
+_HEARD = _DATAGRAMS | _PROCESSES | look_ups.EVENTS | {"socket.connect"}
 """Audit events that say where code under test leaves what is controlled."""
 
 _STEPWISE = frozenset({"pymemcache.client.base"})
@@ -37,6 +38,9 @@ That a connection fails is named where it is made.
 
 _CLIENTS = ("redis.", "valkey.", "fakeredis.", "pymemcache.", LAYERS)
 """Modules of clients that are under control."""
+
+_NAMED_WHERE_THEY_CONNECT = ("pymemcache.", "psycopg.")
+"""Modules of clients that are under control, and are named if their server cannot be reached."""
 
 _Method = Callable[..., Any]
 
@@ -127,13 +131,23 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
     if not _own_addresses or current_actor() is None:
         return
     if event == "socket.connect":
-        address = args[1][:2] if isinstance(args[1], tuple) else args[1]
-        if address not in _own_addresses[-1]:
-            _name_connection(address, str(sys._getframe(2).f_globals.get("__name__")))
-        elif not _is_by_client() and not _calls_are_declared():
-            _name_own_connection()
-    else:
+        _hear_connection(args[1], sys._getframe(2))
+    elif event in look_ups.EVENTS:
+        host = look_ups.foreign_host(args[0], _own_addresses[-1])
+        if host is not None and not _is_by(_NAMED_WHERE_THEY_CONNECT, sys._getframe(2)):
+            _name_look_up(host)
+    elif event in _PROCESSES:
         _name_start("a process")
+    elif args[1] is not None:  # else it is connected, which was heard
+        _name_datagram(args[1])
+
+
+def _hear_connection(to: Any, frame: Any) -> None:
+    address = to[:2] if isinstance(to, tuple) else to
+    if address not in _own_addresses[-1]:
+        _name_connection(address, str(frame.f_globals.get("__name__")))
+    elif not _is_by(_CLIENTS, frame) and not _calls_are_declared():
+        _name_own_connection()
 
 
 def _name_connection(address: Any, caller: str) -> None:
@@ -141,21 +155,41 @@ def _name_connection(address: Any, caller: str) -> None:
     if execution is not None and caller in _STEPWISE:
         execution.controller.real_servers.add(caller.partition(".")[0])
     elif execution is not None:
-        shown = ":".join(map(str, address)) if isinstance(address, tuple) else address
         execution.controller.hazard(
-            f"the code under test connected to {shown}, which is not controlled: its answers may "
-            "differ from run to run"
+            f"the code under test connected to {_shown(address)}, which is not controlled: its "
+            "answers may differ from run to run"
         )
 
 
-def _is_by_client() -> bool:
-    """Say whether a client whose commands are steps connects, or one of ours."""
-    frame: Any = sys._getframe(3)
+def _shown(address: Any) -> str:
+    return ":".join(map(str, address[:2])) if isinstance(address, tuple) else str(address)
+
+
+def _name_look_up(host: str) -> None:
+    execution = controlled()
+    if execution is not None:
+        execution.controller.hazard(
+            f"the code under test looked up the host {host}, which is not controlled: whether it "
+            "is there may differ from run to run. Put a double in the place of what asks for it"
+        )
+
+
+def _name_datagram(address: Any) -> None:
+    execution = controlled()
+    if execution is not None:
+        execution.controller.hazard(
+            f"the code under test sent a datagram to {_shown(address)}, which is not controlled: "
+            "who gets it, and when, is in no schedule. Put a double in the place of what sends it"
+        )
+
+
+def _is_by(clients: tuple[str, ...], frame: Any) -> bool:
+    """Say whether the code that caused an event is of one of these modules."""
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
         is_between = name.partition(".")[0] in sys.stdlib_module_names or name.startswith(RUNTIME)
         if not is_between:
-            return name.startswith(_CLIENTS)
+            return name.startswith(clients)
         frame = frame.f_back
     return False
 
