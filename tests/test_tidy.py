@@ -80,6 +80,12 @@ def test_names_come_from_the_glossary(module: Path) -> None:
     assert [name for name in {module.stem, *names} if BANNED.search(name)] == []
 
 
+def test_the_page_about_the_runtime_names_each_of_its_modules() -> None:
+    page = (ROOT / "docs" / "runtime.md").read_text(encoding="utf-8")
+    names = {path.stem for path in (PACKAGE / "runtime").rglob("*.py")} - {"__init__"}
+    assert sorted(name for name in names if not re.search(rf"[`.]{name}[`.]", page)) == []
+
+
 def test_no_test_is_skipped_or_expected_to_fail() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"

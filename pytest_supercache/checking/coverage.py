@@ -76,7 +76,7 @@ def scope_of(
 
 @dataclass(slots=True)
 class Reach:
-    """How far the code of the actors has come, in any execution."""
+    """What the code of the actors has reached in any execution: layers, memory, locks."""
 
     layers: bool = False
     """A step was one of a layer, or of anything else that holds data outside of its memory."""
@@ -175,7 +175,7 @@ def _faults(scope: Scope) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """What a search rests on that executes one schedule for many.
+    """The evidence for a reduced search, which executes one schedule per interleaving.
 
     ``schedules`` is how many there are, None when they were too many to count; ``checks`` is how
     many further ones were executed to see whether equivalent ones end alike.
@@ -261,7 +261,7 @@ def of_slowness(found: Counterexample | None) -> tuple[str, ...]:
 
 
 def found_by_turns(executions: int, scope: Scope) -> str:
-    """Say that what was tried before held, and that with this fault taking turns is enough."""
+    """Say that earlier searches held, and that with this fault a serial run fails."""
     counted = "1 schedule was" if executions == 1 else f"{executions:,} schedules were"
     return (
         f"{counted} executed before, and held; under this fault users who simply take turns show "

@@ -1,4 +1,4 @@
-"""One HTML file by Allure, when its command is there; without what it would tell about its readers.
+"""Renders one HTML file with Allure, if it is installed, without its analytics.
 
 Allure 3 comes from npm, pinned by the lock file beside this module; Allure 2 is taken as well. The
 reports of both ask Google Analytics by themselves, so the tags are taken out, and a report which

@@ -1,4 +1,4 @@
-"""What `supercache new` writes: one small flow for each conflict class, a file each.
+"""The templates of `supercache new`: a small flow for each conflict class, one per file.
 
 A template is a scenario file with `ID`, `SYSTEM` and `KEY` in it. Its story says what goes wrong,
 so that its reader knows which line to change first; its last lines show the verbs that it needs
@@ -14,7 +14,7 @@ TEMPLATES = tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 
 
 def written(name: str, *, scenario_id: str, system: str, key: str, schema: Path) -> str:
-    """Return the text of a new file; ``schema`` is where it lies, seen from the file."""
+    """Return the text of a new file; ``schema`` is the path of the schema from there."""
     said = {"ID": scenario_id, "SYSTEM": system, "KEY": key}
     text = re.sub(r"\b(ID|SYSTEM|KEY)\b", lambda word: said[word[0]], _template(name))
     return f"# yaml-language-server: $schema={schema.as_posix()}\n{text}"

@@ -31,7 +31,7 @@ Resources = str | tuple[str, ...] | list[str] | None
 
 
 def footprint_of(reads: Resources, writes: Resources) -> Footprint:
-    """Return what a step by hand declares; nothing said at all means that it may touch anything."""
+    """Return the footprint of a hand-declared step; ANYTHING if nothing at all is given."""
     if reads is None and writes is None:
         return ANYTHING
     read, written = (

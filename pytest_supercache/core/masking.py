@@ -40,7 +40,7 @@ def masked(text: str) -> str:
 
 
 def masked_id(name: str) -> str:
-    """Return the id under which something is known that has this name.
+    """Return the id for a name: the masked name, with a digest if masking changed it.
 
     Two names that differ only in what is masked are two ids: what is hidden is told by a digest of
     the whole name. The id of an id is the same.
@@ -53,7 +53,7 @@ def masked_id(name: str) -> str:
 
 
 def is_id_of(known: str, name: str) -> bool:
-    """Say whether a token means what has this name; older tokens have no digest."""
+    """Say whether the id in a token refers to ``name``; ids of older tokens have no digest."""
     return known in {masked_id(name), masked(name)}
 
 
@@ -89,7 +89,7 @@ def masked_data(data: Any, mask: "Callable[[str], str]" = masked) -> Any:
 
 
 def is_masked(text: str) -> bool:
-    """Say whether a text stands for others, too, that differ in who one is."""
+    """Say whether a text has masked credentials, so that different originals look equal."""
     return f"://{MASK}@" in text or f"={MASK}" in text
 
 

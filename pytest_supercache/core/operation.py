@@ -119,7 +119,7 @@ class History:
     times: tuple[float, ...] = ()  # times[n]: virtual seconds when the n-th step was taken
 
     def time_at(self, steps: int) -> float:
-        """Return the virtual seconds when so many steps had been taken."""
+        """Return the virtual time, in seconds, after ``steps`` steps."""
         if not self.times:
             return 0.0
         return self.times[min(steps, len(self.times) - 1)]

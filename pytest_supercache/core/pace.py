@@ -1,4 +1,4 @@
-"""What a scheduler is told and given that lets time pass between steps, as production does."""
+"""The interface between the runtime and schedulers that let time pass between steps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

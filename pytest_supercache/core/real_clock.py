@@ -1,4 +1,4 @@
-"""Real time, also for who is called or imported while somebody has frozen time."""
+"""Real time and sleep, also for code that runs or is imported while time is frozen."""
 
 import time
 from time import sleep as real_sleep  # noqa: TID251 - freezing time must not shorten this one

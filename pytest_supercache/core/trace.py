@@ -29,7 +29,7 @@ class Pending:
 
 
 def is_unconditional(step: "Step | Pending") -> bool:
-    """Say whether nothing but its own actor's earlier steps can hold a step back."""
+    """Say whether a step is enabled as soon as its actor has taken the steps before."""
     return not (step.wait or step.cause or step.recheck) and step.deadline is None
 
 

@@ -80,7 +80,7 @@ def _before_the_first(folder: Path, head: GitOutput) -> str | None:
 
 
 def written_files(folder: Path, reports: Path, moment: int) -> list[str]:
-    """Return the files of git's around a folder that were written after a moment, in nanoseconds.
+    """Return the files of the enclosing work tree that were written after ``moment`` (in ns).
 
     Our own reports are left out.
     """
@@ -111,7 +111,7 @@ def _is_beside_own(path: Path, reports: Path, folder: Path) -> bool:
 
 
 def meanwhile(began: Checkout, ended: Checkout) -> tuple[Checkout, list[str]]:
-    """Return the state that a run was about, and what of it was changed while it went on.
+    """Return the checkout that a run has tested, and the paths that changed meanwhile.
 
     A file that git does not have may be what the run writes, so it is no change, and not compared
     later.
@@ -141,7 +141,7 @@ def written_later(tested: Checkout, later: Checkout) -> Checkout:
 
 
 def others(tested: Changes, here: Changes) -> Iterator[str]:
-    """Yield the paths whose changes are others here than those that were tested.
+    """Yield the paths whose uncommitted changes differ from the tested ones.
 
     The lock is left out: it is a rule, and compared as one.
     """
@@ -152,7 +152,7 @@ def others(tested: Changes, here: Changes) -> Iterator[str]:
 
 
 def few(changes: Changes) -> dict[str, str | None]:
-    """Keep some files with a digest each, and one digest of all others."""
+    """Bound the list of changes: one digest each for some files, one for all the rest."""
     kept = sorted(changes.items(), key=lambda item: (item[1] is None, item[0]))
     told, rest = kept[:FILES_MAX], [item for item in kept[FILES_MAX:] if item[1] is not None]
     if rest:

@@ -1,4 +1,4 @@
-"""Is a verdict about the run, the commit and the day that somebody asks for: an old GO is none."""
+"""Checks that a verdict is of the wanted run, commit and day: an outdated GO does not count."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _CLOCKS_APART = timedelta(minutes=1)  # of two machines that share the file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a verdict is held against; what is None cannot be known here."""
+    """The run, the commit and the age that a verdict must match; None: unknown here."""
 
     now: datetime
     stamped: datetime  # when the file was written, by the file system
@@ -28,7 +28,7 @@ class Asked:
 
 
 def doubts_of(document: Mapping[str, Any], asked: Asked) -> Iterator[str]:
-    """Yield why a verdict is not the one that is asked for."""
+    """Yield each reason why a verdict is not the wanted one."""
     run = document["run"] if isinstance(document.get("run"), Mapping) else {}
     if asked.run_id and run.get("id") != asked.run_id:
         told = f"it is of the run {run['id']}" if run.get("id") else "it does not say of which run"

@@ -1,4 +1,4 @@
-"""Where a project's root and its verdict are, as a program finds them from the current folder.
+"""Finds the root of a project and its verdict from the current folder, by pytest's rules.
 
 `supercache verdict` looks where this says. A gate run may write elsewhere: its arguments and
 options (``scenarios``, ``-c``, ``--rootdir``) have a say in that, and the command does not know
@@ -65,7 +65,7 @@ def way_to_root(file: Path, root: Path) -> str | None:
 def other_root(
     file: Path, way: object, place: ProjectRoot, table: Mapping[str, Any]
 ) -> Path | None:
-    """Return the root that a verdict is of, by the way there, if that is another one than here.
+    """Return the project root that a verdict belongs to, if it is not the current one.
 
     The way begins where the file is, whichever links lead to it. A file that was carried elsewhere
     says nothing by that: another root has files of a project, or the file is where the root here

@@ -1,4 +1,4 @@
-"""Do rules let more through than those by which a run was judged: then they are not the project's.
+"""Detects rules of the gate that are laxer than those a run was judged by.
 
 `supercache verdict` reads the rules where it is called, which may be a folder with settings of its
 own. Rules that ask for more are fine.

@@ -1,4 +1,4 @@
-"""Clients and pools of redis-py that are copies of the first one made with the same options.
+"""Copies clients and pools of redis-py from the first one made with the same options.
 
 To make them costs as much as two commands. Only what is known is copied; of what changes, every
 client and every pool has its own.

@@ -1,4 +1,4 @@
-"""Redis commands that wait in the server for what another client is going to store."""
+"""Blocking Redis commands: the keys that they wait on, and their non-blocking form."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ _STREAMS = frozenset({"XREAD", "XREADGROUP"})
 
 
 class Waiting(NamedTuple):
-    """How to ask such a command so that it does not wait."""
+    """A blocking command, and how to poll it without blocking."""
 
     seconds: float  # after which it gives up; ``inf``: never
     keys: tuple[Any, ...]  # it is answered at once if one of them is there

@@ -77,7 +77,7 @@ class SuperCache:
         return in_force
 
     def unsubscribe(self) -> None:
-        """Hear of no invalidation any more, as a process that has not connected yet."""
+        """Stop receiving invalidations, like a process that has not connected yet."""
         self._switch.step("unsubscribe", self._subscribing, kind="super_cache")
         self.mailbox.clear()
         self.mailbox.is_open = False

@@ -54,7 +54,7 @@ class AllureResults:
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep what an item of ours has come to."""
+        """Keep the outcome of a supercache item."""
         name = getattr(report, "supercache_item", None)
         if name is None or hasattr(self._config, "workerinput"):
             return

@@ -51,7 +51,7 @@ class Breakpoint:
 
     @property
     def complaint(self) -> str | None:
-        """Say that no step fitted, and which there were."""
+        """The complaint if no step matched, with the steps there were; None once it has stopped."""
         if self.is_met:
             return None
         steps = "".join(f"\n  {one}" for one in dict.fromkeys(self._seen))  # of every replay
@@ -67,7 +67,7 @@ def names_of(step: "Step") -> tuple[str, str]:
 
 
 def refuse_without_replay(config: pytest.Config, *, replays: bool) -> None:
-    """Refuse to stop where nothing is replayed, or nobody is there to talk to.
+    """Refuse a breakpoint without a replay, or without ``--pdb``.
 
     Raises:
         UsageError: naming the option that is missing.

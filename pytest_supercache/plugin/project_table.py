@@ -1,4 +1,4 @@
-"""``[tool.supercache]`` inside a run, where a mistake in it is a wrong call of pytest."""
+"""Reads ``[tool.supercache]`` for a run; a mistake in it is a UsageError of pytest."""
 
 from pathlib import Path
 from typing import Any

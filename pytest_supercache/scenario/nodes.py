@@ -282,7 +282,7 @@ class _Composer:
 
 
 def size_of(root: Node) -> tuple[int, int]:
-    """Count values and depth; its cost is what the caller charges to the file's budget."""
+    """Return the number of values and the depth, which callers charge to the file's budget."""
     values, depth, todo = 0, 0, [(root, 1)]
     while todo:
         node, level = todo.pop()

@@ -1,4 +1,4 @@
-"""Who waits for whom: every `wait_for` names a step that exists, and nobody waits in a circle.
+"""Checks `wait_for`: each names an existing step of another user, and there is no cycle.
 
 A circle is a cycle of "cannot start before": a step after the one above it, a wait after its
 event, a user's end after the last step. The walk has a stack of its own, for a file may hold more

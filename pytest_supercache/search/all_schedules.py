@@ -92,7 +92,7 @@ class AllSchedules:
 
     @property
     def owed(self) -> int:
-        """How many schedules of the present level are left at least."""
+        """A lower bound of the schedules left with the present number of preemptions."""
         return len(self._waiting[self.level])
 
     def explore(self, attempt: Attempt) -> End:

@@ -1,4 +1,4 @@
-"""aiocache: its memory backend, whose coroutines never suspend, so that nobody comes before them.
+"""aiocache: its memory backend never suspends, so no context switch precedes a call.
 
 Its Redis backend sends commands, which are steps already. What is built of these (``@cached``,
 ``@cached_stampede``, locks) is not indivisible, so its parts are the steps. Entries end by timers

@@ -1,4 +1,4 @@
-"""async-lru: who asks for a key awaits one task, which runs the function for all who ask.
+"""async-lru: concurrent look-ups of one key await one shared task (single flight).
 
 A look is a part of the call, and nobody comes before it: the call suspends only where the function
 does, or where it waits for the task. A store may push any key out, and every look reorders. Entries

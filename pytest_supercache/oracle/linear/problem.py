@@ -107,11 +107,11 @@ class KeyProblem:
         return self.states.extended(state, part.appends)
 
     def next_replaced(self, position: int) -> int:
-        """Return when a change that begins after ``position`` has ended; later calls see it."""
+        """Return the earliest return of a change that begins after ``position``."""
         return self._changes.first_return(position)
 
     def is_seen(self, state: State, after: int, end: int) -> bool:
-        """Say whether anybody who begins before ``end`` may see ``after`` which state it was."""
+        """Say whether a call from before ``end`` that returns after ``after`` tells ``state``."""
         for answer in self.states.answers(state):
             if self._seers[answer].last_return(end) > after:
                 return True
@@ -122,7 +122,7 @@ class KeyProblem:
         return self._askers.get(answer, NO_POSITIONS).first_return(position)
 
     def next_source(self, answer: State, position: int) -> int:
-        """Return where, after ``position``, a call begins from whose result ``answer`` can come."""
+        """Return the start of the next call after ``position`` that can lead to ``answer``."""
         if answer not in self._ways:
             leads_to = self.states.leads_to
             self._ways[answer] = [

@@ -1,4 +1,4 @@
-"""What anyio's locks, events and streams are for code under test: noted as those of asyncio are."""
+"""Patches anyio's locks, events and streams to note their use, as for asyncio."""
 
 from typing import Any
 

@@ -202,7 +202,7 @@ class ControlledLoop(Loop):
         return run_on_thread(self, self.acting(), executor, func, args)
 
     def put_end(self, handle: asyncio.Handle) -> None:
-        """Take the end of a job after everything that the job has handed over."""
+        """Queue the end of a job behind the callbacks that the job has handed over."""
         self.inbox.put_end(handle)
 
     # -- tasks and their actors ------------------------------------------------------------------
@@ -259,7 +259,7 @@ class ControlledLoop(Loop):
         return handle
 
     def child_of(self, parent: Actor, coro: Any) -> TaskActor:
-        """Return the flow that a coroutine will be which ``parent`` starts."""
+        """Make the actor for a coroutine that ``parent`` is about to start."""
         child = TaskActor(
             name_of_child(parent), parent.node, _nothing, home=self,
             daemon=parent.daemon or parent is self.host or serves(coro), state=State.RUNNING,

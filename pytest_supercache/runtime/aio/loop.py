@@ -1,4 +1,4 @@
-"""What the parts of an event loop ask of it, besides what asyncio promises of every loop."""
+"""The interface of the controlled event loop that its parts use, beyond that of asyncio."""
 
 import asyncio
 from contextvars import Context
@@ -21,7 +21,7 @@ class Loop(asyncio.SelectorEventLoop):
     """Jobs on threads that have failed, each with the name of its actor."""
 
     def child_of(self, parent: Actor, coro: Any) -> TaskActor:
-        """Return the flow that a coroutine will be which ``parent`` starts."""
+        """Make the actor for a coroutine that ``parent`` is about to start."""
         raise NotImplementedError
 
     def start(
@@ -31,5 +31,5 @@ class Loop(asyncio.SelectorEventLoop):
         raise NotImplementedError
 
     def put_end(self, handle: asyncio.Handle) -> None:
-        """Take the end of a job after everything that the job has handed over."""
+        """Queue the end of a job behind the callbacks that the job has handed over."""
         raise NotImplementedError

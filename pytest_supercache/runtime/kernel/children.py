@@ -9,7 +9,7 @@ a check, and counts by the time of its start. Without ``/proc`` nothing is ended
 tell makes the execution UNKNOWN there too.
 
 A fork of the code under test takes no part in the execution: its calls are let through, its first
-handoff ends it (:mod:`runtime.baton`), and it ends with the process that forked it.
+handoff ends it (:mod:`runtime.kernel.baton`), and it ends with the process that forked it.
 """
 
 import _thread

@@ -1,4 +1,4 @@
-"""Tells library coroutines, and coroutines that serve for ever, from those of users."""
+"""Tells coroutines of libraries, and servers that never return, from those of users."""
 
 import dis
 import types

@@ -91,7 +91,7 @@ def _left(error: BaseException) -> Iterator[FrameType]:
 
 
 def callers(frame: FrameType | None) -> Iterator[FrameType]:
-    """Yield a frame and those below it on its stack, the innermost first."""
+    """Yield a frame and its callers, innermost first."""
     while frame is not None:
         yield frame
         frame = frame.f_back

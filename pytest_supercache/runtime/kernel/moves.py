@@ -10,7 +10,7 @@ from pytest_supercache.runtime.kernel.state import ExecutionState
 
 
 def begin(state: ExecutionState, actor: Actor) -> None:
-    """Choose an actor for the first time: its first lines run before its first step.
+    """Start an actor: its entry code runs before its first step.
 
     These lines are a step of their own if they may touch memory that is shared.
     """
@@ -47,7 +47,7 @@ def add_move(
 
 
 def read_clock(state: ExecutionState, actor: Actor, announced: Announced) -> None:
-    """Record that first lines have read the clock, before the step that waits for it."""
+    """Record that entry code has read the clock, before the announced step that depends on it."""
     state.fused = None
     touched = announced.footprint.reads & {"clock:now", actor.born}
     add_move(state, actor, "start", "thread", Footprint(reads=touched))

@@ -25,7 +25,7 @@ ACTING: ContextVar["TaskActor | None"] = ContextVar("supercache_acting", default
 
 
 def act_in(context: Context, actor: "TaskActor") -> None:
-    """Let callbacks in a context be those of an actor, unless code runs in that context now."""
+    """Attribute callbacks that run in ``context`` to ``actor``, unless it is entered now."""
     with suppress(RuntimeError):
         context.run(ACTING.set, actor)
 
@@ -63,7 +63,7 @@ class TaskActor(Actor):
         self.home.wake()
 
     def meets_others(self, task: Any) -> bool:
-        """Say whether it awaits what another actor ends: a bare future, or another's task.
+        """Say whether it awaits a bare future, or the task of another actor.
 
         Where one is found, there is memory that both have. A task of its own is no such place.
         """

@@ -1,4 +1,4 @@
-"""Code of Python that code of C calls in the middle: others may come in where it begins.
+"""Python callbacks that C code calls: a switch point precedes each of them.
 
 C code that goes through what is shared may call functions that it is given (`map`, a key), and
 methods of elements (`__lt__`, `__hash__`). What it touches after such a call belongs to no access:

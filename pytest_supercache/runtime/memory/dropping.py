@@ -1,4 +1,4 @@
-"""What is dropped may end, which weak references show: to drop it is an access to its life."""
+"""Dropping a reference is an access: weak references show when an object ends."""
 
 import weakref
 from collections import deque

@@ -1,4 +1,4 @@
-"""Hears of the modules of the code under test that are imported while a check runs."""
+"""Reports modules of the code under test that are imported while a check runs."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence

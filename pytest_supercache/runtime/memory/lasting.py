@@ -1,4 +1,4 @@
-"""Memory that outlives an execution, given back what it held when the check began.
+"""Memory that outlives an execution: restored to its state at the start of the check.
 
 That is what the modules of the code under test lead to: globals, attributes of classes, containers,
 instances, cells of closures, memo functions. In production it outlives requests, and what one
@@ -126,7 +126,7 @@ class Lasting:
                 waiting.extend(inner for inner, _ in inside(value))
 
     def take_growth(self) -> bool:
-        """Say whether anything was touched for the first time that was not as in the beginning."""
+        """Say whether a part that was touched for the first time differs from its initial state."""
         has_grown, self._has_grown = self._has_grown, False
         return has_grown
 

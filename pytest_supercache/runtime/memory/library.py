@@ -1,4 +1,4 @@
-"""Code of libraries that touches for itself: it is rewritten when it is needed.
+"""Library code that is rewritten on demand, so that its own memory accesses are seen.
 
 That is code of the standard library which is given what is shared, and the wrapper that a decorator
 of cachetools has put around a function: it keeps results in a mapping of the code under test.
@@ -39,7 +39,7 @@ def prepare_counter(kind: type) -> None:
 
 
 def touches_itself(function: Any) -> bool:
-    """Say whether a function is rewritten, as some of the standard library are at need."""
+    """Say whether a function tells its own accesses; it is rewritten first if necessary."""
     module = getattr(function, "__module__", None)
     is_looked_into = module in CONTAINER_MODULES or module in Current.looked_into
     if is_looked_into and type(function) is types.FunctionType:

@@ -1,4 +1,4 @@
-"""Which calls touch nothing that is not looked at."""
+"""Calls whose memory accesses are all seen."""
 
 import functools
 import types

@@ -51,13 +51,13 @@ class Declaration:
         self._is_settled = False
 
     def settle(self) -> bool:
-        """Let what was learnt count from now on; True when it changes footprints."""
+        """Apply what was learnt of the use of key order to footprints; True if they change."""
         learnt = self._is_ordered and not self._is_settled
         self._is_settled = self._is_ordered
         return learnt
 
     def order_seen(self) -> None:
-        """Note that code under test looks at the order of the keys: then every store shows."""
+        """Note that code under test depends on key order: a store then writes the whole mapping."""
         self._is_ordered = True
 
     def declared(

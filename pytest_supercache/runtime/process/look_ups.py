@@ -1,4 +1,4 @@
-"""Says which host names that code looks up lead out of what is controlled.
+"""Detects look-ups of external host names by code under test.
 
 A name that does not resolve never becomes a connection, so it has to be heard of by itself. Names
 of this machine, and addresses written as numbers, are looked up nowhere.
@@ -17,7 +17,7 @@ _OF_THIS_MACHINE = frozenset({"", "localhost", "localhost.localdomain", "ip6-loc
 
 
 def foreign_host(host: Any, own_addresses: Collection[Any]) -> str | None:
-    """Return the name of a host that has to be asked for; None: it is a number, or known here.
+    """Return the host name if resolving it needs DNS; None for numeric and local addresses.
 
     Args:
         host: what is looked up.

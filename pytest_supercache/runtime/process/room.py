@@ -27,7 +27,7 @@ half of them are room for the calls below, some hundreds deep.
 
 
 def with_room(function: Callable[P, T]) -> Callable[P, T]:
-    """Decorate a function so that, however deep its caller stands, its own calls find room."""
+    """Decorate a function so that its calls fit into one chunk of frames at any stack depth."""
 
     def roomy(*args: P.args, **kwargs: P.kwargs) -> T:
         return function(*args, **kwargs)
