@@ -1,7 +1,6 @@
-"""Who committed a waiver: git's answer for the lines of its entry, where git knows.
+"""Finds who committed each waiver, by `git blame` of the lines of its entry.
 
-``approved_by`` is what somebody has typed; who put it into the project's history is a second name,
-that the report shows beside it.
+``approved_by`` is a name that anybody can type; the report shows the committer beside it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ _UNCOMMITTED = "0" * 40
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Committed:
-    """The last commit that touched an entry; an empty ``commit``: it was changed since."""
+    """The last commit that touched an entry; an empty ``commit`` means uncommitted changes."""
 
     commit: str = ""
     author: str = ""
@@ -31,9 +30,9 @@ class Committed:
 
 
 def committers(path: Path, issues: Sequence[KnownIssue]) -> dict[str, Committed]:
-    """Return who committed each issue, by its id; nothing where there is no git or no repository.
+    """Return the last commit of each issue, by its id; empty without git or a repository.
 
-    In a file that a repository does not have, because it is new or ignored, nothing is committed.
+    In an untracked or ignored file, every issue counts as uncommitted.
     """
     if not issues:
         return {}
@@ -58,7 +57,7 @@ def _is_untracked(path: Path) -> bool:
 
 
 def _blamed(path: Path) -> dict[int, tuple[float, Committed]]:
-    """Return when and by whom each line that says something was written; later is larger."""
+    """Return the time and commit of each line that is not blank; a later time is larger."""
     text = git(path.parent, "blame", "--line-porcelain", "--", path.name) or ""
     if "\nboundary\n" in text and git(path.parent, "rev-parse", _IS_SHALLOW) == "true":
         return {}  # whoever made the oldest commit of a shallow clone did not write all of it

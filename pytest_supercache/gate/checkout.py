@@ -1,4 +1,4 @@
-"""Which state of the project is here: the commit, and what differs from it."""
+"""Identifies the state of the project: the commit, and the uncommitted changes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,22 +16,22 @@ from pytest_supercache.report.folder import MADE, PAGE
 from pytest_supercache.scenario.names import is_scenario_file
 
 FILES_MAX = 1_000
-"""So many files have a digest each; one more is that of all others."""
+"""The number of files with a digest each; all others share one digest."""
 
 NO_COMMIT = "none yet"
-"""What is said instead of the commit in a repository that has none: all files are changes."""
+"""Stands for the commit in a repository that has none: all files are changes."""
 
 _WRITTEN = frozenset({"verdict.json", PAGE, *MADE, *DRAFTS, *allure_folder.MADE})
 _RESULTS = "allure-results"
 _REPRODUCER = "repro_"
 
 Changes = Mapping[str, str | None]
-"""By path: a digest; None of what was written while a run went on."""
+"""Digests by path; None for a file that was written during the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """A state of the project; ``changes`` is None when git does not say, ``commit`` without git."""
+    """A state of the project; ``changes`` is None if git fails, ``commit`` also without git."""
 
     commit: str | None = None
     why_unknown: str = ""  # what git said instead of the commit
@@ -39,7 +39,7 @@ class Checkout:
     untracked: frozenset[str] = frozenset()  # the changed files that git does not have
 
     def part(self) -> dict[str, Any]:
-        """Return what ``verdict.json`` says of it."""
+        """Return what ``verdict.json`` records of the checkout."""
         if self.commit is None:
             return {}
         if self.changes is None:
@@ -49,7 +49,7 @@ class Checkout:
 
 
 def checkout_of(folder: Path, reports: Path) -> Checkout:
-    """Look at the repository around a folder; our own reports are no change."""
+    """Return the state of the repository around a folder, without our own reports."""
     head = ask(folder, "rev-parse", "HEAD")
     commit = head.text or _before_the_first(folder, head)
     tree = None if commit is None else differing(folder)
@@ -72,7 +72,7 @@ def checkout_of(folder: Path, reports: Path) -> Checkout:
 
 
 def _before_the_first(folder: Path, head: GitOutput) -> str | None:
-    """Return what is said instead of the commit where git has none yet."""
+    """Return the text that stands for the commit in a repository without commits, else None."""
     if not head.is_error:
         return None
     status = ask(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
@@ -94,7 +94,7 @@ def written_files(folder: Path, reports: Path, moment: int) -> list[str]:
 
 
 def _is_own(path: Path, reports: Path, folder: Path) -> bool:
-    """Say whether a run writes a path as its report; the folder of reports may hold the project."""
+    """Say whether a run writes a path as its report; the folder of reports may be the project's."""
     if path.parent == reports and path.name in _WRITTEN:
         return True
     if folder.is_relative_to(reports):
@@ -104,7 +104,7 @@ def _is_own(path: Path, reports: Path, folder: Path) -> bool:
 
 
 def _is_beside_own(path: Path, reports: Path, folder: Path) -> bool:
-    """Say whether a new file is a report of somebody else: no code, and no scenario."""
+    """Say whether a new file is another tool's report: neither code nor a scenario."""
     if folder.is_relative_to(reports) or not path.is_relative_to(reports):
         return False
     return path.suffix != ".py" and not is_scenario_file(path.name)
@@ -113,8 +113,8 @@ def _is_beside_own(path: Path, reports: Path, folder: Path) -> bool:
 def meanwhile(began: Checkout, ended: Checkout) -> tuple[Checkout, list[str]]:
     """Return the checkout that a run has tested, and the paths that changed meanwhile.
 
-    A file that git does not have may be what the run writes, so it is no change, and not compared
-    later.
+    An untracked file may be an output of the run, so it is no change, and later comparisons skip
+    it.
     """
     if began.changes is None or ended.changes is None or began.commit != ended.commit:
         are_known = None not in {began.commit, ended.commit}
@@ -131,7 +131,7 @@ def meanwhile(began: Checkout, ended: Checkout) -> tuple[Checkout, list[str]]:
 
 
 def written_later(tested: Checkout, later: Checkout) -> Checkout:
-    """Return the state that a run was about, without the new files that were written after it."""
+    """Return the state that a run has tested, without the new files that were written later."""
     if tested.changes is None or later.changes is None:
         return tested
     written = {
@@ -143,7 +143,7 @@ def written_later(tested: Checkout, later: Checkout) -> Checkout:
 def others(tested: Changes, here: Changes) -> Iterator[str]:
     """Yield the paths whose uncommitted changes differ from the tested ones.
 
-    The lock is left out: it is a rule, and compared as one.
+    The lock is left out: it is compared as a rule.
     """
     here = few({name: told for name, told in here.items() if tested.get(name, "") is not None})
     for name in sorted({*tested, *here}):

@@ -1,7 +1,7 @@
-"""The drafts that a gate run leaves for people, by the names of their files. Nothing is sent."""
+"""The drafts that a gate run writes for people, by file name; nothing is ever sent."""
 
 from pytest_supercache.gate.message import message
 from pytest_supercache.gate.postmortem import postmortem
 
 DRAFTS = {"message.md": message, "postmortem.md": postmortem}
-"""Each is a function of a verdict document, the decision and the rules."""
+"""Each value is a function of a verdict document, the decision and the rules."""

@@ -1,4 +1,4 @@
-"""Writing and looking after known issues: a draft of an entry, and what is wrong with the rest."""
+"""Drafts an entry for a known issue, and lints the existing entries."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ def draft_entry(
 ) -> str:
     """Return an entry for the conflict of a row, with a TODO where people have to decide.
 
-    ``flows`` are the digests of those that have shown it.
+    ``flows`` are the digests of the flows that have shown the conflict.
     """
     found = row.get("counterexample") or {}
     links = row.get("links") or {}
@@ -42,7 +42,7 @@ def draft_entry(
 
 
 def lint(issues: Sequence[KnownIssue], today: date) -> tuple[list[str], list[str]]:
-    """Return what has to be done, and what should be known."""
+    """Return the complaints, which must be fixed, and the notes, which are good to know."""
     problems = [*_stale(issues, today), *_overlaps(issues)]
     return problems, list(_notes(issues, today))
 
@@ -86,5 +86,5 @@ def _notes(issues: Sequence[KnownIssue], today: date) -> Iterator[str]:
 
 
 def _text(value: object) -> str:
-    """Write a TOML string; JSON's escapes are a part of TOML's."""
+    """Return a value as a TOML string; JSON's escapes are valid in TOML."""
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

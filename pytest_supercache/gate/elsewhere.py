@@ -1,8 +1,8 @@
-"""Leaves word of a run in the file that `supercache verdict` would read, where it is another.
+"""Records a run also in the file that `supercache verdict` reads, if the run writes another file.
 
-Which folder a run writes to depends on arguments and options that nobody repeats afterwards. So the
-file that would be read has the run among its others until the run says GO; and where there is none,
-it gets one that decides nothing and names the file to read.
+Which folder a run writes to depends on arguments and options that `supercache verdict` does not
+get. So the file that it reads lists the run until the run says GO. If there is no such file, one is
+created that decides nothing and names the file to read.
 """
 
 import json
@@ -23,13 +23,13 @@ _TOLD = (
 
 
 def tell_elsewhere(file: Path, run: Mapping[str, Any], *, is_any_meant: bool) -> None:
-    """Let a file know what a run of another folder has come to, if it may be taken for its verdict.
+    """Record the outcome of a run in another folder's file that may be taken for its verdict.
 
-    That is so of one of the same id, and of any there if ``is_any_meant``. A run without the gate
-    stands against none with it.
+    Such a file has a verdict of the same id, or any verdict if ``is_any_meant``. A run without the
+    gate does not count against a gate run.
 
     Raises:
-        OSError: the file stands against nothing and cannot be changed.
+        OSError: the file does not rule out a GO and cannot be changed.
     """
     has_id = run["id"] != run["owner"]
     if not os.path.lexists(file):
@@ -58,7 +58,7 @@ def _is_good(run: Mapping[str, Any]) -> bool:
 
 
 def _replace(file: Path, run: Mapping[str, Any], there: Mapping[str, Any]) -> None:
-    """Bring up to date what a run has written where there was nothing; a GO needs no word."""
+    """Update the file that this run has created; remove it on a GO without other runs."""
     others = there.get("others") or []
     if _is_good(run) and not others:
         file.unlink(missing_ok=True)
@@ -67,7 +67,7 @@ def _replace(file: Path, run: Mapping[str, Any], there: Mapping[str, Any]) -> No
 
 
 def _without_verdict(run: Mapping[str, Any], others: list[Any]) -> Mapping[str, Any]:
-    """Return a document that decides nothing and says whose verdict is where."""
+    """Return a document that decides nothing and names the file with the verdict."""
     told = {name: run[name] for name in _TOLD if name in run}
     return verdict_document((), {"run": {**told, "finished": False, "others": others}})
 

@@ -1,6 +1,6 @@
-"""What the rows of ``verdict.json`` are worth to the gate: which count, and which prove something.
+"""Rates the rows of ``verdict.json`` as evidence: which count, and which prove something.
 
-Only HOLDS after an exhausted search is evidence. Whatever is not understood here is unknown.
+Only HOLDS after an exhausted search is evidence. Every unrecognised value counts as unknown.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,12 +9,12 @@ from typing import Any
 
 SEVERITIES = ("trivial", "minor", "normal", "critical", "blocker")
 MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""What reading a document raises that does not have the form of one."""
+"""The exceptions that reading a malformed document raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One finished item, as far as the gate looks at it."""
+    """One finished item, with the fields that the gate needs."""
 
     id: str
     system: str
@@ -34,17 +34,17 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        """Whether this is a proof within its bounds."""
+        """Whether the guarantees were proved within the bounds."""
         return self.verdict == "holds"
 
     @property
     def violated(self) -> bool:
-        """Whether a guarantee was seen broken."""
+        """Whether a violation of a guarantee was seen."""
         return self.verdict == "violated"
 
     @property
     def what_broke(self) -> str:
-        """The guarantee and, when it has a name, the class of the conflict."""
+        """The guarantee and, if known, the class of the conflict."""
         named = f" ({self.conflict_class})" if self.conflict_class else ""
         return f"{self.guarantee or 'a guarantee'}{named}"
 
@@ -87,7 +87,7 @@ def _row(row: Mapping[str, Any]) -> Row:
 def _nothing_tried(row: Mapping[str, Any], scope: Mapping[str, Any]) -> str | None:
     """Say why HOLDS is no evidence although everything was executed.
 
-    A test in Python need not have operations: its code may touch memory and nothing else.
+    A test in Python needs no operations: its code may access nothing but memory.
     """
     reaches = scope.get("reaches")
     if not row.get("system"):
@@ -111,11 +111,11 @@ def _nothing_tried(row: Mapping[str, Any], scope: Mapping[str, Any]) -> str | No
 
 
 LEFT_OUT = "left out"
-"""Stands in the place of a verdict for what was collected and not run."""
+"""The verdict of an item that was collected and not run."""
 
 
 def left_out_of(run: Mapping[str, Any] | None) -> list[Row]:
-    """Return what was collected and not run, as rows that prove nothing."""
+    """Return the items that were collected and not run, as rows that prove nothing."""
     return [
         Row(id=str(one["id"]), node_id=str(one["node_id"]), system="", verdict=LEFT_OUT)
         for one in (run or {}).get("left_out") or ()
@@ -123,7 +123,7 @@ def left_out_of(run: Mapping[str, Any] | None) -> list[Row]:
 
 
 def contradictions(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield where a document does not agree with itself: it was edited, or is not whole."""
+    """Yield each contradiction inside a document: it was edited, or is truncated."""
     rows = document.get("scenarios") or ()
     verdicts = [row.get("verdict") for row in rows]
     for verdict in ("holds", "violated", "unknown"):
@@ -150,10 +150,10 @@ def counting_systems(rows: Iterable[Row], release: Sequence[str]) -> set[str]:
 
 
 def blocks(row: Row, counting: set[str], minimum: str | None) -> bool:
-    """Say whether a row that does not hold stands in the way of a release.
+    """Say whether a row that does not hold blocks the release.
 
-    A documented conflict of a system that does not ship does not; a failed item always does. A
-    row without severity, or with one that nobody knows, is never below the minimum.
+    A documented conflict of a system that does not ship does not block; a failed item always does.
+    A row without a severity, or with an unknown one, is never below the minimum.
     """
     if row.holds or is_below(row, minimum):
         return False
@@ -162,27 +162,27 @@ def blocks(row: Row, counting: set[str], minimum: str | None) -> bool:
 
 
 def is_not_as_stated(row: Row, minimum: str | None) -> bool:
-    """Say whether a conflict that a scenario states is not there, which pytest calls a failure.
+    """Say whether a conflict that a scenario states does not occur: pytest reports a failure.
 
-    The code may be better than its file, or the scenario no longer meets the conflict.
+    The code may be better than its file says, or the scenario no longer triggers the conflict.
     """
     return row.holds and row.stated == "violated" and not is_below(row, minimum)
 
 
 def is_below(row: Row, minimum: str | None) -> bool:
-    """Say whether a row's severity is below what the gate looks at."""
+    """Say whether a row's severity is below the minimum of the gate."""
     if minimum is None or row.severity not in SEVERITIES:
         return False
     return SEVERITIES.index(row.severity) < SEVERITIES.index(minimum)
 
 
 def named(rows: Iterable[Row], name: str) -> list[Row]:
-    """Return the rows that a waiver means: the run of that name, or all runs of that scenario."""
+    """Return the rows that a waiver names: the run of that name, or all runs of that scenario."""
     rows = list(rows)
     exact = [row for row in rows if name in {row.id, row.node_id}]
     return exact or [row for row in rows if row.id.startswith(f"{name}[")]
 
 
 def base_id(name: str) -> str:
-    """Return the scenario's id without system and case."""
+    """Return the scenario's id, without system and case, from the name of a run."""
     return name.partition("[")[0]

@@ -1,8 +1,8 @@
-"""Which known issues no longer occur, and why it proves nothing that others were not seen.
+"""Finds the known issues that no longer occur, and says why others are not proved fixed.
 
-A conflict that is not seen may be mended, or its scenario may look at less than it did. So it is
-called fixed only if the flows that have shown it were searched again, as they were: steps,
-guarantees and bounds, which the digest of a flow knows.
+A conflict that does not occur may be fixed, or its scenario may check less than before. So it is
+called fixed only if the flows that have shown it were searched again unchanged: the digest of a
+flow covers steps, guarantees and bounds.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +29,7 @@ def issues_not_seen(
     *,
     is_decided: bool,
 ) -> dict[str, str]:
-    """Return the issues that stand against nothing, each with what to say of it; "" means fixed."""
+    """Return the issues whose conflict does not block, each with a note; "" means fixed."""
     against = {row.fingerprint for row in rows if blocks(row, counting, None)}
     counted = [row for row in rows if row.system in counting]
     is_whole = is_decided and _is_whole(run, rules) and _were_searched(counted)
@@ -42,7 +42,7 @@ def issues_not_seen(
 
 
 def notes_on(rules: Rules, not_seen: Mapping[str, str]) -> Iterator[str]:
-    """Yield what the screen says of known issues that are no reason for the verdict."""
+    """Yield the notes of the screen on known issues that do not decide the verdict."""
     for issue in rules.issues:
         said = not_seen.get(issue.id)
         if said is None:
@@ -70,17 +70,17 @@ def flows_of(rows: Iterable[Mapping[str, Any]], fingerprint: str) -> list[str]:
 
 
 def _is_whole(run: Mapping[str, Any] | None, rules: Rules) -> bool:
-    """Say whether a run had all that there is, as the scenario files say it; only a lock knows."""
+    """Say whether a run covered the whole project; False without a lock."""
     return bool(rules.lock) and not any((run or {}).get(name) for name in _LESS_THAN_WHOLE)
 
 
 def _were_searched(rows: list[Row]) -> bool:
-    """Say whether all of some rows hold, with all memory: what was left out may have the issue."""
+    """Say whether all rows hold and cover all memory: the rest may have the issue."""
     return bool(rows) and all(row.holds and not leaves_out_memory(row) for row in rows)
 
 
 def _still_occurring(issue: KnownIssue, rows: list[Row]) -> str:
-    """Say which scenarios show an issue and state it, of systems that do not ship."""
+    """Name the scenarios that show an issue and state it, of systems that do not ship."""
     showing = [row.id for row in rows if row.violated and row.fingerprint == issue.match]
     return f"still occurs in {listed(showing)}, as stated there" if showing else ""
 

@@ -8,7 +8,7 @@ from typing import Any
 from pytest_supercache.gate.checkout import Changes, others
 
 HOURS_MAX = 24
-"""How old a verdict may be unless somebody says otherwise."""
+"""The default of the largest age of a verdict."""
 
 _NAMED_MAX = 3
 _CLOCKS_APART = timedelta(minutes=1)  # of two machines that share the file
@@ -54,7 +54,7 @@ def doubts_of(document: Mapping[str, Any], asked: Asked) -> Iterator[str]:
 
 
 def _by_changes(document: Mapping[str, Any], here: Changes | None) -> Iterator[str]:
-    """Yield why a verdict about the same commit is about other changes that are not committed."""
+    """Yield a reason if the verdict is about this commit with other uncommitted changes."""
     about = f"verdict.json is another one: it is about commit {document['commit']}"
     tested = document.get("changes")
     if tested is None and document.get("dirty") is False:

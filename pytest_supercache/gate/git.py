@@ -1,4 +1,4 @@
-"""Asks git about a folder; what git does not say is not known."""
+"""Runs git in a folder; whatever git does not answer counts as unknown."""
 
 import os
 import subprocess
@@ -11,12 +11,12 @@ _AS_IT_IS = (
     "-c", "core.fsmonitor=false", "-c", "core.checkStat=default", "-c", "core.trustctime=true",
     "-c", "core.excludesFile=",
 )  # fmt: skip
-"""Settings of a machine by which git would look at fewer files, or less closely, are left out."""
+"""Overrides of user settings that make git check fewer files, or less closely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitOutput:
-    """What git has said; None: nothing, and ``why`` not."""
+    """The output of git; None: there is none, and ``why`` says the reason."""
 
     output: bytes | None = None
     why: str = ""
@@ -24,12 +24,12 @@ class GitOutput:
 
     @property
     def text(self) -> str | None:
-        """The answer as one text."""
+        """The output as text."""
         return None if self.output is None else self.output.decode(errors="replace").strip()
 
 
 def ask(folder: Path, *words: str) -> GitOutput:
-    """Return what git answers in a folder, or why it does not."""
+    """Return the output of git in a folder, or why there is none."""
     try:
         done = subprocess.run(
             ["git", *_AS_IT_IS, *words],
@@ -47,7 +47,7 @@ def ask(folder: Path, *words: str) -> GitOutput:
 
 
 def _environment() -> dict[str, str]:
-    """Return the variables of this process without those that bend what git's words mean."""
+    """Return the environment of this process without the variables that alter git's answers."""
     return {name: value for name, value in os.environ.items() if name not in _BENDING}
 
 
@@ -58,10 +58,10 @@ _BENDING = frozenset(
 
 
 def git(folder: Path, *words: str) -> str | None:
-    """Return what git answers in a folder; None without git or an answer."""
+    """Return git's output in a folder as text; None without git or on an error."""
     return ask(folder, *words).text
 
 
 def git_bytes(folder: Path, *words: str) -> bytes | None:
-    """Return the same as it came: names of files need not be text."""
+    """Return git's output as bytes: file names need not be text."""
     return ask(folder, *words).output

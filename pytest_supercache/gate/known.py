@@ -1,7 +1,7 @@
-"""``known-issues.toml``: who let which conflict pass, with which workaround, until when.
+"""Reads ``known-issues.toml``: waivers of conflicts, each with a workaround and an expiry date.
 
-A waiver is strict, because a wrong one lets a broken release go: every field is required, a name
-that nobody knows is an error, and one mistake anywhere makes the whole file unusable.
+A waiver is strict, because a wrong one lets a broken release go: every field is required, an
+unknown name is an error, and one mistake anywhere makes the whole file unusable.
 """
 
 import re
@@ -17,7 +17,7 @@ from pytest_supercache.core.errors import SupercacheError
 from pytest_supercache.core.inputs import ENTRIES_MAX, parse_toml
 
 DAYS_MAX = 30
-"""How long a waiver may last; who needs longer renews it, and that is shown."""
+"""The longest life of a waiver, in days; longer needs a renewal, which the report shows."""
 
 _SOON_DAYS = 7
 _PLACEHOLDER = "TODO"
@@ -25,12 +25,12 @@ _DATES = ("opened", "expires")
 
 
 class KnownIssuesError(SupercacheError):
-    """A file of known issues that cannot be used; its text names every mistake."""
+    """A file of known issues cannot be used; the message names every mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownIssue:
-    """One waiver; ``match`` is the fingerprint of a conflict and not the name of a test."""
+    """One waiver; ``match`` is the fingerprint of a conflict, not the name of a test."""
 
     id: str
     match: str
@@ -48,7 +48,7 @@ class KnownIssue:
 
 _OPTIONAL = ("flows",)
 FIELDS = tuple(field.name for field in fields(KnownIssue) if field.name not in {*_OPTIONAL, "line"})
-"""What an entry must have."""
+"""The required fields of an entry."""
 
 
 def read_known_issues(text: str, path: str = "known-issues.toml") -> tuple[KnownIssue, ...]:
@@ -86,15 +86,15 @@ def read_known_issues(text: str, path: str = "known-issues.toml") -> tuple[Known
 
 
 def renewals(issue: KnownIssue, issues: Iterable[KnownIssue]) -> int:
-    """Count how often a conflict had been waived before this entry."""
+    """Return how often the conflict was waived before this entry."""
     return sum(one.match == issue.match and one.opened < issue.opened for one in issues)
 
 
 def moved(text: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield which entries know a conflict by its former fingerprint, and by which they should.
+    """Yield the entries that use a former fingerprint of a conflict, with the current one.
 
-    ``rows`` are those of ``verdict.json``. The text may lack fields: entries that have to move are
-    older than some of them. What cannot be read as TOML has no entries.
+    ``rows`` are those of ``verdict.json``. The text may lack required fields: entries to update can
+    be older than these. A text that is not TOML has no entries.
     """
     try:
         tables = parse_toml(text).get("known")
@@ -129,7 +129,7 @@ def ends_soon(issue: KnownIssue, today: date) -> str | None:
 
 
 def _mistakes(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (field, what is wrong with it) for one entry."""
+    """Yield (field, mistake) for each mistake in one entry."""
     known = (*FIELDS, *_OPTIONAL)
     for name in islice(table, 2 * len(FIELDS)):
         if name not in known:
@@ -207,7 +207,7 @@ def _repeated_ids(issues: list[KnownIssue]) -> Iterator[tuple[KnownIssue, str]]:
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Yield where each ``[[known]]`` stands and what follows it."""
+    """Yield the line of each ``[[known]]``, and the text of its block."""
     found = re.finditer(r"^[ \t]*\[\[[ \t]*known[ \t]*\]\]", text, re.MULTILINE)
     heads = list(islice(found, ENTRIES_MAX + 1))
     ends = [*(head.start() for head in heads[1:]), len(text)]

@@ -1,7 +1,7 @@
-"""Where a GO says less than it seems: what was judged, searched or drawn in the runs it rests on.
+"""Finds the limits of a GO: what its runs were not judged by, did not search or only sampled.
 
-Such runs are evidence of what they looked at. Which they are, and what that was, stands beside the
-verdict, because neither HOLDS nor an exhausted search tells it.
+Such runs are evidence within these limits. The limits and the names of the runs are shown beside
+the verdict, because neither HOLDS nor an exhausted search implies them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ _NAMED_MAX = 5
 
 
 def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
-    """Yield what the rows that a GO rests on say less about, each with their names."""
+    """Yield the limits of the rows that a GO rests on, each with the names of the rows."""
     proofs = list(proofs)
     judged: dict[str, list[str]] = {}
     for row in proofs:
@@ -36,7 +36,7 @@ def limits_of(proofs: Iterable[Row]) -> Iterator[str]:
 
 
 def leaves_out_memory(row: Row) -> bool:
-    """Say whether a run did not look at all the memory that its users share."""
+    """Say whether a run did not check all the memory that its users share."""
     return row.scope.get("memory") == "declared" or bool(row.scope.get("declared atomic"))
 
 
@@ -46,7 +46,7 @@ def _examples(row: Row) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """Name some, and count the others."""
+    """Join the first names, and count the others."""
     names = list(dict.fromkeys(names))
     shown, more = names[:_NAMED_MAX], len(names) - _NAMED_MAX
     return ", ".join([*shown, *([f"{more} more in verdict.json"] if more > 0 else [])])

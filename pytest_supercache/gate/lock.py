@@ -1,8 +1,8 @@
-"""``gate.lock``: which scenarios there were when somebody last looked, so that none goes missing.
+"""Reads and writes ``gate.lock``: the scenarios that must not go missing from a gate run.
 
-One line a scenario, sorted, so that a pull request that loses one shows it. Above them stand the
-paths that were collected: a lock is about these and nothing else. The count of scenarios and the
-digest of all lines come first, so that a file which was cut says so.
+The file has one sorted line for each scenario, so that the diff of a pull request shows a lost one.
+Above them are the collected paths, to which alone the lock applies. The count of scenarios and the
+digest of all lines come first, so that a truncated file is detected.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,14 +20,14 @@ _COUNTS, _DOCUMENTED, _WHOLE, _PATH = "counts", "documented", "whole", "path"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateLock:
-    """What a gate run must have."""
+    """The scenarios and paths of a gate run, as ``gate.lock`` records them."""
 
     scenarios: Mapping[str, bool] = field(default_factory=dict)  # whether it counts for the release
     paths: tuple[str, ...] = ()  # that were collected, from the root
 
 
 def write_lock(lock: GateLock) -> str:
-    """Return the lock's text."""
+    """Return the text of a lock."""
     return f"{_HEAD}{_WHOLE} {_sum(lock)}\n{_lines(lock)}"
 
 
@@ -44,10 +44,10 @@ def _sum(lock: GateLock) -> str:
 
 
 def read_lock(text: str, path: str = "gate.lock") -> GateLock:
-    """Return what `write_lock` was given.
+    """Parse the text that `write_lock` makes.
 
     Raises:
-        SupercacheError: a line is not one of ours, or is missing.
+        SupercacheError: a line is invalid or missing.
     """
     scenarios: dict[str, bool] = {}
     paths: list[str] = []
@@ -91,12 +91,12 @@ _ANEW = "write it anew with `supercache verdict --lock`"
 
 
 def digest_of(text: str) -> str:
-    """Return what identifies the lock that was used."""
+    """Return the digest that identifies a lock."""
     return sha256(text.encode()).hexdigest()
 
 
 def missing_from(lock: Mapping[str, bool], scenarios: Mapping[str, bool]) -> Iterable[str]:
-    """Yield what the lock has and a run has not, one sentence each."""
+    """Yield one sentence for each scenario of the lock that a run lacks."""
     for name, counted in sorted(lock.items()):
         if name not in scenarios:
             yield f"{name} is in gate.lock and was not run"

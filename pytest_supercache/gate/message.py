@@ -1,6 +1,6 @@
-"""The message to the team: what breaks, for whom, the workaround, whether the release waits.
+"""Writes the message to the team: what breaks, for whom, the workaround, whether the release waits.
 
-At most 120 words, a draft that a person finishes; nothing is ever sent.
+It has at most 120 words and is a draft that a person finishes; nothing is ever sent.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ _DELAY = {
 }
 
 Part = tuple[str, bool]
-"""A paragraph, and whether it may be cut when the message gets too long."""
+"""A paragraph, and whether it may be cut if the message gets too long."""
 
 
 def message(document: Mapping[str, Any], decision: Decision, rules: Rules) -> str:
@@ -80,7 +80,7 @@ def _parts(document: Raw, decision: Decision, rules: Rules) -> Iterator[Part]:
 
 
 def _delay(document: Raw, decision: Decision) -> str:
-    """Say whether the release waits; what fails and does not count is named beside a GO."""
+    """Say whether the release waits; beside a GO, name the failures that do not count."""
     broken = list(dict.fromkeys(row.id for row in rows_of(document) if row.violated))
     if decision.verdict is not GateVerdict.GO or not broken:
         return _DELAY[decision.verdict]
@@ -125,13 +125,13 @@ def _workaround(waiver: Waiver) -> Iterator[Part]:
 
 
 def _limits(decision: Decision) -> Iterator[Part]:
-    """Say where a GO says less than it seems."""
+    """Yield the limits of a GO."""
     if decision.limits:
         yield f"It says less of some runs: {'; '.join(decision.limits)}.", True
 
 
 def _left_over(decision: Decision, rules: Rules) -> Iterator[str]:
-    """Yield what is to be asked about known issues that are fixed."""
+    """Yield questions about known issues that are fixed."""
     for issue in rules.issues:
         if issue.id in decision.fixed:
             yield (
@@ -141,7 +141,7 @@ def _left_over(decision: Decision, rules: Rules) -> Iterator[str]:
 
 
 def _asked(found: list[list[Raw]], decision: Decision) -> str:
-    """Return who has to say more."""
+    """Return the owners who have to answer the questions."""
     owners = {waiver.issue.owner for waiver in decision.waivers}
     if decision.verdict is not GateVerdict.GO_WITH_WORKAROUND:
         owners = {str(row["owner"]) for group in found for row in group if row.get("owner")}

@@ -1,4 +1,4 @@
-"""What a run says as a whole: how far conflicts reach, how variants differ, what has changed.
+"""Summarizes a run: the extent of conflicts, the variants of scenarios, the changes since a run.
 
 A conflict is counted once, by its fingerprint, however many scenarios show it.
 """
@@ -12,7 +12,7 @@ _RANK = {"holds": 0, "violated": 2}  # anything else is unknown, between the two
 
 
 def what_was_tested(document: Mapping[str, Any]) -> str:
-    """Name the build and the commit, and say what is not committed or not known."""
+    """Name the build and the commit, with what is uncommitted or unknown."""
     build = f"build {document['build']}, " if document.get("build") else ""
     commit = document.get("commit")
     if not commit:
@@ -33,7 +33,7 @@ def extent(document: Mapping[str, Any]) -> list[str]:
 
 
 def affected_users(row: Mapping[str, Any]) -> list[str]:
-    """Return whom a violation names, or else who worked on its key."""
+    """Return the users that a violation names, or else those that used its key."""
     violation = (row.get("counterexample") or {}).get("violation") or {}
     if violation.get("user"):
         return [str(violation["user"])]
@@ -41,7 +41,7 @@ def affected_users(row: Mapping[str, Any]) -> list[str]:
 
 
 def users_of(row: Mapping[str, Any], key: object = None) -> list[str]:
-    """Return who took part in a counterexample, or who worked on a key."""
+    """Return the users in a counterexample, or those that used ``key``."""
     history = (row.get("counterexample") or {}).get("history") or ()
     race = [one for one in history if one.get("phase", "race") == "race"]
     return list(dict.fromkeys(str(one["user"]) for one in race if key in (None, one.get("key"))))
@@ -54,7 +54,7 @@ def in_words(names: Iterable[object]) -> str:
 
 
 def variants(document: Mapping[str, Any]) -> list[str]:
-    """Return the systems of each scenario that runs on several, side by side."""
+    """Return a line for each scenario that runs on several systems, with all of these."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in document.get("scenarios") or ():
         groups.setdefault(base_id(str(row.get("id"))), []).append(row)
@@ -75,7 +75,7 @@ def odds_of(row: Mapping[str, Any]) -> str | None:
 
 
 def how_often_missed(row: Mapping[str, Any]) -> str | None:
-    """Return how often a test that just runs the users would not have shown the conflict."""
+    """Return how often a test that just runs the users would have missed the conflict."""
     odds = row.get("odds") or {}
     if not odds.get("runs"):
         return None
@@ -87,7 +87,7 @@ def how_often_missed(row: Mapping[str, Any]) -> str | None:
 
 
 def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return what is new, gone, unchanged or worse since another run."""
+    """Return the conflicts that are new, gone, unchanged or worse since another run."""
     old, new = _conflicts(before), _conflicts(now)
     lines = [f"new: {_shown(new[name])}" for name in sorted(set(new) - set(old))]
     held = {row.id for row in rows_of(now) if row.holds}

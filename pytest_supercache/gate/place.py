@@ -1,9 +1,9 @@
 """Finds the root of a project and its verdict from the current folder, by pytest's rules.
 
-`supercache verdict` looks where this says. A gate run may write elsewhere: its arguments and
-options (``scenarios``, ``-c``, ``--rootdir``) have a say in that, and the command does not know
-them. So the run asks here, too, which file would be read, and leaves word there. Files of settings
-are read by `iniconfig`, as pytest reads them.
+`supercache verdict` reads the file that this module finds. A gate run may write elsewhere,
+depending on arguments and options (``scenarios``, ``-c``, ``--rootdir``) that the command does not
+get. So the run, too, finds the file that the command would read, and records its outcome there.
+Settings files are read by `iniconfig`, as pytest reads them.
 """
 
 import os
@@ -28,18 +28,18 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectRoot:
-    """The root as pytest finds it without arguments, and what its file of settings says."""
+    """The root that pytest finds without arguments, and the settings in its file."""
 
     root: Path
     settings: Settings = field(default_factory=dict)
 
     def verdict_file(self, table: Mapping[str, Any]) -> Path:
-        """Return where a run without options leaves its verdict; ``table`` is the project's."""
+        """Return the default path of the verdict; ``table`` is that of the project."""
         return report_folder(self.root, table, self.settings.get("supercache_report")) / VERDICT
 
 
 def report_folder(root: Path, table: Mapping[str, Any], asked: object = None) -> Path:
-    """Return where reports go; a relative name is meant from the project's root.
+    """Return the folder of reports; a relative name is relative to the project's root.
 
     Raises:
         InputError: no folder can have that name.
@@ -51,9 +51,9 @@ def report_folder(root: Path, table: Mapping[str, Any], asked: object = None) ->
 
 
 def way_to_root(file: Path, root: Path) -> str | None:
-    """Return how a root is reached from the folder of a file; None: from another drive.
+    """Return the path to a root, relative to the folder of a file; None: on another drive.
 
-    A link in the place of the file is not followed: whoever writes the file replaces it.
+    A symbolic link in place of the file is not resolved: writing the file replaces the link.
     """
     folder = os.path.realpath(file.parent)
     try:
@@ -67,9 +67,9 @@ def other_root(
 ) -> Path | None:
     """Return the project root that a verdict belongs to, if it is not the current one.
 
-    The way begins where the file is, whichever links lead to it. A file that was carried elsewhere
-    says nothing by that: another root has files of a project, or the file is where the root here
-    would have its own.
+    ``way`` is relative to the folder of the file, with links resolved. It proves nothing if the
+    file was moved: so the other root must have files of a project, or the file must be where the
+    root here would have its own.
     """
     if not isinstance(way, str):
         return None
@@ -81,16 +81,16 @@ def other_root(
 
 
 def place_at(root: Path) -> ProjectRoot:
-    """Return a root that is given, with the settings of pytest that are in force there.
+    """Return the project at a given root, with pytest's settings there.
 
     Raises:
-        InputError: a file of settings cannot be read.
+        InputError: a settings file cannot be read.
     """
     return ProjectRoot(root=root, settings=place_from(root).settings)
 
 
 def verdicts_below(root: Path) -> Iterator[Path]:
-    """Yield the verdicts of projects in the folders of a root, and in their folders."""
+    """Yield the verdicts of projects one or two levels below a root."""
     for folder in sorted({*root.glob("[!.]*/"), *root.glob("[!.]*/[!.]*/")}):
         if any((folder / name).is_file() for name in _MARKS):
             with suppress(InputError, OSError):
@@ -103,7 +103,7 @@ def place_from(started: Path) -> ProjectRoot:
     """Find the project around a folder, by the rules of pytest.
 
     Raises:
-        InputError: a file of settings cannot be read.
+        InputError: a settings file cannot be read.
     """
     folders = (started, *started.parents)
     for folder in folders:
@@ -165,7 +165,7 @@ _FILES: dict[str, Callable[[Path], Settings | None]] = {
     "tox.ini": _of_section("pytest"),
     "setup.cfg": _of_section("tool:pytest"),
 }
-"""What pytest looks for in each folder, in its order; the first that is about pytest counts."""
+"""The files that pytest looks for in each folder, in order; the first about pytest counts."""
 
 _MARKS = (*_FILES, "setup.py", "gate.lock")
-"""A folder with one of these may be the root of a project."""
+"""Files that mark a folder as a possible root of a project."""

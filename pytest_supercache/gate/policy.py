@@ -32,7 +32,7 @@ from pytest_supercache.gate.rules import Rules
 from pytest_supercache.gate.same_id import against_go
 
 NO_EVIDENCE = 6
-"""The exit status of NO VERDICT where pytest itself has no word for it."""
+"""The exit status of NO VERDICT if pytest's own is none of 2 to 5."""
 
 _BY_PYTEST = {
     2: "the run was interrupted, or collecting it failed",
@@ -43,7 +43,7 @@ _BY_PYTEST = {
 
 
 class GateVerdict(Enum):
-    """What the gate says; the weightiest first."""
+    """The verdicts of the gate, the weightiest first."""
 
     NO_GO = "NO-GO"
     NO_VERDICT = "NO VERDICT"
@@ -53,7 +53,7 @@ class GateVerdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
-    """A known issue that let conflicts of this run pass, and what it rests on."""
+    """A known issue that let conflicts of this run pass, with its assumptions and days left."""
 
     issue: KnownIssue
     scenarios: tuple[str, ...]
@@ -65,7 +65,7 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The verdict with everything that a person needs to stand behind it."""
+    """The verdict, with everything that a person needs to defend it."""
 
     verdict: GateVerdict
     exit_status: int
@@ -80,7 +80,7 @@ class Decision:
 
     @property
     def until(self) -> date | None:
-        """The last day on which every waiver that was needed is in force."""
+        """The last day on which all the waivers that were needed are in force."""
         return min((waiver.issue.expires for waiver in self.waivers), default=None)
 
     @property
@@ -93,7 +93,7 @@ class Decision:
 def decide(document: Mapping[str, Any], rules: Rules, doubts: Iterable[str] = ()) -> Decision:
     """Judge a run; ``document`` is a verdict document with its ``run``.
 
-    ``doubts`` say why it may not be the run that is asked for: with one there is no GO.
+    ``doubts`` say why it may not be the wanted run: any doubt rules out a GO.
     """
     rows = rows_of(document)
     run = document.get("run") if isinstance(document.get("run"), Mapping) else None
@@ -144,10 +144,10 @@ def counted_scenarios(rows: Iterable[Row], release: tuple[str, ...]) -> dict[str
 def _weigh(
     rows: list[Row], counting: set[str], rules: Rules, left_out: list[Row]
 ) -> tuple[list[Waiver], list[str], list[tuple[str, str]]]:
-    """Hold each conflict, once however many scenarios show it, against the waivers.
+    """Match each conflict, once for all the scenarios that show it, with the waivers.
 
-    Returns the waivers that are in force, what stands against the release, and by fingerprint why
-    waivers for that have no force.
+    Returns the waivers in force, the reasons against the release, and pairs of a fingerprint and
+    the reason why a waiver for it has no force.
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:
@@ -177,7 +177,7 @@ def _weigh(
 
 
 def _formerly(row: Row, issues: Iterable[KnownIssue]) -> str:
-    """Name the entries that know the conflict by a former fingerprint."""
+    """Name the entries that use a former fingerprint of the conflict."""
     known = [issue for issue in issues if issue.match in row.former_fingerprints]
     return "".join(f"; {issue.id} names the former one, {issue.match}" for issue in known)
 
@@ -220,7 +220,7 @@ def _failed_tests(run: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def flaws_of(run: Mapping[str, Any] | None) -> Iterator[str]:
-    """Yield why a run as a whole decides nothing."""
+    """Yield each reason why a run as a whole decides nothing."""
     if not isinstance(run, Mapping):
         yield "verdict.json does not say how the run ended"
         return
@@ -267,7 +267,7 @@ UNEXPLAINED = (
     "is not collected by pytest (norecursedirs, collect_ignore, --ignore in addopts, ...): collect "
     "it, or name its path in `uncollected` of [tool.supercache]"
 )
-"""What is said of a scenario file below the paths of a run that was not collected."""
+"""The complaint about a scenario file below the paths of a run that was not collected."""
 
 _HAPPENED = {
     "crashed": "was running when its worker crashed",
@@ -346,13 +346,13 @@ def _all_hold(rows: list[Row], counting: set[str]) -> str:
 
 
 def _rested_on(rows: list[Row], counting: set[str], waivers: list[Waiver]) -> list[Row]:
-    """Return the proofs of the release, and those that workarounds help."""
+    """Return the proofs of the release, and of the workarounds that were needed."""
     checks = [row for one in waivers for row in named(rows, one.issue.workaround_checked_by)]
     return [row for row in rows if row.holds and (row.system in counting or row in checks)]
 
 
 def _conditions(rows: list[Row], counting: set[str]) -> tuple[str, ...]:
-    """Return what the proofs of the release assume about production."""
+    """Return the assumptions about production of the proofs of the release."""
     proofs = [row for row in rows if row.holds and row.system in counting]
     return tuple(dict.fromkeys(str(row.assumption) for row in proofs if row.assumption))
 

@@ -1,7 +1,7 @@
-"""The post-mortem: blameless, filled where the run knows, questions where only people know.
+"""Writes the draft of a blameless post-mortem, with a TODO for what only people know.
 
-Systems and steps are told, never who was at fault; several factors and no single cause. Nothing is
-invented: ``TODO(owner): question`` stands where the run has no answer.
+It describes systems and steps, never a person at fault; several factors and no single cause.
+``TODO(owner): question`` stands where the run has no answer.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ _CLASS, _CAUSE, _FIX = "class", "what happened", "permanent fix"
 
 
 def postmortem(document: Mapping[str, Any], decision: Decision, rules: Rules) -> str:
-    """Return a blameless post-mortem of the conflict that stands in the way, or of one seen."""
+    """Return a blameless post-mortem of the conflict that blocks the release, or of one seen."""
     document = harmless(document)
     needing = [row for group in conflicts(document, decision, rules) for row in group[:1]]
     violated = [row for row in document.get("scenarios") or () if row.get("verdict") == "violated"]
@@ -111,7 +111,7 @@ def _timeline(row: Raw) -> list[str]:
 
 
 def _trigger(row: Raw) -> list[str]:
-    """Tell what forces the conflict; its class and its usual fixes are told elsewhere."""
+    """Describe what forces the conflict; other sections have its class and its usual fixes."""
     explanation = (row.get("counterexample") or {}).get("explanation") or ()
     elsewhere = (_CLASS, _CAUSE, _FIX, "odds", "usual workaround", "users notice")
     told = [f"- {line}" for line in explanation if str(line).partition(": ")[0] not in elsewhere]
@@ -209,14 +209,14 @@ def _data(document: Raw) -> list[str]:
 
 
 def _explained(row: Raw) -> dict[str, str]:
-    """Return the lines of an explanation that begin with what they are about."""
+    """Return the labelled lines of an explanation, by label."""
     explanation = (row.get("counterexample") or {}).get("explanation") or ()
     pairs = [str(line).partition(": ") for line in explanation]
     return {name: told.rstrip(".") for name, colon, told in pairs if colon}
 
 
 def _paragraphs(lines: list[str]) -> str:
-    """Join lines; a list or a table stands apart from what is around it, as Markdown wants."""
+    """Join lines, with blank lines around lists and tables, as Markdown requires."""
     text = ""
     for before, line in zip(["", *lines], lines, strict=False):
         text += _gap(before, line) + line

@@ -1,4 +1,4 @@
-"""What a project decided before the run, read from its files: one place for plugin and command."""
+"""Reads the rules of a project's gate from its files, for the plugin and the command line."""
 
 import os
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ def read_rules(
 ) -> Rules:
     """Read everything that the decision depends on besides the run.
 
-    A lock that cannot be read is a rule, too: then there is no GO.
+    An unreadable lock is a rule, too: it rules out a GO.
 
     Raises:
-        SupercacheError: a file or a setting is wrong, or a file that was named is not there.
+        SupercacheError: a file or a setting is wrong, or a named file is missing.
     """
     issues = read_issues(root, table, known_issues)
     known = _text(issues_path(root, table, known_issues))
@@ -58,7 +58,7 @@ def _lock(path: Path) -> dict[str, Any]:
 
 
 def _lock_of_another_name(path: Path) -> dict[str, Any]:
-    """Tell of a lock whose name is right only where upper and lower case are the same."""
+    """Return the fault of a lock whose name is right only if upper and lower case are the same."""
     with suppress(OSError):
         for name in sorted(other.name for other in path.parent.iterdir()):
             if name.lower() == LOCK:
@@ -68,10 +68,10 @@ def _lock_of_another_name(path: Path) -> dict[str, Any]:
 
 
 def is_of_the_gate(path: Path) -> bool:
-    """Say whether a file is there and about the gate: most pyproject.toml are not.
+    """Say whether a file exists and configures the gate: most pyproject.toml do not.
 
     Raises:
-        InputError: nobody can tell, because it is no TOML.
+        InputError: the file is not TOML, so the answer is unknown.
     """
     return has_table(path.parent) if path.name == SETTINGS else os.path.lexists(path)
 
@@ -79,10 +79,10 @@ def is_of_the_gate(path: Path) -> bool:
 def read_issues(
     root: Path, table: Mapping[str, Any], known_issues: str | None = None
 ) -> tuple[KnownIssue, ...]:
-    """Read the waivers; no file means none, unless the file was named.
+    """Read the waivers; a missing file means none, unless it was named.
 
     Raises:
-        SupercacheError: the file is wrong, or was named and is not there.
+        SupercacheError: the file is wrong, or was named and is missing.
     """
     named = known_issues or table.get("known_issues")
     path = issues_path(root, table, known_issues)
@@ -95,15 +95,15 @@ def read_issues(
 
 
 def issues_path(root: Path, table: Mapping[str, Any], known_issues: str | None = None) -> Path:
-    """Return where the waivers are; a relative name is meant from the project's root."""
+    """Return the path of the waivers; a relative name is relative to the project's root."""
     return root / str(known_issues or table.get("known_issues") or KNOWN_ISSUES)
 
 
 def read_day(text: str) -> date:
-    """Read a date as in 2026-12-15.
+    """Parse a date as in 2026-12-15.
 
     Raises:
-        SupercacheError: it is not one.
+        SupercacheError: the text is no date.
     """
     try:
         return date.fromisoformat(text)

@@ -1,4 +1,4 @@
-"""``[tool.supercache]`` of pyproject.toml, as it is: what its names mean is said elsewhere."""
+"""Reads ``[tool.supercache]`` of pyproject.toml, without interpreting its settings."""
 
 import tomllib
 from pathlib import Path
@@ -11,10 +11,10 @@ SETTINGS = "pyproject.toml"
 
 
 def read_table(root: Path) -> dict[str, Any]:
-    """Read the table of the project in a folder; no file means an empty one.
+    """Read the table of the project in a folder; a missing file means an empty table.
 
     Raises:
-        InputError: the file cannot be read, or what is there is no table.
+        InputError: the file cannot be read, or the value is no table.
     """
     tools = _tools(root)
     table = tools.get("supercache", {}) if isinstance(tools, dict) else tools
@@ -24,7 +24,7 @@ def read_table(root: Path) -> dict[str, Any]:
 
 
 def has_table(root: Path) -> bool:
-    """Say whether the project in a folder has the table, in whichever way TOML spells it.
+    """Say whether the project in a folder has the table, in any TOML notation.
 
     Raises:
         InputError: the file cannot be read.

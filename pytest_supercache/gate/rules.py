@@ -1,4 +1,4 @@
-"""The rules of a project's gate, as they were decided before the run."""
+"""The rules of a project's gate, fixed before the run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from pytest_supercache.gate.known import KnownIssue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the project decided before the run."""
+    """The rules of the gate: release, severity, waivers and lock."""
 
     today: date
     release: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Detects rules of the gate that are laxer than those a run was judged by.
 
-`supercache verdict` reads the rules where it is called, which may be a folder with settings of its
-own. Rules that ask for more are fine.
+`supercache verdict` reads the rules in the folder where it is called, which may have settings of
+its own. Stricter rules are fine.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ _JUDGED = "the run was judged by other rules: "
 
 
 def rules_part(rules: Rules) -> dict[str, Any]:
-    """Return what ``verdict.json`` says of the rules by which a run was judged."""
+    """Return the part of ``verdict.json`` about the rules that a run was judged by."""
     return {
         "release": list(rules.release),
         "minimum_severity": rules.minimum_severity,
@@ -26,9 +26,9 @@ def rules_part(rules: Rules) -> dict[str, Any]:
 def weaker(
     document: Mapping[str, Any], rules: Rules, *, besides_lock: bool = False
 ) -> Iterator[str]:
-    """Yield how rules let more through than those that a run was judged by, or would have been.
+    """Yield how ``rules`` are laxer than those that a run was judged by, or would have been.
 
-    ``besides_lock``: the lock is about to be written anew.
+    ``besides_lock``: the lock is about to be rewritten.
     """
     run = document["run"] if isinstance(document.get("run"), Mapping) else {}
     gate = document.get("gate") or run.get("rules")
@@ -50,10 +50,10 @@ def weaker(
 
 
 def is_more_severe(minimum: object, other: object) -> bool:
-    """Say whether a minimum severity lets more through than another one."""
+    """Say whether a minimum severity is higher than another, and so laxer."""
     return _rank(minimum) > _rank(other)
 
 
 def _rank(severity: object) -> int:
-    """Return how much a severity lets through: what is below it, so nothing without one."""
+    """Return the rank of a minimum severity: higher is laxer, none is the lowest."""
     return SEVERITIES.index(severity) if severity in SEVERITIES else 0

@@ -1,7 +1,7 @@
-"""The id of a run, in the one form in which it is written, shown and compared.
+"""Normalizes the id of a run to the one form that is written, shown and compared.
 
-What is written is masked and has to be text. An id that either would change is known by its digest:
-otherwise a run would not recognise its own id in a file, or take that of another run for it.
+A written id is masked and must be valid text. An id that this would change is replaced by its
+digest: else a run could miss its own id in a file, or match that of another run.
 """
 
 from hashlib import sha256
@@ -9,13 +9,13 @@ from hashlib import sha256
 from pytest_supercache.core.masking import masked
 
 RUN_ID = "SUPERCACHE_RUN_ID"
-"""The variable that a job sets for all its runs."""
+"""The environment variable that a CI job sets for all its runs."""
 
 _CHARACTERS_MAX = 200
 
 
 def known_as(given: str) -> str:
-    """Return the id under which a run is known, whatever its caller has given."""
+    """Return the normalized id of a run for the given one."""
     is_shown = given.isprintable() and len(given) <= _CHARACTERS_MAX and masked(given) == given
     if is_shown:
         return given

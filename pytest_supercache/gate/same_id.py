@@ -1,10 +1,10 @@
-"""Several runs under one id, in one folder: each writes its own verdict and keeps the others in it.
+"""Merges the verdicts of several runs with one id and folder: each keeps the others in its file.
 
-An id stands for a CI job, and a job can start pytest more than once: in turn, at once, or inside
-a test. The last one to write is no better than the others. So ``verdict.json`` names its writer,
-and whoever replaces it keeps what stands against a GO: runs that have not finished, and runs that
-came to something else. They leave the list only when they say GO themselves. What cannot be known
-any more, since the file was damaged or removed, stands against a GO, too.
+An id stands for a CI job, and a job can start pytest more than once: one after the other, at once,
+or inside a test. The last run to write is no better than the others. So ``verdict.json`` names its
+writer, and a run that replaces it keeps each run that rules out a GO: one that has not finished, or
+that did not say GO. Such a run leaves the list only when it says GO itself. What is lost because
+the file was damaged or removed rules out a GO, too.
 """
 
 import os
@@ -26,7 +26,7 @@ _WAIT_SECONDS = 10.0  # a run holds the folder for as long as it takes to write 
 
 
 class OfGateRunError(SupercacheError):
-    """The file has the verdict of a gate run, which a run without the gate does not replace."""
+    """The file has the verdict of a gate run, which a run without the gate must not replace."""
 
 
 Others = list[dict[str, Any]]
@@ -35,13 +35,13 @@ Others = list[dict[str, Any]]
 def write_beside_others(
     path: Path, rows: Iterable[Row], scope: Mapping[str, Any], before: Others | None = None
 ) -> Others:
-    """Write a verdict with the other runs of its id that stand against a GO, and return these.
+    """Write a verdict with the other runs of its id that rule out a GO, and return these.
 
-    ``before`` are those that the run wrote last; None: it has not written yet.
+    ``before`` are those that the run wrote last; None: this is its first write.
 
     Raises:
-        OfGateRunError: this is a run without the gate, and one with it has this id.
-        OSError: it cannot be written.
+        OfGateRunError: this run is without the gate, and a gate run has the same id.
+        OSError: the file cannot be written.
     """
     run = scope["run"]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,12 +57,12 @@ def write_beside_others(
 
 
 def others_beside(path: Path, run: Mapping[str, Any], before: Others | None) -> Others:
-    """Return the other runs of the same id, as the file knows them, that stand against a GO."""
+    """Return the other runs of the same id in the file that rule out a GO."""
     return _runs_in(path, run, before)[1]
 
 
 def against_go(run: Mapping[str, Any]) -> Iterator[str]:
-    """Yield which other runs of the same id have not said GO."""
+    """Yield a complaint for each other run of the same id that has not said GO."""
     for other in run.get("others") or ():
         if other.get("lost"):
             yield f"{other['lost']}, so other runs may stand against this one; give it another id"
@@ -91,9 +91,9 @@ def _what_has(run: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 def _runs_in(
     path: Path, own: Mapping[str, Any], before: Others | None
 ) -> tuple[dict[str, Any] | None, Others]:
-    """Return the run that has written a file, if it has the same id, and all that count against.
+    """Return the writer of a file, if it has the same id, and all runs that rule out a GO.
 
-    Runs without the gate do not count against one with it.
+    Runs without the gate do not count against a gate run.
     """
     if own["id"] == own["owner"]:  # nobody gave an id: no other run has it
         return None, []
@@ -122,12 +122,12 @@ def _runs_in(
 
 
 def _with_lost(known: Others, why: str) -> Others:
-    """Add that what a file said of other runs is lost, once."""
+    """Add, at most once, an entry for the lost records of other runs."""
     return [*(one for one in known if one.get("lost") != why), {"lost": why}]
 
 
 def entry_of(run: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what others keep of a run; what an older version wrote says less."""
+    """Return the entry of a run in the lists of others; an older version writes fewer fields."""
     is_finished = run.get("finished") is True
     is_gate = run.get("is_gate", bool(gate) or not is_finished)
     outcome = run.get("own_verdict") or (gate.get("verdict") if is_gate else None)
@@ -148,10 +148,10 @@ def _named(run: Mapping[str, Any]) -> str:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time read and replace what is in a folder; the lock dies with it.
+    """Lock a folder for one process; the operating system frees the lock of a dead process.
 
     Raises:
-        TimeoutError: another process does not give it back.
+        TimeoutError: another process holds the lock for too long.
     """
     if os.name != "posix":  # two runs that write at the same moment may miss each other there
         yield

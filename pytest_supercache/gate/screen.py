@@ -1,4 +1,4 @@
-"""One screen for the person who decides at night, and the same as data for ``verdict.json``."""
+"""Renders the decision on one screen, and as data for ``verdict.json``."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -32,11 +32,11 @@ _BOUNDS = {
     "backend": "backend",
     "assumption": "while",
 }
-"""What each bound of a scope is called on the screen; "while" comes last."""
+"""The name of each bound of a scope on the screen; "while" comes last."""
 
 
 def gate_part(decision: Decision, document: Mapping[str, Any], rules: Rules) -> dict[str, Plain]:
-    """Return what ``verdict.json`` says about the gate."""
+    """Return the part of ``verdict.json`` about the gate."""
     return {
         "verdict": decision.verdict.value,
         "exit_status": decision.exit_status,
@@ -54,7 +54,7 @@ def gate_part(decision: Decision, document: Mapping[str, Any], rules: Rules) -> 
 
 
 def headline(decision: Decision) -> str:
-    """Return the verdict with its date and its condition."""
+    """Return the verdict, with its date and its condition."""
     text = str(decision.verdict.value)
     if decision.exit_status:
         return text
@@ -68,9 +68,9 @@ def headline(decision: Decision) -> str:
 def screen(
     decision: Decision, document: Mapping[str, Any], rules: Rules, width: int | None = None
 ) -> list[str]:
-    """Return the lines: verdict, two reasons, the switch, the date, the scope.
+    """Return the lines of the screen: verdict, two reasons, the switch, the date, the scope.
 
-    ``width`` is that of the terminal; None: it goes elsewhere, and no line is broken.
+    ``width`` is that of the terminal; None: the output is no terminal, and lines are not wrapped.
     """
     lines = [
         headline(decision),
@@ -95,13 +95,13 @@ def screen(
 
 
 def _first(most: int, lines: list[str]) -> list[str]:
-    """Keep what fits the screen, and say how much does not."""
+    """Return the first ``most`` lines, and the count of the others."""
     rest = len(lines) - most
     return [*lines[:most], f"  and {rest} more in verdict.json"] if rest > 0 else lines
 
 
 def _within(width: int | None, line: str) -> list[str]:
-    """Break a line at spaces; what follows stands further in than what begins."""
+    """Wrap a line at spaces, with a hanging indent."""
     if width is None or width_of(line) <= width:
         return [line]
     indent = " " * (len(line) - len(line.lstrip()))
@@ -113,7 +113,7 @@ def _within(width: int | None, line: str) -> list[str]:
 
 
 def _odds_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -> Iterator[str]:
-    """Yield how likely the conflicts are that need a waiver; it makes no verdict better."""
+    """Yield the odds of the conflicts that need a waiver; they never improve the verdict."""
     counting, shown = set(decision.counting), 0
     for raw, row in zip(document.get("scenarios") or (), rows_of(document), strict=True):
         odds = odds_of(raw)
@@ -124,7 +124,7 @@ def _odds_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -
 
 
 def scope_lines(decision: Decision, document: Mapping[str, Any], rules: Rules) -> Iterator[str]:
-    """Yield what the verdict is about and what was not covered."""
+    """Yield what the verdict covers and what it does not cover."""
     rows = rows_of(document)
     yield _what_was_run(rows, decision)
     bounds = _bounds([row for row in rows if row.system in decision.counting or not row.system])
@@ -182,7 +182,7 @@ def _not_covered(
 
 
 def _uncollected(run: Mapping[str, Any]) -> Iterator[str]:
-    """Yield which scenario files below the paths of a run were not collected, with a word."""
+    """Yield the scenario files below the paths of a run that were not collected."""
     ignored, left_out = run.get("uncollected_ignored"), run.get("uncollected_left_out")
     if named := run.get("uncollected_named"):
         yield f"{_NOT_COVERED}scenario files in {', '.join(named)} (`uncollected`)"
@@ -195,7 +195,7 @@ def _uncollected(run: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _elsewhere(run: Mapping[str, Any], rules: Rules) -> Iterator[str]:
-    """Yield what lies outside of the paths that were run, or that the lock is about."""
+    """Yield what lies outside of the paths of the run, or of the lock."""
     paths = paths_of(run)
     if paths and uncovered(paths, [".", *(run.get("testpaths") or ())]):
         yield f"{_NOT_COVERED}what lies outside of {', '.join(paths)}"
@@ -207,7 +207,7 @@ def _elsewhere(run: Mapping[str, Any], rules: Rules) -> Iterator[str]:
 
 
 def _less_than_the_conflict(waiver: Waiver, rows: list[Row]) -> Iterator[str]:
-    """Yield how the check of a workaround is about something else than the conflict."""
+    """Yield how the check of a workaround differs from the conflict that it is for."""
     found = [row for row in rows if row.id in waiver.scenarios]
     checks = named(rows, waiver.issue.workaround_checked_by)
     flows = {base_id(row.id) for row in found} - {base_id(row.id) for row in checks}
@@ -228,7 +228,7 @@ def _less_than_the_conflict(waiver: Waiver, rows: list[Row]) -> Iterator[str]:
 
 
 def _judged_by_less(waiver: Waiver, found: list[Row], checks: list[Row]) -> Iterator[str]:
-    """Yield the guarantees that the conflict breaks and that its workaround was not judged by."""
+    """Yield the broken guarantees that the check of the workaround was not judged by."""
     for guarantee in sorted({str(row.guarantee) for row in found if row.guarantee in _judged(row)}):
         without = [row.id for row in checks if guarantee not in _judged(row)]
         if without:

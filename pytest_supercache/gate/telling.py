@@ -1,6 +1,6 @@
-"""What the drafts have in common: which conflict they are about, in words that a run can stand for.
+"""Functions that the drafts share: the conflicts to report, and facts that the run has seen.
 
-Only what the run knows is told; the rest is a question to somebody, ``TODO(owner): ...``.
+The drafts state only what the run knows; the rest is a question, ``TODO(owner): ...``.
 """
 
 import re
@@ -18,11 +18,11 @@ _LINK = re.compile(r"(?<=\])\(")
 _DEFINITION = re.compile(r"^((?:- |\d+\. )? *)\[", re.MULTILINE)  # [name]: where a link goes
 
 Raw = Mapping[str, Any]
-"""A row of ``verdict.json`` as it is."""
+"""A raw row of ``verdict.json``."""
 
 
 def conflicts(document: Raw, decision: Decision, rules: Rules) -> list[list[Raw]]:
-    """Return the rows that need a waiver, by conflict; those that nobody has waived come first."""
+    """Return the rows that need a waiver, grouped by conflict; those without one come first."""
     rows = rows_of(document)
     counting = counting_systems(rows, rules.release)
     groups: dict[str, list[Raw]] = {}
@@ -33,12 +33,12 @@ def conflicts(document: Raw, decision: Decision, rules: Rules) -> list[list[Raw]
 
 
 def waivers_of(row: Raw, decision: Decision) -> list[Waiver]:
-    """Return the waivers in force for the conflict of a row, which its fingerprint names."""
+    """Return the waivers in force for the conflict of a row, by its fingerprint."""
     return [waiver for waiver in decision.waivers if waiver.issue.match == _fingerprint(row)]
 
 
 def without_force(row: Raw, decision: Decision) -> list[str]:
-    """Return why waivers for the conflict of a row do not count."""
+    """Return the reasons why waivers for the conflict of a row have no force."""
     return [why for match, why in decision.without_force if match == _fingerprint(row)]
 
 
@@ -47,19 +47,19 @@ def _fingerprint(row: Raw) -> object:
 
 
 def promise(row: Raw) -> str:
-    """Say what does not hold, in the words of the scenario."""
+    """Return what does not hold, in the words of the scenario."""
     title = str(row.get("title") or row.get("id")).rstrip(".")
     return f'"{title}" does not always hold'
 
 
 def seen(row: Raw) -> str | None:
-    """Return what was seen in the test, as the guarantee tells it."""
+    """Return what the test has seen, in the words of the guarantee."""
     summary = ((row.get("counterexample") or {}).get("violation") or {}).get("summary")
     return str(summary).rstrip(".") if summary else None
 
 
 def whom(group: Sequence[Raw]) -> str:
-    """Say which users meet the conflict."""
+    """Return the users that the conflict affects, in words."""
     systems = sorted({str(row["system"]) for row in group if row.get("system")})
     of = f" of {in_words(systems)}" if systems else ""
     names = in_words(sorted({base_id(str(row["id"])) for row in group}))
@@ -73,6 +73,6 @@ def whom(group: Sequence[Raw]) -> str:
 
 
 def as_text(markdown: str) -> str:
-    """Let nothing begin a tag or a link: what the code under test holds is no markup."""
+    """Escape tags and links of Markdown: data of the code under test is no markup."""
     text = _LINK.sub(r"\\(", _TAG.sub("&lt;", markdown))
     return _DEFINITION.sub(r"\1\\[", text)

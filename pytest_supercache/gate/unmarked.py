@@ -1,9 +1,9 @@
-"""Remembers, outside of a folder that cannot be written, that a gate run began there.
+"""Records in the temporary folder that a gate run began whose report folder is read-only.
 
-``verdict.json`` of an earlier run with the same id stays in such a folder and still says what it
-said. So the temporary folder of the machine gets an empty file, whose name has digests of the path
-and the id; `supercache verdict` looks for it. It goes when a run of another id has written the
-verdict, as nothing of the noted id is left there.
+``verdict.json`` of an earlier run with the same id stays in such a folder and remains readable. So
+the temporary folder of the machine gets an empty file, named by digests of the path and the id;
+`supercache verdict` looks for it. It is removed when a run of another id has written the verdict,
+because that replaces the outdated one.
 """
 
 import os
@@ -15,16 +15,16 @@ from pathlib import Path
 
 
 def note_unmarked(path: Path, run_id: str) -> None:
-    """Note that a run could not mark a verdict as begun; where nothing can be written, nothing is.
+    """Note that a run could not mark a verdict as begun; do nothing if that cannot be written.
 
-    Only an exit status tells of the run then.
+    Then only the exit status reports the run.
     """
     with suppress(OSError):
         os.close(os.open(_note(path, run_id), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def unmarked(path: Path, run_id: str | None) -> Iterator[str]:
-    """Yield that a verdict is of an earlier run than the last one of its id."""
+    """Yield a complaint if a verdict is older than the last run of its id."""
     with suppress(OSError):
         if run_id and (note := _note(path, run_id)).exists():
             yield (
@@ -34,7 +34,7 @@ def unmarked(path: Path, run_id: str | None) -> Iterator[str]:
 
 
 def forget_other_notes(path: Path, run_id: str) -> None:
-    """Remove the notes about a verdict that a run of this id has replaced; its own stay."""
+    """Remove the notes on a verdict that a run of this id has replaced, except its own."""
     kept = _note(path, run_id)
     with suppress(OSError):
         for note in kept.parent.glob(f"{_beginning(path)}*"):

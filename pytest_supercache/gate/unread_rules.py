@@ -1,11 +1,11 @@
-"""Rules of the gate that a run does not read: they lie in other folders than pytest's root.
+"""Finds rules of the gate that a run does not read, because they lie outside of pytest's root.
 
-Which folder is pytest's root depends on its arguments and on where an ini file lies. Rules on the
-way from there to the files that are run, or to where pytest was started, may be those that are
-meant; so may those above a root that has none. They are not mixed: a run has the rules of its
-root, and is refused where others would ask for more.
+Which folder is pytest's root depends on its arguments and on the place of the ini file. Rules in a
+folder between the root and the files that are run, or the folder where pytest was started, may be
+the intended ones; so may those above a root that has none. They are not merged: a run has the rules
+of its root, and is refused if the others are stricter.
 
-Links have two ways: the one that was written, and the one to where they lead. Both are looked at.
+A symbolic link gives two paths, the written and the resolved one. Both are checked.
 """
 
 import os
@@ -28,13 +28,13 @@ _NEVER_LESS = {
     "release", "minimum_severity", "known_issues", "gate", "uncollected", "report", "build", "seed",
     "odds", "traffic", "step_timeout", "time", "executions",
 }  # fmt: skip
-"""Settings that are compared otherwise, or of which no value lets more through."""
+"""Settings that are compared elsewhere, or that are not laxer with any value."""
 _BOUNDS = {"ticks", "memory", "polls", "preemptions", "search", "faults"}
-"""Settings that may make the search less where a folder leaves them at their default."""
+"""Settings that may reduce the search if a folder leaves them at their default."""
 
 
 def refuse_unread_rules(root: Path, starts: Iterable[Path], known_issues: str | None) -> None:
-    """Refuse a root whose rules let more through than others above it or on the way to ``starts``.
+    """Refuse a root with laxer rules than others above it or on the way to ``starts``.
 
     Raises:
         SupercacheError: a file of the gate would not be read.
@@ -50,7 +50,7 @@ def refuse_unread_rules(root: Path, starts: Iterable[Path], known_issues: str | 
 def unread_rules(
     root: Path, starts: Iterable[Path], known_issues: str | None = None
 ) -> Iterator[tuple[Path, str]]:
-    """Yield each file of the gate that asks for more than those of the root, and for what.
+    """Yield each file of the gate that is stricter than those of the root, and how.
 
     ``known_issues`` is the file of waivers that the run was told to use.
     """
@@ -74,7 +74,7 @@ _NONE_BELOW = (
 
 
 def _folders(root: Path, starts: list[Path]) -> dict[Path, Path]:
-    """Return the folders on the way to where something is run, each with the root to compare."""
+    """Return the folders on the way to each start, each with the root to compare with."""
     found: dict[Path, Path] = {}
     for start in starts:
         start = start if start.is_dir() else start.parent
@@ -85,7 +85,7 @@ def _folders(root: Path, starts: list[Path]) -> dict[Path, Path]:
 
 
 def _between(root: Path, start: Path) -> Iterator[Path]:
-    """Yield the folders on the way from the root to another one, without the root."""
+    """Yield the folders from the root, which is left out, down to ``start``."""
     common = Path(os.path.commonpath([root, start]))
     for end in (start, root):
         for folder in (end, *end.parents):
@@ -107,7 +107,7 @@ def _above(root: Path) -> Iterator[Path]:
 
 
 def _presence(file: Path) -> str:
-    """Say that a file is there and about the gate, or may be: nobody knows of one without TOML."""
+    """Say that a file configures the gate, or may do so if it is not valid TOML; else ""."""
     try:
         return _THERE if is_of_the_gate(file) else ""
     except SupercacheError as error:
@@ -115,9 +115,9 @@ def _presence(file: Path) -> str:
 
 
 def _why_it_counts(name: str, folder: Path, root: Path, known_issues: str | None) -> str:
-    """Say what a file of a folder asks for and those of the root do not; nothing if there is none.
+    """Say how a file of a folder is stricter than those of the root; "" if it is not.
 
-    One that lies above the root belongs to another project if the root has its own.
+    A file above the root belongs to another project if the root has its own.
     """
     why = _presence(folder / name)
     if why != _THERE:
@@ -135,7 +135,7 @@ def _what_more(name: str, folder: Path, root: Path, known_issues: str | None) ->
 
 
 def _more(name: str, folder: Path, root: Path, known_issues: str | None) -> Iterator[str]:
-    """Yield what a file of a folder asks for, and that of the root does not."""
+    """Yield each demand of a folder's file that the root's file does not have."""
     today = datetime.now(UTC).date()
     own, there = read_table(folder), read_table(root)
     rules, used = read_rules(folder, own, today), read_rules(root, there, today, known_issues)
@@ -172,7 +172,7 @@ def _more_scenarios(rules: Rules, used: Rules, folder: str) -> Iterator[str]:
 
 
 def _from_root(name: str, folder: str) -> str:
-    """Write a line of a lock as one of the root: Python tests stand in it by node id."""
+    """Return a line of a lock relative to the root: Python tests are listed by node id."""
     return f"{folder}/{name}" if "::" in name else name
 
 

@@ -1,7 +1,7 @@
-"""What differs in a work tree from its commit: each file that git names, with a digest.
+"""Lists what differs in a work tree from its commit: each file that git names, with a digest.
 
-Bounded by how much is read, which is the same whenever the tree is the same: a large file, and what
-is left when enough was read, is known by its size and the time when it was last changed.
+The bound is a number of bytes, so that the same tree gives the same result: a large file, and each
+file beyond the bound, is identified by its size and its time of last change.
 """
 
 import os
@@ -19,14 +19,14 @@ BYTES_MAX = 256 * 2**20
 _BYTES_AT_LEAST = 16 * 2**10  # that a file counts for, so that many small ones have an end, too
 REPOSITORIES_MAX = 100  # in each other
 _CACHES = frozenset({"__pycache__", ".pytest_cache", ".hypothesis"})
-"""What Python, pytest and Hypothesis keep for themselves, wherever it lies."""
+"""The folders of caches of Python, pytest and Hypothesis."""
 
 _STATUS = (
     "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all",
     "--ignore-submodules=none",
 )  # fmt: skip
 _FILTERED = ("ls-files", "-z", "--", ":(exclude,attr:!filter)", ":(exclude,attr:filter=lfs)")
-"""Files of which git keeps what a program makes of them; that of LFS tells all contents apart."""
+"""Files that git stores in a converted form; that of LFS still distinguishes all contents."""
 _SKIPPED, _UNTRACKED = b"S", b"??"
 
 
@@ -40,13 +40,13 @@ class WorkTree:
 
 
 def differing(folder: Path) -> WorkTree | None:
-    """Return what differs in the repository around a folder; None when git does not say."""
+    """Return what differs in the repository around a folder; None if git fails."""
     return _differing(folder, _Bounds(bytes=BYTES_MAX, repositories=REPOSITORIES_MAX))
 
 
 @dataclass(slots=True, kw_only=True)
 class _Bounds:
-    """How much may still be looked at."""
+    """The bytes and repositories that may still be read."""
 
     bytes: int
     repositories: int
@@ -76,10 +76,10 @@ def _differing(folder: Path, bounds: _Bounds) -> WorkTree | None:
 
 
 def written_since(folder: Path, moment: int) -> tuple[Path, list[str]] | None:
-    """Return the top of a repository, and which of its files were written after a moment.
+    """Return the top of a repository, and its files that were written after a moment.
 
-    The moment is in nanoseconds since the epoch. Whether they were changed is not known: the
-    content before is gone. None: git does not say.
+    The moment is in nanoseconds since the epoch. Such files need not have changed: the content
+    before is unknown. None: git fails.
     """
     top = git_bytes(folder, "rev-parse", "--show-toplevel")
     if top is None:
@@ -97,9 +97,9 @@ def written_since(folder: Path, moment: int) -> tuple[Path, list[str]] | None:
 
 
 def _written_at(path: Path, *, is_expected: bool) -> int:
-    """Return when a file was written last, in nanoseconds; of one that is gone, its folder.
+    """Return when a file was last written, in nanoseconds; for a deleted file, its folder.
 
-    0 for what is no file, and for what is not expected to be there.
+    0 for what is no file, and for a missing file that is not expected to exist.
     """
     try:
         found = path.lstat()
@@ -118,14 +118,14 @@ def _written_at_folder(folder: Path) -> int:
 
 
 def _stamp(found: os.stat_result) -> int:
-    """Return the time that no program sets; Windows has none of a change."""
+    """Return the change time, which programs cannot set; Windows has only the write time."""
     return found.st_mtime_ns if os.name == "nt" else found.st_ctime_ns
 
 
 def _entries(status: bytes) -> dict[bytes, bool]:
-    """Return the paths that git lists, and whether it does not have them.
+    """Return the paths that git lists, and whether each is untracked.
 
-    One that is removed from the index and still there is listed twice: its commit has it.
+    A file that is removed from the index and still exists is listed twice: its commit has it.
     """
     found = dict[bytes, bool]()
     for entry in filter(None, status.split(b"\0")):
@@ -138,7 +138,7 @@ def _entries(status: bytes) -> dict[bytes, bool]:
 
 
 def _letters_count(root: Path) -> tuple[str, ...]:
-    """Let git tell `Shop.py` from `shop.py` where the file system does, whatever it was told."""
+    """Make git tell `Shop.py` from `shop.py` if the file system does, whatever its settings."""
     return () if os.path.lexists(root / ".GIT") else ("-c", "core.ignoreCase=false")
 
 
@@ -149,7 +149,7 @@ def _present(names: bytes, root: Path) -> Iterator[tuple[bytes, bool]]:
 
 
 def _unseen(index: bytes, root: Path) -> Iterator[tuple[bytes, bool]]:
-    """Yield the paths at which git was told not to look; those that a sparse checkout lacks not."""
+    """Yield the tracked paths that git was told to skip, if they are there."""
     for entry in filter(None, index.split(b"\0")):
         tag, name = entry[:1], entry[2:]
         is_skipped = tag.upper() == _SKIPPED
@@ -162,7 +162,7 @@ def _text(name: bytes) -> str:
 
 
 def _digest(path: Path, bounds: _Bounds) -> str | None:
-    """Return what a path holds, in one line; None when git does not say of a repository there."""
+    """Return the digest of a path, in one line; None if git fails in a repository there."""
     try:
         found = path.lstat()
         if stat.S_ISLNK(found.st_mode):
@@ -189,7 +189,7 @@ def _of_file(path: Path, found: os.stat_result, bounds: _Bounds) -> str:
 
 
 def _is_submodule_as_committed(root: Path, name: bytes, digest: str) -> bool:
-    """Say whether git lists a submodule for nothing but what Python keeps there for itself."""
+    """Say whether git lists a submodule only because of the caches of Python in it."""
     commit, separator, files = digest.removeprefix("commit ").partition(" ")
     if not separator or files != _NOTHING:
         return False
@@ -197,7 +197,7 @@ def _is_submodule_as_committed(root: Path, name: bytes, digest: str) -> bool:
 
 
 def _of_repository(path: Path, bounds: _Bounds) -> str | None:
-    """Describe a repository inside of the other: its commit, and what differs from that."""
+    """Return a digest of an inner repository: its commit, and what differs from that."""
     inner = _differing(path, bounds)
     if inner is None:
         return None
