@@ -1,7 +1,7 @@
-"""The pytest plugin: hooks only. What they call is imported when it is needed.
+"""The pytest plugin: hooks only, which import their code when they need it.
 
-``pytest -p supercache`` loads it; if the package is installed, pytest loads it by itself. Loading
-it must cost an unrelated project nothing. pytest is known in this package only.
+``pytest -p supercache`` loads it; pytest loads an installed one by itself. Loading it must cost an
+unrelated project nothing. Only this package imports pytest.
 """
 
 import sys
@@ -46,7 +46,7 @@ _NAME = "supercache"  # of the entry point, with which pytest loads it
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Add the options, each also an ini name; a second name for this plugin is not loaded again."""
+    """Add the options, each also an ini name; block a second name of this plugin."""
     add_options(parser)
     plugin = sys.modules[__name__]
     for name in {_NAME, __name__} - {pluginmanager.get_name(plugin)}:
@@ -59,7 +59,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
-    """Mark the last verdict before conftest files are imported; forget at the end what they did."""
+    """Mark the last verdict before conftest files load; restore the registry at the end."""
     early_config.add_cleanup(partial(REGISTRY.come_back_to, REGISTRY.copy()))
     loaded = yield from held_while_loading(is_gate_run=mark_if_asked(early_config))
     early_config.pluginmanager.register(ExitStatus())
@@ -69,15 +69,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
-    """Hold the exit status also where a conftest file has brought the plugin along."""
+    """Guard the exit status also if a conftest file has loaded the plugin."""
     is_outermost = not config.stash.get(IS_HELD, False)
     return (yield from held(config, is_outermost=is_outermost))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register what goes on during the run: findings, verdicts, servers.
+    """Register the plugins of the run: findings, verdicts, servers.
 
-    None of it has a name, by which ``-p no:NAME`` could take it out of a run.
+    None of them has a name by which ``-p no:NAME`` could disable it.
     """
     session = Session(config)
     config.stash[SESSION], config.stash[GATE] = session, session.gate
@@ -86,7 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> None:
-    """Introduce the fixtures of the project that a reproducer brings along."""
+    """Register the project's fixtures that a reproducer imports."""
     if type(obj) is FunctionType and FLOW in vars(obj):  # proxies are left alone
         from pytest_supercache.plugin.reproducing import introduce
 
@@ -94,7 +94,7 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave test modules out when only scenario files are asked for."""
+    """Ignore all but scenario files if a run only describes these for the `supercache` command."""
     if config.getoption("supercache_describe") is None or collection_path.is_dir():
         return None
     return None if is_scenario_file(collection_path.name) else True
@@ -114,7 +114,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Collect what has the name of a scenario file and is none, which pytest passes over."""
+    """Collect a link or folder named like a scenario file, which pytest passes over."""
     report = yield
     if isinstance(collector, pytest.Directory) and report.passed:
         lost = without_a_file(collector.path)
@@ -126,7 +126,7 @@ def pytest_make_collect_report(
 
 
 def pytest_plugin_registered(plugin: object) -> None:
-    """Know every conftest, though one name stands for those of all folders."""
+    """Remember every conftest, because those of all folders share one module name."""
     if isinstance(plugin, ModuleType) and plugin.__name__.rpartition(".")[2] == "conftest":
         from pytest_supercache.runtime.kernel.under_test import remember_conftest
 
@@ -134,7 +134,7 @@ def pytest_plugin_registered(plugin: object) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Know the conftests of this run no longer: another run in this process has its own."""
+    """Forget the conftests of this run: another run in this process has its own."""
     from pytest_supercache.runtime.kernel.under_test import forget_conftests
 
     forget_conftests(config.pluginmanager.get_plugins())

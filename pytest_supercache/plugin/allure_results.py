@@ -1,7 +1,7 @@
-"""Allure results of a run: through allure-pytest when it is asked for, else written by ourselves.
+"""Writes the Allure results of a run, or hands them to allure-pytest if that is enabled.
 
-Without ``--alluredir`` the evidence travels with the reports, so that under xdist the controller
-writes one folder; with it allure-pytest writes, in every worker, and we complete its folder.
+Without ``--alluredir`` the evidence is part of the reports, so that under xdist the controller
+writes one folder; with it, allure-pytest writes in every worker, and we complete its folder.
 """
 
 from argparse import Namespace
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from pytest_supercache.report.finding import Finding
 
 OWN = "allure-results"
-"""Our folder of results beside ``verdict.json``."""
+"""The folder of our own results, beside ``verdict.json``."""
 
 EVIDENCE: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
-"""What we shall write about an item: the words of its scenario, and its attachments."""
+"""The Allure evidence of an item: the words of its scenario, and its attachments."""
 
 
 def show(node: pytest.Item, finding: "Finding", row: dict[str, Any], folder: Path) -> None:
-    """Give an item's evidence to allure-pytest, or keep it for the report of the item."""
+    """Pass an item's evidence to allure-pytest, or store it for the report of the item."""
     from pytest_supercache.report.evidence import evidence
 
     attachments = evidence(finding, row, node.config.rootpath, folder)
@@ -38,7 +38,7 @@ def show(node: pytest.Item, finding: "Finding", row: dict[str, Any], folder: Pat
 
 
 class AllureResults:
-    """Writes one folder, where all reports arrive."""
+    """Collects the results of all reports, and writes them to one folder."""
 
     def __init__(self, config: pytest.Config, folder: Path) -> None:
         self._config = config
@@ -47,7 +47,7 @@ class AllureResults:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Any:
-        """Let the evidence travel with the report, also between processes."""
+        """Attach the evidence to the report, which xdist sends between processes."""
         report = yield
         if report.when == "call" and EVIDENCE in item.stash:
             report.supercache_evidence = item.stash[EVIDENCE]
@@ -99,9 +99,9 @@ def _write(folder: Path, node_id: str, kept: dict[str, Any]) -> None:
 
 
 def folder_of_allure(config: pytest.Config, options: Namespace | None = None) -> Path | None:
-    """Return where allure-pytest writes; None: it is not asked to.
+    """Return the folder that allure-pytest writes to; None: it is not enabled.
 
-    Before conftest files are imported, ``options`` are what is known of the command line.
+    Before conftest files are imported, ``options`` are the command-line options known so far.
     """
     given = getattr(options or config.option, "allure_report_dir", None)
     return config.invocation_params.dir / given if given else None

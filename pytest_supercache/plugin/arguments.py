@@ -1,4 +1,4 @@
-"""Which files and folders the arguments of a run mean: paths, node ids, or names of packages."""
+"""Resolves the arguments of a run to files and folders: paths, node ids, or package names."""
 
 import os
 from importlib.util import find_spec
@@ -8,24 +8,24 @@ import pytest
 
 
 def given_paths(config: pytest.Config) -> list[Path]:
-    """Return what the arguments mean, as absolute paths; a link stays one, also to nothing."""
+    """Return the absolute paths of the arguments; symbolic links, also dangling ones, are kept."""
     here = config.invocation_params.dir
     found = [given_path(config, argument, here) for argument in config.args]
     return [path for path in found if os.path.lexists(path)]
 
 
 def given_path(config: pytest.Config, argument: str, folder: Path) -> Path:
-    """Return what one argument means, in a folder: as pytest does, a module first of all."""
+    """Return the path of one argument, relative to a folder: as in pytest, a module name first."""
     name = argument.partition("::")[0]
     module = _path_of_module(config, name) if config.getoption("pyargs") else None
     return Path(os.path.abspath(folder / (module or name)))  # noqa: PTH100 - resolve() follows links
 
 
 def from_root(config: pytest.Config, argument: str, folder: Path | None = None) -> str:
-    """Write an argument as a path from the root, with slashes, and what follows it in a node id.
+    """Return an argument as a path from the root, with slashes, and the rest of its node id.
 
-    Links within the root are followed, so that one place has one name. The name of a package
-    elsewhere stays as it is: where it is installed is another folder on each machine.
+    Links within the root are resolved, so that one place has one name. The name of a package
+    elsewhere stays as it is: its folder differs from machine to machine.
     """
     folder = folder or config.invocation_params.dir
     name, separator, rest = argument.partition("::")
@@ -41,7 +41,7 @@ def from_root(config: pytest.Config, argument: str, folder: Path | None = None) 
 
 
 def _path_of_module(config: pytest.Config, name: str) -> str | None:
-    """Return the file of a module or the folder of a package, if there is one of this name."""
+    """Return the file of a module or the folder of a package; None if there is none."""
     try:
         spec = find_spec(name)
     except (AttributeError, ImportError, ValueError):  # it is no name of a module

@@ -1,4 +1,4 @@
-"""Asserts of the project that say nothing: the gate does not decide by them."""
+"""Detects disabled or plain asserts of the project: the gate does not decide by them."""
 
 import sys
 
@@ -6,10 +6,10 @@ import pytest
 
 
 def refuse_without_asserts(config: pytest.Config) -> None:
-    """Refuse to decide where asserts of the project do nothing, or do not say what failed.
+    """Refuse the gate if the project's asserts are disabled or do not say what failed.
 
     Raises:
-        UsageError: Python or pytest was told so.
+        UsageError: an option of Python or pytest has that effect.
     """
     if sys.flags.optimize:
         raise pytest.UsageError(
@@ -24,5 +24,5 @@ def refuse_without_asserts(config: pytest.Config) -> None:
 
 
 def are_plain(config: pytest.Config) -> bool:
-    """Say whether failed asserts do not tell what was compared; so it is without their plugin."""
+    """Say whether failed asserts do not show their values, as without the assertion plugin."""
     return bool(config.getoption("assertmode", "plain") == "plain")

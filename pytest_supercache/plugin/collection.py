@@ -1,4 +1,4 @@
-"""Scenario files become pytest items: marks, ``-k``, fixtures, xdist, JUnit work as for tests."""
+"""Collects scenario files as pytest items, with marks, ``-k``, fixtures, xdist and JUnit."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class ScenarioFile(pytest.Module):
-    """One ``*.supercache.yaml``; a module without code, so that fixtures of every scope work."""
+    """One ``*.supercache.yaml``: a module without code, so that fixtures of every scope work."""
 
     def _getobj(self) -> ModuleType:
         return ModuleType(self.path.name)
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        """Check the file and yield its items, or one failing item that holds every mistake."""
+        """Check the file and yield its items, or one failing item that reports every mistake."""
         from pytest_supercache.scenario.scenario import items
         from pytest_supercache.scenario.validate import load_file
 
@@ -56,7 +56,7 @@ class ScenarioFile(pytest.Module):
 
 
 def broken_files(folder: pytest.Directory, paths: Iterable[Path]) -> list[ScenarioFile]:
-    """Return what stands in the place of scenario files in a folder: each of them fails."""
+    """Return collectors for links and folders named like scenario files: each of them fails."""
     ignored = folder.ihook.pytest_ignore_collect
     return [
         ScenarioFile.from_parent(folder, path=path)
@@ -71,18 +71,18 @@ class ScenarioTest(pytest.Function):
     scenario_item: "ScenarioItem"
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Point at the scenario in its file."""
+        """Return the place of the scenario in its file."""
         return self.path, self.scenario_item.scenario.where.line - 1, self.name
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any) -> Any:
-        """Skip formatting a traceback that :class:`RunHooks` replaces with our own text."""
+        """Return no traceback if :class:`RunHooks` replaces it with our own text."""
         if isinstance(excinfo.value, NotAsExpected | SupercacheError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, *args)
 
 
 class BrokenFile(pytest.Item):
-    """Stands for a scenario file that cannot be read: it fails with every mistake in it."""
+    """The stand-in for an unreadable scenario file: it fails with every mistake in the file."""
 
     is_broken_file = True
 
@@ -91,22 +91,22 @@ class BrokenFile(pytest.Item):
         self._error = error
 
     def runtest(self) -> None:
-        """Fail."""
+        """Raise the mistakes."""
         raise self._error
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any) -> Any:
-        """Show the mistakes, without a traceback."""
+        """Return the mistakes, without a traceback."""
         if isinstance(excinfo.value, SupercacheError | OSError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, *args)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Point at the file."""
+        """Return the place of the file."""
         return self.path, 0, self.name
 
 
 def select_for_replay(config: pytest.Config, items: list[pytest.Item], token: str) -> None:
-    """Keep the one item that ``token`` names.
+    """Keep only the item that ``token`` names.
 
     Raises:
         TokenError: the token cannot be read, or no collected item has its name.
@@ -135,12 +135,12 @@ def _test_of(item: "ScenarioItem") -> Callable[..., None]:
 
 
 def _shortened(name: str) -> str:
-    """Return the name of a file as that of an item, which is never empty."""
+    """Return the name of a file as an item name, which is never empty."""
     return name.split(".")[0] or name
 
 
 def _shown(path: Path, config: pytest.Config) -> str:
-    """Return the path as pytest shows it: from where it was started, if below."""
+    """Return the path as pytest shows it: relative to the start folder if below it."""
     try:
         return str(path.relative_to(config.invocation_params.dir))
     except ValueError:

@@ -1,7 +1,7 @@
 """``--supercache-break=STEP``: a debugger in the code under test, at a step of a replay.
 
-It opens on the thread of the user who takes the step, when it is that user's turn and before the
-step has its effect; everybody else stands still.
+It opens on the thread of the actor that takes the step, just before the step has its effect; all
+other actors are blocked.
 """
 
 import pdb
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_supercache.core.trace import Step
 
 PATIENCE = 86_400.0
-"""Seconds that a step may take while somebody thinks."""
+"""The seconds that a step may take while a person debugs."""
 
 _OURS = ("checking", "core", "declare", "layers", "play", "plugin", "runtime", "search", "world")
 _NOT_STEPPED = [
@@ -28,7 +28,7 @@ _NOT_STEPPED = [
 
 
 class Breakpoint:
-    """Stops once, at the first step that fits."""
+    """Opens the debugger once, at the first step that matches."""
 
     def __init__(self, wanted: str, config: pytest.Config) -> None:
         self._wanted = wanted
@@ -38,7 +38,7 @@ class Breakpoint:
         self.has_quit = False
 
     def __call__(self, step: "Step") -> None:
-        """Look at a step that is about to have its effect."""
+        """Open the debugger if a step, which is about to have its effect, matches."""
         if self.is_met:
             return
         number, label = names = names_of(step)
@@ -84,7 +84,7 @@ def refuse_without_replay(config: pytest.Config, *, replays: bool) -> None:
 
 
 def _code_under_test(frame: FrameType) -> FrameType:
-    """Return the innermost frame of code under test, or of whoever is there instead."""
+    """Return the innermost frame of code under test, or ``frame`` if there is none."""
     found: FrameType | None = frame
     while found is not None:
         if is_under_test_name(str(found.f_globals.get("__name__", "?"))):
@@ -94,7 +94,7 @@ def _code_under_test(frame: FrameType) -> FrameType:
 
 
 class _Debugger(pdb.Pdb):
-    """A debugger for one thread that begins inside of a call, in the frame of the caller."""
+    """A debugger for one thread that starts inside of a call, in the frame of a caller."""
 
     def __init__(self, config: pytest.Config, stop: Breakpoint) -> None:
         self._stop = stop
@@ -105,7 +105,7 @@ class _Debugger(pdb.Pdb):
         self._is_over = False
 
     def stop_at(self, frame: FrameType, named: str) -> None:
-        """Talk to the user at ``frame``; trace on from there if they step."""
+        """Interact with the user at ``frame``; trace from there if they step."""
         self.reset()
         outer: FrameType | None = frame
         while outer is not None:
@@ -118,19 +118,19 @@ class _Debugger(pdb.Pdb):
             sys.settrace(self.trace_dispatch)
 
     def user_exception(self, frame: FrameType, exc_info: Any) -> None:
-        """Stop at errors of the code under test; to who awaits it a coroutine's end is one."""
+        """Stop at errors of the code under test; a coroutine's end is one to its awaiter."""
         if not self.is_skipped_module(str(frame.f_globals.get("__name__"))):
             super().user_exception(frame, exc_info)
 
     def set_continue(self) -> None:
-        """Go on without the user, unless there are breakpoints of theirs."""
+        """Continue without the user, unless they have set breakpoints."""
         super().set_continue()
         self._is_over = not self.breaks
         if self._is_over and self._capture is not None:
             self._capture.resume()
 
     def set_quit(self) -> None:
-        """Leave the execution alone: an exception would look like the code's own."""
+        """Let the execution run on: an exception would look like the code's own."""
         self._stop.has_quit = True
         self.clear_all_breaks()
         self.set_continue()

@@ -1,7 +1,7 @@
-"""Tells the `supercache` command what is in a project: its words, its files, what is wrong in them.
+"""Describes a project to the `supercache` command: its words, its files, and their mistakes.
 
-The command runs ``pytest --collect-only --supercache-describe=FILE``: only pytest knows which
-conftest files there are, and what they register.
+The command runs ``pytest --collect-only --supercache-describe=FILE``, because only pytest knows the
+conftest files and what they register.
 """
 
 import json
@@ -20,7 +20,7 @@ _FAILED = "was not collected: pytest failed before it came there{}; see `pytest 
 
 
 class Description:
-    """What collection has seen so far."""
+    """The files and mistakes that collection has found so far."""
 
     def __init__(self, target: Path, root: Path) -> None:
         self._target = target
@@ -30,7 +30,7 @@ class Description:
         self._failure = ""
 
     def add(self, path: Path, shown: str, scenario: "Scenario") -> None:
-        """Take a file without mistakes."""
+        """Add a file without mistakes."""
         from pytest_supercache.scenario.scenario import items
 
         self._scenarios.append(scenario)
@@ -54,7 +54,7 @@ class Description:
         }
 
     def add_broken(self, path: Path, shown: str, error: Exception) -> None:
-        """Take a file that cannot be run."""
+        """Add a file that cannot be run."""
         from pytest_supercache.scenario.problems import Problem, ScenarioProblems
 
         found: tuple[Problem, ...]
@@ -73,7 +73,7 @@ class Description:
         }
 
     def add_failure(self, place: str, said: str) -> None:
-        """Take what could not be collected, with what pytest says of it; the first counts."""
+        """Add a failed collection, with pytest's message; only the first per place is kept."""
         lines = said.strip().splitlines() or [""]
         self._failure = self._failure or f", at {place}: {lines[-1].removeprefix('E').strip()}"
 
@@ -89,7 +89,7 @@ class Description:
         }
 
     def write(self, uncollected: "Uncollected", *, is_whole: bool) -> None:
-        """Write everything, with what only all files together show.
+        """Write everything, with the facts that only all files together show.
 
         ``is_whole``: pytest could collect everything.
         """

@@ -1,8 +1,8 @@
-"""Exit status 0 is the gate's alone: it is decided outside every hook of the project.
+"""Reserves exit status 0 for the gate, in a wrapper outside of every hook of the project.
 
-A run can end in any hook, by `sys.exit` or `pytest.exit`, with any status. What is outermost here
-lets 0 pass only where the gate said GO and the file says it too. A process that ends without its
-interpreter (`os._exit`) or that changes its status after pytest (`atexit`) cannot be held;
+A run can end in any hook, by `sys.exit` or `pytest.exit`, with any status. The outermost wrapper
+passes 0 on only if the gate said GO and its file says so too. A process that ends without its
+interpreter (`os._exit`), or that changes its status after pytest (`atexit`), is out of reach;
 `supercache verdict` decides once more, in a process of its own.
 """
 
@@ -22,29 +22,29 @@ _LISTINGS = (
     "help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow",
     "collectonly", "setupplan", "supercache_replay", "supercache_describe",
 )  # fmt: skip
-"""Options of runs that never were meant to be a verdict."""
+"""Options of runs that are not meant to give a verdict."""
 
 MARKED_BY: pytest.StashKey[int] = pytest.StashKey()
 """The process that began a run; only this one writes its verdict and stops its servers."""
 
 IS_HELD: pytest.StashKey[bool] = pytest.StashKey()
-"""Whether `ExitStatus` is there, and so the outermost."""
+"""Whether `ExitStatus` is registered, and so the outermost wrapper."""
 
 
 class Decides(Protocol):
-    """What decides a run, and writes down what it has decided."""
+    """The gate of a run: it decides, and records the decision."""
 
     is_on: bool
 
     @property
     def decided(self) -> int | None:
-        """The exit status of the verdict, once its file says the same."""
+        """The exit status of the verdict, once the file of the verdict has it."""
 
     def mark(self) -> None:
-        """Take back what the file says."""
+        """Withdraw the verdict in the file."""
 
     def close(self) -> None:
-        """Let the file say that the run is over and its verdict stands."""
+        """Record in the file that the run is over and its verdict stands."""
 
 
 GATE: pytest.StashKey[Decides] = pytest.StashKey()
@@ -53,18 +53,18 @@ _BITS = 256  # the kernel keeps eight bits of an exit status
 
 
 class ExitStatus:
-    """The outermost wrapper of a run; it comes after the conftest files that pytest loads first."""
+    """The outermost wrapper of a run; it runs after pytest has loaded the first conftest files."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:
-        """Hold the status that the whole run ends with."""
+        """Guard the exit status of the whole run."""
         return (yield from held(config, is_outermost=True))
 
 
 def held(config: pytest.Config, *, is_outermost: bool) -> Generator[None, object, object]:
-    """Pass on how a run ends, but as 0 only when the gate says so, whoever ends it and how.
+    """Pass the end of a run on, but exit status 0 only if the gate allows it.
 
-    Until the outermost has seen the end, the file of a verdict says that the run did not finish.
+    Until the outermost wrapper sees the end, the file of a verdict says that the run is unfinished.
     """
     try:
         status = yield
@@ -86,7 +86,7 @@ def held(config: pytest.Config, *, is_outermost: bool) -> Generator[None, object
 
 
 def _ended_with(config: pytest.Config, status: object, *, closes: bool) -> object:
-    """Return the exit status of a gate run that came to its end."""
+    """Return the exit status of a gate run that has ended."""
     if is_of_another_process(config):
         return not_ended("a process that the run has forked ended as if it were the run")
     gate = gate_of(config)
@@ -100,7 +100,7 @@ def _ended_with(config: pytest.Config, status: object, *, closes: bool) -> objec
 
 
 def _note_the_end(config: pytest.Config) -> None:
-    """Let the verdict of a run without the gate leave out what was written after it."""
+    """Make the verdict of a run without the gate ignore files that were written after it."""
     gate = gate_of(config)
     if gate is not None and not is_of_another_process(config):
         with suppress(OSError, SupercacheError):  # then the file stays as strict as it is
@@ -108,7 +108,7 @@ def _note_the_end(config: pytest.Config) -> None:
 
 
 def _closed(gate: Decides, decided: int) -> int:
-    """Let the file say what stands, and return the exit status of it."""
+    """Record that the verdict stands, and return its exit status."""
     try:
         gate.close()
     except OSError as error:
@@ -118,7 +118,7 @@ def _closed(gate: Decides, decided: int) -> int:
 
 
 def held_while_loading(*, is_gate_run: bool) -> Generator[None, object, object]:
-    """Let no conftest file end a gate run with 0 while it is imported."""
+    """Replace exit status 0 if a conftest file ends a gate run while it is imported."""
     try:
         return (yield)
     except SystemExit as left:
@@ -128,24 +128,24 @@ def held_while_loading(*, is_gate_run: bool) -> Generator[None, object, object]:
 
 
 def is_asked(config: pytest.Config, options: Namespace, table: Mapping[str, Any]) -> bool:
-    """Say whether a run has to be decided, by its options and the project's settings."""
+    """Say whether the gate is on, by the options of the run and the project's settings."""
     by_ini = config.getini("supercache_gate")
     always = table.get("gate") if by_ini is None else by_ini
     return bool(getattr(options, "supercache_gate", None) or (always and not is_listing(options)))
 
 
 def is_listing(options: Namespace) -> bool:
-    """Say whether a run never was meant to be a verdict."""
+    """Say whether a run is not meant to give a verdict."""
     return any(getattr(options, name, None) for name in _LISTINGS)
 
 
 def is_of_another_process(config: pytest.Config) -> bool:
-    """Say whether this is a fork of the process that began the run: its verdict is not its own."""
+    """Say whether this is a fork of the process that began the run, which owns the verdict."""
     return config.stash.get(MARKED_BY, os.getpid()) != os.getpid()
 
 
 def not_ended(why: str) -> int:
-    """Say that a run is over without a verdict that stands, and return its exit status."""
+    """Report that a run has ended without a valid verdict, and return its exit status."""
     from pytest_supercache.gate.policy import NO_EVIDENCE, GateVerdict
 
     sys.stderr.write(f"{GateVerdict.NO_VERDICT.value}\n  because {why}\n")
@@ -153,12 +153,12 @@ def not_ended(why: str) -> int:
 
 
 def gate_of(config: pytest.Config) -> Decides | None:
-    """Return the gate of a run; None: the run was over before pytest had configured it."""
+    """Return the gate of a run; None: the run ended before pytest had configured it."""
     return config.stash.get(GATE, None)
 
 
 def _is_gate_run(config: pytest.Config) -> bool:
-    """Say whether this process has to answer for a verdict: workers of xdist have not."""
+    """Say whether this process is responsible for a verdict: workers of xdist are not."""
     if hasattr(config, "workerinput"):
         return False
     gate = gate_of(config)
@@ -168,12 +168,12 @@ def _is_gate_run(config: pytest.Config) -> bool:
 
 
 def _is_zero(status: object) -> bool:
-    """Say whether a process that ends with this has exit status 0."""
+    """Say whether ending a process with ``status`` gives exit status 0."""
     return status is None or (isinstance(status, int) and status % _BITS == 0)
 
 
 def _take_back(config: pytest.Config) -> None:
-    """Let no GO stay in its file when the run that said it went wrong afterwards."""
+    """Withdraw a GO in the file if the run goes wrong after saying it."""
     gate = gate_of(config)
     if is_of_another_process(config):
         return

@@ -1,4 +1,4 @@
-"""``@explore``: a test function becomes a body that runs once per interleaving."""
+"""``@explore`` makes a test function a body that runs once per interleaving."""
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
@@ -69,7 +69,7 @@ def explore(
 
 
 _NEEDED = ("request", "supercache_runner")
-"""Fixtures that every explored test asks for."""
+"""The fixtures that every explored test requests."""
 
 
 def _name(function: _Test) -> str:
@@ -90,14 +90,14 @@ def _refuse_draws(name: str, wanted: dict[str, Any]) -> None:
 
 
 def _refuse_values(name: str, request: "pytest.FixtureRequest", wanted: dict[str, Any]) -> None:
-    """Refuse what would not mean in a body what it means elsewhere."""
+    """Refuse fixtures and parameters that would mean something else inside of a body."""
     _refuse_subtests(name, request)
     if is_given(request.node):
         _refuse_draws(name, wanted)
 
 
 def _refuse_subtests(name: str, request: "pytest.FixtureRequest") -> None:
-    """Refuse pytest's `subtests`, whoever asks for it: what fails there does not fail a body."""
+    """Refuse pytest's `subtests`, whoever requests it: its failures do not fail a body."""
     if "subtests" not in request.fixturenames:
         return
     made_by = type(request.getfixturevalue("subtests")).__module__.partition(".")[0]
@@ -111,7 +111,7 @@ def _refuse_subtests(name: str, request: "pytest.FixtureRequest") -> None:
 
 
 def _without_value(name: str, returned: Any) -> Any:
-    """Refuse a value that a body returns; of a coroutine, the one that it returns in the end."""
+    """Refuse a return value of a body, or of the coroutine that the body returns."""
     if inspect.iscoroutine(returned):
         return _awaited_without_value(name, returned)
     if ran(returned, name) is not None:
@@ -127,7 +127,7 @@ async def _awaited_without_value(name: str, coroutine: Any) -> Any:
 
 
 def prepare(test: _Test) -> None:
-    """Make a collected test ready for what Hypothesis's plugin will look at."""
+    """Prepare a collected test for the checks of Hypothesis's pytest plugin."""
     blob = "_hypothesis_internal_use_reproduce_failure"
     if hasattr(test, "hypothesis"):
         from pytest_supercache.search.generated import suited
@@ -161,7 +161,7 @@ def _explored(function: _Test, own: dict[str, Any], guarantees: tuple[Guarantee,
 def _wrapped(
     function: _Test, signature: inspect.Signature, own: dict[str, Any], guarantees: tuple[Any, ...]
 ) -> _Test:
-    """Make the function that pytest calls, and Hypothesis when ``@given`` is put around it."""
+    """Make the function that pytest calls, or that ``@given`` wraps."""
     parameters, name_of_test = dict(signature.parameters), _name(function)
     is_method = next(iter(parameters)) == "self"
     asked = [p for p in parameters.values() if p.name not in {"world", "self", *_NEEDED}]

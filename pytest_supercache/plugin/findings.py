@@ -1,4 +1,4 @@
-"""What the items of a run have found, and how an item fails over it."""
+"""The findings of the items of a run, and the exception that an item fails with."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from pytest_supercache.core.result import CheckResult
 
 FINDING: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
-"""What an item found, as plain data."""
+"""The finding of an item, as plain data."""
 
 
 _RANK = {"holds": 0, "unknown": 1, "violated": 2}
 
 
 class NotAsExpected(AssertionError):  # noqa: N818 - what testers call a failure
-    """A verdict other than the one that lets the item pass; its text is the whole story."""
+    """A verdict other than the one that lets the item pass; its text is the full report."""
 
 
 def failure_like(result: "CheckResult") -> type[NotAsExpected]:
-    """Return the class of failures like this one.
+    """Return the class of failures with this verdict and label.
 
-    Hypothesis tells failures apart by class and place, and looks for the smallest example of each:
-    it must not take something undecided for a smaller example of a conflict.
+    Hypothesis distinguishes failures by class and place, and looks for the smallest example of
+    each: an undecided example must not count as a smaller example of a conflict.
     """
     return _failure_like(result.verdict, result.label)
 
@@ -38,29 +38,29 @@ def _failure_like(_verdict: Verdict, _label: Label | None) -> type[NotAsExpected
 
 
 def says_no_better(finding: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Say whether a finding of an item takes the place of one before it: it is as bad, or worse."""
+    """Say whether a finding of an item replaces an earlier one: it is as bad, or worse."""
     return _RANK[finding["verdict"]] >= _RANK[before["verdict"]]
 
 
 class ItemFindings:
-    """One finding per item, as plain data: of several runs of an item, the one that is worst."""
+    """One finding per item, as plain data: the worst of several runs of an item."""
 
     def __init__(self) -> None:
         self._found: dict[str, dict[str, Any]] = {}  # by node id
 
     def add(self, finding: dict[str, Any]) -> None:
-        """Take a finding."""
+        """Add a finding."""
         name = str(finding["node_id"])
         before = self._found.get(name, finding)
         if says_no_better(finding, before):
             self._found[name] = finding
 
     def keep(self, node: pytest.Item) -> None:
-        """Keep what was found for an item that will have no report: the run is interrupted."""
+        """Keep the finding of an item that will have no report because the run is interrupted."""
         if FINDING in node.stash:
             self.add(node.stash[FINDING])
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """All of them, in the order of their node ids."""
+        """All findings, in the order of their node ids."""
         return [self._found[name] for name in sorted(self._found)]

@@ -1,7 +1,7 @@
-"""The flow of an item as data: what a reproducer needs to search it again, and nothing more.
+"""The flow of an item as data: what a reproducer needs to search it again.
 
-Its digest tells whether a later run has searched the same: the steps, what they were judged by, and
-every bound of the search.
+Its digest identifies what was searched: the steps, what they were judged by, and every bound of the
+search.
 """
 
 import inspect
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 Flow = dict[str, Any]
 
 _OPTIONS = ("ticks", "polls", "seed", "memory", "atomic")
-"""What the command line may change, and what a search must not do without."""
+"""Options that the command line may change, and that a search needs."""
 
 _BOUNDS = (*_OPTIONS, "grain", "faults", "assume")
-"""What decides how much a search that is exhausted has looked at."""
+"""Settings that bound what an exhausted search covers."""
 
 _BUDGETS = {"time", "executions", "search"}
-"""What decides only whether it comes to its end."""
+"""Settings that decide only whether the search is exhausted."""
 
 
 def flow_of_item(
@@ -38,9 +38,9 @@ def flow_of_item(
     watched: Iterable[Any],
     folder: Path,
 ) -> Flow:
-    """Return a scenario item as a file of its own, searched the way it was; made for ``folder``.
+    """Return a scenario item as a file of its own, with its search settings, for ``folder``.
 
-    ``watched`` is what the project's settings ask to watch.
+    ``watched`` is the list of calls that the project's settings watch.
     """
     from pytest_supercache.scenario.writing import written
 
@@ -60,7 +60,7 @@ def flow_of_test(
     watched: Iterable[Any],
     folder: Path,
 ) -> Flow | None:
-    """Say where an explored test is; None: it cannot be run apart (an example of ``@given``)."""
+    """Return where an explored test is; None: it cannot run alone (an example of ``@given``)."""
     test = getattr(node, "obj", None)
     if hasattr(test, "hypothesis") or not hasattr(test, "is_explored"):
         return None
@@ -81,7 +81,7 @@ def _text_of_test(
     guarantees: Iterable["Guarantee"],
     body: Callable[..., Any],
 ) -> str | None:
-    """Return a test as it is written, with its bounds; None: its text is not to be had."""
+    """Return the source of a test, with its bounds; None: its source is not available."""
     try:
         text = inspect.getsource(inspect.unwrap(body))
     except (OSError, TypeError):
@@ -91,7 +91,7 @@ def _text_of_test(
 
 
 def _digest(text: str, watched: Iterable[Any]) -> str:
-    """Return the digest of a flow; one less to watch is another flow, in whichever order."""
+    """Return the digest of a flow, which depends on the watched calls but not on their order."""
     text = "\n".join([text, *sorted(map(_in_order, watched))])
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
@@ -101,7 +101,7 @@ def _in_order(entry: Any) -> str:
 
 
 def _asked(scenario: "Scenario") -> "Scenario":
-    """Return a scenario without what says nothing about steps, judgement or bounds."""
+    """Return a scenario without the fields that change no steps, judgement or bounds."""
     explore = {name: scenario.explore[name] for name in scenario.explore if name not in _BUDGETS}
     return replace(
         scenario, explore=explore, title="", id="", owner=None, severity=None, tags=(), links={}
@@ -109,7 +109,7 @@ def _asked(scenario: "Scenario") -> "Scenario":
 
 
 def _alone(item: "ScenarioItem", settings: Exploration) -> "Scenario":
-    """Return the scenario of this item only, under its name, so that its token stays valid."""
+    """Return the scenario of this item only, under its name, so that its token remains valid."""
     scenario = item.scenario
     default = Exploration()
     explore = {
@@ -141,7 +141,7 @@ def _faults(scenario: "Scenario", settings: Exploration) -> Any:
 
 
 def _conftests(node: pytest.Item, folder: Path) -> list[str]:
-    """Name the conftest files that pytest would not find by itself from ``folder``."""
+    """Return the conftest files that pytest would not find by itself from ``folder``."""
     root, folder = node.config.rootpath, folder.resolve()
     above = [one for one in (node.path.parent, *node.path.parents) if one.is_relative_to(root)]
     files = [one / "conftest.py" for one in dict.fromkeys(reversed(above))]

@@ -1,7 +1,7 @@
-"""The gate inside a run: what happened besides the findings, and the exit status that follows.
+"""The gate inside a run: it records what happened besides the findings, and sets the exit status.
 
-Decided where all reports arrive, on xdist's controller. Before a gate run a mark replaces the
-last ``verdict.json``, so that a run which dies leaves no old GO behind.
+It decides where all reports arrive, on xdist's controller. Before a gate run a mark replaces the
+last ``verdict.json``, so that a run which crashes leaves no old GO behind.
 """
 
 from collections.abc import Generator
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 _CRASHED = "???"  # what xdist reports instead of setup, call or teardown
 _BOUNDS = ("faults", "ticks", "memory", "polls", "preemptions", "search")
-"""With less of one, HOLDS says less."""
+"""Settings whose reduction makes HOLDS prove less."""
 
 
 _COLOURS = {
@@ -54,7 +54,7 @@ _COLOURS = {
 
 
 class Gate:
-    """What a run tells the gate; hooks that need it are methods here."""
+    """Records the events of a run for the gate; hooks that need it are methods here."""
 
     def __init__(self, config: pytest.Config, project: dict[str, Any], folder: "Path") -> None:
         self._config = config
@@ -85,7 +85,7 @@ class Gate:
         return given
 
     def _prepare(self) -> None:
-        """Refuse what is no evidence, and read what was decided.
+        """Refuse settings under which nothing is evidence, and read the rules.
 
         Raises:
             UsageError: an option or a file is wrong.
@@ -112,7 +112,7 @@ class Gate:
             raise pytest.UsageError(f"gate: {error}") from error
 
     def mark(self) -> None:
-        """Take back what the file says: the run has begun and not ended.
+        """Withdraw the verdict in the file: the run has begun and not ended.
 
         Raises:
             UsageError: the file cannot be written.
@@ -120,10 +120,10 @@ class Gate:
         mark(self._config, self._config.option, self._path.parent)
 
     def _now(self) -> datetime:
-        """Return the kernel's time, as it stamps files.
+        """Return the time by the kernel's stamp of a new file.
 
-        A conftest may have frozen the clock of the process; an expired waiver must not come to
-        life by that.
+        A conftest may have frozen the clock of the process, which must not revive an expired
+        waiver.
         """
         if not self.is_on:
             return datetime.now(UTC)
@@ -142,7 +142,7 @@ class Gate:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        """See which scenario files there are, where somebody wants to know."""
+        """List the scenario files before the run, if the verdict or a description needs them."""
         is_described = self._config.getoption("supercache_describe") is not None
         if is_described or (self.is_on and not hasattr(self._config, "workerinput")):
             self.surroundings.look()
@@ -151,14 +151,14 @@ class Gate:
     def pytest_runtest_makereport(
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Mark reports of scenarios and explored tests, also for another process."""
+        """Mark reports of scenarios and explored tests, so that xdist's controller sees it, too."""
         report = yield
         if is_ours(item):
             vars(report)["supercache_item"] = masked_id(item.name)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Remember what failed without being a finding."""
+        """Record failures that are no findings."""
         self._runs.note(report)
         is_expected = hasattr(report, "wasxfail")
         ours = getattr(report, "supercache_item", None)
@@ -177,7 +177,7 @@ class Gate:
             self._facts["skipped"].append(ours)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Remember what could not be collected."""
+        """Record what could not be collected."""
         if report.failed:
             self._failures += 1
             self._facts["broken"].append(masked_id(report.nodeid))
@@ -186,7 +186,7 @@ class Gate:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, Any]:
-        """Remember what files have, of which node ids on the command line may ask for a part."""
+        """Record the items of each file, also those that a node id leaves out."""
         report = yield
         if report.skipped:
             self._items.skip_file(collector)
@@ -199,41 +199,41 @@ class Gate:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Remember what has to be answered, whoever takes it out of the run later."""
+        """Record the items that need a result, whichever plugin removes them later."""
         if is_ours(item):
             self._items.collect(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """See what should have become a test and has not, and what is around those of ours."""
+        """Find explored functions that became no test, and examine the files around ours."""
         self._items.all_are_collected()
         if any(map(is_ours, session.items)) and not hasattr(self._config, "workerinput"):
             self._begin()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        """See the same where workers collect; none of them has run anything yet."""
+        """Examine the files when workers have collected; none of them has run anything yet."""
         if self.surroundings.may_be_ours(ids):
             self._begin()
 
     def _begin(self) -> None:
-        """Look around, and let a run without the gate say that it has begun."""
+        """Examine the files, and let a run without the gate record that it has begun."""
         self.surroundings.look()
         if not (self.is_on or self.has_begun):
             self.has_begun = mark_without_gate(self._config, self._config.option, self._path.parent)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        """Remember what was left out."""
+        """Record items that were deselected."""
         self._items.deselect(items)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """On a worker of xdist: tell the controller, which collects nothing itself."""
+        """On a worker of xdist: send its items to the controller, which collects nothing."""
         self._items.tell()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Learn from a worker what there is; each of them has collected everything."""
+        """Receive the collected items of a worker; each worker has collected everything."""
         self._items.learn(node.gateway.id, getattr(node, "workeroutput", None) or {})
 
     def finish(
@@ -243,13 +243,13 @@ class Gate:
         circumstances: "Mapping[str, Any]",
         narrowed_by: list[str],
     ) -> dict[str, Any]:
-        """Decide, set the exit status when the gate is on, and return what the file says.
+        """Decide, set the exit status if the gate is on, and return the part of the file.
 
         Args:
-            session: has ended.
-            findings: what its items found.
-            circumstances: what was tested, with what, and when.
-            narrowed_by: the settings by which less was searched than by default.
+            session: the session, which has ended.
+            findings: the findings of its items.
+            circumstances: what was tested, with which versions, and when.
+            narrowed_by: the settings that make the search cover less than by default.
         """
         run = {**self._run(session), "narrowed_by": narrowed_by}
         if not self.is_on:
@@ -282,11 +282,11 @@ class Gate:
         return {"when": circumstances["when"], "run": run, "gate": gate}
 
     def write(self, findings: "Findings", scope: "Mapping[str, Any]") -> None:
-        """Write the verdict; with the gate on it is open until nothing can go wrong any more.
+        """Write the verdict; with the gate on it stays unfinished until the run ends.
 
         Raises:
-            OfGateRunError: this is a run without the gate, and one with it has this id.
-            OSError: it cannot be written.
+            OfGateRunError: this run is without the gate, and a gate run has the same id.
+            OSError: the file cannot be written.
         """
         written = scope
         if self.is_on:
@@ -296,11 +296,11 @@ class Gate:
         self._close = lambda: write({**scope, **self.surroundings.closing_part()})
 
     def close(self) -> None:
-        """Let the file say that the run is over and its verdict stands.
+        """Record in the file that the run is over and its verdict stands.
 
         Raises:
-            OSError: it cannot be written.
-            SupercacheError: without the gate, the file is no verdict any more.
+            OSError: the file cannot be written.
+            SupercacheError: without the gate, the file is no longer a verdict.
         """
         if self._close is not None and (self.is_on or wrote_last(self._config, self._path)):
             self._close()
@@ -313,7 +313,7 @@ class Gate:
             write_whole(self._path.with_name(name), text)
 
     def cannot_write(self, session: pytest.Session, error: Exception) -> None:
-        """A verdict that nobody can read later is none; what is made of one may be missing."""
+        """End without a verdict if its file cannot be written; only note a missing report."""
         if self._close is not None:
             self._screen.append(f"  note: the reports beside verdict.json are not whole: {error}")
             return
@@ -328,12 +328,12 @@ class Gate:
 
     @property
     def decided(self) -> int | None:
-        """The exit status of the verdict, once its file says the same."""
+        """The exit status of the verdict, once the file of the verdict has it."""
         return self._status if self._close is not None else None
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show the one screen."""
+        """Show the screen of the gate."""
         if not self._screen:
             return
         day = f" on {self._today} (not today, so no evidence)" if self._today else ""
@@ -367,15 +367,15 @@ class Gate:
         }
 
     def _overriding(self) -> list[str]:
-        """Return what the command line says in the place of the scenario files."""
+        """Return the options of the command line that override the scenario files."""
         given = {name: self._config.getoption(f"supercache_{name}") for name in _BOUNDS}
         return [f"--supercache-{name}={value}" for name, value in given.items() if value]
 
 
 def _is_no_evidence(report: pytest.TestReport, found: "Mapping[str, Any] | None") -> bool:
-    """Say whether an item was skipped, or failed as it may (xfail), and nobody knows why it did.
+    """Say whether an item was skipped or xfailed without a finding that explains it.
 
-    An example of ``@given`` may have held before; what was found wrong is an answer.
+    An example of ``@given`` may have held before; a violation counts as an answer.
     """
     if found is None:
         return report.skipped or report.when == "call"

@@ -1,4 +1,4 @@
-"""Runs one item: explores it, holds the verdict against what is stated, and reports."""
+"""Runs one item: explores it, compares the verdict with the stated one, and reports."""
 
 import shlex
 from dataclasses import replace
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 
 EXAMPLES: pytest.StashKey[int] = pytest.StashKey()
-"""How many examples of ``@given`` a test has tried."""
+"""The number of examples of ``@given`` that a test has tried."""
 
 
 class ItemRunner:
-    """What items run on: the session's server and options."""
+    """Runs items with the session's server and options."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -48,7 +48,7 @@ class ItemRunner:
         """Explore a scenario item and raise unless its verdict is the stated one.
 
         Raises:
-            NotAsExpected: with the text that a person needs.
+            NotAsExpected: with the full report as its text.
             SupercacheError: an option or a declaration is wrong.
         """
         from pytest_supercache.report.finding import Finding
@@ -96,7 +96,7 @@ class ItemRunner:
     ) -> CheckResult:
         """Check a scenario item, within tighter limits than its own if need be.
 
-        What a worker was ``told`` to search is only to be recorded, if there is anything to record.
+        If a worker has searched already, ``told`` is its result: only record it.
         """
         if told is not None and told.counterexample is None:
             return told
@@ -132,7 +132,7 @@ class ItemRunner:
         )
 
     def settings_of(self, item: "ScenarioItem") -> "Exploration":
-        """Return how an item is searched: what its file says, and what the command line does."""
+        """Return the search settings of an item: its file's, overridden by the command line."""
         from pytest_supercache.core.fault import Faults
 
         spec = item.scenario.faults
@@ -141,13 +141,13 @@ class ItemRunner:
         return self._session.options.exploration(own)
 
     def _flow(self, node: pytest.Item, make: "Callable[..., Flow | None]") -> Flow | None:
-        """Return what a reproducer needs; a replay or a reproducer leaves no other one behind."""
+        """Return the flow for a reproducer; a replay or a reproducer gets none."""
         if _replay(node) is not None or recorded_of(node) is not None:
             return None
         return make(self._session.options.watched, self._session.report_folder)
 
     def _saved(self, node: pytest.Item, item: "ScenarioItem", result: CheckResult) -> CheckResult:
-        """With ``--supercache-save``, keep what was found as a scenario, and note where."""
+        """With ``--supercache-save``, save the conflict as a scenario, and note its path."""
         name = self._session.options.value("save")
         if name is None:
             return result
@@ -175,15 +175,15 @@ class ItemRunner:
         """Explore a Python test and raise unless it holds.
 
         Args:
-            body: is run once per interleaving.
+            body: the function that runs once per interleaving.
             node: its test.
             own: the options of its decorator.
-            guarantees: what must hold besides what it asserts.
-            reject_example: raises if the body has rejected what ``@given`` drew.
-            reproduce: what ``@reproduce_failure`` says.
+            guarantees: what must hold besides the body's own asserts.
+            reject_example: raises if the body has rejected the example of ``@given``.
+            reproduce: the arguments of ``@reproduce_failure``.
 
         Raises:
-            NotAsExpected: it does not, or it could not be decided.
+            NotAsExpected: it does not hold, or the search was undecided.
             SupercacheError: an option is wrong, or the body misuses its world.
         """
         from pytest_supercache.report.finding import Finding
@@ -230,7 +230,7 @@ class ItemRunner:
     def _told_of_test(
         self, node: pytest.Item, result: CheckResult, *, is_reproduced: bool
     ) -> CheckResult:
-        """Add the notes to a result that are about Python tests only."""
+        """Add the notes that only Python tests have to a result."""
         if is_given(node):
             result = _as_example(node, result)
         elif result.reproduce and not is_reproduced:
@@ -252,7 +252,7 @@ class ItemRunner:
         told: CheckResult | None = None,
         **own: Any,
     ) -> CheckResult:
-        """Check a body with what the run says; a replay that no longer fits leaves it undecided."""
+        """Check a body with the run's options; a replay that no longer fits leaves it undecided."""
         from pytest_supercache.checking.check import check_on, search_unit
         from pytest_supercache.checking.workers import forked
 
@@ -310,7 +310,7 @@ class ItemRunner:
 
 
 def _first_line(node: pytest.Item) -> str:
-    """Return what a test says of itself."""
+    """Return the first line of a test's docstring, or its name."""
     said: str = (getattr(node, "obj", None).__doc__ or masked_id(node.name)).strip()
     return said.partition("\n")[0]
 
@@ -322,7 +322,7 @@ def _without_odds(settings: "Exploration") -> "Exploration":
 
 
 def _as_example(node: pytest.Item, result: CheckResult) -> CheckResult:
-    """Say that a result is about one example of ``@given``; a replay looks for the one it fits."""
+    """Note which example of ``@given`` a result is about; a replay rejects those that hold."""
     if _replay(node) and result.verdict is not Verdict.VIOLATED:
         from pytest_supercache.search.generated import reject_example
 
@@ -337,7 +337,7 @@ def _with_note(result: CheckResult, note: str) -> CheckResult:
 
 
 def _warnings(item: "ScenarioItem") -> list[str]:
-    """Return what its file may say and probably does not mean; for its first item only."""
+    """Return the warnings about the item's file; for its first item only."""
     from pytest_supercache.scenario.scenario import items
 
     if items(item.scenario)[0].name != item.name:
@@ -349,7 +349,7 @@ def _warnings(item: "ScenarioItem") -> list[str]:
 
 
 def is_as_stated(result: CheckResult, stated: "Stated | None") -> bool:
-    """Say whether a verdict is the stated one; a class or a label not found out never is."""
+    """Say whether a verdict is the stated one; an unknown class or label never is."""
     from pytest_supercache.oracle.catalogue import fits
 
     if stated is None:
@@ -378,7 +378,7 @@ def _replay(node: pytest.Item) -> "Schedule | None":
 
 
 def _place(node: pytest.Item, scenario: "Scenario | None" = None) -> dict[str, Any]:
-    """Say where an item is written down."""
+    """Return the place of an item in its source file."""
     if scenario is not None and recorded_of(node) is None:
         return {"path": scenario.path, "line": scenario.where.line}
     path, line, _ = node.location
@@ -386,7 +386,7 @@ def _place(node: pytest.Item, scenario: "Scenario | None" = None) -> dict[str, A
 
 
 def _row_name(node: pytest.Item, name: str) -> str:
-    """Return the id of an item in reports; a reproducer stands in for nothing but itself."""
+    """Return the id of an item in reports; a reproducer has an id of its own."""
     return masked_id(node.nodeid if recorded_of(node) is not None else name)
 
 

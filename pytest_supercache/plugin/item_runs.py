@@ -1,4 +1,4 @@
-"""How many of the collected items were run, and so whether the run was stopped before its end."""
+"""Counts the collected items that were run, to detect a run that was stopped early."""
 
 from collections import Counter
 
@@ -6,17 +6,17 @@ import pytest
 
 
 class ItemRuns:
-    """What was reported of items, by their node ids."""
+    """The items that have had a report, by node id."""
 
     def __init__(self) -> None:
         self._reports = Counter[tuple[str, str | None]]()  # of each node id: setup, call, teardown
 
     def note(self, report: pytest.TestReport) -> None:
-        """Note that something was reported of an item."""
+        """Note that an item has had a report."""
         self._reports[report.nodeid, report.when] += 1
 
     def stopped(self, session: pytest.Session) -> str | None:
-        """Say that items were left; the controller of xdist has none and is interrupted instead."""
+        """Return a complaint if items were not run; xdist's controller is interrupted instead."""
         ran = self._items_run(session)
         if ran >= session.testscollected:
             return None
@@ -24,9 +24,9 @@ class ItemRuns:
         return f"{why} ({ran} of {session.testscollected} items were run)"
 
     def _items_run(self, session: pytest.Session) -> int:
-        """Count items, and those of one node id (``--keep-duplicates``) as often as they were run.
+        """Count the items that were run, at most as often as each node id was collected.
 
-        A plugin may run an item again; that makes up for no other one.
+        A plugin may run an item again; a rerun does not make up for another item.
         """
         collected, most = Counter(item.nodeid for item in session.items), Counter[str]()
         for (node_id, _), times in self._reports.items():

@@ -1,6 +1,7 @@
-"""Which items of ours there were, and which of them were left out of a run, with or without a word.
+"""Tracks which scenarios and explored tests a run collected, left out on record, or lost.
 
-A worker of xdist collects everything and runs a part; so it tells the controller what there is.
+Under xdist each worker collects everything and runs a part, so it sends its items to the
+controller.
 """
 
 import os
@@ -21,11 +22,11 @@ from pytest_supercache.scenario.walk import find_files
 
 _OUTPUT = "supercache_items"
 _COLLECTING = {"testpaths", "norecursedirs", "python_files", "python_classes", "python_functions"}
-"""Settings of pytest that say what is collected."""
+"""Settings of pytest that decide what is collected."""
 
 
 class CollectedItems:
-    """Scenarios and explored tests of a run, by their node ids."""
+    """The scenarios and explored tests of a run, by node id."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -46,12 +47,12 @@ class CollectedItems:
 
     @property
     def collected(self) -> dict[str, str]:
-        """What was collected, by its node id as it is now."""
+        """Names of the collected items, by their current node ids."""
         return self._told | {item.nodeid: item.name for item in self._collected}
 
     @property
     def ran_from(self) -> set[str]:
-        """The files of what was collected, from the root."""
+        """The files of the collected items, from the root."""
         return {node_id.partition("::")[0] for node_id in self.collected}
 
     @property
@@ -64,29 +65,29 @@ class CollectedItems:
 
     @property
     def _unasked(self) -> dict[str, str]:
-        """What files have and the node ids of the command line did not ask for."""
+        """The items of files that the node ids on the command line leave out."""
         collected = {id(item) for item in self._collected}
         rest = {item.nodeid: item.name for item in self._in_files if id(item) not in collected}
         present = self._told_unasked | rest
         return {node_id: name for node_id, name in present.items() if node_id not in self.collected}
 
     def note_in_file(self, item: pytest.Item) -> None:
-        """Note an item of a file, whether or not a node id asks for it."""
+        """Note an item of a file, whether or not a node id selects it."""
         self._in_files.append(item)
 
     def all_are_collected(self) -> None:
-        """See which explored functions became no test."""
+        """Find the explored functions that became no test."""
         self.no_tests.look(self._in_files, selecting(self._config))
 
     def collect(self, item: pytest.Item) -> None:
-        """Note what has to be answered."""
+        """Note an item that needs a result."""
         self._collected.append(item)
 
     def skip_file(self, collector: pytest.Collector) -> None:
-        """Note what was skipped while it was imported, if it may have items of ours.
+        """Note a file that was skipped at import, if it may have had items of ours.
 
-        That is a module, or a folder whose conftest file was skipped. What a module would have had
-        cannot be known, so its text decides.
+        The file is a module, or the conftest file of a folder. What a module would have had is
+        unknown, so its text decides.
         """
         path = collector.path
         if not path.is_dir():
@@ -103,22 +104,22 @@ class CollectedItems:
         return may_explore(path, self._config.rootpath)
 
     def _is_test_module(self, name: str) -> bool:
-        """Say whether pytest may take a file of this name for a module of tests."""
+        """Say whether pytest may collect a file of this name as a test module."""
         patterns: list[str] = self._config.getini("python_files")
         is_named_so = any(fnmatch(name, pattern.rpartition("/")[2]) for pattern in patterns)
         return is_named_so and name.endswith(".py")
 
     def _shown(self, path: str | Path) -> str:
-        """Write a path from the root."""
+        """Return a path from the root."""
         return Path(os.path.relpath(path, self._config.rootpath)).as_posix()
 
     def deselect(self, items: list[pytest.Item]) -> None:
-        """Note items that are left out, and told by whoever leaves them out."""
+        """Note items that a plugin or option has deselected."""
         self.deselected += len(items)
         self._deselected += items
 
     def tell(self) -> None:
-        """Send what a worker knows to the controller."""
+        """Send the items of a worker to the controller."""
         if hasattr(self._config, "workeroutput"):
             self._config.workeroutput[_OUTPUT] = {
                 "root": self._root,
@@ -133,7 +134,7 @@ class CollectedItems:
             }
 
     def learn(self, worker: str, output: dict[str, Any]) -> None:
-        """Take over what a worker knows; one that says nothing may hide that items were removed."""
+        """Merge the items of a worker; one that sends none may hide that items were removed."""
         told = output.get(_OUTPUT)
         if told is None:
             self.silent.append(worker)
@@ -150,7 +151,7 @@ class CollectedItems:
         self.no_tests.learn(told["no_tests"])
 
     def part(self, *, is_stopped: bool) -> dict[str, Any]:
-        """Return what ``verdict.json`` says of what was collected and left out."""
+        """Return the part of ``verdict.json`` about collected and left-out items."""
         return {
             "deselected": self.deselected,
             "left_out": self.left_out(),
@@ -166,7 +167,7 @@ class CollectedItems:
         }
 
     def skipped_files(self) -> list[str]:
-        """Return the modules that were skipped whole and may have had items of ours."""
+        """Return the modules that were skipped as a whole and may have had items of ours."""
         return sorted(self._skipped_files)
 
     def left_out(self) -> list[dict[str, str]]:
@@ -178,12 +179,12 @@ class CollectedItems:
         ]
 
     def removed(self) -> list[str]:
-        """Return what was collected, not left out with a word, and has no answer."""
+        """Return the collected items that were not deselected and have no result."""
         return sorted(map(masked_id, set(self.collected) - self._left_out - self.answered))
 
 
 def selecting(config: pytest.Config) -> list[str]:
-    """Return what the command line says so that files or items are not even collected."""
+    """Return the command-line options that keep files or items from being collected."""
     found = [] if not config.getoption("lf", default=False) else ["--lf"]
     by_project = _always(config)
     for name in ("ignore", "ignore_glob"):
@@ -201,7 +202,7 @@ def paths(config: pytest.Config) -> list[str]:
 
 
 def testpaths(config: pytest.Config) -> list[str]:
-    """Return what the project's settings say is collected without an argument, from the root."""
+    """Return the project's ``testpaths``, from the root."""
     root, patterns = config.rootpath, config.getini("testpaths")
     found = (
         patterns
@@ -212,10 +213,10 @@ def testpaths(config: pytest.Config) -> list[str]:
 
 
 def testpaths_without_match(config: pytest.Config) -> list[str]:
-    """Return those of the ``testpaths`` for which this run has collected nothing.
+    """Return those of the ``testpaths`` that match nothing in this run.
 
-    pytest tells only when none of them matches, and collects where it was started. Names of modules
-    (``--pyargs``) that are not there are errors.
+    pytest warns only if none of them matches, and then collects where it was started. Names of
+    missing modules (``--pyargs``) are errors.
     """
     is_by_them = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if not is_by_them or config.getoption("pyargs"):
@@ -229,7 +230,7 @@ def _matches(config: pytest.Config, pattern: str) -> Iterator[str]:
 
 
 def _always(config: pytest.Config) -> set[str]:
-    """Return the options of every run, by the project's settings: they leave no more out today."""
+    """Return the options that the project's settings add to every run."""
     overridden = config.getoption("override_ini") or ()
     is_other = config.getoption("inifilename") or any(
         option.partition("=")[0].strip() == "addopts" for option in overridden
@@ -245,5 +246,5 @@ def is_ours(item: pytest.Item) -> bool:
 
 
 def is_given(node: pytest.Item) -> bool:
-    """Say whether ``@given`` stands around a test: each of its examples is explored."""
+    """Say whether ``@given`` wraps a test: each of its examples is explored."""
     return hasattr(getattr(node, "obj", None), "hypothesis")

@@ -1,4 +1,4 @@
-"""How traffic is simulated: ``--supercache-odds=N`` and ``[tool.supercache.traffic]``."""
+"""Reads how to simulate traffic: ``--supercache-odds=N`` and ``[tool.supercache.traffic]``."""
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -13,10 +13,10 @@ NAMES = tuple(field.name for field in fields(Latencies))
 
 
 def simulation(runs: int | None, table: Mapping[str, Any]) -> Simulation:
-    """Return what is to be simulated.
+    """Return the settings of the simulation.
 
     Args:
-        runs: how many runs; None: as many as usual, or fewer when the odds are known well.
+        runs: how many runs; None: the default number, or fewer once the odds are precise enough.
         table: ``within`` and a latency by its name, each ``{median = "1ms", p99 = "20ms"}``.
 
     Raises:

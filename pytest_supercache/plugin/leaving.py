@@ -1,10 +1,10 @@
-"""A body that leaves its test, as pytest and Hypothesis let it: ``pytest.skip``, ``assume``.
+"""Ends a test from inside of its body, for ``pytest.skip`` and Hypothesis's ``assume``.
 
-It runs many times, and on a thread of its own. What ends the test ends the whole exploration, and
-is raised again where the exploration was begun; what it tells Hypothesis is told once.
+A body runs many times, on a thread of its own. An exception that ends the test ends the whole
+exploration, and is raised again where the exploration was started; Hypothesis sees it once.
 
-An example of ``@given`` is rejected if its body rejects it in every interleaving. One that the body
-rejects in some interleavings only is not: what these have shown would be lost.
+An example of ``@given`` is rejected if its body rejects it in every interleaving. An example that
+is rejected in some interleavings only is kept: the findings of the others would be lost.
 """
 
 import inspect
@@ -29,10 +29,10 @@ _IN_SOME_ONLY = (
 
 
 class Leaving:
-    """Runs a body, again and again.
+    """Runs a body repeatedly, and remembers how it leaves its test.
 
     Args:
-        is_example: it is explored as an example of ``@given``, on the calling thread.
+        is_example: explore it as an example of ``@given``, on the calling thread.
     """
 
     def __init__(self, *, is_example: bool) -> None:
@@ -49,7 +49,7 @@ class Leaving:
             self._part_of_example = Example()
 
     def run(self, body: Callable[[World], Any], world: World) -> Any:
-        """Return what the body returns; a coroutine of it takes part when it is awaited."""
+        """Return the result of the body; a coroutine is wrapped likewise when it is awaited."""
         result = None
         with self._taking_part(world):
             result = body(world)
@@ -78,7 +78,7 @@ class Leaving:
             self._reject(world, reason)
 
     def _reject(self, world: World, reason: BaseException) -> None:
-        """End the exploration where no other execution could do otherwise; else let it go on."""
+        """End the exploration if every execution must reject the example; else let it continue."""
         has_raced = world.stepping.controller.phase != "before"
         if not (has_raced or self._rejects):
             self._leave(reason)
@@ -97,14 +97,14 @@ class Leaving:
         raise _HasLeft("the body has left its test") from reason
 
     def reject_example(self, result: CheckResult) -> None:
-        """Raise what rejected the example, if it did in every execution and nothing is open."""
+        """Raise the example's rejection if every execution rejected it and the result HOLDS."""
         if self._rejects == {True} and result.verdict is Verdict.HOLDS:
             assert self._rejection is not None, "an execution rejected the example"
             raise self._rejection
 
     @contextmanager
     def at_the_end(self) -> Iterator[None]:
-        """Raise again what the body has left with, when the exploration has ended for it."""
+        """Raise the exception that the body has left with, after the exploration has ended."""
         try:
             yield
         except _HasLeft:
@@ -115,4 +115,4 @@ class Leaving:
 
 
 class _HasLeft(SupercacheError):
-    """Ends an exploration: nothing is found, and nothing is proved."""
+    """Ends an exploration: it finds nothing, and proves nothing."""

@@ -1,7 +1,7 @@
-"""A gate run begins with a mark: the last verdict becomes one that says a run has begun.
+"""Marks the beginning of a gate run: the last verdict is replaced by "begun and not finished".
 
-It is made before conftest files are imported, so that a run which dies in them, or in settings
-that are wrong, leaves no GO of an earlier run behind.
+This happens before conftest files are imported, so that a run which crashes in them, or in wrong
+settings, leaves no GO of an earlier run behind.
 """
 
 import errno
@@ -36,11 +36,11 @@ _SHOWN_MAX = 200  # characters of a command line
 def mark_if_asked(config: pytest.Config) -> bool:
     """Mark the last verdict if this becomes a gate run, and say whether it does.
 
-    A worker of xdist leaves that to its controller; anybody can set the variable that says so, and
-    only a child of the process that made the mark is believed.
+    A worker of xdist leaves that to its controller. Any process can set the variable that says so,
+    so only a child of the process that made the mark is believed.
 
     Raises:
-        UsageError: it cannot be marked.
+        UsageError: the verdict cannot be marked.
     """
     options = config.known_args_namespace
     table = read_table(config.rootpath)
@@ -57,14 +57,14 @@ def mark_if_asked(config: pytest.Config) -> bool:
 
 
 class Presence:
-    """Notices that the plugin was taken out again (``-p no:supercache``) and the gate asked for."""
+    """Detects that the gate is on and the plugin is disabled (``-p no:supercache``)."""
 
     def __init__(self, plugin: object) -> None:
         self._plugin = plugin
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_load_initial_conftests(self, early_config: pytest.Config) -> None:
-        """Refuse to go on as if nobody had asked.
+        """Refuse a run whose gate is on while the plugin is disabled.
 
         Raises:
             UsageError: nothing would be decided.
@@ -79,7 +79,7 @@ class Presence:
 
 
 def _tell_workers(config: pytest.Config, who: str) -> None:
-    """Let processes that this one starts know it as their controller, until the run is over."""
+    """Announce this process as the controller to its children, until the run is over."""
     before = os.environ.get(_CONTROLLER)
     os.environ[_CONTROLLER] = who
 
@@ -96,17 +96,17 @@ def mark_once(config: pytest.Config, folder: Path) -> None:
     """Mark the last verdict unless that was done before conftest files were imported.
 
     Raises:
-        UsageError: it cannot be marked.
+        UsageError: the verdict cannot be marked.
     """
     if config.stash.get(_MARKED, None) != folder:
         mark(config, config.option, folder)
 
 
 def mark(config: pytest.Config, options: Namespace, folder: Path) -> None:
-    """Put a verdict that says nothing in the place of the last one and of what tells of it.
+    """Replace the last verdict by an empty one, and remove the reports that show it.
 
     Raises:
-        UsageError: it cannot be done; what stays is of an older run.
+        UsageError: that fails; the files that stay are of an older run.
     """
     from pytest_supercache.gate.unmarked import forget_other_notes
 
@@ -130,16 +130,16 @@ def mark(config: pytest.Config, options: Namespace, folder: Path) -> None:
 
 
 def _hint(error: OSError) -> str:
-    """Say what to do where nobody may write."""
+    """Return advice if the folder is not writable, else ""."""
     if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return ""
     return "; give a folder that can be written (--supercache-report=DIR)"
 
 
 def mark_without_gate(config: pytest.Config, options: Namespace, folder: Path) -> bool:
-    """Let a run without the gate say that it has begun, where others may have its id.
+    """Record that a run without the gate has begun, if other runs may have its id.
 
-    Otherwise one that is killed would leave the verdict of another one. A gate run's is left alone.
+    Otherwise a killed run would leave another run's verdict. A gate run's verdict is left alone.
     """
     from pytest_supercache.gate.same_id import OfGateRunError
 
@@ -153,9 +153,9 @@ def mark_without_gate(config: pytest.Config, options: Namespace, folder: Path) -
 
 
 def announce(config: pytest.Config) -> None:
-    """Leave word that a run has begun, before pytest has loaded anything else.
+    """Record that a run has begun, before pytest has loaded anything else.
 
-    Only words of the command line are known yet. What goes wrong here is told by the mark itself.
+    Only the words of the command line are known yet. The mark itself reports errors later.
     """
     note_start(config)
     given = config.invocation_params.args
@@ -172,10 +172,10 @@ def announce(config: pytest.Config) -> None:
 
 
 def _without_mark(config: pytest.Config, path: Path) -> str:
-    """Remove or spoil the last verdict where no mark can be written, and say what stays.
+    """Remove or empty the last verdict if no mark can be written, and say what stays.
 
-    On a full disk the file can go; in a folder that is read-only it may still be emptied. Where
-    neither can be, the id is noted elsewhere.
+    On a full disk the file can be removed; in a read-only folder it may still be emptied. If
+    neither works, the id is noted elsewhere.
     """
     with suppress(OSError):
         path.unlink(missing_ok=True)
@@ -188,7 +188,7 @@ def _without_mark(config: pytest.Config, path: Path) -> str:
 
 
 def _note_elsewhere(config: pytest.Config, path: Path) -> None:
-    """Note outside of a folder that the verdict there is of an older run of this id."""
+    """Note outside of a folder that its verdict is of an older run of this id."""
     if config.stash[_ID] != config.stash[_NUMBER]:
         from pytest_supercache.gate.unmarked import note_unmarked
 
@@ -208,7 +208,7 @@ def _forget_what_tells_of_it(config: pytest.Config, options: Namespace, folder: 
 
 
 def report_folder(config: pytest.Config, options: Namespace, table: dict[str, Any]) -> Path:
-    """Return where reports go; a relative name is meant from the project's root.
+    """Return the folder of reports; a relative name is relative to the project's root.
 
     Raises:
         UsageError: no folder can have that name.
@@ -221,9 +221,9 @@ def report_folder(config: pytest.Config, options: Namespace, table: dict[str, An
 
 
 def identity(config: pytest.Config, *, is_gate: bool) -> dict[str, Any]:
-    """Return what tells this run from others, also from those of the same id.
+    """Return the fields that identify this run, also among those of the same id.
 
-    The id is what the caller says, or a number of its own.
+    The id is the one that the caller sets, or a number of its own.
     """
     number = config.stash.setdefault(_NUMBER, secrets.token_hex(8))
     return {
@@ -236,7 +236,7 @@ def identity(config: pytest.Config, *, is_gate: bool) -> dict[str, Any]:
 
 
 def _call(config: pytest.Config) -> str:
-    """Write how pytest was called; values of options may be anybody's secrets, and are left out."""
+    """Return the command line of pytest; values of options may be secrets, and are left out."""
     given = [str(argument) for argument in config.invocation_params.args]
     names = [each.partition("=")[0] if each.startswith("--") else each[:2] for each in given]
     options = [name for name in names if name.startswith("-")]
@@ -244,10 +244,10 @@ def _call(config: pytest.Config) -> str:
 
 
 def refuse_empty_id() -> None:
-    """Refuse an id that is there and says nothing: a variable of CI that was never set.
+    """Refuse an id that is set and empty: the variable of CI was never filled.
 
     Raises:
-        UsageError: it is so; `supercache verdict` could not tell this run from older ones.
+        UsageError: it is empty; `supercache verdict` could not tell this run from older ones.
     """
     if not os.environ.get(RUN_ID, "an id").strip():
         raise pytest.UsageError(
@@ -259,11 +259,11 @@ def refuse_empty_id() -> None:
 def write_own(
     config: pytest.Config, path: Path, rows: Iterable[Any], scope: Mapping[str, Any]
 ) -> None:
-    """Write a verdict; where others may have the same id, beside theirs.
+    """Write a verdict; merge it with those of other runs if they may have the same id.
 
     Raises:
-        OfGateRunError: this is a run without the gate, and one with it has this id.
-        OSError: it cannot be written.
+        OfGateRunError: this run is without the gate, and a gate run has the same id.
+        OSError: the file cannot be written.
     """
     from pytest_supercache.gate.same_id import write_beside_others
 
@@ -277,8 +277,8 @@ def wrote_last(config: pytest.Config, path: Path) -> bool:
     """Say whether this run was the last one to write a verdict.
 
     Raises:
-        OSError: it cannot be read.
-        InputError: it is none.
+        OSError: the file cannot be read.
+        InputError: the file is no verdict.
     """
     from pytest_supercache.report.verdict_schema import read_verdict
 
@@ -286,17 +286,17 @@ def wrote_last(config: pytest.Config, path: Path) -> bool:
 
 
 def others_beside(config: pytest.Config, path: Path, run: Mapping[str, Any]) -> list[Any]:
-    """Return the other runs of the same id that stand against a GO."""
+    """Return the other runs of the same id that rule out a GO."""
     from pytest_supercache.gate import same_id
 
     return same_id.others_beside(path, run, config.stash.get(_OTHERS, None))
 
 
 def _tell_elsewhere(config: pytest.Config, path: Path, run: Mapping[str, Any]) -> None:
-    """Leave word where `supercache verdict` would look for this run's verdict in vain.
+    """Record the run in each file that `supercache verdict` might read instead of this run's.
 
     Raises:
-        OSError: a verdict that would be read there cannot be changed.
+        OSError: such a file cannot be changed.
     """
     from pytest_supercache.gate.elsewhere import tell_elsewhere
 
@@ -314,7 +314,7 @@ def _tell_elsewhere(config: pytest.Config, path: Path, run: Mapping[str, Any]) -
 
 
 def _read_from(*folders: Path) -> set[Path]:
-    """Return the files that `supercache verdict` would read, started in one of these folders."""
+    """Return the files that `supercache verdict` reads if started in one of these folders."""
     found = set()
     for folder in folders:
         with suppress(SupercacheError):  # then it ends with this mistake

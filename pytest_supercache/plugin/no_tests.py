@@ -1,7 +1,7 @@
-"""Which functions with ``@explore`` became no test, and were called by nobody: nothing ran them.
+"""Finds functions with ``@explore`` that became no test and were never called: nothing ran them.
 
-Those of modules that are collected are known once all is collected; those that tests and fixtures
-make while they run, at the end.
+Those of collected modules are known when collection ends; those that tests and fixtures make while
+they run, at the end of the run.
 """
 
 import os
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _MAKING_TESTS = ("-o python_classes=", "-o python_functions=")
-"""With one of them, a run has said itself that functions of a collected module are no tests."""
+"""Options by which a run itself says that functions of a collected module are no tests."""
 
 
 class NoTests:
-    """The explored functions of a run that may have been lost."""
+    """The explored functions of a run that may have become no test."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -39,15 +39,15 @@ class NoTests:
         self._modules.add(os.path.realpath(path))
 
     def look(self, items: Iterable[pytest.Item], words: list[str]) -> None:
-        """See, once all is collected, which functions of collected modules became no test.
+        """Find, after collection, the explored functions of collected modules that became no test.
 
-        Those that stand in collected modules, or were made for one: others are imported from
-        elsewhere, or not. A node id asks for a part of its file, of which other classes are not
-        looked into.
+        Only functions that are defined in collected modules, or made for one, count: others may be
+        imported from elsewhere. If a node id selects a part of a file, the rest of the file is not
+        checked.
 
         Args:
-            items: all that files have, also what node ids did not ask for.
-            words: what the command line says so that less is collected.
+            items: all items of the files, also those that node ids leave out.
+            words: the command-line options that reduce the collection.
         """
         self._known, self._program = frozenset(REGISTRY.explored), being_imported()
         if any(word == "--lf" or word.startswith(_MAKING_TESTS) for word in words):
@@ -63,12 +63,12 @@ class NoTests:
                 self._lost[one] = self._shown(one)
 
     def lost(self) -> list[str]:
-        """Return what became no test and was called by nobody."""
+        """Return the functions that became no test and were never called."""
         here = {text for one, text in self._lost.items() if not REGISTRY.explored.get(one)}
         return sorted(((here | self._told) - self._called) | self._made() | self._told_made)
 
     def _made(self) -> set[str]:
-        """Return what was decorated while tests ran, by no module's import, and never called."""
+        """Return the functions decorated while tests ran, outside of imports, and never called."""
         if self._known is None:
             return set()
         nobody_is_imported = {self._program, ("", "")}  # a thread has no program
@@ -81,7 +81,7 @@ class NoTests:
         }
 
     def part(self) -> dict[str, Any]:
-        """Return what a worker of xdist tells."""
+        """Return what a worker of xdist sends to its controller."""
         return {
             "lost": sorted(self._lost.values()),
             "called": [text for one, text in self._lost.items() if REGISTRY.explored.get(one)],
@@ -89,7 +89,7 @@ class NoTests:
         }
 
     def learn(self, part: dict[str, Any]) -> None:
-        """Take over what a worker has told; of one module, each of them runs another part."""
+        """Merge what a worker has sent; each worker runs another part of one module."""
         self._told |= set(part["lost"])
         self._called |= set(part["called"])
         self._told_made |= set(part["made"])
@@ -100,9 +100,9 @@ class NoTests:
 
 
 def being_imported() -> tuple[str, str]:
-    """Return the name and the path of the innermost module whose own code is running.
+    """Return the name and the path of the innermost module whose top-level code is running.
 
-    Where none is being imported, that is the program; a thread has none.
+    Without an import that is the main program; on a thread, ("", "").
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_name != "<module>":

@@ -1,4 +1,4 @@
-"""The options of the plugin. Command line over file over ini over default."""
+"""The options of the plugin: the command line overrides the file, the ini file and the default."""
 
 import argparse
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from pytest_supercache.plugin.uncollected import SETTING
 PREFIX = "supercache_"
 
 _GATE_NAMES = ("release", "minimum_severity", "known_issues", "gate", SETTING)
-"""What ``[tool.supercache]`` may say about the gate."""
+"""The settings of the gate in ``[tool.supercache]``."""
 
 _OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("search", "NAME", str, f"how to search: {', '.join(SEARCHES)} (default: auto)"),
@@ -95,17 +95,17 @@ def _add_gate_options(parser: pytest.Parser) -> None:
 
 
 class Options:
-    """What the user asked for, by source."""
+    """The values of the options, by source."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self.project = read_table(config.rootpath)
 
     def refuse_mistakes(self) -> None:
-        """Refuse settings that mean nothing, whether or not anything would be searched by them.
+        """Refuse invalid settings, also in runs that search nothing by them.
 
         Raises:
-            UsageError: one is wrong.
+            UsageError: a setting is wrong.
         """
         _refuse_unknown(self._config, self.project)
         try:
@@ -116,10 +116,10 @@ class Options:
             raise pytest.UsageError(str(error)) from error
 
     def value(self, name: str) -> Any:
-        """Return an option from the command line, the ini file or pyproject, as its type.
+        """Return an option from the command line, the ini file or pyproject, converted to its type.
 
         Raises:
-            SupercacheError: it is not of the right type.
+            SupercacheError: the value does not have the right type.
         """
         given = self.command_line(name)
         if given is None:
@@ -129,12 +129,12 @@ class Options:
         return None if given is None else _typed(name, given)
 
     def command_line(self, name: str) -> Any:
-        """Return an option from the command line only, as its type."""
+        """Return an option from the command line only, converted to its type."""
         given = self._config.getoption(PREFIX + name)
         return None if given is None else _typed(name, given)
 
     def exploration(self, own: dict[str, Any]) -> Exploration:
-        """Merge defaults, ini, what the file or decorator says, and the command line."""
+        """Merge defaults, the ini file, the scenario file or decorator, and the command line."""
         settings = Exploration()
         for source in (self._ini, own.get, self.command_line):
             known = {name: source(name) for name in _EXPLORATION}
@@ -146,7 +146,7 @@ class Options:
         return replace(settings, **{**rest, "faults": faults, "odds": odds, "lists_memory": lists})
 
     def _faults(self, own: Faults | None) -> Faults | None:
-        """Let the command line say how many faults there are; the file says which kinds."""
+        """Let the command line set the number of faults; the file sets their kinds."""
         most = self.command_line("faults")
         if most is None and own is None:
             most = self._ini("faults")
@@ -156,14 +156,14 @@ class Options:
 
     @property
     def watched(self) -> list[Any]:
-        """What the settings ask to watch."""
+        """The calls that the settings watch."""
         found: list[Any] = self.project.get("watch", [])
         return found
 
     def narrowing(self) -> list[str]:
-        """Return the settings of the project by which less is searched than by default.
+        """Return the project's settings that make a search cover less than the default.
 
-        Scenario files may say more; one that says nothing is searched by these.
+        Scenario files may override them; a file without the setting is searched by these.
         """
         found = []
         for name, is_all in _SEARCHED_WHOLE.items():
@@ -187,7 +187,7 @@ _SEARCHED_WHOLE: dict[str, Callable[[Any], bool]] = {
     "preemptions": lambda given: False,
     "search": lambda given: given not in SAMPLERS,
 }
-"""Whether a setting leaves out nothing that the default has; faults there are none by default."""
+"""Says whether a setting covers all that the default does; by default there are no faults."""
 
 _KINDS = {name: kind for name, _, kind, _ in _OPTIONS}
 _EXPLORATION = tuple(
@@ -195,7 +195,7 @@ _EXPLORATION = tuple(
     for option in fields(Exploration)
     if option.name in _KINDS and option.name not in {"faults", "odds"}  # which are counts here
 )
-"""Options that are values of an exploration as they are given."""
+"""Options that are fields of `Exploration` as they are given."""
 
 
 def _flag(name: str) -> str:
@@ -222,7 +222,7 @@ def _number(name: str, given: Any, kind: type) -> Any:
 
 
 def _refuse_unknown(config: pytest.Config, table: dict[str, Any]) -> None:
-    """Refuse names in ``[tool.supercache]`` that nobody knows."""
+    """Refuse unknown names in ``[tool.supercache]``."""
     known = {*_KINDS, "watch", "traffic", *_GATE_NAMES}
     unknown = sorted(set(table) - known)
     if unknown:

@@ -1,9 +1,9 @@
-"""Scenarios in other processes: they are searched while pytest plays those that come before.
+"""Searches scenarios ahead in worker processes, while pytest runs the items before them.
 
-pytest goes through its items one after the other. With ``--supercache-workers`` those that need
-nothing of the project's fixtures are searched ahead; when their turn comes, what was found is
-recorded here and reported as always. A flow with faults is searched in its turn: its sets of faults
-are work for all workers.
+pytest runs its items one after the other. With ``--supercache-workers`` the scenarios that need no
+fixtures of the project are searched ahead; when their turn comes, the result is recorded here and
+reported as always. A flow with faults is searched in its turn: its sets of faults are work for all
+workers.
 """
 
 from collections.abc import Generator
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 _OURS = {"request", "supercache_runner"}
 _MARKS = ("skip", "skipif", "xfail")
-"""Items with one of these may not be meant to run."""
+"""Marks by which an item may not be meant to run."""
 
 _HOOKS = (
     "pytest_runtestloop", "pytest_runtest_protocol", "pytest_runtest_logstart",
     "pytest_runtest_setup", "pytest_fixture_setup", "pytest_runtest_call", "pytest_pyfunc_call",
     "pytest_runtest_teardown", "pytest_fixture_post_finalizer", "pytest_runtest_logfinish",
 )  # fmt: skip
-"""Through which a plugin can prepare an item, or leave something behind for the next one."""
+"""Hooks by which a plugin can prepare an item, or leave state behind for the next one."""
 
 _PREPARE_NOTHING = frozenset({
     "_pytest", "pytest_supercache", "xdist",
@@ -33,11 +33,11 @@ _PREPARE_NOTHING = frozenset({
     "pytest_html", "pytest_metadata", "pytest_mock", "pytest_randomly", "pytest_rerunfailures",
     "pytest_split", "pytest_sugar", "pytest_timeout", "random_order",
 })  # fmt: skip
-"""Packages whose hooks change nothing that code under test can see; nobody knows of others."""
+"""Packages whose hooks change nothing that code under test can see; others are unknown."""
 
 
 class Prefetch:
-    """Lets workers search what comes later."""
+    """Lets workers search the items that come later."""
 
     def __init__(self, session: "Session") -> None:
         self._config = session.config
@@ -45,7 +45,7 @@ class Prefetch:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Let workers search while items run; what they found is kept when that is interrupted."""
+        """Let workers search while items run; their results are kept if the run is interrupted."""
         workers = self._workers()
         items = [item for item in session.items if workers > 1 and self._is_for_workers(item)]
         if len(items) < 2 or session.testsfailed or self._config.option.collectonly:
@@ -64,13 +64,13 @@ class Prefetch:
                 self._session.coming = {}
 
     def _workers(self) -> int:
-        """Return how many there may be; one item that is replayed, or xdist, needs none of ours."""
+        """Return the number of workers; a replay, or a worker of xdist, uses a single process."""
         if self._config.getoption("supercache_replay") or hasattr(self._config, "workerinput"):
             return 1
         return int(self._session.options.value("workers") or 1)
 
     def _is_for_workers(self, node: pytest.Item) -> bool:
-        """Say whether an item is searched the same without being set up."""
+        """Say whether the search of an item is the same without its setup."""
         item = _item_of(node)
         if item is None or set(getattr(node, "fixturenames", ())) - _OURS:
             return False
@@ -101,7 +101,7 @@ class Prefetch:
             self._session.stop_servers()
 
     def _keep_what_was_found(self) -> None:
-        """Report findings of items whose turn has not come."""
+        """Report the findings of items whose turn has not come."""
         from pytest_supercache.core.errors import SupercacheError
         from pytest_supercache.plugin.findings import NotAsExpected
         from pytest_supercache.plugin.item_runner import ItemRunner
@@ -116,14 +116,14 @@ class Prefetch:
 
 
 def _item_of(node: pytest.Item) -> Any:
-    """Return the scenario item of an item of pytest; None if it has none."""
+    """Return the scenario item of a pytest item; None if it has none."""
     return getattr(node, "scenario_item", None)
 
 
 def _may_be_prepared(node: pytest.Item) -> bool:
-    """Say whether a conftest or a plugin has hooks that may set something for an item in its turn.
+    """Say whether a conftest or a plugin has hooks that may prepare an item.
 
-    Where the code of a hook comes from is known by its function: plugins may be objects.
+    The module of the hook's function tells where its code is from: plugins may be objects.
     """
     return any(
         str(hook.function.__module__).partition(".")[0] not in _PREPARE_NOTHING
@@ -133,9 +133,9 @@ def _may_be_prepared(node: pytest.Item) -> bool:
 
 
 def _is_runner_overridden(node: pytest.Item) -> bool:
-    """Say whether a fixture of the project has the name of ours, which may set something as well.
+    """Say whether the project overrides our runner fixture, and so may prepare an item.
 
-    If pytest no longer keeps what fixtures an item has where it does now, every item is taken so.
+    If pytest stores the fixtures of an item elsewhere one day, every item counts as overridden.
     """
     known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", {})
     return len(known.get("supercache_runner", ())) != 1

@@ -1,8 +1,8 @@
-"""Progress of a long search, below the line that pytest is writing; on a terminal only.
+"""Shows the progress of a long search below pytest's current line, on a terminal only.
 
-The line is drawn with cursor movements that every terminal since the VT100 knows, and taken away
-before pytest goes on. Nothing is written when output goes to a file or a pipe, with ``-q``, or from
-a worker, be it of xdist or of ours.
+The line is drawn with cursor movements of the VT100, which every terminal knows, and erased before
+pytest continues. Nothing is written if output goes to a file or a pipe, with ``-q``, or in a worker
+process, of xdist or of ours.
 """
 
 import multiprocessing
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_supercache.core.progress import Progress
 
 AFTER_SECONDS = 1.0
-"""A search that takes no longer says nothing."""
+"""Seconds before the first progress line; a shorter search shows none."""
 
 EVERY_SECONDS = 0.25
 
@@ -28,7 +28,7 @@ _DOWN, _BACK = "\x1b7\x1bD\r", "\x1b[K\x1b8"  # to its beginning; clear the rest
 
 
 class Progressing:
-    """What is told about one item; called after each execution."""
+    """The progress line of one item; called after each execution."""
 
     def __init__(self, config: pytest.Config, name: str, width: int) -> None:
         self._config = config
@@ -38,7 +38,7 @@ class Progressing:
         self._is_shown = False
 
     def __call__(self, now: "Progress") -> None:
-        """Show how far the search has come, a few times a second."""
+        """Show the progress of the search, a few times a second."""
         at = real_seconds()
         if at < self._next:
             return
@@ -50,7 +50,7 @@ class Progressing:
         self._write(f"{room}{_DOWN}{progress_line(self._name, now, self._width)}{_BACK}")
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Erase the line."""
         if self._is_shown:
             self._write(f"{_DOWN}{_BACK}")
             self._is_shown = False
@@ -62,7 +62,7 @@ class Progressing:
 
 
 def progressing(config: pytest.Config, name: str) -> Progressing | None:
-    """Return what shows the progress of an item; None: nobody is there to see it."""
+    """Return the progress line of an item; None: the output is no terminal."""
     if multiprocessing.parent_process() is not None:
         return None
     width = columns(config)

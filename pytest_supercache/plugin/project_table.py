@@ -10,10 +10,10 @@ from pytest_supercache.gate import project_table
 
 
 def read_table(root: Path) -> dict[str, Any]:
-    """Read the table of the project in a folder; no file means an empty one.
+    """Read the table of the project in a folder; a missing file means an empty table.
 
     Raises:
-        UsageError: the file cannot be read, or what is there is no table.
+        UsageError: the file cannot be read, or the value is no table.
     """
     try:
         return project_table.read_table(root)

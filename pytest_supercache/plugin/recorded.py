@@ -1,4 +1,4 @@
-"""What a reproducer replays before it searches: one recorded schedule."""
+"""The recorded schedule that a reproducer replays before it searches."""
 
 from dataclasses import dataclass
 from types import ModuleType
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from pytest_supercache.core.schedule import Schedule
 
 REPLAYED: pytest.StashKey["Schedule"] = pytest.StashKey()
-"""The schedule that a reproducer replays at the moment."""
+"""The schedule that a reproducer is replaying."""
 
 FLOW = "supercache_flow"
-"""The attribute of a test that holds what it replays."""
+"""The attribute of a test with its `Recorded`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What a reproducer holds."""
+    """The recording in a reproducer: its token, and the modules with fixtures."""
 
     token: str
     modules: tuple[ModuleType, ...]  # with fixtures of the project
 
 
 def attempted(node: pytest.Item, check: "Callable[[], CheckResult]") -> "CheckResult":
-    """Check; for a reproducer replay first, and search when that shows no violation."""
+    """Check an item; a reproducer replays first, and searches if the replay shows no violation."""
     recorded = recorded_of(node)
     if recorded is None:
         return check()
@@ -45,13 +45,13 @@ def attempted(node: pytest.Item, check: "Callable[[], CheckResult]") -> "CheckRe
 
 
 def recorded_of(node: pytest.Item) -> Recorded | None:
-    """Return what a reproducer replays; None: the item is none."""
+    """Return the recording of a reproducer; None: the item is no reproducer."""
     recorded = getattr(getattr(node, "obj", None), FLOW, None)
     return recorded if isinstance(recorded, Recorded) else None
 
 
 def is_recorded(item: pytest.Item) -> bool:
-    """Say whether an item is worth running: a reproducer runs what its token names, no other."""
+    """Say whether a reproducer's item is the one that its token names; True for any other item."""
     recorded = recorded_of(item)
     if recorded is None or not hasattr(item.obj, "is_explored"):  # type: ignore[attr-defined]
         return True

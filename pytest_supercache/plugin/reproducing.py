@@ -1,7 +1,7 @@
-"""``sc.reproduce``: what a written reproducer calls, to become a test of one recorded conflict.
+"""``sc.reproduce``: makes a test of one recorded conflict, inside of a written reproducer.
 
-The schedule is replayed first. When it no longer fails, or no longer fits, the flow is searched: a
-fix that adds steps must not break the regression test. The search decides.
+It replays the schedule first. If that no longer fails, or no longer fits, it searches the flow: a
+fix that adds steps must not break the regression test. Then the search decides.
 """
 
 import importlib
@@ -32,19 +32,19 @@ def reproduce(
     test: str | None = None,
     conftests: Iterable[str] = (),
 ) -> Callable[..., None]:
-    """Make a test that replays ``token`` and, when it does not fail any more, searches the flow.
+    """Make a test that replays ``token`` and, if that no longer fails, searches the flow.
 
-    The test passes only when the search was exhausted and every guarantee held.
+    The test passes only if the search is exhausted and every guarantee holds.
 
     Args:
         token: the recorded schedule.
         scenario: the flow as the text of a scenario file; or else:
-        file: the Python file with the flow, as seen from the reproducer.
+        file: the Python file with the flow, relative to the reproducer.
         test: the explored test in it: ``test_stale`` or ``TestShop.test_stale``.
-        conftests: conftest files that register the systems, as seen from the reproducer.
+        conftests: conftest files that register the systems, relative to the reproducer.
 
     Raises:
-        SupercacheError: a file is not there, or holds no such test, or the token cannot be read.
+        SupercacheError: a file is missing, or has no such test, or the token cannot be read.
     """
     read_token(token)
     caller = sys._getframe(1)
@@ -65,7 +65,7 @@ def reproduce(
 
 
 def introduce(config: pytest.Config, test: object) -> None:
-    """Let pytest know the fixtures of the project that a reproducer brings along."""
+    """Register the project's fixtures that a reproducer imports with pytest."""
     recorded = getattr(test, FLOW, None)
     for module in recorded.modules if isinstance(recorded, Recorded) else ():
         if not config.pluginmanager.is_registered(module):
@@ -117,7 +117,7 @@ def _loaded(path: Path) -> ModuleType:
     """Import a file of the project once, the way pytest does by default.
 
     Raises:
-        SupercacheError: it is not there.
+        SupercacheError: the file is missing.
     """
     path = path.resolve()
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""The project's rules for the gate, as a run has them."""
+"""Reads the gate's rules for a run."""
 
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -28,10 +28,11 @@ def rules_of(config: pytest.Config, project: dict[str, Any], today: date) -> "Ru
 def judged_without_gate(
     config: pytest.Config, project: dict[str, Any], document: "Mapping[str, Any]"
 ) -> dict[str, Any]:
-    """Return what ``verdict.json`` says of a run that is judged later, by these rules at least.
+    """Return the part of ``verdict.json`` for a run without the gate: the rules and a NO-GO.
 
-    Its known issues are those of that day. A NO-GO stands against later runs of its id, whatever
-    pytest's status is: a conflict that a scenario states ends with 0.
+    A later judgement of the run must be by these rules or stricter ones. Its known issues are those
+    of today. A NO-GO rules out a GO of later runs of its id, whatever pytest's status is: a
+    conflict that a scenario states ends with exit status 0.
     """
     from pytest_supercache.gate.policy import GateVerdict, decide
     from pytest_supercache.gate.rules_apart import rules_part

@@ -1,4 +1,4 @@
-"""The hooks of one run: what is collected, what items say of themselves, and what is written."""
+"""The hooks of one run: collection, the reports of items, and the written files."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -17,7 +17,7 @@ from pytest_supercache.plugin.terminal import columns
 
 
 class RunHooks:
-    """What pytest calls in the course of a run."""
+    """The hooks that pytest calls during a run."""
 
     def __init__(self, session: Session) -> None:
         self._config = session.config
@@ -29,7 +29,7 @@ class RunHooks:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Prepare explored tests; with ``--supercache-replay`` keep what the token names."""
+        """Prepare explored tests; with ``--supercache-replay`` keep only the item of the token."""
         for item in items:
             test: Any = getattr(item, "obj", None)
             if hasattr(test, "is_explored"):
@@ -53,12 +53,12 @@ class RunHooks:
                 raise pytest.UsageError(f"--supercache-replay: {error}") from error
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Tell the `supercache` command why something could not be collected."""
+        """Pass a failed collection to the description for the `supercache` command."""
         if report.failed and self._session.description is not None:
             self._session.description.add_failure(report.nodeid or "the root", report.longreprtext)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Write down what was collected, for the `supercache` command."""
+        """Write the description of the collected items for the `supercache` command."""
         description, gate = self._session.description, self._session.gate
         if description is not None:
             description.write(gate.uncollected(), is_whole=not session.testsfailed)
@@ -69,9 +69,9 @@ class RunHooks:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Show our own texts alone; let the finding travel with its report, also between processes.
+        """Show only our own texts; attach the finding to its report, also for xdist.
 
-        A traceback would lead through the plugin, and what is to be known is in the text.
+        A traceback would only show the plugin; the text has the facts.
         """
         report = yield
         error = call.excinfo
@@ -85,13 +85,13 @@ class RunHooks:
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the findings; on the controller those of all workers arrive here."""
+        """Keep the findings; those of all workers arrive on the controller."""
         finding = getattr(report, "supercache", None)
         if finding is not None:
             self._findings.add(finding)
 
     def pytest_report_header(self) -> str | None:
-        """Say which backend is used, when it is not the default."""
+        """Name the backend, if it is not the default."""
         backend = self._session.options.value("backend")
         if not backend:
             return None
@@ -101,7 +101,7 @@ class RunHooks:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write ``verdict.json`` and its page, once, where all findings are; the gate decides."""
+        """Write ``verdict.json`` and its page once, where all findings are; let the gate decide."""
         gate = self._session.gate
         is_told = self._findings.rows or gate.is_on or gate.has_begun
         if hasattr(self._config, "workerinput") or not is_told:
@@ -132,7 +132,7 @@ class RunHooks:
             gate.cannot_write(session, error)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """List what every item said, and where the reports are."""
+        """List the results of all items, and the paths of the reports."""
         if not self._findings.rows:
             return
         from pytest_supercache.report.terminal import section
@@ -144,20 +144,20 @@ class RunHooks:
         terminalreporter.line(self._written)
 
     def pytest_unconfigure(self) -> None:
-        """Stop the servers, unless this is a fork of the process that has started them."""
+        """Stop the servers, unless this is a fork of the process that started them."""
         if not is_of_another_process(self._config):
             self._session.stop_servers()
 
 
 def _stop_if_too_much_hangs(session: pytest.Session) -> None:
-    """End the run where checks have left more threads behind than there may be."""
+    """End the run if checks have left too many threads behind."""
     from pytest_supercache.runtime.kernel.left_threads import why_no_more
 
     session.shouldstop = session.shouldstop or why_no_more() or False
 
 
 def _drop_other_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep of a reproducer's parametrized test what its token names."""
+    """Keep only the case of a reproducer's parametrized test that its token names."""
     others = [item for item in items if not is_recorded(item)]
     if others:
         config.hook.pytest_deselected(items=others)
@@ -165,7 +165,7 @@ def _drop_other_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def _where_raised(error: pytest.ExceptionInfo[BaseException], path: Path) -> str:
-    """Say which line of the test led to an error of ours; nothing for scenario files."""
+    """Name the line of the test that led to an error of ours; "" for scenario files."""
     lines = [
         entry.lineno + 1
         for entry in error.traceback

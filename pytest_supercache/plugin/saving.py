@@ -1,6 +1,6 @@
-"""``--supercache-save=DIR``: a conflict that a search has found, kept as the smallest scenario.
+"""``--supercache-save=DIR``: saves a conflict that a search has found as the smallest scenario.
 
-Users, steps and faults are taken out one by one as long as the same violation is still found. Every
+Users, steps and faults are removed one by one as long as the same violation is found. Every
 candidate is written and read again, so what is saved passes `supercache lint` by construction; its
 token is that of the last check, which replayed it.
 """
@@ -40,9 +40,9 @@ class Saver:
     def save(
         self, item: ScenarioItem, result: CheckResult, folder: Path, shown: Path
     ) -> Path | None:
-        """Write the smallest scenario that shows what ``result`` does; None if none does.
+        """Write the smallest scenario that shows the violation of ``result``; None if none does.
 
-        ``shown`` is the folder as the user calls it; the path of the file is returned in its terms.
+        ``shown`` is the folder as the user wrote it; the returned path is below it.
         """
         scenario = _alone(item)
         found = self._checked(scenario, result)
@@ -56,7 +56,7 @@ class Saver:
         return shown / name
 
     def _smallest(self, scenario: Scenario, result: CheckResult) -> tuple[Scenario, CheckResult]:
-        """Take things out, until nothing can be spared or enough was tried."""
+        """Remove parts until none can be spared or the limits are reached."""
         at, is_changed = 0, False
         for _ in range(CHECKS_MAX):
             candidates = list(_candidates(scenario))
@@ -85,7 +85,7 @@ class Saver:
 
 
 def _file_name(scenario_id: str) -> str:
-    """Return an id as the name of a file, which file systems keep short."""
+    """Return a file name for an id, shortened for the file system."""
     if len(scenario_id) <= _NAME_MAX:
         return scenario_id
     return f"{scenario_id[:_NAME_MAX]}-{sha256(scenario_id.encode()).hexdigest()[:8]}"
@@ -106,7 +106,7 @@ def _alone(item: ScenarioItem) -> Scenario:
 
 
 def _candidates(scenario: Scenario) -> Iterator[Scenario]:
-    """Yield scenarios with one thing less, the largest things first."""
+    """Yield scenarios with one part less, the largest parts first."""
     if scenario.faults is not None:
         yield replace(scenario, faults=None)
     users = scenario.users
@@ -138,7 +138,7 @@ def _smaller_users(user: UserSpec) -> Iterator[UserSpec]:
 
 
 def _identity(result: CheckResult) -> object:
-    """Return what must stay the same while things are taken out: not who, but what."""
+    """Return what must not change while parts are removed: the violation, without its actors."""
     found = result.counterexample
     if result.verdict is not Verdict.VIOLATED or found is None:
         return None

@@ -1,4 +1,4 @@
-"""One pytest run: its options, its servers, its gate, and what its items have found."""
+"""The state of one pytest run: its options, servers, gate and findings."""
 
 import os
 from dataclasses import fields
@@ -63,7 +63,7 @@ class Session:
         return self.server_for(None)
 
     def server_for(self, backend: str | None) -> "AnyServer":
-        """Return the server for what needs this one."""
+        """Return the server of a backend."""
         name = self.backend(backend)
         if name not in self._servers:
             from pytest_supercache.layers.servers import start_server
@@ -72,30 +72,30 @@ class Session:
         return self._servers[name]
 
     def backend(self, own: str | None) -> str:
-        """Return what stands behind the existing cache; the command line has the last word."""
+        """Return the backend of the existing cache; the command line overrides ``own``."""
         options = self.options
         return str(
             options.command_line("backend") or own or options.value("backend") or "fakeredis"
         )
 
     def stop_servers(self) -> None:
-        """Stop what was started; it starts again when it is needed."""
+        """Stop the started servers; each starts again when it is needed."""
         while self._servers:
             self._servers.popitem()[1].close()
 
     def searched_ahead(self, node: pytest.Item) -> "CheckResult | None":
-        """Wait for what a worker came to; None: the item is to be searched here.
+        """Wait for the result of a worker; None: the item is to be searched here.
 
-        So it is after any error in a worker: it comes again where it can be seen.
+        That is also so after an error in a worker: the error occurs again where it can be seen.
         """
         future = self.coming.pop(node, None)
         return None if future is None or future.exception() is not None else future.result()
 
     def claim(self, scenario: "Scenario") -> None:
-        """Take a scenario's id: tokens and known issues point to it, so it is there once.
+        """Reserve a scenario's id, which tokens and known issues refer to, so it must be unique.
 
         Raises:
-            ScenarioProblems: another file has it.
+            ScenarioProblems: another file has the same id.
         """
         first = self._ids.setdefault(scenario.id, scenario)
         if first.path != scenario.path:
@@ -105,7 +105,7 @@ class Session:
 
     @property
     def hypothesis_seed(self) -> int | None:
-        """What ``--hypothesis-seed`` says, if Hypothesis is loaded; a word stands for a number."""
+        """The value of ``--hypothesis-seed``, if Hypothesis is loaded; a word becomes a number."""
         given = self.config.getoption("--hypothesis-seed", default=None)
         if given is None or str(given).isdecimal():
             return None if given is None else int(given)
@@ -130,12 +130,12 @@ class Session:
 
     @property
     def report_folder(self) -> Path:
-        """Where reports go; a relative name is meant from the project's root."""
+        """The folder of reports; a relative name is relative to the project's root."""
         return report_folder(self.config, self.config.option, self.options.project)
 
     @cached_property
     def circumstances(self) -> dict[str, Any]:
-        """What was tested, with what, and when."""
+        """What was tested, with which versions, and when."""
         return {
             "build": self.options.value("build"),
             "versions": {"python": python_version(), **_versions()},
@@ -157,10 +157,10 @@ def _description(config: pytest.Config) -> "Description | None":
 
 
 def project_root(config: pytest.Config) -> Path:
-    """Return the folder that included files must not leave.
+    """Return the folder that all included files must be in.
 
-    Without an ini file pytest's root is what its arguments have in common, perhaps one folder of
-    scenarios; where it was started says more.
+    Without an ini file, pytest's root is the common folder of its arguments, perhaps one folder of
+    scenarios; the start folder is a better choice then.
     """
     started = config.invocation_params.dir
     if config.inipath is None and config.rootpath.is_relative_to(started):

@@ -1,8 +1,8 @@
-"""What a run can say of the files around it: the same with and without the gate.
+"""Records the state of the files around a run, with and without the gate alike.
 
-They are looked at before anything of the project is imported, which may change them, and once more
-at the end. A run without the gate does so only once it knows that it has tests of ours; what was
-written between its beginning and then is known by the times of the files.
+The files are examined before anything of the project is imported, which may change them, and once
+more at the end. A run without the gate does so only once it knows that it has tests of ours; files
+that were written before then are found by their times.
 """
 
 import time
@@ -32,7 +32,7 @@ def note_start(config: pytest.Config) -> None:
 
 
 def look_early(config: pytest.Config, reports: Path) -> None:
-    """See which state of the project is here, before conftest files are imported."""
+    """Record the state of the project before conftest files are imported."""
     from pytest_supercache.gate.checkout import checkout_of
 
     config.stash[_BEGAN] = checkout_of(config.rootpath, reports)
@@ -55,22 +55,22 @@ class Surroundings:
         self._of_others = set[str]()  # files that have nothing of ours
 
     def look_at_checkout(self) -> None:
-        """See which state of the project is here, once."""
+        """Record the state of the project, once."""
         if self._began is None:
             self._began = self._checkout()
             self._written = self._written_since_start()
 
     def look(self) -> None:
-        """See which state and which scenario files are here, once, before any test runs."""
+        """Record the checkout and the scenario files, once, before any test runs."""
         if not self._is_looked_at:
             self.look_at_checkout()
             self._files.look()
             self._is_looked_at = True
 
     def may_be_ours(self, node_ids: Iterable[str]) -> bool:
-        """Say whether items that workers have collected may be ours, by their ids.
+        """Say whether items that workers have collected may be ours, by their node ids.
 
-        Each file is looked into once, as all workers collect the same.
+        Each file is read once, because all workers collect the same.
         """
         files = {node_id.partition("::")[0] for node_id in node_ids} - self._of_others
         for file in files:
@@ -90,11 +90,11 @@ class Surroundings:
 
     @property
     def checkout(self) -> "Checkout":
-        """The state of the project that the run is about."""
+        """The state of the project that the run has tested."""
         return self._checked_out[0]
 
     def part(self, collected: Iterable[str], ran_from: Iterable[str]) -> dict[str, Any]:
-        """Return what ``verdict.json`` says of them; the last are files from the root."""
+        """Return the part of ``verdict.json`` about the files; ``ran_from`` is from the root."""
         return {
             **self.uncollected(collected).part(),
             "unread": unread(self._config, ran_from),
@@ -104,14 +104,14 @@ class Surroundings:
         }
 
     def closing_part(self) -> dict[str, Any]:
-        """Return the checkout once more: other tools have written new files since the end."""
+        """Return the checkout again: other tools may have written new files since the end."""
         from pytest_supercache.gate.checkout import written_later
 
         return written_later(self.checkout, self._checkout()).part()
 
     @cached_property
     def _checked_out(self) -> "tuple[Checkout, list[str]]":
-        """The same, and what of it was changed while the run went on."""
+        """The tested checkout, and the paths that changed while the run went on."""
         from pytest_supercache.gate.checkout import meanwhile
 
         ended = self._checkout()

@@ -1,4 +1,4 @@
-"""How wide the terminal is, if there is one: pytest's capture hides it while a test runs."""
+"""Finds the width of the terminal, which pytest's capture hides while a test runs."""
 
 import shutil
 from contextlib import nullcontext
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from pytest_supercache.report.finding import Finding
 
 WIDTHS = (100, 240)
-"""Of pictures: at least, where nothing limits them, and at most."""
+"""Columns of pictures: the least if the output is no terminal, and the most anywhere."""
 
 _NARROWEST = 60
 
 
 def columns(config: pytest.Config) -> int | None:
-    """Return the width of the terminal that the output goes to; None: it goes elsewhere."""
+    """Return the width of the output's terminal; None: the output is no terminal."""
     reporter: Any = config.pluginmanager.getplugin("terminalreporter")
     if hasattr(config, "workerinput") or not getattr(reporter, "isatty", False):
         return None
@@ -25,7 +25,7 @@ def columns(config: pytest.Config) -> int | None:
 
 
 def picture_width(config: pytest.Config) -> int:
-    """Return how wide pictures may be: what the terminal has, within reason."""
+    """Return the width of pictures: that of the terminal, within limits."""
     least, most = WIDTHS
     seen = columns(config)
     if seen is not None:
@@ -34,7 +34,7 @@ def picture_width(config: pytest.Config) -> int:
 
 
 def whole_text(config: pytest.Config, finding: "Finding") -> str:
-    """Return all that is to say about an item, as wide as fits where it is read."""
+    """Return the full text about an item, as wide as its output allows."""
     from pytest_supercache.report.text import failure_text
 
     is_wrapped = columns(config) is not None
@@ -42,6 +42,6 @@ def whole_text(config: pytest.Config, finding: "Finding") -> str:
 
 
 def uncaptured(config: pytest.Config) -> Any:
-    """Return a context in which output goes where the user sees it."""
+    """Return a context in which pytest does not capture output."""
     capture: Any = config.pluginmanager.getplugin("capturemanager")
     return nullcontext() if capture is None else capture.global_and_fixture_disabled()

@@ -1,8 +1,8 @@
-"""Scenario files below the paths of a run that pytest did not collect, and why that may be fine.
+"""Finds scenario files below the paths of a run that pytest did not collect, and their excuses.
 
-Settings of pytest are about tests in general, and some of them nobody has written
-(``norecursedirs``); so a scenario file that they leave out is named. Only what somebody has said
-about scenario files, or for this run, is an answer.
+Settings of pytest are about tests in general, and some are defaults that no user has written
+(``norecursedirs``), so a scenario file that they leave out is named. Only a setting about scenario
+files, or an option of this run, excuses one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,14 +21,14 @@ from pytest_supercache.plugin.items import selecting
 from pytest_supercache.scenario.walk import ENTRIES_MAX, FoundFiles, find_scenario_files
 
 SETTING = "uncollected"
-"""The setting that names paths whose scenario files are not collected, on purpose."""
+"""The setting for paths whose scenario files are left out on purpose."""
 
 _CHUNK = 500  # paths that git is asked about at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncollected:
-    """What was not collected."""
+    """The scenario files that were not collected, by excuse."""
 
     unexplained: tuple[str, ...] = ()  # nobody has said that it is left out
     ignored_by_git: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Uncollected:
     outside: tuple[str, ...] = ()  # links that leave the root, behind which nothing was collected
 
     def part(self) -> dict[str, list[str]]:
-        """Return what ``verdict.json`` says of it."""
+        """Return the part of ``verdict.json`` about them."""
         return {
             "uncollected": list(self.unexplained),
             "uncollected_ignored": list(self.ignored_by_git),
@@ -49,7 +49,7 @@ class Uncollected:
 
 @dataclass(slots=True)
 class ScenarioFiles:
-    """The scenario files of a run: those that are there, and what was collected of them."""
+    """The scenario files of a run: those that exist, and those that were collected."""
 
     config: pytest.Config
     named: tuple[str, ...]
@@ -57,10 +57,10 @@ class ScenarioFiles:
 
     @classmethod
     def of(cls, config: pytest.Config, project: dict[str, Any]) -> "ScenarioFiles":
-        """Read the setting.
+        """Read the setting for paths that are left out on purpose.
 
         Raises:
-            UsageError: it is no list of paths.
+            UsageError: the setting is no list of paths.
         """
         given = project.get(SETTING, [])
         if not isinstance(given, list) or not all(isinstance(one, str) and one for one in given):
@@ -71,17 +71,17 @@ class ScenarioFiles:
         return cls(config, tuple(given))
 
     def look(self) -> None:
-        """See which files there are, before any test makes more."""
+        """List the files, before any test makes more."""
         given = given_paths(self.config)
         self.found = self._find(given)
 
     def _find(self, paths: Iterable[Path]) -> FoundFiles:
-        """Look below paths; other conftest files on the way make another folder of the same one."""
+        """Find scenario files; a folder counts once for each set of conftests above it."""
         way_to = _Conftests().__getitem__
         return find_scenario_files(paths, self.config.rootpath, self._is_named, way_to)
 
     def uncollected(self, collected: Iterable[str]) -> Uncollected:
-        """Return which of them are not among the files that were ``collected``."""
+        """Return the files that are not among the ``collected`` ones."""
         known = set(map(Path, collected))
         self._look_outside(known)
         started = self.config.invocation_params.dir
@@ -102,7 +102,7 @@ class ScenarioFiles:
         )
 
     def _look_outside(self, collected: Iterable[Path]) -> None:
-        """Look behind links that leave the root where pytest has gone, and found something."""
+        """Search behind links that leave the root, if pytest has collected something there."""
         looked_behind = set[str]()
         while used := [
             link
@@ -127,11 +127,11 @@ class ScenarioFiles:
         return any(fnmatch(shown, pattern.rstrip("/")) for pattern in self.named)
 
     def _shown(self, path: Path) -> str:
-        """Write a path from the root."""
+        """Return a path from the root."""
         return Path(paths_of_os.relpath(path, self.config.rootpath)).as_posix()
 
     def _left_out_today(self, lost: list[Path]) -> set[Path]:
-        """Return what the command line of this run leaves out: the scope names its words."""
+        """Return the files that options of this command line leave out: the scope names these."""
         found, here = set[Path](), self.config.invocation_params.dir
         for words in selecting(self.config):
             flag, _, value = words.partition("=")
@@ -146,7 +146,7 @@ class ScenarioFiles:
         return found
 
     def _is_passed_over(self, path: Path, patterns: list[str]) -> bool:
-        """Say whether a path lies in a folder that pytest passes over by these patterns."""
+        """Say whether a path lies in a folder that matches ``norecursedirs`` patterns."""
         folders = [one for one in path.parents if one != self.config.rootpath]
         return any(
             fnmatch(str(one), f"*/{pattern}") if "/" in pattern else fnmatch(one.name, pattern)
@@ -156,7 +156,7 @@ class ScenarioFiles:
         )
 
     def _ignored_by_git(self, lost: list[Path]) -> set[Path]:
-        """Return what git ignores and does not have: no part of the project, but built from it."""
+        """Return the files that git ignores and does not track: products of the project."""
         if not lost:
             return set()
         from pytest_supercache.gate.git import git
@@ -177,10 +177,10 @@ def _matches(path: Path, pattern: str, flag: str) -> bool:
 
 
 def _originals(lost: Iterable[Path], collected: Iterable[Path], root: Path) -> Iterator[Path]:
-    """Leave out copies of files that were collected, and links to them.
+    """Yield the lost files that are neither copies of collected files nor links to them.
 
-    A copy has the same id, and would run the same systems: the conftest files of its folders say
-    the same. A file that names others (``include``) is a copy if those say the same, too.
+    A copy has the same id and runs the same systems, because the conftest files of its folders have
+    the same contents. A file with ``include`` is a copy if the included files are equal, too.
     """
     lost, originals, conftests = sorted(lost), dict[bytes | None, list[Path]](), _Conftests()
     for path in sorted(collected) if lost else ():
@@ -197,9 +197,9 @@ def _originals(lost: Iterable[Path], collected: Iterable[Path], root: Path) -> I
 
 
 class _Conftests(dict[Path, tuple[bytes, ...]]):
-    """What the conftest files of a folder and of those above it say, from the top; each text once.
+    """The contents of the conftest files of a folder and its parents, from the top, each once.
 
-    Links are not followed, as pytest follows none when it looks for them.
+    Links are not resolved, because pytest resolves none when it looks for conftest files.
     """
 
     def __missing__(self, folder: Path) -> tuple[bytes, ...]:

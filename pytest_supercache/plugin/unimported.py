@@ -1,7 +1,7 @@
-"""Whether a module that was not imported may have explored tests, which only its text can tell.
+"""Says, from its text alone, whether a module that was not imported may have explored tests.
 
-It has some if it imports this package, or decorates functions with something of a module of the
-project that does: projects give ``explore`` their own name and options in a helper.
+A module has some if it imports this package, or if a decorator of a function is from a module of
+the project that imports it: projects wrap ``explore`` in a helper of their own.
 """
 
 import ast
@@ -16,7 +16,7 @@ _HELPERS_MAX = 1_000  # modules that are looked into for one; a module that has 
 
 
 def names_us(path: Path) -> bool:
-    """Say whether the text of a module has the name of this package: a quick look."""
+    """Say whether the text of a module has the name of this package, as a quick test."""
     return _US in _text(path)
 
 
@@ -34,7 +34,7 @@ def may_explore(path: Path, root: Path) -> bool:
 
 
 def _lead_to_us(files: Iterable[Path], root: Path) -> bool:
-    """Say whether one of some modules imports this package, or another one of them that does."""
+    """Say whether one of the modules imports this package, directly or by another module."""
     waiting, seen = list(files), set[Path]()
     while waiting:
         path = waiting.pop()
@@ -57,11 +57,11 @@ def _text(path: Path) -> bytes:
 
 
 _Module = tuple[int, str]
-"""How many dots, and the name behind them."""
+"""The number of leading dots, and the name after them."""
 
 
 def _decorators_and_imports(text: bytes) -> tuple[set[str], dict[str, list[_Module]]]:
-    """Return the names that decorators of functions begin with, and modules by imported name."""
+    """Return the first names of functions' decorators, and the modules of imported names."""
     decorators, imported = set[str](), dict[str, list[_Module]]()
     try:
         nodes = list(ast.walk(ast.parse(text)))
@@ -93,7 +93,7 @@ def _first_name(decorator: ast.expr) -> str:
 
 
 def _files(modules: Iterable[_Module], importer: Path, root: Path) -> Iterator[Path]:
-    """Yield the files of the project that modules may be."""
+    """Yield the files of the project that the modules may be in."""
     folders = [one for one in importer.parents if one.is_relative_to(root)]
     told = [Path(os.path.realpath(entry)) for entry in sys.path]
     anywhere = [*folders, *(one for one in told if one.is_relative_to(os.path.realpath(root)))]

@@ -1,4 +1,4 @@
-"""Rules of the gate that a run does not read, by where it was started and what it runs."""
+"""Finds rules of the gate that a run does not read, from its start folder and its arguments."""
 
 import os
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from pytest_supercache.plugin.arguments import given_paths
 
 
 def refuse_unread(config: pytest.Config) -> None:
-    """Refuse a root whose rules let more through than others on the way to the arguments.
+    """Refuse a root with laxer rules than others on the way to the arguments.
 
     Raises:
         SupercacheError: a file of the gate would not be read.
@@ -27,7 +27,7 @@ def known_issues_of(config: pytest.Config) -> str | None:
 
 
 def unread(config: pytest.Config, files: Iterable[str]) -> list[str]:
-    """Return such rules on the way to arguments and files that were run, and what they ask for."""
+    """Return the unread rules on the way to arguments and run files, with their demands."""
     from pytest_supercache.gate.unread_rules import unread_rules
 
     root = config.rootpath
@@ -37,5 +37,5 @@ def unread(config: pytest.Config, files: Iterable[str]) -> list[str]:
 
 
 def _starts(config: pytest.Config) -> list[Path]:
-    """Return where pytest was started, and its arguments."""
+    """Return the folder where pytest was started, and its arguments."""
     return [config.invocation_params.dir, *given_paths(config)]

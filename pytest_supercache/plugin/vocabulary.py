@@ -1,4 +1,4 @@
-"""The words that scenario files of a project may use: ours, and its own verbs and systems."""
+"""The words that scenario files of a project may use: built-in words, and its verbs and systems."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
