@@ -1,4 +1,4 @@
-"""Accesses to shared memory as people read them: with the value that is read or written."""
+"""Formats accesses to shared memory for people, with the value that is read or written."""
 
 from pytest_supercache.core.trace import Step
 from pytest_supercache.report.values import short, shown
@@ -7,7 +7,7 @@ VALUE_MAX = 40
 
 
 def told(step: Step) -> str:
-    """Return a step's label; of one access to shared memory with the value there, if it is known.
+    """Return a step's label; for an access to shared memory with its value, if that is known.
 
     ``read Shop.near['k'] -> 100``, ``write Shop.near['k'] = 100``
     """

@@ -1,8 +1,8 @@
-"""From which step on the layers never agree again.
+"""Finds the step from which on the layers never agree again.
 
-A layer may keep a key under another name or a value in an encoding that we cannot read. Such a
-place is left out rather than called wrong: it takes part only if one of its values was, at some
-moment, a value that the origin held or that an operation wrote or answered.
+A layer may store a key under another name, or a value in an unknown encoding. Such a place is
+ignored rather than called wrong: a place is compared only if one of its values was, at some moment,
+a value that the origin held or that an operation wrote or returned.
 """
 
 import json
@@ -45,17 +45,17 @@ def first_disagreement(execution: Execution) -> int | None:
 
 
 def compared_places(execution: Execution) -> Compared:
-    """Return key -> places that can be compared; the origin first when it takes part."""
+    """Return the comparable places by key; the origin first if it is one of them."""
     after = [s.layers for s in execution.steps if s.layers is not None and s.phase != "before"]
     return _compared_places(execution, [execution.start, *after])
 
 
 def apart(layers: Layers, compared: Compared) -> list[tuple[str, str, str | None]]:
-    """Return ``(place, key, against)`` for what differs at this moment.
+    """Return ``(place, key, against)`` for each difference at this moment.
 
-    With an origin to compare with, these are the places that hold something else than it does:
-    they are stale. Without one nobody knows who is right, so every place that holds a key over
-    which they differ is named, and ``against`` is None.
+    With a comparable origin, these are the places whose value differs from it: they are stale.
+    Without one it is unknown which value is right, so every place that holds a key over which they
+    differ is named, and ``against`` is None.
     """
     found: list[tuple[str, str, str | None]] = []
     for key, places in compared.items():
@@ -69,7 +69,7 @@ def apart(layers: Layers, compared: Compared) -> list[tuple[str, str, str | None
 
 
 def canonical(value: object) -> str:
-    """Return equal text for values that are equal as text, as bytes or as JSON."""
+    """Return equal texts for values that are equal as text, as bytes or as JSON."""
     read = bytes_text(bytes(value)) if isinstance(value, (bytes, bytearray)) else value
     if isinstance(read, str):
         try:
@@ -80,7 +80,7 @@ def canonical(value: object) -> str:
 
 
 def _whole(value: Plain) -> Plain:
-    """Write 100.0 as 100, so that a number read back from JSON equals the one written."""
+    """Return 100.0 as 100, so that a number read back from JSON equals the written one."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""The one door to Allure: called once an item is finished, because a step an execution is too many.
+"""Describes a running test to Allure: once per item, because a step per execution is too much.
 
-Allure's history is kept per name and parameters, so what changes is excluded from it. Scripts do
-not run in Allure's attachments: the picture is a static SVG.
+Only this module imports Allure. Allure's history is kept per name and parameters, so values that
+vary are excluded from it. Scripts do not run in Allure's attachments: the picture is a static SVG.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -31,10 +31,10 @@ def attach(
     """Describe the running test and attach its evidence; call it only with allure-pytest active.
 
     Args:
-        finding: the item.
-        row: the same as in ``verdict.json``.
+        finding: the finding of the item.
+        row: its row of ``verdict.json``.
         attachments: its evidence.
-        marked: kinds of labels that the test carries itself: they win.
+        marked: kinds of labels that marks of the test set: these take precedence.
     """
     import allure  # optional, and loading the plugin must not import it
 

@@ -1,7 +1,7 @@
-"""A folder of Allure results: what we put into it, and what the end of a run adds.
+"""Writes a folder of Allure results, and completes it at the end of a run.
 
-With allure-pytest the results are its own; then only what is known at the end is added: which
-conflicts a waiver accepts, the circumstances, the categories.
+With allure-pytest the results are its own; then only the facts of the end are added: which
+conflicts a waiver accepts, the environment, the categories.
 """
 
 import json
@@ -26,21 +26,21 @@ from pytest_supercache.report.verdict_json import write_whole
 Json = Mapping[str, Any]
 
 MADE = ("allurerc.json", "allure-report.html")
-"""Files beside ``verdict.json`` that tell its verdict to readers of Allure."""
+"""Files beside ``verdict.json`` that show its verdict in Allure."""
 
 _ENVIRONMENT = "environment.properties"
 _OURS = b"supercache."
 
 
 def empty(folder: Path) -> None:
-    """Take away the results of an earlier run."""
+    """Remove the results of an earlier run."""
     for pattern in ("*-result.json", "*-attachment.*"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
 
 
 def forget_verdict(folder: Path) -> None:
-    """Take what a run has said of itself out of the circumstances; lines of others stay."""
+    """Remove our lines about the last run from the environment; other tools' lines stay."""
     path = folder / _ENVIRONMENT
     if not path.exists():
         return
@@ -51,7 +51,7 @@ def forget_verdict(folder: Path) -> None:
 def write_attachments(
     folder: Path, uuid: str, attachments: Iterable[Attachment]
 ) -> list[dict[str, str]]:
-    """Write attachments, and return what a result says of them."""
+    """Write attachments, and return their entries for a result."""
     written = []
     for number, one in enumerate(attachments, start=1):
         source = f"{uuid}-{number}-attachment.{one.suffix}"
@@ -61,13 +61,13 @@ def write_attachments(
 
 
 def write_result(folder: Path, data: Json) -> None:
-    """Write one result; texts of the project in it, as tracebacks, are masked."""
+    """Write one result; its texts, such as tracebacks of the project, are masked."""
     text = json.dumps(masked_data(dict(data)), ensure_ascii=False)
     write_whole(folder / f"{data['uuid']}-result.json", text)
 
 
 def complete(folder: Path, document: Json) -> None:
-    """Add to a folder of results what is only known at the end of a run."""
+    """Add the facts that are known at the end of a run to a folder of results."""
     waivers = {one["match"]: one for one in (document.get("gate") or {}).get("waivers") or ()}
     rows = {short(row["node_id"], NAME_MAX): row for row in document["scenarios"]}
     for path in sorted(folder.glob("*-result.json")):

@@ -1,7 +1,7 @@
-"""An item as a result file of Allure, whoever writes it; and the files that go with results.
+"""Converts an item to a result file of Allure, and makes the files that accompany results.
 
-Names follow Allure's own format (version 2 of it, which Allure 3 reads as well). The id of the
-history is made from the item's name only: token and seed change, the story does not.
+Names follow Allure's own format (version 2, which Allure 3 reads, too). The id of the history is
+made from the item's name only: the token and the seed vary, the scenario does not.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from pytest_supercache.report.values import TEXT_MAX, pasted, short
 Json = Mapping[str, Any]
 
 ITEM = "_supercache_item"
-"""The label by which the end of a run finds its results; Allure hides such names."""
+"""The label by which the end of a run finds our results; Allure hides such names."""
 
 NAME_MAX = 300
 STEPS_MAX = 60
@@ -27,7 +27,7 @@ _BROKEN = "The stand or the scenario is broken"
 
 
 def labels_of(row: Json) -> list[tuple[str, str]]:
-    """Return labels: the scenario is the feature, its systems and cases are the stories."""
+    """Return the labels: the scenario is the feature, its systems and cases are the stories."""
     found = row["counterexample"] or {}
     name = str(row["id"])
     base, _, variant = name.partition("[")
@@ -47,13 +47,13 @@ def labels_of(row: Json) -> list[tuple[str, str]]:
 
 
 def title_of(row: Json) -> str:
-    """Return the name of an item for people."""
+    """Return the title of an item."""
     name, title = str(row["id"]), str(row["title"])
     return short(f"{name}: {title}" if title and not name.startswith(title) else name)
 
 
 def step_titles(row: Json) -> tuple[str, list[str]]:
-    """Return the steps of the failing interleaving, below one title that counts them."""
+    """Return a title that counts the steps of the failing interleaving, and the steps."""
     found = row["counterexample"]
     if not found:
         return row["coverage"] or "nothing was executed", []
@@ -68,11 +68,11 @@ def step_titles(row: Json) -> tuple[str, list[str]]:
 
 
 def description_of(row: Json, words: str) -> str:
-    """Return the scenario in words as Markdown, in which only its lists are markup.
+    """Return the scenario in words as Markdown, whose only markup are its lists.
 
     Args:
-        row: the item as in ``verdict.json``.
-        words: the scenario in words; ``""``: there are none.
+        row: the item's row of ``verdict.json``.
+        words: the scenario in words; ``""`` without any.
     """
     lines = str(words or row["story"] or row["coverage"] or "").split("\n")
     said = [_item(line) for line in lines[:LINES_MAX]]
@@ -88,7 +88,7 @@ def _item(line: str) -> str:
 
 
 def message_of(row: Json) -> str:
-    """Return what Allure shows first and sorts by: the verdict, the class, the evidence."""
+    """Return the text that Allure shows first and sorts by: verdict, class and evidence."""
     found = row["counterexample"] or {}
     named = f" (class {found['conflict_class']})" if found.get("conflict_class") else ""
     said = [f"{sentence(row)}{named}"]
@@ -104,14 +104,14 @@ def result(
     stop: float,
     trace: str,
 ) -> dict[str, Any]:
-    """Return the result of one item, still without attachments.
+    """Return the result of one item, without its attachments.
 
     Args:
-        row: the item as in ``verdict.json``.
+        row: the item's row of ``verdict.json``.
         words: the scenario in words, Markdown.
         start: Unix time in seconds.
         stop: likewise.
-        trace: the whole text of the failure.
+        trace: the full text of the failure.
     """
     times = {"start": int(start * 1000), "stop": int(stop * 1000)}
     title, steps = step_titles(row)
@@ -137,7 +137,7 @@ def result(
 
 
 def broken(node_id: str, name: str, *, start: float, stop: float, text: str) -> dict[str, Any]:
-    """Return the result of an item that could not be run: neither a pass nor a conflict."""
+    """Return the result of an item that could not run: neither a pass nor a conflict."""
     first = text.strip().splitlines() or ["no message"]
     return {
         **_identity(node_id),
@@ -152,7 +152,7 @@ def broken(node_id: str, name: str, *, start: float, stop: float, text: str) -> 
 
 
 def environment(document: Json, before: str = "") -> str:
-    """Return ``environment.properties``; lines of somebody else that were there stay."""
+    """Return ``environment.properties``; lines of other tools in ``before`` are kept."""
     gate = document.get("gate") or {}
     run = {name: document.get(name) for name in ("build", "commit", "dirty", "seed")}
     said = {
@@ -167,7 +167,7 @@ def environment(document: Json, before: str = "") -> str:
 
 
 def categories(document: Json) -> list[dict[str, Any]]:
-    """Return how defects are grouped; Allure 2 and 3 read the same list."""
+    """Return the categories of defects; Allure 2 and 3 read the same list."""
     rows = [row["counterexample"] for row in document["scenarios"] if row["counterexample"]]
     classes = sorted({str(found["conflict_class"]) for found in rows if found["conflict_class"]})
     failed = {"matchedStatuses": ["failed"]}
@@ -191,7 +191,7 @@ def categories(document: Json) -> list[dict[str, Any]]:
 
 
 def config(document: Json, results: str) -> dict[str, Any]:
-    """Return the configuration that makes Allure 3 show categories and the verdict."""
+    """Return the configuration by which Allure 3 shows categories and the verdict."""
     verdict = (document.get("gate") or {}).get("verdict") or headline(document)
     return {
         "name": "supercache",
@@ -212,10 +212,10 @@ def config(document: Json, results: str) -> dict[str, Any]:
 
 
 def completed(data: dict[str, Any], rows: Mapping[str, Json], waivers: Mapping[str, Json]) -> bool:
-    """Say first what a failed result is about, and mark it as known if a waiver accepts it.
+    """Put the message first in a failed result, and mark it as known if a waiver accepts it.
 
     Returns:
-        Whether it is one of ours, and has failed.
+        Whether the result is one of ours, and has failed.
     """
     names = [label["value"] for label in data.get("labels") or () if label["name"] == ITEM]
     row = rows.get(names[0]) if names else None
@@ -253,7 +253,7 @@ def _link(kind: str, target: str) -> dict[str, str]:
 
 
 def address_of(target: str) -> str:
-    """Return what a click on a link may open: a page of the web, or what a pattern makes of it."""
+    """Return a safe target of a link: a web address, or text that a pattern can expand."""
     text = short(target)
     return text if text.startswith(("http://", "https://")) else text.replace(":", "%3A")
 

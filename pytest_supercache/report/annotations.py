@@ -1,6 +1,6 @@
-"""Workflow commands of GitHub: notes beside the line of a scenario.
+"""Writes workflow commands of GitHub: annotations at the line of a scenario.
 
-GitHub shows ten of a kind for each step of a job; what is beyond that is counted in the last one.
+GitHub shows ten of each kind per step of a job; the last one counts the others.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ SHOWN_MAX = 9
 
 
 def annotations(document: Mapping[str, Any]) -> str:
-    """Return one line an annotation: errors, and warnings for what a waiver accepts."""
+    """Return one line per annotation: errors, and warnings for what a waiver accepts."""
     found = complaints(document)
     errors = [one for one in found if one.waiver is None]
     waived = [one for one in found if one.waiver is not None]
@@ -21,7 +21,7 @@ def annotations(document: Mapping[str, Any]) -> str:
 
 
 def command(kind: str, message: str, **properties: object) -> str:
-    """Write one workflow command."""
+    """Return one workflow command."""
     said = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
     return f"::{kind} {said}::{_data(message)}"
 

@@ -1,7 +1,7 @@
-"""GitLab's code quality report: one entry a complaint.
+"""Writes GitLab's code quality report, with one entry per complaint.
 
 GitLab compares two runs by fingerprints, which must be unique in a file and must not change when
-lines move. What a waiver accepts is told as ``info``.
+lines move. A complaint that a waiver accepts has severity ``info``.
 """
 
 import json

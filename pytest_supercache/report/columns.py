@@ -1,4 +1,4 @@
-"""Which layers a picture shows: every place, for the keys that the execution touched."""
+"""Selects the layers that a picture shows: every place, for the keys that the execution used."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ _LAST = ("existing_cache", "origin")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One layer's content of one key; ``short`` stands for the title where room is scarce."""
+    """One layer's content of one key; ``short`` replaces the title if space is scarce."""
 
     place: str
     key: str
@@ -73,7 +73,7 @@ def _changes(place: str, key: str, states: list[Layers]) -> bool:
 
 
 def _common_keys(execution: Execution, violated_key: str | None) -> set[str]:
-    """Return the keys that users named, whatever a layer calls them."""
+    """Return the keys that users named, whatever the names in the layers are."""
     keys = {operation.key for operation in execution.history}
     for operation in execution.history:
         keys |= {key for key, _ in (*operation.sightings, *operation.writes)}

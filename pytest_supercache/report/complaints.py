@@ -1,7 +1,7 @@
-"""What a run has to complain about, from ``verdict.json``: the one list behind every CI output.
+"""Collects the complaints of a run from ``verdict.json``: the one list behind every CI output.
 
-A row that is not as it should be is a complaint; so is a documented conflict of a system that the
-gate counts. A conflict with a waiver in force stays in the list, as accepted.
+A row that is not as stated is a complaint; so is a documented conflict of a system that the gate
+counts. A conflict with a waiver in force stays in the list, marked as accepted.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _NAME_MAX = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
-    """One item that needs somebody's attention."""
+    """One item that needs a person's attention."""
 
     id: str
     rule: str  # the class of a conflict, else the guarantee, ``unknown`` or ``not-as-stated``
@@ -36,7 +36,7 @@ class Complaint:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nothing was proved and nothing was found."""
+        """Whether nothing was proved and no violation was found."""
         return self.rule == UNKNOWN
 
 
@@ -53,12 +53,12 @@ def complaints(document: Json) -> list[Complaint]:
 
 
 def path_of(row: Json) -> str:
-    """Return where a row is written down, as a printable path."""
+    """Return the source path of a row, in printable form."""
     return short(row["path"] or "")
 
 
 def sentence(row: Json) -> str:
-    """Write the verdict of a row in one line: ``S-1: stated HOLDS, but VIOLATED answers``."""
+    """Return the verdict of a row in one line: ``S-1: stated HOLDS, but VIOLATED answers``."""
     verdict = str(row["verdict"]).upper()
     if row["guarantee"]:
         verdict += f" {row['guarantee']}"
@@ -103,7 +103,7 @@ def _lines(text: str) -> str:
 
 
 def short_lines(text: str, most: int) -> list[str]:
-    """Return the lines of a text, and how many were left out."""
+    """Return the first lines of a text, and the count of the others."""
     lines = text.splitlines()
     more = len(lines) - most
     return [*lines[:most], f"({more} more lines)"] if more > 0 else lines

@@ -1,4 +1,4 @@
-"""What stands beside a verdict in Allure: pictures and tables that need no script to be read."""
+"""Makes the attachments for Allure: pictures and tables that are readable without scripts."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ from pytest_supercache.report.values import pasted
 Row = Mapping[str, Any]
 
 BYTES_MAX = 1_000_000
-"""Of one attachment: reports of hundreds of megabytes cannot be opened."""
+"""The most bytes of one attachment: reports of hundreds of megabytes cannot be opened."""
 
 _FORMULA = ("=", "+", "@", "\t")
 
@@ -35,13 +35,13 @@ class Attachment:
 
 
 def evidence(finding: Finding, row: Row, root: Path, folder: Path) -> list[Attachment]:
-    """Return everything that is known about an item, the picture first.
+    """Return the attachments of an item, the picture first.
 
     Args:
-        finding: the item.
-        row: the same as in ``verdict.json``.
-        root: the project.
-        folder: where reproducers are written.
+        finding: the finding of the item.
+        row: its row of ``verdict.json``.
+        root: the root of the project.
+        folder: the folder of the reproducers.
     """
     found = list(_of_conflict(finding, row, root, folder) if row["counterexample"] else ())
     return [
@@ -70,7 +70,7 @@ def _of_conflict(finding: Finding, row: Row, root: Path, folder: Path) -> Iterat
 
 
 def layers_table(steps: Steps) -> str:
-    """Return what each layer holds after each step, as CSV; nothing in it is a formula."""
+    """Return the content of each layer after each step, as CSV; no cell is a formula."""
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     table.writerow(["step", "what", *(_cell(f"{place} {key}") for place, key in steps.cells)])
@@ -105,7 +105,7 @@ def _json(name: str, data: Any) -> Attachment:
 
 
 def _without_controls(text: str) -> str:
-    """Escape in JSON what is not printable: it could make a value look like another one."""
+    """Escape unprintable characters in JSON: they could make a value look like another one."""
     if text.replace("\n", "").isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)

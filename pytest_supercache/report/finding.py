@@ -1,4 +1,4 @@
-"""What a report is made from: one scenario item, what it stated, and what the check found."""
+"""The input of every report: one item, what it stated, and what the check found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from pytest_supercache.core.result import CheckResult
 class Finding:
     """One finished item; ``as_stated`` decides whether it passes.
 
-    ``stated`` is ``holds``, ``violated`` or None; when nothing is stated, only HOLDS is as stated.
+    ``stated`` is ``holds``, ``violated`` or None; without a statement, only HOLDS is as stated.
     ``links`` maps a kind (``issue``, ``tms``, anything else) to an address or a ticket.
     """
 

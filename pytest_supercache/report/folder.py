@@ -1,4 +1,4 @@
-"""What stands beside ``verdict.json``, each file made from it and nothing else."""
+"""Writes the files beside ``verdict.json``, each made from it and nothing else."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,13 +18,13 @@ MADE = {
     "supercache.sarif": sarif,
     "gl-code-quality-report.json": code_quality,
 }
-"""Files of a run for systems that collect files; each is a function of the document."""
+"""Files for CI systems that collect them; each is a function of the document."""
 
 
 def write_reports(document: Mapping[str, Any], folder: Path, root: Path) -> None:
-    """Write the page, what CI systems collect, and the reproducers; each whole or not at all.
+    """Write the page, the files for CI systems, and the reproducers, each of them atomically.
 
-    Reproducers of earlier runs stay: they are regression tests now.
+    Reproducers of earlier runs are kept: they are regression tests now.
     """
     write_page(folder, document)
     for name, make in MADE.items():

@@ -1,4 +1,4 @@
-"""The history as lines of text: who called what, during which steps, and what was answered."""
+"""Formats the history as lines of text: each call with its user, its steps and its answer."""
 
 from collections.abc import Callable
 
@@ -10,24 +10,24 @@ KEY_MAX = 300
 
 
 def history_text(history: History) -> str:
-    """Write one line an operation: ``alice [0-5] read product:42 -> 100``.
+    """Return one line per operation: ``alice [0-5] read product:42 -> 100``.
 
-    The numbers count steps of the whole execution: those taken before the operation's first one,
-    and those taken when it had returned.
+    The numbers count steps of the whole execution: those before the operation's first step, and
+    those before its return.
     """
     lines = [_line(operation) for operation in history]
     return "\n".join(lines or ["no operations"])
 
 
 def call_text(operation: Operation, shorten: Callable[[str], str] = str) -> str:
-    """Write what was called: ``write product:42 = 120``; a picture may shorten the value."""
+    """Return an operation's call: ``write product:42 = 120``; a picture may shorten the value."""
     key = "" if operation.key is None else f" {short(operation.key, KEY_MAX)}"
     value = "" if operation.value is None else f" = {shorten(shown(operation.value))}"
     return f"{clean(operation.kind)}{key}{value}"
 
 
 def answer_text(operation: Operation, shorten: Callable[[str], str] = str) -> str:
-    """Write what came back: ``-> 100``, ``done``, ``raised KeyError: ...``, ``no answer``."""
+    """Return the answer: ``-> 100``, ``done``, ``raised KeyError: ...``, ``no answer``."""
     if operation.error is not None:
         return f"raised {short(error_text(operation.error))}"
     if not operation.returned:

@@ -1,4 +1,4 @@
-"""JUnit XML of a run, from ``verdict.json``; and what pytest's own ``--junitxml`` is told."""
+"""Writes JUnit XML from ``verdict.json``, and the properties for pytest's own ``--junitxml``."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ _VALUE_MAX = 4_000
 
 
 def properties(row: Json) -> list[tuple[str, str]]:
-    """Return what a test case says beside its outcome; only what is known."""
+    """Return the known properties of a test case, besides its outcome."""
     found = row["counterexample"] or {}
     said: Iterable[tuple[str, object]] = (
         ("verdict", row["verdict"]),
@@ -30,7 +30,7 @@ def properties(row: Json) -> list[tuple[str, str]]:
 
 
 def junit(document: Json) -> str:
-    """Return a suite with one case a row; what is complained about and not accepted failed."""
+    """Return a suite with one case per row; a complaint that no waiver accepts is a failure."""
     rows = document["scenarios"]
     failed = {(one.id, one.path): one for one in complaints(document) if one.waiver is None}
     suite = Xml.Element(

@@ -1,6 +1,6 @@
-"""Calls that cannot be put into one order, as a picture: one lane a process, time to the right.
+"""Draws calls that are not linearizable: one lane per process, time to the right.
 
-Only the order of beginnings and ends is known, so only that is drawn: they stand in equal steps.
+Only the order of calls and returns is known, so the picture spaces them evenly.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _INK, _DIM, _PAPER, _RULE, _FILL = "#1f2328", "#656d76", "#ffffff", "#d5dae0", "
 
 @dataclass(frozen=True, slots=True)
 class _Bar:
-    """One call as it is drawn: from a column to another, or to the right edge (None)."""
+    """One call in the picture: from a column to another, or to the right edge (None)."""
 
     lane: str
     label: str
@@ -39,7 +39,7 @@ class _Lanes:
 
     @property
     def step(self) -> float:
-        """The width of a column: so that no label reaches the next bar of its lane."""
+        """The width of a column, so that no label reaches the next bar of its lane."""
         needed = [_STEP]
         last: dict[str, _Bar] = {}
         for bar in self.bars:
@@ -51,7 +51,7 @@ class _Lanes:
 
 
 def lanes_svg(core: Core, title: str) -> str:
-    """Draw the calls of a core, and those that were given every freedom, open to the right."""
+    """Draw the calls of a core; bars without a known end are open to the right."""
     lanes = _lanes(core)
     left = 2 * _PAD + max(map(width_of, lanes.names)) * CHAR
     right = max(left + bar.start * lanes.step + width_of(bar.label) * CHAR for bar in lanes.bars)

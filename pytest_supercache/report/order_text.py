@@ -1,4 +1,4 @@
-"""Calls that cannot be put into one order, as text: what they are, and what that means."""
+"""Describes calls that are not linearizable, as text, with the reason."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -22,7 +22,7 @@ _REASONS = {
 
 
 def order_text(core: Core, reason: Reason, total: int) -> str:
-    """Explain a violation: the calls, and why there is no need to read any others."""
+    """Explain a violation: the calls, and why no other call matters."""
     lines = [headline(core, total), *_rows(core.calls, _CALLS_MAX), f"  {_REASONS[reason]}"]
     if core.since is not None:
         lines[-1] += f", whatever the key held before line {core.since}"
@@ -39,7 +39,7 @@ def order_text(core: Core, reason: Reason, total: int) -> str:
 
 
 def headline(core: Core, total: int) -> str:
-    """Write what the calls are: how many of how many, and on what."""
+    """Say that the calls fit no order: how many of how many, on which key."""
     what = "this call fits" if len(core.calls) == 1 else "these calls fit"
     key = core.calls[0].key
     on = f" on {_short(shown(key))}" if key else ""
@@ -47,7 +47,7 @@ def headline(core: Core, total: int) -> str:
 
 
 def unknown_text(answer: Answer) -> str:
-    """Explain an UNKNOWN: what was left open, and what to do."""
+    """Explain an UNKNOWN: what remained open, and what to do."""
     keys = [_short(shown(key)) if key else "the only one" for key in answer.undecided[:10]]
     more = len(answer.undecided) - len(keys)
     listed = ", ".join(keys) + (f" and {more} more" if more else "")
@@ -59,7 +59,7 @@ def unknown_text(answer: Answer) -> str:
 
 
 def call_text(call: Call) -> str:
-    """Write a call and its answer: ``write x = 1``, ``read x -> 1``."""
+    """Return a call and its answer: ``write x = 1``, ``read x -> 1``."""
     if call.kind in READS:
         return f"{request_text(call)} -> {_value(call.answer)}"
     if not call.returned:
@@ -70,7 +70,7 @@ def call_text(call: Call) -> str:
 
 
 def request_text(call: Call) -> str:
-    """Write what was called: ``write x = 1``, ``cas x 1 to 2``."""
+    """Return a call without its answer: ``write x = 1``, ``cas x 1 to 2``."""
     key = f" {_short(shown(call.key))}" if call.key else ""
     if call.kind in READS:
         return f"{call.kind}{key}"

@@ -1,9 +1,9 @@
-"""``index.html``: one page that needs nothing else and asks nobody, from a file or a server.
+"""Writes ``index.html``: one self-contained page that makes no requests, from a file or a server.
 
-The markup, the style and the program are fixed files. What a run found is put in as one block of
-JSON in which nothing can end the block, and the program sets all of it as text. The page's own
-policy allows this one program and this one style, by their digests, and no connection at all: even
-a value that found a way into the markup could neither run nor load anything.
+The markup, the style and the program are fixed files. The findings of a run are inserted as one
+block of JSON that no content can end, and the program shows all of them as text. The page's content
+security policy allows this one program and this one style, by their digests, and no connection at
+all: even a value that got into the markup could neither run nor load anything.
 """
 
 import base64
@@ -22,7 +22,7 @@ _DANGEROUS = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
 def page(document: Mapping[str, Any]) -> str:
-    """Return the page for a document as ``verdict.json`` has it; the result is pure ASCII."""
+    """Return the page for a document of ``verdict.json``, in pure ASCII."""
     style = (_FILES / "page.css").read_text(encoding="ascii")
     program = (_FILES / "page.js").read_text(encoding="ascii")
     parts = {
@@ -42,7 +42,7 @@ def page(document: Mapping[str, Any]) -> str:
 
 
 def json_block(data: object) -> str:
-    """Write JSON that may stand inside ``<script>``: no markup, no line separator, ASCII."""
+    """Return JSON that is safe inside of ``<script>``: no markup, no line separator, ASCII."""
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for char, escaped in _DANGEROUS.items():
         text = text.replace(char, escaped)  # they can only stand inside strings
@@ -50,7 +50,7 @@ def json_block(data: object) -> str:
 
 
 def write_page(folder: Path, document: Mapping[str, Any]) -> None:
-    """Write the page for a document into ``folder``, whole or not at all."""
+    """Write the page for a document into ``folder``, atomically."""
     write_whole(folder / PAGE, page(document))
 
 

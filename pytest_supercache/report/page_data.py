@@ -1,8 +1,8 @@
-"""What the page shows, from verdict.json alone: short, printable texts, grouped by scenario.
+"""Makes the data of the page from verdict.json alone: short, printable texts by scenario.
 
-Whoever has the file can make the page again, and nothing on it is known to the page only. Names,
-keys and values belong to the code under test: here they lose what a screen cannot show and what is
-too long to read; the page itself sets them as text, never as markup.
+The page can be made again from the file, and has no facts of its own. Names, keys and values belong
+to the code under test: here they lose what a screen cannot show and what is too long to read; the
+page itself shows them as text, never as markup.
 """
 
 import json
@@ -24,7 +24,7 @@ _VERDICTS = ("violated", "unknown", "holds")
 
 
 def page_data(document: Json) -> dict[str, Plain]:
-    """Return everything that the page says, in the order in which it says it."""
+    """Return the data of the page, in the order of its sections."""
     rows = document["scenarios"]
     groups = [_group(name, members) for name, members in _grouped(rows).items()]
     groups.sort(key=lambda group: all(one["as_stated"] for one in group["variants"]))
@@ -39,7 +39,7 @@ def page_data(document: Json) -> dict[str, Plain]:
 
 
 def _fit(variants: list[dict[str, Any]]) -> None:
-    """Leave out steps of the last conflicts when there are too many for one page."""
+    """Drop the steps of the last conflicts if there are too many for one page."""
     left = PLAYERS_MAX
     for variant in sorted(variants, key=lambda one: bool(one["as_stated"])):
         conflict = variant["conflict"]
@@ -53,7 +53,7 @@ def _fit(variants: list[dict[str, Any]]) -> None:
 
 
 def headline(document: Json) -> str:
-    """Say in one sentence what the run found: first what is not as stated."""
+    """Return the result of the run in one sentence, with rows that are not as stated first."""
     rows = document["scenarios"]
     total = _count(len(rows), "scenario")
     wrong = sum(not row["as_stated"] for row in rows)
@@ -101,13 +101,13 @@ def _about(document: Json) -> list[Plain]:
 
 
 def _minute(when: str | None) -> str | None:
-    """Return a time as people write it, if it is one of ours."""
+    """Return a time in the format for people, if it is one of ours."""
     ours = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:[.]\d+)?[+]00:00", when or "")
     return f"{ours[1]} {ours[2]} UTC" if ours else when
 
 
 def _grouped(rows: list[Json]) -> dict[str, list[Json]]:
-    """Bring the variants of one scenario together: what differs stands in the brackets."""
+    """Group the variants of one scenario, which differ in the part in brackets."""
     groups: dict[str, list[Json]] = {}
     for row in rows:
         groups.setdefault(str(row["id"]).partition("[")[0], []).append(row)
@@ -124,7 +124,7 @@ def _group(name: str, rows: list[Json]) -> dict[str, Any]:
 
 
 def _rank(row: Json) -> tuple[int, float]:
-    """Put what fails first, and of that what fails most."""
+    """Return the sort key that puts failures first, and those of most schedules before others."""
     return _VERDICTS.index(row["verdict"]), -(_percent(row) or 0.0)
 
 
@@ -156,13 +156,13 @@ def _variant(row: Json) -> dict[str, Plain]:
 
 
 def _difference(row: Json) -> str:
-    """Return what tells a variant from the others of its scenario, or its whole name."""
+    """Return the part of a variant's name in brackets, or its whole name."""
     inside = str(row["id"]).partition("[")[2].removesuffix("]")
     return inside or str(row["id"])
 
 
 def _percent(row: Json) -> float | None:
-    """Return the percentage of all schedules that fail, if everything was executed."""
+    """Return the percentage of all schedules that fail, if it is known exactly."""
     share = row.get("share")
     if share and share["schedules"]:
         return float(round(100 * share["failing_schedules"] / share["schedules"], 3))
@@ -170,7 +170,7 @@ def _percent(row: Json) -> float | None:
 
 
 def _counts(row: Json) -> list[tuple[str, str | None]]:
-    """Return what stands side by side: how much fails, how likely that is, on what condition."""
+    """Return the numbers in a row's line: how much fails, how likely it is, on what condition."""
     share, found = row.get("share"), row["counterexample"]
     odds = row.get("odds")
     told: list[tuple[str, str | None]] = []
@@ -210,7 +210,7 @@ def _conflict(row: Json, found: Json) -> dict[str, Plain]:
 
 
 def _told(lines: Iterable[str]) -> tuple[list[tuple[str, str]], list[str]]:
-    """Part an explanation into what has a name (``class: ...``) and the other sentences."""
+    """Split an explanation into labelled lines (``class: ...``) and the other sentences."""
     told, other = [], []
     for line in lines:
         match = _NAMED.fullmatch(line)
@@ -222,6 +222,6 @@ def _told(lines: Iterable[str]) -> tuple[list[tuple[str, str]], list[str]]:
 
 
 def _copied(text: str | None) -> Plain:
-    """Return what is shown and what a button copies: the latter must be exact."""
+    """Return the text to show and the text to copy, which must be exact."""
     shown = pasted(text, COMMAND_MAX)
     return None if shown is None else [shown, text]

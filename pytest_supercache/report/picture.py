@@ -1,7 +1,7 @@
-"""The timeline as a table of plain text that fits a width.
+"""Draws the timeline as a table of plain text that fits a width.
 
-Nothing is cut off: labels wrap inside their column, then layer names become initials, then the
-table is split into blocks that repeat the step numbers.
+Nothing is cut off: labels wrap in their column, then layer names become initials, then the table is
+split into blocks that repeat the step numbers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ _MARK = "!"
 
 @dataclass(frozen=True, slots=True)
 class _PictureLayout:
-    """Which lanes and columns a block shows, and how wide each is."""
+    """The lanes and columns of a block, and their widths."""
 
     lanes: tuple[int, ...]
     lane_widths: tuple[int, ...]
@@ -43,7 +43,7 @@ class _PictureLayout:
 
 
 def picture(timeline: Timeline, width: int) -> str:
-    """Draw the timeline at most ``width`` columns wide, if any layout is that narrow."""
+    """Draw the timeline at most ``width`` columns wide, if a layout can be that narrow."""
     blocks = _blocks(timeline, width)
     parts = ["\n".join(_block(timeline, block, width)) for block in blocks]
     below = _legend(timeline, blocks, width)
@@ -66,7 +66,7 @@ def _blocks(timeline: Timeline, width: int) -> list[_PictureLayout]:
 def _split(
     timeline: Timeline, lanes: Sequence[int], columns: Sequence[int], width: int
 ) -> Iterator[_PictureLayout]:
-    """Yield blocks as full as the width allows; a single column is never split."""
+    """Yield blocks that fill the width as far as possible; a single column is never split."""
     left = list(lanes or columns)
     while left:
         for count in range(len(left), 0, -1):
@@ -116,7 +116,7 @@ def _lane_lines(timeline: Timeline, lane: int) -> list[str]:
 
 
 def _step_line(row: TimelineRow) -> str:
-    """Indent a step under the operation it belongs to."""
+    """Indent a step below the operation that it belongs to."""
     return f"  {row.text}" if row.inside else row.text
 
 
@@ -213,7 +213,7 @@ def _indented(text: str, width: int) -> list[str]:
 def _spanning(
     row: TimelineRow, layout: _PictureLayout, number: str, values: list[str]
 ) -> Iterator[str]:
-    """Draw a row that belongs to no lane across all of them."""
+    """Draw a row without a lane across all lanes."""
     if not layout.lanes:
         yield _assemble(layout, number or (START if row.text == START else ""), [], values)
         return

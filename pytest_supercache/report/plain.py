@@ -1,8 +1,8 @@
-"""Any value as JSON-safe data: total, because a report must survive the values it reports on.
+"""Converts any value to JSON-safe data and never raises, because a report must survive its values.
 
-User code may hand us objects whose ``__repr__`` raises, dictionaries that contain themselves and
-numbers that JSON does not know. Nothing is dropped silently: what cannot be kept is named in
-angle brackets.
+User code may pass objects whose ``__repr__`` raises, dictionaries that contain themselves and
+numbers that JSON does not have. Nothing is dropped silently: a value that cannot be kept is named
+in angle brackets.
 """
 
 import math
@@ -25,7 +25,7 @@ def plain(value: object) -> Plain:
 
 
 def safe_repr(value: object) -> str:
-    """Return ``repr(value)`` without memory addresses, or say why there is none."""
+    """Return ``repr(value)`` without memory addresses, or a text that says why there is none."""
     try:
         text = str.__str__(repr(value))
     except Exception as error:  # noqa: BLE001 - the code under test owns this __repr__
@@ -79,7 +79,7 @@ def _single(value: object, above: tuple[int, ...]) -> Plain:
 
 
 def bytes_text(value: bytes) -> str:
-    """Return bytes as text: decoded when they are UTF-8, else as Python writes them."""
+    """Return bytes as text: decoded if they are UTF-8, else as Python writes them."""
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -126,5 +126,5 @@ def _number(value: float) -> Plain:
 
 
 def _encodable(text: str) -> str:
-    """Escape lone surrogates, which no UTF-8 file can hold."""
+    """Escape lone surrogates, which UTF-8 cannot encode."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,6 +1,6 @@
-"""A counterexample, and what passes, as frames: each step, and what each layer holds then.
+"""Makes the frames of a counterexample and of a passing run: each step, and the layers after it.
 
-Frames are complete, so that a page can go to any of them without having seen those before.
+Each frame is complete, so that the page can jump to any of them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -45,10 +45,10 @@ class _Player:
 
 
 def players(found: Json, short: Short) -> dict[str, Plain]:
-    """Return a player for the counterexample and one for what passes, with the same lanes.
+    """Return a player for the counterexample and one for the passing run, with the same lanes.
 
-    ``found`` is the ``counterexample`` of a row. ``forced`` are the orders that force it, each with
-    the frames of its two steps, where they have one.
+    ``found`` is the ``counterexample`` of a row. ``forced`` has the orders that force it, each with
+    the frames of its two steps, if these have frames.
     """
     passing = found.get("passing")
     recordings = [found, passing] if passing else [found]
@@ -128,7 +128,7 @@ def _orders(made: _Player, orders: list[list[Json]]) -> list[Plain]:
 
 
 def _named(steps: list[Json]) -> Iterator[tuple[tuple[str, int] | None, Json]]:
-    """Yield each step with its actor and the how-manieth one of it it is in the race."""
+    """Yield each step with its actor and its number among the actor's steps in the race."""
     counts: dict[str, int] = {}
     for step in steps:
         if step["choice"] is None:
@@ -144,13 +144,13 @@ def _at_start(recording: Json) -> Json:
 
 
 def _content(step: Json) -> Json | None:
-    """Return what layers and shared memory hold after a step; None: that was not recorded."""
+    """Return the content of layers and shared memory after a step; None: it was not recorded."""
     memory = step.get("memory")
     return {**(step["layers"] or {}), **memory} if memory else step["layers"]
 
 
 def _places(states: list[Json], steps: list[Json]) -> tuple[str, ...]:
-    """Return every layer, those of nodes that were only asked afterwards included."""
+    """Return every layer, also those of nodes that were only read at the end."""
     places = dict.fromkeys(place for layers in states for place in layers)
     for step in steps:
         for resource in (*(step.get("reads") or ()), *(step.get("writes") or ())):
@@ -161,7 +161,7 @@ def _places(states: list[Json], steps: list[Json]) -> tuple[str, ...]:
 
 
 def _cells(found: Json, states: list[Json], places: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return what is worth a row: first the violated key, then keys users named or that changed."""
+    """Return the cells to show: first the violated key, then keys users named or that changed."""
     first = found["violation"]["key"]
     named = {first, *(operation["key"] for operation in found["history"])} - {None}
     ranked: list[tuple[bool, int, str]] = []
@@ -229,7 +229,7 @@ def _frames(made: _Player) -> Iterator[dict[str, Plain]]:
 
 
 def _marks(made: _Player, apart: list[Json] | None) -> list[Plain]:
-    """Return ``[cell, whether the origin says otherwise]`` for each cell that differs."""
+    """Return ``[cell, whether it differs from the origin]`` for each cell that differs."""
     marks: list[Plain] = []
     for mark in apart or ():
         cell = (mark["place"], mark["key"])
@@ -239,7 +239,7 @@ def _marks(made: _Player, apart: list[Json] | None) -> list[Plain]:
 
 
 def _arrows(made: _Player, step: Json) -> list[Plain]:
-    """Return ``[to, written]``: what the step may touch, as ``["place" or "actor", number]``."""
+    """Return ``["place" or "actor", number, written]`` for all that the step may access."""
     arrows: list[Plain] = []
     for number, place in enumerate(made.places):
         written = _touches(step.get("writes"), place)
@@ -277,7 +277,7 @@ def _answer(made: _Player, operation: Json) -> str:
 
 
 def _end(made: _Player) -> Iterator[str]:
-    """Say what nobody can see in a step: who waits for ever, what each node answers afterwards."""
+    """Yield facts that no step shows: actors blocked for ever, and final reads of each node."""
     for pending in made.found.get("blocked") or ():
         yield f"{made.name(pending['actor'])} waits for ever: {made.name(pending['label'])}"
     for probe in made.found.get("probes") or ():

@@ -1,4 +1,4 @@
-"""A long search on one line: what was done, how fast, how much is left, what was found so far."""
+"""Formats the progress of a long search in one line: work done, speed, work left, best finding."""
 
 from pytest_supercache.core.progress import Progress
 from pytest_supercache.report.values import clean, width_of
@@ -7,7 +7,7 @@ _SCHEDULES_SHOWN_MAX = 10**12
 
 
 def progress_line(name: str, now: Progress, width: int) -> str:
-    """Write the line; what does not fit ``width`` columns is left out from the end."""
+    """Return the line; parts that exceed ``width`` columns are dropped from the end."""
     parts = [
         f"{now.executions:,} run{'' if now.executions == 1 else 's'}",
         _rate(now),
@@ -28,7 +28,7 @@ def _rate(now: Progress) -> str:
 
 
 def _found(now: Progress) -> list[str]:
-    """Say what was found; the smallest finding is what will be reported."""
+    """Describe the findings so far; the smallest one is what will be reported."""
     faults = [f"with {clean(now.faults)}"] if now.faults else []
     if now.best is None:
         return ["nothing found", *faults]
@@ -37,7 +37,7 @@ def _found(now: Progress) -> list[str]:
 
 
 def _left(now: Progress) -> list[str]:
-    """Say how much is left: at least what is owed, at most all schedules or the budget."""
+    """Describe the work left: at least what is owed, at most all schedules or the budget."""
     left = [f"at least {now.owed:,} to go"] if now.owed else []
     if now.executions < now.schedules <= _SCHEDULES_SHOWN_MAX:
         left.append(f"at most {now.schedules:,} schedules")

@@ -1,11 +1,11 @@
-"""``repro_<id>.py``: a pytest file that replays a conflict, then searches its flow.
+"""Writes ``repro_<id>.py``: a pytest file that replays a conflict, then searches its flow.
 
-It is made from a row of ``verdict.json`` and needs nothing but this plugin and the code under test:
-a scenario stands in it as text, a Python test is taken from where it is.
+It is made from a row of ``verdict.json`` and needs only this plugin and the code under test: it
+embeds a scenario as text, and imports a Python test from its own file.
 
-It is a program, made of texts that others have chosen. So its first line says how it is encoded,
-which nothing below can change any more (PEP 263); texts are literals or printable comments, and
-nothing but a name becomes a name.
+It is a program made of untrusted texts. So its first line sets the encoding, which no later line
+can change (PEP 263); texts are literals or printable comments, and only a checked name becomes a
+name.
 """
 
 import keyword
@@ -27,12 +27,12 @@ _CODING = "# -*- coding: utf-8 -*-"
 
 
 def reproducers(rows: Iterable[Row], root: Path, folder: Path) -> dict[str, str]:
-    """Return the text of every reproducer by the name of its file.
+    """Return the texts of all reproducers, by file name.
 
     Args:
         rows: the ``scenarios`` of a verdict document.
-        root: the project; paths in rows are meant from there.
-        folder: where the files will stand.
+        root: the root of the project, which paths in rows are relative to.
+        folder: the folder that the files will be in.
     """
     files: dict[str, str] = {}
     for row in rows:
@@ -42,16 +42,16 @@ def reproducers(rows: Iterable[Row], root: Path, folder: Path) -> dict[str, str]
 
 
 def can_be_reproduced(row: Row) -> bool:
-    """Say whether a row holds a conflict and how to search its flow again."""
+    """Say whether a row has a conflict and a flow that can be searched again."""
     flow = row.get("flow")
     return bool(row["counterexample"] and flow and ("scenario" in flow or _is_name(flow["test"])))
 
 
 def refuse_foreign(rows: Iterable[Row], root: Path) -> None:
-    """Refuse rows of a file whose reproducers would run something else than this project's tests.
+    """Refuse rows of a file whose reproducers would run anything but this project's tests.
 
     Raises:
-        SupercacheError: naming the row and what is wrong with it.
+        SupercacheError: naming the row and its mistake.
     """
     for row in rows:
         flow = (row.get("flow") or {}) if row.get("counterexample") else {}
@@ -74,7 +74,7 @@ def _refuse_outside(path: str, root: Path) -> None:
 
 
 def words_of(name: str) -> str:
-    """Return a name as a part of a module's name: letters, digits, ``-`` and ``_``."""
+    """Return a name as a part of a module's name: letters, digits, ``-`` and ``_`` only."""
     return re.sub(r"[^A-Za-z0-9-]+", "_", name).strip("_")[:80] or "item"
 
 
@@ -82,7 +82,7 @@ def reproducer(row: Row, root: Path, folder: Path) -> str:
     """Return the text of one reproducer.
 
     Raises:
-        SupercacheError: the flow names a test that has no name of Python's.
+        SupercacheError: the flow names a test with an invalid Python name.
     """
     found, flow = row["counterexample"], row["flow"]
     near = _paths(flow.get("conftests") or (), root, folder)
@@ -135,7 +135,7 @@ def _paths(paths: Iterable[str], root: Path, folder: Path) -> list[str]:
 
 
 def _name_of(test: str) -> str:
-    """Return the name of a test: ``test_stale`` of ``TestShop.test_stale``."""
+    """Return the name of a test function: ``test_stale`` of ``TestShop.test_stale``."""
     if not _is_name(test):
         raise SupercacheError(f"{test!r:.200} is not the name of a test")
     return test.rpartition(".")[2]
@@ -151,7 +151,7 @@ def _free(name: str, taken: Mapping[str, str]) -> str:
 
 
 def _literal(text: str) -> str:
-    """Write text as a literal that can be read: raw and over several lines where that is safe."""
+    """Return text as a readable literal: raw and over several lines if that is safe."""
     is_plain = all(line.isprintable() for line in text.split("\n"))
     if is_plain and '"""' not in text and text.endswith("\n"):
         return f'r"""\n{text}"""'

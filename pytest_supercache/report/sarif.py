@@ -1,7 +1,7 @@
-"""SARIF 2.1.0 for code scanning: one result a complaint, at the line of its scenario.
+"""Writes SARIF 2.1.0 for code scanning: one result per complaint, at the line of its scenario.
 
-A result is known again in the next run by the fingerprint of its conflict, not by its line. What a
-waiver accepts is suppressed, with its reason.
+A result is matched with one of the next run by the fingerprint of its conflict, not by its line. A
+complaint that a waiver accepts is suppressed, with the reason.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _OWN = {
 
 
 def sarif(document: Mapping[str, Any]) -> str:
-    """Return the log of a run."""
+    """Return the SARIF log of a run."""
     found = complaints(document)
     rules = sorted({one.rule for one in found})
     versions = document.get("versions") or {}
@@ -43,7 +43,7 @@ def sarif(document: Mapping[str, Any]) -> str:
 
 
 def identity(one: Complaint) -> str:
-    """Return what stays the same when lines move: the item and its conflict."""
+    """Return an identity that does not depend on lines: the item and its conflict."""
     said = json.dumps([one.id, one.rule, one.fingerprint])
     return hashlib.sha256(said.encode()).hexdigest()[:40]
 

@@ -1,4 +1,4 @@
-"""The failing interleaving as one line a step, from a row of ``verdict.json`` alone."""
+"""Formats the failing interleaving, one line per step, from a row of ``verdict.json`` alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class StepLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """All steps, and whose value each cell is: place and key."""
+    """All steps, and the place and key of each cell."""
 
     cells: tuple[tuple[str, str], ...]
     lines: tuple[StepLine, ...]

@@ -1,6 +1,6 @@
-"""The job summary: Markdown with the verdict first, a table, and each conflict folded below it.
+"""Writes the job summary in Markdown: the verdict, a table, and a folded part for each conflict.
 
-GitHub takes 1 MiB from a step. What does not fit is left out from the end and counted.
+GitHub accepts 1 MiB per step. What exceeds it is dropped from the end and counted.
 """
 
 import re
@@ -37,7 +37,7 @@ def summary(document: Json) -> str:
 
 
 def escaped(text: object, limit: int = TEXT_MAX) -> str:
-    """Return text that Markdown shows as it is, on one line."""
+    """Return text that Markdown shows unchanged, on one line."""
     return _MARKUP.sub(r"\\\1", short(text, limit)).replace("://", ":\u200b//")
 
 
@@ -75,7 +75,7 @@ def _is_in(row: Json, wrong: set[tuple[str, str]]) -> bool:
 
 
 def _details(document: Json) -> Iterator[str]:
-    """Yield one folded part for each row that has more to say; complaints first."""
+    """Yield one folded part for each row with details; complaints first."""
     wrong = {(one.id, one.path) for one in complaints(document) if one.waiver is None}
     for row in sorted(document["scenarios"], key=lambda row: not _is_in(row, wrong)):
         if row["counterexample"] or row["verdict"] == "unknown":
@@ -107,7 +107,7 @@ def _detail(row: Json) -> Iterator[str]:
 
 
 def _fenced(lines: list[str]) -> Iterator[str]:
-    """Yield a block of code that nothing in it can end."""
+    """Yield a fenced block of code that its content cannot end."""
     longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     yield f"{fence}text"

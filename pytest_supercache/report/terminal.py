@@ -1,6 +1,6 @@
-"""The section at the end of a run, as lines with a colour each; a row of ``verdict.json`` a line.
+"""Makes the section at the end of a run: a line, with a colour, per row of ``verdict.json``.
 
-``-q`` leaves the details out, ``-qq`` everything that is as stated as well.
+``-q`` leaves the details out, ``-qq`` also the rows that are as stated.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,18 +10,18 @@ from pytest_supercache.report.values import width_of, wrap
 
 Row = Mapping[str, Any]
 Line = tuple[str, str]
-"""A text, and the name of its colour as pytest knows it; ``""``: none."""
+"""A text, and the name of its colour in pytest; ``""``: none."""
 
 _INDENT = "  "
 
 
 def section(rows: Iterable[Row], *, verbosity: int, width: int | None) -> Iterator[Line]:
-    """Yield the lines.
+    """Yield the lines of the section.
 
     Args:
-        rows: what every item has found.
-        verbosity: of pytest: 1 is ``-v``, -1 is ``-q``.
-        width: columns of the terminal; None: there is none, and no line is cut or broken.
+        rows: the rows of all items.
+        verbosity: that of pytest: 1 is ``-v``, -1 is ``-q``.
+        width: columns of the terminal; None: no terminal, and no line is cut or wrapped.
     """
     rows = list(rows)
     for row in rows if verbosity > 0 else ():
@@ -51,7 +51,7 @@ def _details(row: Row, width: int | None) -> Iterator[str]:
 
 
 def _fitting(text: str, width: int | None) -> str:
-    """Cut a line to the width of a terminal, so that one item is one line."""
+    """Cut a line to the width of a terminal, so that each item has one line."""
     if width is None or width_of(text) <= width:
         return text
     while width_of(text) > width - 3:

@@ -1,6 +1,6 @@
-"""The verdict of one item as plain text: the claim, the evidence, and last the way to see it again.
+"""Formats the verdict of one item as plain text: the claim, the evidence, then the replay command.
 
-The replay command is the last line and stands alone, so that it can be copied with a triple click.
+The replay command is the last line and on its own, so that a triple click selects it.
 """
 
 from pytest_supercache.core.result import CheckResult, Counterexample
@@ -27,12 +27,12 @@ _NEXT_WHEN_UNKNOWN = (
 
 
 def failure_text(finding: Finding, width: int = WIDTH, *, is_wrapped: bool = False) -> str:
-    """Write everything a developer needs to understand one item and to see it again.
+    """Return the text that a developer needs to understand one item and to replay it.
 
     Args:
-        finding: the item.
-        width: columns that the picture may have.
-        is_wrapped: whether sentences keep to them as well; what is pasted never does.
+        finding: the finding of the item.
+        width: columns of the picture.
+        is_wrapped: whether sentences are wrapped to it, too; text to copy never is.
     """
     result = finding.result
     found = result.counterexample
@@ -50,7 +50,7 @@ def failure_text(finding: Finding, width: int = WIDTH, *, is_wrapped: bool = Fal
 
 
 def _wrapped(lines: list[str], width: int) -> list[str]:
-    """Break lines at spaces; what goes on stands further in than where it began."""
+    """Wrap lines at spaces, with a hanging indent."""
     broken = []
     for line in lines:
         text = line.lstrip(" ")
@@ -61,7 +61,7 @@ def _wrapped(lines: list[str], width: int) -> list[str]:
 
 
 def summary_text(finding: Finding) -> str:
-    """Write the verdict in a few lines, without the picture; for items that pass, too."""
+    """Return the verdict in a few lines, without the picture; also for items that pass."""
     result = finding.result
     lines = [line_of_text(finding)]
     if result.counterexample is not None:
@@ -71,7 +71,7 @@ def summary_text(finding: Finding) -> str:
 
 
 def line_of_text(finding: Finding) -> str:
-    """Write the first line: ``PRICE-07: stated HOLDS, but VIOLATED coherent_when_settled``."""
+    """Return the first line: ``PRICE-07: stated HOLDS, but VIOLATED coherent_when_settled``."""
     result = finding.result
     verdict = result.verdict.name
     if result.counterexample is not None:
@@ -109,7 +109,7 @@ def _violations(result: CheckResult, found: Counterexample) -> list[str]:
 
 
 def _kind(label: Label, found: Counterexample) -> str:
-    """Say what it takes; one flow alone meets nobody, so it can only have been slow."""
+    """Say what the conflict takes; a single flow has no concurrency, so it was only slow."""
     flows = {step.actor for step in found.execution.race if "@" not in step.actor}
     if label is Label.CONFLICT and len(flows) == 1:
         return _SLOW

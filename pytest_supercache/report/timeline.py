@@ -1,7 +1,7 @@
-"""The counterexample as a grid: one row a step, one column an actor, one column a layer.
+"""Lays out the counterexample as a grid: one row per step, one column per actor and per layer.
 
-Text and SVG draw the same grid, so that both say the same. Outside the race an operation is one
-row, and a step without an operation is shown only if it changed a layer.
+Text and SVG draw the same grid, so that they agree. Outside of the race an operation is one row,
+and a step without an operation is shown only if it changed a layer.
 """
 
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ _GROUPS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """One actor's column."""
+    """The column of one actor."""
 
     actor: str
     title: str
@@ -42,8 +42,8 @@ class Lane:
 class TimelineRow:
     """One step, or one operation outside the race.
 
-    ``before`` are the operations that begin with this step, ``after`` the answers that come with
-    it. A row without a lane spans all of them. ``values`` has one text a layer column.
+    ``before`` has the operations that begin with this step, ``after`` the answers after it. A row
+    without a lane spans all of them. ``values`` has one text per layer column.
     """
 
     text: str
@@ -60,7 +60,7 @@ class TimelineRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """The whole picture; ``legend`` holds in full what a cell had to shorten."""
+    """The whole picture; ``legend`` has the full texts of shortened cells."""
 
     lanes: tuple[Lane, ...]
     columns: tuple[Column, ...]
@@ -106,7 +106,7 @@ class _Drawing:
 
 
 def timeline(counterexample: Counterexample) -> Timeline:
-    """Lay out the failing execution."""
+    """Lay out the failing execution of a counterexample."""
     execution = counterexample.execution
     drawing = _Drawing(
         execution=execution,
@@ -129,7 +129,7 @@ def timeline(counterexample: Counterexample) -> Timeline:
 
 
 def actor_title(actor: str, node: str | None = None) -> str:
-    """Name an actor for people: ``alice @a``, ``messages to b``, ``clock``."""
+    """Return the title of an actor: ``alice @a``, ``messages to b``, ``clock``."""
     if actor == CLOCK or actor.startswith(CUT_CLOCK):
         return actor.replace("@", " ").strip()
     if is_fault(actor):
@@ -233,7 +233,7 @@ def _holder(execution: Execution, pending: Pending) -> str | None:
 
 
 def _draw_alone(drawing: _Drawing, phases: tuple[str, ...]) -> None:
-    """Draw what ran unraced: an operation at its last step, other steps if they changed a layer."""
+    """Draw steps outside the race: an operation at its last step, others if they change a layer."""
     execution = drawing.execution
     for position, step in enumerate(execution.steps):
         if step.phase not in phases:

@@ -1,7 +1,7 @@
-"""The timeline as one static SVG: no script, no outside resource, readable on light and dark pages.
+"""Draws the timeline as a static SVG: no scripts or resources, readable on light and dark pages.
 
-It paints its own background and takes widths from the number of characters, because a viewer that
-replaces the font must not make texts overlap.
+It paints its own background and computes widths from the number of characters, because texts must
+not overlap if a viewer replaces the font.
 """
 
 from collections.abc import Iterator, Sequence
@@ -165,7 +165,7 @@ def _lanes_width(grid: _Grid) -> float:
 
 
 def _row_lines(row: TimelineRow, chars: int) -> Iterator[tuple[str, bool]]:
-    """Yield the lines of a cell: calls and answers bold, the step itself plain."""
+    """Yield each line of a cell with whether it is bold: calls and answers are, the step is not."""
     for call in row.before:
         yield from ((line, True) for line in wrap(call, chars))
     yield from ((line, False) for line in wrap(row.text, chars))

@@ -1,4 +1,4 @@
-"""How one value reads in a picture: one printable line, equal for equal values, never ambiguous."""
+"""Formats one value for a picture: one printable line, equal for equal values, never ambiguous."""
 
 import json
 import unicodedata
@@ -9,7 +9,7 @@ from pytest_supercache.core.printable import printable
 from pytest_supercache.report.plain import plain
 
 MISSING = object()
-"""A layer that does not hold the key."""
+"""Stands for the value of a key that a layer does not hold."""
 
 NOTHING = "-"
 CELL_MAX = 22
@@ -20,15 +20,15 @@ _PASTED = frozenset({"token", "replay"})
 
 
 def clean(text: str) -> str:
-    """Escape what would break a line, a terminal or an XML file, and mask credentials in URLs.
+    """Escape characters that break a line, a terminal or an XML file; mask credentials in URLs.
 
-    Letters of any script stay.
+    Letters of any script are kept.
     """
     return printable(masked(text))
 
 
 def shown(value: object) -> str:
-    """Write a value on one line: text as it is, anything else as compact JSON, None as ``-``."""
+    """Return a value in one line: text as it is, anything else as compact JSON, None as ``-``."""
     if value is MISSING or value is None:
         return NOTHING
     as_plain = plain(value)
@@ -40,7 +40,7 @@ def shown(value: object) -> str:
 
 
 def short(value: object, limit: int = TEXT_MAX) -> str:
-    """Return text for one line, and say what was left out of it."""
+    """Return text for one line; if it is shortened, with the length of the rest."""
     text = value if isinstance(value, str) else str(value)
     if len(text) <= limit:
         return clean(text)
@@ -48,13 +48,13 @@ def short(value: object, limit: int = TEXT_MAX) -> str:
 
 
 def pasted(text: str | None, limit: int = PASTED_MAX) -> str | None:
-    """Return a token or a command whole, or nothing when it is too long: half of one is none."""
+    """Return a token or command unchanged, or None if it is too long: half of one is useless."""
     shown = clean(text or "")
     return shown if 0 < len(shown) <= limit else None
 
 
 def harmless(value: Any) -> Any:
-    """Return JSON whose texts are short lines; what is pasted is left as it is, but printable."""
+    """Return JSON whose texts are short lines; tokens and commands stay whole, but printable."""
     if isinstance(value, str):
         return short(value)
     if isinstance(value, list):
@@ -75,12 +75,12 @@ def width_of(text: str) -> int:
 
 
 def pad(text: str, width: int) -> str:
-    """Fill up with spaces to ``width`` terminal columns."""
+    """Pad a text with spaces to ``width`` terminal columns."""
     return text + " " * max(0, width - width_of(text))
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Break at spaces, and inside words that are longer than ``width``; loses no character."""
+    """Wrap at spaces, and inside of words longer than ``width``; no character is lost."""
     lines = [""]
     for word in text.split(" "):
         joined = f"{lines[-1]} {word}" if lines[-1] else word
@@ -95,13 +95,13 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 class Legend:
-    """Long values by number: the cell shows both ends, the legend below the whole text."""
+    """Numbers long values: the cell shows both ends, the legend below shows the whole text."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
     def cell(self, text: str) -> str:
-        """Return ``text``, or both its ends and a number when it is too long for a cell."""
+        """Return ``text``, or both its ends and a number if it is too long for a cell."""
         if width_of(text) <= CELL_MAX:
             return text
         number = self._numbers.setdefault(text, len(self._numbers) + 1)

@@ -1,6 +1,6 @@
-"""``verdict.json``: what the gate, dashboards and other tools read; the schema is published.
+"""Writes ``verdict.json``, which the gate, dashboards and other tools read by a published schema.
 
-A finding becomes data where it was found, because under xdist it travels from the worker to the
+A finding is converted where it was found, because under xdist it goes from the worker to the
 controller as text; the document only collects such rows.
 """
 
@@ -35,11 +35,11 @@ Row = dict[str, Plain]
 
 
 def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[str, Plain]:
-    """Collect the rows of all items, ordered by item and not by which worker was first.
+    """Collect the rows of all items, ordered by item and not by worker.
 
-    ``scope`` is what the caller knows about the run: ``build``, ``commit``, ``dirty``,
-    ``changes``, ``when``, ``seed``, ``versions``, how the ``run`` ended and what the ``gate`` said;
-    what is not known becomes null.
+    ``scope`` is what the caller knows of the run: ``build``, ``commit``, ``dirty``, ``changes``,
+    ``when``, ``seed``, ``versions``, how the ``run`` ended and the decision of the ``gate``; an
+    unknown field becomes null.
     """
     scenarios = sorted(rows, key=lambda row: (str(row["node_id"]), str(row["id"])))
     counts: dict[str, Plain] = {"holds": 0, "unknown": 0, "violated": 0, "not_as_stated": 0}
@@ -58,10 +58,10 @@ def verdict_document(rows: Iterable[Row], scope: Mapping[str, object]) -> dict[s
 
 
 def write_verdict(path: Path, rows: Iterable[Row], scope: Mapping[str, object]) -> None:
-    """Write the document whole or not at all: a gate must never read half of it.
+    """Write the document atomically: a gate must never read half of it.
 
     Raises:
-        OSError: it cannot be written, or nobody could read it: it is too large.
+        OSError: the file cannot be written, or is too large to be read.
     """
     text = json.dumps(verdict_document(rows, scope), indent=2, ensure_ascii=False, allow_nan=False)
     if len(text.encode(errors="backslashreplace")) >= DOCUMENT_BYTES_MAX:
@@ -71,7 +71,7 @@ def write_verdict(path: Path, rows: Iterable[Row], scope: Mapping[str, object]) 
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all, also while another run writes the same one."""
+    """Write a file atomically, also while another run writes the same one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not the process's number: containers that share a folder have the same ones.
     unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")

@@ -1,7 +1,7 @@
-"""Holds a document that was read against the types that the schema of ``verdict.json`` promises.
+"""Checks the types in a verdict document that was read against the schema of ``verdict.json``.
 
-What a file lacks, or has besides, is for its readers: older versions wrote less, later ones write
-more. A value of another type is an edit by hand, and no reader has to expect one.
+Missing and additional fields are for the readers to handle: older versions wrote fewer, later ones
+write more. A value of another type is an edit by hand, which no reader has to handle.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from pytest_supercache.core.inputs import DOCUMENT_BYTES_MAX, InputError, read_j
 Schema = Mapping[str, Any]
 
 VERSION = 2
-"""Of documents that are written today; those of version 1 are read, too."""
+"""The version of documents that are written today; those of version 1 are read, too."""
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -35,8 +35,8 @@ def read_verdict(path: Path) -> dict[str, Any]:
     """Read a verdict document.
 
     Raises:
-        FileNotFoundError: there is none.
-        InputError: it cannot be read, or is not one; says which part is not.
+        FileNotFoundError: the file does not exist.
+        InputError: the file cannot be read, or a part of it is invalid; names that part.
     """
     document = read_json(path, DOCUMENT_BYTES_MAX)
     is_ours = _is_ours(document)
@@ -47,7 +47,7 @@ def read_verdict(path: Path) -> dict[str, Any]:
 
 
 def mismatch(document: object) -> str | None:
-    """Say which part of a document is of another type than the schema says, the first there is."""
+    """Return the first part of a document whose type differs from the schema; None if all match."""
     return _mismatch(document, _schema(), "")
 
 
@@ -60,9 +60,9 @@ def _is_ours(document: object) -> bool:
 
 
 def _brought_up(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document of version 1 as one of version 2.
+    """Return a document of version 1 converted to version 2.
 
-    Its ``interleavings`` counted schedules; interleavings were counted in ``share`` only.
+    Its ``interleavings`` counted schedules; only ``share`` counted interleavings.
     """
     rows = [
         {
@@ -105,7 +105,7 @@ def _mismatch(value: Any, schema: Schema, at: str) -> str | None:
 
 
 def _alternative(value: Any, schema: Schema) -> Schema:
-    """Follow a reference; of two alternatives one is always null."""
+    """Resolve a reference, or of two alternatives the one for the value; one is always null."""
     options = schema.get("anyOf")
     if options is not None:
         schema = next(one for one in options if (one.get("type") == "null") == (value is None))
@@ -115,5 +115,5 @@ def _alternative(value: Any, schema: Schema) -> Schema:
 
 
 def _is_a(value: Any, name: str) -> bool:
-    """Say whether a value is of a type of JSON, to which true is no number."""
+    """Say whether a value has a JSON type, for which true is no number."""
     return isinstance(value, _TYPES[name]) and (not isinstance(value, bool) or name == "boolean")
