@@ -1,6 +1,6 @@
-"""When two values are the same to a tester: a cache answers bytes, people write text and data.
+"""Compares values as a tester does: a cache returns bytes, where people write text and data.
 
-Bytes are read as UTF-8, and text is read as JSON where a mapping or a list is expected.
+Bytes are read as UTF-8, and text is parsed as JSON where a mapping or a list is expected.
 """
 
 import json
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 
 def is_same(expected: object, actual: object) -> bool:
-    """Tell whether two values are the same to a tester, at every depth."""
+    """Say whether two values are the same to a tester, at every depth."""
     expected, actual = decoded_text(expected), decoded_text(actual)
     if isinstance(expected, str) and isinstance(actual, Mapping | list | tuple):
         expected = decoded_json(expected)  # a variable may hold what a cache has answered
@@ -31,7 +31,7 @@ def is_same(expected: object, actual: object) -> bool:
 
 
 def decoded_text(value: object) -> object:
-    """Give text for bytes that are UTF-8, else ``value``."""
+    """Return text for bytes that are UTF-8, else ``value``."""
     if isinstance(value, bytes | bytearray):
         try:
             return bytes(value).decode("utf-8")
@@ -41,7 +41,7 @@ def decoded_text(value: object) -> object:
 
 
 def decoded_json(value: object) -> object:
-    """Give the data for text that is JSON, else ``value``."""
+    """Return the data for text that is JSON, else ``value``."""
     text = decoded_text(value)
     if isinstance(text, str):
         try:

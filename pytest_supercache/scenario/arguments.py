@@ -1,4 +1,4 @@
-"""What a verb is given: the short form, the long form, and what YAML made of a missing quote."""
+"""Reads the arguments of a verb, in short or long form, and detects a missing quote."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -24,7 +24,7 @@ from pytest_supercache.scenario.variables import parse_reference
 def read_arguments(
     verb: Scalar, node: Node, signature: VerbSignature, scope: Scope, findings: Findings
 ) -> dict[str, Any]:
-    """Read the arguments of one step as data in which variables still stand as written."""
+    """Return the arguments of one step as data; variables in them are not replaced yet."""
     given = _given(verb, node, signature, findings)
     if given is None:
         return {}
@@ -43,7 +43,7 @@ def read_arguments(
 
 
 def usage(verb: str, signature: VerbSignature) -> str:
-    """Show how a verb is written."""
+    """Return how a verb is written, with its required arguments."""
     required = [name for name, needed in signature.parameters.items() if needed]
     if len(required) > 1:
         return f"{verb}: {{{', '.join(f'{name}: ...' for name in required)}}}"
@@ -53,7 +53,7 @@ def usage(verb: str, signature: VerbSignature) -> str:
 def _given(
     verb: Scalar, node: Node, signature: VerbSignature, findings: Findings
 ) -> dict[str, Node] | None:
-    """Give a node for each parameter; None when a mistake was reported and more would be noise."""
+    """Return a node for each parameter; None if a mistake was reported that explains the rest."""
     if isinstance(node, nodes.Mapping):
         return _named(verb, node, signature, findings)
     if isinstance(node, Scalar) and node.value is None and not node.is_quoted:
@@ -119,7 +119,7 @@ def _read_seconds(node: Node, name: str, findings: Findings) -> float:
 
 
 def _read_typed(node: Node, name: str, kind: Kind, findings: Findings) -> Any:
-    """Read what a verb's annotation asks for; a number where text is wanted is text as written."""
+    """Read a value of the type in a verb's annotation; a number for text is kept as written."""
     if kind is Kind.STRING and isinstance(node, Scalar) and node.value is not None:
         return node.text
     data = plain(node)

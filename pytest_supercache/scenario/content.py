@@ -1,4 +1,4 @@
-"""`given:` and `cases:`: what the layers hold before anything runs, and what differs by case."""
+"""Reads `given:` and `cases:`: the initial content of the layers, and how it differs by case."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ Content = dict[str, dict[str, Any]]  # layer -> key -> value
 
 
 def read_given(node: Node, what: str, scope: Scope, findings: Findings) -> Content:
-    """Read layer, key, value; a variable in a value is one that the cases set."""
+    """Read the content by layer and key; a variable in a value is one that the cases set."""
     given: Content = {}
     for layer, content in pairs(node, what, findings):
         if layer.text not in LAYERS:
@@ -31,7 +31,7 @@ def read_given(node: Node, what: str, scope: Scope, findings: Findings) -> Conte
 def read_cases(
     node: Node, folder: Folder | None, findings: Findings
 ) -> tuple[tuple[Case, ...], Scope]:
-    """Read the rows, and the variables that they give to every flow."""
+    """Read the cases, and the variables that they define for every flow."""
     if (file := _file_of(node)) is not None:
         table = _read_file(file, folder, findings)
         if table is None:
@@ -47,7 +47,7 @@ def read_cases(
 
 
 def _file_of(node: Node) -> Node | None:
-    """Give the name of a table, from `cases: rows.csv` or `cases: {file: rows.csv}`."""
+    """Return the name of a table's file, of `cases: rows.csv` or `cases: {file: rows.csv}`."""
     if isinstance(node, Scalar):
         return None if node.value is None and not node.is_quoted else node
     if isinstance(node, nodes.Mapping) and len(node.pairs) == 1:

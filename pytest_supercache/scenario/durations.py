@@ -1,17 +1,17 @@
-"""How long, as people write it: `300ms`, `2s`, `1m`, `1h`, or a number of seconds."""
+"""Parses durations as people write them: `300ms`, `2s`, `1m`, `1h`, or a number of seconds."""
 
 import math
 import re
 
 HINT = "write 300ms, 2s, 1m, 1h or a number of seconds; at most 100 years"
 SECONDS_MAX = 100 * 366 * 24 * 3600.0
-"""The virtual clock has dates, and those of Python end with the year 9999."""
+"""The longest duration: the virtual clock has dates, and those of Python end with the year 9999."""
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_seconds(value: object) -> float | None:
-    """Give the seconds that ``value`` means; None when it is not a duration."""
+    """Return the seconds that ``value`` means; None if it is not a duration."""
     seconds = math.nan
     if isinstance(value, int | float) and not isinstance(value, bool):
         seconds = float(value)

@@ -1,7 +1,7 @@
-"""`expect:` values from nodes to matchers; what only looks like a matcher is a mistake with a hint.
+"""Reads `expect:` values as matchers; a value that only looks like one is a mistake with a hint.
 
-A mapping is a matcher when its only field is a matcher's name. Beside other fields such a name is
-refused and not taken for data: a check that silently compares with `{not: 5}` would never fail.
+A mapping is a matcher if its only field is a matcher's name. Such a name among other fields is
+refused rather than read as data: a check that silently compares with `{not: 5}` would never fail.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ _BOUNDS = {"at_least", "at_most"}
 
 
 def read_matcher(node: Node, scope: Scope, findings: Findings) -> Matcher:
-    """Read what a step must answer."""
+    """Read the matcher for the answer of a step."""
     if isinstance(node, Scalar):
         return _read_scalar(node, scope, findings)
     if isinstance(node, Sequence):

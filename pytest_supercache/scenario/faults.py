@@ -1,4 +1,4 @@
-"""`faults:`: what may go wrong in an interleaving, and how often."""
+"""Reads `faults:`: which faults may occur in an interleaving, and how many."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Reading a mapping by its table: unknown and missing fields, and values read alone."""
+"""Reads a mapping by its table: reports unknown and missing fields, and reads simple values."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ _ERROR = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 def pairs(node: Node, what: str, findings: Findings) -> list[Pair]:
-    """Give the pairs of a mapping, those whose name is given twice included: all are checked."""
+    """Return the pairs of a mapping; a name that is given twice has both of its pairs."""
     if isinstance(node, nodes.Mapping):
         return [(name, value) for name, value in node.pairs if isinstance(name, Scalar)]
     findings.report(node.span, f"{what} must be a mapping", "write `name: value`")
@@ -30,7 +30,7 @@ def pairs(node: Node, what: str, findings: Findings) -> list[Pair]:
 def read_fields(
     node: Node, table: Mapping[str, Field], what: str, findings: Findings
 ) -> list[tuple[str, Node]]:
-    """Give the known fields of ``node`` with their values; report all others."""
+    """Return the known fields of ``node`` with their values; report all others."""
     known: list[tuple[str, Node]] = []
     seen = set()
     found = pairs(node, what, findings)
@@ -52,7 +52,7 @@ def read_fields(
 def read_table(
     node: Node, table: Mapping[str, Field], what: str, findings: Findings
 ) -> dict[str, Any]:
-    """Read a mapping whose every field can be read alone."""
+    """Read a mapping each of whose fields can be read on its own."""
     return {
         name: READERS[table[name].kind](value, name, table[name], findings)
         for name, value in read_fields(node, table, what, findings)
@@ -60,13 +60,13 @@ def read_table(
 
 
 def location(node: Node, findings: Findings) -> Location:
-    """Give the place of ``node``."""
+    """Return the location of ``node``."""
     source = node.span.source or findings.source
     return Location(path=source.path, line=node.span.line, column=node.span.column)
 
 
 def read_text(node: Node, what: str, findings: Findings) -> str:
-    """Read text; a number or boolean is taken as written, for `010` may well be a key."""
+    """Read text; a number or boolean is kept as written, because `010` may be a key."""
     if isinstance(node, Scalar) and (node.value is not None or node.is_quoted):
         if not node.text.strip():
             findings.report(node.span, f"{what} is empty", "write some text")
@@ -89,7 +89,7 @@ def read_name(node: Node, what: str, findings: Findings, *, pattern: Kind = Kind
 
 
 def read_choice(node: Node, what: str, choices: tuple[str, ...], findings: Findings) -> str:
-    """Read one of a few words."""
+    """Read one of the given words."""
     if isinstance(node, Scalar) and node.text in choices:
         return node.text
     word = node.text if isinstance(node, Scalar) else kind_of(node)
@@ -114,7 +114,7 @@ def read_texts(
 
 
 def kind_of(node: Node) -> str:
-    """Name the kind of a node in a message."""
+    """Return the kind of a node, for a message."""
     if isinstance(node, nodes.Mapping):
         return "a mapping"
     if isinstance(node, Sequence):
@@ -123,7 +123,7 @@ def kind_of(node: Node) -> str:
 
 
 def quote_hint(node: Node) -> str:
-    """Hint at quotes where YAML has read text as something else, as in `read: cart:`."""
+    """Return a hint at quotes if YAML has read text as something else, as in `read: cart:`."""
     if isinstance(node, nodes.Mapping) and len(node.pairs) == 1:
         name, value = node.pairs[0]
         if isinstance(name, Scalar) and isinstance(value, Scalar):

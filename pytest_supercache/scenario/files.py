@@ -1,4 +1,4 @@
-"""What a scenario file may read besides itself: regular files of the project, of bounded size."""
+"""Reads the other files of a scenario: regular files inside of the project, of bounded size."""
 
 import os
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ FILES_MAX = 20  # that one scenario includes, directly or not; each may take 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """Where a file lies: names in it are relative to ``path`` and stay within ``root``."""
+    """The folder of a file: names in the file are relative to ``path`` and stay within ``root``."""
 
     path: Path
     root: Path
@@ -26,7 +26,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherFile:
-    """Another file of the project, read."""
+    """Another file of the project, with its content."""
 
     shown: str  # its name in messages
     content: bytes
@@ -35,10 +35,10 @@ class OtherFile:
 
 
 def read_content(path: Path) -> bytes:
-    """Read a file as far as the size limit needs; what is no regular file is never waited for.
+    """Read a file up to the size limit; never block on one that is no regular file.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with open_regular(path) as file:
         return file.read(TEXT_BYTES_MAX + 1)
@@ -47,7 +47,7 @@ def read_content(path: Path) -> bytes:
 def read_other(
     node: Node, what: str, folder: Folder | None, findings: Findings
 ) -> OtherFile | None:
-    """Read the file that ``node`` names, or report why not."""
+    """Read the file that ``node`` names, or report why that fails."""
     name = read_text(node, what, findings)
     if not name:
         return None
@@ -79,7 +79,7 @@ def read_other(
 def read_includes(
     node: Node, book: FlowBook, folder: Folder | None, findings: Findings, begun: Path | None
 ) -> None:
-    """Add the flows of every included file to ``book``, and of what those include."""
+    """Add the flows of every included file to ``book``, recursively."""
     seen: dict[Path, bool] = {begun: True} if begun else {}  # True: still being read
     _read_includes(node, book, folder, findings, seen)
 

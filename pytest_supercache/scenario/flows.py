@@ -1,7 +1,7 @@
-"""`flows:` and `use:`: a list of steps written once, with variables that each use fills in.
+"""Expands `flows:` and `use:`: steps that are written once, with variables that each use sets.
 
-A use stands for its steps written out: they are put in its place before anything else is read, so
-that a step of a flow can do whatever a step can do. What `with:` gives replaces `$name` in them.
+A use is replaced by its steps before anything else is read, so that a step of a flow can do
+whatever a step can do. The values of `with:` replace `$name` in them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ With = Mapping[str, Node]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenStep:
-    """One step in the place where it is taken, with what its uses add to it."""
+    """One step at its place in the expanded flow, with what its uses add to it."""
 
     node: Node
     prefix: str = ""  # `first.` before the ids of the flow that `use:` with `id: first` takes
@@ -40,7 +40,7 @@ class _Use:
 
 @dataclass(slots=True)
 class FlowBook:
-    """The flows that a file may use: its own and included ones."""
+    """The flows that a file may use: its own and those of included files."""
 
     flows: dict[str, tuple[Scalar, Node]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
@@ -48,7 +48,7 @@ class FlowBook:
     _kept: dict[str, set[str]] = field(default_factory=dict)  # by flow: the names of its `as:`
 
     def add(self, node: Node, findings: Findings) -> None:
-        """Take the flows of one file."""
+        """Add the flows of one file."""
         for name, steps in pairs(node, "flows", findings):
             read_name(name, "the flow", findings)
             first = self.flows.get(name.text)
@@ -64,12 +64,12 @@ class FlowBook:
     def written_out(
         self, steps: Sequence, scope: Scope, findings: Findings
     ) -> Iterator[WrittenStep]:
-        """Give the steps that ``steps`` stands for; ``scope`` is looked at as it grows."""
+        """Yield the expanded ``steps``; the caller extends ``scope`` meanwhile."""
         for item in steps.items:
             yield from self._step(item, scope, (), WrittenStep(node=item), findings)
 
     def unused(self) -> list[tuple[Scalar, Node]]:
-        """Give the flows that nobody has used so far, with their names."""
+        """Return the flows without a use so far, with their names."""
         return [flow for name, flow in self.flows.items() if name not in self.used]
 
     def _step(
@@ -116,7 +116,7 @@ class FlowBook:
         return None
 
     def _check_given(self, use: _Use, steps: Sequence, scope: Scope, findings: Findings) -> None:
-        """Hold what a flow needs against what it is given; nested flows say their own needs."""
+        """Check that a use sets the variables of its flow; nested uses are checked on their own."""
         own: set[str] = set()
         needed: dict[str, None] = {}
         for step in steps.items:
@@ -133,7 +133,7 @@ class FlowBook:
                 scope.known.add(name)  # said once
 
     def _kept_names(self, step: Node) -> set[str]:
-        """Give the names that a step, or the flow that it uses, keep answers as."""
+        """Return the `as:` names of a step, and of the flow that it uses."""
         names = {value.text for value in _named(step, "as")}
         for flow in _named(step, "use"):
             if flow.text not in self._kept:
@@ -214,7 +214,7 @@ def _check_with(use: _Use, needed: Mapping[str, None], own: set[str], findings: 
 
 
 def _filled(step: Node, given: With, findings: Findings) -> Node:
-    """Put the values of ``with:`` in place of the variables in one step."""
+    """Replace the variables of ``with:`` in one step by their values."""
     if not isinstance(step, nodes.Mapping) or not given:
         return step
     keep = STEP_FIELDS.keys() - {"expect"}
@@ -248,7 +248,7 @@ def _replaced(node: Node, given: With, findings: Findings) -> Node:
 
 
 def _field_of(value: Node, reference: Reference, at: Scalar, findings: Findings) -> Node:
-    """Give what `$item.price` means where `with:` says what `$item` is."""
+    """Return the node for `$item.price` if `with:` sets `$item`."""
     for done, name in enumerate(reference.fields):
         outer = parse_reference(value.value) if isinstance(value, Scalar) else None
         if outer is not None:
@@ -266,7 +266,7 @@ def _field_of(value: Node, reference: Reference, at: Scalar, findings: Findings)
 
 
 def _named(step: Node, field: str) -> list[Scalar]:
-    """Give what stands after ``field`` in a step."""
+    """Return the scalars after ``field`` in a step."""
     found = step.pairs if isinstance(step, nodes.Mapping) else ()
     return [value for name, value in found if _is_named(name, field) and isinstance(value, Scalar)]
 

@@ -1,7 +1,7 @@
-"""The grammar of scenario files as data: which fields there are, of what kind, what they mean.
+"""The grammar of scenario files as data: the fields, their kinds and their meanings.
 
-The checker, the JSON Schema, the reference page and completion read these tables, which is why they
-cannot drift apart. What a kind accepts is in `fields.READERS` and, for editors, `schema`.
+The checker, the JSON Schema, the reference page and completion read these tables, so they cannot
+drift apart. `fields.READERS` has the values that a kind accepts, and `schema` has them for editors.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from pytest_supercache.core.verdict import Label
 
 
 class Kind(Enum):
-    """What may stand after `name:`."""
+    """The kind of value that a field accepts."""
 
     TEXT = "text"
     ID = "an id: letters, digits, `_`, `.`, `-`"
@@ -30,7 +30,7 @@ class Kind(Enum):
     TICKS = "`auto`, 0, 1, 2 or 3"
     EVENT = "`user.step`, or `user` for the user's end"
     DATA = "any data"
-    # The kinds above are read alone, those below with the rest of the file in view.
+    # The kinds above are read on their own, those below in the context of the whole file.
     SYSTEM = "the name of a system"
     SYSTEMS = "systems, each with the verdict it must get"
     GIVEN = "layer, key, value"
@@ -48,7 +48,7 @@ class Kind(Enum):
     FLOW = "the name of a flow"
     WITH = "a value for each variable of the flow"
     CLASS = "a conflict's class or family"
-    # What the parameters of verbs may be besides.
+    # Further kinds, for the parameters of verbs.
     STRING = "text, which may be empty"
     INTEGER = "a whole number"
     NUMBER = "a number"
@@ -69,7 +69,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerbSignature:
-    """What a verb takes: parameter -> is it required; parameters without a kind take any data."""
+    """The parameters of a verb, and whether each is required; one without a kind takes any data."""
 
     parameters: Mapping[str, bool]
     doc: str = ""
@@ -80,12 +80,12 @@ class VerbSignature:
 
 
 Parameters = Mapping[str, Field]
-"""What a guarantee may be told, by name; the first one may be written alone."""
+"""The parameters of a guarantee, by name; the first one may be written without its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """The words that files may use beside the grammar: the project's, and those of other rooms."""
+    """The words that files may use beside the grammar: the project's and other packages'."""
 
     systems: tuple[str, ...] = ()
     verbs: Mapping[str, VerbSignature] = field(default_factory=dict)
@@ -235,7 +235,7 @@ _ERROR = Field(kind=Kind.ERROR, description="The error class, as `gevent.Timeout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultKind:
-    """A kind of fault; ``parameter`` is what `{kind: ...}` may say more."""
+    """A kind of fault; ``parameter`` describes the value in `{kind: ...}`."""
 
     description: str
     parameter: Field | None = None

@@ -1,4 +1,4 @@
-"""`guarantees:`: what must hold for the whole history, with the parameters that each one has."""
+"""Reads `guarantees:`: what must hold for the whole history, with parameters."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ Known = Mapping[str, Parameters]
 
 
 def read_guarantees(node: Node, known: Known, findings: Findings) -> tuple[GuaranteeSpec, ...]:
-    """Read the list; an empty one leaves only `expect`."""
+    """Read the list of guarantees; with an empty one only `expect` is checked."""
     if not isinstance(node, Sequence):
         hint = f"write [{node.text}]" if isinstance(node, Scalar) and node.text else "write [a, b]"
         findings.report(node.span, f"guarantees must be a list, not {kind_of(node)}", hint)

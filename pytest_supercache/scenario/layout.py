@@ -1,7 +1,7 @@
-"""One layout for scenario files: two spaces a level, no stray blanks, and not a meaning changed.
+"""Formats scenario files: two spaces per level, no trailing blanks, and the same meaning.
 
-Lines are moved, never written anew, so that comments, quotes and flow style stay as their author
-wrote them. The result is read again: when it does not mean what the text meant, the text is kept.
+Lines are moved, never rewritten, so that comments, quotes and flow style stay as their author wrote
+them. The result is read again: if its meaning differs, the original text is kept.
 """
 
 import re
@@ -19,7 +19,7 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 @dataclass(slots=True)
 class _Block:
-    """A block collection: the column of its entries as written, and where they go."""
+    """A block collection: the column of its entries in the original, and in the result."""
 
     old: int
     new: int
@@ -29,7 +29,7 @@ class _Block:
 
 @dataclass(slots=True)
 class _Line:
-    """What one line is, as far as moving it goes."""
+    """How one line is moved."""
 
     new: int | None = None  # where it begins; None: blank, a comment, or it goes on
     shift: int | None = None  # goes on from the line above, and moves with it
@@ -47,15 +47,15 @@ class _Layout:
     flows: int = 0  # brackets that are open
 
     def shift(self) -> int:
-        """Return how far lines inside of the innermost collection move."""
+        """Return the number of columns that lines inside of the innermost collection move."""
         return self.blocks[-1].new - self.blocks[-1].old if self.blocks else 0
 
 
 def formatted(path: str, content: bytes | str) -> str:
-    """Return the text of a scenario file in the one layout.
+    """Return the text of a scenario file in the standard layout.
 
     Raises:
-        ScenarioProblems: it is not YAML, or has a name twice.
+        ScenarioProblems: the file is not YAML, or has a name twice.
     """
     text, findings = nodes.decode(path, content)
     root = nodes.compose(text, findings)
@@ -73,7 +73,7 @@ def _means(text: str, path: str) -> Any:
 
 
 def _meaning(node: Node | None) -> Any:
-    """Return what a file says, the order of names and quotes included."""
+    """Return the meaning of a file, including the order of names and the quotes."""
     if node is None or isinstance(node, Scalar):
         return node and (node.text, type(node.value).__name__, node.value, node.is_quoted)
     if isinstance(node, Sequence):
@@ -82,7 +82,7 @@ def _meaning(node: Node | None) -> Any:
 
 
 def _cleaned(text: str) -> str:
-    """Do the least: end the file with one line end."""
+    """Make the minimal change: end the file with one line end."""
     return f"{text.rstrip()}\n" if text.endswith("\n\n") else text
 
 
@@ -102,7 +102,7 @@ def _tokens(text: str) -> Iterator[Any]:
 
 
 def _take(token: Any, layout: _Layout, written: list[str]) -> None:
-    """Note what a token says about the lines that it stands on."""
+    """Record what a token tells about its lines."""
     kind = type(token).__name__.removesuffix("Token")
     start, end = token.start_mark, token.end_mark
     if not layout.flows:
@@ -135,7 +135,7 @@ def _close_indentless(blocks: list[_Block]) -> None:
 
 
 def _begin(layout: _Layout, kind: str, start: Any) -> None:
-    """Note the first tokens of a line: its dashes, and where its text begins."""
+    """Record the first tokens of a line: its dashes, and the column of its text."""
     line = layout.lines[start.line]
     if line.shift is not None:
         return
@@ -159,7 +159,7 @@ def _column(blocks: list[_Block], column: int) -> int:
 
 
 def _go_on(layout: _Layout, kind: str, first: int, end: Any, written: list[str]) -> None:
-    """Note the further lines of a token, and where its last one ends."""
+    """Record the further lines of a token, and its end."""
     last = end.line - 1 if end.column == 0 and end.line > first else end.line
     last = min(last, len(written) - 1)
     for row in range(first + 1, last + 1):
@@ -169,7 +169,7 @@ def _go_on(layout: _Layout, kind: str, first: int, end: Any, written: list[str])
 
 
 def _place_comments(lines: list[_Line], written: list[str]) -> None:
-    """Let a comment stand where the line does that it stood with, the next one if in doubt."""
+    """Align each comment with the line that it was aligned with, with the next one if in doubt."""
     known: tuple[int, int] | None = None  # the line below: its column as written, and the new one
     for row in reversed(range(len(lines))):
         line, old = lines[row], _indent(written[row])
@@ -202,7 +202,7 @@ def _indent(text: str) -> int:
 
 
 def _rendered(line: _Line, old: str) -> str | None:
-    """Write one line; None for a blank one that means nothing."""
+    """Return one line; None for a blank one without meaning."""
     if line.is_text:
         return _shifted(old, line.shift or 0, line.end)
     if not old.strip():
@@ -216,7 +216,7 @@ def _rendered(line: _Line, old: str) -> str | None:
 
 
 def _spaced(text: str, end: int) -> str:
-    """Put two blanks at least before a comment that follows something."""
+    """Put at least two blanks before a comment at the end of a line."""
     comment = text[end:].lstrip()
     if not end or not comment.startswith("#"):
         return text

@@ -1,8 +1,8 @@
-"""What a step may answer, as frozen values, and the sentence that says how an answer differs.
+"""Matchers for the answers of steps, as frozen values, and the sentence for a mismatch.
 
-A mapping matches an answer that has at least its fields; everything else matches when equal.
-Text and UTF-8 bytes are the same, and text that is JSON is read where a mapping or list is
-expected: a cache stores what it is given, people think in data.
+A mapping matches an answer that has at least its fields; everything else matches if it is equal.
+Text and UTF-8 bytes are equal, and text that is JSON is parsed where a mapping or list is expected:
+a cache stores encoded values, and people think in data.
 """
 
 import json
@@ -21,63 +21,63 @@ _SHOWN.maxstring = _SHOWN.maxother = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equal:
-    """This value: `20`."""
+    """Matches this value: `20`."""
 
     value: str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fields:
-    """At least these fields: `{price: 120}`."""
+    """Matches a mapping with at least these fields: `{price: 120}`."""
 
     fields: tuple[tuple[str, "Matcher"], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Items:
-    """A list of just these items, each matched: `[1, {price: 120}]`."""
+    """Matches a list of exactly these items: `[1, {price: 120}]`."""
 
     items: tuple["Matcher", ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exactly:
-    """These data and no field more; variables in them are replaced: `{exactly: {price: 120}}`."""
+    """Matches exactly these data, with variables replaced: `{exactly: {price: 120}}`."""
 
     data: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """What a variable holds, no field more: `$shown.price`."""
+    """Matches exactly the value of a variable: `$shown.price`."""
 
     reference: Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneOf:
-    """Any of these, an error among them if need be: `{one_of: [20, {raises: LookupError}]}`."""
+    """Matches any of these, errors included: `{one_of: [20, {raises: LookupError}]}`."""
 
     options: tuple["Matcher | Raises", ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raises:
-    """An error of this class or of a class derived from it; only inside `one_of`."""
+    """Matches an error of this class or a subclass; only inside `one_of`."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Not:
-    """Anything that does not match: `{not: {price: 100}}`."""
+    """Matches all that the inner matcher does not: `{not: {price: 100}}`."""
 
     matcher: "Matcher"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """A number between these, both included: `{at_least: 0, at_most: 10}`."""
+    """Matches a number between these, both included: `{at_least: 0, at_most: 10}`."""
 
     at_least: int | float | Reference | None
     at_most: int | float | Reference | None
@@ -85,19 +85,19 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """No value, which for a cache is None: `missing`."""
+    """Matches the lack of a value, which for a cache is None: `missing`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anything:
-    """Whatever it answers, as long as it is no error: `any`."""
+    """Matches any answer that is no error: `any`."""
 
 
 Matcher = Equal | Fields | Items | Exactly | Variable | OneOf | Not | Bounds | Missing | Anything
 
 
 def mismatch(matcher: Matcher, actual: object, variables: Mapping[str, Any]) -> str | None:
-    """Say in one sentence what was expected and what was seen; None when ``actual`` matches."""
+    """Return one sentence with the expected and the actual value; None if ``actual`` matches."""
     try:
         return _mismatch(matcher, actual, variables)
     except VariableError as error:
@@ -107,12 +107,12 @@ def mismatch(matcher: Matcher, actual: object, variables: Mapping[str, Any]) -> 
 def error_mismatch(
     step_raises: str | None, matcher: Matcher | None, error: BaseException | None
 ) -> str | None:
-    """Say how a step's error, or the lack of one, differs from what the step allows.
+    """Return how a step's error, or its lack, differs from what the step allows.
 
     Args:
         step_raises: The step's `raises:`, an error it must end with.
         matcher: The step's `expect:`, whose `one_of` may allow errors; None without one.
-        error: What the step raised; None when it answered (then `mismatch` judges the answer).
+        error: What the step raised; None if it answered (then `mismatch` judges the answer).
     """
     if error is None:
         return f"expected {step_raises}, but the step succeeded" if step_raises else None
@@ -127,7 +127,7 @@ def error_mismatch(
 
 
 def describe(matcher: "Matcher | Raises") -> str:
-    """Write a matcher the way its author would."""
+    """Return a matcher in the notation of scenario files."""
     match matcher:
         case Equal(value=value):
             return _written(value)
@@ -220,7 +220,7 @@ def _items_mismatch(matcher: Items, actual: object, variables: Mapping[str, Any]
 
 def _one_of_mismatch(matcher: OneOf, actual: object, variables: Mapping[str, Any]) -> str | None:
     for option in matcher.options:
-        # `mismatch`, because a variable without a value rules out its own option only: in one
+        # `mismatch`, because a variable without a value only rules out its own option: in one
         # interleaving the read that sets it finds nothing.
         if not isinstance(option, Raises) and mismatch(option, actual, variables) is None:
             return None

@@ -1,27 +1,27 @@
-"""How files of scenarios are called: `*.supercache.yaml`, also `.yml`, in letters of any size."""
+"""Recognizes the file names of scenarios: `*.supercache.yaml` or `.yml`, in upper or lower case."""
 
 from pathlib import Path
 
 SUFFIX = ".supercache.yaml"
-"""What new files get."""
+"""The suffix of new files."""
 
 SUFFIXES = (SUFFIX, ".supercache.yml")
 
 
 def is_scenario_file(name: str) -> bool:
-    """Say whether a file of this name holds a scenario."""
+    """Say whether a file of this name is a scenario file."""
     return name.lower().endswith(SUFFIXES)
 
 
 def stem_of(name: str) -> str:
-    """Return the name of a scenario file without what all of them end in."""
+    """Return the name of a scenario file without its suffix."""
     return name[: name.lower().rindex(".supercache.")]
 
 
 def without_a_file(folder: Path) -> list[Path]:
-    """Return what has the name of a scenario file in a folder and is none.
+    """Return the paths in a folder that are named like scenario files and are no regular files.
 
-    That is a folder, a pipe, a device, or a link to one of these or to nothing.
+    Such a path is a folder, a pipe, a device, or a link to one of these or to nothing.
     """
     return [
         path
@@ -31,5 +31,5 @@ def without_a_file(folder: Path) -> list[Path]:
 
 
 def is_hidden_link(path: Path) -> bool:
-    """Say whether this is a link to nothing that an editor hides: so it locks a file."""
+    """Say whether this is a hidden dangling link, which an editor uses as a lock file."""
     return path.name.startswith(".") and path.is_symlink() and not path.exists()

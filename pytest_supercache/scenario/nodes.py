@@ -1,8 +1,8 @@
-"""YAML 1.2 text to nodes that know where they stand, within limits that no file can exceed.
+"""Parses YAML 1.2 to nodes with their positions, within fixed limits of size and depth.
 
-Nodes are built from the parser's events and not by ruamel's composer: that one recurses, follows
-aliases without end and costs twice the time. Types are those of YAML's core schema, so `on`, `NO`
-and `12:30` stay text. ruamel is imported only when a file is read.
+Nodes are built from the parser's events and not by ruamel's composer, which recurses, follows
+aliases without end and takes twice the time. Types are those of YAML's core schema, so `on`, `NO`
+and `12:30` are text. ruamel is imported only when a file is read.
 """
 
 import re
@@ -64,7 +64,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapping:
-    """Pairs in the order of the file; a name may occur twice, which is for the reader to report."""
+    """Pairs in the order of the file; a name may occur twice, which the composer reports."""
 
     pairs: tuple[tuple["Node", "Node"], ...]
     span: Span
@@ -76,7 +76,7 @@ Node = Scalar | Sequence | Mapping
 def decode(
     path: str, data: bytes | str, begin: Callable[[str, str], Findings] = Findings
 ) -> tuple[str, Findings]:
-    """Turn a file's bytes into text, or raise `ScenarioProblems` that say where it is not text.
+    """Decode a file's bytes, or raise `ScenarioProblems` with the places that are not text.
 
     ``begin`` makes the findings of the file, from its path and text.
     """
@@ -117,7 +117,7 @@ def _refuse_other_encodings(data: bytes, findings: Findings) -> None:
 
 
 def compose(text: str, findings: Findings) -> Node | None:
-    """Parse ``text``; None when it holds nothing. Broken YAML raises `ScenarioProblems`."""
+    """Parse ``text``; None if it is empty. Broken YAML raises `ScenarioProblems`."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -141,7 +141,7 @@ def compose(text: str, findings: Findings) -> Node | None:
 
 
 def plain(node: Node) -> Any:  # noqa: ANN401 - data of any shape is the point
-    """Give the data that a node stands for; names of mappings become the text as written."""
+    """Return the data that a node means; names of mappings are kept as text."""
     if isinstance(node, Mapping):
         return {name.text: plain(value) for name, value in node.pairs if isinstance(name, Scalar)}
     if isinstance(node, Sequence):
@@ -151,7 +151,7 @@ def plain(node: Node) -> Any:  # noqa: ANN401 - data of any shape is the point
 
 @dataclass(slots=True)
 class _Open:
-    """A list or mapping whose end has not been seen."""
+    """A list or mapping that is not complete yet."""
 
     start: int
     is_mapping: bool
@@ -160,7 +160,7 @@ class _Open:
 
 
 class _Composer:
-    """Events to nodes with a stack of its own, so that depth is a limit and not a crash."""
+    """Builds nodes from events with an explicit stack: deep nesting is a mistake, not a crash."""
 
     def __init__(self, findings: Findings) -> None:
         self.root: Node | None = None

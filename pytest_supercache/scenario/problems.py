@@ -1,6 +1,6 @@
-"""A mistake in a scenario file as data (where, what, what to do), and the text people read.
+"""Represents a mistake in a scenario file as data (place, message, hint), and formats it.
 
-Everything that reads a file reports here and goes on, so that one run shows all mistakes at once.
+All readers of a file report here and continue, so that one run shows all mistakes at once.
 """
 
 import unicodedata
@@ -23,7 +23,7 @@ _SHOWN_MAX = 160  # characters of a source line that fit beside the caret
 
 
 class Source:
-    """One file's text and the places in it."""
+    """The text of one file, and the positions in it."""
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
@@ -31,7 +31,7 @@ class Source:
         self._line_starts = [0, *(found.end() for found in finditer(r"\r\n|\n|\r", text))]
 
     def span(self, start: int, end: int) -> "Span":
-        """Turn two offsets into a span; what goes on over the line is cut at its end."""
+        """Convert two offsets to a span, which is cut at the end of its first line."""
         row = bisect_right(self._line_starts, start) - 1
         begin = self._line_starts[row]
         line_end = begin + len(self.line(row + 1))
@@ -43,14 +43,14 @@ class Source:
         )
 
     def line(self, number: int) -> str:
-        """Give a line, counted from 1, without its end."""
+        """Return a line, counted from 1, without its end."""
         ends = self._line_starts[number] if number < len(self._line_starts) else None
         return self._text[self._line_starts[number - 1] : ends].rstrip("\r\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A piece of one line; line and column count from 1."""
+    """A part of one line; line and column count from 1."""
 
     line: int
     column: int
@@ -60,7 +60,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One mistake, with the line it stands in: its text needs no second look at the file."""
+    """One mistake, with its source line, so that its text needs no second look at the file."""
 
     path: str
     line: int
@@ -72,7 +72,7 @@ class Problem:
     is_warning: bool = False  # the scenario can run; its author should still know
 
     def __str__(self) -> str:
-        """Write ``file:line:column: message``, the line, and a caret with the hint."""
+        """Format ``file:line:column: message``, the line, and a caret with the hint."""
         begin = max(0, self.column - 1 - _SHOWN_MAX // 2)
         shown = "".join(map(_printable, self.source[begin : begin + _SHOWN_MAX]))
         before = shown[: self.column - 1 - begin]
@@ -91,7 +91,7 @@ class Problem:
 def problem_at(
     span: Span, source: Source, message: str, hint: str = "", *, is_warning: bool = False
 ) -> Problem:
-    """Make a problem of a place; ``source`` is the file of spans that do not say theirs."""
+    """Make a problem at a place; ``source`` is the file of spans without one of their own."""
     source = span.source or source
     return Problem(
         path=source.path,
@@ -106,7 +106,7 @@ def problem_at(
 
 
 class ScenarioProblems(SupercacheError):
-    """All mistakes of one scenario file and of what it includes, in the order of lines."""
+    """All mistakes of one scenario file and of its included files, in the order of lines."""
 
     def __init__(self, problems: tuple[Problem, ...], *, left_off: int = 0) -> None:
         super().__init__(problems)
@@ -114,20 +114,20 @@ class ScenarioProblems(SupercacheError):
         self.left_off = left_off
 
     def __str__(self) -> str:
-        """Write every problem, a blank line between them."""
+        """Format all problems, with a blank line between them."""
         more = [f"... and {self.left_off} more problems"] if self.left_off else []
         return printable("\n\n".join([*map(str, self.problems), *more]), but="\n\t")
 
 
 @dataclass(slots=True)
 class _Kept:
-    # A dict, because one node that two aliases share must not be reported twice.
+    # A dict, because a node that two aliases share must be reported only once.
     problems: dict[Problem, None] = field(default_factory=dict)
     left_off: int = 0
 
 
 class Findings:
-    """The mistakes found so far in one file, and the file's text to point into."""
+    """Collects the mistakes in one file, and keeps its text for the positions."""
 
     def __init__(self, path: str, text: str, kept: _Kept | None = None) -> None:
         self.source = Source(path, text)
@@ -135,43 +135,43 @@ class Findings:
 
     @property
     def path(self) -> str:
-        """The file that is being read."""
+        """The path of the file."""
         return self.source.path
 
     def within(self, path: str, text: str) -> "Findings":
-        """Begin a file that this one includes; what is found there is found here."""
+        """Return findings for an included file, which share the list of mistakes."""
         return Findings(path, text, self._kept)
 
     def span(self, start: int, end: int) -> Span:
-        """Turn two offsets of this file into a span."""
+        """Convert two offsets of this file to a span."""
         return self.source.span(start, end)
 
     def report(self, span: Span, message: str, hint: str = "") -> None:
-        """Keep one mistake."""
+        """Add one mistake."""
         self._keep(problem_at(span, self.source, message, hint))
 
     def warn(self, span: Span, message: str, hint: str = "") -> None:
-        """Keep something that is allowed and probably not meant."""
+        """Add a warning on something that is allowed and probably not meant."""
         self._keep(problem_at(span, self.source, message, hint, is_warning=True))
 
     def stop(self, span: Span, message: str, hint: str = "") -> NoReturn:
-        """Report a mistake after which nothing more of this file can be read."""
+        """Report a mistake that makes the rest of the file unreadable, and raise."""
         self.report(span, message, hint)
         self.raise_if_any()
         raise AssertionError("a problem was reported, so the line above raises")
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What was kept and is no mistake, in the order of lines."""
+        """The warnings, in the order of lines."""
         return tuple(problem for problem in self._in_order() if problem.is_warning)
 
     def raise_if_any(self) -> None:
-        """Raise everything that was kept if there is a mistake among it."""
+        """Raise all findings if there is a mistake among them."""
         if self._kept.left_off or any(not problem.is_warning for problem in self._kept.problems):
             raise ScenarioProblems(tuple(self._in_order()), left_off=self._kept.left_off)
 
     def suggest(self, word: str, known: Iterable[str]) -> str:
-        """Hint at the known word that was meant, or list them when they are few."""
+        """Return a hint with the known word that was meant, or with all if they are few."""
         names = list(dict.fromkeys(islice(known, _CANDIDATES_MAX)))
         if self._kept.left_off or not names:
             return ""
@@ -199,7 +199,7 @@ class Findings:
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
-    """Give the name that ``word`` most likely stands for, if any is near."""
+    """Return the known name that ``word`` probably stands for; None if none is near."""
     if len(word) > _WORD_LENGTH_MAX:
         return None
     lowered = {name.lower(): name for name in reversed(list(names))}
@@ -208,7 +208,7 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
 
 
 def _printable(sign: str) -> str:
-    # A broken file may hold escape codes; they must not reach the terminal.
+    # A broken file may contain escape codes, which must not reach the terminal.
     return sign if sign.isprintable() or sign == "\t" else "\N{REPLACEMENT CHARACTER}"
 
 

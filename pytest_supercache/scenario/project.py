@@ -1,4 +1,4 @@
-"""What only all scenario files together show: ids taken twice, tags that are slips of the pen."""
+"""Finds mistakes that only all scenario files together show: duplicate ids, misspelt tags."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from pytest_supercache.scenario.wording import is_misspelt
 
 
 def id_taken(scenario: Scenario, first: Scenario) -> ScenarioProblems:
-    """Say that the id of ``scenario`` is that of another file."""
+    """Return the problem that another file has the id of ``scenario``."""
     problem = _problem(
         scenario,
         "id",
@@ -27,7 +27,7 @@ def id_taken(scenario: Scenario, first: Scenario) -> ScenarioProblems:
 
 
 def odd_tags(scenarios: Iterable[Scenario]) -> Iterator[Problem]:
-    """Warn about a tag that one file has and that almost reads like one of several files."""
+    """Yield warnings on tags of a single file that are nearly equal to a tag of several files."""
     scenarios = list(scenarios)
     counts = Counter(tag for scenario in scenarios for tag in scenario.tags)
     usual = [tag for tag, count in counts.items() if count > 1]

@@ -1,4 +1,4 @@
-"""A scenario in words, as Given, When and Then: for people who do not read YAML, and for Allure."""
+"""Describes a scenario in words, as Given, When and Then, for people and for Allure."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +24,7 @@ _DEFAULT = ("coherent_when_settled", "read_your_writes")
 
 
 def explain(scenario: Scenario) -> str:
-    """Write the scenario as plain text that is Markdown, too."""
+    """Return the scenario as plain text that is also Markdown."""
     parts = [f"{scenario.id}: {scenario.title}", ""]
     parts += [scenario.story, ""] if scenario.story else []
     parts += _section("Given", _given(scenario.given))

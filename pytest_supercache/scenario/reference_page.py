@@ -1,4 +1,4 @@
-"""The reference of scenario files as a page, made from the tables that the checker reads."""
+"""Makes the reference page of scenario files from the tables that the checker reads."""
 
 from collections.abc import Iterable, Mapping
 
@@ -37,7 +37,7 @@ _TABLES = (
 
 
 def reference_page(vocabulary: Vocabulary) -> str:
-    """Return the page; verbs and guarantees of the project are part of it."""
+    """Return the page, including verbs and guarantees of the project."""
     parts = ["# Reference of scenario files", "", "Made by `supercache schema --markdown`.", ""]
     for title, fields in _TABLES:
         parts += [f"## {title}", "", *_field_rows(fields), ""]

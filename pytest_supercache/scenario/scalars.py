@@ -1,4 +1,4 @@
-"""What an unquoted YAML word means: the core schema of YAML 1.2, and no word more.
+"""Parses unquoted YAML scalars by the core schema of YAML 1.2, and nothing beyond it.
 
 YAML 1.1 reads `on` as true, `12:30` as 750 and `010` as 8; a tester means text, text and 10.
 """
@@ -17,7 +17,7 @@ _NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 def parse_scalar(text: str) -> tuple[Plain, str]:
-    """Give the value of an unquoted scalar, and a complaint when data cannot hold it."""
+    """Return the value of an unquoted scalar, and a complaint if data cannot represent it."""
     if _NULL.fullmatch(text):
         return None, ""
     if _BOOL.fullmatch(text):
@@ -30,7 +30,7 @@ def parse_scalar(text: str) -> tuple[Plain, str]:
 
 
 def _parse_number(text: str) -> tuple[Plain, str]:
-    # Longer ones are refused unread: Python's int() takes quadratic time, then raises.
+    # Longer ones are refused unparsed: Python's int() takes quadratic time, then raises.
     value: int | float = math.inf
     if len(text) <= _NUMBER_LENGTH_MAX:
         is_int = _INT.fullmatch(text)

@@ -1,4 +1,4 @@
-"""A checked scenario as frozen values: what the file says, and the items that pytest runs."""
+"""A checked scenario as frozen values: the content of the file, and the items that pytest runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ class Unset(Enum):
 
 
 UNSET: Final = Unset.UNSET
-"""No `expect` was written; None would mean that None is expected."""
+"""Stands for a missing `expect`; None would mean that None is expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSpec:
-    """One step of a flow: a verb, what it is given, and what it must answer."""
+    """One step of a flow: a verb, its arguments, and the expected answer."""
 
     verb: str
     arguments: dict[str, Any]  # may hold `$name`; see variables.resolve
@@ -53,7 +53,7 @@ class StepSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserSpec:
-    """One user's flow; its steps keep their order."""
+    """The flow of one user; its steps keep their order."""
 
     name: str
     node: str = DEFAULT_NODE
@@ -63,7 +63,7 @@ class UserSpec:
     where: Location
 
     def expanded(self) -> "tuple[UserSpec, ...]":
-        """Give one user per copy: `bob-1`, `bob-2`; a single one keeps its name."""
+        """Return one user per copy: `bob-1`, `bob-2`; a single one keeps its name."""
         if self.copies == 1:
             return (self,)
         return tuple(self._copy(f"{self.name}-{number}") for number in range(1, self.copies + 1))
@@ -78,7 +78,7 @@ class UserSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stated:
-    """The verdict that the scenario's author says a system must get."""
+    """The verdict that the scenario's author expects for a system."""
 
     verdict: Verdict
     conflict_class: str | None = None
@@ -97,7 +97,7 @@ class SystemSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultsSpec:
-    """What may go wrong: at most ``max`` of these kinds; () means the usual ones."""
+    """The faults that may occur: at most ``max`` of these kinds; () means the default ones."""
 
     max: int = 1
     kinds: tuple[str | dict[str, Any], ...] = ()  # a kind, or {kind: what is said of it}
@@ -114,7 +114,7 @@ class GuaranteeSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One row of the data table: what differs in `given`, and variables."""
+    """One row of the data table: its changes of `given`, and its variables."""
 
     name: str
     given: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -123,7 +123,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Everything one file says; loading has checked it, so that reading needs no more checks."""
+    """The content of one file; loading has checked it, so that its readers need no checks."""
 
     path: str
     title: str
@@ -150,14 +150,14 @@ class Scenario:
 
     @property
     def expects(self) -> bool:
-        """Whether any step says what it must be answered."""
+        """Whether any step has an expected answer."""
         steps = [*self.before, *self.finally_, *(one for user in self.users for one in user.steps)]
         return any(step.expect is not UNSET or step.raises is not None for step in steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioItem:
-    """A scenario on one system with one case: what pytest runs and a token belongs to."""
+    """A scenario on one system with one case: what pytest runs and a token names."""
 
     scenario: Scenario
     system: SystemSpec
@@ -166,7 +166,7 @@ class ScenarioItem:
 
     @property
     def given(self) -> dict[str, dict[str, Any]]:
-        """The scenario's content with the case's merged over it; a null there takes a key away."""
+        """The scenario's content with the case's merged over it; a null there removes a key."""
         merged = {layer: dict(content) for layer, content in self.scenario.given.items()}
         for layer, content in (self.case.given if self.case else {}).items():
             kept = {**merged.get(layer, {}), **content}
@@ -178,18 +178,18 @@ class ScenarioItem:
 
     @property
     def variables(self) -> Mapping[str, Any]:
-        """What the case sets, before any step has run."""
+        """The variables that the case sets, before any step has run."""
         return self.case.variables if self.case else {}
 
     @property
     def assume(self) -> Assume | None:
-        """What is assumed for this system: its own statement outranks the scenario's."""
+        """The assumption for this system: its own overrides the scenario's."""
         stated = self.system.stated
         return (stated and stated.assume) or self.scenario.assume
 
 
 def items(scenario: Scenario) -> tuple[ScenarioItem, ...]:
-    """Give every run of a scenario: systems in the order of the file, and cases within each."""
+    """Return every run of a scenario: systems in the order of the file, and cases within each."""
     has_table = scenario.cases or (None,)
     # `system: shop` is not part of the name, `systems: [shop]` is: adding a second system must
     # not rename the first one's item.
@@ -203,7 +203,7 @@ def items(scenario: Scenario) -> tuple[ScenarioItem, ...]:
 
 
 def split_event(event: str, users: tuple[UserSpec, ...]) -> tuple[str, str | None]:
-    """Take a checked `wait_for` apart: (user, step id), or (user, None) for the user's end."""
+    """Split a checked `wait_for` into (user, step id), or (user, None) for the user's end."""
     names = {user.name for user in users}
     if event in names:
         return event, None

@@ -1,8 +1,8 @@
-"""The JSON Schema of scenario files, made from the tables that the checker reads.
+"""Makes the JSON Schema of scenario files from the tables that the checker reads.
 
-It is for editors: completion, descriptions, and the mistakes that need no more than one place to be
-seen. What takes the whole file (who waits for whom, which variable is known where) only the checker
-sees. Draft 7, because that is what editors' YAML servers speak.
+It is for editors: completion, descriptions, and the mistakes that show in a single place. Mistakes
+that involve the whole file (who waits for whom, which variable is defined where) are left to the
+checker. Draft 7, because editors' YAML servers support that.
 """
 
 from collections.abc import Iterable, Mapping

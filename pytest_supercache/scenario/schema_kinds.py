@@ -1,4 +1,4 @@
-"""What may stand after a field's name, as JSON Schema: the editor's side of `fields.READERS`."""
+"""The JSON Schema of each kind of value: the editor's counterpart of `fields.READERS`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -47,7 +47,7 @@ def table_schema(fields: Mapping[str, Field]) -> Schema:
 
 
 def word(pattern: str) -> Schema:
-    """Return the schema of a name; numbers are taken as written, and names have no minus sign."""
+    """Return the schema of a name; numbers are kept as written, and names have no minus sign."""
     number = {"type": "number"} if pattern == ID else {"type": "number", "minimum": 0}
     forms: list[Schema] = [{"type": "string", "pattern": pattern}, number, {"type": "boolean"}]
     return {"anyOf": forms[:1] if pattern in {VARIABLE, _ERROR} else forms}

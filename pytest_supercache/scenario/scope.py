@@ -1,4 +1,4 @@
-"""Which variables a place in the file may use; an unknown one is a mistake found at loading."""
+"""Tracks which variables a place in the file may use; an unknown one is reported at loading."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,20 +14,20 @@ class Scope:
     """The variables bound so far; grows with every `as:`."""
 
     known: set[str] = field(default_factory=set)
-    # Set by some cases only: variable -> a case without it.
+    # Variables that only some cases set: variable -> a case without it.
     not_in_case: Mapping[str, str] = field(default_factory=dict)
     is_open: bool = False  # a flow that nobody uses: its variables may mean anything
 
     def has(self, name: str) -> bool:
-        """Tell whether a variable may be used; what some cases lack is reported where it is."""
+        """Say whether a variable may be used; `check` reports one that some cases lack."""
         return self.is_open or name in self.known or name in self.not_in_case
 
     def nested(self) -> "Scope":
-        """Begin a flow of its own, whose names stay in it."""
+        """Return the scope of an inner flow, whose names stay in it."""
         return Scope(known=set(self.known), not_in_case=self.not_in_case, is_open=self.is_open)
 
     def check(self, node: Node, findings: Findings) -> None:
-        """Report every variable in ``node`` that has no value there."""
+        """Report every variable in ``node`` that has no value."""
         if isinstance(node, Scalar):
             self._check_scalar(node, findings)
         elif isinstance(node, Sequence):

@@ -1,7 +1,7 @@
-"""Whether a file that is well written makes sense: can its guarantees fail, can values tell writes?
+"""Checks whether a valid file makes sense: its guarantees can fail, its values identify writes.
 
-Runs on a scenario without mistakes. A guarantee that nothing here can break is a mistake, because
-its HOLDS would be worth nothing; what merely makes verdicts weaker is a warning.
+It runs on a scenario without mistakes. A guarantee that nothing in the file can break is a mistake,
+because its HOLDS would be worthless; what merely weakens a verdict is a warning.
 """
 
 import json
@@ -25,7 +25,7 @@ _WRITES = ("write", "delete")
 
 
 def check_sense(scenario: Scenario, findings: Findings) -> None:
-    """Report what contradicts itself in a scenario that is well written."""
+    """Report contradictions in a valid scenario."""
     for spec in scenario.guarantees or ():
         if missing := _missing(spec, scenario):
             findings.report(
@@ -83,7 +83,7 @@ def _reads_after_write(user: UserSpec) -> bool:
 
 
 def _missing(spec: GuaranteeSpec, scenario: Scenario) -> str:
-    """Say what a guarantee lacks to be broken; what the system does is not known here."""
+    """Return what a guarantee lacks to be broken; the behaviour of the system is unknown here."""
     loads = spec.parameters.get("loads")
     if spec.name == "max_loads" and isinstance(loads, int) and loads >= STEPS_MAX:
         return f"allow fewer loads: an execution ends after {STEPS_MAX:,} steps"
@@ -96,7 +96,7 @@ def _needs_write(scenario: Scenario) -> str:
 
 
 def _needs_difference(scenario: Scenario) -> str:
-    """Layers differ when somebody writes, or from the start."""
+    """Layers differ after a write, or from the start."""
     layers = {layer for layer, content in scenario.given.items() if content}
     layers |= {layer for case in scenario.cases for layer in case.given}
     return _needs_write(scenario) if len(layers) < 2 else ""
@@ -127,7 +127,7 @@ def _may_read_again(steps: tuple[StepSpec, ...]) -> bool:
 
 
 def _known_key(step: StepSpec) -> str | None:
-    """Return the key of a read; None where a variable or a verb of the project says which one."""
+    """Return the key of a read; None if a variable or a verb of the project determines it."""
     key = step.arguments.get("key")
     is_known = step.verb in BUILT_IN_VERBS and parse_reference(key) is None
     return str(key) if is_known else None
@@ -145,7 +145,7 @@ def _may_delete(step: StepSpec) -> bool:
 
 
 def _needs_value_to_miss(scenario: Scenario) -> str:
-    """An answer can be wrong where somebody writes, or where a key that is read has content."""
+    """An answer can be wrong after a write, or if a key that is read has content."""
     if not _needs_write(scenario):
         return ""
     contents = [scenario.given, *(case.given for case in scenario.cases)]
@@ -177,7 +177,7 @@ _NEEDS: dict[str, tuple[Callable[[Scenario], str], ...]] = {
 
 
 def _warn_about_equal_values(scenario: Scenario, findings: Findings) -> None:
-    """A version is known by its value: of two equal ones nobody can say which was read."""
+    """Warn about equal values: values identify versions, so a read would be ambiguous."""
     first: dict[tuple[str, str], str] = {
         (key, _written(value)): "what the origin holds at first"
         for key, value in scenario.given.get("origin", {}).items()
@@ -197,7 +197,7 @@ def _warn_about_equal_values(scenario: Scenario, findings: Findings) -> None:
 
 
 def _warn_about_odd_keys(scenario: Scenario, findings: Findings) -> None:
-    """A key that one step has and that almost reads like another one is a slip of the pen."""
+    """Warn about a key of a single step that is nearly equal to another key: it may be misspelt."""
     steps = [step for step in _steps(scenario) if "key" in step.arguments]
     layers = [
         *scenario.given.values(),
@@ -218,7 +218,7 @@ def _warn_about_odd_keys(scenario: Scenario, findings: Findings) -> None:
 
 
 def _letters(key: str) -> str:
-    """Leave digits out: `product:42` and `product:43` are two keys on purpose."""
+    """Return a key without digits: `product:42` and `product:43` differ on purpose."""
     return "".join(sign for sign in key if not sign.isdigit())
 
 

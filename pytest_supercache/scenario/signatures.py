@@ -1,7 +1,7 @@
-"""What a verb's Python function says about its options: names, types, defaults and docstring.
+"""Derives the options of a verb from its Python function: names, types, defaults and docstring.
 
 The same facts check scenario files, make the JSON Schema and fill the reference page. A type that
-YAML cannot hold is taken as any data: the function will say what it thinks of it.
+YAML cannot represent is treated as any data, and checked by the function itself.
 """
 
 import inspect
@@ -76,16 +76,16 @@ def _is_generator_function(function: Any) -> bool:
 def check_told(
     name: str, option: str, told: Callable[..., Any], function: Callable[..., Any]
 ) -> None:
-    """Refuse a callable that cannot be told what a verb was given, and has answered.
+    """Refuse an ``observes`` or ``writes`` callable that cannot take a verb's options.
 
     Args:
-        name: of the verb.
-        option: ``observes``, which is told the answer first, or ``writes``.
+        name: that of the verb.
+        option: ``observes``, which is called with the answer first, or ``writes``.
         told: the callable.
-        function: of the verb; its options are given by name.
+        function: that of the verb; its options are passed by name.
 
     Raises:
-        SupercacheError: saying what it takes and what it is called with.
+        SupercacheError: with the signature of the callable and the call.
     """
     options = list(inspect.signature(function).parameters)[2:]
     first = ("answer",) if option == "observes" else ()
@@ -103,7 +103,7 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 
 def signature_of(function: Callable[..., Any]) -> VerbSignature:
-    """Return what a verb takes, from the function's parameters after the system and the user."""
+    """Return the parameters of a verb: those of its function after the system and the user."""
     options = list(inspect.signature(function).parameters.values())[2:]
     hints = _hints(function)
     kinds: dict[str, Kind] = {}
@@ -143,6 +143,6 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
 
 
 def _argument_docs(doc: str, names: set[str]) -> dict[str, str]:
-    """Read the lines of a docstring that say `name: what it is`."""
+    """Return the lines of a docstring of the form `name: description`, by name."""
     found = (_ARGUMENT.match(line) for line in doc.splitlines())
     return {match[1]: match[2] for match in found if match and match[1] in names}

@@ -1,4 +1,4 @@
-"""Steps: one verb each, and what stands beside it."""
+"""Reads steps: one verb each, and the fields beside it."""
 
 from dataclasses import replace
 from typing import Any
@@ -25,10 +25,10 @@ ALONE = ("before", "finally")
 
 
 class StepReader:
-    """Reads the flows of one file and keeps what only the whole file can judge: ids and waits."""
+    """Reads the flows of one file, and keeps what only the whole file can check: ids and waits."""
 
     def __init__(self, vocabulary: Vocabulary, book: FlowBook, findings: Findings) -> None:
-        # In this order: a built-in verb means the same in every project.
+        # In this order: a built-in verb has the same meaning in every project.
         self._verbs = {**vocabulary.verbs, **BUILT_IN_VERBS}
         self._book = book
         self._findings = findings
@@ -36,7 +36,7 @@ class StepReader:
         self.waits: list[Mark] = []
 
     def read_flow(self, node: Node, flow: str, scope: Scope) -> tuple[StepSpec, ...]:
-        """Read the steps of a user, of `before` or of `finally`; ``scope`` gains their names."""
+        """Read the steps of a user, of `before` or of `finally`; add their names to ``scope``."""
         if not isinstance(node, Sequence):
             self._findings.report(
                 node.span, f"{flow} must be a list of steps", "begin each step with '- '"
@@ -193,7 +193,7 @@ class StepReader:
 
 
 def _completed(found: list[Pair], written: WrittenStep) -> list[Pair]:
-    """Add what the uses around a step say: a prefix of its id, and where it runs."""
+    """Add what the uses around a step set: a prefix of its id, and its node."""
     completed: list[Pair] = []
     for name, value in found:
         if name.text == "id" and written.prefix and isinstance(value, Scalar) and value.text:

@@ -1,4 +1,4 @@
-"""`system:`, `systems:` and what they state: on which code the scenario runs, with which end."""
+"""Reads `system:` and `systems:`: the code that the scenario runs on, and the stated verdicts."""
 
 from collections.abc import Collection
 

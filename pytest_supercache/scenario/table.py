@@ -1,8 +1,8 @@
-"""Cases from a CSV file, as the nodes that the same cases written in YAML would give.
+"""Reads cases from a CSV file, as the same nodes that a YAML file with these cases has.
 
-The first column names the case. Any other is a variable, or `given.LAYER.KEY`. A cell means what it
-would mean in YAML, `{...}` and `[...]` are JSON, and an empty cell leaves the case without it. The
-csv module is not used, because it does not say where a cell stands.
+The first column names the case. Any other is a variable, or `given.LAYER.KEY`. A cell means the
+same as in YAML, `{...}` and `[...]` are JSON, and an empty cell leaves the column out of the case.
+The csv module is not used, because it does not tell the positions of cells.
 """
 
 import json
@@ -22,7 +22,7 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 def read_table(text: str, findings: Findings) -> Mapping:
-    """Turn the text of a CSV file into a mapping of cases."""
+    """Parse the text of a CSV file to a mapping of cases."""
     rows = _rows(text, findings)
     if not rows:
         findings.stop(Span(line=1, column=1), "the file is empty", "begin with `case,variable`")
@@ -101,7 +101,7 @@ def _case(head: list[Scalar], row: list[Scalar], findings: Findings) -> Mapping:
 
 
 def _place(name: Scalar, findings: Findings) -> tuple[str, str]:
-    """Take `given.origin.product:42` apart; a variable has no layer."""
+    """Split `given.origin.product:42` into layer and key; a variable has no layer."""
     word, _, rest = name.text.partition(".")
     if word != "given":
         return "", ""

@@ -1,7 +1,7 @@
-"""From a file's text to a `Scenario`, or to all of its problems at once.
+"""Reads the text of a file to a `Scenario`, or reports all of its problems at once.
 
-Reading never stops at a mistake that leaves the rest readable: placeholders stand in for what is
-wrong, and nothing is handed out while there are problems.
+A mistake stops reading only if it makes the rest unreadable: placeholders stand for wrong values,
+and no scenario is returned while there are problems.
 """
 
 import re
@@ -47,7 +47,7 @@ def load_file(path: Path, shown: str, vocabulary: Vocabulary, root: Path) -> Sce
     """Read and check one scenario file of the project at ``root``.
 
     Raises:
-        ScenarioProblems: With every mistake in the file and in what it includes.
+        ScenarioProblems: With every mistake in the file and in its included files.
         OSError: The file cannot be read.
     """
     folder = Folder(path=path.resolve().parent, root=root)
@@ -55,7 +55,7 @@ def load_file(path: Path, shown: str, vocabulary: Vocabulary, root: Path) -> Sce
 
 
 def everything_in(path: Path, vocabulary: Vocabulary, root: Path) -> tuple[bytes, ...]:
-    """Return the contents of a scenario file and of each file that it reads, whatever they are.
+    """Return the contents of a scenario file and of each file that it reads, valid or not.
 
     Raises:
         OSError: The file cannot be read.
@@ -76,11 +76,11 @@ def load(
     """Read and check the content of one scenario file.
 
     Args:
-        path: The file's name as problems and locations show it.
+        path: The file's name in problems and locations.
         content: The file's bytes, or its text.
         vocabulary: The systems, verbs and guarantees that the file may name.
-        folder: Where the files that it includes are looked for; None refuses them.
-        identity: The file itself, which no file may include.
+        folder: The folder of the files that it includes; None refuses them.
+        identity: The path of the file itself, which no file may include.
 
     Raises:
         ScenarioProblems: With every mistake in the file.
@@ -97,7 +97,7 @@ def load(
 
 
 def _story(text: str) -> str:
-    """Give the comment that the file opens with; editors' lines are not part of the story."""
+    """Return the comment at the top of the file, without lines for editors."""
     told = []
     for line in re.split(r"\r\n|\n|\r", text):
         words = line.strip()
@@ -110,7 +110,7 @@ def _story(text: str) -> str:
 
 
 class _FileReader:
-    """The top level of one file."""
+    """Reads the top level of one file."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class _FileReader:
         self._steps = StepReader(vocabulary, self._book, findings)
 
     def read(self, root: Node, story: str) -> Scenario:
-        """Read what is there; the result is whole only when nothing was reported."""
+        """Read all fields; the result is complete only if nothing was reported."""
         fields: dict[str, Node] = {}
         for name, node in read_fields(root, FIELDS, "the scenario", self._findings):
             if name in fields and name == "users":
@@ -250,7 +250,7 @@ class _FileReader:
 
 
 def _spans(fields: dict[str, Node]) -> dict[str, Span]:
-    """Give the places that only the whole project can judge: the id, and each tag."""
+    """Return the places that only the whole project can check: the id, and each tag."""
     spans = {"id": fields["id"].span} if "id" in fields else {}
     tags = fields.get("tags")
     for tag in tags.items if isinstance(tags, nodes.Sequence) else ():

@@ -1,6 +1,6 @@
-"""`$name` and `$name.field`: what earlier answers and the case's row put into later data.
+"""Replaces `$name` and `$name.field` by earlier answers and by values of the case.
 
-A variable is a whole scalar, never a part of a text, so that the type of its value is kept.
+A variable is a whole scalar, never a part of a text, so that its value keeps its type.
 """
 
 import re
@@ -15,12 +15,12 @@ _REFERENCE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z0-9_-]+)*)", re
 
 
 class VariableError(SupercacheError):
-    """A variable that has no value now: its step has not run, or the answer has no such field."""
+    """A variable has no value: its step has not run, or the answer has no such field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """`$name.field.0` taken apart."""
+    """`$name.field.0`, parsed."""
 
     name: str
     fields: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class Reference:
 
 
 def parse_reference(value: object) -> Reference | None:
-    """Give the variable that ``value`` names; None when it is data (`$5` and `a $x` are)."""
+    """Return the variable that ``value`` names; None if it is data (`$5` and `a $x` are)."""
     found = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         return None
@@ -38,7 +38,7 @@ def parse_reference(value: object) -> Reference | None:
 
 
 def look_up(reference: Reference, variables: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any answer
-    """Give the value of ``reference``, or raise `VariableError` that says what is missing."""
+    """Return the value of ``reference``, or raise `VariableError` that says what is missing."""
     if reference.name not in variables:
         known = ", ".join(f"${name}" for name in variables) or "none"
         raise VariableError(f"{reference} has no value yet; known here: {known}")

@@ -1,4 +1,4 @@
-"""A project's words as plain data and back: how they get from pytest's process to the command's."""
+"""Converts a project's words to plain data and back, to send them from pytest to the command."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from pytest_supercache.scenario.grammar import Field, Kind, VerbSignature, Vocab
 
 
 def to_data(vocabulary: Vocabulary) -> dict[str, Any]:
-    """Return the vocabulary as data that JSON can hold."""
+    """Return the vocabulary as JSON-safe data."""
     return {
         "systems": list(vocabulary.systems),
         "guarantees": {
@@ -29,7 +29,7 @@ def to_data(vocabulary: Vocabulary) -> dict[str, Any]:
 
 
 def from_data(data: dict[str, Any]) -> Vocabulary:
-    """Return the vocabulary that `to_data` was given."""
+    """Return the vocabulary that `to_data` has converted."""
     return Vocabulary(
         systems=tuple(data["systems"]),
         guarantees={

@@ -1,8 +1,8 @@
 """Checks `wait_for`: each names an existing step of another user, and there is no cycle.
 
-A circle is a cycle of "cannot start before": a step after the one above it, a wait after its
-event, a user's end after the last step. The walk has a stack of its own, for a file may hold more
-steps than Python has frames.
+A cycle is one of "cannot start before": a step after the one above it, a wait after its event, a
+user's end after the last step. The search has an explicit stack, because a file may have more steps
+than Python has frames.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ _END = 1_000_000  # a user's end stands behind every position that a file can ho
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A step as far as waiting goes: where it stands, and the id it has or the event it awaits."""
+    """A step in the order of waits: its place, and its id or the event that it awaits."""
 
     user: str
     position: int
@@ -30,7 +30,7 @@ class Mark:
 def check_waits(
     users: Sequence[str], ids: Sequence[Mark], waits: Sequence[Mark], findings: Findings
 ) -> None:
-    """Report waits for what is not there, for oneself, and in a circle."""
+    """Report waits for missing steps, for the same user, and in a cycle."""
     events = _events(users, ids, findings)
     targets: dict[Place, Place] = {}
     for wait in waits:
@@ -61,7 +61,7 @@ def _events(users: Sequence[str], ids: Sequence[Mark], findings: Findings) -> di
     events: dict[str, Place] = {user: (user, _END) for user in users}
     for mark in ids:
         event = f"{mark.user}.{mark.name}"
-        # Names may hold dots: the step `b` of user `a` reads like the user `a.b`.
+        # Names may contain dots: the step `b` of user `a` reads like the user `a.b`.
         if events.setdefault(event, (mark.user, mark.position))[0] != mark.user:
             findings.report(
                 mark.span, f"{event!r:.80} already means something else", "choose another id"
@@ -85,7 +85,7 @@ def _report_unknown(
 
 
 def _circles(targets: Mapping[Place, Place]) -> Iterator[list[Place]]:
-    """Give each circle once, as the waits on it in the order of "waits for"."""
+    """Yield each cycle once, as its waits in the order of "waits for"."""
     order = _places_by_user([*targets, *targets.values()])
     done: set[Place] = set()
     for start in targets:
@@ -109,7 +109,7 @@ def _circles_from(
         elif before in path:
             around = list(path)
             circle = around[around.index(before) :]
-            # A place is on the circle by its wait when the next place is what it waits for.
+            # A place belongs to the cycle by its wait if the next place is what it waits for.
             after = [*circle[1:], circle[0]]
             yield [
                 place for place, to in zip(circle, after, strict=True) if targets.get(place) == to
@@ -125,6 +125,6 @@ def _earlier(
 
 
 def _places_by_user(places: Sequence[Place]) -> dict[Place, Place]:
-    """Link each place to the one before it in its user's flow; steps between do not matter."""
+    """Link each place to the one before it in its user's flow, skipping steps without a place."""
     in_order = sorted(set(places))
     return {later: earlier for earlier, later in pairwise(in_order) if earlier[0] == later[0]}

@@ -1,8 +1,8 @@
-"""Which scenario files, or others, lie below some paths, whether or not anybody collects them.
+"""Finds scenario files, or others, below some paths, whether or not pytest collects them.
 
-Folders of version control, virtual environments and installed packages are passed over; links that
-leave the root are told and not followed. The walk ends after a number of entries, so that one tree
-has one answer on every machine.
+Folders of version control, virtual environments and installed packages are skipped; links that
+leave the root are reported and not followed. The walk ends after a number of entries, so that the
+same tree gives the same result on every machine.
 """
 
 import os
@@ -14,7 +14,7 @@ from pytest_supercache.core.inputs import InputError, read_text
 from pytest_supercache.scenario.names import is_hidden_link, is_scenario_file
 
 ENTRIES_MAX = 500_000
-"""How many files and folders are looked at; about two seconds."""
+"""The most files and folders that are visited; these take about two seconds."""
 
 _NOT_OURS = {".git", ".hg", ".svn", ".bzr", ".jj", "CVS", "_darcs", "__pycache__"}
 _INTERPRETERS = ("bin/python", "Scripts/python.exe", "conda-meta/history")
@@ -22,7 +22,7 @@ _INTERPRETERS = ("bin/python", "Scripts/python.exe", "conda-meta/history")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundFiles:
-    """What there is below some paths."""
+    """The files below some paths, and what could not be visited."""
 
     files: tuple[Path, ...] = ()  # what has such a name, whatever it is
     unread: tuple[Path, ...] = ()  # folders that cannot be listed
@@ -36,7 +36,7 @@ def find_scenario_files(
     is_left_out: Callable[[Path], bool],
     way_to: Callable[[Path], Hashable],
 ) -> FoundFiles:
-    """Look for scenario files below ``paths``, as `find_files` does."""
+    """Find scenario files below ``paths``, as `find_files` does."""
     return find_files(paths, root, is_scenario_file, is_left_out, way_to)
 
 
@@ -47,9 +47,9 @@ def find_files(
     is_left_out: Callable[[Path], bool],
     way_to: Callable[[Path], Hashable] = lambda _: None,
 ) -> FoundFiles:
-    """Look below ``paths`` for files by their names; what is left out is not entered.
+    """Find files below ``paths`` by their names; paths that ``is_left_out`` are not entered.
 
-    A folder that links lead to is entered once for each ``way_to`` it that is not equal to another.
+    A folder that links lead to is entered once for each distinct ``way_to`` it.
     """
     files, unread, outside = dict[Path, None](), list[Path](), list[Path]()
     paths = list(paths)
@@ -95,7 +95,7 @@ def _kept(
     is_wanted: Callable[[str], bool],
     is_left_out: Callable[[Path], bool],
 ) -> Iterator[tuple[Path, bool]]:
-    """Yield what matters of a folder, and whether it is a folder."""
+    """Yield the wanted files and folders among ``entries``, each with whether it is a folder."""
     has_packages = any(entry.name == "package.json" for entry in entries)
     for entry in entries:
         is_folder = _is_folder(entry)
@@ -112,15 +112,15 @@ def _kept(
 
 
 def _is_environment(folder: Path) -> bool:
-    """Say whether a folder is an environment of Python and not only looks like one to pytest."""
+    """Say whether a folder is a Python environment, and does not only look like one to pytest."""
     has_mark = any(os.path.lexists(folder / name) for name in ("pyvenv.cfg", "conda-meta"))
     return has_mark and any(os.path.lexists(folder / name) for name in _INTERPRETERS)
 
 
 def _is_linked_work_tree(folder: Path) -> bool:
-    """Say whether git has checked out another commit of a repository here (`git worktree add`).
+    """Say whether a folder is a linked work tree of a repository (`git worktree add`).
 
-    A repository in the repository has a file ``.git``, too, but shares no folder with another one.
+    A repository inside of a repository, too, has a file ``.git``, but no common folder.
     """
     try:
         said = read_text(folder / ".git").removeprefix("gitdir:").strip()

@@ -1,4 +1,4 @@
-"""When a word is so near a known one that it must be a slip of the pen."""
+"""Decides whether a word is so near to a known one that it must be misspelt."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
@@ -9,7 +9,7 @@ _LENGTH_MIN = 5  # below that a slip and another word look alike: `note` is not 
 
 
 def is_misspelt(word: str, known: Iterable[str]) -> bool:
-    """Tell whether ``word`` is none of the known words, but almost."""
+    """Say whether ``word`` is nearly, but not exactly, one of the known words."""
     return _LENGTH_MIN <= len(word) <= 30 and any(
         word != name and SequenceMatcher(a=word, b=name).ratio() >= _NEARNESS for name in known
     )

@@ -1,7 +1,7 @@
-"""A scenario as the text of a file: the way back from `validate`, for what a search has found.
+"""Writes a scenario as the text of a file: the inverse of `validate`, for what a search has found.
 
-Flows are written out, tables become `cases:`, and a value that would be read as something else is
-quoted. What is read from the text is what was written.
+Flows are expanded, tables become `cases:`, and a value that would be read as something else is
+quoted. Reading the text gives the same scenario.
 """
 
 import json
@@ -42,7 +42,7 @@ _PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$/-]*(:[A-Za-z0-9_.$/-]+)*")
 
 
 def written(scenario: Scenario, comments: Iterable[str] = ()) -> str:
-    """Return the text of a file that says what ``scenario`` says, below some comment lines."""
+    """Return the text of a file with the content of ``scenario``, below some comment lines."""
     lines = [f"# {printable(line)}" for comment in comments for line in comment.splitlines()]
     lines += [f"scenario: {_scalar(scenario.title)}", f"id: {_scalar(scenario.id)}"]
     lines += _systems(scenario)
@@ -193,7 +193,7 @@ def _looks_like_a_matcher(name: str, fields: int) -> bool:
 
 
 def _raw(matcher: Matcher | Raises) -> Any:
-    """Give the data that `literal:` was given: nothing else makes fields of such names."""
+    """Return the data of a `literal:`, which alone can have fields with the names of matchers."""
     match matcher:
         case Equal(value=value):
             return value
@@ -214,12 +214,12 @@ def _flow(data: Any) -> str:
 
 
 def _scalar(value: Any, is_name: bool = False) -> str:
-    """Write a scalar, quoted when YAML would read it as something else."""
+    """Return a scalar, quoted if YAML would read it as something else."""
     if not isinstance(value, str):
         return json.dumps(value)
     is_text = isinstance(parse_scalar(value)[0], str) and _PLAIN.fullmatch(value)
     if is_text and not (is_name and ":" in value):
         return value
-    # The pairs of JSON's \u escapes are two broken characters in YAML.
+    # JSON's \u escapes of a surrogate pair are two broken characters in YAML.
     quoted = json.dumps(value, ensure_ascii=False)
     return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08X}" for sign in quoted)
