@@ -1,7 +1,7 @@
-"""Clients of redis-py that we make: copies of one another, which report to nobody.
+"""Clients of redis-py that are copies of one another and report no metrics.
 
-redis-py tells its metrics of every command; nobody is there who would hear of it from a client of
-ours. What a copy does not do by itself, it leaves to redis-py.
+redis-py reports every command to its metrics, which nobody reads for a client of ours. What a copy
+does not do by itself, it leaves to redis-py.
 """
 
 from functools import lru_cache
@@ -16,29 +16,29 @@ from redis.exceptions import TimeoutError as LateError
 from pytest_supercache.layers.telling import Telling
 
 _LOST = (BrokenConnectionError, LateError, TimeoutError)
-"""After these a client opens its connection anew, if it is used again."""
+"""After these errors a client reconnects, if it is used again."""
 
 _KEYS = frozenset({"keys"})
-"""What redis-py says with a command for those who cache answers."""
+"""The options that redis-py passes with a command for client-side caching."""
 
 
 class Reading:
-    """How a client reads answers: as the one that it is a copy of, until it has its own table.
+    """Reads answers with the table of the original client, until the copy has a table of its own.
 
-    The table has hundreds of rows, and a copy of it would touch them all.
+    The table has hundreds of rows, which a copy of it would all have to touch.
     """
 
     rows: dict[str, Any] | None = None
     """The table that all copies share."""
 
     def share(self, rows: dict[str, Any]) -> None:
-        """Read by this table, until somebody asks for the client's own."""
+        """Read answers with this table, until code accesses the client's own."""
         self.rows = rows
         self.response_callbacks = None
 
     @property
     def response_callbacks(self) -> Any:
-        """The client's own table; whoever asks for it may change it."""
+        """The client's own table, which code that accesses it may change."""
         own = vars(self)["response_callbacks"]
         if own is None:
             own = self.response_callbacks = CaseInsensitiveDict({})
@@ -51,7 +51,7 @@ class Reading:
         vars(self)["response_callbacks"] = table  # where redis-py would have it: see moulds
 
     def shares(self, command: Any, options: Any) -> bool:
-        """Say whether an answer is read by the table that all copies share, and by nothing else."""
+        """Say whether the shared table alone reads the answer of a command."""
         return (
             vars(self)["response_callbacks"] is None
             and options.keys() <= _KEYS
@@ -60,7 +60,7 @@ class Reading:
         )
 
     def read(self, command: str, answer: Any) -> Any:
-        """Read an answer by that table."""
+        """Read an answer with the shared table."""
         assert self.rows is not None, "who shares a table has it"
         row = self.rows.get(command)
         return answer if row is None else row(answer)
@@ -70,7 +70,7 @@ class Client(Reading, Telling, redis.Redis):
     """Sends a command on a connection of its pool, as redis-py does."""
 
     announced_to: object = None
-    """The cache whose door has let through what is sent now: there nobody is told of it again."""
+    """The cache whose door has announced the current command, which is not announced again."""
 
     def _execute_command(self, *args: Any, **options: Any) -> Any:
         pool: Any = self.connection_pool
@@ -98,7 +98,7 @@ class Client(Reading, Telling, redis.Redis):
 
 
 class AsyncClient(Reading, Telling, redis.asyncio.Redis):  # type: ignore[misc] # its bases differ in this
-    """The same on asyncio; its commands take the way of redis-py."""
+    """Reads answers as `Client` does, on asyncio; redis-py sends its commands."""
 
     async def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
         """Read the answer of a command."""
@@ -110,8 +110,8 @@ class AsyncClient(Reading, Telling, redis.asyncio.Redis):  # type: ignore[misc] 
 
 @lru_cache(maxsize=1_000)
 def _stands_for_itself(command: str) -> bool:
-    """Say whether a command is sent as it stands, and its answer has a row under its name.
+    """Say whether a command is sent unchanged, and its answer has a row under its name.
 
-    HIMPORT is not: redis-py sends others before it, once on each connection.
+    HIMPORT is not: redis-py sends other commands before it, once on each connection.
     """
     return command.isupper() and "HIMPORT" not in command

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-"""Where virtual time begins in every execution."""
+"""The instant at which virtual time begins in every execution."""
 
 
 class VirtualClock:
@@ -16,7 +16,7 @@ class VirtualClock:
         self.ahead = 0.0  # how far ahead of the true instant listeners are shown
         self._listeners: list[Callable[[dt.datetime], None]] = []
         self.complaint: Callable[[], str | None] = lambda: None
-        """Says what is wrong if code does not see this clock, although it should."""
+        """Describes why code does not see this clock although it should."""
 
     def now(self) -> float:
         """Return the virtual seconds since the start of the execution."""
@@ -37,14 +37,14 @@ class VirtualClock:
             self._listeners.remove(listener)
 
     def show_ahead(self, seconds: float) -> None:
-        """Show listeners an instant so far ahead of the true one: a node whose clock is wrong."""
+        """Show listeners an instant ahead of the true one, as on a node with a wrong clock."""
         if seconds != self.ahead:
             self.ahead = seconds
             self._tell()
 
     @contextmanager
     def true(self) -> Iterator[None]:
-        """Show the true instant meanwhile."""
+        """Show listeners the true instant inside of the context."""
         ahead = self.ahead
         self.show_ahead(0.0)
         try:
@@ -53,7 +53,7 @@ class VirtualClock:
             self.show_ahead(ahead)
 
     def reset(self) -> None:
-        """Go back to the epoch: a new execution begins."""
+        """Reset to the epoch for a new execution."""
         if self._now or self.ahead:
             self.ahead = 0.0
             self._set(0.0)
@@ -64,7 +64,7 @@ class VirtualClock:
         self._set(seconds)
 
     def advance(self, seconds: float) -> None:
-        """Move forward by ``seconds``, for a test that drives time by hand."""
+        """Move forward by ``seconds``, for a test that drives the clock itself."""
         self.move_to(self._now + seconds)
 
     def _set(self, seconds: float) -> None:
@@ -78,7 +78,7 @@ class VirtualClock:
 
 
 class AheadClock(VirtualClock):
-    """The clock as a node sees it that is ahead of the true time."""
+    """The clock of a node that is ahead of the true time."""
 
     def __init__(self, true: VirtualClock, seconds: float) -> None:
         super().__init__()
@@ -94,5 +94,5 @@ class AheadClock(VirtualClock):
         return self._true.datetime() + dt.timedelta(seconds=self.ahead)
 
     def move_to(self, seconds: float) -> None:
-        """Move the one clock forward, for a test that drives time by hand."""
+        """Move the shared clock forward, for a test that drives the clock itself."""
         self._true.move_to(seconds - self.ahead)

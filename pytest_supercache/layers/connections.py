@@ -1,4 +1,4 @@
-"""Connections that we make: what they are asked for, and what others have to know of them."""
+"""Makes connections, and records the facts about them that other modules need."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,34 +9,34 @@ if TYPE_CHECKING:
     import redis
 
 _CHANNEL = "_supercache_channel"
-"""The attribute of a connection, or of a pool, that holds what is known of it."""
+"""The attribute of a connection, or of a pool, with its `Channel`."""
 
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """What is known of a connection of a client library, or of a pool of them."""
+    """The facts about a connection of a client library, or about a pool of them."""
 
     owner: object = None
-    """The existing cache that it leads to; None: we did not make it."""
+    """The existing cache that it is connected to; None: another party made it."""
     is_private: bool = False
-    """Its commands are our own looks, never steps."""
+    """Its commands are our own reads, never steps."""
     is_tracked: bool = False
-    """Its client keeps answers and is told of changes."""
+    """Its client caches answers and receives invalidations."""
     is_connecting: bool = False
-    """What is said on it now makes the connection."""
+    """The commands that are sent on it now belong to connecting."""
 
 
 _UNKNOWN = Channel()
 
 
 def channel_of(connection: Any) -> Channel:
-    """Return what is known of a connection or a pool; it is not to be changed."""
+    """Return the facts about a connection or a pool; the caller must not change them."""
     known: Channel = getattr(connection, _CHANNEL, _UNKNOWN)
     return known
 
 
 def channel_for(connection: Any) -> Channel:
-    """Return what is known of a connection or a pool, to note more."""
+    """Return the facts about a connection or a pool, for the caller to change."""
     known = channel_of(connection)
     if known is _UNKNOWN:
         known = Channel()
@@ -55,13 +55,13 @@ _ADDRESS_ARGUMENTS = frozenset(
 
 
 def any_connection(module: Any) -> type:
-    """Return the class of every connection; before redis-py 5 that was the one to a host."""
+    """Return the base class of connections; before redis-py 5 that was the one to a host."""
     kind: type = getattr(module, "AbstractConnection", None) or module.Connection
     return kind
 
 
 def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what shapes a connection's behaviour and drop what says where it goes."""
+    """Return the arguments that shape a connection's behaviour, without those of its address."""
     return {
         name: value
         for name, value in arguments.items()
@@ -70,9 +70,9 @@ def portable_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def owned(connection: Any, owner: object) -> Any:
-    """Note that a connection leads to ``owner``, the existing cache of one check.
+    """Record that a connection leads to ``owner``, the existing cache of one check.
 
-    What it was before is forgotten: it may have served our own looks.
+    Earlier facts are discarded: it may have served our own reads.
     """
     setattr(connection, _CHANNEL, Channel(owner))
     return connection
@@ -81,11 +81,11 @@ def owned(connection: Any, owner: object) -> Any:
 def count_connection(pool: Any, library: str = "redis") -> None:
     """Count a connection that is about to be made, as the pools of redis-py and valkey-py do.
 
-    Blocking pools and those of asyncio count by themselves.
+    Blocking pools and those of asyncio do that themselves.
 
     Raises:
-        redis.exceptions.MaxConnectionsError: the pool has as many as it may have; that of valkey
-            likewise.
+        redis.exceptions.MaxConnectionsError: the pool has reached its size; that of valkey
+        likewise.
     """
     made = getattr(pool, "_created_connections", None)
     if made is None or hasattr(pool, "_connections"):
@@ -98,9 +98,9 @@ def count_connection(pool: Any, library: str = "redis") -> None:
 
 
 def own_size(pool: Any) -> int | None:
-    """Return how many connections a pool has that was given a size and refuses to make more.
+    """Return the size of a pool that was given one and raises an error beyond it.
 
-    None: it has the usual size, or it is a blocking pool, which lets wait instead.
+    None: it has the default size, or it is a blocking pool, whose callers wait instead.
     """
     import redis
 
@@ -112,7 +112,7 @@ def own_size(pool: Any) -> int | None:
 
 
 def private_client(connect: Callable[[], Any]) -> "redis.Redis":
-    """Make a client for our own looks: its commands are no steps."""
+    """Make a client for our own reads: its commands are no steps."""
     import redis
 
     def private() -> Any:

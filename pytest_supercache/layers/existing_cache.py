@@ -1,4 +1,4 @@
-"""The cache that was there before: Redis-like, shared by all nodes."""
+"""The cache that existed before the super cache: Redis-like, shared by all nodes."""
 
 import json
 import weakref
@@ -31,7 +31,7 @@ answers it and other layers do not."""
 
 
 class ExistingCache:
-    """The shared cache. Its commands are steps where code under test sends them, not here."""
+    """The shared cache. Commands of the code under test are steps, those of this class are not."""
 
     name = PLACE
 
@@ -54,7 +54,7 @@ class ExistingCache:
         return self.server.url
 
     def client(self, **options: Any) -> "redis.Redis":
-        """Make a ``redis.Redis`` with its own ``options``: decode_responses and others."""
+        """Make a ``redis.Redis`` with its own ``options``, such as decode_responses."""
         self._moulds = self._moulds or of_threads()
         client: redis.Redis = self._moulds.made(options)
         self._lead_here(client.connection_pool, lambda pool: self.join(pool, options))
@@ -63,11 +63,11 @@ class ExistingCache:
     def join(self, pool: Any, arguments: Mapping[str, Any], library: str = "redis") -> Any:
         """Make a connection for a pool, which counts it.
 
-        One that caches on the client's side gets its proxy.
+        A connection with client-side caching gets its proxy.
 
         Raises:
-            redis.exceptions.MaxConnectionsError: the pool has as many as it may have.
-            SupercacheError: the server cannot tell clients of changes.
+            redis.exceptions.MaxConnectionsError: the pool has reached its size.
+            SupercacheError: the server cannot send invalidations to clients.
         """
         count_connection(pool, library)
         connection = self._joined(pool, arguments, library)
@@ -94,10 +94,10 @@ class ExistingCache:
         return owned(proxy(connection, cache, pool._lock), self)  # noqa: SLF001 - one lock for one pool
 
     def connect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
-        """Make a connection that leads here, with the ``arguments`` of whichever pool asks.
+        """Make a connection to this cache, with the ``arguments`` of any pool.
 
         Raises:
-            SupercacheError: it would cache in a way that is not under control.
+            SupercacheError: it would use client-side caching that is not under control.
         """
         _refuse_cache_of_valkey(arguments)
         return owned(self.server.connection(arguments, library), self)
@@ -110,7 +110,7 @@ class ExistingCache:
         return client
 
     def _lead_here(self, pool: Any, connect: Callable[[Any], Any]) -> None:
-        """Let a pool open its connections here, and remember it from then on."""
+        """Make a pool open its connections to this cache, and keep track of it."""
         found = weakref.ref(pool)
 
         def make_connection() -> Any:
@@ -121,10 +121,10 @@ class ExistingCache:
         pool.make_connection = make_connection
 
     def aconnect(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
-        """Make an asyncio connection that leads here.
+        """Make an asyncio connection to this cache.
 
         Raises:
-            SupercacheError: it would cache in a way that is not under control.
+            SupercacheError: it would use client-side caching that is not under control.
         """
         _refuse_cache_of_valkey(arguments)
         return owned(self.server.aconnection(arguments, library), self)
@@ -143,7 +143,7 @@ class ExistingCache:
         self.is_plain = self.is_observed
 
     def peek(self, key: str) -> Any:
-        """Look at ``key`` without taking a step; text where it is text, None when absent."""
+        """Return the value of ``key`` without taking a step; text if it is text, None if absent."""
         strings = self.server.strings()
         return _look(self._look_in(), key) if strings is None else strings.get(key)
 
@@ -156,13 +156,13 @@ class ExistingCache:
         return {key: _look(admin, key) for key in sorted(map(_text, admin.keys("*")))}
 
     def forget_connections(self) -> None:
-        """Close what the pools of clients that we made have opened."""
+        """Close the connections of all pools of clients that we made."""
         for pool in self._pools:
             self.forget_pool(pool)
         self._pools.clear()
 
     def forget_pool(self, pool: Any) -> None:
-        """Take a pool's connections away; those of asyncio cannot be closed without their loop."""
+        """Drop a pool's connections; those of asyncio cannot be closed without their loop."""
         is_kept = self.is_plain and self.server.reuses_connections
         if not is_kept and not iscoroutinefunction(pool.disconnect):
             pool.disconnect()
@@ -171,7 +171,7 @@ class ExistingCache:
         pool.reset()
 
     def keeps_real_time(self) -> bool:
-        """Say whether keys expire by a clock that nobody here moves."""
+        """Say whether keys expire in real time, which the scheduler cannot move."""
         return not self.server.moves_time
 
     def drop(self, key: str | None) -> None:
@@ -197,7 +197,7 @@ class ExistingCache:
         )
 
     def last_deadline(self) -> float | None:
-        """Return the virtual second at which the last lock lease runs out."""
+        """Return the virtual second at which the last lock lease expires."""
         if not self.leases:
             return None
         start = EPOCH.timestamp()
@@ -211,7 +211,7 @@ class ExistingCache:
         )
 
     def expires_at(self, key: str) -> float | None:
-        """Return the virtual second at which ``key`` is gone; None: it has no time to live."""
+        """Return the virtual second at which ``key`` has expired; None: it has no time to live."""
         at = self.server.expiries().get(key)
         return None if at is None else at - EPOCH.timestamp() + EXPIRED_AFTER
 

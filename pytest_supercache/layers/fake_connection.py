@@ -1,9 +1,8 @@
-"""Connections to fakeredis over which commands go as they are, and not as bytes.
+"""Connections to fakeredis that pass the fields of a command on, instead of bytes.
 
-redis-py writes a command down as bytes, and fakeredis, in the same process, reads it from them: a
-quarter of what a command costs. Here its fields go over in a list. Whatever else is sent (the
-commands of a pipeline, what somebody has packed by hand) takes the way of the bytes, and answers
-take the way that they always take.
+redis-py encodes a command as bytes, and fakeredis, in the same process, parses them: a quarter of
+the cost of a command. Here its fields are passed in a list. Anything else (the commands of a
+pipeline, a command that the caller has packed) is sent as bytes, and answers are read as always.
 """
 
 import asyncio
@@ -22,7 +21,7 @@ from redis.connection import (  # type: ignore[attr-defined] # not in its __all_
 
 from pytest_supercache.layers.connections import channel_of
 
-# Older versions have the classes of connections by their first names.
+# Older versions use the former names of the classes of connections.
 _Connection: Any = getattr(fakeredis, "FakeRedisConnection", None) or fakeredis.FakeConnection
 _AsyncConnection: Any = (
     getattr(aioredis, "FakeAsyncRedisConnection", None) or aioredis.FakeConnection
@@ -30,13 +29,13 @@ _AsyncConnection: Any = (
 
 
 class CommandFields(list[bytes]):
-    """The fields of one command, as a server has them when it has read them."""
+    """The fields of one command, as a server has them after parsing."""
 
 
 def fields_of(args: Sequence[Any], encoder: Any, *, is_usual: bool) -> CommandFields:
-    """Return the fields of a command as redis-py would write them; the first may be several.
+    """Return the fields of a command as redis-py would encode them; the first may be several.
 
-    An ``encoder`` that ``is_usual`` need not be asked about text.
+    An ``encoder`` that ``is_usual`` is not called for text.
     """
     name = args[0]
     if isinstance(name, str):
@@ -61,12 +60,12 @@ _USUAL = ("utf-8", "strict")
 
 
 def _is_usual(encoder: Any) -> bool:
-    """Say whether an encoder of redis-py writes text as UTF-8, and cannot be asked to do else."""
+    """Say whether an encoder of redis-py encodes text as strict UTF-8, and is not customized."""
     return type(encoder) is Encoder and (encoder.encoding, encoder.encoding_errors) == _USUAL
 
 
 class FieldsConnection(_Connection):  # type: ignore[misc] # either of two classes
-    """Sends fields where fakeredis takes them."""
+    """Passes fields to fakeredis if its socket takes them."""
 
     is_usual: bool
     packs_usually: bool
@@ -83,7 +82,7 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
         return socket
 
     def send_command(self, *args: Any, **options: Any) -> None:
-        """Send one command, by its fields if redis-py itself would write them down."""
+        """Send one command, by its fields if redis-py itself would encode it."""
         if getattr(self._sock, "takes_fields", False) and self.packs_usually:
             command = (fields_of(args, self.encoder, is_usual=self.is_usual),)
             self.send_packed_command(command, check_health=options.get("check_health", True))
@@ -91,9 +90,9 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
             super().send_command(*args, **options)
 
     def send_announced(self, args: Sequence[Any], door: object) -> None:
-        """Send a command that the door of a cache has let through.
+        """Send a command that the door of a cache has already announced.
 
-        If that is where this connection leads, nobody is told of it once more.
+        If this connection leads to that cache, the command is not announced again.
         """
         socket = self._sock
         takes_fields = getattr(socket, "takes_fields", False) and self.packs_usually
@@ -108,18 +107,18 @@ class FieldsConnection(_Connection):  # type: ignore[misc] # either of two class
 
     @property
     def is_idle(self) -> bool:
-        """Whether it is open, with nothing to read: ready to send a command."""
+        """Whether the connection is open, with nothing to read: ready to send a command."""
         socket = self._sock
         is_open = getattr(socket, "takes_fields", False) and self._server.connected
         return is_open and socket.responses.empty()
 
     def can_read(self, timeout: float | None = 0) -> bool:
-        """Say whether an answer is there; a lost connection counts as one, for redis-py."""
+        """Say whether an answer is there; for redis-py, a lost connection counts as one."""
         return not (timeout == 0 and self.is_idle) and bool(super().can_read(timeout))
 
 
 class AsyncFieldsConnection(_AsyncConnection):  # type: ignore[misc] # either of two classes
-    """Sends fields where fakeredis takes them, on asyncio."""
+    """Passes fields to fakeredis if its socket takes them, on asyncio."""
 
     is_usual: bool
     socket_timeout: float | None
@@ -132,7 +131,7 @@ class AsyncFieldsConnection(_AsyncConnection):  # type: ignore[misc] # either of
             self._sock.enter_loop()
 
     async def send_command(self, *args: Any, **options: Any) -> None:
-        """Send one command; it is there at once, so that no time limit is needed."""
+        """Send one command; it arrives at once, so that no timeout is needed."""
         if not getattr(self._sock, "takes_fields", False):
             await super().send_command(*args, **options)
             return
@@ -145,7 +144,7 @@ class AsyncFieldsConnection(_AsyncConnection):  # type: ignore[misc] # either of
 
     @property
     def is_idle(self) -> bool:
-        """Whether it is open, with nothing to read: ready to send a command."""
+        """Whether the connection is open, with nothing to read: ready to send a command."""
         return self._is_open and self.is_connected and self._sock.responses.empty()
 
     @property
@@ -159,7 +158,7 @@ class AsyncFieldsConnection(_AsyncConnection):  # type: ignore[misc] # either of
 
 
 class _TakesFields:
-    """What a socket of fakeredis has to know to take fields, too."""
+    """A mixin by which a socket of fakeredis also takes fields."""
 
     takes_fields = True
     _paused: bool
@@ -168,7 +167,7 @@ class _TakesFields:
     _process_command: Callable[[CommandFields], None]
 
     def sendall(self, data: Any) -> None:
-        """Deal with a command; what comes while another one blocks has to wait as bytes."""
+        """Process a command; while another one blocks, it has to wait as bytes."""
         deal: Any = super()
         if type(data) is not CommandFields:
             deal.sendall(data)
@@ -178,31 +177,31 @@ class _TakesFields:
             self._process_command(data)
 
     def enter_loop(self) -> None:
-        """Belong to the loop that runs: on a thread there is none."""
+        """Attach the socket to the running loop: on a thread there is none."""
 
     def leave_loop(self) -> None:
-        """Belong to no loop."""
+        """Detach the socket from its loop."""
 
 
 class _TakesFieldsOnALoop(_TakesFields):
-    """The same on asyncio, where a socket belongs to a loop."""
+    """A mixin by which a socket of fakeredis on asyncio, which belongs to a loop, takes fields."""
 
     _event_loop: asyncio.AbstractEventLoop | None
 
     def enter_loop(self) -> None:
-        """Belong to the loop that runs, with nothing unread."""
+        """Attach the socket to the running loop, with nothing unread."""
         self.responses = _Answers()
         self._response_available = _Heard()
         self._event_loop = asyncio.get_running_loop()
         self._loop_thread_ident = threading.get_ident()
 
     def leave_loop(self) -> None:
-        """Belong to no loop: what it holds may go."""
+        """Detach the socket from its loop, so that the loop can be freed."""
         self._event_loop = None
 
 
 class _Answers(asyncio.Queue[Any]):
-    """A queue that is quick while nobody waits for what it will hold."""
+    """A queue with fast operations while no task waits for an item."""
 
     _queue: Any
     _getters: Any
@@ -224,7 +223,7 @@ class _Answers(asyncio.Queue[Any]):
 
 
 class _Heard(asyncio.Event):
-    """Is set after every answer; waiters are only woken when it was not."""
+    """An event that is set after every answer, and wakes waiters only if it was not set."""
 
     _value: bool
 
@@ -234,7 +233,7 @@ class _Heard(asyncio.Event):
 
 
 class _Ready(threading.Event):
-    """The same for threads."""
+    """The same for threads: an event that wakes waiters only if it was not set."""
 
     _flag: bool
 

@@ -1,4 +1,4 @@
-"""fakeredis behind the existing cache: in this process, on the time that the scheduler moves."""
+"""Runs fakeredis behind the existing cache: in this process, in virtual time."""
 
 import copy
 import time
@@ -14,7 +14,7 @@ from pytest_supercache.layers.reuse import Reuse, is_emptied, shape_of
 
 
 class FakeRedisServer:
-    """fakeredis: the default, in this process, on virtual time."""
+    """The default server: fakeredis, in this process, in virtual time."""
 
     url = "redis://localhost:6379/0"
     backend = "fakeredis"
@@ -34,7 +34,7 @@ class FakeRedisServer:
         self._reuse_on_loops = Reuse()
 
     def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
-        """Make a connection to the present server, of redis-py or valkey-py."""
+        """Make a connection of redis-py or valkey-py to the current server."""
         arguments = portable_arguments(arguments)
         if library == "valkey":
             import fakeredis
@@ -44,12 +44,12 @@ class FakeRedisServer:
         return self._lent(self._reuse, _connection_class(), arguments)
 
     def own_reader(self, client: str) -> type | None:
-        """Return the class that reads replies in its own way, for one client library at a time."""
+        """Return the class that parses replies in its own way, for one client library at a time."""
         kinds = _connection_class().__mro__ if client == "Redis" else ()
         return next((kind for kind in kinds if "read_response" in vars(kind)), None)
 
     def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
-        """Make an asyncio connection to the present server, of redis-py or valkey-py."""
+        """Make an asyncio connection of redis-py or valkey-py to the current server."""
         from pytest_supercache.layers.fake_connection import AsyncFieldsConnection
 
         arguments = portable_arguments(arguments)
@@ -63,7 +63,7 @@ class FakeRedisServer:
         return self._lent(self._reuse_on_loops, AsyncFieldsConnection, arguments)
 
     def _lent(self, reuse: Reuse, make: Any, arguments: Mapping[str, Any]) -> Any:
-        """Return a connection that may serve the next execution, too: one that is idle, or new."""
+        """Return an idle connection, or a new one, that may serve the next execution, too."""
         shape = shape_of(arguments)
         connection = reuse.take(shape, self._server)
         if connection is None:
@@ -72,10 +72,10 @@ class FakeRedisServer:
         return connection
 
     def reset(self, *, was_plain: bool = False) -> None:
-        """Start over, with a new server unless the old one only needs to forget its keys.
+        """Start over, with a new server unless clearing the keys of the old one is enough.
 
         Args:
-            was_plain: connections saw nothing but reads and writes of keys.
+            was_plain: all connections have only read and written keys.
         """
         self._reuse.collect(are_plain=was_plain)
         self._reuse_on_loops.collect(are_plain=was_plain)
@@ -94,14 +94,14 @@ class FakeRedisServer:
         return found
 
     def save(self) -> Any:
-        """Return the content of every database, to be given to :meth:`load`."""
+        """Return the content of every database, for :meth:`load`."""
         return {
             number: copy.deepcopy(database._dict)  # noqa: SLF001 - no public way to the items
             for number, database in self._server.dbs.items()
         }
 
     def load(self, saved: Any) -> None:
-        """Put back what :meth:`save` returned; connections stay."""
+        """Restore the content that :meth:`save` returned; connections stay."""
         for number in {*self._server.dbs, *saved}:
             database = self._server.dbs[number]
             for key in list(database):
@@ -110,10 +110,10 @@ class FakeRedisServer:
                 database[key] = item
 
     def expiries(self) -> dict[str, float]:
-        """Return key -> the Unix time at which it expires, for keys that have a TTL.
+        """Return the Unix time of expiry, by key, for keys that have a TTL.
 
-        fakeredis forgets a key when it is next looked at; until then it is here and must not count,
-        or it would hide the deadlines that are still to come.
+        fakeredis removes an expired key at the next access; until then it is here and must not
+        count, or it would hide the deadlines that are still to come.
         """
         timed = [
             (key, item.expireat)
@@ -132,10 +132,10 @@ class FakeRedisServer:
         return found
 
     def quiesce(self) -> None:
-        """It answers at once."""
+        """Do nothing, because fakeredis answers at once."""
 
     def close(self) -> None:
-        """Nothing to stop."""
+        """Do nothing, because there is no process to stop."""
 
 
 @cache
@@ -145,7 +145,7 @@ def _version() -> str:
 
 @cache
 def _connection_class() -> type:
-    """Return the class of connections; fakeredis is imported when the first one is made."""
+    """Return the class of connections; import fakeredis when the first one is made."""
     from pytest_supercache.layers.fake_connection import FieldsConnection
 
     return FieldsConnection

@@ -1,6 +1,6 @@
 """Messages between nodes: published in one step, delivered to each node in a step of its own.
 
-Usually they name what to forget; a message may also carry a new value.
+Usually a message names a key to invalidate; it may also carry a new value.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ PREFIX = "messages@"
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What a message brings that does not merely invalidate; of which version, if it says so."""
+    """The new value that a message carries, with its version if the publisher gave one."""
 
     value: Any
     version: int | None = None
@@ -43,11 +43,11 @@ class Mailbox:
         self.now: Callable[[], float] = float
 
     def subscribe(self, deliver: Callable[[str], None]) -> None:
-        """Call ``deliver`` with the key of each message when its turn comes."""
+        """Call ``deliver`` with the key of each message when the message is delivered."""
         self._deliver = deliver
 
     def put(self, key: str, cause: StepId | None = None, update: Update | None = None) -> None:
-        """Queue an invalidation or an update of ``key`` that the step ``cause`` has published."""
+        """Queue an invalidation or an update of ``key``, published by the step ``cause``."""
         self._queue.append((key, cause, update))
 
     @property
@@ -56,45 +56,45 @@ class Mailbox:
         return self._queue[0][1] if self._queue else None
 
     def clear(self) -> None:
-        """Forget what was not delivered."""
+        """Drop all undelivered messages."""
         self._queue.clear()
         self.hurry()
 
-    # -- what faults do to the messages that were put last ----------------------------------------
+    # -- faults of the messages that were put last ------------------------------------------------
 
     def drop_last(self, count: int) -> None:
-        """Lose them on the way."""
+        """Lose the last ``count`` messages."""
         for _ in range(count):
             self._queue.pop()
 
     def repeat_last(self, count: int) -> None:
-        """Send them twice."""
+        """Duplicate the last ``count`` messages."""
         self._queue.extend(list(self._queue)[-count:])
 
     def overtake(self, count: int) -> bool:
-        """Let them overtake those that are still on their way; False when there are none."""
+        """Let the last ``count`` messages overtake all earlier ones; False if there are none."""
         self._queue.rotate(count)
         return len(self._queue) > count
 
     def hold_last(self, count: int, until: float) -> None:
-        """Deliver them, and what comes after them, only from the virtual second ``until`` on."""
+        """Delay the last ``count`` messages and all later ones to the virtual second ``until``."""
         self._free = len(self._queue) - count
         self._held_until = until
 
     def hurry(self) -> None:
-        """Hold nothing back any more."""
+        """Delay no message any longer."""
         self._held_until, self._free = 0.0, 0
 
     @property
     def held_until(self) -> float | None:
-        """When the clock brings a message that is held back; None: there is none."""
+        """The virtual second at which a delayed message becomes deliverable, else None."""
         is_held = len(self._queue) > self._free and self._held_until > self.now()
         return self._held_until if is_held else None
 
     # -- delivering --------------------------------------------------------------------------------
 
     def pending(self) -> tuple[str, Footprint] | None:
-        """Announce the delivery of the oldest message."""
+        """Announce the delivery of the oldest message; None if there is none, or it is delayed."""
         if not self._queue or (not self._free and self.held_until is not None):
             return None
         key, _, update = self._queue[0]
@@ -112,7 +112,7 @@ class Mailbox:
 
 
 Published = Callable[[Mailbox, int], None]
-"""Is told of each mailbox into which so many messages were put."""
+"""Called with each mailbox, and the number of messages that were put into it."""
 
 
 class Bus:
@@ -125,30 +125,30 @@ class Bus:
         self.published: Published = nothing_more
 
     def join(self, mailbox: Mailbox) -> None:
-        """Let a node hear what is published from now on."""
+        """Let a node receive all later messages."""
         assert mailbox.node is not None, "a mailbox belongs to a node"
         mailbox.now = self.now
         self.mailboxes[mailbox.node] = mailbox
 
     def hurry(self) -> None:
-        """Hold no message back any more."""
+        """Delay no message any longer."""
         for mailbox in self.mailboxes.values():
             mailbox.hurry()
 
     def held_until(self) -> float | None:
-        """Return when the clock brings the next message that is held back."""
+        """Return the virtual second at which the next delayed message is delivered."""
         held = [mailbox.held_until for mailbox in self.mailboxes.values()]
         return min((until for until in held if until is not None), default=None)
 
     def publish(self, keys: Sequence[str]) -> None:
-        """Publish the invalidation of ``keys`` to every node, the publisher's own included."""
+        """Publish the invalidation of ``keys`` to every node, including the publisher's own."""
         label, footprint = self._announced(keys)
         self._switch.step(label, footprint, kind="super_cache")
         self._put(keys)
         self._switch.answered(label)
 
     def send(self, key: str, update: Update) -> None:
-        """Publish a new value of ``key`` to every node, the publisher's own included."""
+        """Publish a new value of ``key`` to every node, including the publisher's own."""
         label, footprint = self._announced([key], "send")
         self._switch.step(label, footprint, kind="super_cache")
         self._put([key], update)
@@ -185,8 +185,8 @@ def _is_open(mailbox: Mailbox) -> bool:
 
 
 def nothing_more(_mailbox: Mailbox, _count: int) -> None:
-    """Messages take their way without a fault."""
+    """Let messages pass without a fault."""
 
 
 def _ignored(_key: str, _update: Update) -> None:
-    """Nobody here takes values from messages."""
+    """Ignore an update, on a node that takes no values from messages."""

@@ -1,7 +1,7 @@
 """Copies clients and pools of redis-py from the first one made with the same options.
 
-To make them costs as much as two commands. Only what is known is copied; of what changes, every
-client and every pool has its own.
+Making them costs as much as two commands. Only known attributes are copied; every client and every
+pool has its own mutable ones.
 """
 
 import asyncio
@@ -35,16 +35,17 @@ _KNOWN = (
         _POOL | {"encoder_class"},
     ),
 )
-"""What a client and its pool consist of, in the versions of redis-py that we know how to copy."""
+"""The attributes of a client and its pool, in the versions of redis-py that can be copied."""
 
 
 class Moulds:
-    """Clients of one library on pools of one class.
+    """Copies clients of one library, with pools of one class.
 
     Args:
-        client: makes a client of a pool, given as ``connection_pool``.
-        pool: makes a pool of usual options.
-        any_pool: makes one of others, or of a given size: giving a connection back is a step there.
+        client: makes a client with a pool, passed as ``connection_pool``.
+        pool: makes a pool with default options.
+        any_pool: makes one with other options or a given size: there, releasing a connection is a
+            step.
         lock: makes the locks that both have.
     """
 
@@ -71,7 +72,7 @@ class Moulds:
         self._changing: dict[type, list[tuple[str, Callable[[], Any]]]] = {}
 
     def made(self, options: Mapping[str, Any]) -> Any:
-        """Return a client on a pool of its own, made with ``options``, or the like of one."""
+        """Return a client with a pool of its own, made with ``options`` or copied from one."""
         shape = None if "max_connections" in options else shape_of(options)
         mould = None if shape is None else self._moulds.get(shape)
         if mould is not None:

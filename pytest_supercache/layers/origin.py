@@ -1,4 +1,4 @@
-"""The source of truth: versioned, and it knows the order of its commits."""
+"""The source of truth: it versions values, and records the order of its commits."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -17,7 +17,7 @@ PLACE = "origin"
 class Origin:
     """A key-value store in which every call is one step and every change gets a version.
 
-    Values are plain data; they are copied on the way in and out, as a database would do it.
+    Values are plain data; they are copied on the way in and out, as a database would do.
     """
 
     name = PLACE
@@ -33,7 +33,7 @@ class Origin:
         self._position: Any = lambda: (0, None)
 
     def reset(self, given: dict[str, Any], position: Any) -> None:
-        """Start an execution with ``given`` as version 0; ``position`` says (step, actor)."""
+        """Start an execution with ``given`` as version 0; ``position`` returns (step, actor)."""
         self._content = _copied_values(given)
         self._versions = {}
         self.commits = []
@@ -43,7 +43,7 @@ class Origin:
         self._position = position
 
     def get(self, key: str) -> Any:
-        """Read ``key``; None when it is absent."""
+        """Return the value of ``key``; None if it is absent."""
         self._step("read", key, reads=True)
         answer = self._load(key)
         self._switch.answered(f"read {key}")
@@ -64,14 +64,14 @@ class Origin:
         return version
 
     def replace(self, key: str, value: Any, version: int) -> bool:
-        """Commit ``value`` if ``key`` is still of this version, and say whether it was."""
+        """Commit ``value`` if ``key`` still has this version, and say whether it had."""
         self._step("replace", key)
         was_still = self._replace(key, value, version)
         self._switch.answered(f"replace {key}")
         return was_still
 
     def version(self, key: str) -> int:
-        """Return how often ``key`` was committed in this execution; given content is version 0."""
+        """Return the number of commits of ``key`` in this execution; given content is version 0."""
         self._step("version of", key, reads=True)
         answer = self._versions.get(key, 0)
         self._switch.answered(f"version of {key}")
@@ -90,11 +90,11 @@ class Origin:
 
     @property
     def aio(self) -> "AsyncOrigin":
-        """The same origin for coroutines: its calls are awaited, so others can go between them."""
+        """The same origin for coroutines: its calls are awaited, so other tasks can run between."""
         return AsyncOrigin(self, self._switch)
 
     def peek(self, key: str) -> Any:
-        """Look at ``key`` without taking a step."""
+        """Return the value of ``key`` without taking a step."""
         return _copied(self._content.get(key))
 
     def content(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class Origin:
         return _copied_values(self._content)
 
     def restore(self, content: dict[str, Any]) -> None:
-        """Put back what :meth:`content` returned; commits stay as they are."""
+        """Restore what :meth:`content` returned; commits stay as they are."""
         self._content = _copied_values(content)
 
     def _step(self, verb: str, key: str, *, reads: bool = False) -> None:
@@ -132,14 +132,14 @@ class Origin:
         return is_still
 
     def _draft(self, key: str, value: Any) -> int:
-        """Note a change that is not committed yet; return its number."""
+        """Record a change that is not committed yet; return its number."""
         self.watched = True
         step, _ = self._position()
         self.drafts.append(Draft(key, _copied(value), step))
         return len(self.drafts) - 1
 
     def _end(self, drafts: list[int], *, committed: bool) -> None:
-        """Note what became of changes; of several to one key only the last one is committed."""
+        """Record the outcome of changes; of several to one key only the last one is committed."""
         step, _ = self._position()
         last = {self.drafts[number].key: number for number in drafts}
         for number in drafts:
@@ -158,7 +158,7 @@ class Origin:
 
 
 class Transaction:
-    """Changes that nobody sees before they are committed together."""
+    """Changes that become visible together, at commit."""
 
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
@@ -166,7 +166,7 @@ class Transaction:
         self.drafts: list[int] = []  # numbers of the origin's record
 
     def get(self, key: str) -> Any:
-        """Read ``key`` as this transaction sees it."""
+        """Return the value of ``key`` as this transaction sees it."""
         if key in self._changes:
             return _copied(self._changes[key])
         return self._origin.get(key)
@@ -189,14 +189,14 @@ class Transaction:
 
 
 class AsyncOrigin:
-    """The origin as coroutines see it."""
+    """The origin for coroutines: its calls are awaited."""
 
     def __init__(self, origin: Origin, switch: Switch) -> None:
         self._origin = origin
         self._switch = switch
 
     async def get(self, key: str) -> Any:
-        """Read ``key``; None when it is absent."""
+        """Return the value of ``key``; None if it is absent."""
         await self._step("read", key, reads=True)
         answer = self._origin._load(key)  # noqa: SLF001 - one idea in three classes
         await self._switch.aanswered(f"read {key}")
@@ -217,14 +217,14 @@ class AsyncOrigin:
         return version
 
     async def replace(self, key: str, value: Any, version: int) -> bool:
-        """Commit ``value`` if ``key`` is still of this version, and say whether it was."""
+        """Commit ``value`` if ``key`` still has this version, and say whether it had."""
         await self._step("replace", key)
         was_still = self._origin._replace(key, value, version)  # noqa: SLF001
         await self._switch.aanswered(f"replace {key}")
         return was_still
 
     async def version(self, key: str) -> int:
-        """Return how often ``key`` was committed in this execution."""
+        """Return the number of commits of ``key`` in this execution."""
         await self._step("version of", key, reads=True)
         answer = self._origin._versions.get(key, 0)  # noqa: SLF001
         await self._switch.aanswered(f"version of {key}")
@@ -256,7 +256,7 @@ class AsyncOrigin:
 
 
 class AsyncTransaction:
-    """Changes that nobody sees before they are committed together."""
+    """Changes that become visible together, at commit."""
 
     def __init__(self, origin: AsyncOrigin, kept: Origin) -> None:
         self._origin = origin
@@ -265,7 +265,7 @@ class AsyncTransaction:
         self.drafts: list[int] = []  # numbers of the origin's record
 
     async def get(self, key: str) -> Any:
-        """Read ``key`` as this transaction sees it."""
+        """Return the value of ``key`` as this transaction sees it."""
         if key in self._changes:
             return _copied(self._changes[key])
         return await self._origin.get(key)
@@ -303,10 +303,10 @@ _ATOMS = frozenset({str, bytes, int, float, bool, type(None)})
 
 
 def _copied(value: Any) -> Any:
-    """Return a value that nobody else has."""
+    """Return a copy of a value."""
     return value if type(value) in _ATOMS else deepcopy(value)
 
 
 def _copied_values(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same keys with values that nobody else has, not even among each other."""
+    """Return the same keys with copied values, each copied separately."""
     return {key: _copied(value) for key, value in content.items()}

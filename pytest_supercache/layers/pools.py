@@ -1,8 +1,8 @@
-"""Pools of the clients that we make: those of redis-py, which report to nobody.
+"""Pools of the clients that we make: those of redis-py, without metrics and listeners.
 
-redis-py tells its metrics and its listeners of every connection that is handed out and taken back,
-and on asyncio waits for a lock where nothing can come between. Nobody is there who would hear of it
-from a client of ours.
+redis-py reports every acquired and released connection to its metrics and its listeners, and on
+asyncio acquires a lock although no context switch can occur there. For a client of ours, nobody
+reads these reports.
 """
 
 import os
@@ -22,7 +22,7 @@ class Pool(Telling, redis.ConnectionPool):
     """Hands out connections that are ready to send a command, as the pool of redis-py does."""
 
     def reset(self) -> None:
-        """Forget every connection; in another process redis-py does it, as in a new pool."""
+        """Drop every connection, as in a new pool; redis-py calls this in a forked process."""
         if getattr(self, "pid", None) != os.getpid():
             super().reset()
             return
@@ -31,7 +31,7 @@ class Pool(Telling, redis.ConnectionPool):
         self._in_use_connections = set()
 
     def get_connection(self, *_command: Any, **_options: Any) -> Any:
-        """Return a connection that nobody else has; a broken one is connected anew.
+        """Return a connection for exclusive use; a broken one is reconnected.
 
         Raises:
             redis.ConnectionError: the server cannot be reached.
@@ -61,7 +61,7 @@ class Pool(Telling, redis.ConnectionPool):
         return connection
 
     def release(self, connection: Any) -> None:
-        """Take a connection back; one that is somebody else's is left alone."""
+        """Take a connection back; ignore one of another pool."""
         with self._lock:
             if connection not in self._in_use_connections:
                 return
@@ -75,10 +75,10 @@ class Pool(Telling, redis.ConnectionPool):
 
 
 class AsyncPool(Telling, redis.asyncio.ConnectionPool):
-    """The same on asyncio, where nothing comes between what is not awaited."""
+    """The same on asyncio, where no context switch occurs without an await."""
 
     async def get_connection(self, *_command: Any, **_options: Any) -> Any:
-        """Return a connection that nobody else has; a broken one is connected anew.
+        """Return a connection for exclusive use; a broken one is reconnected.
 
         Raises:
             redis.ConnectionError: the server cannot be reached.
@@ -97,7 +97,7 @@ class AsyncPool(Telling, redis.asyncio.ConnectionPool):
         """Take a connection back.
 
         Raises:
-            KeyError: it is somebody else's.
+            KeyError: the connection is of another pool.
         """
         self._in_use_connections.remove(connection)
         if _is_worn(connection):
@@ -106,7 +106,7 @@ class AsyncPool(Telling, redis.asyncio.ConnectionPool):
 
 
 def _is_silent(pool: Any, connection: Any) -> bool:
-    """Say whether nothing is unread but news of the server, in versions of redis-py that hear."""
+    """Say whether only server notifications are unread, in versions of redis-py that read them."""
     if not connection.can_read():
         return True
     enabled = getattr(pool, "maint_notifications_enabled", None)
@@ -114,6 +114,6 @@ def _is_silent(pool: Any, connection: Any) -> bool:
 
 
 def _is_worn(connection: Any) -> bool:
-    """Say whether a connection is to be made anew, in versions of redis-py that know that."""
+    """Say whether a connection is to be replaced, in versions of redis-py that can tell."""
     should_reconnect = getattr(connection, "should_reconnect", None)
     return should_reconnect is not None and bool(should_reconnect())

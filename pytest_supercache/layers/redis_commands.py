@@ -1,10 +1,10 @@
-"""What a Redis command may read and write: for every command of the server, before it is sent.
+"""Computes the footprint of a Redis command, for every command of the server, before it is sent.
 
-Always a superset: what this module does not know touches everything in its place. Three limits are
-taken on trust, as Redis itself takes them: a script declares its keys, no keyspace notifications
-and no client tracking are switched on.
+It is always a superset: an unknown command accesses everything in its place. Three limits are taken
+on trust, as Redis itself does: a script declares its keys, and no keyspace notifications and no
+client tracking are enabled.
 
-Besides ``place:key`` there are ``place.channels:*`` (who listens, and what is published),
+Besides ``place:key`` there are ``place.channels:*`` (subscriptions, and what is published),
 ``place.scripts:SHA`` (what EVALSHA finds) and ``clock:now`` (commands that set or report a time).
 """
 
@@ -30,8 +30,8 @@ TABLE = {name: (kind, keys) for kind, keys, names in GROUPS for name in _names(n
 
 _CONTAINERS = frozenset(name for name, (kind, _) in TABLE.items() if kind == "container")
 
-# Commands about one connection: no other connection can tell whether they ran. WATCH is not among
-# them, it reads its keys; the commands between MULTI and EXEC are joined by whoever sends them.
+# Commands about one connection: no other connection can observe whether they ran. WATCH is not
+# among them, it reads its keys; the sender joins the commands between MULTI and EXEC.
 _CONNECTION = _names(
     "PING, ECHO, HELLO, AUTH, QUIT, SELECT, ASKING, READONLY, READWRITE, MULTI, EXEC, DISCARD, "
     "UNWATCH, CLIENT SETINFO, CLIENT SETNAME, CLIENT GETNAME, CLIENT ID, CLIENT INFO, "
@@ -46,8 +46,8 @@ _PUBSUB = _names(
     "PUBSUB SHARDNUMSUB"
 )
 
-# They set, report or compare a moment. XADD makes ids from the time; consumer groups measure how
-# long an entry has been idle.
+# They set, report or compare a moment. XADD makes ids from the time; consumer groups measure the
+# idle time of an entry.
 _TIMED = _names(
     "SETEX, PSETEX, EXPIRE, EXPIREAT, PEXPIRE, PEXPIREAT, GETEX, TTL, PTTL, EXPIRETIME, "
     "PEXPIRETIME, RESTORE, RESTORE-ASKING, HEXPIRE, HEXPIREAT, HPEXPIRE, HPEXPIREAT, HTTL, HPTTL, "
@@ -73,7 +73,7 @@ _SCRIPT_TIMES = re.compile(
 # A call whose command is not one plain string: redis.call(command, key), local call = redis.call.
 _SCRIPT_COMPUTES_COMMAND = re.compile(r"call(?!\s*\(\s*([\"'])[\w.]+\1\s*[,)])")
 
-# Where the time to wait stands, and how many of its units make a second.
+# The position of the timeout, and its units per second.
 _TIMEOUTS = {
     "BLPOP": (-1, 1),
     "BRPOP": (-1, 1),
@@ -89,14 +89,14 @@ _TIMEOUTS = {
 
 
 class _Command(NamedTuple):
-    """A command as the server sees it: container commands keep their second word in ``words``."""
+    """A command as the server parses it: container commands keep their second word in ``words``."""
 
     name: str  # "SET", "CLIENT SETNAME"
     words: list[str]
 
 
 class _Touched(NamedTuple):
-    """Keys found in the arguments; ``unclear`` means that there may be others."""
+    """Keys in the arguments; ``unclear`` means that there may be others."""
 
     reads: list[str]
     writes: list[str]
@@ -104,13 +104,13 @@ class _Touched(NamedTuple):
 
 
 def footprint(args: Sequence[Any], place: str = PLACE, script: str | None = None) -> Footprint:
-    """Say what a command may read and write.
+    """Return what a command may read and write.
 
     Args:
         args: as given to redis-py's ``execute_command``: ``("SET", "k", 1)``, ``("CLIENT ID",)``.
         place: the layer that the keys belong to.
         script: the text that EVALSHA stands for, if known; without it any script may publish and
-            look at the clock.
+            read the clock.
     """
     command = _parse(args)
     name, words = command
@@ -133,7 +133,7 @@ def footprint(args: Sequence[Any], place: str = PLACE, script: str | None = None
 
 
 class Described(NamedTuple):
-    """What a command says about itself before it is sent."""
+    """The facts about a command that are known before it is sent."""
 
     label: str  # "GET product:42"
     footprint: Footprint
@@ -147,7 +147,7 @@ class Described(NamedTuple):
 
 
 def has_changed_nothing(args: Sequence[Any], answer: Any) -> bool:
-    """Say whether a command has changed nothing, as its answer shows."""
+    """Say whether a command has changed nothing, as shown by its answer."""
     command = described(args)
     if not command.footprint.writes:
         return True
@@ -156,7 +156,7 @@ def has_changed_nothing(args: Sequence[Any], answer: Any) -> bool:
 
 
 def described(args: Sequence[Any], place: str = PLACE) -> Described:
-    """Describe a command; short ones are remembered, because every execution sends the same."""
+    """Describe a command; short ones are cached, because every execution sends the same ones."""
     if len(args) >= 8:
         return _described(place, *args)
     if _TEXT.issuperset(map(type, args)):  # as most are: no loop in Python
@@ -190,7 +190,7 @@ def _described(place: str, *args: Any) -> Described:
 
 
 def needs_scripts(name: str) -> bool:
-    """Say whether a command runs, keeps or looks at scripts or functions of the server."""
+    """Say whether a command runs, stores or reads scripts or functions of the server."""
     return name in _SCRIPTS or name.partition(" ")[0] in {"SCRIPT", "FUNCTION"}
 
 
@@ -200,7 +200,7 @@ def is_of_cluster(name: str) -> bool:
 
 
 def _is_attempt(options: Sequence[str]) -> bool:
-    """Say whether a SET with these options is answered by whether it has set the key."""
+    """Say whether the answer of a SET with these options tells whether it has set the key."""
     upper = set(map(str.upper, options))
     return not upper.isdisjoint({"NX", "XX"}) and "GET" not in upper
 
@@ -211,10 +211,9 @@ _remembered = lru_cache(maxsize=1_000, typed=True)(_described)
 
 
 def blocking(args: Sequence[Any]) -> float | None:
-    """Return for how many seconds a command may wait (``inf``: for ever); None if it never does.
+    """Return the seconds for which a command may block (``inf``: for ever); None if it never does.
 
-    In a transaction no command waits. A time that cannot be read makes the server answer with an
-    error at once.
+    In a transaction no command blocks. For a malformed timeout the server returns an error at once.
     """
     name, words = _parse(args)
     if name in {"XREAD", "XREADGROUP"}:
@@ -236,7 +235,7 @@ def blocking(args: Sequence[Any]) -> float | None:
 
 
 def normalised(args: Sequence[Any]) -> str:
-    """Name a command with its keys or channels and without its values: ``GET product:42``."""
+    """Return a command with its keys or channels and without its values: ``GET product:42``."""
     command = _parse(args)
     name, words = command
     if name in _PUBSUB:
@@ -244,21 +243,21 @@ def normalised(args: Sequence[Any]) -> str:
         shown = channels[:1] if name in {"PUBLISH", "SPUBLISH"} else channels
     else:
         touched = _touched(command)
-        # In the order of the arguments: this is the order in which people know them.
+        # In the order of the arguments, which people know.
         keys = {*touched.reads, *touched.writes}
         shown = list(dict.fromkeys(word for word in words[1:] if word in keys))
     return " ".join([name, *shown])
 
 
 def text(argument: Any) -> str:
-    """Write an argument as redis-py would send it, as text; bytes and text are one."""
+    """Return an argument as redis-py would send it, as text; bytes and text are equal."""
     if isinstance(argument, bytes | bytearray | memoryview):
         return bytes(argument).decode("utf-8", "backslashreplace")
     return repr(argument) if isinstance(argument, float) else str(argument)
 
 
 def _parse(args: Sequence[Any]) -> _Command:
-    """Split a name of two words, and find out whether the second word belongs to the name."""
+    """Split a name of two words, and decide whether the second word belongs to the name."""
     if not args:
         return _Command("", [])
     words = [*text(args[0]).split(), *map(text, args[1:])]
@@ -272,7 +271,7 @@ def _keys_footprint(command: _Command, place: str) -> Footprint:
     reads, writes, unclear = _touched(command)
     specs = TABLE[command.name][1]
     if unclear or not specs or not (reads or writes):
-        # Commands that look at the whole keyspace, and those whose keys cannot be found here.
+        # Commands that read the whole keyspace, and those whose keys cannot be found here.
         changes = any(spec.writes for spec in specs)
         return _both(f"{place}:*") if changes else Footprint(reads=frozenset({f"{place}:*"}))
     written = frozenset(f"{place}:{key}" for key in writes)
@@ -291,7 +290,7 @@ def _touched(command: _Command) -> _Touched:
 
 
 def _find(spec: Keys, command: _Command) -> list[str] | None:
-    """Return the keys of one specification; None when they cannot be told from the arguments."""
+    """Return the keys of one specification; None if the arguments do not determine them."""
     words = command.words
     if spec.find == "unknown":
         return _find_in_sort(words)
@@ -329,7 +328,7 @@ def _numbered(words: list[str], begin: int, number: int, first: int, step: int) 
 
 
 def _find_in_sort(words: list[str]) -> list[str] | None:
-    """SORT alone has keys that cannot be specified: BY and GET follow values, STORE is anywhere."""
+    """Return no more keys of SORT; None with BY or GET (keys by values) or STORE (anywhere)."""
     return [] if {"BY", "GET", "STORE"}.isdisjoint(word.upper() for word in words[2:]) else None
 
 
@@ -339,7 +338,7 @@ def _both(*resources: str) -> Footprint:
 
 
 def _unknown(name: str, place: str) -> Footprint:
-    """Everything in the place, except where the command is known to leave channels alone."""
+    """Return everything in the place, without channels if the command cannot use them."""
     if name in {"FLUSHDB", "FLUSHALL", "SWAPDB"}:
         return _both(f"{place}:*")
     everything = _both(f"{place}:*", f"{place}.channels:*", f"{place}.scripts:*")
@@ -355,7 +354,7 @@ def _script_cache(name: str, words: list[str], place: str) -> Footprint:
 
 
 def _script(name: str, words: list[str], place: str, script: str | None) -> Footprint:
-    """What a script may do besides using its keys."""
+    """Return what a script may access besides its keys."""
     body = words[1] if len(words) > 1 else ""
     result = NOTHING
     if name in {"EVAL", "EVAL_RO"}:

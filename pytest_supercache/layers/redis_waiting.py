@@ -22,9 +22,9 @@ class Waiting(NamedTuple):
 
 
 def waiting(args: Sequence[Any]) -> Waiting | None:
-    """Say how a command may wait for others; None: it does not, or not for what they store.
+    """Describe how a command may wait for others; None: it does not, or not for what they store.
 
-    One that is not well-formed does not: the server answers with an error.
+    A malformed command does not: the server returns an error.
     """
     seconds = blocking(args)
     if seconds is None:
@@ -53,7 +53,7 @@ def _waiting(name: str, seconds: float, words: Sequence[Any]) -> Waiting | None:
 
 
 def _newest(words: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """Yield where ``$`` stands, which is the last id when the command is sent, and its stream."""
+    """Yield the position of each ``$``, the last id when the command is sent, and its stream."""
     first = [text(word).upper() for word in words].index("STREAMS") + 1
     streams = (len(words) - first) // 2
     for at in range(first + streams, len(words)):

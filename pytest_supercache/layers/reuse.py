@@ -1,29 +1,29 @@
-"""Connections and servers of fakeredis that serve one execution after the other.
+"""Reuses connections and servers of fakeredis in later executions.
 
-To connect costs as much as six commands, on asyncio as ten. A connection through which nothing but
-plain reads and writes of keys went remembers nothing of them, so it may be led to the next
-execution's server as if it had been opened there. After anything else (a transaction, a
-subscription, SELECT, a script, a client option, an error) it is closed.
+Connecting costs as much as six commands, on asyncio as ten. A connection with only plain reads and
+writes of keys has no state of them, so it may be attached to the next execution's server as if it
+had been opened there. After anything else (a transaction, a subscription, SELECT, a script, a
+client option, an error) it is closed.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 _SHAPES = frozenset({"decode_responses", "encoding", "encoding_errors", "protocol", "db"})
-"""What a connection to be used again may have been asked for."""
+"""The options that a reusable connection may have."""
 
 Shape = tuple[tuple[str, Any], ...]
 
 
 class Reuse:
-    """The connections of one server after the other."""
+    """The connections to one server after the other."""
 
     def __init__(self) -> None:
         self._idle: dict[Shape, list[Any]] = {}
         self._lent: list[tuple[Shape, Any]] = []
 
     def take(self, shape: Shape | None, server: Any) -> Any:
-        """Return an idle connection of this shape, led to ``server``; None: there is none."""
+        """Return an idle connection of this shape, attached to ``server``; None: there is none."""
         idle = [] if shape is None else self._idle.get(shape, [])
         if not idle:
             return None
@@ -33,12 +33,12 @@ class Reuse:
         return connection
 
     def lend(self, shape: Shape | None, connection: Any) -> None:
-        """Note that somebody uses a connection until the next :meth:`collect`."""
+        """Record that a connection is in use until the next :meth:`collect`."""
         if shape is not None:
             self._lent.append((shape, connection))
 
     def collect(self, *, are_plain: bool) -> None:
-        """Take back what was lent: to use it again if only plain commands went through all."""
+        """Take all lent connections back, for reuse if all commands were plain."""
         for shape, connection in self._lent:
             if are_plain and _is_clean(connection):
                 connection._sock.leave_loop()  # noqa: SLF001 - as below
@@ -49,7 +49,7 @@ class Reuse:
 
 
 def shape_of(arguments: Mapping[str, Any]) -> Shape | None:
-    """Return what a connection was asked for; None: it is too special to be used again."""
+    """Return the options of a connection; None: they rule out its reuse."""
     said = {name: value for name, value in arguments.items() if value is not None}
     if not _SHAPES.issuperset(said):
         return None
@@ -60,7 +60,7 @@ _SOCKET = frozenset({"_client_info", "_db", "_db_num", "_server", "responses"})
 
 
 def _is_clean(connection: Any) -> bool:
-    """Say whether a connection is open, of a fakeredis that we know, with nothing unread."""
+    """Say whether a connection is open, of a known fakeredis version, with nothing unread."""
     socket: Any = getattr(connection, "_sock", None)
     if not getattr(socket, "takes_fields", False) or not hasattr(connection, "_server"):
         return False
@@ -68,7 +68,7 @@ def _is_clean(connection: Any) -> bool:
 
 
 def _lead(connection: Any, server: Any) -> None:
-    """Let a connection belong to ``server``, as a socket does that was opened there now."""
+    """Attach a connection to ``server``, as if its socket had been opened there now."""
     socket = connection._sock  # noqa: SLF001 - fakeredis has no public way to move one
     connection._server = socket._server = server  # noqa: SLF001
     socket._db = server.dbs[socket._db_num]  # noqa: SLF001
@@ -80,18 +80,18 @@ def _lead(connection: Any, server: Any) -> None:
 _DATABASE = frozenset(
     {"_change_callbacks", "_dict", "_expiry_heap", "_watches", "condition", "time"}
 )
-"""What a database of fakeredis consists of, in the versions that we know how to empty."""
+"""The attributes of a database of fakeredis, in the versions that can be emptied."""
 
 _KEPT = frozenset(
     {"_next_client_id", "acl", "clients", "closed_sockets", "config", "connected", "dbs",
      "lastsave", "lock", "pause_mode", "pause_until", "psubscribers", "scan_cursors",
      "script_cache", "server_type", "sockets", "ssubscribers", "subscribers", "version"}
 )  # fmt: skip
-"""What a fakeredis server consists of, in the versions that we know how to empty."""
+"""The attributes of a fakeredis server, in the versions that can be emptied."""
 
 
 def is_emptied(server: Any) -> bool:
-    """Make a server new through which only plain reads and writes went; False: it is another."""
+    """Empty a server that had only plain reads and writes; False if it cannot be emptied."""
     if vars(server).keys() != _KEPT or server.lock.locked():
         return False
     if not all(map(_is_idle, server.dbs.values())):
@@ -108,7 +108,7 @@ def is_emptied(server: Any) -> bool:
 
 
 def _is_idle(database: Any) -> bool:
-    """Say whether nobody watches a database or waits for what it will hold."""
+    """Say whether no connection watches a database or blocks on it."""
     if vars(database).keys() != _DATABASE:
         return False
     return not (database._watches or database._change_callbacks)  # noqa: SLF001

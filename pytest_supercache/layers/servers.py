@@ -1,4 +1,4 @@
-"""What stands behind the existing cache: fakeredis in this process, or a real server we start."""
+"""The servers behind the existing cache: fakeredis in this process, or a real server."""
 
 import shutil
 import socket
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     import redis
 
 START_SECONDS = 10.0
-"""How long a server may take to answer its first PING."""
+"""The longest time until a server answers its first PING."""
 
 STOP_SECONDS = 5.0
-"""How long it may take to end when it is asked to."""
+"""The longest time until a server ends after a request."""
 
 _ENDS_WITH_US = """
 exec 3<&0
 (trap "" HUP INT TERM; read -r _ <&3; kill -9 $$; rm -rf "$0") &
 exec "$@" 3<&- </dev/null
 """
-"""What a shell does: before it becomes the server it leaves somebody behind who ends the server,
+"""The program of a shell: before it becomes the server, it forks a process that kills the server,
 and removes its folder, as soon as the lifeline on its input is cut."""
 
 
@@ -78,28 +78,28 @@ class RealServer:
         return self._socket
 
     def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
-        """Make a connection to the server, of redis-py or valkey-py."""
+        """Make a connection of redis-py or valkey-py to the server."""
         make: Any = import_module(f"{library}.connection").UnixDomainSocketConnection
         return make(path=self._socket, **portable_arguments(arguments))
 
     def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
-        """Make an asyncio connection to the server, of redis-py or valkey-py."""
+        """Make an asyncio connection of redis-py or valkey-py to the server."""
         make: Any = import_module(f"{library}.asyncio.connection").UnixDomainSocketConnection
         return make(path=self._socket, **portable_arguments(arguments))
 
     def reset(self, *, was_plain: bool = False) -> None:  # noqa: ARG002 - they are closed anyway
-        """Drop all data, scripts and functions; connections are closed by those who made them."""
+        """Drop all data, scripts and functions; connections are closed by their owners."""
         self._admin.flushall()
         self._admin.script_flush()
         if self._has_functions:
             self._admin.function_flush()
 
     def strings(self) -> dict[str, str] | None:
-        """There is no short cut into another process."""
+        """Return None, because another process has no shortcut to its content."""
         return None
 
     def save(self) -> Any:
-        """Return the content of every database, to be given to :meth:`load`."""
+        """Return the content of every database, for :meth:`load`."""
         numbers = (int(name.removeprefix("db")) for name in self._admin.info("keyspace"))
         saved = {}
         for number in numbers:
@@ -108,7 +108,7 @@ class RealServer:
         return saved
 
     def load(self, saved: Any) -> None:
-        """Put back what :meth:`save` returned."""
+        """Restore what :meth:`save` returned."""
         self._admin.flushall()
         for number, content in saved.items():
             with self._database(number) as database:
@@ -123,11 +123,11 @@ class RealServer:
             client.connection_pool.disconnect()
 
     def expiries(self) -> dict[str, float]:
-        """Real time cannot be moved, so no expiry is a deadline here."""
+        """Return nothing, because real time cannot be moved, so no expiry is a deadline."""
         return {}
 
     def quiesce(self) -> None:
-        """Return when everything that was sent before is answered, and all has been told of it."""
+        """Return when all earlier commands are answered and all invalidations were sent."""
         _quiesce(self._admin)
 
     def close(self) -> None:
@@ -153,13 +153,13 @@ class RealServer:
 
 
 CLAIM = "pytest-supercache"
-"""What our first connection to a database is called, so that others see whose it is."""
+"""The name of our first connection to a database, which marks it as taken."""
 
 
 class ForeignServer:
-    """A server that somebody else runs, named by a URL; its database is ours while we run.
+    """A server of the user, named by a URL; its database is ours during the run.
 
-    It is emptied at every reset and in the end, so it must be empty, and nobody else's.
+    It is emptied at every reset and at the end, so it must be empty and unused.
     """
 
     runs_scripts = True
@@ -199,7 +199,7 @@ class ForeignServer:
         self.description = f"redis {facts['redis_version']} at {shown}"
 
     def _is_anybody_elses(self) -> bool:
-        """Say whether who was here before us has made the same claim; claims end with their run."""
+        """Say whether an older connection has the same claim; claims end with their run."""
         own, database = self._admin.client_id(), self._pool.connection_kwargs.get("db", 0)
         return any(
             each["name"] == CLAIM and each["db"] == str(database) and int(each["id"]) < own
@@ -207,7 +207,7 @@ class ForeignServer:
         )
 
     def connection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
-        """Make a connection to the server, of redis-py or valkey-py."""
+        """Make a connection of redis-py or valkey-py to the server."""
         own = {name: value for name, value in portable_arguments(arguments).items() if name != "db"}
         pool: Any = self._pool
         if library != "redis":
@@ -215,7 +215,7 @@ class ForeignServer:
         return pool.connection_class(**{**pool.connection_kwargs, **own})
 
     def aconnection(self, arguments: Mapping[str, Any], library: str = "redis") -> Any:
-        """Make an asyncio connection to the server, of redis-py or valkey-py."""
+        """Make an asyncio connection of redis-py or valkey-py to the server."""
         own = {name: value for name, value in portable_arguments(arguments).items() if name != "db"}
         pool = import_module(f"{library}.asyncio").ConnectionPool.from_url(self.url)
         return pool.connection_class(**{**pool.connection_kwargs, **own})
@@ -225,28 +225,28 @@ class ForeignServer:
         self._admin.flushdb()
 
     def strings(self) -> dict[str, str] | None:
-        """There is no short cut into another process."""
+        """Return None, because another process has no shortcut to its content."""
         return None
 
     def save(self) -> Any:
-        """Return the stored bytes and remaining TTLs, to be given to :meth:`load`."""
+        """Return the stored bytes and remaining TTLs, for :meth:`load`."""
         return _dump(self._admin)
 
     def load(self, saved: Any) -> None:
-        """Put back what :meth:`save` returned."""
+        """Restore what :meth:`save` returned."""
         self._admin.flushdb()
         _restore(self._admin, saved)
 
     def expiries(self) -> dict[str, float]:
-        """Real time cannot be moved, so no expiry is a deadline here."""
+        """Return nothing, because real time cannot be moved, so no expiry is a deadline."""
         return {}
 
     def quiesce(self) -> None:
-        """Return when everything that was sent before is answered, and all has been told of it."""
+        """Return when all earlier commands are answered and all invalidations were sent."""
         _quiesce(self._admin)
 
     def close(self) -> None:
-        """Empty the database and close our own connections; the server stays."""
+        """Empty the database and close our own connections; the server keeps running."""
         self._admin.flushdb()
         self._disconnect()
 
@@ -259,7 +259,7 @@ AnyServer = FakeRedisServer | RealServer | ForeignServer
 
 
 def start_server(backend: str) -> AnyServer:
-    """Start what ``--supercache-backend`` names.
+    """Start the server that ``--supercache-backend`` names.
 
     Raises:
         SupercacheError: the name is unknown, or the server cannot be started or reached.
@@ -277,12 +277,12 @@ def start_server(backend: str) -> AnyServer:
 
 
 def shown_address(url: str) -> str:
-    """Return a server's name or URL without credentials, whether or not the URL is valid."""
+    """Return a server's name or URL without credentials, valid or not."""
     return masked_address(url) if ":" in url and _is_wrong(url) else masked(url)
 
 
 def _refuse_wrong_url(url: str) -> None:
-    """Refuse a URL that redis-py would read otherwise than it is meant.
+    """Refuse a URL that redis-py would parse in another way than the user means.
 
     Raises:
         SupercacheError: a user or password ends it too early, or its port or an option is wrong.
@@ -308,7 +308,7 @@ def _is_wrong(url: str) -> bool:
 
 
 def _knows_the_options_of(url: str) -> bool:
-    """Say whether redis-py takes what stands behind the question mark."""
+    """Say whether redis-py accepts the options after the question mark."""
     import redis
 
     try:
@@ -319,7 +319,7 @@ def _knows_the_options_of(url: str) -> bool:
 
 
 def _addresses(arguments: Mapping[str, Any]) -> frozenset[Any]:
-    """Return where a pool with these arguments leads: a path, or a host by its name and numbers."""
+    """Return the addresses of a pool with these arguments: a path, or a host and its numbers."""
     if "path" in arguments:
         return frozenset({arguments["path"]})
     host, port = arguments.get("host", "localhost"), arguments.get("port", 6379)
@@ -328,7 +328,7 @@ def _addresses(arguments: Mapping[str, Any]) -> frozenset[Any]:
 
 
 def _quiesce(admin: "redis.Redis") -> None:
-    """Ask twice: a server writes the answers of one turn in any order, then begins the next."""
+    """Ping twice: a server writes the answers of one loop in any order, then begins the next."""
     admin.ping()
     admin.ping()
 
@@ -349,7 +349,7 @@ def _restore(admin: "redis.Redis", saved: dict[Any, tuple[bytes, int]]) -> None:
 
 
 def _stop(process: "subprocess.Popen[bytes]", folder: str, lifeline: Lifeline) -> None:
-    """Stop a server of this process; a forked one leaves its parent's alone."""
+    """Stop a server of this process; a forked process must not stop its parent's."""
     if not lifeline.is_held:
         return
     lifeline.cut()  # before it is waited for: until then its number is nobody else's

@@ -1,4 +1,4 @@
-"""All layers of one scenario: built once, reset for every execution, seen through nodes."""
+"""All layers of one scenario: built once, reset for every execution, accessed through nodes."""
 
 import shutil
 import tempfile
@@ -17,7 +17,7 @@ from pytest_supercache.layers.super_cache import SuperCache
 
 
 class NodeLayers:
-    """What a system on one node is given."""
+    """The layers that a system on one node gets."""
 
     def __init__(self, node: str, stack: "Stack") -> None:
         self.node = node
@@ -29,7 +29,7 @@ class NodeLayers:
         self._stack = stack
 
     def at(self, node: str) -> "NodeLayers":
-        """Return the layers of another node: where a balancer may send a request as well."""
+        """Return the layers of another node, to which a load balancer may send a request."""
         return self._stack.node(node)
 
     @property
@@ -39,7 +39,7 @@ class NodeLayers:
 
 
 FOLDER_PREFIX = "supercache-"
-"""How the name of the folder begins that an execution may write to."""
+"""The prefix of the folder that an execution may write to."""
 
 
 class Stack:
@@ -69,18 +69,18 @@ class Stack:
             self.super_caches[node] = super_cache
 
     def forget_nodes(self) -> None:
-        """Forget every node: each hears messages, so one too many would be one too many actors."""
+        """Remove every node: each receives messages, so one too many would add an actor."""
         self.super_caches.clear()
         self.bus.mailboxes.clear()
 
     def forget_content(self) -> None:
-        """Empty every layer, messages included, while connections stay as they are."""
+        """Empty every layer, including messages, while connections stay as they are."""
         self.restore_shared(({}, {}))
         for super_cache in self.super_caches.values():
             super_cache.restart()
 
     def reset(self, given: Mapping[str, Mapping[str, Any]], position: Any) -> None:
-        """Start an execution: the clock at its beginning, every layer with its given content."""
+        """Start an execution: reset the clock, and set every layer to its given content."""
         self.clock.reset()
         self.origin.reset(dict(given.get("origin", {})), position)
         self.existing_cache.reset(given.get("existing_cache", {}))
@@ -91,7 +91,7 @@ class Stack:
 
     @property
     def tmp_path(self) -> Path:
-        """A folder that is empty at the start of every execution, always of the same name."""
+        """A folder that is empty at the start of every execution, always with the same name."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -99,17 +99,17 @@ class Stack:
 
     @property
     def has_files(self) -> bool:
-        """Whether anything was put into the folder."""
+        """Whether the folder has any content."""
         return self._folder is not None and any(self._folder.iterdir())
 
     def deadlines(self, leases_only: bool) -> list[float]:
-        """Return when the next entry of each layer ends, or the next lock lease."""
+        """Return when the next entry of each layer expires, or the next lock lease."""
         found = [self.existing_cache.deadline(leases_only)]
         found += [] if leases_only else [cache.deadline() for cache in self.super_caches.values()]
         return [at for at in found if at is not None]
 
     def content(self) -> Layers:
-        """Return what every layer holds, without taking a step; layers nobody used are left out."""
+        """Return the content of every layer that was used, without taking a step."""
         content: Layers = {
             super_cache.name: super_cache.content()
             for super_cache in self.super_caches.values()
@@ -121,32 +121,32 @@ class Stack:
         return content
 
     def shared_content(self) -> tuple[Any, Any]:
-        """Return the content of the layers that all nodes share, to be put back."""
+        """Return the content of the layers that all nodes share, to be restored later."""
         return self.existing_cache.server.save(), self.origin.content()
 
     def restore_shared(self, content: tuple[Any, Any]) -> None:
-        """Put back what :meth:`shared_content` returned."""
+        """Restore what :meth:`shared_content` returned."""
         existing, origin = content
         self.existing_cache.server.load(existing)
         self.origin.restore(origin)
 
     def drop(self, layer: str, key: str | None, node: str) -> None:
-        """Remove ``key`` (None: everything) from a layer of ours, as eviction or a flush does."""
+        """Remove ``key`` (None: everything) from a layer, as eviction or a flush does."""
         if layer == "existing_cache":
             self.existing_cache.drop(key)
         else:
             self.node(node).super_cache.drop(key)
 
     def close_to_faults(self) -> None:
-        """Let go of the execution whose faults had a part in what happened."""
+        """Detach the faults of the last execution."""
         self.bus.published = nothing_more
 
     def open_to_faults(self, published: Published, ahead: dict[str, float]) -> None:
-        """Let faults have what is published, and the clocks of nodes be ahead."""
+        """Pass published messages to the faults, and set the clocks of nodes ahead."""
         self.bus.published, self.ahead = published, ahead
 
     def fail_over(self, missed: int) -> bool:
-        """Go on with a replica that lacks the last writes; False when it lacks nothing."""
+        """Fail over to a replica that lacks the last writes; False if it lacks nothing."""
         cache = self.existing_cache
         if len(cache.history) < missed:
             return False
@@ -155,7 +155,7 @@ class Stack:
         return cache.content() != before
 
     def close(self) -> None:
-        """Remove what is left on disk and close connections; the server is somebody else's."""
+        """Remove the folder and close connections; the server belongs to the caller."""
         self.existing_cache.forget_connections()
         self._remove_folder()
 

@@ -1,4 +1,4 @@
-"""The reference super cache: in process, one per node, kept fresh by published invalidations.
+"""The reference super cache: in process, one per node, updated by published invalidations.
 
 It can also grant leases on a miss, as in "Scaling Memcache at Facebook" (NSDI 2013, section 3.2.1):
 a fill is only stored while its lease is in force, and an invalidation voids it.
@@ -16,7 +16,7 @@ _CLOCK = frozenset({"clock:now"})
 
 
 class SuperCache:
-    """A node's own cache of values. A value that is None counts as absent."""
+    """A node's own cache of values. None as a value counts as absent."""
 
     def __init__(self, node: str, switch: Switch, bus: Bus) -> None:
         self.node = node
@@ -46,7 +46,7 @@ class SuperCache:
         self.mailbox.is_open = True
 
     def get(self, key: str) -> Any:
-        """Look ``key`` up; None when it is absent."""
+        """Return the value of ``key``; None if it is absent."""
         self._step("look up", key, reads=True)
         answer = self.peek(key)
         self._switch.answered(f"look up {key}")
@@ -59,7 +59,7 @@ class SuperCache:
         self._switch.answered(f"store {key}")
 
     def get_or_lease(self, key: str) -> tuple[Any, int | None]:
-        """Look ``key`` up; on a miss also take the lease that a fill needs.
+        """Return the value of ``key``; on a cache miss also take the lease that a fill needs.
 
         Returns:
             The value and None, or None and the lease. A newer lease voids an older one.
@@ -84,7 +84,7 @@ class SuperCache:
         self._switch.answered("unsubscribe")
 
     def subscribe(self) -> None:
-        """Hear of what is published from now on; a super cache does so from the start."""
+        """Receive all later messages; a super cache does so from the start."""
         self._switch.step("subscribe", self._subscribing, kind="super_cache")
         self.mailbox.is_open = True
         self._switch.answered("subscribe")
@@ -99,7 +99,7 @@ class SuperCache:
             self._ends.pop(key, None)
 
     def restart(self) -> bool:
-        """Come up cold: no content, no leases, and messages on their way are lost. Not a step.
+        """Restart with a cold cache: content, leases and messages in flight are lost. Not a step.
 
         Returns:
             Whether anything was lost.
@@ -112,23 +112,23 @@ class SuperCache:
         return had
 
     def invalidate(self, *keys: str) -> None:
-        """Tell every node, this one included, to drop ``keys``; they do it when they hear of it."""
+        """Tell every node, including this one, to drop ``keys`` when the message arrives."""
         self._bus.publish(keys)
 
     def send(self, key: str, value: Any, version: int | None = None) -> None:
-        """Tell every node, this one included, to store ``value`` when it hears of it.
+        """Tell every node, including this one, to store ``value`` when the message arrives.
 
-        With a ``version`` a node refuses what is older than what it was sent before.
+        With a ``version`` a node refuses an update that is older than an earlier one.
         """
         self._bus.send(key, Update(deepcopy(value), version))
 
     @property
     def aio(self) -> "AsyncSuperCache":
-        """The same super cache for coroutines: its calls are awaited, so others can go between."""
+        """The same super cache for coroutines: its calls are awaited, so others can run between."""
         return AsyncSuperCache(self, self._switch, self._bus)
 
     def peek(self, key: str) -> Any:
-        """Look at ``key`` without taking a step."""
+        """Return the value of ``key`` without taking a step."""
         return None if self._is_over(key) else deepcopy(self._content.get(key))
 
     def content(self) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class SuperCache:
         return {key: deepcopy(v) for key, v in self._content.items() if not self._is_over(key)}
 
     def deadline(self) -> float | None:
-        """Return the virtual second at which the next entry ends."""
+        """Return the virtual second at which the next entry expires."""
         now = self._bus.now()
         return min((at for at in self._ends.values() if at > now), default=None)
 
@@ -165,7 +165,7 @@ class SuperCache:
 
     @property
     def _subscribing(self) -> Footprint:
-        """What comes before or after a publication; but it publishes nothing itself."""
+        """The footprint of (un)subscribing: dependent on publications, but none itself."""
         own = frozenset({f"subscription@{self.node}"})
         return Footprint(own | {self.mailbox.name}, own)
 
@@ -199,7 +199,7 @@ class SuperCache:
 
 
 class AsyncSuperCache:
-    """A super cache whose calls are awaited: each is a step, as in the synchronous one."""
+    """The super cache for coroutines: its calls are awaited, and each is a step."""
 
     def __init__(self, cache: SuperCache, switch: Switch, bus: Bus) -> None:
         self._cache = cache
@@ -207,7 +207,7 @@ class AsyncSuperCache:
         self._bus = bus
 
     async def get(self, key: str) -> Any:
-        """Look ``key`` up; None when it is absent."""
+        """Return the value of ``key``; None if it is absent."""
         await self._step("look up", key, reads=True)
         answer = self._cache.peek(key)
         await self._switch.aanswered(f"look up {key}")
@@ -221,7 +221,7 @@ class AsyncSuperCache:
         await self._switch.aanswered(f"store {key}")
 
     async def get_or_lease(self, key: str) -> tuple[Any, int | None]:
-        """Look ``key`` up; on a miss also take the lease that a fill needs."""
+        """Return the value of ``key``; on a cache miss also take the lease that a fill needs."""
         await self._step("look up or lease", key)
         answer = self._cache._look_up_or_lease(key)  # noqa: SLF001
         await self._switch.aanswered(f"look up or lease {key}")
@@ -235,11 +235,11 @@ class AsyncSuperCache:
         return in_force
 
     async def invalidate(self, *keys: str) -> None:
-        """Tell every node, this one included, to drop ``keys``."""
+        """Tell every node, including this one, to drop ``keys``."""
         await self._bus.apublish(keys)
 
     async def send(self, key: str, value: Any, version: int | None = None) -> None:
-        """Tell every node, this one included, to store ``value`` when it hears of it."""
+        """Tell every node, including this one, to store ``value`` when the message arrives."""
         await self._bus.asend(key, Update(deepcopy(value), version))
 
     async def _step(self, verb: str, key: str, *, reads: bool = False) -> None:

@@ -1,12 +1,13 @@
-"""Dispatchers of redis-py, of which a copied client or pool has its own once somebody asks for it.
+"""Creates the event dispatcher of a copied redis-py client or pool only when it is accessed.
 
-They know who listens; a copy of a client begins with the same listeners, and seldom tells them.
+A dispatcher has a table of listeners; a copy of a client starts with the same listeners, and seldom
+calls them.
 """
 
 from typing import Any
 
 _DISPATCHER = {"_async_lock", "_event_listeners_mapping", "_lock"}
-"""What a dispatcher consists of, in the versions of redis-py that we know how to copy."""
+"""The attributes of a dispatcher, in the versions of redis-py that can be copied."""
 
 
 class Telling:
@@ -28,7 +29,7 @@ class Telling:
 
 
 class _Lent:
-    """Stands for a copy that nobody has asked for."""
+    """Stands for a copy of a dispatcher that was not accessed yet."""
 
     __slots__ = ("dispatcher",)
 
@@ -37,12 +38,12 @@ class _Lent:
 
 
 def lend(mould: Telling) -> None:
-    """Let what is copied from ``mould`` from now on begin with its listeners."""
+    """Let all later copies of ``mould`` start with its listeners."""
     mould._event_dispatcher = _Lent(mould._event_dispatcher)  # noqa: SLF001 - it has no public name
 
 
 def _like(dispatcher: Any) -> Any:
-    """Return a dispatcher of its own with the listeners that every one begins with."""
+    """Return a new dispatcher with the listeners of the original."""
     parts = vars(dispatcher)
     if parts.keys() != _DISPATCHER:
         return type(dispatcher)()
