@@ -1,4 +1,4 @@
-"""What conftest files register: systems, verbs and watched calls. Data only; nothing runs here."""
+"""Records what conftest files register: systems, verbs and watched calls. Nothing runs here."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ _Seconds = str | float | Callable[..., Any] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """One watched target: its layer, and which keys it reads and writes.
+    """One watched target: its layer, and the keys that it reads and writes.
 
     ``layer`` and the keys are names, parameter names or callables that take the bound arguments by
     keyword. ``"*"`` is the whole layer.
@@ -57,10 +57,10 @@ class Verb:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decorated:
-    """One use of ``@explore``: where the function stands, and what module was being imported.
+    """One use of ``@explore``: the place of the function, and the module that was being imported.
 
-    A factory decorates one function several times; a module that is imported twice, under two
-    names, does all of it twice.
+    A factory decorates one function several times; a module that is imported under two names
+    decorates all of its functions twice.
     """
 
     path: str
@@ -72,7 +72,7 @@ class Decorated:
 
     @property
     def whichever_import(self) -> tuple[str, int, str, str, int]:
-        """What is equal in each import of one module."""
+        """The fields that are equal in each import of one module."""
         return self.path, self.line, self.name, self.module_path, self.times_before
 
 
@@ -86,20 +86,20 @@ class Registry:
     explored: dict[Decorated, bool] = field(default_factory=dict)  # whether somebody has called it
 
     def decorate(self, one: Decorated) -> Decorated:
-        """Note a use of ``@explore``, which is the first of its module or a further one."""
+        """Record a use of ``@explore``, the first of its module or a further one."""
         while one in self.explored:
             one = replace(one, times_before=one.times_before + 1)
         self.explored[one] = False
         return one
 
     def copy(self) -> "Registry":
-        """Return an independent copy, to come back to later."""
+        """Return an independent copy, to be restored later."""
         return Registry(
             dict(self.systems), dict(self.verbs), dict(self.watches), dict(self.explored)
         )
 
     def become(self, other: "Registry") -> None:
-        """Hold exactly what ``other`` holds."""
+        """Replace the content by that of ``other``."""
         self.systems, self.verbs, self.watches, self.explored = (
             dict(other.systems),
             dict(other.verbs),
@@ -108,7 +108,7 @@ class Registry:
         )
 
     def come_back_to(self, before: "Registry") -> None:
-        """Forget what was registered since, but not what an import of ours registers only once."""
+        """Restore ``before``, but keep our own systems, which an import registers only once."""
         shipped = {
             name: system
             for name, system in self.systems.items()
@@ -138,16 +138,16 @@ def system(
     generator that yields the system and cleans up afterwards.
 
     Args:
-        name: how scenario files name it.
+        name: the name of the system in scenario files.
         state: module-level state of the code under test, ``"package.module:name"`` each.
-        redis: clients that cannot be caught otherwise, ``"package.module:name"`` each.
-        isolate: modules that each node imports for itself; import them inside the factory.
-        roles: what a layer name of the system stands for, as in ``{"dry": "existing_cache"}``.
-        backend: what must stand behind its existing cache, unless the command line says otherwise:
-            ``redis-server`` for a client that caches on its own side.
+        redis: clients that cannot be intercepted otherwise, ``"package.module:name"`` each.
+        isolate: modules that each node imports separately; import them inside the factory.
+        roles: the layer that a layer name of the system means, as in ``{"dry": "existing_cache"}``.
+        backend: the backend that its existing cache needs, unless the command line overrides it:
+            ``redis-server`` for a client with client-side caching.
 
     Raises:
-        SupercacheError: the name is taken by another factory.
+        SupercacheError: another factory has the name.
     """
 
     def register(factory: _Function) -> _Function:
@@ -175,9 +175,9 @@ def verb(
     The function is called with the system, the user, and the step's options by name.
 
     Args:
-        name: how scenario files name it.
-        observes: callable of the answer and the options; returns {key: value} that was seen.
-        writes: callable of the options; returns {key: value} that was written.
+        name: the name of the verb in scenario files.
+        observes: callable of the answer and the options; returns the {key: value} that was seen.
+        writes: callable of the options; returns the {key: value} that was written.
 
     Raises:
         SupercacheError: scenario files could not name or call it, or another function has the name.
@@ -219,21 +219,21 @@ def watch(
     Args:
         target: ``"package.module:Class.method"``, ``"package.module:function"``, or an attribute
             that holds a mapping: ``"package.module:Class._entries"``, ``"package.module:_local"``.
-            ``"package.module:os.replace"`` means the calls which that module makes.
+            ``"package.module:os.replace"`` means the calls of it which that module makes.
         layer: the layer it belongs to, or a callable of the bound arguments that names it.
         reads: the keys it may read: a parameter's name, ``"*"``, or a callable of the arguments.
         writes: the keys it may write, likewise.
-        expires: after how many seconds what it writes is gone: a number, a parameter's name or a
+        expires: the seconds after which a written value expires: a number, a parameter's name or a
             callable of the arguments; None means never.
-        lease: what expires is a lock, so that its end is tried early (``ticks: auto``).
-        clock: it reads a clock: a step, later than the reading before it. If the clock is cut, to
-            milliseconds for instance, equal readings are tried, too. True: its resolution is
-            learnt from its values, so they must not depend on earlier calls; a number: the
-            resolution in seconds, such as 0.001.
-        lines: every line of the function is a step, where the grain is ``line``; the call is none.
+        lease: the value that expires is a lock, so that its end is tried early (``ticks: auto``).
+        clock: the call reads a clock: it is a step, and later than the reading before it. If the
+            clock is truncated, for instance to milliseconds, equal readings are tried, too. True:
+            the resolution is learnt from its values, so they must not depend on earlier calls; a
+            number: the resolution in seconds, such as 0.001.
+        lines: with the grain ``line``, every line of the function is a step; the call is none.
 
     Raises:
-        SupercacheError: the options say nothing, or contradict each other.
+        SupercacheError: the options are empty, or contradict each other.
     """
     declared = Watch(
         target=target, layer=layer, reads=reads, writes=writes, expires=expires, lease=lease,
@@ -244,10 +244,10 @@ def watch(
 
 
 def refuse_nonsense(watch: Watch) -> None:
-    """Raise when a declaration cannot be meant.
+    """Refuse a declaration that makes no sense.
 
     Raises:
-        SupercacheError: it says what to do instead.
+        SupercacheError: naming the alternative.
     """
     named = f"watch({watch.target!r})"
     clock: Any = watch.clock
@@ -273,7 +273,7 @@ def refuse_nonsense(watch: Watch) -> None:
 
 
 def _refuse_other_options(watch: Watch, named: str) -> None:
-    """Raise when options are given together of which one rules out the other."""
+    """Refuse options that exclude each other."""
     if watch.clock and not (watch.reads is watch.writes is watch.expires is None):
         raise SupercacheError(
             f"{named}: clock= is for a function that only reads a clock; leave reads, writes "
@@ -291,7 +291,7 @@ def _refuse_other_options(watch: Watch, named: str) -> None:
 
 
 def _refuse_another(named: str, known: Callable[..., Any], function: Callable[..., Any]) -> None:
-    """Raise when a name is taken; a conftest that is loaded twice registers the same again."""
+    """Refuse a name that is taken; a conftest that is loaded twice may register the same again."""
     if _where(known) != _where(function):
         raise SupercacheError(
             f"{named}: {_where(function)} registers the name that {_where(known)} has. "

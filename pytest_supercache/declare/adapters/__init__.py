@@ -1,7 +1,7 @@
-"""Known libraries: one table of watch declarations each, applied when the library is imported.
+"""Tables of watch declarations for known libraries, each applied when its library is imported.
 
-A table names targets as text and imports nothing of its library. What a version of the library
-does not have is passed over; what a conftest declares for the same target is used instead.
+A table names targets as text and imports nothing of its library. Targets that a version of the
+library lacks are ignored; a conftest's declaration of the same target takes precedence.
 """
 
 from collections.abc import Callable, Container, Iterator
@@ -19,7 +19,7 @@ LIBRARIES = (
 
 
 def declarations(imported: Container[str]) -> Iterator[Watch]:
-    """Yield what the tables declare for modules that are imported."""
+    """Yield the declarations of the tables for modules that are imported."""
     for table in _tables(imported):
         yield from (watch for watch in table.WATCHES if _module(watch.target) in imported)
 
@@ -28,7 +28,7 @@ def state(imported: Container[str]) -> dict[str, Callable[[], Any] | None]:
     """Return the module-level state of imported libraries.
 
     Returns:
-        The name of each object -> what makes a new one for a node; None: a container, which is
+        The factory of a new object for a node, by the object's name; None: a container, which is
         empty when its library is imported.
     """
     found: dict[str, Callable[[], Any] | None] = {}

@@ -1,8 +1,8 @@
 """aiocache: its memory backend never suspends, so no context switch precedes a call.
 
-Its Redis backend sends commands, which are steps already. What is built of these (``@cached``,
-``@cached_stampede``, locks) is not indivisible, so its parts are the steps. Entries end by timers
-of the event loop, which the clock knows.
+Its Redis backend sends commands, which are steps already. Functions that are built on these
+(``@cached``, ``@cached_stampede``, locks) are not atomic, so their parts are the steps. Entries
+expire by timers of the event loop, which the virtual clock knows.
 """
 
 from pytest_supercache.declare.adapters.table import calls

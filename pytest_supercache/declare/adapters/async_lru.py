@@ -1,8 +1,8 @@
 """async-lru: concurrent look-ups of one key await one shared task (single flight).
 
-A look is a part of the call, and nobody comes before it: the call suspends only where the function
-does, or where it waits for the task. A store may push any key out, and every look reorders. Entries
-end by timers of the event loop, which the clock knows.
+A look-up is a part of the call, and no context switch precedes it: the call suspends only where the
+function does, or where it awaits the task. A store may evict any key, and every look-up reorders
+the entries. Entries expire by timers of the event loop, which the virtual clock knows.
 """
 
 from pytest_supercache.declare.adapters.table import calls

@@ -1,7 +1,7 @@
-"""cachelib, and with it Flask-Caching: in the process and in files; both prune when they are full.
+"""cachelib, and so Flask-Caching: caches in the process and in files, which prune when full.
 
-What is built of these (``get_many``, ``set_many``, ``inc``, ``add`` of the file cache) is not
-indivisible there either, so its parts are the steps. Its Redis cache sends commands.
+Functions that are built on these (``get_many``, ``set_many``, ``inc``, ``add`` of the file cache)
+are not atomic there either, so their parts are the steps. Its Redis cache sends commands.
 """
 
 from typing import Any

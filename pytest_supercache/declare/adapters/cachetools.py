@@ -1,7 +1,7 @@
-"""cachetools: its caches evict, so a store may touch any key; all but a few reorder at a look.
+"""cachetools: a store may evict any key; in all but a few classes a look-up reorders the entries.
 
-What is built of these (``get``, ``pop``, ``setdefault``, ``@cached``) is not indivisible there
-either, so it is not declared here: its parts are steps.
+Functions that are built on these (``get``, ``pop``, ``setdefault``, ``@cached``) are not atomic
+there either, so they are not declared here: their parts are the steps.
 """
 
 from pytest_supercache.declare.adapters.table import calls

@@ -1,9 +1,9 @@
-"""cashews: its memory backend, whose coroutines never suspend, so that nobody comes before them.
+"""cashews: its memory backend never suspends, so no context switch precedes a call.
 
-Its Redis backends send commands, which are steps already; with ``client_side=True`` the memory
-backend is what they keep in the process. It reorders at a look and drops the oldest when it is
-full, which no scenario fills when its size is the default; with less room a call may touch any key.
-What is built of these (decorators, locks that wait, tags) is not indivisible; its parts are steps.
+Its Redis backends send commands, which are steps already; with ``client_side=True`` they cache in
+the memory backend. It reorders entries at a look-up and evicts the oldest when full, which no
+scenario reaches with the default size; with a smaller size a call may touch any key. Functions that
+are built on these (decorators, blocking locks, tags) are not atomic; their parts are steps.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""diskcache: a cache in files that the processes of a machine share, each method a transaction.
+"""diskcache: a cache in files, shared by the processes of a machine; each method is a transaction.
 
-It evicts when it is larger than its limit, which no scenario fills when it is the default; with a
-smaller limit a store may touch any key.
+It evicts when it exceeds its limit, which no scenario reaches with the default; with a smaller
+limit a store may touch any key.
 """
 
 from typing import Any

@@ -1,9 +1,9 @@
-"""Django's caches in the process and in files, and its database, each statement a step.
+"""Django: its caches in the process and in files, and its database, with each statement a step.
 
-Its Redis cache sends commands, which are steps already. Both caches evict when they hold too many
-entries, so a store may touch any key; a look drops what has expired. What Django builds of these
-(``incr`` of the file cache, ``get_or_set``, the ``_many`` methods) is not indivisible there either,
-so its parts are the steps.
+Its Redis cache sends commands, which are steps already. Both caches evict when they have too many
+entries, so a store may touch any key; a look-up removes an expired entry. Functions that Django
+builds on these (``incr`` of the file cache, ``get_or_set``, the ``_many`` methods) are not atomic
+there either, so their parts are the steps.
 """
 
 import importlib
@@ -24,7 +24,7 @@ STATE = [
 
 
 def _connections() -> Any:
-    """Make what holds the caches of a process; each of them is made when it is asked for."""
+    """Return a new holder of the caches of a process, which creates each cache at its first use."""
     return importlib.import_module("asgiref.local").Local()
 
 

@@ -1,7 +1,7 @@
-"""dogpile.cache: backends in the process, and time stamps that decide what is stale.
+"""dogpile.cache: backends in the process, and timestamps that decide which values are stale.
 
-Its Redis and memcached backends send commands, which are steps already. A stamp is compared with
-others, so reading the clock is a step: stamps that were taken one after the other differ.
+Its Redis and memcached backends send commands, which are steps already. Timestamps are compared
+with each other, so reading the clock is a step: timestamps taken one after the other differ.
 """
 
 from pytest_supercache.declare.adapters.table import calls
@@ -15,8 +15,8 @@ WATCHES = [
     *calls(_MEMORY, "set set_serialized delete", writes="key"),
     *calls(_MEMORY, "set_multi set_serialized_multi", writes=lambda mapping: list(mapping)),
     *calls(_MEMORY, "delete_multi", writes="keys"),
-    # Who creates a value holds a lock from a registry that is looked into without one, and
-    # that forgets it as soon as nobody holds it: all of the call may touch what belongs to the key.
+    # The creator of a value holds a lock from a registry that is read without a lock, and that
+    # drops it as soon as it is free: the whole call may touch the resources of the key.
     *calls("dogpile.cache.region:CacheRegion", "get_or_create", writes="key"),
     *calls("dogpile.cache.region:CacheRegion", "get_or_create_multi", writes="keys"),
     Watch(target="dogpile.cache.region:time.time", clock=True),

@@ -1,4 +1,4 @@
-"""pymemcache: each request to the server is a step, whichever client it goes through."""
+"""pymemcache: each request to the server is a step, in each of its client classes."""
 
 from pytest_supercache.declare.adapters.table import calls
 

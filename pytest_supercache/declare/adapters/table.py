@@ -1,4 +1,4 @@
-"""The notation of the tables: many methods of one class that touch the same."""
+"""Shorthand for the tables: declares several methods of one class with the same footprint."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from pytest_supercache.declare.registry import Watch
 
 
 def calls(owner: str, names: str, layer: str = "super_cache", **touched: Any) -> list[Watch]:
-    """Declare several methods of ``"package.module:Class"`` alike; ``names`` has blanks between."""
+    """Declare several methods of ``"package.module:Class"`` alike; blanks separate ``names``."""
     return [Watch(target=f"{owner}.{name}", layer=layer, **touched) for name in names.split()]
