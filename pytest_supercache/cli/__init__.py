@@ -1,7 +1,7 @@
-"""The `supercache` command: thin, and the only package that knows click.
+"""The `supercache` command: a thin layer, and the only package that imports click.
 
-Each command reads its arguments, asks another package, and prints the answer. What pytest would
-collect is asked of ``plugin.describing``.
+Each command parses its arguments, calls another package, and prints the result. For what pytest
+would collect, it calls ``plugin.describing``.
 """
 
 import click

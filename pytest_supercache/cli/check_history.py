@@ -1,4 +1,4 @@
-"""``supercache check-history``: can the calls of a recording be put into one order?"""
+"""``supercache check-history``: says whether the calls of a recording are linearizable."""
 
 import sys
 from pathlib import Path
@@ -75,7 +75,7 @@ def _judge(
     svg: Path | None,
     drawn: list[Path],
 ) -> Verdict | None:
-    """Print what there is to say about one recording; None when it cannot be read."""
+    """Print the result for one recording; return None if it cannot be read."""
     try:
         calls = read_calls(path, model, FORMATS[format_])
     except RecordingError as error:
@@ -104,7 +104,7 @@ def _status(found: set[Verdict | None]) -> int:
 
 
 def _draw(core: Core, total: int, recording: Path, folder: Path, drawn: list[Path]) -> Path:
-    """Write the picture; recordings of the same name in different folders get a number."""
+    """Write the picture; for equal names of recordings in different folders, add a number."""
     target, number = folder / f"{recording.name}.svg", 1
     while target in drawn:
         number += 1

@@ -1,4 +1,4 @@
-"""`supercache new`: a scenario file that runs, made from a template."""
+"""`supercache new`: makes a runnable scenario file from a template or a recording."""
 
 import os
 import re
@@ -49,13 +49,13 @@ _format = click.option(
 
 
 def _classes() -> str:
-    """List the classes as users notice them: who meets a conflict seldom knows its name."""
+    """Return a list of the classes by their symptoms: a user seldom knows a conflict's name."""
     rows = (f"  {slug:30}{known.symptom}" for slug, known in CATALOGUE.items() if slug in TEMPLATES)
     return "\b\nClasses, and what users notice (docs/conflicts.md says more):\n" + "\n".join(rows)
 
 
 def _recorded(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command be told of a recording."""
+    """Add the options for a recording to a command."""
     return _history(_model(_format(command)))
 
 
@@ -123,7 +123,7 @@ def new(
 
 
 def _named(key: str | None, conflict: str, *, is_recorded: bool) -> str:
-    """Return the key that a new file is about."""
+    """Return the key of a new file."""
     if key is None:
         return _KEY
     if is_recorded:
@@ -174,7 +174,7 @@ def _system(named: str | None, project: Project) -> str:
 
 
 def _id_of(path: Path, project: Project) -> str:
-    """Make an id of the file's name that no other file has."""
+    """Return an id, made from the file's name, that no other file has."""
     stem = stem_of(path.name)
     word = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-").upper() or "NEW"
     taken = {file.get("id") for file in project.files}

@@ -1,7 +1,8 @@
-"""A scenario drafted from a recording: the calls that have no order, or those that met most.
+"""Drafts a scenario from a recording: from calls that are not linearizable, or the busiest ones.
 
-What was recorded is one interleaving of calls; the draft lets users make the same calls, and the
-search tries all the others. Values are made to differ, because a version is known by its value.
+The recording is one interleaving of calls; the users of the draft make the same calls, and the
+search tries all other interleavings. Values are made unique, because a version is identified by its
+value.
 """
 
 import json
@@ -31,14 +32,14 @@ from pytest_supercache.scenario.variables import parse_reference
 from pytest_supercache.scenario.writing import written
 
 CALLS_MAX = 12
-"""Calls of a draft, if they are not all needed: what the search can still exhaust."""
+"""The most calls of a draft, unless more are needed: as many as the search can still exhaust."""
 
 _TEXT_MAX = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extract:
-    """The calls of one key that a draft is made of, and why these."""
+    """The calls of one key for a draft, and the reason for the choice."""
 
     calls: tuple[Call, ...]
     why: str
@@ -51,7 +52,7 @@ def draft(
 
     Raises:
         RecordingError: the recording cannot be read.
-        SupercacheError: nothing in it can be drafted.
+        SupercacheError: no draft can be made of it.
     """
     calls = read_calls(recording, model, FORMATS[format_])
     extract = extracted(calls, model)
@@ -80,7 +81,7 @@ def draft(
 
 
 def extracted(calls: Sequence[Call], model: Model) -> Extract:
-    """Choose the calls to draft: a violation with what could have mattered, else the busiest."""
+    """Choose the calls to draft: a violation with all that may matter, else the busiest ones."""
     answer = check_calls(calls, (model.initial,))
     if answer.clash is not None:
         own = [call for call in calls if call.key == answer.key]
@@ -100,7 +101,7 @@ def extracted(calls: Sequence[Call], model: Model) -> Extract:
 
 
 def _busiest(calls: Sequence[Call]) -> list[Call]:
-    """Return the neighbouring calls of one key of which most run at once."""
+    """Return the neighbouring calls of one key with the most overlaps."""
     keys: dict[str, list[Call]] = {}
     for call in sorted(calls, key=lambda call: call.called_at):
         keys.setdefault(call.key, []).append(call)
@@ -113,7 +114,7 @@ def _busiest(calls: Sequence[Call]) -> list[Call]:
 
 
 def _neighbours(own: Sequence[Call], call: Call) -> list[Call]:
-    """Return a call with those that were begun shortly before and after it."""
+    """Return a call with those that began shortly before and after it."""
     in_order = sorted(own, key=lambda other: other.called_at)
     at = next(at for at, other in enumerate(in_order) if other is call)
     start = max(min(at - CALLS_MAX // 2, len(own) - CALLS_MAX), 0)
@@ -130,13 +131,13 @@ def _overlaps(window: Sequence[Call]) -> int:
 
 @dataclass(slots=True)
 class _Values:
-    """Makes what is written differ, so that whoever reads it can be told what was read."""
+    """Makes written values unique, so that a read value identifies its write."""
 
     calls: Sequence[Call]
     used: set[str] = field(default_factory=set)
 
     def first(self) -> Any:
-        """Return what the key may have held: an answer that nobody here has written."""
+        """Return the initial value of the key: an answer that no call here has written."""
         written_here = {call.value[1] if call.kind == "cas" else call.value for call in self.calls}
         compared = [call.value[0] for call in self.calls if call.kind == "cas"]
         read = [call.answer for call in self.calls if call.kind in READS and call.returned]
@@ -145,7 +146,7 @@ class _Values:
         return self.fresh(known[0], 0) if known else None
 
     def fresh(self, value: Any, line: int) -> Any:
-        """Return the value, or one that tells where it was written if it is there already."""
+        """Return the value, or one that names its line if the value is used already."""
         plain = json.loads(value.text) if isinstance(value, Json) else value
         if isinstance(plain, str):
             plain = plain[:_TEXT_MAX]
@@ -167,7 +168,7 @@ class _Drafting:
         return {} if self._given is None else {"origin": {self.key: self._given}}
 
     def users(self, calls: Sequence[Call]) -> tuple[UserSpec, ...]:
-        """Make a user of each process; what somebody read first stands there at first."""
+        """Make a user of each process; add the values that must be there at first to `given`."""
         self._given = self.values.first()
         names = _names([call.process for call in calls])
         steps: dict[str, list[StepSpec]] = {}
@@ -198,7 +199,7 @@ class _Drafting:
 
 
 def _recorded(call: Call) -> str:
-    """Say what was recorded, and in which lines."""
+    """Describe the recorded call and its lines."""
     lines = f"lines {call.called_at}-{call.returned_at}" if call.returned else "no answer"
     if call.kind == "cas":
         outcome = {True: "done", False: "failed"}.get(call.answer, "nobody knows")
@@ -208,7 +209,7 @@ def _recorded(call: Call) -> str:
 
 
 def _names(processes: Sequence[str]) -> dict[str, str]:
-    """Name users after processes: a number gets a letter, and no two get the same name."""
+    """Return user names for processes: a number gets a letter, and all names differ."""
     found: dict[str, str] = {}
     for process in dict.fromkeys(processes):
         word = re.sub(r"[^A-Za-z0-9_]+", "_", process)[:40].strip("_")

@@ -1,4 +1,4 @@
-"""`supercache lint` and `supercache fmt`: what is wrong in scenario files, and their layout."""
+"""`supercache lint` and `supercache fmt`: check scenario files, and format them."""
 
 import sys
 from collections.abc import Iterator

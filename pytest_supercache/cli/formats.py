@@ -1,4 +1,4 @@
-"""Problems of scenario files in the formats that terminals, scripts and code hosts read."""
+"""Formats problems of scenario files for terminals, scripts and code hosts."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +12,12 @@ _RULE = "scenario"
 
 
 def as_text(problems: Sequence[Problem]) -> str:
-    """Write what pytest writes: place, message, line, caret, hint."""
+    """Return the same text as pytest shows: place, message, line, caret, hint."""
     return "\n\n".join(map(str, problems))
 
 
 def as_json(problems: Sequence[Problem]) -> str:
-    """Write a list of objects."""
+    """Return a list of JSON objects."""
     rows = [
         {
             "path": problem.path,
@@ -34,12 +34,12 @@ def as_json(problems: Sequence[Problem]) -> str:
 
 
 def as_github(problems: Sequence[Problem]) -> str:
-    """Write workflow commands, which become notes beside the lines of a pull request."""
+    """Return workflow commands, which annotate the lines of a pull request."""
     return "\n".join(map(_github_line, problems))
 
 
 def as_sarif(problems: Sequence[Problem]) -> str:
-    """Write SARIF 2.1.0 for code scanning."""
+    """Return SARIF 2.1.0 for code scanning."""
     run = {
         "tool": {
             "driver": {

@@ -1,4 +1,4 @@
-"""``supercache verdict``, ``message``, ``postmortem``: the gate, from what a run left behind."""
+"""``supercache verdict``, ``message``, ``postmortem``: apply the gate to the files of a run."""
 
 import os
 import sys
@@ -52,7 +52,7 @@ from pytest_supercache.report.verdict_json import write_whole
 _NAMED_MAX = 3  # files that a message names
 _USAGE = 2
 _WRONG_SETTINGS = 4
-"""As pytest ends where it is told something wrong."""
+"""The exit status of pytest for a usage error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Project:
-    """Where a project is, and the rules that decide about its runs."""
+    """The place of a project, and the rules of its gate."""
 
     place: ProjectRoot
     table: Mapping[str, Any]
@@ -78,7 +78,7 @@ class _Project:
 
 
 def mistakes_exit_2(command: Callable[..., None]) -> Callable[..., None]:
-    """Show a mistake of the user as one message."""
+    """Show a mistake of the user as one message, with exit status 2."""
 
     @wraps(command)
     def guarded(*args: Any, **options: Any) -> None:
@@ -92,7 +92,7 @@ def mistakes_exit_2(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def ends_with_1_only_for_no_go(command: Callable[..., None]) -> Callable[..., None]:
-    """Let nothing but NO-GO end with 1, as Python and click do after any error and a lost pipe."""
+    """Reserve exit status 1 for NO-GO; Python and click use it for any error and a broken pipe."""
 
     @wraps(command)
     def guarded(*args: Any, **options: Any) -> None:
@@ -122,7 +122,7 @@ def _finite(_context: click.Context, _option: click.Parameter, hours: float) -> 
 
 
 def _given_id(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
-    """Refuse an empty id, which would be about any run; click takes an empty variable for none."""
+    """Refuse an empty id, which would match any run; click ignores an empty variable."""
     if not (os.environ.get(RUN_ID, "an id") if given is None else given).strip():
         raise click.BadParameter(
             f"it is empty, so any run would do; give an id, or none (and no {RUN_ID})"
@@ -210,7 +210,7 @@ def _draft(draft: Callable[[Mapping[str, Any], Decision, Rules], str], judged: J
 
 
 def _said(judged: Judged, earlier: Mapping[str, Any] | None, *, details: bool) -> list[str]:
-    """Return the lines of the screen, and below them what was asked for besides."""
+    """Return the lines of the screen, followed by the requested details."""
     is_shown = sys.stdout is not None and sys.stdout.isatty()  # closed by the shell, it is None
     width = get_terminal_size().columns if is_shown else None
     lines = screen(judged.decision, judged.document, judged.rules, width)
@@ -229,11 +229,11 @@ def _judge(
     *,
     for_lock: bool = False,
 ) -> Judged:
-    """Decide from a file; a draft may be about an old one, a verdict is held against what is asked.
+    """Decide from a file; a verdict must match what ``asks`` returns, a draft may be of an old run.
 
-    A file that is named may be of a root below the one here: then the rules of that decide. Where
-    the file cannot be read, this says NO VERDICT and ends the process; so it does where a verdict
-    is asked for and the settings are wrong.
+    A named file may belong to a root below the current one: then that root's rules decide. If the
+    file cannot be read, this reports NO VERDICT and ends the process; so it does if the settings
+    are wrong and a verdict is wanted.
     """
     here = _project(place_from, Path.cwd(), known_issues, ends=asks is not None)
     path = file or here.verdict_file
@@ -272,7 +272,7 @@ def _judge(
 def _project(
     find: Callable[[Path], ProjectRoot], folder: Path, known_issues: str | None, *, ends: bool
 ) -> _Project:
-    """Read a project and its rules; where these are wrong, end the process if that is asked for."""
+    """Read a project and its rules; on a mistake in these, end the process if ``ends``."""
     try:
         place = find(folder)
         table = read_table(place.root)
@@ -288,7 +288,7 @@ def _project(
 
 
 def _read(path: Path, root: Path, *, is_named: bool) -> Mapping[str, Any]:
-    """Read a verdict; where there is none in its place, say where there are others."""
+    """Read a verdict; if there is none at its place, name other places that have one."""
     below = [] if is_named or os.path.lexists(path) else list(verdicts_below(root))
     if below:
         shown = " or ".join(os.path.relpath(file) for file in below[:_NAMED_MAX])
@@ -302,7 +302,7 @@ def _run_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _as_known_here(document: Mapping[str, Any], asked: Asked) -> Mapping[str, Any]:
-    """Let a document not name a commit that nobody could compare; a doubt names it."""
+    """Return the document without a commit that cannot be compared; a doubt names the commit."""
     return document if asked.commit else {**document, "commit": None}
 
 

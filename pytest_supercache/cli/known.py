@@ -1,4 +1,4 @@
-"""``supercache known``: draft a waiver for a conflict, and look after those that there are."""
+"""``supercache known``: drafts a waiver for a conflict, and checks the existing waivers."""
 
 import json
 import subprocess
@@ -83,7 +83,7 @@ def check(known_issues: str | None) -> None:
 
 
 def _not_noted(issues: Iterable[KnownIssue], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield which flows of the last run have shown a conflict and are not in its entry."""
+    """Yield the flows of the last run that showed a conflict and are missing in its entry."""
     rows = list(rows)
     for issue in issues:
         flows = flows_of(rows, issue.match)
@@ -95,7 +95,7 @@ def _not_noted(issues: Iterable[KnownIssue], rows: Iterable[Mapping[str, Any]]) 
 
 
 def _moved(last: Path, path: Path) -> Iterator[str]:
-    """Yield what has to move in a file of known issues, as far as the last run tells it."""
+    """Yield the entries of a file that use a former fingerprint, according to the last run."""
     try:
         text = read_text(path)
     except (SupercacheError, FileNotFoundError):
@@ -104,7 +104,7 @@ def _moved(last: Path, path: Path) -> Iterator[str]:
 
 
 def _rows(last: Path) -> list[Mapping[str, Any]]:
-    """Return the rows of the last run; nothing where there was none."""
+    """Return the rows of the last run; none if there was no run."""
     try:
         rows: list[Mapping[str, Any]] = read_document(last)["scenarios"]
     except (SupercacheError, FileNotFoundError):
@@ -113,7 +113,7 @@ def _rows(last: Path) -> list[Mapping[str, Any]]:
 
 
 def _replay(token: str, scenario: Path) -> dict[str, Any]:
-    """Return what the replayed item says.
+    """Return the row of the replayed item.
 
     Raises:
         SupercacheError: nothing fails any more, or the replay could not be run.

@@ -1,4 +1,4 @@
-"""`supercache explain --memory`: who uses which memory, as a search of the scenario finds it."""
+"""`supercache explain --memory`: lists shared memory and its users, found by a search."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _NOTHING = "its users share no memory of the process, one of them writing"
 
 
 def shared_memory(path: Path) -> str:
-    """Search the scenarios in ``path`` and write what memory their users share.
+    """Search the scenarios in ``path`` and return a text on the memory that their users share.
 
     Raises:
         ProjectError: pytest could not run them.
@@ -41,7 +41,7 @@ def shared_memory(path: Path) -> str:
 
 
 def _not_searched(said: str, ids: set[str]) -> Iterator[str]:
-    """Name the items that pytest could not search, with the beginning of what it says of them."""
+    """Name the items that pytest could not search, with the beginning of its message."""
     for line in said.splitlines():
         item, _, why = line.partition(" - ")
         name = item.rpartition("::")[2]

@@ -1,4 +1,4 @@
-"""What the command knows about a project: asked of pytest, for conftest files are its business."""
+"""Describes a project to the commands, by running pytest, which alone knows its conftest files."""
 
 import subprocess
 import sys
@@ -18,27 +18,27 @@ from pytest_supercache.scenario.vocabulary import from_data
 
 
 class ProjectError(click.ClickException):
-    """The project cannot be read; what pytest said is part of the message."""
+    """The project cannot be read; pytest's output is part of the message."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """The words, the scenario files and their problems."""
+    """The vocabulary, the scenario files and their problems."""
 
     root: Path
     vocabulary: Vocabulary
     files: tuple[dict[str, Any], ...]
 
     def problems(self) -> list[Problem]:
-        """Return all problems, each once: files that include one file share its mistakes."""
+        """Return all problems without repeats: files with a common include share its mistakes."""
         found = (Problem(**problem) for file in self.files for problem in file["problems"])
         return list(dict.fromkeys(found))
 
 
 def describe(paths: Sequence[Path] = ()) -> Project:
-    """Ask pytest what is in ``paths``, or in the whole project.
+    """Run pytest to describe ``paths``, or the whole project.
 
     Raises:
         ProjectError: pytest could not even collect.

@@ -1,4 +1,4 @@
-"""Reading ``verdict.json``: what every command that works on a finished run begins with."""
+"""Reads ``verdict.json`` for the commands that work on a finished run."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ def read_document(path: Path) -> Mapping[str, Any]:
     """Read a verdict.
 
     Raises:
-        SupercacheError: there is none, or it is not one.
+        SupercacheError: the file is missing, or is no verdict.
     """
     try:
         document = read_verdict(path)
@@ -30,10 +30,10 @@ def read_document(path: Path) -> Mapping[str, Any]:
 
 
 def made_from(path: Path, make: Callable[[], Made]) -> Made:
-    """Return what is made from the document in a file.
+    """Return the result of ``make`` for the document in a file.
 
     Raises:
-        SupercacheError: a part of the document is missing, or is not as a run writes it.
+        SupercacheError: a part of the document is missing or malformed.
     """
     try:
         return make()

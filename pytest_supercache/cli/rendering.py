@@ -1,8 +1,8 @@
 """Renders one HTML file with Allure, if it is installed, without its analytics.
 
-Allure 3 comes from npm, pinned by the lock file beside this module; Allure 2 is taken as well. The
-reports of both ask Google Analytics by themselves, so the tags are taken out, and a report which
-would still load something from elsewhere is not handed out.
+Allure 3 comes from npm, pinned by the lock file beside this module; Allure 2 works, too. The
+reports of both contact Google Analytics, so these tags are removed, and a report that would still
+load anything from elsewhere is refused.
 """
 
 import json
@@ -21,7 +21,7 @@ from pytest_supercache.report.verdict_json import write_whole
 
 FILES = Path(__file__).parent / "allure_files"
 HOME = Path(".supercache") / "allure"
-"""Where ``--install`` puts Allure, below the root of the project."""
+"""The folder for ``--install``, below the root of the project."""
 
 SECONDS_MAX = 300
 
@@ -47,7 +47,7 @@ def install(root: Path) -> Path:
     """Install the pinned Allure below the project with ``npm ci``; return its command.
 
     Raises:
-        SupercacheError: there is no npm, or it failed.
+        SupercacheError: npm is missing or failed.
     """
     npm = shutil.which("npm")
     if npm is None:
@@ -67,12 +67,12 @@ def render(root: Path, reports: Path, output: Path) -> None:
     """Render the results of the last run as one file.
 
     Args:
-        root: the project.
+        root: the root of the project.
         reports: the folder of ``verdict.json``.
         output: the file to write.
 
     Raises:
-        SupercacheError: there are no results, there is no Allure, or it failed.
+        SupercacheError: there are no results, Allure is missing, or it failed.
     """
     config = _config(reports / "allurerc.json")
     results = reports / config["resultsDir"]
@@ -102,10 +102,10 @@ def find(root: Path) -> str | None:
 
 
 def without_analytics(page: str) -> str:
-    """Take out what reports home.
+    """Return the page without its analytics.
 
     Raises:
-        SupercacheError: something is left that would be loaded from elsewhere.
+        SupercacheError: the page would still load something from elsewhere.
     """
     for pattern in _ANALYTICS:
         page = pattern.sub("", page)

@@ -1,7 +1,7 @@
-"""`supercache replay`: one recorded schedule against today's code, for `git bisect run`.
+"""`supercache replay`: runs one recorded schedule on today's code, also for `git bisect run`.
 
-A bisection asks two things: does the recorded schedule still fail, and if not, is the flow sound?
-The second takes a search, because another version of the code may take other steps.
+A bisection needs two answers: does the recorded schedule still fail, and if not, is the flow
+correct? The second needs a search, because another version of the code may take other steps.
 """
 
 import subprocess
@@ -17,7 +17,7 @@ from pytest_supercache.core.inputs import read_json
 from pytest_supercache.core.schedule import read_token
 
 USAGE_ERROR = 129
-"""What ``git bisect run`` takes as a reason to stop."""
+"""The exit status that stops ``git bisect run``."""
 
 _FAILS, _HOLDS, _UNDECIDED = 1, 0, 125  # "bad", "good" and "cannot be tested" of git bisect
 
@@ -26,7 +26,7 @@ class _Bisectable(click.Command):
     """A command whose usage errors stop ``git bisect run`` instead of marking a commit as bad."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments."""
+        """Parse the arguments; end with `USAGE_ERROR` on a mistake in them."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -81,16 +81,16 @@ def replay(
 
 
 def _is_failure(found: dict[str, Any], fingerprint: str | None) -> bool:
-    """Tell whether a run shows the failure; without a fingerprint, any failure of the flow."""
+    """Say whether a run shows the failure; without a fingerprint, any failure of the flow."""
     if found["verdict"] != "violated":
         return False
     return fingerprint in {None, found["counterexample"]["fingerprint"]}
 
 
 def _run(target: Path | str, options: list[str]) -> dict[str, Any]:
-    """Run one item and return what it says; a run that says nothing stops the bisection.
+    """Run one item and return its row; a run without a row stops the bisection.
 
-    A project whose gate is always on is asked about the item as well, not about its release.
+    If the project's gate is always on, it is turned off: the run is about the item only.
     """
     with TemporaryDirectory(prefix="supercache-") as folder:
         own = ["-o", "supercache_gate=false", f"--supercache-report={folder}"]

@@ -1,4 +1,4 @@
-"""``supercache report``: everything that is made from ``verdict.json``, again and elsewhere."""
+"""``supercache report``: makes each report from ``verdict.json`` anew, also on another machine."""
 
 import sys
 from collections.abc import Callable, Mapping

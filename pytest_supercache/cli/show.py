@@ -1,4 +1,4 @@
-"""`supercache list`, `explain` and `schema`: what is in a project, for people and for editors."""
+"""`supercache list`, `explain` and `schema`: show a project's content to people and editors."""
 
 import json
 import sys
@@ -120,7 +120,7 @@ def schema(output: Path | None, markdown: bool, builtin: bool) -> None:
 
 
 def schema_text(vocabulary: Vocabulary, *, markdown: bool = False) -> str:
-    """Return the schema, or the page, as text."""
+    """Return the schema, or the reference page, as text."""
     if markdown:
         from pytest_supercache.scenario.reference_page import reference_page
 
@@ -131,5 +131,5 @@ def schema_text(vocabulary: Vocabulary, *, markdown: bool = False) -> str:
 
 
 def own_systems(project: Project) -> list[str]:
-    """Return the systems that are not the reference ones."""
+    """Return the systems of the project, without the reference ones."""
     return [name for name in project.vocabulary.systems if not name.startswith("reference.")]

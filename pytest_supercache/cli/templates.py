@@ -1,8 +1,8 @@
 """The templates of `supercache new`: a small flow for each conflict class, one per file.
 
-A template is a scenario file with `ID`, `SYSTEM` and `KEY` in it. Its story says what goes wrong,
-so that its reader knows which line to change first; its last lines show the verbs that it needs
-beyond `get`, `set` and `delete`.
+A template is a scenario file with the placeholders `ID`, `SYSTEM` and `KEY`. Its story says what
+goes wrong, so that its reader knows which line to change first; its last lines show the verbs that
+it needs beyond `get`, `set` and `delete`.
 """
 
 import re
@@ -21,7 +21,7 @@ def written(name: str, *, scenario_id: str, system: str, key: str, schema: Path)
 
 
 def is_about_one_key(name: str) -> bool:
-    """Say whether a class needs only one key, which may be any."""
+    """Say whether a class needs only one key, which can be any."""
     return "KEY" in _template(name)
 
 
@@ -30,5 +30,5 @@ def _template(name: str) -> str:
 
 
 def verbs_to_bind(text: str) -> list[str]:
-    """Return the verbs that the comments of a file ask for."""
+    """Return the verbs that the comments of a file tell the user to bind."""
     return re.findall(r'(?m)^# +@sc\.verb\("(\w+)"', text)
