@@ -1,7 +1,7 @@
-"""Three systems to learn from and to compare with: the conflict, its usual workaround, its fix.
+"""Three example systems to learn from and to compare with: the conflict, its workaround, its fix.
 
 Each is the existing look-aside cache (Redis, delete on write) with the super cache in front of it,
-written as a team would write it. Nothing in them knows of schedules.
+written as a team would write it. None of them knows of schedules.
 """
 
 from pytest_supercache.declare.registry import system
@@ -15,17 +15,17 @@ __all__ = ["FixedShop", "NaiveShop", "WorkaroundShop"]
 
 @system("reference.naive")
 def naive(layers: NodeLayers) -> NaiveShop:
-    """Look-aside cache, super cache in front, delete on write."""
+    """Make the naive shop: look-aside cache, super cache in front, delete on write."""
     return NaiveShop(layers)
 
 
 @system("reference.workaround")
 def workaround(layers: NodeLayers) -> WorkaroundShop:
-    """The same with a second delete some time later."""
+    """Make the same shop with a second delete some time later."""
     return WorkaroundShop(layers)
 
 
 @system("reference.fixed")
 def fixed(layers: NodeLayers) -> FixedShop:
-    """The same with leases: a fill that an invalidation has overtaken is thrown away."""
+    """Make the same shop with leases: a fill that an invalidation has overtaken is discarded."""
     return FixedShop(layers)

@@ -1,4 +1,4 @@
-"""The fix: a miss takes a lease, an invalidation voids it, and only a leased fill is stored.
+"""The fix: a cache miss takes a lease, an invalidation voids it, and only a leased fill is stored.
 
 After "Scaling Memcache at Facebook" (NSDI 2013, section 3.2.1), in both layers. In Redis the lease
 is a key beside the entry: taken in the transaction that looked the entry up, deleted in the
@@ -17,7 +17,7 @@ LEASE_SECONDS = 10
 
 
 class FixedShop:
-    """Throws a fill away when it was overtaken."""
+    """Discards a fill that an invalidation has overtaken."""
 
     def __init__(self, layers: NodeLayers) -> None:
         self._near = layers.super_cache
@@ -26,7 +26,7 @@ class FixedShop:
         self._leases = (f"{layers.node}-{number}" for number in count(1))
 
     def get(self, key: str) -> Any:
-        """Answer from the nearest layer that knows, and fill the nearer ones if still allowed."""
+        """Return the value of the nearest layer that has it; fill nearer ones if still allowed."""
         value, near_lease = self._near.get_or_lease(key)
         if near_lease is None:
             return value

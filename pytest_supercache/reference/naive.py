@@ -1,9 +1,9 @@
-"""The conflict: a read that fills after the invalidation has passed brings the old value back.
+"""The conflict: a reader's fill after the invalidation has passed restores the old value.
 
-Each layer is right alone. The super cache answers warm reads without a command; a miss is looked up
-in Redis, then in the origin, and both caches are filled on the way back. A write commits, deletes
-the Redis entry and tells every super cache. What the writer cannot reach is a reader that has
-already read the old value and has not stored it yet.
+Each layer is correct alone. The super cache answers warm reads without a command; a cache miss is
+looked up in Redis, then in the origin, and both caches are filled on the way back. A write commits,
+deletes the Redis entry and invalidates every super cache. It cannot reach a reader that has already
+read the old value and has not stored it yet.
 """
 
 import json
@@ -13,7 +13,7 @@ from pytest_supercache.layers.stack import NodeLayers
 
 
 class NaiveShop:
-    """Fills whatever it has read."""
+    """Fills the caches with whatever it has read."""
 
     def __init__(self, layers: NodeLayers) -> None:
         self._near = layers.super_cache
@@ -21,7 +21,7 @@ class NaiveShop:
         self._origin = layers.origin
 
     def get(self, key: str) -> Any:
-        """Answer from the nearest layer that knows, and fill the nearer ones."""
+        """Return the value from the nearest layer that has it, and fill the nearer ones."""
         value = self._near.get(key)
         if value is not None:
             return value

@@ -1,7 +1,7 @@
 """The usual workaround: delete again some time later, when slow readers should have finished.
 
-It removes what a reader stored in the meantime, in both layers. It holds exactly as long as no
-reader is slower than the delay; the delay is a promise about production, not a fix.
+It removes what a reader has stored in the meantime, in both layers. It works exactly as long as no
+reader is slower than the delay; the delay is an assumption about production, not a fix.
 """
 
 import time
@@ -12,7 +12,7 @@ DELAY_SECONDS = 0.5
 
 
 class WorkaroundShop(NaiveShop):
-    """Invalidates twice."""
+    """Invalidates twice, the second time after a delay."""
 
     def _invalidate(self, key: str) -> None:
         super()._invalidate(key)
