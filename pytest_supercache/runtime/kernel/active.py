@@ -1,4 +1,4 @@
-"""The execution that runs now: how doors, locks and layers find it."""
+"""Holds the running execution, where doors, locks and layers find it."""
 
 import threading
 
@@ -14,24 +14,24 @@ _running: list[tuple[Stepping, int, frozenset[int]]] = []
 
 
 def begin(execution: Stepping) -> None:
-    """Make ``execution`` the one that runs; the calling thread is the one that watches it.
+    """Make ``execution`` the running one, with the calling thread as its watchdog.
 
-    Threads that are there already have nothing to do with it.
+    Threads that exist already take no part in it.
     """
     others = frozenset(threading._active)  # type: ignore[attr-defined] # noqa: SLF001 - who is here
     _running.append((execution, threading.get_ident(), others))
 
 
 def end() -> None:
-    """Forget the execution that runs."""
+    """Forget the running execution."""
     _running.pop()
 
 
 def controlled() -> Stepping | None:
-    """Return the running execution if the calling thread is one of its actors'.
+    """Return the running execution if the calling thread runs one of its actors; else None.
 
     A thread that is neither an actor nor the watchdog was started by the code under test: what it
-    does is in no schedule, and the execution says so.
+    does is in no schedule, and the execution notes that as a hazard.
     """
     if not _running:
         return None
@@ -46,12 +46,12 @@ def controlled() -> Stepping | None:
 
 
 def leave() -> None:
-    """In a forked process: no execution runs here, its threads are the other process's."""
+    """Forget every execution in a forked process: their threads exist only in the parent."""
     _running.clear()
 
 
 class ActiveSwitch:
-    """The switch that the layers of one check are built with: it forwards to what runs now."""
+    """The switch of the layers of one check; it forwards to the running execution."""
 
     def _controlled(self, label: str) -> Stepping | None:
         execution = controlled()
@@ -65,13 +65,13 @@ class ActiveSwitch:
     def step(
         self, label: str, footprint: Footprint, *, kind: str, wait: Wait | None = None
     ) -> None:
-        """Announce a step; without an execution the call is simply let through."""
+        """Announce a step; do nothing when no execution runs."""
         execution = self._controlled(label)
         if execution is not None:
             execution.step(label, footprint, kind=kind, wait=wait)
 
     def last_step(self) -> StepId | None:
-        """Name the last step of the calling actor; None when nothing runs."""
+        """Return the last step of the calling actor; None when no execution runs."""
         execution = controlled()
         return None if execution is None else execution.last_step()
 
@@ -84,7 +84,7 @@ class ActiveSwitch:
     async def astep(
         self, label: str, footprint: Footprint, *, kind: str, wait: Wait | None = None
     ) -> None:
-        """Announce a step of the calling task; without an execution it is simply let through."""
+        """Announce a step of the calling task; do nothing when no execution runs."""
         execution = self._controlled(label)
         if execution is not None:
             await async_stepping.step(execution, label, footprint, kind=kind, wait=wait)

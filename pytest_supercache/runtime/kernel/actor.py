@@ -1,4 +1,4 @@
-"""Actors: users on real threads, tasks, and background work without a thread."""
+"""Defines actors: users on real threads, tasks, and background work without a thread."""
 
 import sys
 import threading
@@ -15,22 +15,22 @@ from pytest_supercache.runtime.kernel.baton import Baton
 from pytest_supercache.runtime.kernel.functions_under_test import functions_on_stack
 
 WORKED_OFF_MAX = 20
-"""How many things an actor may work off, with a pause for each, once every user has ended."""
+"""How many queue items an actor may process after every user has ended, each with a pause."""
 
 
 class _Begun(threading.Event):
-    """Says that a thread has begun; whoever starts it does not wait for that."""
+    """The started event of a thread, for which the starting thread does not wait."""
 
     def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 - of the base class
-        """Return at once: the baton says when the thread has got somewhere."""
+        """Return at once: the baton shows when the thread has reached a switch point."""
         return True
 
 
 class ActorThread(threading.Thread):
-    """A thread that runs an actor; every other one is the code under test's own.
+    """A thread that runs an actor; every other thread belongs to the code under test.
 
-    Its methods are those of before any check: nobody has to ask whether it is under control. And
-    its start is no handoff of its own: the thread begins when the starter waits for the baton.
+    Its methods are the unpatched ones, so none of them checks whether it is under control. Its
+    start is no separate handoff: the thread begins when its starter waits for the baton.
     """
 
     start = threading.Thread.start
@@ -44,20 +44,20 @@ class ActorThread(threading.Thread):
         self._started: threading.Event = _Begun()  # the base class asks it, in every version
 
     def hand_on(self, give: Callable[[], None]) -> None:
-        """At the end of its code: let somebody else have the baton."""
+        """Pass the baton on by calling ``give``, at the end of the thread's code."""
         give()
 
 
 class Abandoned(BaseException):  # noqa: N818 - not an error: the execution is over, unwind
-    """Raised at a switch point when the execution has ended; code under test must not see it."""
+    """Raised at a switch point after the execution has ended; code under test must not see it."""
 
 
 class WaitsForEverError(Exception):
-    """Raised into code under test that would wait although nothing else runs."""
+    """Raised into code under test that would block although nothing else runs."""
 
 
 class State(Enum):
-    """Where an actor stands."""
+    """The state of an actor."""
 
     NEW = "new"
     PARKED = "parked"
@@ -66,7 +66,7 @@ class State(Enum):
 
 
 NEW, PARKED, RUNNING, DONE = State
-"""The same by names that are found at once: to ask an enum is slow in Python 3.11."""
+"""The states as module globals: looking up an enum member is slow in Python 3.11."""
 
 
 @dataclass(slots=True, eq=False)
@@ -79,15 +79,15 @@ class Announced:
     wait: Wait | None = None
     deadline: float | None = None  # virtual seconds; the step may be taken from then on
     recheck_from: int | None = None  # wait_until: enabled after a step from here on wrote its reads
-    polls: bool = False  # asks again what it was just told; see runtime.polling
+    polls: bool = False  # repeats a question just answered; see runtime.kernel.polling
     fired: bool = False  # the deadline has passed
-    is_paused: bool = False  # a fault holds it back until its deadline
+    is_paused: bool = False  # a fault blocks it until its deadline
     plan: Any = None  # what faults do to it
 
 
 @dataclass(slots=True, eq=False)
 class Actor:
-    """One concurrent flow. Only its own thread runs its code, and only while it has the baton."""
+    """One concurrent flow: its code runs on its own thread, while that thread has the baton."""
 
     is_task: ClassVar[bool] = False
 
@@ -99,33 +99,33 @@ class Actor:
     state: State = State.NEW
     pending: Announced | None = None
     dismissed: bool = False  # the execution has ended: it may only unwind
-    direct: bool = False  # alone: its steps are taken at once, nobody is asked
+    direct: bool = False  # runs alone: its steps are taken at once, without the scheduler
     result: Any = None
     error: BaseException | None = None
     taken: int = 0  # steps so far
     operation: int | None = None
     operations: int = 0  # begun so far
-    asks: int = 0  # on an event loop: commands under way; what else it sends is not looked at
-    in_command: int = 0  # on an event loop: what it awaits meanwhile is the client's business
+    asks: int = 0  # on an event loop: commands in flight; its other sends are not inspected
+    in_command: int = 0  # on an event loop: its awaits meanwhile belong to the client
     outside: int = 0  # steps outside of any operation
     late: BaseException | None = None  # raised as the answer of its present step
     operation_began: int = 0  # ``taken`` when the present operation began
-    starts: int = 0  # steps that only say that its first lines have run
+    starts: int = 0  # steps that only record that its entry code has run
     has_acted: bool = False  # the present operation has started a timer, or something that runs
     carried: float = 0.0  # virtual seconds that passed while the present operation could go on
     inherited: list[Footprint] = field(default_factory=list)  # of the watched calls it is inside
     is_by_hand: bool = False  # its last step declares what the code up to the next one touches
-    callers: int = 0  # calls it is inside that touch shared memory again when they are answered
-    lock_sites: dict[str, int] = field(default_factory=dict)  # how many locks it made where
+    callers: int = 0  # enclosing calls that touch shared memory again at their answer
+    lock_sites: dict[str, int] = field(default_factory=dict)  # number of locks created, by site
     born: str = ""  # the flag that its start set, when code under test started it
     started: int = 0  # threads, jobs and tasks that it has started
-    is_through: bool = False  # its code has run: what is left to do touches no memory
-    periods: int = 0  # how often time woke it after every user had ended, for nothing new
-    worked_off: int = 0  # things that it has taken off a queue since then
-    poll: Any = None  # the question that was answered "nothing"; see runtime.polling
-    ended_at: int | None = None  # how many steps there were when it had ended
-    spin: Any = None  # what it asks again and again; see runtime.spinning
-    writes: int = 0  # to memory of the code under test, clocks and dice included
+    is_through: bool = False  # its code has run: what remains touches no memory
+    periods: int = 0  # wake-ups by time after every user had ended, without progress
+    worked_off: int = 0  # queue items it has taken since then
+    poll: Any = None  # its question answered "nothing"; see runtime.kernel.polling
+    ended_at: int | None = None  # number of steps in the execution when it ended
+    spin: Any = None  # its repeated questions; see runtime.kernel.spinning
+    writes: int = 0  # to memory of the code under test; clocks and random numbers count
     baton: Any = field(default_factory=Baton)
     thread: threading.Thread | None = None
     loop: Any = None  # the event loop that its thread runs now
@@ -134,7 +134,7 @@ class Actor:
     def begin(
         self, live: Callable[["Actor"], None], new_thread: Callable[..., ActorThread]
     ) -> None:
-        """Start its code."""
+        """Start the actor's code."""
         if self.thread is not None:  # it waits on its thread already
             self.baton.give()
             return
@@ -142,20 +142,21 @@ class Actor:
         self.thread.start()
 
     def wake(self) -> None:
-        """Let it take the step it has announced."""
+        """Let the actor take the step it has announced."""
         self.baton.give()
 
     @property
     def in_flight(self) -> bool:
-        """Whether it has begun an operation and not finished it."""
+        """Whether the actor has begun an operation and not finished it."""
         return self.state is PARKED and self.taken > self.operation_began
 
     @property
     def has_begun(self) -> bool:
-        """Whether the first lines of an operation have run, though it may have taken no step.
+        """Whether the entry code of an operation has run, possibly without any step taken.
 
-        To run those of the first one was a choice. A later one counts as begun when it has started
-        a timer or something that runs, or has taken a step: until then it may as well begin later.
+        Running the entry code of the first operation was a choice. A later operation counts as
+        begun once it has started a timer or another actor, or has taken a step: until then it may
+        as well begin later.
         """
         pending = self.pending
         if self.state is not PARKED or pending is None:
@@ -168,34 +169,34 @@ class Actor:
 
     @property
     def is_started(self) -> bool:
-        """Whether code under test has started it: a thread, a job of a pool, a task."""
+        """Whether code under test has started the actor: a thread, a job of a pool, a task."""
         return "/" in self.name
 
     @property
     def is_waiting(self) -> bool:
-        """Whether its thread waits for the baton."""
+        """Whether the actor's thread waits for the baton."""
         return self.state is State.PARKED or (self.state is State.NEW and self.thread is not None)
 
     @property
     def waits_for_time(self) -> bool:
-        """Whether the clock can bring it on."""
+        """Whether the actor waits for a deadline that the clock can reach."""
         pending = self.pending
         return pending is not None and pending.deadline is not None and not pending.fired
 
     @property
     def is_paused(self) -> bool:
-        """Whether a fault holds it back."""
+        """Whether a fault blocks the actor."""
         return self.pending is not None and self.pending.is_paused and not self.pending.fired
 
     @property
     def point(self) -> tuple[int, int]:
-        """Where it is: the number of its operation (0: outside of any) and of the step there."""
+        """The number of the current operation (0: outside of any) and of the step within it."""
         if self.operation is None or not self.operations:  # or in that of who has started it
             return 0, self.outside
         return self.operations, self.taken - self.operation_began
 
     def work_off(self) -> None:
-        """Note that it has taken something off a queue: waking for that was no repetition."""
+        """Note that the actor took an item off a queue, so that this wake-up was no repetition."""
         if self.periods and self.worked_off < WORKED_OFF_MAX:
             self.periods -= 1
             self.worked_off += 1
@@ -209,12 +210,12 @@ class Actor:
         self.carried = 0.0
 
     def end_first_lines(self) -> None:
-        """Note that the step that was just taken only says that its first lines have run."""
+        """Note that the step just taken only records that the actor's entry code has run."""
         self.starts += 1
         self.operation_began = self.taken
 
     def as_pending(self, *, enabled: bool) -> Pending:
-        """Describe what it is about to do, for the record."""
+        """Return the actor's next step, for the record."""
         announced = self.pending
         if announced is not None:
             return Pending(
@@ -227,20 +228,20 @@ class Actor:
         return Pending(self.name, "start", NOTHING, enabled)
 
     def as_blocked(self) -> Pending:
-        """Describe where it waits for ever."""
+        """Return the step in which the actor is blocked for ever."""
         found = self.as_pending(enabled=False)
         found.functions = self.functions()
         return found
 
     def functions(self) -> tuple[str, ...]:
-        """Return the functions under test that it is in, the outermost first."""
+        """Return the functions under test on the actor's stack, the outermost first."""
         if self.thread is None:
             return ()
         return functions_on_stack(sys._current_frames().get(self.thread.ident or 0))
 
 
 class BackgroundActor:
-    """A pseudo-actor around background work: it has no thread, whoever schedules performs it."""
+    """A pseudo-actor for background work: without a thread, run by the thread that schedules."""
 
     __slots__ = ("name", "node", "pending", "taken", "widened", "work")
 
@@ -257,15 +258,15 @@ class BackgroundActor:
 
     @property
     def cause(self) -> StepId | None:
-        """The step without which it could not be done."""
+        """The step that made this work possible."""
         return self.work.cause
 
     def functions(self) -> tuple[str, ...]:
-        """Return no functions: whoever schedules performs it."""
+        """Return no functions: the scheduling thread performs the work."""
         return ()
 
     def announced(self) -> Announced | None:
-        """Return what it would do next."""
+        """Return the next step of the work; None when nothing is pending."""
         pending = self.pending()
         if pending is None:
             return None
@@ -276,9 +277,9 @@ class BackgroundActor:
 
 
 def name_of_child(parent: Actor) -> str:
-    """Name the next actor that ``parent`` starts: ``alice/1``, ``alice/2`` and so on.
+    """Return the name of the next actor that ``parent`` starts: ``alice/1``, then ``alice/2``.
 
-    What the body starts, in a factory or before the race, belongs to the system.
+    Actors that the body starts, in a factory or before the race, belong to the system.
     """
     parent.started += 1
     parent.has_acted = True

@@ -1,7 +1,7 @@
-"""How a coroutine arrives at a switch point: the awaited twins of `stepping`.
+"""Announces the steps of coroutines: the async counterparts of `stepping`.
 
-In the body's own code, and in a loop that a thread of the code under test runs for itself, there is
-no task to park: then the step is the thread's.
+The body's own code, and an event loop that a thread of the code under test runs for itself, have no
+task to park: there the step is the thread's.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ async def step(
     polls: bool = False,
     failure: Failure = ConnectionError,
 ) -> bool:
-    """Announce a step of the calling task; returns when it may run.
+    """Announce a step of the calling task and return when it may run.
 
     Returns:
         False when the step had a deadline that passed before it could be taken otherwise.
@@ -56,7 +56,7 @@ async def step(
 
 
 def _note_other_tasks(execution: Stepping, actor: Actor, loop: Any) -> None:
-    """On the loop of a thread, a task that is ready while another one takes a step comes later."""
+    """Note that ready tasks on the loop of a thread run only after the step of the current one."""
     execution.controller.simplify("tasks of a loop that a thread runs in their own order")
     current = asyncio.current_task(loop)
     for task in asyncio.all_tasks(loop):
@@ -87,10 +87,10 @@ async def call(
     parts_answer: bool = True,
     recheck_from: int | None = None,
 ) -> Any:
-    """Take the step of a call and make the call; its answer or error is a switch point of its own.
+    """Take the step of a call, then make the call; its answer or error is another switch point.
 
-    ``parts_answer`` is False where the code is given an answer only with that of a later step;
-    with ``recheck_from`` it was asked before, and waits for what is written from there on.
+    ``parts_answer`` is False where the code receives the answer only with that of a later step.
+    With ``recheck_from`` the call repeats an earlier one, and waits for a write from that step on.
     """
     await step(
         execution, label, footprint, kind=kind, failure=failure,
@@ -114,7 +114,7 @@ async def call(
 
 
 async def answered(execution: Stepping, label: str) -> None:
-    """Part the answer of a step from what the code does with it, where memory is shared."""
+    """Make the answer of a step a switch point of its own, where memory is shared."""
     memory, actor = execution.controller.memory, current_actor()
     is_parted = memory is not None and actor is not None and memory.answer_is_step(actor, label)
     if execution.controller.shared_memory or is_parted:
@@ -126,7 +126,7 @@ async def answered(execution: Stepping, label: str) -> None:
 async def inside(
     execution: Stepping, label: str, footprint: Footprint, make: Callable[[], Any]
 ) -> Any:
-    """Make a watched call as a step; steps inside it inherit its footprint."""
+    """Make a watched call as one step; steps inside it inherit its footprint."""
     actor = current_actor()
     assert actor is not None, "a watched call is announced by the actor that makes it"
 

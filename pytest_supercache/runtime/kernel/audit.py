@@ -1,7 +1,7 @@
-"""The audit hook of this package: calls a listener for each event that it has asked for.
+"""Installs the audit hook of this package, which calls the listeners of each event.
 
-A hook cannot be taken back, and hears of every attribute of a function that is read, so there is
-one, which looks up an event and is done.
+An audit hook cannot be removed, and is called even for every read of a function's attribute. So
+there is only one, which looks up the event and returns.
 """
 
 import sys
@@ -14,9 +14,9 @@ _listeners: dict[str, list[Listener]] = {}
 
 
 def listen(events: Iterable[str], listener: Listener) -> None:
-    """Call ``listener`` with the name and the arguments of each of these events, from now on.
+    """Call ``listener`` with the name and the arguments of each of ``events`` from now on.
 
-    The code that causes an event is two frames above the listener. Asking again changes nothing.
+    The code that causes an event is two frames above the listener. A repeated call has no effect.
     """
     if not _listeners:
         sys.addaudithook(_hear)

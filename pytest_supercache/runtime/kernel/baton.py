@@ -1,7 +1,7 @@
 """Hands control from one thread to the next.
 
-An eventfd hands over in half the time of a lock, because the writer gives up the interpreter lock
-inside the call: one wake-up instead of two. Where there is none, a semaphore does.
+An eventfd hands over in half the time of a lock, because the writer releases the interpreter lock
+inside the call: one wake-up instead of two. Platforms without eventfd use a semaphore.
 """
 
 import os
@@ -10,9 +10,9 @@ import threading
 
 
 class _EventBaton:
-    """A counter in the kernel; ``EFD_SEMAPHORE`` keeps two wake-ups from merging into one.
+    """A baton on a kernel counter; ``EFD_SEMAPHORE`` keeps two wake-ups from merging into one.
 
-    The counter of a baton that was taken as often as given serves the next one.
+    The counter of a baton that was taken as often as given is reused for the next baton.
     """
 
     __slots__ = ("_descriptor", "_given", "_home", "_taken")
@@ -55,13 +55,13 @@ class _EventBaton:
 
 
 SPARE_MAX = 16
-"""How many counters are kept for the next batons."""
+"""How many counters are kept for reuse by later batons."""
 
 _spare: list[int] = []
 
 
 def _begin_anew() -> None:
-    """After a fork: every counter is one of the other process, too."""
+    """Drop the spare counters after a fork: the parent process has them, too."""
     global _spare
     for descriptor in _spare:
         os.close(descriptor)
@@ -72,7 +72,7 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _end_unless_at(home: list[int]) -> None:
-    """End a forked process that has come back from the code under test, however it got here.
+    """End this process if it is a fork that returned from the code under test, by any way.
 
     The threads that it would wake, or wait for, are those of the process that made the baton.
     """

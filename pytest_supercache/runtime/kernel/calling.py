@@ -1,4 +1,4 @@
-"""Which actor the calling thread runs."""
+"""Tells which actor the calling thread runs."""
 
 import sys
 import threading
@@ -10,7 +10,7 @@ from pytest_supercache.runtime.kernel.actor import Actor
 
 
 class _Here(threading.local):
-    """What is known of the calling thread."""
+    """The actor and the controller of the calling thread."""
 
     actor: Actor | None = None
     controller: Any = None
@@ -20,11 +20,11 @@ class _Here(threading.local):
 here = _Here()
 
 tracers: list[Callable[..., Any]] = []
-"""The trace function of every actor's thread, if there is one: see :mod:`runtime.lines`."""
+"""The trace function for every actor's thread, if any; see :mod:`runtime.observe.line_grain`."""
 
 
 def current_actor() -> Actor | None:
-    """Return the actor whose code the calling thread runs, if it is under control."""
+    """Return the actor whose code the calling thread runs; None for a thread not under control."""
     actor = here.actor
     if actor is None or actor.loop is None:
         return actor
@@ -32,10 +32,10 @@ def current_actor() -> Actor | None:
 
 
 def be(actor: Actor, controller: Any) -> None:
-    """Make the calling thread the one that runs ``actor``'s code in this execution.
+    """Make the calling thread run ``actor``'s code in this execution.
 
-    The thread is a daemon, so that it cannot keep the process. Its code must not see that: a thread
-    is a daemon by default when the one that makes it is.
+    The thread is a daemon, so that it cannot keep the process alive. Its code must not see that: a
+    new thread inherits the daemon flag of the thread that creates it.
     """
     threading.current_thread()._daemonic = actor.daemon  # type: ignore[attr-defined] # noqa: SLF001
     here.actor = actor
@@ -45,13 +45,13 @@ def be(actor: Actor, controller: Any) -> None:
 
 
 def be_nobody() -> None:
-    """Make the calling thread nobody's: what it still does is in no schedule."""
+    """Detach the calling thread from its actor: what it still does is in no schedule."""
     here.actor = here.controller = None
 
 
 @contextmanager
 def looking() -> Iterator[None]:
-    """Let the calling thread look at layers: what it does meanwhile are no steps."""
+    """Let the calling thread inspect layers without taking steps."""
     actor, here.actor = here.actor, None
     here.is_looking = True
     try:

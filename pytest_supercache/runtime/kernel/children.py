@@ -1,15 +1,14 @@
-"""Child processes of code under test: noticed, named, and ended with their execution.
+"""Finds, names and kills child processes that code under test leaves behind.
 
-Audit events hear most starts, not those by code of C, and none of them tells which process it was.
-So the kernel is asked, through ``/proc`` on Linux, which children an execution has left. They are
-killed at once: what lives on keeps the files that it has inherited open, a pipe in CI among them.
-Not looked at: children that were there before, and those of threads that were there before the
-check, such as a fixture's pool. A grandchild that has lost its parent comes to this process during
-a check, and counts by the time of its start. Without ``/proc`` nothing is ended; what audit events
-tell makes the execution UNKNOWN there too.
+Audit events report most process starts, but none by C code, and never the process id. So the kernel
+is asked, through ``/proc`` on Linux, which children an execution has left. They are killed at once:
+a surviving process keeps its inherited files open, for example a pipe in CI. Ignored are children
+from before the execution, and those of threads from before the check, such as a fixture's pool. A
+grandchild that has lost its parent is adopted by this process during a check, and counts by its
+start time. Without ``/proc`` nothing is ended; audit events make the execution UNKNOWN there too.
 
-A fork of the code under test takes no part in the execution: its calls are let through, its first
-handoff ends it (:mod:`runtime.kernel.baton`), and it ends with the process that forked it.
+A fork of the code under test takes no part in the execution: its calls pass through uncontrolled,
+its first handoff ends it (:mod:`runtime.kernel.baton`), and it ends with the process that forked.
 """
 
 import _thread
@@ -29,10 +28,10 @@ from pytest_supercache.runtime.kernel import active
 from pytest_supercache.runtime.kernel.calling import be_nobody, here
 
 END_SECONDS = 2.0
-"""How long a child that was killed may take to be gone."""
+"""How long a killed child may take to exit."""
 
 GENERATIONS_MAX = 20
-"""How many times orphans are looked for whose parent was killed just before."""
+"""How many times to look for orphans of processes that were just killed."""
 
 _LINE_MAX = 65_536
 _TASKS = "/proc/self/task"
@@ -49,7 +48,7 @@ _SHARED = (
 
 
 def started(what: str) -> str:
-    """Return why an execution proves nothing in which code under test has started something."""
+    """Return the hazard of an execution in which code under test has started ``what``."""
     return (
         f"the code under test has started {what}; what it does is in no schedule, and this "
         "version does not control it"
@@ -57,7 +56,7 @@ def started(what: str) -> str:
 
 
 class _Children:
-    """What the executions of one check leave behind."""
+    """The child processes that the executions of one check leave behind."""
 
     def __init__(self, lifeline: Lifeline) -> None:
         self._lifeline = lifeline
@@ -66,7 +65,7 @@ class _Children:
 
     @contextmanager
     def during(self, hazard: Hazard) -> Iterator[None]:
-        """Note what an execution has started by itself as hazards, and end what is left of it."""
+        """Note processes that the execution starts as hazards, and kill those that remain."""
         before, begun = _children(set()), _now()
         _executing.append(self._lifeline)
         try:
@@ -103,7 +102,7 @@ _checks: list[_Children] = []
 
 @contextmanager
 def children_adopted() -> Iterator[None]:
-    """During a check: be the parent of every process that an execution leaves behind."""
+    """Adopt every process that an execution leaves behind, during a check."""
     lifeline = Lifeline()
     _checks.append(_Children(lifeline))
     try:
@@ -117,7 +116,7 @@ def children_adopted() -> Iterator[None]:
 
 @contextmanager
 def children_ended(hazard: Hazard) -> Iterator[None]:
-    """During an execution: let none of them outlive it, and say why it proves nothing then."""
+    """Kill child processes at the end of an execution, and note each as a hazard."""
     if not _checks:
         yield
         return
@@ -129,7 +128,7 @@ def children_ended(hazard: Hazard) -> Iterator[None]:
 
 
 def _has_any() -> bool:
-    """Say whether this process has children at all, which costs next to nothing."""
+    """Say whether this process has any children; a very cheap check."""
     if not hasattr(os, "waitid"):
         return False
     try:
@@ -140,14 +139,14 @@ def _has_any() -> bool:
 
 
 def _tasks() -> set[int]:
-    """Return the kernel's numbers of the threads of this process."""
+    """Return the native thread ids of this process."""
     with suppress(OSError), os.scandir(_TASKS) as entries:
         return {int(entry.name) for entry in entries}
     return set()
 
 
 def _children(others: set[int]) -> set[int]:
-    """Return the children of this process but those that these threads have started."""
+    """Return the children of this process, except those started by the threads ``others``."""
     found: set[int] = set()
     if not _has_any():
         return found
@@ -158,23 +157,23 @@ def _children(others: set[int]) -> set[int]:
 
 
 def _tracking() -> dict[str, Any]:
-    """Return what Python knows of the process in which it counts what processes share.
+    """Return the attributes of Python's resource tracker; empty: multiprocessing has none yet.
 
-    That process is ended with the execution, too: the next one is to be noticed as well.
+    The tracker process is ended with the execution, too, so that the next start is noticed.
     """
     module = sys.modules.get("multiprocessing.resource_tracker")
     return {} if module is None else vars(vars(module)["_resource_tracker"])
 
 
 def _forget(tracking: dict[str, Any]) -> None:
-    """Let Python start the process anew when it is needed again."""
+    """Let Python start the resource tracker anew when it is needed again."""
     with suppress(OSError, TypeError):
         os.close(tracking["_fd"])
     tracking.update(_fd=None, _pid=None)
 
 
 def _read(path: str) -> bytes:
-    """Return a line that the kernel writes; a file object would cost more than the reading."""
+    """Return a line of a ``/proc`` file; a file object would cost more than the read."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(descriptor, _LINE_MAX)
@@ -183,7 +182,7 @@ def _read(path: str) -> bytes:
 
 
 def _stat(process: int) -> tuple[str, list[str]] | None:
-    """Return the name of a process's program and the fields behind it; None: it is gone."""
+    """Return the name of a process's program and the stat fields after it; None: it is gone."""
     try:
         text = _read(f"/proc/{process}/stat").decode(errors="replace")
     except OSError:
@@ -193,14 +192,14 @@ def _stat(process: int) -> tuple[str, list[str]] | None:
 
 
 def _now() -> int:
-    """Return the time since boot in the unit in which the kernel stamps a process's start."""
+    """Return the time since boot in clock ticks, the unit of a process's start time in /proc."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return int(time.clock_gettime(clock) * _TICKS_PER_SECOND)
 
 
 @contextmanager
 def _orphans_adopted() -> Iterator[None]:
-    """Become the parent of descendants that lose theirs, where there is a call for that."""
+    """Become the parent of orphaned descendants, where the platform supports that."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
     before = ctypes.c_int()
     if prctl is None or prctl(_GET_SUBREAPER, ctypes.byref(before), 0, 0, 0):
@@ -217,7 +216,7 @@ def _orphans_adopted() -> Iterator[None]:
 
 
 def _ended(process: int, name: str) -> str:
-    """Kill a child and say so."""
+    """Kill a child and return a message that says so."""
     said = f"a process that the code under test has started outlived the execution: {name}"
     try:
         os.kill(process, signal.SIGKILL)
@@ -229,7 +228,7 @@ def _ended(process: int, name: str) -> str:
 
 
 def _reap(processes: Iterable[int]) -> None:
-    """Wait until children that were killed are gone, and leave no zombies."""
+    """Wait until killed children have exited, and leave no zombies."""
     end = real_seconds() + END_SECONDS
     while any(map(_is_ending, processes)) and real_seconds() < end:
         _real_sleep(0.001)
@@ -242,7 +241,7 @@ def _reap(processes: Iterable[int]) -> None:
 
 
 def _is_ending(process: int) -> bool:
-    """Say whether a child still has threads that run: one is gone when the last of them is."""
+    """Say whether a child still runs: a process exits with the last of its threads."""
     try:
         return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except ChildProcessError:
@@ -255,11 +254,11 @@ _real_sleep = time.sleep
 # -- in a fork -------------------------------------------------------------------------------------
 
 _executing: list[Lifeline] = []
-"""Of the check whose execution goes on in this process."""
+"""Lifelines of the checks whose execution runs in this process."""
 
 
 def _leave_execution() -> None:
-    """After a fork by, or beside, code under test: the execution is the other process's alone."""
+    """Leave the execution after a fork by, or beside, code under test: it is the parent's."""
     if not _executing:
         return
     lifeline, by_code_under_test = _executing[-1], here.actor is not None

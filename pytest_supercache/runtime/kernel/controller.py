@@ -1,8 +1,8 @@
-"""Asks the scheduler at each switch point, and lets the chosen actor go on.
+"""Asks the scheduler at each switch point, and runs the chosen actor.
 
-The thread that arrives at a switch point asks the scheduler itself and goes on without a handoff
+The thread that arrives at a switch point asks the scheduler itself and continues without a handoff
 when it is chosen again. One thread runs at a time, and only the thread with the baton gets here, so
-nothing is locked. Only the watchdog (`runtime.kernel.watchdog`) looks in from outside.
+nothing is locked. Only the watchdog (`runtime.kernel.watchdog`) reads this state from outside.
 """
 
 from collections.abc import Iterable
@@ -39,19 +39,19 @@ from pytest_supercache.runtime.kernel.timekeeper import TICKS_MAX
 from pytest_supercache.runtime.kernel.under_test import own_mistake
 
 RELEASES_MAX = 100
-"""Questions that are asked again although nothing has changed; more is UNKNOWN."""
+"""How often blocked polls may be repeated although nothing has changed; more is UNKNOWN."""
 
 MOVES_MAX = 10_000
-"""How often others may move while the body waits once; more is UNKNOWN."""
+"""How many moves others may make during one wait of the body; more is UNKNOWN."""
 
 
 class Controller(ExecutionState):
-    """Lets the actors of one execution go on, one at a time, as its scheduler says."""
+    """Runs the actors of one execution, one at a time, in the order its scheduler chooses."""
 
     # -- the race ------------------------------------------------------------------------------
 
     def race(self, actors: Iterable[Actor], backgrounds: Iterable[Background]) -> None:
-        """Run every actor to its end, or until nobody can go on, under the schedule."""
+        """Run the actors under the schedule until all have ended or none is enabled."""
         self.begin_race(actors, backgrounds)
         self.pass_on(self._next())
         self.finished.take()
@@ -59,7 +59,7 @@ class Controller(ExecutionState):
         self.end_race()
 
     def begin_race(self, actors: Iterable[Actor], backgrounds: Iterable[Background]) -> None:
-        """Know who takes part; nobody has been chosen yet."""
+        """Register the actors and background work of the race, before the first choice."""
         self.phase = "race"
         self._freeze_start_state()
         self.actors = {actor.name: actor for actor in actors} | self.actors
@@ -70,7 +70,7 @@ class Controller(ExecutionState):
         hand_over(self)
 
     def end_race(self) -> None:
-        """Let threads leave their code, and raise what ended the race before its end."""
+        """Unwind the threads, and raise the error that ended the race early, if there is one."""
         let_leave(self)
         self.phase = "settle"
         if self.given_up:
@@ -79,7 +79,7 @@ class Controller(ExecutionState):
             raise self.crash
 
     def _freeze_start_state(self) -> None:
-        """Note which actors have begun, and let those that poll ask again if anything has changed.
+        """Note which actors have begun, and enable polling actors if what they read has changed.
 
         Raises:
             SupercacheError: code does not see the clock that the search moves.
@@ -97,7 +97,7 @@ class Controller(ExecutionState):
     # -- arriving and choosing -----------------------------------------------------------------
 
     def arrive(self, actor: Actor, announced: Announced) -> None:
-        """Come to a switch point on the actor's own thread; returns when its step is taken.
+        """Announce a step on the actor's own thread, and return when it is taken.
 
         Raises:
             Abandoned: the execution has ended; leave.
@@ -115,7 +115,7 @@ class Controller(ExecutionState):
         actor.state = RUNNING
 
     def announce(self, actor: Actor, announced: Announced) -> bool:
-        """Note what an actor is about to do; True when it is done at once, else it is parked."""
+        """Register an actor's next step; True when it is taken at once, False: the actor parks."""
         self.progress += 1
         self.leave_if_over(actor)
         self.record.close()
@@ -141,7 +141,7 @@ class Controller(ExecutionState):
             moves.read_clock(self, actor, announced)
 
     def ask(self) -> Actor | None:
-        """Say who goes on, for an event loop that has nothing to do."""
+        """Return the actor to run next, for an event loop that has nothing to do."""
         self.record.close()
         self.fused = None  # others have come up meanwhile
         return self._next()
@@ -173,7 +173,7 @@ class Controller(ExecutionState):
         return None
 
     def _move(self, chosen: str) -> None:
-        """Let a pseudo-actor move."""
+        """Take the step of a pseudo-actor."""
         if chosen == CLOCK:
             moves.tick(self)
         else:
@@ -209,12 +209,12 @@ class Controller(ExecutionState):
         return choice
 
     def _repeat(self, choice: str) -> bool:
-        """Make a choice of the script, if nobody needs to know who else could have been chosen.
+        """Make a choice of the script, if the other enabled actors need not be recorded.
 
         A preemption is counted as by :meth:`core.schedule.Choices.preempts`.
 
         Returns:
-            False: nothing was done, the scheduler has to be asked.
+            False when nothing was done and the scheduler has to be asked.
         """
         if self.record.is_full or not self.time.is_idle:
             return False
@@ -230,7 +230,7 @@ class Controller(ExecutionState):
         return True
 
     def _release_polls(self) -> bool:
-        """Let those ask again who are no daemons; nobody else can go on. False: there are none."""
+        """Enable the blocked polls of non-daemon actors; False: none, or the limit is reached."""
         waiting = [
             actor.pending
             for actor in self.actors.values()
@@ -266,7 +266,7 @@ class Controller(ExecutionState):
         return enabled
 
     def pass_on(self, chosen: Actor | None) -> None:
-        """Hand the baton to an actor; None: to the body."""
+        """Hand the baton to ``chosen``; to the body if that is None."""
         if chosen is None:
             self.finished.give()
         elif chosen.state is NEW:
@@ -317,7 +317,7 @@ class Controller(ExecutionState):
             give()
 
     def ended(self, actor: Actor) -> None:
-        """Note that an actor's code has come to its end."""
+        """Note that an actor's code has ended."""
         if actor.section is not None:
             self.memory.sections.held_at_switch_point(actor)
         self.progress += 1
@@ -331,10 +331,10 @@ class Controller(ExecutionState):
     # -- outside the race: others run only while the body waits, in a fixed order ---------------
 
     def _wait_alone(self, body: Actor, announced: Announced) -> None:
-        """Return when the body may take its step, after others have run as far as that needs.
+        """Run other actors until the body may take its step.
 
         Raises:
-            WaitsForEverError: nobody can end its wait.
+            WaitsForEverError: no actor can end the wait.
         """
         moved = 0
         for _ in range(MOVES_MAX):
@@ -354,7 +354,7 @@ class Controller(ExecutionState):
         )
 
     def let_run(self) -> bool:
-        """Let the first thread that can go on move to its next switch point; False: nobody can."""
+        """Run the first enabled thread to its next switch point; False: none is enabled."""
         for actor in list(self.actors.values()):
             if actor.born and not actor.dismissed and self.is_ready(actor):
                 if actor.state is PARKED:
@@ -367,7 +367,7 @@ class Controller(ExecutionState):
         return False
 
     def drain(self, works: Iterable[Background]) -> None:
-        """Perform background work outside the race until nothing is pending, in this order."""
+        """Perform background work outside the race, in this order, until nothing is pending."""
         backgrounds = [BackgroundActor(work) for work in works]
         taken = True
         while taken:
@@ -382,7 +382,7 @@ class Controller(ExecutionState):
         """Move the clock to the next deadline; False when nothing waits for time.
 
         Args:
-            own: what the body waits for.
+            own: the step that the body waits to take.
             timer: when the next timer of the body's event loop is due.
         """
         clock = self.time.clock
@@ -406,10 +406,10 @@ class Controller(ExecutionState):
         return True
 
     def end_body(self) -> None:
-        """At the end of the body: see who still waits, then let everybody leave.
+        """Note the actors that are blocked at the end of the body, then unwind all of them.
 
-        A thread that is no daemon and waits for something that nobody will do is without an answer;
-        one that waits for time is not judged.
+        A non-daemon thread that waits for something no actor will do counts as blocked; one that
+        waits for time is not judged.
         """
         actors = self.started()
         if not actors:

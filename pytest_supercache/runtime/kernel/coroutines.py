@@ -1,4 +1,4 @@
-"""Tells coroutines of libraries, and servers that never return, from those of users."""
+"""Recognizes coroutines of client libraries, and coroutines that serve for ever."""
 
 import dis
 import types
@@ -11,20 +11,20 @@ _INNER = (
     "redis.", "fakeredis.", "valkey.",
     *(f"{LAYERS}{name}." for name in ("clients", "fake_connection", "pools")),
 )  # fmt: skip
-"""A task of a client library, or of what takes the place of a part of it, is no flow of its own."""
+"""Modules of client libraries and of our substitutes for them: their tasks are no actors."""
 
 
 def is_inner(coro: Any) -> bool:
-    """Say whether a coroutine is a library's own."""
+    """Say whether a coroutine belongs to a client library."""
     frame = getattr(coro, "cr_frame", None)
     name = "" if frame is None else frame.f_globals.get("__name__", "")
     return f"{name}.".startswith(_INNER)
 
 
 def serves(coro: Any) -> bool:
-    """Say whether a coroutine serves for ever: nothing but an error, or to be cancelled, ends it.
+    """Say whether a coroutine serves for ever: only an error or its cancellation ends it.
 
-    Nobody awaits the end of a task of such a coroutine, so it may wait when everybody has ended.
+    No code awaits the end of such a task, so it may still wait when all users have ended.
     """
     code = getattr(coro, "cr_code", None)
     return code is not None and not _can_return(code)
@@ -32,7 +32,7 @@ def serves(coro: Any) -> bool:
 
 @cache
 def _can_return(code: types.CodeType) -> bool:
-    """Say whether an instruction that returns can be reached, but after it was cancelled."""
+    """Say whether a return instruction is reachable other than after a cancellation."""
     bytecode: Any = dis.Bytecode(code)
     instructions = list(bytecode)
     places = {instruction.offset: at for at, instruction in enumerate(instructions)}
@@ -54,7 +54,7 @@ def _can_return(code: types.CodeType) -> bool:
 
 
 def _is_cancelled(instructions: list[dis.Instruction], at: int) -> bool:
-    """Say whether what follows a jump is done when the task was cancelled."""
+    """Say whether the code after a jump runs only when the task was cancelled."""
     before = [one for one in instructions[max(at - 3, 0) : at] if one.opname != "CACHE"]
     names = [one.argval for one in before if one.opname != "CHECK_EXC_MATCH"]
     is_match = any(one.opname == "CHECK_EXC_MATCH" for one in before)

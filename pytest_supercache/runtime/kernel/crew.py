@@ -1,13 +1,13 @@
 """Reuses threads for actors, while each looks like a new thread to code under test.
 
-To start a thread costs as much as ten handoffs, so those that run actors are kept for the next
-execution. What code can see of the thread it runs on is made anew for every actor: the ``Thread``
-object, what ``threading.local`` holds, context variables, the trace function. Where thread-locals
-cannot be taken away, every actor gets a thread of its own.
+Starting a thread costs as much as ten handoffs, so threads of actors are kept for the next
+execution. What code can see of its thread is made anew for every actor: the ``Thread`` object, the
+values of ``threading.local``, context variables, the trace function. Where thread-locals cannot be
+cleared, every actor gets a thread of its own.
 
-No two actors of one execution run on one thread, though one may end before the other begins: code
-that keeps something by the number of its thread would find what another user has left, in some
-schedules only.
+No two actors of one execution share a thread, even if one ends before the other begins: code that
+stores values by thread id would find those of another user, in some schedules only. (With more than
+``DISTINCT_MAX`` actors, threads are shared.)
 """
 
 import ctypes
@@ -26,32 +26,31 @@ from pytest_supercache.runtime.kernel.baton import Baton
 from pytest_supercache.runtime.kernel.calling import be_nobody, here
 
 Renewal = Callable[[], bool]
-"""Takes away what thread-locals hold for the calling thread; says whether all of it is gone."""
+"""Clears the calling thread's thread-locals; returns whether all of them are gone."""
 
 Taker = Callable[[], bool]
-"""Takes away what they hold now; says whether there was anything."""
+"""Clears the present values of thread-locals; returns whether there were any."""
 
 _ROUNDS = 3
-"""How often something is taken away: destructors may have made new ones."""
+"""How often thread-locals are cleared: destructors may have set new ones."""
 
-_Local = threading.local  # as it was: somebody may put another one there
+_Local = threading.local  # the original: it may be monkeypatched later
 
 DISTINCT_MAX = 60
-"""With more actors than this in one execution, those that begin later take over threads of others.
-"""
+"""With more actors than this in one execution, later ones reuse threads of earlier ones."""
 
 _LOCALS = "thread.local."
-"""How CPython names what a ``threading.local`` holds for one thread, in the thread's own dict."""
+"""Prefix of the keys under which CPython keeps thread-local values in a thread's own dict."""
 
 
 class Crew:
-    """The threads of one check after the other execution; :meth:`close` ends them."""
+    """The pool of threads that the executions of a check share; :meth:`close` ends them."""
 
     def __init__(self) -> None:
         self._idle: list[_Worker] = []
         self._resting: list[_Worker] = []  # they have served in this execution
         self.begun = 0
-        """How many threads there are, or were."""
+        """How many threads have been started."""
         self._is_closed = False
         self._renews = renews_locals()
         self._blank = ActorThread(target=_nothing, name="")  # what every thread begins with
@@ -60,19 +59,19 @@ class Crew:
     def thread(
         self, target: Callable[..., Any], name: str, args: tuple[Any, ...] = ()
     ) -> ActorThread:
-        """Make what an actor sees as its thread; ``start()`` lets one of the crew run it."""
+        """Make the thread object that an actor sees; its ``start()`` runs it on a pooled thread."""
         if not self._renews:
             return ActorThread(target=target, name=name, args=args)
         return _Seen(self, self._blank, target, name, args)
 
     def begin(self) -> None:
-        """Let all threads serve again: another execution begins."""
+        """Make all threads available again, for the next execution."""
         while self._resting:  # one whose actor hung may come at any time
             self._idle.append(self._resting.pop())
         self._idle.sort(key=lambda worker: -worker.number)  # the first one serves first
 
     def give(self, work: "_Seen") -> None:
-        """Let a thread run ``work``; a new one if all are busy, or have served already."""
+        """Run ``work`` on an idle thread, or on a new one if all are busy or have been used."""
         if not self._idle and len(self._resting) >= DISTINCT_MAX:
             self.begin()
         if self._idle:
@@ -85,19 +84,19 @@ class Crew:
         worker.baton.give()
 
     def take_back(self, worker: "_Worker") -> bool:
-        """Let a thread wait for its next actor; False: there will be none."""
+        """Return a thread to the pool after its actor; False: the pool is closed."""
         if not self._is_closed:
             self._resting.append(worker)
         return not self._is_closed
 
     def lose(self, worker: "_Worker") -> None:
-        """Give nothing more to a thread that ends."""
+        """Remove a thread that ends from the pool."""
         for workers in (self._idle, self._resting):
             if worker in workers:
                 workers.remove(worker)
 
     def close(self) -> None:
-        """End the threads that wait; one whose actor hangs ends when that does."""
+        """End the idle threads; a thread whose actor hangs ends after its actor."""
         self._is_closed = True
         self.begin()
         while self._idle:
@@ -108,7 +107,7 @@ class Crew:
 
 
 class _Seen(ActorThread):
-    """A thread as its actor's code sees it: there is one for each actor and execution."""
+    """The thread object that an actor's code sees: one for each actor and execution."""
 
     def __init__(
         self, crew: Crew, blank: threading.Thread, target: Any, name: str, args: tuple[Any, ...]
@@ -120,15 +119,15 @@ class _Seen(ActorThread):
         self._give: Callable[[], None] = _nothing
 
     def hand_on(self, give: Callable[[], None]) -> None:
-        """Let somebody else have the baton when nothing of it is left."""
+        """Pass the baton on, by ``give``, when everything of this thread has been cleared."""
         self._give = give
 
     def start(self) -> None:
-        """Let somebody of the crew run it."""
+        """Run on a thread of the crew."""
         self._crew.give(self)
 
     def live(self) -> None:
-        """Run on the calling thread, as its present self."""
+        """Run on the calling thread, as its current ``Thread`` object."""
         self._set_ident()  # type: ignore[attr-defined]
         self._set_native_id()  # type: ignore[attr-defined]
         present = threading._active  # type: ignore[attr-defined] # noqa: SLF001 - who is here
@@ -141,7 +140,7 @@ class _Seen(ActorThread):
             present.pop(self.ident, None)
 
     def end(self) -> None:
-        """Say that nothing of it is left, and pass the baton on."""
+        """Release the joining thread after everything was cleared, and pass the baton on."""
         self._is_over = True
         if self._waiter is not None:
             self._waiter.release()
@@ -149,11 +148,11 @@ class _Seen(ActorThread):
         give()
 
     def is_alive(self) -> bool:
-        """Say whether it runs, or has not taken away yet what it leaves."""
+        """Say whether the actor's thread runs, or still has thread-locals to clear."""
         return self.ident is not None and not self._is_over
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until nothing of it is left."""
+        """Wait until the actor's thread has ended and its thread-locals are cleared."""
         if self._is_over:
             return
         waiter = threading._allocate_lock()  # type: ignore[attr-defined] # noqa: SLF001
@@ -164,7 +163,7 @@ class _Seen(ActorThread):
 
 
 class _Worker(ActorThread):
-    """A thread of the crew."""
+    """A pooled thread."""
 
     def __init__(self, crew: Crew, number: int) -> None:
         super().__init__(target=self._work, name="supercache")
@@ -184,7 +183,7 @@ class _Worker(ActorThread):
             present[self.ident] = self
 
     def _serve(self, renew: Renewal) -> bool:
-        """Run the next actor; False: there is none, or nobody may come after it."""
+        """Run the next actor; False: there is none, or the thread cannot be reused."""
         self.baton.take()
         work, self.work = self.work, None
         if work is None:
@@ -204,7 +203,7 @@ class _Worker(ActorThread):
 
 
 def _trace(trace: Any, profile: Any) -> None:
-    """Let the calling thread be traced so from now on."""
+    """Set the trace and profile functions of the calling thread."""
     if sys.gettrace() is not trace:
         sys.settrace(trace)
     if sys.getprofile() is not profile:
@@ -216,10 +215,10 @@ def _nothing() -> None:
 
 
 def _renewal() -> Renewal:
-    """Return the renewal of the calling thread; what we know of it ourselves stays.
+    """Return the renewal of the calling thread; it keeps this package's own thread-local.
 
     Raises:
-        ValueError: thread-locals are not as we know them.
+        ValueError: this Python implements thread-locals differently.
     """
     be_nobody()  # what stays says nothing, and is there
     take = _taker_from_thread() if sys.version_info < (3, 13) else _taker_from_locals()
@@ -231,7 +230,7 @@ def _renewal() -> Renewal:
 
 
 def _taker_from_thread() -> Taker:
-    """Until 3.12 the interpreter keeps everything in a dict of the thread, under a name each."""
+    """Return the taker up to Python 3.12, where a dict of the thread holds all thread-locals."""
     get = ctypes.pythonapi.PyThreadState_GetDict
     get.restype = ctypes.c_void_p  # a borrowed reference
     state: dict[Any, Any] = ctypes.cast(get(), ctypes.py_object).value
@@ -251,10 +250,10 @@ def _taker_from_thread() -> Taker:
 
 
 def _taker_from_locals() -> Taker:
-    """From 3.13 on each ``threading.local`` keeps everything itself, and watches threads end.
+    """Return the taker from Python 3.13 on, where each ``threading.local`` holds its own values.
 
-    A thread has one object for all of them to watch, which dies with it. We call what they would
-    have called then (``clear_locals`` in ``Modules/_threadmodule.c``).
+    Every thread-local has a weak reference to one object of the thread, which dies with the thread.
+    The callback of these references (``clear_locals`` in ``Modules/_threadmodule.c``) is called.
     """
     mine = _Local()
     mine.is_known = True
@@ -278,19 +277,19 @@ def _is_local(key: object) -> bool:
 
 
 def _clears(reference: Any) -> bool:
-    """Say whether a weak reference is that of a thread-local, and not of somebody who looks."""
+    """Say whether a weak reference is one of a thread-local, which clears values when it dies."""
     return getattr(reference.__callback__, "__name__", None) == "clear_locals"
 
 
 def _is_ours(reference: Any) -> bool:
-    """Say whether it is that of what we know of a thread: its callback has a reference to that."""
+    """Say whether a weak reference is that of this package's own thread-local, ``here``."""
     bound = reference.__callback__.__self__
     return isinstance(bound, tuple) and bound[0]() is here
 
 
 @cache
 def renews_locals() -> bool:
-    """Say whether thread-locals can be taken away from a thread that goes on, in this Python."""
+    """Say whether this Python can clear the thread-locals of a running thread."""
     if sys.implementation.name != "cpython":
         return False
     seen: list[bool] = []
@@ -309,8 +308,8 @@ def renews_locals() -> bool:
 
 
 class _Left:
-    """Something that a thread-local holds."""
+    """A test value for a thread-local."""
 
 
 _ONE_OWNER = 2
-"""What ``sys.getrefcount`` says of what only one variable holds."""
+"""The ``sys.getrefcount`` of an object that only one variable refers to."""

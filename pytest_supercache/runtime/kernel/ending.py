@@ -1,7 +1,7 @@
-"""Ends an execution: notes the blocked actors, then lets every actor leave its code.
+"""Ends an execution: notes the blocked actors, then unwinds every actor.
 
-Users leave when the race is over. What code under test has started itself stays until the body has
-ended, because later steps may still need it, unless the race has failed.
+Users are unwound when the race is over. Actors that code under test has started stay until the body
+has ended, because later steps may still need them, unless the race has failed.
 """
 
 from collections.abc import Iterable
@@ -17,13 +17,13 @@ UNWIND_SECONDS = 1.0
 
 
 WAITING_MAX = 5
-"""How many of those who wait for the clock are named."""
+"""How many of the actors waiting for the clock are named."""
 
 
 def note_limit(state: ExecutionState) -> None:
-    """Note it if a race that goes on no more has gone on for longer than it may.
+    """Note a hazard if the race stopped at a limit: of steps, or of ticks of the clock.
 
-    That proves nothing.
+    Such an execution proves nothing.
     """
     if len(state.record.steps) >= STEPS_MAX:
         state.hazard(
@@ -50,7 +50,7 @@ def _who_waits(state: ExecutionState) -> str:
 
 
 def note_blocked(state: ExecutionState) -> None:
-    """Nobody goes on any more: note who should have."""
+    """Note the actors that have not ended although none is enabled any more."""
     state.record.close()
     for kind in sorted(state.time.cut_short):
         state.simplify(f"{kind} that repeat cut off soon after the users")
@@ -73,10 +73,10 @@ def let_leave(state: ExecutionState) -> None:
 
 
 def unwind(state: ExecutionState, actors: Iterable[Actor]) -> None:
-    """Let parked actors leave their code, one after the other; locks come free on the way."""
+    """Unwind parked actors one after the other, which releases their locks."""
     for actor in actors:
         if actor.is_task:
-            continue  # its loop has seen to that
+            continue  # its loop has unwound it
         actor.dismissed = True
         if actor.is_waiting:
             actor.baton.give()

@@ -1,7 +1,7 @@
-"""Injects the faults of one execution, each at its place, and notes those that struck.
+"""Injects the faults of one execution at their points, and notes which ones struck.
 
-Everything that runs asks here: a step before it is announced, a publication after it was made, a
-door for what it sends. Without a vector all of that answers "nothing".
+It is consulted for each step before its announcement, for each publication after it was made, and
+by doors for what they send. Without a fault vector none of these calls has an effect.
 """
 
 import builtins
@@ -22,20 +22,20 @@ Failure = Callable[[str], BaseException]
 
 
 class Time(Protocol):
-    """What faults ask the clock."""
+    """The view of the clock that faults need."""
 
     def now(self) -> float:
         """Return the virtual seconds since the start."""
         ...
 
     def farthest(self) -> float:
-        """Return when the last timer or lease in sight has run out, else a while from now."""
+        """Return the time at which the last known timer or lease expires, else a default delay."""
         ...
 
 
 @dataclass(slots=True)
 class Plan:
-    """What faults do to the step that an actor is about to announce."""
+    """The effects of faults on the step that an actor is about to announce."""
 
     faults: list[Fault]
     label: str
@@ -45,7 +45,7 @@ class Plan:
 
 
 class Injection:
-    """The faults of one execution, and which of them have struck.
+    """The faults of one execution, with those that have struck.
 
     Args:
         vector: the faults; none of them may be left out in an execution that counts.
@@ -68,12 +68,12 @@ class Injection:
         self._published: list[Fault] = []  # of the publication that is being made
 
     def strike(self, fault: Fault, at: int) -> None:
-        """Note that a fault struck when so many choices of actors had been made."""
+        """Note that a fault struck after ``at`` choices of actors."""
         if all(strike.fault != fault for strike in self.strikes):
             self.strikes.append(Strike(fault, at))
 
     def ahead(self, node: str | None) -> float:
-        """Return by how many seconds the clock of a node is ahead."""
+        """Return how many seconds the clock of ``node`` is ahead."""
         if node in self._skewed:
             self.strike(self._skewed[node], 0)
         return self.skews.get(node or "", 0.0)
@@ -90,7 +90,7 @@ class Injection:
     # -- steps -----------------------------------------------------------------------------------
 
     def plan(self, actor: Actor, label: str, failure: Failure, time: Time) -> Plan | None:
-        """Return what happens to the step that ``actor`` is about to announce, if anything.
+        """Return the effects of faults on the next step of ``actor``; None: there are none.
 
         ``failure`` makes the error of a connection that broke.
         """
@@ -125,7 +125,7 @@ class Injection:
         plan.faults.append(fault)
 
     def carry_out(self, plan: Plan, actor: Actor, at: int) -> None:
-        """Let the faults of a step strike, now that it is its turn."""
+        """Let the faults of a step strike when it is taken."""
         self._published = [fault for fault in plan.faults if fault.kind in MESSAGES]
         for fault in plan.faults:
             if fault.kind not in MESSAGES:
@@ -135,13 +135,13 @@ class Injection:
             raise plan.early
 
     def forget_publication(self) -> None:
-        """Forget the faults of an earlier publication: another step has begun."""
+        """Forget the faults of the previous publication, because another step has begun."""
         self._published = []
 
     # -- messages --------------------------------------------------------------------------------
 
     def published(self, mailbox: Mailbox, count: int, at: int, now: float) -> None:
-        """Do to the last ``count`` messages of a mailbox what the publication's faults say."""
+        """Apply the publication's faults to the last ``count`` messages of ``mailbox``."""
         for fault in self._published:
             if fault.rest[0] == mailbox.node and _disturb(fault, mailbox, count, now):
                 self.strike(fault, at)
@@ -169,7 +169,7 @@ def _disturb(fault: Fault, mailbox: Mailbox, count: int, now: float) -> bool:
 
 
 def _error(fault: Fault, failure: Failure) -> BaseException:
-    """Make the error that a fault raises: of the class it names, or of the usual one."""
+    """Make the error that a fault raises: of the class it names, or of the default class."""
     text = f"injected fault {fault.kind}"
     if not fault.rest:
         return inject(RuntimeError(text) if fault.kind == "exception" else failure(text))
@@ -197,9 +197,9 @@ def _class(name: str, fault: str) -> type[BaseException]:
 
 
 class Move:
-    """A fault that happens to a layer: a pseudo-actor whose one step the schedule places.
+    """A fault of a layer: a pseudo-actor whose only step is placed by the schedule.
 
-    It is possible until it has happened; without an effect it has not struck.
+    The step is enabled until it has been taken; a fault without an effect has not struck.
     """
 
     kind = "fault"
@@ -217,10 +217,10 @@ class Move:
         self._is_over = False
 
     def pending(self) -> tuple[str, Footprint] | None:
-        """Announce what will happen."""
+        """Return the announced step; None after it has been taken."""
         return None if self._is_over else self._announced
 
     def perform(self) -> None:
-        """Let it happen."""
+        """Let the fault happen."""
         self._is_over = True
         self.had_effect = self._happen()

@@ -1,6 +1,6 @@
-"""Names the functions under test that an error has left, or that an actor waits in.
+"""Names the functions under test in an error's traceback, or on a waiting actor's stack.
 
-Names stay when code above them changes, which line numbers do not; so a fingerprint can have them.
+Unlike line numbers, names stay the same when code above them changes, so fingerprints use them.
 """
 
 from collections import deque
@@ -11,20 +11,20 @@ from typing import Any
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 ERRORS_MAX = 100
-"""So many errors behind one are looked at."""
+"""How many errors of a chain of causes are examined."""
 
 FUNCTIONS_MAX = 1_000
-"""So many functions of a stack are kept, the innermost ones."""
+"""How many functions of a stack are kept, the innermost ones."""
 
 Raised = tuple[str, tuple[str, ...]]
-"""The type of an error, and the functions that it left, the outermost first."""
+"""The type of an error, and the functions in its traceback, the outermost first."""
 
 
 def raised(error: BaseException) -> tuple[Raised, ...]:
-    """Return an error and, after it, every error that led to it.
+    """Return an error, followed by every error that led to it.
 
-    These are causes, contexts (also those that ``from None`` hides) and members of groups. What
-    libraries raised and caught among themselves is left out: it differs by their version.
+    These are causes, contexts (also those hidden by ``from None``) and members of groups. Errors
+    that libraries raised and caught among themselves are omitted: they vary with the version.
     """
     found = [_described(error)]
     errors = [error]
@@ -38,12 +38,12 @@ def raised(error: BaseException) -> tuple[Raised, ...]:
 
 
 def functions_on_stack(frame: FrameType | None) -> tuple[str, ...]:
-    """Return the functions under test on a stack, the outermost first, given its last frame."""
+    """Return the functions under test on the stack of ``frame``, the outermost first."""
     return functions_of(reversed(list(callers(frame))))
 
 
 def functions_of(frames: Iterable[FrameType]) -> tuple[str, ...]:
-    """Name the functions under test of frames, in the same order."""
+    """Return the names of the functions under test among ``frames``, in the same order."""
     names = deque[str](maxlen=FUNCTIONS_MAX)
     for frame in frames:
         if _is_under_test(frame):
@@ -57,9 +57,9 @@ def _described(error: BaseException) -> Raised:
 
 
 def _led_to(error: BaseException) -> Iterator[tuple[BaseException, bool]]:
-    """Yield what led to an error, and whether code under test has chosen it by name.
+    """Yield each error that led to ``error``, and whether code under test named it explicitly.
 
-    Descriptors of the base classes are asked, because classes of errors may have properties.
+    Attributes are read by base-class descriptors, because error classes may have properties.
     """
     innermost = deque(_left(error), maxlen=1)
     cause, context = _CAUSE.__get__(error), _CONTEXT.__get__(error)
@@ -83,7 +83,7 @@ def _is_under_test(frame: FrameType) -> bool:
 
 
 def _left(error: BaseException) -> Iterator[FrameType]:
-    """Yield the frames that an error left, the outermost first."""
+    """Yield the frames of an error's traceback, the outermost first."""
     entry = error.__traceback__
     while entry is not None:
         yield entry.tb_frame

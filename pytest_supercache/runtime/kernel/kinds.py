@@ -1,21 +1,21 @@
-"""Caches what hooks ask about types, for the length of a check."""
+"""Caches the answers to questions of hooks about types, for the duration of a check."""
 
 import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 KINDS_MAX = 500
-"""So many types are remembered: nodes may have copies of their own, new in every execution."""
+"""How many types are cached: nodes may have copies of their own, new in every execution."""
 
 _Answer = TypeVar("_Answer")
 _remembered: list[Any] = []
 
 
 def of_kind(asked: Callable[[type], _Answer]) -> Callable[[type], _Answer]:
-    """Remember what a function says of a type: hooks ask it at every access.
+    """Return a cached version of ``asked``, a function of a type that hooks call at every access.
 
-    What is returned raises TypeError for a class that cannot be hashed. It is a function of C: a
-    frame of Python would cost more than what it remembers.
+    It raises TypeError for a class that cannot be hashed. It is a C function: a Python frame would
+    cost more than the cache saves.
     """
     remembered = functools.lru_cache(KINDS_MAX)(asked)
     _remembered.append(remembered)
@@ -23,6 +23,6 @@ def of_kind(asked: Callable[[type], _Answer]) -> Callable[[type], _Answer]:
 
 
 def forget_kinds() -> None:
-    """Let go of the types of a check that is over."""
+    """Drop the cached types after a check."""
     for remembered in _remembered:
         remembered.cache_clear()

@@ -1,7 +1,7 @@
-"""Counts the threads that executions leave behind because nothing can end them.
+"""Counts and limits hung threads that executions leave behind.
 
 A thread cannot be killed. Each keeps its stack, and with it the world of its execution, so the
-number that a run may leave is limited.
+number that a run may leave behind is limited.
 """
 
 import threading
@@ -15,7 +15,7 @@ _left: list[threading.Thread] = []
 
 
 class TooManyLeftError(SupercacheError):
-    """A check is not begun because too many threads hang that earlier ones have left."""
+    """A check is refused because earlier checks have left too many hung threads."""
 
 
 def note_left(thread: threading.Thread) -> None:
@@ -24,7 +24,7 @@ def note_left(thread: threading.Thread) -> None:
 
 
 def why_no_more() -> str | None:
-    """Say why this process should check nothing more; None: it may go on."""
+    """Say why this process should run no further check; None: it may continue."""
     _left[:] = [thread for thread in _left if thread.is_alive()]
     if len(_left) < LEFT_MAX:
         return None
@@ -36,7 +36,7 @@ def why_no_more() -> str | None:
 
 
 def refuse_more() -> None:
-    """Refuse to begin another check.
+    """Raise an error if too many threads hang to begin another check.
 
     Raises:
         TooManyLeftError: too many threads hang.

@@ -12,7 +12,7 @@ from pytest_supercache.runtime.kernel.state import ExecutionState
 def begin(state: ExecutionState, actor: Actor) -> None:
     """Start an actor: its entry code runs before its first step.
 
-    These lines are a step of their own if they may touch memory that is shared.
+    The entry code is a step of its own if it may touch shared memory.
     """
     state.fused = actor
     if state.shared_memory:
@@ -31,7 +31,7 @@ def begin(state: ExecutionState, actor: Actor) -> None:
 def add_move(
     state: ExecutionState, actor: Actor, label: str, kind: str, footprint: Footprint
 ) -> None:
-    """Record a choice of an actor that had no step to announce."""
+    """Record the choice of an actor without an announced step."""
     phase, choice = state.place_of_step()
     state.record.close()
     state.record.add(
@@ -47,7 +47,7 @@ def add_move(
 
 
 def read_clock(state: ExecutionState, actor: Actor, announced: Announced) -> None:
-    """Record that entry code has read the clock, before the announced step that depends on it."""
+    """Record a read of the clock by entry code, before the announced step that depends on it."""
     state.fused = None
     touched = announced.footprint.reads & {"clock:now", actor.born}
     add_move(state, actor, "start", "thread", Footprint(reads=touched))
@@ -69,7 +69,7 @@ def perform(state: ExecutionState, background: BackgroundActor) -> None:
 
 
 def tick(state: ExecutionState) -> None:
-    """Move the clock to the next deadline: a step of its own."""
+    """Move the clock to the next deadline, as a step of its own."""
     pending = state.all_pending()
     index = state.time.moved
     moved = state.time.tick(state.actors.values())

@@ -1,7 +1,7 @@
-"""Mixed versions: rewrites what a node of the other version stores in the cache.
+"""Rewrites what a node of another version stores in the cache, for the fault mixed_version.
 
-During a deployment old and new nodes share the existing cache. A node of the other version names
-its keys otherwise, or writes values that nodes of the old version cannot read; it reads both.
+During a deployment old and new nodes share the existing cache. A node of the other version uses
+other key names, or writes values that nodes of the old version cannot read; it reads both.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,21 +11,21 @@ from pytest_supercache.layers import redis_commands
 from pytest_supercache.layers.existing_cache import PLACE
 
 PREFIX = "v2:"
-"""What the other version puts before a key."""
+"""Prefix of the other version's keys."""
 
 MARK = "\x02"
-"""What the other version puts before a value."""
+"""Prefix of the other version's values."""
 
 _VALUE_AT = {"SET": 2, "SETNX": 2, "GETSET": 2, "APPEND": 2, "SETEX": 3, "PSETEX": 3}
 _VALUES_FROM = {"MSET": 2, "MSETNX": 2, "HSET": 3, "HMSET": 3}
 
 
 class Dialect:
-    """What a node of the other version sends and receives.
+    """Translates commands and answers of a node of the other version.
 
     Args:
         version: ``key`` or ``serializer``: what differs.
-        strike: called when it made a difference.
+        strike: called when the rewriting changed a command.
     """
 
     def __init__(self, version: str, strike: Callable[[], None]) -> None:

@@ -1,12 +1,12 @@
-"""Diagnostics of an execution: hazards, simplifications, and what stays unproven."""
+"""Holds the diagnostics of an execution: hazards, simplifications, and unproven results."""
 
 
 class Notes:
-    """Reasons and remarks, each kept once.
+    """The diagnostics of one execution, without duplicates.
 
     Args:
         shared_memory: every step may touch the memory of its node anyway.
-        grain: where the points are at which choices are made.
+        grain: where the switch points are.
     """
 
     def __init__(self, *, shared_memory: bool, grain: str) -> None:
@@ -17,11 +17,11 @@ class Notes:
         self.undeclared: list[str] = []
         self.unseen: list[str] = []
         self.unproven: list[str] = []
-        self.real_servers: set[str] = set()  # libraries that have connected to one
-        self.databases: set[str] = set()  # outside of the process
-        self.lost: list[tuple[str, BaseException]] = []  # raised in a task, seen by nobody
-        self.begun: tuple[str, ...] = ()  # who had, of those that code started, before the race
-        self.left_over: list[tuple[str, str]] = []  # actor, and what it never finished
+        self.real_servers: set[str] = set()  # libraries connected to a real server
+        self.databases: set[str] = set()  # databases outside of the process
+        self.lost: list[tuple[str, BaseException]] = []  # raised in a task, never retrieved
+        self.begun: tuple[str, ...] = ()  # actors started by code, begun before the race
+        self.left_over: list[tuple[str, str]] = []  # actor, and its unfinished work
 
     def hazard(self, reason: str) -> None:
         """Note a reason why this execution proves nothing."""
@@ -29,22 +29,22 @@ class Notes:
             self.hazards.append(reason)
 
     def leave_unproven(self, reason: str) -> None:
-        """Note why nothing is proved although nothing fails; what does fail counts."""
+        """Note why a pass proves nothing; failures still count."""
         if reason not in self.unproven:
             self.unproven.append(reason)
 
     def simplify(self, what: str) -> None:
-        """Note what was taken for simpler than it is: the coverage sentence says so."""
+        """Note a simplification, for the coverage sentence."""
         if what not in self.simplified:
             self.simplified.append(what)
 
     def note_undeclared(self, what: str) -> None:
-        """Note that actors touched each other without a step: footprints do not tell everything."""
+        """Note an interaction of actors outside of any step, which no footprint declares."""
         if what not in self.undeclared:
             self.undeclared.append(what)
 
     def note_memory(self, what: str) -> None:
-        """Note that an actor used memory of its process that no step declares."""
+        """Note that an actor used process memory that no step declares."""
         self.note_undeclared(what)
         if not self.shared_memory and what not in self.unseen:
             self.unseen.append(what)

@@ -1,7 +1,7 @@
-"""Tells the code of this package from code under test, by file and by the name of a module.
+"""Holds the folders and module prefixes that tell this package from code under test.
 
-Frames are skipped, and locks and hazards are named, by these answers. No other module may ask where
-its own file is: that would change with a move of the file.
+They decide which frames are skipped, and how locks and hazards are named. No other module may ask
+for its own ``__file__``: the answer would change when the file is moved.
 """
 
 from pathlib import Path
@@ -15,4 +15,4 @@ LAYERS = "pytest_supercache.layers."
 WORLD = "pytest_supercache.world."
 MEMORY = "pytest_supercache.runtime.memory."
 SYNC = "pytest_supercache.runtime.sync."
-"""How the names of the modules of a sub-package begin."""
+"""Prefix of the module names of a sub-package."""

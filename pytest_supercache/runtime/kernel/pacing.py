@@ -1,4 +1,4 @@
-"""Gives the clock of a race to a scheduler that lets time pass between steps."""
+"""Gives control of the clock to a scheduler that lets time pass between steps."""
 
 import weakref
 from collections.abc import Iterator
@@ -11,16 +11,16 @@ from pytest_supercache.runtime.kernel.state import ExecutionState
 
 
 def hand_over(state: ExecutionState) -> None:
-    """Give the clock of a race that begins to its scheduler, if that is one that moves it."""
+    """Let the scheduler control the clock of a race that begins, if it moves the clock."""
     timed: Any = state.scheduler
-    if getattr(timed, "moves_clock", False):  # it is a Timed; to ask for a protocol is slow
+    if getattr(timed, "moves_clock", False):  # a Timed; isinstance of a protocol is slow
         state.time.assume_nothing()
         timed.start(_Race(state))
 
 
 class _Race:
     def __init__(self, state: ExecutionState) -> None:
-        # Weakly: the state has the scheduler, and an execution is to go without the collector.
+        # Weakly: the state has the scheduler, and an execution must be freed without the collector.
         self._state: ExecutionState = weakref.proxy(state)
 
     def upcoming(self) -> Iterator[Upcoming]:

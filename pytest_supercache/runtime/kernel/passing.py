@@ -1,4 +1,4 @@
-"""Takes the steps of blocking calls inside coroutines, which no scheduler can delay."""
+"""Takes steps of blocking calls inside coroutines, where no context switch is possible."""
 
 from collections.abc import Iterable
 from itertools import takewhile
@@ -10,14 +10,14 @@ from pytest_supercache.runtime.kernel.actor import Actor, Announced, State, Wait
 from pytest_supercache.runtime.kernel.state import ExecutionState
 
 _IN_MEMORY = frozenset({"lock", "memory"})
-"""Kinds of steps that no other process can see."""
+"""Kinds of steps that are invisible to other processes."""
 
 
 def pass_by(state: ExecutionState, actor: Actor, announced: Announced) -> None:
-    """Take the step of a call that blocks inside a coroutine: nobody on its loop can go between.
+    """Take the step of a blocking call in a coroutine, which no task on its loop can precede.
 
-    Actors of other nodes and threads could. They are not let in, so nothing is proved where they
-    would see the difference.
+    Actors of other nodes and threads could run before it. They are not scheduled here, so nothing
+    is proved where they would see a difference.
     """
     state.leave_if_over(actor)
     state.record.close()
@@ -34,7 +34,7 @@ def pass_by(state: ExecutionState, actor: Actor, announced: Announced) -> None:
 
 
 def _note_who_could_come_between(state: ExecutionState, actor: Actor, announced: Announced) -> None:
-    """Note an actor beside the loop that sees what this choice has done and what is done next."""
+    """Note an actor outside the loop that can see both this step and earlier ones of its choice."""
     choice = len(state.choices) - 1
     done = list(takewhile(lambda step: step.choice == choice, reversed(state.record.steps)))
     if not done:
@@ -55,15 +55,15 @@ def _note_who_could_come_between(state: ExecutionState, actor: Actor, announced:
 
 
 def _goes_on_beside(other: Actor, actor: Actor) -> bool:
-    """Say whether another actor has code left that runs on a thread, or in another process."""
+    """Say whether ``other`` has code left to run on a thread, or on another node."""
     is_beside = not other.is_task or other.node != actor.node
     return is_beside and other.state is not State.DONE and not other.is_through
 
 
 def _can_see(other: Actor, actor: Actor, step: Announced | Step) -> bool:
-    """Say whether a step touches anything outside of its node's memory that others could touch.
+    """Say whether ``other`` could observe ``step``, apart from its memory accesses.
 
-    What a coroutine and a thread share in memory is judged by decision 69.
+    Memory that a coroutine and a thread share is judged by decision 69.
     """
     if step.kind in _IN_MEMORY:
         return False
@@ -75,7 +75,7 @@ def _can_see(other: Actor, actor: Actor, step: Announced | Step) -> bool:
 
 
 def take_alone(state: ExecutionState, actor: Actor) -> bool:
-    """Outside the race: let a parked task take its step, if it may."""
+    """Let a parked task take its step outside the race, if the step is enabled."""
     if actor.state is not State.PARKED or actor.pending is None:
         return False
     if not state.may_take(actor, actor.pending):
@@ -85,7 +85,7 @@ def take_alone(state: ExecutionState, actor: Actor) -> bool:
 
 
 def _wait(state: ExecutionState, announced: Announced, actor: Actor) -> None:
-    """Block the loop: nobody on it can end the wait, so time passes at once or it never ends."""
+    """Block the loop: no task on it can end the wait, so only the clock can."""
     if state.may_take(actor, announced):
         return
     if announced.deadline is None and _is_a_thread_left(state):
@@ -106,7 +106,7 @@ def _wait(state: ExecutionState, announced: Announced, actor: Actor) -> None:
 
 
 def _is_a_thread_left(state: ExecutionState) -> bool:
-    """Say whether a thread beside the loop could end a wait."""
+    """Say whether a thread outside the loop could end a wait."""
     return any(
         not actor.is_task and not actor.direct and actor.state is not State.DONE
         for actor in state.actors.values()
@@ -114,7 +114,7 @@ def _is_a_thread_left(state: ExecutionState) -> bool:
 
 
 def turn_of_loop(loops: Iterable[Any]) -> Actor | None:
-    """Return an event loop that has work: callbacks come before the next choice."""
+    """Return the actor of an event loop with ready callbacks: they run before the next choice."""
     for loop in loops:
         if loop.has_work():
             turn: Actor = loop.turn

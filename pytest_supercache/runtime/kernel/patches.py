@@ -1,7 +1,7 @@
-"""Attributes of others that are replaced for a while, and put back in reverse order.
+"""Monkeypatches attributes, and restores them in reverse order.
 
-An interruption may come between any two instructions: what is to be put back is noted before it is
-replaced, and forgotten after it was put back, so that to undo twice does no harm.
+An interrupt may occur between any two instructions: the original is noted before it is replaced,
+and forgotten after it was restored, so that restoring twice does no harm.
 """
 
 import inspect
@@ -14,7 +14,7 @@ _ABSENT = object()
 
 
 class Patches:
-    """What was replaced, in order. As a context manager it puts everything back at its end."""
+    """The monkeypatches in order; as a context manager it restores all originals at its end."""
 
     def __init__(self) -> None:
         self._undo: list[tuple[Any, str, Any]] = []
@@ -32,14 +32,14 @@ class Patches:
 
     @property
     def places(self) -> list[tuple[Any, str]]:
-        """The attributes that are replaced now, each with its owner."""
+        """The currently replaced attributes, each with its owner."""
         return [(owner, name) for owner, name, _ in self._undo]
 
     def put(self, owner: Any, name: str, stand_in: Any) -> None:
         """Replace an attribute of a module, a class or an object.
 
         Raises:
-            TypeError: it belongs to a class that is not written in Python.
+            TypeError: the attribute belongs to a class that is not written in Python.
         """
         self._undo.append((owner, name, _kept(owner, name)))
         try:
@@ -49,12 +49,12 @@ class Patches:
             raise
 
     def wrap(self, owner: Any, name: str, make: Callable[[Any], Callable[..., Any]]) -> None:
-        """Replace a function by what ``make`` makes of it, under the same name."""
+        """Replace a function by ``make(function)``, under the same name."""
         function = inspect.getattr_static(owner, name)
         self.put(owner, name, wraps(function)(make(function)))
 
     def undo(self) -> None:
-        """Put everything back."""
+        """Restore all originals."""
         while self._undo:
             owner, name, kept = self._undo[-1]
             if kept is not _ABSENT:
@@ -65,7 +65,7 @@ class Patches:
 
 
 def _kept(owner: Any, name: str) -> Any:
-    """Return what an owner itself holds, as it holds it; what it inherits is not its own."""
+    """Return the attribute that ``owner`` itself defines, unbound; ``_ABSENT`` if inherited."""
     members = getattr(owner, "__dict__", {})
     if name in members:
         return members[name]

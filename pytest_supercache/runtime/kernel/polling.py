@@ -1,11 +1,11 @@
-"""Polls: questions that an actor repeats although the answer was "nothing".
+"""Blocks polls: questions that an actor repeats although the answer was "nothing".
 
-``while queue.empty(): pass`` would otherwise have endlessly many schedules that differ in nothing.
-The first question is always answered, and so are as many repeats as the check allows (``polls``):
-code that gives up after a few tries does so in some schedule. From then on, when the actor did
-nothing in between that we see, a question is a waiting step: it is enabled again when somebody has
-written what it reads, or when nobody else can go on. Code that counts its questions may still give
-up later, which no schedule would show: that is said, and nothing is proved.
+``while queue.empty(): pass`` would otherwise have infinitely many equivalent schedules. The first
+question is always answered, and so are as many repeats as the check allows (``polls``), so that
+code which gives up after a few tries does so in some schedule. After that, if the actor did nothing
+visible in between, the question is a waiting step: it is enabled again when another step has
+written what it reads, or when no other actor is enabled. Code that counts its questions may still
+give up later, which no schedule would show: that is reported, and nothing is proved.
 """
 
 import inspect
@@ -20,7 +20,10 @@ from pytest_supercache.runtime.kernel.stepping import Stepping
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 COUNTED_MAX = 250
-"""How often code that is in no loop, or counts, may ask the same in a row; more is UNKNOWN."""
+"""How many equal questions in a row code without a loop, or with a counter, may ask.
+
+More is UNKNOWN.
+"""
 
 _SCALARS = frozenset({str, bytes, int, float, bool, complex, type(None)})
 _CONTAINERS = (dict, list, set)
@@ -34,17 +37,17 @@ class Poll(NamedTuple):
     taken: int
     """Steps that the actor had taken by then."""
     steps: int
-    """Steps that everybody had taken."""
+    """Steps that all actors had taken by then."""
     repeats: int
-    """How often it had asked that before, without doing anything else."""
+    """How often the actor had asked that before, without any other step in between."""
     states: dict[object, object]
-    """What its code remembered at the last such question, by the place that asked."""
+    """The variables of its code at the last such question, by place in the code."""
 
 
 def asked_before(execution: Stepping, question: str) -> int | None:
-    """Return how many steps there were at the last answer "nothing", if the question has to wait.
+    """Return the number of steps at the last answer "nothing", if the question has to wait.
 
-    None: it is asked for the first time, or not often enough yet.
+    None: the question is new, or was not repeated often enough yet.
     """
     actor = _asking()
     poll: Poll | None = actor.poll
@@ -66,7 +69,7 @@ def asked_before(execution: Stepping, question: str) -> int | None:
 
 
 def note_nothing(execution: Stepping, question: str) -> None:
-    """Remember that the question which the calling actor has just asked had an empty answer."""
+    """Remember that the calling actor's question was answered "nothing"."""
     actor = _asking()
     last: Poll | None = actor.poll
     repeats, states = 0, {}
@@ -85,10 +88,10 @@ def _asking() -> Actor:
 
 
 def state_of_code(execution: Stepping, actor: Actor) -> tuple[object, object]:
-    """Return which instructions of its code the calling actor executes, and what variables hold.
+    """Return the current instructions on the calling actor's stack, and its variables' values.
 
-    Lines would not do: ``a.done or a.done or a.done`` is no loop. What clients keep while they send
-    a command, and event loops while they run a task, is left out.
+    Line numbers would not do: ``a.done or a.done or a.done`` is no loop. Frames of clients that
+    send a command, and of event loops that run a task, are skipped.
     """
     entering = None
     if execution.controller.memory is not None:
@@ -119,9 +122,9 @@ _KEEPS_LOCALS = sys.version_info < (3, 13)
 
 
 def _form(value: Any) -> object:
-    """Return what changes when a variable, or the size of the container it holds, does.
+    """Return a value that changes with the variable, or with the size of its container.
 
-    An object of a class under test may be another one every time that says the same.
+    Objects of a class under test count by type only: equal ones may be created anew each time.
     """
     kind = type(value)
     if kind in _SCALARS:

@@ -1,9 +1,9 @@
-"""What code under test reads off the clock: later each time, while the clock stands still.
+"""Makes successive clock readings of code under test increase while the clock stands still.
 
-Virtual time moves only at ticks, and yet nobody divides by zero: of two readings of one actor the
-later one is later, by a microsecond, and a reading is later than every reading that it depends on
-(logical clocks: Lamport 1978). What an actor reads follows from the steps it depends on, so
-equivalent schedules show the same. Readings of client libraries, and of servers, stay as they are.
+Virtual time moves only at ticks, yet a difference of two readings must not be zero: each reading of
+an actor is a microsecond after its last one, and after every reading that it depends on (logical
+clocks: Lamport 1978). A reading follows from the steps it depends on, so equivalent schedules give
+the same. Readings by client libraries and by servers are unchanged.
 """
 
 import sys
@@ -20,7 +20,7 @@ MICROSECOND = 1e-6
 
 
 class Readings:
-    """How many microseconds have passed for each actor of one execution, by its own readings.
+    """The logical clock of each actor of one execution, in microseconds.
 
     Args:
         record: the steps that were taken.
@@ -33,12 +33,12 @@ class Readings:
         self._written: dict[str, int] = {}
         self._read: dict[str, int] = {}
         self._body = 0
-        """What had passed for the body of the execution before its users began."""
+        """The body's logical clock before its users began."""
 
     def next(self, actor: Actor) -> int:
-        """Return how many microseconds have passed for an actor that reads the clock now.
+        """Return the logical clock, in microseconds, of an actor that reads the clock now.
 
-        Nothing passes for coroutines: what they know of each other is in no step.
+        It is 0 for coroutines: how they depend on each other is in no step.
         """
         actor.writes += 1  # a loop that reads the clock is in a new state each time
         if actor.is_task or actor.loop is not None:
@@ -58,7 +58,7 @@ class Readings:
         return passed + 1
 
     def note_end(self, actor: Actor, footprint: Footprint) -> None:
-        """Let others know what an actor has read in a critical section, which is one step."""
+        """Pass on an actor's logical clock at the end of a critical section, which is one step."""
         if not self._passed:
             return
         steps = self._record.steps
@@ -68,7 +68,7 @@ class Readings:
         self._let_know(footprint, self._passed.get(actor.name, 0))
 
     def _take_in(self, step: Step) -> None:
-        """Let a step know what those steps knew that it depends on."""
+        """Advance the clock of a step's actor to the latest of the steps it depends on."""
         reads, writes = step.footprint.reads, step.footprint.writes
         passed = self._passed.get(step.actor, self._body if self._passed else 0)
         for resource in reads | writes:
@@ -99,7 +99,7 @@ class Readings:
 
 
 def is_read_by_code() -> bool:
-    """Say whether code under test, or a library that it uses as its own, reads the clock now."""
+    """Say whether code under test, or a library that counts as such, is reading the clock."""
     frame: Any = sys._getframe(1)
     while frame is not None:
         name = frame.f_globals.get("__name__")
@@ -110,4 +110,4 @@ def is_read_by_code() -> bool:
 
 
 _ON_THE_WAY = ("freezegun.", "pytest_supercache.")
-"""What stands between code and the clock; layers read it for themselves, to see which keys live."""
+"""Prefixes of callers to skip; layers read the clock for themselves, to see which keys live."""

@@ -1,6 +1,6 @@
 """Explains why a thread hangs in a real socket or pipe, and what to do about it.
 
-The line that hangs is read, and its names are looked up in its frame without running any code.
+It parses the hanging line, and looks up its names in the frame without running any code.
 """
 
 import ast
@@ -19,7 +19,7 @@ _CALLS = {
     os.write: "a pipe or a socket",
     select.select: "a pipe or a socket",
 }
-"""Functions that wait for the other end, and for what."""
+"""Functions that wait for the other end, with the name of what they wait for."""
 
 _METHODS = frozenset(
     {"accept", "connect", "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "send",
@@ -29,7 +29,7 @@ _METHODS = frozenset(
 
 
 def explain_channel(actor: Actor, is_ours: Callable[[str], bool]) -> list[str]:
-    """Say that an actor waits for a socket or a pipe; nothing if nobody can know."""
+    """Say that an actor waits for a socket or a pipe; empty if that cannot be told."""
     frame = next((f for f in frames_of(actor) if not is_ours(f.f_code.co_filename)), None)
     awaited = None if frame is None else _awaited(frame)
     if awaited is None:

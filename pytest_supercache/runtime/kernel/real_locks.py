@@ -1,7 +1,7 @@
 """Explains why a thread hangs in a real lock: the lock, its holder, and why it is real.
 
-The line that hangs is read, and its names are looked up in its frame without running any code.
-Whatever cannot be known for certain is not said.
+It parses the hanging line, and looks up its names in the frame without running any code. Only what
+is certain is said.
 """
 
 import ast
@@ -36,7 +36,7 @@ class _Awaited(NamedTuple):
 
 
 def explain(actor: Actor, everybody: Iterable[Actor], is_ours: Callable[[str], bool]) -> list[str]:
-    """Say which real lock an actor waits for; nothing if it does not, or if nobody can know."""
+    """Say which real lock an actor waits for; empty if there is none, or it cannot be told."""
     frame = next((f for f in frames_of(actor) if not is_ours(f.f_code.co_filename)), None)
     if frame is None:
         return []
@@ -51,7 +51,7 @@ def explain(actor: Actor, everybody: Iterable[Actor], is_ours: Callable[[str], b
 
 
 def _held(lock: Any, others: Iterable[Actor]) -> str:
-    """Say who holds it: an `RLock` knows its owner, and who is inside of a `with` shows it."""
+    """Name the holder of a lock: the owner of an `RLock`, or an actor inside a `with` of it."""
     for other in others:
         for frame in frames_of(other):
             if any(value_of(item, frame) is lock for item in _entered(frame)):
@@ -86,7 +86,7 @@ def _of_line(frame: FrameType) -> _Awaited | None:
 
 
 def _why(frame: FrameType) -> str:
-    """Say why the locks of a module are left alone, if its name is the reason."""
+    """Say why the locks of a module are not replaced, if its name is the reason."""
     top = str(frame.f_globals.get("__name__", "")).partition(".")[0]
     folders = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
     parents = Path(frame.f_code.co_filename).parents
@@ -115,7 +115,7 @@ def _locks_of_files(frame: FrameType) -> bool:
 
 
 def _takes(frame: FrameType) -> Iterator[ast.expr]:
-    """Yield what the line takes: ``LOCK`` of ``with LOCK:`` and of ``LOCK.acquire()``."""
+    """Yield the locks that a line takes: ``LOCK`` in ``with LOCK:`` and ``LOCK.acquire()``."""
     for node in _at(frame):
         if isinstance(node, ast.With | ast.AsyncWith) and node.body[0].lineno > frame.f_lineno:
             yield from (item.context_expr for item in node.items)
@@ -125,14 +125,14 @@ def _takes(frame: FrameType) -> Iterator[ast.expr]:
 
 
 def _at(frame: FrameType) -> Iterator[ast.AST]:
-    """Yield the parts of the code that begin on the line of a frame."""
+    """Yield the syntax nodes that begin on the line of a frame."""
     for node in parts_of(frame):
         if getattr(node, "lineno", None) == frame.f_lineno:
             yield node
 
 
 def _entered(frame: FrameType) -> Iterator[ast.expr]:
-    """Yield what the line of a frame is inside of."""
+    """Yield the context expressions of the ``with`` blocks around the line of a frame."""
     for node in parts_of(frame):
         if not isinstance(node, ast.With) or node.end_lineno is None:
             continue

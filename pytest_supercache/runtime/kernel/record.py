@@ -1,4 +1,4 @@
-"""Records an execution: its steps, its wait objects, the content after each step."""
+"""Records an execution: its steps, its wait objects, and the content of layers after each step."""
 
 from collections.abc import Callable
 
@@ -15,20 +15,20 @@ class Record:
 
     Args:
         clock: gives each step its virtual time.
-        snapshot: returns what all layers hold; None: content is not recorded.
+        snapshot: returns the contents of all layers; None: contents are not recorded.
     """
 
     def __init__(self, clock: VirtualClock, snapshot: Callable[[], Layers] | None) -> None:
         self.steps: list[Step] = []
         self.waits = Waits()
         self.snapshot = snapshot
-        self.is_full = snapshot is not None  # with all that a counterexample is told with
-        self.start: Layers = {}  # what every layer held when the race began
-        self.memory_at_start: Layers = {}  # what shared memory held when the race began
+        self.is_full = snapshot is not None  # with all that the report of a counterexample needs
+        self.start: Layers = {}  # contents of every layer when the race began
+        self.memory_at_start: Layers = {}  # contents of shared memory when the race began
         self._memory: Callable[[], Layers] | None = None
-        self.last: str | None = None  # the actor of the last step; a tick is nobody's
+        self.last: str | None = None  # the actor of the last step; a tick has none
         self._clock = clock
-        self._is_open = False  # what holds after the last step is still to be recorded
+        self._is_open = False  # the contents after the last step are still to be recorded
 
     def take(
         self,
@@ -55,12 +55,12 @@ class Record:
         self.last = name
 
     def add(self, step: Step) -> None:
-        """Append a step; its effect is still to come."""
+        """Append a step before it has taken effect."""
         self.steps.append(step)
         self._is_open = self.is_full
 
     def close(self) -> None:
-        """Record what every layer holds, now that the effect of the last step is complete."""
+        """Record the contents of every layer after the effect of the last step."""
         if self._is_open and self.snapshot is not None:
             self._is_open = False
             self.steps[-1].layers = self.snapshot()
@@ -68,7 +68,7 @@ class Record:
                 self.steps[-1].memory = self._memory()
 
     def begin_race(self) -> None:
-        """Remember what wait objects, layers and shared memory hold before the first choice."""
+        """Remember the state of wait objects, layers and shared memory before the first choice."""
         self.close()
         self.waits.mark()
         if self.snapshot is not None:
@@ -77,25 +77,25 @@ class Record:
             self.memory_at_start = self._memory()
 
     def show_memory(self, look: Callable[[], Layers]) -> None:
-        """Record what shared memory holds, too, from now on."""
+        """Record the contents of shared memory, too, from now on, as ``look`` returns them."""
         self.close()
         self._memory = look
 
     def keep_memory(self) -> None:
-        """Freeze the content of shared memory: later steps record what it holds now."""
+        """Freeze the recorded contents of shared memory: later steps record the present ones."""
         if self._memory is not None:
             self.close()
             last = self._memory()
             self._memory = lambda: last
 
     def allows(self, actor: str, wait: Wait | None) -> bool:
-        """Say whether the wait objects let ``actor`` go on."""
+        """Say whether the wait objects enable ``actor``'s step."""
         return self.waits.allows(actor, wait)
 
     def wrote_since(self, position: int, resources: frozenset[str]) -> bool:
         """Say whether a step from ``position`` on may have written one of ``resources``.
 
-        Whoever reads everything is waiting for memory too, which any step may have changed.
+        An actor that reads everything also waits for memory, which any step may have changed.
         """
         if EVERYTHING in resources:
             return len(self.steps) > position
@@ -105,6 +105,6 @@ class Record:
         )
 
     def note_futile(self, kinds: tuple[str, ...]) -> None:
-        """Note that the step that was just taken has changed nothing, if it is of such a kind."""
+        """Note that the step just taken changed nothing, if it is of one of ``kinds``."""
         if self.steps and self.steps[-1].kind in kinds:
             self.steps[-1].futile = True

@@ -10,14 +10,14 @@ from typing import Any
 
 
 def parts_of(frame: FrameType) -> Iterator[ast.AST]:
-    """Yield all parts of the file that a frame's code stands in; none if it cannot be read."""
+    """Yield all syntax nodes of the file of a frame; none if it cannot be read."""
     lines = linecache.getlines(frame.f_code.co_filename, frame.f_globals)
     with suppress(SyntaxError, ValueError):
         yield from ast.walk(ast.parse("".join(lines)))
 
 
 def value_of(node: ast.expr, frame: FrameType) -> Any:
-    """Return the value of a name or of an attribute; None: it cannot be told without running it."""
+    """Return the value of a name or an attribute; None: only running code would tell it."""
     if isinstance(node, ast.Name):
         for names in (frame.f_locals, frame.f_globals):
             if node.id in names:

@@ -1,12 +1,12 @@
-"""Busy loops: makes an actor wait that would ask the same for ever.
+"""Blocks an actor in a busy loop that would repeat the same question for ever.
 
-``while not redis.set(lock, me, nx=True): pass`` has an endless execution: the one in which nobody
-else is let go on. Its loop is cut where it is proved to be one: the actor comes to a question at
-which its code was before, remembers the same as then, has changed nothing since, and nobody has
-written what it has read since. Then the question waits until somebody does (fairness), unless
-nobody else can go on. As many repeats as polls may have come first, so that code which gives up
-after a few tries does so in some schedule. Code that counts its tries is no such loop: it is
-executed, up to ``COUNTED_MAX`` questions in a row.
+``while not redis.set(lock, me, nx=True): pass`` has an infinite execution: the one in which no
+other actor is scheduled. The loop is cut where it is proved to be one: the actor reaches a question
+at the same place in its code as before, its variables have the same values, it has changed nothing
+since, and no other actor has written what it has read since. Then the question waits for such a
+write (fairness), unless no other actor is enabled. As many repeats as polls are allowed first, so
+that code which gives up after a few tries does so in some schedule. Code that counts its tries is
+no such loop: it is executed, up to ``COUNTED_MAX`` questions in a row.
 
 Questions are commands that read, commands that have changed nothing (``SET key NX`` of a key that
 is there), and reads of shared memory.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Spin:
-    """What one actor has asked since it last changed anything, or waited."""
+    """The questions of one actor since its last change or wait."""
 
     __slots__ = ("asked", "is_cut", "reads", "visits")
 
@@ -39,19 +39,19 @@ class Spin:
         self.asked: dict[str, int] = {}
         self.reads: frozenset[str] = frozenset()
         self.visits: dict[tuple[str, object], tuple[object, int]] = {}
-        """By question and place in the code: what it remembered there, after how many steps."""
+        """By question and place in the code: the variables there, and the number of steps then."""
         self.is_cut = False
 
     def note(self, question: str, footprint: Footprint) -> None:
-        """Take in a question that has changed nothing."""
+        """Record a question that has changed nothing."""
         self.asked[question] = self.asked.get(question, 0) + 1
         if not footprint.reads <= self.reads:
             self.reads |= footprint.reads
 
     def is_due(self, question: str, repeats: int) -> bool:
-        """Say whether the code is to be looked at before a question.
+        """Say whether to compare the state of the code before a question.
 
-        At first, then each time that twice as many were asked, for two in a row.
+        That is at first, then each time the number of questions has doubled, for two in a row.
         """
         more = self.asked.get(question, 0) - repeats
         if more <= 0:
@@ -61,7 +61,7 @@ class Spin:
 
 
 def take(execution: Stepping, label: str, footprint: Footprint, kind: str) -> None:
-    """Take a step that is a question if it writes nothing."""
+    """Take a step, as a question if it writes nothing."""
     actor = current_actor()
     spin: Spin | None = None if actor is None else actor.spin
     if actor is None or footprint.writes or actor.direct or execution.controller.phase != RACE:
@@ -81,12 +81,12 @@ def take(execution: Stepping, label: str, footprint: Footprint, kind: str) -> No
 
 
 class Question:
-    """A step that changes nothing, or may change nothing, and may be asked again.
+    """A step that may change nothing, and may be repeated.
 
     Args:
-        execution: the one that runs.
-        label: what is asked.
-        footprint: what it may touch.
+        execution: the running execution.
+        label: the question.
+        footprint: the resources that it may touch.
     """
 
     __slots__ = ("_execution", "_label", "_spin", "footprint", "since")
@@ -98,19 +98,19 @@ class Question:
         self._label = label
         self._spin: Spin | None = None if actor is None else actor.spin
         self.footprint = footprint
-        """What it may touch, and what would be news to the loop that it is part of."""
+        """The resources it may touch, and those whose change would matter to its loop."""
         self.since: int | None = None
-        """From which step on it waits for news; None: it is asked at once."""
+        """The step from which on it waits for a relevant write; None: it does not wait."""
         if self._spin is not None and actor is not None and not is_alone:
             self._look_back(actor, self._spin)
 
     def answered(self, args: Sequence[Any], answer: Any) -> None:
-        """Note that a command was answered, which may show that it has changed nothing."""
+        """Note the answer of a command, which may show that it has changed nothing."""
         if has_changed_nothing(args, answer):
             self.note_unchanged()
 
     def note_unchanged(self) -> None:
-        """Note that it has changed nothing; if it might have, its step ends nobody's wait."""
+        """Note that the question changed nothing, so that a write it declared ends no wait."""
         actor, execution = current_actor(), self._execution
         if actor is None or actor.direct or execution.controller.phase != RACE:
             return
@@ -121,7 +121,7 @@ class Question:
             steps[_after_own_last(actor, steps) - 1].futile = True
 
     def _look_back(self, actor: Actor, spin: Spin) -> None:
-        """Say from when on it waits, if the code has been here before as it is now."""
+        """Set the step from which on the question waits, if the code was in this state before."""
         controller, steps = self._execution.controller, self._execution.record.steps
         if not spin.is_due(self._label, controller.polls):
             return
@@ -146,7 +146,7 @@ class Question:
 
 
 def _after_own_last(actor: Actor, steps: Sequence[Step]) -> int:
-    """Return how many steps there were after the last one of an actor."""
+    """Return the position behind the last step of an actor; 0: it has taken none."""
     at = len(steps)
     while at and steps[at - 1].actor != actor.name:
         at -= 1

@@ -1,7 +1,7 @@
-"""The state of one execution: who takes part, what was chosen, and who may go on.
+"""Holds the state of one execution: its actors, the choices made, and which actors are enabled.
 
-The controller lets actors go on; what ends an execution, passes a step by, or records a move works
-on this state, too, and needs no controller for it.
+The controller runs actors; the modules that end an execution, take steps inside coroutines, or
+record moves work on this state, too, without a controller.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ from pytest_supercache.runtime.kernel.timekeeper import Timekeeper
 
 
 def stay(_node: str | None) -> None:
-    """Enter a node where no node has anything of its own."""
+    """Do nothing on entering a node: nodes have no module-level state of their own."""
 
 
 class ExecutionState(Notes):
@@ -39,8 +39,8 @@ class ExecutionState(Notes):
         record: keeps the steps.
         shared_memory: every step may touch the memory of its node.
         enter_node: swaps in the module-level state of a node.
-        swaps_state: whether there is any.
-        grain: where the points are at which choices are made.
+        swaps_state: whether there is any such state.
+        grain: where the switch points are.
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class ExecutionState(Notes):
         self.progress = 0  # moves at every switch point; the watchdog reads it
         self.finished: Any = Baton()  # given when the race is over
         self.backgrounds: dict[str, BackgroundActor] = {}
-        self.memory: Any = None  # what actors touch, if that is looked at
+        self.memory: Any = None  # the actors' memory accesses, if they are recorded
         self.ready: frozenset[str] = frozenset()  # at the last choice
-        self.fused: Actor | None = None  # was chosen for the first time: entry and first step
+        self.fused: Actor | None = None  # chosen for the first time: entry and first step are one
         self.crash: BaseException | None = None
         self.mistake: Exception | None = None  # of this package, not of code under test
 
@@ -88,7 +88,7 @@ class ExecutionState(Notes):
         return [actor for actor in self.actors.values() if actor.born]
 
     def leaving(self) -> bool:
-        """Say whether the calling thread is only unwinding: its steps do not count any more."""
+        """Say whether the calling thread is only unwinding, so that its steps do not count."""
         actor = current_actor()
         return self.given_up or (actor is not None and actor.dismissed)
 
@@ -98,11 +98,11 @@ class ExecutionState(Notes):
             raise Abandoned
 
     def crashed(self, error: BaseException) -> None:
-        """Keep what ended the execution before its end, to be raised where the race was begun."""
+        """Keep an error that ended the execution early, to be raised where the race was begun."""
         self.crash = self.crash or error
 
     def is_ready(self, actor: Actor) -> bool:
-        """Say whether an actor could go on."""
+        """Say whether an actor is enabled."""
         is_parked = actor.state is PARKED
         return self.may_take(actor, actor.pending) if is_parked else actor.state is NEW
 
@@ -119,16 +119,16 @@ class ExecutionState(Notes):
         return self.record.allows(actor.name, wait)
 
     def place_of_step(self) -> tuple[str, int | None]:
-        """Return the phase of a step that is taken now, and the choice that led to it, if one did.
+        """Return the phase of a step that is taken now, and the index of its choice, if any.
 
-        What tasks do before the first choice is before the race: in no schedule does it come later.
+        Steps of tasks before the first choice precede the race in every schedule.
         """
         if self.phase == "race" and self.choices:
             return "race", len(self.choices) - 1
         return ("before" if self.phase == "race" else self.phase), None
 
     def all_pending(self) -> tuple[Pending, ...]:
-        """Describe what everyone was about to do at the last choice, if the record is that full."""
+        """Return every actor's next step at the last choice; empty unless the record is full."""
         if not self.record.is_full:
             return ()
         found = [

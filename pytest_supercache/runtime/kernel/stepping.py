@@ -1,4 +1,4 @@
-"""How code arrives at a switch point: what doors, locks, watches and layers call."""
+"""Announces steps at switch points for doors, locks, watches and layers."""
 
 import re
 import threading
@@ -23,14 +23,14 @@ from pytest_supercache.runtime.kernel.node_version import Dialect
 from pytest_supercache.runtime.kernel.readings import Readings
 
 WRITES = frozenset({"existing_cache.log:writes"})
-"""What every write touches when the order of all writes matters."""
+"""The resource that every write touches when the order of all writes matters."""
 
 SHARED_LAYERS = frozenset({"origin", "existing_cache"})
-"""Layers that exist once; every other one exists once per node."""
+"""Layers that exist once; every other layer exists once per node."""
 
 
 class Stepping:
-    """The face of one execution towards code that runs in it."""
+    """The interface of one execution for the code that runs in it."""
 
     def __init__(
         self,
@@ -43,20 +43,20 @@ class Stepping:
         self.switch = switch
         self.record = controller.record
         self.expiries = expiries
-        self.contents: dict[str, Any] = {}  # of queues and the like, by wait object
-        self.threads: dict[threading.Thread, Actor] = {}  # that code under test has started
+        self.contents: dict[str, Any] = {}  # of queues and similar objects, by wait object
+        self.threads: dict[threading.Thread, Actor] = {}  # started by code under test
         self.workers: list[Any] = []  # of pools
         self.readings = Readings(self.record)
         self.faults = faults
         self.on_step: Callable[[Step], None] | None = None  # called by the actor that takes it
-        self.commands: dict[str, str] = {}  # by actor: what it has sent and not received
+        self.commands: dict[str, str] = {}  # by actor: sent commands without a reply yet
         self.received: set[str] = set()  # actors whose last reply was a step
-        self.ways: list[Any] = []  # to the existing cache, in the race: pools, or a place
+        self.ways: list[Any] = []  # of access to the existing cache in the race: pools, or a place
         self.took_undivided = False  # whether a pipeline without a transaction was one step
-        self.tracks = False  # whether a client caches on its side, told of changes by the server
+        self.tracks = False  # whether a client uses server-assisted client-side caching
         self.is_undisturbed = not (
             self.faults.vector or controller.shared_memory or controller.grain == "wire"
-        )  # nothing happens to a step, nor comes between it and what follows: until the end
+        )  # until the end no fault strikes a step, and no switch point follows its answer
 
     def step(
         self,
@@ -70,7 +70,7 @@ class Stepping:
         polls: bool = False,
         failure: Failure = ConnectionError,
     ) -> bool:
-        """Announce a step of the calling actor; returns when it may run.
+        """Announce a step of the calling actor and return when it may run.
 
         Returns:
             False when the step had a deadline that passed before it could be taken otherwise.
@@ -80,7 +80,7 @@ class Stepping:
         if actor.section is not None:
             self.controller.memory.sections.held_at_switch_point(actor)
         if self.is_undisturbed and deadline is None and not (actor.born or actor.inherited):
-            # Nothing surrounds it, and nothing is done to it: this is the hot path.
+            # The hot path: no enclosing watched call, and no fault.
             announced = Announced(label, kind, footprint, wait, None, recheck_from, polls)
         else:
             announced = self.announced(
@@ -103,7 +103,7 @@ class Stepping:
         polls: bool = False,
         failure: Failure = ConnectionError,
     ) -> Announced:
-        """Make the announcement of a step, with all that surrounds it and what faults do to it."""
+        """Make the announcement of a step, with the watched calls around it and its faults."""
         plan = self._plan(actor, label, kind, failure) if self.faults.vector else None
         if plan is not None:
             label, deadline = plan.label, deadline or plan.deadline
@@ -120,7 +120,7 @@ class Stepping:
         )  # fmt: skip
 
     def begun(self, actor: Actor, announced: Announced) -> None:
-        """Let faults strike a step, and tell who is told of steps, now that it is its turn."""
+        """Call the listener and let faults strike, when a step is taken."""
         if self.on_step is not None and self.controller.phase == "race":
             self.on_step(self.record.steps[-1])
         if self.faults.vector:
@@ -129,13 +129,13 @@ class Stepping:
                 self.faults.carry_out(announced.plan, actor, self.moves_made())
 
     def _plan(self, actor: Actor, label: str, kind: str, failure: Failure) -> Plan | None:
-        """Ask what faults do to a step of the race."""
+        """Return the effects of faults on a step of the race; None: there are none."""
         if self.controller.phase != "race" or actor.direct or kind == "memory":
             return None
         return self.faults.plan(actor, label, failure, self)
 
     def logged(self, footprint: Footprint) -> Footprint:
-        """Where a replica may have missed the last writes, their order matters between all keys."""
+        """Add the order of all writes to a footprint, if a failover may lose the last writes."""
         if not self.faults.keeps_history or not any(
             resource.startswith("existing_cache:") for resource in footprint.writes
         ):
@@ -143,7 +143,7 @@ class Stepping:
         return footprint | Footprint(WRITES, WRITES)
 
     def dialect(self) -> Dialect | None:
-        """Return how the calling actor's node speaks, if it is of another version."""
+        """Return the dialect of the calling actor's node; None: it is of the same version."""
         if not self.faults.versions:
             return None
         actor = current_actor()
@@ -155,7 +155,7 @@ class Stepping:
         return Dialect(fault.words[1], lambda: self.faults.strike(fault, 0))
 
     def published(self, mailbox: Mailbox, count: int) -> None:
-        """Let faults have the last ``count`` messages that were put into a mailbox."""
+        """Apply faults to the last ``count`` messages of ``mailbox``."""
         self.faults.published(mailbox, count, self.moves_made(), self.now())
 
     def moves_made(self) -> int:
@@ -173,21 +173,21 @@ class Stepping:
         )
 
     def farthest(self) -> float:
-        """Return when the last timer or lease in sight has run out, else a while from now."""
+        """Return the time at which the last known timer or lease expires, else a default delay."""
         controller = self.controller
         farthest = controller.time.farthest(controller.actors.values())
         now = self.now()
         return now + DELAY_SECONDS if farthest is None or farthest <= now else farthest
 
     def last_step(self) -> StepId | None:
-        """Name the last step that the calling actor has taken in the race."""
+        """Return the id of the last step that the calling actor has taken in the race."""
         actor = current_actor()
         if actor is None or actor.direct or not actor.taken:
             return None
         return (actor.name, actor.taken - 1)
 
     def answered(self, label: str) -> None:
-        """Part the answer of a step from what the code does with it, where memory is shared."""
+        """Make the answer of a step a switch point of its own, where memory is shared."""
         if self.is_undisturbed:
             return
         actor = current_actor()
@@ -199,7 +199,7 @@ class Stepping:
 
     @contextmanager
     def inside(self, label: str, footprint: Footprint) -> Iterator[None]:
-        """Take the step before a watched call; steps inside it inherit its footprint."""
+        """Take the step of a watched call before it; steps inside it inherit its footprint."""
         actor = current_actor()
         assert actor is not None, "a watched call is announced by the actor that makes it"
         with CallSteps(self, label, footprint, "watched"):
@@ -214,18 +214,18 @@ class Stepping:
         return self.controller.time.clock.now()
 
     def place_of(self, layer: str) -> str:
-        """Name a layer's place for the calling actor: layers in a process exist once per node."""
+        """Return the name of ``layer`` for the calling actor: in-process layers are per node."""
         actor = current_actor()
         if layer in SHARED_LAYERS or actor is None or actor.node is None:
             return layer
         return f"{layer}@{actor.node}"
 
     def wait_state(self, name: str, initial: WaitState) -> WaitState:
-        """Return the state of a wait object, which begins as ``initial``."""
+        """Return the state of a wait object; ``initial`` when it is new."""
         return self.record.waits.declare(name, initial)
 
     def name_foreign_thread(self) -> None:
-        """Note that a thread which is not an actor reached a place that we watch."""
+        """Note that a thread which runs no actor reached a controlled place."""
         name = unnumbered(threading.current_thread().name)
         self.controller.hazard(
             f"a thread that is not under control ({name}) came to a place that is: a library has "
@@ -233,7 +233,7 @@ class Stepping:
         )
 
     def _widened(self, actor: Actor, footprint: Footprint) -> Footprint:
-        """Add what surrounds a step: the watched calls it is inside, and shared memory."""
+        """Add the enclosing watched calls, the actor's start and shared memory to a footprint."""
         for outer in actor.inherited:
             footprint = footprint | outer
         if actor.born and not actor.taken:
@@ -245,11 +245,11 @@ class Stepping:
 
 
 class CallSteps:
-    """A call of the code under test: its step when it begins, its answer when it ends.
+    """Wraps a call of the code under test: a step when it begins, its answer when it ends.
 
-    The answer, be it an error, is parted from what the code does with it; ``parts_answer`` is False
-    where the code is given an answer only with that of a later step. With ``recheck_from`` it waits
-    until a step from there on has written what it reads: it was asked, and is asked again.
+    The answer, or the error, is a switch point of its own; ``parts_answer`` is False where the code
+    receives the answer only with that of a later step. With ``recheck_from`` the call repeats an
+    earlier one, and waits until a step from there on has written what it reads.
     """
 
     __slots__ = (
@@ -313,19 +313,19 @@ class CallSteps:
 
 
 def unnumbered(name: str) -> str:
-    """Return a thread's name with every number as N: one reason for all that are alike."""
+    """Return a thread's name with every number replaced by N, so that equal reasons merge."""
     return re.sub(r"\d+", "N", name)
 
 
 def raise_late(actor: Actor | None) -> None:
-    """Raise the error that a fault brings as the answer of the present step, if it does."""
+    """Raise the error that a fault has set as the answer of the current step, if any."""
     if actor is not None and actor.late is not None:
         late, actor.late = actor.late, None
         raise late
 
 
 def _guard(actor: Actor, wait: Wait | None, deadline: float | None) -> Wait | None:
-    """Complete a guard: with the timer that may end it, and with the start of the actor itself."""
+    """Add to a wait the timer that may end it, and the start of the actor itself."""
     if deadline is not None:
         timer = f"timer:{actor.name}#{actor.taken}"
         wait = Wait(guarded=True, timer=timer) if wait is None else replace(wait, timer=timer)

@@ -1,7 +1,7 @@
-"""Actors that are tasks of an event loop: many of them share one thread.
+"""Defines actors that are tasks of an event loop, many of which share one thread.
 
-It parks on a future instead of a baton. What it waits for inside asyncio (a lock, another task, a
-timer) is asyncio's business: then it runs no step and the scheduler cannot choose it.
+Such an actor parks on a future instead of a baton. While it waits inside asyncio (for a lock,
+another task, a timer) it has no step, and the scheduler cannot choose it.
 """
 
 from asyncio import Future, Task
@@ -21,11 +21,11 @@ from pytest_supercache.runtime.kernel.functions_under_test import callers, funct
 from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 ACTING: ContextVar["TaskActor | None"] = ContextVar("supercache_acting", default=None)
-"""Whose callbacks run: asyncio hands the context of a task on to the callbacks it schedules."""
+"""The actor whose callback runs: asyncio passes a task's context to the callbacks it schedules."""
 
 
 def act_in(context: Context, actor: "TaskActor") -> None:
-    """Attribute callbacks that run in ``context`` to ``actor``, unless it is entered now."""
+    """Attribute callbacks that run in ``context`` to ``actor``, unless the context is entered."""
     with suppress(RuntimeError):
         context.run(ACTING.set, actor)
 
@@ -35,7 +35,7 @@ WAITS = "wait on the event loop"
 
 @dataclass(slots=True, eq=False)
 class TaskActor(Actor):
-    """A flow of its own on an event loop: a user, or a task that one of them spawned."""
+    """An actor on an event loop: a user, or a task that a user spawned."""
 
     is_task: ClassVar[bool] = True
 
@@ -46,26 +46,26 @@ class TaskActor(Actor):
 
     @property
     def in_flight(self) -> bool:
-        """Whether it is inside an operation, also while it waits inside asyncio."""
+        """Whether the actor is inside an operation, also while it waits inside asyncio."""
         is_alive = (
             self.state is State.PARKED or self.state is State.RUNNING
         )  # hashing an enum is slow
         return is_alive and self.taken > self.operation_began
 
     def begin(self, live: Any, new_thread: Any) -> None:  # noqa: ARG002 - as every kind of actor
-        """Start its coroutine."""
+        """Start the actor's coroutine."""
         self.home.begin(self)
 
     def wake(self) -> None:
-        """Let it take the step it has announced."""
+        """Let the actor take the step it has announced."""
         if not self.gate.done():
             self.gate.set_result(None)
         self.home.wake()
 
     def meets_others(self, task: Any) -> bool:
-        """Say whether it awaits a bare future, or the task of another actor.
+        """Say whether the actor awaits a bare future, or the task of another actor.
 
-        Where one is found, there is memory that both have. A task of its own is no such place.
+        Either one means that both share memory. A task that it started itself does not count.
         """
         waiter = getattr(task, "_fut_waiter", None)
         awaited = getattr(waiter, "_children", (waiter,))  # gather keeps them
@@ -78,13 +78,13 @@ class TaskActor(Actor):
         return frame is not None and is_under_test_name(frame.f_globals.get("__name__", ""))
 
     def as_pending(self, *, enabled: bool) -> Pending:
-        """Describe what it is about to do; inside asyncio it is about to do nothing."""
+        """Return the actor's next step; while it waits inside asyncio that is a wait."""
         if self.pending is None and self.state is not State.NEW:
             return Pending(self.name, WAITS, NOTHING, enabled=False)
         return super(TaskActor, self).as_pending(enabled=enabled)
 
     def as_blocked(self) -> Pending:
-        """Describe where it waits for ever."""
+        """Return the step, or the await, in which the actor is blocked for ever."""
         found = self.as_pending(enabled=False)
         if self.task is None:
             return found
@@ -95,9 +95,9 @@ class TaskActor(Actor):
         return found
 
     def functions(self) -> tuple[str, ...]:
-        """Return the functions under test that it is in, the outermost first.
+        """Return the functions under test on the actor's stack, the outermost first.
 
-        While a coroutine runs, it does not say what it awaits, and its frames are on the stack.
+        A running coroutine does not expose what it awaits; its frames are on the thread's stack.
         """
         if self.task is None:
             return ()
@@ -110,7 +110,7 @@ class TaskActor(Actor):
 
 
 def place_of(coroutine: Any) -> str:
-    """Name the innermost line of the code under test that awaits."""
+    """Return the innermost line of the code under test that awaits."""
     place = ""
     for frame in _frames(coroutine):
         if is_under_test_name(frame.f_globals.get("__name__", "")):
@@ -124,7 +124,7 @@ def _innermost(coroutine: Any) -> Any:
 
 
 def _frames(coroutine: Any) -> Iterator[Any]:
-    """Yield the frames of a coroutine and of all that it awaits, the outermost first."""
+    """Yield the frames of a coroutine and of everything it awaits, the outermost first."""
     while coroutine is not None:
         frame = _first(coroutine, "cr_frame", "ag_frame", "gi_frame")
         if frame is not None:

@@ -1,7 +1,7 @@
-"""Decides when the clock moves: forced when nobody else can go on, or early, as a choice.
+"""Decides when the clock moves: by force when no actor is enabled, or early, as a choice.
 
-An early tick means that code was slow: others went on although somebody could have. There is a
-budget of them, and what production promises (``assume``) rules some out (docs/runtime.md).
+An early tick means that code was slow: time passed although an actor was enabled. Early ticks have
+a budget, and what production promises (``assume``) rules some out (docs/runtime.md).
 """
 
 import math
@@ -14,26 +14,26 @@ from pytest_supercache.layers.clock import VirtualClock
 from pytest_supercache.runtime.kernel.actor import Actor, Announced, State
 
 TICKS_MAX = 100
-"""Ticks in one execution; more is UNKNOWN: somebody waits for something that time cannot bring."""
+"""Ticks in one execution; more is UNKNOWN: an actor waits for something time does not bring."""
 
 AUTO_MAX = 3
-"""Early ticks that ``auto`` comes to: somebody has waited for time again after each of them."""
+"""Most early ticks with ``auto``: one more each time a woken actor waits for time again."""
 
 _NO_TIMERS = frozenset({"user", "busy"})
-"""Kinds of steps whose deadlines are no reason to let the clock move early."""
+"""Kinds of steps whose deadlines do not enable early ticks."""
 
 PERIODS_MAX = 3
-"""How often time wakes what code under test started, once every user has ended."""
+"""How often time wakes actors that code under test started, after every user has ended."""
 
 
 class Alarms(Protocol):
     """The timers of an event loop."""
 
     def next_deadline(self) -> float | None:
-        """Return the virtual second at which the next timer is due."""
+        """Return the virtual time, in seconds, at which the next timer is due."""
 
     def due(self, now: float) -> set[str]:
-        """Return the names of the actors that have started the timers that are due."""
+        """Return the names of the actors whose timers are due at ``now``."""
 
     def left_by_users(self, now: float) -> Iterable[tuple[float, Actor]]:
         """Return each deadline left after every user has ended, with the actor waiting for it."""
@@ -43,17 +43,17 @@ class Timekeeper:
     """The clock of one execution and its budget of early ticks.
 
     Args:
-        clock: is moved.
+        clock: the clock to move.
         ticks: how many early ticks there may be; ``auto``: one, once code under test started a
-            timer, and another one whenever somebody whom an early tick woke waits for time again,
+            timer, and another one whenever an actor that an early tick woke waits for time again,
             up to ``AUTO_MAX``; expiring keys do not count.
         unlimited: for replays and serial runs, which are not limited by the budget.
         assume: how far an operation in flight may be carried.
         expiry: returns when the next key expires; asked with whether only lock leases count.
-        held: returns when the next message comes that a fault holds back.
-        last_lease: returns when the last lock lease runs out.
-        endings: are all empty as long as nothing has a time to live that the code has taken a
-            lock for, or that a watch has noted.
+        held: returns when the next message arrives that a fault delays.
+        last_lease: returns when the last lock lease expires.
+        endings: collections of the TTLs of locks that the code has taken, and of those that
+            watches have noted; all empty as long as there are none.
     """
 
     def __init__(
@@ -70,21 +70,21 @@ class Timekeeper:
     ) -> None:
         self.clock = clock
         self.timers_started = False
-        self.ready: frozenset[str] = frozenset()  # who could go on at the last choice, no faults
+        self.ready: frozenset[str] = frozenset()  # enabled at the last choice, without faults
         self.saw_deadline = False  # there was one while early ticks were left
         self.expired = False  # a time to live ran out before the users had ended
         self.moved = 0
         self.alarms: list[Alarms] = []  # timers of event loops
         self.has_moves = False  # faults that the schedule places
-        self.has_pauses = False  # faults have held somebody back
-        self.cut_short: set[str] = set()  # kinds of what repeats and would have gone on
+        self.has_pauses = False  # faults have blocked an actor
+        self.cut_short: set[str] = set()  # kinds of repeating actors that were stopped
         self._auto = ticks == "auto"
         self._is_limited = not unlimited
         self._given = 0 if ticks == "auto" else int(ticks)
         self.waited: list[float] = []
-        """Virtual seconds of each early tick so far: so long somebody who could go on did not."""
+        """Length of each early tick so far, in virtual seconds: how long enabled actors waited."""
         self._woken: set[str] = set()  # by early ticks
-        self._waited_after = 0  # early ticks after which one of these has waited again
+        self._waited_after = 0  # number of early ticks when a woken actor last waited again
         self._assume = assume
         self._expiry = expiry
         self._held = held
@@ -100,38 +100,38 @@ class Timekeeper:
             self.note_timer(actor)
 
     def note_timer(self, actor: Actor) -> None:
-        """Note that an actor has started a timer; if an early tick woke it, it waits once more."""
+        """Note that an actor has started a timer, possibly again after an early tick woke it."""
         actor.has_acted = True
         if actor.name in self._woken:
             self._waited_after = len(self.waited)
 
     @property
     def early_ticks(self) -> int:
-        """How many early ticks there may be, as far as this execution has shown."""
+        """The budget of early ticks, as far as this execution has shown."""
         if not self._auto:
             return self._given
         return min(1 + self._waited_after, AUTO_MAX) if self.timers_started else 0
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether the clock has moved as often as it may."""
+        """Whether the clock has reached its limit of ticks."""
         return self.moved >= TICKS_MAX
 
     def assume_nothing(self) -> None:
-        """Let the clock move whenever something is due: its mover knows how slow everybody is."""
+        """Lift the budget and the assumptions, for a scheduler that controls time itself."""
         self._assume, self._is_limited = None, False
 
     def is_awaited(self, actors: Iterable[Actor]) -> bool:
-        """Say whether the clock can bring anybody on."""
+        """Say whether any actor, or a timer of an event loop, waits for the clock."""
         return any(actor.waits_for_time for actor in actors) or bool(self._alarms())
 
     def awaited_by(self, actors: Iterable[Actor]) -> list[str]:
-        """Return the names of those whom only the clock can bring on, when all of it is over."""
+        """Return the names of the actors that wait for the clock, also by timers of event loops."""
         timers = (name for alarms in self.alarms for name in sorted(alarms.due(math.inf)))
         return list(dict.fromkeys([*(a.name for a in actors if a.waits_for_time), *timers]))
 
     def deadline(self, actors: Iterable[Actor]) -> float | None:
-        """Return the next instant at which something happens by itself."""
+        """Return the next time at which a timer, an expiry or a delayed message is due."""
         deadlines = [
             actor.pending.deadline
             for actor in actors
@@ -149,7 +149,7 @@ class Timekeeper:
         return min(deadlines, default=None)
 
     def may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
-        """Say whether a tick is possible now, given who is ready to go on."""
+        """Say whether a tick is possible now, given the enabled actors ``ready``."""
         if ready and self.is_idle:
             self.ready = ready
             return False
@@ -157,7 +157,7 @@ class Timekeeper:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing has had to do with time until now: it moves when nobody can go on."""
+        """Whether nothing has involved time so far, so that the clock moves only by force."""
         return self._auto and not (
             self.timers_started or self.alarms or self.has_moves or self.has_pauses
             or self.clock.ahead or any(self._endings)
@@ -165,7 +165,7 @@ class Timekeeper:
 
     def _may_tick(self, actors: Iterable[Actor], ready: frozenset[str]) -> bool:
         if self.clock.ahead:
-            self.clock.show_ahead(0.0)  # whose code ran last saw the clock of its node
+            self.clock.show_ahead(0.0)  # the code that ran last saw the clock of its node
         if self.moved >= TICKS_MAX:
             return False
         open_to_faults = self.has_moves and any(map(is_fault, ready))
@@ -187,7 +187,7 @@ class Timekeeper:
         return deadline is not None and self._is_assumed(deadline, actors, ready)
 
     def farthest(self, actors: Iterable[Actor]) -> float | None:
-        """Return when the last timer or lease that is in sight has run out."""
+        """Return the time at which the last known timer or lease expires."""
         pending = (actor.pending for actor in actors)
         deadlines = [p.deadline for p in pending if p is not None and p.deadline is not None]
         deadlines += self._alarms()
@@ -197,10 +197,10 @@ class Timekeeper:
         return max(deadlines, default=None)
 
     def _is_worth_waiting(self, actors: list[Actor]) -> bool:
-        """Say whether time can bring on somebody whose end or whose work matters.
+        """Say whether time can enable an actor whose end or work matters.
 
-        After the users, a daemon's timer fires only before the next key expires: what a TTL heals
-        in the end is not what the users are promised.
+        After the users have ended, a daemon's timer fires only before the next key expires: what a
+        TTL heals in the end is not what the users are promised.
         """
         if not _users_have_ended(actors):
             return self.is_awaited(actors)
@@ -225,12 +225,12 @@ class Timekeeper:
         return bool(worth)
 
     def _left_alarms(self) -> list[tuple[float, Actor]]:
-        """Return the timers of event loops that matter when every user has ended."""
+        """Return the timers of event loops that matter after every user has ended."""
         now = self.clock.now()
         return [timer for alarms in self.alarms for timer in alarms.left_by_users(now)]
 
     def fired(self, actors: Iterable[Actor]) -> tuple[str, ...]:
-        """Return the timers of everybody whose deadline has come."""
+        """Return the timers of all actors whose deadline has passed."""
         return tuple(
             actor.pending.wait.timer
             for actor in actors
@@ -238,7 +238,7 @@ class Timekeeper:
         )
 
     def _may_be_early(self) -> bool:
-        """Say whether there may be another early tick, if there is anything to wait for."""
+        """Say whether the budget allows another early tick; ``auto`` also needs a timer."""
         if self._auto and not self._has_timer():
             return False
         return not self._is_limited or len(self.waited) < self.early_ticks
@@ -251,7 +251,7 @@ class Timekeeper:
         return self.timers_started
 
     def _alarms(self) -> list[float]:
-        """Return when timers of event loops are due."""
+        """Return the times at which the next timers of event loops are due."""
         return [due for alarms in self.alarms if (due := alarms.next_deadline()) is not None]
 
     def _is_assumed(self, deadline: float, actors: list[Actor], ready: frozenset[str]) -> bool:
@@ -262,7 +262,7 @@ class Timekeeper:
         return all(actor.carried + moved < self._assume.pause for actor in carried)
 
     def tick(self, actors: Iterable[Actor]) -> float:
-        """Move the clock to the next deadline; return by how many seconds it moved."""
+        """Move the clock to the next deadline; return how many seconds it moved."""
         actors = list(actors)
         deadline = self.deadline(actors)
         assert deadline is not None, "the clock was chosen without a deadline"
@@ -275,7 +275,7 @@ class Timekeeper:
         return moved
 
     def _fired(self, actors: list[Actor]) -> Iterator[str]:
-        """Yield the names of those whose time has come."""
+        """Yield the names of the actors whose deadline has passed."""
         for actor in actors:
             if actor.pending is not None and actor.pending.fired:
                 yield actor.name
@@ -283,11 +283,11 @@ class Timekeeper:
             yield from alarms.due(self.clock.now())
 
     def can_pass_to(self, instant: float, actors: Iterable[Actor]) -> bool:
-        """Say whether what production promises lets the clock move so far."""
+        """Say whether the assumptions on production allow moving the clock to ``instant``."""
         return self._is_assumed(instant, list(actors), self.ready)
 
     def pass_to(self, instant: float, actors: Iterable[Actor]) -> None:
-        """Move the clock to ``instant``, past whatever comes due on the way."""
+        """Move the clock to ``instant``, past everything due on the way."""
         actors = list(actors)
         moved = max(instant - self.clock.now(), 0.0)
         self.moved += 1
@@ -313,7 +313,7 @@ def _users_have_ended(actors: list[Actor]) -> bool:
 
 
 def _is_daemon(actor: Actor) -> bool:
-    """Say whether it does not keep the process: a daemon, or what waits on an event loop."""
+    """Say whether an actor would not keep the process alive: a daemon, or a task."""
     return actor.daemon or not actor.born
 
 
@@ -324,7 +324,7 @@ def _deadline(actor: Actor) -> float:
 
 
 def _carried(actors: list[Actor], ready: frozenset[str]) -> list[Actor]:
-    """Return those for whom time that passes now is a pause of their operations."""
+    """Return the actors whose operations would be paused by time that passes now."""
     names = {actor.name for actor in actors}
     return [
         actor
@@ -335,18 +335,18 @@ def _carried(actors: list[Actor], ready: frozenset[str]) -> list[Actor]:
 
 
 def _is_started_by_user(actor: Actor, names: set[str]) -> bool:
-    """Say whether it is a thread, a job or a task of a user that has not ended.
+    """Say whether an actor is a thread, job or task of a user, and has not ended.
 
-    Pauses count from its start, before its first step too.
+    Its pauses count from its start, even before its first step.
     """
     user, is_child, _ = actor.name.partition("/")
     return bool(is_child) and user in names and actor.state in {State.NEW, State.PARKED}
 
 
 def _only_waits_for_a_pause(actors: list[Actor], ready: frozenset[str]) -> bool:
-    """Say whether a fault holds somebody back and nobody else would be slow if the clock moved.
+    """Say whether a fault blocks an actor, and every enabled actor is between operations.
 
-    Whoever could go on has not begun an operation yet: it begins later then.
+    Moving the clock then makes no other actor slow: its next operation just begins later.
     """
     if not any(actor.is_paused for actor in actors):
         return False

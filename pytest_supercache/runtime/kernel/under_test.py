@@ -1,4 +1,4 @@
-"""Tells code under test from the standard library, this plugin and its tools."""
+"""Distinguishes code under test from the standard library, this plugin and its tools."""
 
 import sys
 import types
@@ -35,17 +35,17 @@ _FRAMEWORKS = frozenset(
         "annotated_types", "typing_inspection", "httpx", "httpcore", "h11", "idna", "certifi",
     }
 )  # fmt: skip
-"""They call the code under test, or are called by it, and lock only what is their own."""
+"""Frameworks that call the code under test, or are called by it, and lock only their own data."""
 
 _BOOKKEEPING = frozenset({"asgiref.local", "django.db.backends.base.base"})
-"""Modules of frameworks under test that lock a table or a count of their own for a line or two.
+"""Modules of frameworks under test that lock an internal table or counter for a line or two.
 
-Nothing in these sections is a step, so nobody ever waits for such a lock: it stays a real one. The
-first guards where a `Local` keeps its values, the other how many may share a connection.
+These critical sections contain no step, so no actor ever waits for such a lock: it stays real. The
+first guards the storage of a `Local`, the other the number of threads sharing a connection.
 """
 
 _BUILD_VARIABLES = "_sysconfigdata_"
-"""How the module of the standard library is called whose name tells the platform."""
+"""Prefix of the standard library module whose name contains the platform."""
 
 _SHIPPED_SYSTEMS = "pytest_supercache.reference"
 
@@ -81,18 +81,18 @@ def is_tool_name(top: str) -> bool:
 def members_of(value: Any) -> dict[str, Any]:
     """Return an object's attributes without running any of its code.
 
-    Module globals may be proxies that raise, or do something, at the first touch (``isinstance``
-    already asks them for ``__class__``), so only their real type is looked at; a class may also
-    have a property in the place of its objects' ``__dict__``.
+    Module globals may be proxies that raise, or act, on first access (even ``isinstance`` reads
+    their ``__class__``), so only their real type is used; a class may also define a property
+    named ``__dict__``.
     """
     members = dict_of(value)
     return members if type(members) is dict else {}
 
 
 def dict_of(value: Any) -> Any:
-    """Return the dict of an object's attributes, also one of a derived class; None: it has none.
+    """Return an object's ``__dict__``, which may be a subclass of dict; None: it has none.
 
-    No code of the object runs, but methods of such a dict may be its own.
+    No code of the object runs, but a dict subclass may override methods.
     """
     try:
         holder = _known_holder(type(value))
@@ -102,7 +102,7 @@ def dict_of(value: Any) -> Any:
 
 
 def _holder_of_members(kind: type) -> Any:
-    """Return the descriptor that has the attributes of a type's objects; None: they have none."""
+    """Return the descriptor of ``__dict__`` for objects of a type; None: they have none."""
     for base in kind.__mro__:
         found = base.__dict__.get("__dict__")
         if type(found) in _REAL_DICT:
@@ -128,10 +128,10 @@ def modules_under_test() -> list[ModuleType]:
 
 
 class _KnownModules(NamedTuple):
-    """What was found the last time: a check asks several times, and few of them import anything."""
+    """The last result, cached because a check asks often and imports are rare."""
 
     imported: list[str | int]
-    """The names and identities of all that was imported."""
+    """The names and identities of all imported modules."""
     found: list[ref[ModuleType]]
 
 
@@ -139,7 +139,7 @@ _known = _KnownModules([], [])
 
 
 def _each_once(named: list[tuple[str, ModuleType]]) -> list[ModuleType]:
-    """Return modules by their names in ``sys.modules``, and the conftests that have none there."""
+    """Return modules sorted by name in ``sys.modules``, then conftests missing there, each once."""
     by_name = [module for _, module in sorted(named, key=itemgetter(0))]
     return list({identity(module): module for module in (*by_name, *_conftests)}.values())
 
@@ -148,21 +148,22 @@ _conftests: list[ModuleType] = []
 
 
 def remember_conftest(module: ModuleType) -> None:
-    """Know a conftest until its run is over: the one of another folder gets the same name."""
+    """Remember a conftest until its run is over: one in another folder takes its module name."""
     if is_under_test(module) and not any(module is one for one in _conftests):
         _conftests.append(module)
 
 
 def forget_conftests(modules: Iterable[Any]) -> None:
-    """Take note that the run that had loaded these modules, among others, is over."""
+    """Forget the conftests among ``modules`` when the run that loaded them is over."""
     gone = set(map(identity, modules))
     _conftests[:] = [module for module in _conftests if identity(module) not in gone]
 
 
 def own_mistake(error: BaseException) -> Exception | None:
-    """Return an error that was raised while no code under test ran, and that is no signal of ours.
+    """Return ``error`` if it is a bug of this package; None otherwise.
 
-    So it is a mistake of this package: its own exceptions are answers, or changes of plan.
+    That is a built-in exception without code under test in its traceback: this package's own
+    exceptions are answers, or control flow.
     """
     if not isinstance(error, Exception) or type(error).__module__ != "builtins":
         return None
@@ -171,14 +172,14 @@ def own_mistake(error: BaseException) -> Exception | None:
 
 
 _PASSING_ON = frozenset({"__getattr__", "__getattribute__", "__get__"})
-"""Functions of our stand-ins that pass on what code asks a real object for."""
+"""Functions of our substitutes that forward attribute access to a real object."""
 
 
 def missed_name(error: BaseException) -> bool:
-    """Say whether our code asked an object of others for a private name that is not there.
+    """Say whether our code read a private attribute that a foreign object does not have.
 
-    Another version of a library, or of Python, may have renamed it (docs/compatibility.md). It
-    looks like an error of the code under test, inside of whose call it was raised.
+    Another version of a library, or of Python, may have renamed it (docs/compatibility.md). The
+    error looks like one of the code under test, because it is raised inside a call of that code.
     """
     name = getattr(error, "name", None) if isinstance(error, AttributeError) else None
     if not isinstance(name, str) or not name.startswith("_") or name.startswith("__"):

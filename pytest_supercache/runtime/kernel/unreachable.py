@@ -1,13 +1,13 @@
-"""Names a server that code under test could not connect to.
+"""Reports a server that code under test could not connect to.
 
-Code that goes on without its cache, or its database, would hold whatever it does with them.
+Code that runs without its cache or database would pass, whatever it does with them.
 """
 
 from pytest_supercache.runtime.kernel.active import controlled
 
 
 def name_unreachable(server: str, error: BaseException) -> None:
-    """Say that a server did not answer when code under test connected to it."""
+    """Note as a hazard that code under test could not connect to ``server``."""
     execution = controlled()
     if execution is not None:
         shown = " ".join(str(error).split())

@@ -1,8 +1,8 @@
-"""Runs a body on its own thread, and notices a step that never arrives.
+"""Runs a body on its own thread, and detects a step that never arrives.
 
 The watchdog is the thread that called ``check``. It holds none of the scheduler's locks, so it sees
-a hang anywhere: in a factory, in an actor's first lines, in a probe. It also answers the choices of
-schedulers that must be asked on that thread (Hypothesis draws only there).
+a hang anywhere: in a factory, in an actor's entry code, in a probe. It also calls schedulers that
+must run on that thread (Hypothesis draws only there).
 """
 
 import os
@@ -30,7 +30,7 @@ _REFERENCE = f"{PACKAGE_FOLDER}{os.sep}reference{os.sep}"  # code under test
 
 
 class OutsideScheduler:
-    """Asks another scheduler on the watchdog's thread."""
+    """Calls another scheduler on the watchdog's thread."""
 
     def __init__(self, inner: Scheduler, bell: Any) -> None:
         self._inner = inner
@@ -41,14 +41,14 @@ class OutsideScheduler:
         self.error: BaseException | None = None
 
     def choose(self, choices: Choices) -> str | None:
-        """Hand the question over and wait for the answer."""
+        """Hand ``choices`` to the watchdog's thread and wait for its answer."""
         self._question = choices
         self._bell.give()
         self._answered.take()
         return self._answer
 
     def answer(self) -> bool:
-        """On the watchdog's thread: answer what was asked; False when nothing was."""
+        """Answer a pending question on the watchdog's thread; False: there was none."""
         question, self._question = self._question, None
         if question is None:
             return False
@@ -65,17 +65,17 @@ def guard(execution: Stepping, body: Callable[[], Any], limit: float, *, outside
     """Run ``body`` alone on a thread of its own and watch it.
 
     Args:
-        execution: the one that the body belongs to.
-        body: builds the world, races the actors, asks the probes.
-        limit: seconds without any progress after which the execution is given up.
-        outside: ask the scheduler on the calling thread.
+        execution: the execution of the body.
+        body: builds the world, races the actors, runs the probes.
+        limit: seconds without any progress after which the execution is abandoned.
+        outside: call the scheduler on the calling thread.
 
     Returns:
         The actor that ran the body, with its result or error.
 
     Raises:
-        TooManyLeftError: too many threads hang that were left behind.
-        Exception: this package has made a mistake.
+        TooManyLeftError: earlier executions have left too many hung threads.
+        Exception: a bug of this package.
     """
     refuse_more()
     controller = execution.controller
@@ -112,10 +112,10 @@ def _run(execution: Stepping, actor: Actor, asked: OutsideScheduler | None, limi
 
 
 def _join(execution: Stepping, body: Actor) -> None:
-    """Let threads that have done their work end, so that none is left when the check returns.
+    """Join the threads of actors that have ended, so that none is left when the check returns.
 
-    Their batons are closed now and not at some time: an error that code under test has raised is in
-    a circle with all that its frames have seen.
+    Their batons are closed now, not by garbage collection: an error raised by code under test forms
+    a reference cycle with the variables of its frames.
     """
     everybody = (*execution.controller.actors.values(), body)
     for actor in everybody:
@@ -138,7 +138,7 @@ def _nothing() -> None:
 
 
 def _alone(controller: Controller, body: Callable[[], Any]) -> Actor:
-    """Make the actor that runs the body: its steps are taken at once, nobody is asked."""
+    """Make the actor that runs the body; its steps are taken at once, without the scheduler."""
     actor = Actor("body", None, body, direct=True)
 
     def live() -> None:
@@ -183,7 +183,7 @@ def _watch(execution: Stepping, actor: Actor, asked: OutsideScheduler | None, li
 
 
 def _give_up(execution: Stepping, actor: Actor) -> None:
-    """End the execution from outside: the parked actors unwind first, their locks come free."""
+    """End the execution from outside; parked actors unwind first and release their locks."""
     controller = execution.controller
     controller.given_up = True
     controller.complete = False
@@ -194,11 +194,11 @@ def _give_up(execution: Stepping, actor: Actor) -> None:
 
 
 class Hang(NamedTuple):
-    """Which step never arrived."""
+    """The description of a step that never arrived."""
 
     text: str
     has_stack: bool
-    """Whether a running actor is in code that is not ours."""
+    """Whether a running actor has code outside of this package on its stack."""
 
 
 def _describe_hang(controller: Controller, body: Actor, limit: float) -> Hang:
@@ -231,7 +231,7 @@ def _describe_hang(controller: Controller, body: Actor, limit: float) -> Hang:
 
 
 def _waits_for_baton(actor: Actor, body: Actor, controller: Controller) -> bool:
-    """The body of a race only waits for its end: its stack says nothing, unless it runs a loop."""
+    """Say whether an actor is the body and only waits for the race to end, without a loop."""
     return (
         actor is body
         and actor.loop is None

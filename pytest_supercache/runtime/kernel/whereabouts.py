@@ -1,4 +1,4 @@
-"""Says where an actor is: its announced step, and its line in the code under test."""
+"""Describes where an actor is: its announced step, and its line in the code under test."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pytest_supercache.runtime.kernel.under_test import is_under_test_name
 
 
 def where(actor: Actor) -> str:
-    """Name an actor, its step if it has announced one, and its line: ``a (GET k, shop.py:7)``."""
+    """Return an actor's name with its announced step and its line: ``a (GET k, shop.py:7)``."""
     told = [] if actor.pending is None else [actor.pending.label]
     task: Any = getattr(actor, "task", None)
     line = _line_of(actor) if task is None else place_of(task.get_coro())
@@ -30,7 +30,7 @@ def frames_of(actor: Actor) -> Iterator[FrameType]:
 
 
 def place(frame: FrameType) -> str:
-    """Name a line: ``shop.py:7 in get``."""
+    """Return the line of a frame: ``shop.py:7 in get``."""
     code = frame.f_code
     return f"{PurePath(code.co_filename).name}:{frame.f_lineno} in {code.co_name}"
 
