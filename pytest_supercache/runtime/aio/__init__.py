@@ -1,5 +1,6 @@
-"""Coroutines under control: one event loop for each execution, whose selector is the controller.
+"""Runs coroutines under control, on one event loop per execution, driven by the controller.
 
-A task at a switch point parks on a future until the schedule takes it. Here is also what threads
-and a loop hand to each other. Clients and servers on the loop talk through memory, not sockets.
+A task at a switch point parks on a future until the schedule takes its step. The package also
+controls handoffs between threads and a loop. Clients and servers on the loop talk through memory,
+not sockets.
 """

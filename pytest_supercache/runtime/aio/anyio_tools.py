@@ -21,13 +21,16 @@ _TOOLS: tuple[Any, ...] = (
       for name in ("Event", "Lock", "Semaphore", "CapacityLimiter") for kind in ("", "Adapter")),
     _synchronization.Condition, memory.MemoryObjectReceiveStream, memory.MemoryObjectSendStream,
 )  # fmt: skip
-"""An adapter is made where no loop runs yet; the methods of a base class are not overridden."""
+"""anyio's classes to patch; it creates an adapter where no loop runs yet.
+
+Methods inherited from a base class are not overridden.
+"""
 
 _patches = Patches()
 
 
 def open() -> list[tuple[Any, Any]]:
-    """Note who uses them."""
+    """Patch the methods to note the actors that use them."""
     for owner in _TOOLS:
         for name in _NAMES:
             method = vars(owner).get(name)
@@ -37,9 +40,9 @@ def open() -> list[tuple[Any, Any]]:
 
 
 def close() -> None:
-    """Note it no longer."""
+    """Undo the patches."""
     _patches.undo()
 
 
 def close_opened() -> None:
-    """Nothing is left open: their waiters end with the loop."""
+    """Do nothing: all waiters end with the loop."""

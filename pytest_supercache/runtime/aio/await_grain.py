@@ -1,9 +1,9 @@
-"""The grain ``await``: every await of code under test is a switch point.
+"""Implements the grain ``await``: every await of code under test is a switch point.
 
-A task is driven by hand: whenever it has really suspended, on a future, a lock, another task, it
-comes to a switch point before it goes on. So a suspension lasts as long as the schedule says, and
-not only until asyncio's own queue comes round: code may rely on no order there. What suspends
-inside a command, or at a switch point of ours, is none of these.
+A task is driven by hand: after each real suspension (on a future, a lock, another task) it reaches
+a switch point before it resumes. So a suspension lasts as long as the schedule says, not just until
+asyncio's own queue reaches the task: code may rely on no order there. Suspensions inside a command,
+or at a switch point of this package, do not count.
 """
 
 from collections.abc import Callable, Coroutine
@@ -19,21 +19,21 @@ Acting = Callable[[], TaskActor | None]
 
 
 class Parted(Coroutine[Any, Any, Any]):
-    """A coroutine that comes to a switch point after each of its suspensions.
+    """A coroutine that reaches a switch point after each of its suspensions.
 
     Args:
-        coroutine: what it runs.
-        acting: says whose task runs now.
+        coroutine: the coroutine to run.
+        acting: returns the actor whose task is running.
     """
 
     def __init__(self, coroutine: Any, acting: Acting) -> None:
         self._coroutine = coroutine
         self._acting = acting
-        self._place: str | None = None  # where it has suspended, if that was real
-        self._step: Coroutine[Any, Any, None] | None = None  # the switch point it stands at
+        self._place: str | None = None  # where it suspended, if really
+        self._step: Coroutine[Any, Any, None] | None = None  # its current switch point
 
     def send(self, value: Any) -> Any:
-        """Go on, by way of the switch point that is due."""
+        """Resume, after the switch point that is due."""
         if self._place is not None:
             self._step, self._place = _part(self._place), None
         if self._step is None:
@@ -48,7 +48,7 @@ class Parted(Coroutine[Any, Any, Any]):
         return self._suspended(self._coroutine.send(value))
 
     def throw(self, *error: Any) -> Any:
-        """Go on with an error: nobody is asked."""
+        """Resume with an error, without a switch point."""
         self._place = None
         if self._step is not None:
             step, self._step = self._step, None
@@ -59,29 +59,29 @@ class Parted(Coroutine[Any, Any, Any]):
         return self._suspended(self._coroutine.throw(*error))
 
     def close(self) -> None:
-        """End it."""
+        """Close the coroutine."""
         if self._step is not None:
             self._step.close()
         self._coroutine.close()
 
     def __await__(self) -> Any:
-        """Be awaited like any other coroutine."""
+        """Return itself as the iterator, as a coroutine does."""
         return self
 
     def __iter__(self) -> "Parted":
-        """Be its own iterator, as an awaitable needs one."""
+        """Return itself: an awaitable's iterator must be iterable."""
         return self
 
     def __next__(self) -> Any:
-        """Go on."""
+        """Resume."""
         return self.send(None)
 
     def __getattr__(self, name: str) -> Any:
-        """Be looked at like the coroutine it runs: frames, code, names."""
+        """Return an attribute of the coroutine it runs, such as its frame, code or name."""
         return getattr(self._coroutine, name)
 
     def _suspended(self, future: Any) -> Any:
-        """Note whether a suspension is real, and pass on what it waits for."""
+        """Note whether a suspension is real, and return the future that it awaits."""
         actor = self._acting()
         if actor is not None and _is_real(actor, future):
             self._place = place_of(self._coroutine)
@@ -96,7 +96,7 @@ def _is_real(actor: TaskActor, future: Any) -> bool:
 
 
 def _end_first_lines(actor: TaskActor) -> None:
-    """Who suspends before its first step has had its first turn: what follows is another."""
+    """Record entry code as a step of its own when it suspends before the actor's first step."""
     controller = actor.home.controller
     if controller.fused is actor:
         controller.fused = None
@@ -109,6 +109,6 @@ async def _part(place: str) -> None:
     if execution is None or execution.controller.leaving():
         return
     label = f"go on after await {place}" if place else "go on after an await"
-    # Whether it may go on is asyncio's business: no footprint tells what must have been before.
+    # asyncio decides whether it may resume: no footprint tells which steps must precede.
     execution.controller.note_undeclared("actors meet where they await")
     await async_stepping.step(execution, label, ANYTHING, kind="await")

@@ -1,9 +1,9 @@
-"""The event loop of an execution: its selector is the controller, its clock is virtual.
+"""Defines the event loop of an execution: its selector asks the controller, its clock is virtual.
 
-asyncio asks its selector when no callback is ready. Here that means: every task has come to a
+asyncio calls its selector when no callback is ready. Here that means: every task has reached a
 switch point or waits inside asyncio, so the scheduler chooses the next step or moves the clock.
-Whatever is ready before that runs in asyncio's own order: it is no choice of anybody, and another
-order could not happen in production.
+Callbacks that are ready before that run in asyncio's own order, without a choice: no other order
+could happen in production.
 """
 
 import asyncio
@@ -52,24 +52,24 @@ class ControlledLoop(Loop):
     """Runs the tasks of one execution on the thread of ``host``.
 
     Args:
-        controller: is asked when nothing is ready.
-        host: the actor whose thread this is: the body of an execution.
+        controller: chooses the next step when no callback is ready.
+        host: the actor whose thread runs the loop: the body of an execution.
     """
 
     def __init__(self, controller: Controller, host: Actor) -> None:
         self._gate = Selector(self._pause)
         self.swaps_state = controller.swaps_state
-        super().__init__(self._gate)  # type: ignore[arg-type] # all that asyncio asks of one
+        super().__init__(self._gate)  # type: ignore[arg-type] # all that asyncio needs of one
         self.controller, self.host = controller, host
         self.turn = Actor("event loop", None, _nothing, state=State.RUNNING)
-        self.racing, self.context = False, copy_context()  # of the body, when its users race
-        self.answers_awaited = 0  # commands that are on their way to a real server
+        self.racing, self.context = False, copy_context()  # the body's, at the race's start
+        self.answers_awaited = 0  # commands in flight to a real server
         self.actors: dict[asyncio.Task[Any], TaskActor] = {}
         self.connections: WeakSet[Any] = WeakSet()  # of redis-py, on sockets
         self.lost: list[tuple[str, BaseException]] = []
         self.failed: list[tuple[str, asyncio.Future[Any]]] = []  # jobs of executors
         self._network = Network(self)
-        self.tools: dict[int, tuple[TaskActor, Any]] = {}  # who was the first to use it
+        self.tools: dict[int, tuple[TaskActor, Any]] = {}  # by id: its first user
         self.stuck: BaseException | None = None
         self._callbacks: Any = vars(self)["_ready"]  # asyncio's own
         self.inbox = Inbox(self, self._callbacks)
@@ -81,28 +81,28 @@ class ControlledLoop(Loop):
         self.timers = Timers(self)
         self._sleepers = Sleepers(controller)
 
-    # -- what asyncio asks of a loop -------------------------------------------------------------
+    # -- the interface that asyncio expects of a loop ----------------------------------------------
 
     def time(self) -> float:
         """Return the virtual seconds since the start."""
         return self._clock.now()
 
     def _make_self_pipe(self) -> None:
-        """Nobody wakes this loop from outside: one thread runs at a time."""
+        """Do nothing: no other thread wakes this loop, because one thread runs at a time."""
 
     def _close_self_pipe(self) -> None:
-        """There is none."""
+        """Do nothing: there is no self-pipe."""
 
     def _write_to_self(self) -> None:
-        """What was scheduled from another thread runs when that thread comes to a switch point."""
+        """Do nothing: callbacks of another thread run when it reaches a switch point."""
 
     def _check_thread(self) -> None:
-        """Calls from another thread are in order while this one waits for its turn."""
+        """Allow calls from another thread, which are safe while this one waits for the baton."""
 
     def call_soon(
         self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
     ) -> asyncio.Handle:
-        """Schedule a callback; it will find the module-level state of its actor's node."""
+        """Schedule a callback, which will run with the module-level state of its actor's node."""
         called, given = called_by_loop(self._nodes, callback, args, context)
         if self.is_closed():  # asyncio raises
             return super().call_soon(called, *given, context=context)
@@ -115,7 +115,7 @@ class ControlledLoop(Loop):
     def call_soon_threadsafe(
         self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
     ) -> asyncio.Handle:
-        """Schedule a callback; from another thread: at a moment that the scheduler chooses."""
+        """Schedule a callback; if from another thread, at a moment that the scheduler chooses."""
         is_here = threading.get_ident() == self._ident or not self.racing
         context = context if is_here else self.inbox.context_of_thread(context)
         called, given = called_by_loop(self._nodes, callback, args, context)
@@ -127,7 +127,7 @@ class ControlledLoop(Loop):
     def create_task(
         self, coro: Any, *, name: Any = None, context: Context | None = None, **rest: Any
     ) -> asyncio.Task[Any]:
-        """Make a task of the calling actor an actor of its own, named after it."""
+        """Create a task as a new actor, named after the calling actor."""
         parent = self.acting() or self.host
         context = copy_context() if context is None else context
         if is_inner(coro):
@@ -141,7 +141,7 @@ class ControlledLoop(Loop):
     def start(
         self, child: TaskActor, coro: Any, *, name: Any = None, context: Context, **rest: Any
     ) -> asyncio.Task[Any]:
-        """Start a coroutine as the flow that was made for it."""
+        """Start a coroutine as the task of ``child``, the actor made for it."""
         name = child.name if name is None else name
         act_in(context, child)
         task = self._made(self._parted(coro), name, context, **rest)
@@ -150,13 +150,13 @@ class ControlledLoop(Loop):
         return task
 
     def _made(self, coro: Any, name: str, context: Context, **rest: Any) -> asyncio.Task[Any]:
-        """Make a task; where the code under test makes its own, cancels are not heard."""
+        """Create a task; a task made by a custom task factory does not report its cancellation."""
         if self.get_task_factory() is None and not rest:
             return Task(coro, loop=self, name=name, context=context)
         return super().create_task(coro, name=name, context=context, **rest)
 
     def note_cancel(self, task: asyncio.Task[Any]) -> None:
-        """Note that a task is cancelled: it may be so before the answer of each of its steps."""
+        """Note that another actor cancels a task, which may be before the answer of any step."""
         actor, memory = self.actors.get(task), self.controller.memory
         if actor is None or memory is None or task.done() or self.controller.leaving():
             return
@@ -164,7 +164,7 @@ class ControlledLoop(Loop):
             memory.sharing.note_cancelled(actor.name)
 
     def create_future(self) -> asyncio.Future[Any]:
-        """Make a future; those that code under test makes are memory that tasks share."""
+        """Create a future; one that code under test creates counts as memory shared by tasks."""
         actor = self.acting() if self.racing and not self.controller.shared_memory else None
         if actor is not None:
             caller = sys._getframe(1).f_globals.get("__name__", "")
@@ -175,23 +175,23 @@ class ControlledLoop(Loop):
     async def create_server(  # type: ignore[override] # less precise types
         self, protocol_factory: Any, host: Any = None, port: Any = None, **_options: Any
     ) -> Server:
-        """Serve in memory: what is asked from elsewhere could not be controlled."""
+        """Create a server in memory: requests from outside could not be controlled."""
         return self._network.listen(protocol_factory, host, port)
 
     async def create_connection(
         self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
     ) -> tuple[Any, Any]:
-        """Connect to a server of this loop in memory; elsewhere as usual."""
+        """Connect in memory to a server of this loop; to any other server as usual."""
         if self._network.serves(port):
             return self._network.connect(protocol_factory, port)
         return await super().create_connection(protocol_factory, host, port, **options)
 
     def serves(self, port: int | None) -> bool:
-        """Say whether the code under test has a server of its own on a port."""
+        """Say whether the code under test has its own server on ``port``."""
         return self._network.serves(port)
 
     def note_exchange(self) -> None:
-        """Note that tasks tell each other something that no footprint declares."""
+        """Note that tasks exchange data that no footprint declares."""
         if self.racing:
             self.controller.note_memory("tasks talk over a connection in memory")
 
@@ -208,18 +208,18 @@ class ControlledLoop(Loop):
     # -- tasks and their actors ------------------------------------------------------------------
 
     def acting(self) -> TaskActor | None:
-        """Return the actor whose task or callback runs now; None: the body's own code."""
+        """Return the actor whose task or callback is running; None: the body's own code."""
         task = asyncio.current_task(self)
         actor = ACTING.get() if task is None else self.actors.get(task)
         is_unknown = actor is None and task is not None and self.racing
         return eager_flow(self.controller) if is_unknown else actor
 
     def main(self, coroutine: Any) -> asyncio.Task[Any]:
-        """Make the task of the body: it acts as the body itself."""
+        """Create the task of the body, which acts as the body itself."""
         return super().create_task(coroutine, name="body")
 
     def begin(self, actor: TaskActor) -> None:
-        """Start the task of a user who was chosen for the first time."""
+        """Start the task of a user that was chosen for the first time."""
         context = self.context.copy()
         flow = self._parted(live(actor, self.controller))
         task = self._made(flow, actor.name, context)
@@ -227,21 +227,21 @@ class ControlledLoop(Loop):
         self.wake()
 
     def runs_on(self, thread: int) -> bool:
-        """Say whether it runs on a thread."""
+        """Say whether the loop is running on ``thread``."""
         return thread == self._ident and self.is_running()
 
     def wake(self) -> None:
-        """Let the loop go on, if another thread has its turn now."""
+        """Pass the baton to the loop's thread, if another thread has it."""
         if threading.get_ident() != self._ident:
             self._baton.give()
 
     def keep(self, connection: Any) -> None:
-        """Remember a connection, if it is one that must be closed."""
+        """Remember a connection to close, if the loop uses real sockets."""
         if self._gate.sockets is not None:
             self.connections.add(connection)
 
     def has_work(self) -> bool:
-        """Say whether callbacks are ready, or timers due."""
+        """Say whether a callback is ready or a timer is due."""
         if self._callbacks:
             return True
         deadline = self.timers.next_deadline()
@@ -250,7 +250,7 @@ class ControlledLoop(Loop):
     def call_at(
         self, when: float, callback: Callable[[*Args], object], *args: *Args, **context: Any
     ) -> asyncio.TimerHandle:
-        """Start a timer, and remember who did."""
+        """Start a timer, and remember the actor that did."""
         called, given = called_by_loop(self._nodes, callback, args, context.get("context"))
         handle = super().call_at(when, called, *given, **context)
         actor = self.acting() or self.host
@@ -277,7 +277,7 @@ class ControlledLoop(Loop):
         return self.controller if self.swaps_state else None
 
     def _parted(self, coro: Any) -> Any:
-        """Make a switch point of each suspension, where the grain is that fine."""
+        """Wrap a coroutine to make each suspension a switch point, at grain ``await``."""
         return Parted(coro, self.acting) if self.controller.grain == "await" else coro
 
     def _adopt(self, actor: TaskActor, task: asyncio.Task[Any], context: Context) -> None:
@@ -296,18 +296,18 @@ class ControlledLoop(Loop):
     # -- steps -----------------------------------------------------------------------------------
 
     async def arrive(self, actor: TaskActor, announced: Announced) -> None:
-        """Come to a switch point in a task; returns when the step is taken.
+        """Announce a step of a task, and return when it is taken.
 
         Raises:
             Abandoned: the execution has ended; leave.
         """
         if self._callbacks or self.timers.next_deadline() is not None:
-            self.controller.fused = None  # these must have their chance before
+            self.controller.fused = None  # these may run before
         self._sleepers.add(actor, announced)
         if self.controller.announce(actor, announced):
             self._sleepers.remove(announced, woke=True)
             return
-        actor.gate = super().create_future()  # ours, and nobody's memory
+        actor.gate = super().create_future()  # internal, so no shared memory
         try:
             await actor.gate
         except BaseException:  # cancelled: the step is not taken, now or later
@@ -322,12 +322,12 @@ class ControlledLoop(Loop):
             raise Abandoned
 
     async def rest(self) -> None:
-        """Wait until nothing can go on without the clock, outside of the race."""
+        """Wait, outside of the race, until only the clock can enable anything."""
         self._rest = self.create_future()
         await self._rest
 
     def _pause(self, timeout: float | None) -> Any:
-        """Wait until something wakes the loop; then it also finds what did not wake it."""
+        """Wait until something wakes the loop; then also take callbacks that did not wake it."""
         was_racing = self.racing
         events = self._woken(timeout)
         is_end_of_race = was_racing and not self.racing  # that wakes the loop of the body only here
@@ -336,7 +336,7 @@ class ControlledLoop(Loop):
         return events
 
     def _woken(self, timeout: float | None) -> Any:
-        """Nothing is ready: wait for a real answer, or let the controller say who goes on."""
+        """Wait for a real answer, or let the controller choose, when no callback is ready."""
         sockets = self._gate.sockets
         if sockets is not None and (events := sockets.select(0)):
             return events
@@ -361,7 +361,7 @@ class ControlledLoop(Loop):
             self._baton.take()
 
     def _alone(self) -> None:
-        """Outside the race: tasks go on in the order they were made, then time passes."""
+        """Run tasks outside the race in the order of their creation, then let time pass."""
         for actor in self.actors.values():
             if take_alone(self.controller, actor):
                 actor.wake()
@@ -383,11 +383,11 @@ class ControlledLoop(Loop):
     # -- the end ---------------------------------------------------------------------------------
 
     def forget(self) -> None:
-        """Let go of everything: an execution that is over must not be kept alive."""
+        """Drop all references, so that an execution that is over is not kept alive."""
         for task, actor in self.actors.items():
             if task.done() and not task.cancelled():
                 task.exception()
-            actor.task = actor.home = None  # nothing in a circle: batons are closed now
+            actor.task = actor.home = None  # no cycles: batons are closed now
         self.actors.clear()
         self.failed.clear()
         self.tools.clear()
@@ -395,7 +395,7 @@ class ControlledLoop(Loop):
         self._network.close()
         with suppress(RuntimeError):
             self.close()
-        self.swaps_state = False  # fakeredis keeps the loop for a while: it holds nothing more
+        self.swaps_state = False  # fakeredis keeps the loop for a while: leave it empty
         del self._gate, self._network, self.controller, self.host, self.turn, self._baton
 
 

@@ -1,4 +1,4 @@
-"""The interface of the controlled event loop that its parts use, beyond that of asyncio."""
+"""Declares the interface of the controlled event loop that its parts use, beyond asyncio's."""
 
 import asyncio
 from contextvars import Context
@@ -10,15 +10,15 @@ from pytest_supercache.runtime.kernel.task_actor import TaskActor
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop under control, as its inbox and its jobs on threads see it."""
+    """The controlled event loop as its inbox and its thread jobs see it."""
 
     controller: Controller
     host: Actor
-    """The body of the execution, whose thread this is."""
+    """The body of the execution, whose thread runs the loop."""
     racing: bool
-    """Whether the users of the body race now."""
+    """Whether the users are racing."""
     failed: list[tuple[str, asyncio.Future[Any]]]
-    """Jobs on threads that have failed, each with the name of its actor."""
+    """Failed jobs on threads, each with the name of its actor."""
 
     def child_of(self, parent: Actor, coro: Any) -> TaskActor:
         """Make the actor for a coroutine that ``parent`` is about to start."""
@@ -27,7 +27,7 @@ class Loop(asyncio.SelectorEventLoop):
     def start(
         self, child: TaskActor, coro: Any, *, name: Any = None, context: Context, **rest: Any
     ) -> asyncio.Task[Any]:
-        """Start a coroutine as the flow that was made for it."""
+        """Start a coroutine as the task of ``child``, the actor made for it."""
         raise NotImplementedError
 
     def put_end(self, handle: asyncio.Handle) -> None:

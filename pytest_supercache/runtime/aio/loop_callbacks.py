@@ -1,4 +1,4 @@
-"""Says which actor a callback of the loop belongs to."""
+"""Attributes each callback of the loop to an actor."""
 
 from asyncio import Future
 from collections.abc import Callable
@@ -24,15 +24,15 @@ def called_by_loop(
     args: tuple[Any, ...],
     context: Context | None,
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """Wrap a callback so that it runs on its actor's node, and what a method of C uses is seen.
+    """Wrap a callback to run on its actor's node, and to record what a C method accesses.
 
-    asyncio's own, of its futures and tasks, are left out.
+    Methods of asyncio's own futures and tasks are not recorded.
 
     Args:
         nodes: enters the node, where each has module-level state of its own; else None.
-        callback: is called by the loop.
-        args: with these.
-        context: in this one; None: in the present one.
+        callback: the function that the loop calls.
+        args: its arguments.
+        context: the context to run it in; None: the current one.
     """
     inner = callback
     while type(inner) is partial:
@@ -48,7 +48,7 @@ def called_by_loop(
 
 
 def eager_flow(controller: "Controller") -> TaskActor | None:
-    """Return the flow of a task that runs before it is known: an eager one, in its own context."""
+    """Return the actor of an eager task, which runs before the loop has registered it."""
     actor = ACTING.get()
     if actor is not None and actor.task is None:
         return actor

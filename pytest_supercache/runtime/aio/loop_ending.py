@@ -1,4 +1,4 @@
-"""Ends a race and a loop: tasks leave their code, and no error is lost."""
+"""Ends a race and a loop: unwinds tasks, and collects the errors that no code retrieved."""
 
 import asyncio
 import types
@@ -12,7 +12,7 @@ from pytest_supercache.runtime.kernel.task_actor import ACTING, TaskActor
 
 
 def name_lost_exceptions(loop: ControlledLoop) -> list[tuple[str, BaseException]]:
-    """Return what tasks and jobs of executors raised and nobody looked at."""
+    """Return the errors of tasks and executor jobs that no code has retrieved."""
     tasks = [(actor.name, task) for task, actor in loop.actors.items()]
     for name, future in (*tasks, *loop.failed):
         if future.done() and not future.cancelled() and is_lost(future):
@@ -23,7 +23,7 @@ def name_lost_exceptions(loop: ControlledLoop) -> list[tuple[str, BaseException]
 
 
 def keep_lost_exceptions(loop: ControlledLoop) -> None:
-    """Let a loop keep what asyncio would only log."""
+    """Let a loop keep the errors that asyncio would only log."""
 
     def hear(_: Any, context: dict[str, Any]) -> None:
         error = context.get("exception")
@@ -36,14 +36,14 @@ def keep_lost_exceptions(loop: ControlledLoop) -> None:
 
 
 def is_at_rest(loop: ControlledLoop) -> bool:
-    """Say whether nothing is left on a loop whose body has ended: to run, to leave, to close."""
+    """Say whether a loop whose body has ended has nothing left to run, unwind or close."""
     inner: Any = loop  # what asyncio keeps
     is_quiet = not (inner._ready or inner._transports or inner._asyncgens)
     return is_quiet and not loop.connections and all(task.done() for task in loop.actors)
 
 
 async def unwind(loop: ControlledLoop, wanted: Callable[[TaskActor], bool]) -> None:
-    """Let tasks leave their code: parked ones are told at their step, others are cancelled."""
+    """Unwind tasks: parked ones by an error at their step, others by cancellation."""
     for _ in range(3):
         tasks = [task for task, actor in loop.actors.items() if not task.done() and wanted(actor)]
         if not tasks:
@@ -66,7 +66,7 @@ async def unwind(loop: ControlledLoop, wanted: Callable[[TaskActor], bool]) -> N
 
 
 async def close_sockets(loop: ControlledLoop) -> None:
-    """Cut connections to real servers: the next execution has a loop of its own."""
+    """Close connections to real servers: the next execution has a loop of its own."""
     for connection in list(loop.connections):
         await connection.disconnect(nowait=True)
     transports = list(loop._transports.values())  # type: ignore[attr-defined] # asyncio's own
@@ -78,5 +78,5 @@ async def close_sockets(loop: ControlledLoop) -> None:
 
 @types.coroutine
 def _one_round() -> Iterator[None]:
-    """Let everything run that is ready."""
+    """Let all ready callbacks run."""
     yield

@@ -1,7 +1,7 @@
-"""`run_in_executor` and `to_thread`: the functions are actors of their own.
+"""Runs functions given to `run_in_executor` and `to_thread` as actors of their own.
 
-A job given to a pool of the code's own waits until a worker is free. The loop's default pool is
-taken to have a free worker for every job.
+A job given to a pool of the code under test waits until a worker is free. The loop's default pool
+is assumed to have a free worker for every job.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def run_on_thread(
     loop: Loop, parent: Any, executor: Any, func: Any, args: tuple[Any, ...]
 ) -> asyncio.Future[Any]:
-    """Run a function on a thread that is an actor; outside of the race, at once.
+    """Run a function on the thread of a new actor; outside of the race, at once.
 
     Raises:
         RuntimeError: the executor was shut down.
@@ -67,7 +67,7 @@ def _queue(
     work: Callable[[], None],
     future: asyncio.Future[Any],
 ) -> None:
-    """Let a job begin when enough of those before it have ended, so that a worker is free."""
+    """Queue a job to begin when enough jobs before it have ended, so that a worker is free."""
     child = child_of(parent, lambda: live_to_the_end(execution, child, work), daemon=parent.daemon)
     jobs = pool.jobs_of_loops(execution)
     before, waits_for = tuple(flag for flag, _ in jobs), len(jobs) + 1 - pool.workers_max
@@ -83,9 +83,9 @@ def _queue(
 
 
 def _work(loop: Loop, future: asyncio.Future[Any], func: Any, args: tuple[Any, ...]) -> None:
-    """Run a function on a thread; others may come in before its answer arrives.
+    """Run a function on a thread; a context switch may precede the arrival of its answer.
 
-    The loop takes the answer after what the function has handed over to it.
+    The loop takes the answer after the callbacks that the function has handed over.
     """
     answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
     fill(answer, func, args)
@@ -105,12 +105,12 @@ def _answer(
     func: Callable[..., Any],
     args: tuple[Any, ...],
 ) -> None:
-    """Fill the future of a job; its exception is lost unless somebody looks at it."""
+    """Set the outcome of a job on its future, and remember an exception until it is retrieved."""
     fill(future, func, args)
     if is_lost(future):
         loop.failed.append((actor.name, future))
 
 
 def is_lost(future: asyncio.Future[Any]) -> bool:
-    """Say whether a future has failed and nobody has taken its exception."""
+    """Say whether a future has failed and its exception was never retrieved."""
     return future._log_traceback  # noqa: SLF001 - asyncio tells it nowhere else

@@ -1,9 +1,9 @@
-"""What threads hand to an event loop: callbacks, and coroutines whose answers they await.
+"""Queues callbacks and coroutines that threads hand to an event loop.
 
-A thread goes on when it has handed over a callback, and the loop may be busy, so the moment at
-which it takes the callback is a choice: the move of a pseudo-actor. Callbacks are taken one at a
-time, in the order in which they came. What a thread schedules in another way than
-``call_soon_threadsafe`` does not wake the loop.
+A thread continues after it has handed over a callback, and the loop may be busy, so the moment at
+which the loop takes the callback is a choice: the step of a pseudo-actor. Callbacks are taken one
+at a time, first in, first out. Callbacks that a thread schedules in another way than
+``call_soon_threadsafe`` do not wake the loop.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ _real_run_coroutine_threadsafe = asyncio.run_coroutine_threadsafe
 
 
 class Inbox:
-    """Callbacks of other threads that an event loop has not taken yet; a pseudo-actor.
+    """A pseudo-actor for callbacks of other threads that an event loop has not taken yet.
 
     Args:
-        loop: the one that takes them.
-        ready: its own list of what it runs next.
+        loop: the loop that takes them.
+        ready: the loop's own queue of ready callbacks.
     """
 
     name = LOOP_CALLS
@@ -45,12 +45,12 @@ class Inbox:
     def __init__(self, loop: Loop, ready: deque[asyncio.Handle]) -> None:
         self._loop = loop
         self._ready = ready
-        self._flows: dict[str, TaskActor] = {}  # by the thread that hands over
+        self._flows: dict[str, TaskActor] = {}  # by the name of the calling thread's actor
         self._waiting: deque[tuple[asyncio.Handle, StepId | None]] = deque()
         self._unnoticed: list[asyncio.Handle] = []
 
     def put(self, handle: asyncio.Handle) -> bool:
-        """Keep a callback until the loop takes it; False: nobody is there to choose when."""
+        """Queue a callback until the loop takes it; False: no schedule can choose when."""
         actor, execution = current_actor(), controlled()
         if actor is None or execution is None or execution.controller.leaving():
             return False
@@ -64,7 +64,7 @@ class Inbox:
         return True
 
     def context_of_thread(self, context: Context | None) -> Context:
-        """Return the context of a callback of the calling thread: a flow of its own."""
+        """Return the context for a callback of the calling thread, as an actor of its own."""
         context = copy_context() if context is None else context
         thread = current_actor()
         if thread is not None and not thread.is_task:
@@ -72,7 +72,7 @@ class Inbox:
         return context
 
     def _flow_of(self, thread: Actor) -> TaskActor:
-        """Return who acts in what a thread hands over, between the steps of others."""
+        """Return the actor for the callbacks that a thread hands over."""
         if thread.name not in self._flows:
             self._flows[thread.name] = TaskActor(
                 f"{thread.name}/calls", thread.node, lambda: None, home=self._loop, daemon=True,
@@ -81,20 +81,20 @@ class Inbox:
         return self._flows[thread.name]
 
     def put_end(self, handle: asyncio.Handle) -> None:
-        """Let the loop take a callback that ends a thread's job after what it has handed over."""
+        """Queue a callback that ends a thread's job behind those the job has handed over."""
         if not (self._waiting and self.put(handle)):
             self._ready.append(handle)
 
     @property
     def has_unnoticed(self) -> bool:
-        """Whether there are callbacks that did not wake the loop."""
+        """Whether any callback is queued that did not wake the loop."""
         return bool(self._unnoticed)
 
     def leave_unnoticed(self, handle: asyncio.Handle) -> bool:
-        """Keep a callback of a thread that does not wake the loop.
+        """Queue a callback of a thread that does not wake the loop.
 
-        False: it is the runtime's own, or the execution is ending. A loop that was awake at that
-        moment would take it sooner, so nothing is proved.
+        False: the callback is the runtime's own, or the execution is ending. A loop that was awake
+        at that moment would take it sooner, so nothing is proved.
         """
         actor = current_actor()
         if actor is None or actor.state is not State.RUNNING:
@@ -114,27 +114,27 @@ class Inbox:
         return True
 
     def notice(self) -> None:
-        """Let the loop take what did not wake it, before what has woken it."""
+        """Make callbacks that did not wake the loop ready, before the one that woke it."""
         self._ready.extendleft(reversed(self._unnoticed))
         self._unnoticed.clear()
 
     @property
     def cause(self) -> "StepId | None":
-        """The last step before the oldest callback was handed over."""
+        """The last step of the thread before it handed over the oldest callback."""
         return self._waiting[0][1] if self._waiting else None
 
     def pending(self) -> tuple[str, Footprint] | None:
-        """Announce that the loop takes the oldest one."""
+        """Return the step in which the loop takes the oldest callback; None: there is none."""
         return ("take the next callback", ANYTHING) if self._waiting else None
 
     def perform(self) -> None:
-        """Let the loop take it."""
+        """Make the oldest callback ready."""
         handle, _ = self._waiting.popleft()
         self._ready.append(handle)
 
 
 def run_coroutine_threadsafe(coro: Any, loop: Any) -> Any:
-    """Stand in for ``asyncio.run_coroutine_threadsafe``: the answer comes in a step of the task."""
+    """Stand in for ``asyncio.run_coroutine_threadsafe``: the task sets the result in a step."""
     execution, actor = controlled(), current_actor()
     if execution is None or actor is None or execution.controller.phase != "race":
         return _real_run_coroutine_threadsafe(coro, loop)
@@ -149,7 +149,7 @@ def run_coroutine_threadsafe(coro: Any, loop: Any) -> Any:
 
 
 def _leave(execution: Stepping, actor: Actor) -> None:
-    """End an execution in which a coroutine goes to a loop that is not under control."""
+    """End an execution that hands a coroutine to an event loop not under control."""
     controller = execution.controller
     controller.hazard(
         f"{actor.name} hands a coroutine to an event loop that a thread of the code under test "
@@ -161,7 +161,7 @@ def _leave(execution: Stepping, actor: Actor) -> None:
 
 
 class _Handed:
-    """A coroutine that was handed to a loop."""
+    """A coroutine that a thread has handed to a loop."""
 
     def __init__(self, execution: Stepping, loop: Loop, coro: Any) -> None:
         self.future = Future()
@@ -172,7 +172,7 @@ class _Handed:
         self._execution = execution
 
     def start(self, child: "TaskActor") -> None:
-        """Start it, on the loop, as the flow ``child``."""
+        """Start the coroutine on the loop as the task of ``child``."""
         self._task = self._loop.start(child, self._run(), context=copy_context())
 
     async def _run(self) -> None:
@@ -192,7 +192,7 @@ class _Handed:
                 self.future.keep_result(result)
 
     async def _ends(self, what: str) -> bool:
-        """Take the step that ends the future; False: it was cancelled before."""
+        """Take the step that completes the future; False: the future was cancelled before."""
         if self._is_over():
             return False
         await async_stepping.step(
@@ -205,7 +205,7 @@ class _Handed:
         return super(Future, self.future).done()
 
     def _cancel(self, execution: Stepping) -> bool:
-        """Cancel it from another thread: at once for whoever asks the future, later on the loop."""
+        """Cancel from another thread: the future at once, the task later on the loop."""
         execution.step(
             f"cancel {self.future.shown}", self._touched(), kind="lock",
             wait=Wait(sets=(self.future.flag,)),

@@ -1,7 +1,7 @@
 """Wakes the sleeping tasks of one loop in the order of their deadlines.
 
-However late a loop is, it takes what is due in that order. So a task may wake only after the one
-before it has, and a search is told by flags: each wake-up sets one, and waits for the one before.
+However late a loop is, it runs due timers in that order. So a task may wake only after its
+predecessor has, which flags tell the search: each wake-up sets one, and waits for the one before.
 """
 
 from bisect import bisect_right
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 class _Sleeper(NamedTuple):
     deadline: float
     flag: str
-    """Set when it wakes."""
+    """The flag that its wake-up sets."""
     step: "Announced"
     footprint: Footprint
-    """Of the step, but for what it waits for."""
+    """The step's footprint without the flag it waits for."""
 
 
 class Sleepers:
-    """Those of one loop, in the order in which they wake.
+    """The sleeping tasks of one loop, in the order in which they wake.
 
     Args:
-        controller: of the execution.
+        controller: the execution's controller.
     """
 
     def __init__(self, controller: "Controller") -> None:
@@ -38,7 +38,7 @@ class Sleepers:
         self._asleep: list[_Sleeper] = []
 
     def add(self, actor: "TaskActor", step: "Announced") -> None:
-        """Let a task fall asleep; of two with one deadline the first to do so wakes first."""
+        """Add a task that falls asleep; equal deadlines wake in the order of addition."""
         if step.kind != "clock" or step.deadline is None:
             return
         flag = f"woken:{actor.name}#{actor.taken}"
@@ -51,7 +51,7 @@ class Sleepers:
         self._put_behind(at + 1)
 
     def remove(self, step: "Announced", *, woke: bool) -> None:
-        """Let go of a task that has woken, or has been cancelled in its sleep."""
+        """Remove a task that has woken, or was cancelled while asleep."""
         for at, sleeper in enumerate(self._asleep):
             if sleeper.step is step:
                 del self._asleep[at]
@@ -60,7 +60,7 @@ class Sleepers:
                 return
 
     def _put_behind(self, at: int) -> None:
-        """Let the sleeper at a place wake after the one before it."""
+        """Make the sleeper at index ``at`` wait for the one before it."""
         if at >= len(self._asleep):
             return
         flag = self._asleep[at - 1].flag if at else ""

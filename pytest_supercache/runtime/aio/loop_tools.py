@@ -1,9 +1,9 @@
-"""Patches asyncio for code under test: sleeps are steps, uses of its tools are noted.
+"""Patches asyncio for code under test: sleeps are steps, uses of its primitives are noted.
 
-asyncio's locks, events and queues need nothing from us: they do not suspend unless they must, and
-whom they wake goes on in asyncio's order. But actors that use the same one share memory that no
-step declares, so that is noted: memory is treated as shared then (docs/decisions/0013). Where nodes
-are to share nothing, it is noted on which node one is used, as of all other memory
+asyncio's locks, events and queues need no replacement: they suspend only when they must, and the
+tasks they wake run in asyncio's order. But actors that use the same one share memory that no step
+declares, so that use is noted, and memory is then treated as shared (docs/decisions/0013). Where
+nodes must share nothing, the node that uses each one is noted, as for all other memory
 (docs/decisions/0040).
 """
 
@@ -45,14 +45,14 @@ _TOOLS: tuple[tuple[type, tuple[str, ...]], ...] = (
 )
 
 _ROOTS = frozenset({"asyncio.events", tasks.__name__})
-"""Modules whose functions run a task, or the coroutine of a user."""
+"""Modules whose functions run a task or a user's coroutine."""
 
 
 async def sleep(delay: float, result: Any = None) -> Any:
     """Stand in for ``asyncio.sleep``: in a race only the virtual clock moves."""
     execution = controlled()
     if execution is None or not _is_racing():
-        return await _real_sleep(delay, result)  # the loop runs others, then lets time pass
+        return await _real_sleep(delay, result)  # the loop runs other tasks, then lets time pass
     if delay <= 0:
         await async_stepping.step(execution, "sleep 0 ms", NOTHING, kind="clock")
     else:
@@ -67,7 +67,7 @@ async def sleep(delay: float, result: Any = None) -> Any:
 
 
 async def wait_for(fut: Any, timeout: float | None) -> Any:
-    """Stand in for ``asyncio.wait_for`` as it is since 3.12: it starts no task of its own.
+    """Stand in for ``asyncio.wait_for``, without a task of its own, as since Python 3.12.
 
     So the actors of a schedule have the same names on every Python.
     """
@@ -78,7 +78,7 @@ async def wait_for(fut: Any, timeout: float | None) -> Any:
 
 
 def async_pairs() -> list[tuple[Any, Any]]:
-    """Return (real, stand-in) pairs for code that imported the names."""
+    """Return (real, stand-in) pairs for code that has imported the functions by name."""
     pairs: list[tuple[Any, Any]] = [
         (_real_sleep, sleep), (asyncio.run_coroutine_threadsafe, run_coroutine_threadsafe),
     ]  # fmt: skip
@@ -89,7 +89,7 @@ def async_pairs() -> list[tuple[Any, Any]]:
 
 @contextmanager
 def tools_watched() -> Iterator[None]:
-    """Replace asyncio's sleep, note who uses its tools, hear of coroutines nobody awaited."""
+    """Replace asyncio's sleep, and note uses of its primitives and coroutines never awaited."""
     with Patches() as replaced:
         for real, stand_in in async_pairs():
             for module in (asyncio, asyncio.tasks):
@@ -113,7 +113,7 @@ def _is_racing() -> bool:
 
 
 def noting(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method that notes who uses its object."""
+    """Return a version of ``method`` that notes the actor using its object."""
 
     @wraps(method)
     def noted(*args: Any, **kwargs: Any) -> Any:
@@ -129,7 +129,7 @@ def noting(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _working_off(get_nowait: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method that notes who has taken something off a queue."""
+    """Return a version of ``get_nowait`` that notes which actor took an item off the queue."""
 
     @wraps(get_nowait)
     def taken(queue: Any) -> Any:
@@ -144,10 +144,10 @@ def _working_off(get_nowait: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _note_use(tool: Any, frame: Any) -> None:
-    """Note a tool that a second actor uses; what only one has is nobody else's memory."""
+    """Note a primitive that a second actor uses; one with a single user is not shared memory."""
     loop = get_running_loop()
     if type(loop) is not ControlledLoop or loop.answers_awaited:
-        return  # what redis-py uses inside a command is no business of ours
+        return  # uses by redis-py inside a command do not count
     memory = loop.controller.memory
     keeps_nodes_apart = memory is not None and memory.nodes is not None
     is_raced = loop.racing and not loop.controller.shared_memory
@@ -166,7 +166,7 @@ def _note_use(tool: Any, frame: Any) -> None:
 
 
 def _is_used_by_code_under_test(frame: Any) -> bool:
-    """Whether the caller is under test; a task, or a user, may be one call of the tool."""
+    """Say whether the caller is under test; a whole task or user may be a call of the primitive."""
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
         if name in _ROOTS:
@@ -178,7 +178,7 @@ def _is_used_by_code_under_test(frame: Any) -> bool:
 
 
 def _rebind_to_the_running_loop(replaced: Patches) -> None:
-    """A lock made at import outlives an execution's loop: it belongs to the one that runs."""
+    """Bind a primitive to the running loop: one made at import outlives an execution's loop."""
     owner: Any = asyncio.mixins._LoopBoundMixin  # noqa: SLF001
     get_loop = owner._get_loop  # noqa: SLF001
 
@@ -194,7 +194,7 @@ def _rebind_to_the_running_loop(replaced: Patches) -> None:
 
 
 def _hear_unawaited(replaced: Patches) -> None:
-    """The interpreter calls this when a coroutine goes away that nobody awaited."""
+    """Replace the hook that the interpreter calls when a never-awaited coroutine is destroyed."""
     warn = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined] # noqa: SLF001
 
     def note(coroutine: Any) -> None:

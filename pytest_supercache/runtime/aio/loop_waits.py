@@ -1,7 +1,7 @@
-"""Names what tasks wait for when nothing is ready: each other, or a foreign socket.
+"""Names what tasks wait for when no callback is ready: each other, or a foreign socket.
 
-A socket that nobody here controls answers in real time. Virtual time goes on as soon as nothing
-else can, past an answer that is on its way, so such an execution proves nothing.
+A socket outside of control answers in real time. Virtual time advances as soon as no actor is
+enabled, past an answer that is in flight, so such an execution proves nothing.
 """
 
 import os
@@ -22,13 +22,13 @@ def note_waits(
     sockets: selectors.BaseSelector | None,
     connections: Iterable[Any],
 ) -> None:
-    """Note which tasks wait for each other, or for sockets that are no client's of a layer.
+    """Note which tasks wait for each other, or for sockets of no client of a layer.
 
     Args:
-        controller: is told.
-        actors: the flows of the loop's tasks.
-        sockets: that the loop waits for.
-        connections: of clients, whose commands are steps.
+        controller: keeps the notes.
+        actors: the actors of the loop's tasks.
+        sockets: the sockets that the loop waits for.
+        connections: the connections of clients whose commands are steps.
     """
     waiting = [(t, a) for t, a in actors.items() if a.state is State.RUNNING and not t.done()]
     if not controller.shared_memory:
@@ -54,7 +54,7 @@ def _of_clients(connections: Iterable[Any]) -> set[int]:
 
 
 def _named(descriptor: int) -> str:
-    """Name a socket by the address of the other side, or what else it may be."""
+    """Name a socket by the address of its peer; another descriptor by what it may be."""
     try:
         with socket.socket(fileno=os.dup(descriptor)) as found:
             peer = found.getpeername() or "the other end of a pair"

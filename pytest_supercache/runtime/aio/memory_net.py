@@ -1,8 +1,8 @@
-"""In-memory connections between servers and clients on one event loop.
+"""Connects servers and clients on one event loop in memory.
 
-Nothing leaves the process, so nothing arrives by itself: what is written is received as soon as the
-loop has its turn, in the order it was written. A server that answers late says so with a step of
-its own, like ``asyncio.sleep``. What passes here is in no footprint, so it counts as shared memory.
+Data never leaves the process and never arrives by itself: it is received as soon as the loop runs,
+in the order it was written. A server that answers late does so by a step of its own, like
+``asyncio.sleep``. The data is in no footprint, so it counts as shared memory.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from contextvars import Context, copy_context
 from typing import Any
 
 FIRST_PORT = 49152
-"""What a server is given that asks for any port."""
+"""The first port given to servers that ask for any port."""
 
 
 class Network:
@@ -25,10 +25,10 @@ class Network:
         self._pipes: list[Pipe] = []
 
     def listen(self, make: Callable[[], Any], host: str | None, port: int | None) -> "Server":
-        """Serve on a port; a free one when none is named.
+        """Create a server on ``port``; on a free port if that is None or 0.
 
         Raises:
-            OSError: somebody serves there already.
+            OSError: another server has the port.
         """
         free = next(n for n in range(FIRST_PORT, FIRST_PORT + 9999) if n not in self._servers)
         port = port or free
@@ -43,7 +43,7 @@ class Network:
         return port in self._servers
 
     def connect(self, make: Callable[[], Any], port: int) -> tuple["Pipe", Any]:
-        """Connect to a server; both ends are told."""
+        """Connect to a server, and notify the protocols of both ends."""
         server = self._servers[port]
         ours, theirs = make(), server.make()
         near = Pipe(self._loop, ours, copy_context(), server.address)
@@ -55,11 +55,11 @@ class Network:
         return near, ours
 
     def forget(self, server: "Server") -> None:
-        """Serve there no more."""
+        """Remove a server."""
         self._servers.pop(server.address[1], None)
 
     def close(self) -> None:
-        """Let go of everything: the loop is over."""
+        """Drop all connections and servers at the end of the loop."""
         for pipe in self._pipes:
             pipe.drop()
         self._pipes.clear()
@@ -67,7 +67,7 @@ class Network:
 
 
 class Server(asyncio.AbstractServer):
-    """What ``loop.create_server`` returns."""
+    """The server that ``loop.create_server`` returns."""
 
     def __init__(self, network: Network, make: Callable[[], Any], address: tuple[str, int]) -> None:
         self.make = make
@@ -77,7 +77,7 @@ class Server(asyncio.AbstractServer):
 
     @property
     def sockets(self) -> tuple["_Socket", ...]:
-        """What tells the port."""
+        """One socket, which has the server's address."""
         return (_Socket(self.address),)
 
     def close(self) -> None:
@@ -85,7 +85,7 @@ class Server(asyncio.AbstractServer):
         self._network.forget(self)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        """Return the loop that it serves on: the one that runs."""
+        """Return the running loop, which is the server's."""
         return asyncio.get_running_loop()
 
     def is_serving(self) -> bool:
@@ -93,18 +93,18 @@ class Server(asyncio.AbstractServer):
         return self._network.serves(self.address[1])
 
     async def start_serving(self) -> None:
-        """It does from the beginning."""
+        """Do nothing: the server accepts connections from the beginning."""
 
     async def serve_forever(self) -> None:
-        """Wait until somebody cancels this."""
+        """Wait until this task is cancelled."""
         await asyncio.get_running_loop().create_future()
 
     async def wait_closed(self) -> None:
-        """It is closed at once."""
+        """Do nothing: the server closes at once."""
 
 
 class _Socket:
-    """Stands for the socket of a connection in memory: it accepts options and ignores them."""
+    """The socket of an in-memory connection; it keeps options, without an effect."""
 
     family, type, proto = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
 
@@ -141,15 +141,15 @@ class Pipe(asyncio.Transport):
         self._loop = loop
         self._protocol = protocol
         self._is_paused = False
-        self._kept: deque[bytes | None] = deque()  # what has come; None: nothing more comes
+        self._kept: deque[bytes | None] = deque()  # received data; None: end of file
         self._closing = False
 
     def set_protocol(self, protocol: Any) -> None:
-        """Let another protocol receive."""
+        """Set the protocol that receives."""
         self._protocol = protocol
 
     def get_protocol(self) -> Any:
-        """Return who receives."""
+        """Return the protocol that receives."""
         return self._protocol
 
     def is_closing(self) -> bool:
@@ -163,31 +163,31 @@ class Pipe(asyncio.Transport):
             self.peer.later(self.peer.receive, bytes(data))
 
     def can_write_eof(self) -> bool:
-        """It can."""
+        """Return True."""
         return True
 
     def write_eof(self) -> None:
-        """Send nothing more."""
+        """Send the end of file."""
         if self.peer is not None:
             self.peer.later(self.peer.end)
 
     def get_write_buffer_size(self) -> int:
-        """Nothing waits here."""
+        """Return 0: data is never buffered here."""
         return 0
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """There is nothing to limit."""
+        """Do nothing: there is no write buffer."""
 
     def is_reading(self) -> bool:
-        """Say whether what comes is received at once."""
+        """Say whether incoming data is received at once."""
         return not self._is_paused and not self._closing
 
     def pause_reading(self) -> None:
-        """Keep what comes."""
+        """Buffer incoming data."""
         self._is_paused = True
 
     def resume_reading(self) -> None:
-        """Receive what has been kept, when the loop has its turn."""
+        """Receive the buffered data when the loop runs."""
         if self._is_paused and not self._closing:
             self._is_paused = False
             self.later(self._deliver)
@@ -197,28 +197,28 @@ class Pipe(asyncio.Transport):
         self.close()
 
     def close(self) -> None:
-        """Close this end; the other one reads to the end."""
+        """Close this end; the other end reads the remaining data."""
         if not self._closing:
             self._closing = True
             self.write_eof()
             self.later(self._protocol.connection_lost, None)
 
     def drop(self) -> None:
-        """Be closed without telling anybody: nobody is left."""
+        """Close without notifying the protocols, at the end of the loop."""
         self._closing = True
         self.peer = self._loop = self._protocol = None
 
     def later(self, callback: Callable[..., None], *args: Any) -> None:
-        """Call in this end's context, when the loop has its turn."""
+        """Schedule ``callback`` in this end's context."""
         self._loop.call_soon(callback, *args, context=self.context)
 
     def receive(self, data: bytes) -> None:
-        """Take what the other end has sent."""
+        """Receive data from the other end."""
         self._kept.append(data)
         self._deliver()
 
     def end(self) -> None:
-        """Learn that nothing more comes, after all that has come."""
+        """Receive the end of file, after all data."""
         self._kept.append(None)
         self._deliver()
 
@@ -232,5 +232,5 @@ class Pipe(asyncio.Transport):
 
 
 def is_in_memory(writer: Any) -> bool:
-    """Say whether what is written there stays in memory."""
+    """Say whether a stream writer belongs to an in-memory connection."""
     return isinstance(getattr(writer, "transport", None), Pipe)

@@ -24,7 +24,7 @@ from pytest_supercache.runtime.kernel.task_actor import TaskActor
 
 
 def driven(controller: Controller, result: Any) -> Any:
-    """Return the result of a body, driven to its end if the body is a coroutine."""
+    """Return the result of a body, which is run to its end first if it is a coroutine."""
     return run(controller, result) if inspect.iscoroutine(result) else result
 
 
@@ -47,7 +47,7 @@ def run(controller: Controller, coroutine: Any) -> Any:
 
 
 def loop_of_body(controller: Controller) -> ControlledLoop | None:
-    """Return the loop on which the calling code runs, if it does."""
+    """Return the loop that runs the calling code; None: no loop does."""
     if not controller.loops:
         return None
     thread = threading.get_ident()
@@ -81,7 +81,7 @@ async def _leave(loop: ControlledLoop, main: asyncio.Task[Any]) -> None:
 async def race(
     loop: ControlledLoop, actors: Iterable[Actor], backgrounds: Iterable[Background]
 ) -> None:
-    """Run every actor to its end, or until nobody can go on, while this loop runs."""
+    """Run the actors on this running loop until all have ended or none is enabled."""
     controller, actors = loop.controller, list(actors)
     controller.begin_race(actors, backgrounds)
     for actor in controller.actors.values():
@@ -106,14 +106,14 @@ async def race(
 
 
 class _Finish:
-    """Stands in for the baton that says that a race is over, where the body waits on its loop."""
+    """Replaces the baton given at the end of a race, where the body waits on its loop."""
 
     def __init__(self, loop: ControlledLoop) -> None:
         self._loop = loop
         self.over: asyncio.Future[None] = loop.create_future()
 
     def give(self) -> None:
-        """The race is over."""
+        """Signal that the race is over."""
         self._loop.racing = False
         if not self.over.done():
             self.over.set_result(None)

@@ -1,4 +1,4 @@
-"""Tasks under control, and the code inside: a user's coroutine, or what fills a future."""
+"""Defines tasks under control, and runs a user's coroutine or a function that fills a future."""
 
 import asyncio
 import concurrent.futures
@@ -12,7 +12,7 @@ from pytest_supercache.runtime.memory.calls import touching
 
 
 class Task(asyncio.Task[Any]):
-    """A task that tells its loop when somebody cancels it."""
+    """A task that notifies its loop when it is cancelled."""
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Ask the task to end, as asyncio does."""
@@ -38,7 +38,7 @@ async def live(actor: TaskActor, controller: Controller) -> None:
 def fill(
     future: asyncio.Future[Any] | concurrent.futures.Future[Any], func: Any, args: tuple[Any, ...]
 ) -> None:
-    """Call a function and fill a future with what it returns or raises."""
+    """Call a function and set its result or exception on a future."""
     try:
         result = touching(func, *args)
     except Abandoned:

@@ -1,4 +1,4 @@
-"""The timers of an event loop: the next deadline, and the actors that set those that are due."""
+"""Tracks the timers of an event loop: the next deadline, and the actors whose timers are due."""
 
 import asyncio
 import math
@@ -21,7 +21,7 @@ class Timers:
     """The timers of one loop.
 
     Args:
-        loop: keeps them, as asyncio does.
+        loop: the loop, which holds its timers as in asyncio.
     """
 
     def __init__(self, loop: Any) -> None:
@@ -35,14 +35,14 @@ class Timers:
         self._started.append(_Timer(handle, actor, _is_under_test(callback)))
 
     def next_deadline(self) -> float | None:
-        """Return the virtual second at which the next timer is due."""
+        """Return the virtual time, in seconds, at which the next timer is due."""
         timers = self._loop._scheduled  # noqa: SLF001 - asyncio lists its timers nowhere else
         deadlines = (timer.when() for timer in timers if not timer.cancelled())
         deadline = min(deadlines, default=math.inf)
         return None if deadline == math.inf else deadline  # redis-py waits for ever with infinity
 
     def due(self, now: float) -> set[str]:
-        """Return the names of the actors that have started the timers that are due."""
+        """Return the names of the actors whose timers are due at ``now``; forget these timers."""
         started = [timer for timer in self._started if not timer.handle.cancelled()]
         self._started = [timer for timer in started if timer.handle.when() > now]
         return {timer.actor.name for timer in started if timer.handle.when() <= now}
@@ -59,12 +59,12 @@ class Timers:
                 yield handle.when(), actor
 
     def forget(self) -> None:
-        """Let go of all of them: the execution is over."""
+        """Forget all timers at the end of the execution."""
         self._started.clear()
 
 
 def _goes_on(actor: Actor) -> bool:
-    """Say whether it is a task that code under test has started, and that has not ended."""
+    """Say whether an actor was started by code under test and has not ended."""
     return actor.is_started and actor.state is not State.DONE
 
 
