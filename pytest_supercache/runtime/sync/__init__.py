@@ -1,6 +1,6 @@
-"""Cooperative locks, conditions, queues, futures, pools and threads, in place of the standard ones.
+"""Replaces locks, conditions, queues, futures, pools and threads by cooperative ones.
 
-Each asks the controller before it acts, and waits by a wait object of ``core.waits`` that a search
-can replay. They behave as those of Python do, errors included. The package ``process`` puts them in
-place.
+Each operation is a step of the controller, and waits by a wait object of ``core.waits`` that a
+search can replay. The objects behave as those of Python do, errors included. The package
+``process`` puts them in place.
 """

@@ -1,8 +1,8 @@
-"""Cooperative conditions and barriers.
+"""Defines cooperative conditions and barriers.
 
-A condition has no wait object of its own: its wait set is part of its lock, because nobody touches
-it without the lock. To wait is one step that gives the lock up for a ticket, and one that takes the
-lock again, possible once the ticket was notified and the lock is free.
+A condition has no wait object of its own: its wait set is part of its lock, because it is accessed
+only under the lock. A wait takes two steps: one releases the lock for a ticket; the other, enabled
+once the ticket was notified and the lock is free, acquires the lock again.
 """
 
 import threading
@@ -18,7 +18,7 @@ from pytest_supercache.runtime.sync.locks import Lock, RLock
 
 
 class Condition:
-    """Stands in for ``threading.Condition``; with a real lock it is a real one."""
+    """Stands in for ``threading.Condition``; with a real lock it behaves like the real class."""
 
     def __init__(self, lock: Any = None) -> None:
         self._lock = RLock() if lock is None else lock
@@ -30,7 +30,7 @@ class Condition:
         self.release = self._lock.release
 
     def found_at(self, place: str) -> None:
-        """Take the name of the place where the real one was found."""
+        """Name the condition after the place where the real one was found."""
         self._name = place
 
     def __enter__(self) -> bool:
@@ -54,7 +54,7 @@ class Condition:
             raise RuntimeError(f"cannot {what} on un-acquired lock")
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Give the lock up, wait to be notified, take the lock again.
+        """Release the lock, wait for a notification, and acquire the lock again.
 
         Returns:
             False when ``timeout`` seconds passed first.
@@ -81,7 +81,7 @@ class Condition:
         return step.wait_before.is_woken(step.actor)
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
-        """Wait until the predicate is true; return its last answer."""
+        """Wait until the predicate is true, or the timeout is over; return its last result."""
         execution = self._controlled()
         if execution is None:
             return self._real.wait_for(predicate, timeout)
@@ -96,14 +96,14 @@ class Condition:
         return found
 
     def notify(self, n: int = 1) -> None:
-        """Wake the ``n`` that have waited longest."""
+        """Wake the ``n`` threads that have waited longest."""
         self._notify(str(n), lambda: self._real.notify(n))
 
     def notify_all(self) -> None:
-        """Wake everybody who waits."""
+        """Wake all waiting threads."""
         self._notify("*", self._real.notify_all)
 
-    notifyAll = notify_all  # noqa: N815 - the name it once had
+    notifyAll = notify_all  # noqa: N815 - its old name
 
     def _notify(self, count: str, notify_really: Callable[[], None]) -> None:
         execution = self._controlled()
@@ -133,10 +133,10 @@ class Barrier(Cooperative):
         return state
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for the others; return the own number, 0 for one of them.
+        """Wait for all parties; return the number of those that arrived before the caller.
 
         Raises:
-            threading.BrokenBarrierError: it is broken, was reset, or somebody gave up.
+            threading.BrokenBarrierError: the barrier is broken, was reset, or a party timed out.
         """
         execution = controlled()
         if execution is None:
@@ -173,11 +173,11 @@ class Barrier(Cooperative):
             raise threading.BrokenBarrierError
 
     def reset(self) -> None:
-        """Let everybody who waits go on with an error, and begin anew."""
+        """Raise an error in all waiting threads, and reset the barrier."""
         self._change("reset", self._real.reset)
 
     def abort(self) -> None:
-        """Break it."""
+        """Break the barrier."""
         self._change("break", self._real.abort)
 
     def _change(self, verb: str, really: Callable[[], None]) -> None:
@@ -191,12 +191,12 @@ class Barrier(Cooperative):
 
     @property
     def parties(self) -> int:
-        """How many it waits for."""
+        """The number of threads the barrier waits for."""
         return self._real.parties
 
     @property
     def n_waiting(self) -> int:
-        """How many wait now."""
+        """The number of threads that are waiting."""
         execution = controlled()
         if execution is None:
             return self._real.n_waiting
@@ -206,7 +206,7 @@ class Barrier(Cooperative):
 
     @property
     def broken(self) -> bool:
-        """Whether it is broken."""
+        """Whether the barrier is broken."""
         execution = controlled()
         if execution is None:
             return self._real.broken

@@ -1,9 +1,9 @@
-"""What all cooperative objects have in common: a name, a state, and verbs as steps.
+"""Defines the base of all cooperative objects: a name, a state, and operations that are steps.
 
-Who may go on is decided by a wait object of the running execution, never by a real lock, so a
-waiting thread is a step that is not enabled. How an object behaves is decided by the thread that
-calls: outside of an execution it is an ordinary one. It is named by the place that made it and by
-its number there within the actor, so that its name is the same in every execution.
+A wait object of the running execution decides which actors are enabled, never a real lock, so a
+waiting thread is a step that is not enabled. The calling thread decides how an object behaves:
+outside of an execution it is an ordinary one. An object is named by its creation site and its
+number there within the actor, so that its name is the same in every execution.
 """
 
 import functools
@@ -28,7 +28,7 @@ _imported: Counter[str] = Counter()
 
 
 def name_of_new(kind: str) -> str:
-    """Name an object by its creation site and its number there within the actor."""
+    """Return the name of a new object: its creation site and its number there within the actor."""
     frame = sys._getframe(1)
     while frame.f_code.co_filename.startswith(_MADE_FOR_OTHERS) and frame.f_back is not None:
         frame = frame.f_back
@@ -46,7 +46,7 @@ def name_of_new(kind: str) -> str:
 
 @contextmanager
 def numbered_anew() -> Iterator[None]:
-    """Number what is made at an import as at the first one: a copy of a module is made anew."""
+    """Number objects of a repeated import as at the first one, for a fresh copy of a module."""
     kept = Counter(_imported)
     _imported.clear()
     try:
@@ -57,17 +57,17 @@ def numbered_anew() -> Iterator[None]:
 
 
 def this_actor() -> Actor:
-    """Return the actor that calls; there is one wherever something is under control."""
+    """Return the calling actor, which every controlled thread has."""
     actor = current_actor()
     assert actor is not None, "only an actor's thread is under control"
     return actor
 
 
 class Cooperative:
-    """A mixin: the name and the state of one wait object."""
+    """A mixin that holds the name and the initial state of one wait object."""
 
     def _begin(self, kind: str, initial: WaitState) -> None:
-        """Take a name and say how the wait object begins in every execution."""
+        """Set the name, and the state in which the wait object begins in every execution."""
         self._kind = kind
         self._name = name_of_new(kind)
         self._is_per_node = current_actor() is None  # made at import: each process has its own
@@ -75,10 +75,9 @@ class Cooperative:
 
     @property
     def name(self) -> str:
-        """The name of its wait object, for the actor that asks.
+        """The name of its wait object, for the calling actor.
 
-        Code of no node, such as the body of a test, sees that of the node where users are by
-        default.
+        Code outside of any node, such as the body of a test, gets that of the default node.
         """
         actor = current_actor()
         if self._is_per_node and actor is not None:
@@ -86,7 +85,7 @@ class Cooperative:
         return self._name
 
     def found_at(self, place: str) -> None:
-        """Take the name of the place where the real one was found; each process has its own."""
+        """Name the object after the place where the real one was found; each node has its own."""
         self._name = f"{self._kind}:{place}"
         self._is_per_node = True
 
@@ -99,20 +98,20 @@ class Cooperative:
         timeout: float | None = None, otherwise: str = "", sets: tuple[str, ...] = (),
         sets_on_change: bool = False, polls: bool = False,
     ) -> Step:  # fmt: skip
-        """Take the step ``verb``; whether a timeout came first, :func:`in_time` says.
+        """Take the step ``verb``; :func:`in_time` tells whether its timeout came first.
 
         Acquire reads *and* writes the lock: without the read a reduction would lose schedules.
 
         Args:
-            execution: the one that runs.
-            verb: what is done to the wait object.
-            guarded: wait until the object allows it.
-            reads_only: nothing is changed.
+            execution: the running execution.
+            verb: the operation on the wait object.
+            guarded: wait until the object allows the operation.
+            reads_only: the operation changes nothing.
             timeout: stop waiting after so many virtual seconds.
-            otherwise: what is done instead when the timeout came first.
+            otherwise: the operation to perform instead after a timeout.
             sets: flags that the step sets.
-            sets_on_change: it sets them only if it changes the wait object.
-            polls: the answer may be "nothing", and then the code may ask again and again.
+            sets_on_change: the step sets them only if it changes the wait object.
+            polls: the answer may be "nothing", and then the code may repeat the question.
         """
         self.state(execution)
         resource = frozenset({self.name})
@@ -139,21 +138,21 @@ class Cooperative:
         return execution.record.steps[-1]
 
     def ask(self, execution: Stepping, verb: str, *, reads_only: bool = True) -> Step:
-        """Take a step that does not wait and may be told "nothing": a poll."""
+        """Take the step of a poll: it does not wait, and its answer may be "nothing"."""
         return self.do(execution, verb, reads_only=reads_only, polls=True)
 
     def told_nothing(self, execution: Stepping, verb: str) -> None:
-        """Say that the poll just taken was answered "nothing"."""
+        """Note that the poll just taken was answered "nothing"."""
         note_nothing(execution, f"{verb} {self.name}")
 
     def undo(self, execution: Stepping, verb: str) -> None:
-        """Do a verb without a step, while the execution is abandoned and its code unwinds."""
+        """Perform ``verb`` without a step, while an abandoned execution unwinds."""
         self.state(execution)
         execution.record.waits.perform(this_actor().name, Wait(self.name, verb))
 
 
 def in_time(execution: Stepping, step: Step) -> bool:
-    """Say whether a step got what it waited for, before its timeout came or in spite of it."""
+    """Say whether a step got what it waited for, before its timeout or in spite of it."""
     if step.wait is None or not execution.record.waits.is_set(step.wait.timer):
         return True
     before = step.wait_before

@@ -1,7 +1,7 @@
-"""Makes thread pools cooperative that code under test derives from the real class.
+"""Makes subclasses of `ThreadPoolExecutor` in code under test cooperative.
 
-Names are rebound where code keeps them (:mod:`runtime.rebind`); a class keeps its base by itself.
-A pool that was made before the check stays what it was.
+Rebinding names (:mod:`runtime.process.rebinding`) does not reach the bases of a class. A pool that
+was created before the check is unchanged.
 """
 
 import concurrent.futures as real
@@ -15,9 +15,9 @@ from pytest_supercache.runtime.sync import pools
 
 
 class _Base(real.ThreadPoolExecutor):
-    """What such a class derives from meanwhile: it has a cooperative pool, and leaves jobs to it.
+    """The base of such classes during a check, which delegates jobs to a cooperative pool.
 
-    Everything else that it has is the real one's, so that nothing of ours meets a name of theirs.
+    All other attributes are those of the real class, so that no name of ours clashes with theirs.
     """
 
     __pool: pools.ThreadPoolExecutor | None = None
@@ -32,12 +32,12 @@ class _Base(real.ThreadPoolExecutor):
         )
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> real.Future[Any]:
-        """Let the pool run ``fn(*args, **kwargs)``."""
+        """Submit ``fn(*args, **kwargs)`` to the pool."""
         submit = super().submit if self.__pool is None else self.__pool.submit
         return submit(fn, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more jobs; wait for those that were taken, unless told not to."""
+        """Refuse further jobs, and wait for the submitted ones if ``wait``."""
         super().shutdown(wait, cancel_futures=cancel_futures)
         if self.__pool is not None:
             self.__pool.shutdown(wait, cancel_futures=cancel_futures)
@@ -45,9 +45,9 @@ class _Base(real.ThreadPoolExecutor):
 
 @contextmanager
 def derived_pools() -> Iterator[None]:
-    """Put the cooperative pool where classes of the code under test have the real one as a base.
+    """Replace the real pool by the cooperative one as a base of classes under test.
 
-    A class that does not let its bases be changed is left alone: what its pools start is told.
+    A class whose bases cannot be changed is left alone: threads of its pools are reported.
     """
     changed: list[tuple[type, tuple[type, ...]]] = []
     try:

@@ -1,9 +1,8 @@
-"""Cooperative futures, and `wait` and `as_completed` for them.
+"""Defines cooperative futures, and `wait` and `as_completed` for them.
 
-A future is done once and stays so: a flag. Whether it can still be cancelled is a semaphore of one,
-taken by whichever comes first: to run it, to cancel it or to let it end. Its value is kept by the
-real class, of which this is one, so that callbacks, asyncio and everything else that takes futures
-go on working.
+A future is done once and stays so: a flag. Its right to be cancelled is a semaphore of one, taken
+by whichever comes first: running, cancelling or completing it. The real class, which this derives
+from, keeps the value, so that callbacks, asyncio and all other users of futures keep working.
 """
 
 import concurrent.futures as real
@@ -26,27 +25,27 @@ class Future(real.Future[Any]):
         super().__init__()
         self.flag = f"done:{name}" if name else name_of_new("done")
         self.fate = f"fate:{self.shown}"
-        """Taken by whatever begins, cancels or ends it first."""
+        """The semaphore that whichever begins, cancels or completes the future first takes."""
         self.ended = f"ended:{self.shown}"
-        """Set when the worker of a pool is through with it, callbacks included."""
+        """The flag that a pool's worker sets after the job and its callbacks."""
         self.withdraw: Callable[[Stepping], bool] | None = None  # of a job that has not begun
-        self.called_back: Callable[[], None] | None = None  # its job learns that it will be
+        self.called_back: Callable[[], None] | None = None  # notifies its job of a callback
 
     @property
     def shown(self) -> str:
-        """How labels name it."""
+        """The future's name in labels."""
         return self.flag.partition(":")[2]
 
     def result(self, timeout: float | None = None) -> Any:
-        """Wait for the value; an exception is raised."""
+        """Wait for the value and return it; raise the exception of a failed future."""
         return super().result(self._awaited(f"result of {self.shown}", timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Wait for the end and return the exception, if it is one."""
+        """Wait for the future to be done and return its exception; None: it has a value."""
         return super().exception(self._awaited(f"exception of {self.shown}", timeout))
 
     def _awaited(self, label: str, timeout: float | None) -> float | None:
-        """Wait as a step; return how long the real one is still to wait."""
+        """Wait as a step; return the timeout that is left for the real method."""
         execution = controlled()
         if execution is None:
             return timeout
@@ -56,22 +55,22 @@ class Future(real.Future[Any]):
         return 0
 
     def done(self) -> bool:
-        """Say whether it has ended or was cancelled."""
+        """Say whether the future has completed or was cancelled."""
         self._asked("look at", super().done)
         return super().done()
 
     def running(self) -> bool:
-        """Say whether it has begun and not ended: then it cannot be cancelled."""
+        """Say whether the future is running, so that it cannot be cancelled."""
         self._asked("look whether it runs:", super().running)
         return super().running()
 
     def cancelled(self) -> bool:
-        """Say whether it was cancelled."""
+        """Say whether the future was cancelled."""
         self._asked("look whether it was cancelled:", super().cancelled)
         return super().cancelled()
 
     def _asked(self, what: str, answer: Callable[[], bool]) -> None:
-        """Take the step of a question; asyncio asks only what cannot change any more."""
+        """Take the step of a question; asyncio's questions take none, as their answer is final."""
         execution = controlled()
         if execution is None or _is_asked_by_asyncio():
             return
@@ -85,7 +84,7 @@ class Future(real.Future[Any]):
             note_nothing(execution, question)
 
     def cancel(self) -> bool:
-        """Cancel it unless it has begun or ended."""
+        """Cancel the future unless it has begun or completed."""
         execution = controlled()
         if execution is not None and self.withdraw is not None:
             return self.withdraw(execution)
@@ -93,27 +92,27 @@ class Future(real.Future[Any]):
         return super().cancel()
 
     def set_running_or_notify_cancel(self) -> bool:
-        """Say that it begins, so that nobody can cancel it; False: it was cancelled before."""
+        """Mark the future as running, so that it cannot be cancelled; False: it was before."""
         self._decided("begin", sets=False)
         return super().set_running_or_notify_cancel()
 
     def keep_cancelled(self) -> None:
-        """Remember that it was cancelled: the step that says so is the pool's."""
+        """Mark the future as cancelled, whose step was taken before."""
         super().cancel()
         super().set_running_or_notify_cancel()
 
     def set_result(self, result: Any) -> None:
-        """Let it end with a value."""
+        """Complete the future with a value."""
         self._decided("set result of")
         super().set_result(result)
 
     def set_exception(self, exception: BaseException | None) -> None:
-        """Let it end with an exception."""
+        """Complete the future with an exception."""
         self._decided("set exception of")
         super().set_exception(exception)
 
     def _decided(self, what: str, *, sets: bool = True, sets_on_change: bool = False) -> None:
-        """Take the step that begins, cancels or ends it."""
+        """Take the step that begins, cancels or completes the future."""
         execution = controlled()
         if execution is None or execution.controller.leaving():
             return
@@ -126,7 +125,7 @@ class Future(real.Future[Any]):
         )  # fmt: skip
 
     def add_done_callback(self, fn: Callable[[real.Future[Any]], object]) -> None:
-        """Let ``fn`` be called when it is done; at once, and by the caller, if it is done now."""
+        """Add ``fn`` to be called when the future is done; the caller calls it if it is already."""
         execution = controlled()
         if execution is not None and _is_of_threads(fn) and not this_actor().is_task:
             resource = frozenset({self.flag})
@@ -139,20 +138,20 @@ class Future(real.Future[Any]):
 
     @property
     def calls_back(self) -> bool:
-        """Whether code under test wants to be called when it is done; asyncio only hands it on."""
+        """Whether there are callbacks of code under test; asyncio's only hand the outcome on."""
         return any(map(_is_of_threads, vars(self)["_done_callbacks"]))
 
     def keep_result(self, result: Any) -> None:
-        """Keep the value: the step that says so was taken by the pool."""
+        """Store the value, whose step was taken before."""
         super().set_result(result)
 
     def keep_exception(self, exception: BaseException) -> None:
-        """Keep the exception: the step that says so was taken by the pool."""
+        """Store the exception, whose step was taken before."""
         super().set_exception(exception)
 
 
 def _is_asked_by_asyncio() -> bool:
-    """Whether asyncio has called the method of a future that calls this."""
+    """Say whether asyncio called the future's method that leads here."""
     return str(sys._getframe(3).f_globals.get("__name__")).startswith("asyncio")
 
 
@@ -210,7 +209,7 @@ def wait(
 def _await_some(
     execution: Stepping, futures: list[Future], timeout: float | None, *, is_exception: bool
 ) -> None:
-    """Wait for the first to end; when an exception is wanted, for more until one has failed."""
+    """Wait until one future is done; if ``is_exception``, until one has failed or all are done."""
     end = None if timeout is None else execution.now() + timeout
     for enough in range(1, len(futures) + 1):
         left = None if end is None else end - execution.now()
@@ -227,7 +226,7 @@ def _has_failed(future: Future) -> bool:
 def as_completed(
     fs: Iterable[real.Future[Any]], timeout: float | None = None
 ) -> Iterator[real.Future[Any]]:
-    """Stand in for ``concurrent.futures.as_completed``; in the order in which they were seen."""
+    """Stand in for ``concurrent.futures.as_completed``; yield futures in the order observed."""
     futures = list(dict.fromkeys(fs))
     execution = controlled()
     ours = [future for future in futures if isinstance(future, Future)]

@@ -1,4 +1,4 @@
-"""Cooperative locks, events and semaphores, and sleeping in virtual time."""
+"""Defines cooperative locks, events and semaphores, and sleep in virtual time."""
 
 import threading
 from operator import index
@@ -14,7 +14,7 @@ from pytest_supercache.runtime.sync.cooperative import Cooperative, in_time, thi
 
 
 class _Entered:
-    """What locks and semaphores share: the ``with`` statement."""
+    """A mixin of locks and semaphores for the ``with`` statement."""
 
     def acquire(self) -> bool:
         raise NotImplementedError
@@ -45,10 +45,10 @@ class Lock(Cooperative, _Entered):
         self._real: Any = threading.RLock() if self._reentrant else threading.Lock()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take the lock, waiting for it if ``blocking``; False when it could not be had.
+        """Acquire the lock, waiting for it if ``blocking``; False when that failed.
 
         Raises:
-            ValueError: ``timeout`` is below zero, or is given although nobody is to wait.
+            ValueError: ``timeout`` is negative, or is given for a non-blocking call.
         """
         execution = controlled()
         if execution is None or not _is_timeout(timeout, blocking=blocking):
@@ -67,23 +67,23 @@ class Lock(Cooperative, _Entered):
         return True
 
     def _enters(self, execution: Stepping) -> bool:
-        """Begin a critical section that nobody can wait for, if this is one."""
+        """Acquire the lock as a critical section without a step; False: it takes a step."""
         memory = execution.controller.memory
         if memory is None or (actor := memory.actor()) is None:
             return False
         return bool(memory.sections.enter(actor, self.name, self.lock_state(execution)))
 
     def _note_question(self, execution: Stepping) -> None:
-        """Note that somebody may be told that the lock is held, or may give up waiting."""
+        """Note that an actor may observe that the lock is held, or may stop waiting for it."""
         memory = execution.controller.memory
         if memory is not None and memory.actor() is not None:
             memory.sections.note_loud(self.name)
 
     def release(self) -> None:
-        """Give the lock back; all who wait for it compete.
+        """Release the lock, for which all waiting actors then compete.
 
         Raises:
-            RuntimeError: it is not held (for a re-entrant lock: not by the caller).
+            RuntimeError: the lock is not held (for a re-entrant lock: not by the caller).
         """
         execution = controlled()
         if execution is None:
@@ -111,7 +111,7 @@ class Lock(Cooperative, _Entered):
         return state
 
     def locked(self) -> bool:
-        """Say whether somebody holds it."""
+        """Say whether the lock is held."""
         execution = controlled()
         if execution is None:
             if not self._real.acquire(blocking=False):
@@ -131,7 +131,7 @@ class RLock(Lock):
 
 
 def _is_timeout(timeout: Any, *, blocking: bool) -> bool:
-    """Say whether a lock takes these arguments; else the real one says what is wrong with them."""
+    """Say whether a lock accepts these arguments; else the real one raises the right error."""
     return isinstance(timeout, int | float) and (timeout == -1 or (blocking and timeout >= 0))
 
 
@@ -155,10 +155,10 @@ class Event(Cooperative):
             self.told_nothing(execution, "look at")
         return found
 
-    isSet = is_set  # noqa: N815 - the name it once had
+    isSet = is_set  # noqa: N815 - its old name
 
     def set(self) -> None:
-        """Set the event: everyone who waits may go on."""
+        """Set the event, which enables all waiting actors."""
         self._change("set")
 
     def clear(self) -> None:
@@ -197,10 +197,10 @@ class Semaphore(Cooperative, _Entered):
         self._real = (threading.BoundedSemaphore if self._bounded else threading.Semaphore)(value)
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Enter, waiting if ``blocking``; False when it was not possible.
+        """Acquire the semaphore, waiting if ``blocking``; False when that failed.
 
         Raises:
-            ValueError: a timeout is given although nobody is to wait.
+            ValueError: a timeout is given for a non-blocking call.
         """
         execution = controlled()
         if execution is None or not (blocking or timeout is None):
@@ -214,10 +214,10 @@ class Semaphore(Cooperative, _Entered):
         return True
 
     def release(self, n: int = 1) -> None:
-        """Let ``n`` more in.
+        """Release the semaphore ``n`` times.
 
         Raises:
-            ValueError: ``n`` is less than one, or more than a bounded one has room for.
+            ValueError: ``n`` is less than one, or exceeds the bound of a bounded semaphore.
         """
         if n < 1:
             raise ValueError("n must be one or more")
@@ -248,7 +248,7 @@ def sleep(seconds: float | SupportsIndex) -> None:
         return
     seconds = seconds if isinstance(seconds, float) else index(seconds)
     if not seconds >= 0:
-        real_sleep(seconds)  # which raises, at once
+        real_sleep(seconds)  # raises at once
     if not seconds:
         execution.step("sleep 0 ms", NOTHING, kind="clock")
     else:

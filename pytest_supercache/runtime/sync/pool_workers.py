@@ -1,8 +1,8 @@
-"""Worker threads of a pool: they run one job after another for as long as the pool lives.
+"""Runs the jobs of a pool on worker threads, which live as long as the pool.
 
-A job is an actor; its worker runs its code for it. So what code keeps by the thread it runs on
-(``threading.local``, a context variable) is there for the next job of that worker, as it is in
-production, and an initializer is called once.
+A job is an actor, whose code runs on a worker's thread. So per-thread values (``threading.local``,
+context variables) are there for the next job of that worker, as in production, and an initializer
+is called once per worker.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,15 +17,15 @@ from pytest_supercache.runtime.kernel.controller import Controller
 from pytest_supercache.runtime.kernel.stepping import Stepping
 
 _FINISH_SECONDS = 1.0
-"""How long a worker may take to end; one whose job hangs ends when that does."""
+"""How long to wait for a worker to end; one whose job hangs ends after its job."""
 
 BROKEN = "A thread initializer failed, the thread pool is not usable anymore"
-"""What CPython says."""
+"""CPython's message."""
 
 
 @contextmanager
 def workers_of(execution: Stepping) -> Iterator[None]:
-    """End the workers that were hired meanwhile."""
+    """End the workers that were started during the execution."""
     try:
         yield
     finally:
@@ -40,15 +40,15 @@ class Worker(ActorThread):
     """A thread of a pool.
 
     Args:
-        name: the thread's.
-        initialize: called before its first job.
+        name: the thread's name.
+        initialize: called before the worker's first job.
     """
 
     def __init__(self, name: str, initialize: Callable[[], Any] | None) -> None:
         super().__init__(target=self._serve, name=name)
         self._initialize = initialize
         self.is_broken = False
-        """Whether its initializer has failed."""
+        """Whether the initializer has failed."""
         self._given: Any = Baton()
         self._done: Any = Baton()
         self._work: tuple[Actor, Controller, Callable[[], Any]] | None = None
@@ -56,11 +56,11 @@ class Worker(ActorThread):
         self._error: BaseException | None = None
 
     def run_for(self, actor: Actor, controller: Controller, call: Callable[[], Any]) -> Any:
-        """Run a job's code on this thread, as its actor; the calling thread waits meanwhile.
+        """Run a job's code on this thread, as the job's actor, while the calling thread waits.
 
         Raises:
             BrokenThreadPool: the initializer has failed.
-            BaseException: what the job raises.
+            BaseException: the job's own error.
         """
         self._work = (actor, controller, call)
         self._given.give()
@@ -71,7 +71,7 @@ class Worker(ActorThread):
         return result
 
     def finish(self) -> None:
-        """Take no more jobs: the execution is over."""
+        """Stop after the current job, because the execution is over."""
         self._work = None
         self._given.give()
 
@@ -103,11 +103,11 @@ class Worker(ActorThread):
 
 
 class Workers:
-    """The workers of one pool in one execution; who became idle last takes the next job.
+    """The workers of one pool in one execution; the one idle last takes the next job.
 
     Args:
-        prefix: what their names begin with.
-        initialize: called by each of them before its first job.
+        prefix: the prefix of their names.
+        initialize: called by each worker before its first job.
     """
 
     def __init__(self, prefix: str, initialize: Callable[[], Any] | None) -> None:
@@ -116,20 +116,20 @@ class Workers:
         self._idle: list[Worker] = []
         self._count = 0
         self.is_broken = False
-        """Whether an initializer has failed: the pool takes no more jobs."""
+        """Whether an initializer has failed, so that the pool takes no more jobs."""
 
     def give_back(self, worker: Worker) -> None:
-        """Let a worker take another job: its last one has ended."""
+        """Return a worker to the idle ones after its job."""
         self._idle.append(worker)
 
     def take(self, execution: Stepping) -> Worker:
-        """Take a worker for a job that begins."""
+        """Return an idle worker, or a new one, for a job that begins."""
         return self._idle.pop() if self._idle else self._hire(execution)
 
     def run(
         self, worker: Worker, actor: Actor, execution: Stepping, call: Callable[[], Any]
     ) -> Any:
-        """Let a worker run a job's code.
+        """Run a job's code on a worker.
 
         Raises:
             BrokenThreadPool: an initializer has failed, now or before.

@@ -1,8 +1,8 @@
-"""Cooperative thread pools: each job is an actor of the operation that submitted it.
+"""Defines cooperative thread pools: each job is an actor of the operation that submitted it.
 
-Jobs begin in the order of submission, and no more run at a time than the pool has workers. If
-several workers are idle, the one that became idle last takes the next job; the coverage sentence
-says so.
+Jobs begin in the order of submission, and at most as many run at a time as the pool has workers.
+If several workers are idle, the one that became idle last takes the next job; the coverage
+sentence says so.
 """
 
 import concurrent.futures as real
@@ -39,7 +39,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         self._starts = (initializer, initargs)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> real.Future[Any]:
-        """Let the pool run ``fn(*args, **kwargs)``.
+        """Submit ``fn(*args, **kwargs)`` to the pool.
 
         Raises:
             RuntimeError: the pool was shut down.
@@ -71,19 +71,19 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
 
     @property
     def workers_max(self) -> int:
-        """How many jobs may run at a time."""
+        """The maximum number of jobs that run at a time."""
         return self._max_workers
 
     def jobs_of_loops(self, execution: Stepping) -> list[tuple[str, Any]]:
-        """Return the jobs that event loops have given it: the flag of the end, and the future."""
+        """Return the jobs submitted by event loops, each as its end flag and its future."""
         jobs: list[tuple[str, Any]] = execution.contents.setdefault(f"{self.name} of loops", [])
         return jobs
 
     def refuse_if_closed(self) -> None:
-        """Let nobody submit a job to a pool that was shut down.
+        """Refuse a job if the pool was shut down.
 
         Raises:
-            RuntimeError: it was.
+            RuntimeError: the pool was shut down.
         """
         execution = controlled()
         state = None if execution is None else self.state(execution)
@@ -91,7 +91,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
             raise RuntimeError(_CLOSED)
 
     def _adopt(self, execution: Stepping, job: Actor, future: Future) -> None:
-        """Start the job's thread; its first step is announced for it: to begin, when it may."""
+        """Start the job's thread, with its first step announced: to begin when a worker is free."""
         resource = frozenset({self.name})
         job.pending = Announced(
             f"begin {job.name}", "lock", Footprint(resource | {job.born}, resource | {future.fate}),
@@ -106,7 +106,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
     def _live(
         self, execution: Stepping, job: Actor, future: Future, call: Callable[[], Any]
     ) -> None:
-        """Run one job on its thread: the step that begins it was taken."""
+        """Run one job on its thread, after the step that begins it."""
         if real.Future.cancelled(future):
             return
         real.Future.set_running_or_notify_cancel(future)
@@ -132,9 +132,9 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
             keep()
 
     def _finish(self, execution: Stepping, job: Actor, future: Future) -> bool:
-        """Let a job be done; True: its worker is still to call back, and then to end it.
+        """Complete a job; True: its worker has callbacks to call first, and then to end it.
 
-        A callback may be added while the job's end is announced: then its step is another one.
+        A callback may be added while the job's end is announced; the announced step then changes.
         """
         label, wait = f"finish {job.name}", Wait(sets=(future.flag,))
 
@@ -153,7 +153,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         return step.label == label
 
     def _cancel(self, execution: Stepping, job: Actor, future: Future) -> bool:
-        """Take a job out of the queue; False when it has begun."""
+        """Remove a job from the queue; False: it has begun."""
         flags = (future.flag, future.ended)
         step = self.do(execution, f"cancel {job.name}", sets=flags, sets_on_change=True)
         if step.wait_before != step.wait_after:
@@ -195,7 +195,7 @@ class ThreadPoolExecutor(Cooperative, real.ThreadPoolExecutor):
         return results()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more jobs; wait for those that were taken, unless told not to."""
+        """Refuse further jobs, and wait for the submitted ones if ``wait``."""
         execution = controlled()
         if execution is None:
             super().shutdown(wait, cancel_futures=cancel_futures)

@@ -1,7 +1,7 @@
-"""Cooperative queues.
+"""Defines cooperative queues, each method of which is one step.
 
-Every method is one step. The wait object knows only how many things are inside; the things
-themselves are kept per execution and, for a queue made at import, per node.
+The wait object holds only the number of items; the items themselves are kept per execution and,
+for a queue created at import, per node.
 """
 
 import copy
@@ -23,11 +23,11 @@ class Queue(Cooperative, queue.Queue[Any]):
     def __init__(self, maxsize: int = 0) -> None:
         super().__init__(maxsize)
         self._begin("queue", QueueState(room=maxsize))
-        self._outside: Any = None  # the things inside, as the world outside of executions sees them
-        self._of: Any = None  # the things of an execution that ``self.queue`` holds now
+        self._outside: Any = None  # the items outside of executions
+        self._of: Any = None  # the items of the execution that ``self.queue`` holds
 
     def _enter(self) -> Stepping | None:
-        """Hold the things that belong to the running execution, or those of the world outside."""
+        """Switch to the items of the running execution; without one, to those outside of all."""
         execution = controlled()
         if execution is None:
             if self._of is not None:
@@ -41,7 +41,7 @@ class Queue(Cooperative, queue.Queue[Any]):
         return execution
 
     def state(self, execution: Stepping) -> QueueState:
-        """Return the state of its wait object; a queue filled at import begins with that."""
+        """Return the state of its wait object; items put in at import are in it from the start."""
         if self.name not in execution.record.waits.initial:
             size = self._qsize()
             unfinished = self.unfinished_tasks if self._is_per_node else 0
@@ -51,10 +51,10 @@ class Queue(Cooperative, queue.Queue[Any]):
         return state
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Put something in, waiting for room if ``block``.
+        """Put an item in, waiting for room if ``block``.
 
         Raises:
-            queue.Full: there was no room in time.
+            queue.Full: the queue had no room in time.
         """
         execution = self._enter()
         if execution is None:
@@ -70,10 +70,10 @@ class Queue(Cooperative, queue.Queue[Any]):
         raise queue.Full
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take something out, waiting for it if ``block``.
+        """Take an item out, waiting for one if ``block``.
 
         Raises:
-            queue.Empty: there was nothing in time.
+            queue.Empty: the queue had no item in time.
         """
         execution = self._enter()
         if execution is None:
@@ -107,27 +107,27 @@ class Queue(Cooperative, queue.Queue[Any]):
         return state
 
     def qsize(self) -> int:
-        """Return how many things are inside."""
+        """Return the number of items."""
         execution = self._enter()
         return super().qsize() if execution is None else self._look(execution).size
 
     def empty(self) -> bool:
-        """Say whether nothing is inside."""
+        """Say whether the queue is empty."""
         execution = self._enter()
         return super().empty() if execution is None else not self._look(execution).size
 
     def full(self) -> bool:
-        """Say whether there is no room."""
+        """Say whether the queue is full."""
         execution = self._enter()
         if execution is None:
             return super().full()
         return not self._look(execution).allows("", "put")
 
     def task_done(self) -> None:
-        """Say that one is done with a thing that was taken out.
+        """Mark an item that was taken out as processed.
 
         Raises:
-            ValueError: more were done than were put in.
+            ValueError: more items were marked than put in.
         """
         execution = self._enter()
         if execution is None:
@@ -138,7 +138,7 @@ class Queue(Cooperative, queue.Queue[Any]):
             raise ValueError("task_done() called too many times")
 
     def join(self) -> None:
-        """Wait until everything that was put in is done with."""
+        """Wait until every item put in has been processed."""
         execution = self._enter()
         if execution is None:
             super().join()
@@ -146,7 +146,7 @@ class Queue(Cooperative, queue.Queue[Any]):
             self.do(execution, "join", guarded=True, reads_only=True)
 
     def shutdown(self, immediate: bool = False) -> None:
-        """Close it (from Python 3.13 on): nothing can be put in any more."""
+        """Close the queue for further items (from Python 3.13 on)."""
         execution = self._enter()
         if execution is None:
             getattr(super(), "shutdown")(immediate)  # noqa: B009 - not there before 3.13
@@ -166,7 +166,7 @@ class PriorityQueue(Queue, queue.PriorityQueue[Any]):
 
 
 class _Absent:
-    """A method that a queue inherits and the real one does not have."""
+    """A descriptor for inherited methods that the real class does not have."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name

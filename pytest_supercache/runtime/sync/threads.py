@@ -1,9 +1,9 @@
-"""Makes threads and timers that code under test starts actors of their own.
+"""Turns threads and timers that code under test starts into actors.
 
-They keep being real threads, of the code's own class, but run only while they have the baton. Their
+They remain real threads, of the code's own class, but run only while they have the baton. Their
 start sets a flag that their first step reads, their end sets one that ``join`` waits for, and their
-steps count to the operation that started them. Who starts the thread decides: one that the standard
-library or a client library starts stays out of control and is named as such.
+steps belong to the operation that started them. A thread that the standard library or a client
+library starts is not controlled, and is reported.
 """
 
 import sys
@@ -28,9 +28,9 @@ Start = Callable[[threading.Thread], None]
 
 
 def child_of(parent: Actor, target: Callable[[], Any], *, daemon: bool) -> Actor:
-    """Make the actor for something that ``parent`` starts: ``alice/1``, ``alice/2`` and so on.
+    """Make the actor for a thread or job that ``parent`` starts: ``alice/1``, then ``alice/2``.
 
-    What the body starts, in a factory or before the race, belongs to the system.
+    Actors that the body starts, in a factory or before the race, belong to the system.
     """
     name = name_of_child(parent)
     child = Actor(name, parent.node, target, daemon=daemon, born=f"started:{name}")
@@ -41,12 +41,12 @@ def child_of(parent: Actor, target: Callable[[], Any], *, daemon: bool) -> Actor
 
 
 def ended(actor: Actor) -> str:
-    """Name the flag that an actor's end sets."""
+    """Return the name of the flag that an actor's end sets."""
     return f"ended:{actor.name}"
 
 
 def adopt(execution: Stepping, child: Actor, thread: threading.Thread, start: Start) -> None:
-    """Start the thread of a new actor, which waits there for its first turn."""
+    """Start the thread of a new actor, which waits for its first turn."""
     child.thread = thread
     execution.controller.actors[child.name] = child
     execution.threads[thread] = child
@@ -55,10 +55,10 @@ def adopt(execution: Stepping, child: Actor, thread: threading.Thread, start: St
 
 
 def start_under_control(thread: threading.Thread, start: Start) -> bool:
-    """Start a thread of the code under test as an actor; False: it is none of ours to control.
+    """Start a thread of the code under test as an actor; False: it is not to be controlled.
 
     Raises:
-        RuntimeError: it was started before, or never made: the real method says so.
+        RuntimeError: the thread was started before, or not initialized; the real method raises it.
     """
     execution = controlled()
     if execution is None or not (_is_started_by_code_under_test() or _runs_its_code(thread)):
@@ -74,7 +74,7 @@ def start_under_control(thread: threading.Thread, start: Start) -> bool:
     )
     footprint = touched | Footprint(writes=frozenset({child.born}))
     execution.step(f"start {child.name}", footprint, kind="thread", wait=Wait(sets=(child.born,)))
-    if not _may_be_started(thread):  # somebody came first
+    if not _may_be_started(thread):  # another actor has started it
         start(thread)
         return True
     child.cause = execution.last_step()
@@ -84,7 +84,7 @@ def start_under_control(thread: threading.Thread, start: Start) -> bool:
 
 
 def touch_start(thread: threading.Thread, *, writes: bool) -> Footprint:
-    """Touch what says whether a thread was started, which others may ask, or start it."""
+    """Record an access to the started state of a thread, which other actors may use."""
     execution = controlled()
     memory = None if execution is None else execution.controller.memory
     touched = None if memory is None else memory.touch(thread, STARTED, writes=writes)
@@ -97,7 +97,7 @@ def _may_be_started(thread: threading.Thread) -> bool:
 
 
 def _own_code(thread: threading.Thread) -> Callable[[], None]:
-    """Return what a thread runs; a target that is code of C touches memory, too."""
+    """Return the code that a thread runs; memory accesses of a C target are recorded, too."""
     target = getattr(thread, "_target", None)
     if target is None or type(thread).run is not threading.Thread.run:
         return thread.run
@@ -106,14 +106,14 @@ def _own_code(thread: threading.Thread) -> Callable[[], None]:
 
 
 def live_to_the_end(execution: Stepping, child: Actor, run: Callable[[], None]) -> None:
-    """Run a thread's own code and take the step that says it has ended."""
+    """Run a thread's own code, then take the step of its end."""
     error: BaseException | None = None
     try:
         run()
     except Abandoned:
         raise
     except SystemExit:
-        pass  # ends a thread without a word
+        pass  # ends a thread silently
     except BaseException as raised:  # noqa: BLE001 - judged by the guarantee `answers`
         error = None if _is_handled(child.thread, raised) else raised
     flag = ended(child)
@@ -127,7 +127,7 @@ def live_to_the_end(execution: Stepping, child: Actor, run: Callable[[], None]) 
 
 
 def _is_handled(thread: threading.Thread | None, error: BaseException) -> bool:
-    """Say whether code under test has a hook for errors of threads, after it was called."""
+    """Call the ``threading.excepthook`` of code under test; False: it has none."""
     hook = threading.excepthook
     if not is_under_test_name(str(getattr(hook, "__module__", None))):
         return False
@@ -136,7 +136,7 @@ def _is_handled(thread: threading.Thread | None, error: BaseException) -> bool:
 
 
 def _is_started_by_code_under_test() -> bool:
-    """Look for whoever called ``start``: this module and `surroundings` are in between."""
+    """Say whether code under test called ``start``, skipping frames of the runtime."""
     frame = sys._getframe(1)
     while frame.f_back is not None and _is_between(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
@@ -146,7 +146,7 @@ def _is_started_by_code_under_test() -> bool:
 
 
 def _runs_its_code(thread: threading.Thread) -> bool:
-    """Say whether a library has started it to call the code under test: ``run_in_thread``."""
+    """Say whether a library starts the thread to run code under test, as ``run_in_thread`` does."""
     return type(thread).__name__ == "PubSubWorkerThread"
 
 
@@ -155,20 +155,20 @@ def _is_between(name: str) -> bool:
 
 
 def _make_cooperative(thread: threading.Thread) -> None:
-    """A timer whose class was made before ours holds a real event."""
+    """Replace the real event in a timer whose class derives from the real timer."""
     if isinstance(thread, threading.Timer) and type(thread.finished) is threading.Event:
         thread.finished = Event(thread.finished.is_set())  # type: ignore[assignment]
 
 
 def actor_of(thread: threading.Thread) -> tuple[Stepping, Actor] | None:
-    """Return the execution and the actor of a thread, if it is one of ours and the caller too."""
+    """Return the execution and the actor of a thread; None if it or the caller is no actor's."""
     execution = controlled()
     actor = None if execution is None else execution.threads.get(thread)
     return None if execution is None or actor is None else (execution, actor)
 
 
 def actor_looked_at(thread: threading.Thread) -> tuple[Stepping, Actor] | None:
-    """Do the same for `is_alive` or `join`, which depend on whether the thread was started."""
+    """Return :func:`actor_of` for `is_alive` or `join`, which read whether a thread was started."""
     if not isinstance(thread, ActorThread):
         touch_start(thread, writes=False)
     return actor_of(thread)
@@ -217,10 +217,10 @@ class Timer(threading.Timer):
         self.finished: Any = Event()
 
     def run(self) -> None:
-        """Wait, then call the function unless somebody has cancelled the timer."""
+        """Wait, then call the function unless the timer was cancelled."""
         was_cancelled = self.finished.wait(self.interval)
         execution = controlled()
-        if execution is not None:  # what the step of the wait has read: no further step
+        if execution is not None:  # as read in the step of the wait: no further step
             was_cancelled = self.finished.state(execution) == FlagState(is_set=True)
         if not was_cancelled:
             touching(self.function, *self.args, **self.kwargs)
