@@ -1,5 +1,5 @@
-"""Turns calls, accesses and lines that somebody has declared into steps.
+"""Turns declared calls, accesses and lines into steps.
 
-A watch names its target, and the target is found without running its code. The arguments of a call
-decide what its step may touch. What nobody has declared is found in ``memory``.
+A watch names its target, which is found without running its code. The arguments of a call decide
+the footprint of its step. Undeclared memory accesses are found by the package ``memory``.
 """

@@ -1,7 +1,7 @@
-"""The footprint of a declared call, from the declaration and the arguments.
+"""Computes the footprint of a declared call from its declaration and arguments.
 
-Footprints come from what was declared and what was passed, never from what the call finds, so that
-they are a superset of what it may touch.
+Footprints depend on the declaration and the arguments, never on the data that the call finds, so
+that they are a superset of what the call may touch.
 """
 
 import inspect
@@ -20,27 +20,27 @@ from pytest_supercache.runtime.kernel.stepping import SHARED_LAYERS, Stepping
 NOW = "clock:now"
 READS_NOW = Footprint(reads=frozenset({NOW}))
 READS_CLOCK = Footprint(frozenset({NOW}), frozenset({NOW}))
-"""A declared reading moves the clock a little, so it writes what it reads."""
+"""The footprint of a declared reading, which also moves the clock a little."""
 
 CLOCK_STEP = 1e-6
-"""How far a declared reading moves the clock: what freezegun can show."""
+"""How far a declared reading moves the clock, in seconds: the resolution of freezegun."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """The step that a call is, and what it does to deadlines."""
+    """The step of a declared call or access, with its effect on expiry times."""
 
     label: str
     footprint: Footprint
-    timed: frozenset[str] = frozenset()  # what is written with a TTL, or with none for ever
+    timed: frozenset[str] = frozenset()  # resources written with a TTL, or without one for ever
     seconds: float | None = None
     lease: bool = False
     suspends: bool = True
 
     def take_effect(self, execution: Stepping) -> None:
-        """Note when what is written now ends."""
+        """Note when the resources written by this step expire."""
         at = None if self.seconds is None else execution.now() + self.seconds
         for resource in self.timed:
             execution.expiries.note(resource, at, lease=self.lease)
@@ -49,7 +49,7 @@ class Declared:
 def declared_call(
     watch: Watch, execution: Stepping, arguments: dict[str, Any], name: str
 ) -> Declared:
-    """Return the step that a watched call with these arguments is."""
+    """Return the step of a watched call with these arguments."""
     place = place_for(watch, execution, arguments)
     reads = _resources(watch, "reads", arguments, place)
     writes = _resources(watch, "writes", arguments, place)
@@ -71,7 +71,7 @@ def declared_call(
 
 
 def note_node(execution: Stepping, place: str, holder: Any, *, writes: bool) -> None:
-    """Note on which node an object is used, if it is in this process."""
+    """Note which node uses ``holder``, unless its layer is shared by all nodes."""
     memory = execution.controller.memory
     if memory is not None and holder is not None and place not in SHARED_LAYERS:
         memory.lasting.touch_deeply(holder)
@@ -79,7 +79,7 @@ def note_node(execution: Stepping, place: str, holder: Any, *, writes: bool) -> 
 
 
 def place_for(watch: Watch, execution: Stepping, arguments: dict[str, Any]) -> str:
-    """Name the place that a call touches."""
+    """Return the name of the place that a call touches."""
     layer = ask(watch.layer, arguments) if callable(watch.layer) else watch.layer
     if not isinstance(layer, str) or not layer:
         raise SupercacheError(
@@ -89,7 +89,7 @@ def place_for(watch: Watch, execution: Stepping, arguments: dict[str, Any]) -> s
 
 
 def time_to_live(watch: Watch, arguments: dict[str, Any]) -> float | None:
-    """Return after how many seconds what a call writes is gone."""
+    """Return the TTL, in seconds, of what a call writes; None: it does not expire."""
     spec = watch.expires
     if isinstance(spec, str):
         return seconds_of(_argument(watch, "expires", spec, arguments))
@@ -120,10 +120,12 @@ def _argument(watch: Watch, option: str, name: str, arguments: dict[str, Any]) -
 
 
 def ask(spec: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """Call a declaration with those of the call's arguments that it wants, ``self`` if by name.
+    """Call a callable of a declaration with the arguments that it names.
+
+    A ``**`` parameter gets all the others, except ``self``.
 
     Raises:
-        SupercacheError: it wants others.
+        SupercacheError: the callable needs other arguments.
     """
     wanted = inspect.signature(spec)
     takes_rest = any(p.kind is p.VAR_KEYWORD for p in wanted.parameters.values())
@@ -143,9 +145,9 @@ def ask(spec: Callable[..., Any], arguments: dict[str, Any]) -> Any:
 
 
 def text_of(key: Any) -> str:
-    """Write a key as a resource: bytes and text are one, and so are equal numbers.
+    """Return a key as text for a resource, the same for bytes and text, and for equal numbers.
 
-    A key that shows its address differs in every execution; it stands for the whole layer.
+    A key whose text shows its address differs in every execution; it stands for the whole layer.
     """
     if isinstance(key, bytes):
         return key.decode(errors="backslashreplace")

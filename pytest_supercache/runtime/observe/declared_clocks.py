@@ -1,9 +1,9 @@
-"""Declared clocks: each reading is a step, and a cut clock shows equal readings, too.
+"""Makes each reading of a declared clock a step, and explores equal readings of truncated clocks.
 
-A clock that a library cuts to milliseconds is read twice within one millisecond, or not. Virtual
-time moves by a microsecond at a reading, so that the next millisecond begins only when the search
-says so: that is the move of a pseudo-actor, open from a reading on until it is made. It wakes
-nobody and lets nothing expire; where something comes due before, only a tick goes on.
+Two readings of a clock that a library truncates to milliseconds may fall into the same millisecond,
+or not. Virtual time moves by a microsecond at a reading, so that the next millisecond begins only
+when the search says so: by the step of a pseudo-actor, enabled from a reading on until it is taken.
+It wakes no actor and lets nothing expire; where something is due before, only a tick is possible.
 """
 
 from collections.abc import Callable
@@ -27,33 +27,33 @@ _RESOLUTIONS = (
     (1e-6, "1 us"), (1e-5, "10 us"), (1e-4, "100 us"), (1e-3, "1 ms"), (1e-2, "10 ms"),
     (0.1, "100 ms"), (1.0, "1 s"), (60.0, "1 min"), (3600.0, "1 h"), (86400.0, "1 d"),
 )  # fmt: skip
-"""What is tried, in seconds, to learn how far apart two instants must be to show as two."""
+"""The resolutions, in seconds, that are tried on a clock, with their names."""
 
 _DAY = 86400.0
 _MICROSECONDS = 1_000_000
 _EPOCH_MICROSECONDS = round(EPOCH.timestamp()) * _MICROSECONDS
 _COMPARED = (int, float, str, bytes, date, time, tuple)
-"""Readings of other types are not compared: that could run code of the code under test."""
+"""Types of readings that are compared; comparing others could run code under test."""
 
 
 class DeclaredClock:
-    """A function that reads a clock, for as long as it is watched.
+    """A watched function that reads a clock.
 
     Args:
-        name: of the function.
-        resolution: how far apart two instants may be that it shows as one, in seconds; None: it is
-            learnt from what the function answers at the first reading of each execution. An
-            execution that relied on what another one has learnt could not be replayed alone.
+        name: the name of the function.
+        resolution: the unit to which the function truncates time, in seconds; None: it is learnt
+            from the function's answers at the first reading of each execution. An execution that
+            relied on what another one has learnt could not be replayed alone.
     """
 
     def __init__(self, name: str, resolution: float | None) -> None:
         self._name = name
         self._is_learnt = resolution is None
         self._resolution = resolution
-        self._execution: Callable[[], Stepping | None] = lambda: None  # it was learnt in this one
+        self._execution: Callable[[], Stepping | None] = lambda: None  # the one that learnt it
 
     def read(self, execution: Stepping, read: Callable[[], Any]) -> Any:
-        """Read it in a step, at an instant later than that of every reading before."""
+        """Read the clock in a step, at an instant after that of every earlier reading."""
         actor = current_actor()
         assert actor is not None, "a clock is read by an actor"
         if self._is_learnt and self._execution() is not execution:
@@ -61,7 +61,7 @@ class DeclaredClock:
         question = f"read the clock ({self._name})"
         since = asked_before(execution, question)
         if since is not None and (actor.direct or actor.is_task):
-            # It keeps others from going on, whoever would let the next unit begin included.
+            # It blocks all other actors, including the one that begins the next unit.
             _instants(execution, self._resolution or CLOCK_STEP).perform()
             since = None
         execution.step(
@@ -74,12 +74,12 @@ class DeclaredClock:
             instants.note_reading(execution, actor)
             if instants.is_repeated(actor, self._name, answer):
                 note_nothing(execution, question)
-                return answer  # no news, so there is nothing to part from what follows
+                return answer  # nothing new, so its answer is no switch point
         execution.answered("the clock")
         return answer
 
     def _show(self, execution: Stepping, actor: Actor, read: Callable[[], Any]) -> Any:
-        """Return what it shows now, and learn its resolution if that is not known."""
+        """Return the present reading, and learn the resolution if it is not known."""
         taken = len(execution.record.steps)
         answer = read()
         if self._resolution is None:
@@ -94,7 +94,7 @@ class DeclaredClock:
         return answer
 
     def _learn(self, execution: Stepping, read: Callable[[], Any]) -> float:
-        """Learn the resolution, unless the clock remembers the instants that are tried."""
+        """Learn the resolution, unless the answers depend on earlier calls."""
         with looking():  # no steps, and no time passes
             before = read()
             resolution = _learnt(read, execution.controller.time.clock)
@@ -104,7 +104,7 @@ class DeclaredClock:
         return self._not_learnt(execution, "what it answers depends on earlier calls")
 
     def _not_learnt(self, execution: Stepping, why: str) -> float:
-        """Note that the result is UNKNOWN: equal readings, or different ones, are not tried."""
+        """Note as a hazard that equal, or different, readings are not tried; return the default."""
         execution.controller.hazard(
             f"how far {self._name} cuts the time cannot be learnt by calling it, because {why}. "
             "Say so in its watch: clock=0.001 for milliseconds, clock=0.000001 if it does not cut"
@@ -113,11 +113,11 @@ class DeclaredClock:
 
 
 class NextInstant:
-    """The pseudo-actor that lets the next millisecond begin, or whatever a clock is cut to.
+    """The pseudo-actor that begins the next unit of a truncated clock, such as a millisecond.
 
     Args:
-        execution: its clock is moved.
-        resolution: how long one of them is, in seconds.
+        execution: the execution whose clock is moved.
+        resolution: the length of a unit, in seconds.
     """
 
     node: str | None = None
@@ -133,18 +133,18 @@ class NextInstant:
         self._answers: dict[tuple[str, str], Any] = {}
 
     def is_repeated(self, actor: Actor, name: str, answer: Any) -> bool:
-        """Say whether a reading is what the same actor has read last."""
+        """Say whether a reading equals the last one of the same actor."""
         last = self._answers.get((actor.name, name))
         self._answers[actor.name, name] = answer
         return isinstance(answer, _COMPARED) and type(last) is type(answer) and last == answer
 
     def note_reading(self, execution: Stepping, actor: Actor) -> None:
-        """Offer the move once more: there is a reading that the next one may differ from."""
+        """Enable the step after a reading, which the next reading may differ from."""
         if not actor.direct and not self._is_open:
             self._is_open, self.cause = True, execution.last_step()
 
     def pending(self) -> tuple[str, Footprint] | None:
-        """Announce the move, if there is a reading and nothing comes due before it."""
+        """Return the step if it is enabled: after a reading, if nothing is due before it."""
         controller = self._controller
         if not self._is_open or controller.time.is_exhausted or _moves_clock(controller.scheduler):
             return None
@@ -157,7 +157,7 @@ class NextInstant:
         return self._label, READS_CLOCK
 
     def perform(self) -> None:
-        """Let it begin."""
+        """Move the clock to the next unit."""
         self._is_open, self.cause = False, None
         self._controller.time.pass_to(self._boundary(), self._controller.actors.values())
 
@@ -166,24 +166,24 @@ class NextInstant:
         return self._controller.time.clock
 
     def _boundary(self) -> float:
-        """Return when it begins: a microsecond later, that no rounding hides it."""
+        """Return the start of the next unit, plus a microsecond against rounding errors."""
         now = round(self._clock.now() * _MICROSECONDS) + _EPOCH_MICROSECONDS
         following = (now // self._step + 1) * self._step + 1
         return (following - _EPOCH_MICROSECONDS) / _MICROSECONDS
 
 
 def name_of(resolution: float) -> str:
-    """Name the pseudo-actor that moves clocks of a resolution."""
+    """Return the name of the pseudo-actor for clocks of a resolution."""
     return CUT_CLOCK + text_of_resolution(resolution).replace(" ", "")
 
 
 def text_of_resolution(seconds: float) -> str:
-    """Write a resolution for people."""
+    """Return a resolution as text for people."""
     return next((text for known, text in _RESOLUTIONS if known == seconds), f"{seconds:g} s")
 
 
 def _instants(execution: Stepping, resolution: float) -> NextInstant:
-    """Return the pseudo-actor of an execution for clocks of a resolution."""
+    """Return the execution's pseudo-actor for clocks of a resolution, created if missing."""
     backgrounds = execution.controller.backgrounds
     name = name_of(resolution)
     if name not in backgrounds:
@@ -194,7 +194,7 @@ def _instants(execution: Stepping, resolution: float) -> NextInstant:
 
 
 def _learnt(read: Callable[[], Any], clock: VirtualClock) -> float:
-    """Return how far apart instants must be that it shows as two; never so: that of the clock."""
+    """Return the smallest tried interval that changes the reading; if none, ``CLOCK_STEP``."""
     ahead, midnight = clock.ahead, _DAY - clock.now() % _DAY
     try:
         clock.show_ahead(midnight)
@@ -209,5 +209,5 @@ def _learnt(read: Callable[[], Any], clock: VirtualClock) -> float:
 
 
 def _moves_clock(scheduler: Any) -> bool:
-    """Say whether time passes between steps anyway."""
+    """Say whether the scheduler itself lets time pass between steps."""
     return bool(getattr(scheduler, "moves_clock", False))

@@ -1,8 +1,8 @@
-"""The grain ``line``: every line of the named functions is a switch point.
+"""Implements the grain ``line``: every line of the named functions is a switch point.
 
-A line of code that nobody has declared may touch anything, so its footprint conflicts with every
-step there is. On Python 3.11 the threads of actors are traced (``sys.settrace``); from 3.12 on the
-interpreter itself tells of the lines of these functions only (``sys.monitoring``, PEP 669).
+An undeclared line of code may touch anything, so its footprint conflicts with every step. On Python
+3.11 the threads of actors are traced (``sys.settrace``); from 3.12 on the interpreter itself
+reports the lines of these functions only (``sys.monitoring``, PEP 669).
 """
 
 import inspect
@@ -22,17 +22,17 @@ from pytest_supercache.runtime.kernel.calling import current_actor, tracers
 from pytest_supercache.runtime.observe.targets import find_target
 
 _TOOL_IDS = (4, 3)
-"""Tools of ``sys.monitoring`` without a fixed meaning."""
+"""Tool ids of ``sys.monitoring`` without a predefined use."""
 
 _MONITORING: Any = getattr(sys, "monitoring", None)
 
 
 @contextmanager
 def lines_parted(watches: Iterable[Watch], grain: str) -> "Iterator[Lines]":
-    """Make steps of the lines of every function that is named, if the grain is ``line``.
+    """Make the lines of every named function steps, if the grain is ``line``.
 
     Raises:
-        SupercacheError: no function is named, or one has no lines that could part.
+        SupercacheError: no function is named, or the lines of one cannot be steps.
     """
     named = [watch.target for watch in watches if watch.lines]
     if grain != "line":
@@ -52,7 +52,7 @@ def lines_parted(watches: Iterable[Watch], grain: str) -> "Iterator[Lines]":
 
 
 class Lines:
-    """The code whose lines are steps.
+    """The code objects whose lines are steps.
 
     Args:
         named: the code objects of each target.
@@ -64,7 +64,7 @@ class Lines:
         self._tool: int | None = None
 
     def start(self) -> None:
-        """Hear of every line from now on."""
+        """Start tracing these lines."""
         if _MONITORING is None:
             tracers.append(self._trace)
             return
@@ -80,7 +80,7 @@ class Lines:
         self._tell(self._codes)
 
     def stop(self) -> None:
-        """Hear of none."""
+        """Stop tracing."""
         if self._tool is None:
             tracers.remove(self._trace)
             return
@@ -90,7 +90,7 @@ class Lines:
         _MONITORING.free_tool_id(self._tool)
 
     def add_copies(self, modules: Mapping[str, ModuleType]) -> None:
-        """Hear of the lines of the same functions in fresh copies of modules."""
+        """Trace the same functions in fresh copies of modules, too."""
         for name in self._named:
             module, _, path = name.partition(":")
             if module in modules:
@@ -107,7 +107,7 @@ class Lines:
                 _MONITORING.set_local_events(self._tool, code, _MONITORING.events.LINE)
 
     def _trace(self, frame: Any, event: str, _argument: Any) -> Any:
-        """Trace a frame if its code is named."""
+        """Trace a frame if its code is among the named functions."""
         if frame.f_code not in self._codes:
             return None
         if event == "line":
@@ -116,7 +116,7 @@ class Lines:
 
 
 def _come_to(code: CodeType, line: int) -> None:
-    """Take a step before a line, in the threads of a race."""
+    """Take a step before a line, on a thread of the race."""
     actor = current_actor()
     if actor is None or actor.direct:
         return
@@ -135,10 +135,10 @@ def _label(code: CodeType, line: int) -> str:
 
 
 def _codes(name: str, function: Any) -> list[CodeType]:
-    """Return the code of a function, of what decorators have wrapped, and of what is inside.
+    """Return the code of a function, of the functions it wraps, and of all nested functions.
 
     Raises:
-        SupercacheError: it has no lines, or they cannot part.
+        SupercacheError: the function has no lines, or they cannot be steps.
     """
     if inspect.iscoroutinefunction(inspect.unwrap(function)):
         raise SupercacheError(

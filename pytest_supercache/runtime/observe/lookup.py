@@ -1,4 +1,4 @@
-"""Finds objects of modules by the names that options give."""
+"""Finds objects of modules by names given in options."""
 
 import importlib
 from typing import Any
@@ -7,7 +7,7 @@ from pytest_supercache.core.errors import UndeclaredStateError
 
 
 def find_object(name: str, option: str) -> tuple[Any, str, Any]:
-    """Find ``"package.module:name"``: its owner, its name there, and itself.
+    """Return the owner, the attribute name and the value of ``"package.module:name"``.
 
     Raises:
         UndeclaredStateError: there is no such object.

@@ -1,7 +1,7 @@
-"""Finds what a watch names, a function, method or attribute, without running its code.
+"""Finds the target of a watch, a function, method or attribute, without running its code.
 
-A target that does not exist is told with what was probably meant: a declaration that watches
-nothing would make a HOLDS worth nothing.
+A target that does not exist is an error with a suggestion: a declaration that watches nothing would
+make a HOLDS worthless.
 """
 
 import builtins
@@ -22,47 +22,47 @@ _ABSENT = object()
 
 
 class NoSuchTargetError(SupercacheError):
-    """There is nothing of this name."""
+    """The target of a watch does not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A place that can be watched.
+    """A function, method or attribute that can be watched.
 
-    ``callers`` says whose calls count: None for everybody's, a module's name for those of this
-    module, ``"*"`` for those of code under test.
+    ``callers`` tells which calls count: None for all calls, a module's name for those from this
+    module, ``"*"`` for those from code under test.
     """
 
     owner: Any
     name: str
-    value: Any  # what is there, as it is stored
+    value: Any  # as stored in the owner
     is_call: bool
     callers: str | None = None
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the owner's, not inherited or a builtin."""
+        """Whether the owner itself defines it, so that it is neither inherited nor a builtin."""
         return self.name in vars(self.owner)
 
     @property
     def is_attribute(self) -> bool:
-        """Whether it is an attribute of instances."""
+        """Whether the target is an attribute of instances."""
         return not self.is_call and isinstance(self.owner, type)
 
     @property
     def function(self) -> Any:
-        """The function itself, of a static or class method too."""
+        """The function itself, unwrapped from a static or class method."""
         if isinstance(self.value, staticmethod | classmethod):
             return self.value.__func__
         return self.value
 
 
 def find_target(text: str) -> Target:
-    """Find what ``"package.module:path"`` names.
+    """Return the target named by ``"package.module:path"``.
 
     Raises:
-        NoSuchTargetError: there is no such thing.
-        SupercacheError: it is there, but cannot be watched.
+        NoSuchTargetError: the target does not exist.
+        SupercacheError: the target exists, but cannot be watched.
     """
     module_name, colon, path = text.partition(":")
     if not colon or not path or not module_name or path.startswith("//"):
@@ -154,7 +154,7 @@ def _refuse_unwatchable(text: str, value: Any) -> None:
 
 
 def is_mapping(value: Any) -> bool:
-    """Say whether a value is used like a mapping, registered as one or not."""
+    """Say whether a value is a mapping, or has the methods of one."""
     if isinstance(value, Mapping):
         return True
     kind = type(value)
@@ -162,7 +162,7 @@ def is_mapping(value: Any) -> bool:
 
 
 def _instance_attributes(owner: type) -> Iterable[str]:
-    """Yield what instances of a class may have: annotated, or stored by one of its methods."""
+    """Yield the attributes that instances may have: annotated, or named in a method's code."""
     for base in owner.__mro__:
         yield from vars(base).get("__annotations__", {})
         for member in vars(base).values():

@@ -1,10 +1,10 @@
-"""A stand-in for a watched mapping: every access is a step with its key.
+"""Wraps a watched mapping, so that every access is a step with its key.
 
-The real object stays where it is and stays what it is; the stand-in says it is of its class. Per
-key only where that is true: a plain ``dict`` does not change when it is asked, and its order shows
-only to who iterates over it. A mapping that keeps an order, or of a class nobody here knows, may
-evict or reorder at any access, so each of its accesses touches the whole layer unless declared
-otherwise (``reads="key"``, ``writes="key"``).
+The real object stays in place, unchanged; the wrapper claims its class. Accesses are per key only
+where that is sound: a plain ``dict`` does not change on a read, and its order is visible only to
+iteration. A mapping that keeps an order, or of an unknown class, may evict or reorder at any
+access, so each access touches the whole layer unless declared otherwise (``reads="key"``,
+``writes="key"``).
 """
 
 import dis
@@ -35,7 +35,7 @@ _ABSENT = object()
 
 
 class Declaration:
-    """What was declared for a mapping, and whether the code under test looks at its order."""
+    """The declaration for a mapping, and whether code under test depends on its key order."""
 
     def __init__(self, watch: Watch, name: str) -> None:
         for option in ("reads", "writes"):
@@ -51,7 +51,7 @@ class Declaration:
         self._is_settled = False
 
     def settle(self) -> bool:
-        """Apply what was learnt of the use of key order to footprints; True if they change."""
+        """Apply a use of key order seen since the last call to footprints; True if they change."""
         learnt = self._is_ordered and not self._is_settled
         self._is_settled = self._is_ordered
         return learnt
@@ -64,7 +64,7 @@ class Declaration:
         self, execution: Stepping, mapping: "WatchedMapping", access: str, key: Any, value: Any,
         *, writes: bool,
     ) -> Declared:  # fmt: skip
-        """Return the step that an access is; ``_ABSENT`` as key is the whole mapping."""
+        """Return the step of an access; ``_ABSENT`` as key means the whole mapping."""
         owner = object.__getattribute__(mapping, "_supercache_owner")
         arguments = {"self": owner, "key": key, "value": value}
         place = place_for(self.watch, execution, arguments)
@@ -77,7 +77,7 @@ class Declaration:
             is_per_key = kind in _PLAIN and not self._is_settled
             written = self._chosen("writes", named, whole, is_per_key=is_per_key)
         elif kind not in _PLAIN and kind is not OrderedDict and self.watch.reads is None:
-            written = whole  # a look may reorder or evict
+            written = whole  # a read may reorder or evict
         footprint = Footprint(
             self._chosen("reads", named, whole, is_per_key=True) | written, written
         )
@@ -105,9 +105,9 @@ class Declaration:
 
 
 class WatchedAttribute:
-    """A data descriptor that hands the attribute out behind a stand-in.
+    """A data descriptor that returns the attribute's mapping wrapped.
 
-    What the class had under this name (a slot, a value of the class) stays in charge of storing.
+    The original class attribute of this name (a slot, a class value) still stores the value.
     """
 
     def __init__(self, target: Target, declaration: Declaration) -> None:
@@ -156,7 +156,7 @@ class WatchedAttribute:
 
 
 def unwatched(value: Any) -> Any:
-    """Return what is behind a stand-in, or the value itself."""
+    """Return the real mapping behind a wrapper; any other value unchanged."""
     return _real(value) if type(value) is WatchedMapping else value
 
 
@@ -174,7 +174,7 @@ def _access(
     writes: bool = False,
     order: bool = False,
 ) -> Any:
-    """Do something with the real mapping, as a step of the calling actor."""
+    """Access the real mapping in a step of the calling actor."""
     real = _real(mapping)
     execution = controlled()
     if execution is None:
@@ -190,7 +190,7 @@ def _access(
 
 
 class WatchedMapping:
-    """Stands in for a mapping; accesses are steps in an execution and nothing outside of one."""
+    """Wraps a mapping; accesses are steps in an execution, and plain accesses outside of one."""
 
     __slots__ = (
         "__weakref__",
@@ -246,7 +246,7 @@ class WatchedMapping:
             key=key, value=default, writes=True,
         )  # fmt: skip
 
-    # -- the whole -----------------------------------------------------------------------------
+    # -- the whole mapping -----------------------------------------------------------------------
 
     def update(self, *others: Any, **named: Any) -> None:
         new = dict(*others, **named)
@@ -304,7 +304,7 @@ class WatchedMapping:
     def __reduce_ex__(self, protocol: Any) -> Any:
         return _access(self, "copy", lambda real: real.__reduce_ex__(protocol), order=True)
 
-    # -- one after the other -------------------------------------------------------------------
+    # -- iteration -------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Any]:
         return _iterator(self, iter, sys._getframe(1))
@@ -316,7 +316,7 @@ class WatchedMapping:
         caller = sys._getframe(1)
         if "keys" in caller.f_code.co_names or controlled() is None:
             return _View(self, lambda real: real.keys())
-        # Python itself asks, in `dict(d)` or `{**d}`: for a dict that is indivisible.
+        # Python itself calls this, in `dict(d)` or `{**d}`: for a dict that is atomic.
         taken = _access(self, "copy", dict, order=True)
         object.__setattr__(self, "_supercache_taken", (_instruction(caller), taken))
         return taken.keys()
@@ -347,7 +347,7 @@ class WatchedMapping:
 
 
 class _View:
-    """Keys, values or items of a watched mapping."""
+    """The keys, values or items of a watched mapping."""
 
     __slots__ = ("_look", "_mapping")
 
@@ -401,10 +401,10 @@ def _instruction(frame: Any) -> tuple[int, int]:
 def _iterator(
     mapping: WatchedMapping, begin: Callable[[Any], Iterator[Any]], caller: Any
 ) -> Iterator[Any]:
-    """Iterate: a loop steps at each item; ``list(d)``, ``sorted(d)`` and the like take it whole.
+    """Iterate with a step per item in a loop, and in one step for ``list(d)``, ``sorted(d)``, etc.
 
-    Copying a mapping with ``list`` is how code guards itself against changes meanwhile, and for a
-    dict that is indivisible in Python too.
+    Copying a mapping with ``list`` is how code protects itself against concurrent changes, and for
+    a dict that is atomic in Python, too.
     """
     if controlled() is None:
         return begin(_real(mapping))

@@ -1,8 +1,8 @@
 """Makes declared calls and accesses steps with their footprints.
 
-A call becomes a switch point before it; commands, locks and watched calls inside stay steps of
-their own and inherit its footprint. Mappings get a stand-in that makes every access a step.
-What adapters declare for a library is applied when its modules are imported.
+A switch point precedes each call; commands, locks and watched calls inside remain steps of their
+own and inherit its footprint. Mappings get a wrapper that makes every access a step. Declarations
+of adapters for a library are applied when its modules are imported.
 """
 
 import inspect
@@ -43,7 +43,7 @@ class Watching:
         self._patches = Patches()
         self._sites: dict[tuple[int, str], _Site] = {}
         self._mappings: dict[str, Declaration] = {}
-        self._imported = 0  # modules at the last look
+        self._imported = 0  # number of modules at the last check
         self.pairs: list[tuple[Any, Any]] = []  # (original, watched): for names imported elsewhere
 
     def start(self) -> None:
@@ -57,18 +57,18 @@ class Watching:
         self._apply_adapters()
 
     def stop(self) -> None:
-        """Put the targets back."""
+        """Restore the targets."""
         self._patches.undo()
 
     def notice(self) -> bool:
-        """Take in what was imported and learnt since; True when steps differ from now on."""
+        """Apply declarations for new imports, and uses of key order; True if later steps differ."""
         found = self._apply_adapters()
         for mapping in self._mappings.values():
             found |= mapping.settle()
         return found
 
     def apply_to_copies(self, modules: Container[str]) -> list[tuple[Any, Any]]:
-        """Watch the targets in fresh copies of modules, which will be thrown away.
+        """Watch the targets in fresh copies of modules, which will be discarded.
 
         Returns:
             (original, watched) pairs, for names imported elsewhere in them.
@@ -88,7 +88,7 @@ class Watching:
         return pairs
 
     def _apply_adapters(self) -> bool:
-        """Apply what adapters declare for the modules that are imported by now."""
+        """Apply the declarations of adapters for the modules imported so far; True if any."""
         if len(sys.modules) == self._imported:
             return False
         self._imported = len(sys.modules)
@@ -100,7 +100,7 @@ class Watching:
         return found
 
     def _apply_if_there(self, watch: Watch) -> bool:
-        """Apply a declaration of an adapter; another version of the library may not have it."""
+        """Apply an adapter's declaration; False: this version of the library has no such target."""
         try:
             target = find_target(watch.target)
         except NoSuchTargetError:
@@ -150,7 +150,7 @@ class Watching:
 
 @dataclass(slots=True, kw_only=True)
 class _Site:
-    """A function or method that is watched, with everything declared for it."""
+    """A watched function or method, with all declarations for it."""
 
     name: str
     function: Callable[..., Any]
@@ -159,7 +159,7 @@ class _Site:
     _clocks: dict[str, DeclaredClock] = field(default_factory=dict)
 
     def add(self, watch: Watch, callers: str | None) -> None:
-        """Declare one thing more; what names the module that calls comes first."""
+        """Add a declaration; those for calls from a named module take precedence."""
         if watch.reads is watch.writes is None and not watch.clock:
             raise SupercacheError(
                 f"watch({watch.target!r}): say what the call reads or writes: a parameter, '*' for "
@@ -177,14 +177,14 @@ class _Site:
             )
 
     def watch_for(self, caller: str) -> Watch | None:
-        """Return what is declared for calls from this module."""
+        """Return the declaration for calls from the module ``caller``; None: there is none."""
         for watch, callers in self.entries:
             if callers in {None, caller} or (callers == "*" and is_under_test_name(caller)):
                 return watch
         return None
 
     def stand_in(self, stored: Any) -> Any:
-        """Return what to put in place of the function."""
+        """Return the replacement of the function, in the same form as ``stored``."""
         if inspect.isgeneratorfunction(self.function):
             watched = self._generator()
         elif inspect.iscoroutinefunction(self.function):
@@ -238,7 +238,7 @@ class _Site:
         return watched
 
     def _generator(self) -> Callable[..., Any]:
-        """Every item of a generator is a step: what is between them may be anybody's."""
+        """Return a generator function whose items are steps, with context switches between them."""
         function = self.function
 
         def watched(*args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -265,7 +265,7 @@ class _Site:
         return execution, declared_call(watch, execution, arguments, self.name)
 
     def _clock(self, watch: Watch) -> DeclaredClock:
-        """Return the clock that a declaration says the function reads."""
+        """Return the clock that the function reads by its declaration."""
         clock = self._clocks.get(watch.target)
         if clock is None:
             resolution = None if watch.clock is True else watch.clock
