@@ -1,7 +1,7 @@
-"""The doors of ``redis.asyncio`` and ``valkey.asyncio``: awaited twins of `doors`.
+"""Makes commands sent through ``redis.asyncio`` and ``valkey.asyncio`` steps, as `doors` does.
 
-The switch point stands before the command and nowhere inside it: what redis-py awaits on the way
-differs from version to version and is no chance for anybody else.
+The switch point precedes the command, with none inside it: the awaits within redis-py vary from
+version to version and allow no context switch.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class AsyncDoors(Doors):
     VALKEY = ("valkey.asyncio.client", "valkey.asyncio.connection")
 
     def open(self) -> None:
-        """Wrap the methods, and those of ``valkey.asyncio`` if it is imported."""
+        """Wrap the methods of ``redis.asyncio``, and of ``valkey.asyncio`` if it is imported."""
         client = import_module("redis.asyncio.client")
         self._open(client, import_module("redis.asyncio.connection"), "Redis")
         self.notice()
@@ -94,7 +94,7 @@ class AsyncDoors(Doors):
             execution = execution_for(pipeline)
             if execution is None or not pipeline.command_stack:
                 return await method(pipeline, raise_on_error)
-            if pipeline.scripts:  # it asks for them before it sends anything
+            if pipeline.scripts:  # sent before all other commands
                 await pipeline.load_scripts()
                 pipeline.scripts = set()
             dialect = speak(execution, pipeline)
@@ -112,7 +112,7 @@ class AsyncDoors(Doors):
     async def _execute(
         self, execution: Stepping, method: _Method, pipeline: Any, raise_on_error: bool
     ) -> Any:
-        """Send what a pipeline has collected, in as many steps as a server takes for it."""
+        """Send a pipeline's commands: a transaction in one step, others in a step per command."""
         is_atomic = pipeline.is_transaction or pipeline.explicit_transaction
         if not (is_atomic or self._cache.server.moves_time):
             refuse_waits(execution, map(arguments, pipeline.command_stack), partial(broken, None))
@@ -193,9 +193,9 @@ class AsyncDoors(Doors):
         parts_answer: bool = True,
         recheck_from: int | None = None,
     ) -> Any:
-        """Take the step of a command and wait for its answer before anybody is chosen again.
+        """Take the step of a command and wait for its answer without a context switch.
 
-        ``asks`` says that it is one by itself; after an error its connection is in any state.
+        ``asks`` marks a single command; after an error its connection's state is unknown.
         """
         if execution.controller.grain == "wire":
             execution.controller.simplify("commands of asyncio clients atomic")

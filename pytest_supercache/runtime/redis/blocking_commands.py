@@ -1,9 +1,9 @@
-"""Blocking commands: what would wait in the server waits for its turn here.
+"""Makes blocking commands wait at steps of the schedule instead of in the server.
 
-The server is never let wait: no thread of ours may hang in it, and time is ours. What a command
-waits for is looked for in its step; if it is not there, its next step comes when somebody has
-written a key of it, or when its time is over. The server would serve whoever waits first at once;
-here anybody may come in between, and that is said.
+A command never blocks in the server: no thread may hang there, and time is virtual. The command's
+step looks for the data that it waits for; if that is missing, its next step is enabled by a write
+to one of its keys, or by its timeout. A server would serve the first waiting client at once; here
+other actors may run in between, and that is noted.
 """
 
 import math
@@ -17,7 +17,7 @@ from pytest_supercache.runtime.kernel.faults import Failure
 from pytest_supercache.runtime.kernel.stepping import Stepping
 
 Ask = Callable[[Sequence[Any], Mapping[str, Any]], Any]
-"""Sends a command, given its words and options, and returns the answer."""
+"""Sends a command with the given words and options, and returns the answer."""
 
 HELD = (
     "a command that waits in the server for what others store is only under control if it is sent "
@@ -38,7 +38,7 @@ def answered(
     ask: Ask,
     failure: Failure,
 ) -> Any:
-    """Ask for the answer of a command whose step has been taken, and wait for it if need be."""
+    """Return the answer of a command whose step has been taken, after waiting if it blocks."""
     waits = waiting(args)
     if waits is None:
         return ask(args, options)
@@ -66,7 +66,7 @@ def answered(
 def _looking(
     waits: Waiting, args: Sequence[Any], options: Mapping[str, Any], ask: Ask
 ) -> Callable[[], tuple[bool, Any]]:
-    """Return what says whether there is an answer now, and what it is if nobody waits longer."""
+    """Return a function that tells whether a command would not block now, and its answer."""
     if not waits.at_once:
         return _looking_for_keys(waits, args, options, ask)
     words = list(waits.at_once)
@@ -84,9 +84,9 @@ def _looking(
 def _looking_for_keys(
     waits: Waiting, args: Sequence[Any], options: Mapping[str, Any], ask: Ask
 ) -> Callable[[], tuple[bool, Any]]:
-    """The same for a command that is answered when a key is there.
+    """Return such a function for a command that is answered once one of its keys exists.
 
-    One of another type is an error when the command is sent, and is not noticed while it waits.
+    A key of another type is an error when the command is sent, and is ignored while it waits.
     """
     wanted: set[str] | None = None
 
@@ -101,9 +101,9 @@ def _looking_for_keys(
 
 
 def _is_under_control(execution: Stepping, client: Any) -> bool:
-    """Say whether nothing about the execution or the client would make a difference meanwhile.
+    """Say whether the execution and the client allow a blocking command to be simulated.
 
-    A command that waits keeps its connection: who has too few of them has others wait for it.
+    A waiting command keeps its connection: in a pool with too few of them other actors would wait.
     """
     pool = getattr(client, "connection_pool", None)
     return not (
@@ -117,7 +117,7 @@ def _is_under_control(execution: Stepping, client: Any) -> bool:
 
 
 def refuse_waits(execution: Stepping, commands: Iterable[Sequence[Any]], failure: Failure) -> None:
-    """Let a command fail that would wait in the server; everybody would wait with it."""
+    """Raise an error for a command that would block in the server, and all actors with it."""
     for args in commands:
         if waiting(args) is not None:
             why = f"{normalised(args)}: {HELD}"

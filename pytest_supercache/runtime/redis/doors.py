@@ -1,6 +1,6 @@
-"""Makes the commands that code sends through redis-py and valkey-py steps.
+"""Makes commands sent through redis-py and valkey-py steps.
 
-Nothing of the user's code is changed: the methods through which every command goes are wrapped
+The user's code is unchanged: the client methods through which every command passes are wrapped
 while a check runs. Connections that a pool opens inside an execution lead to the existing cache,
 whatever address they name; one that was opened before, or without a pool, is a hazard.
 """
@@ -49,18 +49,18 @@ _Method = Callable[..., Any]
 
 
 class Doors:
-    """The wrapped methods of one check, and the pools that were led to the existing cache."""
+    """The wrapped methods of one check, and the pools redirected to the existing cache."""
 
     VALKEY = ("valkey.client", "valkey.connection")
-    """Where valkey-py has what is wrapped."""
+    """The modules of valkey-py whose methods are wrapped."""
 
     def __init__(self, cache: ExistingCache, grain: str) -> None:
         self._cache = cache
         self._pools: set[Any] = set()
         self._patches = Patches()
-        self.pairs: list[tuple[Any, Any]] = []  # methods are found where they are
+        self.pairs: list[tuple[Any, Any]] = []  # none: methods are patched in their classes
         self._is_valkey_open = False
-        self._commands = 0  # that are being sent, or wait for their answer
+        self._commands = 0  # being sent, or waiting for their answer
         self._wire = Wire(cache.server.quiesce, parts=grain == "wire")
 
     def open(self) -> None:
@@ -70,7 +70,7 @@ class Doors:
         self.notice()
 
     def notice(self) -> bool:
-        """Open the doors of valkey-py when it has been imported; True when it was just now."""
+        """Wrap the methods of valkey-py once it has been imported; True when this call did so."""
         client, connection = self.VALKEY
         if self._is_valkey_open or client not in sys.modules:
             return False
@@ -93,19 +93,19 @@ class Doors:
         self._patches.wrap(every, "send_packed_command", self._sending)
         self._patches.wrap(every, "connect", self._wire.connecting)
         server = self._cache.server
-        if self._wire.parts or server.tells_of_changes:  # else a reply is there when it is read
+        if self._wire.parts or server.tells_of_changes:  # else a reply has arrived when it is read
             self._patches.wrap(every, "read_response", self._wire.receiving)
             own = server.own_reader(name) if isinstance(server, FakeRedisServer) else None
             if own is not None:
                 self._patches.wrap(own, "read_response", self._wire.receiving)
 
     def close(self) -> None:
-        """Unwrap them."""
+        """Restore the methods."""
         self._cache.is_observed = self._cache.is_plain = False
         self._patches.undo()
 
     def forget_connections(self) -> None:
-        """Close what pools of the code under test opened: the next execution starts without."""
+        """Close the connections of pools under test: the next execution starts without any."""
         for pool in self._pools:
             self._cache.forget_pool(pool)
         self._pools.clear()
@@ -118,7 +118,7 @@ class Doors:
             retry = retry_of(client)
             if execution.is_undisturbed and retry is None:
                 command = redis_commands.described(args, PLACE)
-                if command.is_usual:  # nothing is to be noted, and nothing happens to it
+                if command.is_usual:  # nothing to note, and no fault
                     footprint = _widened(execution, client, command.footprint)
                     take(execution, command.label, footprint, "command")
                     return self._ask(method, client, args, options, is_last=True)
@@ -135,7 +135,7 @@ class Doors:
         args: tuple[Any, ...],
         options: dict[str, Any],
     ) -> Any:
-        """Send a command to which something may happen, as often as its client wants to."""
+        """Send a command that faults may strike, with the retries of its client."""
         dialect = execution.dialect()
         args = dialect.sent(args) if dialect else args
         label, footprint, _ = self.announce(execution, args)
@@ -160,9 +160,9 @@ class Doors:
     def _ask(
         self, method: _Method, client: Any, args: Any, options: Any, *, is_last: bool = False
     ) -> Any:
-        """Send a command and wait for its answer; after an error its connection is in any state.
+        """Send a command and return its answer; after an error its connection's state is unknown.
 
-        ``is_last``: nothing is to be asked or done between this and the answer.
+        ``is_last``: nothing else is sent or done before the answer.
         """
         is_ours = is_last and hasattr(client, "announced_to")
         self._commands += 1
@@ -184,7 +184,7 @@ class Doors:
             execution = execution_for(pipeline)
             if execution is None or not pipeline.command_stack:
                 return method(pipeline, raise_on_error)
-            if pipeline.scripts:  # it asks for them before it sends anything
+            if pipeline.scripts:  # sent before all other commands
                 pipeline.load_scripts()
                 pipeline.scripts = set()
             dialect = speak(execution, pipeline)
@@ -202,7 +202,7 @@ class Doors:
     def _execute(
         self, execution: Stepping, method: _Method, pipeline: Any, raise_on_error: bool
     ) -> Any:
-        """Send what a pipeline has collected, in as many steps as a server takes for it."""
+        """Send a pipeline's commands: a transaction in one step, others in a step per command."""
         is_atomic = pipeline.transaction or pipeline.explicit_transaction
         if not is_atomic:
             refuse_waits(execution, map(arguments, pipeline.command_stack), partial(broken, None))
@@ -227,7 +227,7 @@ class Doors:
         *,
         is_last: bool = True,
     ) -> Any:
-        """Take the step of what a pipeline sends; its last answer is parted from what follows."""
+        """Take a step of a pipeline and send its commands; the last answer is a switch point."""
         footprint = _widened(execution, pipeline, footprint)
         failure = partial(broken, None)
         with CallSteps(execution, label, footprint, "command", failure, parts_answer=is_last):
@@ -270,7 +270,7 @@ class Doors:
     def _sending(self, method: _Method) -> _Method:
         def send_packed_command(connection: Any, *args: Any, **options: Any) -> Any:
             execution = controlled()
-            if not self._commands:  # a pipeline, a subscription, somebody who has the connection
+            if not self._commands:  # a pipeline, a subscription, a connection used directly
                 self._cache.is_plain = False
             channel = channel_of(connection)
             if execution is None or channel.is_private:
@@ -286,9 +286,9 @@ class Doors:
         return send_packed_command
 
     def announce(self, execution: Stepping, args: Sequence[Any]) -> tuple[str, Footprint, bool]:
-        """Return label and footprint of a command, and whether it is one like most.
+        """Return the label and footprint of a command, and whether the command is a usual one.
 
-        What it says about time is noted.
+        Its effects on time are noted.
         """
         command = redis_commands.described(args, PLACE)
         if execution.is_undisturbed and command.is_usual:
@@ -299,7 +299,7 @@ class Doors:
     def announce_pipeline(
         self, execution: Stepping, pipeline: Any, *, is_atomic: bool
     ) -> tuple[str, Footprint]:
-        """Return label and footprint of the commands that a pipeline has collected."""
+        """Return the label and footprint of all commands of a pipeline."""
         commands = [
             redis_commands.described(arguments(command), PLACE)
             for command in pipeline.command_stack
@@ -316,24 +316,24 @@ class Doors:
         return label, footprint
 
     def note_failure(self, answer: Any) -> None:
-        """Name what an answer, or an error, says that this server cannot do."""
+        """Note commands that this server does not know, from an answer or an error."""
         execution = controlled()
         if execution is not None:
             note_lacking(execution, self._cache.server, answer)
 
     def _keep(self, execution: Stepping, footprint: Footprint) -> None:
-        """Keep what there is before a write: a replica may have missed it."""
+        """Save the content of the cache before a write, which a replica may have missed."""
         if execution.faults.keeps_history and any(r.startswith(PLACE) for r in footprint.writes):
             self._cache.history.append(self._cache.server.save())
 
     def _note(
         self, execution: Stepping, command: redis_commands.Described, within: str = ""
     ) -> None:
-        """Remember what is special about a command.
+        """Note the special properties of a command.
 
-        Whether its connection is good for the next execution; keys with a time to live; those asked
-        for with NX, which may be locks; scripts that this server cannot run. ``within``
-        is the label of the pipeline that the command belongs to.
+        These are: whether its connection can be reused in the next execution; keys with a TTL; keys
+        set with NX, which may be locks; scripts that this server cannot run. ``within`` is the
+        label of the pipeline that the command belongs to.
         """
         if command.is_usual and execution.controller.grain != "wire":
             return
@@ -354,7 +354,7 @@ class Doors:
 
 
 def execution_for(client: Any) -> Stepping | None:
-    """Return the running execution, unless the command is one of our own looks."""
+    """Return the running execution; None for a command of this package itself."""
     execution = controlled()
     pool = getattr(client, "connection_pool", None)
     if execution is None or channel_of(pool).is_private:
@@ -365,7 +365,7 @@ def execution_for(client: Any) -> Stepping | None:
 
 
 def _widened(execution: Stepping, client: Any, footprint: Footprint) -> Footprint:
-    """A client that caches on its side may look at anything there, and is told of all changes."""
+    """Add to a footprint what the client's connection, its own cache and the grain touch."""
     pool = getattr(client, "connection_pool", None)
     footprint = using_connection(execution, pool, footprint)
     if getattr(pool, "cache", None) is not None:
@@ -375,7 +375,7 @@ def _widened(execution: Stepping, client: Any, footprint: Footprint) -> Footprin
 
 
 def broken(client: Any, text: str) -> BaseException:
-    """Return the error of a client's connection that broke; a pipeline starts over then."""
+    """Return the error of a broken connection, after resetting the client if it is a pipeline."""
     from redis.exceptions import ConnectionError as BrokenConnectionError
 
     if hasattr(client, "command_stack"):
@@ -384,7 +384,7 @@ def broken(client: Any, text: str) -> BaseException:
 
 
 def astray(connection: Any) -> str:
-    """Say where a command goes that does not go to the existing cache, and what to do."""
+    """Return a message about a command that does not go to the existing cache, with the remedy."""
     if channel_of(connection).owner is not None:
         return (
             "a command went to the existing cache of another check, or of a fixture: its client "

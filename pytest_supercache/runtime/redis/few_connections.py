@@ -1,9 +1,9 @@
-"""Pools with fewer connections than users: a command may find all of them in use.
+"""Controls pools with fewer connections than users, where a command may find all of them in use.
 
-The connection of a command is in use from the command's step on. Where a pool refuses, giving it
-back is a step of its own, so that others may come before. Where a pool waits (a blocking pool) a
-command stays one step: nobody would come in between. So does a pipeline, if the pool is the only
-way to the existing cache, and has one connection.
+A command uses its connection from its step on. Where an exhausted pool raises an error, releasing a
+connection is a step of its own, so that other actors may precede it. Where the pool waits (a
+blocking pool) a command remains one step, because no other actor would run in between. So does a
+pipeline, if the pool is the only way to the existing cache and has one connection.
 """
 
 import math
@@ -22,18 +22,18 @@ from pytest_supercache.runtime.kernel.stepping import Stepping
 _CONNECTIONS = frozenset({"wire:connections"})
 
 _IN_USE = Footprint(_CONNECTIONS, _CONNECTIONS)
-"""What taking a connection of such a pool touches, and giving it back."""
+"""The footprint of taking or releasing a connection of such a pool."""
 
 _RELEASE = "release the connection"
 
 
 def runs_short(execution: Stepping, pool: Any) -> bool:
-    """Say whether a pool refuses connections, and has fewer of them than there are users."""
+    """Say whether a pool has fewer connections than users, and raises an error when exhausted."""
     return has_few(execution, pool) and not hasattr(pool, "timeout")
 
 
 def has_few(execution: Stepping, pool: Any) -> bool:
-    """Say whether a pool has fewer connections than there are users."""
+    """Say whether a pool has fewer connections than there are actors."""
     size: float = getattr(pool, "max_connections", math.inf)
     return size < len(execution.controller.actors) and not channel_of(pool).is_private
 
@@ -41,8 +41,8 @@ def has_few(execution: Stepping, pool: Any) -> bool:
 def is_only_way(execution: Stepping, pool: Any) -> bool:
     """Say whether all other actors wait while one holds the connection of a pool.
 
-    That is a blocking pool of one connection, with more users than that, all of one process; a pool
-    of another process has connections of its own.
+    That holds for a blocking pool of one connection that several users of one process share; a
+    pool of another process has connections of its own.
     """
     if runs_short(execution, pool) or not has_few(execution, pool) or pool.max_connections != 1:
         return False
@@ -50,13 +50,13 @@ def is_only_way(execution: Stepping, pool: Any) -> bool:
 
 
 def note_undivided(execution: Stepping) -> None:
-    """Note that a pipeline was one step: nothing is proved if there is another way to the cache."""
+    """Note that a pipeline was one step, which proves nothing with another way to the cache."""
     execution.took_undivided = True
     _doubt_other_ways(execution)
 
 
 def note_way(execution: Stepping, way: Any) -> None:
-    """Note what somebody comes to the existing cache by in the race: a pool, or by hand."""
+    """Note a way of access to the existing cache in the race: a pool, or a direct one."""
     if way not in execution.ways and execution.controller.phase == "race":
         execution.ways.append(way)
         _doubt_other_ways(execution)
@@ -74,12 +74,12 @@ def _doubt_other_ways(execution: Stepping) -> None:
 
 
 def using_connection(execution: Stepping, pool: Any, footprint: Footprint) -> Footprint:
-    """Add to what a command touches that it takes a connection which others may miss."""
+    """Add the taking of a connection to a command's footprint, if its pool may be exhausted."""
     return footprint | _IN_USE if runs_short(execution, pool) else footprint
 
 
 def releasing(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap ``release``: a step where others may find all connections in use until then."""
+    """Wrap ``release``: it is a step where other actors may find the pool exhausted before it."""
 
     def release(pool: Any, connection: Any, *args: Any, **options: Any) -> Any:
         execution = _racing()
@@ -105,7 +105,7 @@ def areleasing(method: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def _answered(execution: Stepping) -> Iterator[None]:
-    """Let event loops wait for no answer meanwhile: that of the command has come."""
+    """Stop event loops from waiting for the command's answer, which has arrived."""
     actor = current_actor()
     loops = tuple(execution.controller.loops) if actor is not None and actor.in_command else ()
     for loop in loops:
@@ -118,7 +118,7 @@ def _answered(execution: Stepping) -> Iterator[None]:
 
 
 def awaiting(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap ``get_connection`` of a blocking pool: who would wait within a command is refused."""
+    """Wrap ``get_connection`` of a blocking pool to raise an error instead of waiting."""
 
     def get_connection(pool: Any, *args: Any, **options: Any) -> Any:
         execution = _racing()
@@ -142,7 +142,7 @@ def aawaiting(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _refused(execution: Stepping, pool: Any, method: Callable[..., Any]) -> Exception:
-    """Note that somebody would wait for a connection; return what is raised instead."""
+    """Note that an actor would wait for a connection; return the error to raise instead."""
     size, users = pool.max_connections, len(execution.controller.actors)
     execution.controller.hazard(
         f"all {size} connections of a BlockingConnectionPool were in use when somebody wanted "
@@ -157,7 +157,7 @@ def _refused(execution: Stepping, pool: Any, method: Callable[..., Any]) -> Exce
 
 
 def _racing() -> Stepping | None:
-    """Return the running execution, when an actor calls that goes on."""
+    """Return the running execution if the caller is an actor that is not unwinding."""
     execution = controlled()
     if execution is None or current_actor() is None or execution.controller.leaving():
         return None

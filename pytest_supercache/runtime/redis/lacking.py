@@ -1,8 +1,8 @@
-"""Names the commands that the cache under test does not know, and that of production may.
+"""Reports commands that the cache under test does not know, though production's may.
 
-Code that takes an error of its cache for a miss never uses its cache then, and everything holds. A
-command that no server knows is answered with an error everywhere, and is left alone. The user's own
-server is taken as it is.
+Code that treats an error of its cache as a cache miss would then never use its cache, and pass
+every check. A command that no server knows is an error everywhere, and is not reported. The user's
+own server is taken as it is.
 """
 
 import re
@@ -17,11 +17,11 @@ _UNKNOWN = re.compile(r"unknown command ['`\"]?([^'`\",]+)", re.IGNORECASE)
 _IN_A_SCRIPT = re.compile(r"unknown (redis )?command called from script", re.IGNORECASE)
 _REMEDY = "Use --supercache-backend=redis-server or valkey-server"
 _EXTRAS = {"BF": "bf", "CF": "cf", "CMS": "probabilistic", "JSON": "json"}
-"""Extras of fakeredis by what the names of their commands begin with."""
+"""Extras of fakeredis, by the prefix of their commands."""
 
 
 def note_lacking(execution: Stepping, server: AnyServer, answer: Any) -> None:
-    """Name what an error, or answers of a pipeline, say that the server does not know."""
+    """Note as hazards the commands that the server does not know, by an error or its answers."""
     if isinstance(server, ForeignServer):
         return
     for error in answer if isinstance(answer, list | tuple) else (answer,):

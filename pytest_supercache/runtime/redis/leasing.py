@@ -1,4 +1,4 @@
-"""Notices locks with a TTL in the commands of an actor and their answers."""
+"""Detects locks with a TTL in the commands of an actor and their answers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from pytest_supercache.runtime.kernel.stepping import Stepping
 
 
 def note_lease(execution: Stepping, leases: Leases, command: Described) -> None:
-    """Note that the calling actor asks for a key, deletes it, or gives it to a script."""
+    """Note that the calling actor tries to take a key, deletes it, or passes it to a script."""
     if execution.controller.phase != RACE:
         return
     if command.asks is not None:
@@ -23,7 +23,7 @@ def note_lease(execution: Stepping, leases: Leases, command: Described) -> None:
 
 
 def note_answer(leases: Leases, args: Sequence[Any], answer: Any) -> None:
-    """Note whether the calling actor got the key that it asked for, if it did."""
+    """Note whether the calling actor got the key that its command tried to take."""
     if leases.are_asked:
         key = described(args, PLACE).asks
         if key is not None:

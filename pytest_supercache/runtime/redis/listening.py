@@ -1,7 +1,7 @@
-"""Receiving a message of a Redis channel is a step.
+"""Makes receiving a message of a Redis channel a step.
 
-Who listens looks whether there is a message, and then waits until somebody has published (or
-subscribed). Who only asks whether there is one polls (`polling`).
+A listener first checks for a message, then waits for a publication (or a subscription). A
+non-blocking read is a poll (`polling`).
 """
 
 from collections.abc import Callable
@@ -16,11 +16,11 @@ HEARD = Footprint(reads=frozenset({f"{PLACE}.channels:*"}))
 _POLL = "poll for a message"
 
 Read = Callable[[], Any]
-"""Takes a message that has arrived; None when there is none."""
+"""Returns a message that has arrived; None when there is none."""
 
 
 def receive(execution: Stepping, read: Read, timeout: float | None) -> Any:
-    """Wait for a message and take it; None when ``timeout`` virtual seconds are over first."""
+    """Wait for a message and return it; None when ``timeout`` virtual seconds pass first."""
     deadline, footprint = None, HEARD
     if timeout is not None:
         deadline = execution.now() + timeout
@@ -39,7 +39,7 @@ def receive(execution: Stepping, read: Read, timeout: float | None) -> Any:
 
 
 def poll(execution: Stepping, read: Read) -> Any:
-    """Take a message if there is one now."""
+    """Return a message if one has arrived; else None."""
     since = asked_before(execution, _POLL)
     execution.step(_POLL, HEARD, kind="message", recheck_from=since, polls=since is not None)
     message = read()

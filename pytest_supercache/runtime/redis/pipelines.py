@@ -1,8 +1,8 @@
-"""Pipelines without a transaction: each of their commands is a step.
+"""Makes each command of a pipeline without a transaction a step.
 
-Commands of other clients may come in between, so each command takes a step. They are sent one by
-one on the connection that the pipeline holds until its end. Its answers are looked at only when all
-have come, so nothing is parted by those before the last.
+Commands of other clients may interleave, so each command is a step. They are sent one by one on the
+connection that the pipeline holds until its end. The code sees the answers only when all have
+arrived, so only the last answer is a switch point.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,8 +22,8 @@ FEW_CONNECTIONS = "pipelines on a blocking pool of one connection atomic"
 def is_divided(execution: Stepping, pipeline: Any, *, is_atomic: bool) -> bool:
     """Say whether the commands of a pipeline take steps of their own.
 
-    Where all others would wait for the connection that it holds, they do not come in between. Where
-    a pool refuses them instead, or where they have another connection, they do.
+    Where all other actors would wait for the pipeline's connection, they cannot interleave. Where
+    the pool raises an error instead, or where they have another connection, they can.
     """
     commands = pipeline.command_stack
     if is_atomic or len(commands) < 2:
@@ -41,14 +41,14 @@ def is_divided(execution: Stepping, pipeline: Any, *, is_atomic: bool) -> bool:
 def one_by_one(
     pipeline: Any, method: Callable[..., Any], raise_on_error: bool, send: Callable[..., Any]
 ) -> list[Any]:
-    """Let a pipeline send each of its commands alone, and return what all are answered.
+    """Send each command of a pipeline alone, and return all answers.
 
     Args:
-        pipeline: what has collected them.
+        pipeline: the pipeline with its commands.
         method: its ``execute``.
-        raise_on_error: raise the first error that a command is answered.
-        send: takes a command's step; it is given the words, what sends them, and whether it is the
-            last one.
+        raise_on_error: raise the first error among the answers.
+        send: takes a command's step; its arguments are the command's words, the function that sends
+            them, and whether the command is the last one.
     """
     commands, answers = list(pipeline.command_stack), []
 
@@ -68,7 +68,7 @@ def one_by_one(
 async def one_after_another(
     pipeline: Any, method: Callable[..., Any], raise_on_error: bool, send: Callable[..., Any]
 ) -> list[Any]:
-    """Do the same with a pipeline of an asyncio client."""
+    """Do what :func:`one_by_one` does, for a pipeline of an asyncio client."""
     commands, answers = list(pipeline.command_stack), []
 
     def ask() -> Any:
@@ -86,7 +86,7 @@ async def one_after_another(
 
 @contextmanager
 def _alone(pipeline: Any, command: Any, reset: Callable[[], Any]) -> Iterator[None]:
-    """Let a pipeline have one command to send, and keep its connection when it has sent it."""
+    """Give a pipeline one command to send, and let it keep its connection afterwards."""
     pipeline.command_stack = [command]
     pipeline.reset = reset
     try:
@@ -104,7 +104,7 @@ async def _anothing() -> None:
 
 
 def speak(execution: Stepping, pipeline: Any) -> Dialect | None:
-    """Return how the calling actor's node speaks; what a pipeline has collected is said so."""
+    """Return the dialect of the calling actor's node, and translate the pipeline's commands."""
     dialect = execution.dialect()
     if dialect:
         commands = [dialect.sent(arguments(command)) for command in pipeline.command_stack]
@@ -121,6 +121,6 @@ def _replace_commands(pipeline: Any, commands: Sequence[Sequence[Any]]) -> None:
 
 
 def arguments(command: Any) -> Sequence[Any]:
-    """Return a buffered command's words; redis-py has kept them in two shapes."""
+    """Return a buffered command's words, which redis-py versions store in two ways."""
     words: Sequence[Any] = command.args if hasattr(command, "args") else command[0]
     return words

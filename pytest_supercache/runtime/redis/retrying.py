@@ -1,8 +1,8 @@
-"""Retries of Redis clients: off unless the code asks for them, then each is a step.
+"""Disables default retries of Redis clients, and makes each requested retry a step.
 
-redis-py retries three times by default, inside of the call, where nobody could come in between or
-see it. Here only what the code has asked for (``retry=`` of its client) is retried: by the door, so
-that every attempt is a step of its own, which faults and other users can meet.
+redis-py retries three times by default, inside of the call, without a switch point. Here only
+retries that the code requests (``retry=`` of its client) are made: by the door, so that every
+attempt is a step of its own, which faults can strike and other users can precede.
 """
 
 import inspect
@@ -14,20 +14,20 @@ from pytest_supercache.core.fault import is_injected
 from pytest_supercache.runtime.kernel.stepping import Stepping
 
 RETRIES_MAX = 10
-"""More attempts than this are not made; the scope of the verdict says so."""
+"""The maximum number of retries; the scope of the verdict tells when it was reached."""
 
 
 def retry_of(client: Any) -> Any:
-    """Return how a client wants to retry a command; None: not at all."""
+    """Return the retry policy that the code has set on a client; None: there is none."""
     pool = getattr(client, "connection_pool", None)
     retry = getattr(pool, "connection_kwargs", {}).get("retry")
     if retry is None or hasattr(client, "command_stack") or _is_default(retry):
-        return None  # a pipeline starts over: the code has to say it again
+        return None  # a pipeline is reset: the code has to fill it again
     return retry
 
 
 def attempts(execution: Stepping, retry: Any) -> Iterator["Attempt"]:
-    """Yield the attempts that a client makes for a command, until one needs no other."""
+    """Yield the attempts of a client for a command, until one is not to be retried."""
     wanted = 0 if retry is None else int(getattr(retry, "_retries", 0))
     errors = getattr(retry, "_supported_errors", ())
     if wanted < 0 or wanted > RETRIES_MAX:
@@ -42,7 +42,7 @@ def attempts(execution: Stepping, retry: Any) -> Iterator["Attempt"]:
 
 
 class Attempt:
-    """One attempt: ``with attempt:`` keeps the error of a broken connection if another follows."""
+    """One attempt; ``with attempt:`` suppresses an injected error if a retry follows."""
 
     def __init__(self, number: int, errors: tuple[type[BaseException], ...]) -> None:
         self.mark = f" (retry {number})" if number else ""
@@ -59,7 +59,7 @@ class Attempt:
 
 
 def without_default(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a connection that does not retry what nobody asked to retry."""
+    """Return connection arguments with the default retry policy replaced by no retries."""
     retry = arguments.get("retry")
     if retry is None or not _is_default(retry):
         return arguments
@@ -74,7 +74,7 @@ def _is_default(retry: Any) -> bool:
 
 @cache
 def _defaults() -> tuple[Any, ...]:
-    """Return what clients do when nothing is said."""
+    """Return the default retry policies of the clients."""
     import redis
     import redis.asyncio
 

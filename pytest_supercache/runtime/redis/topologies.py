@@ -1,6 +1,6 @@
-"""Names clients that find their servers themselves: of Redis Cluster, and through Sentinel.
+"""Reports clients that discover their servers themselves, by Redis Cluster or Sentinel.
 
-Which server such a client asks is not under control: a slot may move, a replica may lag behind.
+The server that such a client uses is not under control: a slot may move, a replica may lag behind.
 """
 
 import sys
@@ -25,7 +25,7 @@ SENTINEL = (
 
 
 def name_clusters(patches: Patches, package: str, name: str) -> None:
-    """Let clients of a cluster in a package (``redis``, ``valkey.asyncio``) be named when used."""
+    """Patch the cluster clients of ``package`` (such as ``valkey.asyncio``) to report their use."""
     cluster = sys.modules.get(f"{package}.cluster")
     if cluster is None:
         return
@@ -48,7 +48,7 @@ def _named(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def note_question(execution: Stepping, label: str) -> None:
-    """Name a command that asks where servers are."""
+    """Note as a hazard a command that asks for the addresses of servers."""
     name = label.partition(" ")[0]
     if redis_commands.is_of_cluster(name):
         execution.controller.hazard(CLUSTER)
@@ -57,6 +57,6 @@ def note_question(execution: Stepping, label: str) -> None:
 
 
 def note_sentinel(execution: Stepping, pool: Any) -> None:
-    """Name a pool whose connections ask Sentinel where to go."""
+    """Note as a hazard a pool whose connections ask Sentinel for their server."""
     if hasattr(pool, "sentinel_manager"):
         execution.controller.hazard(SENTINEL)

@@ -1,9 +1,9 @@
-"""The grain ``wire``: sending and receiving are steps, and replies may get lost.
+"""Implements the grain ``wire``: sending and receiving are steps, and replies may get lost.
 
-A command is a step when it is sent; at grain ``wire`` its reply, which may be held for as long as
-the schedule says, is received in another. A real server is waited for after every send, so that
-what it has answered and pushed meanwhile is there. So it is known when a client reads from a
-connection on which nothing is under way: then it waits, in virtual time, for an answer to come.
+A command is a step when it is sent; at grain ``wire`` its reply, which may be delayed for as long
+as the schedule says, is received in another. After every send the process waits for a real server,
+until its replies and pushed messages have arrived. So a read from a connection without data in
+flight is detected: the client then waits, in virtual time, for a reply.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,13 +23,13 @@ _CLIENT = frozenset({"wire:client"})
 _UNDER_WAY = frozenset({"wire:under way"})
 
 RECEIVES = Footprint(_CLIENT, _CLIENT)
-"""What receiving touches beside its key: connections, and what the client keeps."""
+"""The footprint of receiving, beside its key: connections, and the client's own cache."""
 
 SENDS = RECEIVES | Footprint(_UNDER_WAY, _UNDER_WAY)
-"""What sending touches beside its key: an answer may come of it."""
+"""The footprint of sending, beside its key: it may cause a reply."""
 
 CACHES = SENDS | Footprint(reads=frozenset({f"{PLACE}:*"}))
-"""What a command of a client touches that is told of every change."""
+"""The footprint of a command of a client that the server notifies of every change."""
 
 _SENDS_ANYTHING = SENDS | Footprint(frozenset({f"{PLACE}:*"}), frozenset({f"{PLACE}:*"}))
 
@@ -41,10 +41,10 @@ CACHED = (
 
 
 class Wire:
-    """What is under way in one check, on connections of one client library.
+    """The data in flight in one check, on connections of one client library.
 
     Args:
-        quiesce: waits until a real server has dealt with all that was sent.
+        quiesce: waits until a real server has processed all that was sent.
         parts: sending and receiving are steps of their own.
     """
 
@@ -53,7 +53,7 @@ class Wire:
         self.parts = parts
 
     def connecting(self, method: Any) -> Any:
-        """Wrap ``connect``: what is said on a new connection are no steps."""
+        """Wrap ``connect``: the commands that set up a new connection are no steps."""
 
         def connect(connection: Any, *args: Any, **options: Any) -> Any:
             channel = channel_for(connection)
@@ -66,7 +66,7 @@ class Wire:
         return connect
 
     def receiving(self, method: Any) -> Any:
-        """Wrap ``read_response``: a reply is a step, or waited for."""
+        """Wrap ``read_response``: receiving a reply is a step, or waits for one."""
 
         def read_response(connection: Any, *args: Any, **options: Any) -> Any:
             channel = channel_of(connection)
@@ -83,9 +83,9 @@ class Wire:
         return read_response
 
     def sent(self, execution: Stepping, connection: Any, send: Callable[[], Any]) -> Any:
-        """Send, and wait until a real server has dealt with it and with what follows from it.
+        """Send, and wait until a real server has processed the command and its consequences.
 
-        What is sent without a command, on a connection in somebody's hands, is a step of its own.
+        Data sent without a command, directly on a connection, is a step of its own.
         """
         if self.parts:
             _send_by_hand(execution, connection)
@@ -95,7 +95,7 @@ class Wire:
 
     @contextmanager
     def under_way(self, execution: Stepping, label: str) -> Iterator[None]:
-        """Know meanwhile of a command that is sent, and whose answer is received, in two steps."""
+        """Register a command while it is in flight, at grain ``wire``."""
         actor = current_actor() if self.parts else None
         if actor is None:
             yield
@@ -108,7 +108,7 @@ class Wire:
 
 
 def note_cached(execution: Stepping) -> None:
-    """Note that a client keeps answers on its side, which only this grain tells the truth about."""
+    """Note that a client caches replies on its side, which is sound at grain ``wire`` only."""
     execution.tracks = True
     if execution.controller.grain != "wire":
         execution.controller.leave_unproven(CACHED)
@@ -129,7 +129,7 @@ def _is_watched(connection: Any) -> bool:
 
 
 def _receive(execution: Stepping, connection: Any) -> None:
-    """Come to the step of a reply, after waiting for it if it is not there."""
+    """Take the step of receiving a reply, after waiting if it has not arrived."""
     actor = current_actor()
     assert actor is not None, "only actors come here"
     label = execution.commands.get(actor.name, "what was sent")
@@ -140,7 +140,7 @@ def _receive(execution: Stepping, connection: Any) -> None:
         if is_step:
             execution.step(f"receive the reply to {label}".rstrip(), RECEIVES, kind="reply")
             if actor.name in execution.commands:
-                execution.commands[actor.name] = ""  # the replies behind it have come with it
+                execution.commands[actor.name] = ""  # the following replies arrived with it
                 execution.received.add(actor.name)
         if _has_data(connection):
             return
@@ -149,7 +149,7 @@ def _receive(execution: Stepping, connection: Any) -> None:
 
 
 def _wait(execution: Stepping, actor: Actor, connection: Any, deadline: float | None) -> None:
-    """Wait until something was sent; who only waits touches nothing that others could see."""
+    """Wait until another step has sent data; waiting itself touches nothing visible to others."""
     announced = execution.announced(
         actor, "wait for a reply: none is under way", Footprint(), "reply", None, deadline,
         recheck_from=len(execution.record.steps),
@@ -169,7 +169,7 @@ def _has_data(connection: Any) -> bool:
 
 
 def _time_out(connection: Any) -> None:
-    """Do what a client does whose socket has been silent for too long."""
+    """Disconnect and raise the client library's TimeoutError, as on a socket timeout."""
     library = type(connection).__module__.partition(".")[0]
     exceptions = import_module("valkey.exceptions" if library == "valkey" else "redis.exceptions")
     connection.disconnect()
