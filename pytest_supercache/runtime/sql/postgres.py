@@ -1,10 +1,10 @@
-"""PostgreSQL: statements, commits and rollbacks of psycopg are steps.
+"""Makes statements, commits and rollbacks of psycopg (PostgreSQL) steps.
 
-The server never makes anybody wait: ``lock_timeout`` is a millisecond, and who meets a lock waits
-at a step of its own, until somebody has written or a transaction has ended. A statement that failed
-so inside of a transaction is taken back to a savepoint, then made again, which finds what
-PostgreSQL would have found after waiting. Which tables a statement touches is not known: it is all
-of them.
+No thread ever waits in the server: ``lock_timeout`` is a millisecond, and an actor that meets a
+lock waits at a step of its own, until another actor has written or a transaction has ended. A
+statement that failed on a lock inside of a transaction is rolled back to a savepoint, then
+repeated, with the result that PostgreSQL would have given after waiting. The tables of a statement
+are not known, so it touches all of them.
 """
 
 import re
@@ -51,17 +51,17 @@ _AT_CONNECT = re.compile(
     r"\s*select\s+((pg_catalog\.version\(\)|current_schema\(\)|1)\s*;?\s*$|.*\bfrom pg_type\b)",
     re.IGNORECASE | re.DOTALL,
 )
-"""What SQLAlchemy asks when it connects: it holds a lock of its own then, so these are no steps."""
+"""Statements of SQLAlchemy at connect: no steps, because it holds a lock of its own then."""
 _NOWAIT = re.compile(r"\bNOWAIT\b", re.IGNORECASE)
 
 _patches = Patches()
-_opened: dict[int, tuple[Any, Tables]] = {}  # connections, and what their transactions touched
+_opened: dict[int, tuple[Any, Tables]] = {}  # connections, and tables of their transactions
 
 _Method = Callable[..., Any]
 
 
 def open() -> list[tuple[Any, Any]]:
-    """Put steps before what psycopg sends."""
+    """Patch psycopg so that its statements are steps."""
     real = psycopg.connect
     connect = _connect(psycopg.Connection.connect)
     _patches.put(psycopg.Connection, "connect", connect)
@@ -79,12 +79,12 @@ def open() -> list[tuple[Any, Any]]:
 
 
 def close() -> None:
-    """Put everything back."""
+    """Restore psycopg."""
     _patches.undo()
 
 
 def close_opened() -> None:
-    """Close what an execution has left open; its transactions are rolled back."""
+    """Close connections that an execution has left open, and roll back their transactions."""
     while _opened:
         connection, _ = _opened.popitem()[1]
         _roll_back(connection)
@@ -92,7 +92,7 @@ def close_opened() -> None:
 
 
 def _roll_back(connection: Any) -> None:
-    """End a transaction and wait for it: who merely hangs up holds its locks for a while."""
+    """Roll back a transaction and wait for it: after a mere disconnect its locks are held on."""
     if not connection.closed and connection.info.transaction_status is not TransactionStatus.IDLE:
         connection.pgconn.exec_(b"ROLLBACK")
 
@@ -119,7 +119,7 @@ def _connect(connect: _Method) -> _Method:
 
 
 def _named(method: _Method) -> _Method:
-    """Let a call through that is not controlled, and name it."""
+    """Wrap a call that is not controlled, to report it as a hazard."""
 
     @wraps(method)
     def named(*args: Any, **kwargs: Any) -> Any:
@@ -175,19 +175,19 @@ def _statement(method: _Method) -> _Method:
 
 
 def _is_own_affair(bare: str, words: list[str]) -> bool:
-    """Say whether nobody else can see what statements do, nor be seen by them."""
+    """Say whether statements are independent of all other connections."""
     return set(words) <= _OWN_AFFAIR and not _EXPLAINS_BY_DOING.search(bare)
 
 
 def _can_be_made_again(connection: Any, words: list[str]) -> bool:
-    """Say whether all that several statements did can be undone when one of them meets a lock."""
+    """Say whether several statements can all be undone when one of them meets a lock."""
     if connection.info.transaction_status is TransactionStatus.INTRANS:
         return not _MOVES_SAVEPOINTS & set(words)
     return not (_ENDS | {"PREPARE"}) & set(words[:-1])
 
 
 def _once(execution: Stepping, call: Callable[[], Any]) -> Any:
-    """Make several statements that cannot be made again; a lock in the midst is named."""
+    """Execute several statements that cannot be repeated; a lock among them is a hazard."""
     try:
         return call()
     except psycopg.errors.LockNotAvailable:
@@ -200,7 +200,7 @@ def _once(execution: Stepping, call: Callable[[], Any]) -> Any:
 
 
 def _attempt(connection: Any, call: Callable[[], Any]) -> Any:
-    """Make a statement so that it can be made again when it met a lock."""
+    """Execute a statement so that it can be repeated if it meets a lock."""
     before = connection.info.transaction_status
     if before is TransactionStatus.INTRANS:
         connection.pgconn.exec_(b"SAVEPOINT supercache")
@@ -265,7 +265,7 @@ def _end(method: _Method, word: str) -> _Method:
 
 
 def _leave(method: _Method) -> _Method:
-    """The end of ``with connection.transaction():`` sends its COMMIT by itself."""
+    """Wrap the end of ``with connection.transaction():``, which sends COMMIT or ROLLBACK itself."""
 
     @wraps(method)
     def leave(transaction: Any, kind: Any, error: Any, traceback: Any) -> Any:
@@ -283,7 +283,7 @@ def _leave(method: _Method) -> _Method:
 
 
 def _released(connection: Any) -> Tables | None:
-    """What the end of a transaction lets others see and lock; None: it has done nothing."""
+    """Return the tables that a transaction's end unlocks or publishes; None: it touched none."""
     _, touched = _opened.get(identity(connection), (None, Tables()))
     if not touched.reads | touched.writes:
         return None
@@ -291,7 +291,7 @@ def _released(connection: Any) -> Tables | None:
 
 
 def _only_reads(text: str) -> bool:
-    """Say whether a SELECT can write nothing: it locks no rows and calls nothing unknown."""
+    """Say whether a SELECT is read-only: it locks no rows and calls only known functions."""
     called = {name.lower() for name in _CALL.findall(text)}
     return not _WRITES_TOO.search(text) and called <= _HARMLESS
 

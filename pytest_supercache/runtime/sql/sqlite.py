@@ -1,10 +1,10 @@
-"""SQLite: statements, commits and rollbacks of its connections are steps.
+"""Makes statements, commits and rollbacks of SQLite connections steps.
 
-The classes of `sqlite3` cannot be changed, so ``sqlite3.connect`` makes subclasses of them. Which
-tables a statement touches is said by SQLite itself when it compiles the statement (triggers and
-views included). A SELECT reads all of its rows in its step: inside of a transaction they are those
-of that moment anyway. When SQLite would ask its busy handler is a rule of its own: never for who
-reads already and wants to write (docs/adapters.md, "SQLite").
+The classes of `sqlite3` cannot be patched, so ``sqlite3.connect`` returns instances of subclasses.
+SQLite itself reports the tables of a statement when it compiles it (triggers and views included).
+A SELECT reads all of its rows in its step: inside of a transaction they are a snapshot anyway.
+SQLite calls its busy handler by a rule of its own: never for a connection that holds a read lock
+and wants to write (docs/adapters.md, "SQLite").
 """
 
 import re
@@ -43,12 +43,12 @@ _BUSY_PRAGMA = re.compile(r"PRAGMA\s+(\w+\.)?busy_timeout\s*[=(]\s*(-?\d+)", re.
 _SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
 
 _DECLARED = ("diskcache.", "django.db.")
-"""Libraries whose watched calls hold all of their statements."""
+"""Libraries whose watched calls contain all of their statements."""
 
 _real_connect = sqlite3.connect
 _patches = Patches()
 _opened: list["Connection"] = []
-_schema = [0]  # moves with every statement that may change a table's definition
+_schema = [0]  # increases with every statement that may change the schema
 
 
 def connect(*args: Any, **kwargs: Any) -> Any:
@@ -60,7 +60,7 @@ def connect(*args: Any, **kwargs: Any) -> Any:
     options["factory"] = joined(options.get("factory") or sqlite3.Connection, Connection)
     timeout, options["timeout"] = options.get("timeout", 5.0), 0
     checks_thread = options.get("check_same_thread", True)
-    options["check_same_thread"] = False  # checked here, so that we may close it from elsewhere
+    options["check_same_thread"] = False  # checked here, so that another thread may close it
     connection: Any = _real_connect(**options)
     if not isinstance(connection, Connection):
         execution.controller.hazard(
@@ -73,19 +73,19 @@ def connect(*args: Any, **kwargs: Any) -> Any:
 
 
 def open() -> list[tuple[Any, Any]]:
-    """Put our ``connect`` in the place of the real one."""
+    """Replace ``sqlite3.connect``."""
     for module in (sqlite3, sqlite3.dbapi2):
         _patches.put(module, "connect", connect)
     return [(_real_connect, connect)]
 
 
 def close() -> None:
-    """Put the real one back."""
+    """Restore ``sqlite3.connect``."""
     _patches.undo()
 
 
 def close_opened() -> None:
-    """Close what an execution has left open; its transactions are rolled back."""
+    """Close connections that an execution has left open, and roll back their transactions."""
     while _opened:
         sqlite3.Connection.close(_opened.pop())
 
@@ -94,7 +94,7 @@ class Connection(sqlite3.Connection):
     """A connection whose statements are steps while an execution runs."""
 
     def begin(self, timeout: float, *, checks_thread: bool) -> None:
-        """Take over what the code wanted of the connection."""
+        """Keep the connection options of the code, and prepare the connection."""
         self.lock_timeout = timeout
         self._thread = threading.current_thread() if checks_thread else None
         self._touched = Tables()  # written in the present transaction
@@ -103,12 +103,12 @@ class Connection(sqlite3.Connection):
         self._schema = _schema[0]
         self._heard: dict[str, set[str]] = {"reads": set(), "writes": set()}
         sqlite3.Connection.set_authorizer(self, self._hear)
-        with suppress(sqlite3.Error):  # locked, or no database: the first statement will say so
-            self._plain("PRAGMA synchronous = OFF")  # nobody pulls the plug here
+        with suppress(sqlite3.Error):  # locked, or no database: the first statement will raise it
+            self._plain("PRAGMA synchronous = OFF")  # no power failures here
 
     @property
     def never_waits(self) -> bool:
-        """Say whether a lock is an error at once, because the code has set no time to wait."""
+        """Whether a lock is an error at once, because the code has set no timeout."""
         return self.lock_timeout <= 0
 
     def cursor(self, factory: Any = None) -> Any:
@@ -116,19 +116,19 @@ class Connection(sqlite3.Connection):
         return super().cursor(joined(factory or sqlite3.Cursor, Cursor))
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
-        """Carry out a statement on a new cursor."""
+        """Execute a statement on a new cursor."""
         return self.cursor().execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Any, /) -> Any:
-        """Carry out a statement for several sets of parameters on a new cursor."""
+        """Execute a statement for several sets of parameters on a new cursor."""
         return self.cursor().executemany(sql, parameters)
 
     def executescript(self, sql_script: str, /) -> Any:
-        """Carry out a script on a new cursor."""
+        """Execute a script on a new cursor."""
         return self.cursor().executescript(sql_script)
 
     def set_authorizer(self, authorizer_callback: Any) -> None:
-        """Let the code's own authorizer decide, after we have heard."""
+        """Install the code's own authorizer, which decides, behind the one that records tables."""
         if authorizer_callback is None:
             super().set_authorizer(self._hear)
             return
@@ -140,22 +140,22 @@ class Connection(sqlite3.Connection):
         super().set_authorizer(both)
 
     def commit(self) -> None:
-        """Commit: what was written becomes visible to others."""
+        """Commit, which makes the writes visible to other connections."""
         self._end("COMMIT", super().commit)
 
     def rollback(self) -> None:
-        """Roll back: the lock is free again."""
+        """Roll back, which releases the lock."""
         self._end("ROLLBACK", super().rollback)
 
     def close(self) -> None:
-        """Close; an open transaction is rolled back."""
+        """Close the connection, and roll back an open transaction."""
         if self in _opened:
             self._end("ROLLBACK", super().close)
             _opened.remove(self)
         super().close()
 
     def backup(self, *args: Any, **kwargs: Any) -> None:
-        """Copy everything to another database, in one step."""
+        """Copy the database to another one, in one step."""
         self.perform("backup", EVERYTHING, lambda: super(Connection, self).backup(*args, **kwargs))
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
@@ -179,7 +179,7 @@ class Connection(sqlite3.Connection):
         return self.perform(word, self._touched, end, ends=True)
 
     def statement(self, sql: str, parameters: Any, call: Callable[[], Any]) -> Any:
-        """Carry out one statement as a step, if others can see it or be seen by it."""
+        """Execute one statement, as a step if it may interact with other connections."""
         word = first_word(sql)
         if word == "PRAGMA":
             return self._pragma(sql, call)
@@ -203,7 +203,7 @@ class Connection(sqlite3.Connection):
         if re.search(r"\bIMMEDIATE\b", sql, re.IGNORECASE):
             return self.perform("BEGIN IMMEDIATE", Tables(), call, begins=True)
         self._touched, self._holds = Tables(), False
-        return call()  # deferred: it holds nothing yet
+        return call()  # deferred: it holds no lock yet
 
     def _pragma(self, sql: str, call: Callable[[], Any]) -> Any:
         if _SHARED_PRAGMA.search(sql):
@@ -243,7 +243,7 @@ class Connection(sqlite3.Connection):
         def must_wait(error: BaseException) -> Footprint | None:
             if not is_busy(error) or (only_reads and writes and not ends):
                 return None
-            if ends:  # it keeps new readers out meanwhile
+            if ends:  # it blocks new readers meanwhile
                 return EVERYTHING.footprint(reads_lock=True, writes_lock=True)
             return footprint
 
@@ -257,11 +257,11 @@ class Connection(sqlite3.Connection):
         return answer
 
     def _begins_itself(self) -> bool:
-        """Say whether a statement that writes begins a transaction (`sqlite3` does that)."""
+        """Say whether `sqlite3` begins a transaction for a statement that writes."""
         return self.isolation_level is not None or getattr(self, "autocommit", -1) is False
 
     def _check_thread(self) -> None:
-        present = threading.current_thread()  # not its number: that of an actor may come again
+        present = threading.current_thread()  # not its id: an actor's may be reused
         if self._thread is not None and self._thread is not present:
             raise sqlite3.ProgrammingError(
                 "SQLite objects created in a thread can only be used in that same thread. The "
@@ -272,14 +272,14 @@ class Connection(sqlite3.Connection):
     # -- what a statement touches ------------------------------------------------------------------
 
     def tables_of(self, sql: str, parameters: Any) -> Tables:
-        """Ask SQLite which tables a statement may touch; everything when it cannot say."""
+        """Return the tables that a statement may touch by SQLite; all if it cannot be compiled."""
         if self._schema != _schema[0]:
             self._compiled.clear()
             self._schema = _schema[0]
         if sql not in self._compiled:
             try:
                 found = self._compile(sql, parameters)
-            except sqlite3.Error:  # locked, or wrong: then the statement itself will say so
+            except sqlite3.Error:  # locked, or wrong: the statement itself will raise it
                 return EVERYTHING
             self._compiled[sql] = found
         return self._compiled[sql]
@@ -290,11 +290,11 @@ class Connection(sqlite3.Connection):
         sqlite3.Connection.cursor(self, sqlite3.Cursor).execute(f"EXPLAIN {sql}", parameters)
         reads, writes = (frozenset(self._heard[kind]) for kind in ("reads", "writes"))
         if writes and self._plain("PRAGMA foreign_keys") == [(1,)]:
-            return EVERYTHING  # the tables that keys refer to are not named
+            return EVERYTHING  # tables that foreign keys refer to are not reported
         return Tables(reads=reads, writes=writes)
 
     def _plain(self, sql: str) -> list[Any]:
-        """Ask for a setting of this connection, or change it: no step."""
+        """Read or change a setting of this connection, without a step."""
         cursor = sqlite3.Connection.cursor(self, sqlite3.Cursor)
         cursor.row_factory = None
         return cursor.execute(sql).fetchall()
@@ -307,7 +307,7 @@ class Connection(sqlite3.Connection):
 
 
 def _declares_its_calls() -> bool:
-    """Say whether the statement belongs to a call that an adapter declares as one step."""
+    """Say whether the statement is part of a call that an adapter declares as one step."""
     actor = current_actor()
     if actor is None or not actor.inherited:
         return False

@@ -1,7 +1,7 @@
-"""SQLite cursors: they hold the rows that their statement read in its step.
+"""Defines SQLite cursors that hold the rows which their statement read in its step.
 
-Inside of a transaction these are the rows of that moment anyway; outside of one the read lock would
-last until the last row is fetched, which is simplified here: it ends with the step.
+Inside of a transaction these rows are a snapshot anyway; outside of one the read lock would last
+until the last row is fetched, which is simplified here: it ends with the step.
 """
 
 import sqlite3
@@ -20,16 +20,16 @@ class Cursor(sqlite3.Cursor):
     _rows: list[Any] | None = None
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
-        """Carry out a statement."""
+        """Execute a statement."""
         return self._carry_out(sql, parameters, super().execute, parameters)
 
     def executemany(self, sql: str, parameters: Any, /) -> Any:
-        """Carry out a statement for several sets of parameters, in one step."""
+        """Execute a statement for several sets of parameters, in one step."""
         sets = list(parameters)
         return self._carry_out(sql, sets[0] if sets else (), super().executemany, sets)
 
     def executescript(self, sql_script: str, /) -> Any:
-        """Carry out a script in one step; a lock in the midst of it cannot be waited for."""
+        """Execute a script in one step; a lock within it is a hazard, not a wait."""
 
         def call() -> Any:
             try:
@@ -78,13 +78,13 @@ class Cursor(sqlite3.Cursor):
         return [self._rows.pop() for _ in range(min(count, len(self._rows)))]
 
     def fetchall(self) -> list[Any]:
-        """Return the rows that are left."""
+        """Return the remaining rows."""
         if self._rows is None:
             return super().fetchall()
         return self.fetchmany(len(self._rows))
 
     def __iter__(self) -> Any:
-        """Iterate over the rows that are left."""
+        """Iterate over the remaining rows."""
         return self
 
     def __next__(self) -> Any:
@@ -100,9 +100,9 @@ _made: dict[Any, Any] = {}
 
 
 def joined(wanted: Any, ours: type) -> Any:
-    """Return a class that is what the code wants, with our methods below its own."""
+    """Return a subclass of the code's class ``wanted``, with ``ours`` as its base, too."""
     if not isinstance(wanted, type) or issubclass(wanted, ours):
-        return wanted  # a function: what it makes is its own
+        return wanted  # a function: its result is not changed
     if wanted is ours.__mro__[1]:
         return ours
     if wanted not in _made:
@@ -111,6 +111,6 @@ def joined(wanted: Any, ours: type) -> Any:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Say whether SQLite would wait, or is told not to: another connection has a lock."""
+    """Say whether an error means that another connection has a lock for which SQLite would wait."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code != _SNAPSHOT and code & 0xFF in {5, 6}

@@ -1,7 +1,8 @@
-"""SQL statements as steps: which tables they touch, and how they wait for locks.
+"""Takes the steps of SQL statements, with the tables they touch and their waits for locks.
 
-A database never makes a thread wait here: its own lock wait is 0. Who meets a lock waits at a step
-of its own, until somebody has written the lock or the time-out that the code has set is over.
+No thread ever waits in a database: the database's own lock timeout is 0. An actor that meets a lock
+waits at a step of its own, until another step has written the lock or the timeout set by the code
+is over.
 """
 
 import re
@@ -15,7 +16,7 @@ from pytest_supercache.runtime.kernel.stepping import CallSteps, Stepping
 
 PLACE = "origin"
 LOCK = frozenset({"database:lock"})
-"""What decides who may write: one for all databases, which is more than each needs."""
+"""The resource of the write lock: one for all databases, which is coarser than needed."""
 
 _SPACE = re.compile(r"(\s|--[^\n]*(\n|$)|/\*.*?\*/|[(;])*", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_]+")
@@ -29,7 +30,7 @@ class Tables:
     writes: frozenset[str] = frozenset()
 
     def footprint(self, *, reads_lock: bool, writes_lock: bool) -> Footprint:
-        """Return the footprint of a step that touches them."""
+        """Return the footprint of a step that touches these tables."""
         reads, writes = _resources(self.reads), _resources(self.writes)
         if reads_lock or writes_lock:
             reads |= LOCK
@@ -38,12 +39,12 @@ class Tables:
         return Footprint(reads | writes, writes)
 
     def __or__(self, other: "Tables") -> "Tables":
-        """Join what two statements touch."""
+        """Return the tables that either of two statements touches."""
         return Tables(reads=self.reads | other.reads, writes=self.writes | other.writes)
 
     @property
     def shown(self) -> str:
-        """Their names, for the label of a step."""
+        """The names of the tables, for the label of a step."""
         return ", ".join(sorted(self.reads | self.writes))
 
 
@@ -55,7 +56,7 @@ def _resources(tables: Iterable[str]) -> frozenset[str]:
 
 
 def first_word(statement: str) -> str:
-    """Return the first word of a statement in upper case, without comments before it."""
+    """Return the first word of a statement in upper case, after skipping comments."""
     start = _SPACE.match(statement)
     assert start is not None, "the pattern matches nothing too"
     word = _WORD.match(statement, start.end())
@@ -73,18 +74,18 @@ def perform(
     timeout: float | None,
     is_step: bool = True,
 ) -> Any:
-    """Take the step of a statement; as long as it meets a lock, wait and take it again.
+    """Take the step of a statement; as long as it meets a lock, wait and repeat it.
 
     Args:
-        execution: the one that runs.
-        label: names the step.
-        footprint: what the statement may touch.
-        call: carries it out without waiting for locks.
-        failure: makes the error of a database that broke.
-        must_wait: says what a statement that failed so touches while it waits; None: it does not.
-        timeout: the virtual seconds after which it does not wait any longer; 0 or less: it does not
-            wait at all; None: for ever.
-        is_step: False when it is a part of the step before; it may have to wait all the same.
+        execution: the running execution.
+        label: the name of the step.
+        footprint: the resources that the statement may touch.
+        call: executes the statement without waiting for locks.
+        failure: makes the error of a broken database.
+        must_wait: returns the footprint of waiting after this error; None: do not wait.
+        timeout: the virtual seconds after which it stops waiting; 0 or less: it never
+            waits; None: it waits for ever.
+        is_step: False when the statement is part of the step before; it may still have to wait.
     """
     deadline = None if timeout is None else execution.now() + timeout
     never_waits = timeout is not None and timeout <= 0

@@ -1,9 +1,9 @@
-"""Functions that a framework runs on its threads under an event loop are actors.
+"""Makes functions that a framework runs on worker threads of an event loop actors.
 
 Starlette and FastAPI hand synchronous endpoints and dependencies to ``anyio.to_thread.run_sync``,
-whose threads are shared by all requests. Here each call gets a thread of its own, which has the
-same effect on whoever awaits it: its start and its end are steps, and awaiting it is one that waits
-for the end. So a search knows what comes after what.
+whose threads are shared by all requests. Here each call gets a thread of its own, with the same
+effect on the awaiting task: its start and its end are steps, and awaiting it is a step that waits
+for the end. So a search knows their happens-before order.
 """
 
 from collections.abc import Callable
@@ -29,18 +29,18 @@ _patches = Patches()
 
 
 def open() -> list[tuple[Any, Any]]:
-    """Put our ``run_sync`` in the place of the real one."""
+    """Replace ``anyio.to_thread.run_sync``."""
     _patches.put(anyio.to_thread, "run_sync", run_sync)
     return [(_real_run_sync, run_sync)]
 
 
 def close() -> None:
-    """Put the real one back."""
+    """Restore ``anyio.to_thread.run_sync``."""
     _patches.undo()
 
 
 def close_opened() -> None:
-    """Nothing is left open: threads of an execution end with it."""
+    """Do nothing: threads of an execution end with it."""
 
 
 async def run_sync(
@@ -66,7 +66,7 @@ async def run_sync(
 
 
 def _is_alone(actor: Actor) -> bool:
-    """Say whether nobody else runs: then the function may as well run here."""
+    """Say whether no other actor runs, so that the function can run on the calling thread."""
     if isinstance(actor, TaskActor):
         return actor.dismissed or not actor.home.racing
     return actor.direct
