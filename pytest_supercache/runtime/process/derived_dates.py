@@ -1,9 +1,9 @@
-"""Classes of dates and times that are made while time is virtual.
+"""Gives subclasses of date and time classes the real bases while time is virtual.
 
-The stand-ins of freezegun have a metaclass, which is in the way of a metaclass that code gives its
-class, and which takes any date for an instance of a derived class. So class statements get the real
-classes as bases: `today` asks `time.time`, which shows virtual time, and what asks the system's
-clock below Python is asked here.
+freezegun's substitutes have a metaclass, which conflicts with a metaclass of the user's class, and
+which takes any date for an instance of a derived class. So class statements get the real classes as
+bases: `today` calls `time.time`, which shows virtual time, and methods that read the system's clock
+in C are overridden here.
 """
 
 import builtins
@@ -20,7 +20,7 @@ from pytest_supercache.runtime.kernel.patches import Patches
 
 @contextmanager
 def derived_from_real_dates() -> Iterator[None]:
-    """Give class statements bases without freezegun's metaclass."""
+    """Replace the bases of class statements by classes without freezegun's metaclass."""
     import freezegun.api
 
     bases = {
@@ -41,7 +41,7 @@ def _building(real: Callable[..., Any], others: dict[int, Any]) -> Callable[...,
 
 
 def _shows_virtual_time(real: type[dt.datetime]) -> type[dt.datetime]:
-    """Return the class of instants with methods that show virtual time; it has no metaclass."""
+    """Return a subclass of ``datetime`` whose methods show virtual time, without a metaclass."""
 
     def now(cls: type[dt.datetime], tz: dt.tzinfo | None = None) -> dt.datetime:
         return cls.fromtimestamp(time.time(), tz)

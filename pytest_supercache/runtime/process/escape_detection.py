@@ -1,10 +1,10 @@
-"""Notices foreign connections, look-ups, datagrams, threads and processes of code under test.
+"""Detects foreign connections, look-ups, datagrams, threads and processes of code under test.
 
-They are let through and named, so that the run says UNKNOWN with a reason. A `ThreadPool` of
-`multiprocessing` alone gets no threads: it would wait for all of them when it ends. Sockets and
-processes are heard through Python's audit events; threads have none on 3.11, so their start is
-wrapped, and those that code under test starts are taken under control (`threads`).
-``Condition.wait`` is wrapped too: below it real queues, barriers and futures wait for real.
+They are allowed and reported, so that the verdict is UNKNOWN with a reason. Only a `ThreadPool` of
+`multiprocessing` gets no threads: it would wait for all of them when it ends. Audit events report
+sockets and processes; threads have none on Python 3.11, so their start is wrapped, and threads that
+code under test starts become actors (`threads`). ``Condition.wait`` is wrapped, too, because real
+queues, barriers and futures wait in it.
 """
 
 import sys
@@ -28,19 +28,19 @@ from pytest_supercache.runtime.sync import threads
 _DATAGRAMS = frozenset({"socket.sendto", "socket.sendmsg"})
 _PROCESSES = frozenset({"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"})
 _HEARD = _DATAGRAMS | _PROCESSES | look_ups.EVENTS | {"socket.connect"}
-"""Audit events that say where code under test leaves what is controlled."""
+"""Audit events by which code under test may escape control."""
 
 _STEPWISE = frozenset({"pymemcache.client.base"})
-"""Clients whose every request is a declared step: their server answers to nobody else.
+"""Clients whose every request is a declared step: no other client has their server.
 
-That a connection fails is named where it is made.
+A failed connection is reported where it is made.
 """
 
 _CLIENTS = ("redis.", "valkey.", "fakeredis.", "pymemcache.", LAYERS)
-"""Modules of clients that are under control."""
+"""Modules of controlled clients."""
 
 _NAMED_WHERE_THEY_CONNECT = ("pymemcache.", "psycopg.")
-"""Modules of clients that are under control, and are named if their server cannot be reached."""
+"""Modules of controlled clients that report an unreachable server themselves."""
 
 _Method = Callable[..., Any]
 
@@ -50,7 +50,7 @@ _starting: list[int] = []  # threads that are inside Thread.start
 
 @contextmanager
 def surroundings_watched(own_addresses: frozenset[Any]) -> Iterator[None]:
-    """Name what leads out of control; a connection to ``own_addresses`` does not.
+    """Report calls that escape control; connections to ``own_addresses`` do not.
 
     An address is a path, or a host and a port.
     """
@@ -94,7 +94,7 @@ def _named_start(start: _Method) -> _Method:
 
 
 def _is_of_thread_pool(thread: threading.Thread) -> bool:
-    """Say whether a ``multiprocessing.pool.ThreadPool`` starts a thread, for work or for itself."""
+    """Say whether a thread belongs to a ``multiprocessing.pool.ThreadPool``."""
     target = getattr(thread, "_target", None)
     return getattr(target, "__module__", None) == "multiprocessing.pool"
 
@@ -138,7 +138,7 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
             _name_look_up(host)
     elif event in _PROCESSES:
         _name_start("a process")
-    elif args[1] is not None:  # else it is connected, which was heard
+    elif args[1] is not None:  # else it is connected, which was reported
         _name_datagram(args[1])
 
 
@@ -184,7 +184,7 @@ def _name_datagram(address: Any) -> None:
 
 
 def _is_by(clients: tuple[str, ...], frame: Any) -> bool:
-    """Say whether the code that caused an event is of one of these modules."""
+    """Say whether code of one of the modules ``clients`` caused an event."""
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
         is_between = name.partition(".")[0] in sys.stdlib_module_names or name.startswith(RUNTIME)
@@ -195,7 +195,7 @@ def _is_by(clients: tuple[str, ...], frame: Any) -> bool:
 
 
 def _calls_are_declared() -> bool:
-    """Say whether calls are declared that lead to the existing cache, or may."""
+    """Say whether any declared call goes to the existing cache, or may do so."""
     return any(callable(w.layer) or w.layer == "existing_cache" for w in REGISTRY.watches.values())
 
 

@@ -1,4 +1,4 @@
-"""Hashes module-level data of code under test, to name what has changed."""
+"""Hashes module-level data of code under test, to name the globals that have changed."""
 
 import sys
 from collections import deque
@@ -19,12 +19,12 @@ from pytest_supercache.runtime.process.state import SWAPPABLE
 
 
 def fingerprint() -> dict[str, int]:
-    """Sum up the module-level data of all code under test: name -> a hash of the content."""
+    """Return a hash of each module-level data object of code under test, by name."""
     return on_a_fresh_stack(partial(_fingerprint, _is_data))
 
 
 def memo_sizes() -> dict[str, int]:
-    """Do what :func:`fingerprint` does, for ``functools.lru_cache`` objects only."""
+    """Return what :func:`fingerprint` does, for ``functools.lru_cache`` objects only."""
     return on_a_fresh_stack(partial(_fingerprint, _is_memo))
 
 
@@ -39,15 +39,15 @@ def _fingerprint(is_wanted: Callable[[Any], bool]) -> dict[str, int]:
 
 
 def changed_globals(before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
-    """Name the module globals whose content differs between two fingerprints."""
+    """Return the names of the module globals whose content differs between two fingerprints."""
     return sorted(name for name in after if before.get(name) != after[name])
 
 
 def of_the_project(names: Iterable[str]) -> list[str]:
-    """Return the names of objects that the project made, each object once.
+    """Return the names of objects that the project created, each object once.
 
-    Objects of a library whose state has a table are left out: the table keeps it apart. What
-    several modules have imported is named where it was met first.
+    Objects of a library whose state has a table are omitted: the table separates it per node. An
+    object that several modules have imported has the first of its names.
     """
     found: dict[int, str] = {}
     for name in names:
@@ -59,7 +59,7 @@ def of_the_project(names: Iterable[str]) -> list[str]:
 
 
 def not_deterministic(error: NotDeterministicError, before: Mapping[str, int]) -> str:
-    """Write why nothing can be concluded, with the module globals that may be the reason."""
+    """Return why nothing can be concluded, with the module globals that may be the cause."""
     changed = changed_globals(before, fingerprint())
     hint = ""
     if changed:
@@ -80,17 +80,17 @@ def _is_data(value: Any) -> bool:
 
 
 class _Hashing:
-    """Hashes of content, made without running code of the objects.
+    """Hashes the content of objects without running their code.
 
-    Not more of an object is looked at than ``_DEPTH_MAX`` levels and ``_ITEMS_MAX`` items of each.
-    What was met before is known by its identity, so nobody keeps this for longer than one walk.
+    At most ``_DEPTH_MAX`` levels of an object, and ``_ITEMS_MAX`` items of each, are hashed. Hashes
+    are cached by identity, so an instance must not be used for more than one walk.
     """
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], int] = {}
 
     def of(self, value: Any, depth: int) -> int:
-        """Return the hash of a value, looked into ``depth`` levels deep."""
+        """Return the hash of a value, down to ``depth`` levels."""
         value = unwatched(value)
         kind = type(value)
         for base, shown in _PLAIN.items():

@@ -1,8 +1,8 @@
 """Runs the garbage collector between executions, never within one.
 
-When it comes depends on how much the whole process has made. In the midst of an execution it would
-empty weak references, and call destructors on whichever thread had the baton, at other steps in
-every run.
+The time of a collection depends on the allocations of the whole process. During an execution it
+would clear weak references, and call destructors on the thread with the baton, at a different step
+in every run.
 """
 
 import gc
@@ -15,31 +15,31 @@ from pytest_supercache.runtime.kernel.controller import Controller
 
 
 def let_go(controller: Controller, body: Actor) -> None:
-    """Open the circles of an execution: what it holds, descriptors too, shall go with it."""
+    """Break the reference cycles of an execution, so that its resources are freed with it."""
     controller.record.snapshot = None
     if controller.memory is not None:
         controller.memory.let_go()
         controller.memory = None
     for actor in (body, *controller.actors.values()):
-        actor.error = None  # its traceback leads to the code that has the actor
+        actor.error = None  # its traceback refers back to the actor
 
 
 class Collector:
-    """The collector of cyclic garbage during one check: it may come while an execution is set up.
+    """The garbage collector during one check, enabled only while an execution is set up.
 
-    Then most of what the last one made is gone, and there is little to look at.
+    By then most objects of the last execution are freed, so that a collection is short.
     """
 
     def __init__(self) -> None:
         self.is_on = gc.isenabled()
 
     def may_come(self) -> None:
-        """Let it come when it is due."""
+        """Enable the collector, if it was enabled before the check."""
         if self.is_on:
             gc.enable()
 
     def rests(self) -> None:
-        """Let it not come before it may again."""
+        """Disable the collector until :meth:`may_come`."""
         gc.disable()
 
 
@@ -53,9 +53,9 @@ _in_use = 0  # blocks of memory after the last full collection, or before the fi
 
 @contextmanager
 def collector_at_rest() -> Iterator[Collector]:
-    """Let the collector rest; what was there before is none of its business until the end."""
+    """Disable the collector, and exclude all existing objects from it until the end."""
     collector = Collector()
-    is_frozen = gc.get_freeze_count() > 0  # by somebody else
+    is_frozen = gc.get_freeze_count() > 0  # by other code
     try:
         if not is_frozen:
             _freeze(may_collect=collector.is_on)
@@ -68,10 +68,10 @@ def collector_at_rest() -> Iterator[Collector]:
 
 
 def _freeze(*, may_collect: bool) -> None:
-    """Put all objects aside; collect the garbage among them when it may have become much.
+    """Freeze all objects, after a collection if the garbage among them may have become large.
 
-    What was put aside counts as old from then on, and as looked at. So the collector alone would
-    never see the garbage of a process that runs one check after another.
+    Frozen objects count as old and as examined from then on. So the collector alone would never
+    find the garbage of a process that runs one check after another.
     """
     global _in_use
     if not _in_use:

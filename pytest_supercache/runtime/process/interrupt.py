@@ -1,8 +1,8 @@
-"""Lets Ctrl-C end a check even where Python would swallow it, in a destructor.
+"""Lets Ctrl-C end a check even in a destructor, where Python would swallow it.
 
-What ``__del__`` or a weak reference's callback raises is reported to ``sys.unraisablehook`` and
-dropped, KeyboardInterrupt too (docs.python.org, ``object.__del__``), and an execution leaves many
-objects to be destroyed.
+An error in ``__del__`` or in a weak reference's callback, KeyboardInterrupt included, is reported
+to ``sys.unraisablehook`` and dropped (docs.python.org, ``object.__del__``), and an execution leaves
+many objects to be destroyed.
 """
 
 import sys
@@ -13,15 +13,15 @@ from typing import Any
 
 
 class CtrlC:
-    """Remembers a KeyboardInterrupt of the main thread that was dropped; leaves all others."""
+    """Remembers a dropped KeyboardInterrupt of the main thread; passes other errors on."""
 
     def __init__(self) -> None:
         self.before = sys.unraisablehook
-        """The hook that hears of all other errors."""
+        """The hook that receives all other errors."""
         self._was_dropped = False
 
     def hear(self, unraisable: Any) -> None:
-        """Take the place of ``sys.unraisablehook``."""
+        """Handle an error as ``sys.unraisablehook``."""
         is_main = threading.get_ident() == threading.main_thread().ident
         if is_main and issubclass(unraisable.exc_type, KeyboardInterrupt):
             self._was_dropped = True
@@ -37,7 +37,7 @@ class CtrlC:
 
 @contextmanager
 def ctrl_c_heard() -> Iterator[CtrlC]:
-    """Let no Ctrl-C be forgotten meanwhile, if this is the thread in which it is raised."""
+    """Raise a dropped Ctrl-C at the end, if this is the main thread, where it is raised."""
     ctrl_c = CtrlC()
     if threading.get_ident() != threading.main_thread().ident:
         yield ctrl_c
@@ -48,4 +48,4 @@ def ctrl_c_heard() -> Iterator[CtrlC]:
     finally:
         if sys.unraisablehook is hear:
             sys.unraisablehook = ctrl_c.before
-        ctrl_c.raise_dropped()  # whatever else has happened may be what became of it
+        ctrl_c.raise_dropped()  # any other error may be a consequence of it

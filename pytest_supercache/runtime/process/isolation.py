@@ -1,8 +1,8 @@
 """Imports modules anew for each node, for state that cannot be swapped in place.
 
-In production nodes are processes, and each has its own copy of every module. Here they share one,
-and so what ``state=`` cannot take apart (a C object, state hidden in closures) would be shared too.
-An isolated module is imported anew for each node of each execution, which is slower.
+In production nodes are processes, and each has its own copy of every module. Here they share one
+process, so state that ``state=`` cannot separate (a C object, state in closures) would be shared,
+too. An isolated module is imported anew for each node of each execution, which is slower.
 """
 
 import sys
@@ -21,8 +21,8 @@ class Isolation:
     """The isolated modules of one system.
 
     Args:
-        names: modules; what is inside a package belongs to it.
-        prepare: is given each new copy, to put steps and locks into it.
+        names: the modules to isolate; a package includes its submodules.
+        prepare: called with the new copies, to put steps and locks into them.
     """
 
     def __init__(self, names: Iterable[str], prepare: Callable[[Modules], None]) -> None:
@@ -41,22 +41,22 @@ class Isolation:
 
     @property
     def is_used(self) -> bool:
-        """Whether there is any module to exchange."""
+        """Whether there is any module to isolate."""
         return bool(self._names)
 
     def reset(self) -> None:
-        """Forget every copy; no node is entered."""
+        """Forget every copy, and the present node."""
         self._copies = {}
         self._node = None
 
     def leave(self) -> None:
-        """Put the original modules back."""
+        """Restore the original modules."""
         if self._names:
             self._install(self._original)
             self.reset()
 
     def enter(self, node: str | None) -> None:
-        """Put the copies of ``node`` where imports find them, making them if it has none."""
+        """Install the copies of ``node`` in ``sys.modules``, importing them if it has none."""
         if not self._names or node is None or node == self._node:
             return
         if self._node is not None:
@@ -64,7 +64,7 @@ class Isolation:
         self._node = node
         self._install(self._copies.get(node, {}))
         if node not in self._copies:
-            with looking(), numbered_anew():  # no step; what it makes is the node's
+            with looking(), numbered_anew():  # no steps; the new objects are the node's
                 for name in self._names:
                     import_module(name)
                 self._prepare(self._present())
@@ -90,7 +90,7 @@ class Isolation:
 
 
 def _forget_in_parent(name: str) -> None:
-    """``from package import module`` looks at the package first."""
+    """Delete a module from its package, where ``from package import module`` would find it."""
     parent, _, last = name.rpartition(".")
     if parent in sys.modules and last in vars(sys.modules[parent]):
         delattr(sys.modules[parent], last)

@@ -1,8 +1,8 @@
 """Opens the doors of libraries when they are imported.
 
-Each is a module of its own with three functions: ``open`` puts stand-ins in place and returns
-pairs of the real and its stand-in, for names imported elsewhere; ``close`` takes them back;
-``close_opened`` closes what an execution has left open.
+Each door is a module with three functions: ``open`` patches the library and returns (real,
+stand-in) pairs, for names imported elsewhere; ``close`` restores it; ``close_opened`` closes
+connections that an execution has left open.
 """
 
 import datetime
@@ -23,28 +23,28 @@ _DOORS = {
 }
 
 _BEFOREHAND = {"fastapi": "pydantic.v1", "anyio": "anyio._backends._asyncio"}
-"""What libraries import when they are used first, and what must not see what an execution replaces.
+"""Modules that libraries import on first use, and that must not see patches of an execution.
 
-One derives classes from those of `datetime`, the other keeps ``asyncio.sleep``.
+One derives classes from those of `datetime`, the other stores ``asyncio.sleep``.
 """
 
 
 class LibraryDoors:
-    """The doors that are open in one check."""
+    """The open doors of one check."""
 
     def __init__(self) -> None:
         self._doors: list[Any] = []  # modules
         self.pairs: list[tuple[Any, Any]] = []  # (real, stand-in)
 
     def open(self) -> None:
-        """Open the doors of what is imported."""
+        """Open the doors of imported libraries."""
         for library, name in _BEFOREHAND.items():
             if library in sys.modules and name not in sys.modules and find_spec(name) is not None:
                 _import_with_real_dates(name)
         self.notice()
 
     def notice(self) -> bool:
-        """Open the doors of what was imported since; True when there was something."""
+        """Open the doors of libraries imported since the last call; True when there were any."""
         known = len(self._doors)
         for library, name in _DOORS.items():
             if library in sys.modules and sys.modules.get(name) not in self._doors:
@@ -54,17 +54,17 @@ class LibraryDoors:
         return len(self._doors) > known
 
     def close(self) -> None:
-        """Close them."""
+        """Close the doors."""
         for door in self._doors:
             door.close()
 
     def forget_connections(self) -> None:
-        """Close what an execution has left open."""
+        """Close the connections that an execution has left open."""
         for door in self._doors:
             door.close_opened()
 
 
 def _import_with_real_dates(name: str) -> None:
-    """Import a module that derives classes from dates, though somebody may have frozen time."""
+    """Import a module that derives classes from dates, with the real ones if time is frozen."""
     with patch.multiple(datetime, date=api.real_date, datetime=api.real_datetime):
         import_module(name)

@@ -1,7 +1,7 @@
 """Detects look-ups of external host names by code under test.
 
-A name that does not resolve never becomes a connection, so it has to be heard of by itself. Names
-of this machine, and addresses written as numbers, are looked up nowhere.
+A name that does not resolve never leads to a connection, so the look-up itself must be detected.
+Names of this machine, and numeric addresses, need no look-up.
 """
 
 import ipaddress
@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 EVENTS = frozenset({"socket.getaddrinfo", "socket.gethostbyaddr", "socket.gethostbyname"})
-"""Audit events of a look-up; the host is their first argument."""
+"""Audit events of a look-up, whose first argument is the host."""
 
 _OF_THIS_MACHINE = frozenset({"", "localhost", "localhost.localdomain", "ip6-localhost"})
 
@@ -20,8 +20,8 @@ def foreign_host(host: Any, own_addresses: Collection[Any]) -> str | None:
     """Return the host name if resolving it needs DNS; None for numeric and local addresses.
 
     Args:
-        host: what is looked up.
-        own_addresses: those of the existing cache, whose client asks for its name, too.
+        host: the name to resolve.
+        own_addresses: the addresses of the existing cache, whose client resolves its name, too.
     """
     name = host.decode(errors="replace") if isinstance(host, bytes) else str(host or "")
     if name.lower() in _OF_THIS_MACHINE or name == socket.gethostname():

@@ -1,6 +1,6 @@
-"""pymemcache: a connection that fails is named; its requests are steps by its table.
+"""Reports failed connections of pymemcache, whose requests are steps by its adapter's table.
 
-Its clients may take any failure for a miss (``ignore_exc``).
+Its clients may take any failure for a cache miss (``ignore_exc``).
 """
 
 import sys
@@ -15,18 +15,18 @@ _patches = Patches()
 
 
 def open() -> list[tuple[Any, Any]]:
-    """Look at how clients connect."""
+    """Patch the method by which clients connect."""
     _patches.wrap(sys.modules["pymemcache.client.base"].Client, "_connect", _connecting)
     return []
 
 
 def close() -> None:
-    """Put everything back."""
+    """Restore the method."""
     _patches.undo()
 
 
 def close_opened() -> None:
-    """Nothing was opened here."""
+    """Do nothing: this door opens no connections."""
 
 
 def _connecting(connect: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -34,7 +34,7 @@ def _connecting(connect: Callable[[Any], None]) -> Callable[[Any], None]:
         try:
             connect(client)
         except OSError as error:
-            if isinstance(client.socket_module, ModuleType):  # else a double, which may mean it
+            if isinstance(client.socket_module, ModuleType):  # else a double, maybe on purpose
                 name_unreachable(f"memcached at {_shown(client.server)}", error)
             raise
 

@@ -1,4 +1,4 @@
-"""Lets clients that modules keep lead to the existing cache for the length of a check."""
+"""Redirects clients that modules keep to the existing cache for the duration of a check."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from pytest_supercache.runtime.observe.lookup import find_object
 
 @contextmanager
 def clients_replaced(names: Iterable[str], cache: ExistingCache) -> Iterator[None]:
-    """Put clients of the existing cache where the code under test keeps its own."""
+    """Replace the clients of the code under test by clients of the existing cache."""
     with Patches() as replaced:
         for name in names:
             owner, attribute, client = find_object(name, "redis")

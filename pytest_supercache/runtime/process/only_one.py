@@ -6,15 +6,15 @@ from contextlib import contextmanager
 
 from pytest_supercache.core.errors import SupercacheError
 
-_present: dict[int, object] = {}  # by process, the check that goes on; a fork begins without
+_present: dict[int, object] = {}  # by process id, the running check; a fork has none
 
 
 @contextmanager
 def only_one() -> Iterator[None]:
-    """Be the only check of this process meanwhile.
+    """Register a check as the only one of this process, for its duration.
 
     Raises:
-        SupercacheError: there is another one.
+        SupercacheError: another check is running.
     """
     process, own = os.getpid(), object()
     try:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def pinned() -> Iterator[None]:
-    """Keep this thread, and those it starts, on one core; then undo it.
+    """Pin this thread, and those it starts, to one core; then restore the allowed cores.
 
-    The workers of xdist, and those of a process pool, take turns with the cores.
+    The workers of xdist, and those of a process pool, are spread over the cores.
     """
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     if len(allowed) <= 1:
@@ -25,7 +25,7 @@ def pinned() -> Iterator[None]:
 
 
 def _number() -> int:
-    """Return 1 for ``gw1`` and for ``ForkProcess-1``, and 0 where there are no workers."""
+    """Return the worker's number: 1 for ``gw1`` and ``ForkProcess-1``; 0: there are no workers."""
     names = os.environ.get("PYTEST_XDIST_WORKER", ""), multiprocessing.current_process().name
     number = names[0].removeprefix("gw") or names[1].rpartition("-")[2]
     return int(number) if number.isdecimal() else 0

@@ -1,10 +1,10 @@
 """Gives modules under test their own `threading`, `queue`, `time` and more.
 
-Patching ``threading`` for everybody makes redis-py and fakeredis enter the scheduler from their own
+Patching ``threading`` globally makes redis-py and fakeredis enter the scheduler from their own
 locks; two other tools hang on that. So names are rebound module by module, in the code under test
-only: where they are kept now, and at every ``import`` that code under test executes meanwhile.
-``time.sleep`` alone is replaced everywhere: it looks at the calling thread and is the real one
-outside of actors. So does what `functools` makes the locks of cached properties with.
+only: where they are stored now, and at every ``import`` that code under test executes meanwhile.
+Only ``time.sleep`` is replaced globally: it checks the calling thread and is the real one outside
+of actors. So does the function with which `functools` makes the locks of cached properties.
 """
 
 import builtins
@@ -27,7 +27,7 @@ from pytest_supercache.runtime.sync import locks
 
 
 class Rebinding:
-    """The places where something was put, so that they can be put back.
+    """The places where values were replaced, with what is needed to restore them.
 
     Args:
         pairs: further (real, stand-in) pairs.
@@ -44,7 +44,7 @@ class Rebinding:
         self.add((*PAIRS, *pairs))
 
     def add(self, pairs: Iterable[tuple[Any, Any]]) -> None:
-        """Rebind further pairs, in all modules; a stand-in may have a stand-in of its own."""
+        """Rebind further pairs in all modules; a stand-in may have a stand-in of its own."""
         known = {(identity(real), identity(stand_in)) for real, stand_in in self._pairs}
         new = [pair for pair in pairs if (identity(pair[0]), identity(pair[1])) not in known]
         if new:
@@ -65,7 +65,7 @@ class Rebinding:
     def rebind_copies(
         self, modules: Iterable[types.ModuleType], pairs: Iterable[tuple[Any, Any]]
     ) -> None:
-        """Rebind modules that will be thrown away, with pairs of their own: nothing is kept."""
+        """Rebind modules that will be discarded, with pairs of their own and without an undo."""
         pairs = list(pairs)
         kept, stand_ins, closed = len(self._undo), self._stand_ins, self._closed
         self._stand_ins = {**stand_ins, **{identity(real): stand_in for real, stand_in in pairs}}
@@ -76,7 +76,7 @@ class Rebinding:
         del self._undo[kept:]
 
     def undo(self) -> None:
-        """Put everything back, also in modules that were imported meanwhile."""
+        """Restore all places, including those in modules that were imported meanwhile."""
         for place in reversed(self._undo):
             _try(place, place.value)
         stay = stays_frozen()
@@ -109,7 +109,7 @@ def _found(
 
 
 def _try(place: ReferencePlace, value: Any) -> bool:
-    """Put a value where that is allowed; a read-only place, or one that is gone, is left alone."""
+    """Put a value in a place; False: the place is read-only, or gone."""
     try:
         place.put(value)
     except (AttributeError, IndexError, TypeError):
@@ -123,13 +123,13 @@ def _imports_for_code_under_test(importer: Any) -> bool:
 
 
 def _lock_of_property() -> Any:
-    """Make the lock that a ``cached_property`` of Python 3.11 holds while it computes."""
+    """Return a lock for a ``cached_property`` of Python 3.11 to hold while it computes."""
     return locks.RLock() if controlled() is not None else threading.RLock()
 
 
 @contextmanager
 def cooperative(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Rebinding]:
-    """Give the code under test cooperative locks and sleeps; put everything back afterwards.
+    """Give the code under test cooperative locks and sleeps; restore everything afterwards.
 
     ``pairs`` are further (real, stand-in) pairs: functions of `uuid`, clocks, watched functions.
     """
@@ -145,7 +145,7 @@ def cooperative(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Rebinding]:
         return module
 
     makes_locks = vars(functools).get("RLock")
-    time.sleep = locks.sleep  # takes what the real one takes
+    time.sleep = locks.sleep  # has the same parameters as the real one
     builtins.__import__ = own_import
     vars(functools)["RLock"] = _lock_of_property
     try:

@@ -1,9 +1,9 @@
 """Finds every place where code under test keeps a value that can be replaced.
 
-A lock, a clock or a watched function may sit in a module's globals, a class, an instance, a
+A lock, a clock or a watched function may be in a module's globals, a class, an instance, a
 container, a closure or a default argument. This walks them all, without running any of their code.
-All modules are walked at once and the nearest places come first: what many of them reach is looked
-into once, and as deep as the shortest way to it allows.
+It is a breadth-first search from all modules at once: an object that many of them reach is walked
+once, and as deep as the shortest way to it allows.
 """
 
 import builtins
@@ -18,25 +18,25 @@ from pytest_supercache.runtime.kernel.under_test import is_under_test_name, memb
 
 DEPTH_MAX = 8
 PLACES_MAX = 100_000
-"""How far the walk goes, and into how much for each module; beyond that is data, not locks."""
+"""Limits of the walk: its depth, and its objects per module; beyond that is data, not locks."""
 
 
 class _Kind(NamedTuple):
-    """How values of one kind of place are named, and put there."""
+    """How to name a place of one kind, and how to put a value there."""
 
     form: str
     put: Callable[[Any, Any, Any], None]
 
 
 _Members = tuple[_Kind, list[tuple[Any, Any]]]
-"""What is in one holder at places of one kind: where there, and the value."""
+"""The members of one holder at places of one kind: each with its position and its value."""
 
 _Way = tuple[tuple[_Kind, Any], ...]
-"""The kinds of places on the way from a module, and where it goes on at each."""
+"""The path from a module: the kind and the position of each place on it."""
 
 
 class ReferencePlace(NamedTuple):
-    """A place in ``holder``, at the end of a way, where ``value`` was found."""
+    """A place in ``holder``, at the end of the path ``way``, where ``value`` was found."""
 
     value: Any
     holder: Any
@@ -44,15 +44,15 @@ class ReferencePlace(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Where it is, from its module on: ``"shop:_cache.locks[7]"``."""
+        """The path of the place from its module on: ``"shop:_cache.locks[7]"``."""
         return "".join(kind.form.format(_plain(at)) for kind, at in self.way)
 
     def put(self, value: Any) -> None:
-        """Put another value there.
+        """Put another value in this place.
 
         Raises:
             AttributeError, TypeError: this place cannot be changed.
-            IndexError: it is not there any more.
+            IndexError: this place does not exist any more.
         """
         kind, at = self.way[-1]
         kind.put(self.holder, at, value)
@@ -64,14 +64,14 @@ def places(
     ids: Container[int],
     of_types: Container[int] = (),
 ) -> Iterator[ReferencePlace]:
-    """Yield every place reachable from the modules whose value is looked for, the nearest first.
+    """Yield every place of a wanted value that the modules can reach, the nearest first.
 
     Args:
         modules: where to begin.
-        closed: identities of what is not walked into.
-        ids: identities of the values that are looked for.
-        of_types: identities of their types, likewise. A tuple that holds one of these is looked for
-            too: nothing can be put into it, but another tuple can be put in its place.
+        closed: identities of objects not to walk into.
+        ids: identities of the wanted values.
+        of_types: identities of wanted types. A tuple with a value of such a type is wanted, too:
+            it cannot be changed, but another tuple can be put in its place.
     """
     modules = list(modules)
     seen = {identity(vars(builtins)), *map(identity, modules), *closed}
@@ -84,7 +84,7 @@ def places(
         holder, way, depth = waiting.popleft()
         for kind, members in met.inside(holder):
             for at, value in members:
-                # No calls for what is met most: there are hundreds of thousands of them.
+                # No calls for the most frequent values: there are hundreds of thousands of them.
                 of_type = identity(type(value))
                 if of_type in _PLAIN:
                     continue
@@ -99,10 +99,10 @@ def places(
 
 
 class _Types:
-    """What is known about the types met on one walk; it does not outlive the walk."""
+    """A cache of facts about the types met on one walk; it does not outlive the walk."""
 
     def __init__(self, of_types: Container[int]) -> None:
-        self.rebuilt: set[int] = set()  # identities of tuples that hold what is looked for
+        self.rebuilt: set[int] = set()  # identities of tuples with wanted values
         self._of_types = of_types
         self._is_walked: dict[int, bool] = {}  # by identity: not every class can be hashed
         self._slots: dict[int, list[tuple[str, Any]]] = {}
@@ -124,7 +124,7 @@ class _Types:
         return known
 
     def if_rebuilt(self, place: ReferencePlace) -> tuple[ReferencePlace, ...]:
-        """Return a place of a tuple that holds what is looked for; nothing, if it is none."""
+        """Return the place if its value is a tuple with a wanted value; else nothing."""
         value = place.value
         if not (issubclass(type(value), tuple) and self._holds(value, DEPTH_MAX)):
             return ()
@@ -139,7 +139,7 @@ class _Types:
         )
 
     def inside(self, holder: Any) -> Iterator[_Members]:
-        """Yield what is in one holder: of each kind of place, where it is there, and the value."""
+        """Yield the members of one holder, for each kind of place in it."""
         kind = type(holder)
         if issubclass(kind, type):
             yield _CLASS_ATTRIBUTE, list(type.__getattribute__(holder, "__dict__").items())
@@ -232,10 +232,10 @@ def _refuse(_holder: Any, _at: Any, _value: Any) -> None:
 
 
 _PLAIN = frozenset(map(identity, (str, bytes, int, float, bool, type(None), types.CodeType)))
-"""Types of data: nothing of them is looked for."""
+"""Types of plain data, whose values are never wanted."""
 
 _LEAVES = frozenset(map(identity, (frozenset, set, types.ModuleType, types.BuiltinFunctionType)))
-"""Types into which nothing is walked: nothing can be put there, or nobody keeps a lock there."""
+"""Types not to walk into: their content cannot be replaced, or is no place for a lock."""
 
 _ALWAYS_WALKED = (
     dict, list, types.FunctionType, staticmethod, classmethod, property, functools.cached_property,

@@ -1,4 +1,4 @@
-"""Which stand-in replaces which name of the standard library, or which object."""
+"""Defines the stand-ins of names of the standard library, and of objects made with them."""
 
 import _thread
 import concurrent
@@ -18,7 +18,7 @@ _REAL_RLOCK = type(threading.RLock())
 
 
 class _ModuleView(types.ModuleType):
-    """A module as code under test sees it: some names are others, the rest is the real one."""
+    """A module as code under test sees it: some names are replaced, the rest are the real ones."""
 
     def __init__(self, real: types.ModuleType, others: dict[str, Any]) -> None:
         super().__init__(real.__name__, real.__doc__)
@@ -29,7 +29,7 @@ class _ModuleView(types.ModuleType):
         return getattr(self.__dict__["_real"], name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set what code sets on the real module, unless the name is one of the others."""
+        """Set an attribute of the real module, unless the name is a replaced one."""
         if name in self.__dict__:
             super().__setattr__(name, value)
         else:
@@ -47,7 +47,7 @@ _THREADING = {
     "BoundedSemaphore": locks.BoundedSemaphore, "Condition": conditions.Condition,
     "Barrier": conditions.Barrier, "Timer": threads.Timer,
 }  # fmt: skip
-_LOW_LEVEL = {  # some libraries take their locks from below `threading`
+_LOW_LEVEL = {  # some libraries use the locks of `_thread`
     "allocate_lock": locks.Lock, "LockType": locks.Lock, "lock": locks.Lock, "RLock": locks.RLock,
 }  # fmt: skip
 _QUEUE = {
@@ -85,19 +85,19 @@ PAIRS: tuple[tuple[Any, Any], ...] = (
     ),
     (time.sleep, locks.sleep),
 )  # fmt: skip
-"""(real, stand-in): what is put where code under test keeps the real one."""
+"""(real, stand-in) pairs: the stand-in replaces the real one in code under test."""
 
 
 class Replacements:
-    """Stand-ins for objects that were made with the real classes: always the same for the same."""
+    """Stand-ins for objects of the real classes, always the same one for the same object."""
 
     def __init__(self) -> None:
         self._made: dict[int, tuple[Any, Any]] = {}  # the real one is kept, so that its id stays
 
     def of(self, value: Any, place: str) -> Any:
-        """Return what stands in for ``value``, which was found at ``place``; None: nothing.
+        """Return the stand-in for ``value``, which was found at ``place``; None: it has none.
 
-        What is held, awaited or in use at this moment is left alone: it could not be taken over.
+        An object that is held, awaited or in use at this moment has none: it cannot be replaced.
         """
         make = _tuple if issubclass(type(value), tuple) else _MAKERS.get(type(value))
         if make is None:
@@ -112,7 +112,7 @@ class Replacements:
 
 
 def _keep_attributes(value: Any, stand_in: Any) -> None:
-    """Give a stand-in what the code has added to the real one."""
+    """Copy attributes that the code has added to the real object to its stand-in."""
     for name, added in getattr(value, "__dict__", {}).items():
         if not name.startswith("_") and not hasattr(stand_in, name):
             setattr(stand_in, name, added)
@@ -160,11 +160,11 @@ def _condition(condition: Any, replacements: Replacements, place: str) -> Any:
 
 
 def _semaphore(semaphore: Any, _: Replacements, __: str) -> Any:
-    return locks.Semaphore(semaphore._value)  # noqa: SLF001 - has no public twin
+    return locks.Semaphore(semaphore._value)  # noqa: SLF001 - not public elsewhere
 
 
 def _bounded(semaphore: Any, _: Replacements, __: str) -> Any:
-    if semaphore._value != semaphore._initial_value:  # noqa: SLF001 - somebody is inside
+    if semaphore._value != semaphore._initial_value:  # noqa: SLF001 - it is in use
         return None
     return locks.BoundedSemaphore(semaphore._value)  # noqa: SLF001
 

@@ -1,11 +1,11 @@
 """Runs long loops on a fresh stack, where calls do not cross a chunk boundary.
 
 Since 3.11 CPython keeps the frames of Python functions in chunks of memory: it maps one when a call
-does not fit into the last, and unmaps it when that call returns. Where the caller happens to stand
-just before the end of a chunk, every call of a loop maps and unmaps one, and the walk over all
-modules spends most of its time in the kernel. There are two ways out: a frame that is larger than
-the rest of any usual chunk gets a larger one, in which the calls below it find room; and a new
-thread begins with a nearly empty chunk.
+does not fit into the last, and unmaps it when that call returns. If the caller's frame happens to
+be just before the end of a chunk, every call of a loop maps and unmaps one, and the walk over all
+modules spends most of its time in the kernel. There are two remedies: a frame that is larger than
+the rest of any usual chunk gets a larger chunk, with room for its callees; and a new thread begins
+with a nearly empty chunk.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,8 @@ T = TypeVar("T")
 _FRAME_WORDS = 8_000
 """The size of a frame that fits into no usual chunk, which has 2,000 words.
 
-CPython doubles the size of a chunk until the frame and 1,000 words more fit in: it gets 16,000, and
-half of them are room for the calls below, some hundreds deep.
+CPython doubles the size of a chunk until the frame and 1,000 words more fit in: that is 16,000
+words, of which half are room for nested calls, some hundreds deep.
 """
 
 
@@ -37,7 +37,7 @@ def with_room(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def on_a_fresh_stack(function: Callable[[], T]) -> T:
-    """Return what ``function`` returns on a thread of its own, or raise what it raises."""
+    """Call ``function`` on a thread of its own, and return its result or raise its error."""
     result: list[T] = []
     raised: list[BaseException] = []
     done: Any = Baton()
@@ -51,7 +51,7 @@ def on_a_fresh_stack(function: Callable[[], T]) -> T:
 
     thread = ActorThread(target=run, name="supercache")
     thread.start()
-    done.take()  # its start is not waited for, and who has not begun cannot be joined
+    done.take()  # start() does not wait, and a thread that has not begun cannot be joined
     thread.join()
     if raised:
         raise raised.pop()

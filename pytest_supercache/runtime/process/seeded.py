@@ -1,13 +1,13 @@
 """Makes randomness repeat: `random`, `secrets` and `uuid` start from the same seed.
 
-What one actor draws does not depend on how much others have drawn: each draws from a stream of its
-own, as it would in a process of its own. Else two steps that have nothing in common would be told
-apart by who drew first, and every order of them would have to be executed.
+The numbers that an actor draws do not depend on how many others have drawn: each has a stream of
+its own, as in a process of its own. Otherwise the order of two independent steps would show in the
+numbers, and every order of them would have to be executed.
 
 The numbers in the names of threads (`Thread-1`) begin anew in every execution, too.
 
-``os.urandom`` stays real on purpose. Code whose steps depend on it is found to be not
-deterministic, and that is said, rather than hidden.
+``os.urandom`` stays real on purpose: code whose steps depend on it is reported as not
+deterministic, rather than hidden.
 """
 
 import ctypes
@@ -29,7 +29,7 @@ from pytest_supercache.runtime.kernel.patches import Patches
 
 @dataclass(frozen=True, slots=True)
 class Seeding:
-    """How to start over, and which functions stand in for which: (real, stand-in) pairs."""
+    """The function that restarts all streams, and the (real, stand-in) pairs of functions."""
 
     start: Callable[[int], None]
     pairs: tuple[tuple[Any, Any], ...]
@@ -38,16 +38,16 @@ class Seeding:
 _GENERATOR: Any = random._inst  # noqa: SLF001 - it has no other name
 
 _BYTES = "_urandom"
-"""Where CPython's ``SystemRandom``, and with it ``secrets``, has its bytes from."""
+"""The function from which CPython's ``SystemRandom``, and so ``secrets``, gets its bytes."""
 
 _NUMBERS = "_counter"
-"""Where CPython's ``threading`` has the numbers of threads without a name of their own."""
+"""The function from which CPython's ``threading`` gets the numbers of unnamed threads."""
 
 
 def _real() -> list[tuple[Any, str, Any]]:
-    """Return the functions that are drawn with, where they are: module, name, function.
+    """Return the real functions that draw random numbers: module, name and function of each.
 
-    Asked at every check, by what they are: a test may have put something else there meanwhile.
+    Every check finds them again, by identity: a test may have monkeypatched them meanwhile.
     """
     found = [
         (random, name, function)
@@ -65,9 +65,9 @@ def _real() -> list[tuple[Any, str, Any]]:
 
 @contextmanager
 def seeded() -> Iterator["Seeding"]:
-    """Make ``random``, ``secrets``, ``uuid`` and names of threads repeat; put all back afterwards.
+    """Make ``random``, ``secrets``, ``uuid`` and names of threads repeat; restore all afterwards.
 
-    What somebody has put in the place of one of their functions stays there.
+    Functions that a test has monkeypatched stay as they are.
     """
     state, numbers = random.getstate(), vars(threading).get(_NUMBERS)
     streams = _Streams()
@@ -84,10 +84,10 @@ def seeded() -> Iterator["Seeding"]:
 
     with Patches() as patches:
         if numbers is not None:
-            patches.put(threading, _NUMBERS, numbers)  # comes back, whatever it counts to
+            patches.put(threading, _NUMBERS, numbers)  # restored, whatever it counts to
         for module, name, _, stand_in in replaced:
             patches.put(module, name, stand_in)
-        # `os.urandom`, where code itself has it, is real.
+        # `os.urandom`, where code itself refers to it, is real.
         pairs = [(real, own) for _, name, real, own in replaced if name != _BYTES]
         try:
             yield Seeding(start, tuple(pairs))
@@ -96,9 +96,9 @@ def seeded() -> Iterator["Seeding"]:
 
 
 class _Streams:
-    """What each actor draws from; others draw where they always do.
+    """The random streams of each actor; other threads use the real functions, except for UUIDs.
 
-    Numbers and tokens are streams of their own: to seed the one must not make the other alike.
+    Numbers and tokens have separate streams: seeding the numbers must not repeat the tokens.
     """
 
     def __init__(self) -> None:
@@ -106,12 +106,12 @@ class _Streams:
         self._streams: dict[tuple[str, str | None], random.Random] = {}
 
     def begin(self, seed: int) -> None:
-        """Begin all of them anew."""
+        """Restart all streams from a seed."""
         self._seed = seed
         self._streams.clear()
 
     def of(self, kind: str, actor: str | None) -> random.Random:
-        """Return a stream of an actor; None: of everybody else."""
+        """Return a stream of ``actor``; None: the one for all threads that are no actors."""
         stream = self._streams.get((kind, actor))
         if stream is None:
             stream = random.Random(f"{self._seed} {kind} {actor}")
@@ -119,7 +119,7 @@ class _Streams:
         return stream
 
     def stand_in(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        """Return what stands in for a function."""
+        """Return the stand-in for the function ``name``."""
         if name == _BYTES:
             return self._bytes(real)
         if name == "seed":
@@ -136,13 +136,13 @@ class _Streams:
             actor = current_actor()
             if actor is None:
                 return real(*args, **options)
-            actor.writes += 1  # who throws dice again and again remembers more each time
+            actor.writes += 1  # a loop that draws numbers is in a new state each time
             return getattr(self.of("numbers", actor.name), name)(*args, **options)
 
         return draw
 
     def _seeding(self, real: Callable[..., Any]) -> Callable[..., None]:
-        """Without a number it is seeded by one that repeats."""
+        """Return a stand-in for ``random.seed``, whose default seed repeats."""
 
         @wraps(real)
         def seed(a: Any = None, version: int = 2) -> None:
@@ -176,14 +176,14 @@ class _Streams:
 
 
 def _seed_unless_fresh() -> Callable[[int], None]:
-    """Return what seeds the generator of ``random``, unless nobody has drawn since it did so last.
+    """Return a function that seeds ``random``, unless nothing was drawn since it last did so.
 
-    To seed it is to write its whole state anew (docs/decisions/0020).
+    Seeding is expensive: it writes the whole state anew (docs/decisions/0020).
     """
     glance = _glance()
     if glance is None:
         return random.seed
-    fresh: tuple[int, list[Any]] | None = None  # the seed, and how the state looks after it
+    fresh: tuple[int, list[Any]] | None = None  # the seed, and the glance after it
 
     def seed(number: int) -> None:
         nonlocal fresh
@@ -196,10 +196,10 @@ def _seed_unless_fresh() -> Callable[[int], None]:
 
 @cache
 def _glance() -> Callable[[], list[Any]] | None:
-    """Return what looks where the global generator is, and at the first words of its state.
+    """Return a function that reads the global generator's position and first words of state.
 
-    Every draw moves the one, and changes the others when all words have been used; what ``gauss``
-    keeps for its next call is looked at, too. None: this Python keeps its state in another way.
+    Every draw moves the position, and changes the words when all have been used; the value that
+    ``gauss`` keeps for its next call is read, too. None: this Python has another state layout.
     """
     if sys.implementation.name != "cpython":
         return None
@@ -215,5 +215,5 @@ def _glance() -> Callable[[], list[Any]] | None:
 
 
 def _start_of(generator: random.Random) -> Any:
-    """Return the first numbers that CPython keeps in a generator, after what every object has."""
+    """Return a view of the first numbers in CPython's generator object, after the object header."""
     return (ctypes.c_uint32 * 4).from_address(id(generator) + object.__basicsize__)

@@ -1,8 +1,8 @@
-"""Module-level state of code under test: swapped per node, restored per execution.
+"""Swaps module-level state of code under test per node, and restores it per execution.
 
-Objects are swapped in place, because rebinding a name would miss ``@cached(cache=_local)``,
-``from shop import _local`` and default arguments. A name that holds nothing yet, or a plain value,
-is bound anew: whoever changes it binds it anew, too.
+The content of objects is swapped in place, because rebinding a name would miss
+``@cached(cache=_local)``, ``from shop import _local`` and default arguments. A name bound to None
+or another plain value is rebound, as code that changes it must do, too.
 """
 
 import copyreg
@@ -24,7 +24,7 @@ from pytest_supercache.runtime.observe.watched_mapping import unwatched
 from pytest_supercache.runtime.process.replacing import REPLACED_TYPES, Replacements
 
 SWAPPABLE = (dict, list, set, deque, bytearray)
-"""Containers whose content can be put into another one of their kind."""
+"""Containers whose content can be swapped in place."""
 
 Makers = Mapping[str, Callable[[], Any] | None]
 
@@ -32,16 +32,16 @@ _PLAIN = (str, bytes, int, float, bool, complex, type(None), tuple, frozenset)
 
 
 class _Held(Protocol):
-    """Where declared state is held."""
+    """A holder of declared state."""
 
     def now(self) -> Any:
-        """Take what is there, itself and not a copy."""
+        """Return the present content itself, not a copy."""
 
     def fresh(self) -> Any:
-        """Make what is there at the start of an execution, shared with nobody."""
+        """Return a new, unshared content for the start of an execution."""
 
     def put(self, content: Any) -> None:
-        """Put something there that was taken or made before."""
+        """Put in a content that was returned before."""
 
 
 class ModuleState:
@@ -49,8 +49,8 @@ class ModuleState:
 
     Args:
         declared: ``"package.module:name"`` of each object.
-        of_libraries: the same of libraries' own -> what makes its value for a node; None: nothing,
-            its content is copied.
+        of_libraries: names of libraries' objects, each with the function that makes its value for
+            a node; None: its content is copied.
     """
 
     def __init__(self, declared: Iterable[str], of_libraries: Makers | None = None) -> None:
@@ -67,14 +67,16 @@ class ModuleState:
         return bool(self._held)
 
     def notice(self) -> bool:
-        """Declare the state of libraries that were imported since; True when there was any."""
+        """Declare the state of libraries imported since the last call; True when there was any."""
         if len(sys.modules) == self._imported:
             return False
         self._imported = len(sys.modules)
         return self.add_imported(adapters.state(sys.modules))
 
     def add_imported(self, of_libraries: Makers) -> bool:
-        """Declare state of libraries that were imported meanwhile; its containers were empty.
+        """Declare the state of libraries that were imported meanwhile.
+
+        Its containers are cleared first: they were empty before the import.
 
         Returns:
             Whether there was any.
@@ -94,19 +96,19 @@ class ModuleState:
                 self._held[name], self._original[name] = held, held.now()
 
     def reset(self) -> None:
-        """Give everything the content it had when it was declared; no node is entered."""
+        """Give all state the content it had when it was declared, and forget the present node."""
         self._of_node = {}
         self._node = None
         for held in self._held.values():
             held.put(held.fresh())
 
     def leave(self) -> None:
-        """Put the original content back: outside of executions nothing has changed."""
+        """Restore the original content, for code outside of executions."""
         for name, held in self._held.items():
             held.put(self._original[name])
 
     def enter(self, node: str | None) -> None:
-        """Swap in the content that ``node`` has: another process would have objects of its own."""
+        """Swap in the content of ``node``, which in production is a process of its own."""
         if not self._held or node is None or node == self._node:
             return
         if self._node is not None:
@@ -118,7 +120,7 @@ class ModuleState:
 
 
 class _Bound:
-    """A name that is bound to another value on each node."""
+    """A name that is rebound to a different value on each node."""
 
     def __init__(self, owner: Any, attribute: str, make: Callable[[], Any]) -> None:
         self._owner = owner
@@ -133,14 +135,14 @@ class _Bound:
 
 
 class _InPlace:
-    """An object whose content is another one on each node.
+    """An object whose content differs on each node.
 
     Args:
-        name: how it was declared.
+        name: the name by which it was declared.
         value: the object.
 
     Raises:
-        UndeclaredStateError: it cannot be copied.
+        UndeclaredStateError: the object cannot be copied.
     """
 
     def __init__(self, name: str, value: Any) -> None:
@@ -159,7 +161,7 @@ class _InPlace:
         content.fill(self._value)
 
     def _copied(self, value: Any) -> Any:
-        """Copy it to the bottom, as it says it is copied: nodes and executions share nothing."""
+        """Return a deep copy by the object's own rules: nodes and executions share nothing."""
         try:
             with _locks_stay():
                 copied = deepcopy(value)
@@ -182,14 +184,14 @@ class _InPlace:
 
 @dataclass(frozen=True, slots=True)
 class _ObjectContent:
-    """What is in an object: its elements, if it is a container, and its attributes."""
+    """The content of an object: its elements, if it is a container, and its attributes."""
 
     elements: Any
     attributes: dict[str, Any]
 
     @classmethod
     def of(cls, value: Any) -> "_ObjectContent":
-        """Take what is in ``value`` now, itself and not a copy."""
+        """Return the present content of ``value``, whose members are not copied."""
         elements: Any = copy(value) if isinstance(value, bytearray) else None
         for plain in (dict, list, set, deque):
             if isinstance(value, plain):
@@ -197,7 +199,7 @@ class _ObjectContent:
         return cls(elements, dict(members_of(value)))
 
     def fill(self, value: Any) -> None:
-        """Make this the content of ``value``, in place."""
+        """Replace the content of ``value`` by this one, in place."""
         if isinstance(value, dict | set):
             value.clear()
             value.update(self.elements)
@@ -215,14 +217,14 @@ class _ObjectContent:
 
 @contextmanager
 def _locks_stay() -> Iterator[None]:
-    """Let deepcopy pass locks through: a reduction that is a string means "as it is"."""
+    """Let deepcopy keep locks as they are, which a reduction that is a string means."""
     with _reduced(lambda _lock: "as it is", (type(threading.Lock()), type(threading.RLock()))):
         yield
 
 
 @contextmanager
 def _locks_made_anew(place: str) -> Iterator[None]:
-    """Let deepcopy make a lock under control of each: a process has locks of its own."""
+    """Let deepcopy replace locks by new cooperative ones, as a process has its own locks."""
     replacements, numbers = Replacements(), count()
 
     def made(lock: Any) -> Any:
@@ -235,7 +237,7 @@ def _locks_made_anew(place: str) -> Iterator[None]:
 
 @contextmanager
 def _reduced(reduce: Callable[[Any], Any], kinds: Iterable[type]) -> Iterator[None]:
-    """Copy objects of these classes by a reduction of ours, but for those that have another one."""
+    """Register ``reduce`` for copying the classes ``kinds``, except those with a reduction."""
     mine = [kind for kind in kinds if kind not in copyreg.dispatch_table]
     for kind in mine:
         copyreg.dispatch_table[kind] = reduce
@@ -247,7 +249,7 @@ def _reduced(reduce: Callable[[Any], Any], kinds: Iterable[type]) -> Iterator[No
 
 
 def is_memo(value: Any) -> bool:
-    """Say whether an object is a function that remembers its answers."""
+    """Say whether an object is a memoized function, as by ``functools.lru_cache``."""
     return hasattr(value, "cache_info") and callable(value)
 
 

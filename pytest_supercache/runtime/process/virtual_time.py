@@ -1,8 +1,8 @@
-"""Virtual time for code under test, shown by freezegun and moved by the clock.
+"""Shows virtual time to code under test by freezegun, moved by the execution's clock.
 
-Three traps are closed here (measured in the research): freezegun's stack inspection would give real
-time to code called from our frames; its list of ignored modules decides at patch time only; and our
-own timings must stay real.
+Three problems are solved here (measured in the research): freezegun's stack inspection would give
+real time to code called from our frames; its list of ignored modules applies at patch time only;
+and this package's own timings must stay real.
 """
 
 import copyreg
@@ -40,10 +40,9 @@ _MOVED_INSIDE = (
 def clock_pairs() -> list[tuple[Any, Any]]:
     """Return freezegun's functions and classes as (real, frozen) pairs.
 
-    freezegun replaces the globals of modules, but for those on its list, which it knows by how
-    their names begin. What is a default argument or an attribute (``timer=time.monotonic``), or in
-    code under test on that list, is replaced by whoever walks there; outside of frozen time the
-    frozen ones show the real one.
+    freezegun replaces the globals of modules, except those on its list of name prefixes. Default
+    arguments and attributes (``timer=time.monotonic``), and code under test on that list, are
+    replaced by the walk over references; outside of frozen time the frozen ones show real time.
     """
     import freezegun.api
 
@@ -56,7 +55,10 @@ def clock_pairs() -> list[tuple[Any, Any]]:
 
 
 def stays_frozen() -> set[int]:
-    """Return which of these frozen ones, by identity, are still somebody's when we are gone."""
+    """Return the identities of frozen functions and classes that other code still uses afterwards.
+
+    That is so when other code has frozen time, too.
+    """
     import freezegun.api
 
     is_anothers = len(freezegun.api.freeze_factories) > 1
@@ -65,9 +67,9 @@ def stays_frozen() -> set[int]:
 
 @contextmanager
 def frozen(clock: VirtualClock) -> Iterator[None]:
-    """Let ``time``, ``datetime`` and all that was imported from them show ``clock``.
+    """Make ``time``, ``datetime`` and all names imported from them show ``clock``.
 
-    If somebody has frozen time before, it shows again what it did when this is over.
+    If time was frozen before, that frozen time is restored at the end.
     """
     ours = _Frozen()
     try:
@@ -83,7 +85,7 @@ def frozen(clock: VirtualClock) -> Iterator[None]:
 
 
 class _Frozen:
-    """Our time, on top of what somebody may have frozen before."""
+    """Virtual time, on top of any time that was frozen before."""
 
     def __init__(self) -> None:
         import freezegun
@@ -103,20 +105,20 @@ class _Frozen:
         ]  # fmt: skip
         self._before = list(self._api.freeze_factories)
         self._instants = [factory.time_to_freeze for factory in self._before]
-        self._freezers: Any = type(self._freezer)  # whoever freezes time, starts one of them
+        self._freezers: Any = type(self._freezer)  # freezing time starts one of them
         self._patches = Patches()
 
     def begin(self) -> None:
         """Freeze time."""
         freezer = self._freezer
-        # What `stop` needs, if it is called before `start` has come to its end.
+        # Needed by `stop`, if it is called before `start` has finished.
         freezer.reals, freezer.fake_names, freezer.modules_at_start = {}, (), set(sys.modules)
         with _modules_compared_by_size(self._api):
             self._factory = freezer.start()
         self._factory.__class__ = type("Passing", (type(self._factory),), {"__call__": _shown})
-        freezer.ignore = ()  # what is imported meanwhile is put right, whatever its name
-        # What is ignored was left unpatched just now. From here on nobody's callers are inspected:
-        # code under test that our own frames call must see virtual time.
+        freezer.ignore = ()  # modules imported meanwhile are restored, whatever their name
+        # Ignored modules were left unpatched just now. From here on no callers are inspected: code
+        # under test that our own frames call must see virtual time.
         self._api.ignore_lists[-1] = ()
         if not self._before:
             self._quick = _Quick(freezer, self._factory)
@@ -132,13 +134,13 @@ class _Frozen:
         return watched
 
     def move(self, instant: datetime) -> None:
-        """Show this instant from now on."""
+        """Set the shown time to ``instant``."""
         self._factory.time_to_freeze = instant.replace(tzinfo=None)
         if self._quick is not None:
             self._quick.seconds = instant.timestamp()
 
     def complaint(self) -> str | None:
-        """Say what is wrong if somebody has changed meanwhile what code sees of time."""
+        """Return an error message if other code has changed the shown time meanwhile; else None."""
         is_disturbed, self._is_disturbed = self._is_disturbed, False
         factories = self._api.freeze_factories
         if (
@@ -152,14 +154,14 @@ class _Frozen:
         return None
 
     def end(self) -> None:
-        """Take back what was frozen since the beginning, by us or by somebody who forgot to."""
+        """Undo all freezing since the beginning, including any that other code forgot to undo."""
         self._patches.undo()
         for stack, depth in self._stacks:
             del stack[depth:]
         if self._before:
             return
         for stack, _ in self._stacks:
-            stack.append(None)  # for `stop` to take away
+            stack.append(None)  # for `stop` to remove
         for real in (self._api.real_datetime, self._api.real_date):
             copyreg.dispatch_table.setdefault(real, _nothing)
         self._freezer.stop()
@@ -167,11 +169,11 @@ class _Frozen:
 
 @contextmanager
 def _modules_compared_by_size(api: Any) -> Iterator[None]:
-    """Let freezegun recognise a module that it has scanned before by how many names it has.
+    """Let freezegun recognise a module that it has scanned before by its number of names.
 
-    It compares all names of all modules, which took more than half of the set-up of a check in a
-    process with a thousand modules. Modules of the code under test are compared by names as ever.
-    A freezegun without this function scans in its own way.
+    By default it compares all names of all modules, which took more than half of the set-up of a
+    check in a process with a thousand modules. Modules under test are still compared by names. A
+    freezegun version without this function is unchanged.
     """
     by_names = getattr(api, "_get_module_attributes_hash", None)
     if by_names is None:
@@ -193,13 +195,13 @@ def _nothing(_moment: Any) -> str:
 
 
 def _shown(factory: Any) -> datetime:
-    """Return the instant that a factory of freezegun's shows."""
+    """Return the time that a freezegun factory shows."""
     instant: datetime = factory.time_to_freeze
     return instant + timedelta(microseconds=_passed())
 
 
 def _passed() -> int:
-    """Return how many microseconds have passed for the code that reads the clock now."""
+    """Return the logical clock, in microseconds, of the code that reads the clock now."""
     actor = current_actor()
     if actor is None or not is_read_by_code():
         return 0
@@ -208,16 +210,16 @@ def _passed() -> int:
 
 
 class _Quick:
-    """``time.time`` and its like without freezegun's way through a date and back, at every call.
+    """Fast versions of ``time.time`` and others, without freezegun's conversion through a date.
 
-    Client libraries ask the time several times a command. Who freezes time once more, on top of
-    ours, gets that time: then freezegun is asked as before.
+    Client libraries read the time several times a command. When other code freezes time on top of
+    this, freezegun's own functions answer.
     """
 
     def __init__(self, freezer: Any, factory: Any) -> None:
         self.seconds = 0.0
         for name in ("time", "monotonic", "perf_counter"):
-            # What a module imported meanwhile has kept, freezegun puts back by this table.
+            # By this table freezegun restores names in modules imported meanwhile.
             slow = getattr(time, name)
             stand_in = self._stand_in(slow, factory)
             freezer.reals[id(stand_in)] = freezer.reals[id(slow)]
