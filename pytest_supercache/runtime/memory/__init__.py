@@ -1,4 +1,4 @@
-"""Finds the memory that actors share without saying so, and makes steps of the accesses to it.
+"""Finds the memory that actors share without declaring it, and makes steps of its accesses.
 
 Code under test is rewritten for the length of a check: before every access to memory it calls a
 hook (`rewriting`, `functions`). The hooks know what each access touches (`hooks`, `effects`). What

@@ -1,4 +1,4 @@
-"""What the actors of one execution touch, and which of that they share.
+"""Records what the actors of one execution access, and makes steps of accesses to shared memory.
 
 An access to what is shared is a step of a thread. A coroutine never suspends at one, nor does code
 that is declared to be atomic: there the access belongs to the last step that was taken, whose
@@ -48,7 +48,7 @@ class Accesses:
 
     Args:
         sharing: what is known of shared memory so far.
-        lasting: what executions leave to each other, unless it is given back.
+        lasting: memory that outlives executions, unless it is restored.
         execution: takes the steps.
     """
 
@@ -70,21 +70,21 @@ class Accesses:
         self._work: BackgroundActor | None = None
         self._is_busy = False
         self.entering = Entering()
-        """What comes to code of Python in the middle of something else."""
+        """The Python code that C code calls back, or that several threads advance."""
         self.collected: steps.Touched | None = None
-        """What is touched together: see :class:`steps.Together`."""
+        """Accesses collected to be made as one, by :class:`steps.Together`; None: none are."""
         self.is_naming = False
-        """Whether objects get names: something is shared."""
+        """Whether objects get names, because something is shared."""
         self.sections = Sections(sharing, execution)
         self.stores = Stores(sharing, self.shared, execution)
         self._looks_throughout = False
         self.nodes: NodeUses | None = None
-        """What the nodes use, if they are to share nothing."""
+        """The memory that each node uses, if nodes must share none; else None."""
 
     # -- what the execution tells ----------------------------------------------------------------
 
     def begin_race(self, actors: Iterable[Actor], works: Iterable[BackgroundActor]) -> None:
-        """Name what can be reached now, if names are wanted; know the background work."""
+        """Name the reachable objects, if names are wanted, and connect the background work."""
         Current.accesses = self
         for work in works:
             work.widened = self.widened
@@ -94,32 +94,32 @@ class Accesses:
             self._record.show_memory(self.shared.content)
 
     def end_race(self) -> None:
-        """Take no more notice, unless to the end of the body: what follows is no access."""
+        """Stop recording accesses, unless recording goes on to the end of the body."""
         if not self._looks_throughout:
             Current.accesses = None
             self._record.keep_memory()
             self._keeper.let_all_go()
 
     def look_throughout(self) -> None:
-        """Take notice of what is used from now on and to the end of the body, as well."""
+        """Record accesses from now on and to the end of the body, as well."""
         self._looks_throughout = True
         Current.accesses = self
 
     def look_no_longer(self) -> None:
-        """Take no more notice: what follows takes the systems down."""
+        """Stop recording accesses: what follows tears the systems down."""
         self._looks_throughout = False
         Current.accesses = None
 
     def keep_nodes_apart(self, declared: Iterable[str]) -> None:
-        """Take notice of what each node uses."""
+        """Record which memory each node uses."""
         self.nodes = NodeUses(declared, self._keeper)
 
     def steps_taken(self) -> int:
-        """Return how many steps were taken so far."""
+        """Return the number of steps taken so far."""
         return len(self._record.steps)
 
     def note_node(self, holder: Any, part: str, *, writes: bool) -> None:
-        """Note on which node a part of an object is used, unless that is declared."""
+        """Record on which node a part of an object is used, unless it is declared."""
         actor = current_actor()
         if self.nodes is not None and actor is not None and not self._is_busy:
             self._is_busy = True
@@ -129,13 +129,13 @@ class Accesses:
                 self._is_busy = False
 
     def let_go(self) -> None:
-        """Let go of the execution, which is over."""
+        """Drop the references to the execution, which is over."""
         del self._execution, self._controller, self._record, self.sections, self.stores
         self._keeper.let_all_go()
         self.shared.names = None
 
     def places(self) -> tuple[Place, ...]:
-        """Return where this execution had points in memory, as a token records it."""
+        """Return where this execution had switch points in memory, as a token records it."""
         libraries = map(place_of_library, self.sharing.looked_into)
         classes = map(place_of_class, self.sharing.in_dict)
         everything = [place_of_everything()] if self.sharing.is_everything else []
@@ -143,12 +143,12 @@ class Accesses:
         return tuple(sorted({*self._places, *libraries, *classes, *others}))
 
     def part(self, label: str) -> None:
-        """Let others come in here, on a thread."""
+        """Take a step without a footprint: a switch point of a thread."""
         self._execution.step(label, Footprint(), kind="memory")
 
     @contextmanager
     def performed_by(self, work: BackgroundActor) -> Iterator[None]:
-        """Let background work, which has no thread, be the one that touches."""
+        """Attribute the accesses in this context to background work, which has no thread."""
         self._work = work
         try:
             yield
@@ -156,20 +156,20 @@ class Accesses:
             self._work = None
 
     def widened(self, actor: str, label: str, footprint: Footprint) -> Footprint:
-        """Return a step's footprint together with what follows it before the next step."""
+        """Return a step's footprint, widened by the accesses between it and the next step."""
         self._answered.pop(actor, None)
         self._keeper.let_go()
         return self.sharing.widened(actor, label, footprint)
 
     def starts_with_step(self, actor: str) -> bool:
-        """Say whether the lines before a coroutine's first step are a step of their own."""
+        """Say whether the code before a coroutine's first step is a step of its own."""
         if actor not in self.sharing.starts:
             return False
         self._places.add(place_of_answer(actor))
         return True
 
     def answer_is_step(self, actor: Actor, label: str) -> bool:
-        """Say whether the answer of a step is parted from what follows; note that it comes now."""
+        """Say whether the answer of a step is itself a step; if not, note that it arrives now."""
         if not actor.is_task:
             return actor.callers > 0
         sharing = self.sharing
@@ -182,7 +182,7 @@ class Accesses:
     # -- what the hooks tell ---------------------------------------------------------------------
 
     def actor(self) -> Actor | None:
-        """Return the actor that the calling thread runs in the race; None: this is no access."""
+        """Return the racing actor of the calling thread; None: the access does not count."""
         actor, controller = current_actor(), self._controller
         if (
             actor is None
@@ -197,7 +197,7 @@ class Accesses:
         return actor
 
     def own(self, members: Any, owner: Any) -> bool:
-        """Note whose attributes a dict holds: an access to it is one to the object.
+        """Note that ``members`` is the dict of ``owner``: an access to it is one to ``owner``.
 
         Returns:
             False: nothing can refer weakly to the object.
@@ -210,18 +210,18 @@ class Accesses:
         return True
 
     def owner_of(self, members: Any) -> Any:
-        """Return whose attributes a dict holds; None: nobody's."""
+        """Return the object whose attributes a dict holds; None: none is known."""
         return None if (owner := self._owners.get(members)) is None else owner()
 
     def let_dead_go(self) -> None:
-        """Let go of what nobody else holds: code is about to look at what lives."""
+        """Release the objects that nothing else refers to: code is about to ask what is alive."""
         self._keeper.let_go()
 
     def touch_life(self, reference: Any, *, writes: bool) -> None:
-        """Let the calling actor ask whether an object lives, or drop a reference to it.
+        """Record that the calling actor asks whether an object is alive, or drops a reference.
 
         Args:
-            reference: a weak one; nobody here may hold the object while others come in.
+            reference: a weak one, so that this call keeps no object alive at a switch point.
             writes: a reference is dropped.
         """
         actor, holder = self.actor(), reference()
@@ -237,15 +237,15 @@ class Accesses:
             self._touch(actor, location, writes=writes)
 
     def drops(self, value: Any) -> bool:
-        """Say whether somebody refers weakly to a value, so that its end may be seen."""
+        """Say whether a weak reference to ``value`` exists, so that its end can be observed."""
         return type(value) not in PLAIN and self._keeper.has_references(value)
 
     def file(self, name: str) -> File:
-        """Return what stands for a file, or a folder, of this name."""
+        """Return the object that stands for a file, or a folder, of this name."""
         return self._files.setdefault(name, File(name))
 
     def place(self, value: Any, holder: Any, part: str) -> None:
-        """Note that a value is put somewhere, or what it is: if it is new, that gives its name."""
+        """Name ``value``, if it is new, after the part of ``holder`` where it is stored."""
         if self.shared.names is not None and (actor := self.actor()) is not None:
             self._is_busy = True
             try:
@@ -256,7 +256,7 @@ class Accesses:
                 self._is_busy = False
 
     def reached(self, value: Any, holder: Any, part: str) -> None:
-        """Note that a value is read from a part of an object: else unnamed, it is named so."""
+        """Name ``value``, if it has no name, after the part of ``holder`` it is read from."""
         if self.shared.names is not None and type(value) not in PLAIN and self.actor() is not None:
             self._is_busy = True
             try:
@@ -265,12 +265,12 @@ class Accesses:
                 self._is_busy = False
 
     def access(self, touched: steps.Touched) -> None:
-        """Access what was touched together, at once."""
+        """Access all that is in ``touched`` at once."""
         if (actor := self.actor()) is not None:
             self._access(actor, touched)
 
     def touch_now(self) -> None:
-        """Access what was collected: what is looked at next is what the code will find."""
+        """Make the collected accesses now, before the values that the code will get are read."""
         if self.collected:
             touched, self.collected = self.collected, []
             self.access(touched)
@@ -281,7 +281,7 @@ class Accesses:
             self.entering.expect(actor.name, generator, footprint)
 
     def entered(self, frame: Any) -> None:
-        """Let others come in while a generator runs, or what code of C calls back."""
+        """Take the switch points where the code of a generator or of a callback begins."""
         if (actor := self.actor()) is not None:
             self.entering.count(frame)
             for label, footprint in self.entering.steps(actor.name, frame):
@@ -290,21 +290,21 @@ class Accesses:
     def storing(
         self, holder: Any, part: str, footprint: Footprint | None
     ) -> AbstractContextManager[None]:
-        """Know that the result of a function which is called meanwhile will be stored."""
+        """Note that the result of the function that is called in this context will be stored."""
         actor = self.actor() if self._work is None else None
         return self.stores.awaited(actor, holder, part, footprint)
 
     def is_of_task(self) -> bool:
-        """Say whether a coroutine makes the access: it shares its thread with others."""
+        """Say whether a coroutine makes the access: it shares its thread with other tasks."""
         return (actor := self.actor()) is not None and actor.is_task
 
     def note_replaced(self, name: str) -> None:
-        """Note that a function or a class is replaced by the calling actor."""
+        """Note that the calling actor replaces a function or a class."""
         if self.actor() is not None:
             self.sharing.note_replaced(name)
 
     def look_into(self, function: Any) -> None:
-        """Let a module of the standard library touch for itself: it is given what is shared."""
+        """Rewrite a library function that is given shared memory, so that its accesses are seen."""
         if self.actor() is not None and Current.rewrite is not None:
             module = function.__globals__["__name__"]
             Current.looked_into.add(module)
@@ -312,11 +312,11 @@ class Accesses:
             self.sharing.note_looked_into(module)
 
     def note_passing(self, actor: Actor) -> None:
-        """Note that a coroutine did, without an await, what lets a thread go on, or begin."""
+        """Note that a coroutine has let a thread continue, or start, without an await."""
         self.shared.note_passing(actor)
 
     def note_inside(self, kind: type, name: str) -> None:
-        """Note that code looks into an object that stands in for one of the standard library."""
+        """Report as a hazard that code uses internals of a stand-in for a standard class."""
         self._controller.hazard(
             f"the code under test looks into `{name}` of a {kind.__name__}, which is not what the "
             "real class has there while a check runs. Use the methods of the class, such as "
@@ -324,23 +324,23 @@ class Accesses:
         )
 
     def note_passed(self, holder: Any, part: str = WHOLE) -> None:
-        """Note that an object is used which may outlive the execution."""
+        """Record the use of an object that may outlive the execution: a hazard for iterators."""
         if passed := self.lasting.touch(holder, part):
             self._controller.hazard(passed)
 
     def touch(
         self, holder: Any, part: str, *, writes: bool, drops: bool = False
     ) -> Footprint | None:
-        """Let the calling actor access a part of an object.
+        """Record an access of the calling actor: if shared, it is a step or widens the last one.
 
         Args:
             holder: the object.
             part: an attribute, an entry, or the whole.
             writes: others may find it changed.
-            drops: it takes a value away.
+            drops: it removes a value.
 
         Returns:
-            What it touches, if that is shared; None: nobody else sees it.
+            The footprint of the access if it is shared; None: no other actor sees it.
         """
         members = self._entries_of(holder) if part == WHOLE and self.sharing.in_dict else None
         if members is None:
@@ -352,7 +352,7 @@ class Accesses:
         return attributes | rest if attributes and rest else attributes or rest
 
     def _entries_of(self, holder: Any) -> Any:
-        """Return the dict whose entries the attributes of an object are touched as, beside it."""
+        """Return the object's dict if its attributes are accessed as entries of it; else None."""
         if name_of_class(type(holder)) not in self.sharing.in_dict:
             return None
         members = dict_of(holder)
@@ -387,7 +387,7 @@ class Accesses:
         return footprint_of(location, writes=writes)
 
     def _access(self, actor: Actor, touched: steps.Touched) -> None:
-        """Access shared memory: in a step, or in what follows the last one."""
+        """Access shared memory: with a step, or as a part of the last step."""
         footprint = steps.footprint(touched)
         is_declared = steps.are_all(touched, self.sharing.atomic)
         if self._work is not None or actor.is_task or acts_atomically(actor) or is_declared:
@@ -397,7 +397,7 @@ class Accesses:
 
     @contextmanager
     def calling_back(self, footprint: Footprint | None) -> Iterator[None]:
-        """Let steps of what is called inherit a footprint: more is touched after their answers."""
+        """Let steps inside a call inherit its footprint: the call touches more after them."""
         touched, self.collected = self.collected, None
         actor = self.actor()
         if touched and actor is not None:
@@ -422,7 +422,7 @@ class Accesses:
     # -- what follows from it --------------------------------------------------------------------
 
     def _join(self, actor: Actor, work: Any, footprint: Footprint) -> None:
-        """Let an access belong to the step after which it comes."""
+        """Add an access to the footprint of the step that it follows."""
         if work is None and not actor.taken:
             self.sharing.note_start(actor.name)
         if work is None and actor.is_task:

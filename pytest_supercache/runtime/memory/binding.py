@@ -1,4 +1,4 @@
-"""Which variables of a function that others share are bound once, before any other can see them.
+"""Finds variables of closures that are bound once, before another function can see them.
 
 To read such a variable is no access to shared memory: nobody writes it while others run.
 """
@@ -16,7 +16,7 @@ _SETTING_UP = frozenset({"MAKE_CELL", "COPY_FREE_VARS"})
 
 
 def is_constant(name: str, owner: Bytecode) -> bool:
-    """Say whether a variable is bound at most once, and before anything else is done with it.
+    """Say whether a variable is bound at most once, and before any other use of it.
 
     Args:
         name: a variable of ``owner`` that functions nested in it share.
@@ -36,7 +36,7 @@ def is_constant(name: str, owner: Bytecode) -> bool:
 
 
 def _is_about(instruction: Instr, name: str) -> bool:
-    """Say whether an instruction is about a variable; 3.13 loads some by their names."""
+    """Say whether an instruction uses a variable; 3.13 loads some by their names."""
     if instruction.name in _SETTING_UP:
         return False
     argument: Any = instruction.arg
@@ -55,7 +55,7 @@ def _nested_in(code: Bytecode) -> Iterator[CodeType]:
 
 
 def _binds(code: CodeType, name: str) -> bool:
-    """Say whether nested code binds a free variable, or code nested in that does."""
+    """Say whether nested code, at any depth, binds a free variable."""
     if name not in code.co_freevars:
         return False
     for instruction in dis.get_instructions(code):
@@ -65,7 +65,7 @@ def _binds(code: CodeType, name: str) -> bool:
 
 
 def _is_in_loop(index: int, owner: Bytecode) -> bool:
-    """Say whether a jump leads from behind an instruction to before it."""
+    """Say whether an instruction is in a loop: a jump leads from behind it to before it."""
     labels = {one: at for at, one in enumerate(owner) if isinstance(one, Label)}
     return any(
         at > index >= labels[instruction.arg]

@@ -2,8 +2,8 @@
 
 C code that goes through what is shared may call functions that it is given (`map`, a key), and
 methods of elements (`__lt__`, `__hash__`). What it touches after such a call belongs to no access:
-so what is called lets others come in, with the footprint of what C goes through. Code under test
-tells that it is entered; code of the standard library (`UUID.__lt__`) tells once C may call it.
+so a switch point precedes the callback, with the footprint of what C goes through. Code under test
+reports that it is entered; code of the standard library (`UUID.__lt__`) does once C may call it.
 """
 
 import functools
@@ -29,13 +29,13 @@ from pytest_supercache.runtime.memory.effects import (
 from pytest_supercache.runtime.memory.touching import find_in_class
 
 _NESTED_MAX = 3
-"""So deep are elements of elements looked at: keys of a heap are pairs, or pairs in pairs."""
+"""How deeply elements of elements are inspected: keys of a heap are pairs, or pairs in pairs."""
 
 
 def going_on(
     accesses: Accesses, footprint: Footprint | None, function: Callable[..., Any]
 ) -> Callable[..., Any] | None:
-    """Return a stand-in for what touches more after the code that it calls has answered.
+    """Return a stand-in for a callable of C that touches more memory after its callbacks.
 
     None: what it touches is not shared.
     """
@@ -54,9 +54,9 @@ def going_on(
 
 
 def calls_back(value: Any) -> bool:
-    """Say whether code of C that goes through a value may run Python code meanwhile.
+    """Say whether C code that iterates over a value may run Python code meanwhile.
 
-    It may be wrong only by saying so: others come in where Python code is entered, if it is.
+    Only True may be wrong: a switch point arises only where Python code is really entered.
     """
     kind = type(value)
     if kind in SCALARS:
@@ -73,7 +73,7 @@ def calls_back(value: Any) -> bool:
 
 
 def _let_library_tell(value: Any, depth: int = _NESTED_MAX) -> None:
-    """Let functions of the standard library tell when they begin which C may call for a value."""
+    """Let library functions that C code may call for a value report when they begin."""
     kind = type(value)
     if kind in SCALARS:
         return
@@ -92,7 +92,7 @@ def _let_library_tell(value: Any, depth: int = _NESTED_MAX) -> None:
 
 @of_kind
 def _let_methods_tell(kind: type) -> None:
-    """Let the special methods and properties of a class tell; of an enum, how it is called, too."""
+    """Let the special methods and properties of a class report; of an enum, its call, too."""
     members = [
         member
         for base in kind.__mro__
@@ -112,7 +112,7 @@ def _let_function_tell(function: types.FunctionType) -> None:
 
 
 def _function_of(member: Any) -> types.FunctionType | None:
-    """Return the function behind a member of a class, if there is one of Python."""
+    """Return the Python function behind a member of a class, if there is one."""
     if type(member) is property:
         member = member.fget
     elif type(member) in (staticmethod, classmethod):
@@ -121,7 +121,7 @@ def _function_of(member: Any) -> types.FunctionType | None:
 
 
 def takes_more(iterator: Any) -> bool:
-    """Say whether an iterator runs Python code for one element, and takes more afterwards."""
+    """Say whether an iterator runs Python code for an element, and reads more afterwards."""
     kind, inner = type(iterator), [one for one in _held_by(iterator) if is_view(type(one))]
     if kind in _CALLING_LAST and len(inner) == 1:
         return takes_more(inner[0])
@@ -145,7 +145,7 @@ _CALLING = _CALLING_LAST - {enumerate} | {
 
 
 def _held_by(view: Any) -> list[Any]:
-    """Return what an iterator or a view holds, and the tuples of it."""
+    """Return the objects that an iterator or a view refers to, with its tuples unpacked."""
     held: list[Any] = []
     for inner in gc.get_referents(view)[:_HELD_ASKED]:
         held += inner if type(inner) is tuple else [inner]
@@ -153,9 +153,9 @@ def _held_by(view: Any) -> list[Any]:
 
 
 def _is_called_in_python(value: Any) -> bool:
-    """Say whether a value is a function or a class to call which runs Python code.
+    """Say whether a value is a function or a class whose call runs Python code.
 
-    Nothing else is asked for attributes: code under test may find them.
+    Nothing else is asked for attributes: that could run code under test.
     """
     kind = type(value)
     return (kind in _CALLED or issubclass(kind, type)) and runs_python(value)
@@ -165,14 +165,14 @@ _CALLED = frozenset({types.FunctionType, types.MethodType, functools.partial})
 
 
 def is_taken_in_python(value: Any) -> bool:
-    """Say whether code of C that takes all of a value may run Python code, not for its elements."""
+    """Say whether consuming a value in C may run Python code, apart from that of its elements."""
     kind = type(value)
     return kind is types.GeneratorType or is_view(kind) or _has_taking_methods(kind)
 
 
 @of_kind
 def _has_taking_methods(kind: type) -> bool:
-    """Say whether a type has methods of Python by which code of C takes what is in its objects."""
+    """Say whether C code gets at the content of a type's objects by Python methods."""
     return any(type(find_in_class(kind, name)[0]) is types.FunctionType for name in _TAKING)
 
 
@@ -182,7 +182,7 @@ _TAKING = (
 
 
 def _has_elements_of_python(value: Any, depth: int = _NESTED_MAX) -> bool:
-    """Say whether elements of a container are of a class of Python, or functions."""
+    """Say whether elements of a container are functions, or instances of Python classes."""
     return any(
         _is_called_in_python(element)
         or _is_of_python(type(element))
@@ -193,7 +193,7 @@ def _has_elements_of_python(value: Any, depth: int = _NESTED_MAX) -> bool:
 
 
 def _elements(value: Any, depth: int) -> list[Any]:
-    """Return the first elements of a container; fewer of one that is an element itself."""
+    """Return the first elements of a container; fewer if it is an element itself."""
     most = _ELEMENTS_ASKED if depth == _NESTED_MAX else _INNER_ELEMENTS_ASKED
     if issubclass(type(value), dict):
         keys = list(itertools.islice(dict.keys(value), most))
@@ -203,7 +203,7 @@ def _elements(value: Any, depth: int) -> list[Any]:
 
 @of_kind
 def _is_of_python(kind: type) -> bool:
-    """Say whether a type may have been made by a class statement: most of those of C were not."""
+    """Say whether a type may come from a class statement: most types of C do not."""
     return bool(kind.__flags__ & _HEAP_TYPE)
 
 

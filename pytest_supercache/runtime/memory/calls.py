@@ -1,4 +1,4 @@
-"""The hooks before calls: what code that is not rewritten touches when it is called."""
+"""The hooks before calls: they record the accesses of callees that are not rewritten."""
 
 import asyncio
 import functools
@@ -93,11 +93,11 @@ from pytest_supercache.runtime.memory.touching import (
 )
 
 Reader = Callable[[Any], Footprint | None]
-"""Reads what code of C is given, as deeply as that does."""
+"""Reads an argument as deeply as the C code that gets it does."""
 
 
 def call(function: Any, *arguments: Any) -> Any:
-    """Before ``function(*arguments)``; return what is to be called."""
+    """Record the accesses of ``function(*arguments)`` before it runs; return what to call."""
     accesses = Current.accesses
     if accesses is None or here.actor is None:
         if function is vars and arguments:
@@ -129,14 +129,14 @@ def _note_unseen(accesses: Accesses, function: Any) -> None:
 
 
 def _touch_of(kind: type, arguments: tuple[Any, ...]) -> Any:
-    """Return what touches for a call of a class, or of a wrapper of a decorator's; else None."""
+    """Return what records a call of a class, or of a decorator's wrapper; None: nothing does."""
     if issubclass(kind, type):
         return None if SCALARS.issuperset(map(type, arguments)) else _made
     return _wrapper if top(kind.__module__) in DECORATING else None
 
 
 def _touches_nothing(function: Any, arguments: tuple[Any, ...]) -> bool:
-    """Say at once what holds for most calls: nothing is touched, or by the callee's own hooks."""
+    """Say quickly whether a call needs no record: it touches nothing, or its callee has hooks."""
     if type(function) is types.FunctionType:
         return _tells(function)
     kind = type(function.__self__)
@@ -151,17 +151,17 @@ def _tells(function: types.FunctionType) -> bool:
 
 @of_kind
 def _touches_what_it_is_given(kind: type) -> bool:
-    """Say whether methods of a type touch nothing else."""
+    """Say whether methods of a type touch nothing but their arguments."""
     return is_left_alone(kind) and kind not in _LOOKED_AT and not issubclass(kind, PurePath)
 
 
 def touching(function: Any, /, *arguments: Any, **keywords: Any) -> Any:
-    """Call what code under test has handed over to be called."""
+    """Call a function that code under test has handed over, and record its accesses."""
     return call(function, *arguments)(*arguments, **keywords)
 
 
 def call_unpacked(function: Any, arguments: Any, _keywords: Any = None) -> Any:
-    """Before ``function(*arguments, **keywords)``; return what is to be called."""
+    """Record the accesses of ``function(*arguments, **keywords)``; return what to call."""
     accesses = Current.accesses
     if accesses is None or here.actor is None:
         return function
@@ -181,13 +181,13 @@ def _function(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> 
 
 
 def _wrapper(accesses: Accesses, wrapper: Any, _arguments: tuple[Any, ...]) -> None:
-    """Let the wrapper touch for itself that a decorator of a library has put around a function."""
+    """Rewrite a wrapper made by a decorator of a library, so that its accesses are seen."""
     if (code := code_of_wrapper(wrapper)) is not None:
         accesses.look_into(code)
 
 
 def _look_into(accesses: Accesses, function: Any, shared: Footprint | None) -> None:
-    """Let a function of the standard library touch for itself if it is given what is shared."""
+    """Rewrite a function of the standard library if it is given shared memory."""
     if shared is None:
         return
     real = getattr(function, "__wrapped__", function)  # we put functions before those of `random`
@@ -199,7 +199,7 @@ def _look_into(accesses: Accesses, function: Any, shared: Footprint | None) -> N
 
 
 def _of_c(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any:
-    """Touch what a function of C uses, or a method that is bound to its object."""
+    """Touch the memory that a function of C, or a method bound to its object, uses."""
     holder = function.__self__
     if holder is None or type(holder) is types.ModuleType:
         return _builtin(accesses, function, arguments)
@@ -239,7 +239,7 @@ def _bound(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Any
 
 
 def _memo(accesses: Accesses, memo: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
-    """Touch what a memo function remembers, and what its function uses that is not rewritten."""
+    """Touch what a memo function remembers, and what its function uses if not rewritten."""
     stand_in = touch_memo(accesses, memo, function)
     call(remembered(memo), *arguments)
     return stand_in
@@ -263,10 +263,10 @@ def _builtin(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> A
 
 
 def _take(accesses: Accesses, iterator: Any) -> Footprint | None:
-    """Touch an iterator that one is taken of: it may be shared, as one of a loop is not.
+    """Touch an iterator whose next element is taken: unlike one of a loop, it may be shared.
 
     Returns:
-        What of the containers is shared that it looks into, if any is.
+        The footprint of the shared containers behind it; None: none is shared.
     """
     if is_view(type(iterator)):
         accesses.touch(iterator, WHOLE, writes=True)
@@ -277,7 +277,7 @@ def _take(accesses: Accesses, iterator: Any) -> Footprint | None:
 
 
 def _made(accesses: Accesses, kind: type, arguments: tuple[Any, ...]) -> Any:
-    """Touch what a class reads, unless by code that touches for itself, when one of it is made."""
+    """Touch the memory that is read when an object is made, unless that code is rewritten."""
     maker = getattr(kind, "__init__", None)
     if kind in TOUCHES_NOTHING or (type(maker) is types.FunctionType and touches_itself(maker)):
         return None
@@ -289,7 +289,7 @@ def _made(accesses: Accesses, kind: type, arguments: tuple[Any, ...]) -> Any:
 
 
 def _reader_of_class(kind: type) -> Reader:
-    """Return what reads what is given to a class of C when an object of it is made."""
+    """Return the reader for arguments of the constructor of a class of C."""
     if kind in (str, bytes):
         return read_deeply
     if issubclass(kind, dict):
@@ -299,7 +299,7 @@ def _reader_of_class(kind: type) -> Reader:
 
 
 def _reader_of_method(kind: type, name: str) -> Reader:
-    """Return what reads what is given to a method of C."""
+    """Return the reader for arguments of a method of C."""
     if kind is str:
         return read_deeply
     if issubclass(kind, dict) and name in _TAKING_PAIRS:
@@ -311,7 +311,7 @@ _TAKING_PAIRS = frozenset({"update", "__ior__", "__init__"})
 
 
 def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
-    """Touch what a method that is not rewritten uses: its object, and what it is given."""
+    """Touch the object and the arguments of a method that is not rewritten."""
     name = function.__name__
     reader = _reader_of_method(type(holder), name)
     given = _given(accesses, arguments, reader, fills=name in _FILLING)
@@ -326,7 +326,7 @@ def _method(accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any
 def _method_alone(
     accesses: Accesses, holder: Any, function: Any, arguments: tuple[Any, ...]
 ) -> Any:
-    """Touch what a method uses beside what it is given."""
+    """Touch the memory that a method uses apart from its arguments."""
     kind, name = type(holder), function.__name__
     if _is_nothing(holder, name):
         return None
@@ -391,7 +391,7 @@ def _method_of_all(
 def _compared(
     accesses: Accesses, holder: Any, name: str, arguments: tuple[Any, ...]
 ) -> Footprint | None:
-    """Read what a container holds that is sorted, or looked through for what equals something."""
+    """Read a container that is sorted, or searched for an equal element."""
     if name == "sort":
         for key in arguments:
             if type(key) is functools.partial:
@@ -406,10 +406,10 @@ _FILLING = frozenset({"readinto", "shuffle", "recv_into", "pack_into", "dump", "
 def _given(
     accesses: Accesses, arguments: tuple[Any, ...], reader: Reader, *, fills: bool = False
 ) -> Footprint | None:
-    """Touch what is read of arguments, filled, or called that is one.
+    """Touch the arguments that are read, filled, or called.
 
     Returns:
-        What of the containers is shared, if any is.
+        The footprint of the containers that are shared; None: none is.
     """
     shared: Footprint | None = None
     for argument in arguments:
@@ -425,7 +425,7 @@ def _given(
 
 
 def _is_nothing(holder: Any, name: str) -> bool:
-    """Say whether a method of an object touches no memory that is looked at."""
+    """Say whether a method of an object touches no memory that is tracked."""
     kind = type(holder)
     is_own_generator = kind is random.Random and holder is not _MODULE_RANDOM
     if name in _LIKE_ATTRIBUTES or kind is asyncio.Future or is_own_generator:
@@ -445,10 +445,10 @@ _LIKE_ATTRIBUTES = {
 
 
 def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> Footprint | None:
-    """Touch what a function that is not rewritten is given.
+    """Touch the arguments of a function that is not rewritten.
 
     Returns:
-        What of the containers is shared, if any is.
+        The footprint of the containers that are shared; None: none is.
     """
     shared: Footprint | None = None
     if function in LOOKING_AT_FILES and arguments:
@@ -474,14 +474,14 @@ def _arguments(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
 
 
 def _argument(accesses: Accesses, value: Any, *, writes: bool) -> Footprint | None:
-    """Touch all of what a function is given, unless code that uses it touches for itself."""
+    """Touch all of an argument, unless the code that uses it is rewritten."""
     if _touches_itself_later(value):
         return None
     return touch_whole(accesses, value, writes=writes)
 
 
 def _held_partial(accesses: Accesses, value: functools.partial[Any]) -> None:
-    """Touch what a ``partial`` of code of C holds for the calls that code of C makes of it."""
+    """Touch the arguments that a ``partial`` around code of C holds, for calls by code of C."""
     function = value.func
     if runs_python(function):
         return
@@ -495,7 +495,7 @@ def _held_partial(accesses: Accesses, value: functools.partial[Any]) -> None:
 
 
 def touch_call(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
-    """Touch what a call uses that code of C is about to make: no code of the call runs here."""
+    """Touch the memory of a call that C code is about to make; no code of the call runs here."""
     _note_unseen(accesses, function)
     kind = type(function)
     if kind is functools.partial:
@@ -514,7 +514,7 @@ def touch_call(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) ->
 
 
 def _reflect_later(accesses: Accesses, function: Any, arguments: tuple[Any, ...]) -> None:
-    """Touch an attribute that is about to be got by its name, or set."""
+    """Touch an attribute that is about to be read, or set, by its name."""
     holder, name = arguments[:2]
     found = find_in_class(type(holder), name)[0] if type(name) is str else None
     if type(found) is functools.cached_property:
@@ -524,7 +524,7 @@ def _reflect_later(accesses: Accesses, function: Any, arguments: tuple[Any, ...]
 
 
 def _touches_itself_later(value: Any) -> bool:
-    """Say whether code that uses a value comes to hooks of its own."""
+    """Say whether the code that uses a value is rewritten, and so reports its accesses."""
     kind = type(value)
     if kind in PLAIN or is_container_in_python(kind):
         return True
@@ -532,18 +532,18 @@ def _touches_itself_later(value: Any) -> bool:
 
 
 def _dereferenced(accesses: Accesses, reference: Any, _arguments: tuple[Any, ...]) -> None:
-    """Touch what a weak reference leads to: whether that lives."""
+    """Touch the target of a weak reference: code asks whether it is alive."""
     accesses.let_dead_go()
     accesses.touch_life(reference, writes=False)
 
 
 def _encoder(accesses: Accesses, encoder: Any, arguments: tuple[Any, ...]) -> Any:
-    """Touch what the encoder of `json` goes through, written in C, which may call a function."""
+    """Touch what the C encoder of `json` goes through; it may call Python functions."""
     return going_on(accesses, read_deeply(arguments[0]), encoder) if arguments else None
 
 
 def _caller(_accesses: Accesses, caller: Any, arguments: tuple[Any, ...]) -> None:
-    """Touch what the method uses that a ``methodcaller`` of `operator` calls."""
+    """Touch the memory of the call that a ``methodcaller`` of `operator` makes."""
     name, *given = caller.__reduce__()[1]
     if arguments and type(arguments[0]) not in PLAIN:
         call(getattr(arguments[0], name, None), *given)
@@ -552,7 +552,7 @@ def _caller(_accesses: Accesses, caller: Any, arguments: tuple[Any, ...]) -> Non
 _OF_C = frozenset({CMethod, types.BuiltinFunctionType, types.MethodWrapperType})
 _IN_PYTHON = frozenset({types.FunctionType, types.MethodType})
 _LOOKED_AT = frozenset({asyncio.Future, random.Random})
-"""Of the types that are left alone, those with methods that are accesses."""
+"""Types that are otherwise left alone, but have methods that are accesses."""
 
 _TOUCH: dict[type, Callable[[Accesses, Any, tuple[Any, ...]], Any]] = {
     types.MethodType: _bound,
@@ -571,7 +571,7 @@ _TOUCH: dict[type, Callable[[Accesses, Any, tuple[Any, ...]], Any]] = {
     operator.methodcaller: _caller,
     vars(json.encoder)["c_make_encoder"]: _encoder,
 }
-"""What touches what a call uses, by the type of what is called; it may return a stand-in."""
+"""Type of a callable -> what touches the memory of a call; it may return a stand-in."""
 
 CALL_HOOKS = {"call": call, "call_unpacked": call_unpacked}
 """Every hook before calls, by name."""

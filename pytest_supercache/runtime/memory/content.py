@@ -1,4 +1,4 @@
-"""What shared memory holds after each step, for the pictures. No code of the objects runs."""
+"""Shows what shared memory holds after each step, without running code of its objects."""
 
 import threading
 import types
@@ -13,16 +13,16 @@ from pytest_supercache.runtime.memory.reach import attribute_of, inside, shown
 from pytest_supercache.runtime.memory.sharing import LIFE, STARTED, Location
 
 ENTRIES_MAX = 20
-"""So many entries of a container are shown."""
+"""The largest number of entries of a container that are shown."""
 
 _DEPTH_MAX = 3
 
 
 class MemoryContent:
-    """Shows what shared objects hold, those that live.
+    """Shows the content of the shared objects that are alive.
 
     Args:
-        keeper: knows which objects of the execution live.
+        keeper: knows which objects of the execution are alive.
     """
 
     def __init__(self, keeper: Keeper) -> None:
@@ -30,11 +30,11 @@ class MemoryContent:
         self._names: dict[int, str] = keeper.table()
 
     def note(self, name: str, number: int) -> None:
-        """Note which object has a name now."""
+        """Note that the object with this number has this name now."""
         self._names[number] = name
 
     def of(self, locations: Iterable[Location]) -> Layers:
-        """Return what the locations hold: by place and key, as layers do."""
+        """Return the content of the locations: by place and key, as layers do."""
         found: Layers = {}
         holders = self._holders()
         for name, part in sorted(locations):
@@ -45,7 +45,7 @@ class MemoryContent:
         return found
 
     def _holders(self) -> dict[str, Any]:
-        """Return the object of each name; of an instance and its class the instance.
+        """Return the object of each name; the instance, if a class has the same name.
 
         Where an instance has no value of its own, the one of its class is shown.
         """
@@ -58,7 +58,7 @@ class MemoryContent:
 
 
 def _held(holder: Any, name: str, part: str) -> tuple[str, dict[str, Any]]:
-    """Return a place, and what is shown there of a part of an object."""
+    """Return a place, and what is shown there for a part of an object."""
     if issubclass(type(holder), dict) and not part.startswith("."):
         entries = list(dict.items(holder))
         wanted = [(key, value) for key, value in entries if part in {WHOLE, f"[{shown(key)}]"}]
@@ -78,7 +78,7 @@ def _named(key: Any) -> str:
 
 
 def _seen(value: Any, depth: int = _DEPTH_MAX) -> Any:
-    """Return what can be shown of a value; it stays as it is when the value changes."""
+    """Return what can be shown of a value, unaffected by later changes of it."""
     kind = type(value)
     if kind in SCALARS:
         return value

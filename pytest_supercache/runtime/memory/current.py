@@ -1,4 +1,4 @@
-"""What the hooks of rewritten code work with: the check, and the execution, that go on now."""
+"""Holds the check and the execution that the hooks of rewritten code refer to."""
 
 import types
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 
 class Current:
-    """The check that goes on now."""
+    """The check that is running."""
 
     accesses: Any = None
-    """The `Accesses` of the race that goes on; None outside of one, where hooks do nothing."""
+    """The `Accesses` of the race that is running; None outside of one: hooks do nothing."""
     execution: Any = None
     """The `Accesses` of the execution that runs, from the first line of its body to its end."""
     rewrite: Callable[[types.FunctionType], None] | None = None
@@ -17,14 +17,14 @@ class Current:
     knows_code: Callable[[types.CodeType], bool] | None = None
     """Says whether code is rewritten."""
     tell_of_return: Callable[[types.FunctionType], None] | None = None
-    """Lets rewritten code also tell when it returns."""
+    """Makes rewritten code also report when it returns."""
     tell_of_entering: Callable[[types.FunctionType], None] | None = None
-    """Lets a function of the standard library tell when it begins."""
+    """Makes a function of the standard library report when it begins."""
     rewrite_container: Callable[[type], None] | None = None
-    """Rewrites the methods that a type has from containers of the standard library."""
+    """Rewrites the methods that a type inherits from containers of the standard library."""
     touch_call: Callable[[Any, Any, tuple[Any, ...]], None] | None = None
-    """Touches what a call uses that code of C is about to make."""
+    """Touches the memory of a call that C code is about to make."""
     looked_into: ClassVar[set[str]] = set()
     """Modules of the standard library whose functions are rewritten when they are called."""
     prepared: ClassVar[dict[type, bool]] = {}
-    """Types -> whether their methods touch for themselves, though they are none of the code's."""
+    """Types -> whether they are library containers in Python, whose methods are rewritten."""

@@ -9,14 +9,14 @@ from pytest_supercache.runtime.memory.effects import SCALARS, elements_of, peek
 
 
 def drop_all(accesses: Accesses, holder: Any) -> None:
-    """Note that a container may drop what it holds: somebody may ask whether it lives."""
+    """Record that a container may drop its elements: weak references may show their end."""
     for value in list(dict.values(holder)) if isinstance(holder, dict) else elements_of(holder):
         if accesses.drops(value):
             accesses.touch_life(weakref.ref(value), writes=True)
 
 
 def drop(accesses: Accesses, members: Any, key: Any) -> None:
-    """Note that what a dict holds under a key is dropped: somebody may ask whether it lives."""
+    """Record that a dict drops the value of a key: a weak reference may show its end."""
     if type(members) is dict and type(key) in SCALARS:
         value = peek(members, key)
         if accesses.drops(value):
@@ -26,7 +26,7 @@ def drop(accesses: Accesses, members: Any, key: Any) -> None:
 
 
 def drop_item(accesses: Accesses, holder: Any, key: Any) -> None:
-    """Note that what a container holds under a key, or at a place, is dropped."""
+    """Record that a container drops the value of a key, or at an index."""
     if issubclass(type(holder), list | deque):
         drop_all(accesses, holder)
     else:

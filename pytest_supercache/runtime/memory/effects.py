@@ -1,4 +1,4 @@
-"""What an access or a call may do to the objects it is given: tables of what is known.
+"""Tables of what accesses and calls may do to the objects that they are given.
 
 What is not known may write. Asking an object for its class by ``isinstance`` could run its code, so
 only real types are looked at here.
@@ -42,13 +42,13 @@ PLAIN = frozenset(
         staticmethod, super, object, weakref.ReferenceType,
     }
 )  # fmt: skip
-"""Types whose objects hold no memory that could change, or only what is looked at elsewhere."""
+"""Types whose objects hold no memory that could change, or only memory tracked elsewhere."""
 
 SCALARS = frozenset({str, bytes, int, float, bool, complex, type(None)})
 """Types whose objects hold no other objects."""
 
 BEARERS = frozenset({types.FunctionType, functools.partial, super})
-"""Of the plain types, those whose objects have attributes that may be memory."""
+"""Plain types whose objects have attributes that may be memory."""
 
 CONTAINERS = (dict, list, set, collections.deque, bytearray, memoryview)
 
@@ -101,7 +101,7 @@ _GUARDED = frozenset(
         "unittest",
     }
 )
-"""Modules of the standard library whose objects are safe for threads, or step by themselves."""
+"""Modules of the standard library whose objects are thread-safe, or make steps by themselves."""
 
 IMMUTABLE = frozenset(
     {
@@ -109,14 +109,14 @@ IMMUTABLE = frozenset(
         "operator", "_operator", "freezegun", "pytest_supercache",
     }
 )  # fmt: skip
-"""Of the modules whose objects are left alone, those whose objects never change, or are steps."""
+"""Modules, of those that are left alone, whose objects never change, or are steps."""
 
 CONTAINER_MODULES = frozenset({"collections", "collections.abc", "weakref", "_weakrefset"})
-"""Modules of the standard library whose containers are Python code: it is rewritten at need."""
+"""Modules of the standard library with containers in Python, which is rewritten on demand."""
 
 _COLLECTING = frozenset({"collections", "_collections", "builtins"})
 _NO_LOOPS = (_GUARDED - {"random"}) | CONTAINER_MODULES | {"functools", "os", "posixpath", "io"}
-"""Modules that need no look inside: their functions are steps, in a table, or written in C."""
+"""Modules that are never rewritten: their functions are steps, in a table, or written in C."""
 
 _READS_ARGUMENTS = frozenset(
     {
@@ -134,10 +134,10 @@ _READS_ARGUMENTS = frozenset(
         "reprlib",
     }
 )
-"""Modules whose functions leave their arguments as they are."""
+"""Modules whose functions leave their arguments unchanged."""
 
 DEEP_READERS = _READS_ARGUMENTS - {"math", "os", "posix"}
-"""Modules whose functions also read what their arguments hold."""
+"""Modules whose functions also read the objects inside their arguments."""
 
 READERS = frozenset(
     {
@@ -146,7 +146,7 @@ READERS = frozenset(
         collections.deque, collections.OrderedDict, collections.Counter, types.MappingProxyType,
     }
 )  # fmt: skip
-"""Builtins that read what they are given."""
+"""Builtins that read their arguments."""
 
 TOUCHES_NOTHING = frozenset({isinstance, issubclass, type, id, callable, super, vars, object})
 GETTERS = frozenset({operator.attrgetter, operator.itemgetter})
@@ -166,7 +166,7 @@ READING_METHODS = frozenset(
 KEYED_METHODS = frozenset(
     {"get", "pop", "setdefault", "__getitem__", "__setitem__", "__contains__", "__delitem__"}
 )
-"""Methods of a dict that touch the entry of their first argument alone."""
+"""Methods of a dict that touch only the entry of their first argument."""
 
 _METHODS_KNOWN_IN = frozenset(
     {"builtins", "collections", "_collections", "weakref", "os", "array", "mmap", "functools"}
@@ -181,7 +181,7 @@ METHOD_TYPES = (
 
 
 def top(name: Any) -> str:
-    """Return the package of a module's name; nothing if it is no name."""
+    """Return the top-level package of a module's name; empty if it is no string."""
     return name.partition(".")[0] if type(name) is str else ""
 
 
@@ -197,22 +197,22 @@ def is_rewritten_name(name: str) -> bool:
 
 @functools.cache
 def loops_in_python(module: str) -> bool:
-    """Say whether functions of a module of the standard library go through what they are given."""
+    """Say whether functions of a standard library module iterate over their arguments."""
     package = top(module)
     return package in sys.stdlib_module_names and package not in _NO_LOOPS
 
 
 def is_rewritten(name: Any) -> bool:
-    """Say whether code of a module is rewritten, whatever it has for a name."""
+    """Say whether code of a module is rewritten; its name may be of any type."""
     return type(name) is str and is_rewritten_name(name)
 
 
 @of_kind
 def is_class_of_code(kind: type) -> bool:
-    """Say whether a class is one of the code under test.
+    """Say whether a class belongs to the code under test.
 
-    A class that is made by a call may name the module of what has made it, ``abc`` or ``types``,
-    as its own; there is no such class there.
+    A class that is made by a call may give the module of its maker, ``abc`` or ``types``, as its
+    own, though that module has no such class.
     """
     module = kind.__module__
     if module in _MAKERS and module in sys.modules:
@@ -226,7 +226,7 @@ _MAKERS = frozenset({"abc", "types", "enum", "typing", "dataclasses", "collectio
 
 @of_kind
 def is_left_alone(kind: type) -> bool:
-    """Say whether objects of a type hold nothing that is looked at here."""
+    """Say whether objects of a type hold nothing that is tracked here."""
     if kind in PLAIN:
         return True
     module = kind.__module__
@@ -240,7 +240,7 @@ def _has_only_types_left_alone(module: str) -> bool:
 
 
 def is_read_by(function: Any) -> bool:
-    """Say whether a callable that is not rewritten leaves its arguments as they are."""
+    """Say whether a callable that is not rewritten leaves its arguments unchanged."""
     module = top(getattr(function, "__module__", None))
     if module in _READS_ARGUMENTS:
         return True
@@ -266,7 +266,7 @@ _DEEP = (repr, str, print, format, sum, sorted, min, max, functools.reduce)
 
 
 def reads_deeply(function: Any) -> bool:
-    """Say whether a callable that is not rewritten also reads what its arguments hold."""
+    """Say whether a callable that is not rewritten also reads the objects inside its arguments."""
     return function in _DEEP or top(getattr(function, "__module__", None)) in DEEP_READERS
 
 
@@ -274,7 +274,7 @@ _SHALLOW = frozenset({len, iter, aiter, hash})
 
 
 def looks_within(function: Any) -> bool:
-    """Say whether a function may look into the elements of the containers that it is given."""
+    """Say whether a function may read elements of the containers that it is given."""
     return type(function) is types.BuiltinFunctionType and function not in _SHALLOW
 
 
@@ -287,9 +287,9 @@ _METHODS_LOOKING_WITHIN = frozenset(
 
 
 def method_looks_within(kind: type, name: str) -> bool:
-    """Say whether a method of C may look into the elements of the containers that it is given.
+    """Say whether a method of C may read elements of the containers that it is given.
 
-    Methods of containers do only where they compare, or join; others are not known.
+    Of the methods of containers, those that compare or join do; others are unknown.
     """
     if name in _METHODS_LOOKING_WITHIN:
         return True
@@ -297,18 +297,18 @@ def method_looks_within(kind: type, name: str) -> bool:
 
 
 def method_reads(kind: type, name: str) -> bool:
-    """Say whether a method of a type that is not rewritten leaves its object as it is."""
+    """Say whether a method of a type that is not rewritten leaves its object unchanged."""
     return name in READING_METHODS and top(kind.__module__) in _METHODS_KNOWN_IN
 
 
 def fills_missing(kind: type) -> bool:
-    """Say whether a kind of dict may put something under a key that is asked for and missing."""
+    """Say whether a kind of dict may insert a value when a missing key is read."""
     return kind not in (dict, collections.OrderedDict, collections.Counter)
 
 
 @of_kind
 def holds(kind: type) -> bool:
-    """Say whether objects of a type are touched as wholes: containers, or what C code fills."""
+    """Say whether objects of a type are touched as wholes: containers, or filled by C code."""
     if kind in PLAIN or issubclass(kind, type | types.ModuleType) or is_left_alone(kind):
         return False
     if issubclass(kind, CONTAINERS) or not is_rewritten(kind.__module__):
@@ -317,7 +317,7 @@ def holds(kind: type) -> bool:
 
 
 def _fills_elsewhere(base: type) -> bool:
-    """Say whether a class fills its objects by code that is not rewritten, such as that of C."""
+    """Say whether a class fills its objects by code that is not rewritten, such as C code."""
     if base is object or issubclass(base, BaseException) or is_left_alone(base):
         return False
     if base.__module__ in CONTAINER_MODULES or base.__module__ == "_collections_abc":
@@ -335,14 +335,14 @@ _LOOKING = frozenset({enumerate, zip, map, filter, reversed, types.MappingProxyT
 
 @of_kind
 def is_view(kind: type) -> bool:
-    """Say whether objects of a type only look into others: iterators, or views of a dict."""
+    """Say whether objects of a type only refer to others: iterators, or views of a dict."""
     if kind in _LOOKING or kind.__module__ == itertools.__name__:
         return True
     return kind.__module__ in _COLLECTING and kind.__name__.endswith(_LOOKS_INTO)
 
 
 def sources(view: Any, most: int = 20) -> list[Any]:
-    """Return what an iterator or a view looks into: containers, and methods of C that it calls."""
+    """Return what an iterator or a view is based on: containers, and methods of C that it calls."""
     found: list[Any] = []
     waiting = [view]
     while waiting and most:
@@ -358,7 +358,7 @@ def sources(view: Any, most: int = 20) -> list[Any]:
 
 @of_kind
 def counts(kind: type) -> bool:
-    """Say whether an iterator of a type changes when one is taken of it, and may be shared."""
+    """Say whether an iterator of a type changes when it is advanced, and may be shared."""
     return kind.__module__ == itertools.__name__ or kind in _GENERATORS
 
 
@@ -366,7 +366,7 @@ _GENERATORS = frozenset({types.GeneratorType, types.AsyncGeneratorType})
 
 
 def runs_python(function: Any) -> bool:
-    """Say whether to call something runs Python code, in which others may come in."""
+    """Say whether a call runs Python code, in which context switches are possible."""
     if type(function) is functools.partial:
         return runs_python(function.func)
     module = str(getattr(function, "__module__", None))
@@ -379,7 +379,7 @@ def runs_python(function: Any) -> bool:
 
 
 def _replaced(function: Any, module: str) -> Any:
-    """Return what a check has replaced, as far as it is C code that Python code stands in for."""
+    """Return a C function if ``function`` is our stand-in for one; else ``function`` itself."""
     if module.startswith("freezegun.") or getattr(function, "__name__", "") in _IN_C:
         return len
     real = getattr(function, "__wrapped__", function)
@@ -390,7 +390,7 @@ _IN_C = frozenset({"Lock", "SimpleQueue"})
 
 
 def peek(members: dict[Any, Any], key: Any) -> Any:
-    """Return what a dict holds under a key; None too if to look there may run code of its keys."""
+    """Return the value of a key of a dict; None, too, if the look-up may run code of its keys."""
     if len(members) <= _KEYS_ASKED and not SCALARS.issuperset(map(type, dict.keys(members))):
         return None
     return dict.get(members, key)
@@ -408,7 +408,7 @@ def elements_of(value: Any) -> list[Any]:
 
 
 def slots_of(value: Any) -> list[tuple[str, Any]]:
-    """Return the slots of an object that are filled, without running its code."""
+    """Return the filled slots of an object, without running its code."""
     found = []
     for base in type(value).__mro__:
         for name, slot in list(type.__getattribute__(base, "__dict__").items()):
@@ -419,7 +419,7 @@ def slots_of(value: Any) -> list[tuple[str, Any]]:
 
 
 def inner_objects(value: Any, most: int = 200, *, attributes: bool = True) -> list[Any]:
-    """Return the containers and instances that can be reached from a value, itself included.
+    """Return the containers and instances that are reachable from a value, itself included.
 
     Args:
         value: the object.
@@ -455,7 +455,7 @@ def _held_by(one: Any, kind: type, *, attributes: bool) -> list[Any]:
 
 
 def _passed_on_unchanged(view: Any) -> list[Any]:
-    """Return what an iterator or a view refers to, unless it passes on what Python code returns."""
+    """Return the referents of an iterator or view, unless it passes on results of Python code."""
     held = gc.get_referents(view)
     if type(view) in _RETURNED and any(type(one) in _CODE_OF_PYTHON for one in held):
         return []
@@ -469,7 +469,7 @@ _CODE_OF_PYTHON = frozenset({types.FunctionType, types.MethodType})
 
 
 def is_left_alone_but_tuples(kind: type) -> bool:
-    """Say whether nothing is to be found in objects of a type, nor in what they hold."""
+    """Say whether objects of a type, and all that they hold, contain nothing that is tracked."""
     if kind in (tuple, frozenset):
         return False
     return issubclass(kind, type | types.ModuleType) or is_left_alone(kind)

@@ -1,4 +1,4 @@
-"""Code of Python that runs in the middle of something else: others may come in where it begins.
+"""Switch points where Python code begins in the middle of C code, or of a generator's run.
 
 That is code which C calls back (a key function, a comparison, a memo function), and the body of a
 generator that several threads advance. C code that calls Python code again and again may come to an
@@ -14,7 +14,7 @@ from pytest_supercache.runtime.kernel.own_code import RUNTIME
 from pytest_supercache.runtime.memory.effects import is_rewritten
 
 CALLED_BACK_MAX = 6
-"""So many times others may come in while one call of C code calls Python code."""
+"""The largest number of switch points in the callbacks of one call of C code."""
 
 CALLING_FOR_C = frozenset(
     f"{RUNTIME}{name}"
@@ -28,7 +28,7 @@ CALLING_FOR_C = frozenset(
         "process.seeded",
     )
 )
-"""The modules whose frames stand between code under test and what it calls through C, or us."""
+"""Modules whose frames lie between code under test and what it calls through C, or through us."""
 
 
 _LOOPING = frozenset(
@@ -42,22 +42,22 @@ lists, what takes all of an iterator."""
 
 
 class Entering:
-    """What each actor is about to enter in one execution, and what it touches around that."""
+    """The code that each actor is about to enter in one execution, and its footprint."""
 
     def __init__(self) -> None:
         self._generators: dict[str, tuple[Any, Footprint]] = {}
         self._called: dict[str, list[list[Footprint]]] = {}
         self._calls: dict[int, int] | None = None  # by frame: how often its call has called back
         self.is_due = False
-        """Whether anybody is about to enter such code."""
+        """Whether any actor is about to enter such code."""
 
     @property
     def is_watched(self) -> bool:
-        """Whether code may be in a loop, so that it matters which callback of a call this is."""
+        """Whether callbacks are counted: code may loop, so it matters which callback this is."""
         return self._calls is not None
 
     def watch(self) -> None:
-        """Count from now on how often C code calls back in one call of it."""
+        """Count, from now on, the callbacks of each call of C code."""
         if self._calls is None:
             self._calls, self.is_due = {}, True
 
@@ -95,7 +95,7 @@ class Entering:
         self.is_due = True
 
     def called(self, actor: str) -> None:
-        """Note that the C code has answered; what has called it may be called by C code itself."""
+        """Note that the C code has returned; its caller may itself be called by C code."""
         if calls := self._called.get(actor):
             calls.pop()
         if not calls:
@@ -106,7 +106,7 @@ class Entering:
         self.is_due = self.is_watched or bool(self._generators or self._called)
 
     def steps(self, actor: str, frame: Any) -> list[tuple[str, Footprint]]:
-        """Return the steps before the body of a frame, which the actor has just entered."""
+        """Return the steps before the body of a frame that the actor has just entered."""
         found = []
         generator, footprint = self._generators.pop(actor, (None, Footprint()))
         self._is_still_due()

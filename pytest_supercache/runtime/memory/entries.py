@@ -1,4 +1,4 @@
-"""What a dict holds under a key: each entry is memory of its own."""
+"""Touches entries of dicts: each entry is memory of its own."""
 
 from collections import defaultdict
 from typing import Any
@@ -13,7 +13,7 @@ from pytest_supercache.runtime.memory.reach import shown
 def touch_item_of_dict(
     accesses: Accesses, holder: Any, key: Any, method: str, *, writes: bool
 ) -> None:
-    """Touch one entry of a dict by a method of it, which may fill in what is missing."""
+    """Touch one entry of a dict by a method of it, which may insert a missing one."""
     kind = type(holder)
     drops = method == "__delitem__"
     footprint = touch_entry(accesses, holder, key, writes=writes, drops=drops)
@@ -29,7 +29,7 @@ def touch_item_of_dict(
 
 
 def _fill(accesses: Accesses, holder: Any, key: Any, footprint: Footprint | None) -> None:
-    """Do what a ``defaultdict`` does for a missing key: others may come in before it is kept."""
+    """Fill in a missing key as a ``defaultdict`` does, with switch points before the store."""
     with accesses.calling_back(footprint):
         value = holder.default_factory()
     touch_entry(accesses, holder, key, writes=True)

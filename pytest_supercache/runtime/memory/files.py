@@ -1,6 +1,6 @@
-"""Files are memory too: what is opened, listed, renamed or removed is touched before that happens.
+"""Touches files just before they are opened, listed, renamed or removed: they are memory, too.
 
-The interpreter tells of it. Two folders of one name are taken for one, and so are files of one name
+Audit events report that. Two folders of one name are taken for one, and so are files of one name
 in two folders.
 """
 
@@ -33,7 +33,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def listen() -> None:
-    """Hear of every file that this process opens or changes; this cannot be taken back."""
+    """Subscribe to audit events of all files that are opened or changed; this cannot be undone."""
     audit.listen(_HEARD, _heard)
 
 
@@ -62,7 +62,7 @@ def _open(accesses: Accesses, path: Any, mode: Any, flags: int) -> None:
 
 
 def _change(accesses: Accesses, event: str, path: Any) -> None:
-    """Touch what is made, removed or truncated; of a folder the entries as well."""
+    """Touch a path that is changed; if it is a folder made or removed, its entries as well."""
     touch_file(accesses, path, writes=True, makes=event not in _KEEPS_ENTRIES)
     changes_all = is_gone_or_contested(accesses, path) if event == "os.mkdir" else is_folder(path)
     if changes_all and event not in _KEEPS_ENTRIES:

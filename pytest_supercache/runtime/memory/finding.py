@@ -1,4 +1,4 @@
-"""The memory that the actors of one check share: looked for in every execution, known to all."""
+"""Finds the memory that the actors of one check share, over all of its executions."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -21,12 +21,12 @@ from pytest_supercache.runtime.memory.sharing import Sharing
 
 
 class MemoryFinder:
-    """Looks for shared memory, or does not.
+    """Looks for shared memory, unless that is disabled.
 
     Args:
         functions: the rewritten code that reports its accesses; None disables the search.
-        atomic: names of memory whose accesses are no points.
-        lists: gather who uses what.
+        atomic: names of memory whose accesses are no switch points.
+        lists: also record which actor uses what.
     """
 
     def __init__(
@@ -36,12 +36,12 @@ class MemoryFinder:
         self._body: Any = None
         self._imported = len(sys.modules)
         self.sharing = Sharing(atomic, Listing() if lists else None)
-        """What is known so far."""
+        """What is known of shared memory so far."""
         self._lasting = Lasting()
 
     @contextmanager
     def during(self, execution: Stepping, body: Any) -> Iterator[None]:
-        """Look for it while ``execution`` runs ``body``."""
+        """Look for shared memory while ``execution`` runs ``body``."""
         if self._functions is None:
             yield
             return
@@ -59,7 +59,7 @@ class MemoryFinder:
 
     @contextmanager
     def as_recorded(self, places: Iterable[Place]) -> Iterator[None]:
-        """Know no more than a recorded schedule does, as the process that reads its token."""
+        """Know only what a recorded schedule tells, like the process that reads its token."""
         learnt, self.sharing = self.sharing, self.sharing.as_recorded(places)
         try:
             yield
@@ -67,7 +67,7 @@ class MemoryFinder:
             self.sharing = learnt
 
     def give_back(self) -> None:
-        """Give the memory that outlives executions what it held when the check began."""
+        """Restore the memory that outlives executions to its state when the check began."""
         self._lasting.give_back()
 
     def _remember(self, module: ModuleType) -> None:
@@ -75,7 +75,7 @@ class MemoryFinder:
             self._lasting.add([module])
 
     def notice(self) -> bool:
-        """Take in what was imported, and touched for the first time; True: start over."""
+        """Take in new imports and memory touched for the first time; True: start over."""
         has_grown = self._lasting.take_growth()
         if self._functions is None or len(sys.modules) == self._imported:
             return has_grown
@@ -84,7 +84,7 @@ class MemoryFinder:
 
     @contextmanager
     def remembered(self) -> Iterator[None]:
-        """Remember what the modules lead to, as it is now, and give it back in the end."""
+        """Remember the state that the modules lead to, and restore it in the end."""
         if self._functions is None:
             yield
             return
@@ -96,14 +96,14 @@ class MemoryFinder:
                 self._lasting.give_back()
 
     def rewrite_copies(self, modules: Iterable[ModuleType]) -> None:
-        """Look into fresh copies of modules, which will be thrown away."""
+        """Rewrite fresh copies of modules, which will be thrown away."""
         if self._functions is not None:
             self._functions.rewrite_copies(modules)
 
 
 @contextmanager
 def memory_found(settings: Exploration) -> Iterator[MemoryFinder]:
-    """Look for shared memory for the length of a check, if its settings want that."""
+    """Look for shared memory for the length of a check, if its settings enable that."""
     if not settings.finds_memory:
         yield MemoryFinder(None)
         return

@@ -1,4 +1,4 @@
-"""Containers of libraries whose code is not rewritten: each is touched as a whole.
+"""Tracks containers of libraries whose code is not rewritten: each is touched as a whole.
 
 A library that the tools of a run use themselves, or a framework, is not looked into. What code
 under test puts into a container of such a library is memory all the same. The call of a method, or
@@ -31,13 +31,12 @@ _CONTROLLED = frozenset(
 _CONTROLLED_MODULES = (
     "django.core.cache", "django.db", "django.utils.connection", "django.utils.functional",
 )  # fmt: skip
-"""Of Django, what a table declares, what each thread has for itself, and proxies of other objects.
-"""
+"""Parts of Django that a table declares, that belong to one thread, or that are proxies."""
 
 LOOKED_AT_ONLY = frozenset(
     {"sortedcontainers", "ruamel", "httpx", "starlette", "django", "numpy", "pandas"}
 )
-"""Packages whose containers stay as they are when somebody looks into them."""
+"""Packages whose containers are not changed by look-ups."""
 
 _MUTABLE = (MutableMapping, MutableSequence, MutableSet)
 _CHANGING = frozenset({"__setitem__", "__delitem__"})
@@ -51,12 +50,12 @@ def is_foreign(kind: type) -> bool:
 
 @of_kind
 def derives_from_foreign(kind: type) -> bool:
-    """Say whether a type is such a container, or has inherited from one."""
+    """Say whether a type is a container of such a library, or derives from one."""
     return any(map(is_foreign, kind.__mro__))
 
 
 def keeps_attributes(kind: type) -> bool:
-    """Say whether objects of a type that is left alone keep what code sets, for all who use them.
+    """Say whether objects of a left-alone type keep attributes that code sets, for all users.
 
     Those of a tool of the run do not, nor do those that have values for each thread or task. What
     stands in for a queue or a thread does: code sets a flag on it that another thread reads.

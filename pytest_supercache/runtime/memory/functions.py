@@ -1,4 +1,4 @@
-"""Which functions are rewritten: all of the code under test, for the length of a check.
+"""Rewrites the functions of the code under test for the length of a check.
 
 The functions of a module are found once, when it is new. Functions that were made later are
 reported by the rewritten code that makes them, or found from the body.
@@ -40,11 +40,11 @@ from pytest_supercache.runtime.memory.rewriting import (
 from pytest_supercache.runtime.memory.taking import TAKING_HOOKS
 
 BODY_OBJECTS_MAX = 5_000
-"""So many objects are looked into to find functions that were made outside of any check."""
+"""The largest number of objects that are searched for functions made outside of any check."""
 
 
 class _Original(NamedTuple):
-    """What was rewritten. Code that is equal need not be of the same file: fresh copies are."""
+    """The identity of rewritten code. Equal code may be of another file, as fresh copies are."""
 
     code: CodeType
     file: str
@@ -61,10 +61,10 @@ _originals: dict[int, _Original] = {}
 """Rewritten code, by identity -> original code."""
 
 _telling: dict[_Original, CodeType] = {}
-"""Original code of the standard library -> code that only tells when it begins."""
+"""Original code of the standard library -> code that only reports when it begins."""
 
 _untold: dict[int, CodeType] = {}
-"""Code that only tells when it begins, by identity -> original code."""
+"""Code that only reports when it begins, by identity -> original code."""
 
 
 def _original(code: CodeType, constants: frozenset[str]) -> _Original:
@@ -91,7 +91,7 @@ def _rewritten_with(
 
 
 def _telling_of_return(known: _Original) -> CodeType:
-    """Return rewritten code that also tells when it returns."""
+    """Return rewritten code that also reports when it returns."""
     original = known._replace(tells_of_return=True)
     made = _rewritten.get(original)
     if made is None:
@@ -137,7 +137,7 @@ class _KnownFunctions:
                     yield function
 
     def look_into(self, modules: list[ModuleType]) -> None:
-        """Find the functions of modules that were never looked into."""
+        """Find the functions of modules that were not searched yet."""
         new = [module for module in modules if not self._knows(module)]
         for module in new:
             self._functions.pop(identity(vars(module)), None)  # of one that is gone
@@ -154,13 +154,13 @@ _known = _KnownFunctions()
 
 
 def _made_function(function: Any) -> None:
-    """Hear of a function that rewritten code has made."""
+    """Register a function that rewritten code has made."""
     if type(function) is FunctionType and _swapped:
         _swapped[-1].note(function)
 
 
 def _guarded(hook: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a hook for code of the standard library: it counts when code under test called that."""
+    """Make a hook for library code: it records only what code under test has called."""
 
     @functools.wraps(hook)
     def guarded(*operands: Any) -> Any:
@@ -181,7 +181,7 @@ def _guarded(hook: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _nothing(*_operands: Any) -> None:
-    """Take no notice: the globals of the standard library are its own."""
+    """Do nothing: the globals of the standard library are its own."""
 
 
 def _is_of_library(name: Any) -> bool:
@@ -199,19 +199,19 @@ _GUARDED_HOOKS = {
 _swapped: list["Functions"] = []
 
 _ANSWERS_AT_ONCE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-"""Code that runs after a call of it has answered: its answer is what runs it."""
+"""Flags of code that runs only after its call has returned, when the result is advanced."""
 _AWAITED = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-"""Code that an event loop runs, never code of C in the middle of something else."""
+"""Flags of code that an event loop runs, never code of C in the middle of something else."""
 
 
 class Functions:
-    """The functions whose code is rewritten now."""
+    """The functions that are rewritten now."""
 
     def __init__(self) -> None:
         self._swapped: dict[int, weakref.ref[FunctionType]] = {}
 
     def rewrite_modules(self) -> bool:
-        """Rewrite the functions of all code under test that is imported; True if there were any."""
+        """Rewrite the functions of all imported code under test; True if any were new."""
         modules = [module for module in modules_under_test() if is_rewritten(module.__name__)]
         _known.look_into(modules)
         return self._rewrite(_known.of(modules))
@@ -223,11 +223,11 @@ class Functions:
         self._rewrite(_known.of(copies))
 
     def rewrite_body(self, body: Any) -> None:
-        """Rewrite the functions that a body can reach by its variables."""
+        """Rewrite the functions that a body can reach through its variables."""
         self._rewrite(_reached(body))
 
     def rewrite_container(self, kind: type) -> None:
-        """Rewrite the methods that a type has from containers of the standard library."""
+        """Rewrite the methods that a type inherits from containers of the standard library."""
         for base in kind.__mro__:
             if base.__module__ in CONTAINER_MODULES:
                 for method in vars(base).values():
@@ -242,7 +242,7 @@ class Functions:
             function.__code__ = _done_guarded(_untold.get(identity(code), code))
 
     def tell_of_entering(self, function: FunctionType) -> None:
-        """Let a function of the standard library tell when it begins, if it does not yet."""
+        """Make a library function report when it begins, if it does not yet."""
         code = function.__code__
         if not (
             code.co_flags & _AWAITED or identity(code) in _originals or identity(code) in _untold
@@ -251,7 +251,7 @@ class Functions:
             function.__code__ = _telling_of_entering(code)
 
     def tell_of_return(self, function: FunctionType) -> None:
-        """Let rewritten code of a function also tell when it returns a result."""
+        """Make a rewritten function also report when it returns a result."""
         known = _originals.get(identity(function.__code__))
         if (
             known is not None
@@ -262,11 +262,11 @@ class Functions:
             function.__code__ = _telling_of_return(known)
 
     def note(self, function: FunctionType) -> None:
-        """Note a function that was made with rewritten code."""
+        """Register a function that has rewritten code, so that its own code can be restored."""
         self._swapped[identity(function)] = weakref.ref(function)
 
     def undo(self) -> None:
-        """Give every function its own code back."""
+        """Restore the original code of every function."""
         for reference in self._swapped.values():
             function = reference()
             if function is not None:
@@ -331,7 +331,7 @@ def _reached(body: Any) -> Iterator[FunctionType]:
 
 
 def _leads_on(value: Any) -> bool:
-    """Say whether functions of the code under test may be reached through a value."""
+    """Say whether a value may lead to functions of the code under test."""
     kind = type(value)
     if kind in PLAIN:
         return kind in WALKED or kind is frozenset

@@ -1,4 +1,4 @@
-"""What the getters of `operator` touch: code of C that gets attributes and items by their names."""
+"""Records what the getters of `operator` access: C code that gets attributes and items by name."""
 
 import types
 from typing import Any
@@ -11,14 +11,14 @@ from pytest_supercache.runtime.memory.touching import find_in_class
 
 
 def items_got(accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> None:
-    """Touch what an ``itemgetter`` gets."""
+    """Touch the items that an ``itemgetter`` gets."""
     if arguments and type(arguments[0]) not in PLAIN:
         for key in getter.__reduce__()[1]:
             touch_item(accesses, arguments[0], key, "__getitem__", writes=False)
 
 
 def attributes_got(_accesses: Accesses, getter: Any, arguments: tuple[Any, ...]) -> Any:
-    """Return a stand-in for an ``attrgetter``: of ``a.b`` the first part says whose ``b`` it is.
+    """Return a stand-in for an ``attrgetter`` that gets ``a.b`` one part after the other.
 
     None: it gets plain attributes of one object, in one call of C, and they are touched together.
     """
@@ -39,7 +39,7 @@ def attributes_got(_accesses: Accesses, getter: Any, arguments: tuple[Any, ...])
 
 
 def _is_computed(kind: type, name: str) -> bool:
-    """Say whether an attribute of a type may be found by code of Python."""
+    """Say whether Python code may compute an attribute of a type."""
     found, _ = find_in_class(kind, name)
     asks = find_in_class(kind, "__getattribute__")[0], find_in_class(kind, "__getattr__")[0]
     is_python = types.FunctionType in map(type, asks)

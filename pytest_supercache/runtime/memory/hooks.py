@@ -1,6 +1,6 @@
-"""The hooks that rewritten code calls: which part of which object an instruction touches.
+"""The hooks that rewritten code calls: they record which part of which object is accessed.
 
-A hook comes before its instruction, gets what the instruction is about to use, and changes
+A hook runs before its instruction, gets the operands of the instruction, and changes
 nothing.
 """
 
@@ -50,7 +50,7 @@ from pytest_supercache.runtime.memory.touching import (
 
 
 def load_attribute(holder: Any, name: str) -> None:
-    """Before ``holder.name``."""
+    """Record the read of ``holder.name``."""
     if _is_without_memory(type(holder)):
         return
     if name == "__dict__" and Current.execution is not None:
@@ -62,7 +62,7 @@ def load_attribute(holder: Any, name: str) -> None:
 
 
 def store_attribute(holder: Any, value: Any, name: str) -> None:
-    """Before ``holder.name = value``."""
+    """Record ``holder.name = value``."""
     if name == "__dict__" and Current.execution is not None:
         note_dict_set(Current.execution, holder, value)
     accesses = _at_attribute(holder, name, writes=True)
@@ -76,7 +76,7 @@ def store_attribute(holder: Any, value: Any, name: str) -> None:
 
 
 def delete_attribute(holder: Any, name: str) -> None:
-    """Before ``del holder.name``."""
+    """Record ``del holder.name``."""
     accesses = _at_attribute(holder, name, writes=True)
     if accesses is not None and not writes_itself(type(holder), "__delattr__"):
         drop(accesses, dict_of(holder), name)
@@ -84,7 +84,7 @@ def delete_attribute(holder: Any, name: str) -> None:
 
 
 def reflect(function: Any, arguments: tuple[Any, ...]) -> None:
-    """Before ``getattr``, ``setattr`` and the like are called: touch the attribute they name."""
+    """Record the access that a call of ``getattr``, ``setattr`` or the like makes."""
     if function is setattr and len(arguments) > 2:
         store_attribute(arguments[0], arguments[2], arguments[1])
     elif REFLECTION[function]:
@@ -94,7 +94,7 @@ def reflect(function: Any, arguments: tuple[Any, ...]) -> None:
 
 
 def load_super(holder: Any, start: Any, name: str) -> None:
-    """Before ``super(start, holder).name``."""
+    """Record the read of ``super(start, holder).name``."""
     accesses = looking()
     if accesses is not None:
         is_class = issubclass(type(holder), type) and start in holder.__mro__
@@ -103,7 +103,7 @@ def load_super(holder: Any, start: Any, name: str) -> None:
 
 
 def match_class(subject: Any, kind: Any, names: tuple[str, ...]) -> None:
-    """Before ``case kind(...)`` reads attributes of the subject."""
+    """Record the attributes that ``case kind(...)`` reads of the subject."""
     accesses = looking(subject)
     if accesses is not None:
         positional = getattr(kind, "__match_args__", ())
@@ -128,7 +128,7 @@ def _at_attribute(holder: Any, name: str, *, writes: bool) -> Accesses | None:
 
 @of_kind
 def _is_without_memory(kind: type) -> bool:
-    """Say whether attributes of a type are left alone; most that code loads are its methods."""
+    """Say whether attributes of a type are never tracked: most that code loads are its methods."""
     if not is_left_alone(kind) or issubclass(kind, LOOKED_AT):
         return False
     is_ours = kind.__module__.startswith(SYNC)  # code under test may set attributes of its own
@@ -136,14 +136,14 @@ def _is_without_memory(kind: type) -> bool:
 
 
 def load_global(name: str) -> None:
-    """Before a global, or a builtin, is read."""
+    """Record the read of a global, or of a builtin."""
     accesses = looking()
     if accesses is not None:
         touch_global(accesses, sys._getframe(1).f_globals, name, writes=False)
 
 
 def store_global(value: Any, name: str) -> None:
-    """Before a global is written."""
+    """Record the write of a global."""
     accesses = looking()
     if accesses is not None:
         members = sys._getframe(1).f_globals
@@ -155,7 +155,7 @@ def store_global(value: Any, name: str) -> None:
 
 
 def delete_global(name: str) -> None:
-    """Before a global is deleted."""
+    """Record the deletion of a global."""
     accesses = looking()
     if accesses is not None:
         members = sys._getframe(1).f_globals
@@ -164,7 +164,7 @@ def delete_global(name: str) -> None:
 
 
 def load_cell(cell: Any, name: str) -> None:
-    """Before a variable that a closure shares is read."""
+    """Record the read of a variable that a closure shares."""
     accesses = looking()
     if accesses is not None:
         accesses.place(cell, None, name)
@@ -172,7 +172,7 @@ def load_cell(cell: Any, name: str) -> None:
 
 
 def store_cell(cell: Any, name: str) -> None:
-    """Before a variable that a closure shares is written or deleted."""
+    """Record the write, or the deletion, of a variable that a closure shares."""
     accesses = looking()
     if accesses is not None:
         accesses.place(cell, None, name)
@@ -180,14 +180,14 @@ def store_cell(cell: Any, name: str) -> None:
 
 
 def load_item(holder: Any, key: Any) -> None:
-    """Before ``holder[key]``."""
+    """Record the read of ``holder[key]``."""
     accesses = looking(holder)
     if accesses is not None:
         touch_item(accesses, holder, key, "__getitem__", writes=False)
 
 
 def store_item(holder: Any, key: Any, value: Any) -> None:
-    """Before ``holder[key] = value``."""
+    """Record ``holder[key] = value``."""
     accesses = looking(holder)
     if accesses is not None:
         drop_item(accesses, holder, key)
@@ -196,7 +196,7 @@ def store_item(holder: Any, key: Any, value: Any) -> None:
 
 
 def delete_item(holder: Any, key: Any) -> None:
-    """Before ``del holder[key]``."""
+    """Record ``del holder[key]``."""
     accesses = looking(holder)
     if accesses is not None:
         drop_item(accesses, holder, key)
@@ -204,10 +204,10 @@ def delete_item(holder: Any, key: Any) -> None:
 
 
 def read(holder: Any) -> Footprint | None:
-    """Before all of an object is read: unpacking, truth, comparison, text.
+    """Record a read of a whole object: unpacking, truth, comparison, text.
 
     Returns:
-        What of it is shared, if anything is.
+        The footprint of its shared part; None: nothing of it is shared.
     """
     accesses = looking(holder)
     if accesses is not None and (holds(type(holder)) or is_view(type(holder))):
@@ -216,7 +216,7 @@ def read(holder: Any) -> Footprint | None:
 
 
 def read_both(left: Any, right: Any) -> None:
-    """Before an operation that only reads its operands."""
+    """Record the reads of an operation that leaves its operands unchanged."""
     if type(left) in SCALARS and type(right) in SCALARS:
         return
     accesses = looking()
@@ -230,17 +230,17 @@ def read_both(left: Any, right: Any) -> None:
 
 
 def write(holder: Any) -> None:
-    """Before a part of an object is replaced that is no single item."""
+    """Record that a part of an object is replaced that is no single item."""
     accesses = looking(holder)
     if accesses is not None:
         touch_whole(accesses, holder, writes=True)
 
 
 def advance(iterator: Any) -> Footprint | None:
-    """Before the next item is taken.
+    """Record that the next item of an iterator is taken.
 
     Returns:
-        What of the containers is shared that it looks into, if any is.
+        The footprint of the shared containers behind it; None: none is shared.
     """
     accesses = looking(iterator)
     if accesses is None:
@@ -261,14 +261,14 @@ def advance(iterator: Any) -> Footprint | None:
 
 
 def entered() -> None:
-    """Begin the body of a function, or go on in that of a generator."""
+    """Take the switch points due where a function begins, or where a generator goes on."""
     accesses = Current.accesses
     if accesses is not None and accesses.entering.is_due and here.actor is not None:
         accesses.entered(sys._getframe(1))
 
 
 def returning() -> None:
-    """Before a function returns whose result is stored by what has called it."""
+    """Take the switch point due before a function returns a result that its caller stores."""
     accesses = Current.accesses
     if accesses is not None and (actor := accesses.actor()) is not None:
         accesses.stores.returning(actor, sys._getframe(1))

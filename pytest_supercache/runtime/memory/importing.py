@@ -11,7 +11,7 @@ from pytest_supercache.runtime.memory.effects import is_rewritten
 
 
 class _Noticing:
-    """A finder of modules that leaves the search to the others, and tells when one is executed."""
+    """A finder of modules that delegates the search, and reports when a module is executed."""
 
     def __init__(self, tell: Callable[[ModuleType], None]) -> None:
         self._tell = tell
@@ -41,7 +41,7 @@ class _Noticing:
 
 @contextmanager
 def imports_noticed(tell: Callable[[ModuleType], None]) -> Iterator[None]:
-    """Call ``tell`` with each module of the code under test that is imported meanwhile."""
+    """Call ``tell`` with each module of the code under test that is imported in this context."""
     finder: Any = _Noticing(tell)
     sys.meta_path.insert(0, finder)
     try:

@@ -1,4 +1,4 @@
-"""What an object holds under a key: touched one by one where its items can be told apart."""
+"""Records accesses to items: one by one where items can be told apart, else to the whole."""
 
 import gc
 import types
@@ -25,10 +25,10 @@ _READ_BY_INDEX = frozenset({"array", "mmap", "numpy", "types", "weakref", "os", 
 def touch_item(
     accesses: Accesses, holder: Any, key: Any, method: str, *, writes: bool
 ) -> Footprint | None:
-    """Touch what an object holds under a key, when a method of it is about to be called.
+    """Touch the item under a key, when a method of the object is about to be called.
 
     Returns:
-        What is shared of what code of C goes through, if anything is.
+        The footprint of what code of C goes through, if that is shared.
     """
     if type(holder) is types.MappingProxyType:
         holder = next(iter(gc.get_referents(holder)), holder)
@@ -52,7 +52,7 @@ def touch_item(
 
 
 def _item_by_method(accesses: Accesses, holder: Any, method: Any, *, writes: bool) -> None:
-    """Touch all of an object whose items code of Python finds, unless that touches for itself."""
+    """Touch all of an object whose items Python code finds, unless that code is rewritten."""
     kind = type(holder)
     if touches_itself(method):
         return

@@ -1,7 +1,7 @@
-"""What is known of objects, for as long as they live; they live no longer for it.
+"""Tracks objects, by identity, for as long as they live, without prolonging their lives.
 
 Objects that allow it are referred to weakly. Dicts, lists and cells do not: they are held, lest
-another object get their number, and let go as soon as nobody else holds them.
+another object get their number, and released as soon as nothing else refers to them.
 """
 
 import sys
@@ -11,11 +11,11 @@ from typing import Any
 from pytest_supercache.core.identity import identity
 
 HELD_MAX = 2_000
-"""With more objects that are only named than this, those are held until the execution ends."""
+"""Above this number of objects that are only named, these are held until the execution ends."""
 
 
 class Keeper:
-    """Knows which objects of one execution live."""
+    """Tracks which objects of one execution are alive."""
 
     def __init__(self) -> None:
         self._named: dict[int, Any] = {}
@@ -26,12 +26,12 @@ class Keeper:
         self._tables: list[dict[int, Any]] = []
 
     def table(self) -> dict[int, Any]:
-        """Make a table by the numbers of objects, out of which those are taken that end."""
+        """Make a table by object number that drops the entries of objects that end."""
         self._tables.append({})
         return self._tables[-1]
 
     def keep(self, value: Any, *, is_touched: bool) -> None:
-        """Know of an object's end from now on."""
+        """Track an object from now on until its end."""
         number = identity(value)
         known = self._touched.get(number)
         if self._named:
@@ -47,19 +47,19 @@ class Keeper:
             (self._held_touched if is_touched else self._held_named)[number] = known
 
     def value(self, number: int) -> Any:
-        """Return the object that is known by a number; None: it lives no longer."""
+        """Return the object with this number; None: it is no longer alive."""
         known = self._touched.get(number) or self._named.get(number)
         if type(known) is tuple:
             return known[0]
         return None if known is None else known()
 
     def has_references(self, value: Any) -> bool:
-        """Say whether anybody but the keeper refers to an object weakly."""
+        """Say whether a weak reference other than the keeper's leads to an object."""
         own = identity(value) in self._named or identity(value) in self._touched
         return weakref.getweakrefcount(value) > own
 
     def let_go(self) -> None:
-        """Let go of the objects that nobody else holds, and of those that only these hold."""
+        """Release the objects that nothing else refers to, and those that only they hold."""
         touched, named = self._held_touched, self._held_named
         while (touched and self._let_go(touched)) or (
             named and len(self._named) <= HELD_MAX and self._let_go(named)
@@ -67,7 +67,7 @@ class Keeper:
             pass
 
     def let_all_go(self) -> None:
-        """Let go of every object."""
+        """Release every object."""
         for known in (self._named, self._touched, self._held_named, self._held_touched):
             known.clear()
         for table in self._tables:
@@ -87,37 +87,37 @@ class Keeper:
 
 
 def _holders(held: dict[int, tuple[Any]]) -> list[tuple[int, int]]:
-    """Return the reference counts of objects that are held."""
+    """Return the reference count of each object that is held."""
     return [(number, sys.getrefcount(known[0])) for number, known in list(held.items())]
 
 
 ((_, _ALONE),) = _holders({0: ([],)})
-"""What is counted for an object that nobody else holds."""
+"""The reference count of an object that nothing else refers to."""
 
 
 class KeptByIdentity:
     """Values by the identity of objects.
 
     Args:
-        keeper: knows which of these live.
-        is_touched: the objects are those that code touches, not all that is named.
+        keeper: tracks which of these objects are alive.
+        is_touched: the objects are those that code accesses, not all that are named.
     """
 
     def __init__(self, keeper: Keeper, *, is_touched: bool = False) -> None:
         self._keeper = keeper
         self._is_touched = is_touched
         self.by_number = keeper.table()
-        """What is kept, by the numbers of the objects."""
+        """The values, by the numbers of the objects."""
 
     def get(self, key: Any) -> Any:
-        """Return what is kept for an object; None: nothing."""
+        """Return the value of an object; None: it has none."""
         return self.by_number.get(identity(key))
 
     def items(self) -> list[tuple[int, Any]]:
-        """Return what is kept, with the numbers of the objects."""
+        """Return the values, with the numbers of their objects."""
         return list(self.by_number.items())
 
     def put(self, key: Any, value: Any) -> None:
-        """Keep a value for an object."""
+        """Store a value for an object."""
         self._keeper.keep(key, is_touched=self._is_touched)
         self.by_number[identity(key)] = value

@@ -1,4 +1,4 @@
-"""What one object held when a check began, and how it is given that again."""
+"""Remembers what one object held when a check began, and restores it."""
 
 import array
 import io
@@ -18,21 +18,21 @@ _ABSENT = object()
 
 
 class Kept(Protocol):
-    """What an object held when the check began."""
+    """The content of an object when the check began."""
 
     def is_as_it_was(self, part: str) -> bool:
-        """Say whether a part of the object still holds that."""
+        """Say whether a part of the object still has that content."""
 
     def give_back(self, part: str) -> None:
-        """Let a part of the object hold that again."""
+        """Restore that content of a part of the object."""
 
 
 def remembered(value: Any, name: str) -> Kept | None:
-    """Keep what an object holds now; None: it holds nothing itself, or nothing that can be kept.
+    """Remember the content of an object; None: it has none, or none that can be restored.
 
     Args:
         value: the object.
-        name: the global that leads to it, for what cannot be given back.
+        name: the global that leads to it, for content that cannot be restored.
     """
     kind = type(value)
     if kind is Memo:
@@ -59,7 +59,7 @@ _WITHOUT_CONTENT = (
 
 
 def named(members: Any) -> list[tuple[str, Any]]:
-    """Return the globals of a module, or the attributes of a class, that its code has named."""
+    """Return the globals of a module, or the attributes of a class, but not ``__dunder__`` ones."""
     return [(name, value) for name, value in list(members.items()) if not name.startswith("__")]
 
 
@@ -71,11 +71,11 @@ class Namespace:
         self._start = dict(members)
 
     def is_as_it_was(self, part: str) -> bool:
-        """Say whether its globals, or one of them, are as they were."""
+        """Say whether its globals, or one of them, are unchanged."""
         return all(self._members.get(n, _ABSENT) is self._value(n) for n in self._of(part))
 
     def give_back(self, part: str) -> None:
-        """Let its globals, or one of them, be as they were."""
+        """Restore its globals, or one of them."""
         for name in self._of(part):
             if self._value(name) is _ABSENT:
                 self._members.pop(name, None)
@@ -208,7 +208,7 @@ class _Stream:
 
 
 class Passed:
-    """An iterator: what it has passed it does not give again.
+    """An iterator, which cannot be rewound.
 
     Attributes:
         name: the global that leads to it.
@@ -219,15 +219,15 @@ class Passed:
         self.name = name
 
     def is_as_it_was(self, _part: str) -> bool:
-        """Nobody can say that."""
+        """Return True: there is no way to tell."""
         return True
 
     def give_back(self, _part: str) -> None:
-        """It cannot be put back."""
+        """Do nothing: an iterator cannot be rewound."""
 
 
 class _Content:
-    """What a container, or an instance, holds: elements, attributes and slots.
+    """The content of a container, or of an instance: elements, attributes and slots.
 
     An instance may also take the class and the ``__dict__`` of another one, as lazy ones do.
     """
@@ -283,7 +283,7 @@ class _Content:
                 slot.__delete__(self._value)
 
     def _wanted(self) -> tuple[list[Any], dict[str, Any], list[Any]]:
-        """Return what it held, with the stand-ins that we have put in the place of some."""
+        """Return the remembered content, with the stand-ins that a check has put into it."""
         elements, members, slots = self._start
         now = self._now()
         if len(now[0]) == len(elements):
@@ -311,7 +311,7 @@ def _value_of(slot: Any, value: Any) -> Any:
 
 
 def _ways_of(value: Any) -> tuple[Callable[[list[Any]], None], Callable[[], list[Any]]]:
-    """Return how elements are put into a container, and how they are looked at; nothing runs."""
+    """Return how to fill a container and how to list its elements, without running its code."""
     base: Any
     for base in (OrderedDict, dict):
         if issubclass(type(value), base):
@@ -344,7 +344,7 @@ def _refill(base: Any, value: Any, elements: list[Any]) -> None:
 
 
 def _unless_replaced(value: Any, now: Any) -> Any:
-    """Return what was there, or what we have put in its place: a stand-in for a lock, a client."""
+    """Return ``value``, or the stand-in that a check has put in its place: of a lock, a client."""
     kind = type(value)
     can_be = kind is types.FunctionType or top(kind.__module__) in _REPLACED
     is_ours = top(type(now).__module__) == "pytest_supercache" or _is_stand_in(now)
@@ -354,14 +354,14 @@ def _unless_replaced(value: Any, now: Any) -> Any:
 _REPLACED = frozenset(
     {"_thread", "threading", "queue", "_queue", "asyncio", "concurrent", "redis", "valkey"}
 )
-"""Packages of whose objects a check puts stand-ins into modules."""
+"""Packages whose objects a check replaces by stand-ins in modules."""
 
 
 def _is_stand_in(value: Any) -> bool:
-    """Say whether a function is one of ours around one of the code under test."""
+    """Say whether a function is a wrapper of ours around one of the code under test."""
     is_function = type(value) is types.FunctionType
     return is_function and value.__globals__.get("__name__", "").startswith("pytest_supercache.")
 
 
 IN_PARTS = (Namespace, _Attributes)
-"""What is given back part by part; all else is given back as a whole."""
+"""Kinds that are restored part by part; all else is restored as a whole."""

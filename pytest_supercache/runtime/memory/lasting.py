@@ -39,7 +39,7 @@ from pytest_supercache.runtime.memory.kept import (
 from pytest_supercache.runtime.memory.reach import WALKED, inside
 
 OBJECTS_MAX = 50_000
-"""So many objects are looked into; what lies farther from the modules is not given back."""
+"""The largest number of objects visited; what lies farther from the modules is not restored."""
 
 
 _PASSED = (
@@ -49,21 +49,21 @@ _PASSED = (
 
 
 ELEMENTS_MAX = 2_000
-"""Of a container with more elements than this, the first ones are looked into."""
+"""The largest number of elements of a container that are visited."""
 
 
 class Lasting:
-    """What the modules of the code under test lead to, as it was when they were added."""
+    """The memory that modules of the code under test lead to, as it was when they were added."""
 
     def __init__(self) -> None:
         self.kept: dict[int, tuple[Any, Kept]] = {}
-        """Objects, and what they held, by the identity of the objects."""
+        """The objects, with what they held, by their identity."""
         self._unseen: list[Kept] = []  # of objects whose accesses are not looked at
         self._touched: dict[tuple[int, str], None] = {}
         self._has_grown = False
 
     def add(self, modules: Iterable[types.ModuleType]) -> None:
-        """Look into modules that were not looked into yet."""
+        """Remember the memory that modules lead to, unless they were added before."""
         waiting: deque[tuple[Any, str, bool]] = deque()
         for module in modules:
             members = vars(module)
@@ -94,7 +94,7 @@ class Lasting:
         """Note that the code under test is about to use a part of an object.
 
         Returns:
-            Why it cannot be given back; nothing if it can.
+            Why it cannot be restored; nothing if it can.
         """
         number = identity(holder)
         if number not in self.kept:
@@ -131,7 +131,7 @@ class Lasting:
         return has_grown
 
     def give_back(self) -> None:
-        """Give what was touched the content that it had."""
+        """Restore the initial content of what was touched."""
         for number, part in self._touched:
             kept = self.kept[number][1]
             if not kept.is_as_it_was(part):
@@ -163,11 +163,11 @@ def _leads_on(value: Any) -> bool:
 _WRAPPERS = (
     staticmethod, classmethod, property, types.BuiltinFunctionType, types.MethodWrapperType,
 )  # fmt: skip
-"""Types that are left alone, on the way to what holds memory."""
+"""Types that are left alone, but lead to objects that hold memory."""
 
 _ASYNCIO = frozenset({"asyncio", "_asyncio"})
 _LOOKED_INTO = _ASYNCIO | {"contextvars", "_contextvars"}
-"""Of the packages whose objects are left alone, those that hold what code puts there."""
+"""Packages whose objects are otherwise left alone, but hold what code puts there."""
 
 IN_MEMORY = frozenset(LIBRARIES) - {"django", "diskcache", "pymemcache"}
-"""Libraries with a table whose caches hold everything in the process."""
+"""Libraries, declared by a table, whose caches hold everything in the process."""

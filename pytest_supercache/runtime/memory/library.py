@@ -19,7 +19,7 @@ from pytest_supercache.runtime.memory.effects import (
 
 
 def is_container_in_python(kind: type) -> bool:
-    """Say whether a type is, or is derived from, a container of Python code in the library."""
+    """Say whether a type is, or derives from, a library container written in Python."""
     known = Current.prepared.get(kind)
     if known is None:
         bases = [base.__module__ for base in kind.__mro__[:-1]]
@@ -32,14 +32,14 @@ def is_container_in_python(kind: type) -> bool:
 
 
 def prepare_counter(kind: type) -> None:
-    """Let the operators of counters touch for themselves: they are Python code of the library."""
+    """Rewrite the operators of counters, which are Python code of the library."""
     rewrite, knows = Current.rewrite_container, Current.knows_code
     if rewrite is not None and knows is not None and not knows(Counter.__add__.__code__):
         rewrite(kind)
 
 
 def touches_itself(function: Any) -> bool:
-    """Say whether a function tells its own accesses; it is rewritten first if necessary."""
+    """Say whether a function reports its own accesses; it is rewritten first if necessary."""
     module = getattr(function, "__module__", None)
     is_looked_into = module in CONTAINER_MODULES or module in Current.looked_into
     if is_looked_into and type(function) is types.FunctionType:
@@ -52,18 +52,18 @@ def touches_itself(function: Any) -> bool:
 
 
 DECORATING = frozenset({"cachetools"})
-"""Libraries with decorators that keep results in a mapping which they are given."""
+"""Libraries with decorators that keep results in a mapping that they are given."""
 
 
 def is_wrapper(function: Any) -> bool:
-    """Say whether a function is one that a decorator of such a library has made."""
+    """Say whether a function was made by a decorator of such a library."""
     return function.__closure__ is not None and top(_defined_in(function)) in DECORATING
 
 
 def code_of_wrapper(wrapper: Any) -> types.FunctionType | None:
     """Return the function that runs when such a wrapper is called.
 
-    None: what it keeps results in is a cache of the library, whose table declares the accesses.
+    None: it keeps results in a cache of the library, whose accesses a table declares.
     """
     code: Any = wrapper
     if type(wrapper) is types.FunctionType:

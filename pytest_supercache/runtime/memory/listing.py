@@ -1,4 +1,4 @@
-"""Who uses which place in memory, gathered over all executions of a check that is to list it."""
+"""Lists which actor uses which memory, over all executions of a check."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -24,14 +24,14 @@ class Listing:
     def note(
         self, name: str, who: str, *, writes: bool, locks: frozenset[str], is_atomic: bool
     ) -> None:
-        """Take note of one access."""
+        """Record one access."""
         use = self._uses.setdefault(name, {}).setdefault(who, _Uses())
         use.verbs.add("writes" if writes else "reads")
         use.locks = locks if use.locks is None else use.locks & locks
         use.is_atomic &= is_atomic
 
     def rows(self, raced: Collection[str]) -> tuple[MemoryUse, ...]:
-        """Return what two actors use, one of them writing, by name.
+        """Return the memory that two actors use, one of them writing, by name.
 
         Args:
             raced: the names of the places whose accesses are switch points.

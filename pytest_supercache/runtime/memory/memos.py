@@ -1,6 +1,6 @@
-"""Memo functions, as ``functools.lru_cache`` makes them: what a call of one touches.
+"""Records the accesses of calls of memo functions, such as those of ``functools.lru_cache``.
 
-A memo looks at what it remembers, calls its function, and stores what that returns.
+A memo looks up its arguments, calls its function if they are new, and stores the result.
 """
 
 import functools
@@ -16,12 +16,12 @@ from pytest_supercache.runtime.memory.touching import joined
 
 
 def remembered(memo: Any) -> Any:
-    """Return the function whose results a memo remembers, though other memos come first."""
+    """Return the function whose results a memo remembers, behind any memos in between."""
     return getattr(_chain(memo)[-1], "__wrapped__", None)
 
 
 def _chain(memo: Any) -> list[Any]:
-    """Return a memo with those that it calls."""
+    """Return a memo and the memos that it wraps."""
     found = [memo]
     while type(inner := getattr(found[-1], "__wrapped__", None)) is Memo:
         found.append(inner)
@@ -29,7 +29,7 @@ def _chain(memo: Any) -> list[Any]:
 
 
 def touch_memo(accesses: Accesses, memo: Any, function: Any) -> Any:
-    """Touch what a memo function remembers; return what is to be called in its place.
+    """Touch what a memo function remembers; return the callable to use in its place.
 
     Args:
         accesses: those of the execution.
@@ -51,7 +51,7 @@ def touch_memo(accesses: Accesses, memo: Any, function: Any) -> Any:
 def _calling(
     accesses: Accesses, footprint: Footprint, memo: Any, function: Any
 ) -> Callable[..., Any]:
-    """Return a stand-in for a memo function that others use, too."""
+    """Return a stand-in for a memo function that other actors use, too."""
 
     def stand_in(*arguments: Any, **keywords: Any) -> Any:
         with accesses.calling_back(footprint), accesses.storing(memo, WHOLE, footprint):
@@ -63,7 +63,7 @@ def _calling(
 def _remembering(
     accesses: Accesses, memo: Any, function: Any, *arguments: Any, **keywords: Any
 ) -> Any:
-    """Call a memo function; what it took a step to find out would be another on another node."""
+    """Call a memo function; a result that took steps could differ on another node."""
     before = accesses.steps_taken()
     try:
         return function(*arguments, **keywords)

@@ -1,4 +1,4 @@
-"""Names of objects that are the same in every schedule.
+"""Names objects so that each has the same name in every schedule.
 
 What an actor can reach when the race begins is named by the way to it: ``Shop.near``. What it meets
 in a module is named by the way there: ``shop.prices``. What is made later is named by the place
@@ -26,7 +26,7 @@ from pytest_supercache.runtime.memory.reach import WALKED, inside, leads_to_syst
 from pytest_supercache.runtime.memory.sharing import DICT
 
 OBJECTS_MAX = 200_000
-"""So many objects are named when the race begins; what lies farther is named when it is met."""
+"""The largest number of objects named when the race begins; others are named when met."""
 
 
 class File:
@@ -40,10 +40,10 @@ class Names:
     """The names of one execution.
 
     Args:
-        actors: whoever takes part, as the race begins.
+        actors: all actors, as the race begins.
         keeper: tracks which objects are alive.
         names_variables: whether variables of closures get names of their own; else they are named
-            after whoever met them first, as tokens have it that are older than these names.
+            after the actor that met them first, as in tokens that are older than these names.
         in_dict: classes whose attributes are touched as entries of a dict: it gets a name, too.
     """
 
@@ -73,7 +73,7 @@ class Names:
         self._with_dict.clear()
 
     def of(self, value: Any, actor: Actor | None) -> str:
-        """Return the name of an object; one that has none gets it from its actor and its type."""
+        """Return the name of an object; an unnamed one is named after its actor and its type."""
         known = self._names.get(value)
         if known is not None:
             return str(known)
@@ -86,16 +86,16 @@ class Names:
         return self._name_made(value, type(value).__name__, actor)
 
     def name_alike(self, value: Any, name: str) -> None:
-        """Give a value a name that others like it have, too, unless it has one."""
+        """Give an unnamed value a name that other values like it have, too."""
         if self._names.get(value) is None:
             self._names.put(value, name)
 
     def numbers(self, wanted: Container[str]) -> list[tuple[str, int]]:
-        """Return which objects have these names, by their numbers."""
+        """Return name and number of each object that has one of these names."""
         return [(name, number) for number, name in self._names.items() if name in wanted]
 
     def reach(self, value: Any, way: str) -> None:
-        """Name what is met for the first time after the way to it: no actor has led to it."""
+        """Name an object that no actor led to after the way on which it is first met."""
         kind = type(value)
         if kind in PLAIN or _is_anonymous(kind) or self._names.get(value) is not None:
             return
@@ -103,7 +103,7 @@ class Names:
             self._name(value, kind, way, None)
 
     def put(self, value: Any, place: str, actor: Actor | None) -> None:
-        """Name what is put into a place, if it is new and can change."""
+        """Name an object after the place where it is put, if it is new and can change."""
         kind = type(value)
         if kind in PLAIN or _is_anonymous(kind) or self._names.get(value) is not None:
             return
@@ -140,7 +140,7 @@ class Names:
             self._name_variables(value)
 
     def _name_variables(self, function: Any) -> None:
-        """Name the variables of a closure, now that the walk knows what they hold."""
+        """Name the variables of a closure, once the walk has named what they hold."""
         if type(function) is not types.FunctionType or not self._names_variables:
             return
         for cell, variable in variables_of(function):
@@ -182,12 +182,12 @@ def _is_named(value: Any, kind: type) -> bool:
 
 
 def _is_anonymous(kind: type) -> bool:
-    """Say whether nothing of an object is touched; of a thread it is whether it was started."""
+    """Say whether nothing of an object is tracked; of a thread its start is."""
     return is_left_alone(kind) and not issubclass(kind, threading.Thread)
 
 
 def name_of_class(value: type) -> str:
-    """Name a class: where a function makes it, without the function."""
+    """Return the name of a class, without the function in which it is made."""
     return value.__qualname__.rpartition("<locals>.")[2]
 
 

@@ -1,4 +1,4 @@
-"""Memory that two nodes use: in production they are processes, which share none."""
+"""Detects memory that two nodes use: in production nodes are processes, which share none."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from pytest_supercache.runtime.observe.lookup import find_object
 from pytest_supercache.runtime.observe.watched_mapping import unwatched
 
 OBJECTS_MAX = 100_000
-"""So many objects of the project's modules are looked into to name the one that is shared."""
+"""The largest number of objects visited to name the one that is shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ Uses = dict[str, dict[str, bool]]
 
 
 class NodeUses:
-    """What the nodes of one execution use.
+    """The memory that the nodes of one execution use.
 
     Args:
         declared: the state that each node has for itself, ``"package.module:name"`` each.
@@ -56,7 +56,7 @@ class NodeUses:
         """The first memory that two nodes used."""
 
     def note(self, actor: Actor | BackgroundActor, holder: Any, part: str, *, writes: bool) -> None:
-        """Take note of an access, unless it is declared, or to a file, which processes do share."""
+        """Record an access, unless it is declared, or to a file, which processes do share."""
         node = actor.node
         if self.found is not None or node is None or type(holder) is File:
             return
@@ -74,7 +74,7 @@ class NodeUses:
             self._compare(uses, holder, part, node)
 
     def _compare(self, uses: Uses, holder: Any, part: str, node: str) -> None:
-        """See whether another node has used the same, or the whole of which it is a part."""
+        """Compare a use with those by other nodes of the same part, or of the whole around it."""
         writes = uses[part][node]
         for other in list(uses) if part == WHOLE else {part, WHOLE} & uses.keys():
             for name, wrote in uses[other].items():
@@ -129,7 +129,7 @@ def _way_to(holder: Any) -> tuple[Any, str] | None:
 
 
 def _globals() -> Iterator[tuple[Any, str]]:
-    """Yield the globals of the project, each where it was made."""
+    """Yield the globals of the project, each in the module that defines it."""
     for module in modules_under_test():
         if is_rewritten(module.__name__):
             for name, value in list(vars(module).items()):
@@ -138,7 +138,7 @@ def _globals() -> Iterator[tuple[Any, str]]:
 
 
 def _is_of(value: Any, module: ModuleType) -> bool:
-    """Say whether a module defines a value: classes and functions it only imports say who does."""
+    """Say whether a module defines a value; classes and functions name the module that does."""
     kind = type(value)
     if issubclass(kind, ModuleType):
         return False

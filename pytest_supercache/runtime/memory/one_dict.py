@@ -1,4 +1,4 @@
-"""Attributes that are entries of a dict which others have, too.
+"""Tracks attributes as entries of a ``__dict__`` that several objects may share.
 
 An attribute is known by its object, and the ``__dict__`` of an object leads to the object. That is
 not so where two objects have one ``__dict__``, where an object is its own, where it is replaced,
@@ -32,7 +32,7 @@ def note_dict_set(accesses: Accesses, holder: Any, members: Any) -> None:
 
 
 def note_dict_read(accesses: Accesses, holder: Any) -> None:
-    """Note that the ``__dict__`` of an instance is about to be read: whose attributes it holds."""
+    """Note that the ``__dict__`` of an instance is about to be read, and whose it is."""
     members = dict_of(holder)
     if members is None:
         return
@@ -55,7 +55,7 @@ def touch_own(
         holder: the instance.
         name: the attribute's.
         writes: it is set or deleted.
-        by_item: a method of the class is asked for it, if there is one.
+        by_item: also consider methods of ``dict`` that the class finds attributes by.
     """
     if by_item and _touch_by_item(accesses, holder, name, writes=writes):
         return None
@@ -73,7 +73,7 @@ def touch_own(
 
 
 def dict_in_use(accesses: Accesses, holder: Any) -> Any:
-    """Return the dict as whose entries the attributes of an object are touched; None: none is."""
+    """Return the object's dict if its attributes are accessed as entries of it; else None."""
     return dict_of(holder) if is_in_dict(accesses, type(holder)) else None
 
 
@@ -86,7 +86,7 @@ def is_in_dict(accesses: Accesses, kind: type) -> bool:
 
 
 def _note_other(accesses: Accesses, holder: Any, members: Any) -> None:
-    """Note that two objects have one dict, if they do."""
+    """Note that two objects share one dict, if they do."""
     other = accesses.owner_of(members)
     if other is not None and other is not holder:
         for kind in (type(holder), type(other)):
@@ -95,13 +95,13 @@ def _note_other(accesses: Accesses, holder: Any, members: Any) -> None:
 
 @of_kind
 def may_use_entries(kind: type) -> bool:
-    """Say whether attributes of a class's objects may be entries, whatever is learnt of it."""
+    """Say whether a class's code may make its objects' attributes entries of a dict."""
     return _makes_dict(kind) or any(_item_methods(kind).values())
 
 
 @of_kind
 def _makes_dict(kind: type) -> bool:
-    """Say whether a class gives its objects a ``__dict__`` where they are made."""
+    """Say whether a class sets the ``__dict__`` of its objects when they are made."""
     for base in kind.__mro__:
         if is_rewritten(base.__module__):
             for maker in map(vars(base).get, ("__init__", "__new__")):
@@ -122,7 +122,7 @@ _SETTERS = frozenset({"setattr", "__setattr__"})
 
 
 def _touch_by_item(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> bool:
-    """Touch the entry that an attribute is where a class lets methods of ``dict`` look for it.
+    """Touch the entry behind an attribute if its class finds attributes by methods of ``dict``.
 
     Returns:
         Whether that is all that is touched.
@@ -137,7 +137,7 @@ def _touch_by_item(accesses: Accesses, holder: Any, name: str, *, writes: bool) 
 
 @of_kind
 def _item_methods(kind: type) -> dict[str, str | None]:
-    """Return which methods of ``dict`` a class looks for attributes by, and sets them by."""
+    """Return the methods of ``dict`` by which a class finds and sets attributes."""
     return {name: _item_method(kind, name) for name in ("__getattr__", "__setattr__")}
 
 

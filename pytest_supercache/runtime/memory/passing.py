@@ -1,4 +1,4 @@
-"""What iterators and views pass on, and the code of C that they call with it.
+"""Finds what iterators and views yield, and the code of C that they call with it.
 
 ``map(len, rows)``, ``filter(None, rows)``, ``chain.from_iterable(rows)`` and the like go into the
 elements of a container without an instruction of Python that would tell so.
@@ -16,22 +16,22 @@ from typing import Any
 from pytest_supercache.runtime.memory.effects import SCALARS, elements_of, is_view
 
 PASSED_MAX = 200
-"""So many elements are looked at, as many as objects that are read deeply."""
+"""The largest number of elements inspected, as of objects that are read deeply."""
 
 Call = tuple[Any, tuple[Any, ...]]
-"""What an iterator calls, and of what it takes the arguments, each of one."""
+"""A function that an iterator calls, and the iterables that supply its arguments."""
 
 
 def held_by(view: Any) -> list[Any]:
-    """Return what an iterator or a view of C refers to, in the order of its parts."""
+    """Return the referents of an iterator or a view of C, in the order of its parts."""
     held = gc.get_referents(view)
     return held[1:] if held and held[0] is type(view) else held
 
 
 def passed_on(value: Any) -> Iterable[Any] | None:
-    """Return what is taken of a container, an iterator or a view; None if that cannot be known.
+    """Return the elements of a container, an iterator or a view; None if they cannot be known.
 
-    It may be more than what is taken: no condition is asked.
+    These may be more than are really taken: no filter condition is evaluated.
     """
     kind = type(value)
     if kind in SCALARS or kind is range:
@@ -65,7 +65,7 @@ def _passed_by(view: Any, held: list[Any]) -> Iterable[Any] | None:
 
 
 def _side_by_side(columns: Iterable[Any]) -> Iterable[tuple[Any, ...]] | None:
-    """Return what is taken of several at once; None if of one of them that cannot be known."""
+    """Return the elements of several iterables side by side; None if those of one are unknown."""
     found = []
     for column in columns:
         passed = passed_on(column)
@@ -95,7 +95,7 @@ def _chained(held: list[Any]) -> Iterable[Any] | None:
 
 
 def _remaining(iterator: Any, found: Iterable[Any] | None) -> Iterable[Any] | None:
-    """Leave out what an iterator over a list or a tuple has passed on already."""
+    """Leave out the elements that an iterator over a list or a tuple has yielded already."""
     if type(iterator) not in _COUNTED or type(found) is not list:
         return found
     return found[len(found) - operator.length_hint(iterator) :]
@@ -108,19 +108,19 @@ _PASSING = frozenset(
         itertools.filterfalse, itertools.dropwhile, itertools.compress,
     }
 )  # fmt: skip
-"""Iterators that pass on what they take of their first part, or some of it."""
+"""Iterators that yield elements of their first part, or some of them."""
 
 
 def calls_of(view: Any, most: int) -> Iterator[tuple[Any, Iterable[tuple[Any, ...]] | None, Any]]:
-    """Yield what an iterator calls, and those from which it takes.
+    """Yield the calls that an iterator makes, and those of the iterators it takes from.
 
     Args:
         view: the iterator.
         most: the largest number of elements that is read.
 
     Yields:
-        What is called; the arguments of each call, None if they cannot be known; and of what they
-        are taken.
+        The function; the arguments of each call, None if they cannot be known; and the objects
+        that supply them.
     """
     waiting = [(view, most)]
     for _ in range(_VIEWS_MAX):
@@ -141,11 +141,11 @@ def calls_of(view: Any, most: int) -> Iterator[tuple[Any, Iterable[tuple[Any, ..
 CALLING_NOTHING = frozenset(
     map(type, (iter([]), iter(()), iter({}), iter({}.values()), iter({}.items()), {}.items()))
 )
-"""Iterators and views that loops go through most often, which call nothing."""
+"""The iterators and views that loops use most often, which call nothing."""
 
 _VIEWS_MAX = 20
 _TAKING_ONE = frozenset({map, zip, enumerate, itertools.starmap})
-"""Iterators that take one element of each of their parts for one that they pass on."""
+"""Iterators that take one element of each of their parts for one that they yield."""
 
 
 def _rows(columns: tuple[Any, ...], most: int) -> Iterable[tuple[Any, ...]] | None:
@@ -156,7 +156,7 @@ def _rows(columns: tuple[Any, ...], most: int) -> Iterable[tuple[Any, ...]] | No
 
 
 def _called(kind: type, held: list[Any]) -> list[Call]:
-    """Return what an iterator calls for each element, and of what it takes the arguments.
+    """Return what an iterator calls for each element, and what supplies the arguments.
 
     To ask for the truth of an element is a call of ``bool``, to go through it one of ``tuple``.
     """
@@ -181,4 +181,4 @@ _CALLING_SECOND = frozenset(
         itertools.groupby,
     }
 )  # fmt: skip
-"""Iterators whose second part is what they call."""
+"""Iterators whose second part is the function that they call."""

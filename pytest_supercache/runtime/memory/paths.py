@@ -1,8 +1,8 @@
-"""Files and folders by their paths: a file is a location, and all entries of a folder are one.
+"""Records accesses by path: a file is a location, and all entries of a folder are one.
 
-A file is named after itself, a folder too, because what is above may be another one in every run.
-Entries count where one user lists, makes or removes a folder, and another one comes by it: most
-folders are only ways to files.
+Files and folders are named by the last part of the path: the rest may differ in every run.
+Entries count where one user lists, makes or removes a folder, and another one passes it: most
+folders are only on the way to files.
 """
 
 import os
@@ -22,13 +22,13 @@ LOOKING_AT_FILES = (
     os.stat, os.lstat, os.access, os.path.exists, os.path.lexists, os.path.isfile, os.path.isdir,
     os.path.getsize, os.path.getmtime,
 )  # fmt: skip
-"""Functions that look at a file without opening it; the interpreter does not tell of them."""
+"""Functions that look at a file without opening it; no audit event reports them."""
 
 BY_DESCRIPTOR = {
     os.read: False, os.pread: False, os.readv: False, os.fstat: False, os.write: True,
     os.pwrite: True, os.writev: True, os.ftruncate: True,
 }  # fmt: skip
-"""Functions that take the number of an open file -> whether they write to it."""
+"""Functions that take a file descriptor -> whether they write to the file."""
 
 _OF_THE_INTERPRETER = (".py", ".pyc", "__pycache__", "null", "urandom")
 
@@ -36,7 +36,7 @@ _STDERR = 2
 """The highest number of a standard stream, which may lead into a pipe."""
 
 _TEMPORARY = "temporary folder"
-"""Stands for all folders with a name that is another one in every run."""
+"""Stands for all folders with a name that differs in every run."""
 
 _RANDOM = re.compile(r"tmp[a-z0-9_]{8}")
 
@@ -44,7 +44,7 @@ _RANDOM = re.compile(r"tmp[a-z0-9_]{8}")
 def touch_file(
     accesses: Accesses, path: Any, *, writes: bool, makes: bool = False
 ) -> Footprint | None:
-    """Touch a file by its path; a number is none: that was opened before.
+    """Touch a file by its path; a descriptor is ignored: its file was opened before.
 
     Args:
         accesses: those of the execution.
@@ -53,7 +53,7 @@ def touch_file(
         makes: others may find an entry of its folder that was not there, or miss one that was.
 
     Returns:
-        What of the file is shared, if anything is.
+        The footprint of the file if it is shared; else None.
     """
     full, shared = _full(path), None
     if full is None:
@@ -69,7 +69,7 @@ def touch_file(
 
 
 def _names_of_file(path: Path) -> list[str]:
-    """Return what a file is called: as its target if it is a link, and all hard links are one."""
+    """Return the names of a file: a link's target, and one common name for all hard links."""
     with suppress(OSError):
         real = path.readlink() if (is_link := path.is_symlink()) else path
         names = [f"file {real.name}"]
@@ -80,9 +80,9 @@ def _names_of_file(path: Path) -> list[str]:
 
 
 def touch_descriptor(accesses: Accesses, number: int, *, writes: bool) -> None:
-    """Touch a file by the number under which it is open, where the system tells its path.
+    """Touch a file by its descriptor, where the system tells its path.
 
-    All pipes are one: what is read is gone from them, and their own numbers differ in every run.
+    All pipes are one: reads consume, and their own numbers differ in every run.
     """
     with suppress(OSError):
         path = Path(f"/proc/self/fd/{number}").readlink()
@@ -93,25 +93,25 @@ def touch_descriptor(accesses: Accesses, number: int, *, writes: bool) -> None:
 
 
 def touch_folder(accesses: Accesses, path: Any, *, writes: bool) -> None:
-    """Touch all entries of a folder by its path: it is listed, or it is made or removed."""
+    """Touch all entries of a folder, by its path, that is listed, made or removed."""
     full = _full(path)
     if full is not None and _counts(accesses, full, changes=True):
         accesses.touch(accesses.file(_named(full)), WHOLE, writes=writes)
 
 
 def is_gone_or_contested(accesses: Accesses, path: Any) -> bool:
-    """Say whether to make a folder changes what others find: it is not there, or may be removed."""
+    """Say whether making a folder has an effect: it is missing, or another actor may remove it."""
     full = _full(path)
     return full is not None and (not full.is_dir() or _named(full) in accesses.sharing.folders)
 
 
 def is_folder(path: Any) -> bool:
-    """Say whether a path is one of a folder."""
+    """Say whether a path leads to a folder."""
     return (full := _full(path)) is not None and full.is_dir()
 
 
 def _counts(accesses: Accesses, folder: Path, *, changes: bool) -> bool:
-    """Note that a user comes by a folder; say whether its entries count."""
+    """Note that a user passes a folder; say whether its entries count."""
     actor = accesses.actor()
     return actor is not None and accesses.sharing.is_folder_shared(
         _named(folder), str(folder), actor.name, changes=changes
@@ -119,7 +119,7 @@ def _counts(accesses: Accesses, folder: Path, *, changes: bool) -> bool:
 
 
 def _full(path: Any) -> Path | None:
-    """Return an absolute path; None for a number, for nothing, and for what Python itself reads."""
+    """Return an absolute path; None for other types, and for files of the interpreter."""
     if not isinstance(path, str | bytes | os.PathLike):
         return None
     full = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - absolute() keeps "..", resolve() follows links

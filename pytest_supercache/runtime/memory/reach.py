@@ -1,4 +1,4 @@
-"""What an object holds, and what that adds to its name. No code of the objects runs."""
+"""Lists what an object holds, and the names of its parts, without running its code."""
 
 import functools
 import gc
@@ -14,14 +14,14 @@ from pytest_supercache.runtime.kernel.under_test import dict_of, members_of
 from pytest_supercache.runtime.memory.effects import elements_of, is_rewritten, slots_of, top
 
 WALKED = (types.FunctionType, types.MethodType, types.CellType, functools.partial, tuple)
-"""Types that hold no memory themselves, on the way to what does."""
+"""Types that hold no memory themselves, but lead to it."""
 
 _PLAIN_KEYS = frozenset({str, bytes, int, float, bool, type(None)})
 Way = Callable[[str], str]
 
 
 def inside(value: Any) -> Iterator[tuple[Any, Way]]:
-    """Yield what an object holds, each with what its name adds to the object's."""
+    """Yield each object that an object holds, with a function that extends the name."""
     kind = type(value)
     if kind is types.CellType:
         with suppress(ValueError):  # not filled yet
@@ -53,7 +53,7 @@ def _inside_function(function: types.FunctionType) -> Iterator[tuple[Any, Way]]:
 
 
 def variables_of(function: types.FunctionType) -> Iterator[tuple[types.CellType, str]]:
-    """Yield the variables that a function shares with the functions around it, with their names."""
+    """Yield the variables that a function shares with its enclosing functions, with their names."""
     code = function.__code__
     owner = enclosing(code.co_qualname)
     for variable, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
@@ -61,12 +61,12 @@ def variables_of(function: types.FunctionType) -> Iterator[tuple[types.CellType,
 
 
 def enclosing(function: str) -> str:
-    """Name the function around a function."""
+    """Return the name of the enclosing function."""
     return function.rpartition(_LOCALS)[0]
 
 
 def name_of_variable(function: str, variable: str) -> str:
-    """Name a local variable of a function as Python names what is local: ``load.<locals>.hits``."""
+    """Return the name of a local variable as Python writes it: ``load.<locals>.hits``."""
     return f"{function}{_LOCALS}{variable}" if function else variable
 
 
@@ -107,12 +107,12 @@ def attribute_of(holder: Any, name: str) -> Any:
 
 
 def _default_of(kind: type, name: str) -> Any:
-    """Return what a class, or one of its bases, holds under a name; None if none does."""
+    """Return a member of a class, or of its first base that has it; None if none has."""
     return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
 
 
 def leads_to_systems(kind: type) -> bool:
-    """Say whether objects of a type are ours, and have the systems that users call."""
+    """Say whether objects of a type are ours and lead to the systems that users call."""
     return kind.__module__.startswith(_WITH_SYSTEMS)
 
 

@@ -1,4 +1,4 @@
-"""Finds the functions of modules, also those that no module leads to.
+"""Finds the functions of modules, including those that no module leads to.
 
 A function refers to the globals of its module. A walk from a module ends when it has found as many
 functions as there are references to its globals: there are no others. Where it finds fewer, all
@@ -15,14 +15,14 @@ from typing import Any
 from pytest_supercache.core.identity import identity
 
 _WALKED_MODULES_MAX = 4
-"""With more modules than this, one look at all objects is quicker than a walk from each."""
+"""Above this number of modules, one pass over all objects is quicker than a walk from each."""
 
 _WALKED_OBJECTS_MAX = 5_000
 """A module that leads to more objects than this is not walked to the end."""
 
 
 def functions_of(modules: list[ModuleType]) -> Iterator[FunctionType]:
-    """Yield the functions that have the globals of these modules, and perhaps some twice."""
+    """Yield the functions whose globals are those of these modules, and perhaps some twice."""
     left = modules
     if len(modules) <= _WALKED_MODULES_MAX:
         left = []
@@ -39,7 +39,7 @@ def functions_of(modules: list[ModuleType]) -> Iterator[FunctionType]:
 
 
 def _references(module: ModuleType) -> int:
-    """Return how many references there are to a module's globals, and some for asking."""
+    """Return the number of references to a module's globals, with a few that asking makes."""
     return sys.getrefcount(vars(module))
 
 
@@ -47,7 +47,7 @@ _ALONE = _references(ModuleType("without_functions"))
 
 
 def _walked(space: dict[str, Any], most: int) -> list[FunctionType]:
-    """Return the functions with these globals that they lead to, each once, and ``most`` of them.
+    """Return at most ``most`` functions with these globals that are reachable from them.
 
     The nearest objects come first: they are the functions and classes of the module itself.
     """
@@ -69,7 +69,7 @@ def _walked(space: dict[str, Any], most: int) -> list[FunctionType]:
 
 
 def _is_of_others(value: Any, space: dict[str, Any]) -> bool:
-    """Say whether a value is a module, or a class of another one: they lead everywhere."""
+    """Say whether a value is a module, or a class of another module: these lead everywhere."""
     kind = type(value)
     if issubclass(kind, type):
         return bool(type.__getattribute__(value, "__dict__").get("__module__") != space["__name__"])
@@ -79,7 +79,7 @@ def _is_of_others(value: Any, space: dict[str, Any]) -> bool:
 def _referrers(spaces: list[dict[str, Any]]) -> list[Any]:
     """Return all objects that refer to the globals of modules, and maybe others.
 
-    The collector does not tell of objects that the application has frozen, as servers do before
+    The collector does not report objects that the application has frozen, as servers do before
     they fork, so it may look at everything again until this returns.
     """
     if not spaces:

@@ -22,10 +22,10 @@ Hooks = Mapping[str, Callable[..., Any]]
 _HAS_PRECALL = sys.version_info < (3, 12)
 _NULL_COMES_FIRST = sys.version_info < (3, 13)  # before the callable, or after it
 _HOOK_ROOM = 6
-"""How much more of the stack the call of a hook needs than it has operands."""
+"""The stack slots that the call of a hook needs beyond its operands."""
 
 _BOOLEANS = frozenset({"COMPARE_OP", "CONTAINS_OP", "IS_OP", "UNARY_NOT", "TO_BOOL"})
-"""They leave a boolean behind, so that a jump on it tests nothing."""
+"""Instructions that leave a boolean behind, so that a jump on it tests no object."""
 
 _SIMPLE: dict[str, tuple[str, tuple[int, ...], bool]] = {
     "STORE_ATTR": ("store_attribute", (1, 2), True),
@@ -57,7 +57,7 @@ _SIMPLE: dict[str, tuple[str, tuple[int, ...], bool]] = {
     "CALL_INTRINSIC_1": ("read", (1,), False),
     "TO_BOOL": ("read", (1,), False),
 }
-"""Instruction -> the hook, which operands it gets (1 is the top), and whether it gets a name."""
+"""Instruction -> its hook, the operands that it gets (1 is the top), whether it gets a name."""
 
 _REPLACED: dict[str, tuple[str, tuple[int, ...], bool]] = {
     "CONTAINS_OP": ("contains", (1, 2), False),
@@ -70,7 +70,7 @@ _REPLACED: dict[str, tuple[str, tuple[int, ...], bool]] = {
     "STORE_SUBSCR": ("store_item", (3, 2, 1), False),
     "STORE_SLICE": ("store_slice", (4, 3), False),
 }
-"""The same for hooks that return what is put in the place of their first operand."""
+"""The same for hooks whose result replaces their first operand."""
 
 _ATTRIBUTES: dict[str, tuple[str, tuple[int, ...]]] = {
     "LOAD_ATTR": ("load_attribute", (1,)),
@@ -117,13 +117,13 @@ def rewritten(
 
 
 def telling_of_entering(code: CodeType, hooks: Hooks) -> CodeType:
-    """Return a copy of ``code`` that calls a hook when it begins, and no other."""
+    """Return a copy of ``code`` that calls one hook, when it begins."""
     original = Bytecode.from_code(code, conserve_exception_block_stackdepth=True)
     return _assembled(Bytecode(list(_told_of_entering(original, hooks))), original, code)
 
 
 def _assembled(made: Bytecode, original: Bytecode, code: CodeType) -> CodeType:
-    """Return what was made of code, with its names and positions."""
+    """Assemble rewritten instructions, with the names and positions of the original code."""
     made._copy_attr_from(original)
     # A hook is called with copies of what a call takes, and then there is the hook itself.
     room = code.co_stacksize * 2 + _HOOK_ROOM
@@ -158,7 +158,7 @@ def _instructions(
 
 
 def _performed(instruction: Instr, hooks: Hooks) -> Iterator[Instr]:
-    """Yield what does the same as an instruction, or more, if it makes a function."""
+    """Yield an equivalent of an instruction, and the call of a hook if it makes a function."""
     here = instruction.location
     if _loads_method(instruction):
         yield _plain(instruction, here)
@@ -172,7 +172,7 @@ def _performed(instruction: Instr, hooks: Hooks) -> Iterator[Instr]:
 
 
 _NOWHERE = InstrLocation(None, None, None, None)
-"""Of a call that is on no line, so that a trace function sees no line that it did not see."""
+"""The location of a call on no line, so that a trace function sees no additional line."""
 
 
 def _told_of_entering(code: Bytecode, hooks: Hooks) -> Iterator[Any]:
@@ -200,7 +200,7 @@ def _at(location: Any, instructions: list[Instr]) -> list[Instr]:
 
 
 def _loads_method(instruction: Instr) -> bool:
-    """Say whether it leaves two values on the stack, of which one may be NULL."""
+    """Say whether an instruction leaves two values on the stack, of which one may be NULL."""
     if instruction.name == "LOAD_METHOD":
         return True
     argument = instruction.arg
@@ -209,7 +209,7 @@ def _loads_method(instruction: Instr) -> bool:
 
 
 def _plain(instruction: Instr, here: Any) -> Instr:
-    """Return the instruction that loads an attribute alone, not a method and its object."""
+    """Return the instruction that loads an attribute alone, without its object for a call."""
     argument: Any = instruction.arg
     if instruction.name == "LOAD_SUPER_ATTR":
         return Instr("LOAD_SUPER_ATTR", (False, *argument[1:]), location=here)
@@ -253,12 +253,12 @@ def _before_operator(operation: int, hooks: Hooks) -> list[Instr]:
 
 
 def _tests(name: str, before: str) -> bool:
-    """Say whether a jump asks an object for its truth."""
+    """Say whether a jump tests the truth of an object."""
     return ("IF_TRUE" in name or "IF_FALSE" in name) and before not in _BOOLEANS
 
 
 def _before_taking(name: str, argument: Any, hooks: Hooks) -> list[Instr]:
-    """Return the call of a hook that may put another operand in place of what is used."""
+    """Return the call of a hook that may replace an operand of the instruction."""
     if name in _REPLACED:
         taking, operands, is_counted = _REPLACED[name]
         return _replacing(hooks[taking], operands, [argument] if is_counted else [])
@@ -314,7 +314,7 @@ def _reads_constant(instruction: Instr, constants: frozenset[str]) -> bool:
 
 
 def _cell(hook: Callable[..., Any], variable: Any, function: str) -> list[Instr]:
-    """Call a hook with a cell and its variable's name, with that of the function it belongs to."""
+    """Call a hook with a cell and the qualified name of its variable."""
     assert isinstance(variable, CellVar | FreeVar), "a cell is named by its variable"
     owner = function if isinstance(variable, CellVar) else enclosing(function)
     name = name_of_variable(owner, variable.name)

@@ -1,9 +1,9 @@
-"""Critical sections that nobody can wait for: locks that are never held at a switch point.
+"""Removes the steps of locks that are never held at a switch point: no actor waits for them.
 
 The holder of such a lock runs on until it is released, so that its acquire and release are no
 steps. The section is one step if it touches what sections of others under the same lock touch,
 too, and one of them writes; its footprint is that and not the lock. Where not all that it touches
-is looked at, every section under its lock is a step that writes. A lock is *quiet* until it is held
+is tracked, every section under its lock is a step that writes. A lock is *quiet* until it is held
 at a switch point, or asked for without waiting; from then on it is *loud*, and every acquire and
 release of it is a step.
 """
@@ -36,7 +36,7 @@ class Section:
 
     Attributes:
         lock: the name of the quiet lock that it holds.
-        label: how its step is named, if it is one.
+        label: the label of its step, if it is one.
         depth: how often a re-entrant lock is held.
     """
 
@@ -65,12 +65,12 @@ class Sections:
         return {*places_of_locks(self._loud), *self._steps} if self._is_used else set()
 
     def enter(self, actor: Actor, lock: str, state: LockState) -> bool:
-        """Let an actor acquire a lock without a step for it; False: it takes one.
+        """Let an actor acquire a lock without a step; False: the acquire is a step.
 
         Args:
-            actor: wants the lock, and would wait for it.
+            actor: asks for the lock, and would wait for it.
             lock: the name of the lock.
-            state: how the lock is now.
+            state: the present state of the lock.
         """
         section = actor.section
         if section is not None and section.lock == lock and state.reentrant:
@@ -93,7 +93,7 @@ class Sections:
         return True
 
     def leave(self, actor: Actor, lock: str) -> bool:
-        """Let an actor release a lock without a step; False: it takes one."""
+        """Let an actor release a lock without a step; False: the release is a step."""
         section = actor.section
         if section is None or section.lock != lock:
             return False
@@ -107,7 +107,7 @@ class Sections:
         return True
 
     def _is_quiet(self, actor: Actor, lock: str, state: LockState, caller: Any) -> bool:
-        """Say whether an acquire is the beginning of a section; note it if the lock never is."""
+        """Say whether an acquire begins a section; if the lock can have none, it becomes loud."""
         if not self._sharing.is_quiet(lock):
             return False
         if actor.is_task or actor.section is not None or state.holder is not None:
@@ -118,24 +118,24 @@ class Sections:
         return True
 
     def held_at_switch_point(self, actor: Actor) -> None:
-        """Note that an actor holds a lock where others may come in: its release is a step."""
+        """Note that an actor holds a lock at a switch point: its release is a step."""
         if actor.section is not None:
             self.note_loud(actor.section.lock)
             actor.section = None
 
     def note_unseen(self) -> None:
-        """Note that the calling actor does what is not looked at, if it is in a section."""
+        """Note that the calling actor uses memory that is not tracked, if it is in a section."""
         actor = here.actor
         if actor is not None and actor.section is not None:
             self._sharing.note_unseen(actor.section.lock.partition(":")[2])
 
     def note_left_alone(self, kind: type) -> None:
-        """Note that the calling actor uses an object of a type that is not looked at."""
+        """Note that the calling actor uses an object of a type that is not tracked."""
         if top(kind.__module__) not in IMMUTABLE:
             self.note_unseen()
 
     def note_loud(self, lock: str) -> None:
-        """Note that somebody may have to wait for a lock, or may be told that it is held."""
+        """Note that an actor may have to wait for a lock, or may learn that it is held."""
         self._loud.add(lock)
         self._sharing.note_loud(lock)
 

@@ -16,7 +16,7 @@ from pytest_supercache.runtime.memory.library import touches_itself
 
 
 def is_seen(function: Any) -> bool:
-    """Say whether all that a call touches is looked at: by hooks of its own, or in a table."""
+    """Say whether all accesses of a call are seen: by hooks of its own, or in a table."""
     kind = type(function)
     if kind in (types.MethodType, functools.partial):
         return is_seen(function.__func__ if kind is types.MethodType else function.func)
@@ -55,11 +55,11 @@ _PLAIN_TYPES = frozenset(
         "contextlib", "typing", "dataclasses", "abc", "_abc", "freezegun", "pytest_supercache",
     }
 )  # fmt: skip
-"""Modules whose types hold nothing that could change, or only what is looked at."""
+"""Modules whose types hold nothing that could change, or only memory that is tracked."""
 
 _PURE = _PLAIN_TYPES | {
     "math", "cmath", "bisect", "_bisect", "heapq", "_heapq", "json", "_json", "copy", "time",
     "base64", "binascii", "struct", "zlib", "hashlib", "_hashlib", "pickle", "_pickle", "textwrap",
     "posixpath", "genericpath",
 }  # fmt: skip
-"""Modules whose functions touch nothing but what they are given."""
+"""Modules whose functions touch nothing but their arguments."""

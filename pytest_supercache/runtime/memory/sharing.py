@@ -1,4 +1,4 @@
-"""What a check has learnt about the memory that its actors share. It only grows."""
+"""Holds what a check has learnt about the memory that its actors share; it only grows."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,60 +9,60 @@ from pytest_supercache.runtime.memory.listing import Listing
 from pytest_supercache.runtime.memory.used_by_two import UsedByTwo
 
 LIFE = "~life"
-"""Stands for whether an object lives: weak references ask, and whoever drops it changes that."""
+"""Stands for whether an object is alive: weak references ask, and dropping it changes that."""
 
 STARTED = ".started"
-"""Stands for whether a thread was started: it can be once, and has to be before it is joined."""
+"""Stands for whether a thread was started: it can be only once, and before it is joined."""
 
 DICT = ".__dict__"
-"""Stands for which dict an object has for its attributes: it may be replaced."""
+"""Stands for the dict that holds an object's attributes: it may be replaced."""
 
 Location = tuple[str, str]
-"""The name of an object, and what of it: ``.name``, ``['key']``, or ``*`` for the whole."""
+"""The name of an object, and its part: ``.name``, ``['key']``, or ``*`` for the whole."""
 
 
 class Sharing:
     """The shared locations of one check, and what its coroutines touch between two steps.
 
     Args:
-        atomic: names of memory whose accesses, and those to all inside it, are no points.
-        listing: gathers who uses what, if that is wanted.
+        atomic: names of memory whose accesses, and those to all inside it, are no switch points.
+        listing: records which actor uses what, if that is wanted.
     """
 
     _is_quiet_by_default = True
     is_everything = False
-    """Beside what is found, every step is taken to touch the memory of its node."""
+    """Whether every step is taken to touch the memory of its node, besides what is found."""
 
     def __init__(self, atomic: Iterable[str] = (), listing: Listing | None = None) -> None:
         self.listing = listing
         self.locations: set[Location] = set()
         self._atomic = self._names_to_meet = tuple(atomic)
         self.atomic: set[Location] = set()
-        """Shared locations whose accesses are no points, but belong to the step before them."""
+        """Shared locations whose accesses are no switch points, but belong to the step before."""
         self.taken_as_atomic: set[str] = set()
-        """Which of the names that were declared have met memory that is shared."""
+        """The declared names that match shared memory."""
         self.wants_names = listing is not None
-        """Something is shared, so executions have to name their objects from now on."""
+        """Whether something is shared, so that executions name their objects from now on."""
         self.starts, self.cancelled = set[str](), set[str]()
-        """Coroutines whose start is a step, for they touch shared memory before their first one;
-        and those whose answers are steps, for somebody cancels their tasks."""
+        """Coroutines whose start is a step, as they touch shared memory before their first one;
+        and those whose answers are steps, because their tasks are cancelled."""
         self.answers: set[tuple[str, str]] = set()
         """Actor and label of steps whose answer is followed by an access to shared memory."""
         self.is_touched = self.is_written = False
-        """Code of an actor has touched memory, shared or not; and it has written some."""
+        """Whether an actor's code has touched memory, shared or not; whether it has written any."""
         self.replaced: set[str] = set()
         """Names of functions and classes that are replaced in the race: reads of them count."""
         self.looked_into: set[str] = set()
-        """Modules of the standard library whose code touches for itself."""
+        """Modules of the standard library whose own accesses are seen."""
         self.in_dict = set[str]()  # classes whose attributes are touched as entries of a `__dict__`
         self.open_locks: set[str] = set()
-        """Locks that somebody released who did not hold them: they exclude nobody."""
+        """Locks that an actor released without holding them: they exclude no actor."""
         self.attributes = UsedByTwo()
-        """Attributes that code sets of objects which are otherwise left alone."""
+        """Attributes that code sets on objects that are otherwise left alone."""
         self.folders = UsedByTwo()
         """Folders that one actor lists, makes or removes."""
         self.stores: set[str] = set()
-        """Names of memos and the like that store a result in a step of its own."""
+        """Names of memos and the like whose stores of a result are steps of their own."""
         self.wholes: set[str] = set()
         """Containers whose parts have other names in every run: they are touched as a whole."""
         self._of_threads: dict[str, set[tuple[str, str]]] = {}
@@ -72,12 +72,12 @@ class Sharing:
         self.mixed: dict[str, None] = {}
         """Memory that a coroutine touches more than once between two steps, and a thread too."""
         self.foreign: dict[str, None] = {}
-        """Containers of libraries that threads share, in whose methods others may come in."""
+        """Containers of libraries that threads share: a context switch may come inside a method."""
         self._touched: dict[tuple[str, str], Footprint] = {}
         self._has_grown = self._is_complete = False
 
     def as_recorded(self, places: Iterable[Place]) -> "Sharing":
-        """Return what a process knows that reads a recorded schedule; it learns nothing more."""
+        """Return the knowledge of a process that reads a recorded schedule; it does not grow."""
         recorded = Sharing(listing=self.listing)
         recorded._is_quiet_by_default = False
         for place in places:
@@ -130,7 +130,7 @@ class Sharing:
 
     @property
     def changes_steps(self) -> bool:
-        """Whether there are steps, or footprints of steps, only because memory is shared."""
+        """Whether some steps, or footprints of steps, exist only because memory is shared."""
         return bool(self.locations or self._touched or self.answers or self.cancelled)
 
     def add(self, location: Location) -> None:
@@ -148,7 +148,7 @@ class Sharing:
             self._has_grown = True
 
     def want_names(self) -> None:
-        """Note that something is shared that has no name yet."""
+        """Note that an object without a name is shared."""
         if not self.wants_names and not self._is_complete:
             self.wants_names = self._has_grown = True
 
@@ -159,7 +159,7 @@ class Sharing:
             self._has_grown = True
 
     def is_attribute_shared(self, name: str, who: str, *, writes: bool) -> bool:
-        """Note that an attribute of an object that is left alone is used.
+        """Note a use of an attribute of an object that is otherwise left alone.
 
         Returns:
             Whether one sets an attribute of this name, of any such object, and another one uses it.
@@ -167,16 +167,16 @@ class Sharing:
         return self._is_used_by_two(self.attributes, name, name, who, changes=writes)
 
     def is_folder_shared(self, name: str, path: str, who: str, *, changes: bool) -> bool:
-        """Note that an actor comes by a folder, or even lists, makes or removes it.
+        """Note that an actor passes a folder, or even lists, makes or removes it.
 
         Args:
-            name: what the folder is called in every run; others may be called so, too.
-            path: where it is in this one.
+            name: the folder's name in every run; other folders may have it, too.
+            path: its path in this run.
             who: the actor.
             changes: it lists, makes or removes the folder.
 
         Returns:
-            Whether one does so and another one comes by.
+            Whether one actor does so and another one passes it.
         """
         return self._is_used_by_two(self.folders, name, path, who, changes=changes)
 
@@ -192,7 +192,7 @@ class Sharing:
         return True
 
     def is_stored_apart(self, name: str) -> bool:
-        """Say whether what a function returns is stored in a step of its own, in this place."""
+        """Say whether the store of a function's result in this place is a step of its own."""
         if name not in self.stores and not self._is_complete:
             self.stores.add(name)
             self._has_grown = True
@@ -203,7 +203,7 @@ class Sharing:
         return name in self.replaced
 
     def note_looked_into(self, module: str) -> None:
-        """Note that code of the standard library touches for itself from now on."""
+        """Note that accesses of a module of the standard library are seen from now on."""
         if module not in self.looked_into and not self._is_complete:
             self.looked_into.add(module)
             self._has_grown = True
@@ -215,7 +215,7 @@ class Sharing:
             self._has_grown = True
 
     def note_open(self, lock: str) -> None:
-        """Note that somebody released a lock who did not hold it."""
+        """Note that an actor released a lock without holding it."""
         if lock not in self.open_locks and not self._is_complete:
             self.open_locks.add(lock)
             self._has_grown = True
@@ -225,7 +225,7 @@ class Sharing:
         return self._is_quiet_by_default and lock not in self._loud
 
     def note_loud(self, lock: str) -> None:
-        """Note that a lock was held at a switch point, or that its state was asked for."""
+        """Note that a lock was held at a switch point, or that its state was read."""
         if lock not in self._loud and not self._is_complete:
             self._loud.add(lock)
             self._has_grown = True
@@ -237,13 +237,13 @@ class Sharing:
         return (actor, label) in self._sections
 
     def note_section(self, actor: str, lock: str, label: str, *, writes: bool) -> None:
-        """Note that a critical section touches what those of others under its lock touch, too."""
+        """Note that a section touches the same memory as sections of others under its lock."""
         if not self._is_complete:
             self._sections.add((actor, label))
             self.join(actor, label, _guarded(lock, writes=writes))
 
     def note_unseen(self, lock: str) -> None:
-        """Note that a section under a lock calls what is not looked at: all are taken to meet."""
+        """Note that a section calls untracked code: all under its lock are taken to conflict."""
         if lock not in self._unseen and not self._is_complete:
             self._unseen.add(lock)
             self._has_grown = True
@@ -260,7 +260,7 @@ class Sharing:
                 yield thread
 
     def take_as_wholes(self) -> bool:
-        """Take containers as wholes: their keys may be others in every run. False: they are."""
+        """Treat containers as wholes: their keys may differ in every run; False: all were."""
         names = {name for name, part in self.locations if part.startswith("[")} - self.wholes
         self.wholes |= names
         self.locations |= {(name, WHOLE) for name in names}
@@ -279,13 +279,13 @@ class Sharing:
             self._has_grown = True
 
     def note_cancelled(self, actor: str) -> None:
-        """Note that somebody cancels the task of an actor: answers of its steps are steps."""
+        """Note that an actor's task is cancelled, so that answers of its steps are steps."""
         if actor not in self.cancelled and not self._is_complete:
             self.cancelled.add(actor)
             self._has_grown = True
 
     def join(self, actor: str, label: str, footprint: Footprint) -> None:
-        """Note that what followed a step, before the next one, had this footprint."""
+        """Add to a step's footprint what was touched between it and the next step."""
         known = self._touched.get((actor, label), Footprint())
         joined = known | footprint
         if joined != known and not self._is_complete:  # replays of one schedule are compared
@@ -293,29 +293,29 @@ class Sharing:
             self._has_grown = True
 
     def widened(self, actor: str, label: str, footprint: Footprint) -> Footprint:
-        """Return a step's footprint together with what may follow it before the next step."""
+        """Return a step's footprint, widened by what may follow it before the next step."""
         touched = self._touched.get((actor, label))
         return footprint if touched is None else footprint | touched
 
     def place_of(self, location: Location) -> Place:
-        """Record that an access to a location is a step."""
+        """Return the place that records that an access to a location is a step."""
         return (location[0], _ALL_PARTS) if location[0] in self.wholes else location
 
     def take_growth(self) -> bool:
-        """Say whether anything was learnt since this was last asked."""
+        """Say whether anything was learnt since the last call."""
         has_grown, self._has_grown = self._has_grown, False
         return has_grown
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of the shared locations whose accesses are points, sorted."""
+        """Return the names of the shared locations whose accesses are switch points, sorted."""
         return tuple(sorted({written(one) for one in self.locations - self.atomic}))
 
     def listed(self) -> tuple[MemoryUse, ...]:
-        """Return who uses which memory, if that was to be listed."""
+        """Return the uses of memory by actor, if they were to be listed."""
         return () if self.listing is None else self.listing.rows(self.names())
 
     def notes(self) -> tuple[str, ...]:
-        """Say which names declared to be atomic no shared memory has; nothing if there are none."""
+        """Return a note on names declared atomic that match no shared memory, if any."""
         missed = [name for name in self._names_to_meet if name not in self.taken_as_atomic]
         said = f"atomic: no memory that users share is named {', '.join(missed)}"
         return (said,) if missed else ()
@@ -333,13 +333,13 @@ def _is_inside(name: str, outer: str) -> bool:
 
 
 PARTS_MAX = 30
-"""With more shared parts of one container than this, all of it is shared."""
+"""Above this number of shared parts of one container, all of it is shared."""
 
 _ACTOR = "@"
 """Stands for no object: what follows it is an actor whose start, or whose answer, is a step."""
 
 _LIBRARY = "@@"
-"""Stands for no object: what follows it is a module of the standard library that is looked into."""
+"""Stands for no object: a module of the standard library whose accesses are seen follows it."""
 
 _ALL_PARTS = "**"
 """Stands for the parts of a container that is touched as a whole, whichever of them is meant."""
@@ -350,17 +350,17 @@ _LOCKS, _LOUD, _SECTION = "@locks", "@loud", "@hold"
 
 
 def places_of_locks(loud: Iterable[str]) -> tuple[Place, ...]:
-    """Record that locks are quiet, but for these."""
+    """Return the places that record that all locks but these are quiet."""
     return (_LOCKS, "quiet"), *((_LOUD, lock) for lock in loud)
 
 
 def label_of_section(lock: str, function: str) -> str:
-    """Name the step that a critical section is."""
+    """Return the label of the step that a critical section is."""
     return f"hold {lock} in {function}"
 
 
 def place_of_section(actor: str, lock: str, function: str, footprint: Footprint) -> Place:
-    """Record that a critical section of an actor is a step, and whether it writes."""
+    """Return the place that records that an actor's section is a step, and whether it writes."""
     return _SECTION, actor, lock, function, _WRITES if footprint.writes else _READS
 
 
@@ -368,13 +368,13 @@ _WRITES, _READS = "writes", "reads"
 
 
 def _guarded(lock: str, *, writes: bool) -> Footprint:
-    """Return what sections under a lock touch of what it guards."""
+    """Return the footprint that sections under a lock have for what it guards."""
     guarded = frozenset({f"guarded:{lock}"})
     return Footprint(guarded, guarded if writes else frozenset())
 
 
 def place_of_store(name: str) -> Place:
-    """Record that what a function returns is stored in a step of its own."""
+    """Return the place that records that a function's result is stored in a step of its own."""
     return _STORES, name
 
 
@@ -386,7 +386,7 @@ _EVERYTHING = "@everything"
 
 
 def place_of_class(name: str) -> Place:
-    """Record that attributes of a class's objects are entries of a dict that others have, too."""
+    """Return the place that records that a class's attributes are entries of shared dicts."""
     return _IN_DICT, name
 
 
@@ -395,22 +395,22 @@ _IN_DICT = "@dict"
 
 
 def place_of_library(module: str) -> Place:
-    """Record that a module of the standard library touches for itself."""
+    """Return the place that records that accesses of a standard library module are seen."""
     return _LIBRARY, module
 
 
 def place_of_everything() -> Place:
-    """Record that every step was taken to touch the memory of its node."""
+    """Return the place that records that every step was taken to touch its node's memory."""
     return _EVERYTHING, "memory"
 
 
 def place_of_answer(actor: str, label: str = "") -> Place:
-    """Record that an actor's start, or the answer of one of its steps, is a step of its own."""
+    """Return the place that records that an actor's start, or a step's answer, is a step."""
     return (_ACTOR, actor, label) if label else (_ACTOR, actor)
 
 
 def not_tried(sharing: Sharing) -> tuple[str, ...]:
-    """Say which orders of accesses cannot be tried, what keeps a check from a proof."""
+    """Say which orders of accesses cannot be tried, which keeps a check from a proof."""
     said = []
     if sharing.mixed:
         said.append(
@@ -430,6 +430,6 @@ def not_tried(sharing: Sharing) -> tuple[str, ...]:
 
 
 def footprint_of(location: Location, *, writes: bool) -> Footprint:
-    """Return what an access to a location touches."""
+    """Return the footprint of an access to a location."""
     resources = frozenset({f"memory:{location[0]}:{location[1]}"})
     return Footprint(resources, resources if writes else frozenset())

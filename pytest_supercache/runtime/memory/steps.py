@@ -1,4 +1,4 @@
-"""What a step touches, and how it is labelled, that accesses shared memory."""
+"""Labels and footprints of the steps that access shared memory."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,14 +9,14 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.runtime.memory.sharing import Location, footprint_of
 
 READ, WRITE, DELETE = "read", "write", "delete"
-"""How an access is named: what a step's label begins with."""
+"""The verbs of accesses, with which labels of steps begin."""
 
 Touched = list[tuple[Location, str]]
-"""Locations, each with how it is accessed."""
+"""Locations, each with the verb of its access."""
 
 
 def is_parting(step: Step) -> bool:
-    """Say whether a step accesses nothing, but lets others come in."""
+    """Say whether a step accesses nothing, and is only a switch point."""
     return step.kind == "memory" and step.label.startswith(_PARTING)
 
 
@@ -24,12 +24,12 @@ _PARTING = ("run ", "answer of ")
 
 
 def verb_of(*, writes: bool, drops: bool) -> str:
-    """Name an access."""
+    """Return the verb of an access."""
     return DELETE if drops else WRITE if writes else READ
 
 
 def footprint(touched: Touched) -> Footprint:
-    """Return what several accesses touch together."""
+    """Return the joint footprint of several accesses."""
     found = Footprint()
     for location, verb in touched:
         found |= footprint_of(location, writes=verb != READ)
@@ -37,7 +37,7 @@ def footprint(touched: Touched) -> Footprint:
 
 
 def label(touched: Touched) -> str:
-    """Write several accesses: ``read Stats.hits, write Shop.near['k']``."""
+    """Return the label of several accesses: ``read Stats.hits, write Shop.near['k']``."""
     verbs: dict[str, str] = {}
     for (name, part), verb in touched:
         what = name if part == WHOLE else f"{name}{part}"
@@ -46,13 +46,13 @@ def label(touched: Touched) -> str:
 
 
 def are_all(touched: Touched, locations: Iterable[Location]) -> bool:
-    """Say whether nothing but these locations is touched."""
+    """Say whether all that is touched is among these locations."""
     known = set(locations)
     return all(location in known for location, _ in touched)
 
 
 class Together:
-    """What is touched in this context is one access: it is made at once, afterwards.
+    """Collects the accesses in a context and makes them as one, at its end.
 
     A class, because hooks enter it often.
     """

@@ -1,8 +1,8 @@
-"""What stores the result of a function under test, in one execution: a memo, a cached property.
+"""Adds a switch point before the result of a memo or a cached property is stored.
 
 Code that is not rewritten calls the function, and stores what it returns. Nothing that is rewritten
-comes between the end of the function and the store, so the function itself lets others come in
-before it returns: its code tells of that while it is called so.
+runs between the end of the function and the store, so the function itself has a switch point
+before it returns: its code reports that while it is called so.
 """
 
 import functools
@@ -22,13 +22,13 @@ from pytest_supercache.runtime.memory.sharing import Sharing, place_of_store, wr
 from pytest_supercache.runtime.memory.uses import Comparison, acts_atomically
 
 _CALLERS = frozenset(f"{MEMORY}{name}" for name in ("memos", "touching"))
-"""Our modules that call what stores a result."""
+"""Our modules that call memos and cached properties."""
 
 _CACHED_PROPERTY: Any = vars(functools.cached_property)["__get__"].__code__
 
 
 class _Store(NamedTuple):
-    """Where the result of a function will be stored, and what that touches."""
+    """The place where the result of a function will be stored, and the footprint of the store."""
 
     holder: Any
     part: str
@@ -60,13 +60,13 @@ class Stores:
     def awaited(
         self, actor: Actor | None, holder: Any, part: str, footprint: Footprint | None
     ) -> Iterator[None]:
-        """Know that the result of a function which is called meanwhile will be stored.
+        """Note that the result of the function called in this context will be stored.
 
         Args:
-            actor: calls it; None: that is outside of the race.
+            actor: the caller; None: outside of the race.
             holder: will hold the result.
             part: where.
-            footprint: what the store touches; None: nobody else sees it.
+            footprint: of the store; None: no other actor sees it.
         """
         if actor is None or footprint is None:
             yield
@@ -79,7 +79,7 @@ class Stores:
             mine.pop()
 
     def returning(self, actor: Actor, frame: Any) -> None:
-        """Let others come in before the result is stored that a frame is about to return."""
+        """Take a switch point before a frame returns a result that will be stored."""
         store = self._store_of(actor, frame)
         if store is None or actor.is_task or acts_atomically(actor):
             return  # the store belongs to the step before
@@ -108,7 +108,7 @@ class Stores:
 
 
 def tell_of_return(function: Any) -> None:
-    """Let the code of a function tell when it returns: of a class, that which makes an object."""
+    """Make a function report when it returns; of a class, the method that makes its objects."""
     while type(function) in (types.MethodType, functools.partial):
         is_method = type(function) is types.MethodType
         function = function.__func__ if is_method else function.func

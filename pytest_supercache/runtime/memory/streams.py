@@ -1,4 +1,4 @@
-"""Files that code opens, reads and writes by paths and streams are memory, too."""
+"""Records accesses to files through paths and streams."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _LOOKING_AT_PATHS = frozenset({"exists", "is_file", "is_dir", "stat", "lstat"})
 
 
 def touch_path(accesses: Accesses, method: Any) -> Any:
-    """Touch the file of a path that is looked at; a file that is written is empty for a moment."""
+    """Touch the file of a path; a stand-in for a write shows the file empty for a moment."""
     path, name = method.__self__, method.__name__
     if name in _LOOKING_AT_PATHS:
         touch_file(accesses, path, writes=False)
@@ -34,7 +34,7 @@ def touch_stream(accesses: Accesses, stream: Any, *, writes: bool) -> Footprint 
     """Touch the file of a stream, or the stream itself if it is in memory.
 
     Returns:
-        What is shared of it, if anything is.
+        The footprint of what is shared of it, if anything is.
     """
     path = getattr(stream, "name", None)
     if type(path) is str:

@@ -1,4 +1,4 @@
-"""Instructions that go through an object as a call does: stars, unpacking, ``in``, loops.
+"""Hooks for instructions that iterate over an object: stars, unpacking, ``in``, loops.
 
 Where code of C runs Python code meanwhile, a hook puts another operand in the place of the one that
 the instruction is about to use: what has been taken already, or what takes one element at a time.
@@ -45,26 +45,26 @@ from pytest_supercache.runtime.memory.touching import (
 
 
 def take_all(holder: Any) -> Any:
-    """Before all of an object is taken; return what it is to be taken of."""
+    """Record that all of an object is taken; return the object to take it from."""
     return _taken(holder, read(holder), list) if is_view(type(holder)) else _read(holder)
 
 
 def take_arguments(holder: Any) -> Any:
-    """Before a function is called with all of an object; what is not taken here is read there."""
+    """Record that a call takes all of an object, unless the hook of the call records that."""
     if not (is_view(type(holder)) and calls_back(holder)):
         return holder
     return _taken(holder, read(holder), tuple)
 
 
 def take_some(holder: Any, count: int) -> Any:
-    """Before as many elements are unpacked, and one more is asked for, as there are names."""
+    """Record that ``count`` elements are unpacked, and that one more is asked for."""
     if not is_view(type(holder)):
         return _read(holder)
     return _taken(holder, read(holder), lambda view: list(itertools.islice(view, count + 1)))
 
 
 def take_hashed(holder: Any) -> Any:
-    """Before all of an object is taken into a set."""
+    """Record that all of an object is taken into a set."""
     return _taken(holder, read(holder), set)
 
 
@@ -82,7 +82,7 @@ def _taken(holder: Any, footprint: Footprint | None, take: Callable[[Any], Any])
 
 
 def contains(holder: Any, key: Any) -> Any:
-    """Before ``key in holder``; return what is to be asked."""
+    """Record ``key in holder``; return the object to ask."""
     is_tuple = type(holder) is tuple
     accesses = looking() if is_tuple else looking(holder)
     if accesses is None:
@@ -105,7 +105,7 @@ def contains(holder: Any, key: Any) -> Any:
 
 
 class _Asked:
-    """Asks in the place of an object whether something is in it."""
+    """Stands in for an object in a test with ``in``, so that callbacks have switch points."""
 
     __slots__ = ("_ask", "_holder")
 
@@ -118,7 +118,7 @@ class _Asked:
 
 
 def iterate(holder: Any) -> Any:
-    """Before an iteration over an object begins; return what it is to go through."""
+    """Record the start of an iteration over an object; return the object to iterate over."""
     accesses = looking(holder)
     kind = type(holder)
     if accesses is None or counts(kind):
@@ -131,7 +131,7 @@ def iterate(holder: Any) -> Any:
 
 
 class _TakenOneByOne:
-    """Takes each element of an iterator as a call of ``next`` does."""
+    """Takes each element of an iterator by a recorded call of ``next``."""
 
     __slots__ = ("_iterator",)
 
@@ -146,7 +146,7 @@ class _TakenOneByOne:
 
 
 def change_in_place(right: Any, left: Any, operation: int) -> Any:
-    """Before ``left += right`` and the like; return what is left to be added.
+    """Record ``left += right`` and the like; return the operand that is left to be added.
 
     Args:
         right: the right operand.
@@ -172,7 +172,7 @@ def change_in_place(right: Any, left: Any, operation: int) -> Any:
 
 
 class _Added(NamedTuple):
-    """An operator that takes one element after the other of its right operand."""
+    """An operator that adds the elements of its right operand one after the other."""
 
     kinds: tuple[type, ...]
     method: str
@@ -196,7 +196,7 @@ def _is_of_c(left: Any, added: _Added) -> bool:
 
 
 def store_item(value: Any, holder: Any, key: Any) -> Any:
-    """Before ``holder[key] = value``; return what is to be stored."""
+    """Record ``holder[key] = value``; return the value to store."""
     if type(key) is not slice:
         hooks.store_item(holder, key, value)
         return value
@@ -204,12 +204,12 @@ def store_item(value: Any, holder: Any, key: Any) -> Any:
 
 
 def store_slice(value: Any, holder: Any) -> Any:
-    """Before ``holder[start:stop] = value``; return what is to be stored."""
+    """Record ``holder[start:stop] = value``; return the value to store."""
     return _store_part(holder, value, lambda: hooks.write(holder))
 
 
 def _store_part(holder: Any, value: Any, write: Callable[[], None]) -> Any:
-    """Read what is stored in the step that stores it; what Python code gives is taken before."""
+    """Read a stored value in the step of the store; Python code that supplies it runs before."""
     accesses = looking(holder)
     if accesses is None:
         return value
@@ -231,4 +231,4 @@ TAKING_HOOKS = {
         store_item, store_slice,
     )
 }  # fmt: skip
-"""Every hook that returns an operand in place of the one it is given, by name."""
+"""Every hook that returns a replacement for an operand, by name."""

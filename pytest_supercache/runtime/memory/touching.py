@@ -1,4 +1,4 @@
-"""What a part of an object is for the check: attributes, entries, wholes, files, views."""
+"""Records accesses to the parts of objects: attributes, entries, wholes, files, views."""
 
 import builtins
 import functools
@@ -106,7 +106,7 @@ def touch_attribute(accesses: Accesses, holder: Any, name: str, *, writes: bool)
 def _module_attribute(
     accesses: Accesses, members: dict[str, Any], name: str, *, writes: bool
 ) -> None:
-    """Touch a global of a module, also one that is missing: somebody may make it."""
+    """Touch a global of a module, even a missing one: another actor may create it."""
     if writes or name in members:
         touch_global(accesses, members, name, writes=writes)
     elif is_rewritten(members.get("__name__")) and not hasattr(types.ModuleType, name):
@@ -114,7 +114,7 @@ def _module_attribute(
 
 
 def note_owner(accesses: Accesses, holder: Any) -> None:
-    """Note whose attributes the ``__dict__`` holds that is about to be read."""
+    """Note the owner of a ``__dict__`` that is about to be read."""
     kind = type(holder)
     if issubclass(kind, type):
         for members in gc.get_referents(vars(holder)):
@@ -124,7 +124,7 @@ def note_owner(accesses: Accesses, holder: Any) -> None:
 
 
 def _referent(proxy: Any) -> Any:
-    """Return what a weak proxy stands for: its bound methods are those of the object."""
+    """Return the object behind a weak proxy: its bound methods are those of the object."""
     return proxy.__init__.__self__
 
 
@@ -166,7 +166,7 @@ def _instance_attribute(accesses: Accesses, holder: Any, name: str, *, writes: b
 def _own_or_default(
     accesses: Accesses, holder: Any, name: str, found: Any, base: type | None, *, writes: bool
 ) -> None:
-    """Touch an attribute of an instance that may be one of its class: to look for it is one read.
+    """Touch an attribute of an instance or, as a default, of its class: the look-up is one read.
 
     It is touched again if the object has got another ``__dict__`` meanwhile.
     """
@@ -182,7 +182,7 @@ def _own_or_default(
 
 
 def touch_set(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
-    """Touch an attribute of an object that is left alone, if users set and use one of its name."""
+    """Touch an attribute of a left-alone object, if users set and use one of its name."""
     kind, actor = type(holder), accesses.actor()
     if actor is None or not keeps_attributes(kind):
         return
@@ -200,7 +200,7 @@ _SET_BY = {
     "addHandler": "handlers", "removeHandler": "handlers", "setLevel": "level",
     "addFilter": "filters", "removeFilter": "filters",
 }  # fmt: skip
-"""Methods of loggers and their handlers -> the attribute that the code under test may look at."""
+"""Methods of loggers and their handlers -> the attribute they change, which code may read."""
 
 _INSIDE = frozenset(
     {
@@ -209,11 +209,11 @@ _INSIDE = frozenset(
         "_result", "_exception", "_done_callbacks", "_threads", "_work_queue", "_idle_semaphore",
     }
 )  # fmt: skip
-"""What code looks at of locks, queues, futures and pools beside their methods."""
+"""Internal attributes of locks, queues, futures and pools that code may read."""
 
 
 def _left_alone(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> None:
-    """Touch what a thread has from its start on, or what code has set on such an object."""
+    """Touch a thread's start, or an attribute that code has set on a left-alone object."""
     accesses.sections.note_left_alone(type(holder))
     if name in {"ident", "native_id"} and isinstance(holder, threading.Thread):
         accesses.touch(holder, STARTED, writes=False)
@@ -222,7 +222,7 @@ def _left_alone(accesses: Accesses, holder: Any, name: str, *, writes: bool) -> 
 
 
 def writes_itself(kind: type, method: str) -> bool:
-    """Say whether attributes are set, or deleted, by code of the class: it touches what it does."""
+    """Say whether rewritten code of a class sets, or deletes, its attributes and reports that."""
     found, base = find_in_class(kind, method)
     return type(found) is types.FunctionType and base is not None and is_rewritten(base.__module__)
 
@@ -230,7 +230,7 @@ def writes_itself(kind: type, method: str) -> bool:
 def _own_attribute(
     accesses: Accesses, holder: Any, name: str, default: Any, *, writes: bool
 ) -> None:
-    """Touch an attribute of an instance, which its class may have a default for."""
+    """Touch an attribute of an instance, for which its class may have a default."""
     members = dict_of(holder)
     is_set = members is not None and dict.__contains__(members, name)
     is_read = not writes and (type(default) not in METHOD_TYPES or is_set)
@@ -249,11 +249,11 @@ def _own_attribute(
 
 
 _BOUND_METHODS = (types.MethodType, types.BuiltinFunctionType, CMethod)
-"""Types of methods of an inner object that a container of a library gives out as its own."""
+"""Types of methods of an inner object that a library's container exposes as its own."""
 
 
 def _cached(accesses: Accesses, holder: Any, name: str, cached: Any) -> None:
-    """Do what a ``cached_property`` does: others may come in while its function runs."""
+    """Do what a ``cached_property`` does, with switch points while its function runs."""
     touch_own(accesses, holder, name, writes=False)
     accesses.touch_now()
     members = dict_of(holder)
@@ -282,7 +282,7 @@ def _slot(accesses: Accesses, holder: Any, slot: Any, *, writes: bool) -> None:
 
 
 def _property(accesses: Accesses, holder: Any, found: property, *, writes: bool) -> None:
-    """Touch what code reads or writes that a property calls, unless it touches for itself."""
+    """Touch what the code behind a property accesses, unless that is rewritten."""
     if type(found.fget) in GETTERS and not writes:
         read_deeply(holder)
     elif not touches_itself(found.fget):
@@ -290,7 +290,7 @@ def _property(accesses: Accesses, holder: Any, found: property, *, writes: bool)
 
 
 def find_in_class(kind: type, name: str) -> tuple[Any, type | None]:
-    """Return what a class, or the first of its bases that has it, holds under a name, and which."""
+    """Return the attribute ``name`` of a class and the base that has it; None, None: none has."""
     for base in kind.__mro__:
         if name in base.__dict__:
             return base.__dict__[name], base
@@ -298,7 +298,7 @@ def find_in_class(kind: type, name: str) -> tuple[Any, type | None]:
 
 
 def touch_global(accesses: Accesses, members: dict[str, Any], name: str, *, writes: bool) -> None:
-    """Touch a global of a module, also one that is missing; builtins are left alone."""
+    """Touch a global of a module, even a missing one; builtins are left alone."""
     if not writes and type(members.get(name)) in CODE and not accesses.sharing.is_replaced(name):
         return
     is_builtin = name not in members and name in vars(builtins)
@@ -309,13 +309,13 @@ def touch_global(accesses: Accesses, members: dict[str, Any], name: str, *, writ
 
 
 CODE = (types.FunctionType, types.ModuleType, types.BuiltinFunctionType, type)
-"""Types of what is hardly ever replaced: to read it is an access only if it is."""
+"""Types of objects that are hardly ever replaced: a read is an access only if they are."""
 
 
 def touch_whole(
     accesses: Accesses, holder: Any, *, writes: bool, drops: bool = False
 ) -> Footprint | None:
-    """Touch all that an object holds; of an iterator or a view, what it looks into."""
+    """Touch all that an object holds; of an iterator or a view, the objects behind it."""
     if type(holder) is memoryview:
         holder = holder.obj
     if is_view(type(holder)):
@@ -334,7 +334,7 @@ def touch_whole(
 
 
 def touch_foreign(accesses: Accesses, holder: Any, *, writes: bool) -> Footprint | None:
-    """Touch a container by a method of its library, in the middle of which others may come in."""
+    """Touch a container by a method of its library, inside which a context switch may come."""
     footprint = touch_whole(accesses, holder, writes=writes)
     actor = accesses.actor()
     if footprint is not None and actor and not (actor.is_task or acts_atomically(actor)):
@@ -346,7 +346,7 @@ def touch_foreign(accesses: Accesses, holder: Any, *, writes: bool) -> Footprint
 
 
 def run_through(accesses: Accesses, generator: Any) -> Footprint | None:
-    """Touch a generator that is advanced: nobody else may advance it meanwhile."""
+    """Touch a generator that is advanced: no other actor may advance it meanwhile."""
     footprint = accesses.touch(generator, WHOLE, writes=True)
     if footprint is not None:
         accesses.enters(generator, footprint)
@@ -354,7 +354,7 @@ def run_through(accesses: Accesses, generator: Any) -> Footprint | None:
 
 
 def touch_looked_into(accesses: Accesses, view: Any, most: int = PASSED_MAX) -> Footprint | None:
-    """Touch what an iterator or a view looks into, and what the code of C does that it calls.
+    """Touch the objects behind an iterator or a view, and the memory of the C code it calls.
 
     Args:
         accesses: the recorder.
@@ -362,7 +362,7 @@ def touch_looked_into(accesses: Accesses, view: Any, most: int = PASSED_MAX) -> 
         most: the largest number of elements that is read.
 
     Returns:
-        What of the containers is shared, if any is.
+        The footprint of the containers that are shared; None: none is.
     """
     shared: Footprint | None = None
     if identity(view) in accesses.lasting.kept:
@@ -380,7 +380,7 @@ def touch_looked_into(accesses: Accesses, view: Any, most: int = PASSED_MAX) -> 
 
 
 def _touch_calls(accesses: Accesses, view: Any, most: int) -> Footprint | None:
-    """Touch what the code of C uses that an iterator calls for each element.
+    """Touch the memory of the C code that an iterator calls for each element.
 
     Where the elements cannot be known, they may be all that it takes from leads to.
     """
@@ -405,23 +405,23 @@ _CODE_OF_PYTHON = (types.FunctionType, types.MethodType)
 
 
 def touch_by(accesses: Accesses, method: Any) -> None:
-    """Touch the object of a method of C that is handed to code which calls it."""
+    """Touch the object of a C method that is passed to code which calls it."""
     holder = method.__self__
     if holder is not None and type(holder) is not types.ModuleType:
         touch_whole(accesses, holder, writes=not method_reads(type(holder), method.__name__))
 
 
 def put(accesses: Accesses, value: Any, holder: Any, part: str) -> None:
-    """Note that a value is put into a part of an object."""
+    """Note that a value is stored in a part of an object."""
     if type(value) not in PLAIN and not is_left_alone(type(holder)):
         accesses.place(value, holder, part)
 
 
 def read_deeply(holder: Any) -> Footprint | None:
-    """Before all of an object and of what it holds is read: as text, to compare or to copy it.
+    """Record a read of an object and of all that it holds: as text, to compare or to copy it.
 
     Returns:
-        What of it is shared, if anything is.
+        The footprint of its shared part; None: nothing of it is shared.
     """
     if looking() is None or is_left_alone_but_tuples(type(holder)):
         return None
@@ -429,10 +429,10 @@ def read_deeply(holder: Any) -> Footprint | None:
 
 
 def read_within(holder: Any) -> Footprint | None:
-    """Before code of C reads a container and the containers in it, but no attributes.
+    """Record that code of C reads a container and the containers in it, but no attributes.
 
     Returns:
-        What of it is shared, if anything is.
+        The footprint of its shared part; None: nothing of it is shared.
     """
     if looking() is None or is_left_alone_but_tuples(type(holder)):
         return None
@@ -440,7 +440,7 @@ def read_within(holder: Any) -> Footprint | None:
 
 
 def compares_within(key: Any) -> bool:
-    """Say whether to compare something with containers reads what they hold.
+    """Say whether comparing ``key`` with containers reads what they hold.
 
     A number or a string equals none; bytes may equal a bytearray.
     """
@@ -448,10 +448,10 @@ def compares_within(key: Any) -> bool:
 
 
 def read_pairs(holder: Any) -> Footprint | None:
-    """Before a dict is filled with pairs, which are read, or with the entries of another one.
+    """Record that a dict is filled with pairs, which are read, or with another dict's entries.
 
     Returns:
-        What is shared of it, if anything is.
+        The footprint of its shared part; None: nothing of it is shared.
     """
     accesses, kind = looking(), type(holder)
     if accesses is None or issubclass(kind, dict):
@@ -478,7 +478,7 @@ def _has_attributes(value: Any) -> bool:
 
 
 def joined(one: Footprint | None, other: Footprint | None) -> Footprint | None:
-    """Return what two accesses touch together."""
+    """Return the joint footprint of two accesses; None stands for an empty one."""
     return other if one is None else one if other is None else one | other
 
 

@@ -1,12 +1,12 @@
-"""Names of what counts as memory only once one user changes it and another one uses it.
+"""Tracks names that count as memory only once one user changes them and another uses them.
 
-Most attributes that code uses of a client, a logger or an application are methods, which nobody
-sets; most folders are only ways to files. They are told apart by their names until then.
+Most attributes that code uses of a client, a logger or an application are methods, which are
+never set; most folders are only ways to files. They are told apart by their names until then.
 """
 
 
 class UsedByTwo:
-    """What one user changes and another one uses, by name."""
+    """The names that one user changes and another one uses."""
 
     def __init__(self) -> None:
         self._names: set[str] = set()
@@ -16,11 +16,11 @@ class UsedByTwo:
         return name in self._names
 
     def add(self, name: str) -> None:
-        """Let what has a name count as memory from now on."""
+        """Let a name count as memory from now on."""
         self._names.add(name)
 
     def note(self, name: str, user: str, *, changes: bool) -> bool:
-        """Note that a user uses what has a name; True: another one does, too, and one changes it.
+        """Note that a user uses a name; True: another one does, too, and one of them changes it.
 
         Args:
             name: the name.

@@ -1,4 +1,4 @@
-"""How actors use a part of an object, and which of these uses conflict."""
+"""Records how actors use a part of an object, and finds uses that conflict."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -36,7 +36,7 @@ class Use:
         self.is_bare = False  # once under no lock and not atomic: the like of it adds nothing more
 
     def adds(self, *, writes: bool, locks: frozenset[str], is_atomic: bool) -> bool:
-        """Take in another access; False when it is like those before."""
+        """Add another access; False if it is like those before."""
         if self._is_new:
             self._is_new, self.locks = False, locks
         elif self.writes >= writes and self.locks <= locks and self.is_atomic <= is_atomic:
@@ -48,23 +48,23 @@ class Use:
         return True
 
     def is_in(self, section: str, *, writes: bool) -> bool:
-        """Take in an access in a critical section; False when it is like those before."""
+        """Add an access in a critical section; False if it is like those before."""
         if self.sections.get(section, -1) >= writes:
             return False
         self.sections[section] = writes
         return True
 
     def meets(self, other: "Use") -> bool:
-        """Say whether the order of the two matters: one of them writes."""
+        """Say whether two uses conflict: one of them writes, and not both are atomic."""
         return (self.writes or other.writes) and not (self.is_atomic and other.is_atomic)
 
 
 Uses = dict[str, dict[str, Use]]
-"""Of one object: part -> who -> how."""
+"""Of one object: part -> actor -> use."""
 
 
 class Comparison:
-    """The uses of one execution, compared with each other: what conflicts is shared.
+    """Compares the uses of memory in one execution: what conflicts is shared.
 
     Args:
         sharing: what is known of shared memory so far.
@@ -84,7 +84,7 @@ class Comparison:
         self._content = MemoryContent(keeper)
 
     def begin_race(self, actors: Iterable[Actor]) -> None:
-        """Name what can be reached now, if names are wanted."""
+        """Name the objects that can be reached now, if names are wanted."""
         if self._sharing.wants_names:
             is_old = any(name.startswith("cell<") for name, _ in self._sharing.locations)
             self.names = Names(
@@ -99,13 +99,13 @@ class Comparison:
                     self._content.note(name, number)
 
     def content(self) -> Layers:
-        """Return what shared memory holds that was met so far."""
+        """Return the content of the shared memory that was met so far."""
         return self._content.of(self._sharing.locations)
 
     def see(
         self, actor: Actor, work: BackgroundActor | None, holder: Any, part: str, *, writes: bool
     ) -> Location | None:
-        """Take note of an access by an actor, or by background work, which it performs.
+        """Record an access by an actor, or by background work that it performs.
 
         Returns:
             Its location, if that is shared.
@@ -143,7 +143,7 @@ class Comparison:
     def _note_kind(
         self, actor: Actor, work: BackgroundActor | None, use: Use, location: Location
     ) -> None:
-        """Note that a thread touches what is shared, or a coroutine what a thread touches, too."""
+        """Note that a thread touches shared memory, or a coroutine what a thread touches, too."""
         if use.is_thread and not use.locks:
             self._sharing.note_thread(location, actor.name)
         elif actor.is_task and work is None:
@@ -172,9 +172,9 @@ class Comparison:
         return location if location in self._sharing.locations else None
 
     def _note_mixed(self, actor: Actor, location: Location) -> None:
-        """Note that a coroutine touches, after something else, what a thread may change.
+        """Note that a coroutine touches, after something else, memory that a thread may change.
 
-        There was no await in between, so the thread cannot come in between here.
+        There was no await in between, so no context switch to the thread is possible there.
         """
         moment = (actor.name, len(self._record.steps))
         if self._mixed_at == moment:
@@ -182,13 +182,13 @@ class Comparison:
         self._mixed_at = moment
 
     def note_passing(self, actor: Actor) -> None:
-        """Note that a coroutine did, without an await, what lets a thread go on, or begin."""
+        """Note that a coroutine has let a thread continue, or start, without an await."""
         self._mixed_at = (actor.name, len(self._record.steps))
 
     def _compare(
         self, uses: Uses, part: str, who: str, use: Use, holder: Any, actor: Actor
     ) -> None:
-        """See who else has used the same, or the whole of which it is a part."""
+        """Compare a use with those by others of the same part, or of the whole around it."""
         for other in list(uses) if part == WHOLE else {part, WHOLE} & uses.keys():
             for w, one in uses[other].items():
                 if w == who or not use.meets(one):
@@ -200,7 +200,7 @@ class Comparison:
                     self._note_sections(min(common), {who: use, w: one})
 
     def _note_sections(self, lock: str, uses: dict[str, Use]) -> None:
-        """Note that critical sections under a lock touch the same: their order is in no step."""
+        """Note that sections under a lock touch the same memory: no step shows their order."""
         for who, use in uses.items():
             for section, writes in use.sections.items():
                 self._sharing.note_section(who, lock.partition(":")[2], section, writes=writes)
@@ -231,7 +231,7 @@ class Comparison:
 
 
 def _may_come_between(thread: str, coroutine: Any) -> bool:
-    """Whether a thread goes on beside a coroutine: its own does between its start and its end."""
+    """Say whether a thread may run beside a coroutine; its own does from its start to its end."""
     if not thread.startswith(f"{coroutine.name}/"):
         return True
     actors: dict[str, Actor] = coroutine.home.controller.actors
@@ -240,7 +240,7 @@ def _may_come_between(thread: str, coroutine: Any) -> bool:
 
 
 def acts_atomically(actor: Actor) -> bool:
-    """Say whether an actor is where its code is declared to be atomic.
+    """Say whether an actor is in code that is declared to be atomic.
 
     That is, after a step by hand or inside of a watched call. What they declare covers what others
     declare too; of anything else the step's footprint is widened, as a coroutine's is.
