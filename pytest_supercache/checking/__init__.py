@@ -1,4 +1,4 @@
-"""From a body and its options to a verdict: what is searched, in which order, and what it proves.
+"""Checks a body: decides what is searched, in which order, and what the verdict says.
 
 `check` is the way in; it sets up one environment per check, and a runner executes, judges and
 counts on it. Strategy, self-check, minimizing, diagnosis and odds each have a module. Nothing here

@@ -90,9 +90,9 @@ def check(
             (docs/grains.md).
         seed: of the random search, and of ``random``, ``secrets`` and ``uuid`` in the code under
             test.
-        executions: how many schedules to execute at most.
+        executions: the largest number of schedules that are executed.
         time: real seconds after which the search stops.
-        ticks: how often the clock may move although somebody could go on; ``auto``: once, when the
+        ticks: how often the clock may move although an actor could go on; ``auto``: once, when the
             code under test started a sleep, a timed wait or a lock lease.
         preemptions: try only schedules with at most so many; HOLDS only if there are no others.
         polls: how many repeats of a question that was told "nothing" are answered at any time
@@ -151,7 +151,7 @@ def check_on(
     on_step: Callable[[Step], None] | None = None,
     on_execution: Callable[[Progress], None] | None = None,
 ) -> CheckResult:
-    """Check ``body`` with everything spelled out; :func:`check` and the plugin both come here."""
+    """Check ``body`` with every option given; :func:`check` and the plugin both call this."""
     refuse_unavailable(settings)
     schedule = None if replay is None else schedule_of(replay)
     settings = settings if schedule is None else replace(settings, grain=schedule.grain)
@@ -186,7 +186,7 @@ def check_on(
 
 
 def search_unit(work: Work, shared: bool, vector: Vector, within: Exploration) -> FaultSetResult:
-    """Search one set of faults in an environment of its own: what a worker does."""
+    """Search one set of faults in an environment of its own: the work of a worker."""
     server = start_server(work.backend)
     try:
         with _environment_for(server, work) as environment:
@@ -251,7 +251,7 @@ def _with_odds(
 
 
 class _Check:
-    """One check from the first serial run to the result."""
+    """One check, from the first serial run to the result."""
 
     def __init__(self, runner: Runner, work: Work, again: Rerun | None) -> None:
         self._runner = runner
@@ -262,13 +262,13 @@ class _Check:
         self._searched = Searched()
 
     def notes(self, result: CheckResult) -> tuple[str, ...]:
-        """Return what should be said beside the verdict."""
+        """Return the notes that accompany the verdict."""
         own = filter(None, (self._searched.note, self._runner.warmed))
         slow = coverage.of_slowness(result.counterexample)
         return (*result.notes, *own, *self._runner.environment.sharing.notes(), *slow)
 
     def result(self) -> CheckResult:
-        """Explore and conclude."""
+        """Search, and draw the conclusion."""
         runner = self._runner
         try:
             if isinstance(self._again, CheckResult):
@@ -287,7 +287,7 @@ class _Check:
             return self._unsteady(error)
 
     def _unsteady(self, error: NotDeterministicError | DoesNotReplay) -> CheckResult:
-        """Search again with containers as wholes, since their keys may be others in every run.
+        """Search again with containers as wholes, since their keys may differ in every run.
 
         Raises:
             StepsHaveChanged: there are containers that are not wholes yet.
@@ -302,7 +302,7 @@ class _Check:
         return self._unknown((str(error),))
 
     def _told(self, result: CheckResult) -> CheckResult:
-        """Add what users of Hypothesis expect to be told, and let it remember the witness."""
+        """Add what users of Hypothesis expect to see, and let it remember the witness."""
         generated, found, again = self._searched.generated, result.counterexample, ""
         if generated is None:
             return result
@@ -407,19 +407,19 @@ class _Check:
         )
 
     def _counted(self, result: CheckResult) -> CheckResult:
-        """Add how many interleavings and schedules there are, as far as that is known."""
+        """Add the numbers of interleavings and schedules, as far as they are known."""
         found = self._searched.reduction_check
         if found is None:
             return replace(result, schedules=self._runner.executions)
         return replace(result, interleavings=found.interleavings, schedules=found.schedules)
 
     def _share(self) -> Share | None:
-        """Return how much of everything fails, if everything was executed."""
+        """Return the share of interleavings and schedules that fail, if all were executed."""
         reduction_check = self._searched.reduction_check
         return None if reduction_check is None else reduction_check.share()
 
     def reduction(self) -> coverage.Reduction | None:
-        """Tell what the reduction, if there was one, rests on."""
+        """Return the evidence for the reduction, if there was one."""
         reduction_check = self._searched.reduction_check
         if reduction_check is None:
             return None

@@ -1,4 +1,4 @@
-"""The sentence that says what a check has covered, and what it has not."""
+"""Writes the sentence that says what a check has covered, and what it has not."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -39,10 +39,10 @@ def scope_of(
     guarantees: tuple[Guarantee, ...] = (),
     own_checks: str = "",
 ) -> Scope:
-    """Describe within which bounds a verdict is meant.
+    """Return the bounds within which a verdict holds.
 
     ``own_checks`` are the checks of the body itself, in words; errors and deadlocks always are.
-    ``is_given``: the layers held something at the start.
+    ``is_given``: the layers have content at the start.
     """
     keys = {operation.key for operation in execution.history if operation.key is not None}
     judged = [one.name for one in guarantees if one.name != ANSWERS.name]
@@ -79,9 +79,9 @@ class Reach:
     """What the code of the actors has reached in any execution: layers, memory, locks."""
 
     layers: bool = False
-    """A step was one of a layer, or of anything else that holds data outside of its memory."""
+    """Whether a step was one of a layer, or of anything else that holds data outside of memory."""
     locks: bool = False
-    """There was another step: of a lock, a thread, a clock."""
+    """Whether there was any other step: of a lock, a thread, a clock."""
     reads_memory: bool = False
     writes_memory: bool = False
 
@@ -94,7 +94,7 @@ class Reach:
 
     @property
     def farthest(self) -> str:
-        """Where it ended, in a word."""
+        """The farthest that the code has reached, in a word."""
         reached = (
             ("layers", self.layers), ("memory", self.writes_memory),
             ("memory that is only read", self.reads_memory), ("locks", self.locks),
@@ -105,7 +105,7 @@ class Reach:
 _WITHOUT_DATA = frozenset(
     {"await", "busy", "clock", "line", "lock", "memory", "pool", "thread", "user"}
 )
-"""Kinds of steps that say nothing of what the code has reached outside of its memory."""
+"""Kinds of steps that do not show whether the code has reached data outside of its memory."""
 
 
 def _memory(settings: Exploration, *, shared: bool) -> str:
@@ -120,7 +120,7 @@ def _and(*parts: str) -> str:
 
 
 def _is_visible(step: Step) -> bool:
-    """Say whether a step touches anything, and was not made up for code without any step."""
+    """Say whether a step touches anything, and is not the one made up for code without steps."""
     return step.footprint != NOTHING and (step.kind, step.label) != ("hand", RUN)
 
 
@@ -145,14 +145,14 @@ def bounds(scope: Scope) -> str:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    """Name a few, and count the others."""
+    """Return a few names, and the number of the others."""
     shown = ", ".join(names[:LOCATIONS_SHOWN])
     more = len(names) - LOCATIONS_SHOWN
     return f"{shown} and {more} more" if more > 0 else shown
 
 
 LOCATIONS_SHOWN = 4
-"""So many shared locations, or locks, are named in a sentence."""
+"""The largest number of shared locations, or locks, that a sentence names."""
 
 LOCKS_SHARE = 3
 """UNKNOWN names locks if at least one step in this many acquires or releases one."""
@@ -162,7 +162,7 @@ _ATOMIC = {
     "await": "code between commands, answers and awaits atomic",
     "line": "code between commands and answers atomic, but for the functions whose lines are steps",
 }
-"""What a step is at the finer grains."""
+"""The code that is atomic at the finer grains, in words."""
 
 
 def _faults(scope: Scope) -> str:
@@ -187,7 +187,7 @@ class Reduction:
 
 
 def exhausted(executions: int, reduction: Reduction | None, scope: Scope) -> str:
-    """Say that nothing is left to try."""
+    """Return the sentence for a search that has left nothing to try."""
     condition = f"while {scope['assumption']}: " if "assumption" in scope else ""
     return f"{condition}{_everything(executions, reduction)} {bounds(scope)}"
 
@@ -209,7 +209,7 @@ def _everything(executions: int, reduction: Reduction | None) -> str:
 
 
 def cut_off(executions: int, scope: Scope, up_to: UpTo | None) -> str:
-    """Say how far a search came that did not finish."""
+    """Return the sentence for a search that did not finish: how far it came."""
     complete = ""
     counted = "1 schedule was" if executions == 1 else f"{executions:,} schedules were"
     if up_to is not None:
@@ -225,7 +225,7 @@ def _times(preemptions: int) -> str:
 
 
 def found(executions: int, violating: int, share: Share | None, scope: Scope) -> str:
-    """Say how much was tried until something was found, or how much of everything fails."""
+    """Return the sentence for a finding: how much was tried, or how much of everything fails."""
     if not executions:
         return f"users who simply take turns show it; no interleaving was needed {bounds(scope)}"
     if share is not None:
@@ -249,7 +249,7 @@ def _share(share: Share) -> str:
 
 
 def of_slowness(found: Counterexample | None) -> tuple[str, ...]:
-    """Say how slow somebody has to be for a conflict to show, and how to rule that out."""
+    """Return how slow an actor has to be for a conflict to show, and how to rule that out."""
     if found is None or not found.execution.waited:
         return ()
     longest = max(found.execution.waited)
@@ -317,7 +317,7 @@ def why_unfinished(
 
 
 def _next_step(up_to: UpTo | None, pace: float) -> str:
-    """Say what one preemption more would cost, if that is known; ``pace``: seconds of each run."""
+    """Return the cost of one more preemption, if known; ``pace``: seconds per run."""
     if up_to is None or not up_to.more:
         return ""
     schedules = up_to.schedules + up_to.more
@@ -331,7 +331,7 @@ def _next_step(up_to: UpTo | None, pace: float) -> str:
 
 
 def _of_locks(execution: Execution) -> str:
-    """Name the locks that make a flow long, if they do."""
+    """Return a sentence on the locks that make a flow long, if they do."""
     steps = execution.race
     counts = Counter(
         step.wait.object.partition(":")[2]
@@ -349,7 +349,7 @@ def _of_locks(execution: Execution) -> str:
 
 
 def _size(first: Execution, sampler: Sampler | None, different: tuple[int, int]) -> str:
-    """Say how many schedules there are: estimated if anything drew some, else by the first run."""
+    """Say how many schedules there are: estimated from samples, if any, else by the first run."""
     size = None if sampler is None else sampler.size
     schedules = None if size is None else _estimated(size.schedules, different[0])
     if size is not None and schedules is not None:
@@ -366,7 +366,7 @@ def _size(first: Execution, sampler: Sampler | None, different: tuple[int, int])
 
 
 def _estimated(size: TreeSize, least: int) -> str | None:
-    """Write an estimate, or how many there are at ``least`` if that is more."""
+    """Write an estimate; a lower bound if ``least`` exceeds what the estimate allows."""
     if size.mean is None or size.error is None:
         return None
     if size.mean + size.error < least:
@@ -382,7 +382,7 @@ def _estimated(size: TreeSize, least: int) -> str | None:
 
 
 def _chances(executions: int, sampler: Sampler | None) -> list[str]:
-    """Say how likely it is that something was missed, as far as the sampler knows."""
+    """Return how likely it is that something was missed, as far as the sampler knows."""
     if isinstance(sampler, Pct):
         return [_missed(sampler.bound)] if sum(sampler.bound.runs.values()) else []
     if sampler is None or not executions:
@@ -416,7 +416,7 @@ def _at_most(chance: float) -> str:
 
 
 def _rounded(number: float) -> str:
-    """Write a number of schedules: in full as long as anybody would read that."""
+    """Write a number of schedules: in full up to nine digits, else as a power of ten."""
     if number < 10**9:
         return f"{round(number):,}"
     exponent, mantissa = divmod(log10(number), 1)  # floats do not reach that far, logarithms do

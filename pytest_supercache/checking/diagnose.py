@@ -19,7 +19,7 @@ from pytest_supercache.search.events import orders_of
 
 
 def found_in(flow: str, system: str, body: Callable[..., Any]) -> FoundIn:
-    """Say where a conflict is looked for, and which functions there are no code under test."""
+    """Return where a conflict was looked for, and which functions there are no code under test."""
     verbs = frozenset(_name_of(verb.function) for verb in REGISTRY.verbs.values())
     module = getattr(unwrap(body), "__module__", "")
     return FoundIn(flow=flow, system=system, body=_name_of(body), module=module, verbs=verbs)
@@ -33,7 +33,7 @@ def diagnosed(
     exhausted: bool,
     of: FoundIn,
 ) -> Counterexample:
-    """Add what is known about a counterexample; the check of the reduction has seen its like."""
+    """Add class, cause and explanation to a counterexample, from what the search has seen."""
     execution = found.execution
     classified = classify(execution, found.violation)
     lines = [class_sentence(classified.slug)]
@@ -63,6 +63,6 @@ def diagnosed(
 
 
 def _name_of(function: Callable[..., Any]) -> str:
-    """Name a function as its frames do; a decorator that says so is looked through."""
+    """Return a function's name in its frames; decorators that set ``__wrapped__`` are skipped."""
     written = unwrap(function)
     return f"{getattr(written, '__module__', '')}.{getattr(written, '__qualname__', '')}"

@@ -1,4 +1,4 @@
-"""Sets up everything an execution needs, once per check, and runs executions in it.
+"""Sets up everything that executions need, once per check, and runs executions in it.
 
 Layers, wrapped methods, virtual time and cooperative locks are made once; each execution only
 resets them. Nothing of them is left when the environment is closed.
@@ -69,12 +69,12 @@ Given = Mapping[str, Mapping[str, Any]]
 
 
 class SerialEnd(NamedTuple):
-    """How users who took turns ended."""
+    """The outcome of a serial run."""
 
     broken: frozenset[str]
     """The guarantees that were broken."""
     answers: tuple[tuple[str, object], ...]
-    """What was answered to whom, as far as it is plain."""
+    """The answers to each user, as far as they are plain values."""
 
 
 class CheckEnvironment:
@@ -110,9 +110,9 @@ class CheckEnvironment:
         self._settings = settings
         self._given = given
         self.globals_before: Mapping[str, int] = {}
-        """Hashes of the module globals of the code under test, as they were before the search."""
+        """Hashes of the module globals of the code under test before the search."""
         self.first_end: SerialEnd | None = None
-        """How the very first run ended; None: that is not known."""
+        """The outcome of the very first run; None: unknown."""
         self.on_step: Callable[[Step], None] | None = None
         """Called with each step of a race under a recorded schedule, before its effect."""
         self.on_execution: Callable[[Progress], None] | None = None
@@ -120,7 +120,7 @@ class CheckEnvironment:
 
     @property
     def is_given(self) -> bool:
-        """Whether a layer holds something at the start of an execution."""
+        """Whether a layer has content at the start of an execution."""
         return any(self._given.values())
 
     @property
@@ -129,7 +129,7 @@ class CheckEnvironment:
         return self._finding.sharing
 
     def as_recorded(self, schedule: Schedule | None) -> AbstractContextManager[None]:
-        """Have points in memory where a recorded schedule has them, if there is one, meanwhile."""
+        """Have the switch points in memory of a recorded schedule, if there is one, meanwhile."""
         return nullcontext() if schedule is None else self._finding.as_recorded(schedule.memory)
 
     def is_shared_in(self, schedule: Schedule | None) -> bool:
@@ -138,7 +138,7 @@ class CheckEnvironment:
 
     @property
     def backend(self) -> str:
-        """What stands behind the existing cache, with its version."""
+        """The server behind the existing cache, with its version."""
         return self.stack.existing_cache.server.description
 
     def execute(
@@ -158,11 +158,11 @@ class CheckEnvironment:
         Args:
             body: registers actors on the world it is given and runs them.
             scheduler: chooses the next actor.
-            unlimited_ticks: the budget of early ticks does not count (serial runs, replays).
+            unlimited_ticks: early ticks have no budget (serial runs, replays).
             shared_memory: treat what happens between steps as memory of the node.
             record: keep the content of all layers after every step.
             outside: ask the scheduler on the calling thread (Hypothesis).
-            look: take stock of all layers in the end, even if the body does not settle.
+            look: read all layers in the end, even if the body does not settle.
             vector: the faults that are to strike.
 
         Raises:
@@ -225,7 +225,7 @@ class CheckEnvironment:
         )
 
     def _start_over(self, execution: Stepping) -> None:
-        """Give everything the content that it has at the start of every execution."""
+        """Restore everything to its content at the start of every execution."""
         self._crew.begin()
         self._seeding.start(self._settings.seed)
         self._finding.give_back()
@@ -236,7 +236,7 @@ class CheckEnvironment:
         self.stack.open_to_faults(execution.published, execution.faults.skews)
 
     def _forget(self) -> None:
-        """Take back what an execution has left: connections, contents of state, modules."""
+        """Discard what an execution has left: connections, contents of state, modules."""
         for door in self._doors:
             door.forget_connections()
         self.stack.existing_cache.forget_connections()
@@ -245,7 +245,7 @@ class CheckEnvironment:
         self._isolation.leave()
 
     def _wrong_time(self) -> SupercacheError | None:
-        """Return what is wrong if code did not see the clock of the check."""
+        """Return the error to report if code did not see the clock of the check; else None."""
         complaint = self.stack.clock.complaint()
         return None if complaint is None else SupercacheError(complaint)
 
@@ -253,12 +253,12 @@ class CheckEnvironment:
         return self._state.is_declared or self._isolation.is_used
 
     def _enter_node(self, node: str | None) -> None:
-        """Let code find what belongs to a node: contents of its state, its copies of modules."""
+        """Give code what belongs to a node: contents of its state, its copies of modules."""
         self._state.enter(node)
         self._isolation.enter(node)
 
     def _next_expiry(self, expiries: Expiries, leases_only: bool) -> float | None:
-        """Return when the next entry ends: a key of the existing cache, or what a watch wrote."""
+        """Return when the next entry expires: a key of the existing cache, or one of a watch."""
         known = self.stack.deadlines(leases_only)
         watched = expiries.next(self.stack.clock.now(), leases_only=leases_only)
         if watched is not None:
@@ -266,7 +266,7 @@ class CheckEnvironment:
         return min(known) if known else None
 
     def steps_have_changed(self) -> bool:
-        """Say whether something was imported or learnt that makes footprints differ from now on."""
+        """Say whether an import or new knowledge changes footprints from now on."""
         has_noticed = self._watching.notice() | self._finding.notice() | self._state.notice()
         for door in self._doors:
             has_noticed |= door.notice()
@@ -279,7 +279,7 @@ class CheckEnvironment:
         return True
 
     def _entering(self, faults: Injection) -> Callable[[str | None], None]:
-        """Return what is done whenever code of a node runs: its state is there, and its time."""
+        """Return the callback that sets state and time whenever code of a node runs."""
         if not faults.skews:
             return self._enter_node if self._swaps_state() else stay
 
@@ -290,7 +290,7 @@ class CheckEnvironment:
         return enter
 
     def _name_real_time(self, controller: Controller, expiries: Expiries) -> None:
-        """On a server whose time we cannot move, a TTL that matters is a reason for UNKNOWN."""
+        """Report a TTL that matters, on a server with real time, as a reason for UNKNOWN."""
         if controller.real_servers and expiries.has_any("existing_cache"):
             controller.hazard(
                 f"a time to live was sent to a real server ({', '.join(controller.real_servers)}), "
@@ -311,11 +311,11 @@ class CheckEnvironment:
             )
 
     def hash_globals(self) -> None:
-        """Remember what the module globals hold, for :func:`not_deterministic`."""
+        """Remember the content of the module globals, for :func:`not_deterministic`."""
         self.globals_before = fingerprint()
 
     def notice_new_modules(self) -> bool:
-        """Make modules cooperative that were imported since; True when there were any."""
+        """Make modules imported since cooperative; True if there were any."""
         return self._rebinding.rebind_new_modules()
 
 
@@ -329,12 +329,12 @@ def open_environment(
     clients: Iterable[str] = (),
     isolate: Iterable[str] = (),
 ) -> Iterator[CheckEnvironment]:
-    """Set up a stand on ``server`` and take it down afterwards.
+    """Set up an environment on ``server`` and take it down afterwards.
 
     Args:
-        server: what stands behind the existing cache.
+        server: the one behind the existing cache.
         settings: how executions are to be run.
-        given: what the layers hold at the start of each.
+        given: the content of the layers at the start of each execution.
         state: module-level state of the code under test, ``"package.module:name"`` each.
         clients: Redis clients to lead to the existing cache, likewise.
         isolate: modules that each node imports for itself.

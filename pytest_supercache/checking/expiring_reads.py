@@ -1,4 +1,4 @@
-"""Notices that a flow reads a key with a TTL, so that HOLDS says whether that key ever expired."""
+"""Notices reads of keys with a TTL, so that HOLDS says whether such a key ever expired."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from pytest_supercache.core.trace import Step
 NO_KEY_EXPIRED = "no key expired during the flow (ticks: 1, or more, let it)"
 
 _NOW = "clock:now"
-"""What a command reads that gives a key a time to live, or asks for it."""
+"""The resource read by commands that set or ask for a time to live."""
 
 
 def outlives_a_key(execution: Execution) -> bool:
-    """Say whether the race reads a key after it got a TTL, or asks for it by ``SET NX`` in vain."""
+    """Say whether the race reads a key that has a TTL, or finds it there with ``SET NX``."""
     return any(
         step.phase == "race"
         and resource in step.footprint.reads

@@ -22,7 +22,7 @@ from pytest_supercache.core.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultSetResult:
-    """What the search of one set of faults has shown.
+    """The outcome of the search of one set of faults.
 
     ``points`` are the faults that could have struck besides; ``idle`` counts executions in which
     one of the vector's faults had nothing to strike: they are no executions of this vector;
@@ -39,11 +39,11 @@ class FaultSetResult:
 
 
 Rerun = Schedule | CheckResult
-"""What is not searched: a schedule to be replayed, or what a worker found, to be recorded."""
+"""A schedule to be replayed, or a worker's finding to be recorded, instead of a search."""
 
 
 def schedule_of(again: Rerun) -> Schedule:
-    """Return the schedule that is executed again."""
+    """Return the schedule that is to be executed again."""
     if isinstance(again, Schedule):
         return again
     assert again.counterexample is not None, "only a finding is executed again"
@@ -51,10 +51,10 @@ def schedule_of(again: Rerun) -> Schedule:
 
 
 SearchOne = Callable[[Vector, Exploration, Rerun | None], FaultSetResult]
-"""Search one vector within these settings; or do ``Rerun`` what was done before."""
+"""Searches one vector within these settings; or executes a ``Rerun`` instead."""
 
 Elsewhere = Callable[[Vector, Exploration], "Future[FaultSetResult]"]
-"""Have a vector searched by somebody else."""
+"""Submits a vector to be searched by another process."""
 
 
 def search_fault_sets(
@@ -63,10 +63,10 @@ def search_fault_sets(
     replay: Rerun | None,
     elsewhere: Elsewhere | None = None,
 ) -> CheckResult:
-    """Search the clean vector and then all others, smaller ones first, within one budget.
+    """Search the vector without faults, then all others, smaller ones first, within one budget.
 
-    What is done again has the faults of its schedule and no others. What is searched elsewhere is
-    taken in the same order, so that the result does not depend on who was faster.
+    A rerun has the faults of its schedule and no others. Results of other processes are
+    taken in the same order, so that the result does not depend on which was faster.
     """
     if replay is not None or settings.faults is None:
         vector = () if replay is None else schedule_of(replay).vector
@@ -95,7 +95,7 @@ def _units(
     search_one: SearchOne,
     elsewhere: Elsewhere | None,
 ) -> Iterator[tuple[Vector, FaultSetResult | None]]:
-    """Yield every vector of a level with its search; None: there is no budget left for it."""
+    """Yield every vector of a level with its result; None: no budget is left for it."""
     futures: dict[Vector, Future[FaultSetResult]] = {}
     left = progress.left(is_clean=False)
     if elsewhere is not None and left is not None and len(level) > 1:
@@ -125,7 +125,7 @@ def _result_of(future: "Future[FaultSetResult]") -> FaultSetResult:
 
 
 def _confirmed(unit: FaultSetResult, search_one: SearchOne, within: Exploration) -> FaultSetResult:
-    """Record here what a worker has found: only what repeats may be reported."""
+    """Repeat a worker's finding in this process: only what repeats may be reported."""
     if unit.result.counterexample is None:
         return unit
     try:
@@ -136,7 +136,7 @@ def _confirmed(unit: FaultSetResult, search_one: SearchOne, within: Exploration)
 
 
 class _Progress:
-    """What was searched so far, and what of the budget is left."""
+    """The results so far, and what is left of the budget."""
 
     def __init__(self, settings: Exploration) -> None:
         assert settings.faults is not None
@@ -156,7 +156,7 @@ class _Progress:
         self._leases = frozenset[str]().union(*(done.leases for done in self._done))
 
     def left(self, *, is_clean: bool) -> Exploration | None:
-        """Return what the next vector may use; the clean one leaves half of it to the others."""
+        """Return the budget of the next vector; the vector without faults leaves half of it."""
         used = sum(done.result.executions + done.idle for done in self._done)
         seconds = real_seconds() - self._started
         executions, time = self._settings.executions - used, self._settings.time - seconds
@@ -167,7 +167,7 @@ class _Progress:
         return replace(self._settings, executions=executions, time=time, leases=self._leases)
 
     def result(self, left_at: Vector | None) -> CheckResult:
-        """Put together what the vectors came to; ``left_at``: the search ended with this one."""
+        """Return the joint result; ``left_at``: the first vector that had no budget left."""
         results = [done.result for done in self._done]
         violated = next((r for r in results if r.verdict is Verdict.VIOLATED), None)
         if violated is not None:
@@ -233,13 +233,13 @@ class _Progress:
         )
 
     def _all(self, counted: str) -> int | None:
-        """Add up how many interleavings, or schedules, there are with each set of faults."""
+        """Return the sum of interleavings, or schedules, over all sets of faults."""
         counts = [getattr(unit.result, counted) for unit in self._done if unit.result.executions]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
 
     def _reduction(self) -> coverage.Reduction | None:
-        """Tell what all reductions rest on together; without one, each schedule was executed."""
+        """Return the joint evidence of all reductions; None: each schedule was executed."""
         reductions = [unit.reduction for unit in self._done if unit.result.executions]
         kept = [reduction for reduction in reductions if reduction is not None]
         if not kept:
@@ -251,7 +251,7 @@ class _Progress:
         )
 
     def _held(self) -> int:
-        """Return how many faults there were at most in the vectors that were all exhausted."""
+        """Return the number of faults up to which all vectors were exhausted."""
         unfinished = [len(d.vector) for d in self._done if not d.result.exhausted]
         return max(min([*unfinished, self.size + 1]) - 1, 0)
 

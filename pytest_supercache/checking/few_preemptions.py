@@ -24,15 +24,15 @@ SHARE = 0.1
 """The share of executions and time that schedules with few preemptions may use."""
 
 EXECUTIONS_MIN = 10
-"""Where the share comes to less than this, nothing is interrupted."""
+"""If the share has fewer executions than this, the search is not interrupted."""
 
 
 class FewPreemptions:
-    """Interrupts a search in time.
+    """Interrupts a search when part of its budget is used.
 
     Args:
         runner: executes and judges, for both.
-        reduction_check: knows the interleavings of the long search; is told of these if one fails.
+        reduction_check: knows the interleavings of the long search; gets these, too, if one fails.
     """
 
     def __init__(self, runner: Runner, reduction_check: ReductionCheck) -> None:
@@ -53,15 +53,15 @@ class FewPreemptions:
         self.has_found = False
         """Whether one of these schedules fails."""
         self.is_everything = False
-        """Whether these were all schedules."""
+        """Whether these were all schedules that there are."""
         self.done: UpTo | None = None
         """Which schedules were all executed; None: too few to say."""
 
     def attempt(self, scheduler: Scheduler) -> Execution:
-        """Execute one schedule of the long search; before, interrupt it if that is due.
+        """Execute one schedule of the long search; interrupt that first if it is time.
 
         Raises:
-            SearchEnded: as :meth:`Runner.attempt`; or no schedule is left.
+            SearchEnded: as of :meth:`Runner.attempt`; or no schedule is left.
         """
         if self._is_due and self._runner.found is None and self._has_begun_in_vain():
             self._is_due = False
@@ -69,7 +69,7 @@ class FewPreemptions:
         return self._runner.attempt(scheduler)
 
     def conclude(self, end: End) -> None:
-        """Keep in the runner only the executions of the search that has come to its end."""
+        """Count in the runner only the executions of the search that has finished."""
         self._passing.clear()
         if end is not End.EXHAUSTED:
             return
@@ -120,7 +120,7 @@ class FewPreemptions:
         return execution
 
     def _tell(self, failing: Execution) -> None:
-        """Add what was executed here to what is known: it is what the finding is compared with."""
+        """Add the executions of this search to the evidence with which the finding is compared."""
         self.has_found = True
         if self._reduction_check.evidence.size >= INTERLEAVINGS_MAX:
             self._reduction_check.evidence = Evidence()
@@ -133,7 +133,7 @@ class FewPreemptions:
         return orders_of(self._reduction_check.events_of(execution))
 
     def _is_enough(self, _waiting: int) -> bool:
-        """Say whether the share is used, or the next level would not fit into what is left."""
+        """Say whether the share is used up, or too small for the next level."""
         search, settings = self._search, self._runner.settings
         assert search is not None, "it is the search that asks"
         executions, seconds = self._used()

@@ -24,13 +24,13 @@ from pytest_supercache.search.follow import Follow
 from pytest_supercache.search.search import SearchEnded
 
 REPLAYS = 10
-"""How often a counterexample must repeat before its token is printed."""
+"""The number of replays in which a counterexample must repeat before its token is printed."""
 
 REPLAYS_TRIED = 3
-"""How often a schedule of another process is tried before it counts as one that does not fit."""
+"""The number of attempts after which a schedule of another process counts as not fitting."""
 
 SMALLER_EXECUTIONS = 2_000
-"""How many schedules with fewer preemptions are tried for a smaller witness."""
+"""The number of schedules with fewer preemptions that are tried for a smaller witness."""
 
 
 class DoesNotReplay(Exception):  # noqa: N818 - a reason for UNKNOWN
@@ -70,7 +70,7 @@ def smallest(runner: Runner, found: Failure, *, is_smallest: bool) -> tuple[Fail
 
 
 def simplest(runner: Runner, found: Failure, follow: Follow) -> Failure:
-    """Execute an order of steps that is known to fail; what was found if it does not after all."""
+    """Execute an order of steps that is known to fail; return ``found`` if it passes after all."""
     execution = runner.execute(follow, unlimited_ticks=True)
     violations = judge(execution, runner.guarantees).violations
     if not violations or not execution.complete or execution.missed:
@@ -79,10 +79,10 @@ def simplest(runner: Runner, found: Failure, follow: Follow) -> Failure:
 
 
 def confirm(runner: Runner, found: Failure, item: str, *, minimal: bool) -> Counterexample:
-    """Replay the finding; only what repeats every time may be reported.
+    """Replay the finding: only what repeats every time may be reported.
 
     Raises:
-        DoesNotReplay: it took other steps, or the same violation did not come every time.
+        DoesNotReplay: it took other steps, or the violation did not repeat every time.
     """
     token = found.execution.schedule.token(item)
     _, schedule = read_token(token)  # it is all that another process knows
@@ -122,7 +122,7 @@ def confirm(runner: Runner, found: Failure, item: str, *, minimal: bool) -> Coun
 
 
 def _told(execution: Execution) -> list[tuple[str, str, Footprint] | None]:
-    """Return what must repeat; what the search has learnt of memory is not in a token."""
+    """Return the steps that must repeat, without memory, whose discovery is not in a token."""
     return [
         signature and (signature[0], signature[1], without_memory(signature[2]))
         for signature in execution.signatures()
@@ -130,7 +130,7 @@ def _told(execution: Execution) -> list[tuple[str, str, Footprint] | None]:
 
 
 def _not_the_same(violations: list[Violation]) -> str:
-    """Say how the same schedule ended otherwise, if what it ended in was found to differ."""
+    """Say how another run of the same schedule ended, if its end differs."""
     if len(violations) == 1:
         return "the code under test is not deterministic"
     return (
@@ -140,14 +140,14 @@ def _not_the_same(violations: list[Violation]) -> str:
 
 
 def replayed(runner: Runner, schedule: Schedule) -> Execution:
-    """Replay what another process has recorded, once this one is as warm as that one was.
+    """Replay a schedule that another process recorded, after warming this one up as much.
 
-    Users take turns first, and a schedule that does not fit is tried again: it may itself have
+    Serial runs come first, and a schedule that does not fit is tried again: it may itself have
     filled what is filled once in a process.
 
     Raises:
         ReplayDivergedError: it does not fit.
-        NotDeterministicError: users who take turns take other steps every time.
+        NotDeterministicError: serial runs take other steps every time.
     """
     warm_up(runner)
     for _ in range(REPLAYS_TRIED - 1):
@@ -159,10 +159,10 @@ def replayed(runner: Runner, schedule: Schedule) -> Execution:
 
 
 def recorded(runner: Runner, told: CheckResult, item: str) -> CheckResult:
-    """Record the executions of what another process has found.
+    """Execute a worker's finding here, to record its executions.
 
     Raises:
-        DoesNotReplay: here it does not repeat every time, so it may not be reported.
+        DoesNotReplay: it does not repeat every time here, so it may not be reported.
     """
     found = told.counterexample
     assert found is not None, "only a finding has executions to be recorded"
@@ -187,7 +187,7 @@ def recorded(runner: Runner, told: CheckResult, item: str) -> CheckResult:
 
 
 def _again(runner: Runner, passing: Passing) -> Passing | None:
-    """Execute what passes; None if it does not any more, which takes nothing from the finding."""
+    """Replay the passing execution; None, without harm to the finding, if it fails now."""
     try:
         execution = runner.replay(passing.execution.schedule, record=True)
     except (SupercacheError, HazardMet, SharedMemoryNeeded, StepsHaveChanged):

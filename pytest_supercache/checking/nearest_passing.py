@@ -1,4 +1,4 @@
-"""Finds the passing execution nearest to a failing one, to be compared with it.
+"""Finds the passing execution nearest to a failing one, for comparison.
 
 After an exhaustive search the passing interleaving that orders the fewest pairs of steps otherwise
 is known; of its schedules, the one that follows the failing schedule longest is executed. Without
@@ -27,15 +27,15 @@ from pytest_supercache.search.follow import Follow, Order
 from pytest_supercache.search.replay import Replay
 
 TRIES_MAX = 50
-"""Executions with steps elsewhere."""
+"""The largest number of executions with moved steps."""
 
 
 def find_passing(
     runner: Runner, found: Counterexample, reduction_check: ReductionCheck | None
 ) -> Passing | None:
-    """Return what is most like a confirmed finding and passes; None if none was found.
+    """Return the passing execution most like a confirmed finding; None if none was found.
 
-    A finding does not need it, so whatever goes wrong here takes nothing away from the finding.
+    A finding does not need it, so an error here takes nothing away from the finding.
     """
     dependence = Dependence() if reduction_check is None else reduction_check.search.dependence
     failing = _events(found.execution, dependence)
@@ -63,9 +63,9 @@ def _known(
     failing: Sequence[StepEvent],
     pairs: Sequence[Pair],
 ) -> Execution | None:
-    """Execute the nearest interleaving that was seen to pass, in the order most like the failing.
+    """Execute the nearest interleaving known to pass, in the order most like the failing one.
 
-    None: none was, or it cannot be executed again.
+    None: there is none, or it cannot be executed again.
     """
     _, schedule = nearest(reduction_check.evidence, pairs)
     if schedule is None:
@@ -80,7 +80,7 @@ def _known(
 
 
 def _like(events: Sequence[StepEvent], failing: Sequence[StepEvent]) -> list[int]:
-    """Return an order of an interleaving's events that follows another one wherever it may."""
+    """Return an order of an interleaving's events that follows ``failing`` wherever it may."""
     places = {(event.actor, event.index): at for at, event in enumerate(failing)}
     way: list[int] = []
     taken = 0
@@ -100,7 +100,7 @@ def _like(events: Sequence[StepEvent], failing: Sequence[StepEvent]) -> list[int
 
 
 def _moved(runner: Runner, found: Counterexample) -> Execution | None:
-    """Move one step after the other away from its place, by as little as possible."""
+    """Move one step after the other away from its place, a little, until a run passes."""
     for choices in islice(_moves(found.schedule.choices), TRIES_MAX):
         if runner.seconds() > 2 * runner.settings.time:
             return None
@@ -111,7 +111,7 @@ def _moved(runner: Runner, found: Counterexample) -> Execution | None:
 
 
 def _moves(choices: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Yield every schedule in which one choice comes so many places later or earlier."""
+    """Yield every schedule in which one choice is moved, by one position first, then by more."""
     seen = {tuple(choices)}
     for distance in range(1, len(choices)):
         for at in range(len(choices)):

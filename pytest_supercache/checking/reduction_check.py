@@ -1,4 +1,4 @@
-"""Tests the partial-order reduction: equivalent schedules must end alike, or it is not trusted.
+"""Tests the partial-order reduction: it is trusted only if equivalent schedules end alike.
 
 A reduction skips schedules that it takes for equivalent. Where steps share something that they do
 not declare, it is wrong, so some of the skipped schedules are executed after all: for every
@@ -41,7 +41,7 @@ from pytest_supercache.search.random_walk import RandomWalk
 from pytest_supercache.search.search import SearchEnded
 
 RANDOM_RUNS = 100
-"""Free random schedules that must end like the interleaving they belong to."""
+"""The number of free random schedules that must end like the interleaving they belong to."""
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
@@ -52,7 +52,7 @@ class HiddenState(Exception):  # noqa: N818 - a change of plan, not an error
 
 @dataclass(frozen=True, slots=True)
 class _Recorded:
-    """An interleaving as the search executed it, and how it ended."""
+    """An interleaving as the search executed it, with its outcome."""
 
     events: list[StepEvent]
     key: TraceKey
@@ -60,38 +60,38 @@ class _Recorded:
 
 
 class ReductionCheck:
-    """Compares every interleaving with other schedules of itself."""
+    """Compares every interleaving with other schedules of the same interleaving."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._outcomes: dict[TraceKey, int] = {}
         self.schedules: int | None = 0
-        """How many schedules the interleavings have, all together; None: too many to count."""
+        """The number of schedules of all interleavings together; None: too many to count."""
         self._idle_schedules = 0  # in which a fault had nothing to strike
         self._to_reverse: list[_Recorded] = []  # compared with no other schedule so far
         self._reversible = 0  # interleavings that have another schedule to be compared with
         self.further = 0
-        """Runs that were made to check, beside those of the search."""
+        """The number of runs made by this check, beside those of the search."""
         self.evidence = Evidence()
         """Which orders of two steps each interleaving has, and whether it fails."""
         self.failing = 0
-        """How many interleavings fail."""
+        """The number of interleavings that fail."""
         self.failing_schedules = 0
-        """How many schedules these have."""
+        """The number of schedules that these have."""
         self._walk: Fraction | None = Fraction(0)  # the chance that a random walk fails
         self.smallest: tuple[int, int, int, int, tuple[str, ...]] | None = None
         """Early ticks, preemptions, steps, users and order of the smallest failing schedule."""
         self._fewest = maxsize  # preemptions of any failing schedule
         self.is_mixed = False
-        """Whether of some failing interleaving perhaps only some schedules fail."""
+        """Whether a failing interleaving may have schedules that pass."""
         self.witness: Follow | None = None
-        """Leads to it, once."""
+        """Leads to the smallest failing schedule, once."""
         self.is_exact = False
         """Whether every single schedule was executed."""
         self.search = Exhaustive(self.see)
 
     def see(self, key: TraceKey, events: Sequence[StepEvent], execution: Execution) -> None:
-        """Take note of an interleaving and execute a schedule of it that is very different."""
+        """Record an interleaving, and execute a schedule of it that is very different."""
         violations = self._runner.violations
         alike = self._of_trace(execution, violations)
         # Once something is found, ends are not compared any more.
@@ -127,7 +127,7 @@ class ReductionCheck:
     def _breaks_in_another_order(
         self, key: TraceKey, events: Sequence[StepEvent], execution: Execution
     ) -> bool:
-        """Execute the orders of an interleaving in which a real-time guarantee may not hold."""
+        """Execute the orders of an interleaving in which a real-time guarantee may fail."""
         begun = tuple(event.begun for event in events if event.is_tick)
         for guarantee in self._runner.guarantees:
             if guarantee.find_patterns is None:
@@ -145,7 +145,7 @@ class ReductionCheck:
         return False
 
     def _of_trace(self, execution: Execution, violations: Sequence[Violation]) -> list[Violation]:
-        """Leave out what may differ between orders of one interleaving."""
+        """Leave out violations that may differ between orders of one interleaving."""
         mixed = {
             one.name
             for one in self._runner.guarantees
@@ -156,11 +156,11 @@ class ReductionCheck:
 
     @property
     def interleavings(self) -> int:
-        """How many interleavings were executed."""
+        """The number of interleavings that were executed."""
         return len(self._outcomes)
 
     def share(self) -> Share | None:
-        """Return how much of everything fails; None: sorts of schedules were mixed."""
+        """Return the share of schedules that fail; None: some interleavings only partly fail."""
         if self.is_mixed:
             return None
         return Share(
@@ -202,11 +202,11 @@ class ReductionCheck:
         return self.smallest is not None and self.smallest[1] == self._fewest
 
     def conclude(self) -> None:
-        """Make the checks that need to know every interleaving.
+        """Make the checks that need every interleaving.
 
         Raises:
             HiddenState: a schedule ended differently.
-            SearchEnded: there is no time left.
+            SearchEnded: no time is left.
         """
         if self._are_few():
             self._execute_all()
@@ -219,7 +219,7 @@ class ReductionCheck:
         return None if self.schedules is None else self.schedules + self._idle_schedules
 
     def _are_few(self) -> bool:
-        """Say whether all schedules so far are no more than the runs that would stand for them.
+        """Say whether all schedules so far are no more than the runs that would replace them.
 
         An interleaving adds all of its schedules to the ones and at most one run to the others, so
         where they are too many once, they stay so.
@@ -228,7 +228,7 @@ class ReductionCheck:
         return schedules is not None and schedules <= self._reversible + RANDOM_RUNS
 
     def _reverse_recorded(self) -> None:
-        """Compare the interleavings that were kept until it was clear that schedules are many."""
+        """Compare the interleavings kept until it was clear that there are many schedules."""
         while self._to_reverse:
             recorded = self._to_reverse.pop()
             if self._runner.found is None:  # afterwards ends are not compared any more
@@ -271,7 +271,7 @@ class ReductionCheck:
         return execution, self.events_of(execution)
 
     def events_of(self, execution: Execution) -> list[StepEvent]:
-        """Return the ordered events of an execution, whoever scheduled it."""
+        """Return the ordered events of an execution by any scheduler."""
         dependence = self.search.dependence
         events, _ = events_of(execution.race, execution.schedule.choices, dependence)
         order(events, 0, dependence)
@@ -305,7 +305,7 @@ class ReductionCheck:
         )
 
     def _culprits(self, recorded: "_Recorded", other: list[int]) -> tuple[StepEvent, StepEvent]:
-        """Find two neighbours whose swap makes the difference, halving the way between orders."""
+        """Find two neighbours whose swap makes the difference, by bisection between two orders."""
         ways, swaps = _swaps(other)
         low, high = 0, len(ways) - 1  # the first way ends alike, the last one does not
         while high - low > 1:
@@ -319,9 +319,9 @@ class ReductionCheck:
 
 
 def outcome_of(execution: Execution, violations: Sequence[Violation]) -> int:
-    """Return a number for what users and the oracle saw of an execution.
+    """Return a hash of what users and the oracle saw of an execution.
 
-    Answers, the content of all layers in the end, what probes were answered, and what was broken;
+    That is: answers, the content of all layers in the end, answers to probes, and violations;
     not the order of steps that do not depend on each other.
     """
     seen = (
@@ -342,7 +342,7 @@ def outcome_of(execution: Execution, violations: Sequence[Violation]) -> int:
 
 
 def _swaps(other: list[int]) -> tuple[list[list[int]], list[tuple[int, int]]]:
-    """Return the orders on the way from the recorded one to ``other``, one swap apart each."""
+    """Return the orders between the recorded one and ``other``, each one swap from the last."""
     rank = {at: position for position, at in enumerate(other)}
     way = sorted(other)
     ways, swaps = [list(way)], []

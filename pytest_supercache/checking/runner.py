@@ -27,40 +27,40 @@ from pytest_supercache.search.search import SearchEnded
 from pytest_supercache.search.serial import Serial
 
 FURTHER = 2_000
-"""Executions after a finding at most, to find the smallest one and what forces it."""
+"""The largest number of executions after a finding, to find the smallest one and its causes."""
 
 FURTHER_SHARE = 0.1
-"""Of the time that an item may search: these executions take so much at most, or a second."""
+"""The share of an item's time that these executions may take; at least one second."""
 
 
 KEPT_SHARE = 0.1
-"""Of executions and time: kept for PCT by a search of which nobody knows how much is ahead."""
+"""The share of executions and time reserved for PCT by a search of unknown size."""
 
 KEPT_MIN = 10
-"""Fewer runs than this are not kept: they would say nothing."""
+"""The smallest number of runs that are reserved: fewer would say nothing."""
 
 _ORDERED = frozenset({"pause", "expire", "reorder_invalidations"})
 
 
 RESTARTS_MAX = 200
-"""How often a search starts over because it has learnt what else the code touches."""
+"""The number of restarts of a search because it has learnt what else the code touches."""
 
 
 class SharedMemoryNeeded(Exception):  # noqa: N818 - a change of plan, not an error
-    """An operation was answered without a step: memory that nobody declared."""
+    """An operation was answered without a step, so it uses memory that is not declared."""
 
 
 class StepsHaveChanged(Exception):  # noqa: N818 - a change of plan, not an error
-    """A library was imported, or something learnt, that makes footprints differ from now on."""
+    """An import, or new knowledge, changes footprints from now on: the search starts over."""
 
     def __init__(self, execution: Execution | None = None) -> None:
         self.execution = execution
-        """The one that has shown it."""
+        """The execution that has shown it."""
         super().__init__()
 
 
 class HazardMet(Exception):  # noqa: N818 - a reason for UNKNOWN
-    """An execution that proves nothing, and why."""
+    """An execution proves nothing, for these reasons."""
 
     def __init__(self, reasons: Iterable[str]) -> None:
         self.reasons = tuple(reasons)
@@ -69,7 +69,7 @@ class HazardMet(Exception):  # noqa: N818 - a reason for UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An execution that breaks something."""
+    """An execution that violates a guarantee."""
 
     execution: Execution
     violations: tuple[Violation, ...]
@@ -78,7 +78,7 @@ class Failure:
 
 @dataclass(slots=True, kw_only=True)
 class Runner:
-    """The state of one check while it goes on."""
+    """The state of one check while it runs."""
 
     environment: CheckEnvironment
     body: Body
@@ -145,7 +145,7 @@ class Runner:
         return execution
 
     def _tell(self) -> None:
-        """Tell whoever is waiting how far the search has come."""
+        """Report the progress of the search."""
         if self.environment.on_execution is None:
             return
         found = self.found
@@ -165,7 +165,7 @@ class Runner:
         )
 
     def throw_away(self, cold: Execution, warm: Execution, *, is_told: bool) -> None:
-        """Forget a run in which something was filled once; the next one counts as the first."""
+        """Discard a run that has filled something once; the next one counts as the first."""
         self.first = warm
         self.points.clear()
         if is_told:
@@ -177,7 +177,7 @@ class Runner:
             )
 
     def report(self, execution: Execution, violations: tuple[Violation, ...]) -> None:
-        """Note what was found in an execution beside those of the search."""
+        """Record a violation in an execution that is not one of the search's own."""
         self.violating += 1
         self._keep(Failure(execution, violations))
 
@@ -189,10 +189,10 @@ class Runner:
         return self.seconds() - self._found_after > max(self.settings.time * FURTHER_SHARE, 1.0)
 
     def is_hopeless(self, owed: int) -> bool:
-        """Say whether a search that owes so many runs at least had better leave the rest to PCT.
+        """Say whether a search that needs ``owed`` more runs should leave the rest to PCT.
 
         It is when the rest of the budget cannot be enough; and when the last tenth begins, because
-        nobody knows how much is ahead, and a search that was cut off says nothing of the rest.
+        the rest is of unknown size, and a search that was cut off says nothing of it.
         """
         self.owed = owed
         done, seconds = self.executions + self.idle, self.seconds()
@@ -205,7 +205,7 @@ class Runner:
 
     @property
     def is_reducible(self) -> bool:
-        """Whether equivalent schedules stay so under the faults.
+        """Whether equivalent schedules stay equivalent under the faults.
 
         How long a pause lasts, what comes due with a key that expires, and which message overtakes
         which depends on the order of steps that have nothing else in common.
@@ -213,13 +213,13 @@ class Runner:
         return not any(fault.kind in _ORDERED for fault in self.vector)
 
     def forget_findings(self) -> None:
-        """Begin anew with another search."""
+        """Reset the counts and findings for another search."""
         self.executions = self.violating = self.further = self.idle = 0
         self.found = None
         self.not_judged.clear()
 
     def execute(self, scheduler: Scheduler, *, record: bool = False, **options: Any) -> Execution:
-        """Execute one schedule, whoever wants it; ``record`` what layers hold after every step.
+        """Execute one schedule; ``record`` the content of the layers after every step.
 
         Raises:
             SupercacheError: the body or a declaration is at fault.
@@ -263,7 +263,7 @@ class Runner:
         """Execute a recorded schedule.
 
         Raises:
-            ReplayDivergedError: it does not fit, or has choices left when everybody has ended.
+            ReplayDivergedError: it does not fit, or has choices left when all actors have ended.
         """
         execution = self.execute(Replay(schedule), unlimited_ticks=True, record=record)
         left = len(schedule.choices) - len(execution.schedule.choices)
@@ -280,7 +280,7 @@ class Runner:
         return execution
 
     def judge(self, execution: Execution) -> Judgement:
-        """Judge one execution and note what could not be judged."""
+        """Judge one execution, and note what could not be judged."""
         judgement = judge(execution, self.guarantees)
         if judgement.violations:
             _refuse_missed_names(execution)
@@ -291,12 +291,12 @@ class Runner:
         return judgement
 
     def refuse_what_cannot_be_judged(self) -> None:
-        """End before the search if guarantees were judged in no serial order, nor ever will be.
+        """Refuse a search with guarantees that were judged in no serial order, nor ever will be.
 
         What was found before counts: then there is an answer.
 
         Raises:
-            SupercacheError: it says what is missing.
+            SupercacheError: its text says what is missing.
         """
         if self.never_judged and self.found is None:
             raise SupercacheError(
@@ -317,7 +317,7 @@ class Runner:
         return (expiring_reads.NO_KEY_EXPIRED,) if self.keeps_keys and not self.expired else ()
 
     def scope(self) -> coverage.Scope:
-        """Describe within which bounds a verdict is meant."""
+        """Return the bounds within which a verdict holds."""
         if self.first is None:
             return {}
         sharing, is_blind = self.environment.sharing, not self.settings.finds_memory
@@ -335,10 +335,10 @@ class Runner:
 
 
 def _refuse_missed_names(execution: Execution) -> None:
-    """Raise what our code, inside of a call by the code under test, did not find in a library.
+    """Raise the error of our own code, in a call by code under test, that lacks a library's name.
 
     Raises:
-        AttributeError: it is a mistake of this package.
+        AttributeError: a mistake of this package.
     """
     answers = (*(op.error for op in execution.history), *execution.settled.probes.values())
     for error in (execution.failure, *execution.errors.values(), *answers):
@@ -347,7 +347,7 @@ def _refuse_missed_names(execution: Execution) -> None:
 
 
 def look_ahead(environment: CheckEnvironment, preflight: Body | None) -> None:
-    """Run a body once that raises when something is wrong with the system as it is declared."""
+    """Run once a body that raises if the declaration of the system is wrong."""
     if preflight is not None:
         first = again = environment.execute(preflight, Serial(()), unlimited_ticks=True).failure
         while (

@@ -1,4 +1,4 @@
-"""Runs users one after another: warms the process up, and tests whether the code is deterministic.
+"""Runs users serially: warms the process up, and tests whether the code is deterministic.
 
 The first run of a check differs from the others, because libraries fill tables once per process.
 Serial runs are discarded until two in a row take the same steps. A violation that already occurs
@@ -20,38 +20,38 @@ from pytest_supercache.search.random_walk import FreeChoice
 from pytest_supercache.search.serial import Serial, serial_orders
 
 REPEATS = 3
-"""How often the first schedule is repeated to see that the code is deterministic."""
+"""The number of runs of the first schedule that must agree if the code is deterministic."""
 
 FAULTS_AFTER_MAX = 8
-"""After how many operations of a serial order a fault may come at most."""
+"""The largest number of operations of a serial order after which a fault may come."""
 
 WALKS = 20
-"""How many schedules are drawn to see whether what fails could hold."""
+"""The number of random schedules drawn to see whether a failing flow can hold at all."""
 
 WARM_UPS_MAX = 5
-"""How many runs may be thrown away because the next one took other steps."""
+"""The largest number of runs that are discarded because the next one took other steps."""
 
 
 class Turns(NamedTuple):
-    """What it tells that users took turns."""
+    """The outcome of the serial runs."""
 
     label: Label
-    """What fails when they do."""
+    """The kind of bug that serial runs show."""
     found: Failure | None
     """A run that fails without any concurrency."""
     met: Failure | None
-    """A run that fails because flows met in it all the same; a search can tell more about that."""
+    """A run that fails because flows met in it nevertheless; a search can tell more about that."""
 
 
 def take_turns(runner: Runner) -> Turns:
-    """Run the users one after the other in every order; say what that tells, and what it found.
+    """Run the users serially, in every order; return the label, and a failing run.
 
-    The first run is repeated: the same schedule must always lead to the same steps. A user who
+    The first run is repeated: the same schedule must always lead to the same steps. A user that
     waits lets others go on, and threads and jobs are no users: what fails where such flows meet is
     a conflict if other schedules hold.
 
     Raises:
-        NotDeterministicError: it does not.
+        NotDeterministicError: it leads to others.
     """
     failing = total = 0
     found: Failure | None = None
@@ -75,7 +75,7 @@ def take_turns(runner: Runner) -> Turns:
 
 
 def _executed(runner: Runner, turns: Serial) -> Execution:
-    """Run the users one after the other; a fixed number of early ticks is a limit here as well."""
+    """Run the users serially; a fixed number of early ticks is a limit here as well."""
     return runner.execute(turns, unlimited_ticks=runner.settings.ticks == "auto")
 
 
@@ -100,7 +100,7 @@ def _flows_meet(execution: Execution) -> bool:
 
 
 def _users_overlap(execution: Execution) -> bool:
-    """Say whether a user took a first step when another had begun and not ended."""
+    """Say whether a user took its first step while another one had begun and not ended."""
     users, begun = execution.users, dict[str, int]()
     for at, step in enumerate(execution.steps):
         if step.phase == RACE and step.actor in users:
@@ -113,7 +113,7 @@ def _users_overlap(execution: Execution) -> bool:
 
 
 def _fails_anyhow(runner: Runner) -> bool:
-    """Say whether none of a few schedules drawn at random holds."""
+    """Say whether all of a few random schedules fail."""
     source = random.Random(runner.settings.seed)
     for _ in range(WALKS):
         execution = runner.execute(FreeChoice(source))
@@ -123,7 +123,7 @@ def _fails_anyhow(runner: Runner) -> bool:
 
 
 def _turns(runner: Runner) -> Iterator[Serial]:
-    """Yield every order in which users take turns.
+    """Yield every serial order of the users.
 
     A fault that may come any time comes before the first operation, or after any later one up to a
     limit.
@@ -138,10 +138,10 @@ def _turns(runner: Runner) -> Iterator[Serial]:
 
 
 def repeat_first(runner: Runner) -> None:
-    """Run the first schedule once more, last: code that has changed meanwhile proves nothing.
+    """Run the first schedule once more, last: if the code has changed, nothing is proved.
 
     Raises:
-        NotDeterministicError: it took other steps, or another end.
+        NotDeterministicError: it took other steps, or ended otherwise.
     """
     assert runner.first is not None, "a search has executed something"
     _compare(runner, runner.first, _executed(runner, Serial(())))
@@ -155,7 +155,7 @@ def _first_turns(runner: Runner) -> Execution:
 
 
 def warm_up(runner: Runner) -> Execution:
-    """Let users take turns until two runs in a row take the same steps; return the first of these.
+    """Repeat serial runs until two in a row take the same steps; return the first of these.
 
     What is filled once in a process, such as a registry that no module of the code under test leads
     to, makes the first run unlike all others. It does not count, but for what it breaks.
@@ -179,7 +179,7 @@ def warm_up(runner: Runner) -> Execution:
 
 
 def _first(runner: Runner) -> tuple[Execution, SerialEnd]:
-    """Run the users in turn for the first time; compare what is broken with the very first run.
+    """Make the first serial run; compare its violations with those of the very first run.
 
     A search starts over when it has learnt something from a run. What that run has used up, such as
     state that no execution gives back, is not there for the next one.
@@ -210,7 +210,7 @@ def _note_first(runner: Runner, execution: Execution, end: SerialEnd) -> None:
 def _compare_with_first(
     runner: Runner, execution: Execution, end: SerialEnd, end_again: SerialEnd
 ) -> None:
-    """Compare what two runs in a row answered with what the very first one did."""
+    """Compare the answers of two runs in a row with those of the very first run."""
     first = runner.environment.first_end
     if runner.vector or first is None or first.answers == end.answers or _flows_meet(execution):
         return
@@ -242,7 +242,7 @@ def _end(runner: Runner, execution: Execution) -> SerialEnd:
 
 
 def _plain(answer: Any) -> object:
-    """Return an answer, or else its type, if it may be an address, which no two runs share."""
+    """Return an answer; only its type, if it may be an address, which differs in every run."""
     kind = type(answer)
     is_address = "0x" in answer if kind is str else kind is int and answer >= _ADDRESSES
     return kind if is_address or kind not in _PLAIN else answer
@@ -261,7 +261,7 @@ def _compare(runner: Runner, first: Execution, again: Execution) -> None:
 
 
 def _difference(first: Execution, again: Execution) -> str | None:
-    """Say how the same schedule led to other steps; None: it did not."""
+    """Say how two runs of the same schedule differ in their steps; None: they do not."""
     if first.schedule != again.schedule:
         return "users took turns in the same order, but others could go on"
     for one, other in zip(first.steps, again.steps, strict=False):

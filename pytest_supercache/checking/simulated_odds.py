@@ -17,10 +17,10 @@ from pytest_supercache.oracle.odds import is_known, sentence
 from pytest_supercache.search.traffic import Traffic
 
 TIME_SHARE = 0.1
-"""Of the time that an item may search: simulating takes so much more at most."""
+"""The share of an item's search time that simulating may take in addition."""
 
 CHANGES_MAX = 3
-"""How often one run begins anew because what is a step has become known."""
+"""How often one run starts over because new steps have become known."""
 
 _WITHOUT_END = "they were not played to their end"
 
@@ -29,8 +29,8 @@ def with_odds(runner: Runner, result: CheckResult) -> CheckResult:
     """Add odds to a conflict, or to a HOLDS that leans on an assumption.
 
     Args:
-        runner: is used for nothing else; its faults are those of the counterexample.
-        result: what the search came to.
+        runner: used for nothing else; its faults are those of the counterexample.
+        result: the outcome of the search.
     """
     if not runner.settings.odds.runs or not _is_asked(result):
         return result
@@ -51,11 +51,11 @@ def with_odds(runner: Runner, result: CheckResult) -> CheckResult:
 
 
 def simulated(runner: Runner, result: CheckResult) -> tuple[Odds, list[str]]:
-    """Run the traffic, and count the runs that break a guarantee; say which runs do not count.
+    """Simulate traffic, and count the runs that break a guarantee; note the runs that do not count.
 
     Raises:
         HazardMet: a run proves nothing.
-        SupercacheError: a run went where no search has been, and could not be finished.
+        SupercacheError: a run took a way that no search has, and could not be finished.
     """
     settings = runner.settings
     runs = failing = without_end = missed = 0
@@ -94,7 +94,7 @@ def _seconds_max(runner: Runner) -> float:
 
 
 def _is_asked(result: CheckResult) -> bool:
-    """Say whether odds tell anything: not where every order fails, and not where none can."""
+    """Say whether odds are informative: some orders fail, and some may hold."""
     if result.verdict is Verdict.HOLDS:
         return "assumption" in result.scope
     every_order_fails = result.label in {Label.PLAIN_BUG, Label.FAULT_BUG}

@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 
 OfHypothesis = tuple[int | None, tuple[str, bytes] | None]
-"""The seed, and version and blob of ``@reproduce_failure``."""
+"""The seed, and the version and blob of ``@reproduce_failure``."""
 
 
 @dataclass(slots=True)
 class Searched:
-    """How the searches of one check ended."""
+    """The outcome of the searches of one check."""
 
     end: End = End.OUT_OF_BUDGET
     is_smallest: bool = False
-    """Whether all schedules with fewer preemptions than the finding's were executed before it."""
+    """Whether all schedules with fewer preemptions were executed before the finding."""
     up_to: UpTo | None = None
     """Which schedules were all executed although the search did not finish."""
     reduction_check: ReductionCheck | None = None
-    """Of the reduction that was relied on; None: there was none."""
+    """The test of the reduction that was relied on; None: there was no reduction."""
     sampler: Sampler | None = None
     """The last search, if it drew at random."""
     generated: "Generated | None" = None
@@ -46,10 +46,10 @@ class Searched:
 
 
 def search(runner: Runner, item: str, hypothesis: OfHypothesis) -> Searched:
-    """Let the chosen searches try schedules, one after the other, until one has the answer.
+    """Run the chosen searches, one after the other, until one gives the answer.
 
     Raises:
-        SharedMemoryNeeded: steps share memory that nobody declared.
+        SharedMemoryNeeded: steps share memory that is not declared.
         SupercacheError: a guarantee cannot be judged, whatever is executed.
     """
     runner.refuse_what_cannot_be_judged()
@@ -74,7 +74,7 @@ def search(runner: Runner, item: str, hypothesis: OfHypothesis) -> Searched:
 
 
 def _no_reduction(runner: Runner) -> str | None:
-    """Say why no schedule may be left out; None: some may."""
+    """Say why no schedule may be skipped; None: some may."""
     for guarantee in runner.guarantees:
         if guarantee.real_time and guarantee.find_patterns is None:
             return (
@@ -93,7 +93,7 @@ def _may_reduce(runner: Runner) -> bool:
 
 
 def _reduced(runner: Runner, searched: Searched) -> None:
-    """Execute every interleaving once, and check that this was enough."""
+    """Execute every interleaving once, and test that this was enough."""
     searched.note = _no_reduction(runner)
     if searched.note is not None:
         return

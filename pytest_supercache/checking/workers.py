@@ -1,4 +1,4 @@
-"""Searches in other processes: what is sent to workers, what comes back, and how they end.
+"""Searches in other processes: sends work to workers, takes their results, and ends them.
 
 A worker searches one set of faults, or a whole scenario, in an environment of its own. It returns
 schedules, and this process replays them ten times like every counterexample: what only a worker
@@ -36,7 +36,7 @@ from pytest_supercache.core.settings import Exploration
 from pytest_supercache.oracle.guarantee import Guarantee
 
 LEAVE_SECONDS = 2.0
-"""How long a worker may take to leave before it is asked again; after twice that it is ended."""
+"""How long a worker may take to leave before it is asked again; after twice that it is killed."""
 
 
 ASKED_SECONDS = 0.5
@@ -46,7 +46,7 @@ ASKED_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A body and how it is explored: all that a worker needs to know."""
+    """A body and the way it is explored: all that a worker needs to know."""
 
     body: Body
     settings: Exploration
@@ -63,13 +63,13 @@ class Work:
 
 
 SearchUnit = Callable[[Work, bool, Vector, Exploration], FaultSetResult]
-"""Search a vector with memory shared or not."""
+"""Searches a vector with memory shared or not."""
 
 Elsewhere = Callable[[bool, Vector, Exploration], "Future[FaultSetResult]"]
-"""Have a vector searched elsewhere."""
+"""Submits a vector to be searched elsewhere."""
 
 Dispatch = Callable[[Work], AbstractContextManager[Elsewhere | None]]
-"""Where the vectors of some work are searched; None: here, one after the other."""
+"""Gives the place where the vectors of some work are searched; None: here, serially."""
 
 
 def in_process(_work: Work) -> AbstractContextManager[None]:
@@ -78,10 +78,10 @@ def in_process(_work: Work) -> AbstractContextManager[None]:
 
 
 def sent_to(executor: Executor | None, search: SearchUnit) -> Dispatch:
-    """Search wherever an executor does its work; the body must be importable there.
+    """Search in the workers of an executor; the body must be importable there.
 
     Raises:
-        SupercacheError: its workers are threads: executions share the clock of their process.
+        SupercacheError: its workers are threads, and executions share the clock of their process.
     """
     if executor is None:
         return in_process
@@ -111,7 +111,7 @@ def sent_to(executor: Executor | None, search: SearchUnit) -> Dispatch:
 
 @contextmanager
 def _real_time_for_pipes() -> Iterator[None]:
-    """Let pipes between processes wait by real time: while it is frozen no wait would ever end."""
+    """Let pipes between processes wait by real time: with frozen time no wait would end."""
     pipes: Any = multiprocessing.connection
     usual, pipes.time = pipes.time, SimpleNamespace(monotonic=real_seconds, sleep=real_sleep)
     try:
@@ -128,7 +128,7 @@ _numbers = count()
 
 
 def forked(workers: int, search: SearchUnit) -> Dispatch:
-    """Search in ``workers`` processes that are forked from this one: they know what it knows.
+    """Search in ``workers`` forks of this process, which know all that it knows.
 
     Raises:
         SupercacheError: this system cannot fork.
@@ -161,7 +161,7 @@ def refuse_without_forks() -> None:
 
 @contextmanager
 def forks(workers: int, function: Callable[..., Any]) -> Iterator[Callable[..., "Future[Any]"]]:
-    """Fork workers that know what this process knows, and yield ``function`` as they do it.
+    """Fork workers that know what this process knows, and yield a function that submits to them.
 
     They are silent, and gone when the context is left.
     """
@@ -185,7 +185,7 @@ def _call_inherited(number: int, *given: Any) -> Any:
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Fork workers now, while nothing is frozen or wrapped, and leave none of them behind."""
+    """Fork workers now, while nothing is frozen or wrapped, and end them all in the end."""
     before = set(multiprocessing.active_children())
     context, lifeline = multiprocessing.get_context("fork"), Lifeline()
     pool = ProcessPoolExecutor(
@@ -211,14 +211,14 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _until_known(others: Collection[multiprocessing.process.BaseProcess]) -> None:
-    """Wait until the pool's own thread, which asks after its workers too, knows that all ended."""
+    """Wait until the pool's own thread, which also polls its workers, knows that all have ended."""
     end = real_seconds() + LEAVE_SECONDS
     while set(multiprocessing.active_children()).difference(others) and real_seconds() < end:
         real_sleep(0.001)
 
 
 def _begin(lifeline: Lifeline) -> None:
-    """Leave Ctrl-C to the process that began this one; being ended stops a worker's server too.
+    """Ignore Ctrl-C, which is for the parent process, and let a worker that ends stop its server.
 
     What the code under test prints would come between the lines of other items; what is found is
     recorded where it may be printed.
@@ -233,14 +233,14 @@ def _begin(lifeline: Lifeline) -> None:
 
 
 def _leave(*_: Any) -> None:
-    """Unwind, wherever the signal has come: what is open is closed."""
+    """Unwind the stack, wherever the signal arrives, so that everything open is closed."""
     global _is_leaving
     _is_leaving = True
     sys.exit(1)
 
 
 def _outlive_nobody(lifeline: Lifeline) -> None:
-    """End this process when the one that forked it is gone, which may have had no time to say so.
+    """End this process when its parent has ended, perhaps without a chance to say so.
 
     Also when it was asked to leave and something has kept it here: the pool, and code under test,
     may take the exception for an error like any other.
@@ -260,7 +260,7 @@ def _search_lean(
 
 
 def lean(result: CheckResult) -> CheckResult:
-    """Leave of a result what can be sent: of each execution its schedule."""
+    """Return a result that can be sent: of each execution only the schedule."""
     found = result.counterexample
     if found is None:
         return result
