@@ -1,5 +1,5 @@
-"""Chooses the next schedule: every search is a small loop around ``attempt``.
+"""Searches that choose the next schedule: each is a small loop around ``attempt``.
 
-``dpor`` executes one schedule of each interleaving, ``all_schedules`` all of them, ``pct`` and the
-random walks draw. A search sees steps and choices from ``core``, and neither code nor verdicts.
+``dpor`` executes one schedule of each interleaving, ``all_schedules`` all of them; ``pct`` and the
+random walks draw. A search sees steps and choices of ``core``, and neither code nor verdicts.
 """

@@ -1,4 +1,4 @@
-"""Every schedule exactly once, those with the fewest preemptions first.
+"""Executes every schedule exactly once, those with the fewest preemptions first.
 
 A run follows a prefix and then goes on without preemption; at every choice after the prefix, each
 other actor that could have gone begins a new prefix. Prefixes wait in the level of their number of
@@ -22,7 +22,7 @@ Signature = tuple[str, str, Footprint] | None
 
 
 class UpTo(NamedTuple):
-    """How many schedules have at most ``preemptions`` preemptions; all of them were executed.
+    """The number of schedules with at most ``preemptions`` preemptions, which were all executed.
 
     ``more`` are known to have one preemption more; each of them may lead to others.
     """
@@ -34,7 +34,7 @@ class UpTo(NamedTuple):
 
 @dataclass(slots=True)
 class _Prefix:
-    """Choices to repeat, and what the run they come from recorded there."""
+    """Choices to repeat, and what the run that they come from recorded there."""
 
     choices: tuple[str, ...] = ()
     preemptions: int = 0
@@ -44,7 +44,7 @@ class _Prefix:
 
 
 class _Following:
-    """Follows a prefix, then never preempts; remembers every point of choice."""
+    """Follows a prefix, then never preempts; records every point of choice."""
 
     def __init__(self, prefix: _Prefix) -> None:
         self._prefix = prefix
@@ -72,8 +72,8 @@ class AllSchedules:
     """Exhaustive search without reduction.
 
     Args:
-        preemptions_max: stop after the schedules with so many preemptions; None: all of them.
-        is_hopeless: asked before each run with the number of prefixes that wait, each of which is
+        preemptions_max: stop after the schedules with this many preemptions; None: execute all.
+        is_hopeless: called before each run with the number of waiting prefixes, each of which is
             at least one schedule; True stops the search.
     """
 
@@ -86,13 +86,13 @@ class AllSchedules:
         self._is_hopeless = is_hopeless
         self._waiting: defaultdict[int, list[_Prefix]] = defaultdict(list)
         self.level = 0
-        """All schedules with fewer preemptions than this have been executed."""
+        """The present number of preemptions: all schedules with fewer have been executed."""
         self.done: UpTo | None = None
-        """All schedules that have been executed, but for those of an unfinished level."""
+        """The schedules that have been executed, without those of an unfinished level."""
 
     @property
     def owed(self) -> int:
-        """A lower bound of the schedules left with the present number of preemptions."""
+        """A lower bound of the number of schedules left with the present number of preemptions."""
         return len(self._waiting[self.level])
 
     def explore(self, attempt: Attempt) -> End:

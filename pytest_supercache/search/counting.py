@@ -1,4 +1,4 @@
-"""How many schedules there are: exactly where that is cheap, by Knuth's estimate elsewhere.
+"""Counts schedules: exactly where that is cheap, by Knuth's estimate elsewhere.
 
 One recorded run is enough to count the schedules of programs that always take the same steps:
 n!/(a! b! ...) without locks, dynamic programming over positions and wait objects with them. (The
@@ -22,13 +22,13 @@ STATES_MAX = 50_000
 
 
 def merges(counts: Iterable[int]) -> int:
-    """Return in how many ways straight programs of so many steps can be merged."""
+    """Return in how many ways straight programs with these numbers of steps can be merged."""
     counts = tuple(counts)
     return factorial(sum(counts)) // prod(map(factorial, counts))
 
 
 def merges_of(execution: Execution) -> int:
-    """Return in how many ways the choices of a run could be ordered if nobody had to wait."""
+    """Return in how many ways the choices of a run could be ordered if no actor ever waited."""
     return merges(Counter(execution.schedule.choices).values())
 
 
@@ -39,8 +39,8 @@ def schedules_like(execution: Execution, states_max: int = STATES_MAX) -> int | 
     """Count the schedules of the program that always takes the steps of this run.
 
     Returns:
-        The exact number, or None: something else than locks, flags and counters decides who may go
-        on, the run shows only a part of the program, or there are too many states.
+        The exact number, or None: other things than locks, flags and counters block actors,
+        the run shows only a part of the program, or there are too many states.
     """
     program = _program_of(execution)
     if program is None:
@@ -56,7 +56,7 @@ _State = tuple[tuple[int, ...], _Waits]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Program:
-    """Each actor's waits, choice by choice, and the wait objects at the start."""
+    """The waits of each actor, choice by choice, and the wait objects at the start."""
 
     steps: dict[str, list[Wait | None]]
     waits: dict[str, WaitState]
@@ -65,7 +65,7 @@ class _Program:
         return tuple(-1 for _ in self.steps), tuple(self.waits.values())
 
     def successors(self, state: _State) -> list[_State]:
-        """Return the states after each choice; -1: not even the first lines have run."""
+        """Return the states after each choice; position -1: the entry code has not run."""
         positions, waits = state
         objects = dict(zip(self.waits, waits, strict=True))
         found = []
@@ -116,7 +116,7 @@ def _program_of(execution: Execution) -> _Program | None:
 def _count_paths(
     start: _Node, successors: Callable[[_Node], list[_Node]], states_max: int
 ) -> int | None:
-    """Count the ways from ``start`` to states without successors, level by level."""
+    """Count the paths from ``start`` to states without successors, level by level."""
     level, total, states = {start: 1}, 0, 0
     while level:
         states += len(level)
@@ -140,8 +140,8 @@ def _count_paths(
 class TreeSize:
     """The number of schedules, estimated from random walks (Knuth, Math. Comp. 29, 1975).
 
-    A walk that ended in its schedule with probability p stands for 1/p schedules. The mean over
-    walks is right on average, whatever their choices weighed, as long as none had no weight.
+    A walk that has drawn its schedule with probability p stands for 1/p schedules. The mean over
+    walks is unbiased for any weights of the choices, as long as none of them is zero.
     """
 
     walks: int = 0
@@ -149,19 +149,19 @@ class TreeSize:
     _squares: float = 0.0
 
     def add(self, one_over_p: float) -> None:
-        """Count one walk."""
+        """Add one walk."""
         self.walks += 1
         self._sum += one_over_p
         self._squares += one_over_p * one_over_p
 
     @property
     def mean(self) -> float | None:
-        """The estimate; None before the first walk and beyond what can be written down."""
+        """The estimate; None before the first walk, and if it is too large for a float."""
         return self._sum / self.walks if self.walks and isfinite(self._squares) else None
 
     @property
     def error(self) -> float | None:
-        """The standard error of the estimate; None while nothing can be said about it."""
+        """The standard error of the estimate; None if it cannot be estimated."""
         if self.mean is None or self.walks < 2:
             return None
         variance = max(0.0, self._squares / self.walks - self.mean**2)

@@ -1,4 +1,4 @@
-"""The parts of an execution that could come before a barrier: sets closed under happens-before."""
+"""Lists the event sets, closed under happens-before, that may precede a barrier."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
@@ -27,12 +27,12 @@ def ways_to_begin(
     waiting: Iterable[str],
     can_wait: Callable[[str, Sequence[Step]], bool],
 ) -> Iterator[tuple[frozenset[str], tuple[str, ...]]]:
-    """Yield who else may have begun before a barrier, each time with all choices up to it.
+    """Yield sets of actors that may have begun before a barrier, with all choices up to it.
 
     Args:
-        part: the events that come before the barrier, in an order.
+        part: the events before the barrier, in an order.
         waiting: actors without an event among them.
-        can_wait: says whether an actor that begins after these steps can only wait.
+        can_wait: says whether an actor that begins after these steps only waits.
     """
     steps = [event.step for event in part]
     after_tick = max((at + 1 for at, event in enumerate(part) if event.is_tick), default=0)

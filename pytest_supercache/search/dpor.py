@@ -1,4 +1,4 @@
-"""Exhaustive search: every interleaving up to equivalence exactly once.
+"""Executes every interleaving, up to equivalence, exactly once.
 
 Optimal-DPOR (Abdulla, Aronsson, Jonsson and Sagonas, "Source sets: a foundation for optimal dynamic
 partial order reduction", JACM 64(4), 2017) by re-execution: only what a real execution recorded is
@@ -38,7 +38,7 @@ from pytest_supercache.search.wakeup import initial, insert
 from pytest_supercache.search.walk import Node, ReductionAlarm, Root, SystematicWalk
 
 Seen = Callable[[TraceKey, Sequence[StepEvent], Execution], None]
-"""Called with every interleaving and the execution that stands for it."""
+"""Called with every interleaving, and the execution that represents it."""
 
 
 def _ignore(_key: TraceKey, _events: Sequence[StepEvent], _execution: Execution) -> None:
@@ -49,8 +49,8 @@ class Exhaustive:
     """Executes every interleaving up to equivalence once.
 
     Args:
-        seen: is called with each of them.
-        is_hopeless: asked before each run with the number of runs that are owed at least; True
+        seen: called with each of them.
+        is_hopeless: called before each run with a lower bound of the number of runs left; True
             stops the search.
     """
 
@@ -65,22 +65,22 @@ class Exhaustive:
         self._owed = 0  # sequels in the wakeup trees of the present path
         self._parts: dict[TraceKey, bool] = {}  # what may come before an early tick: was it tried?
         self.blocked = 0
-        """Runs that could only have repeated an interleaving; 0 unless something is wrong."""
+        """Runs that could only repeat an interleaving; 0 unless something is wrong."""
         self.probes = 0
         """Runs that only showed that the clock cannot move there."""
 
     @property
     def dependence(self) -> Dependence:
-        """Which footprints depend on each other."""
+        """Tells which footprints depend on each other."""
         return self._knowledge.dependence
 
     @property
     def waits(self) -> Mapping[str, WaitState]:
-        """Wait objects as they are before any step."""
+        """The wait objects as they are before any step."""
         return self._knowledge.waits
 
     def can_wait(self, actor: str, steps: Sequence[Step]) -> bool:
-        """Say whether an actor that begins after these steps takes none of its own."""
+        """Say whether an actor that begins after these steps only waits, and takes no step."""
         return self._knowledge.can_wait(actor, steps)
 
     def explore(self, attempt: Attempt) -> End:
@@ -99,7 +99,7 @@ class Exhaustive:
             self._seen = _ignore  # it may refer to this search: a circle is left to the collector
 
     def _explore_from(self, root: Root, attempt: Attempt) -> bool:
-        """Explore what may follow the choices ``root``; False when it is given up."""
+        """Explore all continuations of the choices ``root``; False: the search is given up."""
         nodes: list[Node] = []
         events: list[StepEvent] = []
         base = 0
@@ -134,7 +134,7 @@ class Exhaustive:
             script = (*execution.schedule.choices[:done], nodes[-1].branches[0].actor)
 
     def _absorb(self, known: list[StepEvent], execution: Execution) -> list[StepEvent]:
-        """Return the events of an execution that begins with ``known`` ones."""
+        """Return the events of an execution whose first events are ``known``."""
         dependence = self._knowledge.dependence
         events, _ = events_of(execution.steps, execution.schedule.choices, dependence, known)
         if events[: len(known)] != known:
@@ -167,7 +167,7 @@ class Exhaustive:
     def _owe_early_ticks(
         self, events: list[StepEvent], base: int, execution: Execution, walk: SystematicWalk
     ) -> None:
-        """Make a root of each part of an execution after which the clock might move early."""
+        """Make a root of each part of an execution after which the clock may move early."""
         firsts = self._knowledge.firsts if execution.actors else ()
         begin = [name for name in firsts if "@" not in name and name not in execution.begun]
         early = walk.early(execution)
@@ -190,7 +190,7 @@ class Exhaustive:
 
 
 def _heed_alarms(execution: Execution) -> None:
-    """Raise what a run said against the reduction, be it in its midst, under the body."""
+    """Raise the evidence against the reduction that a run has found, even inside the body."""
     if isinstance(execution.failure, ReductionAlarm):
         raise execution.failure
     if execution.undeclared:
@@ -198,7 +198,7 @@ def _heed_alarms(execution: Execution) -> None:
 
 
 def _difference(known: Sequence[StepEvent], events: Sequence[StepEvent]) -> str:
-    """Say where the same schedule led to other events."""
+    """Say where the same schedule led to different events."""
     at, event = next(
         (at, one) for at, one in enumerate(known) if at >= len(events) or events[at] is not one
     )
@@ -210,13 +210,13 @@ def _difference(known: Sequence[StepEvent], events: Sequence[StepEvent]) -> str:
 
 
 def _choices_to(event: StepEvent) -> int:
-    """Return how many choices led to an event, its own included."""
+    """Return the number of choices up to an event, its own included."""
     assert event.step.choice is not None, "events are steps that a choice led to"
     return event.step.choice + 1
 
 
 def _back_up(nodes: list[Node]) -> bool:
-    """Go back to the deepest node that owes something; False when none does."""
+    """Backtrack to the deepest node with branches left; False if there is none."""
     while nodes:
         node = nodes[-1]
         done = node.branches.pop(0)

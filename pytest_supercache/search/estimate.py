@@ -1,6 +1,6 @@
-"""How many interleavings there are, estimated from the same random walks as schedules.
+"""Estimates the number of interleavings, from the same random walks as that of schedules.
 
-An interleaving with L schedules is met by a walk that ended in one of them with probability p. Let
+A walk meets an interleaving with L schedules in one of them, with probability p. Let
 it stand for 1/(p L): summed over the schedules of one interleaving p/(p L) is 1, so the mean over
 walks is the number of interleavings, whatever the choices weighed (Knuth, Math. Comp. 29, 1975, on
 the tree of schedules with its leaves shared out among equivalent ones). L is exact: the linear
@@ -15,21 +15,21 @@ from pytest_supercache.search.events import Dependence, events_of, order
 from pytest_supercache.search.orders import linear_extensions
 
 WALKS_MAX = 300
-"""So many walks are looked at: more would cost time and tell little."""
+"""The largest number of walks that are used: more would cost time and tell little."""
 
 _DIGITS_MAX = 1_000  # in binary: what a float can hold
 
 
 @dataclass(slots=True)
 class Estimate:
-    """The number of schedules, and that of interleavings while it can be told."""
+    """The numbers of schedules and, as long as it can be estimated, of interleavings."""
 
     schedules: TreeSize = field(default_factory=TreeSize)
     interleavings: TreeSize | None = field(default_factory=TreeSize)
     _dependence: Dependence = field(default_factory=Dependence)
 
     def add(self, execution: Execution, one_over_p: float) -> None:
-        """Count one walk and where it ended."""
+        """Add one walk, and the execution that it led to."""
         self.schedules.add(one_over_p)
         if self.interleavings is None or self.interleavings.walks == WALKS_MAX:
             return
@@ -40,7 +40,7 @@ class Estimate:
             self.interleavings.add(one_over_p / ways)
 
     def _ways(self, execution: Execution) -> int | None:
-        """Return how many schedules the interleaving has that a walk ended in."""
+        """Return the number of schedules of the interleaving that a walk has executed."""
         choices = execution.schedule.choices
         events, rest = events_of(execution.race, choices, self._dependence)
         if rest or len(events) < len(choices) or not execution.complete:

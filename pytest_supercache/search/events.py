@@ -1,9 +1,9 @@
-"""What a search keeps of an execution: events, and which of them happen before which.
+"""Turns executions into events, with the happens-before relation between them.
 
 An event is a step that a choice led to. Two events of one actor are ordered, and so are two
 dependent ones; what follows from that is happens-before, kept as bit masks over positions. Ticks
-are barriers: everything before one happens before it, and it before everything after. Who has begun
-and waits is no event, but it matters at a tick: time counts from the beginning.
+are barriers: everything before one happens before it, and it before everything after. That an actor
+has begun and waits is no event, but it matters at a tick: its time counts from its beginning.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,17 +17,17 @@ from pytest_supercache.core.schedule import CLOCK
 from pytest_supercache.core.trace import Step, StepId, is_unconditional
 
 EventKey = tuple[str, int, frozenset[StepId]]
-"""An event with the events that it directly depends on."""
+"""An event, with the events that it directly depends on."""
 
 TraceKey = frozenset[EventKey]
-"""An interleaving up to equivalence: all of its events."""
+"""An interleaving up to equivalence: the set of its events."""
 
 BEGUN = -1
 """Stands for an event of an actor that has begun and only waits."""
 
 
 class _Row(dict[int, bool]):
-    """Which footprints depend on one of them: found out when asked for, by its number only."""
+    """The dependence of one footprint on the others, by their numbers, computed on first use."""
 
     def __init__(self, footprints: Sequence[Footprint], own: Footprint) -> None:
         super().__init__()
@@ -40,11 +40,11 @@ class _Row(dict[int, bool]):
 
 
 _SEEN_MAX = 1_000
-"""How many footprints are known by their identity, too; code may make new ones all the time."""
+"""The number of footprints that are also known by identity; code may make new ones any time."""
 
 
 class Dependence:
-    """Footprints as small numbers, and a memory of which of them depend on each other."""
+    """Numbers footprints, and remembers which of them depend on each other."""
 
     def __init__(self) -> None:
         self._numbers: dict[Footprint, int] = {}
@@ -53,7 +53,7 @@ class Dependence:
         self._seen: dict[int, tuple[Footprint, int]] = {}  # by identity, which is found at once
 
     def number(self, footprint: Footprint) -> int:
-        """Return the number that stands for a footprint."""
+        """Return the number of a footprint."""
         seen = self._seen.get(identity(footprint))
         if seen is not None:
             return seen[1]
@@ -67,7 +67,7 @@ class Dependence:
         return number
 
     def row(self, number: int) -> Mapping[int, bool]:
-        """Return for every other footprint whether steps with the two may not be swapped."""
+        """Return, for every footprint, whether its steps are ordered with those of this one."""
         return self._rows[number]
 
 
@@ -95,9 +95,9 @@ class StepEvent:
         return self.actor == CLOCK
 
     def is_like(self, step: Step) -> bool:
-        """Say whether a step of another execution is the same, as far as that must repeat.
+        """Say whether a step of another execution is the same in all that must repeat.
 
-        It is by its signature, of which nothing is made here.
+        This compares their signatures, without making them.
         """
         own = self.step
         return (
@@ -108,7 +108,7 @@ class StepEvent:
 
 
 def order(events: list[StepEvent], start: int, dependence: Dependence) -> None:
-    """Find out for each event from ``start`` on what happens before it."""
+    """Compute, for each event from ``start`` on, the events that happen before it."""
     owns: dict[str, int] = {}  # the events of each actor
     touching: dict[int, int] = {}  # those with each footprint
     bit = 1
@@ -136,7 +136,7 @@ def order(events: list[StepEvent], start: int, dependence: Dependence) -> None:
 
 
 def _order(event: StepEvent, events: Sequence[StepEvent], left: int) -> None:
-    """Note the events ``left``, and all that happen before them, as being before an event."""
+    """Record that the events ``left``, and all that happen before them, precede an event."""
     before = direct = 0
     earlier = []
     while left:
@@ -165,8 +165,8 @@ def events_of(
 ) -> tuple[list[StepEvent], tuple[str, ...]]:
     """Return the events of a race, not yet ordered, and the choices after the last one.
 
-    Of those that are like the ``known`` ones at their place, these are returned as they are, with
-    the choices before them and the actors that had begun.
+    Events that equal the ``known`` ones at their place are returned as these objects, with
+    their choices before them and the actors that had begun.
     """
     events: list[StepEvent] = []
     counts: dict[str, int] = {}
@@ -205,12 +205,12 @@ _NOBODY: frozenset[str] = frozenset()
 
 
 def trace_key(events: Iterable[StepEvent]) -> TraceKey:
-    """Identify an interleaving: equal for schedules that differ by swapping independent steps."""
+    """Return the identity of an interleaving: equal if only independent steps are swapped."""
     return frozenset([event.key for event in events])
 
 
 def orders_of(events: Sequence[StepEvent]) -> list[Pair]:
-    """Return every two dependent events of different actors, by their names, in their order."""
+    """Return all ordered pairs of dependent events of different actors, by their names."""
     found: list[Pair] = []
     for event in events:
         if event.orders is None:
@@ -222,7 +222,7 @@ def orders_of(events: Sequence[StepEvent]) -> list[Pair]:
 
 @lru_cache(maxsize=4096)
 def positions(mask: int) -> tuple[int, ...]:
-    """Return the positions whose bits are set, from the smallest on."""
+    """Return the positions of the set bits, in ascending order."""
     found = []
     while mask:
         lowest = mask & -mask

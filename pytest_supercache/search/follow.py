@@ -1,4 +1,4 @@
-"""An order of events as a schedule: followed as far as it goes, and no further."""
+"""Follows an order of events as a schedule, as far as it can be executed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ def _never(_actor: str, _steps: Sequence[Step]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The actors of events in an order; at each tick among them, who has begun and only waits."""
+    """The actors of events in order, and for each tick the actors that only wait by then."""
 
     actors: tuple[str, ...]
     begun: tuple[frozenset[str], ...] = ()
@@ -30,11 +30,11 @@ class Order:
 
 
 class Follow:
-    """Takes the given actors in turn; whoever only has to run into its first wait comes between.
+    """Chooses the given actors in order; actors that only run into a first wait come in between.
 
     Args:
-        order: who takes steps.
-        can_wait: says of an actor whether it would only begin after some steps, and take none.
+        order: the actors that take steps.
+        can_wait: says whether an actor would only begin after these steps, and take none.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class Follow:
         self._begun: set[str] = set()
         self._asked: str | None = None
         self.is_lost = False
-        """Whether somebody could not go on when its turn had come."""
+        """Whether an actor could not go on when it was its turn."""
 
     def choose(self, choices: Choices) -> str | None:
-        """Name the next one; None when it may not go on."""
+        """Return the next actor; None if it may not go on."""
         step = choices.steps[-1] if choices.steps else None
         if choices.taken and step is not None and step.choice == choices.taken - 1:
             self._at += self._asked is not None
@@ -72,7 +72,7 @@ class Follow:
         return None
 
     def _to_begin(self, choices: Choices) -> str | None:
-        """Name somebody who has to begin before the next tick and would only wait now."""
+        """Return an actor that has to begin before the next tick, and that would only wait now."""
         ticks = self._actors[: self._at].count(CLOCK)
         waiting = self._waiting[ticks] if ticks < len(self._waiting) else ()
         for name in choices.enabled:

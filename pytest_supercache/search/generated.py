@@ -1,4 +1,4 @@
-"""Hypothesis chooses: one bounded draw per step over the actors that may go on.
+"""Lets Hypothesis choose: one bounded draw per step over the actors that may go on.
 
 One draw a step found a stale set in 8.5 executions on average where a drawn list of integers took
 54 and a state machine 79. Hypothesis keeps what it found in its database and tries it first in the
@@ -45,7 +45,7 @@ _COLLECTOR: Any = collector  # typed as if it could hold nothing
 
 
 class _Drawn:
-    """Draws at every point that has more than one way to go on, and remembers what."""
+    """Draws at every point with more than one enabled actor, and records the draws."""
 
     def __init__(self, data: st.DataObject) -> None:
         self._data = data
@@ -61,16 +61,16 @@ class _Drawn:
 
 
 def _ordered(choices: Choices) -> list[str]:
-    """Put first who goes on without a preemption: Hypothesis tends towards zero."""
+    """Sort actors so that going on without a preemption comes first: Hypothesis prefers zero."""
     return sorted(choices.enabled, key=lambda name: name != choices.last)
 
 
 class _Stopped(BaseException):
-    """Leaves Hypothesis, which would examine any other exception by asking again."""
+    """Leaves Hypothesis, which would examine any other exception by trying again."""
 
 
 class _Falsified:
-    """What Hypothesis is asked to falsify: that no schedule fails."""
+    """The claim that Hypothesis tries to falsify: that no schedule fails."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
@@ -105,14 +105,14 @@ class _Falsified:
 class Generated:
     """Search driven by Hypothesis.
 
-    The current profile counts: its database, ``derandomize``, and phases that leave out reuse. As a
+    It uses the current profile: its database, ``derandomize``, and phases without reuse. As a
     part of an example of ``@given`` the search must do the same whenever the example is tried
     again, so it has a seed then and remembers nothing.
 
     Args:
-        executions: how many examples to try at most.
-        item: under whose name examples are kept.
-        seed: repeat the choices of this seed; None: as Hypothesis decides.
+        executions: the largest number of examples.
+        item: the name under which examples are stored.
+        seed: of the choices; None: as Hypothesis decides.
         reproduce: version and blob of ``@reproduce_failure``: try nothing else.
     """
 
@@ -131,10 +131,10 @@ class Generated:
         self._reproduce = reproduce
         self._found: list[int] = []
         self.statistics = ""
-        """What ``--hypothesis-show-statistics`` shows; empty when the search was broken off."""
+        """The text for ``--hypothesis-show-statistics``; empty when the search was broken off."""
 
     def explore(self, attempt: Attempt) -> End:
-        """Let Hypothesis try schedules until one fails or it has no more examples."""
+        """Let Hypothesis try schedules until one fails, or until it has no more examples."""
         runner = _Falsified(attempt)
         profile = self._profile()
         database: Any = profile.database
@@ -159,7 +159,7 @@ class Generated:
         return End.FOUND
 
     def _profile(self) -> settings:
-        """Return the current profile with what a search needs; nesting is allowed on purpose."""
+        """Return the current profile, changed for a search; nesting is allowed on purpose."""
         current = settings.default
         assert current is not None, "Hypothesis always has a profile"
         return settings(
@@ -191,14 +191,14 @@ class Generated:
         self.statistics = describe_statistics(statistics)
 
     def remember(self, schedule: Schedule, execute: Callable[[Scheduler], Execution]) -> str:
-        """Keep a smaller schedule than the one that was found, where Hypothesis keeps its own.
+        """Store a smaller schedule than the found one in the database of Hypothesis.
 
         Args:
-            schedule: it fails like the one that was found.
+            schedule: one that fails like the found one.
             execute: runs a schedule as the search does.
 
         Returns:
-            The decorator that repeats it; empty when this Hypothesis cannot say.
+            The decorator that repeats it; empty if this version of Hypothesis cannot tell.
         """
         try:
             from hypothesis.core import encode_failure
@@ -215,7 +215,7 @@ class Generated:
 
 
 class _Followed:
-    """Follows a schedule and notes which numbers Hypothesis would have to draw for it."""
+    """Follows a schedule, and records the numbers that Hypothesis would have to draw for it."""
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
@@ -229,14 +229,14 @@ class _Followed:
 
 
 class _Repeated(Exception):  # noqa: N818 - what is hoped for
-    """The schedule of ``@reproduce_failure`` failed again."""
+    """The schedule of ``@reproduce_failure`` has failed again."""
 
 
 def _reproduced(fails: Callable[[st.DataObject], bool], version: str, blob: bytes) -> None:
-    """Try only what a blob says.
+    """Try only the example of a blob.
 
     Raises:
-        SupercacheError: it is of another version of Hypothesis, or nothing fails any more.
+        SupercacheError: it is of another version of Hypothesis, or it no longer fails.
     """
 
     def test(data: st.DataObject) -> None:
@@ -252,9 +252,9 @@ def _reproduced(fails: Callable[[st.DataObject], bool], version: str, blob: byte
 
 
 def suited(test: Any) -> None:
-    """Give a test with ``@given`` settings that suit an exploration, where it has the usual ones.
+    """Adapt the settings of a test with ``@given`` to an exploration, where they are the default.
 
-    It takes what time it takes; and which lines only failing examples run says nothing, because
+    It has no deadline; and lines that only failing examples run explain nothing, because
     these are lines of the search.
     """
     applied, usual = test._hypothesis_internal_use_settings, settings.default  # noqa: SLF001 - as its plugin does
@@ -268,11 +268,11 @@ def suited(test: Any) -> None:
 
 
 Rejected = UnsatisfiedAssumption
-"""Raised by ``assume`` and ``reject``: the example is none of those that are looked for."""
+"""Raised by ``assume`` and ``reject``: the example is not a valid one."""
 
 
 class Example:
-    """The example of ``@given`` that the calling thread tries; its body runs on others."""
+    """The example of ``@given`` that the calling thread tries; its body runs on other threads."""
 
     def __init__(self) -> None:
         self._context: Any = _current_build_context.value
@@ -280,7 +280,7 @@ class Example:
 
     @contextmanager
     def again(self) -> Iterator[None]:
-        """Let the calling thread take part; what was told once is told to nobody again."""
+        """Let the calling thread take part in the example, but report its results only once."""
         example = self._context
         told = vars(example) | {"observations": example.data.target_observations}
         with _current_build_context.with_value(example):
@@ -297,10 +297,10 @@ class Example:
 
 
 def draws(value: Any) -> bool:
-    """Say whether a value is what ``st.data()`` gives."""
+    """Say whether a value comes from ``st.data()``."""
     return isinstance(value, st.DataObject)
 
 
 def reject_example() -> None:
-    """Say that an example of ``@given`` is none of those that are looked for."""
+    """Tell Hypothesis that an example of ``@given`` is not a valid one."""
     reject()

@@ -1,4 +1,4 @@
-"""What a search has learnt about a program from its executions: the same in every one of them."""
+"""Holds what a search has learnt about a program: it is the same in every execution."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,18 +12,18 @@ from pytest_supercache.search.events import Dependence, StepEvent
 
 @dataclass(slots=True)
 class Knowledge:
-    """What earlier executions told about the program."""
+    """The knowledge that earlier executions gave about the program."""
 
     dependence: Dependence = field(default_factory=Dependence)
     firsts: dict[str, Step | Pending] = field(default_factory=dict)  # see `learn`
     waits: dict[str, WaitState] = field(default_factory=dict)  # wait objects before any step
 
     def learn(self, events: Sequence[StepEvent], known: int, execution: Execution) -> None:
-        """Note what is the same in every execution, and each actor's first step in this one.
+        """Learn what is the same in every execution, and each actor's first step in this one.
 
-        What somebody does first may depend on what its starter has seen: it is the same wherever
-        the same steps came before, so it is known of the parts of this execution. So many events
-        are ``known``, from the execution before.
+        What an actor does first may depend on what its starter has seen: it is the same wherever
+        the same steps came before, so it is known of the parts of this execution. The first
+        ``known`` events are those of the execution before.
         """
         self.waits.update(execution.waits)
         for event in events[known:]:
@@ -38,7 +38,7 @@ class Knowledge:
                 self.firsts[pending.actor] = pending
 
     def can_wait(self, actor: str, steps: Sequence[Step]) -> bool:
-        """Say whether an actor that begins after these steps takes none of its own."""
+        """Say whether an actor that begins after these steps only waits, and takes no step."""
         first = self.firsts.get(actor)
         if first is None or (first.cause and not _is_there(first.cause, steps)):
             return False

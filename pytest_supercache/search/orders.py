@@ -1,4 +1,4 @@
-"""The schedules of one interleaving: how many there are, the simplest, the most different.
+"""Orders the events of one interleaving: counts the schedules, finds simple and different ones.
 
 All are linear extensions of happens-before. Sets of events closed under it are the states of a
 dynamic program; there are few of them when there are few actors.
@@ -19,17 +19,17 @@ from pytest_supercache.core.waits import WaitState
 from pytest_supercache.search.events import StepEvent, positions
 
 STATES_MAX = 50_000
-"""Closed sets looked at before the answer is "not known"."""
+"""The number of closed sets after which a search gives up, with None."""
 
 
 def linear_extensions(events: Sequence[StepEvent]) -> int | None:
-    """Return how many schedules an interleaving has, or None when that takes too long."""
+    """Return the number of schedules of an interleaving; None if counting takes too long."""
     return _extensions(tuple(event.before for event in events))
 
 
 @lru_cache(maxsize=4096)
 def _extensions(befores: tuple[int, ...]) -> int | None:
-    """Count the orders of events, given for each the set of those before it."""
+    """Count the orders of events, given the set of predecessors of each."""
     level = {0: 1}
     seen = 0
     places = [(1 << at, before) for at, before in enumerate(befores)]
@@ -47,7 +47,7 @@ def _extensions(befores: tuple[int, ...]) -> int | None:
 
 
 def anti_order(events: Sequence[StepEvent]) -> list[int]:
-    """Return an order that reverses many independent pairs: always the latest that may come."""
+    """Return an order that reverses many independent pairs: always the latest enabled event."""
     mask = 0
     found: list[int] = []
     while len(found) < len(events):
@@ -58,7 +58,7 @@ def anti_order(events: Sequence[StepEvent]) -> list[int]:
 
 
 def fewest_preemptions(ability: "Ability", most: int | None = None) -> tuple[int, list[int]] | None:
-    """Return an order with the fewest preemptions and their number.
+    """Return an order with the fewest preemptions, and their number.
 
     A shortest path over (closed set, last actor), after Musuvathi and Qadeer (PLDI 2007), who count
     a preemption when an actor that could go on has to wait. None: that takes too long, or there are
@@ -90,9 +90,9 @@ def fewest_preemptions(ability: "Ability", most: int | None = None) -> tuple[int
 
 
 def walk_chance(ability: "Ability") -> Fraction | None:
-    """Return the chance that whoever draws evenly who goes next takes this interleaving.
+    """Return the chance that uniformly random choices execute this interleaving.
 
-    None: that takes too long, or it is not known who else could have gone.
+    None: that takes too long, or it is not known which other actors could have gone.
     """
     events = ability.events
     if any(event.lead for event in events):
@@ -122,12 +122,12 @@ def _ready(events: Sequence[StepEvent], mask: int) -> list[int]:
 
 
 class Ability:
-    """Whether an actor could take its next step after a closed set of an interleaving's events.
+    """Says whether an actor is enabled after a closed set of an interleaving's events.
 
     Args:
         events: the interleaving.
-        waiting: what actors were waiting to do in the end.
-        waits: wait objects as they were before.
+        waiting: the pending steps of actors at the end.
+        waits: the wait objects before any event.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Ability:
 
     @cached_property
     def _first(self) -> dict[str, WaitState | None]:
-        """What wait objects were before any event."""
+        """The wait objects before any event."""
         return {
             event.step.wait.object: event.step.wait_before
             for event in reversed(self.events)
@@ -159,13 +159,13 @@ class Ability:
 
     @cached_property
     def _ids(self) -> dict[StepId, int]:
-        """Where the event of each step is."""
+        """The position of the event of each step."""
         return {(e.step.actor, e.step.index): at for at, e in enumerate(self.events)}
 
     def choices(self, mask: int) -> tuple[int, list[tuple[int, bool]]]:
-        """Return how many actors could go on after a closed set, and what may come next.
+        """Return how many actors are enabled after a closed set, and which events may come next.
 
-        That is events, as bits, each with whether its actor could go on; a tick's cannot.
+        These are bits, each with whether its actor is enabled; that of a tick is not.
         """
         able, outside = 0, ~mask
         ready = []
@@ -199,7 +199,7 @@ class Ability:
         return self._can(actor, left & -left, mask)
 
     def _can(self, actor: str, coming: int, mask: int) -> bool:
-        """The same, given the event in which it would take it, as a bit: 0 if there is none."""
+        """Say the same, given the event of the actor's next step as a bit; 0: there is none."""
         if coming & self._free:
             return True
         step = self.events[coming.bit_length() - 1].step if coming else self._waiting.get(actor)

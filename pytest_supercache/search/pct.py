@@ -1,4 +1,4 @@
-"""Probabilistic concurrency testing: few preemptions, at random places, with a stated chance.
+"""Probabilistic concurrency testing: few preemptions, at random places, with a known chance.
 
 Every actor has a random priority and the highest that may go on goes on; at d-1 random steps the
 actor that is about to move falls below all others. A violation that d orderings of steps force is
@@ -18,17 +18,17 @@ from pytest_supercache.search.search import Attempt
 from pytest_supercache.search.uniform import Uniform
 
 DEPTHS = (2, 3)
-"""Few conflicts of two caches need more orderings than this: 1 of 34 classes."""
+"""The depths of runs: few conflicts of two caches need more orderings (1 of 34 classes)."""
 
 PAIRS = 4
-"""So many runs of each depth come between two uniform walks, which tell how much there is."""
+"""The number of runs of each depth between two uniform walks, which estimate the size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissBound:
-    """How likely a violation was missed at most.
+    """An upper bound of the probability that a violation was missed.
 
-    ``runs`` counts, by depth, those whose k was as large as the longest run; ``steps`` is that k.
+    ``runs`` counts, by depth, runs whose k was at least the longest run; ``steps`` is that k.
     """
 
     actors: int
@@ -45,7 +45,7 @@ class MissBound:
 
 
 def hit_bound(actors: int, steps: int, depth: int) -> float:
-    """Return 1/(n k^(d-1)): the least probability that one run meets a violation."""
+    """Return 1/(n k^(d-1)): the lowest probability that one run meets a violation."""
     return 1 / (actors * float(steps) ** (depth - 1))
 
 
@@ -53,9 +53,9 @@ class Priorities:
     """One run of PCT.
 
     Args:
-        source: where priorities and change points come from.
+        source: the generator of priorities and change points.
         depth: one more than the number of priority changes.
-        steps: changes come at one of the first so many steps.
+        steps: changes come at one of this many first steps.
     """
 
     def __init__(self, source: random.Random, depth: int, steps: int) -> None:
@@ -64,7 +64,7 @@ class Priorities:
         self.priorities: dict[str, float] = {}
 
     def choose(self, choices: Choices) -> str | None:
-        """Name the actor of the highest priority, after the change that is due at this step."""
+        """Return the actor of the highest priority, after the change that is due at this step."""
         for name in choices.enabled:  # independent numbers are as good as a permutation
             if name not in self.priorities:
                 self.priorities[name] = len(self._changes) + self._source.random()
@@ -80,11 +80,11 @@ class Priorities:
 
 
 class Pct:
-    """Tries PCT schedules of depth 2 and 3 in turn until it is ended from outside.
+    """Tries PCT schedules of depth 2 and 3 in turn, until ``attempt`` ends the search.
 
     Args:
         seed: the same seed tries the same schedules.
-        first: the choices of a run that is known already.
+        first: the choices of a run that is already known.
     """
 
     def __init__(self, seed: int, first: tuple[str, ...]) -> None:
@@ -94,15 +94,15 @@ class Pct:
         self._steps = max(len(first), 1)
         self._runs = dict.fromkeys(DEPTHS, 0)
         self.size = self._uniform.size
-        """How much there is, as far as the uniform walks can tell."""
+        """The size of the search space, as the uniform walks estimate it."""
 
     @property
     def bound(self) -> MissBound:
-        """What the runs so far prove."""
+        """The bound that the runs so far prove."""
         return MissBound(actors=max(len(self._actors), 1), steps=self._steps, runs=dict(self._runs))
 
     def explore(self, attempt: Attempt) -> End:
-        """Try schedules for ever."""
+        """Try schedules without end."""
         while True:
             self._learn(self._uniform.walk(attempt))
             for _ in range(PAIRS):

@@ -1,6 +1,6 @@
-"""Which orders an execution could have had instead: races, and whether they can be reversed.
+"""Finds the races of an execution, and the orders that reverse them.
 
-Everything is decided from what was recorded. Could the later step have been taken before the
+All is decided from what was recorded. Could the later step have been taken before the
 earlier one? Its wait objects are pure values, so their guards are evaluated by replaying recorded
 operations on them; user code is never run for that.
 """
@@ -20,7 +20,7 @@ from pytest_supercache.search.wakeup import Sequel
 
 @dataclass(slots=True)
 class _Late:
-    """A step that might have come earlier: one that was taken, or one that never could be."""
+    """A step that might have come earlier: one that was taken, or one that stayed blocked."""
 
     at: int
     actor: str
@@ -31,13 +31,13 @@ class _Late:
 
     @property
     def guard(self) -> Wait | None:
-        """The wait object that can keep it waiting."""
+        """The wait object that can block it."""
         wait = self.step.wait
         return wait if wait is not None and wait.is_guarded_by_object else None
 
     @property
     def reasons(self) -> int:
-        """The events that it may race with: all before it if any of them can make it wait."""
+        """The events that it may race with: all before it if any of them can block it."""
         if self.guard is None:
             return self.direct
         return (1 << self.at) - 1 if self.before is None else self.before
@@ -47,9 +47,9 @@ class Races:
     """The races of one execution.
 
     Args:
-        events: what was recorded, ordered.
+        events: the recorded ones, ordered.
         base: events before this position are fixed.
-        blocked: what actors were waiting to do at the end.
+        blocked: the pending steps of actors at the end.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Races:
 
     @cached_property
     def _after(self) -> list[int]:
-        """For each event, all that happen after it."""
+        """For each event, the events that happen after it."""
         after = [0] * len(self._events)
         for at, event in enumerate(self._events):
             for earlier in positions(event.before):
@@ -88,7 +88,7 @@ class Races:
 
     @cached_property
     def _ids(self) -> dict[StepId, int]:
-        """Where the event of each step is."""
+        """The position of the event of each step."""
         return {(e.step.actor, e.step.index): at for at, e in enumerate(self._events)}
 
     @cached_property
@@ -101,7 +101,7 @@ class Races:
         return setters
 
     def reversals(self) -> Iterator[tuple[int, Sequel]]:
-        """Yield the position of each earlier step with the steps to take in its place."""
+        """Yield the position of each earlier step, with the steps to take in its place."""
         for at in range(self._base + 1, len(self._events)):
             event = self._events[at]
             if event.actor != CLOCK:
@@ -115,7 +115,7 @@ class Races:
                     yield early, self._sequel(early, late.actor, number)
 
     def _sequel(self, early: int, actor: str, footprint: int) -> Sequel:
-        """Return what may come in place of an earlier step: all that does not happen after it."""
+        """Return the steps to take in place of an earlier one: all that do not happen after it."""
         bit = 1 << early
         sequel = [
             (event.actor, event.footprint)
@@ -126,7 +126,7 @@ class Races:
         return sequel
 
     def _partners(self, event: StepEvent, at: int) -> Iterable[int]:
-        """Return the earlier steps that one at ``at`` races with and could be taken before."""
+        """Return the earlier steps that the one at ``at`` races with and could precede."""
         if not event.is_free:
             return self._reversible(
                 _Late(at, event.actor, event.footprint, event.before, event.direct, event.step)
@@ -135,7 +135,7 @@ class Races:
         return positions(races)[::-1] if races else ()
 
     def _reversible(self, late: _Late) -> Iterator[int]:
-        """Yield the earlier steps that one which may be held back could be taken before."""
+        """Yield the earlier steps that ``late``, which may be blocked, could precede."""
         depends = self._dependence.row(late.footprint)
         for at in reversed(positions(late.reasons >> self._base << self._base)):
             early = self._events[at]
@@ -149,7 +149,7 @@ class Races:
     def _is_reversible(self, late: _Late, at: int) -> bool:
         """Say whether ``late`` could be taken before the event at ``at``, on which it depends.
 
-        Nothing may come between them, unless it is this event that made ``late`` wait.
+        No event may come between them, unless it is this one that has blocked ``late``.
         """
         adjacent = late.before is not None and not self._after[at] & late.before
         if not adjacent and late.guard is None:
@@ -162,12 +162,12 @@ class Races:
         return adjacent or self._is_disabled_by(late, at)
 
     def _not_after(self, at: int) -> int:
-        """The later events that do not depend on the one at ``at``."""
+        """Return the later events that do not depend on the one at ``at``."""
         later = ((1 << len(self._events)) - 1) & ~((2 << at) - 1)
         return later & ~self._after[at]
 
     def _could_run(self, late: _Late, at: int, kept: int) -> bool:
-        """Say whether ``late`` could be taken after the events before ``at`` and those ``kept``."""
+        """Say whether ``late`` is enabled after the events before ``at`` and those in ``kept``."""
         step = late.step
         if step.cause is not None and not self._is_there(step.cause, at, kept):
             return False
@@ -186,7 +186,7 @@ class Races:
         )
 
     def _is_set(self, flag: str, at: int, kept: int) -> bool:
-        """Say whether a flag is set after the events before ``at`` and those ``kept``."""
+        """Say whether a flag is set after the events before ``at`` and those in ``kept``."""
         if self._initial_waits.get(flag) == SET:
             return True
         setters = self._setters.get(flag, 0)
@@ -201,7 +201,7 @@ class Races:
         return any(event.is_tick and event.step.time >= deadline for event in earlier)
 
     def _is_news(self, late: _Late, at: int, kept: int) -> bool:
-        """Say whether something that a condition reads was written since it was last checked."""
+        """Say whether something that a condition reads was written since its last check."""
         taken = self._own.get(late.actor, 0) & ((1 << late.at) - 1)
         seen = (((1 << at) - 1) | kept) & ~((1 << taken.bit_length()) - 1)
         reads = late.step.footprint.reads
@@ -211,14 +211,14 @@ class Races:
         return any(touches(step.footprint.writes, reads) and not step.futile for step in steps)
 
     def _is_disabled_by(self, late: _Late, at: int) -> bool:
-        """Say whether the event at ``at`` is what made ``late`` wait."""
+        """Say whether the event at ``at`` has blocked ``late``."""
         guard, step = late.guard, self._events[at].step
         if guard is None or step.wait is None or step.wait.object != guard.object:
             return False
         return step.wait_after is not None and not step.wait_after.allows(late.actor, guard.verb)
 
     def _state(self, name: str, at: int, kept: int) -> WaitState | None:
-        """Return a wait object's value after the events before ``at`` and those ``kept``."""
+        """Return a wait object's value after the events before ``at`` and those in ``kept``."""
         for z in reversed(positions(kept & ~((1 << at) - 1))):
             step = self._events[z].step
             if step.wait is not None and step.wait.object == name and step.wait_after is not None:

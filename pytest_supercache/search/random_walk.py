@@ -1,4 +1,4 @@
-"""Random schedules: at every point each actor that may go on is as likely as the others."""
+"""Draws random schedules: at every point all enabled actors are equally likely."""
 
 import random
 
@@ -9,28 +9,28 @@ from pytest_supercache.search.search import Attempt
 
 
 class FreeChoice:
-    """Chooses anybody who may go on."""
+    """Chooses an enabled actor at random."""
 
     def __init__(self, source: random.Random) -> None:
         self._source = source
         self.one_over_p = 1.0  # of the whole walk so far
 
     def choose(self, choices: Choices) -> str | None:
-        """Name one of them."""
+        """Return one of the enabled actors."""
         self.one_over_p *= len(choices.enabled)
         return self._source.choice(choices.enabled)
 
 
 class RandomWalk:
-    """Tries random schedules until it is ended from outside. It can never exhaust anything."""
+    """Tries random schedules until ``attempt`` ends the search; it never exhausts them."""
 
     def __init__(self, seed: int) -> None:
         self._source = random.Random(seed)
         self.size = Estimate()
-        """How much there is, as far as the walks can tell."""
+        """The size of the search space, as the walks estimate it."""
 
     def explore(self, attempt: Attempt) -> End:
-        """Try schedules for ever; the same seed tries the same ones."""
+        """Try schedules without end; the same seed tries the same ones."""
         while True:
             walk = FreeChoice(random.Random(self._source.getrandbits(64)))
             self.size.add(attempt(walk), walk.one_over_p)

@@ -1,4 +1,4 @@
-"""One recorded schedule again, exactly, or an error that says where it no longer fits."""
+"""Replays one recorded schedule exactly, or says where it no longer fits."""
 
 from pytest_supercache.core.errors import ReplayDivergedError
 from pytest_supercache.core.schedule import Choices, Schedule
@@ -11,10 +11,10 @@ class Replay:
         self._choices = schedule.choices
 
     def choose(self, choices: Choices) -> str | None:
-        """Name the recorded actor.
+        """Return the recorded actor.
 
         Raises:
-            ReplayDivergedError: that actor may not go on here, or the recording is too short.
+            ReplayDivergedError: that actor is not enabled here, or the recording is too short.
         """
         if choices.taken >= len(self._choices):
             raise ReplayDivergedError(

@@ -1,4 +1,4 @@
-"""What every search is: a loop of its own that tries schedules until it ends or is ended."""
+"""Defines what a search is: a loop that tries schedules until it ends or is ended."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -8,7 +8,7 @@ from pytest_supercache.core.schedule import Scheduler
 from pytest_supercache.core.verdict import End
 
 Attempt = Callable[[Scheduler], Execution]
-"""Run one execution under a scheduler. Raises :class:`SearchEnded` when the search must stop."""
+"""Runs one execution under a scheduler. Raises :class:`SearchEnded` when the search must stop."""
 
 
 class SearchEnded(Exception):  # noqa: N818 - not an error: the caller has what it wants
@@ -23,5 +23,5 @@ class Search(Protocol):
     """A search strategy."""
 
     def explore(self, attempt: Attempt) -> End:
-        """Try schedules; EXHAUSTED may be returned only when none is left untried."""
+        """Try schedules; return EXHAUSTED only if none is left untried."""
         ...

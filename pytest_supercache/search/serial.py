@@ -1,4 +1,4 @@
-"""Users take turns: the serial orders that tell a conflict from a bug that needs no concurrency."""
+"""Runs users serially: these orders tell a conflict from a bug without concurrency."""
 
 import random
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from itertools import islice, permutations
 from pytest_supercache.core.schedule import CLOCK, CUT_CLOCK, LOOP_CALLS, Choices, is_fault
 
 ORDERS_MAX = 120
-"""All orders of up to five users; of more, a sample."""
+"""The largest number of orders: all orders of up to five users; of more, a sample."""
 
 
 SLEEPS_MAX = 50
-"""So often a user sleeps in one operation before others go on."""
+"""How often a user sleeps in one operation before other users go on."""
 
 MESSAGES = "messages@"
 
@@ -19,7 +19,7 @@ MESSAGES = "messages@"
 class Serial:
     """Runs users to completion in the given order.
 
-    A user that cannot go on lets the threads run that it has started, then those of the system,
+    A user that is blocked lets the threads run that it has started, then those of the system,
     then the event loop that threads have handed something to, and then yields to the next. Messages
     are delivered and threads run after each operation, messages also before the clock moves, which
     it does rather than that a user yields who sleeps, or waits for the next unit of a cut clock.
@@ -36,7 +36,7 @@ class Serial:
         self._slept = 0  # moves of the clock since its operation began
 
     def choose(self, choices: Choices) -> str | None:
-        """Name who goes on when users take turns."""
+        """Return the actor that goes on in a serial run."""
         self._ended += choices.resting and choices.last in self._order
         is_early = self._ended < self._faults_after
         usual = [name for name in choices.enabled if not (is_early and is_fault(name))]
@@ -60,7 +60,7 @@ class Serial:
         return enabled[0]
 
     def _goes_on(self, acting: str, enabled: tuple[str, ...]) -> str | None:
-        """Name who goes on inside a user's operation."""
+        """Return the actor that goes on inside a user's operation."""
         if acting in enabled:
             return acting
         started = [name for name in enabled if "/" in name and not is_fault(name)]

@@ -1,4 +1,4 @@
-"""Schedules as traffic makes them: every step takes its time, and whoever is ready first goes on.
+"""Schedules like those of real traffic: steps take time, and the first ready actor goes on.
 
 Not a search: its runs are a sample of what happens under stated latencies (core/odds.py), which is
 what odds are made of. Every draw belongs to a run, an actor and a kind of latency, so that variants
@@ -20,7 +20,7 @@ _ROUND_TRIPS = frozenset(_BY_PLACE)
 
 
 def latency_of(kind: str, footprint: Footprint) -> str:
-    """Name the latency that a step has, by its kind or else by the places that it touches."""
+    """Return the latency of a step: by its kind, or else by the places that it touches."""
     named = _BY_KIND.get(kind)
     if named is not None:
         return named
@@ -32,7 +32,7 @@ def latency_of(kind: str, footprint: Footprint) -> str:
 
 
 class Traffic:
-    """One run; the same seed and number give the same one.
+    """One run of traffic; the same seed and number give the same one.
 
     A command takes effect in the middle of its round trip; a quick way there says nothing of the
     way back, so each is half of a draw of its own. The first step of each user is anywhere
@@ -52,11 +52,11 @@ class Traffic:
         self._is_new = True
 
     def start(self, flow: Flow) -> None:
-        """Begin with a race."""
+        """Begin a race."""
         self._flow = flow
 
     def choose(self, choices: Choices) -> str | None:
-        """Name whoever is ready first, and let time pass until then."""
+        """Return the actor that is ready first, and let time pass until then."""
         flow = self._flow
         assert flow is not None, "a race begins before anybody is chosen"
         for step in flow.upcoming():
@@ -76,20 +76,20 @@ class Traffic:
         return first
 
     def _look_back(self, actor: str, steps: Sequence[Step]) -> None:
-        """Let the answer take its way to a step that nobody could foresee: an actor's first one."""
+        """Draw the way back of the answer to an actor's first step, which could not be foreseen."""
         was_start = self._known.get(actor, (0, ""))[1] == "start"
         if was_start and steps and steps[-1].actor == actor:
             self._trip(actor, latency_of(steps[-1].kind, steps[-1].footprint))
 
     def _instant(self, step: Upcoming, now: float) -> float:
-        """Return when a step will be ready to take effect that is announced now."""
+        """Return when a step that is announced now will be ready to take effect."""
         if is_fault(step.actor) or (self._is_new and step.kind == "start"):
             return self._draw(step.actor, "start") * self._simulation.within
         begun = now + self._way_back.pop(step.actor, 0.0)
         return begun + self._trip(step.actor, latency_of(step.kind, step.footprint))
 
     def _trip(self, actor: str, name: str) -> float:
-        """Draw how long a step takes; return how long until it takes effect."""
+        """Draw the duration of a step; return the part of it until the step takes effect."""
         latency = self._of(name)
         seconds = latency.at(self._draw(actor, name))
         if name not in _ROUND_TRIPS:

@@ -1,4 +1,4 @@
-"""Schedules drawn so that each is as likely as any other, not each choice.
+"""Draws schedules so that all are equally likely, rather than all choices.
 
 An actor is drawn with the weight of the steps it has left (the idea of SURW: Zhao et al., ASPLOS
 2025). For straight programs that makes every merge equally likely. How many steps an actor takes is
@@ -17,7 +17,7 @@ from pytest_supercache.search.search import Attempt
 
 
 class _Walk:
-    """Draws by what is left; whoever is unknown, or has outlived its estimate, has one step."""
+    """Draws by the steps left; an actor that is unknown, or past its estimate, has one step."""
 
     def __init__(self, source: random.Random, expected: Mapping[str, float]) -> None:
         self._source = source
@@ -34,11 +34,11 @@ class _Walk:
 
 
 class Uniform:
-    """Tries schedules uniformly until it is ended from outside. It can never exhaust anything.
+    """Tries schedules uniformly until ``attempt`` ends the search; it never exhausts them.
 
     Args:
         seed: the same seed tries the same schedules.
-        first: the choices of a run that is known already.
+        first: the choices of a run that is already known.
     """
 
     def __init__(self, seed: int, first: tuple[str, ...]) -> None:
@@ -46,15 +46,15 @@ class Uniform:
         self._taken = Counter(first)
         self._runs = 1
         self.size = Estimate()
-        """How much there is, as far as the walks can tell."""
+        """The size of the search space, as the walks estimate it."""
 
     def explore(self, attempt: Attempt) -> End:
-        """Try schedules for ever."""
+        """Try schedules without end."""
         while True:
             self.walk(attempt)
 
     def walk(self, attempt: Attempt) -> Execution:
-        """Try one schedule, and learn from it how many steps everybody takes."""
+        """Try one schedule, and learn from it how many steps each actor takes."""
         expected = {name: count / self._runs for name, count in self._taken.items()}
         walk = _Walk(random.Random(self._source.getrandbits(64)), expected)
         execution = attempt(walk)

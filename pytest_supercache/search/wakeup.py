@@ -1,4 +1,4 @@
-"""Wakeup trees: which continuations a node still owes, without owing any twice.
+"""Wakeup trees: the continuations that a node still has to explore, each only once.
 
 Abdulla, Aronsson, Jonsson and Sagonas, "Source sets" (JACM 2017), section 5. A tree is an ordered
 list of branches; each branch is one step, known by its actor and its footprint, and the branches
@@ -15,7 +15,7 @@ Sequel = list[tuple[str, int]]
 
 @dataclass(slots=True)
 class Branch:
-    """One step that a node owes, and what follows it."""
+    """One step that a node has to explore, with its continuations."""
 
     actor: str
     footprint: int

@@ -1,7 +1,7 @@
-"""One run of the exhaustive search: a known way is repeated, then a new one is taken.
+"""Walks the exhaustive search through one run: a known path is repeated, then extended.
 
-The walk is the scheduler of that run. It makes the nodes of the path as it goes, and whatever
-cannot be if the steps touch no more than they declare is an alarm.
+The walk is the scheduler of that run. It makes the nodes of the path as it goes, and raises an
+alarm at anything that is impossible if the steps touch no more than they declare.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ from pytest_supercache.search.wakeup import Branch
 
 
 class ReductionAlarm(Exception):  # noqa: N818 - a change of plan, not an error
-    """Something that cannot be when the steps touch no more than they declare."""
+    """Something happened that is impossible if the steps touch no more than they declare."""
 
 
 Place = tuple[int, frozenset[str]]
-"""After so many events, while these have begun and only wait."""
+"""A number of events that have happened, and the actors that have begun and only wait."""
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """Where a search begins: choices, so many events, and who only waits after them."""
+    """Where a search begins: its choices, the number of events, and the actors that only wait."""
 
     choices: tuple[str, ...] = ()
     events: int = 0
@@ -40,7 +40,7 @@ class Root:
 
 
 class SystematicWalk:
-    """Repeats a script of choices, then goes where the path has not been yet."""
+    """Repeats a script of choices, then extends the path."""
 
     def __init__(
         self, script: tuple[str, ...], nodes: list[Node], root: Root, knowledge: Knowledge
@@ -57,7 +57,7 @@ class SystematicWalk:
         self.is_impossible = False  # the clock cannot move where the script says so
 
     def choose(self, choices: Choices) -> str | None:
-        """Name who goes on; seldom asked about the script, see :class:`Scheduler`."""
+        """Return the next actor; rarely called within the script, see :class:`Scheduler`."""
         taken = choices.taken
         self._offered[taken] = choices.enabled
         if taken >= len(self.script):
@@ -86,7 +86,7 @@ class SystematicWalk:
             self._close(_step_of(last, execution.steps))
 
     def early(self, execution: Execution) -> dict[Place, bool]:
-        """Say of every place that the run came to whether the clock could move early there."""
+        """Return, for each place of the run, whether the clock could move early there."""
         found: dict[Place, bool] = {}
         places = _places(execution.schedule.choices, execution.steps)
         for at, place in enumerate(places):
@@ -94,14 +94,14 @@ class SystematicWalk:
         return found
 
     def _may_tick_early(self, choices: Choices) -> bool:
-        """Say whether the clock, with which every root but the first ends, may be chosen there."""
+        """Say whether the clock, which ends every root but the first, may move early here."""
         *_, here = _places(self.script[: choices.taken], choices.steps)
         if here != (self._root.events, self._root.begun):
             raise ReductionAlarm("what somebody does first depends on what nobody declared")
         return _is_early(choices.enabled)
 
     def _close(self, step: Step | None) -> None:
-        """Learn what the last node's step was; without one it was no node."""
+        """Learn the step of the last node; drop the node if its choice led to no step."""
         self._is_open = False
         node = self._nodes[-1]
         branch = node.branches[0]
@@ -158,7 +158,7 @@ class SystematicWalk:
         return Node(sleep, taken.then)
 
     def _choice(self, node: Node, choices: Choices) -> str | None:
-        """Choose freely: without a preemption if that can be."""
+        """Choose an actor freely, without a preemption if possible."""
         last = choices.last
         if last in choices.enabled and last not in node.sleep:  # it has begun
             return last
@@ -175,7 +175,7 @@ class SystematicWalk:
 
 
 def _step_of(choice: int, steps: Sequence[Step]) -> Step | None:
-    """Return the step that the last choice, of this number, led to; None: it led to none."""
+    """Return the step that choice number ``choice``, the last one, led to; None: none."""
     for step in reversed(steps):
         if step.choice is not None:
             return step if step.choice == choice else None
@@ -183,12 +183,12 @@ def _step_of(choice: int, steps: Sequence[Step]) -> Step | None:
 
 
 def _is_early(enabled: tuple[str, ...]) -> bool:
-    """Say whether the clock may move although somebody could go on."""
+    """Say whether the clock may move although an actor is enabled."""
     return CLOCK in enabled and len(enabled) > 1
 
 
 def _places(choices: Sequence[str], steps: Sequence[Step]) -> Iterator[Place]:
-    """Yield where a run stands before each of its choices and after the last one."""
+    """Yield the place of a run before each of its choices and after the last one."""
     fruitful = {step.choice for step in steps}
     events = 0
     waiting: set[str] = set()
