@@ -1,4 +1,4 @@
-"""``answers``: every operation is answered, and no answer is an exception nobody expects."""
+"""``answers``: every operation is answered, and no answer is an unexpected exception."""
 
 from pytest_supercache.core.execution import Execution
 from pytest_supercache.core.fault import is_injected
@@ -57,7 +57,7 @@ def _named(kind: str, key: str | None) -> str:
 
 
 def _is_expected(execution: Execution, key: str, error: BaseException) -> bool:
-    """Say whether a step of the scenario states this error for this key."""
+    """Say whether a step of the scenario expects this error for this key."""
     return any(
         operation.error_expected and operation.key == key and type(operation.error) is type(error)
         for operation in execution.history

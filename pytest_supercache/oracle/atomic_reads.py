@@ -1,4 +1,4 @@
-"""``read_atomic``: whoever sees one change of a transaction sees all of them.
+"""``read_atomic``: a read that shows one change of a transaction shows all of them.
 
 Definition: no operation shows key 1 at the version of a transaction and key 2 older than what that
 transaction wrote (Bailis et al., "Scalable Atomic Visibility with RAMP Transactions", SIGMOD 2014:
@@ -17,10 +17,10 @@ from pytest_supercache.oracle.guarantee import Guarantee, NeverJudgedError, NotJ
 from pytest_supercache.oracle.observed import Observed, Sight
 
 WAYS_MAX = 4096
-"""How many ways to understand one read set are tried; with more it is not judged."""
+"""The largest number of ways to understand one read set; with more it is not judged."""
 
 Transaction = Mapping[str, int]
-"""What was committed in one step: key -> version."""
+"""The changes that were committed in one step: key -> version."""
 
 
 def _find_fractured(execution: Execution) -> Violation | None:
@@ -44,7 +44,7 @@ def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
 
 
 def _nobody_looks_at_several(observed: Observed) -> bool:
-    """Say whether every operation came to an answer: an error may hide a read set."""
+    """Say whether every operation was answered: an error may hide a read set."""
     return all(op.returned and op.error is None for op in observed.history)
 
 
@@ -86,7 +86,7 @@ def _fractured(
 def _torn(
     way: tuple[tuple[Sight, int], ...], transactions: list[Transaction]
 ) -> tuple[Sight, Sight] | None:
-    """Return what shows a transaction and what misses it."""
+    """Return the sight that shows a transaction and the one that misses it."""
     for new, version in way:
         for transaction in transactions:
             if transaction.get(new.key) != version:

@@ -1,7 +1,7 @@
-"""The conflict classes: what each is, how users notice, what helps for now and what mends it.
+"""Lists the conflict classes: the symptom, the usual workaround and the fix of each.
 
-One table for the failure text, the command line, the reports and the page docs/conflicts.md. After
-the catalogue of the project's research: operators' papers and reports of published libraries.
+One table for the failure text, the command line, the reports and the page docs/conflicts.md. It
+follows the catalogue of the project's research: operators' papers, reports of published libraries.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictClass:
-    """One class; ``removes`` says whether the usual workaround ends it or only lowers the odds.
+    """One class; ``removes``: the usual workaround ends it, rather than only lowering the odds.
 
     The workaround is empty where none is known.
     """
@@ -232,6 +232,6 @@ FAMILIES = frozenset(each.family for each in CATALOGUE.values() if each.family i
 
 
 def fits(slug: str, stated: str) -> bool:
-    """Say whether a conflict of class ``slug`` is of the class or the family that was stated."""
+    """Say whether a conflict of class ``slug`` is of the stated class or family."""
     known = CATALOGUE.get(slug)
     return slug == stated or (known is not None and known.family == stated)

@@ -1,6 +1,6 @@
-"""What forces a violation: the fewest orders of two steps that lead to it whatever else happens.
+"""Finds what forces a violation: the fewest orders of two steps that always lead to it.
 
-An order "a before b" holds b back until a has been: it is kept by every interleaving that does not
+An order "a before b" blocks b until a has been: it is kept by every interleaving that does not
 take b before a, also by one in which b never comes. A set of orders forces a violation when every
 interleaving that keeps all of them fails. So the size of a smallest set is the depth of the bug in
 the sense of PCT (Burckhardt et al., ASPLOS 2010). Interleavings are bits of an integer, so that
@@ -28,21 +28,21 @@ class Causes:
     sets: tuple[Cause, ...]
     is_complete: bool
     passing: tuple[Pair, ...] = ()
-    """What is the other way round in the nearest interleaving that passes."""
+    """The orders that are reversed in the nearest interleaving that passes."""
 
 
 @dataclass(slots=True)
 class Evidence:
-    """The interleavings that were executed, by the orders that they have."""
+    """The interleavings that were executed, by the orders of steps in them."""
 
     size: int = 0
     failing: int = 0
     orders: dict[Pair, int] = field(default_factory=dict)
     schedules: dict[int, Schedule] = field(default_factory=dict)
-    """Of those that can be executed again, a schedule of each."""
+    """A schedule of each interleaving that can be executed again."""
 
     def add(self, pairs: Iterable[Pair], *, fails: bool, schedule: Schedule | None = None) -> None:
-        """Note one interleaving; more than :data:`INTERLEAVINGS_MAX` are not kept."""
+        """Add one interleaving; more than :data:`INTERLEAVINGS_MAX` are not kept."""
         if self.size >= INTERLEAVINGS_MAX:
             return
         bit = 1 << self.size
@@ -98,12 +98,12 @@ def _cause(pairs: tuple[Pair, ...], witness: Sequence[Pair], *, is_fewest: bool)
 
 
 def _kept(evidence: Evidence, pair: Pair) -> int:
-    """Return the interleavings that keep an order: those that do not have it the other way."""
+    """Return the interleavings that keep an order: those without the reversed order."""
     return evidence.all & ~evidence.orders.get((pair[1], pair[0]), 0)
 
 
 def _never_both(evidence: Evidence, witness: Sequence[Pair]) -> list[Pair]:
-    """Return the orders that a failing interleaving keeps because its second step never comes."""
+    """Return the orders that a failing interleaving keeps because the second step never comes."""
     having = evidence.failing
     for pair in witness:
         having &= evidence.orders.get(pair, 0)
@@ -117,7 +117,7 @@ def _never_both(evidence: Evidence, witness: Sequence[Pair]) -> list[Pair]:
 
 
 def _candidates(evidence: Evidence, witness: Sequence[Pair]) -> list[tuple[Pair, int]]:
-    """Return the orders that some interleaving does not keep, one of each kind."""
+    """Return the orders that not every interleaving keeps, one of each kind."""
     seen: set[int] = set()
     found = []
     for pair in witness:
@@ -131,9 +131,9 @@ def _candidates(evidence: Evidence, witness: Sequence[Pair]) -> list[tuple[Pair,
 def _first(
     candidates: Sequence[tuple[Pair, int]], size: int, within: int, passing: int
 ) -> tuple[tuple[Pair, ...], int] | None:
-    """Return the first set of so many orders that some interleaving keeps, but no passing one.
+    """Return the first set of ``size`` orders that some interleaving keeps, but no passing one.
 
-    With it, the interleavings that keep it.
+    Also return the interleavings that keep it.
     """
     if size == 1:
         for pair, kept in candidates:
@@ -152,7 +152,7 @@ def _first(
 def _irreducible(
     evidence: Evidence, candidates: Sequence[tuple[Pair, int]]
 ) -> tuple[tuple[Pair, ...], int]:
-    """Leave out one order after the other as long as the rest still forces."""
+    """Remove one order after the other while the rest still forces the violation."""
     kept = list(candidates)
     for each in list(candidates):
         fewer = [other for other in kept if other is not each]
@@ -180,9 +180,9 @@ def _orders_of(evidence: Evidence, interleavings: int) -> list[Pair]:
 def nearest(
     evidence: Evidence, witness: Sequence[Pair]
 ) -> tuple[tuple[Pair, ...], Schedule | None]:
-    """Return what is the other way round in the passing interleaving that is most like it.
+    """Return the orders that are reversed in the passing interleaving most like the failing one.
 
-    And a schedule of that interleaving, if it is known.
+    Also return a schedule of that interleaving, if one is known.
     """
     others: list[int] = []  # for each order, the interleavings that do not have it
     turned: list[int] = []  # of these, the ones that have it the other way round
@@ -199,7 +199,7 @@ def nearest(
 
 
 def _in_fewest(interleavings: int, masks: Iterable[int]) -> int:
-    """Return those of some interleavings that are in the fewest masks: all are counted at once."""
+    """Return the interleavings that are in the fewest masks; they are counted all at once."""
     planes: list[int] = []  # for each interleaving a number, its lowest digits in the first plane
     for mask in masks:
         carry = mask

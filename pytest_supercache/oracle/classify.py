@@ -1,6 +1,6 @@
-"""Which conflict it is: the first row that fits, from the failing execution alone.
+"""Names the conflict class: the first row that fits, from the failing execution alone.
 
-The rows are those of docs/conflicts.md, in that order. What fits none is
+The rows are those of docs/conflicts.md, in that order. A violation that fits none is
 ``unclassified``, which is an honest answer.
 """
 
@@ -35,11 +35,11 @@ _BY_GUARANTEE = {
 NAMED_BY_GUARANTEE = frozenset(
     {*_BY_GUARANTEE.values(), "dirty-fill", "stampede", "aligned-expiry"}
 )
-"""Classes that are read from the guarantee; ``resurrection`` can be read from steps as well."""
+"""Classes that follow from the guarantee; ``resurrection`` may also follow from steps."""
 
 
 def classify(execution: Execution, violation: Violation) -> Classified:
-    """Name the conflict behind a violation."""
+    """Return the class of the conflict behind a violation."""
     if violation.guarantee == "answers":
         return Classified(slug=_without_answer(execution))
     if violation.guarantee == "max_loads":
@@ -59,12 +59,12 @@ def classify(execution: Execution, violation: Violation) -> Classified:
 
 
 def layer_role(classified: Classified) -> str:
-    """Name the layer that went wrong, without its node."""
+    """Return the layer that went wrong, without its node."""
     return layer_of(classified.place) if classified.place is not None else "none"
 
 
 def _read_in_the_race(execution: Execution, violation: Violation) -> bool:
-    """Say whether a user was shown it, rather than somebody who looked afterwards."""
+    """Say whether a user was shown the value, rather than a probe after the race."""
     read = violation.evidence.get("read")
     return any(
         operation.phase == RACE and operation.user == violation.user
@@ -74,7 +74,7 @@ def _read_in_the_race(execution: Execution, violation: Violation) -> bool:
 
 
 def _shown_by(execution: Execution, violation: Violation) -> str | None:
-    """Return the layer from which the answer came that breaks a guarantee."""
+    """Return the layer that gave the answer that breaks a guarantee."""
     if violation.key is None:
         return None
     wanted = violation.evidence.get("read", violation.evidence.get("then"))
@@ -107,7 +107,7 @@ def _without_answer(execution: Execution) -> str:
 
 
 def _is_cycle(blocked: Iterable[Pending], execution: Execution) -> bool:
-    """Say whether each of those who wait, waits for another one of them."""
+    """Say whether the waits form a cycle: each blocked actor waits for another blocked one."""
     names = {pending.actor for pending in blocked}
     states: dict[str, WaitState] = {}
     for step in execution.race:
@@ -117,7 +117,7 @@ def _is_cycle(blocked: Iterable[Pending], execution: Execution) -> bool:
 
 
 def _awaited(wait: Wait | None, states: dict[str, WaitState]) -> set[str]:
-    """Return who could end a wait: who holds the lock, is to end, or runs in the pool."""
+    """Return the actors that could end a wait: lock holders, awaited actors, jobs in the pool."""
     if wait is None:
         return set()
     actors = {
@@ -141,7 +141,7 @@ def _moves_time(step: Step) -> bool:
 
 
 def _both_expired(execution: Execution, key: str | None) -> bool:
-    """Say whether the entry had a time to live and time has passed."""
+    """Say whether the entry had a time to live, and time has passed."""
     has_ttl = key is None or any(
         resource.partition(":")[2].endswith(key) for resource in execution.expiring
     )
@@ -149,7 +149,7 @@ def _both_expired(execution: Execution, key: str | None) -> bool:
 
 
 def _lease_expired(scene: StaleRead) -> Classified | None:
-    """The holder of a lock that ran out writes after somebody else has taken it."""
+    """Return ``lease-expired`` if the holder of an expired lock writes after another took it."""
     race = scene.execution.race
     ticks = [at for at, step in enumerate(race) if _moves_time(step)]
     for lock in scene.execution.expiring:
@@ -170,9 +170,9 @@ def _lease_expired(scene: StaleRead) -> Classified | None:
 
 
 def _is_data(scene: StaleRead, resource: str, sets: list[tuple[int, Step]]) -> bool:
-    """Say whether an entry with a time to live is no lock: it is the key's, or somebody missed it.
+    """Say whether an entry with a TTL is no lock: it is the key's own, or a look-up missed it.
 
-    Who takes a lock does not look it up before.
+    An actor that takes a lock does not look it up before.
     """
     place, _, name = resource.partition(":")
     if name == scene.key:
@@ -211,7 +211,7 @@ def _writes_after(scene: StaleRead, actor: str, lock: str, at: int) -> Act | Non
 
 
 def _lost_update(acts: list[Act]) -> Classified | None:
-    """Two look up one value and both store what they made of it; there is no origin."""
+    """Return ``cached-rmw`` if, without an origin, two actors store results of one value."""
     if any(act.role in {Role.LOAD, Role.COMMIT} for act in acts):
         return None
     for last in (act for act in acts if act.role is Role.STORE):
@@ -232,7 +232,7 @@ def _lost_update(acts: list[Act]) -> Classified | None:
 def _before(
     acts: list[Act], act: Act, role: Role, *, actor: str, entry: tuple[str, str] | None = None
 ) -> Act | None:
-    """Return the last act of a role and an actor before another one."""
+    """Return the last act of a role and an actor before another act."""
     for earlier in reversed(acts[: acts.index(act)]):
         is_theirs = earlier.role is role and earlier.step.actor == actor
         if is_theirs and (entry is None or is_entry(earlier, *entry)):

@@ -1,4 +1,4 @@
-"""``no_dirty_reads``: nobody is shown what is not committed.
+"""``no_dirty_reads``: no read shows what is not committed.
 
 Definition: no answer is a value that only a transaction has which was rolled back, or which had not
 committed when the read returned (Adya, "Weak Consistency", 1999: G1a aborted reads, and visibility
@@ -39,7 +39,7 @@ def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
 
 
 def _committed_before(observed: Observed, sight: Sight) -> list[int]:
-    """Return the versions that an answer may be and that were committed when it came."""
+    """Return the versions that an answer may be, and that were committed when it came."""
     returned = sight.operation.returned_at
     assert returned is not None, "only answers are sights"
     return candidates(

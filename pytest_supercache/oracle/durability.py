@@ -1,4 +1,4 @@
-"""``durable_writes``: what was acknowledged is in the origin once everything has settled.
+"""``durable_writes``: every acknowledged write is in the origin once everything has settled.
 
 Definition: the final version of a key in the origin is not older than any acknowledged write of it
 (durability of acknowledged writes; design, class 16: write-behind loses its buffer at a restart). A
@@ -35,7 +35,7 @@ def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
 
 
 def _excused(observed: Observed, write: Write) -> Iterator[Violation | NotJudgedError]:
-    """Look for what may stand for a write that the origin never saw; a violation if nothing may."""
+    """Look for a commit that may stand for a write that the origin never saw; else a violation."""
     commits = observed.commits(write.key)
     before = [commit for commit in commits if not observed.may_follow(commit, write)]
     current = before[-1].value if before else observed.history.given.get(write.key)

@@ -1,4 +1,4 @@
-"""Sentences about a finding, made last and from data: what happened, what forces it, what helps."""
+"""Writes the sentences about a finding: what happened, what forces it, what helps."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ Numbers = Mapping[StepName, int]
 
 
 def class_sentence(slug: str) -> str:
-    """Name a class with its number and what it is."""
+    """Return the sentence that names a class, with its number and title."""
     known = CATALOGUE.get(slug)
     if known is None:
         return "class: unclassified: it fits none of the known conflicts"
@@ -25,7 +25,7 @@ def class_sentence(slug: str) -> str:
 
 
 def advice(slug: str) -> list[str]:
-    """Say how users notice a class, what is usually done for now, and what mends it."""
+    """Return the lines on a class's symptom, its usual workaround and its permanent fix."""
     known = CATALOGUE.get(slug)
     if known is None:
         return []
@@ -46,7 +46,7 @@ def _workaround(known: ConflictClass) -> str:
 def cause_sentences(
     causes: Causes, race: Sequence[Step], *, executed: int, exhausted: bool
 ) -> list[str]:
-    """Say which orders force the failure, and which change would have avoided it.
+    """Return the orders that force the failure, and the change that would have avoided it.
 
     ``race``: the steps of the failing execution.
     """
@@ -80,14 +80,14 @@ def _orders(
 
 
 def ambiguous(race: Sequence[Step]) -> Numbers:
-    """Return the numbers of the steps that their actor takes more than once under one name."""
+    """Return the numbers of the steps that share their name with others of their actor."""
     numbers = step_numbers(race)
     times = Counter((actor, without_fault(label)) for actor, _, label in numbers)
     return {name: at for name, at in numbers.items() if times[name[0], without_fault(name[2])] > 1}
 
 
 def named(name: StepName, numbers: Numbers = MappingProxyType({})) -> str:
-    """Write which step is meant, with its number in the picture if its actor has another one."""
+    """Return the name of a step, with its number in the picture if its actor has more like it."""
     actor, _, label = name
     number = f" (step {numbers[name]})" if name in numbers else ""
     if actor == CLOCK:

@@ -1,4 +1,4 @@
-"""What makes two findings the same conflict, whatever the names, values and numbers.
+"""Computes what identifies a conflict, whatever the names, values and numbers.
 
 A hash of what stays when users, keys, nodes, values, irrelevant steps, the backend or the part of
 the schedules that was explored change: the system, the guarantee, the label, the class, the layer,
@@ -28,7 +28,7 @@ from pytest_supercache.oracle.roles import Act, Role, acts_on, layer_of
 
 LENGTH = 12
 FUNCTIONS_MAX = 100
-"""So many functions of a path count, the innermost ones."""
+"""The largest number of functions of a path that count, the innermost ones."""
 
 _INLINED = ("<listcomp>", "<dictcomp>", "<setcomp>")
 _MATTER = {Role.LOAD, Role.COMMIT, Role.STORE, Role.DROP, Role.PUBLISH, Role.DELIVER}
@@ -36,7 +36,7 @@ _MATTER = {Role.LOAD, Role.COMMIT, Role.STORE, Role.DROP, Role.PUBLISH, Role.DEL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundIn:
-    """Where a conflict was found: in which flow of which system, and in which functions of it."""
+    """Where a conflict was found: in which flow of which system, and in which functions."""
 
     flow: str
     system: str = ""
@@ -81,7 +81,7 @@ def _without_called(
     classified: Classified,
     found: FoundIn,
 ) -> list[object]:
-    """Return what is known of a conflict but for what a flow in Python calls."""
+    """Return the parts of a fingerprint, without the classes that a flow in Python calls."""
     verbs = _verbs_of_error(execution, violation) or _verbs_of_waits(execution, violation)
     verbs = verbs or _verbs(execution, violation, classified)
     parts = [*_shape(execution, violation, label, classified, verbs), found.system]
@@ -135,7 +135,7 @@ def former_fingerprints_of(
 
 
 def _path(functions: Iterable[str], found: FoundIn) -> list[str]:
-    """Return the way to the innermost function, without what belongs to the scenario.
+    """Return the path to the innermost function, without the functions of the scenario.
 
     A recursion counts as the call that ended it, so its depth does not matter. Comprehensions are
     left out, because they have been no functions of their own since Python 3.12.
@@ -155,9 +155,9 @@ def _path(functions: Iterable[str], found: FoundIn) -> list[str]:
 def _called(
     execution: Execution, violation: Violation, classified: Classified, found: FoundIn
 ) -> list[str]:
-    """Return the classes and modules whose functions a flow calls to take the steps that matter.
+    """Return the classes and modules whose functions take the steps of a flow that matter.
 
-    These are the steps that made the class; where none did, those of the user who saw it (of all
+    These are the steps that made the class; where none did, those of the user that saw it (of all
     users, if nobody did) that touch the key. All on the way to a step count, because the outermost
     may be a helper of the tests through which each of two systems is called. A function that may
     belong to the test is passed over where others are on the way.
@@ -178,7 +178,7 @@ def _called(
 
 
 def _may_belong_to_the_test(function: str, found: FoundIn) -> bool:
-    """Say whether a function is a lambda, was made inside of another one, or is beside the test."""
+    """Say whether a function is a lambda, was made inside another one, or is beside the test."""
     place = function.rpartition(".")[0]
     return function.endswith("<lambda>") or place.endswith("<locals>") or place == found.module
 
@@ -206,7 +206,7 @@ def _shape(
     classified: Classified,
     verbs: set[str],
 ) -> list[object]:
-    """Return what is known of a conflict by its steps alone."""
+    """Return the parts of a fingerprint that the steps alone give."""
     acts = list(classified.acts)
     if not acts and classified.slug not in NAMED_BY_GUARANTEE:
         acts = _acts_on_its_key(execution, violation)
@@ -254,7 +254,7 @@ def _verbs_of_waits(execution: Execution, violation: Violation) -> set[str]:
 
 
 def _verbs(execution: Execution, violation: Violation, classified: Classified) -> set[str]:
-    """Return what users did in the steps that made the class; else the one who saw it, or all."""
+    """Return the verbs of the steps that made the class; else those of its user, or of all."""
     history = execution.history.operations
     made = {act.step.operation for act in classified.acts} - {None}
     verbs = {history[at].kind for at in made if at is not None}
@@ -273,7 +273,7 @@ def _touches(operation: Operation, key: str) -> bool:
 
 
 def _place_in_flow(violation: Violation) -> str:
-    """Return the step of the flow that saw it, without its user's name.
+    """Return the step of the flow that saw the violation, without its user's name.
 
     It counts where no class names the conflict: guarantee and verbs alone are alike in most of
     what breaks, and a waiver for one failed expectation would let all others pass.

@@ -1,4 +1,4 @@
-"""A guarantee is a value: a name, the function that finds where it is broken, what it must be told.
+"""Defines a guarantee as a value: its name, the function that judges, and its parameters.
 
 Some need parameters: ``MAX_LOADS(1)`` is the guarantee that ``{max_loads: 1}`` names in a file.
 """
@@ -21,14 +21,14 @@ class NotJudgedError(Exception):
 
 
 class NeverJudgedError(NotJudgedError):
-    """Raised where what is missing is no matter of the schedule: the flow does not record it."""
+    """Raised if no schedule can be judged, because the flow does not record what is needed."""
 
 
 FindViolation = Callable[..., Violation | None]
 
 
 class Unit(Enum):
-    """What a parameter is given in; in a file a duration may be written ``2s``."""
+    """The unit of a parameter; in a file a duration may be written ``2s``."""
 
     SECONDS = "a number of seconds, at least 0"
     COUNT = "a whole number, at least 1"
@@ -37,7 +37,7 @@ class Unit(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """What a guarantee must or may be told; a description for people who do."""
+    """A parameter of a guarantee, with a description for users."""
 
     name: str
     unit: Unit
@@ -55,13 +55,13 @@ class Guarantee:
     Attributes:
         name: as scenario files say it.
         find_violation: called with an execution, and with the parameters by their names.
-        parameters: what is still to be told, by calling the guarantee.
+        parameters: those that are still to be given, by calling the guarantee.
         real_time: the verdict is no function of the trace: two orders of the same independent
             steps may differ in it. A search that runs each trace once must try the orders that
             ``find_patterns`` names; if there is none, it must not leave out any order.
         find_patterns: the ways in which another order of the same trace may break it.
-        needs_contents: what every layer holds must be recorded after each step.
-        real_time_with: the parameter without which it is a function of the trace after all.
+        needs_contents: the content of every layer must be recorded after each step.
+        real_time_with: the parameter without which it is a function of the trace nevertheless.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Guarantee:
 
 
 def complete(guarantees: Iterable[Guarantee]) -> tuple[Guarantee, ...]:
-    """Return the guarantees, each with all it must be told.
+    """Return the guarantees, each with all its parameters.
 
     Raises:
         SupercacheError: one was named without a parameter that it needs.
@@ -125,7 +125,7 @@ def check_history(
 
     Raises:
         NotJudgedError: the history does not say enough.
-        SupercacheError: the guarantee was not told what it needs.
+        SupercacheError: a parameter of the guarantee is missing.
     """
     from pytest_supercache.core.schedule import Schedule
 
@@ -137,7 +137,7 @@ def check_history(
 
 
 def decided(findings: Iterable[Violation | NotJudgedError]) -> Violation | None:
-    """Return the first violation; a violation outranks what could not be judged.
+    """Return the first violation; it outranks anything that could not be judged.
 
     Raises:
         NotJudgedError: there is none, and something could not be judged.

@@ -1,4 +1,4 @@
-"""``isolated_users``: nobody is shown what belongs to somebody else.
+"""``isolated_users``: no user is shown a value that belongs to others only.
 
 Definition: for each answer, the owner of the value's provenance is allowed for the user that reads
 it. A key belongs to the users that say so (``owns:``, ``world.owns``); the provenance of a value is

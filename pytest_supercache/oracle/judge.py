@@ -1,4 +1,4 @@
-"""All guarantees over one execution, in an order that puts the most telling violation first."""
+"""Judges one execution by all guarantees, with the most telling violation first."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -44,18 +44,18 @@ KNOWN = {
         NO_DIRTY_READS,
     )
 }
-"""What histories are judged by."""
+"""The guarantees that histories are judged by."""
 
 NAMED = {ANSWERS.name: ANSWERS, **KNOWN}
-"""What a scenario may name; ``answers`` is judged whether it is named or not."""
+"""The guarantees that a scenario may name; ``answers`` is judged in any case."""
 
 DEFAULT = (COHERENT_WHEN_SETTLED, READ_YOUR_WRITES)
-"""What is judged when nothing is named."""
+"""The guarantees that are judged if none is named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one execution breaks, and what could not be judged on it.
+    """The violations of one execution, and what could not be judged on it.
 
     ``never_judged`` are guarantees, each with its reason, that no execution of the flow can show to
     be broken or kept.

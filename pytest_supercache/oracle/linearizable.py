@@ -1,7 +1,7 @@
-"""``linearizable``: each key answers like one register that everybody uses, one call at a time.
+"""``linearizable``: each key behaves like one register that serves one call at a time.
 
-Of the guarantees about one key this is the strongest: an answer is never older than what somebody
-else was already told. It depends on real time, so a search that treats schedules as equal must keep
+Of the guarantees about one key this is the strongest: an answer is never older than what another
+user was already told. It depends on real time, so a search that treats schedules as equal must keep
 the order of calls and answers apart. A verb that touches several keys is judged key by key, which
 demands less of it than taking effect at one moment.
 """
@@ -48,7 +48,7 @@ def _find_no_order(execution: Execution) -> Violation | None:
 
 
 class _Numbers:
-    """A number for each datum, in whatever dress it comes; what is equal has the same."""
+    """Numbers data, whatever their encoding: equal data have the same number."""
 
     def __init__(self) -> None:
         self.known: list[Any] = []
@@ -82,7 +82,7 @@ def _seen(history: History, operation: Operation) -> Iterator[tuple[str, Any]]:
 
 
 def _positions(history: History) -> Mapping[int, tuple[int, int]]:
-    """Return when each operation began and ended, in one row of events.
+    """Return when each operation began and ended, in one sequence of events.
 
     What ended after n steps came before what began after n. An operation without a step has its
     place among those that began after as many.
@@ -132,7 +132,7 @@ def _calls(
 
 
 def _initials(history: History, key: str) -> list[Any]:
-    """Return what the key may hold at first: caches that were given may know it differently."""
+    """Return the values that the key may have at first: caches may have been given others."""
     return [history.given.get(key, ABSENT), *history.given_in_caches.get(key, ())]
 
 

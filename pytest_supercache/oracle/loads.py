@@ -77,7 +77,7 @@ def _find_patterns(
 
 
 def _windows(execution: Execution, window: float) -> Iterator[tuple[int | None, int | None]]:
-    """Yield the longest stretches shorter than ``window``: the ticks that end them, if any."""
+    """Yield the longest spans shorter than ``window``, as the ticks that bound them, if any."""
     ticks = moves_of_clock(execution)
     for start in range(len(ticks) + 1):
         passed, end = 0.0, start

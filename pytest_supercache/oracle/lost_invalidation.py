@@ -1,4 +1,4 @@
-"""``no_lost_invalidation``: what a commit makes outdated, every layer that has it lets go of.
+"""``no_lost_invalidation``: every layer drops the entries that a commit makes outdated.
 
 Definition: for each commit of a key and each layer that holds an older version at that instant, the
 layer drops or replaces it before everything has settled (Redis client-side caching: an invalidation

@@ -5,7 +5,7 @@ Definition: among the reads of one key in one session, in session order, version
 origin's commit order. Cost: one pass over the reads. Trace-invariant: session order is program
 order, and versions follow from values and causality.
 
-Two neighbouring answers that are equal are taken as one version: nobody can see a difference.
+Two neighbouring answers that are equal are taken as one version: no user can see a difference.
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def _add(shown: Shown, sight: Sight, versions: list[int]) -> None:
 
 
 def _older(shown: Shown) -> Iterator[Violation | NotJudgedError]:
-    """Give each answer the oldest version that goes back nowhere; it fails if there is none."""
+    """Assign to each answer the oldest version that never goes back; it fails if there is none."""
     reached, newest = -1, None
     for sight, versions in shown:
         onward = [version for version in versions if version >= reached]

@@ -1,4 +1,4 @@
-"""One execution as guarantees look at it: who was shown what, and which versions that may be.
+"""Shows one execution to the guarantees: the answers, and the versions that they may be.
 
 Values stand for every version that has them (:mod:`pytest_supercache.oracle.versions`). A version
 can only have been shown where its commit may have been known: the commit happens before a step of
@@ -31,7 +31,7 @@ class Sight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """The operation at ``at`` in the history meant to give ``key`` this ``value``."""
+    """A write: the operation at ``at`` in the history meant to give ``key`` this ``value``."""
 
     at: int
     operation: Operation
@@ -40,12 +40,12 @@ class Write:
 
     @property
     def acknowledged(self) -> bool:
-        """Whether the user was told that it is done."""
+        """Whether the user was told that the write is done."""
         return self.operation.returned and self.operation.error is None
 
 
 class Observed:
-    """What an execution shows, with the questions that several guarantees ask."""
+    """An execution, with the queries that several guarantees need."""
 
     def __init__(self, execution: Execution) -> None:
         self.execution = execution
@@ -96,7 +96,7 @@ class Observed:
     # -- versions ------------------------------------------------------------------------------
 
     def versions(self, sight: Sight) -> list[int] | NotJudgedError:
-        """Return the versions that an answer may be; empty when it shows none.
+        """Return the versions that an answer may be; empty if it shows none.
 
         "Nothing" is an answer like others where the system loads the key from the origin;
         elsewhere a cache may always forget.
@@ -113,7 +113,7 @@ class Observed:
         )
 
     def content_versions(self, content: Content) -> list[int] | NotJudgedError:
-        """Return the versions that what a layer held may be."""
+        """Return the versions that the content of a layer may be."""
         known = self._candidates(content, lambda commit: self.is_before(commit.at, content.at))
         if known:
             return known
@@ -123,7 +123,7 @@ class Observed:
         )
 
     def _candidates(self, of: Sight | Content, sees: Callable[[Commit], bool]) -> list[int]:
-        """Prefer what was known by then; else the value was there before it was committed."""
+        """Return candidates known by then; if there are none, those that were committed later."""
         known = candidates(self.history, of.key, of.value, sees=sees)
         return known or candidates(self.history, of.key, of.value)
 
@@ -155,7 +155,7 @@ class Observed:
         return later > 0 and self.happens_before(taken - 1, later - 1)
 
     def may_be_known(self, taken: int, at: int) -> bool:
-        """Say whether what the ``taken``-th step did may be known to the operation at ``at``."""
+        """Say whether the operation at ``at`` may know the effect of the ``taken``-th step."""
         own = self.own_steps(at)
         if own is not None:
             return self.is_before(taken, own[1] + 1)
@@ -163,7 +163,7 @@ class Observed:
         return returned is None or taken <= returned
 
     def certainly_ordered(self, earlier: int, later: int) -> bool:
-        """Say whether one operation ended before the other began, however steps were ordered."""
+        """Say whether one operation ended before the other began, in every order of the trace."""
         operations = self.history.operations
         one, other = operations[earlier], operations[later]
         first, last = self.own_steps(later), self.own_steps(earlier)
@@ -172,7 +172,7 @@ class Observed:
         return one.returned and self.happens_before(last[1], first[0])
 
     def is_current(self, sight: Sight) -> bool:
-        """Say whether an answer equals what the origin had when the operation was called."""
+        """Say whether an answer equals the value of the origin when the operation was called."""
         called = sight.operation.called_at
         values = [commit.value for commit in self.commits(sight.key) if commit.at <= called]
         current = values[-1] if values else self.history.given.get(sight.key)
@@ -186,7 +186,7 @@ class Observed:
         return commit.at - 1 != own[0] and not self.happens_before(own[0], commit.at - 1)
 
     def outdated_moments(self, sight: Sight) -> Iterator[Pairs]:
-        """Yield what puts a read where the origin has another value than it shows, as patterns do.
+        """Yield patterns that put a read where the origin has another value than the read shows.
 
         For each commit of another value: after this commit, and before the next one if any.
         """
@@ -197,7 +197,7 @@ class Observed:
                 yield after if following is None else (*after, (own[0], following.at - 1))
 
     def called_time(self, operation: Operation) -> float:
-        """Return the virtual seconds when the first step of an operation was taken."""
+        """Return the virtual time, in seconds, of the first step of an operation."""
         return self.history.time_at(operation.called_at + (operation.steps > 0))
 
     # -- writes and commits --------------------------------------------------------------------
@@ -226,7 +226,7 @@ class Observed:
         return commit.at > 0 and not self.happens_before(commit.at - 1, own[0])
 
     def is_explained(self, commit: Commit) -> bool:
-        """Say whether some write of the history is what ``commit`` made true."""
+        """Say whether a write of the history may have led to ``commit``."""
         return any(
             write.key == commit.key
             and (write.at == commit.operation or same(write.value, commit.value))
@@ -246,10 +246,10 @@ def shown(operation: Operation) -> tuple[tuple[str, Any], ...]:
 def cached_contents(
     observed: Observed,
 ) -> Iterator[tuple[str, str, list[Content]] | NotJudgedError]:
-    """Yield what each cache held of each key of the origin, oldest first.
+    """Yield the contents of each cache for each key of the origin, oldest first.
 
     Raises:
-        NotJudgedError: nobody looked into the layers.
+        NotJudgedError: the contents of the layers were not recorded.
     """
     contents = observed.history.contents
     if contents is None:

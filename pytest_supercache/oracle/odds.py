@@ -1,4 +1,4 @@
-"""What simulated runs say about odds, with how sure that is and under which condition."""
+"""Writes the odds that simulated runs show, with their confidence and their condition."""
 
 from math import sqrt
 
@@ -9,9 +9,9 @@ _LAYERS = ("existing_cache", "origin", "messages", "code")
 
 
 def interval(failing: int, runs: int) -> tuple[float, float]:
-    """Return what the true share lies between with 95 % confidence.
+    """Return the interval of the true share, with 95 % confidence.
 
-    By Wilson (J. Am. Stat. Assoc. 22, 1927), which is right near 0 and 1 too. Of none in ``runs``
+    By Wilson (J. Am. Stat. Assoc. 22, 1927), which is right near 0 and 1 too. For 0 failing runs
     the upper end is 3/runs, the rule of three.
     """
     assert 0 <= failing <= runs, f"{failing} of {runs} runs"
@@ -26,22 +26,22 @@ def interval(failing: int, runs: int) -> tuple[float, float]:
 
 
 LOOK_EVERY = 30
-"""The interval is looked at once per batch of this many runs: looking after each run biases it."""
+"""The number of runs between two looks at the interval: looking after each run biases it."""
 
 
 def is_known(failing: int, runs: int) -> bool:
-    """Say whether the true share is known within a factor of two, when it is time to ask."""
+    """Say whether the true share is known within a factor of two; False between looks."""
     low, high = interval(failing, runs)
     return runs > 0 and runs % LOOK_EVERY == 0 and high <= 2 * low
 
 
 def sentence(odds: Odds) -> str:
-    """Say how likely it is in simulated traffic."""
+    """Return the sentence on the odds in simulated traffic."""
     return f"odds: {share(odds)}, {condition(odds)}"
 
 
 def share(odds: Odds) -> str:
-    """Say how many runs fail and within which bounds the true share is."""
+    """Return how many runs fail, and the bounds of the true share."""
     low, high = interval(odds.failing, odds.runs)
     runs = f"{odds.runs:,} simulated runs"
     if not odds.failing:
@@ -55,7 +55,7 @@ def share(odds: Odds) -> str:
 
 
 def condition(odds: Odds) -> str:
-    """Say what the odds take for given."""
+    """Return the assumptions behind the odds."""
     struck = f", that this strikes: {'; '.join(odds.faults)}" if odds.faults else ""
     return (
         f"given that all users start within {odds.within * 1000:g} ms{struck}, and that latencies "
@@ -64,7 +64,7 @@ def condition(odds: Odds) -> str:
 
 
 def latencies_in_words(latencies: Latencies) -> str:
-    """Write the medians; what takes how long at worst stands in the settings."""
+    """Write the median latencies; the settings show the worst cases."""
     parts = [
         f"{name.replace('_', ' ')} {getattr(latencies, name).median * 1000:g} ms"
         for name in _LAYERS

@@ -1,4 +1,4 @@
-"""Real time on a trace: which orders of independent steps the same trace also allows.
+"""Real time on a trace: finds the other orders of independent steps that the trace allows.
 
 A search that runs each trace once has seen one order of its independent steps. A guarantee about
 real time ("this returned before that was called") may hold in that order and break in another one.
@@ -52,7 +52,7 @@ class HappensBefore:
 
     @cached_property
     def _causes(self) -> list[int]:
-        """For each step, the set of steps that happen before it, as a bit mask."""
+        """The steps that happen before each step, as a bit mask."""
         causes: list[int] = []
         for later, step in enumerate(self._steps):
             mask = 0
@@ -67,7 +67,7 @@ def linear_extension(execution: Execution, pattern: Pattern) -> tuple[str, ...] 
     """Return an order of the same trace in which ``pattern`` holds; None: there is none.
 
     Among all such orders it takes the one that keeps closest to the order that was executed. The
-    result names the actor of every step of the race; whoever replays it must let actors run to
+    result names the actor of every step of the race; a replay of it must let actors run to
     their first wait where that takes no step.
     """
     steps = execution.steps
@@ -91,7 +91,7 @@ def linear_extension(execution: Execution, pattern: Pattern) -> tuple[str, ...] 
 
 
 def possible_orders(execution: Execution, find_patterns: FindPatterns) -> Iterator[tuple[str, ...]]:
-    """Yield, for each pattern that some order of this trace holds, such an order."""
+    """Yield, for each pattern that is possible in this trace, an order in which it holds."""
     seen: set[tuple[str, ...]] = set()
     for pattern in find_patterns(execution):
         actors = linear_extension(execution, pattern)
@@ -101,7 +101,7 @@ def possible_orders(execution: Execution, find_patterns: FindPatterns) -> Iterat
 
 
 def is_ordered(earlier: Step, later: Step) -> bool:
-    """Say whether two steps keep the order in which they were taken in every linearization."""
+    """Say whether two steps keep their order in every linearization."""
     if earlier.phase != RACE or later.phase != RACE or earlier.actor == later.actor:
         return True
     return dependent(earlier.footprint, later.footprint)

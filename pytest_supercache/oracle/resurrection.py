@@ -47,7 +47,7 @@ def _findings(observed: Observed) -> Iterator[Violation | NotJudgedError]:
 
 
 def _version_of(observed: Observed, delete: Write) -> int | None:
-    """Return the version that a delete made: the first one that it may have been."""
+    """Return the version that a delete made: the first one that it may have made."""
     made = observed.commits_of(delete)
     if not made:
         return None
@@ -110,7 +110,7 @@ def _in_layers(observed: Observed, deletes: Deletes) -> Iterator[Violation | Not
 
 
 def _left(execution: Execution) -> Iterator[tuple[str, str, Any]]:
-    """Yield what is left at the end: what nodes answer, then what caches hold."""
+    """Yield what is left at the end: the answers of nodes, then the content of caches."""
     for (node, key), answer in execution.settled.probes.items():
         yield f"node {node}", key, answer
     for place, content in execution.settled.layers.items():

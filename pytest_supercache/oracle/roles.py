@@ -1,6 +1,6 @@
-"""What a step is to a cache: a load, a commit, a fill, an invalidation.
+"""Classifies what a step does to a cache: a load, a commit, a fill, an invalidation.
 
-Decided from what the step declares and what it is called, never from what it found, so that it is
+The footprint and the label of the step decide, never what it found, so that the role is
 the same in every execution.
 """
 
@@ -15,7 +15,7 @@ from pytest_supercache.core.trace import Step
 
 
 class Role(Enum):
-    """What a step does to a key."""
+    """The effect of a step on a key."""
 
     LOAD = "load"  # reads the origin
     COMMIT = "commit"  # changes the origin
@@ -32,7 +32,7 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A step with its role towards one key; ``place`` is the layer that it touches."""
+    """A step with its role for one key; ``place`` is the layer that it touches."""
 
     at: int
     """Position in the race, from 0."""
@@ -40,7 +40,7 @@ class Act:
     role: Role
     place: str | None
     name: str = ""
-    """The key as this layer writes it."""
+    """The name of the key in this layer."""
 
 
 _NO_LAYERS = frozenset(
@@ -70,7 +70,7 @@ def acts_on(race: list[Step], key: str) -> list[Act]:
 
 
 def role_of(step: Step, place: str) -> Role:
-    """Return what a step does to the layer at ``place``."""
+    """Return the effect of a step on the layer at ``place``."""
     if step.kind == "message":
         return Role.DELIVER if step.label.startswith("deliver ") else Role.STORE
     if step.kind == "fault":
@@ -94,7 +94,7 @@ def role_of(step: Step, place: str) -> Role:
 
 
 def layer_of(place: str) -> str:
-    """Name a place without its node."""
+    """Return the layer of a place, without the node."""
     return place.partition("@")[0]
 
 
@@ -120,7 +120,7 @@ def is_entry(act: Act, place: str, name: str) -> bool:
 
 
 def is_name_of(name: str, key: str) -> bool:
-    """Say whether a layer's name stands for a key: the same, or the same with a prefix."""
+    """Say whether a layer's name stands for a key: it is the same, perhaps with a prefix."""
     if name == key:
         return True
     return bool(key) and name.endswith(key) and not name[-len(key) - 1].isalnum()
@@ -131,7 +131,7 @@ def _is_in(resource: str, place: str) -> bool:
 
 
 def _place_and_name(resource: str) -> tuple[str, str]:
-    """Split a resource into its place and the name that the entry has there.
+    """Split a resource into its place, and the name of the entry there.
 
     An entry of a container that was found in the memory of the code under test is one of a cache:
     ``memory:Shop.near:['k']`` is ``k`` in ``Shop.near``.

@@ -1,4 +1,4 @@
-"""``sequentially_consistent``: one order of all operations explains what everybody saw.
+"""``sequentially_consistent``: one order of all operations explains all answers.
 
 Definition: there is an order of all operations that keeps every session's order and in which each
 read shows the last write before it (Lamport, "How to Make a Multiprocessor Computer That Correctly
@@ -19,7 +19,7 @@ from pytest_supercache.oracle.guarantee import Guarantee, NotJudgedError, decide
 from pytest_supercache.oracle.observed import Observed, Sight
 
 WAYS_MAX = 4096
-"""How many ways to understand equal values are tried; with more it is not judged."""
+"""The largest number of ways to understand equal values; with more it is not judged."""
 
 Node = tuple[str, int]
 """``("operation", position)``, or ``("commit", position)`` for a commit that belongs to none."""
@@ -80,7 +80,7 @@ def _makers(observed: Observed) -> dict[int, list[Node]]:
 def _edges(
     observed: Observed, makers: tuple[Node, ...], sights: list[Sight], seen: tuple[int, ...]
 ) -> Edges:
-    """Return what must come before what, if commits were made by these and versions seen by those.
+    """Return the edges of the order, for given makers of the commits and versions of the sights.
 
     ``makers`` are in commit order.
     """
@@ -113,7 +113,7 @@ def _connect(edges: Edges, pairs: Iterator[tuple[Node, Node]] | list[tuple[Node,
 
 
 def _cycle(edges: Edges) -> list[Node] | None:
-    """Return some cycle, the one found first in the order of nodes."""
+    """Return a cycle, the first in the order of nodes; None: there is none."""
     done: set[Node] = set()
     for start in sorted(edges):
         path: dict[Node, Iterator[Node]] = {}

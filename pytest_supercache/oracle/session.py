@@ -1,4 +1,4 @@
-"""What one user may rely on: ``read_your_writes``.
+"""``read_your_writes``: the guarantee that one user's session relies on.
 
 In one session, a read of a key after an own acknowledged write of version j returns j or newer
 (Terry et al., "Session Guarantees for Weakly Consistent Replicated Data", PDIS 1994). With the
@@ -66,10 +66,10 @@ def _judge(observed: Observed, sight: Sight, own: tuple[Operation, Any] | None) 
 
 
 def _is_older(observed: Observed, sight: Sight, write: Operation, wrote: Any) -> bool:
-    """With commit order: is every version that the answer may be older than the own write?
+    """With the commit order: say whether every version that the answer may be is older.
 
     Causality narrows what equal values leave open: a write makes no version before it is called,
-    and a read shows none whose commit it cannot know of.
+    and a read shows none whose commit it cannot know.
     """
     history, key, seen = observed.history, sight.key, sight.value
     if same(seen, wrote):
@@ -102,7 +102,7 @@ def _is_older(observed: Observed, sight: Sight, write: Operation, wrote: Any) ->
 
 
 def _was_replaced(history: History, key: str, seen: Any, write: Operation, wrote: Any) -> bool:
-    """Without commit order: had whatever wrote the answer returned before the own write began?"""
+    """Without the commit order: say whether the answer's writer returned before the write."""
     if same(seen, wrote):
         return False
     if seen is None:
@@ -132,7 +132,7 @@ def _sessions(history: History) -> Iterator[list[tuple[int, Operation]]]:
 
 
 def _find_patterns(execution: Execution) -> Iterator[Pattern]:
-    """Name the orders in which what wrote an answer had returned before the own write began."""
+    """Yield the orders in which the writer of an answer had returned before the own write began."""
     observed = Observed(execution)
     for write, sight in product(observed.writes, observed.sights):
         is_later = sight.at > write.at and sight.operation.user == write.operation.user

@@ -1,4 +1,4 @@
-"""``coherent_when_settled``: when nothing moves any more, no layer shows an outdated value.
+"""``coherent_when_settled``: once everything has settled, no layer shows an outdated value.
 
 Absent is coherent. Content of a layer counts as outdated only when it is an older version of the
 key, in whatever encoding; content in an encoding we cannot read is left to the probes, which ask
@@ -84,7 +84,7 @@ def _outdated_content(execution: Execution, truth: dict[str, Any]) -> Iterator[F
 
 
 def _loads(execution: Execution, key: str) -> bool:
-    """Say whether the system loads ``key`` from the origin: then "absent" is an answer like others.
+    """Say whether the system loads ``key`` from the origin, so that "absent" counts as an answer.
 
     A cache that never loads may always forget.
     """
@@ -98,12 +98,12 @@ def _loads(execution: Execution, key: str) -> bool:
 
 
 def _says_nothing(answer: Any) -> bool:
-    """Absent is coherent; an error is for `answers`."""
+    """Say whether an answer is absent, which is coherent, or an error, which is for `answers`."""
     return answer is None or isinstance(answer, BaseException)
 
 
 def _differing(layers: Layers, truth: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    """Yield what layers hold that is not what the origin holds: place, key, value."""
+    """Yield the content of layers that differs from the origin: place, key, value."""
     for place, content in layers.items():
         for key, value in content.items():
             if place != "origin" and not same(value, truth.get(key)):
@@ -173,7 +173,7 @@ def _disagreements(probes: dict[tuple[str, str], Any]) -> Iterator[Finding]:
 
 
 def _last_written(history: History, key: str) -> list[Any]:
-    """Return what may be left of ``key``: the values of writes that no acknowledged one follows.
+    """Return the values that may be left of ``key``: of writes without a later acknowledged one.
 
     A write that was never acknowledged may have taken effect, but follows nothing. Empty when no
     write was acknowledged.

@@ -1,4 +1,4 @@
-"""An older value stays: who put it there, and what should have removed it?
+"""Classifies an older value that stays: by what stored it, and what should have removed it.
 
 The rows of docs/conflicts.md that begin with a value that is out of date: what never removed it,
 what stored the older over the newer, and what filled too late.
@@ -17,7 +17,7 @@ from pytest_supercache.oracle.versions import same
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classified:
-    """The class by its slug, the layer that went wrong, and the steps that made it so."""
+    """A class by its slug, the layer that went wrong, and the steps that made it so."""
 
     slug: str
     place: str | None = None
@@ -32,18 +32,18 @@ def told(slug: str, place: str | None, *acts: Act) -> Classified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaleRead:
-    """What a class is read from: the execution, its steps that touch the key, and its faults."""
+    """The input of a classification: an execution, its steps on the key, and its faults."""
 
     execution: Execution
     key: str
     acts: list[Act]
     struck: Struck
     wrong: list[tuple[str, str]]
-    """The entries that hold the wrong value in the end: place and name, the node's first."""
+    """The entries that have the wrong value in the end: place and name, the node's first."""
 
     @classmethod
     def of(cls, execution: Execution, violation: Violation, key: str) -> "StaleRead":
-        """Return what can be seen of ``key``."""
+        """Return the input of a classification for ``key``."""
         acts = acts_on(execution.race, key)
         return cls(
             execution=execution,
@@ -54,7 +54,7 @@ class StaleRead:
         )
 
     def of_role(self, *roles: Role, after: int = -1, before: int | None = None) -> list[Act]:
-        """Return the steps of these roles between two positions of the race."""
+        """Return the steps with these roles between two positions of the race."""
         end = len(self.execution.steps) if before is None else before
         return [act for act in self.acts if act.role in roles and after < act.at < end]
 
@@ -65,7 +65,7 @@ _SETTLED = frozenset(
 
 
 def stale(scene: StaleRead, violation: Violation) -> Classified | None:
-    """Name the class of a value that is older than it should be."""
+    """Return the class of a value that is older than it should be."""
     flushed = _flushed_over(scene, _seen(violation))
     if flushed is not None:
         return flushed
@@ -81,7 +81,7 @@ def stale(scene: StaleRead, violation: Violation) -> Classified | None:
 
 
 def _seen(violation: Violation) -> Any:
-    """Return the wrong value."""
+    """Return the wrong value that the violation shows."""
     return violation.evidence.get("value", violation.evidence.get("answer"))
 
 
@@ -111,7 +111,7 @@ SHARED = frozenset({"existing_cache", "origin"})
 
 
 def _left_behind(acts: list[Act], place: str, name: str) -> Act | None:
-    """Return what last put an entry into a place, unless something removed it again."""
+    """Return the step that last stored an entry in a place, unless a later one removed it."""
     for act in reversed(acts):
         if not is_entry(act, place, name):
             continue
@@ -123,7 +123,7 @@ def _left_behind(acts: list[Act], place: str, name: str) -> Act | None:
 
 
 def _stale_store(scene: StaleRead, store: Act) -> Classified | None:
-    """Classify what left an older value."""
+    """Return the class of the step that left an older value."""
     if store.role is Role.PROMOTE:
         return _promoted(scene, store)
     repeated = _repeated(scene, store)
@@ -164,7 +164,7 @@ def _source(own: list[Act], store: Act) -> Act | None:
 
 
 def _promoted(scene: StaleRead, promotion: Act) -> Classified | None:
-    """A replica took over that had missed what removed the entry."""
+    """Return ``failover-missed-delete`` if a replica took over that had missed the removal."""
     removed = [a for a in scene.of_role(Role.DROP, before=promotion.at) if a.place != "origin"]
     if not removed:
         return None
@@ -173,7 +173,7 @@ def _promoted(scene: StaleRead, promotion: Act) -> Classified | None:
 
 
 def _repeated(scene: StaleRead, store: Act) -> Classified | None:
-    """What got no answer was sent once more, and something newer was stored in between."""
+    """Return ``late-duplicate`` if a request without an answer was repeated over a newer value."""
     for first in scene.of_role(Role.STORE, before=store.at):
         if not scene.struck.at_step(first.step, "error_before", "error_after"):
             continue
@@ -198,7 +198,7 @@ def _begot(act: Act, other: Act) -> bool:
 
 
 def _older_over_newer(scene: StaleRead, own: list[Act], store: Act) -> Classified | None:
-    """A store brings an older value than the one that was there."""
+    """Return the class of a store that brings an older value than the one that was there."""
     before = [
         act
         for act in scene.of_role(Role.STORE, before=store.at)
@@ -218,7 +218,7 @@ def _older_over_newer(scene: StaleRead, own: list[Act], store: Act) -> Classifie
 
 
 def _flushed_over(scene: StaleRead, seen: Any) -> Classified | None:
-    """The origin itself is wrong: what a cache had kept was committed over a newer change."""
+    """Return ``write-behind-overwrite`` if a flush committed over a newer change in the origin."""
     commits = scene.of_role(Role.COMMIT)
     truth = scene.execution.settled.layers.get("origin", {}).get(scene.key)
     if len(commits) < 2 or not same(seen, truth):
@@ -247,7 +247,7 @@ def _flushed_over(scene: StaleRead, seen: Any) -> Classified | None:
 def _dropped_too_early(
     scene: StaleRead, source: Act, commits: list[Act], store: Act
 ) -> Classified | None:
-    """The writer removes the entry before it commits; a fill comes between."""
+    """Return the class of a writer that removes before it commits, if a fill comes between."""
     commit = next((act for act in commits if act.at > source.at), None)
     if commit is None:
         return None
@@ -267,7 +267,7 @@ def _dropped_too_early(
 def _late_fill(
     scene: StaleRead, source: Act, commits: list[Act], store: Act, *, loaded: bool
 ) -> Classified | None:
-    """The value was read before the commit, and stored after what should have removed it."""
+    """Return the class of a value read before the commit, but stored after the removal."""
     commit = next((act for act in commits if source.at < act.at < store.at), None)
     if commit is None and not loaded:  # from a cache that the writer had not reached yet
         commit = next((act for act in reversed(commits) if act.at < source.at), None)
@@ -308,7 +308,7 @@ def _late_fill_slug(scene: StaleRead, source: Act, commit: Act, by: Act, *, load
 
 
 def _origin_at(execution: Execution, key: str, act: Act) -> Any:
-    """Return what the origin had for a key when a step was taken."""
+    """Return the value of a key in the origin when a step was taken."""
     at = next(n for n, step in enumerate(execution.steps) if step is act.step)
     value = execution.history.given.get(key)
     for commit in execution.history.commits:
@@ -320,7 +320,7 @@ def _origin_at(execution: Execution, key: str, act: Act) -> Any:
 def _from_behind(
     scene: StaleRead, source: Act, commits: list[Act], store: Act
 ) -> Classified | None:
-    """The value was read after the commit, from a copy that did not have it yet but got it later.
+    """Return ``stale-replica-refill`` if the value came, after the commit, from a copy behind.
 
     A copy that is wrong in the end is another cache, and what made it wrong names the class.
     """
@@ -343,7 +343,7 @@ def _from_behind(
 def _never_removed(
     scene: StaleRead, place: str, name: str, commits: list[Act]
 ) -> Classified | None:
-    """Nothing took the old entry out after the commit."""
+    """Return the class if nothing removed the old entry after the commit."""
     commit = commits[-1]
     published = scene.of_role(Role.PUBLISH, after=commit.at)
     dropped = scene.of_role(Role.DROP, after=commit.at)
@@ -366,7 +366,7 @@ def _never_removed(
 
 
 def _done_after(scene: StaleRead, commit: Act) -> list[Act]:
-    """Return what the writer did to caches after the commit, failed attempts left out."""
+    """Return the writer's steps on caches after the commit, without failed attempts."""
     return [
         act
         for act in scene.of_role(Role.DROP, Role.PUBLISH, Role.STORE, after=commit.at)
@@ -375,7 +375,7 @@ def _done_after(scene: StaleRead, commit: Act) -> list[Act]:
 
 
 def _subscription(scene: StaleRead, place: str, *, after: int) -> Act | None:
-    """Return the step by which the node of a place began to listen after so much of the race."""
+    """Return the step by which a node subscribed, after position ``after`` of the race."""
     node = place.partition("@")[2]
     for at, step in enumerate(scene.execution.race):
         if at > after and step.label == "subscribe" and step.node == node:

@@ -1,4 +1,4 @@
-"""``bounded_staleness``: an answer may be outdated, but not for longer than the bound.
+"""``bounded_staleness``: an answer may be outdated, but for no longer than the bound.
 
 Definition: staleness(r) = max(0, called(r) - time of the commit that replaced what r shows), in
 virtual seconds, and it is at most the bound (delta-atomicity: Golab, Li, Shah, "Analyzing

@@ -1,6 +1,6 @@
-"""What happened, step by step, by the numbers of the picture.
+"""Tells what happened, step by step, with the numbers of the picture.
 
-Told are the steps that made the class; where the class is read from the guarantee alone, every
+It tells the steps that made the class; where the class follows from the guarantee alone, every
 step that touches the keys in question. What a fault did is told with the step that it struck, and
 at the end where the wrong value was left.
 """
@@ -24,7 +24,7 @@ from pytest_supercache.oracle.versions import canonical, same
 
 VALUE_MAX = 60
 ACTS_MAX = 14
-"""So many steps are told; of more, first those go that only look."""
+"""The largest number of steps that are told; of more, those that only look go first."""
 
 _NOTHING = "nothing"
 _UNTOLD = {Role.LOCK, Role.OTHER}
@@ -36,7 +36,7 @@ _EFFECT = re.compile(
     r", (?:no effect, (?P<fails>\w+)|took effect, then (?P<late>\w+)|(?P<aside>(?:lost|late|"
     r"overtaking others) on the way to .*|sent twice to .*|after a pause of .*))$"
 )
-"""What a fault adds to the label of the step that it strikes."""
+"""The text that a fault adds to the label of the step that it strikes."""
 
 _DEEDS = {
     Role.LOAD: "{who} finds {value} in the origin",
@@ -56,7 +56,7 @@ _MOVES = {
 
 
 def story(execution: Execution, violation: Violation, classified: Classified) -> str | None:
-    """Tell in one line what the steps did; None when none of them can be named."""
+    """Return one line on what the steps did; None if none of them can be named."""
     keys = _keys(execution, violation)
     acts = list(classified.acts)
     if len(acts) < 2:  # the class says what is missing
@@ -80,13 +80,13 @@ def story(execution: Execution, violation: Violation, classified: Classified) ->
 
 
 def number_of(race: Sequence[Step], at: int) -> int:
-    """Return the number that the picture gives to a step of the race."""
+    """Return the number of a step of the race in the picture."""
     choice = race[at].choice
     return (at if choice is None else choice) + 1
 
 
 def step_numbers(race: Iterable[Step]) -> dict[StepName, int]:
-    """Return the number in the picture of every step, by the name that causes give it."""
+    """Return the number in the picture of every step, by the name that causes use."""
     found: dict[StepName, int] = {}
     counts: dict[str, int] = {}
     for step in race:
@@ -98,7 +98,7 @@ def step_numbers(race: Iterable[Step]) -> dict[StepName, int]:
 
 
 def without_fault(label: str) -> str:
-    """Return a label without what a fault has added to it."""
+    """Return a label without the text that a fault has added to it."""
     return _EFFECT.sub("", label)
 
 
@@ -151,7 +151,7 @@ def _all_of(execution: Execution, keys: Iterable[str]) -> list[Act]:
 def _struck(
     execution: Execution, struck: Struck, keys: Iterable[str], told: Iterable[Act]
 ) -> list[Act]:
-    """Return the steps that were struck and are not told yet."""
+    """Return the steps that faults struck, and that are not told yet."""
     known = {act.at for act in told}
     acts = {act.at: act for key in keys for act in acts_on(execution.race, key)}
     return [
@@ -165,7 +165,7 @@ def _struck(
 
 
 class _Teller:
-    """Turns steps into sentences; says once who began whom."""
+    """Turns steps into sentences; says only once which actor began another."""
 
     def __init__(self, execution: Execution, struck: Struck, keys: Sequence[str]) -> None:
         self._struck = struck
@@ -178,7 +178,7 @@ class _Teller:
         return self._struck.at_step(act.step, *POINTS)
 
     def end(self, left: "_WrongEntry") -> str:
-        """Tell where the wrong value is in the end."""
+        """Return the sentence on where the wrong value is in the end."""
         value = shown(left.value)
         if self._is_named(left.name):
             value = f"{left.name} = {value}"
@@ -186,7 +186,7 @@ class _Teller:
         return f"in the end {place_in_words(left.place)} {still}holds {value}"
 
     def deed(self, act: Act) -> str:
-        """Tell one step, with what a fault did to it."""
+        """Return the sentence on one step, with what a fault did to it."""
         label = act.step.label
         effect = _EFFECT.search(label) if self.is_struck(act) else None
         if effect is None:
@@ -268,7 +268,7 @@ class _WrongEntry(NamedTuple):
 def _left(
     execution: Execution, violation: Violation, classified: Classified, keys: Sequence[str]
 ) -> _WrongEntry | None:
-    """Return where the wrong value was left; None when no layer shows it."""
+    """Return the entry where the wrong value was left; None if no layer shows it."""
     evidence = violation.evidence
     value = evidence.get("value", evidence.get("answer"))
     if violation.guarantee == "no_dirty_reads":

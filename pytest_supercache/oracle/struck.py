@@ -1,4 +1,4 @@
-"""What the faults that struck have to do with it: a lost message, a clock that is ahead.
+"""Relates the faults that struck to the class: a lost message, a clock that is ahead.
 
 A fault is part of the cause: the runs without it come first, and they held. It names the class only
 together with what the trace shows, so that a conflict that a fault merely made possible keeps its
@@ -13,7 +13,7 @@ from pytest_supercache.core.trace import Step
 from pytest_supercache.oracle.roles import Act, layer_of
 
 NO_EFFECT = ("error_before", "cancel", "exception")
-"""A step that one of these struck has done nothing."""
+"""Faults that leave a step without effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class Struck:
 
 
 def why_missing(struck: Struck, place: str, *, published: bool) -> str | None:
-    """Name the class when nothing took the old entry out of ``place`` after the commit.
+    """Return the class if nothing removed the old entry from ``place`` after the commit.
 
-    ``published``: an invalidation was sent all the same.
+    ``published``: an invalidation was sent nevertheless.
     """
     if struck.message_to(place, "drop_invalidation"):
         return "dropped-invalidation"
@@ -67,7 +67,7 @@ def why_missing(struck: Struck, place: str, *, published: bool) -> str | None:
 
 
 def why_older(struck: Struck, store: Act) -> str | None:
-    """Name the class when ``store`` put an older value over a newer one, by what struck."""
+    """Return the class if ``store`` put an older value over a newer one, by the faults."""
     if struck.has("clock_skew"):
         return "clock-skew"
     if struck.has("reorder_invalidations") and store.step.kind == "message":

@@ -1,4 +1,4 @@
-"""Moves of the clock in a trace: between which of them how much virtual time passes."""
+"""Lists the moves of the clock in a trace, and the virtual time that they take."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from pytest_supercache.core.schedule import CLOCK
 
 
 def moves_of_clock(execution: Execution) -> list[tuple[int, float]]:
-    """Return each tick: its position among the steps and the virtual seconds it took."""
+    """Return the ticks: for each the position among the steps, and its virtual seconds."""
     times = execution.history.times
     return [
         (position, times[position + 1] - times[position])
@@ -17,7 +17,7 @@ def moves_of_clock(execution: Execution) -> list[tuple[int, float]]:
 
 
 def spans_longer_than(execution: Execution, seconds: float) -> Iterator[tuple[int, int]]:
-    """Yield the shortest runs of ticks that take longer: the first and the last tick of each."""
+    """Yield the shortest runs of ticks that take longer than ``seconds``: first and last tick."""
     ticks = moves_of_clock(execution)
     for at, (first, _) in enumerate(ticks):
         passed = 0.0

@@ -1,4 +1,4 @@
-"""``ttl_respected``: nothing is served longer after it left the origin than its time to live.
+"""``ttl_respected``: nothing is served for longer than its time to live after it left the origin.
 
 Definition: served(r) - time at which the value left the origin <= TTL, where ages add up over
 layers (RFC 9111, section 4.2.3: a response's age is the sum of its ages in every cache on the way).

@@ -1,4 +1,4 @@
-"""Which versions a value may be: a side table from values to versions.
+"""Maps values to the versions that they may be.
 
 It serves code that stores plain values and owns its database.
 Equal values cannot be told apart, so a value stands for every version that has it, and a violation
@@ -15,7 +15,7 @@ ABSENT = None
 
 
 def canonical(value: Any) -> Any:
-    """Make values comparable: bytes as text, text as the JSON data it spells if it does."""
+    """Make values comparable: bytes as text, text as the JSON data that it spells, if any."""
     if isinstance(value, bytes | bytearray):
         value = bytes(value).decode(errors="backslashreplace")
     if isinstance(value, str):
@@ -27,7 +27,7 @@ def canonical(value: Any) -> Any:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Say whether two values are the same datum in different dress."""
+    """Say whether two values are the same datum in different encodings."""
     return bool(canonical(left) == canonical(right))
 
 
@@ -78,12 +78,12 @@ def written(operation: Operation) -> tuple[tuple[str, Any], ...]:
 
 
 def is_known_to_origin(history: History, key: str) -> bool:
-    """Say whether the origin ever had ``key``: if not, it says nothing about it."""
+    """Say whether the origin ever had ``key``; if not, it tells nothing about the key."""
     return key in history.given or any(commit.key == key for commit in history.commits)
 
 
 def is_from_somewhere(history: History, key: str, value: Any) -> bool:
-    """Say whether ``value`` was given or written for ``key``: else we do not know its encoding."""
+    """Say whether ``value`` was given or written for ``key``; else its encoding is unknown."""
     return any(same(value, known) for known in history.given_in_caches.get(key, ())) or any(
         other == key and same(value, wrote)
         for operation in history

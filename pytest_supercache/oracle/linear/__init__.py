@@ -1,4 +1,4 @@
-"""Whether the calls of a recording can be put into one order that explains every answer.
+"""Decides whether one order of the calls of a recording explains every answer.
 
 ``call`` is what a recording consists of, ``recording`` reads one from a file, ``check`` answers.
 ``zones`` and ``search`` are the two ways to an answer; ``smallest`` reduces a "no" to the calls

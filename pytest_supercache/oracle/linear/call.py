@@ -1,4 +1,4 @@
-"""One call of a recording and its answer, and the two kinds of object that are called.
+"""Defines a call of a recording, its answer, and the two kinds of object that are called.
 
 A register is read, written, and changed by compare-and-set; a key of a key-value store is got, put
 and appended to. Both hold one value at a time.
@@ -16,19 +16,19 @@ BEFORE_ALL = -1
 
 
 class Model(Enum):
-    """What the keys are: the sequential specification."""
+    """The kind of object behind the keys: its sequential specification."""
 
     REGISTER = "register"
     KV = "kv"
 
     @property
     def kinds(self) -> frozenset[str]:
-        """The calls it knows."""
+        """The kinds of call that the object has."""
         return _KINDS[self]
 
     @property
     def initial(self) -> Any:
-        """What every key holds at first."""
+        """The value of every key at first."""
         return None if self is Model.REGISTER else ""
 
 
@@ -58,12 +58,12 @@ class Call:
 
     @property
     def returned(self) -> bool:
-        """Whether its outcome is known."""
+        """Whether the outcome is known."""
         return self.returned_at != NEVER
 
     @property
     def is_pure(self) -> bool:
-        """Whether it changed nothing: leaving it out cannot make an order impossible."""
+        """Whether it changed nothing: without it, no order becomes impossible."""
         if self.kind == "cas":
             return self.returned and not self.answer
         return self.kind in READS

@@ -1,4 +1,4 @@
-"""The answer for a whole recording: each key by itself, no key in the way of another.
+"""Judges a whole recording key by key, so that no key delays another.
 
 A history of several objects has an order exactly when the history of each has one (Herlihy and
 Wing, "Linearizability: A Correctness Condition for Concurrent Objects", TOPLAS 1990). So every key
@@ -19,7 +19,7 @@ from pytest_supercache.oracle.linear.zones import Clash, Reason, check_zones
 
 BUDGET = 3_000_000
 BUDGET_PER_CALL = 50
-"""Steps of the search for one recording: so many, and so many more for each call. A step takes a
+"""Steps of the search for one recording: a base, and an addition for each call. A step takes a
 microsecond or two, and leaves at most some hundred bytes behind."""
 
 _FIRST_TURN = 1_000
@@ -27,7 +27,7 @@ _FIRST_TURN = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The verdict, and what it rests on.
+    """The verdict, and the evidence for it.
 
     VIOLATED: ``key`` and a ``clash`` among its calls, which is not yet small. UNKNOWN: the keys
     that could not be decided with the budget.
@@ -47,8 +47,8 @@ def check_calls(
 
     Args:
         calls: of all keys, in any order.
-        initials: what each key may hold at first.
-        budget: how many steps the search may take; None: enough for most.
+        initials: the values that each key may have at first.
+        budget: the number of steps that the search may take; None: enough for most.
     """
     if budget is None:
         budget = BUDGET + BUDGET_PER_CALL * len(calls)
@@ -66,7 +66,7 @@ def check_calls(
 
 
 def _quick(calls: Sequence[Call], initials: Sequence[Any]) -> tuple[Clash | None, bool]:
-    """Return a clash, and whether none means that there is an order."""
+    """Return a clash, and whether the absence of one proves that there is an order."""
     if len(initials) != 1 or any(call.kind == "append" for call in calls):
         return None, False
     zones = check_zones(calls, initials[0])

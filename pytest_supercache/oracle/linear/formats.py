@@ -1,4 +1,4 @@
-"""The ways in which a recording is written down: Jepsen's, in two dresses, and our JSON lines."""
+"""Reads the formats of recordings: Jepsen's log and EDN, and our JSON lines."""
 
 import json
 import math
@@ -17,7 +17,7 @@ _EXACT_FLOAT_MAX = 2**53
 
 
 def read_json_line(line: str) -> RecordedEvent | None:
-    """Read one event of JSON lines; blank lines are none."""
+    """Read one event of JSON lines; None for a blank line."""
     try:
         data = _decode(line)
     except RecursionError:
@@ -109,7 +109,7 @@ _KEYWORD = re.compile(r":[\w.-]+")
 
 
 def read_jepsen_line(line: str) -> RecordedEvent | None:
-    """Read one event of a Jepsen recording, log or EDN; other lines of a log are none."""
+    """Read one event of a Jepsen recording, log or EDN; None for other lines of a log."""
     line = line.strip()
     if line.startswith(("{", _EDN_PREFIX)):
         return _of_edn(_edn_fields(line.removeprefix(_EDN_PREFIX)))
@@ -123,7 +123,7 @@ def read_jepsen_line(line: str) -> RecordedEvent | None:
 
 
 def _edn_fields(line: str) -> dict[str, str]:
-    """Take a map apart, as it is written; only flat ones, which is what operations are."""
+    """Split a flat map into its fields, as written; operations are always flat."""
     fields: dict[str, str] = {}
     at, end = 1, len(line) - 1
     while at < end:
@@ -180,4 +180,4 @@ def _value(written: str) -> Any:
 
 
 FORMATS: Mapping[str, ReadLine] = {"jepsen": read_jepsen_line, "jsonl": read_json_line}
-"""What ``--format`` may say."""
+"""The values of ``--format``."""

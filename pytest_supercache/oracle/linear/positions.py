@@ -1,4 +1,4 @@
-"""When calls of one kind begin and end, so that questions about the future cost a bisection."""
+"""Indexes begins and returns of calls, so that a question about the future is a bisection."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
@@ -20,22 +20,22 @@ class Positions:
         self._first_return_from = list(accumulate(reversed(returns), min))[::-1]
 
     def next_call(self, position: int) -> int:
-        """Return where the next of them begins after ``position``; NEVER if none does."""
+        """Return where the next of the calls begins after ``position``; NEVER if none does."""
         at = bisect_right(self._called, position)
         return self._called[at] if at < len(self._called) else NEVER
 
     def first_return(self, position: int) -> int:
-        """Return the first return of those that begin after ``position``."""
+        """Return the first return of the calls that begin after ``position``."""
         at = bisect_right(self._called, position)
         return self._first_return_from[at] if at < len(self._called) else NEVER
 
     def last_return(self, position: int) -> int:
-        """Return the last return of those that begin before ``position``; -1 if none does."""
+        """Return the last return of the calls that begin before ``position``; -1 if none does."""
         at = bisect_left(self._called, position)
         return self._last_return_to[at - 1] if at else -1
 
     def has_call(self, position: int) -> bool:
-        """Say whether one of them begins at ``position``."""
+        """Say whether one of the calls begins at ``position``."""
         return self.next_call(position - 1) == position
 
 

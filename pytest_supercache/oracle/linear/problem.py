@@ -1,6 +1,6 @@
-"""The calls of one key as the search needs them: what each asks for, what each leaves behind.
+"""The calls of one key as the search needs them: the state each requires, and what it leaves.
 
-Most of it answers questions about the future. A value that is overwritten before anybody can ask
+Most of it answers questions about the future. A value that is overwritten before any call can ask
 for it need not be remembered; an answer that nothing to come can explain need not be waited for.
 """
 
@@ -16,7 +16,7 @@ from pytest_supercache.oracle.linear.texts import Texts
 
 
 class _Nothing:
-    """The only one of its kind."""
+    """A marker that equals only itself."""
 
 
 ANYTHING: Final = _Nothing()
@@ -25,7 +25,7 @@ ILLEGAL: Final = _Nothing()
 
 @dataclass(slots=True)
 class Part:
-    """One call: ``needs`` a state or must not meet ``forbids``; leaves ``result`` or appends.
+    """One call: it ``needs`` a state or excludes ``forbids``; it leaves ``result`` or appends.
 
     A pure call leaves everything as it is.
     """
@@ -42,11 +42,11 @@ class Part:
 
     @property
     def replaces(self) -> bool:
-        """Whether it takes effect whatever the key held, and nothing of that remains."""
+        """Whether it takes effect in any state of the key, and nothing of that state remains."""
         return not self.pure and self.needs is ANYTHING and self.appends is None
 
     def fits(self, state: State) -> bool:
-        """Say whether a pure call may go in ``state``."""
+        """Say whether a pure call may take effect in ``state``."""
         if self.needs is not ANYTHING:
             return bool(self.needs == state)
         return bool(self.forbids != state)
@@ -98,7 +98,7 @@ class KeyProblem:
         return iter(sorted(found))
 
     def after(self, number: int, state: State) -> State:
-        """Return the state after a call in ``state``; ILLEGAL when its answer rules that out."""
+        """Return the state after a call in ``state``; ILLEGAL if its answer rules that out."""
         part = self.parts[number]
         if part.needs is not ANYTHING and part.needs != state:
             return ILLEGAL
@@ -118,7 +118,7 @@ class KeyProblem:
         return False
 
     def first_return_of_askers(self, answer: State, position: int) -> int:
-        """Return the first return of the calls after ``position`` that must meet ``answer``."""
+        """Return the first return of the calls after ``position`` that require ``answer``."""
         return self._askers.get(answer, NO_POSITIONS).first_return(position)
 
     def next_source(self, answer: State, position: int) -> int:
@@ -131,12 +131,12 @@ class KeyProblem:
         return min((way.next_call(position) for way in self._ways[answer]), default=NEVER)
 
     def is_source(self, number: int, answer: State) -> bool:
-        """Say whether ``answer`` can come from what this call leaves behind."""
+        """Say whether ``answer`` can result from the state that this call leaves."""
         part = self.parts[number]
         return not part.pure and part.appends is None and self.states.leads_to(part.result, answer)
 
     def sole_gets(self, number: int) -> Positions:
-        """Return the gets with a text that this call alone can have appended."""
+        """Return the gets whose text this call alone can have appended."""
         text = self.parts[number].appends
         if text is None or self._texts is None or not self._texts.come_once(text):
             return NO_POSITIONS
@@ -171,7 +171,7 @@ class KeyProblem:
 
 
 def _matters(call: Call) -> bool:
-    """Say whether a call restrains the order or may explain an answer."""
+    """Say whether a call restricts the order, or may explain an answer."""
     if call.returned:
         return True
     return not call.is_pure and not (call.kind == "cas" and call.value[0] == call.value[1])
@@ -182,7 +182,7 @@ def _asked(call: Call) -> Any:
 
 
 def _asks(part: Part) -> bool:
-    """Say whether there must be an order in which this call meets what it needs."""
+    """Say whether an order must let this call find the state that it needs."""
     return part.certain and (part.pure or part.needs is not ANYTHING)
 
 

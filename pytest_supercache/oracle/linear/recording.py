@@ -1,6 +1,6 @@
-"""A recording becomes calls: who called what, when, and what was answered.
+"""Turns a recording into calls: caller, call, times and answer.
 
-Everything in a file is a stranger's: each line is checked, its length and the number of lines are
+Files are untrusted: each line is checked, its length and the number of lines are
 bounded, and a mistake is an error that begins with ``file:line:``.
 """
 
@@ -25,11 +25,11 @@ class RecordingError(SupercacheError):
 
 
 class LineError(Exception):
-    """What is wrong with a line, by a reader that does not know which line it is."""
+    """The error of a line, from a reader that does not know its number."""
 
 
 class _Unsaid:
-    """The only one of its kind."""
+    """A marker that equals only itself."""
 
 
 UNSAID: Final = _Unsaid()
@@ -39,7 +39,7 @@ UNSAID: Final = _Unsaid()
 class RecordedEvent(NamedTuple):
     """One line: a call begins (``invoke``), or ends in one of three ways.
 
-    ``ok``: it was answered. ``fail``: it did not take effect. ``info``: nobody knows. ``compared``:
+    ``ok``: it was answered. ``fail``: it did not take effect. ``info``: unknown. ``compared``:
     a cas failed because the register held another value than the expected one.
     """
 
@@ -52,14 +52,14 @@ class RecordedEvent(NamedTuple):
 
 
 ReadLine = Callable[[str], RecordedEvent | None]
-"""Makes an event of a line; None for a line that is none. Raises LineError."""
+"""Makes an event of a line; None for a line without one. Raises LineError."""
 
 
 def read_calls(path: Path, model: Model, read_line: ReadLine) -> list[Call]:
     """Read a file.
 
     Raises:
-        RecordingError: it is not what was announced; the text begins with ``file:line:``.
+        RecordingError: it is not in the announced format; the text begins with ``file:line:``.
     """
     recording = Recording(model)
     number = size = 0
@@ -109,7 +109,7 @@ class Recording:
     _open: dict[str, Call] = field(default_factory=dict)
 
     def add(self, line: int, event: RecordedEvent) -> None:
-        """Take up an event."""
+        """Add an event."""
         self.events += 1
         if event.kind not in self.model.kinds:
             raise LineError(_foreign(event.kind, self.model))
@@ -133,7 +133,7 @@ class Recording:
             self._end(line, call, event)
 
     def finish(self) -> list[Call]:
-        """Return all calls; those without an answer are of unknown outcome."""
+        """Return all calls; those without an answer have an unknown outcome."""
         for call in self._open.values():
             self._leave_open(call)
         self._open.clear()

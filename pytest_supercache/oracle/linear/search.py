@@ -1,4 +1,4 @@
-"""The generic search: every order that the answers allow, in step with the events.
+"""The generic search: explores every order that the answers allow, event by event.
 
 After Wing and Gong ("Testing and Verifying Concurrent Objects", J. Parallel Distrib. Comput. 1993)
 and Lowe ("Testing for linearizability", Concurrency Computat. Pract. Exper. 2017): a configuration
@@ -38,7 +38,7 @@ Configuration = tuple[State, int, int]
 
 
 class Configurations:
-    """What may have happened so far: for each state and set of effects the least burdens.
+    """The configurations so far: for each state and set of effects the least burdens.
 
     A burden is a set of calls: those of unknown outcome that were spent, and the pure ones that
     still wait for their answer to fit.
@@ -64,7 +64,7 @@ class Configurations:
 
 @dataclass(slots=True)
 class _Goal:
-    """The call that returns now, and what that allows."""
+    """The call that returns now, and what its return allows."""
 
     number: int
     position: int
@@ -80,7 +80,7 @@ class _Goal:
 
 @dataclass(slots=True)
 class LinearSearch:
-    """A search that can be left and taken up again."""
+    """A search that can be suspended and resumed."""
 
     problem: KeyProblem
     looks_ahead: bool = True  # else slower, but it fails where the history does
@@ -97,7 +97,7 @@ class LinearSearch:
     _progress: Iterator[None] | None = None
 
     def advance(self, steps: int) -> Verdict | None:
-        """Try about ``steps`` more configurations; None when that was not enough."""
+        """Try about ``steps`` more configurations; None if that was not enough."""
         self._allowance = steps
         if self._progress is None:
             for state in self.problem.initials:
@@ -107,7 +107,7 @@ class LinearSearch:
         return self.verdict
 
     def _spend(self, steps: int) -> bool:
-        """Count, and say whether the allowance is used up."""
+        """Count steps, and say whether the allowance is used up."""
         self.steps += steps
         self._allowance -= steps
         return self._allowance <= 0
@@ -143,7 +143,7 @@ class LinearSearch:
                 burdens[:] = [burden | bit for burden in burdens]
 
     def _close(self, number: int, position: int) -> Iterator[None]:
-        """Keep the configurations in which the returning call has taken effect, or makes it so."""
+        """Keep the configurations in which the returning call has taken effect, or can do so."""
         bit, pure = self._bits[number], self.problem.parts[number].pure
         if not pure or self._some_wait_for(bit):
             end = self.problem.next_replaced(position)
@@ -185,7 +185,7 @@ class LinearSearch:
         after: Configurations,
         waiting: deque[Configuration],
     ) -> None:
-        """Put a configuration to those that reached the goal or to those that still have to."""
+        """Add a configuration to those that reached the goal, or to those that still have to."""
         state, effects, burden = configuration
         if not goal.is_reached(effects, burden):
             waiting.append(configuration)
@@ -204,7 +204,7 @@ class LinearSearch:
                 goal.hidden |= bit if part.certain else 0
 
     def _successors(self, configuration: Configuration, goal: _Goal) -> Iterator[Configuration]:
-        """Yield what one more call can make of a configuration."""
+        """Yield the configurations that one more call can lead to."""
         state, effects, burden = configuration
         problem, tried = self.problem, set[object]()
         for number in self._open_changes:
@@ -232,14 +232,14 @@ class LinearSearch:
             yield found
 
     def _without_fitting(self, burden: int, state: State) -> int:
-        """Let the pure calls go that waited for ``state``."""
+        """Remove from a burden the pure calls that waited for ``state``."""
         for number, bit in self._open_pure.items():
             if burden & bit and self.problem.parts[number].fits(state):
                 burden &= ~bit
         return burden
 
     def _strands(self, number: int, old: State, new: Configuration, position: int) -> bool:
-        """Say whether the call leaves an answer behind that nothing can explain any more."""
+        """Say whether a call makes an answer impossible that is still needed."""
         state, effects, burden = new
         for answer in self.problem.states.left_behind(old, state):
             asked_by = self._first_return(answer, effects, burden, position)
@@ -254,7 +254,7 @@ class LinearSearch:
         return state is OTHER and self._wastes(number, burden, position)
 
     def _wastes(self, number: int, burden: int, position: int) -> bool:
-        """Say whether a text was appended where no answer has it, and some answer needs it."""
+        """Say whether an appended text is in no later answer, or is missing in an open one."""
         gets = self.problem.sole_gets(number)
         if gets.next_call(position) != NEVER:
             return True
@@ -265,7 +265,7 @@ class LinearSearch:
         )
 
     def _first_return(self, answer: State, effects: int, burden: int, position: int) -> int:
-        """Return the first return of the calls that still have to meet ``answer``."""
+        """Return the first return of the calls that still need ``answer``."""
         problem = self.problem
         first = problem.first_return_of_askers(answer, position)
         for number, bit in self._open_pure.items():

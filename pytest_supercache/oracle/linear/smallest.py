@@ -1,4 +1,4 @@
-"""A "no" made short: a few calls that cannot be ordered, whatever all the others did.
+"""Reduces a "no" to a few calls that cannot be ordered, whatever all the others did.
 
 Leaving a read out can only make more orders possible, but leaving a write out may not: its value
 would come from nowhere. So a write that is left out stays as one that may take effect at any time
@@ -22,7 +22,7 @@ from pytest_supercache.oracle.linear.zones import Clash, Reason
 
 _TRIAL_BUDGET = 20_000
 _BUDGET = 200_000
-"""Configurations for one trial, and for all of them; after that the core is as small as it is."""
+"""Configurations for one trial, and for all of them; after that the core is not reduced further."""
 
 _LETTERS_A_STEP = 32
 _LETTERS_MAX = 4_000
@@ -35,7 +35,7 @@ class Core:
 
     ``minimal``: without any one of them they can. ``others``: those that were given every freedom,
     to take effect at any time once called, or never. ``since``: the position from which on calls
-    are looked at, whatever the key held then; None: from the start.
+    are considered, with any content of the key before; None: from the start.
     """
 
     calls: tuple[Call, ...]
@@ -73,7 +73,7 @@ def smallest_core(calls: Sequence[Call], clash: Clash, initials: Sequence[Any]) 
 
 @dataclass(slots=True)
 class _Effort:
-    """What may still be spent on making one violation short."""
+    """The budget that is left for reducing one violation."""
 
     left: int = _BUDGET
     too_hard: bool = False  # some trial was not decided, so there may be something shorter
@@ -85,7 +85,7 @@ class _Effort:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """Judges some calls as they are and all others as loosely as can be."""
+    """Judges some calls as they are, and gives all others the most freedom."""
 
     calls: Sequence[Call]
     initials: Sequence[Any]
@@ -113,7 +113,7 @@ class _Trial:
         return _that_matter(changes, core)
 
     def until(self, position: int) -> "_Trial":
-        """Return the same, broken off: what begins later comes after everything that has ended."""
+        """Return a trial that ends at ``position``: later calls cannot affect what has ended."""
         calls = [call for call in self.calls if call.called_at < position]
         calls = [
             replace(call, returned_at=NEVER, answer=None) if call.returned_at > position else call
@@ -123,7 +123,7 @@ class _Trial:
         return replace(self, calls=calls)
 
     def from_(self, position: int) -> "_Trial":
-        """Return the same, taken up in the middle: what had ended by then is left out.
+        """Return a trial of the calls from ``position`` on, without those that had ended by then.
 
         Not with long texts: too many of their beginnings could have been there.
         """
@@ -137,12 +137,12 @@ class _Trial:
         return replace(self, calls=calls, initials=_anything(calls), since=position)
 
     def certain(self) -> list[Call]:
-        """Return the calls whose outcome is known: what a core is made of."""
+        """Return the calls with a known outcome, which cores consist of."""
         return [call for call in self.calls if call.returned]
 
 
 def _anything(calls: Sequence[Call]) -> Sequence[Any]:
-    """Return what a key may hold before ``calls``, as far as they can tell the difference."""
+    """Return the values that a key may have before ``calls``, as far as they can tell."""
     if _grow(calls):
         answers = {call.answer for call in calls if call.kind == "get"}
         begun = {answer[:length] for answer in answers for length in range(len(answer) + 1)}
@@ -161,9 +161,9 @@ def _letters(calls: Sequence[Call]) -> int:
 
 
 def _narrowed(runner: _Trial, near: int) -> _Trial:
-    """Return the trial broken off as early and taken up as late as there still is no order.
+    """Return the shortest part of the trial, near a position, that still has no order.
 
-    The more of a recording is looked at, the less is possible. So what surrounds ``near`` is tried
+    The more of a recording is considered, the less is possible. So what surrounds ``near`` is tried
     first, then more and more of it, and at last both ends are found by halving.
     """
     exact = LinearSearch(KeyProblem(runner.calls, runner.initials), looks_ahead=False)
@@ -186,7 +186,7 @@ def _narrowed(runner: _Trial, near: int) -> _Trial:
 
 
 def _least(runner: _Trial, part: Callable[[int], _Trial], positions: list[int]) -> _Trial:
-    """Return the first part without an order; the whole when none was found with the effort."""
+    """Return the first part without an order; the whole if the effort found none."""
     best, low, high = runner, 0, len(positions) - 1
     while low <= high and not runner.effort.is_over:
         middle = (low + high) // 2

@@ -1,6 +1,6 @@
-"""What a key may hold, seen from the answers that are there to be explained.
+"""Represents the content of a key by what the answers to be explained can tell of it.
 
-A value that no answer has anything to do with is as good as every other such value: all of them
+A value that no answer depends on is as good as every other such value: all of them
 are OTHER.
 """
 
@@ -12,14 +12,14 @@ State = Hashable
 
 
 class _Other:
-    """The only one of its kind."""
+    """A marker that equals only itself."""
 
     def __repr__(self) -> str:
         return "OTHER"
 
 
 OTHER: Final = _Other()
-"""Any value that no answer has anything to do with."""
+"""Any value that no answer depends on."""
 
 
 class Exact:
@@ -33,15 +33,15 @@ class Exact:
         return value if value in self._answers else OTHER
 
     def answers(self, state: State) -> Sequence[State]:
-        """Return the states that were answers and can come from ``state`` by appends alone."""
+        """Return the answers that can result from ``state`` by appends alone."""
         return () if state is OTHER else (state,)
 
     def left_behind(self, old: State, new: State) -> Sequence[State]:
-        """Return the answers that ``old`` could still become and ``new`` cannot."""
+        """Return the answers that are possible from ``old`` but not from ``new``."""
         return () if old is OTHER or old == new else (old,)
 
     def leads_to(self, state: State, answer: State) -> bool:
-        """Say whether ``answer`` can come from ``state`` by appends alone."""
+        """Say whether ``answer`` can result from ``state`` by appends alone."""
         return bool(state == answer)
 
     def extended(self, state: State, text: str) -> State:
@@ -66,11 +66,11 @@ class Prefixes:
         return self.extended(self._whole, value)
 
     def answers(self, state: State) -> Sequence[State]:
-        """Return the states that were answers and can come from ``state`` by appends alone."""
+        """Return the answers that can result from ``state`` by appends alone."""
         return [(at, len(self._answers[at])) for at in range(*self._range(state))]
 
     def left_behind(self, old: State, new: State) -> Sequence[State]:
-        """Return the answers that ``old`` could still become and ``new`` cannot."""
+        """Return the answers that are possible from ``old`` but not from ``new``."""
         if old is OTHER:
             return ()
         first, last = self._range(old)
@@ -81,7 +81,7 @@ class Prefixes:
         return [(at, len(self._answers[at])) for at in (*range(first, start), *range(end, last))]
 
     def leads_to(self, state: State, answer: State) -> bool:
-        """Say whether ``answer`` can come from ``state`` by appends alone."""
+        """Say whether ``answer`` can result from ``state`` by appends alone."""
         first, last = self._range(state)
         return first <= self._range(answer)[0] < last
 

@@ -1,7 +1,7 @@
-"""Which answers an appended text went into, where that can be told.
+"""Finds the answers that contain an appended text, where that can be told.
 
 When all texts begin with one character that occurs nowhere else in them (or end with one, as in
-``1, 2, ``), an answer falls apart into the texts it was made of in only one way.
+``1, 2, ``), there is only one way to split an answer into the texts that it was made of.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +14,7 @@ _PARTS_MAX = 1_000_000
 
 
 class Texts:
-    """The gets whose answers hold a text; nothing is known when texts cannot be told apart."""
+    """The gets whose answers contain a text; unknown if texts cannot be told apart."""
 
     def __init__(self, calls: Sequence[Call], initials: Iterable[str]) -> None:
         gets = [call for call in calls if call.kind == "get"]
@@ -34,16 +34,16 @@ class Texts:
             self._gets = {part: Positions(own) for part, own in by_text.items()}
 
     def gets(self, text: str) -> Positions:
-        """Return the gets whose answers hold ``text``."""
+        """Return the gets whose answers contain ``text``."""
         return self._gets.get(text, NO_POSITIONS)
 
     def come_once(self, text: str) -> bool:
-        """Say whether it is known that only one call can bring ``text`` into an answer."""
+        """Say whether only one call is known to bring ``text`` into an answer."""
         return self.are_known and text in self._once
 
 
 def _mark(texts: Iterable[str]) -> tuple[str, bool] | None:
-    """Return the one character by which all texts begin (True) or end (False)."""
+    """Return the one character that all texts begin with (True) or end with (False)."""
     texts = [text for text in texts if text]
     for at in (0, -1):
         marks = {text[at] for text in texts}
@@ -55,7 +55,7 @@ def _mark(texts: Iterable[str]) -> tuple[str, bool] | None:
 
 
 def _parts(answer: str, mark: str, at_start: bool) -> Iterator[str]:
-    """Take an answer apart."""
+    """Split an answer into its texts."""
     parts = answer.split(mark)
     if at_start:
         yield from (mark + part for part in parts[1:])

@@ -1,4 +1,4 @@
-"""The fast way: which parts of the time each value takes up, when it is known who wrote it.
+"""The fast way: computes the zone of time of each value, if its writer is known.
 
 After Gibbons and Korach ("Testing Shared Memories", SIAM J. Comput. 1997). All calls that write or
 read one value form a cluster. Let ``first_end`` be the first return in it and ``last_start`` the
@@ -25,7 +25,7 @@ from pytest_supercache.oracle.linear.call import BEFORE_ALL, NEVER, READS, Call
 
 
 class Reason(Enum):
-    """Why there is no order."""
+    """The reason why there is no order."""
 
     FROM_NOWHERE = "a value was read that nobody had written"
     TOO_EARLY = "a value was read before it was written"
@@ -45,14 +45,14 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """What the zones say: a clash, or none; ``exact`` when none proves that an order exists."""
+    """The result: a clash, or None; ``exact``: the absence of a clash proves an order."""
 
     clash: Clash | None
     exact: bool
 
 
 class _Cluster:
-    """A value's one write (None: it is there from the start) and its reads."""
+    """The one write of a value (None: it is there from the start), and its reads."""
 
     __slots__ = ("first_end", "first_ended", "last_start", "last_started", "write", "written_from")
 
@@ -74,7 +74,7 @@ class _Cluster:
 
     @property
     def witnesses(self) -> tuple[Call, ...]:
-        """The calls that make the zone what it is."""
+        """The calls that bound the zone."""
         calls = (self.write, self.first_ended, self.last_started)
         found = {identity(call): call for call in calls if call}
         return tuple(found.values())
@@ -110,7 +110,7 @@ class _Clusters:
 
 
 def check_zones(calls: Sequence[Call], initial: Any) -> Zones:
-    """Look for a clash among the calls of one register; there must be no append among them."""
+    """Look for a clash among the calls of one register, which may not include appends."""
     clusters = _Clusters(initial)
     plain = True
     writes: list[tuple[Call, Any]] = []
@@ -137,7 +137,7 @@ def check_zones(calls: Sequence[Call], initial: Any) -> Zones:
 
 
 def _reads(calls: Iterable[Call]) -> Iterator[tuple[Call, Any]]:
-    """Yield the calls whose answers say what the register held."""
+    """Yield the calls whose answers tell what the register held."""
     for call in calls:
         if call.returned_at == NEVER:
             continue
