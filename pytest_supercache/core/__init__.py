@@ -1,5 +1,5 @@
-"""Frozen values that all other packages exchange, and the protocol `Scheduler`.
+"""Holds the frozen values that all other packages exchange, and the protocol `Scheduler`.
 
-What every package needs at its edges is here too: reading files within bounds, masking passwords,
-escaping text, real time. Nothing but the standard library is imported, and nothing here decides.
+The basics of every package are here, too: reading files within bounds, masking passwords,
+escaping text, real time. Only the standard library is imported, and nothing here decides.
 """

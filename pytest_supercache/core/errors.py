@@ -1,4 +1,4 @@
-"""What goes wrong on the user's side: what failed, where, what was expected, what to do now."""
+"""Errors of the user: each says what failed, where, what was expected, and what to do now."""
 
 from pytest_supercache.core.masking import masked
 from pytest_supercache.core.printable import printable
@@ -7,12 +7,12 @@ from pytest_supercache.core.printable import printable
 class SupercacheError(Exception):
     """A mistake that the user can correct; its text stands alone, without a traceback.
 
-    It may quote what somebody else has written: nothing in it moves the cursor of a terminal, and
+    It may quote text from elsewhere: nothing in it moves the cursor of a terminal, and
     no URL in it names its user.
     """
 
     def __str__(self) -> str:
-        """Return the text as it may be shown."""
+        """Return the text as it may be displayed."""
         return printable(masked(super().__str__()), but="\n\t")
 
 

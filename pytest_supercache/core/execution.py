@@ -1,4 +1,4 @@
-"""What one execution did: its schedule, its steps, its history, and how it ended."""
+"""Records one execution: its schedule, its steps, its history, and how it ended."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,15 +12,15 @@ from pytest_supercache.core.verdict import Violation
 from pytest_supercache.core.waits import WaitState
 
 STEPS_MAX = 10_000
-"""Steps in one execution; more is UNKNOWN: something polls without waiting."""
+"""The largest number of steps in one execution; more is UNKNOWN: code polls without waiting."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Settled:
-    """What was found after everything had settled.
+    """The state that was found after everything had settled.
 
-    ``layers`` is each place's visible content; ``probes`` what a ``get`` through the system
-    answered on each node: (node, key) -> answer. A failed probe holds the exception.
+    ``layers`` is each place's visible content; ``probes`` are the answers of the system to ``get``
+    on each node: (node, key) -> answer. A failed probe holds the exception.
     """
 
     layers: Layers = field(default_factory=dict)
@@ -78,16 +78,16 @@ class Execution:
 
     @property
     def users(self) -> tuple[str, ...]:
-        """The actors that were registered, in that order; what code started itself is no user."""
+        """The registered actors, in their order, without those that the code itself has started."""
         race = self.race
         names = dict.fromkeys(self.actors if race else ())
         names.update(dict.fromkeys(step.actor for step in race))
         return tuple(name for name in names if "@" not in name and "/" not in name)
 
     def signatures(self) -> list[tuple[str, str, Footprint] | None]:
-        """Return what must repeat when the schedule is repeated, one entry a choice.
+        """Return, for each choice, what must be equal when the schedule is repeated.
 
-        A choice has no entry when it only ran an actor's first lines.
+        A choice has no entry if it only ran an actor's entry code.
         """
         found: list[tuple[str, str, Footprint] | None] = [None] * len(self.schedule.choices)
         for step in self.steps:

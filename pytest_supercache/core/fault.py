@@ -1,4 +1,4 @@
-"""What may go wrong meanwhile: kinds of faults, the places where one can strike, and vectors.
+"""Defines faults: their kinds, the places where one can strike, and vectors of faults.
 
 A fault is a value: its kind and where it strikes. *Point* faults strike one step of one actor,
 named by (actor, operation, local index): that means the same in every schedule. *Moves* happen to a
@@ -29,33 +29,33 @@ AMBIENT = ("clock_skew", "mixed_version")
 KINDS = (*POINTS, *MOVES, *AMBIENT)
 
 USUAL = (*MESSAGES, "error_before", "error_after", *MOVES, "pause")
-"""The kinds that are meant when a number of faults is asked for, but no kinds are named."""
+"""The kinds that are meant if a number of faults is given, but no kinds."""
 
 FAULTS_MAX = 3
-"""How many faults a vector may hold: their number grows with this power."""
+"""The largest number of faults in a vector: the number of vectors grows with this power."""
 
 MISSED_WRITES = 1
-"""How many writes a lagging replica has missed, if not said."""
+"""The default number of writes that a lagging replica has missed."""
 
 SKEW_SECONDS = 1.0
-"""How far a node's clock is ahead, if not said."""
+"""The default number of seconds by which a node's clock is ahead."""
 
 DELAY_SECONDS = 1.0
-"""How long a message is on its way, and a pause without a timer in sight lasts, if not said."""
+"""The default delay of a message, in seconds, and of a pause without a timer in sight."""
 
 VERSIONS = ("key", "serializer")
 
 Kind = str | Mapping[str, Any]
-"""A kind, or a kind with what it needs: ``{"cancel": "gevent.Timeout"}``, ``{"pause": 2.0}``."""
+"""A kind, alone or with a parameter: ``{"cancel": "gevent.Timeout"}``, ``{"pause": 2.0}``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Which faults a check tries, besides the clean runs: every set of at most ``max`` of them.
+    """The faults that a check tries, besides clean runs: every set of at most ``max`` of them.
 
     Args:
-        max: how many may strike in one execution.
-        kinds: which; :data:`USUAL` when none is named. A mapping says more than a name:
+        max: the largest number of faults in one execution.
+        kinds: the kinds of faults; :data:`USUAL` if none is named. A mapping adds a parameter:
             ``{"pause": seconds}``, ``{"clock_skew": seconds}``,
             ``{"delay_invalidation": seconds}``, ``{"failover": writes}``,
             ``{"cancel": "module.Class"}`` and so for the other kinds that raise.
@@ -80,7 +80,7 @@ class Faults:
                 raise SupercacheError(f"Faults(kinds=...): {problem}; {hint}")
 
     def named(self) -> dict[str, Any]:
-        """Return every kind with what it was given (None: nothing)."""
+        """Return every kind with its parameter (None: it has none)."""
         found: dict[str, Any] = {}
         for kind in self.kinds or USUAL:
             found.update(kind if isinstance(kind, Mapping) else {kind: None})
@@ -88,7 +88,7 @@ class Faults:
 
 
 def what_is_wrong(kind: str, given: Any) -> tuple[str, str]:
-    """Say what is wrong with a kind and what it was given, and what to write; empty: nothing."""
+    """Return the error of a kind and its parameter, and what to write instead; empty: none."""
     if kind not in KINDS:
         return f"there is no fault {kind!r}", f"one of {', '.join(KINDS)}"
     if kind == "cancel" and given is None:
@@ -140,7 +140,7 @@ class Fault:
 
     @property
     def is_move(self) -> bool:
-        """Whether the schedule says when it happens."""
+        """Whether the schedule places it."""
         return self.kind in MOVES
 
     @property
@@ -150,7 +150,7 @@ class Fault:
 
     @property
     def rest(self) -> tuple[str, ...]:
-        """What a point fault says besides its point."""
+        """The words of a point fault after its point."""
         return self.words[3:]
 
     def excludes(self, other: "Fault") -> bool:
@@ -163,13 +163,13 @@ class Fault:
 
 
 Vector = tuple[Fault, ...]
-"""Faults that must all strike in an execution; () is the clean one."""
+"""Faults that must all strike in an execution; () is the vector without faults."""
 
 _SAFE = "@:._-/"
 
 
 def read_fault(kind: str, shown: str) -> Fault | None:
-    """Read a fault as :class:`Fault` writes it; None when it is none."""
+    """Read a fault as :class:`Fault` writes it; None if it is not one."""
     words = tuple(unquote(word) for word in shown.split(",")) if shown else ()
     if kind in POINTS:
         is_one = _is_point(kind, words)
@@ -180,7 +180,7 @@ def read_fault(kind: str, shown: str) -> Fault | None:
 
 
 def _is_point(kind: str, words: tuple[str, ...]) -> bool:
-    """Say whether words name a step, and then what this kind needs."""
+    """Say whether words name a step, followed by what this kind needs."""
     if len(words) < 3 or not (_NUMBER.fullmatch(words[1]) and _NUMBER.fullmatch(words[2])):
         return False
     rest = words[3:]
@@ -212,15 +212,15 @@ _MARK = "_supercache_injected"
 
 
 def inject(error: BaseException) -> BaseException:
-    """Mark an error as one that a fault has brought."""
+    """Mark an error as injected by a fault."""
     setattr(error, _MARK, True)
     return error
 
 
 def is_injected(error: BaseException | None) -> bool:
-    """Say whether a fault has brought this error, or one that it was raised ``from``.
+    """Say whether a fault has injected this error, or an error that it was raised ``from``.
 
-    An error that was raised while an injected one was dealt with, without ``from``, is the code's
+    An error that was raised while an injected one was handled, without ``from``, is the code's
     own: it may well be the bug.
     """
     seen: set[int] = set()

@@ -1,4 +1,4 @@
-"""Where faults can strike: a pure enumeration from what an execution recorded, and words for it."""
+"""Enumerates the places where faults can strike, from a recorded execution, and describes them."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -57,7 +57,7 @@ def _is_call(step: Step, is_publication: bool) -> bool:
 
 
 def _is_of_redis(given: Any) -> bool:
-    """Say whether an error is one that only a command to Redis can bring."""
+    """Say whether only a command to Redis can raise an error."""
     return isinstance(given, str) and given.startswith("redis.")
 
 
@@ -80,7 +80,7 @@ def _moves(kind: str, given: Any, execution: Execution) -> Iterator[Fault]:
 
 
 def _entries(kind: str, execution: Execution) -> Iterator[tuple[str, str]]:
-    """Yield the places and keys that may be lost: in the existing cache only what has a TTL."""
+    """Yield the places and keys that may be lost; in the existing cache only keys with a TTL."""
     if kind == "expire":
         for resource in execution.expiring:
             place, _, key = resource.partition(":")
@@ -100,11 +100,11 @@ def _writes_to_cache(execution: Execution) -> int:
 _EXISTING = "existing_cache:"
 REFERENCE = "reference"
 SHOWN = "shown"
-"""Whose a layer is: a super cache of ours, or one that a system shows."""
+"""The kind of a layer: a super cache of ours, or one that a system shows."""
 
 
 def _keys(execution: Execution, place: str) -> list[str]:
-    """Return the keys of a place that were touched or left there."""
+    """Return the keys of a place that were touched, or that are left there."""
     prefix = f"{place}:"
     touched = {
         resource.removeprefix(prefix)
@@ -131,14 +131,14 @@ def _ambient(kind: str, given: Any, execution: Execution) -> Iterator[Fault]:
 
 
 def joined(vector: Vector, found: Iterable[Fault]) -> Iterator[Vector]:
-    """Yield the vectors that hold one fault more."""
+    """Yield the vectors with one more fault."""
     for fault in found:
         if fault not in vector and not any(fault.excludes(other) for other in vector):
             yield (*vector, fault)
 
 
 def described(fault: Fault, steps: Iterable[Step] = ()) -> str:
-    """Say in words what a fault does, and at which step of an execution it struck."""
+    """Return a description of a fault, and of the step of an execution that it struck."""
     words = fault.words
     if fault.kind in POINTS:
         actor, operation, index = fault.point

@@ -1,4 +1,4 @@
-"""What a step may read and write, declared before it runs.
+"""Defines footprints: what a step may read and write, declared before it runs.
 
 A resource is a string ``place:key``: ``origin:product:42``, ``existing_cache:product:42``,
 ``super_cache@a:product:42``, ``messages@a``, ``lock:shop.py:12#0``, ``ended:bob.publish``.
@@ -27,7 +27,7 @@ ANYTHING = Footprint(frozenset({EVERYTHING}), frozenset({EVERYTHING}))
 
 
 Resources = str | tuple[str, ...] | list[str] | None
-"""How people write resources: one, several, or None for "not said"."""
+"""Resources as users write them: one, several, or None for "not said"."""
 
 
 def footprint_of(reads: Resources, writes: Resources) -> Footprint:
@@ -42,7 +42,7 @@ def footprint_of(reads: Resources, writes: Resources) -> Footprint:
 
 
 def without_memory(footprint: Footprint) -> Footprint:
-    """Return a footprint without what a search learns: memory, and what locks guard."""
+    """Return a footprint without the resources that a search learns: memory, and guarded ones."""
     reads, writes = (
         frozenset(r for r in resources if not r.startswith(_LEARNT))
         for resources in (footprint.reads, footprint.writes)

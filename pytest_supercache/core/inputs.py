@@ -1,4 +1,4 @@
-"""Reads files that may be hostile, and holds the bounds of all inputs; every file comes in here.
+"""Holds the bounds of all inputs, and reads files that may be hostile; all files are read here.
 
 A file may have been made to exhaust time or memory. So pipes and devices are refused and never
 waited for, no more is read than a bound allows, and depth is checked before anything recurses.
@@ -19,35 +19,35 @@ from pytest_supercache.core.errors import SupercacheError
 _MIB = 1 << 20
 
 TEXT_BYTES_MAX = _MIB
-"""Of what people write: scenario files, tables, settings, known issues, locks."""
+"""For files that people write: scenario files, tables, settings, known issues, locks."""
 
 DOCUMENT_BYTES_MAX = 128 * _MIB
-"""Of what a run writes: verdict.json, results of Allure."""
+"""For files that a run writes: verdict.json, results of Allure."""
 
 RECORDING_BYTES_MAX = 256 * _MIB
-"""Of a history, which is read line by line."""
+"""For a history, which is read line by line."""
 
 RECORDING_LINE_BYTES_MAX = _MIB
 RECORDING_EVENTS_MAX = 1_000_000
 
 TOKEN_CHARS_MAX = _MIB // 2
 CHOICES_MAX = 100_000
-"""Of a token, counts included; an execution ends after a tenth of them."""
+"""For a token, counts included; an execution ends after a tenth of them."""
 
 STRIKES_MAX = 100
-"""Faults in one token; a check places three at most."""
+"""For faults in one token; a check places three at most."""
 
 DEPTH_MAX = 64
-"""Of brackets within brackets, and of parts of a dotted name."""
+"""For nested brackets, and for the parts of a dotted name."""
 
 DIGITS_MAX = 1_000
-"""Of a number in TOML: Python neither reads nor writes some that are longer."""
+"""For numbers in TOML: Python neither reads nor writes some that are longer."""
 
 ENTRIES_MAX = 1_000
-"""Of known issues, and of mistakes that one message tells."""
+"""For known issues, and for the mistakes in one message."""
 
 SHOWN_MAX = 200
-"""How many characters of an input stand in a message about it."""
+"""The number of characters of an input that a message about it shows."""
 
 
 class InputError(SupercacheError):
@@ -55,7 +55,7 @@ class InputError(SupercacheError):
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading; a pipe or a device is refused at once, never waited for.
+    """Open a regular file for reading; refuse a pipe or a device at once, without waiting.
 
     Raises:
         OSError: it cannot be opened, or is something else.
@@ -127,7 +127,7 @@ def read_json(path: Path, bytes_max: int = DOCUMENT_BYTES_MAX) -> Any:
 def parse_json(text: str) -> Any:
     """Parse JSON, without the numbers that only Python knows.
 
-    Of a key that stands twice, Python would keep the last value without a word.
+    Of a repeated key Python would silently keep the last value.
 
     Raises:
         ValueError: it is not JSON, goes too deep, or has an object with a key twice.
@@ -138,7 +138,7 @@ def parse_json(text: str) -> Any:
 
 
 def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object of JSON.
+    """Make a dict of the members of a JSON object.
 
     Raises:
         ValueError: it has a key twice.
@@ -155,7 +155,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     """Parse TOML.
 
     Raises:
-        TOMLDecodeError: it is not TOML, or goes too deep, or has a number of too many digits.
+        TOMLDecodeError: it is not TOML, or is nested too deeply, or has a number that is too long.
     """
     bare = _IN_TOML.sub("q", text)
     if _is_too_deep(_NO_BRACKET.sub("", bare)) or _DOTTED.search(bare):
@@ -171,7 +171,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def quoted(text: str, limit: int = SHOWN_MAX) -> str:
-    """Quote a part of an input for a message: printable, and not all of a long one."""
+    """Quote a part of an input for a message: printable, and shortened if it is long."""
     if len(text) <= limit:
         return repr(text)
     return f"{text[:limit]!r}... ({len(text):,} characters)"
@@ -202,7 +202,7 @@ _DOTTED = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{DEPTH_MAX}}}")
 
 
 def _is_too_deep(brackets: str) -> bool:
-    """Say whether brackets go too deep; those that do not match are for the parser to tell."""
+    """Say whether brackets are nested too deeply; unbalanced ones are left to the parser."""
     brackets = brackets.replace("{", "[").replace("}", "]")
     for _ in range(DEPTH_MAX):
         inner = brackets.replace("[]", "")  # one level less everywhere

@@ -1,6 +1,6 @@
-"""Lets a process notice that another one has ended, by SIGKILL too: through a pipe.
+"""Lets a process notice, through a pipe, that another one has ended, even by SIGKILL.
 
-Nobody writes to the pipe. Its write end belongs to the process that made it: programs which that
+The pipe carries no data. Its write end belongs to the process that made it: programs which that
 process starts do not inherit it, and its forks close it at once. So a reader meets the end of the
 file when that process has ended. A signal at a parent's death (``PR_SET_PDEATHSIG``) would come
 when the *thread* that started the child ends, and on Linux only.
@@ -17,11 +17,11 @@ import weakref
 from pytest_supercache.core.real_clock import real_sleep
 
 ORPHAN_SECONDS = 0.25
-"""How often a worker of xdist looks whether it has become an orphan."""
+"""The interval at which a worker of xdist checks whether it has become an orphan."""
 
 
 class Lifeline:
-    """Held by the process that made it until it ends or cuts it."""
+    """A pipe that its process holds open until it ends or cuts it."""
 
     def __init__(self) -> None:
         self.far_end, end = os.pipe()
@@ -34,22 +34,22 @@ class Lifeline:
         return self._end is not None
 
     def drop_far_end(self) -> None:
-        """Close what was only made to be inherited."""
+        """Close the read end, which was only made to be inherited."""
         if self.far_end >= 0:
             os.close(self.far_end)
             self.far_end = -1
 
     def cut(self) -> None:
-        """Let those who read notice; in a process that does not hold it nothing happens."""
+        """Let readers notice; this has no effect in a process that does not hold the pipe."""
         end, self._end = self._end, None
         if end is not None:
             os.close(end)
 
     def is_cut(self, within: float | None) -> bool:
-        """In another process: say whether the holder is gone, at the latest after some seconds.
+        """In another process: say whether the holder has ended; wait at most ``within`` seconds.
 
         Args:
-            within: real seconds; None: wait until it is gone.
+            within: real seconds; None: wait until it has ended.
         """
         poll = select.poll()  # not select.select: descriptors may be above 1,023
         poll.register(self.far_end, select.POLLIN)
@@ -60,7 +60,7 @@ _held: weakref.WeakSet[Lifeline] = weakref.WeakSet()
 
 
 def _let_go() -> None:
-    """After a fork: close the write ends, which belong to the process that forked."""
+    """After a fork: close the write ends, which belong to the parent process."""
     for lifeline in list(_held):
         lifeline.cut()
     _held.clear()
@@ -70,7 +70,7 @@ _awaited: set[int] = set()  # parents
 
 
 def interrupt_when_orphaned() -> None:
-    """From now on interrupt this process, as Ctrl-C does, when its parent is gone.
+    """From now on interrupt this process, as Ctrl-C does, when its parent has ended.
 
     xdist would wait for five seconds, and then do the same.
     """

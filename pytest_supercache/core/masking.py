@@ -16,15 +16,15 @@ MASK = "***"
 _QUOTED_MAX = 200
 
 _WHOLE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#]*@")
-"""A text that is a URL: nothing in it ends the user part but the path."""
+"""Matches a text that is a URL: only the path ends its user part."""
 
 _USER = re.compile(r"""(?<=://)(?:\\["']|'(?![,\])}]|$)|[^\s"'<>/?#\\])*@""")
-"""In a text, which may be JSON, a literal of Python or Markdown: so may a quote that ends it."""
+"""Matches inside a text, which may be JSON, Python or Markdown: so a quote may end it."""
 
 _DIGITS = 12
 
 _UP_TO_LAST = re.compile(r"://[^\n]*@")
-"""In a setting: a password may have been written there as it is, with whatever is in it."""
+"""Matches in a setting, where a password may be written unescaped, with any character."""
 
 _ADDRESS = re.compile(r"""://[^\s"'<>]*""")
 _PARAMETER = re.compile(r"([?&](?:username|password)=)[^&#]*")
@@ -60,7 +60,7 @@ def is_id_of(known: str, name: str) -> bool:
 def masked_address(text: str) -> str:
     """Return the address of a server without credentials, even if it is not a valid URL.
 
-    Whatever stands before the last ``@``, and after a question mark, may be a part of that.
+    Anything before the last ``@``, and after a question mark, may be a part of them.
     """
     scheme, separator, rest = text.partition("://")
     if not separator:
@@ -71,7 +71,7 @@ def masked_address(text: str) -> str:
 
 
 def masked_data(data: Any, mask: "Callable[[str], str]" = masked) -> Any:
-    """Return data for JSON with every text and every name in it masked."""
+    """Return data for JSON, with every text and every name in it masked."""
     if isinstance(data, str):
         return mask(data)
     for kind in (list, tuple, set):
@@ -94,9 +94,9 @@ def is_masked(text: str) -> bool:
 
 
 def quoted(value: Any) -> str:
-    """Return a value of a setting as a message shows it: as Python writes it, masked, cut.
+    """Return a value of a setting as a message shows it: a Python literal, masked and shortened.
 
-    Whatever stands between ``://`` and the last ``@`` of a text may be a part of who one is.
+    Anything between ``://`` and the last ``@`` of a text may be a part of credentials.
     """
     return repr(masked_data(value, _masked_setting))[:_QUOTED_MAX]
 

@@ -1,9 +1,9 @@
-"""How users share one place in memory: what a listing says of it."""
+"""Describes how users share one place in memory, for a listing."""
 
 from dataclasses import dataclass
 
 WHOLE = "*"
-"""Stands for all that an object holds, where parts of it cannot be told apart."""
+"""Stands for all that an object holds, if its parts cannot be told apart."""
 
 
 @dataclass(frozen=True, slots=True)

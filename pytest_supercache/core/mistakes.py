@@ -1,4 +1,4 @@
-"""What is told when this package itself fails: what, where, and in which versions."""
+"""Reports failures of this package itself: the error, the place, and the versions."""
 
 import logging
 import platform
@@ -19,10 +19,10 @@ from pytest_supercache.core.verdict import Verdict
 P = ParamSpec("P")
 
 FRAMES_SHOWN = 8
-"""How many places of a traceback are named, the innermost ones."""
+"""The largest number of places of a traceback that are named, the innermost ones."""
 
 MESSAGE_MAX = 300
-"""Characters of an error's own message; it may quote data of the code under test."""
+"""The largest number of characters of an error's message, which may quote user data."""
 
 _PACKAGES = ("pytest-supercache", "pytest", "redis", "fakeredis", "hypothesis")
 _TEST_TOOLS = frozenset({"_pytest", "pytest", "unittest", "hypothesis", "bdb"})
@@ -31,7 +31,7 @@ _LOG = logging.getLogger("pytest_supercache")
 
 
 def told_as_unknown(check: Callable[P, CheckResult]) -> Callable[P, CheckResult]:
-    """Make the result of a check UNKNOWN, with a report, when this package has failed in it."""
+    """Make the result of a check UNKNOWN, with a report, if this package fails in it."""
 
     @wraps(check)
     def checked(*args: P.args, **options: P.kwargs) -> CheckResult:
@@ -56,7 +56,7 @@ def is_for_the_caller(error: Exception) -> bool:
 
 
 def report_of(error: Exception) -> str:
-    """Describe a mistake of this package in words that can be sent to its maintainers.
+    """Describe a failure of this package in words that can be sent to its maintainers.
 
     The whole traceback is logged, at level DEBUG.
     """
@@ -72,7 +72,7 @@ def report_of(error: Exception) -> str:
 
 
 def _places(error: BaseException) -> list[str]:
-    """Name the innermost places of a traceback; what calls itself is named once."""
+    """Return the innermost places of a traceback; a recursive one only once."""
     found = [_place(frame, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     return list(dict.fromkeys(reversed(found)))[:FRAMES_SHOWN] or ["an unknown place"]
 

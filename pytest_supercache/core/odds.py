@@ -1,4 +1,4 @@
-"""How likely a conflict is in simulated traffic: what is assumed about time, and what came out.
+"""Values for the odds of a conflict: the assumptions on time, and the result of the simulation.
 
 Odds are never a part of a verdict. They hold under their condition and nowhere else.
 """
@@ -13,17 +13,17 @@ _NORMAL = NormalDist()
 _P99 = _NORMAL.inv_cdf(0.99)
 
 RUNS = 100
-"""Simulated runs, if not said: enough to tell 1 in 10 from 1 in 2, and cheap."""
+"""The default number of simulated runs: cheap, and enough to tell 1 in 10 from 1 in 2."""
 
 WITHIN = 0.05
-"""Seconds within which all users start, if not said."""
+"""The default number of seconds within which all users start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long something takes: half of all times are below ``median``, 99 in 100 below ``p99``.
+    """The distribution of a duration: half are below ``median``, 99 in 100 below ``p99``.
 
-    Between them times are log-normal, as those of networks and disks roughly are. In seconds.
+    Between these it is log-normal, as in networks and on disks, roughly. In seconds.
     """
 
     median: float
@@ -37,14 +37,14 @@ class Latency:
             )
 
     def at(self, uniform: float) -> float:
-        """Return the seconds that a share ``uniform`` of all times is below."""
+        """Return the duration, in seconds, that a share ``uniform`` of all durations is below."""
         inside = min(max(uniform, 1e-12), 1 - 1e-12)
         return self.median * exp(log(self.p99 / self.median) * _NORMAL.inv_cdf(inside) / _P99)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latencies:
-    """What takes how long in simulated traffic; docs/odds.md says why these are the defaults."""
+    """The latencies in simulated traffic; docs/odds.md gives the reasons for the defaults."""
 
     existing_cache: Latency = Latency(0.0005, 0.005)  # a command, there and back
     origin: Latency = Latency(0.005, 0.05)  # a query or a commit, there and back
@@ -54,9 +54,9 @@ class Latencies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """How traffic is simulated: ``runs`` runs, in each of which all users start ``within`` seconds.
+    """The simulation: ``runs`` runs, in each of which all users start ``within`` seconds.
 
-    With ``ends_when_known``, fewer, if these tell the share within a factor of two.
+    With ``ends_when_known`` there are fewer, if these tell the share within a factor of two.
     """
 
     runs: int = 0
@@ -67,7 +67,7 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Odds:
-    """What came out: ``failing`` of ``runs`` simulated runs break a guarantee.
+    """The result: ``failing`` of ``runs`` simulated runs break a guarantee.
 
     ``faults`` are those that struck in every run; runs in which one had nothing to strike are not
     in ``runs``.

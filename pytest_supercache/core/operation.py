@@ -1,4 +1,4 @@
-"""Operations and histories: what users called and what they were answered; the oracle's input."""
+"""Operations and histories, the oracle's input: the calls of users, and the answers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class Operation:
         return self.returned_at is not None
 
     def precedes(self, other: "Operation") -> bool:
-        """Real-time order: this one had returned before the other was called.
+        """Say, by real time, whether this one had returned before the other was called.
 
         Not strict: an operation that returned after n steps precedes one that was called after n,
         because no step was shared. Operations of one user are ordered by their position instead.
@@ -55,7 +55,7 @@ class Operation:
 class Commit:
     """One change of the origin: the key, its new value (None: deleted) and its version.
 
-    Commits with the same ``at`` were made in one step: one transaction. Nobody changes one; not
+    Commits with the same ``at`` were made in one step: one transaction. They are never changed; not
     frozen, as loads and histories, because every execution makes them: this is the hot path.
     """
 
@@ -101,10 +101,10 @@ class Content:
 
 @dataclass(slots=True, kw_only=True)
 class History:
-    """All operations of one execution in the order they were called, and what the origin saw.
+    """All operations of one execution in the order of their calls, and the record of the origin.
 
     ``commits`` is empty and ``origin_watched`` false when the system never used the origin; then
-    no commit order is known. ``contents`` is None when nobody looked into the layers at each step.
+    no commit order is known. ``contents`` is None if the layers were not read after each step.
     """
 
     operations: tuple[Operation, ...] = ()
@@ -130,7 +130,7 @@ class History:
     def ordered(self, earlier: Operation, later: Operation) -> bool:
         """Say whether one operation had certainly ended when the other began.
 
-        Within a session and between phases their positions say so, else real time.
+        Within a session and between phases their positions decide, else real time.
         """
         if earlier.user == later.user or earlier.phase != later.phase:
             return self._position(earlier) < self._position(later)

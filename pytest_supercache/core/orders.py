@@ -1,11 +1,11 @@
-"""What decides between failing and passing: which of two steps comes first."""
+"""Orders of two steps, which decide between failing and passing."""
 
 from dataclasses import dataclass
 
 from pytest_supercache.core.execution import Execution
 
 StepName = tuple[str, int, str]
-"""Actor, the how-manieth event of it, label."""
+"""Actor, number of the event among the actor's, and label."""
 
 Pair = tuple[StepName, StepName]
 """The first of the two comes before the second."""
@@ -21,14 +21,14 @@ class Cause:
     pairs: tuple[Pair, ...]
     is_fewest: bool
     never: frozenset[StepName] = frozenset()
-    """Steps that are held back for good: they do not come in the failing interleaving."""
+    """Steps that are blocked for good: they do not come in the failing interleaving."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passing:
-    """An execution that is like the failing one, and breaks nothing.
+    """An execution that is like the failing one, but breaks no guarantee.
 
-    ``turned`` are the orders that are the other way round there, as they are there.
+    ``turned`` are the orders that are reversed in it, as they are there.
     """
 
     execution: Execution  # recorded with the content of every layer after each step
@@ -37,10 +37,10 @@ class Passing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """How many of all interleavings fail, and how many of all schedules, if these are counted.
+    """The numbers of failing interleavings and, if counted, of failing schedules, with the totals.
 
-    ``walk`` is the chance that a random walk fails, which draws evenly who goes next; None: it is
-    not known everywhere who could have gone.
+    ``walk`` is the chance that a random walk fails whose choices are uniform; None: the enabled
+    actors are not known everywhere.
     """
 
     failing: int

@@ -9,7 +9,7 @@ from pytest_supercache.core.footprint import Footprint
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """A step that somebody is about to take; ``number`` counts the steps of the actor."""
+    """A step that an actor is about to take; ``number`` counts the steps of the actor."""
 
     actor: str
     number: int
@@ -22,7 +22,7 @@ class Flow(Protocol):
     """The race as it stands at a choice, with its clock; seconds are virtual."""
 
     def upcoming(self) -> Iterator[Upcoming]:
-        """Yield what everybody is about to do, whoever has to wait included."""
+        """Yield the next step of every actor, blocked ones included."""
         ...
 
     def now(self) -> float:
@@ -34,7 +34,7 @@ class Flow(Protocol):
         ...
 
     def pass_to(self, seconds: float) -> None:
-        """Let time pass in which nothing comes due."""
+        """Let time pass up to an instant before the next deadline."""
         ...
 
 
@@ -44,5 +44,5 @@ class Timed(Protocol):
     moves_clock: bool
 
     def start(self, flow: Flow) -> None:
-        """Begin with a race: nobody has been chosen yet."""
+        """Begin a race: no actor has been chosen yet."""
         ...

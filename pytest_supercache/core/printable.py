@@ -4,7 +4,7 @@ _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def printable(text: str, *, but: str = "") -> str:
-    """Return a text in which only the characters of ``but`` are not printable."""
+    """Return a text whose only unprintable characters are those in ``but``."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char in but else escaped(char) for char in text)

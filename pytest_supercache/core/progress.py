@@ -1,4 +1,4 @@
-"""How far a search has come: what somebody who waits for it is told."""
+"""The progress of a search, for callers that wait for it."""
 
 from dataclasses import dataclass
 

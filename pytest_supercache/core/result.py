@@ -1,4 +1,4 @@
-"""What a check returns: the verdict, what was covered, and the counterexample if there is one."""
+"""The result of a check: the verdict, its coverage, and a counterexample if there is one."""
 
 from dataclasses import dataclass, field
 

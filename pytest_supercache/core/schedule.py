@@ -1,4 +1,4 @@
-"""Who goes next: a schedule as data, the choices it was made from, and the token people paste.
+"""Schedules: the order of actors as data, the choices of a scheduler, and the token to paste.
 
 A token is ``sc1:ITEM:alice,bob*2,alice/1`` and, for each tick of the clock, ``;tick@3``: the clock
 moved after three choices had been made. So for faults: ``;evict(existing_cache,k)@3`` happened
@@ -28,7 +28,7 @@ CLOCK = "@clock"
 """The pseudo-actor whose move is a tick: the clock jumps to the next deadline."""
 
 CUT_CLOCK = "clock@"
-"""How the names of pseudo-actors begin that let the next unit of a cut clock begin."""
+"""How the names of the pseudo-actors begin that start the next unit of a cut clock."""
 
 LOOP_CALLS = "calls@loop"
 """The pseudo-actor whose move is that an event loop takes a callback of another thread."""
@@ -42,11 +42,11 @@ _SAFE_PLACE = "@._-[]"
 
 
 class Choices(NamedTuple):
-    """What a scheduler is asked.
+    """The input of a scheduler at one choice.
 
-    Who may go on now, who took the last step, and how many choices were made before.
-    ``resting`` says that ``last`` is between two operations, or at its end; ``steps`` are all that
-    were taken so far, those before the race included.
+    It has the enabled actors, the actor of the last step, and the number of choices before.
+    ``resting`` says that ``last`` is between two operations, or at its end; ``steps`` are all steps
+    so far, including those before the race.
     """
 
     enabled: tuple[str, ...]
@@ -56,12 +56,12 @@ class Choices(NamedTuple):
     steps: Sequence["Step"] = ()
 
     def preempts(self, choice: str) -> bool:
-        """Say whether ``choice`` makes an actor wait that could have gone on."""
+        """Say whether ``choice`` makes an enabled actor wait: the one that took the last step."""
         return choice != self.last and self.last in self.enabled
 
 
 class Scheduler(Protocol):
-    """The one protocol between a search and an execution.
+    """The only protocol between a search and an execution.
 
     One that repeats choices may have them as ``script``, from the first one on. For one of them it
     is only asked when that cannot be made, when time has a part in it, or in a run that is told in
@@ -69,20 +69,20 @@ class Scheduler(Protocol):
     """
 
     def choose(self, choices: Choices) -> str | None:
-        """Name one of ``choices.enabled``; None ends the execution here, unfinished."""
+        """Return one of ``choices.enabled``; None ends the execution here, unfinished."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A fault that struck when so many choices of actors had been made."""
+    """A fault that struck after ``at`` choices of actors."""
 
     fault: Fault
     at: int
 
 
 Place = tuple[str, ...]
-"""Where an execution has points in memory: the name of an object and what of it, for example."""
+"""A place of switch points in memory, such as the name of an object and its part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +133,13 @@ def _written(place: Place) -> str:
 
 
 def read_move(choice: str) -> Fault | None:
-    """Return the fault that a choice stands for, if it is one."""
+    """Return the fault that a choice stands for; None: it is not a fault."""
     match = re.fullmatch(r"@([a-z_]+)\((.*)\)", choice)
     return read_fault(match[1], match[2]) if match else None
 
 
 def moves_made(choices: list[str]) -> int:
-    """Count the choices of actors: what a place in a token is counted in."""
+    """Count the choices of actors: places in a token are counted in these."""
     return sum(not _is_extra(choice) for choice in choices)
 
 
@@ -202,7 +202,7 @@ def _refuse_other_texts(token: str) -> None:
 def _read_extras(
     extras: list[str], token: str, moves: int
 ) -> tuple[list[tuple[int, str]], list[Strike]]:
-    """Read what has a place: the choices that are no actors', in order, and the faults."""
+    """Read the parts with a place: the choices of pseudo-actors, in order, and the faults."""
     if len(extras) > CHOICES_MAX:
         raise TokenError(_too_many(token))
     placed: list[tuple[int, str]] = []
@@ -225,7 +225,7 @@ def _too_many(token: str) -> str:
 
 
 def _read_memory(extras: list[str], token: str) -> tuple[Place, ...]:
-    """Take the shared memory from the end of a token's extras."""
+    """Remove the shared memory from the end of a token's extras, and return it."""
     if not extras or not extras[-1].startswith(_MEMORY):
         return ()
     places = extras.pop().removeprefix(_MEMORY).split(",")
@@ -238,7 +238,7 @@ def _read_memory(extras: list[str], token: str) -> tuple[Place, ...]:
 
 
 def _read_grain(extras: list[str], token: str) -> str:
-    """Take the grain from the end of a token's extras."""
+    """Remove the grain from the end of a token's extras, and return it."""
     if not extras or not extras[-1].startswith(_GRAIN):
         return "command"
     grain = extras.pop().removeprefix(_GRAIN)

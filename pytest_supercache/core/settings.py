@@ -1,4 +1,4 @@
-"""How to explore: every knob of a check with its default, in one frozen value."""
+"""Holds every option of a check with its default, in one frozen value."""
 
 import sys
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from pytest_supercache.core.odds import Simulation
 
 SEARCHES = ("auto", "exhaustive", "all-schedules", "pct", "random", "uniform", "hypothesis")
 GRAINS = ("command", "wire", "await", "line")
-"""Where switch points are; at all but the first, code between two commands parts too."""
+"""Where switch points are; at all but the first, there are some between two commands, too."""
 SAMPLERS = frozenset({"pct", "random", "uniform", "hypothesis"})
 """Searches that can prove nothing: they do not know what is left."""
 MEMORIES = ("auto", "declared", "shared")
@@ -19,14 +19,14 @@ MEMORIES = ("auto", "declared", "shared")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assume:
-    """What production promises: no operation is carried further by the clock than ``pause`` s."""
+    """A promise about production: the clock delays no operation by more than ``pause`` seconds."""
 
     pause: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exploration:
-    """The budget and the manner of one check; times in seconds."""
+    """The budget and the options of one check; times in seconds."""
 
     search: str = "auto"
     grain: str = "command"
@@ -48,12 +48,12 @@ class Exploration:
 
     @property
     def shares_memory(self) -> bool:
-        """Whether memory is treated as shared from the start, beside what is found of it."""
+        """Whether memory is treated as shared from the start, besides what is found of it."""
         return self.memory == "shared" or (self.memory == "auto" and self.grain != "command")
 
     @property
     def keeps_keys(self) -> bool:
-        """Whether a key with a time to live only expires when nobody can go on."""
+        """Whether a key with a time to live expires only when no actor can go on."""
         expires = self.faults is not None and "expire" in self.faults.named()
         return self.ticks in {"auto", 0} and not expires
 
@@ -69,14 +69,14 @@ NEXT_PYTHON = (3, 14)
 _OF_THE_RUN = frozenset({"lists_memory", "step_timeout", "leases", "odds"})
 
 OF_A_CHECK = frozenset(option.name for option in fields(Exploration)) - _OF_THE_RUN
-"""What one check may say of its own search; the rest is said by the run that it belongs to."""
+"""The options of one check's own search; the others belong to the whole run."""
 
 
 def refuse_unavailable(settings: Exploration) -> None:
-    """Refuse what this version cannot do.
+    """Refuse options that this version does not support.
 
     Raises:
-        SupercacheError: naming the option, what it may be, and what to use instead.
+        SupercacheError: it names the option, the allowed values, and what to use instead.
     """
     _refuse_python()
     if settings.search not in SEARCHES:

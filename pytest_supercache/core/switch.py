@@ -1,4 +1,4 @@
-"""How layers ask for a switch point and how background work offers itself, without a runtime."""
+"""Protocols by which layers ask for switch points, and background work offers its steps."""
 
 from typing import Protocol
 
@@ -7,38 +7,38 @@ from pytest_supercache.core.trace import StepId
 from pytest_supercache.core.waits import Wait
 
 CONDITION = "check a condition"
-"""How the label of a step begins that asks whether to wait: another run may ask more often."""
+"""The beginning of labels of steps that check a condition: the number of checks may vary."""
 
 
 RUN = "run"
-"""The label of the one step of an actor whose code never came to a switch point."""
+"""The label of the only step of an actor whose code never reached a switch point."""
 
 
 class Switch(Protocol):
-    """What stands before every step: the runtime decides here who goes next."""
+    """The door before every step, at which the runtime chooses the next actor."""
 
     def step(
         self, label: str, footprint: Footprint, *, kind: str, wait: Wait | None = None
     ) -> None:
-        """Announce a step of the calling thread; returns when the step may run."""
+        """Announce a step of the calling thread; return when the step may run."""
         ...
 
     def last_step(self) -> StepId | None:
-        """Name the last step that the calling thread has taken; None outside of the race."""
+        """Return the last step that the calling thread has taken; None outside of the race."""
         ...
 
     def answered(self, label: str) -> None:
-        """Say that the answer of the last step has arrived: a switch point in shared memory."""
+        """Report that the answer of the last step has arrived: a switch point in shared memory."""
         ...
 
     async def astep(
         self, label: str, footprint: Footprint, *, kind: str, wait: Wait | None = None
     ) -> None:
-        """Announce a step of the calling task; returns when the step may run."""
+        """Announce a step of the calling task; return when the step may run."""
         ...
 
     async def aanswered(self, label: str) -> None:
-        """Say in a task that the answer of the last step has arrived."""
+        """Report, in a task, that the answer of the last step has arrived."""
         ...
 
 
@@ -50,11 +50,11 @@ class Background(Protocol):
 
     @property
     def cause(self) -> StepId | None:
-        """Name the step that made the pending one possible; None: it was possible all along."""
+        """The step that made the pending one possible; None: it was always possible."""
         ...
 
     def pending(self) -> tuple[str, Footprint] | None:
-        """Announce the next step as label and footprint, or None when there is nothing to do."""
+        """Return label and footprint of the next step, or None if there is nothing to do."""
         ...
 
     def perform(self) -> None:

@@ -15,7 +15,7 @@ Layers = dict[str, dict[str, Any]]
 
 @dataclass(slots=True)
 class Pending:
-    """The step an actor is about to take, as announced before it runs."""
+    """The step that an actor is about to take, as announced before it runs."""
 
     actor: str
     label: str
@@ -64,16 +64,16 @@ class Step:
 
     @property
     def signature(self) -> tuple[str, str, Footprint]:
-        """What must repeat in every re-execution: not the values, those may differ."""
+        """The part that must be equal in every re-execution; values may differ."""
         return (self.actor, self.label, self.footprint)
 
     @property
     def flags_set(self) -> tuple[str, ...]:
-        """The flags that it has set."""
+        """The flags that the step has set."""
         wait = self.wait
         return () if wait is None else wait.flags_set(self.wait_before, self.wait_after)
 
     @property
     def content(self) -> Layers | None:
-        """What layers and shared memory hold after this step; None: that was not recorded."""
+        """The content of layers and shared memory after this step; None: it was not recorded."""
         return self.layers if not self.memory else {**(self.layers or {}), **self.memory}

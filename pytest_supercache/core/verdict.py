@@ -1,4 +1,4 @@
-"""What a run may say, and the evidence it says it with."""
+"""The verdicts of a run, and the evidence for them."""
 
 import re
 import tempfile
@@ -8,11 +8,11 @@ from typing import Any
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+|(?<=id=')[0-9]+")  # a mock shows its number
 _TEMPORARY = re.compile(re.escape(tempfile.gettempdir()) + r"[/\\][^/\\\s'\"]+")
-"""What stands in the folder of temporary files."""
+"""Matches the paths of files in the folder of temporary files."""
 
 
 class Verdict(Enum):
-    """The three answers; UNKNOWN must never read as a pass."""
+    """The three verdicts; UNKNOWN must never count as a pass."""
 
     HOLDS = "holds"
     UNKNOWN = "unknown"
@@ -20,7 +20,7 @@ class Verdict(Enum):
 
 
 class Label(Enum):
-    """What fails when users take turns."""
+    """The kind of bug that serial runs show."""
 
     PLAIN_BUG = "plain bug"  # every serial order fails
     FAULT_BUG = "fault bug"  # every serial order fails under the fault
@@ -29,7 +29,7 @@ class Label(Enum):
 
 
 class End(Enum):
-    """Why a search stopped. Only EXHAUSTED may say HOLDS."""
+    """The reason why a search stopped. Only EXHAUSTED may lead to HOLDS."""
 
     FOUND = "found"
     EXHAUSTED = "exhausted"
@@ -53,9 +53,9 @@ class Violation:
 
     @property
     def identity(self) -> tuple[str, str | None, str | None, str]:
-        """What must be equal for a replay to count as the same failure.
+        """The parts that must be equal for a replay to count as the same failure.
 
-        Addresses and names of temporary files are not: every run makes these anew, and they are in
+        Addresses and names of temporary files are left out: they differ in every run, and are in
         the text of errors and of failed asserts.
         """
         summary = _TEMPORARY.sub("", _ADDRESS.sub("0x", self.summary))
@@ -63,7 +63,7 @@ class Violation:
 
 
 def described(error: BaseException) -> str:
-    """Describe an error so that every run describes it alike: without memory addresses."""
+    """Describe an error equally in every run: without memory addresses."""
     text = _ADDRESS.sub("0x...", f"{type(error).__name__}: {error}")
     return text if len(text) <= _ERROR_LENGTH else f"{text[:_ERROR_LENGTH]}..."
 

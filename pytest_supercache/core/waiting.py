@@ -1,4 +1,4 @@
-"""Guards over recorded operations: the same code lets the runtime and a search ask who may go on.
+"""Evaluates guards on recorded operations, for the runtime and for searches alike.
 
 The runtime keeps :class:`Waits` while it executes. A search asks :func:`allows` about any moment of
 an execution, given what was recorded until then, or makes its own :class:`Waits` from
@@ -22,10 +22,10 @@ def allows(
     """Say whether ``actor`` may take a step with this guard.
 
     Args:
-        actor: wants to go on.
+        actor: the actor that is to take the step.
         wait: the guard of its step; None: it never waits.
-        is_set: says which flags are set, the timers that have fired among them.
-        state_of: returns the state of an object; None: nobody has done anything to it.
+        is_set: says which flags are set, including timers that have fired.
+        state_of: returns the state of an object; None: no step has used it.
     """
     if wait is None:
         return True
@@ -47,7 +47,7 @@ class Waits:
     """The state of every wait object at one moment.
 
     Args:
-        initial: what each object is before anything is done to it.
+        initial: the state of each object before any step.
     """
 
     def __init__(self, initial: Mapping[str, WaitState] | None = None) -> None:
@@ -61,7 +61,7 @@ class Waits:
         return self.states.setdefault(name, initial)
 
     def is_set(self, flag: str) -> bool:
-        """Say whether a flag is set; one that nobody has named yet is not."""
+        """Say whether a flag is set; an unknown flag is not."""
         return self.states.get(flag) == SET
 
     def allows(self, actor: str, wait: Wait | None) -> bool:
@@ -69,15 +69,15 @@ class Waits:
         return wait is None or allows(actor, wait, self.is_set, self.states.get)
 
     def mark(self) -> None:
-        """Remember how everything is now: the race begins."""
+        """Remember all states now: the race begins."""
         self._marked = dict(self.states)
 
     def before_race(self) -> dict[str, WaitState]:
-        """Return how everything was then; what came later, as it began."""
+        """Return the states when the race began; of later objects, their initial ones."""
         return self.initial | self._marked
 
     def perform(self, actor: str, wait: Wait) -> tuple[WaitState | None, WaitState | None]:
-        """Do what a step does; return its object before and after.
+        """Do what a step does to its object; return the object before and after.
 
         A timed wait tries to acquire before it looks at its deadline, so an expired timer matters
         only if the object is not available.
@@ -97,12 +97,12 @@ class Waits:
         return bool(wait.object) and self.states[wait.object].allows(actor, wait.verb)
 
     def fire(self, timers: Iterable[str]) -> None:
-        """Let timers fire: the clock has come to their deadlines."""
+        """Let timers fire: the clock has reached their deadlines."""
         for timer in timers:
             self.states[timer] = SET
 
     def repeat(self, step: Step) -> None:
-        """Do what a recorded step did."""
+        """Repeat the effect of a recorded step."""
         self.fire(step.fires)
         if step.wait is not None:
             self.perform(step.actor, step.wait)

@@ -1,19 +1,19 @@
-"""Wait objects: locks, flags, counters, queues and the like as pure values.
+"""Defines wait objects as pure values: locks, flags, counters, queues and the like.
 
-The runtime asks them who may go on; a search may replay recorded operations on them to learn who
-could have gone on, without running any user code (docs/runtime.md, "sync"). A verb may
-carry an argument after a blank: ``notify 1 shop.py:12#0``.
+The runtime asks them which actors may go on; a search may replay recorded operations on them to
+learn which ones could have gone on, without running any user code (docs/runtime.md, "sync"). A
+verb may carry an argument after a blank: ``notify 1 shop.py:12#0``.
 """
 
 from dataclasses import dataclass, replace
 
 BEGIN = "begin"
-"""The verb of a pool's job: it is announced for the job when that is submitted."""
+"""The verb of a pool's job, announced for the job when it is submitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What a step waits for, and what it does to what others wait for.
+    """What a step waits for, and its effect on what others wait for.
 
     A guard is at most one object that may change back and forth, and flags that stay once they are
     set. :class:`pytest_supercache.core.waiting.Waits` evaluates it.
@@ -33,7 +33,7 @@ class Wait:
 
     @property
     def is_guarded_by_object(self) -> bool:
-        """Whether an object may refuse, which may change back and forth."""
+        """Whether an object may block the step: its state may change back and forth."""
         return self.guarded and bool(self.object)
 
     def flags_set(self, before: "WaitState | None", after: "WaitState | None") -> tuple[str, ...]:
@@ -45,7 +45,7 @@ class Wait:
 class LockState:
     """A lock, re-entrant or not, with the wait sets of its conditions.
 
-    Whoever waits on a condition has a ticket: (condition, actor, how often it held the lock).
+    An actor that waits on a condition has a ticket: (condition, actor, depth of the lock).
     ``waiting`` is in the order of arrival; ``woken`` were notified and compete for the lock.
     """
 
@@ -63,7 +63,7 @@ class LockState:
         return name != "resume" or (self.holder is None and self.is_woken(actor))
 
     def is_woken(self, actor: str) -> bool:
-        """Say whether ``actor`` was notified and has not gone on yet."""
+        """Say whether ``actor`` was notified, and has not gone on yet."""
         return any(who == actor for _, who, _ in self.woken)
 
     def after(self, actor: str, verb: str) -> "LockState":
@@ -83,7 +83,7 @@ class LockState:
         return self._after_ticket(actor, name, argument)
 
     def _after_notify(self, argument: str) -> "LockState":
-        """``notify 2 CONDITION`` wakes the two that have waited longest, ``notify * C`` all."""
+        """Wake the two longest waits for ``notify 2 CONDITION``, all for ``notify * CONDITION``."""
         count, _, condition = argument.partition(" ")
         tickets = [ticket for ticket in self.waiting if ticket[0] == condition]
         chosen = tickets if count == "*" else tickets[: int(count)]
@@ -94,7 +94,7 @@ class LockState:
         )
 
     def _after_ticket(self, actor: str, name: str, condition: str) -> "LockState":
-        """``wait`` gives the lock up for a ticket, ``resume`` undoes it, ``leave`` drops it."""
+        """Trade the lock for a ticket (``wait``), undo that (``resume``) or drop it (``leave``)."""
         if name == "wait":
             ticket = (condition, actor, self.depth)
             return replace(self, holder=None, depth=0, waiting=(*self.waiting, ticket))
@@ -111,7 +111,7 @@ class LockState:
 
 @dataclass(frozen=True, slots=True)
 class FlagState:
-    """An event: once set, waiters may go on (monotone unless somebody clears it)."""
+    """An event: once set, waiters may go on (monotone unless it is cleared)."""
 
     is_set: bool = False
 
@@ -130,7 +130,7 @@ class FlagState:
 
 @dataclass(frozen=True, slots=True)
 class CounterState:
-    """A semaphore: how many may still enter, and how many at most if it is bounded."""
+    """A semaphore: the number of free places, and the largest number if it is bounded."""
 
     free: int
     most: int | None = None
@@ -152,9 +152,9 @@ class CounterState:
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """A queue: how many things are in it and may be, and how many are not done with.
+    """A queue: its size and limit, and the number of items that are not done.
 
-    What the things are does not matter to who waits, so it is not known here. ``room`` 0 is
+    Waiting does not depend on what the items are, so they are not known here. ``room`` 0 is
     without a limit.
     """
 
@@ -190,9 +190,9 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class BarrierState:
-    """A barrier: how many are inside, and whether it fills, acts, drains, resets or is broken.
+    """A barrier: how many actors are inside, and whether it fills, acts, drains, resets or broke.
 
-    Who comes while it still drains waits until the last of the round before has left.
+    An actor that arrives while it drains waits until the last of the round before has left.
     """
 
     parties: int
@@ -207,7 +207,7 @@ class BarrierState:
         return verb != "pass" or self.phase not in {"filling", "acting"}
 
     def after(self, actor: str, verb: str) -> "BarrierState":  # noqa: ARG002 - one call for every kind
-        """Return the barrier after somebody arrived, passed, gave up, opened, broke or reset it."""
+        """Return the barrier after an actor arrived, passed, gave up, opened, broke or reset it."""
         if verb == "arrive" and self.phase == "filling":
             return self._after_arrival()
         if verb == "open":
@@ -241,7 +241,7 @@ class BarrierState:
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """A pool of threads: jobs begin in the order they came, at most ``workers`` at a time."""
+    """A pool of threads: jobs begin in order of submission, at most ``workers`` at a time."""
 
     workers: int
     queued: tuple[str, ...] = ()
@@ -251,7 +251,7 @@ class PoolState:
     def allows(self, actor: str, verb: str) -> bool:
         """Say whether ``verb`` may happen now; only a job's ``begin`` can be refused.
 
-        A job that was cancelled is in no queue any more: it may come and see that.
+        A job that was cancelled is in no queue: it may go on and see that.
         """
         if verb != BEGIN or actor not in self.queued:
             return True
